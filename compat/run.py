@@ -1,0 +1,104 @@
+"""Runs every check of this folder against a real server. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+import tempfile
+import time
+import traceback
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Callable
+
+import sdk_checks
+import server_checks
+import wire_checks
+from world import Server, World
+
+Check = Callable[[World], None]
+
+
+def main() -> int:
+    if not __debug__:
+        raise SystemExit("python -O removes the assertions; run without it")
+    arguments = parse_arguments()
+    checks = [
+        check
+        for module in (sdk_checks, wire_checks, server_checks)
+        for check in checks_of(module)
+        if arguments.only in title(check)
+    ]
+    engine = "PostgreSQL" if arguments.database_url else "SQLite"
+    print(f"{len(checks)} checks, axme {version('axme')} from PyPI, server on {engine}", flush=True)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="axme-compat-") as folder:
+        server = Server(arguments.axme.resolve(), Path(folder, "data"), arguments.database_url)
+        try:
+            server.start()
+            world = World(server)
+            failed = sum(not passes(check, world) for check in checks)
+            server.stop()
+        except BaseException:
+            print_log(server)
+            raise
+        finally:
+            server.kill()
+        if failed:
+            print_log(server)
+    print(f"{len(checks) - failed} passed, {failed} failed in {time.monotonic() - began:.0f} s")
+    return 1 if failed or not checks else 0
+
+
+def print_log(server: Server) -> None:
+    print(f"the server's log ends with:\n{server.log_tail()}\n", flush=True)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="The official Python SDK and raw HTTP against a real AXME server.")
+    parser.add_argument("--axme", type=Path, required=True, help="the program under test, e.g. target/debug/axme")
+    parser.add_argument("--database-url", help="a fresh PostgreSQL database; without it, SQLite in a temporary folder")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only checks whose title contains this")
+    return parser.parse_args()
+
+
+def checks_of(module: ModuleType) -> list[Check]:
+    """Every public function of the module, in the order they are written."""
+    functions = inspect.getmembers_static(module, inspect.isfunction)
+    own = [f for name, f in functions if f.__module__ == module.__name__ and not name.startswith("_")]
+    return sorted(own, key=lambda f: f.__code__.co_firstlineno)
+
+
+def title(check: Check) -> str:
+    return check.__name__.replace("_", " ")
+
+
+def passes(check: Check, world: World) -> bool:
+    began = time.monotonic()
+    try:
+        check(world)
+        failure = None
+    except Exception as error:
+        failure = own_traceback(error)
+    print(f"{'FAIL' if failure else 'ok  '} {time.monotonic() - began:5.1f} s  {title(check)}", flush=True)
+    if failure:
+        print(failure, flush=True)
+    # Without a server every later check would fail for this one's reason.
+    assert world.server.running, f"the server is gone after: {title(check)}"
+    return failure is None
+
+
+def own_traceback(error: Exception) -> str:
+    """The traceback without the dozens of lines from inside the HTTP libraries."""
+    shown = traceback.TracebackException.from_exception(error)
+    here = str(Path(__file__).parent)
+    shown.stack = traceback.StackSummary.from_list(
+        [frame for frame in shown.stack if frame.filename.startswith(here) and frame.name != passes.__name__]
+    )
+    return "".join(shown.format(chain=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

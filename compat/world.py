@@ -1,0 +1,228 @@
+"""What the checks run against: one real server, its admin, and agents made on demand.
+
+Names are never reused, so no check sees another's intents and the order of the checks does not matter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Callable, Mapping
+
+from axme import AxmeClient, AxmeClientConfig
+
+import wire
+
+SECONDS_TO_START = 30  # the first start also migrates the database
+SECONDS_TO_STOP = 10  # the promise after SIGTERM
+SECONDS_TO_HAPPEN = 15  # for everything else that takes a moment
+
+
+def until(what: str, look: Callable[[], Any], seconds: float = SECONDS_TO_HAPPEN) -> Any:
+    """Looks again and again until there is something truthy, and returns it."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+    return found
+
+
+class Server:
+    """The program under test. It can be stopped and started again on the same data, address and port."""
+
+    def __init__(self, axme: Path, data: Path, database_url: str | None) -> None:
+        self.data = data
+        self.log = data.with_suffix(".log")
+        port = free_port()
+        self.base_url = f"http://127.0.0.1:{port}"
+        self._command = [str(axme), "serve", "--listen", f"127.0.0.1:{port}", "--data", str(data)]
+        if database_url is not None:
+            self._command += ["--database-url", database_url]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        # No setting of the caller's shell or home may reach the server.
+        home = str(self.data.parent)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("AXME_", "XDG_"))} | {"HOME": home}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, env=environment, stdout=log, stderr=log)
+        until("GET /ready answers 200", self._ready, SECONDS_TO_START)
+
+    def _ready(self) -> bool:
+        assert self.running, f"the server ended by itself:\n{self.log_tail()}"
+        try:
+            return wire.request(self.base_url, "GET", "/ready").status == 200
+        except ConnectionRefusedError:
+            return False
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """SIGTERM, and the promise that goes with it: exit code 0 within ten seconds."""
+        assert self._process is not None and self.running, "the server is not running"
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(SECONDS_TO_STOP)
+        assert code == 0, f"exit code {code} after SIGTERM"
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def log_tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-40:])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    base_url: str
+    api_key: str
+    org_id: str
+    workspace_id: str
+    owner_email: str
+
+
+@dataclass(frozen=True)
+class Agent:
+    name: str
+    address: str
+    service_account_id: str
+    key: str
+    client: AxmeClient
+
+
+class World:
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        path = server.data / "bootstrap.json"
+        until("bootstrap.json is written (is the database fresh?)", path.exists)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, oct(path.stat().st_mode)
+        self.bootstrap = Bootstrap(**json.loads(path.read_text()))
+        assert self.bootstrap.base_url == server.base_url, self.bootstrap.base_url
+        self.key = self.bootstrap.api_key
+        self.admin = self.client(self.key)
+        self._numbers = count(1)
+
+    def client(self, key: str) -> AxmeClient:
+        return AxmeClient(AxmeClientConfig(base_url=self.server.base_url, api_key=key))
+
+    def new_name(self, stem: str) -> str:
+        return f"{stem}-{next(self._numbers)}"
+
+    def new_agent(self) -> Agent:
+        name = self.new_name("worker")
+        account = self.admin.create_service_account(
+            {"name": name, "org_id": self.bootstrap.org_id, "workspace_id": self.bootstrap.workspace_id}
+        )["service_account"]
+        return self.agent_with_new_key(name, account["address"], account["service_account_id"])
+
+    def agent_with_new_key(self, name: str, address: str, service_account_id: str) -> Agent:
+        key = self.admin.create_service_account_key(service_account_id, {})["key"]["token"]
+        return Agent(name, address, service_account_id, key, self.client(key))
+
+    def send(self, to: Agent, payload: dict[str, Any] | None = None, **fields: Any) -> str:
+        intent = {"intent_type": "intent.compat.v1", "to_agent": to.address, "payload": payload or {}, **fields}
+        return self.admin.send_intent(intent)
+
+    def send_human_task(self) -> str:
+        task = {"title": "Approve it", "task_type": "approval", "allowed_outcomes": ["approved", "rejected"]}
+        return self.admin.send_intent(
+            {"intent_type": "intent.compat.v1", "to_agent": "human", "payload": {}, "human_task": task}
+        )
+
+    def intent(self, intent_id: str) -> dict[str, Any]:
+        return self.admin.get_intent(intent_id)["intent"]
+
+    def events(self, intent_id: str, since: int | None = None) -> list[dict[str, Any]]:
+        return self.admin.list_intent_events(intent_id, since=since)["events"]
+
+    def outcome(self, intent_id: str) -> dict[str, Any]:
+        """The terminal event, waited for with the SDK."""
+        return self.admin.wait_for(intent_id, timeout_seconds=SECONDS_TO_HAPPEN)
+
+    def waiting_for_human(self, intent_id: str) -> None:
+        until(
+            "the intent waits for a human",
+            lambda: self.intent(intent_id)["lifecycle_waiting_reason"] == "WAITING_FOR_HUMAN",
+        )
+
+    def open_tasks(self, key: str) -> list[str]:
+        reply = self.get("/v1/me/tasks", {"x-api-key": key})
+        assert reply.status == 200, reply
+        return [task["intent_id"] for task in reply.json["tasks"]]
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> wire.Reply:
+        """A raw GET; the admin's key is sent unless headers are given."""
+        return wire.request(self.server.base_url, "GET", path, {"x-api-key": self.key} if headers is None else headers)
+
+    def post(self, path: str, body: bytes | None, headers: Mapping[str, str] | None = None) -> wire.Reply:
+        """A raw POST; the admin's key and a JSON content type are sent unless headers are given."""
+        default = {"x-api-key": self.key, "Content-Type": "application/json"}
+        return wire.request(self.server.base_url, "POST", path, default if headers is None else headers, body)
+
+    def window(self, path: str, *, since: int, wait_seconds: int, key: str | None = None) -> wire.Window:
+        """One stream window, read to its end before it is looked at."""
+        headers = {"x-api-key": key or self.key, "Accept": "text/event-stream"}
+        reply = self.get(f"{path}?since={since}&wait_seconds={wait_seconds}", headers)
+        return wire.read_window(reply, since)
+
+    def agent_window(self, agent: Agent, *, since: int, wait_seconds: int) -> wire.Window:
+        path = f"/v1/agents/{agent.address.removeprefix('agent://')}/intents/stream"
+        return self.window(path, since=since, wait_seconds=wait_seconds, key=agent.key)
+
+
+class Listener:
+    """A `listening_agent.py` process. As a context manager it is gone when the block ends."""
+
+    def __init__(self, world: World, agent: Agent, behaviour: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("listening_agent.py"))]
+            + [world.server.base_url, agent.address, behaviour],
+            env=os.environ | {"AXME_API_KEY": agent.key},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+
+    def received(self) -> dict[str, Any]:
+        """The next thing the agent reports: `{"delivery": …, "intent": …}`."""
+        try:
+            return json.loads(self._lines.get(timeout=SECONDS_TO_HAPPEN))
+        except queue.Empty:
+            raise AssertionError(f"the listener reported nothing (exit code: {self._process.poll()})") from None
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()

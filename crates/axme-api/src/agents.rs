@@ -1,0 +1,64 @@
+//! Agents: the addresses of a workspace's service accounts, and the stream of intents to each (contract `wire.md` §2.7, §4.4).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lenient;
+use crate::op::{Access, Method, Op, Route};
+
+pub static LIST: Op<ListAgents, AgentList> =
+    Op::get("agents.list", "/v1/agents").about("The registered agents of the workspace, by address.");
+
+/// The address may be written in any form, `agent://` and slashes included.
+pub static GET: Op<GetAgent, AgentAnswer> = Op::get("agents.get", "/v1/agents/{*address}").about("One agent, by its address.");
+
+pub const STREAM: Route = Route {
+    method: Method::Get,
+    path: "/v1/agents/{*address}/intents/stream",
+    access: Access::Key,
+    about: "Intents to an agent as server-sent events: since, wait_seconds, status, follow.",
+};
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ListAgents {
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+    /// At most this many, 1 to 1000; 100 unless given.
+    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Only addresses after this one: the last of the previous page.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct GetAgent {
+    pub address: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct AgentList {
+    pub ok: bool,
+    pub agents: Vec<Agent>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct AgentAnswer {
+    pub ok: bool,
+    pub agent: Agent,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Agent {
+    pub address: String,
+    pub service_account_id: String,
+    pub service_account_name: String,
+    pub display_name: Option<String>,
+    /// `active`, `suspended` or `deleted`.
+    pub status: String,
+    pub delivery_mode: String,
+    pub created_at: String,
+    pub updated_at: String,
+}

@@ -1,0 +1,20 @@
+//! What this server can do (contract `wire.md` §2.12).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::op::Op;
+
+pub static GET: Op<Nothing, Capabilities> =
+    Op::get("capabilities.get", "/v1/capabilities").about("What this server supports.");
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Nothing {}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Capabilities {
+    pub ok: bool,
+    pub capabilities: Vec<String>,
+    /// Types that older clients look for; any type is accepted.
+    pub supported_intent_types: Vec<String>,
+}

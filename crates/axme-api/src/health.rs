@@ -1,0 +1,25 @@
+//! Health, readiness and the API's own description: plain routes without a credential (contract `wire.md` §2.1).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::op::{Access, Method, Route};
+
+pub const HEALTH: Route = Route { method: Method::Get, path: "/health", access: Access::Public, about: "The process lives." };
+pub const HEALTH_V1: Route = Route { method: Method::Get, path: "/v1/health", access: Access::Public, about: "Same as /health." };
+pub const READY: Route =
+    Route { method: Method::Get, path: "/ready", access: Access::Public, about: "The server takes calls: its database answers." };
+pub const OPENAPI: Route =
+    Route { method: Method::Get, path: "/openapi.json", access: Access::Public, about: "This API as an OpenAPI 3.1 document." };
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Health {
+    pub ok: bool,
+    /// Always `axme`.
+    pub service: String,
+    pub version: String,
+    pub deployment_profile: String,
+    /// `sqlite` or `postgresql`.
+    pub storage: String,
+    pub registered_users: u64,
+}

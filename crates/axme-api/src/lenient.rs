@@ -1,0 +1,50 @@
+//! Leniency that clients need: numbers and booleans that arrive as text in a query, and nothing where nothing was meant.
+
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+/// A whole number, also as text. Empty text and null are absent.
+pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(Value::String(text)) => {
+            text.trim().parse().map(Some).map_err(|_| de::Error::custom(format!("\"{text}\" is not a whole number of at least 0")))
+        }
+        Some(Value::Number(number)) => match number.as_u64() {
+            Some(whole) => Ok(Some(whole)),
+            None => Err(de::Error::custom(format!("{number} is not a whole number of at least 0"))),
+        },
+        Some(other) => Err(de::Error::custom(format!("expected a whole number, got {}", kind_of(&other)))),
+    }
+}
+
+/// Text; empty text and null are absent.
+pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(de::Error::custom(format!("expected text, got {}", kind_of(&other)))),
+    }
+}
+
+/// An object; null is absent.
+pub fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<crate::Object>, D::Error> {
+    match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(object)) => Ok(Some(object)),
+        Some(other) => Err(de::Error::custom(format!("expected an object, got {}", kind_of(&other)))),
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

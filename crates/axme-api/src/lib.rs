@@ -1,0 +1,59 @@
+//! The table of operations: each thing the platform can do for a caller is one typed constant. REST routes, OpenAPI, the
+//! command line, the Rust SDK and the authorisation tests are readings of this table. Nothing is written three times.
+//!
+//! A resource family has one file here; the server has a file of the same name under `ops/`.
+
+pub mod agents;
+pub mod capabilities;
+pub mod error;
+pub mod health;
+pub mod intents;
+pub mod lenient;
+pub mod me;
+pub mod op;
+pub mod openapi;
+pub mod scenarios;
+pub mod service_accounts;
+pub mod tasks;
+
+pub use error::{ApiError, ErrorKind};
+pub use op::{Access, AnyOp, Effect, Input, Method, Op, OpInfo, Route};
+
+/// A JSON object, key order kept.
+pub type Object = serde_json::Map<String, serde_json::Value>;
+
+/// Every operation, in the order of the documentation.
+pub fn table() -> Vec<&'static dyn AnyOp> {
+    vec![
+        &intents::CREATE,
+        &intents::LIST,
+        &intents::GET,
+        &intents::EVENTS,
+        &intents::RESOLVE,
+        &intents::RESUME,
+        &scenarios::APPLY,
+        &scenarios::VALIDATE,
+        &tasks::LIST,
+        &me::GET,
+        &capabilities::GET,
+        &agents::LIST,
+        &agents::GET,
+        &service_accounts::CREATE,
+        &service_accounts::LIST,
+        &service_accounts::GET,
+        &service_accounts::CREATE_KEY,
+        &service_accounts::REVOKE_KEY,
+    ]
+}
+
+/// The routes that are not operations: streams, health, documents. Listed so that the authorisation test sees them.
+pub fn routes() -> Vec<Route> {
+    vec![
+        intents::STREAM,
+        agents::STREAM,
+        health::HEALTH,
+        health::HEALTH_V1,
+        health::READY,
+        health::OPENAPI,
+    ]
+}

@@ -1,0 +1,24 @@
+//! Who the caller is (contract `wire.md` §2.5, `GET /v1/me`).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::capabilities::Nothing;
+use crate::op::Op;
+use crate::service_accounts::ServiceAccount;
+
+pub static GET: Op<Nothing, Me> = Op::get("me.get", "/v1/me").about("The identity of the key that is presented.");
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Me {
+    pub ok: bool,
+    /// The agent's address; null for a key that is no agent's.
+    pub address: Option<String>,
+    pub org_id: String,
+    pub org_slug: String,
+    pub workspace_id: String,
+    pub workspace_slug: String,
+    /// `workspace_admin` or `agent`.
+    pub role: String,
+    pub service_account: ServiceAccount,
+}

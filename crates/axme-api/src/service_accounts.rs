@@ -1,0 +1,154 @@
+//! Service accounts, the identities of agents, and their keys (contract `wire.md` §2.8).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::lenient;
+use crate::op::{Access, Op};
+
+pub static CREATE: Op<CreateServiceAccount, ServiceAccountAnswer> =
+    Op::post("service_accounts.create", "/v1/service-accounts")
+        .access(Access::Admin)
+        .about("Register an agent. An existing account of the same address is returned as it is.");
+pub static LIST: Op<ListServiceAccounts, ServiceAccountList> = Op::get("service_accounts.list", "/v1/service-accounts")
+    .access(Access::Admin)
+    .about("The service accounts of the workspace, oldest first.");
+pub static GET: Op<GetServiceAccount, ServiceAccountAnswer> =
+    Op::get("service_accounts.get", "/v1/service-accounts/{service_account_id}")
+        .access(Access::Admin)
+        .about("One service account.");
+pub static CREATE_KEY: Op<CreateKey, KeyAnswer> =
+    Op::post("service_accounts.keys.create", "/v1/service-accounts/{service_account_id}/keys")
+        .access(Access::Admin)
+        .secret()
+        .about("Make a key. Its token is shown in this answer and never again; older keys stay valid.");
+pub static REVOKE_KEY: Op<RevokeKey, RevokedKeyAnswer> =
+    Op::post("service_accounts.keys.revoke", "/v1/service-accounts/{service_account_id}/keys/{key_id}/revoke")
+        .access(Access::Admin)
+        .about("End a key. Calls with it are refused within a second, on every node.");
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct CreateServiceAccount {
+    /// A name, any text, or `agent://org/workspace/name`. Kept as sent; the address is derived from it.
+    pub name: String,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub created_by_actor_id: Option<String>,
+    /// `stream` or `poll`.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub delivery_mode: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ListServiceAccounts {
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+    /// At most this many, 1 to 1000; 1000 unless given.
+    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Only accounts after this id: the last of the previous page.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct GetServiceAccount {
+    pub service_account_id: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct CreateKey {
+    pub service_account_id: String,
+    /// RFC 3339; the key works until then. Without it, until it is revoked.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub created_by_actor_id: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RevokeKey {
+    pub service_account_id: String,
+    pub key_id: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceAccount {
+    pub service_account_id: String,
+    pub org_id: String,
+    pub workspace_id: String,
+    /// As the owner wrote it.
+    pub name: String,
+    pub display_name: Option<String>,
+    pub description: Option<String>,
+    pub status: String,
+    pub created_by_actor_id: String,
+    /// Twin of `address`. Null for an account that is no agent.
+    pub agent_address: Option<String>,
+    pub address: Option<String>,
+    pub delivery_mode: String,
+    pub created_at: String,
+    pub updated_at: String,
+}
+
+/// The account, with the fields that some clients read at the top level mirrored there.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceAccountAnswer {
+    pub ok: bool,
+    pub service_account: ServiceAccount,
+    pub service_account_id: String,
+    pub address: Option<String>,
+    pub agent_address: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceAccountList {
+    pub ok: bool,
+    pub service_accounts: Vec<ServiceAccount>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Key {
+    pub key_id: String,
+    pub service_account_id: String,
+    /// Enough to recognise the key, too little to use it.
+    pub key_hint: String,
+    pub status: String,
+    pub created_at: String,
+    pub expires_at: Option<String>,
+    /// The secret, only in the answer that creates it.
+    pub token: String,
+}
+
+/// The new key; `api_key` mirrors `key.token`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct KeyAnswer {
+    pub ok: bool,
+    pub key: Key,
+    pub api_key: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RevokedKey {
+    pub key_id: String,
+    pub service_account_id: String,
+    pub status: String,
+    pub revoked_at: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RevokedKeyAnswer {
+    pub ok: bool,
+    pub key: RevokedKey,
+}

@@ -1,0 +1,175 @@
+//! Addresses of agents and people (contract `wire.md` §1.13).
+//!
+//! The canonical form of an agent's address is `agent://org/workspace/name`. Clients write many short forms; those that
+//! name an agent of the caller's own workspace are brought to the canonical form, everything else is kept as it is: an
+//! unknown address is a legal target.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest address accepted, in characters.
+pub const MAX_ADDRESS_CHARS: usize = 383;
+
+/// Names that cannot be agents: they are path words of the API or addresses of the platform itself.
+const RESERVED_NAMES: [&str; 5] = ["policy", "receive-override", "stream", "agent_core", "human"];
+
+/// The slugs of the workspace in which short addresses are resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Home<'a> {
+    pub org: &'a str,
+    pub workspace: &'a str,
+}
+
+/// An address in its canonical form.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Address(String);
+
+impl Address {
+    /// Brings what a client wrote to the canonical form. Total: what cannot be resolved is kept.
+    pub fn resolve(text: &str, home: Home<'_>) -> Address {
+        let text = text.trim();
+        let path = match text.split_once("://") {
+            Some(("agent", path)) => path,
+            Some(_) => return Address(text.to_owned()),
+            None => text.strip_prefix("agent:/").unwrap_or(text),
+        };
+        let path = path.trim_matches('/');
+        let segments: Vec<&str> = path.split('/').collect();
+        match segments.as_slice() {
+            [name] if is_plain_name(name) && !RESERVED_NAMES.contains(name) => Address::agent(home, name),
+            ["agent_core"] => Address("agent://agent_core".to_owned()),
+            [name] => Address((*name).to_owned()),
+            _ => Address(format!("agent://{path}")),
+        }
+    }
+
+    /// The address of the agent `name` in `home`.
+    pub fn agent(home: Home<'_>, name: &str) -> Address {
+        Address(format!("agent://{}/{}/{name}", home.org, home.workspace))
+    }
+
+    /// The name, when this is the canonical address of an agent of `home`.
+    pub fn name_in(&self, home: Home<'_>) -> Option<&str> {
+        let mut segments = self.0.strip_prefix("agent://")?.split('/');
+        match (segments.next(), segments.next(), segments.next(), segments.next()) {
+            (Some(org), Some(ws), Some(name), None) if org == home.org && ws == home.workspace => Some(name),
+            _ => None,
+        }
+    }
+
+    /// True for an agent address of three segments whose first two do not name `home`.
+    pub fn is_elsewhere(&self, home: Home<'_>) -> bool {
+        let Some(path) = self.0.strip_prefix("agent://") else { return false };
+        path.split('/').count() == 3 && self.name_in(home).is_none() && !self.is_platform()
+    }
+
+    /// True for the platform itself (`agent_core` in any form) and for `human`: intents sent there wait for a person.
+    pub fn is_platform(&self) -> bool {
+        self.0 == "human"
+            || self.0.strip_prefix("agent://").is_some_and(|path| path.rsplit('/').next() == Some("agent_core"))
+    }
+
+    /// The last segment: what a person would call it.
+    pub fn short(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Takes an address that is known to be canonical (it was stored).
+    pub fn from_canonical(text: String) -> Address {
+        Address(text)
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name an agent gets from what its owner wrote: a slug, any text (`Demo Runner`), or an address of `home`.
+/// `None` when no legal name is in it: empty, reserved, or an address that belongs elsewhere.
+pub fn agent_name(text: &str, home: Home<'_>) -> Option<String> {
+    let text = text.trim();
+    if text.contains("://") {
+        let address = Address::resolve(text, home);
+        return address.name_in(home).filter(|name| is_plain_name(name)).map(str::to_owned);
+    }
+    let mut name = String::with_capacity(text.len());
+    for c in text.chars().flat_map(char::to_lowercase) {
+        match c {
+            'a'..='z' | '0'..='9' | '.' | '_' | '-' => name.push(c),
+            _ if name.ends_with('-') || name.is_empty() => {}
+            _ => name.push('-'),
+        }
+    }
+    name.truncate(63);
+    let name = name.trim_matches(['-', '.', '_']);
+    (is_plain_name(name) && !RESERVED_NAMES.contains(&name)).then(|| name.to_owned())
+}
+
+/// A name as it may stand in an address: letters, digits, `.`, `_`, `-`; it does not begin with a mark.
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOME: Home<'_> = Home { org: "local", workspace: "default" };
+
+    #[test]
+    fn short_forms_name_an_agent_of_the_workspace() {
+        for form in [
+            "worker",
+            "local/default/worker",
+            "agent://local/default/worker",
+            "agent:/local/default/worker",
+            "agent://worker",
+            " worker ",
+        ] {
+            assert_eq!(Address::resolve(form, HOME).as_str(), "agent://local/default/worker", "{form}");
+        }
+    }
+
+    #[test]
+    fn other_forms_are_kept() {
+        for form in ["human", "user://ops-lead", "initiator://x", "a@example.com", "@nick", "agent://conformance/receiver"] {
+            assert_eq!(Address::resolve(form, HOME).as_str(), form);
+        }
+        assert_eq!(Address::resolve("conformance/receiver", HOME).as_str(), "agent://conformance/receiver");
+        assert!(Address::resolve("agent://other/ws/x", HOME).is_elsewhere(HOME));
+        assert!(!Address::resolve("x", HOME).is_elsewhere(HOME));
+    }
+
+    #[test]
+    fn the_platform_is_recognised() {
+        for form in ["human", "agent_core", "agent://agent_core", "agent://local/default/agent_core"] {
+            assert!(Address::resolve(form, HOME).is_platform(), "{form}");
+        }
+        assert!(!Address::resolve("worker", HOME).is_platform());
+    }
+
+    #[test]
+    fn names_come_from_what_owners_write() {
+        let name = |text| agent_name(text, HOME);
+        assert_eq!(name("Demo Runner").as_deref(), Some("demo-runner"));
+        assert_eq!(name("agent://local/default/x.y").as_deref(), Some("x.y"));
+        assert_eq!(name("agent://other/default/x"), None);
+        assert_eq!(name("stream"), None);
+        assert_eq!(name("  !! "), None);
+    }
+}

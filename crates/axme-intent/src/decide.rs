@@ -1,0 +1,331 @@
+//! What a command does to an intent.
+//!
+//! [`submit`] makes the first events of a new intent, [`decide`] those of a live one. Both are total: for every intent and
+//! every command they return a decision or a refusal, and never panic.
+
+use serde_json::{Value, json};
+
+use crate::human::Verdict;
+use crate::lifecycle::{
+    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Intent, Refusal, State, TimerKind,
+    Waiting, apply,
+};
+use crate::status::{Holder, HolderKind, Status, WaitingReason};
+use crate::workflow::{MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, combined_result};
+use crate::{HumanTask, IntentId, Object, TaskResult};
+
+/// A new intent: created, submitted, and then delivered to an agent, waiting for a person, or at its first step.
+/// `intent` is unborn. The plan is the one in `birth`.
+pub fn submit(intent: &Intent, birth: Birth, given: &Given) -> Decision {
+    let mut draft = Draft::new(intent, given);
+    let (to, task, plan, deadline) = (birth.to.clone(), birth.task.clone(), birth.plan.clone(), birth.deadline_at);
+    draft.push(EventBody::Created(Box::new(birth)));
+    draft.push(EventBody::Submitted);
+    if let Some(at) = deadline {
+        draft.effect(Effect::SetTimer { kind: TimerKind::Deadline, at });
+    }
+    if let Some(plan) = &plan {
+        match plan.step(&plan.entry) {
+            Some(step) => draft.start_step(step),
+            None => draft.end(Ending::Completed(combined_result(&Value::Null, &Object::new()))),
+        }
+    } else if task.is_some() || to.is_platform() {
+        let task = task.unwrap_or_else(HumanTask::untitled);
+        let who = task.assignees.as_ref().and_then(|list| list.first()).cloned();
+        let reference = who.unwrap_or_else(|| to.as_str().to_owned());
+        let name = if to.is_platform() { "human".to_owned() } else { to.short().to_owned() };
+        let name = task.assignees.as_ref().map_or(name, |_| reference.clone());
+        draft.wait_for_human(Holder { kind: HolderKind::Human, reference, name }, task, None, deadline);
+    } else {
+        draft.push(EventBody::Delivered { to: to.clone() });
+        draft.effect(Effect::Deliver { to });
+    }
+    draft.done()
+}
+
+/// What `command` does to `intent`. `plan` is the intent's plan, when it has one.
+pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Given) -> Result<Decision, Refusal> {
+    let mut draft = Draft::new(intent, given);
+    let status = intent.status();
+    if status.is_terminal() {
+        return match command {
+            // These come from inside and may simply be late.
+            Command::Acknowledge
+            | Command::DeadlinePassed
+            | Command::StepDeadlinePassed { .. }
+            | Command::ChildEnded { .. } => Ok(Decision::default()),
+            _ => Err(Refusal::conflict("intent_already_terminal", format!("the intent is already {}", status.as_str()))
+                .with("status", status.as_str())),
+        };
+    }
+    match command {
+        Command::Acknowledge => draft.acknowledge(),
+        Command::Answer(answer) => draft.answer(answer)?,
+        Command::Decide(answer) => draft.decide_task(plan, &answer)?,
+        Command::Proceed { reason } => draft.proceed(reason)?,
+        Command::Resolve(ending) => draft.end(ending),
+        Command::DeadlinePassed => draft.end(Ending::TimedOut),
+        Command::StepDeadlinePassed { step } => draft.step_deadline_passed(plan, &step),
+        Command::ChildEnded { child, ending } => draft.child_ended(plan, child, ending),
+    }
+    Ok(draft.done())
+}
+
+/// A decision in the making: a copy of the intent that the new events are applied to as they are decided.
+struct Draft<'a> {
+    intent: Intent,
+    given: &'a Given,
+    decision: Decision,
+}
+
+impl<'a> Draft<'a> {
+    fn new(intent: &Intent, given: &'a Given) -> Draft<'a> {
+        Draft { intent: intent.clone(), given, decision: Decision::default() }
+    }
+
+    fn done(self) -> Decision {
+        self.decision
+    }
+
+    /// Appends an event. Its time is never before that of the previous one.
+    fn push(&mut self, body: EventBody) {
+        let mut event = Event {
+            position: self.intent.position + 1,
+            at: self.given.now.max(self.intent.updated_at),
+            actor: self.given.actor.clone(),
+            status: self.intent.status(),
+            body,
+        };
+        apply(&mut self.intent, &event);
+        event.status = self.intent.status();
+        self.decision.events.push(event);
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.decision.effects.push(effect);
+    }
+
+    fn acknowledge(&mut self) {
+        if self.intent.status() == Status::Delivered {
+            self.push(EventBody::Acknowledged);
+            self.effect(Effect::MarkAcknowledged);
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) -> Result<(), Refusal> {
+        self.refuse_unless_plain()?;
+        match answer {
+            Answer::Complete(result) => self.end(Ending::Completed(result)),
+            Answer::Fail(fault) => self.end(Ending::Failed(fault)),
+            Answer::HandOver(note) if self.intent.parent.is_some() => self.end(Ending::Completed(note)),
+            Answer::HandOver(note) => {
+                self.push(EventBody::InProgress { step: None, result: None, details: note_details(note) });
+                self.effect(Effect::MarkAcknowledged);
+            }
+        }
+        Ok(())
+    }
+
+    fn proceed(&mut self, reason: Option<String>) -> Result<(), Refusal> {
+        self.refuse_unless_plain()?;
+        if self.intent.status() != Status::InProgress {
+            let details = reason.map(|text| Object::from_iter([("reason".to_owned(), text.into())])).unwrap_or_default();
+            self.push(EventBody::InProgress { step: None, result: None, details });
+        }
+        Ok(())
+    }
+
+    /// Answers of agents and of the control plane belong to plain intents: a person's task wants a task result, and a step
+    /// is answered through the child that carries it out.
+    fn refuse_unless_plain(&self) -> Result<(), Refusal> {
+        let Some(waiting) = self.intent.waiting() else { return Ok(()) };
+        match (waiting.reason, waiting.child) {
+            (WaitingReason::WaitingForHuman, _) => Err(Refusal::invalid(
+                "task_result_required",
+                "the intent waits for a person: send {\"task_result\": {\"outcome\": …}}".to_owned(),
+            )),
+            (_, Some(child)) => Err(Refusal::conflict(
+                "waiting_for_agent",
+                format!("the intent waits for {}: answer intent {child}", waiting.holder.reference),
+            )
+            .with("child_intent_id", child.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    fn decide_task(&mut self, plan: Option<&Plan>, answer: &TaskResult) -> Result<(), Refusal> {
+        let Some(task) = self.intent.open_task() else {
+            let status = self.intent.status().as_str();
+            return Err(Refusal::conflict("not_waiting_for_human", format!("the intent waits for no person: it is {status}"))
+                .with("status", status));
+        };
+        let (record, verdict) = task.check(answer)?;
+        let step = self.intent.waiting().and_then(|w| w.step.clone());
+        let result = Value::Object(record);
+        match (step, verdict) {
+            // A direct task: a person's no is an outcome, not a fault.
+            (None, _) => {
+                self.push(EventBody::InProgress { step: None, result: None, details: task_details(&result) });
+                self.end(Ending::Completed(result));
+            }
+            (Some(step), Verdict::Positive) => self.end_step(plan, &step, StepEnd::Success(result.clone()), task_details(&result)),
+            (Some(step), Verdict::Negative) => {
+                let outcome = result["outcome"].as_str().unwrap_or_default().to_owned();
+                let message = match result["comment"].as_str() {
+                    Some(comment) => format!("step {step} was answered {outcome}: {comment}"),
+                    None => format!("step {step} was answered {outcome}"),
+                };
+                let fault = Fault { code: outcome, message, details: None, result: Some(result.clone()) };
+                self.end_step(plan, &step, StepEnd::Failure(fault), task_details(&result));
+            }
+        }
+        Ok(())
+    }
+
+    fn step_deadline_passed(&mut self, plan: Option<&Plan>, step: &str) {
+        let Some(waiting) = self.intent.waiting() else { return };
+        if waiting.step.as_deref() != Some(step) {
+            return;
+        }
+        if let Some(child) = waiting.child {
+            self.effect(Effect::EndChild { child, ending: Ending::TimedOut });
+        }
+        self.push(EventBody::Timeout { step: step.to_owned() });
+        let fault = Fault {
+            code: "step_timeout".to_owned(),
+            message: format!("step {step} was not finished before its deadline"),
+            details: Some(json!({ "step_id": step })),
+            result: None,
+        };
+        self.end_step(plan, step, StepEnd::Failure(fault), Object::new());
+    }
+
+    fn child_ended(&mut self, plan: Option<&Plan>, child: IntentId, ending: Ending) {
+        let Some(waiting) = self.intent.waiting() else { return };
+        let (Some(step), true) = (waiting.step.clone(), waiting.child == Some(child)) else { return };
+        let failed = |code: &str, message: String| Fault { code: code.to_owned(), message, details: None, result: None };
+        let end = match ending {
+            Ending::Completed(result) => StepEnd::Success(result),
+            Ending::Failed(fault) => StepEnd::Failure(fault),
+            Ending::Canceled(reason) => StepEnd::Failure(failed("step_canceled", format!("step {step} was canceled: {reason}"))),
+            Ending::TimedOut => StepEnd::Failure(failed("step_timeout", format!("step {step} timed out"))),
+        };
+        let details = Object::from_iter([("child_intent_id".to_owned(), child.to_string().into())]);
+        self.end_step(plan, &step, end, details);
+    }
+
+    /// A step is over: record it, then start the next one or end the intent.
+    fn end_step(&mut self, plan: Option<&Plan>, step: &str, end: StepEnd, mut details: Object) {
+        self.effect(Effect::ClearTimer(TimerKind::Step(step.to_owned())));
+        let (outcome, word, result) = match &end {
+            StepEnd::Success(result) => (StepOutcome::Success, "succeeded", result.clone()),
+            StepEnd::Failure(fault) => {
+                let kept = fault.result.clone().unwrap_or(Value::Null);
+                (StepOutcome::Failure, "failed", json!({ "error": { "code": fault.code, "message": fault.message }, "result": kept }))
+            }
+        };
+        details.insert("step_id".to_owned(), step.into());
+        details.insert("step_outcome".to_owned(), word.into());
+        self.push(EventBody::InProgress { step: Some(step.to_owned()), result: Some(result), details: details.clone() });
+        let runs = self.intent.cursor.as_ref().map_or(0, |c| c.runs);
+        match plan.and_then(|plan| plan.next(step, outcome)) {
+            Some(_) if runs >= MAX_STEP_RUNS => self.end(Ending::Failed(Fault {
+                code: "too_many_steps".to_owned(),
+                message: format!("the workflow ran {MAX_STEP_RUNS} steps without coming to an end"),
+                details: None,
+                result: None,
+            })),
+            Some(next) => self.start_step(next),
+            None => {
+                let results = self.intent.cursor.as_ref().map(|c| c.results.clone()).unwrap_or_default();
+                match end {
+                    StepEnd::Success(result) => self.end(Ending::Completed(combined_result(&result, &results))),
+                    StepEnd::Failure(mut fault) => {
+                        let last = fault.result.take().unwrap_or(Value::Null);
+                        fault.result = Some(combined_result(&last, &results));
+                        self.end(Ending::Failed(fault));
+                    }
+                }
+            }
+        }
+    }
+
+    fn start_step(&mut self, step: &Step) {
+        let due_at = step.deadline_seconds.map(|seconds| self.given.now.max(self.intent.updated_at).plus_seconds(seconds));
+        if let Some(at) = due_at {
+            self.effect(Effect::SetTimer { kind: TimerKind::Step(step.id.clone()), at });
+        }
+        match &step.kind {
+            StepKind::Agent { to, name } => {
+                let child = self.given.child;
+                let holder = Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: name.clone() };
+                self.push(EventBody::Waiting(Waiting {
+                    reason: WaitingReason::WaitingForAgent,
+                    holder,
+                    since: self.given.now,
+                    step: Some(step.id.clone()),
+                    task: None,
+                    child: Some(child),
+                    due_at,
+                }));
+                self.effect(Effect::StartChild { child, step: step.id.clone() });
+            }
+            StepKind::Human { holder, task } => {
+                self.wait_for_human(holder.clone(), task.clone(), Some(step.id.clone()), due_at);
+            }
+        }
+    }
+
+    fn wait_for_human(&mut self, holder: Holder, task: HumanTask, step: Option<String>, due_at: Option<crate::Time>) {
+        self.push(EventBody::Waiting(Waiting {
+            reason: WaitingReason::WaitingForHuman,
+            holder: holder.clone(),
+            since: self.given.now,
+            step,
+            task: Some(task.clone()),
+            child: None,
+            due_at,
+        }));
+        self.push(EventBody::HumanTaskAssigned { holder, task });
+    }
+
+    /// The one way to a terminal status: the event, and everything that has to stop.
+    fn end(&mut self, ending: Ending) {
+        if let Some(child) = self.intent.waiting().and_then(|w| w.child) {
+            let reason = "the intent it belonged to has ended".to_owned();
+            self.effect(Effect::EndChild { child, ending: Ending::Canceled(reason) });
+        }
+        let details = match (&self.intent.state, self.decision.events.last().map(|e| &e.body)) {
+            // A task's answer is shown again on the event that ends the intent.
+            (State::InProgress, Some(EventBody::InProgress { details, .. })) => details.clone(),
+            _ => Object::new(),
+        };
+        self.push(match &ending {
+            Ending::Completed(result) => EventBody::Completed { result: result.clone(), details },
+            Ending::Failed(fault) => EventBody::Failed { fault: fault.clone() },
+            Ending::Canceled(reason) => EventBody::Canceled { reason: reason.clone() },
+            Ending::TimedOut => EventBody::TimedOut,
+        });
+        self.effect(Effect::EndDelivery);
+        self.effect(Effect::ClearTimers);
+        if self.intent.parent.is_some() {
+            self.effect(Effect::TellParent(ending));
+        }
+    }
+}
+
+enum StepEnd {
+    Success(Value),
+    Failure(Fault),
+}
+
+fn task_details(result: &Value) -> Object {
+    Object::from_iter([("task_result".to_owned(), result.clone())])
+}
+
+fn note_details(note: Value) -> Object {
+    match note {
+        Value::Object(fields) => fields,
+        other => Object::from_iter([("note".to_owned(), other)]),
+    }
+}

@@ -1,0 +1,315 @@
+//! Human tasks: what a person is asked, and which answers count (contract `semantics.md` §2.5, `wire.md` §5).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Object, Refusal};
+
+/// The title of a task that was declared without one.
+pub const DEFAULT_TITLE: &str = "Human approval required";
+
+/// What a person is asked. Unknown fields are kept and shown as they came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HumanTask {
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_type: Option<String>,
+    /// Explicit outcomes replace those of the type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_outcomes: Option<Vec<String>>,
+    #[serde(default)]
+    pub required_comment: bool,
+    #[serde(default)]
+    pub evidence_required: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignees: Option<Vec<String>>,
+    #[serde(flatten)]
+    pub rest: Object,
+}
+
+/// Whether an answer lets the work go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Positive,
+    Negative,
+}
+
+/// A person's answer as it was sent: nothing checked yet.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TaskResult {
+    pub outcome: Option<String>,
+    pub comment: Option<String>,
+    /// All other fields: those beside `outcome` and those under `data`, the latter winning.
+    pub data: Object,
+}
+
+/// Words that say no.
+const NEGATIVE: [&str; 8] =
+    ["rejected", "denied", "declined", "failed", "changes_requested", "override_rejected", "canceled", "cannot_assess"];
+
+impl HumanTask {
+    /// The task of an intent that waits for a person without saying for what.
+    pub fn untitled() -> HumanTask {
+        HumanTask {
+            title: DEFAULT_TITLE.to_owned(),
+            description: None,
+            task_type: None,
+            allowed_outcomes: None,
+            required_comment: false,
+            evidence_required: false,
+            assignees: None,
+            rest: Object::new(),
+        }
+    }
+
+    /// Reads a `human_task` leniently: fields of a wrong type are reported, a missing title gets the default.
+    /// The strings returned are complaints, each naming the field.
+    pub fn read(source: &Object) -> (HumanTask, Vec<String>) {
+        let mut task = HumanTask::untitled();
+        let mut complaints = Vec::new();
+        for (key, value) in source {
+            if value.is_null() {
+                continue;
+            }
+            match key.as_str() {
+                "title" => match limited_text(value, 255) {
+                    Ok(text) if text.trim().is_empty() => {}
+                    Ok(text) => task.title = text,
+                    Err(why) => complaints.push(format!("title: {why}")),
+                },
+                "description" => match limited_text(value, 2000) {
+                    Ok(text) => task.description = Some(text),
+                    Err(why) => complaints.push(format!("description: {why}")),
+                },
+                "task_type" => match limited_text(value, 64) {
+                    Ok(text) => task.task_type = Some(text),
+                    Err(why) => complaints.push(format!("task_type: {why}")),
+                },
+                "required_comment" | "evidence_required" => match value.as_bool() {
+                    Some(flag) if key == "required_comment" => task.required_comment = flag,
+                    Some(flag) => task.evidence_required = flag,
+                    None => complaints.push(format!("{key}: must be true or false")),
+                },
+                "allowed_outcomes" => match text_list(value, 20, 64) {
+                    Ok(list) => task.allowed_outcomes = Some(list),
+                    Err(why) => complaints.push(format!("allowed_outcomes: {why}")),
+                },
+                "assignees" => match text_list(value, 20, 383) {
+                    Ok(list) => task.assignees = Some(list),
+                    Err(why) => complaints.push(format!("assignees: {why}")),
+                },
+                _ => {
+                    task.rest.insert(key.clone(), value.clone());
+                }
+            }
+        }
+        (task, complaints)
+    }
+
+    /// The outcomes that count, positive first; `None` when any word does (types without documented outcomes).
+    fn outcomes(&self) -> Option<Vec<&str>> {
+        if let Some(list) = &self.allowed_outcomes {
+            return Some(list.iter().map(String::as_str).collect());
+        }
+        let list: &[&str] = match self.task_type.as_deref().unwrap_or("approval") {
+            "approval" => &["approved", "rejected"],
+            "review" => &["approved", "changes_requested", "rejected"],
+            "clarification" => &["provided", "declined", "rejected"],
+            "manual_action" => &["completed", "failed"],
+            "confirmation" => &["confirmed", "denied", "rejected"],
+            "assignment" => &["assigned", "declined"],
+            "override" => &["override_approved", "rejected"],
+            "form" => &["submitted", "cannot_assess"],
+            _ => return None,
+        };
+        Some(list.to_vec())
+    }
+
+    /// The outcomes to show a person.
+    pub fn shown_outcomes(&self) -> Vec<&str> {
+        self.outcomes().unwrap_or_else(|| vec!["completed", "declined"])
+    }
+
+    /// Checks an answer. Returns it as it is recorded, with the outcome's canonical word, and what it means.
+    pub fn check(&self, answer: &TaskResult) -> Result<(Object, Verdict), Refusal> {
+        let word = answer.outcome.as_deref().map(str::trim).unwrap_or_default();
+        if word.is_empty() {
+            return Err(Refusal::invalid("outcome_required", format!("outcome is required: {}", self.expectation())));
+        }
+        let outcome = self
+            .canonical(word)
+            .ok_or_else(|| Refusal::invalid("outcome_not_allowed", format!("outcome \"{word}\" is not allowed: {}", self.expectation())))?;
+        if self.required_comment && answer.comment.as_deref().is_none_or(|c| c.trim().is_empty()) {
+            return Err(Refusal::invalid("comment_required", "comment is required for this task".to_owned()));
+        }
+        if self.evidence_required && answer.data.get("evidence").is_none_or(is_blank) {
+            return Err(Refusal::invalid("evidence_required", "evidence is required for this task".to_owned()));
+        }
+        let verdict = if NEGATIVE.contains(&outcome.as_str()) { Verdict::Negative } else { Verdict::Positive };
+        let mut record = Object::new();
+        record.insert("outcome".to_owned(), outcome.into());
+        if let Some(comment) = &answer.comment {
+            record.insert("comment".to_owned(), comment.clone().into());
+        }
+        for (key, value) in &answer.data {
+            record.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        Ok((record, verdict))
+    }
+
+    /// Maps what a client sends (`approve`, `rejected` for a confirmation) to the one outcome of the task that it can mean.
+    fn canonical(&self, word: &str) -> Option<String> {
+        let word = match word {
+            "approve" => "approved",
+            "reject" => "rejected",
+            other => other,
+        };
+        let Some(outcomes) = self.outcomes() else {
+            let plain = word.len() <= 64 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+            return plain.then(|| word.to_owned());
+        };
+        if outcomes.contains(&word) {
+            return Some(word.to_owned());
+        }
+        let is_negative = |o: &&str| NEGATIVE.contains(o);
+        let only = |mut found: Vec<&str>| if found.len() == 1 { found.pop().map(str::to_owned) } else { None };
+        match word {
+            "rejected" | "denied" | "declined" => only(outcomes.into_iter().filter(is_negative).collect()),
+            "approved" | "confirmed" => only(outcomes.into_iter().filter(|o| !is_negative(o)).collect()),
+            _ => None,
+        }
+    }
+
+    fn expectation(&self) -> String {
+        match self.outcomes() {
+            Some(list) => format!("send one of {}", list.join(", ")),
+            None => "send one word of letters, digits, '_', '.' or '-'".to_owned(),
+        }
+    }
+}
+
+impl TaskResult {
+    /// Reads an answer from the body of a resume: `task_result` and, where clients put them, `outcome` and `comment` beside it.
+    pub fn read(body: &Object) -> TaskResult {
+        let empty = Object::new();
+        let inner = body.get("task_result").and_then(Value::as_object).unwrap_or(&empty);
+        let text = |map: &Object, key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
+        let mut data = Object::new();
+        for (key, value) in inner {
+            if !matches!(key.as_str(), "outcome" | "comment" | "data") {
+                data.insert(key.clone(), value.clone());
+            }
+        }
+        if let Some(nested) = inner.get("data").and_then(Value::as_object) {
+            data.extend(nested.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+        let implied = data.get("approved").and_then(truth).map(|yes| if yes { "approved" } else { "rejected" }.to_owned());
+        TaskResult {
+            outcome: text(inner, "outcome").or_else(|| text(body, "outcome")).or(implied),
+            comment: text(inner, "comment").or_else(|| text(body, "comment")),
+            data,
+        }
+    }
+}
+
+/// A boolean, also as the string the command line sends.
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) if text == "true" => Some(true),
+        Value::String(text) if text == "false" => Some(false),
+        _ => None,
+    }
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
+fn limited_text(value: &Value, most: usize) -> Result<String, String> {
+    match value.as_str() {
+        Some(text) if text.chars().count() <= most => Ok(text.to_owned()),
+        Some(_) => Err(format!("at most {most} characters")),
+        None => Err("must be a string".to_owned()),
+    }
+}
+
+fn text_list(value: &Value, most: usize, each: usize) -> Result<Vec<String>, String> {
+    let list = value.as_array().ok_or("must be a list of strings")?;
+    if list.is_empty() || list.len() > most {
+        return Err(format!("must have 1 to {most} entries"));
+    }
+    list.iter()
+        .map(|item| match limited_text(item, each) {
+            Ok(text) if text.trim().is_empty() => Err("entries must not be empty".to_owned()),
+            other => other,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn task(value: Value) -> HumanTask {
+        let (task, complaints) = HumanTask::read(value.as_object().unwrap());
+        assert_eq!(complaints, Vec::<String>::new());
+        task
+    }
+
+    fn answer(value: Value) -> TaskResult {
+        TaskResult::read(value.as_object().unwrap())
+    }
+
+    #[test]
+    fn a_shortcut_maps_to_the_one_outcome_it_can_mean() {
+        let outcome = |task_value: Value, word: &str| {
+            task(task_value).check(&answer(json!({"task_result": {"outcome": word}}))).map(|(o, v)| (o["outcome"].clone(), v))
+        };
+        let confirmation = json!({"task_type": "confirmation", "allowed_outcomes": ["confirmed", "denied"]});
+        assert_eq!(outcome(confirmation, "rejected").unwrap(), (json!("denied"), Verdict::Negative));
+        let override_task = json!({"task_type": "override"});
+        assert_eq!(outcome(override_task, "approved").unwrap(), (json!("override_approved"), Verdict::Positive));
+        assert!(outcome(json!({"task_type": "review"}), "denied").is_err(), "two negatives: no guess");
+        assert!(outcome(json!({}), "aproved").is_err(), "a typo never approves");
+        assert_eq!(outcome(json!({"task_type": "reroute"}), "rerouted").unwrap().1, Verdict::Positive);
+    }
+
+    #[test]
+    fn the_outcome_may_stand_in_three_places() {
+        for body in [
+            json!({"task_result": {"outcome": "approved"}}),
+            json!({"outcome": "approved", "task_result": {"x": 1}}),
+            json!({"task_result": {"data": {"approved": true}}}),
+            json!({"task_result": {"approved": "true"}}),
+        ] {
+            assert_eq!(answer(body.clone()).outcome.as_deref(), Some("approved"), "{body}");
+        }
+    }
+
+    #[test]
+    fn required_comment_and_evidence_are_required() {
+        let strict = task(json!({"required_comment": true, "evidence_required": true}));
+        let code = |body: Value| strict.check(&answer(body)).unwrap_err().code;
+        assert_eq!(code(json!({"task_result": {"outcome": "approved", "comment": " "}})), "comment_required");
+        assert_eq!(code(json!({"task_result": {"outcome": "approved", "comment": "c"}})), "evidence_required");
+        let full = json!({"task_result": {"outcome": "approved", "comment": "c", "data": {"evidence": "photo"}}});
+        assert!(strict.check(&answer(full)).is_ok());
+    }
+
+    #[test]
+    fn wrong_types_are_named() {
+        let (_, complaints) = HumanTask::read(json!({"title": 3, "allowed_outcomes": []}).as_object().unwrap());
+        assert_eq!(complaints, ["title: must be a string", "allowed_outcomes: must have 1 to 20 entries"]);
+    }
+}

@@ -1,0 +1,64 @@
+//! Ids of intents.
+//!
+//! An id is a UUIDv7, so that indexes stay dense in time. Its last 16 bits are the *lane* of its family: a root draws them
+//! at random, its children repeat them. Whoever holds the id of any member knows on which write lane its family lives.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Time;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IntentId(pub Uuid);
+
+impl IntentId {
+    /// The id of a new root intent.
+    pub fn root(at: Time, random: [u8; 10]) -> IntentId {
+        IntentId(uuid::Builder::from_unix_timestamp_millis(at.millis(), &random).into_uuid())
+    }
+
+    /// The id of a new member of the family of `self`: same lane.
+    pub fn relative(self, at: Time, random: [u8; 10]) -> IntentId {
+        let mut bytes = *IntentId::root(at, random).0.as_bytes();
+        bytes[14..].copy_from_slice(&self.0.as_bytes()[14..]);
+        IntentId(Uuid::from_bytes(bytes))
+    }
+
+    /// The write lane of this id's family.
+    pub fn lane(self) -> u16 {
+        let bytes = self.0.as_bytes();
+        u16::from_be_bytes([bytes[14], bytes[15]])
+    }
+}
+
+impl fmt::Display for IntentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for IntentId {
+    type Err = uuid::Error;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::parse_str(text.trim()).map(IntentId)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_shares_its_lane() {
+        let root = IntentId::root(Time::from_micros(1_700_000_000_000_000), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        let child = root.relative(Time::from_micros(1_700_000_000_500_000), [0xff; 10]);
+        assert_ne!(root, child);
+        assert_eq!(root.lane(), child.lane());
+        assert_eq!(root.lane(), 0x090a);
+        assert!(root < child, "ids sort by time");
+    }
+}

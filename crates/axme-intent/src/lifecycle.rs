@@ -1,0 +1,354 @@
+//! What an intent is, what can be asked of it, and what came of it: the types of the lifecycle, and [`apply`], which folds
+//! an event into the state. The decisions themselves are in `decide`.
+//!
+//! The state of an intent is nothing but its events folded in order; `tests/properties.rs` holds that for random histories.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub use crate::decide::{decide, submit};
+pub use crate::status::{Holder, HolderKind, Status, WaitingReason};
+use crate::workflow::Cursor;
+use crate::{Address, HumanTask, IntentId, Object, Plan, TaskResult, Time};
+
+/// What an intent was created with: never changes afterwards. Kept in its first event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Birth {
+    pub intent_type: String,
+    pub correlation_id: Uuid,
+    pub from: Address,
+    pub to: Address,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    pub payload: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_at: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_delivery_attempts: Option<u32>,
+    /// A person's task on the intent itself, outside any scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<HumanTask>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// For a child: the step of its parent that it carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+}
+
+/// The mutable head of an intent: all that deciding needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intent {
+    pub id: IntentId,
+    pub root: IntentId,
+    pub parent: Option<IntentId>,
+    pub state: State,
+    /// Set while and after a plan runs.
+    pub cursor: Option<Cursor>,
+    /// The position of the last event: 1, 2, 3, … without gaps.
+    pub position: u32,
+    pub created_at: Time,
+    /// The time of the last event; the next is never earlier.
+    pub updated_at: Time,
+    pub policy_generation: u32,
+}
+
+/// A status with the data that belongs to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum State {
+    Created,
+    Submitted,
+    Delivered,
+    Acknowledged,
+    InProgress,
+    Waiting(Waiting),
+    Completed { result: Value },
+    Failed { fault: Fault },
+    Canceled { reason: String },
+    TimedOut,
+}
+
+/// An intent that waits says why, for whom and since when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub reason: WaitingReason,
+    pub holder: Holder,
+    pub since: Time,
+    /// The step of the plan that waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// What the person is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<HumanTask>,
+    /// The child that carries out the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<IntentId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Time>,
+}
+
+/// Why something failed (contract: `intent.error.v1`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    pub code: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+    /// What was answered beside the failure: a person's no with its comment, an agent's findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+}
+
+/// Something that happened to an intent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    pub position: u32,
+    pub at: Time,
+    /// Who caused it: an address, an account, or `gateway`.
+    pub actor: String,
+    /// The status after the event.
+    pub status: Status,
+    pub body: EventBody,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EventBody {
+    Created(Box<Birth>),
+    Submitted,
+    Delivered { to: Address },
+    Acknowledged,
+    /// Work goes on. `step` and `result` are those of a step that just ended; `details` says what else is known.
+    InProgress {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        result: Option<Value>,
+        details: Object,
+    },
+    Waiting(Waiting),
+    HumanTaskAssigned { holder: Holder, task: HumanTask },
+    /// A step's own deadline passed; the intent itself is not over.
+    Timeout { step: String },
+    Completed { result: Value, details: Object },
+    Failed { fault: Fault },
+    Canceled { reason: String },
+    TimedOut,
+}
+
+impl EventBody {
+    /// The name on the wire.
+    pub const fn event_type(&self) -> &'static str {
+        match self {
+            EventBody::Created(_) => "intent.created",
+            EventBody::Submitted => "intent.submitted",
+            EventBody::Delivered { .. } => "intent.delivered",
+            EventBody::Acknowledged => "intent.acknowledged",
+            EventBody::InProgress { .. } => "intent.in_progress",
+            EventBody::Waiting(_) => "intent.waiting",
+            EventBody::HumanTaskAssigned { .. } => "intent.human_task_assigned",
+            EventBody::Timeout { .. } => "intent.timeout",
+            EventBody::Completed { .. } => "intent.completed",
+            EventBody::Failed { .. } => "intent.failed",
+            EventBody::Canceled { .. } => "intent.canceled",
+            EventBody::TimedOut => "intent.timed_out",
+        }
+    }
+}
+
+/// What can be asked of a live intent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// The receiving agent has seen it.
+    Acknowledge,
+    /// The receiving agent answers.
+    Answer(Answer),
+    /// A person answers the task.
+    Decide(TaskResult),
+    /// The control plane says: go on. Never answers a person's task.
+    Proceed { reason: Option<String> },
+    /// A caller ends it, from any live state.
+    Resolve(Ending),
+    /// `deadline_at` has passed.
+    DeadlinePassed,
+    /// The deadline of a step has passed. Nothing when the step is over.
+    StepDeadlinePassed { step: String },
+    /// The child that carried out a step has ended. Nothing when the step is over.
+    ChildEnded { child: IntentId, ending: Ending },
+}
+
+/// An agent's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    Complete(Value),
+    Fail(Fault),
+    /// The agent's part is done, somebody else goes on. Ends a step; on a plain intent it is only progress.
+    HandOver(Value),
+}
+
+/// How an intent ends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    Completed(Value),
+    Failed(Fault),
+    Canceled(String),
+    TimedOut,
+}
+
+/// What comes from outside into a decision.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub now: Time,
+    pub actor: String,
+    /// A fresh id of the family, used if the decision starts a child.
+    pub child: IntentId,
+}
+
+/// What a command does: events to append, then effects to carry out in the same transaction.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Decision {
+    pub events: Vec<Event>,
+    pub effects: Vec<Effect>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Put the intent into the queue of its receiver.
+    Deliver { to: Address },
+    /// The receiver has it; offer it again only after a long time.
+    MarkAcknowledged,
+    /// Nobody needs to receive it any more.
+    EndDelivery,
+    StartChild { child: IntentId, step: String },
+    EndChild { child: IntentId, ending: Ending },
+    /// Replaces a timer of the same kind.
+    SetTimer { kind: TimerKind, at: Time },
+    ClearTimer(TimerKind),
+    ClearTimers,
+    /// The intent is over: its parent, if any, hears how.
+    TellParent(Ending),
+}
+
+/// What a timer is for. One of each kind per intent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimerKind {
+    Deadline,
+    Step(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// The intent is not in a state for this.
+    Conflict,
+    /// The input does not fit.
+    Invalid,
+}
+
+/// A command that an intent does not take. Nothing has changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    pub kind: RefusalKind,
+    pub code: &'static str,
+    pub message: String,
+    pub details: Object,
+}
+
+impl Refusal {
+    pub fn invalid(code: &'static str, message: String) -> Refusal {
+        Refusal { kind: RefusalKind::Invalid, code, message, details: Object::new() }
+    }
+
+    pub fn conflict(code: &'static str, message: String) -> Refusal {
+        Refusal { kind: RefusalKind::Conflict, code, message, details: Object::new() }
+    }
+
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Refusal {
+        self.details.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+impl Intent {
+    /// An intent before its first event.
+    pub fn unborn(id: IntentId, root: IntentId, parent: Option<IntentId>, now: Time) -> Intent {
+        Intent {
+            id,
+            root,
+            parent,
+            state: State::Created,
+            cursor: None,
+            position: 0,
+            created_at: now,
+            updated_at: now,
+            policy_generation: 0,
+        }
+    }
+
+    pub fn status(&self) -> Status {
+        self.state.status()
+    }
+
+    pub fn waiting(&self) -> Option<&Waiting> {
+        match &self.state {
+            State::Waiting(waiting) => Some(waiting),
+            _ => None,
+        }
+    }
+
+    /// The task a person is asked to answer now.
+    pub fn open_task(&self) -> Option<&HumanTask> {
+        self.waiting().filter(|w| w.reason == WaitingReason::WaitingForHuman).and_then(|w| w.task.as_ref())
+    }
+}
+
+impl State {
+    pub const fn status(&self) -> Status {
+        match self {
+            State::Created => Status::Created,
+            State::Submitted => Status::Submitted,
+            State::Delivered => Status::Delivered,
+            State::Acknowledged => Status::Acknowledged,
+            State::InProgress => Status::InProgress,
+            State::Waiting(_) => Status::Waiting,
+            State::Completed { .. } => Status::Completed,
+            State::Failed { .. } => Status::Failed,
+            State::Canceled { .. } => Status::Canceled,
+            State::TimedOut => Status::TimedOut,
+        }
+    }
+}
+
+/// Folds one event into the intent. Never fails and decides nothing.
+pub fn apply(intent: &mut Intent, event: &Event) {
+    intent.position = event.position;
+    intent.updated_at = event.at;
+    match &event.body {
+        EventBody::Created(birth) => {
+            intent.created_at = event.at;
+            intent.state = State::Created;
+            intent.cursor = birth.plan.as_ref().map(|_| Cursor::default());
+        }
+        EventBody::Submitted => intent.state = State::Submitted,
+        EventBody::Delivered { .. } => intent.state = State::Delivered,
+        EventBody::Acknowledged => intent.state = State::Acknowledged,
+        EventBody::InProgress { step, result, .. } => {
+            if let (Some(cursor), Some(step), Some(result)) = (&mut intent.cursor, step, result) {
+                cursor.results.insert(step.clone(), result.clone());
+            }
+            intent.state = State::InProgress;
+        }
+        EventBody::Waiting(waiting) => {
+            if let (Some(cursor), Some(step)) = (&mut intent.cursor, &waiting.step) {
+                cursor.step = step.clone();
+                cursor.runs += 1;
+            }
+            intent.state = State::Waiting(waiting.clone());
+        }
+        EventBody::HumanTaskAssigned { .. } | EventBody::Timeout { .. } => {}
+        EventBody::Completed { result, .. } => intent.state = State::Completed { result: result.clone() },
+        EventBody::Failed { fault } => intent.state = State::Failed { fault: fault.clone() },
+        EventBody::Canceled { reason } => intent.state = State::Canceled { reason: reason.clone() },
+        EventBody::TimedOut => intent.state = State::TimedOut,
+    }
+}

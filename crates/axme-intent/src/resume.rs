@@ -1,0 +1,110 @@
+//! The many meanings of one call: what a body sent to `POST /v1/intents/{id}/resume` asks for (contract `wire.md` §4.6).
+
+use serde_json::Value;
+
+use crate::lifecycle::{Answer, Fault};
+use crate::{Object, TaskResult};
+
+/// What a resume asks for. Which of these an intent accepts depends on whom it waits for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resume {
+    /// A person's answer.
+    Human(TaskResult),
+    /// An agent's answer.
+    Agent(Answer),
+    /// The control-plane call: go on with the current step. `comment` is its `reason`.
+    Proceed { approve: bool, comment: Option<String>, explicit: bool },
+}
+
+/// Fields that steer the call and are not part of any result.
+const CONTROL_FIELDS: [&str; 5] =
+    ["approve_current_step", "reason", "actor", "expected_policy_generation", "internal_scheduler"];
+
+impl Resume {
+    pub fn read(body: &Object) -> Resume {
+        if body.get("task_result").is_some_and(Value::is_object) {
+            return Resume::Human(TaskResult::read(body));
+        }
+        let text = |key: &str| body.get(key).and_then(Value::as_str);
+        match text("action") {
+            Some("complete") => return Resume::Agent(Answer::Complete(without(body, &["action"]))),
+            Some("fail") => return Resume::Agent(Answer::Fail(fault_of(body))),
+            _ => {}
+        }
+        if body.keys().all(|key| CONTROL_FIELDS.contains(&key.as_str())) {
+            return Resume::Proceed {
+                approve: body.get("approve_current_step").and_then(Value::as_bool).unwrap_or(true),
+                comment: text("reason").map(str::to_owned),
+                explicit: body.contains_key("approve_current_step"),
+            };
+        }
+        let word = text("status").or_else(|| text("outcome")).unwrap_or_default().to_ascii_lowercase();
+        match word.as_str() {
+            "failed" | "error" => Resume::Agent(Answer::Fail(fault_of(body))),
+            pending if pending.starts_with("pending") => Resume::Agent(Answer::HandOver(Value::Object(body.clone()))),
+            _ => Resume::Agent(Answer::Complete(without(body, &[]))),
+        }
+    }
+}
+
+/// The body as a result: control fields and `also` left out.
+fn without(body: &Object, also: &[&str]) -> Value {
+    let keep = |key: &str| !also.contains(&key) && !matches!(key, "expected_policy_generation" | "internal_scheduler");
+    Value::Object(body.iter().filter(|(key, _)| keep(key)).map(|(k, v)| (k.clone(), v.clone())).collect())
+}
+
+/// What a failing agent says, as an error and as the result that is kept beside it.
+fn fault_of(body: &Object) -> Fault {
+    let result = without(body, &["action"]);
+    let given = body.get("error");
+    let field = |key: &str| given.and_then(|e| e.get(key)).and_then(Value::as_str);
+    let top = |key: &str| body.get(key).and_then(Value::as_str);
+    let message = field("message")
+        .or_else(|| given.and_then(Value::as_str))
+        .or_else(|| ["reason", "message", "error_message"].iter().find_map(|key| top(key)))
+        .unwrap_or("the agent reported a failure");
+    Fault {
+        code: field("code").or_else(|| top("code")).unwrap_or("agent_failed").to_owned(),
+        message: message.to_owned(),
+        details: given.cloned().filter(Value::is_object),
+        result: Some(result),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(body: Value) -> Resume {
+        Resume::read(body.as_object().unwrap())
+    }
+
+    #[test]
+    fn each_shape_has_its_meaning() {
+        assert!(matches!(read(json!({})), Resume::Proceed { approve: true, explicit: false, .. }));
+        assert!(matches!(
+            read(json!({"approve_current_step": true, "reason": "go", "actor": "x"})),
+            Resume::Proceed { approve: true, explicit: true, .. }
+        ));
+        assert!(matches!(read(json!({"task_result": {"outcome": "approved"}})), Resume::Human(_)));
+        let Resume::Agent(Answer::Complete(result)) = read(json!({"action": "complete", "score": 3})) else { panic!() };
+        assert_eq!(result, json!({"score": 3}));
+        let Resume::Agent(Answer::Complete(result)) = read(json!({"approved": true})) else { panic!() };
+        assert_eq!(result, json!({"approved": true}));
+        let Resume::Agent(Answer::Complete(result)) = read(json!({"action": "ship", "x": 1})) else { panic!() };
+        assert_eq!(result, json!({"action": "ship", "x": 1}));
+        assert!(matches!(read(json!({"status": "pending_human_approval"})), Resume::Agent(Answer::HandOver(_))));
+        assert!(matches!(read(json!({"outcome": "error"})), Resume::Agent(Answer::Fail(_))));
+    }
+
+    #[test]
+    fn a_failure_keeps_its_words() {
+        let Resume::Agent(Answer::Fail(fault)) = read(json!({"action": "fail", "reason": "too risky", "score": 9})) else {
+            panic!()
+        };
+        assert_eq!((fault.code.as_str(), fault.message.as_str()), ("agent_failed", "too risky"));
+        assert_eq!(fault.result, Some(json!({"reason": "too risky", "score": 9})));
+    }
+}

@@ -1,0 +1,477 @@
+//! Scenario bundles: one JSON file that declares agents, people, steps and an intent (contract `wire.md` §6).
+//!
+//! [`check`] reads a bundle leniently and reports everything that is wrong with it, each complaint naming its place;
+//! a bundle without errors comes back lowered: roles resolved, order explicit, sugar gone.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::address::{MAX_ADDRESS_CHARS, agent_name};
+use crate::status::{Holder, HolderKind};
+use crate::workflow::{Plan, Step, StepKind};
+use crate::{Address, Home, HumanTask, Object, Time};
+
+/// A bundle ready to be applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    pub scenario_id: String,
+    pub agents: Vec<Agent>,
+    pub intent_type: String,
+    pub payload: Value,
+    pub deadline_at: Option<Time>,
+    pub max_delivery_attempts: Option<u32>,
+    /// To whom the intent goes: an agent, or the platform when a plan or a person handles it.
+    pub to: Address,
+    pub task: Option<HumanTask>,
+    pub plan: Option<Plan>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Agent {
+    pub role: String,
+    pub address: Address,
+    /// The address as the bundle wrote it: the name of the account if one is created.
+    pub written: String,
+    pub create_if_missing: bool,
+    pub display_name: Option<String>,
+    pub delivery_mode: Option<String>,
+}
+
+/// Everything that is to be said about a bundle, as plain sentences.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Report {
+    pub errors: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+struct Human {
+    role: String,
+    name: String,
+    contact: Option<String>,
+}
+
+/// Tool ids that hand a step to an agent or to a person; all other `tool.internal.*` ids are platform steps.
+const HUMAN_TOOLS: [&str; 3] = ["tool.approval.human_signoff", "tool.human.approval.v1", "axme.approval.v1"];
+const INTERNAL_TOOLS: [&str; 4] =
+    ["tool.internal.delay", "tool.internal.notification", "tool.internal.escalation", "tool.notification.notify_owner"];
+const RUNTIME_TYPES: [&str; 6] = ["human_approval", "timeout", "reminder", "delay", "escalation", "notification"];
+
+/// Checks and lowers a bundle. `home` resolves short addresses. The scenario is `Some` exactly when there are no errors.
+pub fn check(bundle: &Object, home: Home<'_>) -> (Option<Scenario>, Report) {
+    let mut reader = Reader { home, report: Report::default() };
+    let scenario = reader.bundle(bundle);
+    let report = reader.report;
+    (scenario.filter(|_| report.errors.is_empty()), report)
+}
+
+struct Reader<'a> {
+    home: Home<'a>,
+    report: Report,
+}
+
+impl Reader<'_> {
+    fn error(&mut self, place: &str, what: impl std::fmt::Display) {
+        self.report.errors.push(format!("{place}: {what}"));
+    }
+
+    fn warn(&mut self, place: &str, what: impl std::fmt::Display) {
+        self.report.warnings.push(format!("{place}: {what}"));
+    }
+
+    fn bundle(&mut self, bundle: &Object) -> Option<Scenario> {
+        const KNOWN: [&str; 9] = [
+            "scenario_id", "title", "description", "idempotency_key", "agents", "humans", "workflow", "intent", "$schema",
+        ];
+        for key in bundle.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
+            self.warn(key, "unknown field, ignored");
+        }
+        let scenario_id = self.text(bundle, "scenario_id", "scenario_id", 255).unwrap_or_default();
+        if scenario_id.is_empty() {
+            self.error("scenario_id", "required");
+        }
+        let agents = self.agents(bundle);
+        let humans = self.humans(bundle, &agents);
+        let empty = Object::new();
+        let intent = match bundle.get("intent") {
+            None | Some(Value::Null) => {
+                self.error("intent", "required: an object with at least \"type\"");
+                &empty
+            }
+            Some(Value::Object(intent)) => intent,
+            Some(_) => {
+                self.error("intent", "must be an object");
+                &empty
+            }
+        };
+        let workflow = match bundle.get("workflow") {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(workflow)) => Some(workflow),
+            Some(_) => {
+                self.error("workflow", "must be an object");
+                None
+            }
+        };
+        let plan = workflow.and_then(|workflow| self.plan(workflow, &scenario_id, &agents, &humans));
+        self.intent(intent, scenario_id, agents, plan)
+    }
+
+    fn intent(&mut self, intent: &Object, scenario_id: String, agents: Vec<Agent>, plan: Option<Plan>) -> Option<Scenario> {
+        let intent_type = self.text(intent, "type", "intent.type", 255).unwrap_or_default();
+        if intent_type.is_empty() && !intent.is_empty() {
+            self.error("intent.type", "required");
+        } else if !is_intent_type(&intent_type) && !intent_type.is_empty() {
+            self.error("intent.type", "may have letters, digits, '.', '_' and '-' only");
+        }
+        let payload = match intent.get("payload") {
+            None | Some(Value::Null) => Value::Object(Object::new()),
+            Some(payload @ Value::Object(_)) => payload.clone(),
+            Some(_) => {
+                self.error("intent.payload", "must be an object");
+                Value::Null
+            }
+        };
+        let deadline_at = match self.text(intent, "deadline_at", "intent.deadline_at", 64).filter(|t| !t.is_empty()) {
+            None => None,
+            Some(text) => {
+                let time = Time::parse(&text);
+                if time.is_none() {
+                    self.error("intent.deadline_at", "must be an RFC 3339 time such as 2026-01-31T12:00:00Z");
+                }
+                time
+            }
+        };
+        let max_delivery_attempts = self.count(intent, "max_delivery_attempts", "intent.max_delivery_attempts");
+        self.warn_ladder(intent, "intent");
+        let task = match intent.get("human_task") {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(source)) => Some(self.task(source, "intent.human_task")),
+            Some(_) => {
+                self.error("intent.human_task", "must be an object");
+                None
+            }
+        };
+        let platform = Address::resolve("agent://agent_core", self.home);
+        let to = match (&plan, &task, agents.first()) {
+            (None, None, Some(agent)) => agent.address.clone(),
+            _ => platform,
+        };
+        if plan.is_some() && task.is_some() {
+            self.warn("intent.human_task", "ignored: the workflow's steps decide who is asked");
+        }
+        let task = task.filter(|_| plan.is_none());
+        let max_delivery_attempts = max_delivery_attempts.and_then(|n| u32::try_from(n).ok());
+        Some(Scenario { scenario_id, agents, intent_type, payload, deadline_at, max_delivery_attempts, to, task, plan })
+    }
+
+    fn agents(&mut self, bundle: &Object) -> Vec<Agent> {
+        let mut agents: Vec<Agent> = Vec::new();
+        for (place, entry) in self.entries(bundle, "agents", "agents", 50) {
+            let role = self.required(&entry, "role", &place, 100);
+            let written = self.required(&entry, "address", &place, MAX_ADDRESS_CHARS);
+            let (Some(role), Some(written)) = (role, written) else { continue };
+            if agents.iter().any(|a| a.role == role) {
+                self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice"));
+            }
+            let delivery_mode = self.text(&entry, "delivery_mode", &format!("{place}.delivery_mode"), 20).filter(|m| !m.is_empty());
+            match delivery_mode.as_deref() {
+                None | Some("stream" | "poll") => {}
+                Some(mode @ ("http" | "inbox" | "internal")) => {
+                    self.error(&format!("{place}.delivery_mode"), format!("\"{mode}\" is not supported yet"));
+                }
+                Some(mode) => self.error(
+                    &format!("{place}.delivery_mode"),
+                    format!("\"{mode}\" is none of stream, poll, http, inbox, internal"),
+                ),
+            }
+            let create_if_missing = self.flag(&entry, "create_if_missing", &place);
+            if create_if_missing && agent_name(&written, self.home).is_none() {
+                self.error(
+                    &format!("{place}.address"),
+                    format!(
+                        "\"{written}\" cannot be created here: use a name, or agent://{}/{}/name",
+                        self.home.org, self.home.workspace
+                    ),
+                );
+            }
+            let address = match agent_name(&written, self.home) {
+                Some(name) if create_if_missing => Address::agent(self.home, &name),
+                _ => Address::resolve(&written, self.home),
+            };
+            let display_name = self.text(&entry, "display_name", &format!("{place}.display_name"), 255).filter(|n| !n.is_empty());
+            agents.push(Agent { role, address, written, create_if_missing, display_name, delivery_mode });
+        }
+        agents
+    }
+
+    fn humans(&mut self, bundle: &Object, agents: &[Agent]) -> Vec<Human> {
+        let mut humans: Vec<Human> = Vec::new();
+        for (place, entry) in self.entries(bundle, "humans", "humans", 20) {
+            let Some(role) = self.required(&entry, "role", &place, 100) else { continue };
+            if humans.iter().any(|h| h.role == role) || agents.iter().any(|a| a.role == role) {
+                self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice"));
+            }
+            let contact = self.text(&entry, "contact", &format!("{place}.contact"), MAX_ADDRESS_CHARS).filter(|c| !c.is_empty());
+            let name = self.text(&entry, "display_name", &format!("{place}.display_name"), 255).filter(|n| !n.is_empty());
+            humans.push(Human { name: name.unwrap_or_else(|| role.clone()), role, contact });
+        }
+        humans
+    }
+
+    fn plan(&mut self, workflow: &Object, scenario_id: &str, agents: &[Agent], humans: &[Human]) -> Option<Plan> {
+        if workflow.get("macro_id").and_then(Value::as_str).is_some_and(|m| !m.is_empty()) {
+            self.error("workflow.macro_id", "macros are not supported yet: write the steps out");
+        }
+        let entries = self.entries(workflow, "steps", "workflow.steps", 100);
+        if entries.is_empty() {
+            self.error("workflow.steps", "at least one step is required");
+            return None;
+        }
+        let ids: Vec<String> = entries
+            .iter()
+            .map(|(_, step)| step.get("step_id").and_then(Value::as_str).unwrap_or_default().trim().to_owned())
+            .collect();
+        let link = |step: &Object, key: &str| {
+            step.get(key).and_then(Value::as_str).map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned)
+        };
+        let sequential = entries.iter().all(|(_, s)| link(s, "on_success").is_none() && link(s, "on_failure").is_none());
+        let failure_targets: BTreeSet<String> = entries.iter().filter_map(|(_, s)| link(s, "on_failure")).collect();
+        let mut steps = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (index, (place, entry)) in entries.iter().enumerate() {
+            let Some(id) = self.required(entry, "step_id", place, 100) else { continue };
+            if !seen.insert(id.clone()) {
+                self.error(&format!("{place}.step_id"), format!("\"{id}\" is used twice"));
+            }
+            // Without any links, array order. With links, a missing `on_success` means the next step unless that one
+            // exists only to handle a failure.
+            let next = ids.get(index + 1).filter(|next| sequential || !failure_targets.contains(*next));
+            let on_success = link(entry, "on_success").or_else(|| next.cloned());
+            let on_failure = link(entry, "on_failure");
+            for (key, target) in [("on_success", &on_success), ("on_failure", &on_failure)] {
+                if let Some(target) = target.as_ref().filter(|t| !ids.contains(t)) {
+                    self.error(&format!("{place}.{key}"), format!("no step \"{target}\"; steps are {}", ids.join(", ")));
+                }
+            }
+            let Some(kind) = self.step_kind(entry, place, agents, humans) else { continue };
+            let tool = self.text(entry, "tool_id", &format!("{place}.tool_id"), 255).unwrap_or_default();
+            let deadline_seconds = self.count(entry, "step_deadline_seconds", &format!("{place}.step_deadline_seconds"));
+            self.warn_ladder(entry, place);
+            if entry.get("retry").is_some_and(|r| r.get("max_retries").and_then(Value::as_u64).is_some_and(|n| n > 0)) {
+                self.error(&format!("{place}.retry"), "retries are not supported yet");
+            }
+            let input = entry.get("input").filter(|v| !v.is_null()).cloned();
+            steps.push(Step { id, tool, kind, deadline_seconds, input, on_success, on_failure });
+        }
+        let entry = match self.text(workflow, "entry_step", "workflow.entry_step", 100).filter(|e| !e.is_empty()) {
+            Some(entry) if !ids.contains(&entry) => {
+                self.error("workflow.entry_step", format!("no step \"{entry}\"; steps are {}", ids.join(", ")));
+                entry
+            }
+            Some(entry) => entry,
+            None => ids.first().cloned().unwrap_or_default(),
+        };
+        Some(Plan { scenario_id: scenario_id.to_owned(), entry, steps })
+    }
+
+    /// What a step is: asked of a person, or handed to an agent. The official command line strips `runtime_type` and may
+    /// send an empty `tool_id`, so the kind is inferred from what is left.
+    fn step_kind(&mut self, step: &Object, place: &str, agents: &[Agent], humans: &[Human]) -> Option<StepKind> {
+        let tool = step.get("tool_id").and_then(Value::as_str).unwrap_or_default().trim();
+        let runtime = step.get("runtime_type").and_then(Value::as_str).unwrap_or_default().trim();
+        let assigned = step.get("assigned_to").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+        if !runtime.is_empty() && !RUNTIME_TYPES.contains(&runtime) {
+            self.error(
+                &format!("{place}.runtime_type"),
+                format!("\"{runtime}\" is none of {}", RUNTIME_TYPES.join(", ")),
+            );
+            return None;
+        }
+        let requires_approval = self.flag(step, "requires_approval", place);
+        let agent = agents.iter().find(|a| a.role == assigned);
+        let human = humans.iter().find(|h| h.role == assigned);
+        let has_task = step.get("human_task").is_some_and(|t| !t.is_null());
+        if !runtime.is_empty() && runtime != "human_approval" {
+            self.error(&format!("{place}.runtime_type"), format!("internal steps ({runtime}) are not supported yet"));
+            return None;
+        }
+        if INTERNAL_TOOLS.contains(&tool) {
+            self.error(&format!("{place}.tool_id"), format!("internal steps ({tool}) are not supported yet"));
+            return None;
+        }
+        let asks_human = runtime == "human_approval" || HUMAN_TOOLS.contains(&tool) || human.is_some() || has_task || requires_approval;
+        if asks_human && agent.is_none() {
+            let task = match step.get("human_task") {
+                Some(Value::Object(source)) => self.task(source, &format!("{place}.human_task")),
+                None | Some(Value::Null) => HumanTask::untitled(),
+                Some(_) => {
+                    self.error(&format!("{place}.human_task"), "must be an object");
+                    return None;
+                }
+            };
+            let holder = match human {
+                Some(human) => Holder {
+                    kind: HolderKind::Human,
+                    reference: human.contact.clone().unwrap_or_else(|| human.role.clone()),
+                    name: human.name.clone(),
+                },
+                None if assigned.is_empty() => {
+                    Holder { kind: HolderKind::Human, reference: "human".to_owned(), name: "human".to_owned() }
+                }
+                None if is_address(&assigned) => {
+                    Holder { kind: HolderKind::Human, reference: assigned.clone(), name: assigned }
+                }
+                None => {
+                    self.unknown_role(place, &assigned, agents, humans);
+                    return None;
+                }
+            };
+            return Some(StepKind::Human { holder, task });
+        }
+        if let Some(agent) = agent {
+            if asks_human {
+                self.error(
+                    &format!("{place}.assigned_to"),
+                    format!("\"{assigned}\" is an agent, but the step asks a person: assign it to a role of humans[]"),
+                );
+                return None;
+            }
+            let name = agent.display_name.clone().unwrap_or_else(|| agent.address.short().to_owned());
+            return Some(StepKind::Agent { to: agent.address.clone(), name });
+        }
+        if is_address(&assigned) {
+            let to = Address::resolve(&assigned, self.home);
+            let name = to.short().to_owned();
+            return Some(StepKind::Agent { to, name });
+        }
+        if assigned.is_empty() {
+            self.error(place, "nobody is assigned: internal steps are not supported yet; set assigned_to");
+        } else {
+            self.unknown_role(place, &assigned, agents, humans);
+        }
+        None
+    }
+
+    fn unknown_role(&mut self, place: &str, role: &str, agents: &[Agent], humans: &[Human]) {
+        let roles: Vec<&str> =
+            agents.iter().map(|a| a.role.as_str()).chain(humans.iter().map(|h| h.role.as_str())).collect();
+        let known = if roles.is_empty() { "none is declared".to_owned() } else { format!("roles are {}", roles.join(", ")) };
+        self.error(&format!("{place}.assigned_to"), format!("no role \"{role}\"; {known}"));
+    }
+
+    fn task(&mut self, source: &Object, place: &str) -> HumanTask {
+        let (mut task, complaints) = HumanTask::read(source);
+        for complaint in complaints {
+            self.error(&format!("{place}.{}", complaint.split(':').next().unwrap_or_default()), complaint.split(": ").nth(1).unwrap_or(&complaint));
+        }
+        if task.rest.get("form_schema").is_some_and(|f| !f.is_null()) {
+            self.error(&format!("{place}.form_schema"), "forms are not supported yet");
+        }
+        if task.rest.remove("notify_email").is_some_and(|m| !m.is_null()) {
+            self.warn(&format!("{place}.notify_email"), "mail is not supported yet: answer with axme tasks");
+        }
+        task
+    }
+
+    fn warn_ladder(&mut self, source: &Object, place: &str) {
+        for key in ["remind_after_seconds", "escalate_to"] {
+            let is_set = match source.get(key) {
+                None | Some(Value::Null) => false,
+                Some(Value::String(text)) => !text.is_empty(),
+                Some(Value::Number(number)) => number.as_i64() != Some(0),
+                Some(_) => true,
+            };
+            if is_set {
+                let what = if key == "escalate_to" { "escalation is" } else { "reminders are" };
+                self.warn(&format!("{place}.{key}"), format!("{what} not supported yet, ignored"));
+            }
+        }
+    }
+
+    fn entries(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Vec<(String, Object)> {
+        let list = match source.get(key) {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Array(list)) => list,
+            Some(_) => {
+                self.error(place, "must be a list");
+                return Vec::new();
+            }
+        };
+        if list.len() > most {
+            self.error(place, format!("at most {most} entries, got {}", list.len()));
+        }
+        let mut entries = Vec::new();
+        for (index, entry) in list.iter().take(most).enumerate() {
+            let place = format!("{place}[{index}]");
+            match entry {
+                Value::Object(fields) => entries.push((place, fields.clone())),
+                _ => self.error(&place, "must be an object"),
+            }
+        }
+        entries
+    }
+
+    fn required(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Option<String> {
+        let place = format!("{place}.{key}");
+        let before = self.report.errors.len();
+        match self.text(source, key, &place, most) {
+            Some(text) if !text.is_empty() => Some(text),
+            _ if self.report.errors.len() > before => None,
+            _ => {
+                self.error(&place, "required");
+                None
+            }
+        }
+    }
+
+    fn text(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Option<String> {
+        match source.get(key) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) if text.chars().count() <= most => Some(text.trim().to_owned()),
+            Some(Value::String(_)) => {
+                self.error(place, format!("at most {most} characters"));
+                None
+            }
+            Some(_) => {
+                self.error(place, "must be a string");
+                None
+            }
+        }
+    }
+
+    fn flag(&mut self, source: &Object, key: &str, place: &str) -> bool {
+        match source.get(key) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(_) => {
+                self.error(&format!("{place}.{key}"), "must be true or false");
+                false
+            }
+        }
+    }
+
+    /// A whole number of at least 1; 0 and null count as absent, as clients send them for "not set".
+    fn count(&mut self, source: &Object, key: &str, place: &str) -> Option<u64> {
+        match source.get(key) {
+            None | Some(Value::Null) => None,
+            Some(value) => match value.as_u64() {
+                Some(0) => None,
+                Some(number) if number <= 10 * 365 * 86_400 => Some(number),
+                _ => {
+                    self.error(place, "must be a whole number from 1 to 315360000");
+                    None
+                }
+            },
+        }
+    }
+}
+
+/// True for text that names an address rather than a role.
+fn is_address(text: &str) -> bool {
+    text.contains("://") || text.contains('/') || text.contains('@')
+}
+
+/// The types of intents accepted: published ones have dots and a version, real clients also send plain words.
+pub fn is_intent_type(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+}

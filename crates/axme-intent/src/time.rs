@@ -1,0 +1,68 @@
+//! Moments in time: whole microseconds since 1970-01-01 UTC, printed as RFC 3339 with three fractional digits.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
+use serde::{Deserialize, Serialize};
+
+/// A moment. Stored as microseconds; the unit never leaves this type without being named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Time(i64);
+
+impl Time {
+    pub const fn from_micros(micros: i64) -> Time {
+        Time(micros)
+    }
+
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    pub fn millis(self) -> u64 {
+        u64::try_from(self.0 / 1_000).unwrap_or(0)
+    }
+
+    /// Later by whole seconds; stops at the end of representable time.
+    pub fn plus_seconds(self, seconds: u64) -> Time {
+        self.plus_millis(seconds.saturating_mul(1_000))
+    }
+
+    pub fn plus_millis(self, millis: u64) -> Time {
+        Time(self.0.saturating_add(i64::try_from(millis.saturating_mul(1_000)).unwrap_or(i64::MAX)))
+    }
+
+    /// How long from `earlier` until this moment; zero when `earlier` is not earlier.
+    pub fn since(self, earlier: Time) -> std::time::Duration {
+        std::time::Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Reads RFC 3339 with any offset. `None` for anything else, and for moments outside the years 0 to 9999.
+    pub fn parse(text: &str) -> Option<Time> {
+        text.trim().parse::<Timestamp>().ok().map(|t| Time(t.as_microsecond()))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+        let clamped = self.0.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
+        let stamp = Timestamp::from_microsecond(clamped).map_err(|_| fmt::Error)?;
+        f.write_str(&PRINTER.timestamp_to_string(&stamp))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Time;
+
+    #[test]
+    fn prints_three_fractional_digits_and_reads_any_offset() {
+        let time = Time::parse("2026-04-05T12:00:00.123456+02:00").unwrap();
+        assert_eq!(time.to_string(), "2026-04-05T10:00:00.123Z");
+        assert_eq!(Time::parse("2026-04-05T10:00:00Z").unwrap().to_string(), "2026-04-05T10:00:00.000Z");
+        assert_eq!(Time::parse("2026-04-05 10:00"), None);
+        assert_eq!(Time::parse("tomorrow"), None);
+    }
+}
