@@ -180,7 +180,13 @@ def an_empty_body_never_answers_a_human_task(world: World) -> None:
 
 
 def bad_input_is_refused_in_the_contracts_shape(world: World) -> None:
-    for body in (b'{"intent_type": ', b"[]", b'"text"', b"\xff\xfe", b'{"intent_type":"intent.compat.v1","payload":"text"}'):
+    not_objects = (b'{"intent_type": ', b"[]", b'"text"', b"\xff\xfe")
+    wrong_types = (
+        b'{"intent_type":"intent.compat.v1","to_agent":"agent://local/default/x","payload":"text"}',
+        b'{"intent_type":7,"to_agent":"agent://local/default/x","payload":{}}',
+        b'{"intent_type":"intent.compat.v1","to_agent":["x"],"payload":{}}',
+    )
+    for body in not_objects + wrong_types:
         _assert_error(world.post("/v1/intents", body), 400, 422)
 
 
