@@ -1,0 +1,271 @@
+//! The two endless readings: what happens to an intent, and what is delivered to an agent (contract `wire.md` §1.10, §4.4).
+//!
+//! Both ask the server to keep the stream open (`follow=1`) and read on after every interruption, from the last number
+//! they saw: windows that end, connections that break, servers that restart. Only a refusal ends them early, and so does a
+//! first connection that cannot be made.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use axme_api::agents;
+use axme_api::intents::{self, EventView, GetIntent, ListEvents};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use reqwest::header::ACCEPT;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sse_stream::{Sse, SseByteStream};
+
+use crate::exchange::{REPEATS, accepted, pause};
+use crate::request::{path, query};
+use crate::{Client, ClientError, Object, is_terminal};
+
+type Frames = BoxStream<'static, Result<Sse, sse_stream::Error>>;
+
+/// A stream of `T` that ends after its first error.
+pub type Feed<T> = BoxStream<'static, Result<T, ClientError>>;
+
+/// Where the server does not follow, it ends a window after this long. Less than what counts as silence.
+const WINDOW_SECONDS: u64 = 30;
+/// The longest pause between attempts to reconnect.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// A window that ends at once and empty must not be asked for again at once.
+const IDLE_PAUSE: Duration = Duration::from_millis(250);
+
+/// An intent that was placed before an agent. It is delivered at least once: the same intent may come again under a new
+/// number until it is answered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The number of the delivery among all of this agent.
+    pub seq: u64,
+    pub intent_id: String,
+    pub status: String,
+    pub event_type: String,
+    #[serde(default)]
+    pub intent_type: String,
+    #[serde(default)]
+    pub from_agent: String,
+    #[serde(default)]
+    pub to_agent: String,
+    #[serde(default)]
+    pub at: String,
+    /// Left out when it is large; the intent has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Value>,
+}
+
+impl Client {
+    /// The events of an intent after number `since`, as they happen, up to the terminal one.
+    pub fn observe(&self, intent_id: &str, since: u64) -> Feed<EventView> {
+        let fields = Object::from_iter([("intent_id".to_owned(), Value::from(intent_id))]);
+        let reader = Reader::new(self, intents::STREAM.path, fields, since);
+        feed(Observation { reader, intent_id: intent_id.to_owned(), rest: VecDeque::new(), over: false })
+    }
+
+    /// What is delivered to the agent at `address`, beginning with everything that is not answered yet. Endless.
+    pub fn listen(&self, address: &str) -> Feed<Delivery> {
+        let fields = Object::from_iter([("address".to_owned(), Value::from(address))]);
+        feed(Listening { reader: Reader::new(self, agents::STREAM.path, fields, 0) })
+    }
+}
+
+/// Something that is asked for one item after the other.
+trait Source: Send + 'static {
+    type Item: Send + 'static;
+    fn next(&mut self) -> impl Future<Output = Result<Option<Self::Item>, ClientError>> + Send;
+}
+
+fn feed<S: Source>(source: S) -> Feed<S::Item> {
+    Box::pin(stream::unfold(Some(source), |source| async {
+        let mut source = source?;
+        match source.next().await {
+            Ok(Some(item)) => Some((Ok(item), Some(source))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
+        }
+    }))
+}
+
+struct Observation {
+    reader: Reader,
+    intent_id: String,
+    /// Events that were fetched because the stream ended before it showed them.
+    rest: VecDeque<EventView>,
+    over: bool,
+}
+
+impl Source for Observation {
+    type Item = EventView;
+
+    async fn next(&mut self) -> Result<Option<EventView>, ClientError> {
+        while !self.over {
+            match self.reader.step::<EventView>().await? {
+                Step::Frame(event) => {
+                    self.over = is_terminal(&event.status);
+                    return Ok(Some(event));
+                }
+                // Nothing may follow any more: the intent could have ended at or before `since`.
+                Step::Interrupted => self.catch_up().await?,
+            }
+        }
+        Ok(self.rest.pop_front())
+    }
+}
+
+impl Observation {
+    /// If the intent is over, fetches what is still to be shown; otherwise the stream goes on.
+    async fn catch_up(&mut self) -> Result<(), ClientError> {
+        let client = &self.reader.client;
+        let fetched = async {
+            let answer = client.call(&intents::GET, &GetIntent { intent_id: self.intent_id.clone() }).await?;
+            if !is_terminal(&answer.status) {
+                return Ok(None);
+            }
+            let input = ListEvents { intent_id: self.intent_id.clone(), since: Some(self.reader.since), limit: None };
+            client.call(&intents::EVENTS, &input).await.map(|list| Some(list.events))
+        };
+        match fetched.await {
+            Ok(Some(events)) => {
+                self.rest = events.into();
+                self.over = true;
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) if error.is_transient() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+struct Listening {
+    reader: Reader,
+}
+
+impl Source for Listening {
+    type Item = Delivery;
+
+    async fn next(&mut self) -> Result<Option<Delivery>, ClientError> {
+        loop {
+            if let Step::Frame(delivery) = self.reader.step().await? {
+                return Ok(Some(delivery));
+            }
+        }
+    }
+}
+
+enum Step<T> {
+    Frame(T),
+    /// The window ended or the connection broke; the next step reads on from the last number.
+    Interrupted,
+}
+
+/// Reads frames with a growing `seq` from a stream path, over as many connections as it takes.
+struct Reader {
+    client: Client,
+    template: &'static str,
+    fields: Object,
+    /// The last number seen.
+    since: u64,
+    frames: Option<Frames>,
+    /// Whether this connection has shown a frame yet.
+    fruitful: bool,
+    /// Whether there has ever been a connection: before that, failing is final.
+    connected: bool,
+    /// Failures since something was read.
+    failures: u32,
+}
+
+impl Reader {
+    fn new(client: &Client, template: &'static str, fields: Object, since: u64) -> Reader {
+        let client = client.clone();
+        Reader { client, template, fields, since, frames: None, fruitful: false, connected: false, failures: 0 }
+    }
+
+    async fn step<T: Frame>(&mut self) -> Result<Step<T>, ClientError> {
+        loop {
+            let frames = match &mut self.frames {
+                Some(frames) => frames,
+                None => self.connect().await?,
+            };
+            let Some(Ok(frame)) = frames.next().await else {
+                self.frames = None;
+                self.failures = if self.fruitful { 0 } else { self.failures + 1 };
+                tokio::time::sleep(backoff(self.failures)).await;
+                return Ok(Step::Interrupted);
+            };
+            self.failures = 0;
+            let name = frame.event.as_deref().unwrap_or_default();
+            if name == "stream.timeout" {
+                self.frames = None;
+                if !self.fruitful {
+                    tokio::time::sleep(IDLE_PAUSE).await;
+                }
+                return Ok(Step::Interrupted);
+            }
+            if !name.starts_with("intent.") {
+                continue;
+            }
+            let read: Result<T, _> = serde_json::from_str(frame.data.as_deref().unwrap_or_default());
+            let item = read.map_err(|e| ClientError::Answer(format!("{} sent a broken frame: {e}", self.template)))?;
+            self.fruitful = true;
+            self.since = self.since.max(item.seq());
+            return Ok(Step::Frame(item));
+        }
+    }
+
+    /// Opens a connection, trying again as long as that can help.
+    async fn connect(&mut self) -> Result<&mut Frames, ClientError> {
+        loop {
+            match self.open().await {
+                Ok(frames) => {
+                    self.fruitful = false;
+                    self.connected = true;
+                    return Ok(self.frames.insert(frames));
+                }
+                Err(error) if error.is_transient() && (self.connected || self.failures < REPEATS) => {
+                    self.failures += 1;
+                    tokio::time::sleep(pause(&error, self.failures).min(MAX_PAUSE)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn open(&mut self) -> Result<Frames, ClientError> {
+        let mut path = path(self.template, &mut self.fields.clone())?;
+        let window = json!({ "since": self.since, "wait_seconds": WINDOW_SECONDS, "follow": 1 });
+        path += &query(window.as_object().expect("it was written as an object"));
+        let inner = &self.client.inner;
+        // No time limit as a whole, for it is meant to last; silence is limited by the client.
+        let sent = inner.http.get(format!("{}{path}", inner.base_url)).header(ACCEPT, "text/event-stream").send().await;
+        let response = accepted(sent.map_err(ClientError::Transport)?).await?;
+        Ok(Box::pin(SseByteStream::new(Box::pin(response.bytes_stream()))))
+    }
+}
+
+/// No pause after a connection that was of use, then longer and longer ones.
+fn backoff(failures: u32) -> Duration {
+    if failures == 0 {
+        Duration::ZERO
+    } else {
+        (Duration::from_millis(100) * 2u32.saturating_pow(failures.min(16))).min(MAX_PAUSE)
+    }
+}
+
+/// The data of a frame: it has a number by which reading goes on.
+trait Frame: DeserializeOwned + Send {
+    fn seq(&self) -> u64;
+}
+
+impl Frame for EventView {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
+impl Frame for Delivery {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
+}
