@@ -1,1 +1,168 @@
-//! placeholder, being written
+//! The AXME server: gateway, registry and workers.
+//!
+//! [`start`] opens the store, starts the workers and listens; [`Running::stop`] ends it cleanly. A request goes
+//! `http` → `call` → `ops` → `engine` → `store`; what leaves or waits is done by `workers`. `ARCHITECTURE.md` has the map.
+
+pub mod app;
+mod auth;
+pub mod call;
+pub mod config;
+mod cx;
+mod engine;
+pub mod error;
+pub mod first_start;
+pub mod folder;
+pub mod http;
+mod ops;
+mod seal;
+pub mod store;
+mod table;
+pub mod wake;
+pub mod workers;
+pub mod world;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use app::App;
+pub use config::{Config, Limits};
+use folder::{Folder, FolderError};
+pub use folder::{Bootstrap, RunFile};
+use store::{Shape, Store};
+use wake::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS, Wakes};
+use world::World;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("settings: {0}")]
+    Config(String),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error("the database cannot be opened: {0}")]
+    Store(String),
+    #[error("cannot listen on {address}: {why}")]
+    Listen { address: SocketAddr, why: std::io::Error },
+}
+
+/// A server that takes calls.
+pub struct Running {
+    addr: SocketAddr,
+    base_url: String,
+    folder: Folder,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    workers: Vec<JoinHandle<()>>,
+    patience: Duration,
+}
+
+/// Opens everything and listens. On return the server takes calls.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    config.validate().map_err(StartError::Config)?;
+    let folder = Folder::open(&config.data)?;
+    let limits = Arc::new(config.limits.clone());
+    let (stop, stopping) = watch::channel(false);
+    let (store, wakes) = open_store(&config, &folder).await?;
+    let app = App::new(store, World::real(), wakes, limits.clone(), stopping);
+    let listener = TcpListener::bind(config.listen).await.map_err(|why| StartError::Listen { address: config.listen, why })?;
+    let addr = listener.local_addr().map_err(|why| StartError::Listen { address: config.listen, why })?;
+    let base_url = match &config.public_url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", reachable(addr)),
+    };
+    first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
+    let mut workers = vec![
+        tokio::spawn(workers::timers::run(app.clone())),
+        tokio::spawn(workers::sweep::run(app.clone())),
+    ];
+    if let Some(url) = &config.database_url {
+        workers.push(tokio::spawn(workers::doorbell::run(app.clone(), url.clone())));
+    }
+    let router = http::router::router(app.clone());
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection stays without TCP_NODELAY");
+        }
+    });
+    let stopped = app.clone();
+    let server = tokio::spawn(async move {
+        let serving = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.stopped().await });
+        if let Err(error) = serving.await {
+            tracing::error!(%error, "the server ended");
+        }
+    });
+    folder.write_run(&RunFile { base_url: base_url.clone(), pid: std::process::id() })?;
+    tracing::info!(%addr, base_url, storage = app.store.engine, data = %folder.path().display(), "axme listens");
+    let patience = Duration::from_secs(limits.shutdown_seconds);
+    Ok(Running { addr, base_url, folder, stop, server, workers, patience })
+}
+
+async fn open_store(config: &Config, folder: &Folder) -> Result<(Store, Arc<Wakes>), StartError> {
+    let limits = &config.limits;
+    let shape = Shape {
+        write_group: limits.write_group,
+        read_threads: limits.read_threads,
+        postgres_lanes: limits.postgres_lanes,
+        durable: limits.durable,
+    };
+    let failed = |error: error::StoreError| StartError::Store(error.to_string());
+    match &config.database_url {
+        None => {
+            let wakes = Wakes::new(SWEEP_IN_PROCESS);
+            let store = Store::open_sqlite(&folder.path().join("axme.db"), shape, wakes.clone()).map_err(failed)?;
+            Ok((store, wakes))
+        }
+        Some(url) => {
+            let wakes = Wakes::new(SWEEP_BETWEEN_NODES);
+            let store = Store::open_postgres(url, shape, wakes.clone()).await.map_err(failed)?;
+            Ok((store, wakes))
+        }
+    }
+}
+
+/// An address that a client on this machine can use.
+fn reachable(addr: SocketAddr) -> SocketAddr {
+    let mut addr = addr;
+    if addr.ip().is_unspecified() {
+        addr.set_ip(if addr.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    addr
+}
+
+impl Running {
+    /// How clients reach it.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub fn data(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Ends streams with their closing frame, lets calls finish, and lets go of the folder. Bounded in time.
+    pub async fn stop(mut self) {
+        // Nobody listening means that everything has ended already.
+        let _ = self.stop.send(true);
+        let finish = async {
+            let _ = (&mut self.server).await;
+            for worker in &mut self.workers {
+                let _ = worker.await;
+            }
+        };
+        if tokio::time::timeout(self.patience, finish).await.is_err() {
+            tracing::warn!("calls were still running when the time to stop was up");
+        }
+        self.folder.remove_run();
+        tracing::info!("axme stopped");
+    }
+}

@@ -1,0 +1,70 @@
+//! What the running server consists of, shared by everything that handles requests.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use axme_api::{ApiError, ErrorKind};
+
+use crate::auth::Keys;
+use crate::config::Limits;
+use crate::error::Result;
+use crate::store::Store;
+use crate::wake::Wakes;
+use crate::world::World;
+
+pub struct App {
+    pub store: Store,
+    pub world: World,
+    pub wakes: Arc<Wakes>,
+    pub keys: Keys,
+    pub limits: Arc<Limits>,
+    /// True once the server is asked to stop.
+    pub stopping: watch::Receiver<bool>,
+    streams: Mutex<HashMap<String, usize>>,
+}
+
+/// An open stream's place among those of its account.
+pub struct StreamSeat {
+    app: Arc<App>,
+    account: String,
+}
+
+impl App {
+    pub fn new(store: Store, world: World, wakes: Arc<Wakes>, limits: Arc<Limits>, stopping: watch::Receiver<bool>) -> Arc<App> {
+        let keys = Keys::new(limits.cached_keys);
+        Arc::new(App { store, world, wakes, keys, limits, stopping, streams: Mutex::default() })
+    }
+
+    /// Takes a place for a stream, if the account has one left.
+    pub fn seat_stream(self: &Arc<App>, account: &str) -> Result<StreamSeat> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = streams.entry(account.to_owned()).or_default();
+        if *open >= self.limits.streams_per_account {
+            let message = format!("this account has {open} streams open, which is the most");
+            return Err(ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message).into());
+        }
+        *open += 1;
+        Ok(StreamSeat { app: self.clone(), account: account.to_owned() })
+    }
+
+    /// Ready once the server is asked to stop.
+    pub async fn stopped(&self) {
+        let mut stopping = self.stopping.clone();
+        // An error means that the sender is gone: stopped as well.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    }
+}
+
+impl Drop for StreamSeat {
+    fn drop(&mut self) {
+        let mut streams = self.app.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = streams.get_mut(&self.account) {
+            *open -= 1;
+            if *open == 0 {
+                streams.remove(&self.account);
+            }
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The pipeline every operation passes through.
+//!
+//! In order: identify the caller, check access, decode the input, prepare (everything slow or random that can be done
+//! outside the transaction), then in one transaction: the idempotency key, the operation itself, the stored reply. The
+//! commit makes it durable; only then does anybody hear of it.
+
+use std::sync::Arc;
+
+use axme_api::{Access, ApiError, ErrorKind, Input, Object, Op};
+use axme_intent::Time;
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+use crate::auth;
+use crate::config::Limits;
+use crate::cx::{Caller, Cx};
+use crate::error::{Error, Result, StoreError};
+use crate::seal;
+use crate::store::replies::{self, Reply, ReplyKey};
+use crate::world::Dice;
+
+/// A request, free of routing.
+pub struct Request {
+    pub method: &'static str,
+    pub path: String,
+    pub headers: HeaderMap,
+    pub path_fields: Vec<(&'static str, String)>,
+    pub query: Vec<(String, String)>,
+    pub body: Bytes,
+}
+
+/// A body to send, with the status of a stored refusal where it repeats one.
+pub struct Sent {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+/// What `prepare` works with.
+pub struct Before<'a> {
+    pub caller: &'a Arc<Caller>,
+    pub now: Time,
+    pub dice: &'a Dice,
+    pub limits: &'a Limits,
+}
+
+/// An operation bound to what it does.
+///
+/// `prepare` turns the input into what the transaction needs, and says which write lane it belongs on. `run` does the work;
+/// it may run more than once, so it takes its input by reference.
+pub struct Bound<I: 'static, O: 'static, P> {
+    pub op: &'static Op<I, O>,
+    pub prepare: fn(&Before<'_>, I) -> Result<(u16, P)>,
+    pub run: fn(&mut Cx<'_, '_>, &P) -> Result<O>,
+    /// Where the body may hold an idempotency key of its own, and how a repeated answer is marked.
+    pub in_body: Option<BodyKey>,
+}
+
+#[derive(Clone, Copy)]
+pub struct BodyKey {
+    pub field: &'static str,
+    pub mark: fn(&mut Object),
+}
+
+impl<I, O, P> Clone for Bound<I, O, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, O, P> Copy for Bound<I, O, P> {}
+
+/// Handles a request for one operation.
+pub async fn call<I, O, P>(app: &App, bound: Bound<I, O, P>, request: Request) -> Result<Sent>
+where
+    I: DeserializeOwned + 'static,
+    O: Serialize + 'static,
+    P: Send + 'static,
+{
+    let info = &bound.op.info;
+    let now = app.world.clock.now();
+    let caller = app.keys.identify(&app.store, &request.headers, now).await?;
+    check_access(info.access, &caller)?;
+    check_owner(&request)?;
+    let repeat = Repeat::of(app, &bound, &request, &caller)?;
+    let input: I = decode(info.input, &request)?;
+    let before = Before { caller: &caller, now, dice: &app.world.dice, limits: &app.limits };
+    let (lane, prepared) = (bound.prepare)(&before, input)?;
+    let (dice, limits) = (app.world.dice.clone(), app.limits.clone());
+    let is_read = info.effect == axme_api::Effect::Read;
+    let secret = info.secret;
+    let mark = bound.in_body.map(|b| b.mark);
+    let job = move |tx: &mut crate::store::Tx<'_>| {
+        if let Some(repeat) = &repeat
+            && !replies::take_key(tx, &repeat.key, &repeat.fingerprint, now)?
+        {
+            let reply = replies::find(tx, &repeat.key)?;
+            let reply = reply.ok_or_else(|| StoreError::Conflict("the reply of a taken key is gone".to_owned()))?;
+            return repeat.replay(reply, mark);
+        }
+        let mut cx = Cx { tx, caller: &caller, now, dice: &dice, limits: &limits };
+        let outcome = (bound.run)(&mut cx, &prepared);
+        let (status, body, kept) = match outcome {
+            Ok(output) => (200, to_json(&output)?, None),
+            Err(Error::Kept(error)) => (crate::http::status(error.kind), to_json(&error.body())?, Some(error)),
+            Err(error) => return Err(error),
+        };
+        if let Some(repeat) = &repeat {
+            replies::put(tx, &repeat.key, &repeat.reply(&dice, status, &body, secret)?)?;
+        }
+        match kept {
+            Some(error) => Err(Error::Kept(error)),
+            None => Ok(Sent { status, body }),
+        }
+    };
+    if is_read { app.store.read(job).await } else { app.store.write(lane, job).await }
+}
+
+fn check_access(access: Access, caller: &Caller) -> Result<()> {
+    match access {
+        Access::Public | Access::Key => Ok(()),
+        Access::Admin if caller.is_admin() => Ok(()),
+        Access::Admin => Err(ApiError::forbidden("this needs a workspace-admin key").into()),
+    }
+}
+
+/// The owner may be named in the query or in a header, but not differently in both.
+fn check_owner(request: &Request) -> Result<()> {
+    let header = request.headers.get("x-owner-agent").and_then(|value| value.to_str().ok());
+    let query = request.query.iter().find(|(name, _)| name == "owner_agent").map(|(_, value)| value.as_str());
+    match (header, query) {
+        (Some(a), Some(b)) if a != b => Err(ApiError::new(
+            ErrorKind::Malformed,
+            "owner_mismatch",
+            format!("owner_agent is \"{b}\" in the query and \"{a}\" in x-owner-agent"),
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Puts the input together: path over query over body.
+fn decode<I: DeserializeOwned>(input: Input, request: &Request) -> Result<I> {
+    if input == Input::Flat && request.path_fields.is_empty() && request.query.is_empty() && !request.body.is_empty() {
+        return serde_json::from_slice(&request.body).map_err(|e| unreadable(&e));
+    }
+    let body = body_object(&request.body)?;
+    let mut fields = match input {
+        Input::Flat => body,
+        Input::RawBody => Object::from_iter([("body".to_owned(), Value::Object(body))]),
+    };
+    for (name, value) in &request.query {
+        if !(input == Input::RawBody && name == "body") {
+            fields.insert(name.clone(), Value::String(value.clone()));
+        }
+    }
+    for (name, value) in &request.path_fields {
+        fields.insert((*name).to_owned(), Value::String(value.clone()));
+    }
+    serde_json::from_value(Value::Object(fields)).map_err(|e| unreadable(&e))
+}
+
+fn body_object(body: &Bytes) -> Result<Object> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Object::new());
+    }
+    match serde_json::from_slice(body).map_err(|e| unreadable(&e))? {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(ApiError::invalid("the body must be a JSON object").into()),
+    }
+}
+
+fn unreadable(error: &serde_json::Error) -> Error {
+    match error.classify() {
+        serde_json::error::Category::Data => ApiError::invalid(plain(error)).into(),
+        _ => ApiError::new(ErrorKind::Malformed, "invalid_json", format!("the body is no JSON: {error}")).into(),
+    }
+}
+
+/// The message without the position, which means nothing once fields of the path are mixed in.
+fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(at) => text[..at].to_owned(),
+        None => text,
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|e| StoreError::Fault(e.to_string()).into())
+}
+
+/// A call that may be repeated under the same idempotency key.
+struct Repeat {
+    key: ReplyKey,
+    fingerprint: [u8; 32],
+    /// The caller's own token, under which secret answers are sealed.
+    token: String,
+}
+
+impl Repeat {
+    fn of<I, O, P>(app: &App, bound: &Bound<I, O, P>, request: &Request, caller: &Caller) -> Result<Option<Repeat>> {
+        if bound.op.info.effect == axme_api::Effect::Read {
+            return Ok(None);
+        }
+        let header = request.headers.get("idempotency-key").map(|value| value.to_str());
+        let header = header.transpose().map_err(|_| ApiError::invalid("Idempotency-Key must be plain ASCII text"))?;
+        let mut body = None;
+        let key = match (header.map(str::trim).filter(|key| !key.is_empty()), bound.in_body) {
+            (Some(key), _) => key.to_owned(),
+            (None, Some(field)) => {
+                let fields = body.insert(body_object(&request.body)?);
+                match fields.get(field.field).and_then(Value::as_str).map(str::trim).filter(|key| !key.is_empty()) {
+                    Some(key) => key.to_owned(),
+                    None => return Ok(None),
+                }
+            }
+            (None, None) => return Ok(None),
+        };
+        let most = app.limits.idempotency_key_chars;
+        if key.chars().count() > most {
+            return Err(ApiError::invalid(format!("the idempotency key is longer than {most} characters")).into());
+        }
+        let mut fields = match body {
+            Some(fields) => fields,
+            None => body_object(&request.body)?,
+        };
+        if let Some(field) = bound.in_body {
+            fields.remove(field.field);
+        }
+        let key = ReplyKey {
+            workspace: caller.workspace,
+            caller: caller.service_account_id.clone(),
+            endpoint: format!("{} {}", request.method, request.path),
+            key,
+        };
+        let token = auth::credential(&request.headers)?.to_owned();
+        Ok(Some(Repeat { key, fingerprint: fingerprint(fields, &request.query), token }))
+    }
+
+    fn place(&self) -> String {
+        format!("{} {} {} {}", self.key.workspace, self.key.caller, self.key.endpoint, self.key.key)
+    }
+
+    fn reply(&self, dice: &Dice, status: u16, body: &[u8], secret: bool) -> Result<Reply> {
+        let text = String::from_utf8(body.to_vec()).map_err(|e| StoreError::Fault(e.to_string()))?;
+        let (answer, sealed) = if secret {
+            let sealed = seal::seal(dice, &self.token, &self.place(), &text);
+            (None, Some(sealed.ok_or_else(|| StoreError::Fault("an answer could not be sealed".to_owned()))?))
+        } else {
+            (Some(text), None)
+        };
+        Ok(Reply { fingerprint: self.fingerprint.to_vec(), status, answer, sealed })
+    }
+
+    fn replay(&self, reply: Reply, mark: Option<fn(&mut Object)>) -> Result<Sent> {
+        if reply.fingerprint != self.fingerprint {
+            let text = "idempotency key reused with different payload";
+            return Err(ApiError::new(ErrorKind::Conflict, "idempotency_key_reused", text).into());
+        }
+        let text = match (reply.answer, reply.sealed) {
+            (Some(answer), _) => answer,
+            (None, Some(sealed)) => seal::open(&self.token, &self.place(), &sealed).ok_or_else(|| {
+                ApiError::new(
+                    ErrorKind::Conflict,
+                    "secret_not_shown_again",
+                    "this call was made with another api key; its secret is shown to that key only",
+                )
+            })?,
+            (None, None) => return Err(StoreError::Fault("a stored reply is empty".to_owned()).into()),
+        };
+        let mut body = text.into_bytes();
+        if let (Some(mark), 200) = (mark, reply.status) {
+            let mut fields: Object = serde_json::from_slice(&body).map_err(|e| StoreError::Fault(e.to_string()))?;
+            mark(&mut fields);
+            body = to_json(&fields)?;
+        }
+        Ok(Sent { status: reply.status, body })
+    }
+}
+
+/// What makes two calls the same: canonical JSON with sorted keys, without what clients draw anew on each try.
+fn fingerprint(mut fields: Object, query: &[(String, String)]) -> [u8; 32] {
+    for drawn in ["correlation_id", "correlationId", "from_agent", "fromAgent"] {
+        fields.remove(drawn);
+    }
+    let mut query: Vec<_> = query.to_vec();
+    query.sort();
+    let mut value = serde_json::json!({ "body": fields, "query": query });
+    value.sort_all_objects();
+    Sha256::digest(value.to_string()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn print(value: Value) -> [u8; 32] {
+        let Value::Object(fields) = value else { panic!() };
+        fingerprint(fields, &[])
+    }
+
+    #[test]
+    fn fingerprints_ignore_order_and_what_is_drawn_anew() {
+        let a = print(json!({"payload": {"a": 1, "b": [1, 2]}, "correlation_id": "x"}));
+        let b = print(json!({"correlation_id": "y", "payload": {"b": [1, 2], "a": 1}, "from_agent": "z"}));
+        assert_eq!(a, b);
+        assert_ne!(a, print(json!({"payload": {"a": 1, "b": [2, 1]}})));
+    }
+}

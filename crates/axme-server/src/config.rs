@@ -1,0 +1,151 @@
+//! The settings of a server: one struct, every limit in it, validated once.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+#[derive(Clone, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// The folder of the SQLite database, of `bootstrap.json` and of the lock. Needed on PostgreSQL too.
+    pub data: PathBuf,
+    /// `postgres://…`; SQLite in `data` without it.
+    pub database_url: Option<String>,
+    /// The e-mail address of the account that owns the organization made on first start.
+    pub owner_email: String,
+    /// How clients reach the server when that is not the address it listens on.
+    pub public_url: Option<String>,
+    pub limits: Limits,
+}
+
+/// Every bound of the server, with its unit in its name.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Longest request body.
+    pub body_bytes: usize,
+    /// How long a body may take to arrive.
+    pub body_seconds: u64,
+    /// Longest idempotency key.
+    pub idempotency_key_chars: usize,
+    /// How long answers to idempotent calls are kept.
+    pub reply_hours: u64,
+    /// Jobs that may share one fsync on SQLite.
+    pub write_group: usize,
+    /// Read connections.
+    pub read_threads: usize,
+    /// Write connections to PostgreSQL.
+    pub postgres_lanes: usize,
+    /// False only in tests: answers then do not wait for the disk.
+    pub durable: bool,
+    /// After how many seconds a delivery that nobody acknowledged is offered again; the last repeats.
+    pub offer_seconds: Vec<u64>,
+    /// The same for a delivery that was acknowledged.
+    pub acknowledged_seconds: u64,
+    /// Deliveries in one window of a stream.
+    pub window_deliveries: usize,
+    /// Events in one window of a stream.
+    pub window_events: usize,
+    /// How long a window stays open after something was sent, to send what follows at once.
+    pub linger_millis: u64,
+    /// How long a window is held for an intent that is over.
+    pub terminal_hold_millis: u64,
+    /// Longest data line of a stream; beyond it, results and payloads are left out.
+    pub frame_bytes: usize,
+    /// How often a stream that is followed says that it lives.
+    pub keep_alive_seconds: u64,
+    /// Open streams per service account.
+    pub streams_per_account: usize,
+    /// How long a shutdown may take.
+    pub shutdown_seconds: u64,
+    /// Keys remembered between calls. A revoked key is refused within a second all the same.
+    pub cached_keys: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8100)),
+            data: PathBuf::from("axme-data"),
+            database_url: None,
+            owner_email: "owner@local".to_owned(),
+            public_url: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            body_bytes: 1024 * 1024,
+            body_seconds: 30,
+            idempotency_key_chars: 255,
+            reply_hours: 48,
+            write_group: 256,
+            read_threads: 2,
+            postgres_lanes: 8,
+            durable: true,
+            offer_seconds: vec![15, 60, 300, 600],
+            acknowledged_seconds: 3_600,
+            window_deliveries: 50,
+            window_events: 500,
+            linger_millis: 200,
+            terminal_hold_millis: 1_000,
+            frame_bytes: 48 * 1024,
+            keep_alive_seconds: 15,
+            streams_per_account: 1_000,
+            shutdown_seconds: 9,
+            cached_keys: 10_000,
+        }
+    }
+}
+
+impl Config {
+    /// What is wrong with the settings, as a sentence.
+    pub fn validate(&self) -> Result<(), String> {
+        let limits = &self.limits;
+        if let Some(url) = &self.database_url
+            && !url.starts_with("postgres://")
+            && !url.starts_with("postgresql://")
+        {
+            return Err("database_url must begin with postgres:// (leave it out for SQLite)".to_owned());
+        }
+        if !self.owner_email.contains('@') {
+            return Err(format!("owner_email \"{}\" is no e-mail address", self.owner_email));
+        }
+        if limits.offer_seconds.is_empty() || limits.offer_seconds.contains(&0) {
+            return Err("limits.offer_seconds needs at least one number, each at least 1".to_owned());
+        }
+        for (name, number) in [
+            ("write_group", limits.write_group),
+            ("read_threads", limits.read_threads),
+            ("postgres_lanes", limits.postgres_lanes),
+            ("window_deliveries", limits.window_deliveries),
+            ("window_events", limits.window_events),
+            ("cached_keys", limits.cached_keys),
+        ] {
+            if number == 0 {
+                return Err(format!("limits.{name} must be at least 1"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Shows everything but the credentials of the database.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("data", &self.data)
+            .field("database", &if self.database_url.is_some() { "postgresql" } else { "sqlite" })
+            .field("owner_email", &self.owner_email)
+            .field("public_url", &self.public_url)
+            .field("limits", &self.limits)
+            .finish()
+    }
+}

@@ -1,0 +1,194 @@
+//! Load, decide, record: the only writer of intents and their events.
+//!
+//! Everything that happens to an intent passes through [`create`] or [`advance_locked`]. Both take the lock of the intent's family
+//! (the row of its root) before they look, ask the rules, and write what the rules say in the caller's transaction:
+//! the new head, the events, and the effects. What a decision causes in other members of the family is worked off in the
+//! same transaction.
+
+use std::collections::VecDeque;
+
+use axme_intent::lifecycle::{Birth, Command, Effect, Ending, Event, Given, Intent};
+use axme_intent::{Address, IntentId, Plan, Time, apply, decide, submit, workflow};
+use uuid::Uuid;
+
+use crate::config::Limits;
+use crate::error::{Result, StoreError};
+use crate::store::intents::Head;
+use crate::store::{Tx, deliveries, intents, timers};
+use crate::wake::Wake;
+use crate::world::Dice;
+
+/// How events name the platform itself.
+pub const GATEWAY: &str = "gateway";
+
+/// What the engine works with.
+pub struct Desk<'a, 'tx> {
+    pub tx: &'a mut Tx<'tx>,
+    pub workspace: Uuid,
+    pub now: Time,
+    pub dice: &'a Dice,
+    pub limits: &'a Limits,
+}
+
+/// What became of the intent that was addressed.
+pub struct Advanced {
+    pub head: Head,
+    /// The events this call appended to it.
+    pub events: Vec<Event>,
+}
+
+/// Creates a root intent.
+pub fn create(desk: &mut Desk<'_, '_>, id: IntentId, birth: Birth, actor: &str) -> Result<Advanced> {
+    let mut more = VecDeque::new();
+    let advanced = born(desk, Intent::unborn(id, id, None, desk.now), birth, actor, &mut more)?;
+    settle(desk, more)?;
+    Ok(advanced)
+}
+
+/// Sends a command to an intent that [`lock`] has returned in this transaction.
+pub fn advance_locked(desk: &mut Desk<'_, '_>, head: Head, command: Command, actor: &str) -> Result<Advanced> {
+    let mut more = VecDeque::new();
+    let advanced = step(desk, head, command, actor, &mut more)?;
+    settle(desk, more)?;
+    Ok(advanced)
+}
+
+/// Loads an intent with its family locked.
+pub fn lock(desk: &mut Desk<'_, '_>, id: IntentId) -> Result<Option<Head>, StoreError> {
+    if let Some(root) = intents::lock_root(desk.tx, desk.workspace, id)? {
+        return Ok(Some(root));
+    }
+    let Some(member) = intents::find(desk.tx, desk.workspace, id)? else { return Ok(None) };
+    intents::lock_root(desk.tx, desk.workspace, member.intent.root)?;
+    // Read again: it may have changed before the lock was ours.
+    intents::find(desk.tx, desk.workspace, id)
+}
+
+/// Commands to other members of the family, caused by what was just recorded.
+type More = VecDeque<(IntentId, Command)>;
+
+fn settle(desk: &mut Desk<'_, '_>, mut more: More) -> Result<()> {
+    while let Some((id, command)) = more.pop_front() {
+        let head = intents::find(desk.tx, desk.workspace, id)?;
+        let head = head.ok_or_else(|| StoreError::Fault(format!("intent {id} of the family is missing")))?;
+        if !head.intent.status().is_terminal() {
+            step(desk, head, command, GATEWAY, &mut more)?;
+        }
+    }
+    Ok(())
+}
+
+fn born(desk: &mut Desk<'_, '_>, unborn: Intent, birth: Birth, actor: &str, more: &mut More) -> Result<Advanced> {
+    let given = given(desk, &unborn, actor);
+    let plan = birth.plan.clone().map(|plan| (plan, birth.clone()));
+    let (intent_type, from, to) = (birth.intent_type.clone(), birth.from.clone(), birth.to.clone());
+    let decision = submit(&unborn, birth, &given);
+    let mut intent = unborn;
+    for event in &decision.events {
+        apply(&mut intent, event);
+    }
+    let head = Head { intent, intent_type, from, to };
+    intents::insert(desk.tx, desk.workspace, &head)?;
+    intents::insert_events(desk.tx, desk.workspace, head.intent.id, &decision.events)?;
+    carry_out(desk, &head, plan.as_ref().map(|(plan, birth)| (plan, birth)), decision.effects, more)?;
+    Ok(Advanced { head, events: decision.events })
+}
+
+fn step(desk: &mut Desk<'_, '_>, mut head: Head, command: Command, actor: &str, more: &mut More) -> Result<Advanced> {
+    let given = given(desk, &head.intent, actor);
+    let birth = match &head.intent.cursor {
+        Some(_) => Some(intents::birth(desk.tx, desk.workspace, head.intent.id)?),
+        None => None,
+    };
+    let plan = birth.as_ref().and_then(|birth| birth.plan.as_ref());
+    let decision = decide(&head.intent, plan, command, &given)?;
+    for event in &decision.events {
+        apply(&mut head.intent, event);
+    }
+    if !decision.events.is_empty() {
+        intents::update(desk.tx, desk.workspace, &head.intent)?;
+        intents::insert_events(desk.tx, desk.workspace, head.intent.id, &decision.events)?;
+        desk.tx.wake(Wake::intent(head.intent.id));
+    }
+    carry_out(desk, &head, plan.zip(birth.as_ref()), decision.effects, more)?;
+    Ok(Advanced { head, events: decision.events })
+}
+
+fn given(desk: &Desk<'_, '_>, intent: &Intent, actor: &str) -> Given {
+    Given { now: desk.now, actor: actor.to_owned(), child: intent.root.relative(desk.now, desk.dice.bytes()) }
+}
+
+fn carry_out(
+    desk: &mut Desk<'_, '_>,
+    head: &Head,
+    planned: Option<(&Plan, &Birth)>,
+    effects: Vec<Effect>,
+    more: &mut More,
+) -> Result<()> {
+    let (workspace, id) = (desk.workspace, head.intent.id);
+    for effect in effects {
+        match effect {
+            Effect::Deliver { to } => {
+                deliveries::insert(desk.tx, workspace, &to, id, desk.now)?;
+                desk.tx.wake(Wake::queue(workspace, &to));
+            }
+            Effect::MarkAcknowledged => {
+                let again_at = desk.now.plus_seconds(desk.limits.acknowledged_seconds);
+                deliveries::acknowledge(desk.tx, workspace, &head.to, id, again_at)?;
+            }
+            Effect::EndDelivery => deliveries::delete(desk.tx, workspace, &head.to, id)?,
+            Effect::SetTimer { kind, at } => {
+                timers::put(desk.tx, workspace, id, &kind, at)?;
+                desk.tx.wake(Wake::timers());
+            }
+            Effect::ClearTimer(kind) => timers::clear(desk.tx, workspace, id, &kind)?,
+            Effect::ClearTimers => timers::clear_all(desk.tx, workspace, id)?,
+            Effect::StartChild { child, step } => {
+                let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
+                let birth = child_birth(head, plan, parent, &step)?;
+                let unborn = Intent::unborn(child, head.intent.root, Some(id), desk.now);
+                born(desk, unborn, birth, GATEWAY, more)?;
+            }
+            Effect::EndChild { child, ending } => more.push_back((child, Command::Resolve(ending))),
+            Effect::TellParent(ending) => {
+                if let Some(parent) = head.intent.parent {
+                    more.push_back((parent, Command::ChildEnded { child: id, ending }));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the child that carries out a step is created with.
+fn child_birth(head: &Head, plan: &Plan, parent: &Birth, step: &str) -> Result<Birth, StoreError> {
+    let step = plan.step(step).ok_or_else(|| StoreError::Fault(format!("the plan has no step {step}")))?;
+    let workflow::StepKind::Agent { to, .. } = &step.kind else {
+        return Err(StoreError::Fault(format!("step {} is not for an agent", step.id)));
+    };
+    let empty = axme_intent::Object::new();
+    let results = head.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
+    Ok(Birth {
+        intent_type: parent.intent_type.clone(),
+        correlation_id: parent.correlation_id,
+        from: parent.from.clone(),
+        to: to.clone(),
+        reply_to: None,
+        payload: workflow::child_payload(&head.intent.id.to_string(), &parent.payload, plan, step, results),
+        deadline_at: None,
+        max_delivery_attempts: parent.max_delivery_attempts,
+        task: None,
+        plan: None,
+        step: Some(step.id.clone()),
+    })
+}
+
+/// The ending a caller asks for, spelled out for the rules.
+pub fn is_completion(ending: &Ending) -> bool {
+    matches!(ending, Ending::Completed(_))
+}
+
+/// True when `address` is the sender or the receiver.
+pub fn is_party(head: &Head, address: &Address) -> bool {
+    head.from == *address || head.to == *address
+}

@@ -1,0 +1,82 @@
+//! The first start: an organization, a workspace, an owner, and a workspace-admin key.
+//!
+//! On PostgreSQL several nodes may start at once: the one that makes the organization writes `bootstrap.json`. The key is
+//! shown nowhere else.
+
+use std::sync::Arc;
+
+use crate::StartError;
+use crate::app::App;
+use crate::auth::{FreshKey, fresh_key};
+use crate::cx::Role;
+use crate::error::{Error, StoreError};
+use crate::folder::{Bootstrap, Folder};
+use crate::ops::COMMON_LANE;
+use crate::store::accounts::{self, NewKey, ServiceAccount};
+
+const ORG_SLUG: &str = "local";
+const WORKSPACE_SLUG: &str = "default";
+
+/// Makes what is missing. Nothing on any start but the first.
+pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &str) -> Result<(), StartError> {
+    let failed = |error: Error| StartError::Store(error.to_string());
+    if let Some(org) = app.store.read(|tx| Ok(accounts::find_organization(tx, ORG_SLUG)?)).await.map_err(failed)? {
+        // A start that was killed right after the commit left its draft.
+        return Ok(folder.publish_draft(&org.to_string())?);
+    }
+    let (dice, now) = (&app.world.dice, app.world.clock.now());
+    let (org, workspace, account) = (dice.uuid(), dice.uuid(), dice.uuid());
+    let admin = ServiceAccount {
+        workspace_id: workspace,
+        service_account_id: format!("sa_{}", dice.uuid_at(now).simple()),
+        org_id: org,
+        name: "admin".to_owned(),
+        display_name: Some("Workspace admin".to_owned()),
+        description: None,
+        role: Role::WorkspaceAdmin.as_str().to_owned(),
+        status: "active".to_owned(),
+        address: None,
+        delivery_mode: "poll".to_owned(),
+        created_by: owner_email.to_owned(),
+        created_at: now,
+        updated_at: now,
+    };
+    let FreshKey { token, hash, hint } = fresh_key(dice, &admin.service_account_id);
+    let key_id = format!("sak_{}", dice.uuid_at(now).simple());
+    let email = owner_email.to_owned();
+    let bootstrap = Bootstrap {
+        base_url: base_url.to_owned(),
+        api_key: token,
+        org_id: org.to_string(),
+        workspace_id: workspace.to_string(),
+        owner_email: email.clone(),
+    };
+    let job = move |tx: &mut crate::store::Tx<'_>| {
+        if !accounts::insert_organization(tx, org, ORG_SLUG, "Local", now)? {
+            return Ok(false);
+        }
+        accounts::insert_workspace(tx, workspace, org, WORKSPACE_SLUG, "Default", now)?;
+        accounts::insert_member(tx, account, &email, org, workspace, "org_owner", now)?;
+        if !accounts::insert_service_account(tx, &admin)? {
+            return Err(StoreError::Fault("the admin account exists already".to_owned()).into());
+        }
+        let key = NewKey {
+            workspace,
+            key_id: &key_id,
+            service_account_id: &admin.service_account_id,
+            hash: &hash,
+            hint: &hint,
+            created_at: now,
+            expires_at: None,
+        };
+        accounts::insert_key(tx, &key)?;
+        Ok(true)
+    };
+    // The file first: were it written after the commit, a crash between the two would lose the only key.
+    folder.write_draft(&bootstrap)?;
+    if app.store.write(COMMON_LANE, job).await.map_err(failed)? {
+        tracing::info!(folder = %folder.path().display(), "first start: organization, workspace and key are in bootstrap.json");
+    }
+    let org = app.store.read(|tx| Ok(accounts::find_organization(tx, ORG_SLUG)?)).await.map_err(failed)?;
+    Ok(folder.publish_draft(&org.map(|id| id.to_string()).unwrap_or_default())?)
+}

@@ -1,0 +1,116 @@
+//! The data folder: its lock, the credentials of the first start, and where the running server can be found.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// What the first start made, in `bootstrap.json`, readable by its owner only.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Bootstrap {
+    pub base_url: String,
+    pub api_key: String,
+    pub org_id: String,
+    pub workspace_id: String,
+    pub owner_email: String,
+}
+
+/// Where a running server can be found, in `run.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunFile {
+    pub base_url: String,
+    pub pid: u32,
+}
+
+const DRAFT: &str = "bootstrap.json.draft";
+
+/// A data folder that is ours until this value is dropped.
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    #[error("another server runs on {0}: stop it, or give this one another folder with --data")]
+    Taken(PathBuf),
+    #[error("{path}: {why}")]
+    Io { path: PathBuf, why: std::io::Error },
+}
+
+impl Folder {
+    /// Makes the folder if it is missing, and locks it against other servers.
+    pub fn open(path: &Path) -> Result<Folder, FolderError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |why| FolderError::Io { path, why }
+        };
+        private_dir(path).map_err(io(path))?;
+        let lock_path = path.join("axme.lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(io(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Folder { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(FolderError::Taken(path.to_owned())),
+            Err(TryLockError::Error(why)) => Err(io(&lock_path)(why)),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes what the first start is about to make, durably, before it is made: a crash in between loses no key.
+    pub fn write_draft(&self, bootstrap: &Bootstrap) -> Result<(), FolderError> {
+        self.write_private(DRAFT, bootstrap)
+    }
+
+    /// The organization of that id exists: its draft, if this folder has it, becomes `bootstrap.json`.
+    pub fn publish_draft(&self, org_id: &str) -> Result<(), FolderError> {
+        let path = self.path.join(DRAFT);
+        let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+        let is_ours = serde_json::from_str::<Bootstrap>(&text).is_ok_and(|draft| draft.org_id == org_id);
+        let done = if is_ours { fs::rename(&path, self.path.join("bootstrap.json")) } else { fs::remove_file(&path) };
+        done.and_then(|()| File::open(&self.path)?.sync_all()).map_err(|why| FolderError::Io { path, why })
+    }
+
+    pub fn write_run(&self, run: &RunFile) -> Result<(), FolderError> {
+        self.write_private("run.json", run)
+    }
+
+    pub fn remove_run(&self) {
+        let path = self.path.join("run.json");
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::debug!(%error, "run.json was not there to remove");
+        }
+    }
+
+    /// Writes a file that only its owner may read, whole or not at all.
+    fn write_private(&self, name: &str, content: &impl Serialize) -> Result<(), FolderError> {
+        let path = self.path.join(name);
+        let draft = self.path.join(format!("{name}.new"));
+        let write = || -> std::io::Result<()> {
+            let mut options = File::options();
+            options.create(true).truncate(true).write(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(&draft)?;
+            #[cfg(unix)]
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            file.write_all(serde_json::to_string_pretty(content)?.as_bytes())?;
+            file.write_all(b"\n")?;
+            file.sync_all()?;
+            fs::rename(&draft, &path)?;
+            File::open(&self.path)?.sync_all()
+        };
+        write().map_err(|why| FolderError::Io { path, why })
+    }
+}
+
+fn private_dir(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

@@ -1,0 +1,65 @@
+//! Frames of server-sent events, byte for byte as clients parse them (contract `wire.md` §1.10): one `data` line, one space
+//! after each colon, LF endings, a blank line after every frame.
+
+use axme_api::intents::EventView;
+use axum::body::Bytes;
+use serde_json::{Value, json};
+
+pub fn frame(event: &str, id: Option<u64>, data: &str) -> Bytes {
+    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    Bytes::from(format!("{id}event: {event}\ndata: {data}\n\n"))
+}
+
+/// The end of a window; `next` is the number the client asks on from.
+pub fn timeout(next: u64) -> Bytes {
+    frame("stream.timeout", None, &json!({ "ok": true, "next_seq": next }).to_string())
+}
+
+/// A comment: the connection lives.
+pub fn keep_alive() -> Bytes {
+    Bytes::from_static(b": keep-alive\n\n")
+}
+
+/// An event, without its long parts when it would exceed `most` bytes.
+pub fn event(view: &EventView, most: usize) -> Bytes {
+    let mut text = json!(view).to_string();
+    if text.len() > most {
+        let mut short = view.clone();
+        (short.result, short.data, short.error, short.human_task) = (None, None, None, None);
+        short.details.clear();
+        short.truncated = Some(true);
+        text = json!(short).to_string();
+    }
+    frame(&view.event_type, Some(view.seq), &text)
+}
+
+/// A delivery, without its payload when it would exceed `most` bytes.
+pub fn delivery(mut data: Value, number: u64, most: usize) -> Bytes {
+    let mut text = data.to_string();
+    if text.len() > most
+        && let Some(fields) = data.as_object_mut()
+    {
+        fields.remove("payload");
+        fields.insert("truncated".to_owned(), true.into());
+        text = data.to_string();
+    }
+    frame("intent.delivered", Some(number), &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_what_clients_parse() {
+        assert_eq!(frame("intent.waiting", Some(8), "{}"), "id: 8\nevent: intent.waiting\ndata: {}\n\n");
+        assert_eq!(timeout(8), "event: stream.timeout\ndata: {\"ok\":true,\"next_seq\":8}\n\n");
+    }
+
+    #[test]
+    fn a_long_payload_is_left_out() {
+        let data = json!({ "intent_id": "x", "payload": { "text": "y".repeat(100) } });
+        let frame = delivery(data, 2, 80);
+        assert_eq!(frame, "id: 2\nevent: intent.delivered\ndata: {\"intent_id\":\"x\",\"truncated\":true}\n\n");
+    }
+}

@@ -1,0 +1,299 @@
+//! Routes: every operation under its method and paths, streams, health, and what answers everything else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axme_api::{ApiError, ErrorKind, Method, agents as api_agents, health as api_health, intents as api_intents};
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{RawPathParams, Request as HttpRequest};
+use axum::http::{HeaderName, HeaderValue, Response};
+use axum::middleware::{self, Next};
+use axum::routing::{MethodFilter, MethodRouter, get, on};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::{refusal, stream};
+use crate::app::App;
+use crate::call::{self, Bound, Request};
+use crate::engine::{self, Desk};
+use crate::error::Result;
+use crate::ops;
+use crate::store::accounts;
+
+/// What the stream of an agent's intents ends in; it shares its wildcard with the agents themselves.
+const STREAM_SUFFIX: &str = "/intents/stream";
+
+pub fn router(app: Arc<App>) -> Router {
+    let mut mount = Mount { app: app.clone(), router: Router::new() };
+    crate::table::mount(&mut mount);
+    let health = {
+        let app = app.clone();
+        move || {
+            let app = app.clone();
+            async move { health(&app).await }
+        }
+    };
+    let ready = {
+        let app = app.clone();
+        move || {
+            let app = app.clone();
+            async move { ready(&app).await }
+        }
+    };
+    let events = {
+        let app = app.clone();
+        move |params: RawPathParams, request: HttpRequest| {
+            let (app, id, parts) = (app.clone(), field(&params, "intent_id"), request.into_parts().0);
+            async move { respond(stream::intent(app, id, parts).await) }
+        }
+    };
+    mount
+        .router
+        .route(api_intents::STREAM.path, get(events))
+        .route(api_health::HEALTH.path, get(health.clone()))
+        .route(api_health::HEALTH_V1.path, get(health))
+        .route(api_health::READY.path, get(ready))
+        .route(api_health::OPENAPI.path, get(async || super::json(200, axme_api::openapi::document().to_string().into_bytes())))
+        .fallback(async |request: HttpRequest| {
+            let message = format!("no operation at {} {}", request.method(), request.uri().path());
+            refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message))
+        })
+        .method_not_allowed_fallback(async |request: HttpRequest| {
+            let message = format!("{} is not possible at {}", request.method(), request.uri().path());
+            refusal(&ApiError::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message))
+        })
+        .layer(middleware::from_fn(move |request: HttpRequest, next: Next| trace(app.clone(), request, next)))
+}
+
+/// Collects the routes of operations.
+pub struct Mount {
+    app: Arc<App>,
+    router: Router,
+}
+
+impl Mount {
+    /// Mounts an operation under its path and its aliases.
+    pub fn op<I, O, P>(&mut self, bound: Bound<I, O, P>)
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + Send + 'static,
+        P: Send + 'static,
+    {
+        let info = &bound.op.info;
+        for path in std::iter::once(&info.path).chain(info.aliases) {
+            let app = self.app.clone();
+            let handler = move |params: RawPathParams, request: HttpRequest| {
+                let app = app.clone();
+                async move { respond(handle(&app, bound, &params, request).await) }
+            };
+            self.route(path, on(filter(info.method), handler));
+        }
+    }
+
+    /// A GET whose caller, when it is the receiver, has thereby seen the intent.
+    pub fn acknowledging_get<O, P>(&mut self, bound: Bound<api_intents::GetIntent, O, P>)
+    where
+        O: Serialize + Send + 'static,
+        P: Send + 'static,
+    {
+        let app = self.app.clone();
+        let handler = move |params: RawPathParams, request: HttpRequest| {
+            let app = app.clone();
+            async move {
+                let headers = request.headers().clone();
+                let id = field(&params, "intent_id");
+                let response = respond(handle(&app, bound, &params, request).await);
+                if response.status().is_success() {
+                    acknowledge(&app, &headers, &id).await;
+                }
+                response
+            }
+        };
+        self.route(bound.op.info.path, get(handler));
+    }
+
+    /// Agents and the streams of their intents, which share a wildcard.
+    pub fn agents<O, P>(&mut self, bound: Bound<api_agents::GetAgent, O, P>)
+    where
+        O: Serialize + Send + 'static,
+        P: Send + 'static,
+    {
+        let app = self.app.clone();
+        let handler = move |params: RawPathParams, request: HttpRequest| {
+            let app = app.clone();
+            async move {
+                let address = field(&params, "address");
+                match address.strip_suffix(STREAM_SUFFIX) {
+                    Some(address) => respond(stream::agent(app, address.to_owned(), request.into_parts().0).await),
+                    None => respond(handle(&app, bound, &params, request).await),
+                }
+            }
+        };
+        self.route(bound.op.info.path, get(handler));
+    }
+
+    fn route(&mut self, path: &str, methods: MethodRouter) {
+        self.router = std::mem::take(&mut self.router).route(path, methods);
+    }
+}
+
+fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
+    }
+}
+
+fn field(params: &RawPathParams, name: &str) -> String {
+    params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
+}
+
+async fn handle<I, O, P>(
+    app: &App,
+    bound: Bound<I, O, P>,
+    params: &RawPathParams,
+    request: HttpRequest,
+) -> Result<Response<Body>>
+where
+    I: DeserializeOwned + Send + 'static,
+    O: Serialize + Send + 'static,
+    P: Send + 'static,
+{
+    let info = &bound.op.info;
+    let (parts, body) = request.into_parts();
+    let body = read_body(app, body).await?;
+    let request = Request {
+        method: info.method.as_str(),
+        path: parts.uri.path().to_owned(),
+        path_fields: info.path_fields().map(|name| (name, field(params, name))).collect(),
+        query: query(parts.uri.query()),
+        headers: parts.headers,
+        body,
+    };
+    let sent = call::call(app, bound, request).await?;
+    Ok(super::json(sent.status, sent.body))
+}
+
+fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
+    outcome.unwrap_or_else(|error| refusal(&error.into_api()))
+}
+
+/// Reads a body within the limits of size and time.
+async fn read_body(app: &App, body: Body) -> Result<Bytes> {
+    let most = app.limits.body_bytes;
+    let too_large = || {
+        let message = format!("the body is longer than {most} bytes");
+        ApiError::new(ErrorKind::TooLarge, "body_too_large", message)
+    };
+    let wait = Duration::from_secs(app.limits.body_seconds);
+    match tokio::time::timeout(wait, to_bytes(body, most)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_length_limit(&error) => Err(too_large().into()),
+        Ok(Err(_)) => Err(ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive whole").into()),
+        Err(_) => {
+            let message = format!("the body did not arrive within {} s", wait.as_secs());
+            Err(ApiError::new(ErrorKind::RequestTimeout, "request_timeout", message).into())
+        }
+    }
+}
+
+fn is_length_limit(error: &axum::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if inner.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
+}
+
+/// The fields of a query, percent-decoded.
+pub fn query(text: Option<&str>) -> Vec<(String, String)> {
+    let decode = |part: &str| {
+        let spaced = part.replace('+', " ");
+        percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+    };
+    let pairs = text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (decode(k), decode(v))).collect()
+}
+
+/// Notes that the receiver has seen an intent: queued behind the answer, and nothing when the intent has moved on.
+async fn acknowledge(app: &Arc<App>, headers: &axum::http::HeaderMap, id: &str) {
+    let now = app.world.clock.now();
+    let Ok(caller) = app.keys.identify(&app.store, headers, now).await else { return };
+    let (Ok(id), Some(own)) = (ops::intents::parse_id(id), caller.address.clone()) else { return };
+    let app = app.clone();
+    tokio::spawn(async move {
+        let (dice, limits) = (app.world.dice.clone(), app.limits.clone());
+        let workspace = caller.workspace;
+        let job = move |tx: &mut crate::store::Tx<'_>| {
+            let mut desk = Desk { tx, workspace, now, dice: &dice, limits: &limits };
+            match engine::lock(&mut desk, id)? {
+                Some(head) if head.to == own && head.intent.status() == axme_intent::Status::Delivered => {
+                    engine::advance_locked(&mut desk, head, axme_intent::Command::Acknowledge, own.as_str()).map(|_| ())
+                }
+                _ => Ok(()),
+            }
+        };
+        if let Err(error) = app.store.write(id.lane(), job).await {
+            tracing::debug!(%id, %error, "an acknowledgement was not recorded");
+        }
+    });
+}
+
+async fn health(app: &App) -> Response<Body> {
+    match app.store.read(|tx| Ok(accounts::count_accounts(tx)?)).await {
+        Ok(users) => {
+            let health = api_health::Health {
+                ok: true,
+                service: "axme".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                deployment_profile: "self-hosted".to_owned(),
+                storage: app.store.engine.to_owned(),
+                registered_users: u64::try_from(users).unwrap_or(0),
+            };
+            super::json(200, json!(health).to_string().into_bytes())
+        }
+        Err(error) => refusal(&error.into_api()),
+    }
+}
+
+async fn ready(app: &App) -> Response<Body> {
+    if *app.stopping.borrow() {
+        return refusal(&ApiError::unavailable("the server is stopping"));
+    }
+    match app.store.read(|tx| Ok(accounts::count_accounts(tx)?)).await {
+        Ok(_) => super::json(200, json!({ "ok": true }).to_string().into_bytes()),
+        Err(error) => refusal(&error.into_api()),
+    }
+}
+
+/// Gives every answer its ids, and every call its line in the log.
+async fn trace(app: Arc<App>, request: HttpRequest, next: Next) -> Response<Body> {
+    const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+    const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
+    let usable = |value: &&HeaderValue| value.len() <= 128;
+    let request_id = request.headers().get(REQUEST_ID).filter(usable).cloned();
+    let request_id = request_id.or_else(|| HeaderValue::from_str(&app.world.dice.uuid().to_string()).ok());
+    let trace_id = request.headers().get(TRACE_ID).filter(usable).cloned();
+    let line = tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
+    let began = app.world.clock.now();
+    let mut response = next.run(request).await;
+    if let Some((method, path)) = line {
+        let millis = app.world.clock.now().since(began).as_millis();
+        tracing::debug!(%method, path, status = response.status().as_u16(), millis, ?request_id, "call");
+    }
+    if let Some(id) = request_id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if let Some(id) = trace_id {
+        response.headers_mut().insert(TRACE_ID, id);
+    }
+    response
+}

@@ -1,0 +1,339 @@
+//! Streams: windows of server-sent events over what the store has (contract `wire.md` §1.10 with its amendments).
+//!
+//! A window sends everything after `since`, lingers a moment for what follows, says where to go on, and closes. An idle
+//! window is held until something happens or its time is up. Nothing is remembered between windows: the number the client
+//! sends is the whole state, so a slow or stopped client costs nothing and loses nothing. `?follow=1` keeps a stream open.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::{Address, IntentId, Status, Time};
+use axum::body::{Body, Bytes};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Response, header};
+use tokio::sync::mpsc;
+
+use super::{frames, router};
+use crate::app::{App, StreamSeat};
+use crate::cx::Caller;
+use crate::error::Result;
+use crate::ops::{self, view};
+use crate::store::intents as intent_rows;
+use crate::wake::{Waiter, Wake};
+use crate::workers::queue::{self, Offer, Reading};
+
+/// What a window was asked for.
+struct Window {
+    since: u64,
+    wait_seconds: u64,
+    follow: bool,
+    /// The official Python client sleeps a second after each window, so its windows of events stay open to their end.
+    stays_open: bool,
+    status: Option<Vec<Status>>,
+}
+
+/// The sending side of a stream that is being answered.
+struct Out {
+    sender: mpsc::Sender<Bytes>,
+    _seat: StreamSeat,
+}
+
+/// The client has gone.
+struct Gone;
+
+impl Out {
+    async fn send(&self, frame: Bytes) -> Result<(), Gone> {
+        self.sender.send(frame).await.map_err(|_| Gone)
+    }
+}
+
+/// The events of an intent.
+pub async fn intent(app: Arc<App>, id: String, request: Parts) -> Result<Response<Body>> {
+    let (caller, window) = open(&app, &request).await?;
+    let id = ops::intents::parse_id(&id)?;
+    let for_read = caller.clone();
+    app.store.read(move |tx| ops::intents::find_visible(tx, &for_read, id).map(|_| ())).await?;
+    let (out, response) = answer(&app, &caller)?;
+    tokio::spawn(async move { IntentStream { app, caller, id, window, out }.run().await });
+    Ok(response)
+}
+
+/// The intents to an agent.
+pub async fn agent(app: Arc<App>, address: String, request: Parts) -> Result<Response<Body>> {
+    let (caller, window) = open(&app, &request).await?;
+    let address = Address::resolve(&address, caller.home());
+    if address.is_elsewhere(caller.home()) {
+        let message = format!("agent {address} not found");
+        return Err(ApiError::new(ErrorKind::NotFound, "agent_not_found", message).into());
+    }
+    if !caller.is_admin() && caller.address.as_ref() != Some(&address) {
+        return Err(ApiError::forbidden(format!("this key is not that of {address}")).into());
+    }
+    let (out, response) = answer(&app, &caller)?;
+    tokio::spawn(async move { AgentStream { app, caller, address, window, out }.run().await });
+    Ok(response)
+}
+
+async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
+    let caller = app.keys.identify(&app.store, &request.headers, app.world.clock.now()).await?;
+    let fields = router::query(request.uri.query());
+    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim()).filter(|v| !v.is_empty());
+    let number = |name: &str, usual: u64| match field(name) {
+        None => Ok(usual),
+        Some(text) => text.parse::<u64>().map_err(|_| ApiError::invalid(format!("{name}: a whole number of at least 0"))),
+    };
+    let status = match field("status") {
+        None => None,
+        Some(list) => Some(list.split(',').map(ops::intents::parse_status).collect::<Result<Vec<_>>>()?),
+    };
+    let window = Window {
+        since: number("since", 0)?,
+        wait_seconds: number("wait_seconds", 15)?.clamp(1, 60),
+        follow: matches!(field("follow"), Some("1" | "true")),
+        stays_open: is_python_sdk(&request.headers),
+        status,
+    };
+    Ok((caller, window))
+}
+
+/// The published Python client names itself only by its HTTP library and the trace id that it always sends.
+fn is_python_sdk(headers: &HeaderMap) -> bool {
+    let begins = |name: &str, with: &str| headers.get(name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with(with));
+    begins("x-axme-client", "axme-sdk-python") || (begins("user-agent", "python-httpx/") && headers.contains_key("x-trace-id"))
+}
+
+fn answer(app: &Arc<App>, caller: &Caller) -> Result<(Out, Response<Body>)> {
+    let seat = app.seat_stream(&caller.service_account_id)?;
+    let (sender, receiver) = mpsc::channel(1);
+    let frames = futures_util::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Bytes>| {
+        receiver.recv().await.map(|frame| (Ok::<_, std::convert::Infallible>(frame), receiver))
+    });
+    let mut response = Response::new(Body::from_stream(frames));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok((Out { sender, _seat: seat }, response))
+}
+
+/// When a window ends, and what keeps it alive until then.
+struct Hold<'a> {
+    app: &'a App,
+    until: Time,
+}
+
+impl Hold<'_> {
+    /// Ready at the end of the window, when the server stops, or when the client goes.
+    fn over<'b>(&'b self, out: &'b Out) -> impl Future<Output = ()> + 'b {
+        async move {
+            tokio::select! {
+                () = self.app.world.clock.sleep_until(self.until) => {}
+                () = self.app.stopped() => {}
+                () = out.sender.closed() => {}
+            }
+        }
+    }
+}
+
+struct IntentStream {
+    app: Arc<App>,
+    caller: Arc<Caller>,
+    id: IntentId,
+    window: Window,
+    out: Out,
+}
+
+/// What a look at an intent found.
+struct Seen {
+    frames: Vec<(u64, Bytes)>,
+    /// The intent is over and everything about it has been found.
+    is_over: bool,
+}
+
+impl IntentStream {
+    async fn run(self) {
+        let mut cursor = self.window.since;
+        let waiter = self.app.wakes.subscribe(Wake::intent(self.id));
+        // An error is one of the store and in the log; a client that has gone needs no answer.
+        let _ = self.windows(&waiter, &mut cursor).await;
+        let _ = self.out.send(frames::timeout(cursor)).await;
+    }
+
+    async fn windows(&self, waiter: &Waiter, cursor: &mut u64) -> Result<(), Gone> {
+        let limits = &self.app.limits;
+        let mut left = limits.window_events;
+        let mut until = self.app.world.clock.now().plus_seconds(self.window.wait_seconds);
+        let mut is_first_look = true;
+        loop {
+            let hold = Hold { app: &self.app, until: self.next_stop(until) };
+            let found = loop {
+                let listening = waiter.listen();
+                match self.look(*cursor, left).await {
+                    Ok(seen) if !seen.frames.is_empty() || (is_first_look && seen.is_over) => break Some(seen),
+                    Ok(_) => {}
+                    Err(error) => return fail(error),
+                }
+                is_first_look = false;
+                if !listening.or(hold.over(&self.out)).await {
+                    break None;
+                }
+            };
+            let seen = match found {
+                Some(seen) => seen,
+                None if self.window.follow && !*self.app.stopping.borrow() => {
+                    self.out.send(frames::keep_alive()).await?;
+                    continue;
+                }
+                None => return Ok(()),
+            };
+            left = left.saturating_sub(seen.frames.len());
+            let is_empty = seen.frames.is_empty();
+            for (number, frame) in seen.frames {
+                self.out.send(frame).await?;
+                *cursor = number;
+            }
+            let now = self.app.world.clock.now();
+            match (seen.is_over, is_empty) {
+                (true, false) => return Ok(()),
+                // Over and told before: held a moment, or clients without a sense of the end would come back at once.
+                (true, true) => {
+                    let hold = Hold { app: &self.app, until: now.plus_millis(limits.terminal_hold_millis) };
+                    hold.over(&self.out).await;
+                    return Ok(());
+                }
+                _ if self.window.follow => left = limits.window_events,
+                _ if left == 0 => return Ok(()),
+                _ if self.window.stays_open => {}
+                _ => until = until.min(now.plus_millis(limits.linger_millis)),
+            }
+        }
+    }
+
+    /// The end of the window, or the next sign of life of a stream that is followed.
+    fn next_stop(&self, until: Time) -> Time {
+        if self.window.follow {
+            self.app.world.clock.now().plus_seconds(self.app.limits.keep_alive_seconds)
+        } else {
+            until
+        }
+    }
+
+    async fn look(&self, since: u64, most: usize) -> Result<Seen> {
+        let (id, workspace, frame_bytes) = (self.id, self.caller.workspace, self.app.limits.frame_bytes);
+        let after = view::position_seen(since);
+        let job = move |tx: &mut crate::store::Tx<'_>| {
+            let events = intent_rows::list_events(tx, workspace, id, after, most as i64)?;
+            let is_over = match events.last() {
+                Some(last) => last.status.is_terminal(),
+                None => intent_rows::find(tx, workspace, id)?.is_none_or(|head| head.intent.status().is_terminal()),
+            };
+            let views = events.iter().map(|event| view::event(id, event));
+            Ok(Seen { frames: views.map(|view| (view.seq, frames::event(&view, frame_bytes))).collect(), is_over })
+        };
+        self.app.store.read(job).await
+    }
+}
+
+struct AgentStream {
+    app: Arc<App>,
+    caller: Arc<Caller>,
+    address: Address,
+    window: Window,
+    out: Out,
+}
+
+impl AgentStream {
+    async fn run(self) {
+        let mut cursor = self.window.since;
+        let waiter = self.app.wakes.subscribe(Wake::queue(self.caller.workspace, &self.address));
+        let _ = self.windows(&waiter, &mut cursor).await;
+        let _ = self.out.send(frames::timeout(cursor)).await;
+    }
+
+    async fn windows(&self, waiter: &Waiter, cursor: &mut u64) -> Result<(), Gone> {
+        let limits = &self.app.limits;
+        let began = self.app.world.clock.now();
+        // The command line's built-in agent throws away what its first window holds: that window gets the backlog and ends
+        // at once, so that nothing new is lost in it.
+        let is_discarded = self.window.since == 0 && self.window.wait_seconds == 1 && !self.window.follow;
+        let mut until = if is_discarded { began } else { began.plus_seconds(self.window.wait_seconds) };
+        let mut left = limits.window_deliveries;
+        let mut replay = self.window.since == 0;
+        loop {
+            let stop = if self.window.follow { self.app.world.clock.now().plus_seconds(limits.keep_alive_seconds) } else { until };
+            let found = loop {
+                let listening = waiter.listen();
+                let (offers, next_due) = match self.look(waiter, left, std::mem::take(&mut replay)).await {
+                    Ok(looked) => looked,
+                    Err(error) => return fail(error),
+                };
+                if !offers.is_empty() {
+                    break Some(offers);
+                }
+                // A delivery that comes due again ends the wait, but not the window.
+                let hold = Hold { app: &self.app, until: next_due.map_or(stop, |due| due.min(stop)) };
+                let looks_again = listening.or(hold.over(&self.out)).await;
+                let is_over = self.app.world.clock.now() >= stop || *self.app.stopping.borrow() || self.out.sender.is_closed();
+                if !looks_again && is_over {
+                    break None;
+                }
+            };
+            let offers = match found {
+                Some(offers) => offers,
+                None if self.window.follow && !*self.app.stopping.borrow() => {
+                    self.out.send(frames::keep_alive()).await?;
+                    continue;
+                }
+                None => break,
+            };
+            left = left.saturating_sub(offers.len());
+            self.send(offers, cursor).await?;
+            match () {
+                () if self.window.follow => left = limits.window_deliveries,
+                () if left == 0 => return Ok(()),
+                () => until = until.min(self.app.world.clock.now().plus_millis(limits.linger_millis)),
+            }
+        }
+        if is_discarded {
+            // A short hold, or a client that comes back at once would spin.
+            let hold = Hold { app: &self.app, until: began.plus_millis(limits.linger_millis) };
+            hold.over(&self.out).await;
+        }
+        Ok(())
+    }
+
+    async fn look(&self, waiter: &Waiter, left: usize, replay: bool) -> Result<(Vec<Offer>, Option<Time>)> {
+        let reading = Reading {
+            workspace: self.caller.workspace,
+            address: self.address.clone(),
+            // Several windows on one address share what there is.
+            most: left.div_ceil(self.app.wakes.waiters(waiter.wake()).max(1)),
+            replay,
+            status: self.window.status.clone(),
+        };
+        queue::offer(&self.app, reading).await
+    }
+
+    /// Sends a batch. What cannot be sent any more is released at once, so that another reader gets it.
+    async fn send(&self, offers: Vec<Offer>, cursor: &mut u64) -> Result<(), Gone> {
+        let mut rest = offers.into_iter();
+        while let Some(offer) = rest.next() {
+            let frame = offer.frame(self.app.limits.frame_bytes);
+            if self.out.send(frame).await.is_err() {
+                let unsent = std::iter::once(offer).chain(rest).filter(|offer| offer.is_claimed).collect();
+                queue::release(&self.app, self.caller.workspace, &self.address, unsent).await;
+                return Err(Gone);
+            }
+            *cursor = (*cursor).max(offer.number);
+        }
+        Ok(())
+    }
+}
+
+fn fail(error: crate::error::Error) -> Result<(), Gone> {
+    // The window ends as if its time were up: the client comes back and sees whether the store works again.
+    let error = error.into_api();
+    tracing::warn!(%error, "a stream ended early");
+    Ok(())
+}

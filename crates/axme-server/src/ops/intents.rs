@@ -1,0 +1,426 @@
+//! Operations on intents.
+
+use axme_api::intents::{
+    CompletionDelivery, CreateIntent, Created, CreatedIntent, EventList, GetIntent, IntentAnswer, IntentList, IntentSummary,
+    ListEvents, ListIntents, ResolveIntent, Resolved, ResumeIntent, Resumed,
+};
+use axme_api::{ApiError, Object};
+use axme_intent::address::MAX_ADDRESS_CHARS;
+use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Refusal};
+use axme_intent::resume::Resume;
+use axme_intent::{Address, HumanTask, IntentId, Status, TaskResult, Time, scenario};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{COMMON_LANE, check_size, page_size, view};
+use crate::call::Before;
+use crate::cx::{Caller, Cx};
+use crate::engine::{self, Advanced, Desk};
+use crate::error::{Error, Result};
+use crate::store::intents::{self as store, Filter, Head};
+use crate::store::{Tx, deliveries};
+
+pub struct NewIntent {
+    id: IntentId,
+    birth: Birth,
+}
+
+pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, NewIntent)> {
+    refuse_unsupported(&input)?;
+    let home = before.caller.home();
+    if !scenario::is_intent_type(&input.intent_type) {
+        return Err(ApiError::invalid("intent_type: 1 to 255 letters, digits, '.', '_' and '-'").into());
+    }
+    let task = input.human_task.as_ref().map(read_task).transpose()?;
+    let to = match (&input.to_agent, &task) {
+        (Some(to), _) => address(to, "to_agent", before.caller)?,
+        (None, Some(_)) => Address::resolve("agent://agent_core", home),
+        (None, None) => return Err(ApiError::invalid("to_agent: required").into()),
+    };
+    let from = match (&before.caller.address, &input.from_agent) {
+        (Some(own), _) => own.clone(),
+        (None, Some(supplied)) => address(supplied, "from_agent", before.caller)?,
+        (None, None) => Address::resolve(&format!("user://{}", before.caller.owner), home),
+    };
+    if input.reply_to.as_ref().is_some_and(|r| r.chars().count() > MAX_ADDRESS_CHARS) {
+        return Err(ApiError::invalid(format!("reply_to: at most {MAX_ADDRESS_CHARS} characters")).into());
+    }
+    let correlation_id = match &input.correlation_id {
+        None => before.dice.uuid(),
+        Some(text) => Uuid::parse_str(text).map_err(|_| ApiError::invalid("correlation_id: must be a UUID"))?,
+    };
+    let deadline_at = input.deadline_at.as_deref().map(|text| deadline(text, before.now)).transpose()?;
+    let max_delivery_attempts = match input.max_delivery_attempts {
+        Some(0) => return Err(ApiError::invalid("max_delivery_attempts: must be at least 1").into()),
+        other => other.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+    };
+    let payload = Value::Object(input.payload.unwrap_or(input.rest));
+    check_size("payload", &payload)?;
+    let id = IntentId::root(before.now, before.dice.bytes());
+    let birth = Birth {
+        intent_type: input.intent_type,
+        correlation_id,
+        from,
+        to,
+        reply_to: input.reply_to,
+        payload,
+        deadline_at,
+        max_delivery_attempts,
+        task,
+        plan: None,
+        step: None,
+    };
+    Ok((id.lane(), NewIntent { id, birth }))
+}
+
+pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
+    let actor = new.birth.from.as_str();
+    let advanced = engine::create(&mut desk(cx), new.id, new.birth.clone(), actor)?;
+    let intent = &advanced.head.intent;
+    let (intent_id, status) = (intent.id.to_string(), intent.status().as_str().to_owned());
+    Ok(Created {
+        ok: true,
+        intent: CreatedIntent { intent_id: intent_id.clone(), status: status.clone(), lifecycle_status: status.clone() },
+        intent_id,
+        status,
+        created_at: intent.created_at.to_string(),
+        correlation_id: new.birth.correlation_id.to_string(),
+    })
+}
+
+/// What this server accepts works; what it does not do yet is refused rather than ignored.
+fn refuse_unsupported(input: &CreateIntent) -> Result<()> {
+    let reminders = [input.remind_after_seconds, input.remind_interval_seconds, input.max_reminders];
+    if reminders.iter().any(Option::is_some) {
+        return Err(ApiError::not_supported_yet("reminders are").into());
+    }
+    if input.escalate_to.is_some() {
+        return Err(ApiError::not_supported_yet("escalation is").into());
+    }
+    if input.ttl_seconds.is_some() {
+        return Err(ApiError::not_supported_yet("ttl_seconds is").into());
+    }
+    Ok(())
+}
+
+fn read_task(source: &Object) -> Result<HumanTask> {
+    let is_set = |key: &str| source.get(key).is_some_and(|v| !v.is_null());
+    if is_set("form_schema") {
+        return Err(ApiError::not_supported_yet("human_task.form_schema is").into());
+    }
+    if is_set("notify_email") {
+        return Err(ApiError::not_supported_yet("human_task.notify_email is").into());
+    }
+    let (task, complaints) = HumanTask::read(source);
+    match complaints.first() {
+        Some(complaint) => Err(ApiError::invalid(format!("human_task.{complaint}")).into()),
+        None => Ok(task),
+    }
+}
+
+fn address(text: &str, field: &str, caller: &Caller) -> Result<Address> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > MAX_ADDRESS_CHARS || text.chars().any(char::is_control) {
+        let message = format!("{field}: an address of 1 to {MAX_ADDRESS_CHARS} characters");
+        return Err(ApiError::new(axme_api::ErrorKind::Invalid, "invalid_agent_address", message).into());
+    }
+    Ok(Address::resolve(text, caller.home()))
+}
+
+fn deadline(text: &str, now: Time) -> Result<Time> {
+    let at = Time::parse(text)
+        .ok_or_else(|| ApiError::invalid("deadline_at: must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))?;
+    if at <= now {
+        return Err(ApiError::invalid(format!("deadline_at: {at} is not in the future; the server's time is {now}")).into());
+    }
+    Ok(at)
+}
+
+pub fn prepare_list(before: &Before<'_>, input: ListIntents) -> Result<(u16, Filter)> {
+    let mut statuses = Vec::new();
+    for word in input.status.iter().flat_map(|list| list.split(',')).filter(|word| !word.trim().is_empty()) {
+        statuses.push(parse_status(word)?);
+    }
+    let before_id = match &input.before {
+        None => IntentId(Uuid::max()),
+        Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be an intent id"))?,
+    };
+    let filter = Filter {
+        statuses,
+        to: input.to_agent.as_deref().map(|to| address(to, "to_agent", before.caller)).transpose()?,
+        party: before.caller.address.clone().filter(|_| !before.caller.is_admin()),
+        before: before_id,
+        limit: page_size(input.limit, 50, 500)? as usize,
+    };
+    Ok((COMMON_LANE, filter))
+}
+
+pub fn list(cx: &mut Cx<'_, '_>, filter: &Filter) -> Result<IntentList> {
+    let heads = store::list(cx.tx, cx.caller.workspace, filter)?;
+    let next_before = heads.last().filter(|_| heads.len() == filter.limit).map(|head| head.intent.id.to_string());
+    let intents = heads.iter().map(|head| {
+        let status = head.intent.status().as_str().to_owned();
+        IntentSummary {
+            intent_id: head.intent.id.to_string(),
+            intent_type: head.intent_type.clone(),
+            status: status.clone(),
+            lifecycle_status: status,
+            from_agent: head.from.to_string(),
+            to_agent: head.to.to_string(),
+            created_at: head.intent.created_at.to_string(),
+            updated_at: head.intent.updated_at.to_string(),
+        }
+    });
+    Ok(IntentList { ok: true, intents: intents.collect(), next_before })
+}
+
+pub fn parse_status(word: &str) -> Result<Status> {
+    Status::parse(word).ok_or_else(|| {
+        let known: Vec<&str> = Status::ALL.iter().map(|s| s.as_str()).collect();
+        ApiError::invalid(format!("status: \"{}\" is none of {}", word.trim(), known.join(", "))).into()
+    })
+}
+
+/// Reads an id; what is no id cannot name an intent, so it is not found.
+pub fn parse_id(text: &str) -> Result<IntentId> {
+    text.parse().map_err(|_| ApiError::not_found(format!("intent {text}")).into())
+}
+
+pub fn prepare_get(_: &Before<'_>, input: GetIntent) -> Result<(u16, IntentId)> {
+    Ok((COMMON_LANE, parse_id(&input.intent_id)?))
+}
+
+pub fn get(cx: &mut Cx<'_, '_>, id: &IntentId) -> Result<IntentAnswer> {
+    let head = find_visible(cx.tx, cx.caller, *id)?;
+    let birth = store::birth(cx.tx, cx.caller.workspace, *id)?;
+    let intent = view::intent(&head, &birth);
+    Ok(IntentAnswer {
+        ok: true,
+        intent_id: intent.intent_id.clone(),
+        status: intent.status.clone(),
+        lifecycle_status: intent.status.clone(),
+        intent_type: intent.intent_type.clone(),
+        payload: intent.payload.clone(),
+        result: intent.result.clone(),
+        intent,
+    })
+}
+
+/// An intent that the caller may see: all of its workspace for an admin, those to or from it for an agent.
+pub fn find_visible(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<Head> {
+    let head = store::find(tx, caller.workspace, id)?;
+    visible(head, caller, id)
+}
+
+fn visible(head: Option<Head>, caller: &Caller, id: IntentId) -> Result<Head> {
+    let may_see = |head: &Head| caller.is_admin() || caller.address.as_ref().is_some_and(|own| engine::is_party(head, own));
+    head.filter(may_see).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
+}
+
+pub fn prepare_events(_: &Before<'_>, input: ListEvents) -> Result<(u16, (IntentId, i64, i64))> {
+    let id = parse_id(&input.intent_id)?;
+    Ok((COMMON_LANE, (id, view::position_seen(input.since.unwrap_or(0)), page_size(input.limit, 1_000, 1_000)?)))
+}
+
+pub fn events(cx: &mut Cx<'_, '_>, (id, after, limit): &(IntentId, i64, i64)) -> Result<EventList> {
+    find_visible(cx.tx, cx.caller, *id)?;
+    let events = store::list_events(cx.tx, cx.caller.workspace, *id, *after, *limit)?;
+    Ok(EventList { ok: true, events: events.iter().map(|event| view::event(*id, event)).collect() })
+}
+
+pub struct Resolution {
+    id: IntentId,
+    ending: Ending,
+    expected_generation: Option<u64>,
+}
+
+pub fn prepare_resolve(_: &Before<'_>, input: ResolveIntent) -> Result<(u16, Resolution)> {
+    let id = parse_id(&input.intent_id)?;
+    let ending = match parse_status(&input.status)? {
+        Status::Completed => {
+            check_size("result", &input.result)?;
+            Ending::Completed(if input.result.is_null() { json!({}) } else { input.result })
+        }
+        Status::Failed => {
+            check_size("error", &input.error)?;
+            Ending::Failed(stated_fault(&input.error, input.reason.as_deref()))
+        }
+        Status::Canceled => Ending::Canceled(input.reason.unwrap_or_default()),
+        other => {
+            let message = format!("status: {} cannot be set; send COMPLETED, FAILED or CANCELED", other.as_str());
+            return Err(ApiError::invalid(message).into());
+        }
+    };
+    Ok((id.lane(), Resolution { id, ending, expected_generation: input.expected_policy_generation }))
+}
+
+/// An error as a caller states it.
+fn stated_fault(error: &Value, reason: Option<&str>) -> Fault {
+    let field = |key: &str| error.get(key).and_then(Value::as_str);
+    Fault {
+        code: field("code").unwrap_or("failed").to_owned(),
+        message: field("message").or(error.as_str()).or(reason).unwrap_or("resolved as FAILED").to_owned(),
+        details: Some(error.clone()).filter(|e| e.as_object().is_some_and(|o| !o.is_empty())),
+        result: None,
+    }
+}
+
+pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved> {
+    let head = lock_visible(cx, resolution.id)?;
+    let birth = store::birth(cx.tx, cx.caller.workspace, resolution.id)?;
+    if let Some(stale) = stale(&head, resolution.expected_generation) {
+        return Ok(Resolved {
+            ok: true,
+            applied: false,
+            reason: Some(stale.to_owned()),
+            policy_generation: head.intent.policy_generation,
+            intent: view::intent(&head, &birth),
+            event: None,
+            completion_delivery: None,
+        });
+    }
+    // Completing by hand would pass over whoever has yet to decide.
+    let is_decided_elsewhere = head.intent.open_task().is_some() || head.intent.cursor.is_some();
+    if engine::is_completion(&resolution.ending) && is_decided_elsewhere && !cx.caller.is_admin() {
+        return Err(ApiError::forbidden("only a workspace-admin key completes an intent that others have yet to decide").into());
+    }
+    let advanced = send(cx, head, Command::Resolve(resolution.ending.clone()))?;
+    let last = advanced.events.last().map(|event| view::event(resolution.id, event));
+    Ok(Resolved {
+        ok: true,
+        applied: true,
+        reason: None,
+        policy_generation: advanced.head.intent.policy_generation,
+        intent: view::intent(&advanced.head, &birth),
+        event: last,
+        completion_delivery: Some(completion_delivery(&birth)),
+    })
+}
+
+/// Results are not delivered to `reply_to` yet, and the answer says so.
+fn completion_delivery(birth: &Birth) -> CompletionDelivery {
+    let reason = if birth.reply_to.is_some() { "not_supported_yet" } else { "reply_to_not_set" };
+    CompletionDelivery { delivered: false, reason: Some(reason.to_owned()), reply_to: birth.reply_to.clone() }
+}
+
+pub struct Resumption {
+    id: IntentId,
+    resume: Resume,
+    /// What the body says as a person's answer, for bodies that are one without saying `task_result`.
+    as_task_result: TaskResult,
+    expected_generation: Option<u64>,
+}
+
+pub fn prepare_resume(_: &Before<'_>, input: ResumeIntent) -> Result<(u16, Resumption)> {
+    let id = parse_id(&input.intent_id)?;
+    check_size("result", &input.body)?;
+    let expected_generation = input.body.get("expected_policy_generation").and_then(Value::as_u64);
+    let mut wrapped = input.body.clone();
+    if !wrapped.contains_key("task_result") {
+        wrapped.insert("task_result".to_owned(), Value::Object(input.body.clone()));
+    }
+    let as_task_result = TaskResult::read(&wrapped);
+    Ok((id.lane(), Resumption { id, resume: Resume::read(&input.body), as_task_result, expected_generation }))
+}
+
+pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
+    let head = lock_visible(cx, resumption.id)?;
+    let birth = store::birth(cx.tx, cx.caller.workspace, resumption.id)?;
+    let nothing = |reason: Option<&str>, head: &Head| Resumed {
+        ok: true,
+        applied: false,
+        reason: reason.map(str::to_owned),
+        policy_generation: head.intent.policy_generation,
+        intent: view::intent(head, &birth),
+        event: None,
+    };
+    if let Some(stale) = stale(&head, resumption.expected_generation) {
+        return Ok(nothing(Some(stale), &head));
+    }
+    if head.intent.open_task().is_some() && !cx.caller.is_admin() {
+        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+    }
+    let Some(command) = command(&head, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
+    let receives = cx.caller.address.as_ref() == Some(&head.to);
+    let is_proceed = matches!(command, Command::Proceed { .. });
+    let advanced = match forwarded(cx, &head, &command)? {
+        Some(parent) => {
+            send(cx, parent, command)?;
+            let head = find_visible(cx.tx, cx.caller, resumption.id)?;
+            Advanced { head, events: Vec::new() }
+        }
+        None => send(cx, head, command)?,
+    };
+    if receives && is_proceed {
+        let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
+        deliveries::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id, again_at)?;
+    }
+    let last = advanced.events.last().map(|event| view::event(resumption.id, event));
+    Ok(Resumed {
+        ok: true,
+        applied: true,
+        reason: None,
+        policy_generation: advanced.head.intent.policy_generation,
+        intent: view::intent(&advanced.head, &birth),
+        event: last,
+    })
+}
+
+/// What the body asks for, given whom the intent waits for. `None` for a go-on that was declined.
+fn command(head: &Head, resumption: &Resumption) -> Option<Command> {
+    let waits_for_person = head.intent.open_task().is_some();
+    Some(match &resumption.resume {
+        Resume::Human(answer) => Command::Decide(answer.clone()),
+        Resume::Agent(_) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
+            Command::Decide(resumption.as_task_result.clone())
+        }
+        // An explicit approval passes the same validation as any answer.
+        Resume::Proceed { approve: true, comment, explicit: true } if waits_for_person => Command::Decide(TaskResult {
+            outcome: Some("approved".to_owned()),
+            comment: comment.clone(),
+            data: Object::new(),
+        }),
+        Resume::Proceed { approve: false, .. } if !waits_for_person => return None,
+        Resume::Agent(answer) => Command::Answer(answer.clone()),
+        Resume::Proceed { comment, .. } => Command::Proceed { reason: comment.clone() },
+    })
+}
+
+/// A person's answer that was sent to a step's child goes to the parent that waits for it.
+fn forwarded(cx: &mut Cx<'_, '_>, head: &Head, command: &Command) -> Result<Option<Head>> {
+    let (Command::Decide(_), Some(parent), None) = (command, head.intent.parent, head.intent.open_task()) else {
+        return Ok(None);
+    };
+    let parent = store::find(cx.tx, cx.caller.workspace, parent)?.filter(|p| p.intent.open_task().is_some());
+    if parent.is_some() && !cx.caller.is_admin() {
+        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+    }
+    Ok(parent)
+}
+
+fn lock_visible(cx: &mut Cx<'_, '_>, id: IntentId) -> Result<Head> {
+    let head = engine::lock(&mut desk(cx), id)?;
+    visible(head, cx.caller, id)
+}
+
+/// Sends a command on the caller's behalf. An answer that comes too late is refused, and kept in the audit trail.
+fn send(cx: &mut Cx<'_, '_>, head: Head, command: Command) -> Result<Advanced> {
+    let id = head.intent.id;
+    if head.intent.status().is_terminal() {
+        let status = head.intent.status().as_str();
+        cx.audit("intents.late_answer", &id.to_string(), &json!({ "status": status, "command": format!("{command:?}") }))?;
+        let refusal = Refusal::conflict("intent_already_terminal", format!("the intent is already {status}")).with("status", status);
+        let Error::Api(error) = Error::from(refusal) else { unreachable!("a refusal is an answer") };
+        return Err(Error::Kept(error));
+    }
+    let actor = cx.caller.actor();
+    engine::advance_locked(&mut desk(cx), head, command, &actor)
+}
+
+fn stale(head: &Head, expected: Option<u64>) -> Option<&'static str> {
+    expected.filter(|e| *e != u64::from(head.intent.policy_generation)).map(|_| "stale_policy_generation")
+}
+
+fn desk<'a, 'tx>(cx: &'a mut Cx<'_, 'tx>) -> Desk<'a, 'tx> {
+    Desk { tx: cx.tx, workspace: cx.caller.workspace, now: cx.now, dice: cx.dice, limits: cx.limits }
+}

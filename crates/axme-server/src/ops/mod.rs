@@ -1,0 +1,63 @@
+//! What the operations do: one file per family, each function over an open transaction.
+
+pub mod accounts;
+pub mod intents;
+pub mod scenarios;
+pub mod tasks;
+pub mod view;
+
+use axme_api::{ApiError, ErrorKind};
+
+use crate::cx::Caller;
+use crate::error::Result;
+
+/// Operations that belong to no family of intents all take this lane.
+pub const COMMON_LANE: u16 = 0;
+
+/// A workspace that is named must be the caller's own. Another tenant's is not found; a pair that does not belong together
+/// is refused.
+pub fn check_tenant(caller: &Caller, org: Option<&str>, workspace: Option<&str>) -> Result<()> {
+    let own_org = org.map(|org| org == caller.org.to_string() || org == caller.org_slug);
+    let own_workspace = workspace.map(|ws| ws == caller.workspace.to_string() || ws == caller.workspace_slug);
+    match (own_org, own_workspace) {
+        (None | Some(true), None | Some(true)) => Ok(()),
+        (Some(true), Some(false)) | (Some(false), Some(true)) => {
+            Err(ApiError::forbidden("org_id and workspace_id do not belong together").into())
+        }
+        _ => Err(ApiError::not_found("workspace").into()),
+    }
+}
+
+/// A page size: what was asked for, within the bounds; `usual` without it.
+pub fn page_size(asked: Option<u64>, usual: u64, most: u64) -> Result<i64> {
+    match asked {
+        None => Ok(usual as i64),
+        Some(0) => Err(ApiError::invalid("limit must be at least 1").into()),
+        Some(n) => Ok(n.min(most) as i64),
+    }
+}
+
+/// Refuses JSON that is too long.
+pub fn check_size(what: &str, value: &impl serde::Serialize) -> Result<()> {
+    let most = axme_api::intents::MAX_PAYLOAD_BYTES;
+    let mut counter = Counter(0);
+    let counted = serde_json::to_writer(&mut counter, value);
+    if counted.is_ok() && counter.0 <= most {
+        return Ok(());
+    }
+    let message = format!("{what} has {} bytes of JSON, at most {most} are accepted", counter.0);
+    Err(ApiError::new(ErrorKind::TooLarge, "payload_too_large", message).into())
+}
+
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! Scenario bundles: validate and apply.
+
+use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Validation};
+use axme_api::{ApiError, Object};
+use axme_intent::lifecycle::Birth;
+use axme_intent::scenario::{Report, Scenario, check};
+use axme_intent::{Address, IntentId};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::accounts::{self, NewAgent};
+use super::{COMMON_LANE, check_size};
+use crate::call::Before;
+use crate::cx::Cx;
+use crate::engine::{self, Desk};
+use crate::error::Result;
+use crate::store::accounts as store;
+use crate::world::hex;
+
+pub fn prepare_validate(before: &Before<'_>, input: Bundle) -> Result<(u16, Report)> {
+    let (_, report) = check(&input.body, before.caller.home());
+    Ok((COMMON_LANE, report))
+}
+
+pub fn validate(_: &mut Cx<'_, '_>, report: &Report) -> Result<Validation> {
+    let (errors, warnings) = (report.errors.clone(), report.warnings.clone());
+    Ok(Validation { ok: true, valid: errors.is_empty(), errors, warnings })
+}
+
+pub struct Application {
+    id: IntentId,
+    scenario: Scenario,
+    warnings: Vec<String>,
+    compile_id: Option<String>,
+    birth: Birth,
+}
+
+pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Application)> {
+    let (scenario, report) = check(&input.body, before.caller.home());
+    let Some(scenario) = scenario else {
+        let error = ApiError::new(axme_api::ErrorKind::Invalid, "scenario_invalid", report.errors.join("; "));
+        return Err(error.with("errors", report.errors).with("warnings", report.warnings).into());
+    };
+    check_size("intent.payload", &scenario.payload)?;
+    if let Some(deadline_at) = scenario.deadline_at.filter(|at| *at <= before.now) {
+        return Err(ApiError::invalid(format!("intent.deadline_at: {deadline_at} is not in the future")).into());
+    }
+    let plan_text = scenario.plan.as_ref().map(|plan| json!(plan).to_string());
+    let compile_id = plan_text.map(|text| format!("cmp_{}", &hex(&Sha256::digest(text))[..24]));
+    let caller = before.caller;
+    let from = caller.address.clone().unwrap_or_else(|| Address::resolve(&format!("user://{}", caller.owner), caller.home()));
+    let birth = Birth {
+        intent_type: scenario.intent_type.clone(),
+        correlation_id: before.dice.uuid(),
+        from,
+        to: scenario.to.clone(),
+        reply_to: None,
+        payload: scenario.payload.clone(),
+        deadline_at: scenario.deadline_at,
+        max_delivery_attempts: scenario.max_delivery_attempts,
+        task: scenario.task.clone(),
+        plan: scenario.plan.clone(),
+        step: None,
+    };
+    let id = IntentId::root(before.now, before.dice.bytes());
+    Ok((id.lane(), Application { id, scenario, warnings: report.warnings, compile_id, birth }))
+}
+
+pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> {
+    let scenario = &application.scenario;
+    let mut agents = Vec::new();
+    let mut provisioned = Vec::new();
+    for agent in &scenario.agents {
+        let known = store::find_agent(cx.tx, cx.caller.workspace, &agent.address)?;
+        let (account_id, created) = match known {
+            Some(account) => (Some(account.service_account_id), false),
+            None if agent.create_if_missing => {
+                if !cx.caller.is_admin() {
+                    let message = format!("creating agent {} needs a workspace-admin key", agent.address);
+                    return Err(ApiError::forbidden(message).into());
+                }
+                let new = NewAgent {
+                    name: &agent.written,
+                    address: &agent.address,
+                    display_name: agent.display_name.as_deref(),
+                    description: None,
+                    delivery_mode: agent.delivery_mode.as_deref().unwrap_or("stream"),
+                };
+                let (account, created) = accounts::put_agent(cx, &new)?;
+                (Some(account.service_account_id), created)
+            }
+            None => (None, false),
+        };
+        let address = agent.address.as_str().to_owned();
+        agents.push(AppliedAgent { role: agent.role.clone(), address: address.clone(), created });
+        provisioned.push(ProvisionedAgent {
+            role: agent.role.clone(),
+            agent_address: address.clone(),
+            address,
+            sa_id: account_id.clone(),
+            service_account_id: account_id,
+            created,
+        });
+    }
+    let mut desk =
+        Desk { tx: cx.tx, workspace: cx.caller.workspace, now: cx.now, dice: cx.dice, limits: cx.limits };
+    let actor = application.birth.from.as_str();
+    let advanced = engine::create(&mut desk, application.id, application.birth.clone(), actor)?;
+    let intent = &advanced.head.intent;
+    let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
+    let pending_with = pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));
+    Ok(Applied {
+        ok: true,
+        intent_id: intent.id.to_string(),
+        scenario_id: scenario.scenario_id.clone(),
+        status: intent.status().as_str().to_owned(),
+        pending_with,
+        compile_id: application.compile_id.clone(),
+        workflow_compile_id: application.compile_id.clone(),
+        idempotent: false,
+        agents,
+        agents_provisioned: provisioned,
+        warnings: application.warnings.clone(),
+        deadline_at: scenario.deadline_at.map(|at| at.to_string()),
+        created_at: intent.created_at.to_string(),
+    })
+}
+
+/// Marks an answer that repeats an earlier one.
+pub fn mark_repeated(answer: &mut Object) {
+    answer.insert("idempotent".to_owned(), true.into());
+}

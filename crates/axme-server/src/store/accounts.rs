@@ -1,0 +1,232 @@
+//! SQL of organizations, workspaces, service accounts and keys.
+
+use axme_intent::{Address, Time};
+use uuid::Uuid;
+
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+/// What a key opens: everything a call has to know about its caller.
+#[derive(Debug, Clone)]
+pub struct KeyHolder {
+    pub hash: Vec<u8>,
+    pub key_id: String,
+    pub expires_at: Option<Time>,
+    pub revoked_at: Option<Time>,
+    pub workspace_id: Uuid,
+    pub workspace_slug: String,
+    pub org_id: Uuid,
+    pub org_slug: String,
+    pub service_account_id: String,
+    pub account_status: String,
+    pub role: String,
+    pub address: Option<Address>,
+    pub created_by: String,
+}
+
+pub fn find_key_holder(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<KeyHolder>, StoreError> {
+    let row = tx.row(
+        "SELECT k.hash, k.key_id, k.expires_at, k.revoked_at, w.workspace_id, w.slug, o.org_id, o.slug, \
+         a.service_account_id, a.status, a.role, a.address, a.created_by \
+         FROM api_keys k \
+         JOIN service_accounts a ON a.workspace_id = k.workspace_id AND a.service_account_id = k.service_account_id \
+         JOIN workspaces w ON w.workspace_id = k.workspace_id \
+         JOIN organizations o ON o.org_id = w.org_id \
+         WHERE k.hash = $1",
+        &[hash.into()],
+    )?;
+    row.map(|row| {
+        Ok(KeyHolder {
+            hash: row.bytes(0)?.to_vec(),
+            key_id: row.string(1)?,
+            expires_at: row.opt_int(2)?.map(Time::from_micros),
+            revoked_at: row.opt_int(3)?.map(Time::from_micros),
+            workspace_id: row.uuid(4)?,
+            workspace_slug: row.string(5)?,
+            org_id: row.uuid(6)?,
+            org_slug: row.string(7)?,
+            service_account_id: row.string(8)?,
+            account_status: row.string(9)?,
+            role: row.string(10)?,
+            address: row.opt_string(11)?.map(Address::from_canonical),
+            created_by: row.string(12)?,
+        })
+    })
+    .transpose()
+}
+
+#[derive(Debug, Clone)]
+pub struct ServiceAccount {
+    pub workspace_id: Uuid,
+    pub service_account_id: String,
+    pub org_id: Uuid,
+    pub name: String,
+    pub display_name: Option<String>,
+    pub description: Option<String>,
+    pub role: String,
+    pub status: String,
+    pub address: Option<Address>,
+    pub delivery_mode: String,
+    pub created_by: String,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
+    Ok(ServiceAccount {
+        workspace_id: row.uuid(0)?,
+        service_account_id: row.string(1)?,
+        org_id: row.uuid(2)?,
+        name: row.string(3)?,
+        display_name: row.opt_string(4)?,
+        description: row.opt_string(5)?,
+        role: row.string(6)?,
+        status: row.string(7)?,
+        address: row.opt_string(8)?.map(Address::from_canonical),
+        delivery_mode: row.string(9)?,
+        created_by: row.string(10)?,
+        created_at: row.time(11)?,
+        updated_at: row.time(12)?,
+    })
+}
+
+/// Adds an account unless its address is taken. False when it was.
+pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
+    let added = tx.run(
+        "INSERT INTO service_accounts (workspace_id, service_account_id, org_id, name, display_name, description, role, \
+         status, address, delivery_mode, created_by, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (workspace_id, address) DO NOTHING",
+        &[
+            a.workspace_id.into(),
+            (&a.service_account_id).into(),
+            a.org_id.into(),
+            (&a.name).into(),
+            a.display_name.as_ref().into(),
+            a.description.as_ref().into(),
+            (&a.role).into(),
+            (&a.status).into(),
+            a.address.as_ref().into(),
+            (&a.delivery_mode).into(),
+            (&a.created_by).into(),
+            a.created_at.into(),
+            a.updated_at.into(),
+        ],
+    )?;
+    Ok(added > 0)
+}
+
+pub fn find_service_account(tx: &mut Tx<'_>, workspace: Uuid, id: &str) -> Result<Option<ServiceAccount>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
+         delivery_mode, created_by, created_at, updated_at FROM service_accounts \
+         WHERE workspace_id = $1 AND service_account_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.as_ref().map(service_account).transpose()
+}
+
+pub fn find_agent(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<Option<ServiceAccount>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
+         delivery_mode, created_by, created_at, updated_at FROM service_accounts \
+         WHERE workspace_id = $1 AND address = $2",
+        &[workspace.into(), address.into()],
+    )?;
+    row.as_ref().map(service_account).transpose()
+}
+
+/// A page of accounts by id; ids sort by time of creation.
+pub fn list_service_accounts(tx: &mut Tx<'_>, workspace: Uuid, after: &str, limit: i64) -> Result<Vec<ServiceAccount>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
+         delivery_mode, created_by, created_at, updated_at FROM service_accounts \
+         WHERE workspace_id = $1 AND service_account_id > $2 ORDER BY service_account_id LIMIT $3",
+        &[workspace.into(), after.into(), limit.into()],
+    )?;
+    rows.iter().map(service_account).collect()
+}
+
+/// A page of the accounts that are agents, by address.
+pub fn list_agents(tx: &mut Tx<'_>, workspace: Uuid, after: &str, limit: i64) -> Result<Vec<ServiceAccount>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
+         delivery_mode, created_by, created_at, updated_at FROM service_accounts \
+         WHERE workspace_id = $1 AND address > $2 ORDER BY address LIMIT $3",
+        &[workspace.into(), after.into(), limit.into()],
+    )?;
+    rows.iter().map(service_account).collect()
+}
+
+pub struct NewKey<'a> {
+    pub workspace: Uuid,
+    pub key_id: &'a str,
+    pub service_account_id: &'a str,
+    pub hash: &'a [u8],
+    pub hint: &'a str,
+    pub created_at: Time,
+    pub expires_at: Option<Time>,
+}
+
+pub fn insert_key(tx: &mut Tx<'_>, key: &NewKey<'_>) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO api_keys (workspace_id, key_id, service_account_id, hash, hint, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            key.workspace.into(),
+            key.key_id.into(),
+            key.service_account_id.into(),
+            key.hash.into(),
+            key.hint.into(),
+            key.created_at.into(),
+            key.expires_at.into(),
+        ],
+    )
+}
+
+/// Revokes a key unless it is already; returns when it was revoked, `None` when there is no such key.
+pub fn revoke_key(tx: &mut Tx<'_>, workspace: Uuid, account: &str, key: &str, now: Time) -> Result<Option<Time>, StoreError> {
+    let row = tx.row(
+        "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) \
+         WHERE workspace_id = $2 AND service_account_id = $3 AND key_id = $4 RETURNING revoked_at",
+        &[now.into(), workspace.into(), account.into(), key.into()],
+    )?;
+    row.map(|row| row.time(0)).transpose()
+}
+
+/// The organization of the first start, if any node has made it.
+pub fn find_organization(tx: &mut Tx<'_>, slug: &str) -> Result<Option<Uuid>, StoreError> {
+    tx.row("SELECT org_id FROM organizations WHERE slug = $1", &[slug.into()])?.map(|row| row.uuid(0)).transpose()
+}
+
+/// Makes an organization; false when another node was first.
+pub fn insert_organization(tx: &mut Tx<'_>, id: Uuid, slug: &str, name: &str, now: Time) -> Result<bool, StoreError> {
+    let added = tx.run(
+        "INSERT INTO organizations (org_id, slug, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (slug) DO NOTHING",
+        &[id.into(), slug.into(), name.into(), now.into()],
+    )?;
+    Ok(added > 0)
+}
+
+pub fn insert_workspace(tx: &mut Tx<'_>, id: Uuid, org: Uuid, slug: &str, name: &str, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO workspaces (workspace_id, org_id, slug, name, environment, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        &[id.into(), org.into(), slug.into(), name.into(), "production".into(), now.into()],
+    )
+}
+
+/// Adds a person as a member of a workspace, with the account of that e-mail address.
+pub fn insert_member(tx: &mut Tx<'_>, id: Uuid, email: &str, org: Uuid, workspace: Uuid, role: &str, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO accounts (account_id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
+        &[id.into(), email.into(), now.into()],
+    )?;
+    tx.push(
+        "INSERT INTO members (org_id, workspace_id, account_id, role, created_at) \
+         SELECT $1, $2, account_id, $3, $4 FROM accounts WHERE email = $5",
+        &[org.into(), workspace.into(), role.into(), now.into(), email.into()],
+    )
+}
+
+pub fn count_accounts(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+    tx.row("SELECT COUNT(*) FROM accounts", &[])?.map_or(Ok(0), |row| row.int(0))
+}

@@ -1,0 +1,128 @@
+//! SQL of deliveries: the queue of each address.
+//!
+//! A delivery is offered when it is due; each offer gives it a new number and a later due time. Numbers come from a counter
+//! per address that only claims touch, and they are committed in the order in which they are given.
+
+use axme_intent::{Address, IntentId, Time};
+use uuid::Uuid;
+
+use super::Tx;
+use crate::error::StoreError;
+
+/// A delivery that may be offered.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub intent_id: IntentId,
+    pub offers: u32,
+    pub due_at: Time,
+    /// Set once it has been offered.
+    pub number: Option<i64>,
+    pub acknowledged: bool,
+}
+
+/// Puts an intent into a queue.
+pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO deliveries (workspace_id, address, intent_id, offers, acknowledged, due_at) VALUES ($1, $2, $3, 0, 0, $4)",
+        &[workspace.into(), to.into(), id.into(), now.into()],
+    )
+}
+
+pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId) -> Result<(), StoreError> {
+    tx.push(
+        "DELETE FROM deliveries WHERE workspace_id = $1 AND address = $2 AND intent_id = $3",
+        &[workspace.into(), to.into(), id.into()],
+    )
+}
+
+/// The receiver has it: it is not offered again before `due_at`.
+pub fn acknowledge(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, due_at: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE deliveries SET acknowledged = 1, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        &[due_at.into(), workspace.into(), to.into(), id.into()],
+    )
+}
+
+/// Deliveries that are due, longest due first.
+pub fn list_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time, limit: i64) -> Result<Vec<Candidate>, StoreError> {
+    let rows = tx.rows(
+        "SELECT intent_id, offers, due_at, number, acknowledged FROM deliveries \
+         WHERE workspace_id = $1 AND address = $2 AND due_at <= $3 ORDER BY due_at, intent_id LIMIT $4",
+        &[workspace.into(), to.into(), now.into(), limit.into()],
+    )?;
+    rows.iter().map(candidate).collect()
+}
+
+/// Deliveries that are out with a reader already, soonest due first.
+pub fn list_offered(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time, limit: i64) -> Result<Vec<Candidate>, StoreError> {
+    let rows = tx.rows(
+        "SELECT intent_id, offers, due_at, number, acknowledged FROM deliveries \
+         WHERE workspace_id = $1 AND address = $2 AND due_at > $3 ORDER BY due_at, intent_id LIMIT $4",
+        &[workspace.into(), to.into(), now.into(), limit.into()],
+    )?;
+    rows.iter().filter(|row| !matches!(row.opt_int(3), Ok(None))).map(candidate).collect()
+}
+
+fn candidate(row: &super::Row) -> Result<Candidate, StoreError> {
+    Ok(Candidate {
+        intent_id: IntentId(row.uuid(0)?),
+        offers: row.count(1)?,
+        due_at: row.time(2)?,
+        number: row.opt_int(3)?,
+        acknowledged: row.int(4)? != 0,
+    })
+}
+
+/// When the next delivery that is not due yet becomes so.
+pub fn next_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time) -> Result<Option<Time>, StoreError> {
+    let row = tx.row(
+        "SELECT due_at FROM deliveries WHERE workspace_id = $1 AND address = $2 AND due_at > $3 ORDER BY due_at LIMIT 1",
+        &[workspace.into(), to.into(), now.into()],
+    )?;
+    row.map(|row| row.time(0)).transpose()
+}
+
+/// Takes `count` numbers; returns the last of them. Claims of one address take turns from here to their commit.
+pub fn take_numbers(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, count: i64) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "INSERT INTO delivery_counters (workspace_id, address, last_number) VALUES ($1, $2, $3) \
+         ON CONFLICT (workspace_id, address) DO UPDATE SET last_number = delivery_counters.last_number + excluded.last_number \
+         RETURNING last_number",
+        &[workspace.into(), to.into(), count.into()],
+    )?;
+    row.map_or_else(|| Err(StoreError::Fault("a counter returned nothing".to_owned())), |row| row.int(0))
+}
+
+/// Offers a delivery under a number, if nobody has touched it since it was seen. False when somebody has.
+pub fn claim(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    to: &Address,
+    seen: &Candidate,
+    number: i64,
+    due_at: Time,
+) -> Result<bool, StoreError> {
+    let claimed = tx.run(
+        "UPDATE deliveries SET number = $1, offers = offers + 1, due_at = $2 \
+         WHERE workspace_id = $3 AND address = $4 AND intent_id = $5 AND due_at = $6 AND offers = $7",
+        &[
+            number.into(),
+            due_at.into(),
+            workspace.into(),
+            to.into(),
+            seen.intent_id.into(),
+            seen.due_at.into(),
+            seen.offers.into(),
+        ],
+    )?;
+    Ok(claimed > 0)
+}
+
+/// Takes an offer back that was never sent: due again at once. Nothing when it has moved on.
+pub fn release(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, number: i64, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE deliveries SET due_at = $1, offers = offers - 1 \
+         WHERE workspace_id = $2 AND address = $3 AND intent_id = $4 AND number = $5 AND acknowledged = 0",
+        &[now.into(), workspace.into(), to.into(), id.into(), number.into()],
+    )
+}

@@ -1,0 +1,243 @@
+//! SQL of intents and their events. Only `engine` calls the functions that write.
+
+use axme_intent::lifecycle::{Birth, Event, EventBody, Intent, State};
+use axme_intent::workflow::Cursor;
+use axme_intent::{Address, IntentId, Status, Time};
+use uuid::Uuid;
+
+use super::{Row, Tx, Value};
+use crate::error::StoreError;
+
+/// The head of an intent as it is stored: what decides, and the columns that lists show and filter by.
+#[derive(Debug, Clone)]
+pub struct Head {
+    pub intent: Intent,
+    pub intent_type: String,
+    pub from: Address,
+    pub to: Address,
+}
+
+/// Which intents a list shows.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// Empty for all.
+    pub statuses: Vec<Status>,
+    pub to: Option<Address>,
+    /// Only those to or from this address.
+    pub party: Option<Address>,
+    /// Only ids below this one.
+    pub before: IntentId,
+    pub limit: usize,
+}
+
+fn head(row: &Row) -> Result<Head, StoreError> {
+    Ok(Head {
+        intent: Intent {
+            id: IntentId(row.uuid(0)?),
+            root: IntentId(row.uuid(1)?),
+            parent: row.opt_uuid(2)?.map(IntentId),
+            state: row.json::<State>(6)?,
+            cursor: row.opt_text(7)?.map(|_| row.json::<Cursor>(7)).transpose()?,
+            position: row.count(8)?,
+            policy_generation: row.count(9)?,
+            created_at: row.time(10)?,
+            updated_at: row.time(11)?,
+        },
+        intent_type: row.string(3)?,
+        from: Address::from_canonical(row.string(4)?),
+        to: Address::from_canonical(row.string(5)?),
+    })
+}
+
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Head>, StoreError> {
+    let row = tx.row(
+        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
+         created_at, updated_at FROM intents WHERE workspace_id = $1 AND intent_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.as_ref().map(head).transpose()
+}
+
+/// Loads an intent that is the root of its family and locks the family. `None` for anything else.
+pub fn lock_root(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Head>, StoreError> {
+    let row = tx.row(
+        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
+         created_at, updated_at FROM intents WHERE workspace_id = $1 AND intent_id = $2 AND root_id = intent_id FOR UPDATE",
+        &[workspace.into(), id.into()],
+    )?;
+    row.as_ref().map(head).transpose()
+}
+
+pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
+    let intent = &head.intent;
+    tx.push(
+        "INSERT INTO intents (workspace_id, intent_id, root_id, parent_id, intent_type, from_agent, to_agent, status, live, \
+         task_since, state, steps, position, policy_generation, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        &[
+            workspace.into(),
+            intent.id.into(),
+            intent.root.into(),
+            intent.parent.into(),
+            (&head.intent_type).into(),
+            (&head.from).into(),
+            (&head.to).into(),
+            intent.status().as_str().into(),
+            (!intent.status().is_terminal()).into(),
+            task_since(intent).into(),
+            json(&intent.state)?,
+            steps(intent)?,
+            intent.position.into(),
+            intent.policy_generation.into(),
+            intent.created_at.into(),
+            intent.updated_at.into(),
+        ],
+    )
+}
+
+pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE intents SET status = $1, live = $2, task_since = $3, state = $4, steps = $5, position = $6, \
+         policy_generation = $7, updated_at = $8 WHERE workspace_id = $9 AND intent_id = $10",
+        &[
+            intent.status().as_str().into(),
+            (!intent.status().is_terminal()).into(),
+            task_since(intent).into(),
+            json(&intent.state)?,
+            steps(intent)?,
+            intent.position.into(),
+            intent.policy_generation.into(),
+            intent.updated_at.into(),
+            workspace.into(),
+            intent.id.into(),
+        ],
+    )
+}
+
+/// Appends events; three at a time where there are as many, for creates write just three.
+pub fn insert_events(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, events: &[Event]) -> Result<(), StoreError> {
+    let mut rest = events;
+    while let [a, b, c, tail @ ..] = rest {
+        let mut params = Vec::with_capacity(21);
+        for event in [a, b, c] {
+            params.extend(event_values(workspace, id, event)?);
+        }
+        tx.push(
+            "INSERT INTO events (workspace_id, intent_id, position, at, actor, status, body) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7), ($8, $9, $10, $11, $12, $13, $14), ($15, $16, $17, $18, $19, $20, $21)",
+            &params,
+        )?;
+        rest = tail;
+    }
+    for event in rest {
+        tx.push(
+            "INSERT INTO events (workspace_id, intent_id, position, at, actor, status, body) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &event_values(workspace, id, event)?,
+        )?;
+    }
+    Ok(())
+}
+
+fn event_values<'a>(workspace: Uuid, id: IntentId, event: &'a Event) -> Result<[Value<'a>; 7], StoreError> {
+    Ok([
+        workspace.into(),
+        id.into(),
+        event.position.into(),
+        event.at.into(),
+        (&event.actor).into(),
+        event.status.as_str().into(),
+        json(&event.body)?,
+    ])
+}
+
+/// Events after a position, in order.
+pub fn list_events(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, after: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
+    let rows = tx.rows(
+        "SELECT position, at, actor, status, body FROM events \
+         WHERE workspace_id = $1 AND intent_id = $2 AND position > $3 ORDER BY position LIMIT $4",
+        &[workspace.into(), id.into(), after.into(), limit.into()],
+    )?;
+    rows.iter()
+        .map(|row| {
+            Ok(Event {
+                position: row.count(0)?,
+                at: row.time(1)?,
+                actor: row.string(2)?,
+                status: Status::parse(row.text(3)?).ok_or_else(|| StoreError::Fault("an event has no status".to_owned()))?,
+                body: row.json(4)?,
+            })
+        })
+        .collect()
+}
+
+/// What the intent was created with.
+pub fn birth(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Birth, StoreError> {
+    match list_events(tx, workspace, id, 0, 1)?.into_iter().next().map(|event| event.body) {
+        Some(EventBody::Created(birth)) => Ok(*birth),
+        _ => Err(StoreError::Fault(format!("intent {id} has no first event"))),
+    }
+}
+
+/// A page of roots, newest first. Filters that are not indexed are applied while scanning, a bounded number of rows at a time.
+pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<Vec<Head>, StoreError> {
+    const SCAN: i64 = 500;
+    let only_live = !filter.statuses.is_empty() && !filter.statuses.iter().any(|s| s.is_terminal());
+    let sql = if only_live {
+        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
+         created_at, updated_at FROM intents \
+         WHERE workspace_id = $1 AND intent_id < $2 AND live = 1 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3"
+    } else {
+        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
+         created_at, updated_at FROM intents \
+         WHERE workspace_id = $1 AND intent_id < $2 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3"
+    };
+    let mut found = Vec::new();
+    let mut before = filter.before;
+    loop {
+        let rows = tx.rows(sql, &[workspace.into(), before.into(), SCAN.into()])?;
+        for row in &rows {
+            let head = head(row)?;
+            before = head.intent.id;
+            if filter.admits(&head) {
+                found.push(head);
+                if found.len() == filter.limit {
+                    return Ok(found);
+                }
+            }
+        }
+        if rows.len() < SCAN as usize {
+            return Ok(found);
+        }
+    }
+}
+
+impl Filter {
+    fn admits(&self, head: &Head) -> bool {
+        (self.statuses.is_empty() || self.statuses.contains(&head.intent.status()))
+            && self.to.as_ref().is_none_or(|to| *to == head.to)
+            && self.party.as_ref().is_none_or(|party| *party == head.to || *party == head.from)
+    }
+}
+
+/// Intents that wait for a person, the longest waiting first.
+pub fn list_tasks(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Head>, StoreError> {
+    let rows = tx.rows(
+        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
+         created_at, updated_at FROM intents \
+         WHERE workspace_id = $1 AND task_since IS NOT NULL ORDER BY task_since, intent_id LIMIT $2",
+        &[workspace.into(), limit.into()],
+    )?;
+    rows.iter().map(head).collect()
+}
+
+fn task_since(intent: &Intent) -> Option<Time> {
+    intent.open_task().and(intent.waiting()).map(|waiting| waiting.since)
+}
+
+fn steps(intent: &Intent) -> Result<Value<'static>, StoreError> {
+    intent.cursor.as_ref().map_or(Ok(Value::Null), json)
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Value<'static>, StoreError> {
+    serde_json::to_string(value).map(Value::from).map_err(|e| StoreError::Fault(e.to_string()))
+}

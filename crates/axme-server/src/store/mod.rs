@@ -1,0 +1,191 @@
+//! The store: one SQL text, two engines.
+//!
+//! Work comes as jobs: synchronous functions over an open [`Tx`]. Writes go to a *write lane*, chosen by the family of the
+//! intent they touch; reads go to a pool of read connections. SQLite has one write lane, which commits many jobs with one
+//! fsync; PostgreSQL has several, each a thread with a connection of its own. A job may run more than once (a group whose
+//! commit failed, a lost deadlock), so it must not consume its input.
+//!
+//! SQL stands only in this folder, one file per family, and it never decides anything.
+
+pub mod accounts;
+pub mod deliveries;
+pub mod intents;
+mod lane;
+mod postgres;
+pub mod replies;
+mod sqlite;
+pub mod timers;
+mod value;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::error::{Error, Result, StoreError};
+use crate::wake::{Wake, Wakes};
+use lane::{Job, Lane};
+pub(crate) use postgres::listen as postgres_listener;
+pub use value::{Row, Value};
+
+/// The schema, in order. A migration that has been released is never changed.
+const MIGRATIONS: [(&str, &str); 1] = [("V1__core", include_str!("migrations/0001_core.sql"))];
+
+/// Waiting jobs per lane; callers wait for a place beyond it.
+const QUEUE_JOBS: usize = 4_096;
+
+/// An open transaction.
+pub struct Tx<'a> {
+    connection: &'a mut dyn Connection,
+    wakes: Vec<Wake>,
+}
+
+/// What an engine offers inside a transaction. `$1`, `$2`, … are the parameters; they must first appear in ascending order.
+pub(crate) trait Connection {
+    /// Runs a statement and says how many rows it changed.
+    fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError>;
+    /// Runs a statement whose result nobody needs; the engine may delay it until the next read or the commit.
+    fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError>;
+    fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(connection: &'a mut dyn Connection) -> Tx<'a> {
+        Tx { connection, wakes: Vec::new() }
+    }
+
+    pub fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.connection.run(sql, params)
+    }
+
+    pub fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError> {
+        self.connection.push(sql, params)
+    }
+
+    pub fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.connection.rows(sql, params)
+    }
+
+    /// The first row, if any.
+    pub fn row(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
+        Ok(self.connection.rows(sql, params)?.into_iter().next())
+    }
+
+    /// Rings after the commit, and only then.
+    pub fn wake(&mut self, wake: Wake) {
+        self.wakes.push(wake);
+    }
+}
+
+/// The open store. Dropping the last handle ends its threads.
+pub struct Store {
+    write: Vec<Lane>,
+    read: Lane,
+    wakes: Arc<Wakes>,
+    /// `sqlite` or `postgresql`.
+    pub engine: &'static str,
+}
+
+/// How many threads and how large the groups; see `config::Limits`.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    pub write_group: usize,
+    pub read_threads: usize,
+    pub postgres_lanes: usize,
+    /// False only in tests: a commit then does not wait for the disk.
+    pub durable: bool,
+}
+
+impl Store {
+    /// Opens or creates the SQLite file and brings its schema up to date. Blocking.
+    pub fn open_sqlite(file: &Path, shape: Shape, wakes: Arc<Wakes>) -> Result<Store, StoreError> {
+        let writer = sqlite::Sqlite::open_writer(file, shape.durable)?;
+        let readers: Result<Vec<_>, _> = (0..shape.read_threads.max(1)).map(|_| sqlite::Sqlite::open_reader(file)).collect();
+        let write = vec![Lane::spawn("write", vec![Box::new(writer)], shape.write_group, QUEUE_JOBS)];
+        let readers = readers?.into_iter().map(|r| Box::new(r) as Box<dyn lane::Engine>).collect();
+        let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
+        Ok(Store { write, read, wakes, engine: "sqlite" })
+    }
+
+    /// Connects to PostgreSQL and brings its schema up to date.
+    pub async fn open_postgres(url: &str, shape: Shape, wakes: Arc<Wakes>) -> Result<Store, StoreError> {
+        let target = postgres::Target::parse(url, shape.durable)?;
+        postgres::migrate(&target).await?;
+        let lane = |name: &str| Lane::spawn(name, vec![Box::new(postgres::Postgres::new(target.clone()))], 1, QUEUE_JOBS);
+        let write = (0..shape.postgres_lanes.max(1)).map(|n| lane(&format!("write-{n}"))).collect();
+        let readers = (0..shape.read_threads.max(1))
+            .map(|_| Box::new(postgres::Postgres::new(target.clone())) as Box<dyn lane::Engine>)
+            .collect();
+        Ok(Store { write, read: Lane::spawn("read", readers, 1, QUEUE_JOBS), wakes, engine: "postgresql" })
+    }
+
+    /// Runs a job in a write transaction and returns once it is durable. `lane` is that of the family it touches.
+    pub async fn write<T, F>(&self, lane: u16, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let lane = &self.write[usize::from(lane) % self.write.len()];
+        self.enqueue(lane, job).await
+    }
+
+    /// Runs a job against a consistent snapshot. It must not write.
+    pub async fn read<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.enqueue(&self.read, job).await
+    }
+
+    async fn enqueue<T, F>(&self, lane: &Lane, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let job = TypedJob { job, answer: None, rings: Vec::new(), wakes: self.wakes.clone(), sender };
+        lane.send(Box::new(job)).await?;
+        receiver.await.map_err(|_| Error::Store(StoreError::Unavailable("the store has stopped".to_owned())))?
+    }
+}
+
+/// A job with the place its answer goes to.
+struct TypedJob<T, F> {
+    job: F,
+    answer: Option<Result<T>>,
+    rings: Vec<Wake>,
+    wakes: Arc<Wakes>,
+    sender: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Job for TypedJob<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Tx<'_>) -> Result<T> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
+        match (self.job)(tx) {
+            Ok(value) => self.answer = Some(Ok(value)),
+            Err(Error::Kept(error)) => self.answer = Some(Err(Error::Kept(error))),
+            Err(error) => return Err(error),
+        }
+        self.rings = std::mem::take(&mut tx.wakes);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, outcome: Result<()>) {
+        let answer = match (outcome, self.answer) {
+            (Ok(()), Some(answer)) => {
+                for wake in &self.rings {
+                    self.wakes.ring(*wake);
+                }
+                answer
+            }
+            (Ok(()), None) => Err(StoreError::Fault("a job ended without an answer".to_owned()).into()),
+            (Err(error), _) => Err(error),
+        };
+        // The caller may be gone; its work is done all the same.
+        let _ = self.sender.send(answer);
+    }
+}

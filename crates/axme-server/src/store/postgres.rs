@@ -1,0 +1,305 @@
+//! PostgreSQL: each lane is a thread with a connection of its own, on a runtime of its own.
+//!
+//! One job is one transaction. Statements whose result nobody needs are queued and sent together with the next read or the
+//! commit, so that a job costs few round trips. A transaction that loses a deadlock or a serialization race runs again.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use refinery::{Migration, Runner};
+use tokio::runtime::Runtime;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio::sync::mpsc;
+use tokio_postgres::{AsyncMessage, Client, Config, Statement};
+use uuid::Uuid;
+
+use super::lane::{Engine, Job, run_guarded};
+use super::{Connection, Row, Tx, Value};
+use crate::error::{Error, Result, StoreError};
+
+/// How often a job runs when it keeps losing.
+const MAX_RUNS: u32 = 3;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Held while migrations run, so that nodes that start together take turns.
+const MIGRATION_LOCK: i64 = 0x4158_4d45;
+
+/// Where to connect.
+#[derive(Clone)]
+pub(crate) struct Target {
+    config: Config,
+    tls: tokio_postgres_rustls::MakeRustlsConnect,
+    durable: bool,
+}
+
+impl Target {
+    pub fn parse(url: &str, durable: bool) -> Result<Target, StoreError> {
+        // The error of the parser may repeat the URL, and with it the password.
+        let mut config: Config =
+            url.parse().map_err(|_| StoreError::Unavailable("the database URL is not a valid postgres:// URL".to_owned()))?;
+        config.connect_timeout(CONNECT_TIMEOUT).application_name("axme");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| StoreError::Fault(e.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Target { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), durable })
+    }
+
+    /// Connects; the connection is driven by the runtime of the caller.
+    pub async fn connect(&self) -> Result<Client, StoreError> {
+        let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(fault)?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(%error, "a database connection ended");
+            }
+        });
+        if !self.durable {
+            client.batch_execute("SET synchronous_commit = off").await.map_err(fault)?;
+        }
+        Ok(client)
+    }
+}
+
+/// A connection that hears the notifications of a channel.
+pub(crate) async fn listen(url: &str, channel: &str) -> Result<(Client, mpsc::UnboundedReceiver<AsyncMessage>), StoreError> {
+    let target = Target::parse(url, true)?;
+    let (client, mut connection) = target.config.connect(target.tls.clone()).await.map_err(fault)?;
+    let (sender, messages) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+            if sender.send(message).is_err() {
+                return;
+            }
+        }
+    });
+    client.batch_execute(&format!("LISTEN {channel}")).await.map_err(fault)?;
+    Ok((client, messages))
+}
+
+/// Brings the schema up to date, one node at a time.
+pub(crate) async fn migrate(target: &Target) -> Result<(), StoreError> {
+    let mut client = target.connect().await?;
+    client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(fault)?;
+    let migrations: std::result::Result<Vec<Migration>, _> =
+        super::MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
+    let migrations = migrations.map_err(|e| StoreError::Fault(e.to_string()))?;
+    let done = Runner::new(&migrations).run_async(&mut client).await;
+    // The lock goes with the connection.
+    done.map(|_| ()).map_err(|e| StoreError::Fault(e.to_string()))
+}
+
+pub(crate) struct Postgres {
+    target: Target,
+    runtime: Option<Runtime>,
+    session: Option<Session>,
+}
+
+struct Session {
+    client: Client,
+    statements: HashMap<&'static str, Statement>,
+}
+
+impl Postgres {
+    pub fn new(target: Target) -> Postgres {
+        Postgres { target, runtime: None, session: None }
+    }
+
+    /// Runs one job in one transaction.
+    fn attempt(&mut self, job: &mut dyn Job) -> Result<()> {
+        let runtime = match &mut self.runtime {
+            Some(runtime) => runtime,
+            empty => {
+                let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                empty.insert(built.map_err(|e| StoreError::Unavailable(e.to_string()))?)
+            }
+        };
+        if self.session.as_ref().is_none_or(|s| s.client.is_closed()) {
+            let client = runtime.block_on(self.target.connect())?;
+            self.session = Some(Session { client, statements: HashMap::new() });
+        }
+        let session = self.session.as_mut().expect("connected above");
+        let mut live = Live { runtime, session, begun: false, queued: Vec::new() };
+        let outcome = run_guarded(job, &mut Tx::new(&mut live));
+        match outcome {
+            Ok(()) => live.commit().map_err(Error::from),
+            Err(error) => {
+                live.roll_back();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Engine for Postgres {
+    fn work(&mut self, jobs: Vec<Box<dyn Job>>) {
+        for mut job in jobs {
+            let mut runs = 0;
+            let outcome = loop {
+                runs += 1;
+                match self.attempt(job.as_mut()) {
+                    Err(Error::Store(StoreError::Conflict(_))) if runs < MAX_RUNS => {}
+                    outcome => break outcome,
+                }
+            };
+            job.finish(outcome);
+        }
+    }
+}
+
+/// The session while a transaction is open. `BEGIN` travels with the first statement.
+struct Live<'a> {
+    runtime: &'a Runtime,
+    session: &'a mut Session,
+    begun: bool,
+    queued: Vec<(Statement, Vec<Value<'static>>)>,
+}
+
+impl Live<'_> {
+    fn statement(&mut self, sql: &'static str) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.session.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.runtime.block_on(self.session.client.prepare(sql)).map_err(|e| explain(&e, sql))?;
+        self.session.statements.insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// Sends what is queued, then `last`, in one go, and waits for all of it.
+    fn flush<T>(
+        &mut self,
+        last: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, tokio_postgres::Error> {
+        let queued = std::mem::take(&mut self.queued);
+        let begin = !std::mem::replace(&mut self.begun, true);
+        let client = &self.session.client;
+        self.runtime.block_on(async {
+            let opening = async { if begin { client.batch_execute("BEGIN").await } else { Ok(()) } };
+            let writes = join_all(queued.iter().map(|(statement, params)| async move {
+                let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
+                client.execute(statement, &params).await
+            }));
+            let (opened, writes, last) = tokio::join!(biased; opening, writes, last(client));
+            opened?;
+            for write in writes {
+                write?;
+            }
+            last
+        })
+    }
+
+    fn commit(mut self) -> Result<(), StoreError> {
+        if !self.begun && self.queued.is_empty() {
+            return Ok(());
+        }
+        self.flush(async |client: &Client| client.batch_execute("COMMIT").await).map_err(fault)
+    }
+
+    fn roll_back(mut self) {
+        self.queued.clear();
+        if self.begun && self.runtime.block_on(self.session.client.batch_execute("ROLLBACK")).is_err() {
+            // The connection is of no use any more; the next job opens another.
+            self.session.statements.clear();
+        }
+    }
+}
+
+impl Connection for Live<'_> {
+    fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
+        let statement = self.statement(sql)?;
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
+        self.flush(async |client: &Client| client.execute(&statement, &params).await).map_err(|e| explain(&e, sql))
+    }
+
+    fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError> {
+        let statement = self.statement(sql)?;
+        self.queued.push((statement, params.iter().cloned().map(Value::into_owned).collect()));
+        Ok(())
+    }
+
+    fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        let statement = self.statement(sql)?;
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
+        let rows = self
+            .flush(async |client: &Client| client.query(&statement, &params).await)
+            .map_err(|e| explain(&e, sql))?;
+        rows.iter()
+            .map(|row| {
+                let values: Result<Vec<_>, _> = (0..row.len()).map(|n| row.try_get::<_, Value<'static>>(n)).collect();
+                values.map(Row).map_err(|e| explain(&e, sql))
+            })
+            .collect()
+    }
+}
+
+type Boxed = Box<dyn std::error::Error + Sync + Send>;
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, Boxed> {
+        match self {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Int(n) => n.to_sql(ty, out),
+            Value::Text(text) => text.as_ref().to_sql(ty, out),
+            Value::Uuid(id) => id.to_sql(ty, out),
+            Value::Bytes(bytes) => bytes.as_ref().to_sql(ty, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Value<'static> {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Boxed> {
+        match *ty {
+            Type::INT8 => i64::from_sql(ty, raw).map(Value::Int),
+            Type::INT4 => i32::from_sql(ty, raw).map(|n| Value::Int(n.into())),
+            Type::UUID => Uuid::from_sql(ty, raw).map(Value::Uuid),
+            Type::BYTEA => Vec::<u8>::from_sql(ty, raw).map(|b| Value::Bytes(b.into())),
+            _ => String::from_sql(ty, raw).map(|t| Value::Text(t.into())),
+        }
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Boxed> {
+        Ok(Value::Null)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+fn explain(error: &tokio_postgres::Error, sql: &str) -> StoreError {
+    match classify(error) {
+        StoreError::Fault(why) => StoreError::Fault(format!("{why} in: {sql}")),
+        other => other,
+    }
+}
+
+fn fault(error: tokio_postgres::Error) -> StoreError {
+    classify(&error)
+}
+
+fn classify(error: &tokio_postgres::Error) -> StoreError {
+    let cause = error.source().map(|s| format!(": {s}")).unwrap_or_default();
+    let text = format!("{error}{cause}");
+    match error.code() {
+        Some(code) if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => {
+            StoreError::Conflict(text)
+        }
+        // 53 insufficient resources, 57 operator intervention, 58 system error, 08 connection, 25006 read only.
+        Some(code) if ["53", "57", "58", "08"].iter().any(|class| code.code().starts_with(class)) || code.code() == "25006" => {
+            StoreError::Unavailable(text)
+        }
+        Some(_) => StoreError::Fault(text),
+        None => StoreError::Unavailable(text),
+    }
+}

@@ -1,0 +1,214 @@
+//! SQLite: WAL, `synchronous=FULL`, one writer that commits in groups.
+//!
+//! A group is one transaction; each job in it runs under a savepoint, so that a job that fails hurts nobody else. Some
+//! failures (a full disk) end the whole transaction: then nobody of the group is answered as done, and the jobs run again
+//! once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use refinery::{Migration, Runner};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{ErrorCode, OpenFlags, ToSql};
+
+use super::lane::{Engine, Job, run_guarded};
+use super::{Connection, Row, Tx, Value};
+use crate::error::{Result, StoreError};
+
+/// SQLite releases before this one can corrupt a WAL database when a checkpoint meets a reset.
+const OLDEST_SAFE: i32 = 3_051_003;
+const CACHED_STATEMENTS: usize = 256;
+
+pub(crate) struct Sqlite {
+    connection: rusqlite::Connection,
+    role: Role,
+}
+
+#[derive(PartialEq, Clone, Copy)]
+enum Role {
+    Writer,
+    Reader,
+}
+
+impl Sqlite {
+    pub fn open_writer(file: &Path, durable: bool) -> Result<Sqlite, StoreError> {
+        if rusqlite::version_number() < OLDEST_SAFE {
+            return Err(StoreError::Unavailable(format!("SQLite {} is too old", rusqlite::version())));
+        }
+        let mut connection = rusqlite::Connection::open(file).map_err(fault)?;
+        let synchronous = if durable { "FULL" } else { "OFF" };
+        connection
+            .execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous};"))
+            .map_err(fault)?;
+        let migrations: std::result::Result<Vec<Migration>, _> =
+            super::MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, &dialect(sql))).collect();
+        let migrations = migrations.map_err(|e| StoreError::Fault(e.to_string()))?;
+        Runner::new(&migrations).run(&mut connection).map_err(|e| StoreError::Fault(e.to_string()))?;
+        Sqlite::tuned(connection, Role::Writer)
+    }
+
+    pub fn open_reader(file: &Path) -> Result<Sqlite, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Sqlite::tuned(rusqlite::Connection::open_with_flags(file, flags).map_err(fault)?, Role::Reader)
+    }
+
+    fn tuned(connection: rusqlite::Connection, role: Role) -> Result<Sqlite, StoreError> {
+        connection.busy_timeout(Duration::from_secs(5)).map_err(fault)?;
+        connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        // Pages in memory, in KiB: what the index pages of a busy server need, not more.
+        connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;").map_err(fault)?;
+        Ok(Sqlite { connection, role })
+    }
+
+    fn exec(&self, sql: &'static str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql).and_then(|mut s| s.raw_execute()).map(|_| ()).map_err(fault)
+    }
+
+    /// Runs the jobs in one transaction. The outcomes are those to answer, in order; an error means that the transaction
+    /// is gone and nothing has happened.
+    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<()>>, StoreError> {
+        self.exec(if self.role == Role::Writer { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
+        let alone = jobs.len() == 1;
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs.iter_mut() {
+            if !alone {
+                self.exec("SAVEPOINT job")?;
+            }
+            let outcome = run_guarded(job.as_mut(), &mut Tx::new(&mut Live(&self.connection)));
+            if self.connection.is_autocommit() {
+                return Err(StoreError::Unavailable("the transaction was ended by the database".to_owned()));
+            }
+            match (&outcome, alone) {
+                (Ok(()), true) => {}
+                (Ok(()), false) => self.exec("RELEASE job")?,
+                (Err(_), true) => {
+                    self.exec("ROLLBACK")?;
+                    return Ok(vec![outcome]);
+                }
+                (Err(_), false) => {
+                    self.exec("ROLLBACK TO job")?;
+                    self.exec("RELEASE job")?;
+                }
+            }
+            outcomes.push(outcome);
+        }
+        self.exec("COMMIT")?;
+        Ok(outcomes)
+    }
+}
+
+impl Engine for Sqlite {
+    fn work(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let mut outcome = self.attempt(&mut jobs);
+        if outcome.is_err() {
+            self.roll_back();
+            outcome = self.attempt(&mut jobs);
+        }
+        match outcome {
+            Ok(outcomes) => {
+                for (job, outcome) in jobs.into_iter().zip(outcomes) {
+                    job.finish(outcome);
+                }
+            }
+            Err(why) => {
+                self.roll_back();
+                for job in jobs {
+                    job.finish(Err(why.clone().into()));
+                }
+            }
+        }
+    }
+}
+
+impl Sqlite {
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() && self.exec("ROLLBACK").is_err() {
+            tracing::error!("a failed transaction could not be rolled back");
+        }
+    }
+}
+
+/// The connection while a transaction is open.
+struct Live<'a>(&'a rusqlite::Connection);
+
+impl Connection for Live<'_> {
+    fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
+        let mut statement = self.0.prepare_cached(sql).map_err(|e| explain(e, sql))?;
+        let changed = statement.execute(rusqlite::params_from_iter(params)).map_err(|e| explain(e, sql))?;
+        Ok(changed as u64)
+    }
+
+    fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError> {
+        self.run(sql, params).map(|_| ())
+    }
+
+    fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        let text = without_locks(sql);
+        let mut statement = self.0.prepare_cached(&text).map_err(|e| explain(e, sql))?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(rusqlite::params_from_iter(params)).map_err(|e| explain(e, sql))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| explain(e, sql))? {
+            let values: std::result::Result<Vec<_>, _> = (0..columns).map(|n| row.get_ref(n).map(take)).collect();
+            found.push(Row(values.map_err(|e| explain(e, sql))?));
+        }
+        Ok(found)
+    }
+}
+
+/// SQLite has one writer: row locks are dropped from the text.
+fn without_locks(sql: &'static str) -> std::borrow::Cow<'static, str> {
+    match sql.find(" FOR UPDATE") {
+        Some(at) => sql[..at].into(),
+        None => sql.into(),
+    }
+}
+
+/// The migration text in SQLite's dialect.
+fn dialect(sql: &str) -> String {
+    sql.replace(" COLLATE \"C\"", "").replace("/* clustered */", "WITHOUT ROWID")
+}
+
+fn take(value: ValueRef<'_>) -> Value<'static> {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(n) => Value::Int(n),
+        ValueRef::Real(_) => Value::Null,
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned().into()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec().into()),
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Int(n) => ValueRef::Integer(*n),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Uuid(id) => ValueRef::Blob(id.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn explain(error: rusqlite::Error, sql: &str) -> StoreError {
+    match fault(error) {
+        StoreError::Fault(why) => StoreError::Fault(format!("{why} in: {sql}")),
+        other => other,
+    }
+}
+
+fn fault(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::OutOfMemory,
+        ) => StoreError::Unavailable(error.to_string()),
+        _ => StoreError::Fault(error.to_string()),
+    }
+}

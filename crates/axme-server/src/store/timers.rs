@@ -1,0 +1,73 @@
+//! SQL of timers: one row for each moment at which an intent has to be looked at again.
+
+use axme_intent::{IntentId, Time, TimerKind};
+use uuid::Uuid;
+
+use super::Tx;
+use crate::error::StoreError;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timer {
+    pub workspace: Uuid,
+    pub intent_id: IntentId,
+    pub kind: TimerKind,
+    pub due_at: Time,
+}
+
+/// Sets a timer, replacing one of the same kind.
+pub fn put(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, kind: &TimerKind, at: Time) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO timers (workspace_id, intent_id, kind, due_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (workspace_id, intent_id, kind) DO UPDATE SET due_at = excluded.due_at",
+        &[workspace.into(), id.into(), word(kind).into(), at.into()],
+    )
+}
+
+pub fn clear(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, kind: &TimerKind) -> Result<(), StoreError> {
+    tx.push(
+        "DELETE FROM timers WHERE workspace_id = $1 AND intent_id = $2 AND kind = $3",
+        &[workspace.into(), id.into(), word(kind).into()],
+    )
+}
+
+pub fn clear_all(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<(), StoreError> {
+    tx.push("DELETE FROM timers WHERE workspace_id = $1 AND intent_id = $2", &[workspace.into(), id.into()])
+}
+
+/// The earliest timers, due or not.
+pub fn list_next(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Timer>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, intent_id, kind, due_at FROM timers ORDER BY due_at, workspace_id, intent_id, kind LIMIT $1",
+        &[limit.into()],
+    )?;
+    rows.iter()
+        .map(|row| {
+            let kind = kind(row.text(2)?)?;
+            Ok(Timer { workspace: row.uuid(0)?, intent_id: IntentId(row.uuid(1)?), kind, due_at: row.time(3)? })
+        })
+        .collect()
+}
+
+/// True while the timer is still set for the moment it was seen with.
+pub fn is_set(tx: &mut Tx<'_>, timer: &Timer) -> Result<bool, StoreError> {
+    let row = tx.row(
+        "SELECT due_at FROM timers WHERE workspace_id = $1 AND intent_id = $2 AND kind = $3",
+        &[timer.workspace.into(), timer.intent_id.into(), word(&timer.kind).into()],
+    )?;
+    Ok(row.map(|row| row.time(0)).transpose()? == Some(timer.due_at))
+}
+
+fn word(kind: &TimerKind) -> String {
+    match kind {
+        TimerKind::Deadline => "deadline".to_owned(),
+        TimerKind::Step(step) => format!("step:{step}"),
+    }
+}
+
+fn kind(word: &str) -> Result<TimerKind, StoreError> {
+    match word.strip_prefix("step:") {
+        Some(step) => Ok(TimerKind::Step(step.to_owned())),
+        None if word == "deadline" => Ok(TimerKind::Deadline),
+        None => Err(StoreError::Fault(format!("unknown timer {word}"))),
+    }
+}

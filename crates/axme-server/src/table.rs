@@ -1,0 +1,50 @@
+//! Binds each operation of the table to what it does.
+
+use axme_api::{agents, capabilities, intents, me, scenarios, service_accounts, tasks};
+
+use crate::call::{BodyKey, Bound};
+use crate::http::router::Mount;
+use crate::ops;
+
+/// Mounts every operation. The compiler checks each function against the types of its operation; a test checks that none
+/// is missing.
+pub fn mount(mount: &mut Mount) {
+    macro_rules! bind {
+        ($op:expr, $prepare:expr, $run:expr) => {
+            mount.op(Bound { op: &$op, prepare: $prepare, run: $run, in_body: None })
+        };
+    }
+    bind!(intents::CREATE, ops::intents::prepare_create, ops::intents::create);
+    bind!(intents::LIST, ops::intents::prepare_list, ops::intents::list);
+    bind!(intents::EVENTS, ops::intents::prepare_events, ops::intents::events);
+    bind!(intents::RESOLVE, ops::intents::prepare_resolve, ops::intents::resolve);
+    bind!(intents::RESUME, ops::intents::prepare_resume, ops::intents::resume);
+    bind!(scenarios::VALIDATE, ops::scenarios::prepare_validate, ops::scenarios::validate);
+    bind!(tasks::LIST, ops::tasks::prepare_list, ops::tasks::list);
+    bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
+    bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
+    bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);
+    bind!(service_accounts::CREATE, ops::accounts::prepare_create, ops::accounts::create);
+    bind!(service_accounts::LIST, ops::accounts::prepare_list, ops::accounts::list);
+    bind!(service_accounts::GET, ops::accounts::prepare_get, ops::accounts::get);
+    bind!(service_accounts::CREATE_KEY, ops::accounts::prepare_create_key, ops::accounts::create_key);
+    bind!(service_accounts::REVOKE_KEY, ops::accounts::prepare_revoke_key, ops::accounts::revoke_key);
+    mount.op(Bound {
+        op: &scenarios::APPLY,
+        prepare: ops::scenarios::prepare_apply,
+        run: ops::scenarios::apply,
+        in_body: Some(BodyKey { field: "idempotency_key", mark: ops::scenarios::mark_repeated }),
+    });
+    mount.acknowledging_get(Bound {
+        op: &intents::GET,
+        prepare: ops::intents::prepare_get,
+        run: ops::intents::get,
+        in_body: None,
+    });
+    mount.agents(Bound {
+        op: &agents::GET,
+        prepare: ops::accounts::prepare_get_agent,
+        run: ops::accounts::get_agent,
+        in_body: None,
+    });
+}

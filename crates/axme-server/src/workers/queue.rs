@@ -1,0 +1,159 @@
+//! The queue of an address: offering what is due to whoever reads it.
+//!
+//! Candidates are read without a lock; claiming them is a short write that gives each a number and a time until which it is
+//! theirs. A delivery that was touched in between is left to whoever touched it.
+
+use std::sync::Arc;
+
+use axme_intent::{Address, IntentId, Status, Time};
+use axum::body::Bytes;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::error::Result;
+use crate::http::frames;
+use crate::ops::view;
+use crate::store::deliveries::{self, Candidate};
+use crate::store::{Tx, intents};
+
+/// What a reader asks for.
+#[derive(Clone)]
+pub struct Reading {
+    pub workspace: Uuid,
+    pub address: Address,
+    pub most: usize,
+    /// Also what is out with another reader already.
+    pub replay: bool,
+    /// Only intents in these statuses.
+    pub status: Option<Vec<Status>>,
+}
+
+/// A delivery in a reader's hands.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// As on the wire.
+    pub number: u64,
+    pub intent_id: IntentId,
+    /// It was claimed by this reader, rather than shown again.
+    pub is_claimed: bool,
+    data: Value,
+}
+
+impl Offer {
+    pub fn frame(&self, most_bytes: usize) -> Bytes {
+        frames::delivery(self.data.clone(), self.number, most_bytes)
+    }
+}
+
+/// Offers what there is, in the order of the numbers, and says when the next delivery comes due. Claimed deliveries are
+/// claimed durably before they are returned.
+pub async fn offer(app: &Arc<App>, reading: Reading) -> Result<(Vec<Offer>, Option<Time>)> {
+    let now = app.world.clock.now();
+    let (read, next_due) = {
+        let reading = reading.clone();
+        app.store.read(move |tx| look(tx, &reading, now)).await?
+    };
+    let (due, shown): (Vec<_>, Vec<_>) = read.into_iter().partition(|(candidate, _)| candidate.due_at <= now);
+    let mut offers: Vec<Offer> = Vec::with_capacity(due.len() + shown.len());
+    for (candidate, data) in shown {
+        if let Some(number) = candidate.number {
+            offers.push(numbered(number, &candidate, data, false));
+        }
+    }
+    if !due.is_empty() {
+        let limits = app.limits.clone();
+        let (workspace, address) = (reading.workspace, reading.address.clone());
+        let candidates: Vec<Candidate> = due.iter().map(|(candidate, _)| candidate.clone()).collect();
+        let lane = lane_of(&address);
+        let job = move |tx: &mut Tx<'_>| {
+            let count = i64::try_from(candidates.len()).unwrap_or(i64::MAX);
+            let last = deliveries::take_numbers(tx, workspace, &address, count)?;
+            let mut claimed = Vec::with_capacity(candidates.len());
+            for (number, candidate) in (last - count + 1..).zip(&candidates) {
+                let patience = &limits.offer_seconds;
+                let nth = (candidate.offers as usize).min(patience.len() - 1);
+                let until = now.plus_seconds(if candidate.acknowledged { limits.acknowledged_seconds } else { patience[nth] });
+                claimed.push(deliveries::claim(tx, workspace, &address, candidate, number, until)?.then_some(number));
+            }
+            Ok(claimed)
+        };
+        let claimed = app.store.write(lane, job).await?;
+        for ((candidate, data), number) in due.into_iter().zip(claimed) {
+            if let Some(number) = number {
+                offers.push(numbered(number, &candidate, data, true));
+            }
+        }
+    }
+    offers.sort_by_key(|offer| offer.number);
+    Ok((offers, next_due))
+}
+
+/// Gives back what was claimed and never sent.
+pub async fn release(app: &Arc<App>, workspace: Uuid, address: &Address, offers: Vec<Offer>) {
+    if offers.is_empty() {
+        return;
+    }
+    let now = app.world.clock.now();
+    let lane = lane_of(address);
+    let address = address.clone();
+    let job = move |tx: &mut Tx<'_>| {
+        for offer in &offers {
+            let position = view::position_seen(offer.number);
+            deliveries::release(tx, workspace, &address, offer.intent_id, position, now)?;
+        }
+        tx.wake(crate::wake::Wake::queue(workspace, &address));
+        Ok(())
+    };
+    if let Err(error) = app.store.write(lane, job).await {
+        tracing::warn!(%error, "deliveries that were not sent could not be released; they are offered again when they lapse");
+    }
+}
+
+type Look = (Vec<(Candidate, Value)>, Option<Time>);
+
+fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
+    let (workspace, to, most) = (reading.workspace, &reading.address, reading.most as i64);
+    let mut candidates = deliveries::list_due(tx, workspace, to, now, most)?;
+    if reading.replay && candidates.len() < reading.most {
+        let rest = most - candidates.len() as i64;
+        candidates.extend(deliveries::list_offered(tx, workspace, to, now, rest)?);
+    }
+    let mut found = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        let Some(head) = intents::find(tx, workspace, candidate.intent_id)? else { continue };
+        let status = head.intent.status();
+        if reading.status.as_ref().is_some_and(|wanted| !wanted.contains(&status)) {
+            continue;
+        }
+        let birth = intents::birth(tx, workspace, candidate.intent_id)?;
+        let data = json!({
+            "seq": 0,
+            "intent_id": head.intent.id.to_string(),
+            "event_type": "intent.delivered",
+            // What agents act on; the intent's own status may have moved on.
+            "status": "DELIVERED",
+            "intent_type": head.intent_type,
+            "from_agent": head.from,
+            "to_agent": head.to,
+            "at": head.intent.created_at.to_string(),
+            "offer": candidate.offers + 1,
+            "payload": birth.payload,
+        });
+        found.push((candidate, data));
+    }
+    // What is due and not wanted here must not wake this reader again and again.
+    let next_due = deliveries::next_due(tx, workspace, to, now)?;
+    Ok((found, next_due))
+}
+
+fn numbered(number: i64, candidate: &Candidate, mut data: Value, is_claimed: bool) -> Offer {
+    let number = view::wire_number(number);
+    data["seq"] = number.into();
+    Offer { number, intent_id: candidate.intent_id, is_claimed, data }
+}
+
+/// Claims of one address take turns; they share a lane so that they do not wait for each other's locks.
+fn lane_of(address: &Address) -> u16 {
+    address.as_str().bytes().fold(0u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+}

@@ -1,0 +1,93 @@
+//! Timers: waits for the next one, then sends its intent the command it stands for.
+//!
+//! A timer fires at most once: its row goes in the same transaction as what it causes. Late ones fire at once after a
+//! restart. Only the next few are ever in memory.
+
+use std::sync::Arc;
+
+use axme_intent::{Command, Time, TimerKind};
+
+use crate::app::App;
+use crate::engine::{self, Desk, GATEWAY};
+use crate::error::Result;
+use crate::store::timers::{self as rows, Timer};
+use crate::wake::Wake;
+
+/// Timers fired in one round.
+const ROUND: i64 = 100;
+const LONGEST_WAIT_SECONDS: u64 = 30;
+/// A timer that fails stays due: it is not tried again without a pause.
+const SHORTEST_WAIT_MILLIS: u64 = 5;
+
+/// Runs until the server stops.
+pub async fn run(app: Arc<App>) {
+    let waiter = app.wakes.subscribe(Wake::timers());
+    loop {
+        let listening = waiter.listen();
+        let now = app.world.clock.now();
+        let next = match tick(&app).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "timers could not be worked off");
+                None
+            }
+        };
+        // Without a timer, and after an error, look again in a while; a new one rings.
+        let most = now.plus_seconds(LONGEST_WAIT_SECONDS);
+        let until = next.unwrap_or(most).clamp(now.plus_millis(SHORTEST_WAIT_MILLIS), most);
+        let over = async {
+            tokio::select! {
+                () = app.world.clock.sleep_until(until) => {}
+                () = app.stopped() => {}
+            }
+        };
+        listening.or(over).await;
+        if *app.stopping.borrow() {
+            return;
+        }
+    }
+}
+
+/// One round of what is due. Returns when the next timer is, if there is one.
+pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
+    loop {
+        let now = app.world.clock.now();
+        let next = app.store.read(|tx| Ok(rows::list_next(tx, ROUND)?)).await?;
+        let due = next.iter().take_while(|timer| timer.due_at <= now).count();
+        let mut failures = 0;
+        for timer in &next[..due] {
+            if let Err(error) = fire(app, timer.clone(), now).await {
+                failures += 1;
+                tracing::error!(%error, intent = %timer.intent_id, "a timer failed and stays set");
+            }
+        }
+        match next.get(due) {
+            Some(timer) => return Ok(Some(timer.due_at)),
+            None if next.len() < ROUND as usize || failures > 0 => return Ok(None),
+            None => {}
+        }
+    }
+}
+
+async fn fire(app: &Arc<App>, timer: Timer, now: Time) -> Result<()> {
+    let (dice, limits) = (app.world.dice.clone(), app.limits.clone());
+    let lane = timer.intent_id.lane();
+    let job = move |tx: &mut crate::store::Tx<'_>| {
+        let mut desk = Desk { tx, workspace: timer.workspace, now, dice: &dice, limits: &limits };
+        let head = engine::lock(&mut desk, timer.intent_id)?;
+        // Under the lock: another node may have fired it, or an answer may have cleared it.
+        if !rows::is_set(desk.tx, &timer)? {
+            return Ok(());
+        }
+        rows::clear(desk.tx, timer.workspace, timer.intent_id, &timer.kind)?;
+        let command = match &timer.kind {
+            TimerKind::Deadline => Command::DeadlinePassed,
+            TimerKind::Step(step) => Command::StepDeadlinePassed { step: step.clone() },
+        };
+        match head {
+            Some(head) => engine::advance_locked(&mut desk, head, command, GATEWAY).map(|_| ()),
+            None => Ok(()),
+        }
+    };
+    app.store.write(lane, job).await
+}

@@ -1,0 +1,133 @@
+//! Everything outside that makes two runs differ: the clock and the dice. Real ones in the program, controlled ones in
+//! tests. Nothing else in the server reads the time or draws a random number.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axme_intent::{IntentId, Time};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+#[derive(Clone)]
+pub struct World {
+    pub clock: Arc<dyn Clock>,
+    pub dice: Dice,
+}
+
+impl World {
+    pub fn real() -> World {
+        World { clock: Arc::new(RealClock), dice: Dice::Real }
+    }
+}
+
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Time;
+    /// Ready once `now()` is at or past `at`.
+    fn sleep_until(&self, at: Time) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+struct RealClock;
+
+impl Clock for RealClock {
+    fn now(&self) -> Time {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Time::from_micros(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    fn sleep_until(&self, at: Time) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let wait = at.since(self.now());
+        Box::pin(tokio::time::sleep(wait))
+    }
+}
+
+/// A clock that stands until it is moved.
+pub struct ManualClock {
+    now: Mutex<Time>,
+    moved: Arc<Notify>,
+}
+
+impl ManualClock {
+    pub fn at(now: Time) -> Arc<ManualClock> {
+        Arc::new(ManualClock { now: Mutex::new(now), moved: Arc::new(Notify::new()) })
+    }
+
+    pub fn advance(&self, by: Duration) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = now.plus_millis(u64::try_from(by.as_millis()).unwrap_or(u64::MAX));
+        self.moved.notify_waiters();
+    }
+
+    fn read(&self) -> Time {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for Arc<ManualClock> {
+    fn now(&self) -> Time {
+        self.read()
+    }
+
+    fn sleep_until(&self, at: Time) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let clock = self.clone();
+        Box::pin(async move {
+            loop {
+                let moved = clock.moved.notified();
+                tokio::pin!(moved);
+                moved.as_mut().enable();
+                if clock.read() >= at {
+                    return;
+                }
+                moved.await;
+            }
+        })
+    }
+}
+
+/// Randomness for ids and secrets.
+#[derive(Clone)]
+pub enum Dice {
+    /// The thread's generator: seeded by the system, fit for secrets.
+    Real,
+    /// The same draws for the same seed.
+    Seeded(Arc<Mutex<StdRng>>),
+}
+
+impl Dice {
+    pub fn seeded(seed: u64) -> Dice {
+        Dice::Seeded(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
+    }
+
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        match self {
+            Dice::Real => rand::rng().fill_bytes(&mut bytes),
+            Dice::Seeded(rng) => rng.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes),
+        }
+        bytes
+    }
+
+    /// A random UUID.
+    pub fn uuid(&self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.bytes()).into_uuid()
+    }
+
+    /// A UUID that sorts by time.
+    pub fn uuid_at(&self, at: Time) -> Uuid {
+        IntentId::root(at, self.bytes()).0
+    }
+
+    /// `N` random bytes as lower-case hexadecimal digits.
+    pub fn hex<const N: usize>(&self) -> String {
+        hex(&self.bytes::<N>())
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
