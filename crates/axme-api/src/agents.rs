@@ -10,7 +10,8 @@ pub static LIST: Op<ListAgents, AgentList> =
     Op::get("agents.list", "/v1/agents").about("The registered agents of the workspace, by address.");
 
 /// The address may be written in any form, `agent://` and slashes included.
-pub static GET: Op<GetAgent, AgentAnswer> = Op::get("agents.get", "/v1/agents/{*address}").about("One agent, by its address.");
+pub static GET: Op<GetAgent, AgentAnswer> =
+    Op::get("agents.get", "/v1/agents/{*address}").about("One agent, by its address.");
 
 pub const STREAM: Route = Route {
     method: Method::Get,

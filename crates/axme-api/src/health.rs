@@ -5,12 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::op::{Access, Method, Route};
 
-pub const HEALTH: Route = Route { method: Method::Get, path: "/health", access: Access::Public, about: "The process lives." };
-pub const HEALTH_V1: Route = Route { method: Method::Get, path: "/v1/health", access: Access::Public, about: "Same as /health." };
-pub const READY: Route =
-    Route { method: Method::Get, path: "/ready", access: Access::Public, about: "The server takes calls: its database answers." };
-pub const OPENAPI: Route =
-    Route { method: Method::Get, path: "/openapi.json", access: Access::Public, about: "This API as an OpenAPI 3.1 document." };
+pub const HEALTH: Route =
+    Route { method: Method::Get, path: "/health", access: Access::Public, about: "The process lives." };
+pub const HEALTH_V1: Route =
+    Route { method: Method::Get, path: "/v1/health", access: Access::Public, about: "Same as /health." };
+pub const READY: Route = Route {
+    method: Method::Get,
+    path: "/ready",
+    access: Access::Public,
+    about: "The server takes calls: its database answers.",
+};
+pub const OPENAPI: Route = Route {
+    method: Method::Get,
+    path: "/openapi.json",
+    access: Access::Public,
+    about: "This API as an OpenAPI 3.1 document.",
+};
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Health {

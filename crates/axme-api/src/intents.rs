@@ -11,12 +11,12 @@ pub static CREATE: Op<CreateIntent, Created> =
     Op::post("intents.create", "/v1/intents").about("Submit an intent. Durable before the answer.");
 pub static LIST: Op<ListIntents, IntentList> =
     Op::get("intents.list", "/v1/intents").about("Intents, newest first; the steps of workflows are not listed.");
-pub static GET: Op<GetIntent, IntentAnswer> =
-    Op::get("intents.get", "/v1/intents/{intent_id}").about("One intent. With the receiver's key this acknowledges it.");
+pub static GET: Op<GetIntent, IntentAnswer> = Op::get("intents.get", "/v1/intents/{intent_id}")
+    .about("One intent. With the receiver's key this acknowledges it.");
 pub static EVENTS: Op<ListEvents, EventList> =
     Op::get("intents.events", "/v1/intents/{intent_id}/events").about("What happened to an intent, in order.");
-pub static RESOLVE: Op<ResolveIntent, Resolved> =
-    Op::post("intents.resolve", "/v1/intents/{intent_id}/resolve").about("End an intent: COMPLETED, FAILED or CANCELED.");
+pub static RESOLVE: Op<ResolveIntent, Resolved> = Op::post("intents.resolve", "/v1/intents/{intent_id}/resolve")
+    .about("End an intent: COMPLETED, FAILED or CANCELED.");
 pub static RESUME: Op<ResumeIntent, Resumed> = Op::post("intents.resume", "/v1/intents/{intent_id}/resume")
     .raw_body()
     .about("Answer an intent: an agent's result, a person's task_result, or a control-plane go-on.");
@@ -45,7 +45,12 @@ pub struct CreateIntent {
     #[serde(default, alias = "replyTo", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
     /// A UUID; made when missing.
-    #[serde(default, alias = "correlationId", deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        alias = "correlationId",
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub correlation_id: Option<String>,
     /// At most 131,072 bytes of JSON. When missing, the unknown fields of the request are the payload.
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]

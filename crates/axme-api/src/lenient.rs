@@ -8,9 +8,11 @@ pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, 
     match Option::<Value>::deserialize(deserializer)? {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-        Some(Value::String(text)) => {
-            text.trim().parse().map(Some).map_err(|_| de::Error::custom(format!("\"{text}\" is not a whole number of at least 0")))
-        }
+        Some(Value::String(text)) => text
+            .trim()
+            .parse()
+            .map(Some)
+            .map_err(|_| de::Error::custom(format!("\"{text}\" is not a whole number of at least 0"))),
         Some(Value::Number(number)) => match number.as_u64() {
             Some(whole) => Ok(Some(whole)),
             None => Err(de::Error::custom(format!("{number} is not a whole number of at least 0"))),

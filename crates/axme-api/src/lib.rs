@@ -48,12 +48,5 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
 
 /// The routes that are not operations: streams, health, documents. Listed so that the authorisation test sees them.
 pub fn routes() -> Vec<Route> {
-    vec![
-        intents::STREAM,
-        agents::STREAM,
-        health::HEALTH,
-        health::HEALTH_V1,
-        health::READY,
-        health::OPENAPI,
-    ]
+    vec![intents::STREAM, agents::STREAM, health::HEALTH, health::HEALTH_V1, health::READY, health::OPENAPI]
 }

@@ -7,7 +7,8 @@ use crate::op::{Access, AnyOp, Input, Method, path_fields};
 
 /// The document. Stable: the same table always prints the same text.
 pub fn document() -> Value {
-    let mut generator = SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
+    let mut generator =
+        SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
     let mut paths: Map<String, Value> = Map::new();
     for op in crate::table() {
         let info = op.info();
@@ -61,7 +62,9 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator) -> Value 
                 json!({ "name": name, "in": "query", "required": required.contains(&name.as_str()), "schema": schema })
             }));
         }
-        (_, Input::RawBody) => body = Some(properties.get("body").cloned().unwrap_or_else(|| json!({ "type": "object" }))),
+        (_, Input::RawBody) => {
+            body = Some(properties.get("body").cloned().unwrap_or_else(|| json!({ "type": "object" })))
+        }
         (_, Input::Flat) => {
             let fields: Map<String, Value> = rest.map(|(name, schema)| (name.clone(), schema.clone())).collect();
             let needed: Vec<&str> = required.iter().filter(|name| !in_path.contains(name)).copied().collect();
@@ -69,7 +72,9 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator) -> Value 
         }
     }
     if info.effect == crate::Effect::Write {
-        parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string" } }));
+        parameters.push(
+            json!({ "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string" } }),
+        );
     }
     let mut described = json!({
         "operationId": info.id,
@@ -86,7 +91,8 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator) -> Value 
         },
     });
     if let Some(schema) = body {
-        described["requestBody"] = json!({ "required": false, "content": { "application/json": { "schema": schema } } });
+        described["requestBody"] =
+            json!({ "required": false, "content": { "application/json": { "schema": schema } } });
     }
     described
 }

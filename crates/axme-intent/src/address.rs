@@ -147,7 +147,9 @@ mod tests {
 
     #[test]
     fn other_forms_are_kept() {
-        for form in ["human", "user://ops-lead", "initiator://x", "a@example.com", "@nick", "agent://conformance/receiver"] {
+        for form in
+            ["human", "user://ops-lead", "initiator://x", "a@example.com", "@nick", "agent://conformance/receiver"]
+        {
             assert_eq!(Address::resolve(form, HOME).as_str(), form);
         }
         assert_eq!(Address::resolve("conformance/receiver", HOME).as_str(), "agent://conformance/receiver");

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::human::Verdict;
 use crate::lifecycle::{
-    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Intent, Refusal, State, TimerKind,
-    Waiting, apply,
+    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Intent, Refusal, State,
+    TimerKind, Waiting, apply,
 };
 use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::{MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, combined_result};
@@ -54,8 +54,10 @@ pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Gi
             | Command::DeadlinePassed
             | Command::StepDeadlinePassed { .. }
             | Command::ChildEnded { .. } => Ok(Decision::default()),
-            _ => Err(Refusal::conflict("intent_already_terminal", format!("the intent is already {}", status.as_str()))
-                .with("status", status.as_str())),
+            _ => {
+                Err(Refusal::conflict("intent_already_terminal", format!("the intent is already {}", status.as_str()))
+                    .with("status", status.as_str()))
+            }
         };
     }
     match command {
@@ -129,7 +131,8 @@ impl<'a> Draft<'a> {
     fn proceed(&mut self, reason: Option<String>) -> Result<(), Refusal> {
         self.refuse_unless_plain()?;
         if self.intent.status() != Status::InProgress {
-            let details = reason.map(|text| Object::from_iter([("reason".to_owned(), text.into())])).unwrap_or_default();
+            let details =
+                reason.map(|text| Object::from_iter([("reason".to_owned(), text.into())])).unwrap_or_default();
             self.push(EventBody::InProgress { step: None, result: None, details });
         }
         Ok(())
@@ -156,8 +159,11 @@ impl<'a> Draft<'a> {
     fn decide_task(&mut self, plan: Option<&Plan>, answer: &TaskResult) -> Result<(), Refusal> {
         let Some(task) = self.intent.open_task() else {
             let status = self.intent.status().as_str();
-            return Err(Refusal::conflict("not_waiting_for_human", format!("the intent waits for no person: it is {status}"))
-                .with("status", status));
+            return Err(Refusal::conflict(
+                "not_waiting_for_human",
+                format!("the intent waits for no person: it is {status}"),
+            )
+            .with("status", status));
         };
         let (record, verdict) = task.check(answer)?;
         let step = self.intent.waiting().and_then(|w| w.step.clone());
@@ -168,7 +174,9 @@ impl<'a> Draft<'a> {
                 self.push(EventBody::InProgress { step: None, result: None, details: task_details(&result) });
                 self.end(Ending::Completed(result));
             }
-            (Some(step), Verdict::Positive) => self.end_step(plan, &step, StepEnd::Success(result.clone()), task_details(&result)),
+            (Some(step), Verdict::Positive) => {
+                self.end_step(plan, &step, StepEnd::Success(result.clone()), task_details(&result))
+            }
             (Some(step), Verdict::Negative) => {
                 let outcome = result["outcome"].as_str().unwrap_or_default().to_owned();
                 let message = match result["comment"].as_str() {
@@ -203,11 +211,14 @@ impl<'a> Draft<'a> {
     fn child_ended(&mut self, plan: Option<&Plan>, child: IntentId, ending: Ending) {
         let Some(waiting) = self.intent.waiting() else { return };
         let (Some(step), true) = (waiting.step.clone(), waiting.child == Some(child)) else { return };
-        let failed = |code: &str, message: String| Fault { code: code.to_owned(), message, details: None, result: None };
+        let failed =
+            |code: &str, message: String| Fault { code: code.to_owned(), message, details: None, result: None };
         let end = match ending {
             Ending::Completed(result) => StepEnd::Success(result),
             Ending::Failed(fault) => StepEnd::Failure(fault),
-            Ending::Canceled(reason) => StepEnd::Failure(failed("step_canceled", format!("step {step} was canceled: {reason}"))),
+            Ending::Canceled(reason) => {
+                StepEnd::Failure(failed("step_canceled", format!("step {step} was canceled: {reason}")))
+            }
             Ending::TimedOut => StepEnd::Failure(failed("step_timeout", format!("step {step} timed out"))),
         };
         let details = Object::from_iter([("child_intent_id".to_owned(), child.to_string().into())]);
@@ -221,12 +232,20 @@ impl<'a> Draft<'a> {
             StepEnd::Success(result) => (StepOutcome::Success, "succeeded", result.clone()),
             StepEnd::Failure(fault) => {
                 let kept = fault.result.clone().unwrap_or(Value::Null);
-                (StepOutcome::Failure, "failed", json!({ "error": { "code": fault.code, "message": fault.message }, "result": kept }))
+                (
+                    StepOutcome::Failure,
+                    "failed",
+                    json!({ "error": { "code": fault.code, "message": fault.message }, "result": kept }),
+                )
             }
         };
         details.insert("step_id".to_owned(), step.into());
         details.insert("step_outcome".to_owned(), word.into());
-        self.push(EventBody::InProgress { step: Some(step.to_owned()), result: Some(result), details: details.clone() });
+        self.push(EventBody::InProgress {
+            step: Some(step.to_owned()),
+            result: Some(result),
+            details: details.clone(),
+        });
         let runs = self.intent.cursor.as_ref().map_or(0, |c| c.runs);
         match plan.and_then(|plan| plan.next(step, outcome)) {
             Some(_) if runs >= MAX_STEP_RUNS => self.end(Ending::Failed(Fault {
@@ -251,7 +270,8 @@ impl<'a> Draft<'a> {
     }
 
     fn start_step(&mut self, step: &Step) {
-        let due_at = step.deadline_seconds.map(|seconds| self.given.now.max(self.intent.updated_at).plus_seconds(seconds));
+        let due_at =
+            step.deadline_seconds.map(|seconds| self.given.now.max(self.intent.updated_at).plus_seconds(seconds));
         if let Some(at) = due_at {
             self.effect(Effect::SetTimer { kind: TimerKind::Step(step.id.clone()), at });
         }

@@ -138,9 +138,12 @@ impl HumanTask {
         if word.is_empty() {
             return Err(Refusal::invalid("outcome_required", format!("outcome is required: {}", self.expectation())));
         }
-        let outcome = self
-            .canonical(word)
-            .ok_or_else(|| Refusal::invalid("outcome_not_allowed", format!("outcome \"{word}\" is not allowed: {}", self.expectation())))?;
+        let outcome = self.canonical(word).ok_or_else(|| {
+            Refusal::invalid(
+                "outcome_not_allowed",
+                format!("outcome \"{word}\" is not allowed: {}", self.expectation()),
+            )
+        })?;
         if self.required_comment && answer.comment.as_deref().is_none_or(|c| c.trim().is_empty()) {
             return Err(Refusal::invalid("comment_required", "comment is required for this task".to_owned()));
         }
@@ -205,7 +208,8 @@ impl TaskResult {
         if let Some(nested) = inner.get("data").and_then(Value::as_object) {
             data.extend(nested.iter().map(|(k, v)| (k.clone(), v.clone())));
         }
-        let implied = data.get("approved").and_then(truth).map(|yes| if yes { "approved" } else { "rejected" }.to_owned());
+        let implied =
+            data.get("approved").and_then(truth).map(|yes| if yes { "approved" } else { "rejected" }.to_owned());
         TaskResult {
             outcome: text(inner, "outcome").or_else(|| text(body, "outcome")).or(implied),
             comment: text(inner, "comment").or_else(|| text(body, "comment")),
@@ -274,7 +278,9 @@ mod tests {
     #[test]
     fn a_shortcut_maps_to_the_one_outcome_it_can_mean() {
         let outcome = |task_value: Value, word: &str| {
-            task(task_value).check(&answer(json!({"task_result": {"outcome": word}}))).map(|(o, v)| (o["outcome"].clone(), v))
+            task(task_value)
+                .check(&answer(json!({"task_result": {"outcome": word}})))
+                .map(|(o, v)| (o["outcome"].clone(), v))
         };
         let confirmation = json!({"task_type": "confirmation", "allowed_outcomes": ["confirmed", "denied"]});
         assert_eq!(outcome(confirmation, "rejected").unwrap(), (json!("denied"), Verdict::Negative));

@@ -22,8 +22,8 @@ pub use address::{Address, Home};
 pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;
 pub use lifecycle::{
-    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent, Refusal,
-    RefusalKind, State, Status, TimerKind, Waiting, WaitingReason, apply, decide, submit,
+    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent,
+    Refusal, RefusalKind, State, Status, TimerKind, Waiting, WaitingReason, apply, decide, submit,
 };
 pub use time::Time;
 pub use workflow::{Plan, Step, StepKind};

@@ -117,7 +117,9 @@ pub struct Event {
 pub enum EventBody {
     Created(Box<Birth>),
     Submitted,
-    Delivered { to: Address },
+    Delivered {
+        to: Address,
+    },
     Acknowledged,
     /// Work goes on. `step` and `result` are those of a step that just ended; `details` says what else is known.
     InProgress {
@@ -128,12 +130,24 @@ pub enum EventBody {
         details: Object,
     },
     Waiting(Waiting),
-    HumanTaskAssigned { holder: Holder, task: HumanTask },
+    HumanTaskAssigned {
+        holder: Holder,
+        task: HumanTask,
+    },
     /// A step's own deadline passed; the intent itself is not over.
-    Timeout { step: String },
-    Completed { result: Value, details: Object },
-    Failed { fault: Fault },
-    Canceled { reason: String },
+    Timeout {
+        step: String,
+    },
+    Completed {
+        result: Value,
+        details: Object,
+    },
+    Failed {
+        fault: Fault,
+    },
+    Canceled {
+        reason: String,
+    },
     TimedOut,
 }
 
@@ -215,15 +229,26 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Put the intent into the queue of its receiver.
-    Deliver { to: Address },
+    Deliver {
+        to: Address,
+    },
     /// The receiver has it; offer it again only after a long time.
     MarkAcknowledged,
     /// Nobody needs to receive it any more.
     EndDelivery,
-    StartChild { child: IntentId, step: String },
-    EndChild { child: IntentId, ending: Ending },
+    StartChild {
+        child: IntentId,
+        step: String,
+    },
+    EndChild {
+        child: IntentId,
+        ending: Ending,
+    },
     /// Replaces a timer of the same kind.
-    SetTimer { kind: TimerKind, at: Time },
+    SetTimer {
+        kind: TimerKind,
+        at: Time,
+    },
     ClearTimer(TimerKind),
     ClearTimers,
     /// The intent is over: its parent, if any, hears how.

@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_failure_keeps_its_words() {
-        let Resume::Agent(Answer::Fail(fault)) = read(json!({"action": "fail", "reason": "too risky", "score": 9})) else {
+        let Resume::Agent(Answer::Fail(fault)) = read(json!({"action": "fail", "reason": "too risky", "score": 9}))
+        else {
             panic!()
         };
         assert_eq!((fault.code.as_str(), fault.message.as_str()), ("agent_failed", "too risky"));

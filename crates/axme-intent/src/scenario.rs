@@ -81,7 +81,15 @@ impl Reader<'_> {
 
     fn bundle(&mut self, bundle: &Object) -> Option<Scenario> {
         const KNOWN: [&str; 9] = [
-            "scenario_id", "title", "description", "idempotency_key", "agents", "humans", "workflow", "intent", "$schema",
+            "scenario_id",
+            "title",
+            "description",
+            "idempotency_key",
+            "agents",
+            "humans",
+            "workflow",
+            "intent",
+            "$schema",
         ];
         for key in bundle.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
             self.warn(key, "unknown field, ignored");
@@ -116,7 +124,13 @@ impl Reader<'_> {
         self.intent(intent, scenario_id, agents, plan)
     }
 
-    fn intent(&mut self, intent: &Object, scenario_id: String, agents: Vec<Agent>, plan: Option<Plan>) -> Option<Scenario> {
+    fn intent(
+        &mut self,
+        intent: &Object,
+        scenario_id: String,
+        agents: Vec<Agent>,
+        plan: Option<Plan>,
+    ) -> Option<Scenario> {
         let intent_type = self.text(intent, "type", "intent.type", 255).unwrap_or_default();
         if intent_type.is_empty() && !intent.is_empty() {
             self.error("intent.type", "required");
@@ -173,7 +187,8 @@ impl Reader<'_> {
             if agents.iter().any(|a| a.role == role) {
                 self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice"));
             }
-            let delivery_mode = self.text(&entry, "delivery_mode", &format!("{place}.delivery_mode"), 20).filter(|m| !m.is_empty());
+            let delivery_mode =
+                self.text(&entry, "delivery_mode", &format!("{place}.delivery_mode"), 20).filter(|m| !m.is_empty());
             match delivery_mode.as_deref() {
                 None | Some("stream" | "poll") => {}
                 Some(mode @ ("http" | "inbox" | "internal")) => {
@@ -198,7 +213,8 @@ impl Reader<'_> {
                 Some(name) if create_if_missing => Address::agent(self.home, &name),
                 _ => Address::resolve(&written, self.home),
             };
-            let display_name = self.text(&entry, "display_name", &format!("{place}.display_name"), 255).filter(|n| !n.is_empty());
+            let display_name =
+                self.text(&entry, "display_name", &format!("{place}.display_name"), 255).filter(|n| !n.is_empty());
             agents.push(Agent { role, address, written, create_if_missing, display_name, delivery_mode });
         }
         agents
@@ -211,8 +227,10 @@ impl Reader<'_> {
             if humans.iter().any(|h| h.role == role) || agents.iter().any(|a| a.role == role) {
                 self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice"));
             }
-            let contact = self.text(&entry, "contact", &format!("{place}.contact"), MAX_ADDRESS_CHARS).filter(|c| !c.is_empty());
-            let name = self.text(&entry, "display_name", &format!("{place}.display_name"), 255).filter(|n| !n.is_empty());
+            let contact =
+                self.text(&entry, "contact", &format!("{place}.contact"), MAX_ADDRESS_CHARS).filter(|c| !c.is_empty());
+            let name =
+                self.text(&entry, "display_name", &format!("{place}.display_name"), 255).filter(|n| !n.is_empty());
             humans.push(Human { name: name.unwrap_or_else(|| role.clone()), role, contact });
         }
         humans
@@ -234,7 +252,8 @@ impl Reader<'_> {
         let link = |step: &Object, key: &str| {
             step.get(key).and_then(Value::as_str).map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned)
         };
-        let sequential = entries.iter().all(|(_, s)| link(s, "on_success").is_none() && link(s, "on_failure").is_none());
+        let sequential =
+            entries.iter().all(|(_, s)| link(s, "on_success").is_none() && link(s, "on_failure").is_none());
         let failure_targets: BTreeSet<String> = entries.iter().filter_map(|(_, s)| link(s, "on_failure")).collect();
         let mut steps = Vec::new();
         let mut seen = BTreeSet::new();
@@ -250,12 +269,16 @@ impl Reader<'_> {
             let on_failure = link(entry, "on_failure");
             for (key, target) in [("on_success", &on_success), ("on_failure", &on_failure)] {
                 if let Some(target) = target.as_ref().filter(|t| !ids.contains(t)) {
-                    self.error(&format!("{place}.{key}"), format!("no step \"{target}\"; steps are {}", ids.join(", ")));
+                    self.error(
+                        &format!("{place}.{key}"),
+                        format!("no step \"{target}\"; steps are {}", ids.join(", ")),
+                    );
                 }
             }
             let Some(kind) = self.step_kind(entry, place, agents, humans) else { continue };
             let tool = self.text(entry, "tool_id", &format!("{place}.tool_id"), 255).unwrap_or_default();
-            let deadline_seconds = self.count(entry, "step_deadline_seconds", &format!("{place}.step_deadline_seconds"));
+            let deadline_seconds =
+                self.count(entry, "step_deadline_seconds", &format!("{place}.step_deadline_seconds"));
             self.warn_ladder(entry, place);
             if entry.get("retry").is_some_and(|r| r.get("max_retries").and_then(Value::as_u64).is_some_and(|n| n > 0)) {
                 self.error(&format!("{place}.retry"), "retries are not supported yet");
@@ -299,7 +322,11 @@ impl Reader<'_> {
             self.error(&format!("{place}.tool_id"), format!("internal steps ({tool}) are not supported yet"));
             return None;
         }
-        let asks_human = runtime == "human_approval" || HUMAN_TOOLS.contains(&tool) || human.is_some() || has_task || requires_approval;
+        let asks_human = runtime == "human_approval"
+            || HUMAN_TOOLS.contains(&tool)
+            || human.is_some()
+            || has_task
+            || requires_approval;
         if asks_human && agent.is_none() {
             let task = match step.get("human_task") {
                 Some(Value::Object(source)) => self.task(source, &format!("{place}.human_task")),
@@ -355,14 +382,18 @@ impl Reader<'_> {
     fn unknown_role(&mut self, place: &str, role: &str, agents: &[Agent], humans: &[Human]) {
         let roles: Vec<&str> =
             agents.iter().map(|a| a.role.as_str()).chain(humans.iter().map(|h| h.role.as_str())).collect();
-        let known = if roles.is_empty() { "none is declared".to_owned() } else { format!("roles are {}", roles.join(", ")) };
+        let known =
+            if roles.is_empty() { "none is declared".to_owned() } else { format!("roles are {}", roles.join(", ")) };
         self.error(&format!("{place}.assigned_to"), format!("no role \"{role}\"; {known}"));
     }
 
     fn task(&mut self, source: &Object, place: &str) -> HumanTask {
         let (mut task, complaints) = HumanTask::read(source);
         for complaint in complaints {
-            self.error(&format!("{place}.{}", complaint.split(':').next().unwrap_or_default()), complaint.split(": ").nth(1).unwrap_or(&complaint));
+            self.error(
+                &format!("{place}.{}", complaint.split(':').next().unwrap_or_default()),
+                complaint.split(": ").nth(1).unwrap_or(&complaint),
+            );
         }
         if task.rest.get("form_schema").is_some_and(|f| !f.is_null()) {
             self.error(&format!("{place}.form_schema"), "forms are not supported yet");

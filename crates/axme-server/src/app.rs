@@ -32,7 +32,13 @@ pub struct StreamSeat {
 }
 
 impl App {
-    pub fn new(store: Store, world: World, wakes: Arc<Wakes>, limits: Arc<Limits>, stopping: watch::Receiver<bool>) -> Arc<App> {
+    pub fn new(
+        store: Store,
+        world: World,
+        wakes: Arc<Wakes>,
+        limits: Arc<Limits>,
+        stopping: watch::Receiver<bool>,
+    ) -> Arc<App> {
         let keys = Keys::new(limits.cached_keys);
         Arc::new(App { store, world, wakes, keys, limits, stopping, streams: Mutex::default() })
     }

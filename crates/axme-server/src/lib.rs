@@ -33,8 +33,8 @@ use tokio::task::JoinHandle;
 
 use app::App;
 pub use config::{Config, Limits};
-use folder::{Folder, FolderError};
 pub use folder::{Bootstrap, RunFile};
+use folder::{Folder, FolderError};
 use store::{Shape, Store};
 use wake::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS, Wakes};
 use world::World;
@@ -70,17 +70,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (stop, stopping) = watch::channel(false);
     let (store, wakes) = open_store(&config, &folder).await?;
     let app = App::new(store, World::real(), wakes, limits.clone(), stopping);
-    let listener = TcpListener::bind(config.listen).await.map_err(|why| StartError::Listen { address: config.listen, why })?;
+    let listener =
+        TcpListener::bind(config.listen).await.map_err(|why| StartError::Listen { address: config.listen, why })?;
     let addr = listener.local_addr().map_err(|why| StartError::Listen { address: config.listen, why })?;
     let base_url = match &config.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => format!("http://{}", reachable(addr)),
     };
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
-    let mut workers = vec![
-        tokio::spawn(workers::timers::run(app.clone())),
-        tokio::spawn(workers::sweep::run(app.clone())),
-    ];
+    let mut workers =
+        vec![tokio::spawn(workers::timers::run(app.clone())), tokio::spawn(workers::sweep::run(app.clone()))];
     if let Some(url) = &config.database_url {
         workers.push(tokio::spawn(workers::doorbell::run(app.clone(), url.clone())));
     }

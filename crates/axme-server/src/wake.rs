@@ -5,8 +5,8 @@
 //! work.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

@@ -55,7 +55,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route(api_health::HEALTH.path, get(health.clone()))
         .route(api_health::HEALTH_V1.path, get(health))
         .route(api_health::READY.path, get(ready))
-        .route(api_health::OPENAPI.path, get(async || super::json(200, axme_api::openapi::document().to_string().into_bytes())))
+        .route(
+            api_health::OPENAPI.path,
+            get(async || super::json(200, axme_api::openapi::document().to_string().into_bytes())),
+        )
         .fallback(async |request: HttpRequest| {
             let message = format!("no operation at {} {}", request.method(), request.uri().path());
             refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message))
@@ -194,7 +197,9 @@ async fn read_body(app: &App, body: Body) -> Result<Bytes> {
     match tokio::time::timeout(wait, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_length_limit(&error) => Err(too_large().into()),
-        Ok(Err(_)) => Err(ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive whole").into()),
+        Ok(Err(_)) => {
+            Err(ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive whole").into())
+        }
         Err(_) => {
             let message = format!("the body did not arrive within {} s", wait.as_secs());
             Err(ApiError::new(ErrorKind::RequestTimeout, "request_timeout", message).into())
@@ -282,7 +287,8 @@ async fn trace(app: Arc<App>, request: HttpRequest, next: Next) -> Response<Body
     let request_id = request.headers().get(REQUEST_ID).filter(usable).cloned();
     let request_id = request_id.or_else(|| HeaderValue::from_str(&app.world.dice.uuid().to_string()).ok());
     let trace_id = request.headers().get(TRACE_ID).filter(usable).cloned();
-    let line = tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
+    let line =
+        tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
     let began = app.world.clock.now();
     let mut response = next.run(request).await;
     if let Some((method, path)) = line {

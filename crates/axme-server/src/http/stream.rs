@@ -78,10 +78,14 @@ pub async fn agent(app: Arc<App>, address: String, request: Parts) -> Result<Res
 async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
     let caller = app.keys.identify(&app.store, &request.headers, app.world.clock.now()).await?;
     let fields = router::query(request.uri.query());
-    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim()).filter(|v| !v.is_empty());
+    let field = |name: &str| {
+        fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim()).filter(|v| !v.is_empty())
+    };
     let number = |name: &str, usual: u64| match field(name) {
         None => Ok(usual),
-        Some(text) => text.parse::<u64>().map_err(|_| ApiError::invalid(format!("{name}: a whole number of at least 0"))),
+        Some(text) => {
+            text.parse::<u64>().map_err(|_| ApiError::invalid(format!("{name}: a whole number of at least 0")))
+        }
     };
     let status = match field("status") {
         None => None,
@@ -99,8 +103,10 @@ async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
 
 /// The published Python client names itself only by its HTTP library and the trace id that it always sends.
 fn is_python_sdk(headers: &HeaderMap) -> bool {
-    let begins = |name: &str, with: &str| headers.get(name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with(with));
-    begins("x-axme-client", "axme-sdk-python") || (begins("user-agent", "python-httpx/") && headers.contains_key("x-trace-id"))
+    let begins =
+        |name: &str, with: &str| headers.get(name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with(with));
+    begins("x-axme-client", "axme-sdk-python")
+        || (begins("user-agent", "python-httpx/") && headers.contains_key("x-trace-id"))
 }
 
 fn answer(app: &Arc<App>, caller: &Caller) -> Result<(Out, Response<Body>)> {
@@ -261,7 +267,11 @@ impl AgentStream {
         let mut left = limits.window_deliveries;
         let mut replay = self.window.since == 0;
         loop {
-            let stop = if self.window.follow { self.app.world.clock.now().plus_seconds(limits.keep_alive_seconds) } else { until };
+            let stop = if self.window.follow {
+                self.app.world.clock.now().plus_seconds(limits.keep_alive_seconds)
+            } else {
+                until
+            };
             let found = loop {
                 let listening = waiter.listen();
                 let (offers, next_due) = match self.look(waiter, left, std::mem::take(&mut replay)).await {
@@ -274,7 +284,8 @@ impl AgentStream {
                 // A delivery that comes due again ends the wait, but not the window.
                 let hold = Hold { app: &self.app, until: next_due.map_or(stop, |due| due.min(stop)) };
                 let looks_again = listening.or(hold.over(&self.out)).await;
-                let is_over = self.app.world.clock.now() >= stop || *self.app.stopping.borrow() || self.out.sender.is_closed();
+                let is_over =
+                    self.app.world.clock.now() >= stop || *self.app.stopping.borrow() || self.out.sender.is_closed();
                 if !looks_again && is_over {
                     break None;
                 }

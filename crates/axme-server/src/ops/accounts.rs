@@ -19,7 +19,10 @@ use crate::cx::{Cx, Role};
 use crate::error::{Result, StoreError};
 use crate::store::accounts::{self as store, NewKey, ServiceAccount};
 
-pub fn prepare_create(before: &Before<'_>, input: CreateServiceAccount) -> Result<(u16, (CreateServiceAccount, Address))> {
+pub fn prepare_create(
+    before: &Before<'_>,
+    input: CreateServiceAccount,
+) -> Result<(u16, (CreateServiceAccount, Address))> {
     check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
     let chars = input.name.chars().count();
     if !(2..=383).contains(&chars) {
@@ -219,7 +222,8 @@ pub fn prepare_get_agent(before: &Before<'_>, input: GetAgent) -> Result<(u16, A
 pub fn get_agent(cx: &mut Cx<'_, '_>, address: &Address) -> Result<AgentAnswer> {
     let account = store::find_agent(cx.tx, cx.caller.workspace, address)?;
     let agent = account.as_ref().and_then(agent_view);
-    let agent = agent.ok_or_else(|| ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found")))?;
+    let agent = agent
+        .ok_or_else(|| ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found")))?;
     Ok(AgentAnswer { ok: true, agent })
 }
 
@@ -242,7 +246,8 @@ pub fn me(cx: &mut Cx<'_, '_>, _: &Nothing) -> Result<Me> {
 }
 
 pub fn capabilities(_: &mut Cx<'_, '_>, _: &Nothing) -> Result<Capabilities> {
-    let capabilities = ["intents", "intents.stream", "agents.stream", "human_tasks", "scenarios", "service_accounts", "idempotency"];
+    let capabilities =
+        ["intents", "intents.stream", "agents.stream", "human_tasks", "scenarios", "service_accounts", "idempotency"];
     let types = ["intent.ask.v1", "intent.notify.v1", "intent.reply.v1"];
     Ok(Capabilities {
         ok: true,

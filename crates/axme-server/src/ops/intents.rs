@@ -1,8 +1,8 @@
 //! Operations on intents.
 
 use axme_api::intents::{
-    CompletionDelivery, CreateIntent, Created, CreatedIntent, EventList, GetIntent, IntentAnswer, IntentList, IntentSummary,
-    ListEvents, ListIntents, ResolveIntent, Resolved, ResumeIntent, Resumed,
+    CompletionDelivery, CreateIntent, Created, CreatedIntent, EventList, GetIntent, IntentAnswer, IntentList,
+    IntentSummary, ListEvents, ListIntents, ResolveIntent, Resolved, ResumeIntent, Resumed,
 };
 use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
@@ -80,7 +80,11 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
     let (intent_id, status) = (intent.id.to_string(), intent.status().as_str().to_owned());
     Ok(Created {
         ok: true,
-        intent: CreatedIntent { intent_id: intent_id.clone(), status: status.clone(), lifecycle_status: status.clone() },
+        intent: CreatedIntent {
+            intent_id: intent_id.clone(),
+            status: status.clone(),
+            lifecycle_status: status.clone(),
+        },
         intent_id,
         status,
         created_at: intent.created_at.to_string(),
@@ -131,7 +135,9 @@ fn deadline(text: &str, now: Time) -> Result<Time> {
     let at = Time::parse(text)
         .ok_or_else(|| ApiError::invalid("deadline_at: must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))?;
     if at <= now {
-        return Err(ApiError::invalid(format!("deadline_at: {at} is not in the future; the server's time is {now}")).into());
+        return Err(
+            ApiError::invalid(format!("deadline_at: {at} is not in the future; the server's time is {now}")).into()
+        );
     }
     Ok(at)
 }
@@ -213,7 +219,8 @@ pub fn find_visible(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<He
 }
 
 fn visible(head: Option<Head>, caller: &Caller, id: IntentId) -> Result<Head> {
-    let may_see = |head: &Head| caller.is_admin() || caller.address.as_ref().is_some_and(|own| engine::is_party(head, own));
+    let may_see =
+        |head: &Head| caller.is_admin() || caller.address.as_ref().is_some_and(|own| engine::is_party(head, own));
     head.filter(may_see).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
 }
 
@@ -282,7 +289,10 @@ pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved>
     // Completing by hand would pass over whoever has yet to decide.
     let is_decided_elsewhere = head.intent.open_task().is_some() || head.intent.cursor.is_some();
     if engine::is_completion(&resolution.ending) && is_decided_elsewhere && !cx.caller.is_admin() {
-        return Err(ApiError::forbidden("only a workspace-admin key completes an intent that others have yet to decide").into());
+        return Err(ApiError::forbidden(
+            "only a workspace-admin key completes an intent that others have yet to decide",
+        )
+        .into());
     }
     let advanced = send(cx, head, Command::Resolve(resolution.ending.clone()))?;
     let last = advanced.events.last().map(|event| view::event(resolution.id, event));
@@ -408,8 +418,13 @@ fn send(cx: &mut Cx<'_, '_>, head: Head, command: Command) -> Result<Advanced> {
     let id = head.intent.id;
     if head.intent.status().is_terminal() {
         let status = head.intent.status().as_str();
-        cx.audit("intents.late_answer", &id.to_string(), &json!({ "status": status, "command": format!("{command:?}") }))?;
-        let refusal = Refusal::conflict("intent_already_terminal", format!("the intent is already {status}")).with("status", status);
+        cx.audit(
+            "intents.late_answer",
+            &id.to_string(),
+            &json!({ "status": status, "command": format!("{command:?}") }),
+        )?;
+        let refusal = Refusal::conflict("intent_already_terminal", format!("the intent is already {status}"))
+            .with("status", status);
         let Error::Api(error) = Error::from(refusal) else { unreachable!("a refusal is an answer") };
         return Err(Error::Kept(error));
     }

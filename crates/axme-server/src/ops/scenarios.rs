@@ -48,7 +48,8 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
     let plan_text = scenario.plan.as_ref().map(|plan| json!(plan).to_string());
     let compile_id = plan_text.map(|text| format!("cmp_{}", &hex(&Sha256::digest(text))[..24]));
     let caller = before.caller;
-    let from = caller.address.clone().unwrap_or_else(|| Address::resolve(&format!("user://{}", caller.owner), caller.home()));
+    let from =
+        caller.address.clone().unwrap_or_else(|| Address::resolve(&format!("user://{}", caller.owner), caller.home()));
     let birth = Birth {
         intent_type: scenario.intent_type.clone(),
         correlation_id: before.dice.uuid(),
@@ -102,13 +103,13 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
             created,
         });
     }
-    let mut desk =
-        Desk { tx: cx.tx, workspace: cx.caller.workspace, now: cx.now, dice: cx.dice, limits: cx.limits };
+    let mut desk = Desk { tx: cx.tx, workspace: cx.caller.workspace, now: cx.now, dice: cx.dice, limits: cx.limits };
     let actor = application.birth.from.as_str();
     let advanced = engine::create(&mut desk, application.id, application.birth.clone(), actor)?;
     let intent = &advanced.head.intent;
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
-    let pending_with = pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));
+    let pending_with =
+        pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));
     Ok(Applied {
         ok: true,
         intent_id: intent.id.to_string(),

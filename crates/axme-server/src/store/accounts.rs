@@ -136,7 +136,12 @@ pub fn find_agent(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result
 }
 
 /// A page of accounts by id; ids sort by time of creation.
-pub fn list_service_accounts(tx: &mut Tx<'_>, workspace: Uuid, after: &str, limit: i64) -> Result<Vec<ServiceAccount>, StoreError> {
+pub fn list_service_accounts(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<ServiceAccount>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
          delivery_mode, created_by, created_at, updated_at FROM service_accounts \
@@ -147,7 +152,12 @@ pub fn list_service_accounts(tx: &mut Tx<'_>, workspace: Uuid, after: &str, limi
 }
 
 /// A page of the accounts that are agents, by address.
-pub fn list_agents(tx: &mut Tx<'_>, workspace: Uuid, after: &str, limit: i64) -> Result<Vec<ServiceAccount>, StoreError> {
+pub fn list_agents(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<ServiceAccount>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
          delivery_mode, created_by, created_at, updated_at FROM service_accounts \
@@ -184,7 +194,13 @@ pub fn insert_key(tx: &mut Tx<'_>, key: &NewKey<'_>) -> Result<(), StoreError> {
 }
 
 /// Revokes a key unless it is already; returns when it was revoked, `None` when there is no such key.
-pub fn revoke_key(tx: &mut Tx<'_>, workspace: Uuid, account: &str, key: &str, now: Time) -> Result<Option<Time>, StoreError> {
+pub fn revoke_key(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    account: &str,
+    key: &str,
+    now: Time,
+) -> Result<Option<Time>, StoreError> {
     let row = tx.row(
         "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $1) \
          WHERE workspace_id = $2 AND service_account_id = $3 AND key_id = $4 RETURNING revoked_at",
@@ -207,7 +223,14 @@ pub fn insert_organization(tx: &mut Tx<'_>, id: Uuid, slug: &str, name: &str, no
     Ok(added > 0)
 }
 
-pub fn insert_workspace(tx: &mut Tx<'_>, id: Uuid, org: Uuid, slug: &str, name: &str, now: Time) -> Result<(), StoreError> {
+pub fn insert_workspace(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    org: Uuid,
+    slug: &str,
+    name: &str,
+    now: Time,
+) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO workspaces (workspace_id, org_id, slug, name, environment, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
         &[id.into(), org.into(), slug.into(), name.into(), "production".into(), now.into()],
@@ -215,7 +238,15 @@ pub fn insert_workspace(tx: &mut Tx<'_>, id: Uuid, org: Uuid, slug: &str, name: 
 }
 
 /// Adds a person as a member of a workspace, with the account of that e-mail address.
-pub fn insert_member(tx: &mut Tx<'_>, id: Uuid, email: &str, org: Uuid, workspace: Uuid, role: &str, now: Time) -> Result<(), StoreError> {
+pub fn insert_member(
+    tx: &mut Tx<'_>,
+    id: Uuid,
+    email: &str,
+    org: Uuid,
+    workspace: Uuid,
+    role: &str,
+    now: Time,
+) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO accounts (account_id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
         &[id.into(), email.into(), now.into()],

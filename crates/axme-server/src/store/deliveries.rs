@@ -36,7 +36,13 @@ pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId) -> R
 }
 
 /// The receiver has it: it is not offered again before `due_at`.
-pub fn acknowledge(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, due_at: Time) -> Result<(), StoreError> {
+pub fn acknowledge(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    to: &Address,
+    id: IntentId,
+    due_at: Time,
+) -> Result<(), StoreError> {
     tx.push(
         "UPDATE deliveries SET acknowledged = 1, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
         &[due_at.into(), workspace.into(), to.into(), id.into()],
@@ -44,7 +50,13 @@ pub fn acknowledge(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId,
 }
 
 /// Deliveries that are due, longest due first.
-pub fn list_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time, limit: i64) -> Result<Vec<Candidate>, StoreError> {
+pub fn list_due(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    to: &Address,
+    now: Time,
+    limit: i64,
+) -> Result<Vec<Candidate>, StoreError> {
     let rows = tx.rows(
         "SELECT intent_id, offers, due_at, number, acknowledged FROM deliveries \
          WHERE workspace_id = $1 AND address = $2 AND due_at <= $3 ORDER BY due_at, intent_id LIMIT $4",
@@ -54,7 +66,13 @@ pub fn list_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time, limit
 }
 
 /// Deliveries that are out with a reader already, soonest due first.
-pub fn list_offered(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time, limit: i64) -> Result<Vec<Candidate>, StoreError> {
+pub fn list_offered(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    to: &Address,
+    now: Time,
+    limit: i64,
+) -> Result<Vec<Candidate>, StoreError> {
     let rows = tx.rows(
         "SELECT intent_id, offers, due_at, number, acknowledged FROM deliveries \
          WHERE workspace_id = $1 AND address = $2 AND due_at > $3 ORDER BY due_at, intent_id LIMIT $4",
@@ -119,7 +137,14 @@ pub fn claim(
 }
 
 /// Takes an offer back that was never sent: due again at once. Nothing when it has moved on.
-pub fn release(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, number: i64, now: Time) -> Result<(), StoreError> {
+pub fn release(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    to: &Address,
+    id: IntentId,
+    number: i64,
+    now: Time,
+) -> Result<(), StoreError> {
     tx.push(
         "UPDATE deliveries SET due_at = $1, offers = offers - 1 \
          WHERE workspace_id = $2 AND address = $3 AND intent_id = $4 AND number = $5 AND acknowledged = 0",

@@ -151,7 +151,13 @@ fn event_values<'a>(workspace: Uuid, id: IntentId, event: &'a Event) -> Result<[
 }
 
 /// Events after a position, in order.
-pub fn list_events(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, after: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
+pub fn list_events(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    id: IntentId,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
     let rows = tx.rows(
         "SELECT position, at, actor, status, body FROM events \
          WHERE workspace_id = $1 AND intent_id = $2 AND position > $3 ORDER BY position LIMIT $4",
@@ -163,7 +169,8 @@ pub fn list_events(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, after: i64, l
                 position: row.count(0)?,
                 at: row.time(1)?,
                 actor: row.string(2)?,
-                status: Status::parse(row.text(3)?).ok_or_else(|| StoreError::Fault("an event has no status".to_owned()))?,
+                status: Status::parse(row.text(3)?)
+                    .ok_or_else(|| StoreError::Fault("an event has no status".to_owned()))?,
                 body: row.json(4)?,
             })
         })

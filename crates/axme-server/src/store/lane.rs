@@ -64,7 +64,8 @@ fn take(receiver: &Mutex<mpsc::Receiver<Box<dyn Job>>>, group: usize) -> Option<
 /// Runs a job; a panic in it is its own failure and nobody else's.
 pub(crate) fn run_guarded(job: &mut dyn Job, tx: &mut Tx<'_>) -> Result<()> {
     catch_unwind(AssertUnwindSafe(|| job.run(tx))).unwrap_or_else(|panic| {
-        let what = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+        let what =
+            panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
         Err(Error::Store(StoreError::Fault(format!("a job panicked: {}", what.unwrap_or_default()))))
     })
 }

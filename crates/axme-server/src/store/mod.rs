@@ -100,7 +100,8 @@ impl Store {
     /// Opens or creates the SQLite file and brings its schema up to date. Blocking.
     pub fn open_sqlite(file: &Path, shape: Shape, wakes: Arc<Wakes>) -> Result<Store, StoreError> {
         let writer = sqlite::Sqlite::open_writer(file, shape.durable)?;
-        let readers: Result<Vec<_>, _> = (0..shape.read_threads.max(1)).map(|_| sqlite::Sqlite::open_reader(file)).collect();
+        let readers: Result<Vec<_>, _> =
+            (0..shape.read_threads.max(1)).map(|_| sqlite::Sqlite::open_reader(file)).collect();
         let write = vec![Lane::spawn("write", vec![Box::new(writer)], shape.write_group, QUEUE_JOBS)];
         let readers = readers?.into_iter().map(|r| Box::new(r) as Box<dyn lane::Engine>).collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
@@ -111,7 +112,8 @@ impl Store {
     pub async fn open_postgres(url: &str, shape: Shape, wakes: Arc<Wakes>) -> Result<Store, StoreError> {
         let target = postgres::Target::parse(url, shape.durable)?;
         postgres::migrate(&target).await?;
-        let lane = |name: &str| Lane::spawn(name, vec![Box::new(postgres::Postgres::new(target.clone()))], 1, QUEUE_JOBS);
+        let lane =
+            |name: &str| Lane::spawn(name, vec![Box::new(postgres::Postgres::new(target.clone()))], 1, QUEUE_JOBS);
         let write = (0..shape.postgres_lanes.max(1)).map(|n| lane(&format!("write-{n}"))).collect();
         let readers = (0..shape.read_threads.max(1))
             .map(|_| Box::new(postgres::Postgres::new(target.clone())) as Box<dyn lane::Engine>)

@@ -11,9 +11,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use refinery::{Migration, Runner};
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio::sync::mpsc;
 use tokio_postgres::{AsyncMessage, Client, Config, Statement};
 use uuid::Uuid;
 
@@ -38,8 +38,9 @@ pub(crate) struct Target {
 impl Target {
     pub fn parse(url: &str, durable: bool) -> Result<Target, StoreError> {
         // The error of the parser may repeat the URL, and with it the password.
-        let mut config: Config =
-            url.parse().map_err(|_| StoreError::Unavailable("the database URL is not a valid postgres:// URL".to_owned()))?;
+        let mut config: Config = url
+            .parse()
+            .map_err(|_| StoreError::Unavailable("the database URL is not a valid postgres:// URL".to_owned()))?;
         config.connect_timeout(CONNECT_TIMEOUT).application_name("axme");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -67,7 +68,10 @@ impl Target {
 }
 
 /// A connection that hears the notifications of a channel.
-pub(crate) async fn listen(url: &str, channel: &str) -> Result<(Client, mpsc::UnboundedReceiver<AsyncMessage>), StoreError> {
+pub(crate) async fn listen(
+    url: &str,
+    channel: &str,
+) -> Result<(Client, mpsc::UnboundedReceiver<AsyncMessage>), StoreError> {
     let target = Target::parse(url, true)?;
     let (client, mut connection) = target.config.connect(target.tls.clone()).await.map_err(fault)?;
     let (sender, messages) = mpsc::unbounded_channel();
@@ -296,7 +300,10 @@ fn classify(error: &tokio_postgres::Error) -> StoreError {
             StoreError::Conflict(text)
         }
         // 53 insufficient resources, 57 operator intervention, 58 system error, 08 connection, 25006 read only.
-        Some(code) if ["53", "57", "58", "08"].iter().any(|class| code.code().starts_with(class)) || code.code() == "25006" => {
+        Some(code)
+            if ["53", "57", "58", "08"].iter().any(|class| code.code().starts_with(class))
+                || code.code() == "25006" =>
+        {
             StoreError::Unavailable(text)
         }
         Some(_) => StoreError::Fault(text),

@@ -106,7 +106,10 @@ pub struct Row(pub(super) Vec<Value<'static>>);
 
 impl Row {
     fn wrong(&self, column: usize, wanted: &str) -> StoreError {
-        StoreError::Fault(format!("column {column} is no {wanted}: {:?}", self.0.get(column).map(std::mem::discriminant)))
+        StoreError::Fault(format!(
+            "column {column} is no {wanted}: {:?}",
+            self.0.get(column).map(std::mem::discriminant)
+        ))
     }
 
     pub fn int(&self, column: usize) -> Result<i64, StoreError> {

@@ -73,7 +73,8 @@ pub async fn offer(app: &Arc<App>, reading: Reading) -> Result<(Vec<Offer>, Opti
             for (number, candidate) in (last - count + 1..).zip(&candidates) {
                 let patience = &limits.offer_seconds;
                 let nth = (candidate.offers as usize).min(patience.len() - 1);
-                let until = now.plus_seconds(if candidate.acknowledged { limits.acknowledged_seconds } else { patience[nth] });
+                let until =
+                    now.plus_seconds(if candidate.acknowledged { limits.acknowledged_seconds } else { patience[nth] });
                 claimed.push(deliveries::claim(tx, workspace, &address, candidate, number, until)?.then_some(number));
             }
             Ok(claimed)

@@ -1,0 +1,292 @@
+//! A server in process, on each engine, with a clock that is moved by hand.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use axme_intent::Time;
+use axme_server::app::App;
+use axme_server::folder::{Bootstrap, Folder};
+use axme_server::store::{Shape, Store};
+use axme_server::wake::{SWEEP_BETWEEN_NODES, Wakes};
+use axme_server::world::{Clock, Dice, ManualClock, World};
+use axme_server::{Limits, first_start, http, workers};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+/// The environment variable that names the PostgreSQL server of the tests.
+const POSTGRES: &str = "AXME_TEST_POSTGRES_URL";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Runs a test on every engine. Without PostgreSQL only on SQLite, unless this is CI.
+pub fn on_both<F: Future<Output = ()>>(test: impl Fn(Engine) -> F) {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(test(Engine::Sqlite));
+    match std::env::var(POSTGRES) {
+        Ok(_) => runtime.block_on(test(Engine::Postgres)),
+        Err(_) if std::env::var("CI").is_ok() => panic!("{POSTGRES} is not set"),
+        Err(_) => eprintln!("{POSTGRES} is not set: not run on PostgreSQL"),
+    }
+}
+
+pub struct Server {
+    pub app: Arc<App>,
+    pub clock: Arc<ManualClock>,
+    pub admin: String,
+    pub bootstrap: Bootstrap,
+    router: Router,
+    stop: watch::Sender<bool>,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer that was read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: Value,
+    pub headers: axum::http::HeaderMap,
+}
+
+impl Server {
+    pub async fn start(engine: Engine) -> Server {
+        Server::start_with(engine, Limits::default()).await
+    }
+
+    pub async fn start_with(engine: Engine, limits: Limits) -> Server {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let limits = Limits { durable: false, postgres_lanes: 2, ..limits };
+        let wakes = Wakes::new(SWEEP_BETWEEN_NODES);
+        let shape = Shape {
+            write_group: limits.write_group,
+            read_threads: limits.read_threads,
+            postgres_lanes: limits.postgres_lanes,
+            durable: false,
+        };
+        let store = match engine {
+            Engine::Sqlite => Store::open_sqlite(&folder.path().join("axme.db"), shape, wakes.clone()),
+            Engine::Postgres => Store::open_postgres(&fresh_schema().await, shape, wakes.clone()).await,
+        };
+        let clock = ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time"));
+        let world = World { clock: Arc::new(clock.clone()), dice: Dice::Real };
+        let (stop, stopping) = watch::channel(false);
+        let app = App::new(store.expect("the store opens"), world, wakes, Arc::new(limits), stopping);
+        let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
+        first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
+        let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json is there");
+        let bootstrap: Bootstrap = serde_json::from_str(&text).expect("bootstrap.json is JSON");
+        let router = http::router::router(app.clone());
+        Server { app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, _folder: folder }
+    }
+
+    /// Moves the clock and works off the timers that are due then.
+    pub async fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+        workers::timers::tick(&self.app).await.expect("timers are worked off");
+    }
+
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    pub fn stop(&self) {
+        self.stop.send(true).expect("the server listens");
+    }
+
+    pub async fn request(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.expect("the router answers")
+    }
+
+    pub async fn send(&self, key: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.send_with(key, method, path, body, &[]).await
+    }
+
+    pub async fn send_with(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let text = body.map(|body| body.to_string()).unwrap_or_default();
+        self.send_raw(key, method, path, text.into_bytes(), headers).await
+    }
+
+    pub async fn send_raw(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        if !key.is_empty() {
+            request = request.header("x-api-key", key);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.request(request.body(Body::from(body)).expect("a request")).await;
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("the body arrives").to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
+        Answer { status: parts.status, body, headers: parts.headers }
+    }
+
+    pub async fn get(&self, key: &str, path: &str) -> Value {
+        self.send(key, "GET", path, None).await.ok()
+    }
+
+    pub async fn post(&self, key: &str, path: &str, body: Value) -> Value {
+        self.send(key, "POST", path, Some(body)).await.ok()
+    }
+
+    /// Registers an agent; returns its key.
+    pub async fn agent(&self, name: &str) -> String {
+        let account = self.post(&self.admin, "/v1/service-accounts", json!({ "name": name })).await;
+        let id = account["service_account_id"].as_str().expect("an id").to_owned();
+        let key = self.post(&self.admin, &format!("/v1/service-accounts/{id}/keys"), json!({})).await;
+        key["api_key"].as_str().expect("a key").to_owned()
+    }
+
+    /// Submits an intent; returns its id.
+    pub async fn submit(&self, to: &str, payload: Value) -> String {
+        let body = json!({ "intent_type": "intent.ask.v1", "to_agent": to, "payload": payload });
+        id_of(&self.post(&self.admin, "/v1/intents", body).await)
+    }
+
+    /// The `intent` object of an intent.
+    pub async fn intent(&self, id: &str) -> Value {
+        self.get(&self.admin, &format!("/v1/intents/{id}")).await["intent"].clone()
+    }
+
+    /// All events of an intent.
+    pub async fn events(&self, id: &str) -> Vec<Value> {
+        self.get(&self.admin, &format!("/v1/intents/{id}/events")).await["events"].as_array().expect("events").clone()
+    }
+
+    /// The types of all events of an intent, without `intent.`.
+    pub async fn event_types(&self, id: &str) -> Vec<String> {
+        let short =
+            |event: &Value| event["event_type"].as_str().expect("a type").trim_start_matches("intent.").to_owned();
+        self.events(id).await.iter().map(short).collect()
+    }
+
+    /// Reads a stream to its end, moving the clock in small steps while it is held.
+    pub async fn stream(&self, key: &str, path: &str) -> Window {
+        let request = Request::builder().uri(path).header("x-api-key", key).body(Body::empty()).expect("a request");
+        let response = self.request(request).await;
+        let status = response.status();
+        let began = self.now();
+        let mut body = std::pin::pin!(response.into_body().collect());
+        let collected = loop {
+            tokio::select! {
+                biased;
+                collected = &mut body => break collected,
+                () = tokio::time::sleep(Duration::from_millis(2)) => self.clock.advance(Duration::from_millis(50)),
+            }
+        };
+        let text = String::from_utf8(collected.expect("the body arrives").to_bytes().to_vec()).expect("text");
+        Window { status, frames: parse(&text), text, lasted: self.now().since(began) }
+    }
+}
+
+/// What a window of a stream held.
+#[derive(Debug)]
+pub struct Window {
+    pub status: StatusCode,
+    pub frames: Vec<Frame>,
+    pub text: String,
+    /// By the server's clock.
+    pub lasted: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    pub event: String,
+    pub id: Option<u64>,
+    pub data: Value,
+}
+
+impl Window {
+    /// The frames without the closing one, which must be there.
+    pub fn content(&self) -> &[Frame] {
+        let (last, rest) = self.frames.split_last().expect("a window has a closing frame");
+        assert_eq!(last.event, "stream.timeout", "{}", self.text);
+        rest
+    }
+
+    pub fn next_seq(&self) -> u64 {
+        self.frames.last().expect("a closing frame").data["next_seq"].as_u64().expect("a number")
+    }
+
+    pub fn intent_ids(&self) -> Vec<&str> {
+        self.content().iter().map(|frame| frame.data["intent_id"].as_str().expect("an id")).collect()
+    }
+}
+
+fn parse(text: &str) -> Vec<Frame> {
+    text.split_terminator("\n\n")
+        .filter(|block| !block.starts_with(':'))
+        .map(|block| {
+            let line = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+            Frame {
+                event: line("event: ").unwrap_or_default(),
+                id: line("id: ").map(|id| id.parse().expect("a number")),
+                data: serde_json::from_str(&line("data: ").expect("a data line")).expect("JSON"),
+            }
+        })
+        .collect()
+}
+
+impl Answer {
+    /// The body of a success.
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.body);
+        assert_eq!(self.body["ok"], true, "{}", self.body);
+        self.body
+    }
+
+    /// Checks status, code and shape of an error; returns its text.
+    pub fn refused(self, status: u16, code: &str) -> String {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        assert_eq!(self.body["ok"], false);
+        assert_eq!(self.body["error"]["code"], code, "{}", self.body);
+        assert!(self.body["error"]["details"].is_object(), "{}", self.body);
+        let text = self.body["detail"].as_str().expect("detail is text").to_owned();
+        assert_eq!(self.body["message"], text);
+        assert_eq!(self.body["error"]["message"], text);
+        text
+    }
+}
+
+pub fn id_of(answer: &Value) -> String {
+    answer["intent_id"].as_str().expect("an intent id").to_owned()
+}
+
+/// A schema of its own in the PostgreSQL server of the tests.
+async fn fresh_schema() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let base = std::env::var(POSTGRES).expect("checked by on_both");
+    let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let (client, connection) = tokio_postgres::connect(&base, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
+    let driver = tokio::spawn(connection);
+    client.batch_execute(&format!("CREATE SCHEMA {name}")).await.expect("a schema can be made");
+    drop(client);
+    driver.await.expect("the connection ends").expect("the connection ends well");
+    let joint = if base.contains('?') { '&' } else { '?' };
+    format!("{base}{joint}options=-csearch_path%3D{name}")
+}

@@ -1,0 +1,4 @@
+//! The operations, in process, on both engines.
+
+mod harness;
+mod intents;
