@@ -291,7 +291,7 @@ impl<'a> Draft<'a> {
                 self.effect(Effect::StartChild { child, step: step.id.clone() });
             }
             StepKind::Human { holder, task } => {
-                self.wait_for_human(holder.clone(), task.clone(), Some(step.id.clone()), due_at);
+                self.wait_for_human(holder.clone(), task.as_ref().clone(), Some(step.id.clone()), due_at);
             }
         }
     }

@@ -353,7 +353,7 @@ impl Reader<'_> {
                     return None;
                 }
             };
-            return Some(StepKind::Human { holder, task });
+            return Some(StepKind::Human { holder, task: Box::new(task) });
         }
         if let Some(agent) = agent {
             if asks_human {

@@ -42,7 +42,7 @@ pub enum StepKind {
     /// Handed to an agent as a child intent.
     Agent { to: Address, name: String },
     /// Waits on the intent itself for a person.
-    Human { holder: Holder, task: HumanTask },
+    Human { holder: Holder, task: Box<HumanTask> },
 }
 
 /// Where a running plan stands.

@@ -78,7 +78,7 @@ impl<I, O, P> Copy for Bound<I, O, P> {}
 pub async fn call<I, O, P>(app: &App, bound: Bound<I, O, P>, request: Request) -> Result<Sent>
 where
     I: DeserializeOwned + 'static,
-    O: Serialize + 'static,
+    O: Serialize + Send + 'static,
     P: Send + 'static,
 {
     let info = &bound.op.info;
@@ -100,24 +100,33 @@ where
         {
             let reply = replies::find(tx, &repeat.key)?;
             let reply = reply.ok_or_else(|| StoreError::Conflict("the reply of a taken key is gone".to_owned()))?;
-            return repeat.replay(reply, mark);
+            return repeat.replay(reply, mark).map(Done::Written);
         }
         let mut cx = Cx { tx, caller: &caller, now, dice: &dice, limits: &limits };
         let outcome = (bound.run)(&mut cx, &prepared);
+        let Some(repeat) = &repeat else { return outcome.map(Done::Fresh) };
         let (status, body, kept) = match outcome {
             Ok(output) => (200, to_json(&output)?, None),
             Err(Error::Kept(error)) => (crate::http::status(error.kind), to_json(&error.body())?, Some(error)),
             Err(error) => return Err(error),
         };
-        if let Some(repeat) = &repeat {
-            replies::put(tx, &repeat.key, &repeat.reply(&dice, status, &body, secret)?)?;
-        }
+        replies::put(tx, &repeat.key, &repeat.reply(&dice, status, &body, secret)?)?;
         match kept {
             Some(error) => Err(Error::Kept(error)),
-            None => Ok(Sent { status, body }),
+            None => Ok(Done::Written(Sent { status, body })),
         }
     };
-    if is_read { app.store.read(job).await } else { app.store.write(lane, job).await }
+    let done = if is_read { app.store.read(job).await } else { app.store.write(lane, job).await };
+    match done? {
+        Done::Written(sent) => Ok(sent),
+        Done::Fresh(output) => Ok(Sent { status: 200, body: to_json(&output)? }),
+    }
+}
+
+/// What a job ended with. Answers that are not stored are written out after the transaction.
+enum Done<O> {
+    Fresh(O),
+    Written(Sent),
 }
 
 fn check_access(access: Access, caller: &Caller) -> Result<()> {

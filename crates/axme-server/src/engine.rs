@@ -37,12 +37,41 @@ pub struct Advanced {
     pub events: Vec<Event>,
 }
 
-/// Creates a root intent.
-pub fn create(desk: &mut Desk<'_, '_>, id: IntentId, birth: Birth, actor: &str) -> Result<Advanced> {
+/// A new intent, decided and written out: all that can be done before the transaction.
+pub struct Newborn {
+    head: Head,
+    row: intents::HeadRow,
+    events: Vec<intents::EventRow>,
+    effects: Vec<Effect>,
+    /// Its plan and what it was created with, when it has a plan.
+    planned: Option<(Plan, Birth)>,
+}
+
+/// Decides what a new intent begins with. Needs nothing from the store.
+pub fn conceive(unborn: Intent, birth: Birth, given: &Given) -> Result<Newborn, StoreError> {
+    let planned = birth.plan.clone().map(|plan| (plan, birth.clone()));
+    let (intent_type, from, to) = (birth.intent_type.clone(), birth.from.clone(), birth.to.clone());
+    let decision = submit(&unborn, birth, given);
+    let mut intent = unborn;
+    for event in &decision.events {
+        apply(&mut intent, event);
+    }
+    let row = intents::HeadRow::of(&intent)?;
+    let events = decision.events.iter().map(intents::EventRow::of).collect::<Result<_, _>>()?;
+    Ok(Newborn { head: Head { intent, intent_type, from, to }, row, events, effects: decision.effects, planned })
+}
+
+/// Records a root intent.
+pub fn create(desk: &mut Desk<'_, '_>, newborn: &Newborn) -> Result<()> {
     let mut more = VecDeque::new();
-    let advanced = born(desk, Intent::unborn(id, id, None, desk.now), birth, actor, &mut more)?;
-    settle(desk, more)?;
-    Ok(advanced)
+    record(desk, newborn, &mut more)?;
+    settle(desk, more)
+}
+
+impl Newborn {
+    pub fn intent(&self) -> &Intent {
+        &self.head.intent
+    }
 }
 
 /// Sends a command to an intent that [`lock`] has returned in this transaction.
@@ -78,20 +107,11 @@ fn settle(desk: &mut Desk<'_, '_>, mut more: More) -> Result<()> {
     Ok(())
 }
 
-fn born(desk: &mut Desk<'_, '_>, unborn: Intent, birth: Birth, actor: &str, more: &mut More) -> Result<Advanced> {
-    let given = given(desk, &unborn, actor);
-    let plan = birth.plan.clone().map(|plan| (plan, birth.clone()));
-    let (intent_type, from, to) = (birth.intent_type.clone(), birth.from.clone(), birth.to.clone());
-    let decision = submit(&unborn, birth, &given);
-    let mut intent = unborn;
-    for event in &decision.events {
-        apply(&mut intent, event);
-    }
-    let head = Head { intent, intent_type, from, to };
-    intents::insert(desk.tx, desk.workspace, &head)?;
-    intents::insert_events(desk.tx, desk.workspace, head.intent.id, &decision.events)?;
-    carry_out(desk, &head, plan.as_ref().map(|(plan, birth)| (plan, birth)), decision.effects, more)?;
-    Ok(Advanced { head, events: decision.events })
+fn record(desk: &mut Desk<'_, '_>, newborn: &Newborn, more: &mut More) -> Result<()> {
+    intents::insert(desk.tx, desk.workspace, &newborn.head, &newborn.row)?;
+    intents::insert_events(desk.tx, desk.workspace, newborn.head.intent.id, &newborn.events)?;
+    let planned = newborn.planned.as_ref().map(|(plan, birth)| (plan, birth));
+    carry_out(desk, &newborn.head, planned, &newborn.effects, more)
 }
 
 fn step(desk: &mut Desk<'_, '_>, mut head: Head, command: Command, actor: &str, more: &mut More) -> Result<Advanced> {
@@ -107,10 +127,11 @@ fn step(desk: &mut Desk<'_, '_>, mut head: Head, command: Command, actor: &str, 
     }
     if !decision.events.is_empty() {
         intents::update(desk.tx, desk.workspace, &head.intent)?;
-        intents::insert_events(desk.tx, desk.workspace, head.intent.id, &decision.events)?;
+        let rows = decision.events.iter().map(intents::EventRow::of).collect::<Result<Vec<_>, _>>()?;
+        intents::insert_events(desk.tx, desk.workspace, head.intent.id, &rows)?;
         desk.tx.wake(Wake::intent(head.intent.id));
     }
-    carry_out(desk, &head, plan.zip(birth.as_ref()), decision.effects, more)?;
+    carry_out(desk, &head, plan.zip(birth.as_ref()), &decision.effects, more)?;
     Ok(Advanced { head, events: decision.events })
 }
 
@@ -122,15 +143,15 @@ fn carry_out(
     desk: &mut Desk<'_, '_>,
     head: &Head,
     planned: Option<(&Plan, &Birth)>,
-    effects: Vec<Effect>,
+    effects: &[Effect],
     more: &mut More,
 ) -> Result<()> {
     let (workspace, id) = (desk.workspace, head.intent.id);
     for effect in effects {
         match effect {
             Effect::Deliver { to } => {
-                deliveries::insert(desk.tx, workspace, &to, id, desk.now)?;
-                desk.tx.wake(Wake::queue(workspace, &to));
+                deliveries::insert(desk.tx, workspace, to, id, desk.now)?;
+                desk.tx.wake(Wake::queue(workspace, to));
             }
             Effect::MarkAcknowledged => {
                 let again_at = desk.now.plus_seconds(desk.limits.acknowledged_seconds);
@@ -138,21 +159,22 @@ fn carry_out(
             }
             Effect::EndDelivery => deliveries::delete(desk.tx, workspace, &head.to, id)?,
             Effect::SetTimer { kind, at } => {
-                timers::put(desk.tx, workspace, id, &kind, at)?;
+                timers::put(desk.tx, workspace, id, kind, *at)?;
                 desk.tx.wake(Wake::timers());
             }
-            Effect::ClearTimer(kind) => timers::clear(desk.tx, workspace, id, &kind)?,
+            Effect::ClearTimer(kind) => timers::clear(desk.tx, workspace, id, kind)?,
             Effect::ClearTimers => timers::clear_all(desk.tx, workspace, id)?,
             Effect::StartChild { child, step } => {
                 let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
-                let birth = child_birth(head, plan, parent, &step)?;
-                let unborn = Intent::unborn(child, head.intent.root, Some(id), desk.now);
-                born(desk, unborn, birth, GATEWAY, more)?;
+                let birth = child_birth(head, plan, parent, step)?;
+                let unborn = Intent::unborn(*child, head.intent.root, Some(id), desk.now);
+                let given = given(desk, &unborn, GATEWAY);
+                record(desk, &conceive(unborn, birth, &given)?, more)?;
             }
-            Effect::EndChild { child, ending } => more.push_back((child, Command::Resolve(ending))),
+            Effect::EndChild { child, ending } => more.push_back((*child, Command::Resolve(ending.clone()))),
             Effect::TellParent(ending) => {
                 if let Some(parent) = head.intent.parent {
-                    more.push_back((parent, Command::ChildEnded { child: id, ending }));
+                    more.push_back((parent, Command::ChildEnded { child: id, ending: ending.clone() }));
                 }
             }
         }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use axme_api::{ApiError, ErrorKind, Method, agents as api_agents, health as api_health, intents as api_intents};
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request as HttpRequest};
 use axum::http::{HeaderName, HeaderValue, Response};
 use axum::middleware::{self, Next};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
+use http_body_util::BodyExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -186,36 +187,39 @@ fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
     outcome.unwrap_or_else(|error| refusal(&error.into_api()))
 }
 
-/// Reads a body within the limits of size and time.
-async fn read_body(app: &App, body: Body) -> Result<Bytes> {
+/// Reads a body within the limits of size and time. One that is too long is read on for a while and thrown away, so that
+/// the client gets to hear why instead of a broken connection.
+async fn read_body(app: &App, mut body: Body) -> Result<Bytes> {
+    const DRAINED: usize = 8;
     let most = app.limits.body_bytes;
-    let too_large = || {
-        let message = format!("the body is longer than {most} bytes");
-        ApiError::new(ErrorKind::TooLarge, "body_too_large", message)
-    };
-    let wait = Duration::from_secs(app.limits.body_seconds);
-    match tokio::time::timeout(wait, to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_length_limit(&error) => Err(too_large().into()),
-        Ok(Err(_)) => {
-            Err(ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive whole").into())
+    let unreadable = || ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive whole");
+    let read = async {
+        let mut parts: Vec<Bytes> = Vec::new();
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(part) = frame.map_err(|_| unreadable())?.into_data() else { continue };
+            length += part.len();
+            if length > most.saturating_mul(DRAINED) {
+                break;
+            }
+            if length <= most {
+                parts.push(part);
+            }
         }
+        if length > most {
+            let message = format!("the body is longer than {most} bytes");
+            return Err(ApiError::new(ErrorKind::TooLarge, "body_too_large", message));
+        }
+        Ok(if parts.len() == 1 { parts.swap_remove(0) } else { parts.concat().into() })
+    };
+    let seconds = app.limits.body_seconds;
+    match tokio::time::timeout(Duration::from_secs(seconds), read).await {
+        Ok(outcome) => Ok(outcome?),
         Err(_) => {
-            let message = format!("the body did not arrive within {} s", wait.as_secs());
+            let message = format!("the body did not arrive within {seconds} s");
             Err(ApiError::new(ErrorKind::RequestTimeout, "request_timeout", message).into())
         }
     }
-}
-
-fn is_length_limit(error: &axum::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        if inner.is::<http_body_util::LengthLimitError>() {
-            return true;
-        }
-        source = inner.source();
-    }
-    false
 }
 
 /// The fields of a query, percent-decoded.

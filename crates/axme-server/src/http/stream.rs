@@ -4,7 +4,6 @@
 //! window is held until something happens or its time is up. Nothing is remembered between windows: the number the client
 //! sends is the whole state, so a slow or stopped client costs nothing and loses nothing. `?follow=1` keeps a stream open.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use axme_api::{ApiError, ErrorKind};
@@ -131,13 +130,11 @@ struct Hold<'a> {
 
 impl Hold<'_> {
     /// Ready at the end of the window, when the server stops, or when the client goes.
-    fn over<'b>(&'b self, out: &'b Out) -> impl Future<Output = ()> + 'b {
-        async move {
-            tokio::select! {
-                () = self.app.world.clock.sleep_until(self.until) => {}
-                () = self.app.stopped() => {}
-                () = out.sender.closed() => {}
-            }
+    async fn over(&self, out: &Out) {
+        tokio::select! {
+            () = self.app.world.clock.sleep_until(self.until) => {}
+            () = self.app.stopped() => {}
+            () = out.sender.closed() => {}
         }
     }
 }

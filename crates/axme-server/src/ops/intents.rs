@@ -6,7 +6,7 @@ use axme_api::intents::{
 };
 use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
-use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Refusal};
+use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Given, Intent, Refusal};
 use axme_intent::resume::Resume;
 use axme_intent::{Address, HumanTask, IntentId, Status, TaskResult, Time, scenario};
 use serde_json::{Value, json};
@@ -15,14 +15,14 @@ use uuid::Uuid;
 use super::{COMMON_LANE, check_size, page_size, view};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
-use crate::engine::{self, Advanced, Desk};
+use crate::engine::{self, Advanced, Desk, Newborn};
 use crate::error::{Error, Result};
 use crate::store::intents::{self as store, Filter, Head};
 use crate::store::{Tx, deliveries};
 
 pub struct NewIntent {
-    id: IntentId,
-    birth: Birth,
+    newborn: Newborn,
+    answer: Created,
 }
 
 pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, NewIntent)> {
@@ -56,7 +56,6 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
     };
     let payload = Value::Object(input.payload.unwrap_or(input.rest));
     check_size("payload", &payload)?;
-    let id = IntentId::root(before.now, before.dice.bytes());
     let birth = Birth {
         intent_type: input.intent_type,
         correlation_id,
@@ -70,15 +69,10 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         plan: None,
         step: None,
     };
-    Ok((id.lane(), NewIntent { id, birth }))
-}
-
-pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
-    let actor = new.birth.from.as_str();
-    let advanced = engine::create(&mut desk(cx), new.id, new.birth.clone(), actor)?;
-    let intent = &advanced.head.intent;
+    let newborn = conceive_root(before, birth)?;
+    let intent = newborn.intent();
     let (intent_id, status) = (intent.id.to_string(), intent.status().as_str().to_owned());
-    Ok(Created {
+    let answer = Created {
         ok: true,
         intent: CreatedIntent {
             intent_id: intent_id.clone(),
@@ -88,8 +82,25 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
         intent_id,
         status,
         created_at: intent.created_at.to_string(),
-        correlation_id: new.birth.correlation_id.to_string(),
-    })
+        correlation_id: correlation_id.to_string(),
+    };
+    Ok((intent.id.lane(), NewIntent { newborn, answer }))
+}
+
+/// Decides a new root intent, before the transaction.
+pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
+    let id = IntentId::root(before.now, before.dice.bytes());
+    let given = Given {
+        now: before.now,
+        actor: birth.from.as_str().to_owned(),
+        child: id.relative(before.now, before.dice.bytes()),
+    };
+    Ok(engine::conceive(Intent::unborn(id, id, None, before.now), birth, &given)?)
+}
+
+pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
+    engine::create(&mut desk(cx), &new.newborn)?;
+    Ok(new.answer.clone())
 }
 
 /// What this server accepts works; what it does not do yet is refused rather than ignored.
@@ -162,8 +173,8 @@ pub fn prepare_list(before: &Before<'_>, input: ListIntents) -> Result<(u16, Fil
 }
 
 pub fn list(cx: &mut Cx<'_, '_>, filter: &Filter) -> Result<IntentList> {
-    let heads = store::list(cx.tx, cx.caller.workspace, filter)?;
-    let next_before = heads.last().filter(|_| heads.len() == filter.limit).map(|head| head.intent.id.to_string());
+    let (heads, next) = store::list(cx.tx, cx.caller.workspace, filter)?;
+    let next_before = next.map(|id| id.to_string());
     let intents = heads.iter().map(|head| {
         let status = head.intent.status().as_str().to_owned();
         IntentSummary {
@@ -436,6 +447,6 @@ fn stale(head: &Head, expected: Option<u64>) -> Option<&'static str> {
     expected.filter(|e| *e != u64::from(head.intent.policy_generation)).map(|_| "stale_policy_generation")
 }
 
-fn desk<'a, 'tx>(cx: &'a mut Cx<'_, 'tx>) -> Desk<'a, 'tx> {
+pub(crate) fn desk<'a, 'tx>(cx: &'a mut Cx<'_, 'tx>) -> Desk<'a, 'tx> {
     Desk { tx: cx.tx, workspace: cx.caller.workspace, now: cx.now, dice: cx.dice, limits: cx.limits }
 }

@@ -2,17 +2,18 @@
 
 use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Validation};
 use axme_api::{ApiError, Object};
+use axme_intent::Address;
 use axme_intent::lifecycle::Birth;
 use axme_intent::scenario::{Report, Scenario, check};
-use axme_intent::{Address, IntentId};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::accounts::{self, NewAgent};
+use super::intents::{conceive_root, desk};
 use super::{COMMON_LANE, check_size};
 use crate::call::Before;
 use crate::cx::Cx;
-use crate::engine::{self, Desk};
+use crate::engine::{self, Newborn};
 use crate::error::Result;
 use crate::store::accounts as store;
 use crate::world::hex;
@@ -28,11 +29,10 @@ pub fn validate(_: &mut Cx<'_, '_>, report: &Report) -> Result<Validation> {
 }
 
 pub struct Application {
-    id: IntentId,
+    newborn: Newborn,
     scenario: Scenario,
     warnings: Vec<String>,
     compile_id: Option<String>,
-    birth: Birth,
 }
 
 pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Application)> {
@@ -63,8 +63,8 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
         plan: scenario.plan.clone(),
         step: None,
     };
-    let id = IntentId::root(before.now, before.dice.bytes());
-    Ok((id.lane(), Application { id, scenario, warnings: report.warnings, compile_id, birth }))
+    let newborn = conceive_root(before, birth)?;
+    Ok((newborn.intent().id.lane(), Application { newborn, scenario, warnings: report.warnings, compile_id }))
 }
 
 pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> {
@@ -103,10 +103,8 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
             created,
         });
     }
-    let mut desk = Desk { tx: cx.tx, workspace: cx.caller.workspace, now: cx.now, dice: cx.dice, limits: cx.limits };
-    let actor = application.birth.from.as_str();
-    let advanced = engine::create(&mut desk, application.id, application.birth.clone(), actor)?;
-    let intent = &advanced.head.intent;
+    engine::create(&mut desk(cx), &application.newborn)?;
+    let intent = application.newborn.intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
     let pending_with =
         pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));

@@ -68,7 +68,47 @@ pub fn lock_root(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Optio
     row.as_ref().map(head).transpose()
 }
 
-pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
+/// The parts of a head that are stored as JSON, written out.
+pub struct HeadRow {
+    state: String,
+    steps: Option<String>,
+}
+
+impl HeadRow {
+    pub fn of(intent: &Intent) -> Result<HeadRow, StoreError> {
+        Ok(HeadRow { state: json(&intent.state)?, steps: intent.cursor.as_ref().map(json).transpose()? })
+    }
+}
+
+/// An event, written out.
+pub struct EventRow {
+    position: u32,
+    at: Time,
+    actor: String,
+    status: Status,
+    body: String,
+}
+
+impl EventRow {
+    pub fn of(event: &Event) -> Result<EventRow, StoreError> {
+        let body = json(&event.body)?;
+        Ok(EventRow { position: event.position, at: event.at, actor: event.actor.clone(), status: event.status, body })
+    }
+
+    fn values(&self, workspace: Uuid, id: IntentId) -> [Value<'_>; 7] {
+        [
+            workspace.into(),
+            id.into(),
+            self.position.into(),
+            self.at.into(),
+            (&self.actor).into(),
+            self.status.as_str().into(),
+            (&self.body).into(),
+        ]
+    }
+}
+
+pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, row: &HeadRow) -> Result<(), StoreError> {
     let intent = &head.intent;
     tx.push(
         "INSERT INTO intents (workspace_id, intent_id, root_id, parent_id, intent_type, from_agent, to_agent, status, live, \
@@ -85,8 +125,8 @@ pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), Store
             intent.status().as_str().into(),
             (!intent.status().is_terminal()).into(),
             task_since(intent).into(),
-            json(&intent.state)?,
-            steps(intent)?,
+            (&row.state).into(),
+            row.steps.as_ref().into(),
             intent.position.into(),
             intent.policy_generation.into(),
             intent.created_at.into(),
@@ -96,6 +136,7 @@ pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), Store
 }
 
 pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), StoreError> {
+    let row = HeadRow::of(intent)?;
     tx.push(
         "UPDATE intents SET status = $1, live = $2, task_since = $3, state = $4, steps = $5, position = $6, \
          policy_generation = $7, updated_at = $8 WHERE workspace_id = $9 AND intent_id = $10",
@@ -103,8 +144,8 @@ pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), S
             intent.status().as_str().into(),
             (!intent.status().is_terminal()).into(),
             task_since(intent).into(),
-            json(&intent.state)?,
-            steps(intent)?,
+            row.state.into(),
+            row.steps.into(),
             intent.position.into(),
             intent.policy_generation.into(),
             intent.updated_at.into(),
@@ -115,13 +156,10 @@ pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), S
 }
 
 /// Appends events; three at a time where there are as many, for creates write just three.
-pub fn insert_events(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, events: &[Event]) -> Result<(), StoreError> {
+pub fn insert_events(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, events: &[EventRow]) -> Result<(), StoreError> {
     let mut rest = events;
     while let [a, b, c, tail @ ..] = rest {
-        let mut params = Vec::with_capacity(21);
-        for event in [a, b, c] {
-            params.extend(event_values(workspace, id, event)?);
-        }
+        let params: Vec<Value<'_>> = [a, b, c].into_iter().flat_map(|event| event.values(workspace, id)).collect();
         tx.push(
             "INSERT INTO events (workspace_id, intent_id, position, at, actor, status, body) \
              VALUES ($1, $2, $3, $4, $5, $6, $7), ($8, $9, $10, $11, $12, $13, $14), ($15, $16, $17, $18, $19, $20, $21)",
@@ -132,22 +170,10 @@ pub fn insert_events(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, events: &[E
     for event in rest {
         tx.push(
             "INSERT INTO events (workspace_id, intent_id, position, at, actor, status, body) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            &event_values(workspace, id, event)?,
+            &event.values(workspace, id),
         )?;
     }
     Ok(())
-}
-
-fn event_values<'a>(workspace: Uuid, id: IntentId, event: &'a Event) -> Result<[Value<'a>; 7], StoreError> {
-    Ok([
-        workspace.into(),
-        id.into(),
-        event.position.into(),
-        event.at.into(),
-        (&event.actor).into(),
-        event.status.as_str().into(),
-        json(&event.body)?,
-    ])
 }
 
 /// Events after a position, in order.
@@ -185,9 +211,11 @@ pub fn birth(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Birth, St
     }
 }
 
-/// A page of roots, newest first. Filters that are not indexed are applied while scanning, a bounded number of rows at a time.
-pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<Vec<Head>, StoreError> {
-    const SCAN: i64 = 500;
+/// A page of roots, newest first, and the id to go on from when there may be more. A filter that is not indexed is applied
+/// while scanning; one call scans a bounded number of rows, so a page may hold fewer than asked for and still have a next.
+pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
+    const BATCH: i64 = 500;
+    const MOST_BATCHES: usize = 40;
     let only_live = !filter.statuses.is_empty() && !filter.statuses.iter().any(|s| s.is_terminal());
     let sql = if only_live {
         "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
@@ -200,25 +228,32 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<Vec<Hea
     };
     let mut found = Vec::new();
     let mut before = filter.before;
-    loop {
-        let rows = tx.rows(sql, &[workspace.into(), before.into(), SCAN.into()])?;
+    for _ in 0..MOST_BATCHES {
+        let batch = if filter.is_open() { filter.limit as i64 } else { BATCH };
+        let rows = tx.rows(sql, &[workspace.into(), before.into(), batch.into()])?;
         for row in &rows {
             let head = head(row)?;
             before = head.intent.id;
             if filter.admits(&head) {
                 found.push(head);
                 if found.len() == filter.limit {
-                    return Ok(found);
+                    return Ok((found, Some(before)));
                 }
             }
         }
-        if rows.len() < SCAN as usize {
-            return Ok(found);
+        if (rows.len() as i64) < batch {
+            return Ok((found, None));
         }
     }
+    Ok((found, Some(before)))
 }
 
 impl Filter {
+    /// True when every root is admitted.
+    fn is_open(&self) -> bool {
+        self.statuses.is_empty() && self.to.is_none() && self.party.is_none()
+    }
+
     fn admits(&self, head: &Head) -> bool {
         (self.statuses.is_empty() || self.statuses.contains(&head.intent.status()))
             && self.to.as_ref().is_none_or(|to| *to == head.to)
@@ -241,10 +276,6 @@ fn task_since(intent: &Intent) -> Option<Time> {
     intent.open_task().and(intent.waiting()).map(|waiting| waiting.since)
 }
 
-fn steps(intent: &Intent) -> Result<Value<'static>, StoreError> {
-    intent.cursor.as_ref().map_or(Ok(Value::Null), json)
-}
-
-fn json(value: &impl serde::Serialize) -> Result<Value<'static>, StoreError> {
-    serde_json::to_string(value).map(Value::from).map_err(|e| StoreError::Fault(e.to_string()))
+fn json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|e| StoreError::Fault(e.to_string()))
 }
