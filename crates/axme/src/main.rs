@@ -1,1 +1,127 @@
-fn main() {}
+//! `axme`: the server and the command line of AXME in one program. Commands speak to a server through the SDK and know
+//! nothing of its inside; only `serve`, `dev` and `examples run` bring one along.
+
+mod about;
+mod agents;
+mod api;
+mod clock;
+mod context;
+mod contexts;
+mod examples;
+mod failure;
+mod folders;
+mod follow;
+mod intents;
+mod lifecycle;
+mod local;
+mod logs;
+mod scenarios;
+mod screen;
+mod serve;
+mod server;
+mod session;
+mod settings;
+mod tasks;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+use session::Flags;
+
+/// Submit an intent once, get its result later.
+///
+/// AXME carries intents between programs, agents and people, and keeps them until they are answered. This is its server and
+/// its command line in one.
+#[derive(Parser)]
+#[command(name = "axme", version, after_help = "Begin with: axme examples run human/cli")]
+struct Axme {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Dev(serve::Dev),
+    #[command(subcommand, alias = "example")]
+    Examples(examples::Examples),
+    #[command(subcommand, alias = "scenario")]
+    Scenarios(scenarios::Scenarios),
+    #[command(subcommand, alias = "task")]
+    Tasks(tasks::Tasks),
+    #[command(subcommand, alias = "intent")]
+    Intents(intents::Intents),
+    #[command(subcommand, alias = "agent")]
+    Agents(agents::Agents),
+    /// Show who you are to the server, and where that comes from
+    Whoami,
+    /// Show what the server says of itself
+    Status,
+    #[command(subcommand)]
+    Context(context::ContextCommand),
+    Api(api::Api),
+    /// Show the version of this program
+    Version,
+}
+
+fn main() -> ExitCode {
+    let Axme { flags, command } = Axme::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("axme: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(run(command, flags));
+    // Whatever still runs waits for something that no longer matters, such as a line from stdin.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                eprintln!("axme: {}", failure.message);
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn run(command: Command, flags: Flags) -> Result<(), Failure> {
+    match command {
+        Command::Serve(serve) => serve.run(&flags).await,
+        Command::Dev(dev) => dev.run(&flags).await,
+        Command::Examples(examples) => examples.run(flags).await,
+        Command::Scenarios(scenarios) => scenarios.run(&flags).await,
+        Command::Tasks(tasks) => tasks.run(&flags).await,
+        Command::Intents(intents) => intents.run(&flags).await,
+        Command::Agents(agents) => agents.run(&flags).await,
+        Command::Whoami => about::whoami(&flags).await,
+        Command::Status => about::status(&flags).await,
+        Command::Context(context) => context.run(&flags).await,
+        Command::Api(api) => api.run(&flags).await,
+        Command::Version => about::version(flags.form()),
+    }
+}
+
+/// How this program was called: by its name, or by the path that somebody typed.
+fn program() -> String {
+    std::env::args().next().filter(|name| name.contains('/')).map_or("axme".to_owned(), |path| shell(&path))
+}
+
+/// A command for another terminal, so that it finds the server of `data`.
+fn program_for(data: Option<&Path>) -> String {
+    let program = program();
+    data.map_or(program.clone(), |data| format!("{program} --data {}", shell(&data.to_string_lossy())))
+}
+
+/// Text as a shell takes it for one word.
+fn shell(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,~".contains(c);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}

@@ -1,0 +1,160 @@
+//! `axme agents`: the registered agents of the workspace and their keys (contract `wire.md` §3.7, §2.7, §2.8).
+
+use axme_client::api::agents::{self, GetAgent, ListAgents};
+use axme_client::api::service_accounts::{self, CreateKey, CreateServiceAccount, RevokeKey};
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::screen::{line, table};
+use crate::session::{Flags, Given, Session};
+
+/// Register agents and make keys for them
+#[derive(Debug, Subcommand)]
+pub enum Agents {
+    List(List),
+    /// Show one agent
+    Show {
+        /// A name, org/workspace/name, or agent://…
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+    },
+    Register(Register),
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+/// List the registered agents, by address
+#[derive(Debug, Args)]
+pub struct List {
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: u64,
+}
+
+/// Register an agent; one that exists is returned as it is
+#[derive(Debug, Args)]
+#[command(after_help = "Example: axme agents register --name my-agent --display-name \"My Agent\"")]
+pub struct Register {
+    /// The name that its address ends with
+    #[arg(long)]
+    name: String,
+    /// The name for people
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// How intents reach it
+    #[arg(long, value_name = "MODE", value_parser = ["stream", "poll"])]
+    delivery_mode: Option<String>,
+}
+
+/// Make and end the keys of agents
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    Create(MakeKey),
+    Revoke(EndKey),
+}
+
+/// Make a key; it is shown once, here
+#[derive(Debug, Args)]
+#[command(after_help = "Example: axme agents keys create --agent-id my-agent")]
+pub struct MakeKey {
+    /// The service account, or the agent's address
+    #[arg(long, value_name = "ID")]
+    agent_id: String,
+    /// When it stops working, as in 2027-01-31T00:00:00Z; without it, when it is revoked
+    #[arg(long, value_name = "TIME")]
+    expires_at: Option<String>,
+}
+
+/// End a key
+#[derive(Debug, Args)]
+pub struct EndKey {
+    /// The service account, or the agent's address
+    #[arg(long, value_name = "ID")]
+    agent_id: String,
+    #[arg(long, value_name = "KEY_ID")]
+    key_id: String,
+}
+
+impl Agents {
+    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let session = Session::open(flags).await?;
+        match self {
+            Agents::List(list) => list.run(&session).await,
+            Agents::Show { address } => session.show(&agents::GET.info, &GetAgent { address }, None).await,
+            Agents::Register(register) => register.run(&session).await,
+            Agents::Keys(Keys::Create(make)) => {
+                let service_account_id = account_id(&session, make.agent_id).await?;
+                let input = CreateKey { service_account_id, expires_at: make.expires_at, created_by_actor_id: None };
+                session.show(&service_accounts::CREATE_KEY.info, &input, None).await
+            }
+            Agents::Keys(Keys::Revoke(end)) => {
+                let service_account_id = account_id(&session, end.agent_id).await?;
+                let input = RevokeKey { service_account_id, key_id: end.key_id };
+                session.show(&service_accounts::REVOKE_KEY.info, &input, None).await
+            }
+        }
+    }
+}
+
+impl List {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        let input = ListAgents {
+            org_id: value(&session.setting.org_id),
+            workspace_id: value(&session.setting.workspace_id),
+            limit: Some(self.limit),
+            after: None,
+        };
+        if session.form().is_json() {
+            return session.show(&agents::LIST.info, &input, None).await;
+        }
+        let listed = session.call(&agents::LIST, &input).await?.agents;
+        let rows = listed.iter().map(|agent| {
+            vec![
+                agent.address.clone(),
+                agent.display_name.clone().unwrap_or_default(),
+                agent.delivery_mode.clone(),
+                agent.status.clone(),
+                agent.service_account_id.clone(),
+            ]
+        });
+        table(&["ADDRESS", "NAME", "DELIVERY", "STATUS", "SERVICE_ACCOUNT"], &rows.collect::<Vec<Vec<String>>>())
+            .iter()
+            .try_for_each(line)
+    }
+}
+
+impl Register {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        let input = CreateServiceAccount {
+            name: self.name,
+            org_id: value(&session.setting.org_id),
+            workspace_id: value(&session.setting.workspace_id),
+            display_name: self.display_name,
+            description: self.description,
+            delivery_mode: self.delivery_mode,
+            ..CreateServiceAccount::default()
+        };
+        session.show(&service_accounts::CREATE.info, &input, None).await
+    }
+}
+
+/// Accounts have ids of their own; whoever has only the address gets there too.
+async fn account_id(session: &Session, agent: String) -> Result<String, Failure> {
+    if agent.starts_with("sa_") {
+        return Ok(agent);
+    }
+    let found = session.client.call_json(&agents::GET.info, &GetAgent { address: agent }, None).await;
+    let found = found.map_err(|error| session.explain(&error))?;
+    match &found["agent"]["service_account_id"] {
+        Value::String(id) => Ok(id.clone()),
+        _ => Err(Failure::new("the agent has no service account")),
+    }
+}
+
+fn value(given: &Option<Given>) -> Option<String> {
+    given.as_ref().map(|given| given.value.clone())
+}

@@ -1,0 +1,40 @@
+//! Times as people read them.
+
+use jiff::Timestamp;
+
+/// How long ago, in the largest unit that fits: `5s`, `3m`, `2h`, `4d`; `-` for what is no time.
+pub fn age(at: &str) -> String {
+    at.parse().map_or("-".to_owned(), |at: Timestamp| span(now().as_second() - at.as_second()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is for a person who looks now; nothing here is replayed")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+fn span(seconds: i64) -> String {
+    match seconds.max(0) {
+        seconds @ 0..60 => format!("{seconds}s"),
+        seconds @ 60..3_600 => format!("{}m", seconds / 60),
+        seconds @ 3_600..86_400 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// `2026-04-05T10:00:01.234Z` without fractions and letters.
+pub fn seconds_of(at: &str) -> String {
+    at.chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_fit() {
+        let shown = [-5, 59, 60, 7_199, 86_399, 200_000].map(span);
+        assert_eq!(shown, ["0s", "59s", "1m", "1h", "23h", "2d"]);
+        assert_eq!(age("never"), "-");
+        assert_eq!(seconds_of("2026-04-05T10:00:01.234Z"), "2026-04-05 10:00:01");
+    }
+}

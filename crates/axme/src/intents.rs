@@ -1,0 +1,245 @@
+//! `axme intents`: submit, look, follow, cancel (contract `wire.md` §3.7, §3.8).
+
+use axme_client::api::intents::{self, CreateIntent, EventView, GetIntent, ListEvents, ListIntents, ResolveIntent};
+use axme_client::{Object, is_terminal};
+use clap::{Args, Subcommand};
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+
+use crate::clock::{age, seconds_of};
+use crate::failure::Failure;
+use crate::lifecycle::{Lifecycle, ending};
+use crate::screen::{line, table};
+use crate::session::{Flags, Session};
+
+/// Submit, look at, follow and cancel intents
+#[derive(Debug, Subcommand)]
+pub enum Intents {
+    List(List),
+    /// Show one intent
+    Get {
+        #[arg(value_name = "INTENT_ID")]
+        intent_id: String,
+    },
+    /// Tell what happened to an intent, in order
+    Log {
+        #[arg(value_name = "INTENT_ID")]
+        intent_id: String,
+    },
+    Watch(Watch),
+    Send(Send),
+    Cancel(Cancel),
+}
+
+/// List intents, newest first
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only intents with this status; several with commas
+    #[arg(long)]
+    status: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: u64,
+}
+
+/// Show the events of an intent as they happen, until it is over
+#[derive(Debug, Args)]
+pub struct Watch {
+    #[arg(value_name = "INTENT_ID")]
+    intent_id: String,
+    /// With --follow=false, show what has happened and stop
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+    follow: bool,
+    /// Only events after this number
+    #[arg(long, value_name = "SEQ", default_value_t = 0)]
+    since: u64,
+}
+
+/// Submit an intent
+#[derive(Debug, Args)]
+#[command(after_help = "Example: axme intents send --to my-agent --data-json '{\"question\": \"ready?\"}'")]
+pub struct Send {
+    /// The agent that gets it: a name, org/workspace/name, or agent://…
+    #[arg(long, value_name = "ADDRESS")]
+    to: String,
+    #[arg(long, value_name = "TYPE", default_value = "intent.ask.v1")]
+    intent_type: String,
+    /// Put into the payload as "service"
+    #[arg(long)]
+    service: Option<String>,
+    /// The payload, a JSON object
+    #[arg(long, value_name = "JSON")]
+    data_json: Option<String>,
+}
+
+/// Cancel an intent that is not over yet
+#[derive(Debug, Args)]
+pub struct Cancel {
+    #[arg(value_name = "INTENT_ID")]
+    intent_id: String,
+    /// Why
+    #[arg(long, default_value = "canceled via axme cli")]
+    reason: String,
+    /// In whose name
+    #[arg(long, value_name = "WHO")]
+    actor: Option<String>,
+}
+
+impl Intents {
+    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let session = Session::open(flags).await?;
+        match self {
+            Intents::List(list) => list.run(&session).await,
+            Intents::Get { intent_id } => session.show(&intents::GET.info, &GetIntent { intent_id }, None).await,
+            Intents::Log { intent_id } => log(&session, &intent_id).await,
+            Intents::Watch(watch) => watch.run(&session).await,
+            Intents::Send(send) => send.run(&session).await,
+            Intents::Cancel(cancel) => cancel.run(&session).await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        let input = ListIntents { status: self.status, limit: Some(self.limit), ..ListIntents::default() };
+        let intents = session.call(&intents::LIST, &input).await?.intents;
+        if session.form().is_json() {
+            let listed = intents.iter().map(|intent| {
+                json!({
+                    "id": intent.intent_id, "status": intent.status, "age": age(&intent.created_at),
+                    "type": intent.intent_type, "owner": intent.to_agent, "updated_at": intent.updated_at,
+                })
+            });
+            return session.form().value(&listed.collect());
+        }
+        let rows = intents.iter().map(|intent| {
+            vec![
+                intent.intent_id.clone(),
+                intent.status.clone(),
+                age(&intent.created_at),
+                intent.intent_type.clone(),
+                intent.to_agent.clone(),
+            ]
+        });
+        table(&["ID", "STATUS", "AGE", "TYPE", "OWNER"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+    }
+}
+
+async fn log(session: &Session, intent_id: &str) -> Result<(), Failure> {
+    let intent = session.call(&intents::GET, &GetIntent { intent_id: intent_id.to_owned() }).await?.intent;
+    let events = all_events(session, intent_id, 0).await?;
+    if session.form().is_json() {
+        return session.form().value(&json!({ "intent": intent, "events": events }));
+    }
+    let mut lifecycle = Lifecycle::new();
+    for event in &events {
+        for (kind, text) in lifecycle.tell(event) {
+            line(format!(
+                "  [{kind}]{:pad$}:  {}  {text}",
+                "",
+                seconds_of(&event.at),
+                pad = 20usize.saturating_sub(kind.len())
+            ))?;
+        }
+    }
+    for text in ending(&intent) {
+        line(text)?;
+    }
+    line(format!("  Events:        {}", events.len()))
+}
+
+/// Every event so far, page by page.
+async fn all_events(session: &Session, intent_id: &str, since: u64) -> Result<Vec<EventView>, Failure> {
+    let mut events: Vec<EventView> = Vec::new();
+    loop {
+        let since = events.last().map_or(since, |last| last.seq);
+        let input = ListEvents { intent_id: intent_id.to_owned(), since: Some(since), limit: None };
+        let page = session.call(&intents::EVENTS, &input).await?.events;
+        if page.is_empty() {
+            return Ok(events);
+        }
+        events.extend(page);
+    }
+}
+
+impl Watch {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        if !self.follow {
+            let events = all_events(session, &self.intent_id, self.since).await?;
+            return events.iter().try_for_each(|event| show_event(session, event));
+        }
+        let mut events = session.client.observe(&self.intent_id, self.since);
+        while let Some(event) = events.next().await {
+            show_event(session, &event.map_err(|error| session.explain(&error))?)?;
+        }
+        Ok(())
+    }
+}
+
+fn show_event(session: &Session, event: &EventView) -> Result<(), Failure> {
+    if session.form().is_json() {
+        return session.form().value(&serde_json::to_value(event)?);
+    }
+    let mut text = format!("[{}] {} status={}", event.at, event.event_type, event.status);
+    if let Some(reason) = &event.waiting_reason {
+        text += &format!(" waiting={reason}");
+    }
+    if let Some(error) = event.error.as_ref().filter(|_| is_terminal(&event.status))
+        && let Some(code) = error["code"].as_str()
+    {
+        text += &format!(" error={code}");
+    }
+    line(text)
+}
+
+impl Send {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        let payload = self.payload()?;
+        let intent = CreateIntent {
+            intent_type: self.intent_type,
+            to_agent: Some(self.to.clone()),
+            payload: Some(payload),
+            ..CreateIntent::default()
+        };
+        let key = axme_client::fresh_key();
+        let created = match session.client.call_with_key(&intents::CREATE, &intent, &key).await {
+            Ok(created) => created,
+            Err(error) => return session.print(Err(error)),
+        };
+        let sent = json!({
+            "ok": true, "intent_id": created.intent_id, "to_agent": self.to, "status": created.status, "body": created,
+        });
+        if session.form().is_json() {
+            return session.form().value(&sent);
+        }
+        line(format!("✓ Submitted: {} ({})", created.intent_id, created.status))?;
+        line(format!("  Follow it:  {} intents watch {}", session.setting.command, created.intent_id))
+    }
+
+    fn payload(&self) -> Result<Object, Failure> {
+        let mut payload: Object = match &self.data_json {
+            None => Object::new(),
+            Some(text) => serde_json::from_str(text)
+                .map_err(|e| Failure::usage(format!("--data-json takes a JSON object: {e}")))?,
+        };
+        if let Some(service) = &self.service {
+            payload.insert("service".to_owned(), service.as_str().into());
+        }
+        Ok(payload)
+    }
+}
+
+impl Cancel {
+    async fn run(self, session: &Session) -> Result<(), Failure> {
+        let input = ResolveIntent {
+            intent_id: self.intent_id,
+            status: "CANCELED".to_owned(),
+            result: Value::Null,
+            error: Value::Null,
+            reason: Some(self.reason),
+            actor: self.actor.or_else(|| session.setting.owner_agent.as_ref().map(|given| given.value.clone())),
+            ..ResolveIntent::default()
+        };
+        session.show(&intents::RESOLVE.info, &input, Some(&axme_client::fresh_key())).await
+    }
+}

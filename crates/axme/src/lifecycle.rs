@@ -1,0 +1,192 @@
+//! The story of an intent as lines for people: one line per change of status or of the one who has to act (contract
+//! `wire.md` §3.8). Pure: events in, lines out.
+
+use axme_client::api::intents::{EventView, Holder, IntentView};
+use serde_json::Value;
+
+/// Tells the events of one intent.
+pub struct Lifecycle {
+    label: String,
+    holder: Option<String>,
+}
+
+/// A line: its kind, and what it says.
+pub type Told = (&'static str, String);
+
+impl Lifecycle {
+    /// An intent that was just submitted.
+    pub fn new() -> Lifecycle {
+        Lifecycle { label: "SUBMITTED".to_owned(), holder: None }
+    }
+
+    pub fn tell(&mut self, event: &EventView) -> Vec<Told> {
+        let detail = |key: &str| event.details.get(key).map(plain).unwrap_or_default();
+        match event.event_type.as_str() {
+            // Both precede what `new` begins with.
+            "intent.created" | "intent.submitted" => Vec::new(),
+            "intent.human_task_assigned" => {
+                let title = event.human_task.as_ref().and_then(|task| task["title"].as_str());
+                let mut told = vec![("system", format!("human task: {}", title.unwrap_or("approval required")))];
+                told.extend(self.change(event));
+                told
+            }
+            "intent.reminder" => {
+                let holder = event.pending_with.as_ref().map(short_name).or(self.holder.clone());
+                vec![("reminder", format!("reminder sent to {}", holder.unwrap_or_default()))]
+            }
+            "intent.escalated" => {
+                self.holder = event.pending_with.as_ref().map(short_name);
+                vec![("escalation", format!("escalated to {}", detail("escalated_to")))]
+            }
+            "intent.delivery_failed" => {
+                vec![("delivery:failed", format!("no delivery after {} attempts", detail("delivery_attempt")))]
+            }
+            "intent.timeout" => {
+                let step = Some(detail("step_id")).filter(|step| !step.is_empty()).unwrap_or("the step".to_owned());
+                let mut told = vec![("timeout", format!("{step} ran out of time"))];
+                told.extend(self.change(event));
+                told
+            }
+            "intent.timed_out" => {
+                self.label = status_label(&event.status, None);
+                vec![("timeout", "TIMED_OUT: the deadline of the intent has passed".to_owned())]
+            }
+            _ => self.change(event),
+        }
+    }
+
+    fn change(&mut self, event: &EventView) -> Vec<Told> {
+        let label = status_label(&event.status, event.waiting_reason.as_deref());
+        let holder = event.pending_with.as_ref().map(short_name);
+        let moved = holder.is_some() && holder != self.holder;
+        let mut told = Vec::new();
+        if let (Some(previous), true) = (&self.holder, moved || axme_client::is_terminal(&event.status))
+            && previous != "agent_core"
+            && !event.event_type.ends_with("failed")
+        {
+            told.push(("step:done", format!("{previous} completed")));
+        }
+        let before = std::mem::replace(&mut self.label, label);
+        if before != self.label {
+            told.push(("status:change", format!("{before} → {}", self.label)));
+        } else if let (Some(holder), true) = (&holder, moved) {
+            told.push(("status:change", format!("{before} → {} ({holder})", self.label)));
+        }
+        if moved {
+            told.push(("cur_holder", holder.clone().unwrap_or_default()));
+        }
+        if axme_client::is_terminal(&event.status) {
+            self.holder = None;
+        } else if holder.is_some() {
+            self.holder = holder;
+        }
+        told
+    }
+}
+
+/// A status as it is shown: waiting says for whom, an end says how.
+pub fn status_label(status: &str, waiting_reason: Option<&str>) -> String {
+    match status {
+        "WAITING" if waiting_reason.is_some_and(|reason| reason.contains("HUMAN")) => "WAITING (for human)".to_owned(),
+        "WAITING" => "WAITING (for agent)".to_owned(),
+        "COMPLETED" => "COMPLETED ✓".to_owned(),
+        "FAILED" | "TIMED_OUT" => format!("{status} ✗"),
+        other => other.to_owned(),
+    }
+}
+
+/// How an intent ended, or where it stands: the last lines of every command that follows one.
+pub fn ending(intent: &IntentView) -> Vec<String> {
+    let reason = intent.lifecycle_waiting_reason.as_deref();
+    let mut lines = vec![
+        crate::screen::divider(),
+        format!("  Final status:  {}", status_label(&intent.status, reason)),
+        format!("  Intent ID:     {}", intent.intent_id),
+    ];
+    if let Some(code) = intent.error["code"].as_str() {
+        lines.push(format!("  Error:         {code}: {}", intent.error["message"].as_str().unwrap_or_default()));
+    }
+    if !intent.result.is_null() {
+        lines.push("  Result:".to_owned());
+        let pretty = serde_json::to_string_pretty(&intent.result).expect("a JSON value can be written");
+        lines.extend(pretty.lines().map(|line| format!("    {line}")));
+    }
+    lines
+}
+
+/// The last part of a name or an address.
+pub fn short_name(holder: &Holder) -> String {
+    let name = if holder.name.is_empty() { &holder.reference } else { &holder.name };
+    name.rsplit('/').next().unwrap_or(name).to_owned()
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(event_type: &str, status: &str, holder: Option<(&str, &str)>) -> EventView {
+        let pending_with =
+            holder.map(|(kind, name)| json!({"type": kind, "ref": format!("agent://o/w/{name}"), "name": name}));
+        let reason = holder.map(|(kind, _)| if kind == "human" { "WAITING_FOR_HUMAN" } else { "WAITING_FOR_AGENT" });
+        serde_json::from_value(json!({
+            "intent_id": "i", "seq": 2, "event_type": event_type, "status": status, "waiting_reason": reason,
+            "pending_with": pending_with, "handler": null, "actor": "gateway", "at": "", "details": {"escalated_to": "boss"},
+            "human_task": {"title": "Ship it?"},
+        }))
+        .unwrap()
+    }
+
+    fn story(events: &[EventView]) -> Vec<String> {
+        let mut lifecycle = Lifecycle::new();
+        events.iter().flat_map(|event| lifecycle.tell(event)).map(|(kind, text)| format!("{kind}: {text}")).collect()
+    }
+
+    #[test]
+    fn an_agent_then_a_person() {
+        let told = story(&[
+            event("intent.created", "CREATED", None),
+            event("intent.submitted", "SUBMITTED", None),
+            event("intent.waiting", "WAITING", Some(("agent", "checker"))),
+            event("intent.human_task_assigned", "WAITING", Some(("human", "Operations Team"))),
+            event("intent.reminder", "WAITING", Some(("human", "Operations Team"))),
+            event("intent.completed", "COMPLETED", None),
+        ]);
+        let expected = [
+            "status:change: SUBMITTED → WAITING (for agent)",
+            "cur_holder: checker",
+            "system: human task: Ship it?",
+            "step:done: checker completed",
+            "status:change: WAITING (for agent) → WAITING (for human)",
+            "cur_holder: Operations Team",
+            "reminder: reminder sent to Operations Team",
+            "step:done: Operations Team completed",
+            "status:change: WAITING (for human) → COMPLETED ✓",
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn from_agent_to_agent_and_an_end_in_failure() {
+        let told = story(&[
+            event("intent.waiting", "WAITING", Some(("agent", "one"))),
+            event("intent.waiting", "WAITING", Some(("agent", "two"))),
+            event("intent.escalated", "WAITING", Some(("agent", "boss"))),
+            event("intent.failed", "FAILED", None),
+        ]);
+        let expected = [
+            "status:change: SUBMITTED → WAITING (for agent)",
+            "cur_holder: one",
+            "step:done: one completed",
+            "status:change: WAITING (for agent) → WAITING (for agent) (two)",
+            "cur_holder: two",
+            "escalation: escalated to boss",
+            "status:change: WAITING (for agent) → FAILED ✗",
+        ];
+        assert_eq!(told, expected);
+    }
+}

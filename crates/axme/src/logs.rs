@@ -1,0 +1,19 @@
+//! Logs of this process, on stderr.
+
+use std::io::{IsTerminal, stderr};
+
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::Failure;
+use crate::settings::LogFormat;
+
+/// Starts logging what `filter` lets through. Once per process.
+pub fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
+    let parsed = EnvFilter::try_new(filter).map_err(|e| Failure::usage(format!("log filter \"{filter}\": {e}")))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(stderr);
+    match format {
+        LogFormat::Text => builder.with_ansi(stderr().is_terminal()).init(),
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+    }
+    Ok(())
+}

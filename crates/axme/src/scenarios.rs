@@ -1,0 +1,137 @@
+//! `axme scenarios`: check a bundle, submit it, follow it (contract `wire.md` §3.9, §6).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use axme_client::Object;
+use axme_client::api::scenarios::{self, Applied, Bundle};
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::follow::{Answerer, follow};
+use crate::lifecycle::ending;
+use crate::screen::{Form, divider, line, tagged};
+use crate::session::{Flags, Session};
+
+/// Check and submit scenario bundles
+#[derive(Debug, Subcommand)]
+pub enum Scenarios {
+    Apply(Apply),
+    Validate(Validate),
+}
+
+/// Submit a scenario
+///
+/// Registers the agents that are marked create_if_missing, compiles the workflow and submits the intent, all or nothing.
+/// Make keys for the agents with `axme agents keys create`. With --watch, exits with 0 only when the intent COMPLETED.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: axme scenarios apply examples/human-cli/scenario.json --watch")]
+pub struct Apply {
+    /// The bundle, a JSON file; - reads it from stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Follow the intent until it is over
+    #[arg(short, long)]
+    watch: bool,
+}
+
+/// Say everything that is wrong with a scenario, changing nothing
+#[derive(Debug, Args)]
+#[command(after_help = "Example: axme scenarios validate scenario.json")]
+pub struct Validate {
+    /// The bundle, a JSON file; - reads it from stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl Scenarios {
+    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        match self {
+            Scenarios::Apply(apply) => apply.run(flags).await,
+            Scenarios::Validate(validate) => validate.run(flags).await,
+        }
+    }
+}
+
+impl Apply {
+    async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let bundle = read(&self.file)?;
+        let session = Session::open(flags).await?;
+        let form = session.form();
+        let text = |key: &str| bundle.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        form.say(divider())?;
+        form.say(format!("  axme scenarios apply  ·  {}", text("scenario_id")))?;
+        form.say(divider())?;
+        for told in [text("title"), text("description")].iter().filter(|told| !told.is_empty()) {
+            form.say(format!("  {told}"))?;
+        }
+        form.say("")?;
+        if form.is_json() && !self.watch {
+            let key = axme_client::fresh_key();
+            return session.show(&scenarios::APPLY.info, &Bundle { body: bundle }, Some(&key)).await;
+        }
+        form.say(tagged("system", "compiling the workflow and submitting the intent…"))?;
+        let applied = session.client.apply_scenario(bundle).await.map_err(|error| session.explain(&error))?;
+        show_applied(form, &applied)?;
+        if !self.watch {
+            form.say(format!("\n  Follow it:  {} intents watch {}", session.setting.command, applied.intent_id))?;
+            return Ok(());
+        }
+        let intent = follow(&session, &applied.intent_id, &Answerer::Prompt).await?;
+        ending(&intent).iter().try_for_each(|text| form.say(text))?;
+        if form.is_json() {
+            form.value(&serde_json::to_value(&intent)?)?;
+        }
+        if intent.status == "COMPLETED" { Ok(()) } else { Err(Failure::quiet(1)) }
+    }
+}
+
+/// What applying did: agents, intent, plan, and what the server does not do of what was asked.
+pub fn show_applied(form: Form, applied: &Applied) -> Result<(), Failure> {
+    for agent in &applied.agents {
+        let created = if agent.created { "  (registered)" } else { "" };
+        form.say(tagged("agent:assign", &format!("{} → {}{created}", agent.role, agent.address)))?;
+    }
+    for warning in &applied.warnings {
+        form.say(tagged("warning", warning))?;
+    }
+    form.say(tagged("intent:create", &format!("intent_id={}", applied.intent_id)))?;
+    if let Some(compile_id) = &applied.compile_id {
+        form.say(tagged("intent:create", &format!("workflow compile_id={compile_id}")))?;
+    }
+    form.say(tagged("status:change", "—  →  SUBMITTED"))
+}
+
+impl Validate {
+    async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let bundle = read(&self.file)?;
+        let session = Session::open(flags).await?;
+        let checked = session.client.validate_scenario(bundle).await.map_err(|error| session.explain(&error))?;
+        if session.form().is_json() {
+            session.form().value(&serde_json::to_value(&checked)?)?;
+        } else {
+            let place = self.file.display();
+            for error in &checked.errors {
+                line(format!("error: {error}"))?;
+            }
+            for warning in &checked.warnings {
+                line(format!("warning: {warning}"))?;
+            }
+            let (errors, warnings) = (checked.errors.len(), checked.warnings.len());
+            line(match errors {
+                0 if warnings == 0 => format!("✓ {place} is valid"),
+                0 => format!("✓ {place} is valid, with {warnings} warning(s)"),
+                _ => format!("✗ {place} has {errors} error(s) and {warnings} warning(s)"),
+            })?;
+        }
+        if checked.errors.is_empty() { Ok(()) } else { Err(Failure::quiet(1)) }
+    }
+}
+
+fn read(file: &Path) -> Result<Object, Failure> {
+    let text =
+        if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(file) };
+    let text = text.map_err(|e| Failure::new(format!("cannot read {}: {e}", file.display())))?;
+    serde_json::from_str(&text).map_err(|e| Failure::new(format!("{} is no JSON object: {e}", file.display())))
+}

@@ -1,0 +1,158 @@
+//! `axme serve` and `axme dev`: the server in the foreground, until a signal ends it.
+
+use axme_client::api::health::Health;
+use clap::Args;
+use tracing::info;
+
+use crate::contexts::{self, Context, Contexts, Secrets};
+use crate::failure::Failure;
+use crate::screen::line;
+use crate::session::Flags;
+use crate::settings::{ServerFlags, Settings};
+use crate::{local, logs, server};
+
+/// Run a server
+///
+/// The first start creates an organization, a workspace and a key for its administrator, and writes them to
+/// bootstrap.json in the data folder. SIGTERM and Ctrl-C end it; calls that have begun are finished.
+///
+/// Every setting can also be given as an environment variable (AXME_LISTEN, AXME_DATABASE_URL, …) or in a TOML file; flags
+/// win over variables, variables over the file.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: axme serve --listen 0.0.0.0:8100 --data /var/lib/axme --log-format json")]
+pub struct Serve {
+    #[command(flatten)]
+    flags: ServerFlags,
+}
+
+/// Run a server for development, and point this command line to it
+///
+/// Like serve, and sets the active context to the server, so that every other command works without further settings.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: axme dev")]
+pub struct Dev {
+    #[command(flatten)]
+    flags: ServerFlags,
+}
+
+impl Serve {
+    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let mut stop = Stop::new()?;
+        let running = start(self.flags, flags, "info").await?;
+        let signal = stop.told().await;
+        info!(signal, "stopping");
+        running.stop().await;
+        Ok(())
+    }
+}
+
+impl Dev {
+    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let mut stop = Stop::new()?;
+        let running = start(self.flags, flags, "warn").await?;
+        let told = match announce(&running, flags).await {
+            Ok(()) => {
+                stop.told().await;
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        };
+        running.stop().await;
+        told
+    }
+}
+
+/// Starts the server and its logs, which say at least `level`.
+async fn start(mut settings: ServerFlags, flags: &Flags, level: &str) -> Result<server::Running, Failure> {
+    settings.data = settings.data.or_else(|| flags.data.clone());
+    let settings = Settings::load(&settings)?;
+    logs::start(settings.log.as_deref().unwrap_or(level), settings.log_format)?;
+    server::start(settings.server).await.map_err(Failure::new)
+}
+
+async fn announce(running: &server::Running, flags: &Flags) -> Result<(), Failure> {
+    let base_url = running.base_url();
+    line(format!("AXME listens on {base_url}"))?;
+    line(format!("  data       {}", running.data().display()))?;
+    if let Some(health) = health(base_url).await {
+        line(format!("  storage    {}", health.storage))?;
+    }
+    match local::bootstrap(running.data()) {
+        Some(bootstrap) => {
+            let name = remember(flags, base_url, bootstrap)?;
+            line(format!("  context    {name} (its key is in bootstrap.json)"))?;
+        }
+        None => line("  context    unchanged: the administrator's key was given to another node")?,
+    }
+    line("\nIn another terminal:")?;
+    for command in ["examples run human/cli", "agents register --name my-agent", "tasks list", "status"] {
+        line(format!("  {} {command}", crate::program()))?;
+    }
+    line("\nCtrl-C stops it.")
+}
+
+async fn health(base_url: &str) -> Option<Health> {
+    axme_client::Client::builder(base_url).build().ok()?.health().await.ok()
+}
+
+/// Sets a context to the server and makes it the active one. A `default` that leads to another machine is left alone.
+fn remember(flags: &Flags, base_url: &str, bootstrap: server::Bootstrap) -> Result<String, Failure> {
+    let mut contexts = Contexts::load()?;
+    let taken = contexts.get(contexts::DEFAULT).is_some_and(|(context, secrets)| {
+        (secrets.api_key.is_some() || secrets.actor_token.is_some()) && !is_here(&context.base_url)
+    });
+    let name = flags.context_name.clone().unwrap_or(if taken { "dev" } else { contexts::DEFAULT }.to_owned());
+    let old = contexts.get(&name).map(|(context, _)| context.clone()).unwrap_or_default();
+    let context = Context {
+        base_url: base_url.to_owned(),
+        org_id: Some(bootstrap.org_id),
+        workspace_id: Some(bootstrap.workspace_id),
+        ..old
+    };
+    contexts.put(&name, context, Secrets { api_key: Some(bootstrap.api_key), ..Secrets::default() });
+    contexts.activate(&name);
+    contexts.save()?;
+    Ok(name)
+}
+
+/// Whether an address leads to this machine.
+fn is_here(base_url: &str) -> bool {
+    let host = base_url.split("://").nth(1).unwrap_or(base_url);
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|here| host.starts_with(here)) || host.is_empty()
+}
+
+/// Signals that end the process. Made before anything that takes time, so that an early signal is not lost.
+pub struct Stop {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Stop {
+    pub fn new() -> Result<Stop, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Returns the name of the signal when one comes.
+    pub async fn told(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Stop {
+    pub fn new() -> Result<Stop, Failure> {
+        Ok(Stop {})
+    }
+
+    pub async fn told(&mut self) -> &'static str {
+        let _ = tokio::signal::ctrl_c().await;
+        "Ctrl-C"
+    }
+}

@@ -1,0 +1,394 @@
+//! Whom a command talks to, and as whom. Each setting comes from the first place that has it: a flag, the context, the
+//! environment, the live server of the data folder, the default (contract `wire.md` §3.2, §3.4).
+
+use std::path::{Path, PathBuf};
+
+use axme_client::api::{Op, OpInfo};
+use axme_client::{Client, ClientError};
+use clap::Args;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::contexts::{Context, Contexts, Secrets};
+use crate::failure::Failure;
+use crate::folders;
+use crate::local::{self, Live};
+use crate::screen::{Form, line};
+
+pub const DEFAULT_BASE_URL: &str = "http://127.0.0.1:8100";
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Flags {
+    /// Print JSON for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Use this context instead of the active one
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Connection", hide_short_help = true)]
+    pub context_name: Option<String>,
+    /// Where the server is
+    #[arg(long, global = true, value_name = "URL", help_heading = "Connection", hide_short_help = true)]
+    pub base_url: Option<String>,
+    /// The key to present
+    #[arg(long, global = true, value_name = "KEY", help_heading = "Connection", hide_short_help = true)]
+    pub api_key: Option<String>,
+    /// The token of a person to present beside the key
+    #[arg(
+        long,
+        alias = "bearer-token",
+        global = true,
+        value_name = "TOKEN",
+        help_heading = "Connection",
+        hide_short_help = true
+    )]
+    pub actor_token: Option<String>,
+    /// The organization, where a command needs one
+    #[arg(long, global = true, value_name = "ID", help_heading = "Connection", hide_short_help = true)]
+    pub org_id: Option<String>,
+    /// The workspace, where a command needs one
+    #[arg(long, global = true, value_name = "ID", help_heading = "Connection", hide_short_help = true)]
+    pub workspace_id: Option<String>,
+    /// The agent in whose name calls are made
+    #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Connection", hide_short_help = true)]
+    pub owner_agent: Option<String>,
+    /// A name for where this is: staging, production
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Connection", hide_short_help = true)]
+    pub environment: Option<String>,
+    /// Talk to the server of this data folder (before the command: axme --data DIR tasks list)
+    #[arg(long, value_name = "DIR", help_heading = "Connection", hide_short_help = true)]
+    pub data: Option<PathBuf>,
+}
+
+impl Flags {
+    pub fn form(&self) -> Form {
+        if self.json { Form::Json } else { Form::Human }
+    }
+}
+
+/// A value and where it came from, in words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
+    pub value: String,
+    pub from: String,
+}
+
+/// Everything a command needs to know before it connects.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    pub context: String,
+    pub base_url: Given,
+    pub api_key: Option<Given>,
+    pub actor_token: Option<Given>,
+    pub org_id: Option<Given>,
+    pub workspace_id: Option<Given>,
+    pub owner_agent: Option<Given>,
+    pub environment: Option<Given>,
+    pub form: Form,
+    /// How this program is called, for another terminal, so that it finds the same server.
+    pub command: String,
+}
+
+impl Setting {
+    pub async fn find(flags: &Flags) -> Result<Setting, Failure> {
+        Finder::new(flags)?.find(flags.data.as_deref()).await
+    }
+
+    /// The server that somebody runs from `live.folder`, with its own key.
+    pub fn of_local(flags: &Flags, live: Live) -> Result<Setting, Failure> {
+        Ok(Finder::new(flags)?.setting(Some(live), Local::First))
+    }
+
+    pub fn connect(self) -> Result<Session, Failure> {
+        let mut client = Client::builder(&self.base_url.value);
+        if let Some(key) = &self.api_key {
+            client = client.api_key(&key.value);
+        }
+        if let Some(token) = &self.actor_token {
+            client = client.bearer(&token.value);
+        }
+        if let Some(owner) = &self.owner_agent {
+            client = client.owner_agent(&owner.value);
+        }
+        let client = client.build().map_err(Failure::usage)?;
+        Ok(Session { client, setting: self })
+    }
+}
+
+/// A connection to a server.
+pub struct Session {
+    pub client: Client,
+    pub setting: Setting,
+}
+
+impl Session {
+    pub async fn open(flags: &Flags) -> Result<Session, Failure> {
+        Setting::find(flags).await?.connect()
+    }
+
+    pub fn form(&self) -> Form {
+        self.setting.form
+    }
+
+    /// Calls an operation; a failure is explained.
+    pub async fn call<I: Serialize, O: DeserializeOwned>(&self, op: &Op<I, O>, input: &I) -> Result<O, Failure> {
+        self.client.call(op, input).await.map_err(|error| self.explain(&error))
+    }
+
+    /// Calls an operation and prints its answer as it came. For programs a refusal is an answer too, and no failure of
+    /// the command (contract `wire.md` §3.1).
+    pub async fn show(&self, info: &OpInfo, input: &impl Serialize, key: Option<&str>) -> Result<(), Failure> {
+        self.print(self.client.call_json(info, input, key).await)
+    }
+
+    pub fn print(&self, answer: Result<Value, ClientError>) -> Result<(), Failure> {
+        let (ok, status, body) = match (answer, self.form()) {
+            (Ok(body), Form::Human) => return self.form().value(&body),
+            (Ok(body), Form::Json) => (true, 200, body),
+            (Err(ClientError::Refused(refusal)), Form::Json) => (false, refusal.status, refusal.body),
+            (Err(error), _) => return Err(self.explain(&error)),
+        };
+        line(json!({ "body": body, "ok": ok, "status_code": status }).to_string())
+    }
+
+    /// One sentence about what went wrong and what to do about it.
+    pub fn explain(&self, error: &ClientError) -> Failure {
+        let base_url = &self.setting.base_url;
+        match error {
+            ClientError::Refused(refusal) if refusal.status == 401 => Failure::new(match &self.setting.api_key {
+                None => format!(
+                    "no key to present to {}: start a server with `axme dev`, or give one with --api-key, AXME_API_KEY or \
+                     `axme context set`",
+                    base_url.value
+                ),
+                Some(key) => format!("{} does not take the key from {}: {}", base_url.value, key.from, refusal.message),
+            }),
+            ClientError::Refused(refusal) => Failure::new(refusal),
+            ClientError::Transport(_) => Failure::new(format!(
+                "{error} (address from {}); `axme dev` starts a server on this machine",
+                base_url.from
+            )),
+            ClientError::Input(_) => Failure::usage(error),
+            ClientError::Answer(_) | ClientError::StillRunning { .. } => Failure::new(error),
+        }
+    }
+}
+
+/// Whether the server of the data folder was asked for, or is only what is left.
+#[derive(Clone, Copy, PartialEq)]
+enum Local {
+    First,
+    Last,
+}
+
+/// The places where settings come from.
+struct Finder {
+    flags: Flags,
+    name: String,
+    context: Context,
+    secrets: Secrets,
+    form: Form,
+    environment: fn(&str) -> Option<String>,
+}
+
+impl Finder {
+    fn new(flags: &Flags) -> Result<Finder, Failure> {
+        // Without a home folder there are no contexts, and everything else still works.
+        let contexts = if folders::config().is_ok() { Contexts::load()? } else { Contexts::default() };
+        let name = flags.context_name.as_deref().unwrap_or(contexts.active()).to_owned();
+        let found = contexts.get(&name).map(|(context, secrets)| (context.clone(), secrets));
+        if found.is_none() && flags.context_name.is_some() {
+            return Err(Failure::usage(format!("there is no context \"{name}\"; see `axme context list`")));
+        }
+        let (context, secrets) = found.unwrap_or_default();
+        Ok(Finder {
+            flags: flags.clone(),
+            name,
+            context,
+            secrets,
+            form: flags.form(),
+            environment: folders::environment,
+        })
+    }
+
+    async fn find(&self, data: Option<&Path>) -> Result<Setting, Failure> {
+        let folder = folders::data(data);
+        if let Some(asked) = data {
+            let Some(live) = local::find(asked).await else {
+                return Err(Failure::new(format!(
+                    "no server runs on {}; start one with `axme serve --data {0}`",
+                    asked.display()
+                )));
+            };
+            return Ok(self.setting(Some(live), Local::First));
+        }
+        let setting = self.setting(None, Local::Last);
+        let complete = setting.api_key.is_some() && setting.base_url.from != DEFAULT_ORIGIN;
+        match folder {
+            Ok(folder) if !complete => Ok(self.setting(local::find(&folder).await, Local::Last)),
+            _ => Ok(setting),
+        }
+    }
+
+    fn setting(&self, live: Option<Live>, local: Local) -> Setting {
+        let bootstrap = live.as_ref().and_then(|live| live.bootstrap.as_ref());
+        let from = live.as_ref().map(|live| format!("the server of {}", live.folder.display())).unwrap_or_default();
+        let here = |value: Option<&String>| Some(Given { value: value?.clone(), from: from.clone() });
+        let live_url = here(live.as_ref().map(|live| &live.base_url));
+        // Somebody who names a data folder does not mean the context.
+        let of_context = |value: Option<&String>| match local {
+            Local::First => None,
+            Local::Last => Some(Given { value: value?.clone(), from: format!("context \"{}\"", self.name) }),
+        };
+        let pick =
+            |flag: (&str, &Option<String>), live: Option<Given>, context: Option<&String>, variables: &[&str]| {
+                let (first, last) = if local == Local::First { (live, None) } else { (None, live) };
+                let given = flag.1.as_ref().map(|value| Given { value: value.clone(), from: flag.0.to_owned() });
+                let variable = |name: &&str| Some(Given { value: (self.environment)(name)?, from: (*name).to_owned() });
+                given.or(first).or(of_context(context)).or_else(|| variables.iter().find_map(variable)).or(last)
+            };
+
+        let (flags, context, secrets) = (&self.flags, &self.context, &self.secrets);
+        let base_url = pick(("--base-url", &flags.base_url), live_url.clone(), self.context_url(), &BASE_URL_VARIABLES)
+            .unwrap_or(Given { value: DEFAULT_BASE_URL.to_owned(), from: DEFAULT_ORIGIN.to_owned() });
+        // The key of the local server is for that server only.
+        let at_home =
+            live_url.is_some_and(|url| url.value.trim_end_matches('/') == base_url.value.trim_end_matches('/'));
+        let own = |value: Option<&String>| if at_home { here(value) } else { None };
+        Setting {
+            api_key: pick(
+                ("--api-key", &flags.api_key),
+                own(bootstrap.map(|b| &b.api_key)),
+                secrets.api_key.as_ref(),
+                &API_KEY_VARIABLES,
+            ),
+            actor_token: pick(
+                ("--actor-token", &flags.actor_token),
+                None,
+                secrets.actor_token.as_ref(),
+                &["AXME_ACTOR_TOKEN", "AXME_PORTAL_SCOPED_BEARER_TOKEN"],
+            ),
+            org_id: pick(
+                ("--org-id", &flags.org_id),
+                own(bootstrap.map(|b| &b.org_id)),
+                context.org_id.as_ref(),
+                &["AXME_ORG_ID"],
+            ),
+            workspace_id: pick(
+                ("--workspace-id", &flags.workspace_id),
+                own(bootstrap.map(|b| &b.workspace_id)),
+                context.workspace_id.as_ref(),
+                &["AXME_WORKSPACE_ID"],
+            ),
+            owner_agent: pick(
+                ("--owner-agent", &flags.owner_agent),
+                None,
+                context.owner_agent.as_ref(),
+                &["AXME_OWNER_AGENT"],
+            ),
+            environment: pick(
+                ("--environment", &flags.environment),
+                None,
+                context.environment.as_ref(),
+                &["AXME_ENVIRONMENT"],
+            ),
+            context: self.name.clone(),
+            base_url,
+            form: self.form,
+            command: crate::program_for(flags.data.as_deref()),
+        }
+    }
+
+    /// The context's address. The default one beside no key was never chosen by anybody.
+    fn context_url(&self) -> Option<&String> {
+        let url = &self.context.base_url;
+        (!url.is_empty() && (url != DEFAULT_BASE_URL || self.secrets.api_key.is_some())).then_some(url)
+    }
+}
+
+const DEFAULT_ORIGIN: &str = "the default";
+const BASE_URL_VARIABLES: [&str; 3] = ["AXME_PORTAL_BASE_URL", "AXME_GATEWAY_BASE_URL", "AXME_BASE_URL"];
+const API_KEY_VARIABLES: [&str; 2] = ["AXME_GATEWAY_API_KEY", "AXME_API_KEY"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Bootstrap;
+
+    fn finder(context_url: &str, key: Option<&str>, environment: fn(&str) -> Option<String>) -> Finder {
+        Finder {
+            flags: Flags::default(),
+            name: "work".to_owned(),
+            context: Context { base_url: context_url.to_owned(), ..Context::default() },
+            secrets: Secrets { api_key: key.map(str::to_owned), ..Secrets::default() },
+            form: Form::Human,
+            environment,
+        }
+    }
+
+    fn live() -> Option<Live> {
+        let bootstrap = Bootstrap {
+            base_url: "http://127.0.0.1:1".to_owned(),
+            api_key: "live-key".to_owned(),
+            org_id: "live-org".to_owned(),
+            workspace_id: "live-ws".to_owned(),
+            owner_email: "owner@local".to_owned(),
+        };
+        Some(Live { folder: "/data".into(), base_url: "http://127.0.0.1:7".to_owned(), bootstrap: Some(bootstrap) })
+    }
+
+    fn nothing(_: &str) -> Option<String> {
+        None
+    }
+
+    fn variables(name: &str) -> Option<String> {
+        let value = match name {
+            "AXME_BASE_URL" => "http://env",
+            "AXME_API_KEY" => "env-key",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    fn url_and_key(setting: &Setting) -> (&str, Option<&str>) {
+        (&setting.base_url.value, setting.api_key.as_ref().map(|key| key.value.as_str()))
+    }
+
+    #[test]
+    fn the_first_place_that_has_a_value_gives_it() {
+        let mut finder = finder("http://context", Some("context-key"), variables);
+        assert_eq!(url_and_key(&finder.setting(live(), Local::Last)), ("http://context", Some("context-key")));
+        finder.flags.api_key = Some("flag-key".to_owned());
+        assert_eq!(url_and_key(&finder.setting(None, Local::Last)), ("http://context", Some("flag-key")));
+        finder.flags.base_url = Some("http://flag".to_owned());
+        assert_eq!(url_and_key(&finder.setting(None, Local::Last)), ("http://flag", Some("flag-key")));
+    }
+
+    #[test]
+    fn an_address_that_nobody_chose_gives_way() {
+        assert_eq!(url_and_key(&finder("", None, nothing).setting(None, Local::Last)), (DEFAULT_BASE_URL, None));
+        let untouched = finder(DEFAULT_BASE_URL, None, variables);
+        assert_eq!(url_and_key(&untouched.setting(None, Local::Last)), ("http://env", Some("env-key")));
+        let made_by_dev = finder(DEFAULT_BASE_URL, Some("dev-key"), variables);
+        assert_eq!(url_and_key(&made_by_dev.setting(None, Local::Last)), (DEFAULT_BASE_URL, Some("dev-key")));
+    }
+
+    #[test]
+    fn the_key_of_the_local_server_stays_there() {
+        let setting = finder("", None, nothing).setting(live(), Local::Last);
+        assert_eq!(url_and_key(&setting), ("http://127.0.0.1:7", Some("live-key")));
+        assert_eq!(setting.org_id.unwrap().value, "live-org");
+        let elsewhere = finder("http://context", None, nothing).setting(live(), Local::Last);
+        assert_eq!(url_and_key(&elsewhere), ("http://context", None));
+    }
+
+    #[test]
+    fn a_named_data_folder_comes_before_context_and_environment() {
+        let setting = finder("http://context", Some("context-key"), variables).setting(live(), Local::First);
+        assert_eq!(url_and_key(&setting), ("http://127.0.0.1:7", Some("live-key")));
+        let mut unreadable = live();
+        unreadable.as_mut().unwrap().bootstrap = None;
+        let setting = finder("http://context", Some("context-key"), nothing).setting(unreadable, Local::First);
+        assert_eq!(url_and_key(&setting), ("http://127.0.0.1:7", None));
+    }
+}

@@ -1,0 +1,166 @@
+//! The settings of a server: a TOML file, over it the environment (`AXME_LISTEN`, `AXME_LIMITS__BODY_BYTES`, …), over that
+//! the flags. Other `AXME_` variables are none of its business; other keys in the file are mistakes.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use config::{Config, Environment, File, FileFormat};
+
+use crate::failure::Failure;
+use crate::{folders, server};
+
+/// The keys that a settings file may have.
+const KEYS: [&str; 8] = ["listen", "data", "database_url", "owner_email", "public_url", "limits", "log", "log_format"];
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServerFlags {
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8100]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// The folder for everything the server keeps [default: the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Keep intents in PostgreSQL instead of SQLite: postgres://user:password@host/database
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// A TOML file with settings [default: $AXME_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The e-mail address of the account that the first start creates [default: owner@local]
+    #[arg(long, value_name = "EMAIL")]
+    pub owner_email: Option<String>,
+    /// How clients reach the server, when that is not the address it listens on
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// What to log, as in info,axme_server=debug [default: info]
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+    /// How to log
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+pub struct Settings {
+    pub server: server::Config,
+    pub log: Option<String>,
+    pub log_format: LogFormat,
+}
+
+impl Settings {
+    pub fn load(flags: &ServerFlags) -> Result<Settings, Failure> {
+        let variables = std::env::vars().collect();
+        let file = flags.config.clone().or_else(|| folders::environment("AXME_CONFIG").map(PathBuf::from));
+        let config = merge(flags, file.as_deref(), variables)?;
+        let has = |key: &str| config.get_string(key).is_ok();
+        let data = if has("data") { None } else { Some(folders::default_data()?) };
+        let wrong = |e: config::ConfigError| Failure::usage(format!("settings: {e}"));
+        let settings = Settings {
+            log: if has("log") { Some(config.get_string("log").map_err(wrong)?) } else { None },
+            log_format: if has("log_format") { config.get("log_format").map_err(wrong)? } else { LogFormat::Text },
+            server: config.try_deserialize().map_err(wrong)?,
+        };
+        let server = match data {
+            Some(data) => server::Config { data, ..settings.server },
+            None => settings.server,
+        };
+        Ok(Settings { server, ..settings })
+    }
+}
+
+fn merge(
+    flags: &ServerFlags,
+    file: Option<&Path>,
+    variables: std::collections::HashMap<String, String>,
+) -> Result<Config, Failure> {
+    let wrong = |e: config::ConfigError| Failure::usage(format!("settings: {e}"));
+    let mut builder = Config::builder();
+    if let Some(path) = file {
+        let source = File::from(path).format(FileFormat::Toml);
+        check_keys(path, &Config::builder().add_source(source.clone()).build().map_err(wrong)?)?;
+        builder = builder.add_source(source);
+    }
+    let environment = Environment::with_prefix("AXME")
+        .prefix_separator("_")
+        .separator("__")
+        .list_separator(",")
+        .with_list_parse_key("limits.offer_seconds")
+        .try_parsing(true)
+        .ignore_empty(true)
+        .source(Some(variables));
+    let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let log_format = flags.log_format.map(|format| if format == LogFormat::Json { "json" } else { "text" });
+    builder
+        .add_source(environment)
+        .set_override_option("listen", flags.listen.clone())
+        .and_then(|b| b.set_override_option("data", text(&flags.data)))
+        .and_then(|b| b.set_override_option("database_url", flags.database_url.clone()))
+        .and_then(|b| b.set_override_option("owner_email", flags.owner_email.clone()))
+        .and_then(|b| b.set_override_option("public_url", flags.public_url.clone()))
+        .and_then(|b| b.set_override_option("log", flags.log.clone()))
+        .and_then(|b| b.set_override_option("log_format", log_format))
+        .and_then(|b| b.build())
+        .map_err(wrong)
+}
+
+fn check_keys(path: &Path, file: &Config) -> Result<(), Failure> {
+    let table: std::collections::HashMap<String, config::Value> =
+        file.clone().try_deserialize().map_err(|e| Failure::usage(format!("settings: {e}")))?;
+    match table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        Some(key) => Err(Failure::usage(format!(
+            "{}: there is no setting \"{key}\"; there are {}",
+            path.display(),
+            KEYS.join(", ")
+        ))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn variables(given: &[(&str, &str)]) -> HashMap<String, String> {
+        given.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_it_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("axme.toml");
+        std::fs::write(&file, "listen = '127.0.0.1:1'\nowner_email = 'file@x'\ndata = '/file'\n").unwrap();
+        let flags = ServerFlags { listen: Some("127.0.0.1:3".to_owned()), ..Default::default() };
+        let environment = variables(&[
+            ("AXME_LISTEN", "127.0.0.1:2"),
+            ("AXME_OWNER_EMAIL", "env@x"),
+            ("AXME_API_KEY", "not a setting"),
+            ("AXME_DATABASE_URL", ""),
+        ]);
+        let config = merge(&flags, Some(&file), environment).unwrap();
+        let server: server::Config = config.try_deserialize().unwrap();
+        assert_eq!(server.listen.to_string(), "127.0.0.1:3");
+        assert_eq!((server.owner_email.as_str(), server.data.to_str()), ("env@x", Some("/file")));
+        assert_eq!(server.database_url, None);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("axme.toml");
+        std::fs::write(&file, "lisen = '127.0.0.1:1'").unwrap();
+        let failure = merge(&ServerFlags::default(), Some(&file), HashMap::new()).unwrap_err();
+        assert!(failure.code == 2 && failure.message.contains("no setting \"lisen\""), "{failure:?}");
+        let missing = folder.path().join("missing.toml");
+        assert!(merge(&ServerFlags::default(), Some(&missing), HashMap::new()).is_err());
+        let config = merge(&ServerFlags::default(), None, variables(&[("AXME_LISTEN", "nowhere")])).unwrap();
+        assert!(config.try_deserialize::<server::Config>().is_err());
+    }
+}

@@ -1,0 +1,236 @@
+//! `axme tasks`: what waits for a person, and that person's answer (contract `wire.md` §3.7, §5).
+
+use axme_client::Object;
+use axme_client::api::intents::{self, GetIntent, IntentView, ResumeIntent};
+use axme_client::api::tasks::{self, ListTasks};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::screen::{line, short, table};
+use crate::session::{Flags, Session};
+
+/// Answer what waits for a person
+#[derive(Debug, Subcommand)]
+pub enum Tasks {
+    /// List the tasks that you may answer, oldest first
+    #[command(visible_alias = "ls")]
+    List,
+    /// Show one task, and how to answer it
+    Get {
+        #[arg(value_name = "INTENT_ID")]
+        intent_id: String,
+    },
+    /// Answer "approved"
+    #[command(after_help = "Example: axme tasks approve 0197… --comment \"looks good\"")]
+    Approve(Answer),
+    /// Answer "rejected"; tasks with another word for no take it as that
+    Reject(Answer),
+    /// Answer "confirmed"
+    Confirm(Answer),
+    /// Answer "completed"
+    #[command(after_help = "Example: axme tasks complete 0197… --data evidence=https://…")]
+    Complete(Answer),
+    /// Answer "assigned"
+    #[command(after_help = "Example: axme tasks assign 0197… --data assignee=kim@example.com")]
+    Assign(Answer),
+    Submit(Submit),
+}
+
+#[derive(Debug, Args)]
+pub struct Answer {
+    #[arg(value_name = "INTENT_ID")]
+    intent_id: String,
+    /// What to say about it
+    #[arg(short, long)]
+    comment: Option<String>,
+    /// A field of the answer; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    data: Vec<String>,
+}
+
+/// Answer with any outcome and any fields
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: axme tasks submit 0197… --outcome submitted --data-json '{\"approved\": true, \"days\": 7}'"
+)]
+pub struct Submit {
+    #[command(flatten)]
+    answer: Answer,
+    /// The outcome, one of those that the task allows
+    #[arg(short, long)]
+    outcome: String,
+    /// Fields of the answer as a JSON object
+    #[arg(long, value_name = "JSON")]
+    data_json: Option<String>,
+}
+
+impl Tasks {
+    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let (answer, outcome) = match self {
+            Tasks::List => return list(&Session::open(flags).await?).await,
+            Tasks::Get { intent_id } => return get(&Session::open(flags).await?, &intent_id).await,
+            Tasks::Approve(answer) => (answer, "approved"),
+            Tasks::Reject(answer) => (answer, "rejected"),
+            Tasks::Confirm(answer) => (answer, "confirmed"),
+            Tasks::Complete(answer) => (answer, "completed"),
+            Tasks::Assign(answer) => (answer, "assigned"),
+            Tasks::Submit(submit) => {
+                let result = task_result(&submit.answer, &submit.outcome, submit.data_json.as_deref())?;
+                return send(&Session::open(flags).await?, &submit.answer.intent_id, &submit.outcome, result).await;
+            }
+        };
+        let result = task_result(&answer, outcome, None)?;
+        send(&Session::open(flags).await?, &answer.intent_id, outcome, result).await
+    }
+}
+
+async fn list(session: &Session) -> Result<(), Failure> {
+    let list = session.call(&tasks::LIST, &ListTasks::default()).await?;
+    if session.form().is_json() {
+        return line(serde_json::to_string_pretty(&list)?);
+    }
+    if list.tasks.is_empty() {
+        return line("No pending tasks.");
+    }
+    let rows = list.tasks.iter().map(|task| {
+        vec![
+            task.intent_id.clone(),
+            short(&task.intent_type, 32),
+            short(task.human_task["title"].as_str().unwrap_or("(no title)"), 48),
+            task.due_at.clone().unwrap_or_else(|| "-".to_owned()),
+        ]
+    });
+    table(&["INTENT_ID", "TYPE", "TITLE", "DUE"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+}
+
+async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
+    let answer = session.call(&intents::GET, &GetIntent { intent_id: intent_id.to_owned() }).await?;
+    if session.form().is_json() {
+        return line(serde_json::to_string_pretty(&answer)?);
+    }
+    describe(&answer.intent, &session.setting.command).iter().try_for_each(line)
+}
+
+fn describe(intent: &IntentView, program: &str) -> Vec<String> {
+    let task = intent.human_task.clone().unwrap_or(Value::Null);
+    let text = |key: &str| task[key].as_str().unwrap_or_default().to_owned();
+    let title = Some(text("title")).filter(|title| !title.is_empty()).unwrap_or("(no title)".to_owned());
+    let outcomes: Vec<&str> =
+        task["allowed_outcomes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let fields = [
+        ("Intent ID", intent.intent_id.clone()),
+        ("Type", intent.intent_type.clone()),
+        ("Status", crate::lifecycle::status_label(&intent.status, intent.lifecycle_waiting_reason.as_deref())),
+        ("From", intent.from_agent.clone()),
+        ("Title", title),
+        ("Description", text("description")),
+        ("Task type", text("task_type")),
+        ("Outcomes", outcomes.join(", ")),
+        ("Due", intent.due_at.clone().unwrap_or_default()),
+    ];
+    let mut lines: Vec<String> = fields
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{:13}{value}", format!("{name}:")))
+        .collect();
+    if intent.payload.as_object().is_some_and(|payload| !payload.is_empty()) {
+        let payload = serde_json::to_string_pretty(&intent.payload).expect("a JSON value can be written");
+        lines.push("Payload:".to_owned());
+        lines.extend(payload.lines().map(|line| format!("  {line}")));
+    }
+    if intent.status == "WAITING" && !task.is_null() {
+        lines.push(String::new());
+        lines.extend(hints(&text("task_type"), &outcomes, program, &intent.intent_id));
+    }
+    lines
+}
+
+/// The commands that answer a task of this type.
+fn hints(task_type: &str, outcomes: &[&str], program: &str, id: &str) -> Vec<String> {
+    let hint = |what: &str, command: &str| format!("{what:19}{program} tasks {command}");
+    let approve = hint("To approve:", &format!("approve {id}"));
+    let reject = |what: &str| hint(what, &format!("reject {id}"));
+    let submit = |what: &str, outcome: &str| hint(what, &format!("submit {id} --outcome {outcome}"));
+    match task_type {
+        "confirmation" => vec![hint("To confirm:", &format!("confirm {id}")), reject("To deny:")],
+        "review" => vec![approve, submit("To ask for changes:", "changes_requested"), reject("To reject:")],
+        "assignment" => {
+            vec![hint("To assign:", &format!("assign {id} --data assignee=WHO")), submit("To decline:", "declined")]
+        }
+        "form" => vec![submit("To submit:", "submitted --data KEY=VALUE")],
+        "clarification" => vec![submit("To answer:", "provided --comment TEXT"), submit("To decline:", "declined")],
+        "manual_action" => vec![
+            hint("When it is done:", &format!("complete {id} --data evidence=WHERE")),
+            submit("If it failed:", "failed"),
+        ],
+        "override" => vec![
+            submit("To override:", "override_approved --comment WHY"),
+            hint("To reject:", &format!("reject {id} --comment WHY")),
+        ],
+        _ if outcomes.is_empty() || outcomes == ["approved", "rejected"] => vec![approve, reject("To reject:")],
+        _ => outcomes.iter().map(|outcome| submit(&format!("For {outcome}:"), outcome)).collect(),
+    }
+}
+
+/// The answer as it is sent: outcome and comment, and every field beside them.
+fn task_result(answer: &Answer, outcome: &str, data_json: Option<&str>) -> Result<Object, Failure> {
+    let mut result = Object::from_iter([("outcome".to_owned(), Value::from(outcome))]);
+    if let Some(comment) = &answer.comment {
+        result.insert("comment".to_owned(), comment.as_str().into());
+    }
+    for pair in &answer.data {
+        let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+            return Err(Failure::usage(format!(
+                "--data takes KEY=VALUE here, not \"{pair}\" (a data folder goes before the command: axme --data DIR tasks …)"
+            )));
+        };
+        result.insert(key.to_owned(), value.into());
+    }
+    if let Some(text) = data_json {
+        let fields: Object =
+            serde_json::from_str(text).map_err(|e| Failure::usage(format!("--data-json takes a JSON object: {e}")))?;
+        result.extend(fields);
+    }
+    Ok(result)
+}
+
+async fn send(session: &Session, intent_id: &str, outcome: &str, result: Object) -> Result<(), Failure> {
+    let body = Object::from_iter([("task_result".to_owned(), json!(result))]);
+    let input = ResumeIntent { intent_id: intent_id.to_owned(), owner_agent: None, body };
+    let key = axme_client::fresh_key();
+    let answer = session.client.call_with_key(&intents::RESUME, &input, &key).await.map_err(|error| {
+        let failure = session.explain(&error);
+        Failure { message: format!("failed to submit task result: {}", failure.message), ..failure }
+    })?;
+    if session.form().is_json() {
+        return line(serde_json::to_string_pretty(&answer)?);
+    }
+    line(format!("✓ Task submitted: {intent_id} (outcome={outcome})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(data: &[&str]) -> Answer {
+        let data = data.iter().map(|&pair| pair.to_owned()).collect();
+        Answer { intent_id: "i".to_owned(), comment: Some("ok".to_owned()), data }
+    }
+
+    #[test]
+    fn fields_stand_beside_the_outcome() {
+        let result = task_result(&answer(&["a=1=2"]), "submitted", Some(r#"{"days": 7}"#)).unwrap();
+        assert_eq!(Value::Object(result), json!({"outcome": "submitted", "comment": "ok", "a": "1=2", "days": 7}));
+        assert_eq!(task_result(&answer(&["/some/folder"]), "approved", None).unwrap_err().code, 2);
+        assert_eq!(task_result(&answer(&[]), "approved", Some("[]")).unwrap_err().code, 2);
+    }
+
+    #[test]
+    fn every_type_says_how_to_answer_it() {
+        let commands = |task_type: &str, outcomes: &[&str]| hints(task_type, outcomes, "axme", "ID").join("\n");
+        assert!(commands("", &[]).contains("tasks approve ID"));
+        assert!(commands("confirmation", &[]).contains("tasks confirm ID"));
+        assert!(commands("unheard_of", &["go", "stop"]).contains("tasks submit ID --outcome stop"));
+    }
+}

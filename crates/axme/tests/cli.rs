@@ -1,0 +1,328 @@
+//! The program as a newcomer meets it: a machine where nothing is configured, one command at a time. Every test has a home
+//! folder of its own and an empty environment.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longer than anything here takes; a test that reaches it has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A home folder with nothing in it.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Home {
+        Home(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_axme"));
+        command.args(args).env_clear().env("HOME", self.0.path()).current_dir(self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// What a command that must succeed prints.
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}{}", stdout(&output), stderr(&output));
+        stdout(&output)
+    }
+
+    fn ok_json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(args)).unwrap()
+    }
+
+    /// What a command that must end with `code` says about it.
+    fn fails(&self, args: &[&str], code: i32) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}{}", stdout(&output), stderr(&output));
+        stderr(&output)
+    }
+
+    /// A server on the usual data folder.
+    fn serve(&self, verb: &str) -> Server {
+        let data = self.path(".local/share/axme");
+        let mut command = self.command(&[verb, "--listen", "127.0.0.1:0"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let server = Server(child);
+        until("the server is there", || data.join("run.json").exists());
+        server
+    }
+}
+
+struct Server(Child);
+
+impl Server {
+    /// Ends it as a service manager would.
+    fn stop(mut self) -> (Option<i32>, String) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().unwrap().success());
+        let code = self.0.wait().unwrap().code();
+        let mut said = String::new();
+        let out = self.0.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);
+        let err = self.0.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);
+        for line in out.chain(err) {
+            writeln!(said, "{}", line.unwrap()).unwrap();
+        }
+        (code, said)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn the_first_command_of_the_readme() {
+    let home = Home::new();
+    let said = home.ok(&["examples", "run", "human/cli", "--answer", "approved"]);
+    for part in ["started for this example", "WAITING (for human)", "Final status:  COMPLETED", "\"readiness_check\""] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    let data = home.path(".local/share/axme");
+    assert!(!data.join("run.json").exists(), "the server was not stopped");
+    let key = fs::read_to_string(data.join("bootstrap.json")).unwrap();
+    let key: Value = serde_json::from_str(&key).unwrap();
+    assert!(!said.contains(key["api_key"].as_str().unwrap()));
+    // And again on the same folder.
+    home.ok(&["examples", "run", "human/cli", "--answer", "approved"]);
+}
+
+#[test]
+fn a_no_is_an_ending_too() {
+    let home = Home::new();
+    let said = home.ok(&["examples", "run", "human/cli", "--answer", "rejected"]);
+    assert!(said.contains("Final status:  FAILED") && said.contains("Error:         rejected"), "{said}");
+}
+
+#[test]
+fn an_agent_alone() {
+    let home = Home::new();
+    let said = home.ok(&["examples", "run", "delivery/stream", "--json"]);
+    let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["ok"], &last["intent"]["status"]), (&Value::Bool(true), &Value::from("COMPLETED")));
+    assert_eq!(last["intent"]["result"]["compliant"], true);
+}
+
+#[test]
+fn a_deadline_passes() {
+    let home = Home::new();
+    let said = home.ok(&["examples", "run", "internal/timeout", "--data", home.path("elsewhere").to_str().unwrap()]);
+    assert!(said.contains("[timeout]") && said.contains("Error:         step_timeout"), "{said}");
+    assert!(!home.path(".local").exists(), "--data was not kept to");
+}
+
+#[test]
+fn another_terminal_answers() {
+    let home = Home::new();
+    let example = home.command(&["examples", "run", "human/cli"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut task = Value::Null;
+    until("the task is there", || {
+        let output = home.run(&["tasks", "list", "--json"]);
+        let list: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        task = list["tasks"][0].clone();
+        !task.is_null()
+    });
+    let id = task["intent_id"].as_str().unwrap();
+    assert!(home.ok(&["tasks", "ls"]).contains(id));
+    assert!(home.ok(&["task", "get", id]).contains("To approve:"));
+    home.ok(&["tasks", "approve", id, "--comment", "go", "--data", "ticket=7"]);
+    let output = example.wait_with_output().unwrap();
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains(&format!("tasks approve {id}")), "{said}");
+    assert!(said.contains("Final status:  COMPLETED") && said.contains("\"comment\": \"go\""), "{said}");
+}
+
+#[test]
+fn a_server_and_its_commands() {
+    let home = Home::new();
+    let server = home.serve("serve");
+    let data = home.path(".local/share/axme");
+    assert_eq!((mode(&data.join("bootstrap.json")), mode(&data.join("run.json"))), (0o600, 0o600));
+
+    let refused = home.fails(&["serve", "--listen", "127.0.0.1:0"], 1);
+    assert!(refused.contains("another server runs on"), "{refused}");
+
+    assert!(home.ok(&["status"]).contains("Storage:  sqlite"));
+    assert_eq!(home.ok_json(&["whoami", "--json"])["role"], "workspace_admin");
+    assert_eq!(home.ok(&["tasks", "list"]), "No pending tasks.\n");
+
+    home.ok(&["agents", "register", "--name", "worker"]);
+    assert!(home.ok(&["agent", "list"]).contains("agent://local/default/worker"));
+    let key = home.ok_json(&["agents", "keys", "create", "--agent-id", "worker", "--json"])["body"].clone();
+    let token = key["api_key"].as_str().unwrap();
+    assert_eq!(home.ok_json(&["whoami", "--json", "--api-key", token])["role"], "agent");
+    home.ok(&["agents", "keys", "revoke", "--agent-id", "worker", "--key-id", key["key"]["key_id"].as_str().unwrap()]);
+
+    let sent = home.ok_json(&["intents", "send", "--to", "worker", "--data-json", "{\"n\": 1}", "--json"]);
+    let id = sent["intent_id"].as_str().unwrap();
+    assert!(home.ok(&["intents", "list", "--status", "DELIVERED"]).contains(id));
+    home.ok(&["api", "intents.resolve", "--input", &format!("{{\"intent_id\": \"{id}\", \"status\": \"COMPLETED\"}}")]);
+    let watched = home.ok(&["intents", "watch", id]);
+    assert!(watched.lines().last().unwrap().contains("intent.completed status=COMPLETED"), "{watched}");
+    assert!(home.ok(&["intents", "log", id]).contains("Final status:  COMPLETED"));
+    let again = home.fails(&["intents", "cancel", id], 1);
+    assert!(again.contains("409"), "{again}");
+    // For programs a refusal is an answer (contract `wire.md` §3.1).
+    assert_eq!(home.ok_json(&["intents", "cancel", id, "--json"])["status_code"], 409);
+
+    let (code, said) = server.stop();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!data.join("run.json").exists());
+    assert!(home.fails(&["status"], 1).contains("axme dev"));
+}
+
+#[test]
+fn a_bundle_is_checked() {
+    let home = Home::new();
+    let _server = home.serve("serve");
+    let bad = home.path("bad.json");
+    let bundle = r#"{"scenario_id": "a.b.v1", "workflow": {"steps": [{"step_id": "s", "assigned_to": "ghost"}]},
+        "intent": {"type": "intent.a.v1"}}"#;
+    fs::write(&bad, bundle).unwrap();
+    let output = home.run(&["scenarios", "validate", bad.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("error: workflow.steps[0].assigned_to"), "{}", stdout(&output));
+    home.fails(&["scenarios", "apply", bad.to_str().unwrap()], 1);
+    fs::write(&bad, "no JSON").unwrap();
+    assert!(home.fails(&["scenarios", "validate", bad.to_str().unwrap()], 1).contains("is no JSON object"));
+
+    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/human-cli/scenario.json");
+    assert!(home.ok(&["scenarios", "validate", good]).contains("is valid"));
+    let applied = home.ok_json(&["scenarios", "apply", good, "--json"]);
+    assert_eq!((&applied["status_code"], &applied["body"]["ok"]), (&Value::from(200), &Value::Bool(true)));
+}
+
+#[test]
+fn dev_sets_the_context_and_keeps_the_key_to_itself() {
+    let home = Home::new();
+    let server = home.serve("dev");
+    let config = home.path(".config/axme/config.json");
+    until("the context is written", || config.exists());
+    let shown = home.ok_json(&["context", "show", "--show-key", "--json"]);
+    let key = shown["api_key"].as_str().unwrap();
+    assert_eq!(shown["api_key_from"], "context \"default\"");
+    assert_eq!(home.ok_json(&["whoami", "--json"])["context"], "default");
+    let (code, said) = server.stop();
+    assert!(code == Some(0) && said.contains("AXME listens on") && !said.contains(key), "{code:?} {said}");
+    // The context has a key, so an example does not start a server behind its back.
+    assert!(home.fails(&["examples", "run", "delivery/stream"], 1).contains("context \"default\""));
+}
+
+#[test]
+fn contexts_are_private_and_complete() {
+    let home = Home::new();
+    home.ok(&["context", "set", "work", "--base-url", "http://127.0.0.1:9", "--api-key", "secret", "--org-id", "o"]);
+    home.ok(&["context", "set", "play", "--base-url", "http://127.0.0.1:8"]);
+    let folder = home.path(".config/axme");
+    assert_eq!((mode(&folder.join("config.json")), mode(&folder.join("secrets.json"))), (0o600, 0o600));
+    assert!(!fs::read_to_string(folder.join("config.json")).unwrap().contains("secret"));
+    assert!(fs::read_dir(&folder).unwrap().all(|entry| entry.unwrap().path().extension().unwrap() == "json"));
+
+    assert_eq!(home.ok_json(&["context", "show", "--json"])["base_url"], "http://127.0.0.1:9");
+    home.ok(&["context", "use", "play"]);
+    let list = home.ok_json(&["context", "list", "--json"]);
+    assert_eq!((&list[0]["name"], &list[0]["active"]), (&Value::from("play"), &Value::Bool(true)));
+    let shown = home.ok_json(&["context", "show", "--json", "--context-name", "work", "--show-key"]);
+    assert_eq!((&shown["api_key"], &shown["org_id"]), (&Value::from("secret"), &Value::from("o")));
+    assert!(!home.ok(&["context", "show", "--context-name", "work"]).contains("secret"));
+}
+
+#[test]
+fn wrong_use_and_failure_differ() {
+    let home = Home::new();
+    for args in [
+        &["context", "use", "nothing"][..],
+        &["status", "--context-name", "nothing"],
+        &["examples", "run", "no/such"],
+        &["api", "no.such"],
+        &["no-such-command"],
+        &["tasks", "approve", "id", "--data", "no-pair"],
+        &["status", "--base-url", "no url"],
+    ] {
+        assert!(!home.fails(args, 2).is_empty(), "{args:?}");
+    }
+    let nobody = home.fails(&["tasks", "list"], 1);
+    assert_eq!(nobody.lines().count(), 1, "{nobody}");
+    assert!(home.fails(&["--data", "missing", "status"], 1).contains("no server runs on missing"));
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let home = Home::new();
+    let mut child = home.command(&["api", "--list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+/// The commands and their flags, as they are shown. `UPDATE=1` writes the file anew.
+#[test]
+fn the_help_is_as_agreed() {
+    let home = Home::new();
+    let mut shown = String::new();
+    let mut rest: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(path) = rest.pop() {
+        let args: Vec<&str> = path.iter().map(String::as_str).chain(["-h"]).collect();
+        let help = home.ok(&args);
+        let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+        let names = commands.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help");
+        let mut below: Vec<Vec<String>> =
+            names.map(|name| path.iter().cloned().chain([name.to_owned()]).collect()).collect();
+        below.reverse();
+        rest.extend(below);
+        writeln!(shown, "$ axme {}\n{help}", args.join(" ")).unwrap();
+    }
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/help.txt");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(golden, &shown).unwrap();
+    }
+    let agreed = fs::read_to_string(golden).unwrap();
+    assert!(
+        shown == agreed,
+        "the help has changed; if that is meant, run this test with UPDATE=1 and look at the difference"
+    );
+}
