@@ -89,11 +89,16 @@ impl<'a> Draft<'a> {
         self.decision
     }
 
-    /// Appends an event. Its time is never before that of the previous one.
+    /// The time of what is decided now: never before that of the previous event.
+    fn at(&self) -> crate::Time {
+        self.given.now.max(self.intent.updated_at)
+    }
+
+    /// Appends an event.
     fn push(&mut self, body: EventBody) {
         let mut event = Event {
             position: self.intent.position + 1,
-            at: self.given.now.max(self.intent.updated_at),
+            at: self.at(),
             actor: self.given.actor.clone(),
             status: self.intent.status(),
             body,
@@ -270,8 +275,7 @@ impl<'a> Draft<'a> {
     }
 
     fn start_step(&mut self, step: &Step) {
-        let due_at =
-            step.deadline_seconds.map(|seconds| self.given.now.max(self.intent.updated_at).plus_seconds(seconds));
+        let due_at = step.deadline_seconds.map(|seconds| self.at().plus_seconds(seconds));
         if let Some(at) = due_at {
             self.effect(Effect::SetTimer { kind: TimerKind::Step(step.id.clone()), at });
         }
@@ -282,7 +286,7 @@ impl<'a> Draft<'a> {
                 self.push(EventBody::Waiting(Waiting {
                     reason: WaitingReason::WaitingForAgent,
                     holder,
-                    since: self.given.now,
+                    since: self.at(),
                     step: Some(step.id.clone()),
                     task: None,
                     child: Some(child),
@@ -300,7 +304,7 @@ impl<'a> Draft<'a> {
         self.push(EventBody::Waiting(Waiting {
             reason: WaitingReason::WaitingForHuman,
             holder: holder.clone(),
-            since: self.given.now,
+            since: self.at(),
             step,
             task: Some(task.clone()),
             child: None,
