@@ -49,11 +49,12 @@ impl Clock for RealClock {
 pub struct ManualClock {
     now: Mutex<Time>,
     moved: Arc<Notify>,
+    sleepers: Mutex<Vec<Time>>,
 }
 
 impl ManualClock {
     pub fn at(now: Time) -> Arc<ManualClock> {
-        Arc::new(ManualClock { now: Mutex::new(now), moved: Arc::new(Notify::new()) })
+        Arc::new(ManualClock { now: Mutex::new(now), moved: Arc::new(Notify::new()), sleepers: Mutex::default() })
     }
 
     pub fn advance(&self, by: Duration) {
@@ -62,8 +63,35 @@ impl ManualClock {
         self.moved.notify_waiters();
     }
 
+    /// When the first of those who sleep now wants to wake up.
+    pub fn next_sleeper(&self) -> Option<Time> {
+        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter().min().copied()
+    }
+
     fn read(&self) -> Time {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Listed among the sleepers while it lives.
+struct Sleeper {
+    clock: Arc<ManualClock>,
+    until: Time,
+}
+
+impl Sleeper {
+    fn new(clock: Arc<ManualClock>, until: Time) -> Sleeper {
+        clock.sleepers.lock().unwrap_or_else(PoisonError::into_inner).push(until);
+        Sleeper { clock, until }
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let mut sleepers = self.clock.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = sleepers.iter().position(|until| *until == self.until) {
+            sleepers.swap_remove(place);
+        }
     }
 }
 
@@ -75,6 +103,7 @@ impl Clock for Arc<ManualClock> {
     fn sleep_until(&self, at: Time) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let clock = self.clone();
         Box::pin(async move {
+            let _listed = Sleeper::new(clock.clone(), at);
             loop {
                 let moved = clock.moved.notified();
                 tokio::pin!(moved);

@@ -1,6 +1,8 @@
 //! A server in process, on each engine, with a clock that is moved by hand.
 
+use std::cell::RefCell;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use axme_server::world::{Clock, Dice, ManualClock, World};
 use axme_server::{Limits, first_start, http, workers};
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response, StatusCode};
+use axum::http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -22,6 +24,9 @@ use tower::ServiceExt;
 
 /// The environment variable that names the PostgreSQL server of the tests.
 const POSTGRES: &str = "AXME_TEST_POSTGRES_URL";
+
+/// How long a test waits, in real time, for something that must come.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -35,7 +40,10 @@ pub fn on_both<F: Future<Output = ()>>(test: impl Fn(Engine) -> F) {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(test(Engine::Sqlite));
     match std::env::var(POSTGRES) {
-        Ok(_) => runtime.block_on(test(Engine::Postgres)),
+        Ok(_) => {
+            runtime.block_on(test(Engine::Postgres));
+            runtime.block_on(drop_schemas());
+        }
         Err(_) if std::env::var("CI").is_ok() => panic!("{POSTGRES} is not set"),
         Err(_) => eprintln!("{POSTGRES} is not set: not run on PostgreSQL"),
     }
@@ -48,7 +56,7 @@ pub struct Server {
     pub bootstrap: Bootstrap,
     router: Router,
     stop: watch::Sender<bool>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer that was read whole.
@@ -56,7 +64,7 @@ pub struct Server {
 pub struct Answer {
     pub status: StatusCode,
     pub body: Value,
-    pub headers: axum::http::HeaderMap,
+    pub headers: HeaderMap,
 }
 
 impl Server {
@@ -87,7 +95,7 @@ impl Server {
         let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json is there");
         let bootstrap: Bootstrap = serde_json::from_str(&text).expect("bootstrap.json is JSON");
         let router = http::router::router(app.clone());
-        Server { app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, _folder: folder }
+        Server { app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, folder }
     }
 
     /// Moves the clock and works off the timers that are due then.
@@ -102,6 +110,11 @@ impl Server {
 
     pub fn stop(&self) {
         self.stop.send(true).expect("the server listens");
+    }
+
+    /// Where the server keeps its database on SQLite, and its other files on both engines.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub async fn request(&self, request: Request<Body>) -> Response<Body> {
@@ -185,23 +198,81 @@ impl Server {
         self.events(id).await.iter().map(short).collect()
     }
 
-    /// Reads a stream to its end, moving the clock in small steps while it is held.
+    /// Reads a stream to its end. Whenever it is held, the clock goes on to where the hold ends.
     pub async fn stream(&self, key: &str, path: &str) -> Window {
-        let request = Request::builder().uri(path).header("x-api-key", key).body(Body::empty()).expect("a request");
-        let response = self.request(request).await;
-        let status = response.status();
+        self.open(key, path, &[]).await.rest(self).await
+    }
+
+    /// Opens a stream and reads nothing of it yet.
+    pub async fn open(&self, key: &str, path: &str, headers: &[(&str, &str)]) -> Open {
+        let mut request = Request::builder().uri(path).header("x-api-key", key);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         let began = self.now();
-        let mut body = std::pin::pin!(response.into_body().collect());
-        let collected = loop {
+        let (parts, body) = self.request(request.body(Body::empty()).expect("a request")).await.into_parts();
+        Open { status: parts.status, headers: parts.headers, began, body, text: String::new() }
+    }
+
+    /// Waits until somebody waits for the clock; returns for how long it would have to be moved.
+    pub async fn held(&self) -> Duration {
+        poll(async || self.clock.next_sleeper().filter(|until| *until > self.now()).map(|t| t.since(self.now()))).await
+    }
+}
+
+/// A stream that is being read.
+pub struct Open {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    began: Time,
+    body: Body,
+    text: String,
+}
+
+impl Open {
+    /// The next frame or comment as it is sent, while the clock stands. `None` at the end.
+    pub async fn next(&mut self) -> Option<String> {
+        let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("a frame, or the end of the stream");
+        let bytes = frame?.expect("the stream is not broken").into_data().expect("data");
+        let text = String::from_utf8(bytes.to_vec()).expect("text");
+        self.text.push_str(&text);
+        Some(text)
+    }
+
+    /// Everything to the end. Whenever the stream is held, the clock goes on to where the hold ends.
+    pub async fn rest(mut self, server: &Server) -> Window {
+        loop {
+            let held = async {
+                server.clock.advance(server.held().await);
+                // What the clock has set off comes before the next look at it.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            };
             tokio::select! {
                 biased;
-                collected = &mut body => break collected,
-                () = tokio::time::sleep(Duration::from_millis(2)) => self.clock.advance(Duration::from_millis(50)),
+                frame = self.next() => if frame.is_none() { break },
+                () = held => {}
             }
-        };
-        let text = String::from_utf8(collected.expect("the body arrives").to_bytes().to_vec()).expect("text");
-        Window { status, frames: parse(&text), text, lasted: self.now().since(began) }
+        }
+        Window {
+            status: self.status,
+            frames: parse(&self.text),
+            lasted: server.now().since(self.began),
+            text: self.text,
+        }
     }
+}
+
+/// Asks again until there is an answer.
+pub async fn poll<T>(ask: impl AsyncFn() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asking).await.expect("what is waited for comes")
 }
 
 /// What a window of a stream held.
@@ -277,16 +348,34 @@ pub fn id_of(answer: &Value) -> String {
     answer["intent_id"].as_str().expect("an intent id").to_owned()
 }
 
+thread_local! {
+    /// The schemas of the test that runs on this thread.
+    static SCHEMAS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
 /// A schema of its own in the PostgreSQL server of the tests.
 async fn fresh_schema() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let base = std::env::var(POSTGRES).expect("checked by on_both");
     let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    on_postgres(&format!("CREATE SCHEMA {name}")).await;
+    let joint = if base.contains('?') { '&' } else { '?' };
+    let url = format!("{base}{joint}options=-csearch_path%3D{name}");
+    SCHEMAS.with_borrow_mut(|names| names.push(name));
+    url
+}
+
+async fn drop_schemas() {
+    for name in SCHEMAS.take() {
+        on_postgres(&format!("DROP SCHEMA {name} CASCADE")).await;
+    }
+}
+
+async fn on_postgres(statement: &str) {
+    let base = std::env::var(POSTGRES).expect("checked by on_both");
     let (client, connection) = tokio_postgres::connect(&base, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
     let driver = tokio::spawn(connection);
-    client.batch_execute(&format!("CREATE SCHEMA {name}")).await.expect("a schema can be made");
+    client.batch_execute(statement).await.expect("the statement is carried out");
     drop(client);
     driver.await.expect("the connection ends").expect("the connection ends well");
-    let joint = if base.contains('?') { '&' } else { '?' };
-    format!("{base}{joint}options=-csearch_path%3D{name}")
 }
