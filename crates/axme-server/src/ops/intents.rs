@@ -401,7 +401,9 @@ fn command(head: &Head, resumption: &Resumption) -> Option<Command> {
             comment: comment.clone(),
             data: Object::new(),
         }),
-        Resume::Proceed { approve: false, .. } if !waits_for_person => return None,
+        Resume::Proceed { approve: false, .. } if !waits_for_person && !head.intent.status().is_terminal() => {
+            return None;
+        }
         Resume::Agent(answer) => Command::Answer(answer.clone()),
         Resume::Proceed { comment, .. } => Command::Proceed { reason: comment.clone() },
     })
