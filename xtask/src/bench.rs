@@ -1,0 +1,285 @@
+//! `cargo xtask bench`: the server beside two floors, in the same run on the same machine.
+//!
+//! The server and the floors run in this process, the load generator in another. Measures take turns, round after round,
+//! and what is printed is the median of the rounds: a machine's speed changes by the minute, ratios of neighbours do not.
+//! `bench/README.md` says how to read the table.
+
+mod connection;
+mod floors;
+pub mod idle;
+mod lifecycles;
+pub mod load;
+mod orders;
+mod table;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use axme_server::{Bootstrap, Config};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use connection::Connection;
+use orders::{Order, Parties, Posts, Repeat, Report, Work};
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// How many clients at a time, each with a connection of its own
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
+    clients: Vec<usize>,
+    /// How long each measure is taken per round; a quarter of it before that is warm-up
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Take only these measures (for a profiler)
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Measure>,
+    /// Measure on this PostgreSQL, in a schema that is dropped at the end; SQLite without it
+    #[arg(long)]
+    database_url: Option<String>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is measured, in the order of each round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Floor A: the HTTP server answering a constant
+    Http,
+    /// Floor B: the same committing one row, in groups
+    Row,
+    Create,
+    /// Creates that each carry an Idempotency-Key
+    CreateKeyed,
+    Lifecycle,
+}
+
+impl Measure {
+    const ALL: [Measure; 5] = [Measure::Http, Measure::Row, Measure::Create, Measure::CreateKeyed, Measure::Lifecycle];
+}
+
+/// All reports of one measure at one number of clients, one per round.
+#[derive(Debug, Serialize)]
+pub struct Series {
+    pub clients: usize,
+    pub measure: Measure,
+    pub rounds: Vec<Report>,
+}
+
+/// Everything a run found out.
+#[derive(Debug, Serialize)]
+pub struct Findings {
+    /// `sqlite` or `postgresql`.
+    pub engine: &'static str,
+    pub cores: usize,
+    pub seconds: u64,
+    /// Of the last minute, before and after: other work on the machine shows here.
+    pub load: [Option<f64>; 2],
+    pub idle: Option<idle::Idle>,
+    pub series: Vec<Series>,
+}
+
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    ensure!(options.rounds > 0 && options.seconds > 0, "at least one round of one second");
+    ensure!(!options.clients.contains(&0), "at least one client");
+    // Beside the executable: a disk, where a temporary folder may be memory, which makes every commit free.
+    let program = std::env::current_exe()?;
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(program.parent().unwrap_or(Path::new(".")))?;
+    let runtime = Runtime::new()?;
+    let schema = options.database_url.as_deref().map(|url| runtime.block_on(Schema::create(url))).transpose()?;
+    let findings = measure(options, &runtime, folder.path(), schema.as_ref().map(|schema| schema.url.as_str()));
+    if let Some(schema) = schema {
+        runtime.block_on(schema.drop())?;
+    }
+    let findings = findings?;
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&findings)?);
+    } else {
+        print!("{}", table::print(&findings));
+    }
+    Ok(())
+}
+
+fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str>) -> anyhow::Result<Findings> {
+    let before = load_average();
+    let idle = if url.is_none() && options.only.is_empty() { Some(idle::measure(folder)?) } else { None };
+    let config = settings(folder.join("data"), url);
+    let lanes = config.limits.postgres_lanes;
+    let server = runtime.block_on(axme_server::start(config))?;
+    let targets = Targets {
+        server: server.addr(),
+        http: runtime.block_on(floors::http())?,
+        row: match url {
+            None => runtime.block_on(floors::row_on_sqlite(&folder.join("floor.db")))?,
+            Some(url) => runtime.block_on(floors::row_on_postgres(url, lanes))?,
+        },
+        parties: runtime.block_on(provision(server.addr(), server.data()))?,
+    };
+    let mut generator = Generator::start()?;
+    let wanted = |measure: &Measure| options.only.is_empty() || options.only.contains(measure);
+    let measures: Vec<Measure> = Measure::ALL.into_iter().filter(wanted).collect();
+    let mut series = Vec::new();
+    for &clients in &options.clients {
+        let mut here: Vec<Series> =
+            measures.iter().map(|&measure| Series { clients, measure, rounds: Vec::new() }).collect();
+        for round in 1..=options.rounds {
+            for each in &mut here {
+                let report = generator.carry_out(&targets.order(each.measure, clients, round, options.seconds))?;
+                eprintln!("{clients:>3} clients, round {round}, {:?}: {:.0}/s", each.measure, report.per_second);
+                each.rounds.push(report);
+            }
+        }
+        series.extend(here);
+    }
+    generator.stop()?;
+    runtime.block_on(server.stop());
+    Ok(Findings {
+        engine: if url.is_some() { "postgresql" } else { "sqlite" },
+        cores: std::thread::available_parallelism().map_or(0, usize::from),
+        seconds: options.seconds,
+        load: [before, load_average()],
+        idle,
+        series,
+    })
+}
+
+/// The server as it comes, but for its port and its folder.
+pub fn settings(data: PathBuf, database_url: Option<&str>) -> Config {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    Config { listen, data, database_url: database_url.map(str::to_owned), ..Config::default() }
+}
+
+/// Where each measure is sent.
+struct Targets {
+    server: SocketAddr,
+    http: SocketAddr,
+    row: SocketAddr,
+    parties: Parties,
+}
+
+impl Targets {
+    fn order(&self, measure: Measure, clients: usize, round: usize, seconds: u64) -> Order {
+        let posts = |repeat| Work::Posts(Posts { key: self.parties.sender_key.clone(), body: body(), repeat });
+        let (address, work) = match measure {
+            Measure::Http => (self.http, posts(Repeat::Plain)),
+            Measure::Row => (self.row, posts(Repeat::Plain)),
+            Measure::Create => (self.server, posts(Repeat::Plain)),
+            Measure::CreateKeyed => (self.server, posts(Repeat::Keyed(format!("bench-{clients}-{round}")))),
+            Measure::Lifecycle => (self.server, Work::Lifecycles(self.parties.clone())),
+        };
+        let measured = Duration::from_secs(seconds);
+        Order { address, clients, warm_up: measured / 4, measured, work }
+    }
+}
+
+/// What every POST sends: to an address that nobody has registered, so that nothing but the create happens.
+fn body() -> String {
+    json!({
+        "intent_type": "intent.bench.v1",
+        "to_agent": "agent://local/default/nobody",
+        "payload": { "order": "A-20417", "customer": "Blue Harbour Ltd", "amount_cents": 184_950, "currency": "EUR",
+            "question": "Is the order of 12 March ready to be shipped?" },
+    })
+    .to_string()
+}
+
+/// Registers the sender and the agent.
+async fn provision(address: SocketAddr, data: &Path) -> anyhow::Result<Parties> {
+    let bootstrap: Bootstrap = serde_json::from_slice(&std::fs::read(data.join("bootstrap.json"))?)?;
+    let mut connection = Connection::open(address).await?;
+    let mut register = async |name: &str| {
+        let mut call = async |path: &str, input: Value| {
+            let request = connection::post(path, &bootstrap.api_key, "", &input.to_string());
+            anyhow::Ok(serde_json::from_slice::<Value>(&connection.exchange(&request).await?)?)
+        };
+        let text = |answer: &Value, field: &str| answer[field].as_str().map(str::to_owned).context("an answer");
+        let account = call("/v1/service-accounts", json!({ "name": name })).await?;
+        let id = text(&account, "service_account_id")?;
+        let key = call(&format!("/v1/service-accounts/{id}/keys"), json!({})).await?;
+        anyhow::Ok((text(&account, "address")?, text(&key, "api_key")?))
+    };
+    let (_, sender_key) = register("bench-sender").await?;
+    let (agent, agent_key) = register("bench-agent").await?;
+    Ok(Parties { sender_key, agent_key, agent })
+}
+
+/// The process that makes the load.
+struct Generator {
+    child: Child,
+    orders: ChildStdin,
+    reports: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Generator {
+    fn start() -> anyhow::Result<Generator> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut child = command.arg("bench-load").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let orders = child.stdin.take().context("a child without input")?;
+        let reports = BufReader::new(child.stdout.take().context("a child without output")?).lines();
+        Ok(Generator { child, orders, reports })
+    }
+
+    fn carry_out(&mut self, order: &Order) -> anyhow::Result<Report> {
+        writeln!(self.orders, "{}", serde_json::to_string(order)?)?;
+        let report = self.reports.next().context("the load generator ended")??;
+        Ok(serde_json::from_str(&report)?)
+    }
+
+    fn stop(mut self) -> anyhow::Result<()> {
+        drop(self.orders);
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+/// A schema of its own on a PostgreSQL, dropped when the run is over.
+struct Schema {
+    base: String,
+    name: String,
+    /// Leads into the schema.
+    url: String,
+}
+
+impl Schema {
+    async fn create(base: &str) -> anyhow::Result<Schema> {
+        let name = format!("bench_{}", std::process::id());
+        batch(base, &format!("CREATE SCHEMA {name}")).await?;
+        let joint = if base.contains('?') { '&' } else { '?' };
+        Ok(Schema { base: base.to_owned(), url: format!("{base}{joint}options=-csearch_path%3D{name}"), name })
+    }
+
+    async fn drop(self) -> anyhow::Result<()> {
+        batch(&self.base, &format!("DROP SCHEMA {} CASCADE", self.name)).await
+    }
+}
+
+async fn batch(url: &str, sql: &str) -> anyhow::Result<()> {
+    let (client, driver) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    let driver = tokio::spawn(driver);
+    client.batch_execute(sql).await?;
+    drop(client);
+    Ok(driver.await??)
+}
+
+fn median(numbers: &mut [f64]) -> f64 {
+    numbers.sort_unstable_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// The load average of the last minute, where the system tells it.
+fn load_average() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}

@@ -1,0 +1,137 @@
+//! A keep-alive HTTP/1.1 connection that does as little as can be done: the load must not cost more than what it measures.
+//!
+//! Requests are bytes that the caller has prepared. Answers are read by their length or in chunks; nothing else is
+//! understood, and a surprise is an error.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, bail};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// More than the server ever sends in a head.
+const MAX_HEADERS: usize = 32;
+const READ_AHEAD: usize = 16 * 1024;
+
+pub struct Connection {
+    stream: TcpStream,
+    /// What has arrived; up to `read` it has been handed on.
+    arrived: Vec<u8>,
+    read: usize,
+}
+
+/// How the body of the answer that is being read ends.
+#[derive(Clone, Copy)]
+enum Framing {
+    Length(usize),
+    Chunks,
+}
+
+impl Connection {
+    pub async fn open(address: SocketAddr) -> anyhow::Result<Connection> {
+        let stream = TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        Ok(Connection { stream, arrived: Vec::with_capacity(READ_AHEAD), read: 0 })
+    }
+
+    /// Sends a request and reads its answer, which must be a 200.
+    pub async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
+        self.stream.write_all(request).await?;
+        let framing = self.head().await?;
+        match framing {
+            Framing::Length(length) => Ok(self.take(length).await?.to_vec()),
+            Framing::Chunks => {
+                let mut body = Vec::new();
+                while let Some(chunk) = self.chunk().await? {
+                    body.extend_from_slice(chunk);
+                }
+                Ok(body)
+            }
+        }
+    }
+
+    /// Sends a request whose answer is a stream, and reads the head of it. The rest is read with [`Connection::chunk`].
+    pub async fn open_stream(&mut self, request: &[u8]) -> anyhow::Result<()> {
+        self.stream.write_all(request).await?;
+        match self.head().await? {
+            Framing::Chunks => Ok(()),
+            Framing::Length(_) => bail!("a stream has a length"),
+        }
+    }
+
+    /// The next piece of a stream; `None` at its end.
+    pub async fn chunk(&mut self) -> anyhow::Result<Option<&[u8]>> {
+        let length = loop {
+            match httparse::parse_chunk_size(&self.arrived[self.read..]) {
+                Ok(httparse::Status::Complete((head, length))) => {
+                    self.read += head;
+                    break usize::try_from(length)?;
+                }
+                Ok(httparse::Status::Partial) => self.more().await?,
+                Err(_) => bail!("a chunk without a size"),
+            }
+        };
+        let with_end = self.take(length + 2).await?;
+        Ok(if length == 0 { None } else { Some(&with_end[..length]) })
+    }
+
+    async fn head(&mut self) -> anyhow::Result<Framing> {
+        loop {
+            let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+            let mut response = httparse::Response::new(&mut headers);
+            let unread = &self.arrived[self.read..];
+            if let httparse::Status::Complete(head) = response.parse(unread).context("an answer that is not HTTP")? {
+                if response.code != Some(200) {
+                    bail!("the server answered {}", String::from_utf8_lossy(unread));
+                }
+                let framing = framing(response.headers)?;
+                self.read += head;
+                return Ok(framing);
+            }
+            self.more().await?;
+        }
+    }
+
+    async fn take(&mut self, length: usize) -> anyhow::Result<&[u8]> {
+        while self.arrived.len() - self.read < length {
+            self.more().await?;
+        }
+        let taken = self.read..self.read + length;
+        self.read += length;
+        Ok(&self.arrived[taken])
+    }
+
+    async fn more(&mut self) -> anyhow::Result<()> {
+        self.arrived.drain(..self.read);
+        self.read = 0;
+        self.arrived.reserve(READ_AHEAD);
+        match self.stream.read_buf(&mut self.arrived).await? {
+            0 => bail!("the server closed the connection"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn framing(headers: &[httparse::Header<'_>]) -> anyhow::Result<Framing> {
+    let header = |name: &str| headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value);
+    match header("content-length") {
+        Some(length) => Ok(Framing::Length(std::str::from_utf8(length)?.parse()?)),
+        None if header("transfer-encoding").is_some() => Ok(Framing::Chunks),
+        None => bail!("an answer without an end"),
+    }
+}
+
+/// The bytes of a POST. `headers` are whole lines.
+pub fn post(path: &str, key: &str, headers: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {key}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n{headers}\r\n{body}"
+    )
+    .into_bytes()
+}
+
+/// The bytes of a GET.
+pub fn get(path: &str, key: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {key}\r\n\r\n").into_bytes()
+}

@@ -1,0 +1,73 @@
+//! The findings as a table for people. Every number is the median of the rounds; a ratio is the median of the ratios
+//! within each round.
+
+use std::fmt::Write;
+
+use super::orders::{Report, Spread};
+use super::{Findings, Measure, Series, median};
+
+pub fn print(findings: &Findings) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write(&mut text, findings);
+    text
+}
+
+fn write(out: &mut String, findings: &Findings) -> std::fmt::Result {
+    let load = |at: Option<f64>| at.map_or("?".to_owned(), |load| format!("{load:.1}"));
+    let rounds = findings.series.first().map_or(0, |series| series.rounds.len());
+    writeln!(
+        out,
+        "axme bench: {}, {} cores, median of {rounds} rounds of {} s, load average {} before and {} after\n",
+        findings.engine,
+        findings.cores,
+        findings.seconds,
+        load(findings.load[0]),
+        load(findings.load[1]),
+    )?;
+    if let Some(idle) = &findings.idle {
+        writeln!(
+            out,
+            "start {:.0} ms on a new folder, {:.0} ms after that; idle memory {:.1} MiB\n",
+            idle.first_start_ms, idle.start_ms, idle.rss_mib
+        )?;
+    }
+    writeln!(out, "| clients | measure | per second | of the floor | p50 ms | p99 ms |\n|--:|---|--:|--:|--:|--:|")?;
+    for series in &findings.series {
+        let floor = findings.series.iter().find(|s| s.clients == series.clients && s.measure == Measure::Row);
+        let of_floor = floor.map_or(String::new(), |floor| format!("{:.2}", ratio(series, floor)));
+        let rate = middle(series, |report| Some(report.per_second));
+        let whole = spread(series, |report| Some(report.whole));
+        writeln!(out, "| {} | {} | {rate:.0} | {of_floor} | {whole} |", series.clients, name(series.measure))?;
+        if series.measure == Measure::Lifecycle {
+            let to_agent = spread(series, |report| report.to_agent);
+            writeln!(out, "| {} | – submit to the agent's hands | | | {to_agent} |", series.clients)?;
+        }
+    }
+    Ok(())
+}
+
+fn name(measure: Measure) -> &'static str {
+    match measure {
+        Measure::Http => "HTTP alone (floor A)",
+        Measure::Row => "one row (floor B)",
+        Measure::Create => "create",
+        Measure::CreateKeyed => "create with Idempotency-Key",
+        Measure::Lifecycle => "lifecycle, submit to result",
+    }
+}
+
+fn middle(series: &Series, pick: impl Fn(&Report) -> Option<f64>) -> f64 {
+    median(&mut series.rounds.iter().filter_map(pick).collect::<Vec<_>>())
+}
+
+fn spread(series: &Series, pick: impl Fn(&Report) -> Option<Spread>) -> String {
+    let p50 = middle(series, |report| pick(report).map(|s| s.p50));
+    let p99 = middle(series, |report| pick(report).map(|s| s.p99));
+    format!("{p50:.2} | {p99:.2}")
+}
+
+fn ratio(series: &Series, floor: &Series) -> f64 {
+    let pairs = series.rounds.iter().zip(&floor.rounds);
+    median(&mut pairs.map(|(one, floor)| one.per_second / floor.per_second).collect::<Vec<_>>())
+}

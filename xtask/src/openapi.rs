@@ -1,0 +1,13 @@
+//! `cargo xtask openapi`: the table of operations as the document that is committed.
+
+use std::path::Path;
+
+use anyhow::Context;
+
+pub fn write() -> anyhow::Result<()> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/openapi.json");
+    let text = format!("{:#}\n", axme_api::openapi::document());
+    std::fs::write(&file, text).with_context(|| file.display().to_string())?;
+    println!("wrote spec/openapi.json");
+    Ok(())
+}
