@@ -1,9 +1,9 @@
 //! What an intent is, what can be asked of it, and what came of it: the types of the lifecycle, and [`apply`], which folds
 //! an event into the state. The decisions themselves are in `decide`.
 //!
-//! The state of an intent is nothing but its events folded in order; `tests/properties.rs` holds that for random histories.
+//! The state of an intent is nothing but its events folded in order; `tests/rules/properties.rs` holds that for random histories.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -93,10 +93,10 @@ pub struct Waiting {
 pub struct Fault {
     pub code: String,
     pub message: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
     /// What was answered beside the failure: a person's no with its comment, an agent's findings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
 }
 
@@ -125,7 +125,7 @@ pub enum EventBody {
     InProgress {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
         result: Option<Value>,
         details: Object,
     },
@@ -376,4 +376,9 @@ pub fn apply(intent: &mut Intent, event: &Event) {
         EventBody::Canceled { reason } => intent.state = State::Canceled { reason: reason.clone() },
         EventBody::TimedOut => intent.state = State::TimedOut,
     }
+}
+
+/// Reads a value that is there: `null` is a value like any other, unlike a field that is missing.
+pub(crate) fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
 }
