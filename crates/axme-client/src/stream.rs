@@ -2,7 +2,7 @@
 //!
 //! Both ask the server to keep the stream open (`follow=1`) and read on after every interruption, from the last number
 //! they saw: windows that end, connections that break, servers that restart. Only a refusal ends them early, and so does a
-//! first connection that cannot be made.
+//! first connection that cannot be made, or for an observer a server that stays away for a minute.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub type Feed<T> = BoxStream<'static, Result<T, ClientError>>;
 const WINDOW_SECONDS: u64 = 30;
 /// The longest pause between attempts to reconnect.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// With the pauses between them, these take about a minute.
+const OBSERVER_FAILURES: u32 = 16;
 /// A window that ends at once and empty must not be asked for again at once.
 const IDLE_PAUSE: Duration = Duration::from_millis(250);
 
@@ -58,8 +60,12 @@ pub struct Delivery {
 impl Client {
     /// The events of an intent after number `since`, as they happen, up to the terminal one.
     pub fn observe(&self, intent_id: &str, since: u64) -> Feed<EventView> {
+        self.observe_with(intent_id, since, OBSERVER_FAILURES)
+    }
+
+    pub(crate) fn observe_with(&self, intent_id: &str, since: u64, most_failures: u32) -> Feed<EventView> {
         let fields = Object::from_iter([("intent_id".to_owned(), Value::from(intent_id))]);
-        let reader = Reader::new(self, intents::STREAM.path, fields, since);
+        let reader = Reader { most_failures, ..Reader::new(self, intents::STREAM.path, fields, since) };
         feed(Observation { reader, intent_id: intent_id.to_owned(), rest: VecDeque::new(), over: false })
     }
 
@@ -174,12 +180,24 @@ struct Reader {
     connected: bool,
     /// Failures since something was read.
     failures: u32,
+    /// How many of them are borne once there has been a connection.
+    most_failures: u32,
 }
 
 impl Reader {
     fn new(client: &Client, template: &'static str, fields: Object, since: u64) -> Reader {
         let client = client.clone();
-        Reader { client, template, fields, since, frames: None, fruitful: false, connected: false, failures: 0 }
+        Reader {
+            client,
+            template,
+            fields,
+            since,
+            frames: None,
+            fruitful: false,
+            connected: false,
+            failures: 0,
+            most_failures: u32::MAX,
+        }
     }
 
     async fn step<T: Frame>(&mut self) -> Result<Step<T>, ClientError> {
@@ -223,13 +241,17 @@ impl Reader {
                     self.connected = true;
                     return Ok(self.frames.insert(frames));
                 }
-                Err(error) if error.is_transient() && (self.connected || self.failures < REPEATS) => {
+                Err(error) if error.is_transient() && self.failures < self.bearable() => {
                     self.failures += 1;
                     tokio::time::sleep(pause(&error, self.failures).min(MAX_PAUSE)).await;
                 }
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn bearable(&self) -> u32 {
+        if self.connected { self.most_failures } else { REPEATS }
     }
 
     async fn open(&mut self) -> Result<Frames, ClientError> {

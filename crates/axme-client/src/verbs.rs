@@ -23,10 +23,11 @@ impl Client {
         self.call(&intents::GET, &GetIntent { intent_id: intent_id.to_owned() }).await
     }
 
-    /// The intent when it has come to its end, however it ended; [`ClientError::StillRunning`] after `timeout`.
+    /// The intent when it has come to its end, however it ended; [`ClientError::StillRunning`] after `timeout`. A server
+    /// that goes away meanwhile is waited for.
     pub async fn wait_for(&self, intent_id: &str, timeout: Duration) -> Result<IntentAnswer, ClientError> {
         let end = async {
-            let mut events = self.observe(intent_id, 0);
+            let mut events = self.observe_with(intent_id, 0, u32::MAX);
             while let Some(event) = events.next().await {
                 event?;
             }
