@@ -5,6 +5,7 @@ mod agents;
 mod catalogue;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axme_client::api::service_accounts::{self, CreateKey, CreateServiceAccount, RevokeKey};
 use axme_client::{Client, Object};
@@ -77,6 +78,9 @@ fn list(form: Form) -> Result<(), Failure> {
     table(&["ID", "WHAT HAPPENS", "ENDS"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
 }
 
+/// Another server on the same folder has started by then, or it is not starting.
+const OTHER_START: Duration = Duration::from_secs(1);
+
 /// The server that an example talks to.
 struct Stage {
     session: Session,
@@ -94,17 +98,14 @@ impl Run {
         logs::start(filter.as_deref().unwrap_or("warn"), LogFormat::Text)?;
         let mut stop = Stop::new()?;
         let stage = Stage::set(&flags).await?;
-        let outcome = tokio::select! {
-            outcome = self.play(example, &stage) => outcome,
-            _ = stop.told() => Err(Failure { code: 130, message: "stopped; what was submitted is kept".to_owned() }),
-        };
+        let outcome = self.play(example, &stage, &mut stop).await;
         if let Some(own) = stage.own {
             own.stop().await;
         }
         outcome
     }
 
-    async fn play(&self, example: &Example, stage: &Stage) -> Result<(), Failure> {
+    async fn play(&self, example: &Example, stage: &Stage, stop: &mut Stop) -> Result<(), Failure> {
         let session = &stage.session;
         let form = session.form();
         let bundle = example.bundle();
@@ -116,7 +117,10 @@ impl Run {
 
         form.say("  [step 2] Provisioning agents...")?;
         let hired = hire(session, &bundle).await?;
-        let outcome = self.play_with(&hired, example, stage, bundle).await;
+        let outcome = tokio::select! {
+            outcome = self.play_with(&hired, example, stage, bundle) => outcome,
+            _ = stop.told() => form.say("").and(Err(stage.interrupted())),
+        };
         // The keys were for this run only. If this fails they are merely keys that nobody has.
         for agent in &hired {
             let revoke = RevokeKey { service_account_id: agent.account_id.clone(), key_id: agent.key_id.clone() };
@@ -170,10 +174,12 @@ impl Run {
 impl Stage {
     /// The server that settings lead to; failing that the one of the data folder; failing that a new one.
     async fn set(flags: &Flags) -> Result<Stage, Failure> {
-        let asked = flags.data.is_some();
-        if !asked {
+        let folder = folders::data(flags.data.as_deref());
+        if flags.data.is_none() {
             let setting = Setting::find(flags).await?;
-            if setting.api_key.is_some() {
+            // A key that `axme dev` left behind leads to this folder too, whether or not its server still runs.
+            let ours = flags.base_url.is_none() && folder.as_ref().is_ok_and(|folder| setting.is_of(folder));
+            if setting.api_key.is_some() && !ours {
                 return Ok(Stage { session: setting.connect()?, own: None });
             }
             if flags.base_url.is_some() {
@@ -182,14 +188,24 @@ impl Stage {
                 ));
             }
         }
-        let folder = folders::data(flags.data.as_deref())?;
+        let folder = folder?;
         let (own, live) = match local::find(&folder).await {
             Some(live) => (None, live),
-            None => Stage::start(&folder).await?,
+            None => Stage::start_or_find(&folder).await?,
         };
         let setting = Setting::of_local(flags, live)?;
         let session = Setting { command: command_for(&folder), ..setting }.connect()?;
         Ok(Stage { session, own })
+    }
+
+    /// Starts a server, unless somebody else is just doing the same.
+    async fn start_or_find(folder: &Path) -> Result<(Option<server::Running>, local::Live), Failure> {
+        let failure = match Stage::start(folder).await {
+            Ok(started) => return Ok(started),
+            Err(failure) => failure,
+        };
+        tokio::time::sleep(OTHER_START).await;
+        local::find(folder).await.map(|live| (None, live)).ok_or(failure)
     }
 
     async fn start(folder: &Path) -> Result<(Option<server::Running>, local::Live), Failure> {
@@ -202,6 +218,17 @@ impl Stage {
             bootstrap: local::bootstrap(folder),
         };
         Ok((Some(running), live))
+    }
+
+    fn interrupted(&self) -> Failure {
+        let program = crate::program();
+        let message = match &self.own {
+            Some(own) => {
+                format!("stopped; what was submitted is kept in {} (`{program} dev` serves it)", own.data().display())
+            }
+            None => "stopped; what was submitted goes on without the agents of the example".to_owned(),
+        };
+        Failure { code: 130, message }
     }
 
     fn about(&self) -> String {

@@ -38,7 +38,7 @@ pub struct Dev {
 impl Serve {
     pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let mut stop = Stop::new()?;
-        let running = start(self.flags, flags, "info").await?;
+        let running = start(self.flags, flags, "info,refinery_core=warn").await?;
         let signal = stop.told().await;
         info!(signal, "stopping");
         running.stop().await;

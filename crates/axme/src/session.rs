@@ -99,6 +99,12 @@ impl Setting {
         Ok(Finder::new(flags)?.setting(Some(live), Local::First))
     }
 
+    /// Whether the key is the administrator's of the server that keeps its data in `folder`.
+    pub fn is_of(&self, folder: &Path) -> bool {
+        let own = local::bootstrap(folder).map(|bootstrap| bootstrap.api_key);
+        own.is_some() && own.as_ref() == self.api_key.as_ref().map(|key| &key.value)
+    }
+
     pub fn connect(self) -> Result<Session, Failure> {
         let mut client = Client::builder(&self.base_url.value);
         if let Some(key) = &self.api_key {
@@ -223,11 +229,19 @@ impl Finder {
             return Ok(self.setting(Some(live), Local::First));
         }
         let setting = self.setting(None, Local::Last);
-        let complete = setting.api_key.is_some() && setting.base_url.from != DEFAULT_ORIGIN;
-        match folder {
-            Ok(folder) if !complete => Ok(self.setting(local::find(&folder).await, Local::Last)),
-            _ => Ok(setting),
+        let Ok(folder) = folder else { return Ok(setting) };
+        if setting.api_key.is_none() || setting.base_url.from == DEFAULT_ORIGIN {
+            return Ok(self.setting(local::find(&folder).await, Local::Last));
         }
+        if self.flags.base_url.is_none()
+            && setting.is_of(&folder)
+            && let Some(live) = local::find(&folder).await
+        {
+            // The context is from an earlier `axme dev` here, and the server has another port by now.
+            let from = format!("the server of {}", folder.display());
+            return Ok(Setting { base_url: Given { value: live.base_url, from }, ..setting });
+        }
+        Ok(setting)
     }
 
     fn setting(&self, live: Option<Live>, local: Local) -> Setting {

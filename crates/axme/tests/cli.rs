@@ -248,7 +248,13 @@ fn dev_sets_the_context_and_keeps_the_key_to_itself() {
     assert_eq!(home.ok_json(&["whoami", "--json"])["context"], "default");
     let (code, said) = server.stop();
     assert!(code == Some(0) && said.contains("AXME listens on") && !said.contains(key), "{code:?} {said}");
-    // The context has a key, so an example does not start a server behind its back.
+    // The context is out of date, and leads to the same folder all the same.
+    assert!(home.ok(&["examples", "run", "delivery/stream"]).contains("started for this example"));
+    let server = home.serve("serve");
+    assert!(home.ok(&["whoami"]).contains("Role:           workspace_admin"));
+    drop(server);
+    // A context for another server is kept to.
+    home.ok(&["context", "set", "default", "--base-url", "http://127.0.0.1:9", "--api-key", "another"]);
     assert!(home.fails(&["examples", "run", "delivery/stream"], 1).contains("context \"default\""));
 }
 

@@ -1,6 +1,8 @@
 //! The agents that the examples bring along. Each listens on its own stream with its own key, as any agent would, and
 //! answers by a few fixed rules.
 
+use std::time::Duration;
+
 use axme_client::{Client, ClientError, Delivery, Object, is_terminal};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -9,17 +11,26 @@ use tracing::warn;
 /// What an agent answers to a payload.
 pub type Rules = fn(&Value) -> Value;
 
+/// How long an agent rests after an answer that did not arrive.
+const REST: Duration = Duration::from_secs(1);
+
 /// Receives and answers, until it is stopped or its key is refused.
 pub async fn play(client: Client, address: String, rules: Rules) {
-    let mut deliveries = client.listen(&address);
-    while let Some(delivery) = deliveries.next().await {
-        let answered = match delivery {
-            Ok(delivery) => answer(&client, &delivery, rules).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = answered {
-            // What is not answered is delivered again.
-            warn!(address, %error, "the agent could not answer");
+    'listening: loop {
+        let mut deliveries = client.listen(&address);
+        while let Some(delivery) = deliveries.next().await {
+            let delivery = match delivery {
+                Ok(delivery) => delivery,
+                Err(error) => return warn!(address, %error, "the agent cannot listen any more"),
+            };
+            if let Err(error) = answer(&client, &delivery, rules).await {
+                warn!(address, intent_id = delivery.intent_id, %error, "the agent could not answer");
+                if error.is_transient() {
+                    // A stream that begins anew brings everything that is not answered.
+                    tokio::time::sleep(REST).await;
+                    continue 'listening;
+                }
+            }
         }
     }
 }
