@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axme_api::{Access, ApiError, ErrorKind, Input, Object, Op};
-use axme_intent::Time;
+use axme_intent::{Address, Time};
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use serde::Serialize;
@@ -23,6 +23,13 @@ use crate::error::{Error, Result, StoreError};
 use crate::seal;
 use crate::store::replies::{self, Reply, ReplyKey};
 use crate::world::Dice;
+
+/// The deepest nesting of a body. What is stored is read again inside a few more levels, and JSON readers, ours and those
+/// of clients, stop at 128.
+const MAX_DEPTH: usize = 64;
+
+/// Nothing has a longer name. The path is part of an indexed key, and PostgreSQL indexes no more than 2,704 bytes.
+const MAX_PATH_BYTES: usize = 2_000;
 
 /// A request, free of routing.
 pub struct Request {
@@ -85,7 +92,8 @@ where
     let now = app.world.clock.now();
     let caller = app.keys.identify(&app.store, &request.headers, now).await?;
     check_access(info.access, &caller)?;
-    check_owner(&request)?;
+    check_owner(&request, &caller)?;
+    check_text(&request)?;
     let repeat = Repeat::of(app, &bound, &request, &caller)?;
     let input: I = decode(info.input, &request)?;
     let before = Before { caller: &caller, now, dice: &app.world.dice, limits: &app.limits };
@@ -138,24 +146,65 @@ fn check_access(access: Access, caller: &Caller) -> Result<()> {
 }
 
 /// The owner may be named in the query or in a header, but not differently in both.
-fn check_owner(request: &Request) -> Result<()> {
+fn check_owner(request: &Request, caller: &Caller) -> Result<()> {
     let header = request.headers.get("x-owner-agent").and_then(|value| value.to_str().ok());
     let query = request.query.iter().find(|(name, _)| name == "owner_agent").map(|(_, value)| value.as_str());
-    match (header, query) {
-        (Some(a), Some(b)) if a != b => Err(ApiError::new(
-            ErrorKind::Malformed,
-            "owner_mismatch",
-            format!("owner_agent is \"{b}\" in the query and \"{a}\" in x-owner-agent"),
-        )
-        .into()),
-        _ => Ok(()),
+    let (Some(header), Some(query)) = (header.filter(|h| !h.is_empty()), query.filter(|q| !q.is_empty())) else {
+        return Ok(());
+    };
+    if Address::resolve(header, caller.home()) == Address::resolve(query, caller.home()) {
+        return Ok(());
     }
+    let message = format!("owner_agent is \"{query}\" in the query and \"{header}\" in x-owner-agent");
+    Err(ApiError::new(ErrorKind::Malformed, "owner_mismatch", message).into())
+}
+
+/// Refuses what could not be stored or not be read again: the null character, which PostgreSQL has no place for, bodies
+/// that are nested too deeply, and endless paths.
+fn check_text(request: &Request) -> Result<()> {
+    if request.path.len() > MAX_PATH_BYTES {
+        return Err(ApiError::not_found("what so long a path names").into());
+    }
+    let null = || ApiError::invalid("the character \\u0000 cannot be stored");
+    let has_null = |text: &str| text.contains('\0');
+    let fields = request.path_fields.iter().map(|(_, value)| value);
+    if fields.chain(request.query.iter().flat_map(|(name, value)| [name, value])).any(|text| has_null(text)) {
+        return Err(null().into());
+    }
+    let (mut depth, mut in_string) = (0_usize, false);
+    let mut bytes = request.body.iter().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => {
+                if request.body[at..].starts_with(b"\\u0000") {
+                    return Err(null().into());
+                }
+                bytes.next();
+            }
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(ApiError::invalid(format!("the body is nested more than {MAX_DEPTH} deep")).into());
+                }
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Puts the input together: path over query over body.
 fn decode<I: DeserializeOwned>(input: Input, request: &Request) -> Result<I> {
-    if input == Input::Flat && request.path_fields.is_empty() && request.query.is_empty() && !request.body.is_empty() {
-        return serde_json::from_slice(&request.body).map_err(|e| unreadable(&e));
+    // The usual case is read in one go. What is not read that way is looked at again below, which also says what is wrong.
+    if input == Input::Flat
+        && request.path_fields.is_empty()
+        && request.query.is_empty()
+        && request.body.trim_ascii_start().first() == Some(&b'{')
+        && let Ok(input) = serde_json::from_slice(&request.body)
+    {
+        return Ok(input);
     }
     let body = body_object(&request.body)?;
     let mut fields = match input {
@@ -218,28 +267,18 @@ impl Repeat {
         }
         let header = request.headers.get("idempotency-key").map(|value| value.to_str());
         let header = header.transpose().map_err(|_| ApiError::invalid("Idempotency-Key must be plain ASCII text"))?;
-        let mut body = None;
-        let key = match (header.map(str::trim).filter(|key| !key.is_empty()), bound.in_body) {
-            (Some(key), _) => key.to_owned(),
-            (None, Some(field)) => {
-                let fields = body.insert(body_object(&request.body)?);
-                match fields.get(field.field).and_then(Value::as_str).map(str::trim).filter(|key| !key.is_empty()) {
-                    Some(key) => key.to_owned(),
-                    None => return Ok(None),
-                }
-            }
-            (None, None) => return Ok(None),
-        };
+        let header = header.map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
+        if header.is_none() && bound.in_body.is_none() {
+            return Ok(None);
+        }
+        let mut fields = body_object(&request.body)?;
+        // A key in the body names what is to happen once; it wins over a header, which may be fresh on each try.
+        let own = bound.in_body.and_then(|field| fields.remove(field.field));
+        let own = own.as_ref().and_then(Value::as_str).map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
+        let Some(key) = own.or(header) else { return Ok(None) };
         let most = app.limits.idempotency_key_chars;
         if key.chars().count() > most {
             return Err(ApiError::invalid(format!("the idempotency key is longer than {most} characters")).into());
-        }
-        let mut fields = match body {
-            Some(fields) => fields,
-            None => body_object(&request.body)?,
-        };
-        if let Some(field) = bound.in_body {
-            fields.remove(field.field);
         }
         let key = ReplyKey {
             workspace: caller.workspace,
