@@ -6,7 +6,8 @@ use std::time::Duration;
 use axme_api::{ApiError, ErrorKind, Method, agents as api_agents, health as api_health, intents as api_intents};
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{RawPathParams, Request as HttpRequest};
+use axum::extract::{FromRequestParts, RawPathParams, Request as HttpRequest};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Response};
 use axum::middleware::{self, Next};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
@@ -45,7 +46,7 @@ pub fn router(app: Arc<App>) -> Router {
     };
     let events = {
         let app = app.clone();
-        move |params: RawPathParams, request: HttpRequest| {
+        move |params: PathFields, request: HttpRequest| {
             let (app, id, parts) = (app.clone(), field(&params, "intent_id"), request.into_parts().0);
             async move { respond(stream::intent(app, id, parts).await) }
         }
@@ -88,7 +89,7 @@ impl Mount {
         let info = &bound.op.info;
         for path in std::iter::once(&info.path).chain(info.aliases) {
             let app = self.app.clone();
-            let handler = move |params: RawPathParams, request: HttpRequest| {
+            let handler = move |params: PathFields, request: HttpRequest| {
                 let app = app.clone();
                 async move { respond(handle(&app, bound, &params, request).await) }
             };
@@ -103,7 +104,7 @@ impl Mount {
         P: Send + 'static,
     {
         let app = self.app.clone();
-        let handler = move |params: RawPathParams, request: HttpRequest| {
+        let handler = move |params: PathFields, request: HttpRequest| {
             let app = app.clone();
             async move {
                 let headers = request.headers().clone();
@@ -125,7 +126,7 @@ impl Mount {
         P: Send + 'static,
     {
         let app = self.app.clone();
-        let handler = move |params: RawPathParams, request: HttpRequest| {
+        let handler = move |params: PathFields, request: HttpRequest| {
             let app = app.clone();
             async move {
                 let address = field(&params, "address");
@@ -153,14 +154,28 @@ fn filter(method: Method) -> MethodFilter {
     }
 }
 
-fn field(params: &RawPathParams, name: &str) -> String {
-    params.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
+/// The fields of a path, decoded. What is no text then is refused in the form of every error.
+struct PathFields(RawPathParams);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathFields {
+    type Rejection = Response<Body>;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathFields, Response<Body>> {
+        let fields = RawPathParams::from_request_parts(parts, state).await;
+        fields.map(PathFields).map_err(|_| {
+            refusal(&ApiError::new(ErrorKind::Malformed, "invalid_path", "the path is not UTF-8 once it is decoded"))
+        })
+    }
+}
+
+fn field(params: &PathFields, name: &str) -> String {
+    params.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
 }
 
 async fn handle<I, O, P>(
     app: &App,
     bound: Bound<I, O, P>,
-    params: &RawPathParams,
+    params: &PathFields,
     request: HttpRequest,
 ) -> Result<Response<Body>>
 where
