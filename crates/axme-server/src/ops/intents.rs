@@ -261,9 +261,13 @@ pub fn prepare_resolve(_: &Before<'_>, input: ResolveIntent) -> Result<(u16, Res
         }
         Status::Failed => {
             check_size("error", &input.error)?;
+            check_size("reason", &input.reason)?;
             Ending::Failed(stated_fault(&input.error, input.reason.as_deref()))
         }
-        Status::Canceled => Ending::Canceled(input.reason.unwrap_or_default()),
+        Status::Canceled => {
+            check_size("reason", &input.reason)?;
+            Ending::Canceled(input.reason.unwrap_or_default())
+        }
         other => {
             let message = format!("status: {} cannot be set; send COMPLETED, FAILED or CANCELED", other.as_str());
             return Err(ApiError::invalid(message).into());
