@@ -1,4 +1,6 @@
 //! The operations, in process, on both engines.
 
+mod calls;
 mod harness;
 mod intents;
+mod tasks;
