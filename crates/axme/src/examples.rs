@@ -12,6 +12,7 @@ use axme_client::{Client, Object};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::follow::{Answerer, follow};
@@ -78,8 +79,8 @@ fn list(form: Form) -> Result<(), Failure> {
     table(&["ID", "WHAT HAPPENS", "ENDS"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
 }
 
-/// Another server on the same folder has started by then, or it is not starting.
-const OTHER_START: Duration = Duration::from_secs(1);
+/// How long another server on the same folder may take to start or to stop.
+const OTHER_SERVER: Duration = Duration::from_secs(3);
 
 /// The server that an example talks to.
 struct Stage {
@@ -189,35 +190,37 @@ impl Stage {
             }
         }
         let folder = folder?;
-        let (own, live) = match local::find(&folder).await {
-            Some(live) => (None, live),
-            None => Stage::start_or_find(&folder).await?,
-        };
+        let (own, live) = Stage::find_or_start(&folder).await?;
         let setting = Setting::of_local(flags, live)?;
         let session = Setting { command: command_for(&folder), ..setting }.connect()?;
         Ok(Stage { session, own })
     }
 
-    /// Starts a server, unless somebody else is just doing the same.
-    async fn start_or_find(folder: &Path) -> Result<(Option<server::Running>, local::Live), Failure> {
-        let failure = match Stage::start(folder).await {
-            Ok(started) => return Ok(started),
-            Err(failure) => failure,
-        };
-        tokio::time::sleep(OTHER_START).await;
-        local::find(folder).await.map(|live| (None, live)).ok_or(failure)
-    }
-
-    async fn start(folder: &Path) -> Result<(Option<server::Running>, local::Live), Failure> {
-        let config =
-            server::Config { listen: ([127, 0, 0, 1], 0).into(), data: folder.to_owned(), ..server::Config::default() };
-        let running = server::start(config).await.map_err(Failure::new)?;
-        let live = local::Live {
-            folder: folder.to_owned(),
-            base_url: running.base_url().to_owned(),
-            bootstrap: local::bootstrap(folder),
-        };
-        Ok((Some(running), live))
+    /// The server of `folder`, or a new one. Another one may just be starting or stopping there: it holds the folder and
+    /// cannot be found.
+    async fn find_or_start(folder: &Path) -> Result<(Option<server::Running>, local::Live), Failure> {
+        let patience = Instant::now() + OTHER_SERVER;
+        loop {
+            if let Some(live) = local::find(folder).await {
+                return Ok((None, live));
+            }
+            let config = server::Config {
+                listen: ([127, 0, 0, 1], 0).into(),
+                data: folder.to_owned(),
+                ..server::Config::default()
+            };
+            match server::start(config).await {
+                Ok(running) => {
+                    let base_url = running.base_url().to_owned();
+                    let bootstrap = local::bootstrap(folder);
+                    return Ok((Some(running), local::Live { folder: folder.to_owned(), base_url, bootstrap }));
+                }
+                Err(error) if server::is_taken(&error) && Instant::now() < patience => {
+                    tokio::time::sleep(OTHER_SERVER / 20).await;
+                }
+                Err(error) => return Err(Failure::new(error)),
+            }
+        }
     }
 
     fn interrupted(&self) -> Failure {
