@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use axme_client::Object;
-use axme_client::api::scenarios::{self, Applied, Bundle};
+use axme_client::api::scenarios::Applied;
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::follow::{Answerer, follow};
@@ -68,8 +68,8 @@ impl Apply {
         }
         form.say("")?;
         if form.is_json() && !self.watch {
-            let key = axme_client::fresh_key();
-            return session.show(&scenarios::APPLY.info, &Bundle { body: bundle }, Some(&key)).await;
+            let applied = session.client.apply_scenario(bundle).await;
+            return session.print(applied.map(|applied| json!(applied)));
         }
         form.say(tagged("system", "compiling the workflow and submitting the intent…"))?;
         let applied = session.client.apply_scenario(bundle).await.map_err(|error| session.explain(&error))?;
