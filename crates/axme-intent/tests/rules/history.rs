@@ -1,0 +1,136 @@
+//! An intent with all that happened to it. Every decision is recorded here, and each record checks what must hold of any
+//! history: stories and random ones pass the same gate.
+
+use axme_intent::lifecycle::{Birth, Command, Decision, Effect, Event, EventBody, Given, Intent, Refusal, TimerKind};
+use axme_intent::{IntentId, Plan, State, Status, Time, WaitingReason, apply, decide, submit};
+
+pub struct History {
+    pub unborn: Intent,
+    pub intent: Intent,
+    pub plan: Option<Plan>,
+    pub events: Vec<Event>,
+    /// Timers that are set, as the store would hold them.
+    pub timers: Vec<(TimerKind, Time)>,
+    /// Every child that was started, in order.
+    pub children: Vec<IntentId>,
+    /// Children that have neither ended nor been told to.
+    pub open_children: Vec<IntentId>,
+    deadline_at: Option<Time>,
+}
+
+impl History {
+    /// Submits a new intent.
+    pub fn begin(unborn: Intent, birth: Birth, given: &Given) -> (History, Decision) {
+        let mut history = History {
+            intent: unborn.clone(),
+            plan: birth.plan.clone(),
+            events: Vec::new(),
+            timers: Vec::new(),
+            children: Vec::new(),
+            open_children: Vec::new(),
+            deadline_at: birth.deadline_at,
+            unborn,
+        };
+        let decision = submit(&history.unborn, birth.clone(), given);
+        let types: Vec<&str> = decision.events.iter().map(|e| e.body.event_type()).take(2).collect();
+        assert_eq!(types, ["intent.created", "intent.submitted"]);
+        assert_eq!(decision.events[0].body, EventBody::Created(Box::new(birth)));
+        history.record(&decision, given);
+        (history, decision)
+    }
+
+    /// Sends a command and records what it does. A refusal leaves everything as it was.
+    pub fn send(&mut self, command: Command, given: &Given) -> Result<Decision, Refusal> {
+        let before = self.intent.clone();
+        if let Command::ChildEnded { child, .. } = &command {
+            self.open_children.retain(|open| open != child);
+        }
+        let decision = decide(&self.intent, self.plan.as_ref(), command.clone(), given);
+        assert_eq!(self.intent, before, "deciding changed the intent");
+        assert_eq!(decide(&self.intent, self.plan.as_ref(), command, given), decision, "deciding twice differs");
+        if let Ok(decision) = &decision {
+            if before.status().is_terminal() {
+                assert_eq!(*decision, Decision::default(), "something happened to an intent that was over");
+            }
+            self.record(decision, given);
+        }
+        decision
+    }
+
+    fn record(&mut self, decision: &Decision, given: &Given) {
+        for event in &decision.events {
+            self.record_event(event, given);
+        }
+        for effect in &decision.effects {
+            self.record_effect(effect);
+        }
+        self.check_ending(decision);
+        self.check_head();
+    }
+
+    fn record_event(&mut self, event: &Event, given: &Given) {
+        assert!(!self.intent.status().is_terminal(), "an event after the terminal one: {event:?}");
+        assert_eq!(event.position, self.intent.position + 1, "positions are contiguous from 1");
+        assert_eq!(event.at, given.now.max(self.intent.updated_at), "now, but never before the previous event");
+        assert_eq!(event.actor, given.actor);
+        apply(&mut self.intent, event);
+        assert_eq!(event.status, self.intent.status(), "the status an event shows is the one it leads to");
+        if let EventBody::Waiting(waiting) = &event.body {
+            assert_eq!(waiting.since, event.at, "an intent waits since the event that says so");
+        }
+        self.events.push(event.clone());
+    }
+
+    fn record_effect(&mut self, effect: &Effect) {
+        match effect {
+            Effect::SetTimer { kind, at } => {
+                self.timers.retain(|(set, _)| set != kind);
+                self.timers.push((kind.clone(), *at));
+            }
+            Effect::ClearTimer(kind) => self.timers.retain(|(set, _)| set != kind),
+            Effect::ClearTimers => self.timers.clear(),
+            Effect::StartChild { child, .. } => {
+                assert!(!self.children.contains(child), "a child is started once");
+                self.children.push(*child);
+                self.open_children.push(*child);
+            }
+            Effect::EndChild { child, .. } => {
+                assert!(self.open_children.contains(child), "only a child that lives is ended");
+                self.open_children.retain(|open| open != child);
+            }
+            Effect::Deliver { .. } => assert_eq!(self.intent.status(), Status::Delivered),
+            Effect::MarkAcknowledged | Effect::EndDelivery | Effect::TellParent(_) => {}
+        }
+    }
+
+    /// What has to stop stops in the very decision that ends the intent, and in no other.
+    fn check_ending(&self, decision: &Decision) {
+        let ended = decision.events.iter().filter(|event| event.status.is_terminal()).count();
+        let count = |wanted: fn(&Effect) -> bool| decision.effects.iter().filter(|e| wanted(e)).count();
+        assert!(ended <= 1, "two terminal events");
+        assert_eq!(count(|e| *e == Effect::EndDelivery), ended);
+        assert_eq!(count(|e| *e == Effect::ClearTimers), ended);
+        let told = if self.unborn.parent.is_some() { ended } else { 0 };
+        assert_eq!(count(|e| matches!(e, Effect::TellParent(_))), told);
+    }
+
+    /// What must hold of an intent at rest.
+    fn check_head(&self) {
+        assert!(!matches!(self.intent.status(), Status::Created | Status::Submitted), "never at rest there");
+        let mut timers = Vec::new();
+        let mut children = Vec::new();
+        if !self.intent.status().is_terminal() {
+            timers.extend(self.deadline_at.map(|at| (TimerKind::Deadline, at)));
+        }
+        if let State::Waiting(waiting) = &self.intent.state {
+            let step_timer = waiting.step.clone().map(TimerKind::Step).zip(waiting.due_at);
+            timers.extend(step_timer);
+            children.extend(waiting.child);
+            assert_eq!(waiting.task.is_some(), waiting.reason == WaitingReason::WaitingForHuman);
+            assert_eq!(waiting.child.is_some(), waiting.reason == WaitingReason::WaitingForAgent);
+            assert_eq!(waiting.step.is_some(), self.plan.is_some());
+        }
+        assert_eq!(self.timers, timers, "set are the intent's deadline and that of the step that waits");
+        assert_eq!(self.open_children, children, "alive is the child that is waited for, and no other");
+    }
+}

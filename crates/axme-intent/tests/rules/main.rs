@@ -1,0 +1,12 @@
+//! What the rules of an intent promise:
+//!
+//! - `traces`: stories, one per file in `tests/traces`, each a list of commands with what came of them;
+//!
+//! `UPDATE=1 cargo test -p axme-intent` rewrites the expected files; read the difference before committing it.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests end a test by panicking, as the tests do")]
+
+mod golden;
+mod history;
+mod story;
+mod traces;

@@ -1,0 +1,389 @@
+//! The text of a trace: read, run and written again.
+//!
+//! ```text
+//! # What the story shows.
+//! intent to worker            one intent to an agent; `to human` for one that waits for a person
+//! deadline 1h                 its deadline, counted from its creation
+//! task {"title": "Ship it?"}  a person's task on it
+//! child                       it carries out a step of another intent
+//! step check agent checker within 60s then ask else mend
+//! step ask person ops within 1h task {"title": "Deploy?"}
+//!
+//! create
+//! +5s worker: complete {"ready": true}
+//! 3 times +60s gateway: step_deadline ask
+//! ```
+//!
+//! Steps make it a workflow that begins with the first. A command line is `[+TIME] ACTOR: COMMAND`; the commands are those
+//! of [`command`]. Indented lines are what came of the command above: each event with its position, its time since the
+//! creation, the status after it and its type, then each effect (`*`), or the refusal (`!`). Children are named c1, c2, …
+//! in the order they are started; `stranger` is an intent that is none of them.
+
+use std::fmt::Write;
+
+use axme_intent::lifecycle::{
+    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent,
+    Refusal, TimerKind,
+};
+use axme_intent::{Address, Home, HumanTask, IntentId, Object, Plan, Step, StepKind, TaskResult, Time};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::history::History;
+
+const HOME: Home<'_> = Home { org: "local", workspace: "default" };
+/// 2026-01-01, midnight.
+const START: Time = Time::from_micros(1_767_225_600_000_000);
+
+/// Runs a story and returns its text with what came of each command.
+pub fn retell(text: &str) -> String {
+    let mut story = Story::default();
+    let mut told = String::new();
+    for line in text.lines().filter(|line| !line.starts_with(' ')) {
+        told.push_str(line);
+        told.push('\n');
+        if !line.is_empty() && !line.starts_with('#') {
+            told.push_str(&story.line(line));
+        }
+    }
+    told
+}
+
+/// A story as far as it is told.
+#[derive(Default)]
+pub struct Story {
+    to: Option<Address>,
+    deadline: Option<u64>,
+    task: Option<HumanTask>,
+    is_child: bool,
+    steps: Vec<Step>,
+    history: Option<History>,
+    /// Seconds since the creation.
+    now: i64,
+    commands: u128,
+}
+
+impl Story {
+    pub fn told(text: &str) -> Story {
+        let mut story = Story::default();
+        for line in text.lines() {
+            story.line(line);
+        }
+        story
+    }
+
+    /// Takes one line; returns what came of it.
+    fn line(&mut self, line: &str) -> String {
+        match split(line) {
+            ("intent", rest) => {
+                let name = rest.strip_prefix("to ").unwrap_or_else(|| panic!("`intent to NAME`: {line}"));
+                self.to = Some(Address::resolve(name, HOME));
+            }
+            ("deadline", rest) => self.deadline = Some(read_span(rest)),
+            ("task", rest) => self.task = Some(task(rest)),
+            ("child", "") => self.is_child = true,
+            ("step", rest) => self.steps.push(step(rest)),
+            ("create", "") => return self.create(),
+            (count, rest) if rest.starts_with("times ") => {
+                let count: usize = count.parse().unwrap_or_else(|_| panic!("a number before `times`: {line}"));
+                let command = rest.strip_prefix("times ").unwrap();
+                let before = self.history().events.len();
+                let last = (0..count).map(|_| self.send(command)).last();
+                let last = last.map(|outcome| self.show(&outcome)).unwrap_or_default();
+                let events = self.history().events.len() - before;
+                return format!("  … {events} events in all; the last time:\n{last}");
+            }
+            _ => {
+                let outcome = self.send(line);
+                return self.show(&outcome);
+            }
+        }
+        String::new()
+    }
+
+    pub fn history(&mut self) -> &mut History {
+        self.history.as_mut().expect("`create` comes before commands")
+    }
+
+    fn given(&mut self, actor: &str) -> Given {
+        self.commands += 1;
+        let millis = self.now * 1_000_000;
+        Given {
+            now: Time::from_micros(START.micros() + millis),
+            actor: actor.to_owned(),
+            child: IntentId(Uuid::from_u128(0xc0_0000 + self.commands)),
+        }
+    }
+
+    fn create(&mut self) -> String {
+        let entry = self.steps.first().map(|step| step.id.clone());
+        let plan = entry.map(|entry| Plan { scenario_id: "story".to_owned(), entry, steps: self.steps.clone() });
+        let platform = Address::resolve("agent_core", HOME);
+        let birth = Birth {
+            intent_type: "story.v1".to_owned(),
+            correlation_id: Uuid::nil(),
+            from: Address::resolve("asker", HOME),
+            to: self.to.clone().unwrap_or(platform),
+            reply_to: None,
+            payload: Value::Object(Object::new()),
+            deadline_at: self.deadline.map(|seconds| START.plus_seconds(seconds)),
+            max_delivery_attempts: None,
+            task: self.task.clone(),
+            plan,
+            step: self.is_child.then(|| "work".to_owned()),
+        };
+        let id = IntentId(Uuid::from_u128(1));
+        let root = IntentId(Uuid::from_u128(if self.is_child { 2 } else { 1 }));
+        let unborn = Intent::unborn(id, root, self.is_child.then_some(root), START);
+        let given = self.given("asker");
+        let (history, decision) = History::begin(unborn, birth, &given);
+        self.history = Some(history);
+        self.show(&Ok(decision))
+    }
+
+    /// Carries out one command line.
+    pub fn send(&mut self, line: &str) -> Result<Decision, Refusal> {
+        let (first, rest) = split(line);
+        let text = match (first.strip_prefix('+'), first.strip_prefix('-')) {
+            (Some(span), _) => {
+                self.now += i64::try_from(read_span(span)).unwrap();
+                rest
+            }
+            // A clock that was set back.
+            (_, Some(span)) => {
+                self.now -= i64::try_from(read_span(span)).unwrap();
+                rest
+            }
+            _ => line,
+        };
+        let (actor, text) = text.split_once(": ").unwrap_or_else(|| panic!("`ACTOR: COMMAND`: {line}"));
+        let given = self.given(actor);
+        let children = self.history().children.clone();
+        let command = command(text, &children);
+        self.history().send(command, &given)
+    }
+
+    fn show(&mut self, outcome: &Result<Decision, Refusal>) -> String {
+        let children = self.history().children.clone();
+        let mut text = String::new();
+        match outcome {
+            Ok(decision) if *decision == Decision::default() => text.push_str("  (nothing)\n"),
+            Ok(decision) => {
+                for event in &decision.events {
+                    show_event(&mut text, event, &children);
+                }
+                for effect in &decision.effects {
+                    writeln!(text, "  * {}", show_effect(effect, &children)).unwrap();
+                }
+            }
+            Err(refusal) => {
+                let kind = format!("{:?}", refusal.kind).to_lowercase();
+                let message = with_names(&refusal.message, &children);
+                writeln!(text, "  ! {kind} {}: {message}", refusal.code).unwrap();
+            }
+        }
+        text
+    }
+}
+
+/// `step ID agent NAME …` or `step ID person NAME …`, then any of `within SPAN`, `then ID`, `else ID`, `task {…}`.
+fn step(text: &str) -> Step {
+    let (text, asked) = match text.split_once(" task ") {
+        Some((text, json)) => (text, task(json)),
+        None => (text, HumanTask::untitled()),
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let [id, kind, name, options @ ..] = words.as_slice() else { panic!("`step ID agent|person NAME`: {text}") };
+    let kind = match *kind {
+        "agent" => StepKind::Agent { to: Address::resolve(name, HOME), name: (*name).to_owned() },
+        "person" => {
+            let (reference, name) = ((*name).to_owned(), (*name).to_owned());
+            StepKind::Human { holder: Holder { kind: HolderKind::Human, reference, name }, task: Box::new(asked) }
+        }
+        other => panic!("a step is for an agent or a person, not {other}"),
+    };
+    let option = |wanted: &str| options.chunks(2).find(|pair| pair[0] == wanted).map(|pair| pair[1].to_owned());
+    Step {
+        id: (*id).to_owned(),
+        tool: String::new(),
+        kind,
+        deadline_seconds: option("within").map(|span| read_span(&span)),
+        input: None,
+        on_success: option("then"),
+        on_failure: option("else"),
+    }
+}
+
+fn task(text: &str) -> HumanTask {
+    let (task, complaints) = HumanTask::read(&object(text));
+    assert_eq!(complaints, Vec::<String>::new());
+    task
+}
+
+fn command(text: &str, children: &[IntentId]) -> Command {
+    match split(text) {
+        ("acknowledge", "") => Command::Acknowledge,
+        ("complete", rest) => Command::Answer(Answer::Complete(json(rest))),
+        ("fail", rest) => Command::Answer(Answer::Fail(fault(rest))),
+        ("hand_over", rest) => Command::Answer(Answer::HandOver(json(rest))),
+        ("decide", rest) => Command::Decide(TaskResult::read(&object(rest))),
+        ("proceed", rest) => Command::Proceed { reason: Some(rest.to_owned()).filter(|reason| !reason.is_empty()) },
+        ("resolve", rest) => Command::Resolve(ending(rest)),
+        ("deadline", "") => Command::DeadlinePassed,
+        ("step_deadline", step) => Command::StepDeadlinePassed { step: step.to_owned() },
+        ("child_ended", rest) => {
+            let (name, rest) = split(rest);
+            let known = children.iter().find(|child| show_child(**child, children) == name).copied();
+            let child = known.or_else(|| (name == "stranger").then_some(IntentId(Uuid::max())));
+            Command::ChildEnded {
+                child: child.unwrap_or_else(|| panic!("no child {name} was started")),
+                ending: ending(rest),
+            }
+        }
+        _ => panic!("no such command: {text}"),
+    }
+}
+
+fn ending(text: &str) -> Ending {
+    match split(text) {
+        ("completed", rest) => Ending::Completed(json(rest)),
+        ("failed", rest) => Ending::Failed(fault(rest)),
+        ("canceled", rest) => Ending::Canceled(rest.to_owned()),
+        ("timed_out", "") => Ending::TimedOut,
+        _ => panic!("no such ending: {text}"),
+    }
+}
+
+/// `CODE: MESSAGE`, with what was found beside it as JSON behind ` with `.
+fn fault(text: &str) -> Fault {
+    let (text, result) = match text.split_once(" with ") {
+        Some((text, result)) => (text, Some(json(result))),
+        None => (text, None),
+    };
+    let (code, message) = text.split_once(": ").unwrap_or_else(|| panic!("`CODE: MESSAGE`: {text}"));
+    Fault { code: code.to_owned(), message: message.to_owned(), details: None, result }
+}
+
+fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
+    let at = show_time(event.at);
+    let (status, name) = (event.status.as_str(), event.body.event_type());
+    let about = match &event.body {
+        EventBody::Created(_) | EventBody::Submitted | EventBody::Acknowledged | EventBody::TimedOut => String::new(),
+        EventBody::Delivered { to } => format!("to {to}"),
+        EventBody::InProgress { step, result, details } => {
+            let step = step.as_ref().map(|step| format!("step {step}: "));
+            let result = result.as_ref().map(Value::to_string);
+            let details = Value::Object(details.clone());
+            format!("{}{} details {details}", step.unwrap_or_default(), result.unwrap_or_default())
+        }
+        EventBody::Waiting(waiting) => {
+            let mut about = format!("{} {}", waiting.reason.as_str(), waiting.holder.reference);
+            let due = waiting.due_at.map(show_time);
+            let child = waiting.child.map(|child| show_child(child, children));
+            for (word, value) in [("step", &waiting.step), ("child", &child), ("due", &due)] {
+                if let Some(value) = value {
+                    write!(about, ", {word} {value}").unwrap();
+                }
+            }
+            about
+        }
+        EventBody::HumanTaskAssigned { holder, task } => {
+            format!("{} ({}): {}", holder.reference, holder.name, task.title)
+        }
+        EventBody::Timeout { step } => format!("step {step}"),
+        EventBody::Completed { result, details } if details.is_empty() => result.to_string(),
+        EventBody::Completed { result, details } => format!("{result} details {}", Value::Object(details.clone())),
+        EventBody::Failed { fault } => show_fault(fault),
+        EventBody::Canceled { reason } => reason.clone(),
+    };
+    let line = format!("  {:>3} {at:>5}  {status:<12} {name:<26} {}", event.position, about.trim_start());
+    writeln!(text, "{}", with_names(line.trim_end(), children)).unwrap();
+}
+
+fn show_effect(effect: &Effect, children: &[IntentId]) -> String {
+    let text = match effect {
+        Effect::Deliver { to } => format!("deliver to {to}"),
+        Effect::MarkAcknowledged => "mark the delivery as acknowledged".to_owned(),
+        Effect::EndDelivery => "end the delivery".to_owned(),
+        Effect::StartChild { child, step } => format!("start child {} for step {step}", show_child(*child, children)),
+        Effect::EndChild { child, ending } => {
+            format!("end child {}: {}", show_child(*child, children), show_ending(ending))
+        }
+        Effect::SetTimer { kind, at } => format!("set the timer of {} to {}", show_timer(kind), show_time(*at)),
+        Effect::ClearTimer(kind) => format!("clear the timer of {}", show_timer(kind)),
+        Effect::ClearTimers => "clear all timers".to_owned(),
+        Effect::TellParent(ending) => format!("tell the parent: {}", show_ending(ending)),
+    };
+    with_names(&text, children)
+}
+
+fn show_timer(kind: &TimerKind) -> String {
+    match kind {
+        TimerKind::Deadline => "the deadline".to_owned(),
+        TimerKind::Step(step) => format!("step {step}"),
+    }
+}
+
+fn show_ending(ending: &Ending) -> String {
+    match ending {
+        Ending::Completed(result) => format!("completed {result}"),
+        Ending::Failed(fault) => format!("failed {}", show_fault(fault)),
+        Ending::Canceled(reason) => format!("canceled {reason}"),
+        Ending::TimedOut => "timed_out".to_owned(),
+    }
+}
+
+fn show_fault(fault: &Fault) -> String {
+    let mut text = format!("{}: {}", fault.code, fault.message);
+    if let Some(details) = &fault.details {
+        write!(text, " details {details}").unwrap();
+    }
+    if let Some(result) = &fault.result {
+        write!(text, " with {result}").unwrap();
+    }
+    text
+}
+
+fn show_child(child: IntentId, children: &[IntentId]) -> String {
+    let index = children.iter().position(|known| *known == child);
+    index.map_or_else(|| "?".to_owned(), |index| format!("c{}", index + 1))
+}
+
+/// Puts the short names of children where the rules wrote their ids.
+fn with_names(text: &str, children: &[IntentId]) -> String {
+    children.iter().fold(text.to_owned(), |text, child| text.replace(&child.to_string(), &show_child(*child, children)))
+}
+
+fn show_time(at: Time) -> String {
+    let seconds = (at.micros() - START.micros()) / 1_000_000;
+    match seconds {
+        0 => "0s".to_owned(),
+        _ if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        _ if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    }
+}
+
+/// Seconds from `90s`, `5m`, `1h`.
+fn read_span(text: &str) -> u64 {
+    let (number, unit) = text.split_at(text.len() - 1);
+    let number: u64 = number.parse().unwrap_or_else(|_| panic!("a time such as 90s, 5m or 1h, not {text}"));
+    match unit {
+        "s" => number,
+        "m" => number * 60,
+        "h" => number * 3600,
+        _ => panic!("a time such as 90s, 5m or 1h, not {text}"),
+    }
+}
+
+fn split(text: &str) -> (&str, &str) {
+    text.split_once(' ').unwrap_or((text, ""))
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn object(text: &str) -> Object {
+    json(text).as_object().unwrap_or_else(|| panic!("a JSON object: {text}")).clone()
+}
