@@ -1,6 +1,7 @@
 //! What the rules of an intent promise:
 //!
 //! - `traces`: stories, one per file in `tests/traces`, each a list of commands with what came of them;
+//! - `properties`: random commands on random intents, and what must hold after each;
 //!
 //! `UPDATE=1 cargo test -p axme-intent` rewrites the expected files; read the difference before committing it.
 
@@ -8,5 +9,7 @@
 
 mod golden;
 mod history;
+mod properties;
+mod random;
 mod story;
 mod traces;

@@ -1,0 +1,160 @@
+//! What holds of every history, whatever is tried: random commands on random intents. Most of it is checked by
+//! [`History`](crate::history::History) after each command; here are the rest and the promises of the smaller parts.
+
+use axme_intent::lifecycle::{Command, Event, Given, Intent, apply, decide};
+use axme_intent::resume::Resume;
+use axme_intent::workflow::Cursor;
+use axme_intent::{Address, Home, HumanTask, IntentId, Object, State, TaskResult, Time};
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::random::{self, Beginning, Turn};
+
+fn config(cases: u32) -> ProptestConfig {
+    // A failure that was found becomes a trace, not a file of seeds.
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+}
+
+fn through_json<T: Serialize + DeserializeOwned>(value: &T) -> T {
+    let text = serde_json::to_string(value).unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn replayed(unborn: &Intent, events: &[Event]) -> Intent {
+    let mut intent = unborn.clone();
+    for event in events {
+        apply(&mut intent, event);
+    }
+    intent
+}
+
+/// Everything kept of an intent can be written down and read again, and its events alone rebuild it.
+fn check_storage(beginning: &Beginning, turns: &[Turn]) -> Result<(), TestCaseError> {
+    let history = random::play(beginning, turns);
+    prop_assert_eq!(&replayed(&history.unborn, &history.events), &history.intent, "the events rebuild the intent");
+
+    let stored: Vec<Event> = history.events.iter().map(through_json).collect();
+    for (stored, event) in stored.iter().zip(&history.events) {
+        prop_assert_eq!(stored, event, "events survive storage");
+    }
+    prop_assert_eq!(&replayed(&history.unborn, &stored), &history.intent, "stored events rebuild the intent");
+
+    prop_assert_eq!(&through_json::<State>(&history.intent.state), &history.intent.state);
+    prop_assert_eq!(&through_json::<Option<Cursor>>(&history.intent.cursor), &history.intent.cursor);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(config(400))]
+
+    #[test]
+    fn histories_hold(beginning in random::beginning(), turns in random::turns()) {
+        check_storage(&beginning, &turns)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(200))]
+
+    /// Not only where an intent can get: in any state at all, with or without the plan it had.
+    #[test]
+    fn deciding_is_total(
+        beginning in random::beginning(),
+        turns in random::turns(),
+        last in random::turns(),
+        position in 0..u32::MAX / 2,
+    ) {
+        let history = random::play(&beginning, &turns);
+        let mut intent = history.intent.clone();
+        intent.position = position;
+        let given = Given {
+            now: Time::from_micros(i64::from(position)),
+            actor: String::new(),
+            child: IntentId(Uuid::nil()),
+        };
+        for turn in &last {
+            let command = turn.what.command(&history);
+            decide(&intent, history.plan.as_ref(), command.clone(), &given).ok();
+            decide(&intent, None, command.clone(), &given).ok();
+            decide(&history.unborn, history.plan.as_ref(), command, &given).ok();
+        }
+    }
+
+    /// An end can be had from anywhere: nothing hangs for good.
+    #[test]
+    fn every_intent_can_be_ended(
+        beginning in random::beginning(),
+        turns in random::turns(),
+        ending in random::ending(),
+    ) {
+        let mut history = random::play(&beginning, &turns);
+        let given = Given { now: random::START, actor: "admin".to_owned(), child: IntentId(Uuid::max()) };
+        let was_over = history.intent.status().is_terminal();
+        let outcome = history.send(Command::Resolve(ending), &given);
+        prop_assert_eq!(outcome.is_err(), was_over);
+        prop_assert!(history.intent.status().is_terminal());
+    }
+
+    /// What a person's answer is recorded as can be sent again and means the same.
+    #[test]
+    fn a_recorded_answer_is_an_answer(task in random::task(), answer in json_object()) {
+        let Ok((record, verdict)) = task.check(&TaskResult::read(&answer)) else { return Ok(()) };
+        let body = Object::from_iter([("task_result".to_owned(), Value::Object(record.clone()))]);
+        prop_assert_eq!(task.check(&TaskResult::read(&body)), Ok((record, verdict)));
+    }
+
+    #[test]
+    fn tasks_are_read_from_anything(source in json_object()) {
+        let (task, _) = HumanTask::read(&source);
+        prop_assert_eq!(through_json::<HumanTask>(&task), task);
+    }
+
+    #[test]
+    fn a_resume_means_something_whatever_it_says(body in json_object()) {
+        Resume::read(&body);
+    }
+
+    #[test]
+    fn an_address_in_canonical_form_stays_as_it_is(text in "(agent:/{0,3})?([a-z_]{0,6}|agent_core|human)(/[a-z]{0,4}){0,3} ?") {
+        let home = Home { org: "local", workspace: "default" };
+        let once = Address::resolve(&text, home);
+        prop_assert_eq!(&Address::resolve(once.as_str(), home), &once);
+    }
+}
+
+fn json_object() -> impl Strategy<Value = Object> {
+    let key = prop_oneof![
+        Just("task_result"),
+        Just("outcome"),
+        Just("comment"),
+        Just("data"),
+        Just("approved"),
+        Just("evidence"),
+        Just("title"),
+        Just("description"),
+        Just("task_type"),
+        Just("allowed_outcomes"),
+        Just("required_comment"),
+        Just("assignees"),
+        Just("action"),
+        Just("status"),
+        Just("error"),
+        Just("reason"),
+        Just("approve_current_step"),
+    ];
+    let key = prop_oneof![3 => key.prop_map(str::to_owned), 1 => random::word()];
+    let nested = proptest::collection::vec((key.clone(), random::json()), 0..4)
+        .prop_map(|fields| Value::Object(Object::from_iter(fields)));
+    let list = proptest::collection::vec(random::word(), 0..4).prop_map(Value::from);
+    let value = prop_oneof![
+        3 => random::json(),
+        2 => nested,
+        2 => list,
+        1 => Just(Value::from("approved")),
+        1 => Just(Value::from("rejected")),
+    ];
+    proptest::collection::vec((key, value), 0..6).prop_map(Object::from_iter)
+}

@@ -1,0 +1,295 @@
+//! Random intents and random commands.
+//!
+//! A command is drawn as a [`Move`]: what somebody tries, in words that make sense for any intent ("the child that works
+//! now", "the second outcome of the task"). It becomes a [`Command`] when it is known where the intent stands, so that
+//! most of them hit something.
+
+use axme_intent::lifecycle::{Answer, Birth, Command, Ending, Fault, Given, Holder, HolderKind, Intent};
+use axme_intent::{Address, HumanTask, IntentId, Object, Plan, Step, StepKind, TaskResult, Time};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::history::History;
+
+pub const START: Time = Time::from_micros(1_767_225_600_000_000);
+
+/// A new intent as it may be submitted, and whether it carries out a step of another.
+#[derive(Debug, Clone)]
+pub struct Beginning {
+    pub birth: Birth,
+    pub is_child: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Turn {
+    /// How far the clock moves, in microseconds; backwards too.
+    pub passes: i64,
+    pub what: Move,
+}
+
+#[derive(Debug, Clone)]
+pub enum Move {
+    Acknowledge,
+    Answer(Answer),
+    /// The task's outcome of that number, or the word when it has none; with whatever else is sent.
+    Decide {
+        outcome: usize,
+        word: Option<String>,
+        comment: Option<String>,
+        data: Object,
+    },
+    Proceed(Option<String>),
+    Resolve(Ending),
+    DeadlinePassed,
+    /// `None`: the step that waits now.
+    StepDeadlinePassed(Option<String>),
+    /// `None`: the child that works now. Otherwise one that was started before, or a stranger.
+    ChildEnded(Option<usize>, Ending),
+}
+
+/// Tells a whole random story.
+pub fn play(beginning: &Beginning, turns: &[Turn]) -> History {
+    let mut history = begin(beginning);
+    let mut now = START.micros();
+    for (number, turn) in turns.iter().enumerate() {
+        now += turn.passes;
+        let command = turn.what.command(&history);
+        // Refusals are checked by the history itself.
+        history.send(command, &given(now, number + 1)).ok();
+    }
+    history
+}
+
+pub fn begin(beginning: &Beginning) -> History {
+    let (id, root) = (IntentId(Uuid::from_u128(1)), IntentId(Uuid::from_u128(2)));
+    let unborn = match beginning.is_child {
+        true => Intent::unborn(id, root, Some(root), START),
+        false => Intent::unborn(id, id, None, START),
+    };
+    History::begin(unborn, beginning.birth.clone(), &given(START.micros(), 0)).0
+}
+
+fn given(now: i64, number: usize) -> Given {
+    let child = IntentId(Uuid::from_u128(100 + number as u128));
+    Given { now: Time::from_micros(now), actor: format!("actor {number}"), child }
+}
+
+impl Move {
+    pub fn command(&self, history: &History) -> Command {
+        let waiting = history.intent.waiting();
+        match self.clone() {
+            Move::Acknowledge => Command::Acknowledge,
+            Move::Answer(answer) => Command::Answer(answer),
+            Move::Decide { outcome, word, comment, data } => {
+                let task = history.intent.open_task();
+                let shown = task.and_then(|task| task.shown_outcomes().get(outcome).map(|o| (*o).to_owned()));
+                Command::Decide(TaskResult { outcome: shown.or(word), comment, data })
+            }
+            Move::Proceed(reason) => Command::Proceed { reason },
+            Move::Resolve(ending) => Command::Resolve(ending),
+            Move::DeadlinePassed => Command::DeadlinePassed,
+            Move::StepDeadlinePassed(step) => {
+                let current = waiting.and_then(|waiting| waiting.step.clone());
+                Command::StepDeadlinePassed { step: step.or(current).unwrap_or_default() }
+            }
+            Move::ChildEnded(which, ending) => {
+                let known = which.and_then(|index| history.children.get(index).copied());
+                let current = waiting.and_then(|waiting| waiting.child).filter(|_| which.is_none());
+                Command::ChildEnded { child: known.or(current).unwrap_or(IntentId(Uuid::max())), ending }
+            }
+        }
+    }
+}
+
+pub fn turns() -> impl Strategy<Value = Vec<Turn>> {
+    vec((-5_000_000..60_000_000i64, any_move()).prop_map(|(passes, what)| Turn { passes, what }), 0..16)
+}
+
+/// Moves that go on with the work are more likely than those that end it, so that stories get long.
+fn any_move() -> impl Strategy<Value = Move> {
+    let decide = (0..6usize, option::of(word()), option::weighted(0.7, word()), data())
+        .prop_map(|(outcome, word, comment, data)| Move::Decide { outcome, word, comment, data });
+    prop_oneof![
+        4 => Just(Move::Acknowledge),
+        4 => answer().prop_map(Move::Answer),
+        8 => decide,
+        3 => option::of(word()).prop_map(Move::Proceed),
+        1 => ending().prop_map(Move::Resolve),
+        1 => Just(Move::DeadlinePassed),
+        5 => option::weighted(0.2, step_id()).prop_map(Move::StepDeadlinePassed),
+        9 => (option::weighted(0.2, 0..3usize), ending()).prop_map(|(which, ending)| Move::ChildEnded(which, ending)),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        1 => json().prop_map(Answer::Complete),
+        1 => fault().prop_map(Answer::Fail),
+        3 => json().prop_map(Answer::HandOver),
+    ]
+}
+
+pub fn ending() -> impl Strategy<Value = Ending> {
+    prop_oneof![
+        3 => json().prop_map(Ending::Completed),
+        2 => fault().prop_map(Ending::Failed),
+        1 => word().prop_map(Ending::Canceled),
+        1 => Just(Ending::TimedOut),
+    ]
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    (word(), word(), option::of(json()), option::of(json())).prop_map(|(code, message, details, result)| Fault {
+        code,
+        message,
+        details,
+        result,
+    })
+}
+
+pub fn beginning() -> impl Strategy<Value = Beginning> {
+    let plan = prop_oneof![1 => Just(None), 2 => plan().prop_map(Some)];
+    let to =
+        prop_oneof![3 => Just("agent://local/default/worker"), 1 => Just("human"), 1 => Just("agent://agent_core")];
+    (to, option::weighted(0.3, task()), plan, option::of(0..600_000_000i64), json(), any::<bool>()).prop_map(
+        |(to, task, plan, deadline, payload, is_child)| Beginning {
+            birth: Birth {
+                intent_type: "story.v1".to_owned(),
+                correlation_id: Uuid::nil(),
+                from: Address::from_canonical("agent://local/default/asker".to_owned()),
+                to: Address::from_canonical(to.to_owned()),
+                reply_to: None,
+                payload,
+                deadline_at: deadline.map(|micros| Time::from_micros(START.micros() + micros)),
+                max_delivery_attempts: None,
+                task,
+                plan,
+                step: is_child.then(|| "work".to_owned()),
+            },
+            is_child,
+        },
+    )
+}
+
+/// One to four steps. Links go anywhere: back, to the step itself, and now and then to a step that is not there.
+fn plan() -> impl Strategy<Value = Plan> {
+    (vec(step(), 1..5), step_id()).prop_map(|(mut steps, entry)| {
+        for (index, step) in steps.iter_mut().enumerate() {
+            step.id = format!("s{index}");
+        }
+        Plan { scenario_id: "random".to_owned(), entry, steps }
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let agent = word().prop_map(|name| StepKind::Agent {
+        to: Address::from_canonical(format!("agent://local/default/{name}")),
+        name,
+    });
+    let human = (word(), task()).prop_map(|(name, task)| StepKind::Human {
+        holder: Holder { kind: HolderKind::Human, reference: name.clone(), name },
+        task: Box::new(task),
+    });
+    let kind = prop_oneof![agent, human];
+    let deadline = option::of(prop_oneof![9 => 1..600u64, 1 => Just(u64::MAX)]);
+    (kind, deadline, option::of(json()), option::weighted(0.8, step_id()), option::of(step_id())).prop_map(
+        |(kind, deadline_seconds, input, on_success, on_failure)| Step {
+            id: String::new(),
+            tool: "tool.agent.task.v1".to_owned(),
+            kind,
+            deadline_seconds,
+            input,
+            on_success,
+            on_failure,
+        },
+    )
+}
+
+fn step_id() -> impl Strategy<Value = String> {
+    prop_oneof![3 => Just("s0"), 3 => Just("s1"), 2 => Just("s2"), 2 => Just("s3"), 1 => Just("nowhere")]
+        .prop_map(str::to_owned)
+}
+
+pub fn task() -> impl Strategy<Value = HumanTask> {
+    let task_type = option::of(prop_oneof![
+        Just("approval"),
+        Just("review"),
+        Just("confirmation"),
+        Just("assignment"),
+        Just("override"),
+        Just("reroute"),
+    ]);
+    let outcomes = option::weighted(0.3, vec(word(), 1..4));
+    let (comment, evidence) = (prop::bool::weighted(0.2), prop::bool::weighted(0.2));
+    (word(), option::of(word()), task_type, outcomes, comment, evidence, option::of(vec(word(), 1..3)), data())
+        .prop_map(
+            |(
+                title,
+                description,
+                task_type,
+                allowed_outcomes,
+                required_comment,
+                evidence_required,
+                assignees,
+                mut rest,
+            )| {
+                for known in ["title", "description"] {
+                    rest.remove(known);
+                }
+                HumanTask {
+                    title,
+                    description,
+                    task_type: task_type.map(str::to_owned),
+                    allowed_outcomes,
+                    required_comment,
+                    evidence_required,
+                    assignees,
+                    rest,
+                }
+            },
+        )
+}
+
+fn data() -> impl Strategy<Value = Object> {
+    vec((word(), json()), 0..4).prop_map(Object::from_iter)
+}
+
+/// Words, some of which mean something to the rules.
+pub fn word() -> impl Strategy<Value = String> {
+    let known = prop_oneof![
+        Just("approved"),
+        Just("rejected"),
+        Just("approve"),
+        Just("reject"),
+        Just("outcome"),
+        Just("comment"),
+        Just("evidence"),
+        Just("steps"),
+        Just("step_id"),
+        Just("status"),
+        Just("type"),
+        Just(""),
+    ];
+    let plain = vec(prop::char::range('a', 'z'), 1..6).prop_map(String::from_iter);
+    let strange = vec(any::<char>(), 0..6).prop_map(String::from_iter);
+    prop_oneof![4 => known.prop_map(str::to_owned), 4 => plain, 1 => strange]
+}
+
+pub fn json() -> impl Strategy<Value = Value> {
+    let number = prop_oneof![
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+    ];
+    let leaf =
+        prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), number, word().prop_map(Value::from)];
+    leaf.prop_recursive(2, 12, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(Value::from),
+            vec((word(), inner), 0..4).prop_map(|fields| Value::Object(Object::from_iter(fields))),
+        ]
+    })
+}
