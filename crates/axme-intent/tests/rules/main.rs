@@ -2,6 +2,7 @@
 //!
 //! - `traces`: stories, one per file in `tests/traces`, each a list of commands with what came of them;
 //! - `properties`: random commands on random intents, and what must hold after each;
+//! - `scenarios`: bundles in `tests/scenarios` with what is said about them and the plan they become;
 //!
 //! `UPDATE=1 cargo test -p axme-intent` rewrites the expected files; read the difference before committing it.
 
@@ -11,5 +12,6 @@ mod golden;
 mod history;
 mod properties;
 mod random;
+mod scenarios;
 mod story;
 mod traces;

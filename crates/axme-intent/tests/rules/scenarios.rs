@@ -1,0 +1,248 @@
+//! Bundles: what is said about each of `tests/scenarios`, and the plan it becomes; and what holds of any bundle at all.
+
+use std::fmt::Write;
+use std::fs;
+
+use axme_intent::scenario::{Agent, Report, Scenario, check};
+use axme_intent::{Home, Object, Plan, Step, StepKind};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{golden, random};
+
+const HOME: Home<'_> = Home { org: "local", workspace: "default" };
+
+#[test]
+fn bundles_become_plans() {
+    let mut differences = Vec::new();
+    for path in golden::files(&golden::folder("scenarios"), "json") {
+        let text = fs::read_to_string(&path).unwrap();
+        let bundle: Object = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let (scenario, report) = check(&bundle, HOME);
+        let actual = show(scenario.as_ref(), &report);
+        differences.extend(golden::compare(&path.with_extension("golden.txt"), &actual).err());
+    }
+    golden::report(differences);
+}
+
+fn show(scenario: Option<&Scenario>, report: &Report) -> String {
+    let mut text = String::new();
+    for (name, list) in [("errors", &report.errors), ("warnings", &report.warnings)] {
+        writeln!(text, "{name}: {}", list.len()).unwrap();
+        for entry in list {
+            writeln!(text, "  {entry}").unwrap();
+        }
+    }
+    let Some(scenario) = scenario else { return text };
+    let Scenario { scenario_id, agents, intent_type, payload, deadline_at, max_delivery_attempts, to, task, plan } =
+        scenario;
+    writeln!(text, "\nscenario {scenario_id}\nintent {intent_type} to {to}\npayload {payload}").unwrap();
+    for (name, value) in [
+        ("deadline", deadline_at.map(|at| at.to_string())),
+        ("attempts", max_delivery_attempts.map(|count| count.to_string())),
+        ("task", task.as_ref().map(|task| serde_json::to_string(task).unwrap())),
+    ] {
+        if let Some(value) = value {
+            writeln!(text, "{name} {value}").unwrap();
+        }
+    }
+    for agent in agents {
+        show_agent(&mut text, agent);
+    }
+    if let Some(plan) = plan {
+        show_plan(&mut text, plan);
+    }
+    text
+}
+
+fn show_agent(text: &mut String, agent: &Agent) {
+    let Agent { role, address, written, create_if_missing, display_name, delivery_mode } = agent;
+    write!(text, "agent {role}: {address}, written {written}").unwrap();
+    for (name, value) in [("called", display_name), ("by", delivery_mode)] {
+        if let Some(value) = value {
+            write!(text, ", {name} {value}").unwrap();
+        }
+    }
+    writeln!(text, "{}", if *create_if_missing { ", created if missing" } else { "" }).unwrap();
+}
+
+fn show_plan(text: &mut String, plan: &Plan) {
+    writeln!(text, "plan, beginning with {}", plan.entry).unwrap();
+    for Step { id, tool, kind, deadline_seconds, input, on_success, on_failure } in &plan.steps {
+        let who = match kind {
+            StepKind::Agent { to, name } => format!("agent {to} ({name})"),
+            StepKind::Human { holder, task } => {
+                format!("person {} ({}), task {}", holder.reference, holder.name, serde_json::to_string(task).unwrap())
+            }
+        };
+        writeln!(text, "  {id}: {who}").unwrap();
+        for (name, value) in [
+            ("tool", Some(tool.clone()).filter(|tool| !tool.is_empty())),
+            ("within", deadline_seconds.map(|seconds| format!("{seconds} s"))),
+            ("input", input.as_ref().map(Value::to_string)),
+            ("on success", on_success.clone()),
+            ("on failure", on_failure.clone()),
+        ] {
+            if let Some(value) = value {
+                writeln!(text, "    {name}: {value}").unwrap();
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    #[test]
+    fn anything_can_be_checked(bundle in anything_like_a_bundle()) {
+        let (scenario, report) = check(&bundle, HOME);
+        prop_assert_eq!(scenario.is_some(), report.errors.is_empty(), "{:?}", report.errors);
+        if let Some(scenario) = scenario {
+            check_scenario(&scenario)?;
+        }
+    }
+}
+
+/// A bundle without errors can be applied: it says what it needs to, and its links lead somewhere.
+fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
+    prop_assert!(!scenario.scenario_id.is_empty());
+    prop_assert!(!scenario.intent_type.is_empty());
+    if let Some(plan) = &scenario.plan {
+        prop_assert!(plan.step(&plan.entry).is_some());
+        for (index, step) in plan.steps.iter().enumerate() {
+            prop_assert!(!plan.steps[..index].iter().any(|earlier| earlier.id == step.id), "a step's id is its own");
+            for target in [&step.on_success, &step.on_failure].into_iter().flatten() {
+                prop_assert!(plan.step(target).is_some(), "no step {}", target);
+            }
+        }
+    }
+    let beginning = random::Beginning {
+        birth: axme_intent::Birth {
+            intent_type: scenario.intent_type.clone(),
+            correlation_id: Uuid::nil(),
+            from: scenario.to.clone(),
+            to: scenario.to.clone(),
+            reply_to: None,
+            payload: scenario.payload.clone(),
+            deadline_at: scenario.deadline_at,
+            max_delivery_attempts: scenario.max_delivery_attempts,
+            task: scenario.task.clone(),
+            plan: scenario.plan.clone(),
+            step: None,
+        },
+        is_child: false,
+    };
+    let history = random::begin(&beginning);
+    prop_assert!(!history.intent.status().is_terminal(), "it begins");
+    Ok(())
+}
+
+/// Objects with the fields of a bundle: most of a value that fits, so that many bundles can be applied, a few of another.
+fn anything_like_a_bundle() -> impl Strategy<Value = Object> {
+    let flag = || words(&[json!(true), json!(false)], &[json!("yes")]);
+    let number = || words(&[json!(0), json!(60)], &[json!(-1), json!(1.5), json!("60"), json!(u64::MAX)]);
+    let name = || random::word().prop_map(Value::from).boxed();
+    let task = || {
+        let task = random::task().prop_map(|task| serde_json::to_value(task).unwrap());
+        prop_oneof![2 => Just(Value::Null), 1 => task].boxed()
+    };
+    let agent = object(vec![
+        (
+            "address",
+            texts(&["checker", "Demo Runner", "agent://local/default/x"], &["agent://other/ws/x", "human", ""]),
+        ),
+        ("create_if_missing", flag()),
+        ("display_name", name()),
+        ("delivery_mode", texts(&["stream", "poll", ""], &["http", "pigeon"])),
+    ]);
+    let human = object(vec![("contact", texts(&["", "ops@example.com"], &[])), ("display_name", name())]);
+    let link = || texts(&["s0", "s1", ""], &["nowhere"]);
+    let assigned = texts(&["checker", "checker", "builder", "boss", "agent://a/b/c"], &["nobody", "", "agent_core"]);
+    let step = object(vec![
+        ("tool_id", texts(&["", "tool.agent.task.v1"], &["tool.approval.human_signoff", "tool.internal.delay"])),
+        ("runtime_type", texts(&[""], &["human_approval", "timeout", "nap"])),
+        ("assigned_to", assigned),
+        ("requires_approval", words(&[json!(false)], &[json!(true), json!(1)])),
+        ("step_deadline_seconds", number()),
+        ("retry", words(&[json!({}), json!({"max_retries": 0})], &[json!({"max_retries": 2}), json!([])])),
+        ("human_task", words(&[Value::Null], &[json!({}), json!({"title": 1}), json!({"form_schema": {}})])),
+        ("on_success", link()),
+        ("on_failure", link()),
+        ("remind_after_seconds", number()),
+        ("input", random::json().boxed()),
+    ]);
+    let workflow = object(vec![
+        ("steps", list(step, "step_id", &["s0", "s1", "s2"])),
+        ("entry_step", link()),
+        ("macro_id", texts(&[""], &["macro.approval.v1"])),
+    ]);
+    let intent = object(vec![
+        ("type", texts(&["story.v1", "plain"], &["two words", ""])),
+        ("payload", words(&[json!({}), json!({"n": 1})], &[json!([])])),
+        ("deadline_at", texts(&["2026-01-31T12:00:00Z", ""], &["tomorrow"])),
+        ("max_delivery_attempts", number()),
+        ("human_task", task()),
+        ("escalate_to", texts(&["", "boss"], &[])),
+    ]);
+    let bundle = object(vec![
+        ("scenario_id", texts(&["a.v1", "with-hyphens.v1"], &[""])),
+        ("title", name()),
+        ("agents", list(agent, "role", &["checker", "builder"])),
+        ("humans", list(human, "role", &["boss"])),
+        ("workflow", prop_oneof![1 => Just(Value::Null), 4 => workflow].boxed()),
+        ("intent", intent),
+        ("unknown", random::json().boxed()),
+    ]);
+    bundle.prop_map(|bundle| match bundle {
+        Value::Object(bundle) => bundle,
+        _ => Object::new(),
+    })
+}
+
+type Any = BoxedStrategy<Value>;
+
+/// Fields, some of which are missing, and a few of any type at all.
+fn object(fields: Vec<(&'static str, Any)>) -> Any {
+    let fields: Vec<_> = fields
+        .into_iter()
+        .map(|(key, value)| {
+            let value = prop_oneof![
+                100 => value.prop_map(Some),
+                5 => Just(None),
+                1 => random::json().prop_map(Some),
+            ];
+            value.prop_map(move |value| value.map(|value| (key.to_owned(), value)))
+        })
+        .collect();
+    fields.prop_map(|fields| Value::Object(fields.into_iter().flatten().collect())).boxed()
+}
+
+/// Some of the entries, each with a name of its own under `key`, which a few of them lose or share.
+fn list(entry: Any, key: &'static str, names: &'static [&'static str]) -> Any {
+    let named = (vec((entry, 0..40usize), 1..=names.len())).prop_map(move |entries| {
+        let named = entries.into_iter().enumerate().map(|(index, (mut entry, luck))| {
+            if let (Value::Object(fields), 1..) = (&mut entry, luck) {
+                let name = if luck == 1 { names[0] } else { names[index] };
+                fields.insert(key.to_owned(), name.into());
+            }
+            entry
+        });
+        Value::from(named.collect::<Vec<Value>>())
+    });
+    named.boxed()
+}
+
+fn texts(good: &[&str], bad: &[&str]) -> Any {
+    let values = |list: &[&str]| list.iter().map(|word| Value::from(*word)).collect::<Vec<Value>>();
+    words(&values(good), &values(bad))
+}
+
+fn words(good: &[Value], bad: &[Value]) -> Any {
+    let good = proptest::sample::select(good.to_vec());
+    if bad.is_empty() {
+        return good.boxed();
+    }
+    prop_oneof![60 => good, 1 => proptest::sample::select(bad.to_vec())].boxed()
+}
