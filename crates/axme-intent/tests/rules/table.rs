@@ -1,0 +1,214 @@
+//! Every command in every situation, printed as tables and a diagram into `docs/lifecycle.md`, below the marker.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use axme_intent::Status;
+use axme_intent::lifecycle::{Decision, Refusal};
+
+use crate::golden;
+use crate::story::Story;
+
+const MARKER: &str = "<!-- Written by crates/axme-intent/tests/rules/table.rs from here on. -->\n";
+
+/// Where an intent can stand when a command comes, and a story that leads there.
+struct Situation {
+    name: &'static str,
+    story: &'static str,
+}
+
+/// A command, as it is called in the tables and in the diagram, and as stories write it.
+struct Row {
+    name: &'static str,
+    label: &'static str,
+    line: &'static str,
+}
+
+const PLAIN: [Situation; 3] = [
+    Situation { name: "DELIVERED", story: "intent to worker\ncreate" },
+    Situation { name: "ACKNOWLEDGED", story: "intent to worker\ncreate\nworker: acknowledge" },
+    Situation { name: "IN_PROGRESS", story: "intent to worker\ncreate\nworker: hand_over {}" },
+];
+
+const PERSON: [Situation; 1] = [Situation { name: "WAITING for a person", story: "intent to human\ncreate" }];
+
+const WORKFLOW: [Situation; 4] = [
+    Situation {
+        name: "WAITING for an agent's step; another follows",
+        story: "step work agent worker within 60s then after else after\nstep after person boss\ncreate",
+    },
+    Situation { name: "WAITING for an agent's step, the last", story: "step work agent worker within 60s\ncreate" },
+    Situation {
+        name: "WAITING for a person's step; another follows",
+        story: "step work person boss within 60s then after else after\nstep after agent worker\ncreate",
+    },
+    Situation { name: "WAITING for a person's step, the last", story: "step work person boss within 60s\ncreate" },
+];
+
+const OVER: [Situation; 4] = [
+    Situation { name: "COMPLETED", story: "intent to worker\ncreate\nworker: complete {}" },
+    Situation { name: "FAILED", story: "intent to worker\ncreate\nworker: fail broken: it broke" },
+    Situation { name: "CANCELED", story: "intent to worker\ncreate\nasker: resolve canceled not needed" },
+    Situation { name: "TIMED_OUT", story: "intent to worker\ncreate\ngateway: deadline" },
+];
+
+const ROWS: [Row; 17] = [
+    Row { name: "the agent has seen it", label: "seen", line: "worker: acknowledge" },
+    Row { name: "the agent completes it", label: "completed by the agent", line: "worker: complete {}" },
+    Row { name: "the agent fails it", label: "failed by the agent", line: "worker: fail broken: it broke" },
+    Row { name: "the agent hands it over", label: "handed over", line: "worker: hand_over {}" },
+    Row { name: "a person says yes", label: "yes", line: r#"boss: decide {"outcome": "approved"}"# },
+    Row { name: "a person says no", label: "no", line: r#"boss: decide {"outcome": "rejected"}"# },
+    Row { name: "a person says what nobody asked", label: "nonsense", line: r#"boss: decide {"outcome": "maybe"}"# },
+    Row { name: "a person says nothing", label: "nothing", line: "boss: decide {}" },
+    Row { name: "the control plane says: go on", label: "go on", line: "asker: proceed" },
+    Row { name: "it is resolved as COMPLETED", label: "resolved", line: "asker: resolve completed {}" },
+    Row { name: "it is resolved as FAILED", label: "resolved", line: "asker: resolve failed broken: it broke" },
+    Row { name: "it is resolved as CANCELED", label: "resolved", line: "asker: resolve canceled not needed" },
+    Row { name: "its deadline passes", label: "deadline", line: "gateway: deadline" },
+    Row { name: "the step's deadline passes", label: "step's deadline", line: "gateway: step_deadline work" },
+    Row { name: "the step's intent completes", label: "step done", line: "gateway: child_ended c1 completed {}" },
+    Row {
+        name: "the step's intent fails, is canceled or times out",
+        label: "step failed",
+        line: "gateway: child_ended c1 failed broken: it broke",
+    },
+    Row {
+        name: "an intent ends that it does not wait for",
+        label: "stranger",
+        line: "gateway: child_ended stranger completed {}",
+    },
+];
+
+#[test]
+fn the_lifecycle_is_documented() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/lifecycle.md");
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    let (introduction, _) = text.split_once(MARKER).unwrap_or((&text, ""));
+    let actual = format!("{introduction}{MARKER}\n{}\n{}", diagram(), tables());
+    golden::report(golden::compare(&path, &actual).err().into_iter().collect());
+}
+
+/// The four terminal statuses share one table column.
+#[test]
+fn an_ended_intent_behaves_the_same_however_it_ended() {
+    for row in &ROWS {
+        let cells: BTreeSet<String> = OVER.iter().map(|situation| cell(situation, row)).collect();
+        assert_eq!(cells.len(), 1, "{}: {cells:?}", row.name);
+    }
+}
+
+/// A failed, a canceled and a timed-out child share one row.
+#[test]
+fn a_step_fails_alike_however_its_child_failed() {
+    for situation in &WORKFLOW[..2] {
+        let steps: BTreeSet<Vec<&str>> = ["failed broken: it broke", "canceled not needed", "timed_out"]
+            .into_iter()
+            .map(|ending| {
+                let line = format!("gateway: child_ended c1 {ending}");
+                let decision = Story::told(situation.story).send(&line).unwrap();
+                decision.events.iter().map(|event| event.status.as_str()).collect()
+            })
+            .collect();
+        assert_eq!(steps.len(), 1, "{}: {steps:?}", situation.name);
+    }
+}
+
+/// Sends a row's command. A situation without children has no c1: there the ended one is a stranger.
+fn outcome(situation: &Situation, row: &Row) -> (Status, Result<Decision, Refusal>) {
+    let mut story = Story::told(situation.story);
+    let before = story.history().intent.status();
+    let line = match story.history().children.is_empty() {
+        true => row.line.replace("c1", "stranger"),
+        false => row.line.to_owned(),
+    };
+    (before, story.send(&line))
+}
+
+fn cell(situation: &Situation, row: &Row) -> String {
+    match outcome(situation, row).1 {
+        Ok(decision) => match decision.events.last() {
+            None => "nothing".to_owned(),
+            Some(last) => {
+                let types = decision.events.iter().map(|event| event.body.event_type().trim_start_matches("intent."));
+                format!("{} → **{}**", types.collect::<Vec<_>>().join(", "), last.status.as_str())
+            }
+        },
+        Err(refusal) => format!("refused: `{}`", refusal.code),
+    }
+}
+
+fn tables() -> String {
+    let mut text = String::new();
+    table(&mut text, "An intent that an agent works on", &PLAIN);
+    table(&mut text, "An intent that a person answers", &PERSON);
+    table(&mut text, "An intent that is driven through steps", &WORKFLOW);
+    let over = [Situation { name: "any terminal status", story: OVER[0].story }];
+    table(&mut text, "An intent that is over", &over);
+    text
+}
+
+fn table(text: &mut String, title: &str, situations: &[Situation]) {
+    let names: Vec<&str> = situations.iter().map(|situation| situation.name).collect();
+    writeln!(text, "## {title}\n\n| | {} |\n|---|{}", names.join(" | "), "---|".repeat(names.len())).unwrap();
+    for row in &ROWS {
+        let cells: Vec<String> = situations.iter().map(|situation| cell(situation, row)).collect();
+        writeln!(text, "| {} | {} |", row.name, cells.join(" | ")).unwrap();
+    }
+    text.push('\n');
+}
+
+/// The same as a picture. What is possible everywhere is drawn once, from the box around all live statuses.
+fn diagram() -> String {
+    let live: Vec<&Situation> = PLAIN.iter().chain(&PERSON).chain(&WORKFLOW).collect();
+    let mut everywhere: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut somewhere: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for row in &ROWS {
+        let edges: Vec<(&str, &str)> = live.iter().filter_map(|situation| edge(situation, row)).collect();
+        let (_, first) = *edges.first().unwrap_or(&("", ""));
+        if edges.len() == live.len() && edges.iter().all(|(_, to)| *to == first) {
+            everywhere.entry(first).or_default().push(row.label);
+            continue;
+        }
+        for edge in edges {
+            let labels = somewhere.entry(edge).or_default();
+            if !labels.contains(&row.label) {
+                labels.push(row.label);
+            }
+        }
+    }
+    let is_end = |status: &str| Status::ALL.into_iter().any(|s| s.is_terminal() && s.as_str() == status);
+    let mut text = "```mermaid\nstateDiagram-v2\n  state live {\n".to_owned();
+    for ((from, to), labels) in somewhere.iter().filter(|((_, to), _)| !is_end(to)) {
+        writeln!(text, "    {from} --> {to}: {}", labels.join(", ")).unwrap();
+    }
+    text.push_str("  }\n  [*] --> CREATED\n  CREATED --> SUBMITTED\n");
+    for first in live.iter().map(|situation| first_rest(situation)).collect::<BTreeSet<&str>>() {
+        writeln!(text, "  SUBMITTED --> {first}").unwrap();
+    }
+    for ((from, to), labels) in somewhere.iter().filter(|((_, to), _)| is_end(to)) {
+        writeln!(text, "  {from} --> {to}: {}", labels.join(", ")).unwrap();
+    }
+    for (to, labels) in &everywhere {
+        writeln!(text, "  live --> {to}: {}", labels.join(", ")).unwrap();
+    }
+    text.push_str("```\n");
+    text
+}
+
+/// From which status to which the row's command leads.
+fn edge(situation: &Situation, row: &Row) -> Option<(&'static str, &'static str)> {
+    let (before, outcome) = outcome(situation, row);
+    let decision = outcome.ok()?;
+    decision.events.last().map(|last| (before.as_str(), last.status.as_str()))
+}
+
+/// The status a new intent comes to rest in.
+fn first_rest(situation: &Situation) -> &'static str {
+    let mut story = Story::told(situation.story);
+    let mut statuses = story.history().events.iter().map(|event| event.status);
+    let rest = statuses.find(|status| !matches!(status, Status::Created | Status::Submitted));
+    rest.unwrap().as_str()
+}
