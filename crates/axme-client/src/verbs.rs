@@ -48,9 +48,12 @@ impl Client {
         self.call_with_key(&intents::RESOLVE, ending, &fresh_key()).await
     }
 
-    /// Provisions the agents of a bundle, compiles its workflow and submits its intent, all or nothing.
+    /// Provisions the agents of a bundle, compiles its workflow and submits its intent, all or nothing. A bundle with an
+    /// `idempotency_key` of its own is applied once, however often it is sent.
     pub async fn apply_scenario(&self, bundle: Object) -> Result<Applied, ClientError> {
-        self.call_with_key(&scenarios::APPLY, &Bundle { body: bundle }, &fresh_key()).await
+        let own = bundle.get("idempotency_key").and_then(serde_json::Value::as_str).filter(|key| !key.is_empty());
+        let key = own.map_or_else(fresh_key, str::to_owned);
+        self.call_with_key(&scenarios::APPLY, &Bundle { body: bundle }, &key).await
     }
 
     /// Everything that is wrong with a bundle. Changes nothing.

@@ -262,7 +262,12 @@ impl AgentStream {
         let is_discarded = self.window.since == 0 && self.window.wait_seconds == 1 && !self.window.follow;
         let mut until = if is_discarded { began } else { began.plus_seconds(self.window.wait_seconds) };
         let mut left = limits.window_deliveries;
-        let mut replay = self.window.since == 0;
+        if self.window.since == 0 {
+            let was_shown = self.replay(cursor).await?;
+            if was_shown && !self.window.follow {
+                until = until.min(self.app.world.clock.now().plus_millis(limits.linger_millis));
+            }
+        }
         loop {
             let stop = if self.window.follow {
                 self.app.world.clock.now().plus_seconds(limits.keep_alive_seconds)
@@ -271,7 +276,7 @@ impl AgentStream {
             };
             let found = loop {
                 let listening = waiter.listen();
-                let (offers, next_due) = match self.look(waiter, left, std::mem::take(&mut replay)).await {
+                let (offers, next_due) = match self.look(waiter, left).await {
                     Ok(looked) => looked,
                     Err(error) => return fail(error),
                 };
@@ -311,16 +316,32 @@ impl AgentStream {
         Ok(())
     }
 
-    async fn look(&self, waiter: &Waiter, left: usize, replay: bool) -> Result<(Vec<Offer>, Option<Time>)> {
-        let reading = Reading {
-            workspace: self.caller.workspace,
-            address: self.address.clone(),
-            // Several windows on one address share what there is.
-            most: left.div_ceil(self.app.wakes.waiters(waiter.wake()).max(1)),
-            replay,
-            status: self.window.status.clone(),
-        };
-        queue::offer(&self.app, reading).await
+    async fn look(&self, waiter: &Waiter, left: usize) -> Result<(Vec<Offer>, Option<Time>)> {
+        // Several windows on one address share what there is.
+        let most = left.div_ceil(self.app.wakes.waiters(waiter.wake()).max(1));
+        queue::offer(&self.app, self.reading(most)).await
+    }
+
+    /// Shows everything that is out already, page by page: an agent that starts from nothing misses none of it. Says
+    /// whether there was any.
+    async fn replay(&self, cursor: &mut u64) -> Result<bool, Gone> {
+        let mut place = None;
+        loop {
+            let reading = self.reading(self.app.limits.window_deliveries);
+            match queue::replay(&self.app, reading, place).await {
+                Ok(Some((offers, last))) => {
+                    self.send(offers, cursor).await?;
+                    place = Some(last);
+                }
+                Ok(None) => return Ok(place.is_some()),
+                Err(error) => return fail(error).map(|()| place.is_some()),
+            }
+        }
+    }
+
+    fn reading(&self, most: usize) -> Reading {
+        let (workspace, address) = (self.caller.workspace, self.address.clone());
+        Reading { workspace, address, most, status: self.window.status.clone() }
     }
 
     /// Sends a batch. What cannot be sent any more is released at once, so that another reader gets it.

@@ -12,6 +12,7 @@ use axme_intent::address::agent_name;
 use axme_intent::{Address, Time};
 use serde_json::json;
 
+use super::intents::check_ahead;
 use super::{COMMON_LANE, check_tenant, page_size};
 use crate::auth::{FreshKey, fresh_key};
 use crate::call::Before;
@@ -137,14 +138,8 @@ pub struct KeyRequest {
 }
 
 pub fn prepare_create_key(before: &Before<'_>, input: CreateKey) -> Result<(u16, KeyRequest)> {
-    let expires_at = match input.expires_at.as_deref() {
-        None => None,
-        Some(text) => match Time::parse(text) {
-            Some(at) if at > before.now => Some(at),
-            Some(_) => return Err(ApiError::invalid("expires_at: must be in the future").into()),
-            None => return Err(ApiError::invalid("expires_at: must be an RFC 3339 time").into()),
-        },
-    };
+    let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
+    let expires_at = input.expires_at.as_deref().map(read).transpose()?;
     let request = KeyRequest {
         fresh: fresh_key(before.dice, &input.service_account_id),
         key_id: format!("sak_{}", before.dice.uuid_at(before.now).simple()),
@@ -155,6 +150,7 @@ pub fn prepare_create_key(before: &Before<'_>, input: CreateKey) -> Result<(u16,
 }
 
 pub fn create_key(cx: &mut Cx<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer> {
+    check_ahead("expires_at", request.expires_at, cx.now)?;
     let account = find(cx, &request.service_account_id)?;
     let key = NewKey {
         workspace: cx.caller.workspace,

@@ -22,6 +22,7 @@ use crate::store::{Tx, deliveries};
 
 pub struct NewIntent {
     newborn: Newborn,
+    deadline_at: Option<Time>,
     answer: Created,
 }
 
@@ -49,7 +50,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         None => before.dice.uuid(),
         Some(text) => Uuid::parse_str(text).map_err(|_| ApiError::invalid("correlation_id: must be a UUID"))?,
     };
-    let deadline_at = input.deadline_at.as_deref().map(|text| deadline(text, before.now)).transpose()?;
+    let deadline_at = input.deadline_at.as_deref().map(read_deadline).transpose()?;
     let max_delivery_attempts = match input.max_delivery_attempts {
         Some(0) => return Err(ApiError::invalid("max_delivery_attempts: must be at least 1").into()),
         other => other.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
@@ -84,7 +85,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         created_at: intent.created_at.to_string(),
         correlation_id: correlation_id.to_string(),
     };
-    Ok((intent.id.lane(), NewIntent { newborn, answer }))
+    Ok((intent.id.lane(), NewIntent { newborn, deadline_at, answer }))
 }
 
 /// Decides a new root intent, before the transaction.
@@ -99,6 +100,7 @@ pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
 }
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
+    check_ahead("deadline_at", new.deadline_at, cx.now)?;
     engine::create(&mut desk(cx), &new.newborn)?;
     Ok(new.answer.clone())
 }
@@ -142,15 +144,20 @@ fn address(text: &str, field: &str, caller: &Caller) -> Result<Address> {
     Ok(Address::resolve(text, caller.home()))
 }
 
-fn deadline(text: &str, now: Time) -> Result<Time> {
-    let at = Time::parse(text)
-        .ok_or_else(|| ApiError::invalid("deadline_at: must be an RFC 3339 time such as 2026-01-31T12:00:00Z"))?;
-    if at <= now {
-        return Err(
-            ApiError::invalid(format!("deadline_at: {at} is not in the future; the server's time is {now}")).into()
-        );
+fn read_deadline(text: &str) -> Result<Time> {
+    let message = "deadline_at: must be an RFC 3339 time such as 2026-01-31T12:00:00Z";
+    Time::parse(text).ok_or_else(|| ApiError::invalid(message).into())
+}
+
+/// A deadline must lie ahead. Checked when the call runs, not while it is prepared: a call that is repeated after its
+/// deadline gets its first answer.
+pub fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()> {
+    match at {
+        Some(at) if at <= now => {
+            Err(ApiError::invalid(format!("{field}: {at} is not in the future; the server's time is {now}")).into())
+        }
+        _ => Ok(()),
     }
-    Ok(at)
 }
 
 pub fn prepare_list(before: &Before<'_>, input: ListIntents) -> Result<(u16, Filter)> {

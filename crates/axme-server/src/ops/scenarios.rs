@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::accounts::{self, NewAgent};
-use super::intents::{conceive_root, desk};
+use super::intents::{check_ahead, conceive_root, desk};
 use super::{COMMON_LANE, check_size};
 use crate::call::Before;
 use crate::cx::Cx;
@@ -42,9 +42,6 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
         return Err(error.with("errors", report.errors).with("warnings", report.warnings).into());
     };
     check_size("intent.payload", &scenario.payload)?;
-    if let Some(deadline_at) = scenario.deadline_at.filter(|at| *at <= before.now) {
-        return Err(ApiError::invalid(format!("intent.deadline_at: {deadline_at} is not in the future")).into());
-    }
     let plan_text = scenario.plan.as_ref().map(|plan| json!(plan).to_string());
     let compile_id = plan_text.map(|text| format!("cmp_{}", &hex(&Sha256::digest(text))[..24]));
     let caller = before.caller;
@@ -69,6 +66,7 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
 
 pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> {
     let scenario = &application.scenario;
+    check_ahead("intent.deadline_at", scenario.deadline_at, cx.now)?;
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for agent in &scenario.agents {

@@ -65,20 +65,21 @@ pub fn list_due(
     rows.iter().map(candidate).collect()
 }
 
-/// Deliveries that are out with a reader already, soonest due first.
+/// A page of the deliveries that are out with a reader already, soonest due first, after one of them.
 pub fn list_offered(
     tx: &mut Tx<'_>,
     workspace: Uuid,
     to: &Address,
-    now: Time,
+    (due_at, id): (Time, IntentId),
     limit: i64,
 ) -> Result<Vec<Candidate>, StoreError> {
     let rows = tx.rows(
         "SELECT intent_id, offers, due_at, number, acknowledged FROM deliveries \
-         WHERE workspace_id = $1 AND address = $2 AND due_at > $3 ORDER BY due_at, intent_id LIMIT $4",
-        &[workspace.into(), to.into(), now.into(), limit.into()],
+         WHERE workspace_id = $1 AND address = $2 AND (due_at, intent_id) > ($3, $4) AND number IS NOT NULL \
+         ORDER BY due_at, intent_id LIMIT $5",
+        &[workspace.into(), to.into(), due_at.into(), id.into(), limit.into()],
     )?;
-    rows.iter().filter(|row| !matches!(row.opt_int(3), Ok(None))).map(candidate).collect()
+    rows.iter().map(candidate).collect()
 }
 
 fn candidate(row: &super::Row) -> Result<Candidate, StoreError> {

@@ -23,8 +23,6 @@ pub struct Reading {
     pub workspace: Uuid,
     pub address: Address,
     pub most: usize,
-    /// Also what is out with another reader already.
-    pub replay: bool,
     /// Only intents in these statuses.
     pub status: Option<Vec<Status>>,
 }
@@ -46,21 +44,15 @@ impl Offer {
     }
 }
 
-/// Offers what there is, in the order of the numbers, and says when the next delivery comes due. Claimed deliveries are
-/// claimed durably before they are returned.
+/// Offers what is due, in the order of the numbers, and says when the next delivery comes due. What is returned has been
+/// claimed durably.
 pub async fn offer(app: &Arc<App>, reading: Reading) -> Result<(Vec<Offer>, Option<Time>)> {
     let now = app.world.clock.now();
-    let (read, next_due) = {
+    let (due, next_due) = {
         let reading = reading.clone();
         app.store.read(move |tx| look(tx, &reading, now)).await?
     };
-    let (due, shown): (Vec<_>, Vec<_>) = read.into_iter().partition(|(candidate, _)| candidate.due_at <= now);
-    let mut offers: Vec<Offer> = Vec::with_capacity(due.len() + shown.len());
-    for (candidate, data) in shown {
-        if let Some(number) = candidate.number {
-            offers.push(numbered(number, &candidate, data, false));
-        }
-    }
+    let mut offers: Vec<Offer> = Vec::with_capacity(due.len());
     if !due.is_empty() {
         let limits = app.limits.clone();
         let (workspace, address) = (reading.workspace, reading.address.clone());
@@ -90,6 +82,29 @@ pub async fn offer(app: &Arc<App>, reading: Reading) -> Result<(Vec<Offer>, Opti
     Ok((offers, next_due))
 }
 
+/// Where a replay stands: at the delivery after which it goes on.
+pub type Place = (Time, IntentId);
+
+/// Shows a page of what is out already, with this reader's predecessor or another one, under the numbers it has. `None`
+/// when there is no more. A reader that starts from nothing is shown all of it.
+pub async fn replay(app: &Arc<App>, reading: Reading, after: Option<Place>) -> Result<Option<(Vec<Offer>, Place)>> {
+    let now = app.world.clock.now();
+    let after = after.unwrap_or((now, IntentId(Uuid::max())));
+    let job = move |tx: &mut Tx<'_>| {
+        let page = deliveries::list_offered(tx, reading.workspace, &reading.address, after, reading.most as i64)?;
+        let Some(last) = page.last().map(|candidate| (candidate.due_at, candidate.intent_id)) else { return Ok(None) };
+        let mut shown = Vec::with_capacity(page.len());
+        for (candidate, data) in describe(tx, &reading, page)? {
+            if let Some(number) = candidate.number {
+                shown.push(numbered(number, &candidate, data, false));
+            }
+        }
+        shown.sort_by_key(|offer| offer.number);
+        Ok(Some((shown, last)))
+    };
+    app.store.read(job).await
+}
+
 /// Gives back what was claimed and never sent.
 pub async fn release(app: &Arc<App>, workspace: Uuid, address: &Address, offers: Vec<Offer>) {
     if offers.is_empty() {
@@ -114,12 +129,17 @@ pub async fn release(app: &Arc<App>, workspace: Uuid, address: &Address, offers:
 type Look = (Vec<(Candidate, Value)>, Option<Time>);
 
 fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
-    let (workspace, to, most) = (reading.workspace, &reading.address, reading.most as i64);
-    let mut candidates = deliveries::list_due(tx, workspace, to, now, most)?;
-    if reading.replay && candidates.len() < reading.most {
-        let rest = most - candidates.len() as i64;
-        candidates.extend(deliveries::list_offered(tx, workspace, to, now, rest)?);
-    }
+    let (workspace, to) = (reading.workspace, &reading.address);
+    let due = deliveries::list_due(tx, workspace, to, now, reading.most as i64)?;
+    let found = describe(tx, reading, due)?;
+    // What is due and not wanted here must not wake this reader again and again.
+    let next_due = deliveries::next_due(tx, workspace, to, now)?;
+    Ok((found, next_due))
+}
+
+/// What a frame says of each delivery; those in a status that the reader does not want are left out.
+fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> Result<Vec<(Candidate, Value)>> {
+    let workspace = reading.workspace;
     let mut found = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         let Some(head) = intents::find(tx, workspace, candidate.intent_id)? else { continue };
@@ -143,9 +163,7 @@ fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
         });
         found.push((candidate, data));
     }
-    // What is due and not wanted here must not wake this reader again and again.
-    let next_due = deliveries::next_due(tx, workspace, to, now)?;
-    Ok((found, next_due))
+    Ok(found)
 }
 
 fn numbered(number: i64, candidate: &Candidate, mut data: Value, is_claimed: bool) -> Offer {
