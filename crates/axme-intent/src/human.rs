@@ -45,9 +45,26 @@ pub struct TaskResult {
     pub data: Object,
 }
 
-/// Words that say no.
-const NEGATIVE: [&str; 8] =
-    ["rejected", "denied", "declined", "failed", "changes_requested", "override_rejected", "canceled", "cannot_assess"];
+/// Words that say no, in any letters: those of the contract, and how tasks with outcomes of their own put them.
+const NEGATIVE: [&str; 13] = [
+    "rejected",
+    "denied",
+    "declined",
+    "failed",
+    "changes_requested",
+    "override_rejected",
+    "canceled",
+    "cannot_assess",
+    "reject",
+    "deny",
+    "decline",
+    "cancelled",
+    "no",
+];
+
+fn says_no(outcome: &str) -> bool {
+    NEGATIVE.iter().any(|no| outcome.eq_ignore_ascii_case(no))
+}
 
 impl HumanTask {
     /// The task of an intent that waits for a person without saying for what.
@@ -150,7 +167,7 @@ impl HumanTask {
         if self.evidence_required && answer.data.get("evidence").is_none_or(is_blank) {
             return Err(Refusal::invalid("evidence_required", "evidence is required for this task".to_owned()));
         }
-        let verdict = if NEGATIVE.contains(&outcome.as_str()) { Verdict::Negative } else { Verdict::Positive };
+        let verdict = if says_no(&outcome) { Verdict::Negative } else { Verdict::Positive };
         let mut record = Object::new();
         record.insert("outcome".to_owned(), outcome.into());
         if let Some(comment) = &answer.comment {
@@ -163,24 +180,24 @@ impl HumanTask {
     }
 
     /// Maps what a client sends (`approve`, `rejected` for a confirmation) to the one outcome of the task that it can mean.
+    /// An outcome that the task names means itself.
     fn canonical(&self, word: &str) -> Option<String> {
-        let word = match word {
+        let usual = match word {
             "approve" => "approved",
             "reject" => "rejected",
             other => other,
         };
         let Some(outcomes) = self.outcomes() else {
             let plain = word.len() <= 64 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-            return plain.then(|| word.to_owned());
+            return plain.then(|| usual.to_owned());
         };
-        if outcomes.contains(&word) {
-            return Some(word.to_owned());
+        if let Some(named) = [word, usual].into_iter().find(|word| outcomes.contains(word)) {
+            return Some(named.to_owned());
         }
-        let is_negative = |o: &&str| NEGATIVE.contains(o);
         let only = |mut found: Vec<&str>| if found.len() == 1 { found.pop().map(str::to_owned) } else { None };
-        match word {
-            "rejected" | "denied" | "declined" => only(outcomes.into_iter().filter(is_negative).collect()),
-            "approved" | "confirmed" => only(outcomes.into_iter().filter(|o| !is_negative(o)).collect()),
+        match usual {
+            "rejected" | "denied" | "declined" => only(outcomes.into_iter().filter(|o| says_no(o)).collect()),
+            "approved" | "confirmed" => only(outcomes.into_iter().filter(|o| !says_no(o)).collect()),
             _ => None,
         }
     }
@@ -254,7 +271,9 @@ fn text_list(value: &Value, most: usize, each: usize) -> Result<Vec<String>, Str
     list.iter()
         .map(|item| match limited_text(item, each) {
             Ok(text) if text.trim().is_empty() => Err("entries must not be empty".to_owned()),
-            other => other,
+            // Answers are trimmed too.
+            Ok(text) => Ok(text.trim().to_owned()),
+            Err(why) => Err(why),
         })
         .collect()
 }
@@ -289,6 +308,7 @@ mod tests {
         assert!(outcome(json!({"task_type": "review"}), "denied").is_err(), "two negatives: no guess");
         assert!(outcome(json!({}), "aproved").is_err(), "a typo never approves");
         assert_eq!(outcome(json!({"task_type": "reroute"}), "rerouted").unwrap().1, Verdict::Positive);
+        assert_eq!(outcome(json!({"task_type": "reroute"}), "Rejected").unwrap().1, Verdict::Negative);
     }
 
     #[test]

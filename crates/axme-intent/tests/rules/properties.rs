@@ -5,6 +5,7 @@ use axme_intent::lifecycle::{Command, Event, Given, Intent, apply, decide};
 use axme_intent::resume::Resume;
 use axme_intent::workflow::Cursor;
 use axme_intent::{Address, Home, HumanTask, IntentId, Object, State, TaskResult, Time};
+use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -106,6 +107,19 @@ proptest! {
         prop_assert_eq!(task.check(&TaskResult::read(&body)), Ok((record, verdict)));
     }
 
+    /// Whatever outcomes a task has, each that it shows can be given, and means itself.
+    #[test]
+    fn what_is_shown_can_be_answered(mut source in json_object(), outcomes in vec(random::word(), 1..4)) {
+        source.insert("allowed_outcomes".to_owned(), outcomes.into());
+        let (task, _) = HumanTask::read(&source);
+        for outcome in task.shown_outcomes() {
+            let data = Object::from_iter([("evidence".to_owned(), Value::from("seen"))]);
+            let answer = TaskResult { outcome: Some(outcome.to_owned()), comment: Some("why".to_owned()), data };
+            let (record, _) = task.check(&answer).map_err(|refusal| TestCaseError::fail(refusal.message))?;
+            prop_assert_eq!(&record["outcome"], outcome);
+        }
+    }
+
     #[test]
     fn tasks_are_read_from_anything(source in json_object()) {
         let (task, _) = HumanTask::read(&source);
@@ -146,9 +160,8 @@ fn json_object() -> impl Strategy<Value = Object> {
         Just("approve_current_step"),
     ];
     let key = prop_oneof![3 => key.prop_map(str::to_owned), 1 => random::word()];
-    let nested = proptest::collection::vec((key.clone(), random::json()), 0..4)
-        .prop_map(|fields| Value::Object(Object::from_iter(fields)));
-    let list = proptest::collection::vec(random::word(), 0..4).prop_map(Value::from);
+    let nested = vec((key.clone(), random::json()), 0..4).prop_map(|fields| Value::Object(Object::from_iter(fields)));
+    let list = vec(random::word(), 0..4).prop_map(Value::from);
     let value = prop_oneof![
         3 => random::json(),
         2 => nested,
@@ -156,5 +169,5 @@ fn json_object() -> impl Strategy<Value = Object> {
         1 => Just(Value::from("approved")),
         1 => Just(Value::from("rejected")),
     ];
-    proptest::collection::vec((key, value), 0..6).prop_map(Object::from_iter)
+    vec((key, value), 0..6).prop_map(Object::from_iter)
 }
