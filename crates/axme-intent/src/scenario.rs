@@ -94,22 +94,18 @@ impl Reader<'_> {
         for key in bundle.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
             self.warn(key, "unknown field, ignored");
         }
-        let scenario_id = self.text(bundle, "scenario_id", "scenario_id", 255).unwrap_or_default();
-        if scenario_id.is_empty() {
-            self.error("scenario_id", "required");
-        }
+        let scenario_id = self.required(bundle, "scenario_id", "scenario_id", 255).unwrap_or_default();
         let agents = self.agents(bundle);
         let humans = self.humans(bundle, &agents);
-        let empty = Object::new();
         let intent = match bundle.get("intent") {
+            Some(Value::Object(intent)) => Some(intent),
             None | Some(Value::Null) => {
                 self.error("intent", "required: an object with at least \"type\"");
-                &empty
+                None
             }
-            Some(Value::Object(intent)) => intent,
             Some(_) => {
                 self.error("intent", "must be an object");
-                &empty
+                None
             }
         };
         let workflow = match bundle.get("workflow") {
@@ -121,7 +117,7 @@ impl Reader<'_> {
             }
         };
         let plan = workflow.and_then(|workflow| self.plan(workflow, &scenario_id, &agents, &humans));
-        self.intent(intent, scenario_id, agents, plan)
+        self.intent(intent?, scenario_id, agents, plan)
     }
 
     fn intent(
@@ -131,10 +127,8 @@ impl Reader<'_> {
         agents: Vec<Agent>,
         plan: Option<Plan>,
     ) -> Option<Scenario> {
-        let intent_type = self.text(intent, "type", "intent.type", 255).unwrap_or_default();
-        if intent_type.is_empty() && !intent.is_empty() {
-            self.error("intent.type", "required");
-        } else if !is_intent_type(&intent_type) && !intent_type.is_empty() {
+        let intent_type = self.required(intent, "type", "intent.type", 255).unwrap_or_default();
+        if !intent_type.is_empty() && !is_intent_type(&intent_type) {
             self.error("intent.type", "may have letters, digits, '.', '_' and '-' only");
         }
         let payload = match intent.get("payload") {
@@ -181,8 +175,8 @@ impl Reader<'_> {
     fn agents(&mut self, bundle: &Object) -> Vec<Agent> {
         let mut agents: Vec<Agent> = Vec::new();
         for (place, entry) in self.entries(bundle, "agents", "agents", 50) {
-            let role = self.required(&entry, "role", &place, 100);
-            let written = self.required(&entry, "address", &place, MAX_ADDRESS_CHARS);
+            let role = self.required(&entry, "role", &format!("{place}.role"), 100);
+            let written = self.required(&entry, "address", &format!("{place}.address"), MAX_ADDRESS_CHARS);
             let (Some(role), Some(written)) = (role, written) else { continue };
             if agents.iter().any(|a| a.role == role) {
                 self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice"));
@@ -223,7 +217,7 @@ impl Reader<'_> {
     fn humans(&mut self, bundle: &Object, agents: &[Agent]) -> Vec<Human> {
         let mut humans: Vec<Human> = Vec::new();
         for (place, entry) in self.entries(bundle, "humans", "humans", 20) {
-            let Some(role) = self.required(&entry, "role", &place, 100) else { continue };
+            let Some(role) = self.required(&entry, "role", &format!("{place}.role"), 100) else { continue };
             if humans.iter().any(|h| h.role == role) || agents.iter().any(|a| a.role == role) {
                 self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice"));
             }
@@ -258,7 +252,7 @@ impl Reader<'_> {
         let mut steps = Vec::new();
         let mut seen = BTreeSet::new();
         for (index, (place, entry)) in entries.iter().enumerate() {
-            let Some(id) = self.required(entry, "step_id", place, 100) else { continue };
+            let Some(id) = self.required(entry, "step_id", &format!("{place}.step_id"), 100) else { continue };
             if !seen.insert(id.clone()) {
                 self.error(&format!("{place}.step_id"), format!("\"{id}\" is used twice"));
             }
@@ -443,13 +437,12 @@ impl Reader<'_> {
     }
 
     fn required(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Option<String> {
-        let place = format!("{place}.{key}");
         let before = self.report.errors.len();
-        match self.text(source, key, &place, most) {
+        match self.text(source, key, place, most) {
             Some(text) if !text.is_empty() => Some(text),
             _ if self.report.errors.len() > before => None,
             _ => {
-                self.error(&place, "required");
+                self.error(place, "required");
                 None
             }
         }
