@@ -23,7 +23,7 @@ pub struct Config {
 
 /// Every bound of the server, with its unit in its name.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Longest request body.
     pub body_bytes: usize,

@@ -73,10 +73,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let listener =
         TcpListener::bind(config.listen).await.map_err(|why| StartError::Listen { address: config.listen, why })?;
     let addr = listener.local_addr().map_err(|why| StartError::Listen { address: config.listen, why })?;
-    let base_url = match &config.public_url {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => format!("http://{}", reachable(addr)),
-    };
+    let local_url = format!("http://{}", reachable(addr));
+    let base_url = config.public_url.as_ref().map_or(local_url.clone(), |url| url.trim_end_matches('/').to_owned());
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
     let mut workers =
         vec![tokio::spawn(workers::timers::run(app.clone())), tokio::spawn(workers::sweep::run(app.clone()))];
@@ -96,7 +94,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             tracing::error!(%error, "the server ended");
         }
     });
-    folder.write_run(&RunFile { base_url: base_url.clone(), pid: std::process::id() })?;
+    // Commands on this machine go straight to it, whatever the way from outside is.
+    folder.write_run(&RunFile { base_url: local_url, pid: std::process::id() })?;
     tracing::info!(%addr, base_url, storage = app.store.engine, data = %folder.path().display(), "axme listens");
     let patience = Duration::from_secs(limits.shutdown_seconds);
     Ok(Running { addr, base_url, folder, stop, server, workers, patience })

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -262,6 +262,17 @@ impl Open {
     }
 }
 
+/// A folder of the published contract, which lies beside the checkout where there is one. Nothing needs it but the tests
+/// that compare with it.
+pub fn contract(part: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/contract").join(part);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("{} is not there: nothing was compared with the published contract", folder.display());
+    None
+}
+
 /// Asks again until there is an answer.
 pub async fn poll<T>(ask: impl AsyncFn() -> Option<T>) -> T {
     let asking = async {
@@ -354,7 +365,7 @@ thread_local! {
 }
 
 /// A schema of its own in the PostgreSQL server of the tests.
-async fn fresh_schema() -> String {
+pub async fn fresh_schema() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let base = std::env::var(POSTGRES).expect("checked by on_both");
     let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));

@@ -3,4 +3,7 @@
 mod calls;
 mod harness;
 mod intents;
+mod nodes;
+mod scenarios;
+mod store;
 mod tasks;

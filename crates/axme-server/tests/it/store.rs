@@ -1,0 +1,81 @@
+//! The store itself: jobs that share a transaction, on both engines.
+
+use axme_intent::Time;
+use axme_server::error::{Error, Result};
+use axme_server::store::{Tx, accounts};
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use crate::harness::{Server, on_both};
+
+const NOW: Time = Time::from_micros(0);
+
+/// Writes a row and then does what `end` says.
+fn job(number: u128, end: fn() -> Result<()>) -> impl FnMut(&mut Tx<'_>) -> Result<()> + Send + 'static {
+    move |tx| {
+        accounts::insert_organization(tx, Uuid::from_u128(number), &slug(number), "test", NOW)?;
+        end()
+    }
+}
+
+fn slug(number: u128) -> String {
+    format!("job-{number}")
+}
+
+fn panics() -> Result<()> {
+    panic!("on purpose")
+}
+
+fn refuses() -> Result<()> {
+    Err(axme_api::ApiError::invalid("on purpose").into())
+}
+
+#[test]
+fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let store = &server.app.store;
+        // All at once and on one lane, so that they are grouped where the engine groups.
+        let jobs = (0..90u128).map(|n| match n % 3 {
+            0 => store.write(0, job(n, || Ok(()))),
+            1 => store.write(0, job(n, refuses)),
+            _ => store.write(0, job(n, panics)),
+        });
+        let outcomes = join_all(jobs).await;
+        for (n, outcome) in (0..90u128).zip(&outcomes) {
+            match n % 3 {
+                0 => assert!(outcome.is_ok(), "job {n}: {outcome:?}"),
+                1 => assert!(matches!(outcome, Err(Error::Api(_))), "job {n}: {outcome:?}"),
+                _ => assert!(matches!(outcome, Err(Error::Store(_))), "job {n}: {outcome:?}"),
+            }
+            let found = store.read(move |tx| Ok(accounts::find_organization(tx, &slug(n))?)).await.unwrap();
+            assert_eq!(found.is_some(), n % 3 == 0, "job {n}");
+        }
+    });
+}
+
+#[test]
+fn a_refusal_that_is_kept_keeps_what_it_wrote() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let kept = server.app.store.write(0, job(7, || Err(Error::Kept(axme_api::ApiError::invalid("kept"))))).await;
+        assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
+        let found = server.app.store.read(|tx| Ok(accounts::find_organization(tx, &slug(7))?)).await.unwrap();
+        assert!(found.is_some());
+    });
+}
+
+#[test]
+fn what_is_pushed_is_seen_by_the_next_read_of_the_same_job() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, workspace) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let accounts_of = move |tx: &mut Tx<'_>| {
+            let before = accounts::count_accounts(tx)?;
+            accounts::insert_member(tx, Uuid::from_u128(3), "new@example.com", org, workspace, "member", NOW)?;
+            Ok((before, accounts::count_accounts(tx)?))
+        };
+        let (before, after) = server.app.store.write(0, accounts_of).await.unwrap();
+        assert_eq!(after, before + 1);
+    });
+}
