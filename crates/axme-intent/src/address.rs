@@ -100,9 +100,11 @@ impl fmt::Display for Address {
 /// `None` when no legal name is in it: empty, reserved, or an address that belongs elsewhere.
 pub fn agent_name(text: &str, home: Home<'_>) -> Option<String> {
     let text = text.trim();
-    if text.contains("://") {
+    let is_free = |name: &str| is_plain_name(name) && !RESERVED_NAMES.contains(&name);
+    let in_home = format!("{}/{}/", home.org, home.workspace);
+    if text.contains("://") || text.starts_with("agent:/") || text.starts_with(&in_home) {
         let address = Address::resolve(text, home);
-        return address.name_in(home).filter(|name| is_plain_name(name)).map(str::to_owned);
+        return address.name_in(home).filter(|name| is_free(name)).map(str::to_owned);
     }
     let mut name = String::with_capacity(text.len());
     for c in text.chars().flat_map(char::to_lowercase) {
@@ -114,7 +116,7 @@ pub fn agent_name(text: &str, home: Home<'_>) -> Option<String> {
     }
     name.truncate(63);
     let name = name.trim_matches(['-', '.', '_']);
-    (is_plain_name(name) && !RESERVED_NAMES.contains(&name)).then(|| name.to_owned())
+    is_free(name).then(|| name.to_owned())
 }
 
 /// A name as it may stand in an address: letters, digits, `.`, `_`, `-`; it does not begin with a mark.
@@ -170,8 +172,10 @@ mod tests {
         let name = |text| agent_name(text, HOME);
         assert_eq!(name("Demo Runner").as_deref(), Some("demo-runner"));
         assert_eq!(name("agent://local/default/x.y").as_deref(), Some("x.y"));
+        assert_eq!(name("local/default/x.y").as_deref(), Some("x.y"));
         assert_eq!(name("agent://other/default/x"), None);
         assert_eq!(name("stream"), None);
+        assert_eq!(name("agent://local/default/stream"), None);
         assert_eq!(name("  !! "), None);
     }
 }

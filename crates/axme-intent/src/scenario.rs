@@ -231,7 +231,7 @@ impl Reader<'_> {
     }
 
     fn plan(&mut self, workflow: &Object, scenario_id: &str, agents: &[Agent], humans: &[Human]) -> Option<Plan> {
-        if workflow.get("macro_id").and_then(Value::as_str).is_some_and(|m| !m.is_empty()) {
+        if self.text(workflow, "macro_id", "workflow.macro_id", 255).is_some_and(|m| !m.is_empty()) {
             self.error("workflow.macro_id", "macros are not supported yet: write the steps out");
         }
         let entries = self.entries(workflow, "steps", "workflow.steps", 100);
@@ -269,14 +269,17 @@ impl Reader<'_> {
                     );
                 }
             }
-            let Some(kind) = self.step_kind(entry, place, agents, humans) else { continue };
-            let tool = self.text(entry, "tool_id", &format!("{place}.tool_id"), 255).unwrap_or_default();
             let deadline_seconds =
                 self.count(entry, "step_deadline_seconds", &format!("{place}.step_deadline_seconds"));
             self.warn_ladder(entry, place);
             if entry.get("retry").is_some_and(|r| r.get("max_retries").and_then(Value::as_u64).is_some_and(|n| n > 0)) {
                 self.error(&format!("{place}.retry"), "retries are not supported yet");
             }
+            if self.has_wrong_types(entry, place) {
+                continue;
+            }
+            let Some(kind) = self.step_kind(entry, place, agents, humans) else { continue };
+            let tool = self.text(entry, "tool_id", &format!("{place}.tool_id"), 255).unwrap_or_default();
             let input = entry.get("input").filter(|v| !v.is_null()).cloned();
             steps.push(Step { id, tool, kind, deadline_seconds, input, on_success, on_failure });
         }
@@ -289,6 +292,15 @@ impl Reader<'_> {
             None => ids.first().cloned().unwrap_or_default(),
         };
         Some(Plan { scenario_id: scenario_id.to_owned(), entry, steps })
+    }
+
+    /// True, with complaints, when the fields that say what a step is are no strings: they would read like missing ones.
+    fn has_wrong_types(&mut self, step: &Object, place: &str) -> bool {
+        let before = self.report.errors.len();
+        for key in ["tool_id", "runtime_type", "assigned_to", "on_success", "on_failure"] {
+            self.text(step, key, &format!("{place}.{key}"), MAX_ADDRESS_CHARS);
+        }
+        self.report.errors.len() > before
     }
 
     /// What a step is: asked of a person, or handed to an agent. The official command line strips `runtime_type` and may

@@ -192,7 +192,7 @@ fn anything_like_a_bundle() -> impl Strategy<Value = Object> {
         ("agents", list(agent, "role", &["checker", "builder"])),
         ("humans", list(human, "role", &["boss"])),
         ("workflow", prop_oneof![1 => Just(Value::Null), 4 => workflow].boxed()),
-        ("intent", intent),
+        ("intent", prop_oneof![20 => intent, 1 => Just(json!({}))].boxed()),
         ("unknown", random::json().boxed()),
     ]);
     bundle.prop_map(|bundle| match bundle {
