@@ -370,12 +370,12 @@ impl Reader<'_> {
                 return None;
             }
             let name = agent.display_name.clone().unwrap_or_else(|| agent.address.short().to_owned());
-            return Some(StepKind::Agent { to: agent.address.clone(), name });
+            return self.agent_step(place, agent.address.clone(), name);
         }
         if is_address(&assigned) {
             let to = Address::resolve(&assigned, self.home);
             let name = to.short().to_owned();
-            return Some(StepKind::Agent { to, name });
+            return self.agent_step(place, to, name);
         }
         if assigned.is_empty() {
             self.error(place, "nobody is assigned: internal steps are not supported yet; set assigned_to");
@@ -383,6 +383,15 @@ impl Reader<'_> {
             self.unknown_role(place, &assigned, agents, humans);
         }
         None
+    }
+
+    /// A step for the platform would become a child that waits for a person, whose no would count as the step's success.
+    fn agent_step(&mut self, place: &str, to: Address, name: String) -> Option<StepKind> {
+        if to.is_platform() {
+            self.error(&format!("{place}.assigned_to"), format!("internal steps ({to}) are not supported yet"));
+            return None;
+        }
+        Some(StepKind::Agent { to, name })
     }
 
     fn unknown_role(&mut self, place: &str, role: &str, agents: &[Agent], humans: &[Human]) {

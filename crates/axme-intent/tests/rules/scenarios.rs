@@ -112,6 +112,9 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
     if let Some(plan) = &scenario.plan {
         prop_assert!(plan.step(&plan.entry).is_some());
         for (index, step) in plan.steps.iter().enumerate() {
+            if let StepKind::Agent { to, .. } = &step.kind {
+                prop_assert!(!to.is_platform(), "a child waits for its agent");
+            }
             prop_assert!(!plan.steps[..index].iter().any(|earlier| earlier.id == step.id), "a step's id is its own");
             for target in [&step.on_success, &step.on_failure].into_iter().flatten() {
                 prop_assert!(plan.step(target).is_some(), "no step {}", target);
