@@ -40,7 +40,9 @@ impl Time {
 
     /// Reads RFC 3339 with any offset. `None` for anything else, and for moments outside the years 0 to 9999.
     pub fn parse(text: &str) -> Option<Time> {
-        text.trim().parse::<Timestamp>().ok().map(|t| Time(t.as_microsecond()))
+        /// The first moment of the year 0; the library reads years before it, RFC 3339 cannot write them.
+        const FIRST: Time = Time(-62_167_219_200_000_000);
+        text.trim().parse::<Timestamp>().ok().map(|t| Time(t.as_microsecond())).filter(|time| *time >= FIRST)
     }
 }
 
@@ -64,5 +66,7 @@ mod tests {
         assert_eq!(Time::parse("2026-04-05T10:00:00Z").unwrap().to_string(), "2026-04-05T10:00:00.000Z");
         assert_eq!(Time::parse("2026-04-05 10:00"), None);
         assert_eq!(Time::parse("tomorrow"), None);
+        assert_eq!(Time::parse("0000-01-01T00:00:00Z").unwrap().to_string(), "0000-01-01T00:00:00.000Z");
+        assert_eq!(Time::parse("-000001-12-31T23:59:59Z"), None);
     }
 }
