@@ -1,7 +1,8 @@
 //! What an intent is, what can be asked of it, and what came of it: the types of the lifecycle, and [`apply`], which folds
 //! an event into the state. The decisions themselves are in `decide`.
 //!
-//! The state of an intent is nothing but its events folded in order; `tests/rules/properties.rs` holds that for random histories.
+//! The state of an intent is nothing but its events folded in order; `tests/rules/properties.rs` holds that for random
+//! histories.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;

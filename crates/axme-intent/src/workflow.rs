@@ -52,7 +52,7 @@ pub struct Cursor {
     pub step: String,
     /// Steps started so far, loops included.
     pub runs: u32,
-    /// What the finished steps answered, by step id, in the order they finished.
+    /// What the finished steps answered, by step id, in the order they first finished.
     pub results: Object,
 }
 
