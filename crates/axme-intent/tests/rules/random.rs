@@ -105,7 +105,7 @@ impl Move {
 }
 
 pub fn turns() -> impl Strategy<Value = Vec<Turn>> {
-    vec((-5_000_000..60_000_000i64, any_move()).prop_map(|(passes, what)| Turn { passes, what }), 0..16)
+    vec((-5_000_000..60_000_000i64, any_move()).prop_map(|(passes, what)| Turn { passes, what }), 0..24)
 }
 
 /// Moves that go on with the work are more likely than those that end it, so that stories get long.
@@ -113,14 +113,14 @@ fn any_move() -> impl Strategy<Value = Move> {
     let decide = (0..6usize, option::of(word()), option::weighted(0.7, word()), data())
         .prop_map(|(outcome, word, comment, data)| Move::Decide { outcome, word, comment, data });
     prop_oneof![
-        4 => Just(Move::Acknowledge),
-        4 => answer().prop_map(Move::Answer),
-        8 => decide,
-        3 => option::of(word()).prop_map(Move::Proceed),
+        2 => Just(Move::Acknowledge),
+        3 => answer().prop_map(Move::Answer),
+        10 => decide,
+        2 => option::of(word()).prop_map(Move::Proceed),
         1 => ending().prop_map(Move::Resolve),
         1 => Just(Move::DeadlinePassed),
-        5 => option::weighted(0.2, step_id()).prop_map(Move::StepDeadlinePassed),
-        9 => (option::weighted(0.2, 0..3usize), ending()).prop_map(|(which, ending)| Move::ChildEnded(which, ending)),
+        6 => option::weighted(0.2, step_id()).prop_map(Move::StepDeadlinePassed),
+        12 => (option::weighted(0.2, 0..3usize), ending()).prop_map(|(which, ending)| Move::ChildEnded(which, ending)),
     ]
 }
 
@@ -176,12 +176,21 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
 
 /// One to four steps. Links go anywhere: back, to the step itself, and now and then to a step that is not there.
 fn plan() -> impl Strategy<Value = Plan> {
-    (vec(step(), 1..5), step_id()).prop_map(|(mut steps, entry)| {
-        for (index, step) in steps.iter_mut().enumerate() {
-            step.id = format!("s{index}");
-        }
-        Plan { scenario_id: "random".to_owned(), entry, steps }
+    (vec((step(), link(), link()), 1..5), prop::bool::weighted(0.95)).prop_map(|(steps, is_sound)| {
+        let name = |link: usize| if link < 20 { format!("s{}", link % steps.len()) } else { "nowhere".to_owned() };
+        let steps = steps.iter().enumerate().map(|(index, (step, on_success, on_failure))| Step {
+            id: format!("s{index}"),
+            on_success: on_success.map(name),
+            on_failure: on_failure.map(name),
+            ..step.clone()
+        });
+        let entry = if is_sound { "s0" } else { "nowhere" }.to_owned();
+        Plan { scenario_id: "random".to_owned(), entry, steps: steps.collect() }
     })
+}
+
+fn link() -> impl Strategy<Value = Option<usize>> {
+    option::weighted(0.8, 0..21usize)
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -195,17 +204,15 @@ fn step() -> impl Strategy<Value = Step> {
     });
     let kind = prop_oneof![agent, human];
     let deadline = option::of(prop_oneof![9 => 1..600u64, 1 => Just(u64::MAX)]);
-    (kind, deadline, option::of(json()), option::weighted(0.8, step_id()), option::of(step_id())).prop_map(
-        |(kind, deadline_seconds, input, on_success, on_failure)| Step {
-            id: String::new(),
-            tool: "tool.agent.task.v1".to_owned(),
-            kind,
-            deadline_seconds,
-            input,
-            on_success,
-            on_failure,
-        },
-    )
+    (kind, deadline, option::of(json())).prop_map(|(kind, deadline_seconds, input)| Step {
+        id: String::new(),
+        tool: "tool.agent.task.v1".to_owned(),
+        kind,
+        deadline_seconds,
+        input,
+        on_success: None,
+        on_failure: None,
+    })
 }
 
 fn step_id() -> impl Strategy<Value = String> {

@@ -162,7 +162,7 @@ fn anything_like_a_bundle() -> impl Strategy<Value = Object> {
     ]);
     let human = object(vec![("contact", texts(&["", "ops@example.com"], &[])), ("display_name", name())]);
     let link = || texts(&["s0", "s1", ""], &["nowhere"]);
-    let assigned = texts(&["checker", "checker", "builder", "boss", "agent://a/b/c"], &["nobody", "", "agent_core"]);
+    let assigned = texts(&["checker", "boss", "agent://a/b/c"], &["builder", "nobody", "", "agent://agent_core"]);
     let step = object(vec![
         ("tool_id", texts(&["", "tool.agent.task.v1"], &["tool.approval.human_signoff", "tool.internal.delay"])),
         ("runtime_type", texts(&[""], &["human_approval", "timeout", "nap"])),
@@ -212,7 +212,7 @@ fn object(fields: Vec<(&'static str, Any)>) -> Any {
         .into_iter()
         .map(|(key, value)| {
             let value = prop_oneof![
-                100 => value.prop_map(Some),
+                200 => value.prop_map(Some),
                 5 => Just(None),
                 1 => random::json().prop_map(Some),
             ];
@@ -224,7 +224,8 @@ fn object(fields: Vec<(&'static str, Any)>) -> Any {
 
 /// Some of the entries, each with a name of its own under `key`, which a few of them lose or share.
 fn list(entry: Any, key: &'static str, names: &'static [&'static str]) -> Any {
-    let named = (vec((entry, 0..40usize), 1..=names.len())).prop_map(move |entries| {
+    let fewest = (names.len() - 1).max(1);
+    let named = vec((entry, 0..100usize), fewest..=names.len()).prop_map(move |entries| {
         let named = entries.into_iter().enumerate().map(|(index, (mut entry, luck))| {
             if let (Value::Object(fields), 1..) = (&mut entry, luck) {
                 let name = if luck == 1 { names[0] } else { names[index] };
@@ -247,5 +248,5 @@ fn words(good: &[Value], bad: &[Value]) -> Any {
     if bad.is_empty() {
         return good.boxed();
     }
-    prop_oneof![60 => good, 1 => proptest::sample::select(bad.to_vec())].boxed()
+    prop_oneof![100 => good, 1 => proptest::sample::select(bad.to_vec())].boxed()
 }
