@@ -229,7 +229,7 @@ pub fn task() -> impl Strategy<Value = HumanTask> {
         Just("override"),
         Just("reroute"),
     ]);
-    let outcomes = option::weighted(0.3, vec(word(), 1..4));
+    let outcomes = option::weighted(0.3, vec(outcome(), 1..4));
     let (comment, evidence) = (prop::bool::weighted(0.2), prop::bool::weighted(0.2));
     (word(), option::of(word()), task_type, outcomes, comment, evidence, option::of(vec(word(), 1..3)), data())
         .prop_map(
@@ -258,6 +258,14 @@ pub fn task() -> impl Strategy<Value = HumanTask> {
                 }
             },
         )
+}
+
+/// An outcome as tasks are read with: trimmed, not empty.
+fn outcome() -> impl Strategy<Value = String> {
+    word().prop_map(|word| match word.trim() {
+        "" => "maybe".to_owned(),
+        word => word.to_owned(),
+    })
 }
 
 fn data() -> impl Strategy<Value = Object> {
