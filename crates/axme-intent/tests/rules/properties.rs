@@ -132,7 +132,9 @@ proptest! {
     }
 
     #[test]
-    fn an_address_in_canonical_form_stays_as_it_is(text in "(agent:/{0,3})?([a-z_]{0,6}|agent_core|human)(/[a-z]{0,4}){0,3} ?") {
+    fn an_address_in_canonical_form_stays_as_it_is(
+        text in "(agent:/{0,3})?([a-z_]{0,6}|agent_core|human)(/[a-z]{0,4}){0,3} ?",
+    ) {
         let home = Home { org: "local", workspace: "default" };
         let once = Address::resolve(&text, home);
         prop_assert_eq!(&Address::resolve(once.as_str(), home), &once);
