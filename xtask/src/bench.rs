@@ -10,6 +10,7 @@ pub mod idle;
 mod lifecycles;
 pub mod load;
 mod orders;
+mod others;
 mod table;
 
 use std::io::{BufRead, BufReader, Write};
@@ -26,6 +27,7 @@ use tokio::runtime::Runtime;
 
 use connection::Connection;
 use orders::{Order, Parties, Posts, Repeat, Report, Work};
+use others::Used;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -37,6 +39,9 @@ pub struct Options {
     seconds: u64,
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Take a measure again, up to this many times in all, when others used more than a tenth of the cores meanwhile
+    #[arg(long, default_value_t = 20)]
+    patience: usize,
     /// Take only these measures (for a profiler)
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Measure>,
@@ -66,13 +71,24 @@ impl Measure {
     const ALL: [Measure; 5] = [Measure::Http, Measure::Row, Measure::Create, Measure::CreateKeyed, Measure::Lifecycle];
 }
 
-/// All reports of one measure at one number of clients, one per round.
+/// One measure at one number of clients.
 #[derive(Debug, Serialize)]
 pub struct Series {
     pub clients: usize,
     pub measure: Measure,
-    pub rounds: Vec<Report>,
+    pub rounds: Vec<Round>,
 }
+
+#[derive(Debug, Serialize)]
+pub struct Round {
+    #[serde(flatten)]
+    pub report: Report,
+    /// The share of the cores that others used meanwhile. On PostgreSQL its server would count as one of them.
+    pub others: Option<f64>,
+}
+
+/// What others may use before a measure is taken again.
+const MOST_OTHERS: f64 = 0.1;
 
 /// Everything a run found out.
 #[derive(Debug, Serialize)]
@@ -81,8 +97,6 @@ pub struct Findings {
     pub engine: &'static str,
     pub cores: usize,
     pub seconds: u64,
-    /// Of the last minute, before and after: other work on the machine shows here.
-    pub load: [Option<f64>; 2],
     pub idle: Option<idle::Idle>,
     pub series: Vec<Series>,
 }
@@ -109,7 +123,6 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str>) -> anyhow::Result<Findings> {
-    let before = load_average();
     let idle = if url.is_none() && options.only.is_empty() { Some(idle::measure(folder)?) } else { None };
     let config = settings(folder.join("data"), url);
     let lanes = config.limits.postgres_lanes;
@@ -132,9 +145,10 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
             measures.iter().map(|&measure| Series { clients, measure, rounds: Vec::new() }).collect();
         for round in 1..=options.rounds {
             for each in &mut here {
-                let report = generator.carry_out(&targets.order(each.measure, clients, round, options.seconds))?;
-                eprintln!("{clients:>3} clients, round {round}, {:?}: {:.0}/s", each.measure, report.per_second);
-                each.rounds.push(report);
+                let order = targets.order(each.measure, clients, round, options.seconds);
+                let round = generator.measure(&order, url.is_none(), options.patience)?;
+                eprintln!("{clients:>3} clients, {:?}: {:.0}/s", each.measure, round.report.per_second);
+                each.rounds.push(round);
             }
         }
         series.extend(here);
@@ -145,7 +159,6 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
         engine: if url.is_some() { "postgresql" } else { "sqlite" },
         cores: std::thread::available_parallelism().map_or(0, usize::from),
         seconds: options.seconds,
-        load: [before, load_average()],
         idle,
         series,
     })
@@ -227,6 +240,22 @@ impl Generator {
         Ok(Generator { child, orders, reports })
     }
 
+    /// Carries out an order, again if others were too busy for the report to be worth something.
+    fn measure(&mut self, order: &Order, alone: bool, patience: usize) -> anyhow::Result<Round> {
+        let ours = [std::process::id(), self.child.id()];
+        let used = || if alone { Used::until_now(&ours) } else { None };
+        let mut tries = 0;
+        loop {
+            let before = used();
+            let report = self.carry_out(order)?;
+            let others = used().zip(before).map(|(after, before)| after.by_others_since(&before));
+            tries += 1;
+            if tries >= patience || others.is_none_or(|share| share <= MOST_OTHERS) {
+                return Ok(Round { report, others });
+            }
+        }
+    }
+
     fn carry_out(&mut self, order: &Order) -> anyhow::Result<Report> {
         writeln!(self.orders, "{}", serde_json::to_string(order)?)?;
         let report = self.reports.next().context("the load generator ended")??;
@@ -277,9 +306,4 @@ fn median(numbers: &mut [f64]) -> f64 {
 #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 fn now() -> Instant {
     Instant::now()
-}
-
-/// The load average of the last minute, where the system tells it.
-fn load_average() -> Option<f64> {
-    std::fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }

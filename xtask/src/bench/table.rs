@@ -14,17 +14,19 @@ pub fn print(findings: &Findings) -> String {
 }
 
 fn write(out: &mut String, findings: &Findings) -> std::fmt::Result {
-    let load = |at: Option<f64>| at.map_or("?".to_owned(), |load| format!("{load:.1}"));
     let rounds = findings.series.first().map_or(0, |series| series.rounds.len());
-    writeln!(
+    let all = || findings.series.iter().flat_map(|series| &series.rounds);
+    let mut others: Vec<f64> = all().filter_map(|round| round.others).collect();
+    write!(
         out,
-        "axme bench: {}, {} cores, median of {rounds} rounds of {} s, load average {} before and {} after\n",
-        findings.engine,
-        findings.cores,
-        findings.seconds,
-        load(findings.load[0]),
-        load(findings.load[1]),
+        "axme bench: {}, {} cores, median of {rounds} rounds of {} s",
+        findings.engine, findings.cores, findings.seconds
     )?;
+    if let Some(most) = others.iter().copied().max_by(f64::total_cmp) {
+        let usual = median(&mut others);
+        write!(out, "; others used {:.0} % of the cores meanwhile, at most {:.0} %", usual * 100.0, most * 100.0)?;
+    }
+    writeln!(out, "\n")?;
     if let Some(idle) = &findings.idle {
         writeln!(
             out,
@@ -58,7 +60,7 @@ fn name(measure: Measure) -> &'static str {
 }
 
 fn middle(series: &Series, pick: impl Fn(&Report) -> Option<f64>) -> f64 {
-    median(&mut series.rounds.iter().filter_map(pick).collect::<Vec<_>>())
+    median(&mut series.rounds.iter().filter_map(|round| pick(&round.report)).collect::<Vec<_>>())
 }
 
 fn spread(series: &Series, pick: impl Fn(&Report) -> Option<Spread>) -> String {
@@ -69,5 +71,5 @@ fn spread(series: &Series, pick: impl Fn(&Report) -> Option<Spread>) -> String {
 
 fn ratio(series: &Series, floor: &Series) -> f64 {
     let pairs = series.rounds.iter().zip(&floor.rounds);
-    median(&mut pairs.map(|(one, floor)| one.per_second / floor.per_second).collect::<Vec<_>>())
+    median(&mut pairs.map(|(one, floor)| one.report.per_second / floor.report.per_second).collect::<Vec<_>>())
 }

@@ -1,0 +1,43 @@
+//! How much of the machine others used meanwhile: what was measured beside a compiler is not worth much.
+//!
+//! From the system's own accounts, where there are any (Linux). Interrupts are left out: they are mostly our packets.
+
+/// What had been used when it was read, in ticks.
+pub struct Used {
+    /// Of all cores, idle or not.
+    all: u64,
+    /// By programs, anybody's; also what a hypervisor kept for other machines.
+    programs: u64,
+    ours: u64,
+}
+
+impl Used {
+    /// `ours` are the processes that make up the bench.
+    pub fn until_now(ours: &[u32]) -> Option<Used> {
+        let text = std::fs::read_to_string("/proc/stat").ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
+        let ticks: Vec<u64> = line.split_whitespace().take(8).map_while(|number| number.parse().ok()).collect();
+        let [user, nice, system, idle, io_wait, interrupts, soft_interrupts, stolen] = ticks[..] else { return None };
+        let programs = user + nice + system + stolen;
+        Some(Used {
+            all: programs + idle + io_wait + interrupts + soft_interrupts,
+            programs,
+            ours: ours.iter().map(|pid| of_process(*pid)).sum::<Option<u64>>()?,
+        })
+    }
+
+    /// The share of all cores that others have used since.
+    pub fn by_others_since(&self, earlier: &Used) -> f64 {
+        let programs = self.programs.saturating_sub(earlier.programs);
+        let ours = self.ours.saturating_sub(earlier.ours);
+        programs.saturating_sub(ours) as f64 / self.all.saturating_sub(earlier.all).max(1) as f64
+    }
+}
+
+fn of_process(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in brackets and may hold anything.
+    let fields: Vec<&str> = text.rsplit(')').next()?.split_whitespace().collect();
+    let (user, system) = (fields.get(11)?, fields.get(12)?);
+    Some(user.parse::<u64>().ok()? + system.parse::<u64>().ok()?)
+}
