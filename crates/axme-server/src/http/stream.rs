@@ -61,7 +61,7 @@ pub async fn intent(app: Arc<App>, id: String, request: Parts) -> Result<Respons
 /// The intents to an agent.
 pub async fn agent(app: Arc<App>, address: String, request: Parts) -> Result<Response<Body>> {
     let (caller, window) = open(&app, &request).await?;
-    let address = Address::resolve(&address, caller.home());
+    let address = ops::intents::address(&address, "address", &caller)?;
     if address.is_elsewhere(caller.home()) {
         let message = format!("agent {address} not found");
         return Err(ApiError::new(ErrorKind::NotFound, "agent_not_found", message).into());
@@ -70,7 +70,9 @@ pub async fn agent(app: Arc<App>, address: String, request: Parts) -> Result<Res
         return Err(ApiError::forbidden(format!("this key is not that of {address}")).into());
     }
     let (out, response) = answer(&app, &caller)?;
-    tokio::spawn(async move { AgentStream { app, caller, address, window, out }.run().await });
+    let is_discarded = window.since == 0 && window.wait_seconds == 1 && !window.follow;
+    let backlog_of = is_discarded.then(|| app.world.clock.now());
+    tokio::spawn(async move { AgentStream { app, caller, address, window, backlog_of, out }.run().await });
     Ok(response)
 }
 
@@ -243,6 +245,9 @@ struct AgentStream {
     caller: Arc<Caller>,
     address: Address,
     window: Window,
+    /// Set for the first window of the command line's built-in agent, which throws away what it holds: that window gets
+    /// what was there when it began and ends at once, so that nothing new is lost in it.
+    backlog_of: Option<Time>,
     out: Out,
 }
 
@@ -257,10 +262,7 @@ impl AgentStream {
     async fn windows(&self, waiter: &Waiter, cursor: &mut u64) -> Result<(), Gone> {
         let limits = &self.app.limits;
         let began = self.app.world.clock.now();
-        // The command line's built-in agent throws away what its first window holds: that window gets the backlog and ends
-        // at once, so that nothing new is lost in it.
-        let is_discarded = self.window.since == 0 && self.window.wait_seconds == 1 && !self.window.follow;
-        let mut until = if is_discarded { began } else { began.plus_seconds(self.window.wait_seconds) };
+        let mut until = self.backlog_of.unwrap_or_else(|| began.plus_seconds(self.window.wait_seconds));
         let mut left = limits.window_deliveries;
         if self.window.since == 0 {
             let was_shown = self.replay(cursor).await?;
@@ -303,12 +305,13 @@ impl AgentStream {
             left = left.saturating_sub(offers.len());
             self.send(offers, cursor).await?;
             match () {
+                () if self.backlog_of.is_some() => break,
                 () if self.window.follow => left = limits.window_deliveries,
                 () if left == 0 => return Ok(()),
                 () => until = until.min(self.app.world.clock.now().plus_millis(limits.linger_millis)),
             }
         }
-        if is_discarded {
+        if let Some(began) = self.backlog_of {
             // A short hold, or a client that comes back at once would spin.
             let hold = Hold { app: &self.app, until: began.plus_millis(limits.linger_millis) };
             hold.over(&self.out).await;
@@ -341,7 +344,7 @@ impl AgentStream {
 
     fn reading(&self, most: usize) -> Reading {
         let (workspace, address) = (self.caller.workspace, self.address.clone());
-        Reading { workspace, address, most, status: self.window.status.clone() }
+        Reading { workspace, address, most, status: self.window.status.clone(), due_by: self.backlog_of }
     }
 
     /// Sends a batch. What cannot be sent any more is released at once, so that another reader gets it.

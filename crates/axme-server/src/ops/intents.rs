@@ -135,7 +135,7 @@ fn read_task(source: &Object) -> Result<HumanTask> {
     }
 }
 
-fn address(text: &str, field: &str, caller: &Caller) -> Result<Address> {
+pub(crate) fn address(text: &str, field: &str, caller: &Caller) -> Result<Address> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > MAX_ADDRESS_CHARS || text.chars().any(char::is_control) {
         let message = format!("{field}: an address of 1 to {MAX_ADDRESS_CHARS} characters");

@@ -25,6 +25,8 @@ pub struct Reading {
     pub most: usize,
     /// Only intents in these statuses.
     pub status: Option<Vec<Status>>,
+    /// Only what was due at this moment: a backlog, without what comes while it is read.
+    pub due_by: Option<Time>,
 }
 
 /// A delivery in a reader's hands.
@@ -130,7 +132,7 @@ type Look = (Vec<(Candidate, Value)>, Option<Time>);
 
 fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
     let (workspace, to) = (reading.workspace, &reading.address);
-    let due = deliveries::list_due(tx, workspace, to, now, reading.most as i64)?;
+    let due = deliveries::list_due(tx, workspace, to, reading.due_by.unwrap_or(now), reading.most as i64)?;
     let found = describe(tx, reading, due)?;
     // What is due and not wanted here must not wake this reader again and again.
     let next_due = deliveries::next_due(tx, workspace, to, now)?;
@@ -158,7 +160,7 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> R
             "from_agent": head.from,
             "to_agent": head.to,
             "at": head.intent.created_at.to_string(),
-            "offer": candidate.offers + 1,
+            "offer": 0,
             "payload": birth.payload,
         });
         found.push((candidate, data));
@@ -169,6 +171,7 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> R
 fn numbered(number: i64, candidate: &Candidate, mut data: Value, is_claimed: bool) -> Offer {
     let number = view::wire_number(number);
     data["seq"] = number.into();
+    data["offer"] = (candidate.offers + u32::from(is_claimed)).into();
     Offer { number, intent_id: candidate.intent_id, is_claimed, data }
 }
 
