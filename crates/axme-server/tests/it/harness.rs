@@ -239,6 +239,12 @@ impl Open {
         Some(text)
     }
 
+    /// The next frame, which must come.
+    pub async fn frame(&mut self) -> Frame {
+        let text = self.next().await.expect("a frame");
+        parse(&text).pop().unwrap_or_else(|| panic!("a frame, not {text}"))
+    }
+
     /// Everything to the end. Whenever the stream is held, the clock goes on to where the hold ends.
     pub async fn rest(mut self, server: &Server) -> Window {
         loop {
