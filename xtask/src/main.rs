@@ -5,6 +5,10 @@ mod openapi;
 
 use clap::{Parser, Subcommand};
 
+/// The same allocator as the program's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the repository")]
 struct Xtask {

@@ -41,7 +41,7 @@ pub struct Advanced {
 pub struct Newborn {
     head: Head,
     row: intents::HeadRow,
-    events: Vec<intents::EventRow>,
+    events: Option<intents::EventsRow>,
     effects: Vec<Effect>,
     /// Its plan and what it was created with, when it has a plan.
     planned: Option<(Plan, Birth)>,
@@ -57,7 +57,7 @@ pub fn conceive(unborn: Intent, birth: Birth, given: &Given) -> Result<Newborn, 
         apply(&mut intent, event);
     }
     let row = intents::HeadRow::of(&intent)?;
-    let events = decision.events.iter().map(intents::EventRow::of).collect::<Result<_, _>>()?;
+    let events = intents::EventsRow::of(&decision.events)?;
     Ok(Newborn { head: Head { intent, intent_type, from, to }, row, events, effects: decision.effects, planned })
 }
 
@@ -109,7 +109,9 @@ fn settle(desk: &mut Desk<'_, '_>, mut more: More) -> Result<()> {
 
 fn record(desk: &mut Desk<'_, '_>, newborn: &Newborn, more: &mut More) -> Result<()> {
     intents::insert(desk.tx, desk.workspace, &newborn.head, &newborn.row)?;
-    intents::insert_events(desk.tx, desk.workspace, newborn.head.intent.id, &newborn.events)?;
+    if let Some(events) = &newborn.events {
+        intents::insert_events(desk.tx, desk.workspace, newborn.head.intent.id, events)?;
+    }
     let planned = newborn.planned.as_ref().map(|(plan, birth)| (plan, birth));
     carry_out(desk, &newborn.head, planned, &newborn.effects, more)
 }
@@ -125,10 +127,9 @@ fn step(desk: &mut Desk<'_, '_>, mut head: Head, command: Command, actor: &str, 
     for event in &decision.events {
         apply(&mut head.intent, event);
     }
-    if !decision.events.is_empty() {
+    if let Some(events) = intents::EventsRow::of(&decision.events)? {
         intents::update(desk.tx, desk.workspace, &head.intent)?;
-        let rows = decision.events.iter().map(intents::EventRow::of).collect::<Result<Vec<_>, _>>()?;
-        intents::insert_events(desk.tx, desk.workspace, head.intent.id, &rows)?;
+        intents::insert_events(desk.tx, desk.workspace, head.intent.id, &events)?;
         desk.tx.wake(Wake::intent(head.intent.id));
     }
     carry_out(desk, &head, plan.zip(birth.as_ref()), &decision.effects, more)?;

@@ -31,6 +31,10 @@ use clap::{Parser, Subcommand};
 use failure::Failure;
 use session::Flags;
 
+/// What a call allocates is freed on other threads than it was allocated on; this allocator is made for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Submit an intent once, get its result later.
 ///
 /// AXME carries intents between programs, agents and people, and keeps them until they are answered. This is its server and

@@ -5,7 +5,7 @@ use axme_intent::workflow::Cursor;
 use axme_intent::{Address, IntentId, Status, Time};
 use uuid::Uuid;
 
-use super::{Row, Tx, Value};
+use super::{Row, Tx};
 use crate::error::StoreError;
 
 /// The head of an intent as it is stored: what decides, and the columns that lists show and filter by.
@@ -80,31 +80,18 @@ impl HeadRow {
     }
 }
 
-/// An event, written out.
-pub struct EventRow {
+/// The events of one decision, written out.
+pub struct EventsRow {
     position: u32,
     at: Time,
-    actor: String,
-    status: Status,
-    body: String,
+    events: String,
 }
 
-impl EventRow {
-    pub fn of(event: &Event) -> Result<EventRow, StoreError> {
-        let body = json(&event.body)?;
-        Ok(EventRow { position: event.position, at: event.at, actor: event.actor.clone(), status: event.status, body })
-    }
-
-    fn values(&self, workspace: Uuid, id: IntentId) -> [Value<'_>; 7] {
-        [
-            workspace.into(),
-            id.into(),
-            self.position.into(),
-            self.at.into(),
-            (&self.actor).into(),
-            self.status.as_str().into(),
-            (&self.body).into(),
-        ]
+impl EventsRow {
+    /// `None` when the decision made no events.
+    pub fn of(events: &[Event]) -> Result<Option<EventsRow>, StoreError> {
+        let Some(last) = events.last() else { return Ok(None) };
+        Ok(Some(EventsRow { position: last.position, at: last.at, events: json(&events)? }))
     }
 }
 
@@ -155,25 +142,12 @@ pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), S
     )
 }
 
-/// Appends events; three at a time where there are as many, for creates write just three.
-pub fn insert_events(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, events: &[EventRow]) -> Result<(), StoreError> {
-    let mut rest = events;
-    while let [a, b, c, tail @ ..] = rest {
-        let params: Vec<Value<'_>> = [a, b, c].into_iter().flat_map(|event| event.values(workspace, id)).collect();
-        tx.push(
-            "INSERT INTO events (workspace_id, intent_id, position, at, actor, status, body) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7), ($8, $9, $10, $11, $12, $13, $14), ($15, $16, $17, $18, $19, $20, $21)",
-            &params,
-        )?;
-        rest = tail;
-    }
-    for event in rest {
-        tx.push(
-            "INSERT INTO events (workspace_id, intent_id, position, at, actor, status, body) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            &event.values(workspace, id),
-        )?;
-    }
-    Ok(())
+/// Appends the events of one decision.
+pub fn insert_events(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, row: &EventsRow) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO events (workspace_id, intent_id, position, at, events) VALUES ($1, $2, $3, $4, $5)",
+        &[workspace.into(), id.into(), row.position.into(), row.at.into(), (&row.events).into()],
+    )
 }
 
 /// Events after a position, in order.
@@ -185,22 +159,16 @@ pub fn list_events(
     limit: i64,
 ) -> Result<Vec<Event>, StoreError> {
     let rows = tx.rows(
-        "SELECT position, at, actor, status, body FROM events \
-         WHERE workspace_id = $1 AND intent_id = $2 AND position > $3 ORDER BY position LIMIT $4",
+        "SELECT events FROM events WHERE workspace_id = $1 AND intent_id = $2 AND position > $3 ORDER BY position LIMIT $4",
         &[workspace.into(), id.into(), after.into(), limit.into()],
     )?;
-    rows.iter()
-        .map(|row| {
-            Ok(Event {
-                position: row.count(0)?,
-                at: row.time(1)?,
-                actor: row.string(2)?,
-                status: Status::parse(row.text(3)?)
-                    .ok_or_else(|| StoreError::Fault("an event has no status".to_owned()))?,
-                body: row.json(4)?,
-            })
-        })
-        .collect()
+    let mut found = Vec::new();
+    for row in &rows {
+        let decision: Vec<Event> = row.json(0)?;
+        found.extend(decision.into_iter().filter(|event| i64::from(event.position) > after));
+    }
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
 }
 
 /// What the intent was created with.

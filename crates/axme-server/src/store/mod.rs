@@ -148,7 +148,10 @@ impl Store {
         let (sender, receiver) = oneshot::channel();
         let job = TypedJob { job, answer: None, rings: Vec::new(), wakes: self.wakes.clone(), sender };
         lane.send(Box::new(job)).await?;
-        receiver.await.map_err(|_| Error::Store(StoreError::Unavailable("the store has stopped".to_owned())))?
+        let stopped = |_| Error::Store(StoreError::Unavailable("the store has stopped".to_owned()));
+        // The job comes back with its answer, so that what it held is freed here and not on the lane.
+        let (answer, _job) = receiver.await.map_err(stopped)?;
+        answer
     }
 }
 
@@ -158,7 +161,7 @@ struct TypedJob<T, F> {
     answer: Option<Result<T>>,
     rings: Vec<Wake>,
     wakes: Arc<Wakes>,
-    sender: oneshot::Sender<Result<T>>,
+    sender: oneshot::Sender<(Result<T>, F)>,
 }
 
 impl<T, F> Job for TypedJob<T, F>
@@ -177,10 +180,11 @@ where
     }
 
     fn finish(self: Box<Self>, outcome: Result<()>) {
-        let answer = match (outcome, self.answer) {
+        let TypedJob { job, answer, rings, wakes, sender } = *self;
+        let answer = match (outcome, answer) {
             (Ok(()), Some(answer)) => {
-                for wake in &self.rings {
-                    self.wakes.ring(*wake);
+                for wake in &rings {
+                    wakes.ring(*wake);
                 }
                 answer
             }
@@ -188,6 +192,6 @@ where
             (Err(error), _) => Err(error),
         };
         // The caller may be gone; its work is done all the same.
-        let _ = self.sender.send(answer);
+        let _ = sender.send((answer, job));
     }
 }

@@ -1,8 +1,9 @@
 //! SQLite: WAL, `synchronous=FULL`, one writer that commits in groups.
 //!
-//! A group is one transaction; each job in it runs under a savepoint, so that a job that fails hurts nobody else. Some
-//! failures (a full disk) end the whole transaction: then nobody of the group is answered as done, and the jobs run again
-//! once.
+//! A group is one transaction. A job that fails before it has written anything is simply answered. If one fails after that,
+//! the transaction is rolled back and the group runs again with each job under a savepoint, so that a job that fails hurts
+//! nobody else. Some failures (a full disk) end the whole transaction: then nobody of the group is answered as done, and the
+//! jobs run again once.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,6 +19,9 @@ use crate::error::{Result, StoreError};
 /// SQLite releases before this one can corrupt a WAL database when a checkpoint meets a reset.
 const OLDEST_SAFE: i32 = 3_051_003;
 const CACHED_STATEMENTS: usize = 256;
+/// Pages of log (of 4 KiB) after which they are copied into the database. Copying less often copies hot pages fewer times;
+/// a start after a crash reads at most this much again.
+const CHECKPOINT_PAGES: u32 = 8_000;
 
 pub(crate) struct Sqlite {
     connection: rusqlite::Connection,
@@ -38,7 +42,10 @@ impl Sqlite {
         let mut connection = rusqlite::Connection::open(file).map_err(fault)?;
         let synchronous = if durable { "FULL" } else { "OFF" };
         connection
-            .execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous};"))
+            .execute_batch(&format!(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
+                 PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+            ))
             .map_err(fault)?;
         let migrations: std::result::Result<Vec<Migration>, _> =
             super::MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, &dialect(sql))).collect();
@@ -66,26 +73,24 @@ impl Sqlite {
 
     /// Runs the jobs in one transaction. The outcomes are those to answer, in order; an error means that the transaction
     /// is gone and nothing has happened.
-    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<()>>, StoreError> {
+    fn attempt(&mut self, jobs: &mut [Box<dyn Job>], guard: Guard) -> Result<Vec<Result<()>>, Gone> {
         self.exec(if self.role == Role::Writer { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
-        let alone = jobs.len() == 1;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs.iter_mut() {
-            if !alone {
+            if guard == Guard::Each {
                 self.exec("SAVEPOINT job")?;
             }
-            let outcome = run_guarded(job.as_mut(), &mut Tx::new(&mut Live(&self.connection)));
+            let mut live = Live { connection: &self.connection, has_written: false };
+            let outcome = run_guarded(job.as_mut(), &mut Tx::new(&mut live));
+            let has_written = live.has_written;
             if self.connection.is_autocommit() {
-                return Err(StoreError::Unavailable("the transaction was ended by the database".to_owned()));
+                return Err(StoreError::Unavailable("the transaction was ended by the database".to_owned()).into());
             }
-            match (&outcome, alone) {
-                (Ok(()), true) => {}
-                (Ok(()), false) => self.exec("RELEASE job")?,
-                (Err(_), true) => {
-                    self.exec("ROLLBACK")?;
-                    return Ok(vec![outcome]);
-                }
-                (Err(_), false) => {
+            match (guard, &outcome) {
+                (Guard::Group, Err(_)) if has_written => return Err(Gone::Spoiled),
+                (Guard::Group, _) => {}
+                (Guard::Each, Ok(())) => self.exec("RELEASE job")?,
+                (Guard::Each, Err(_)) => {
                     self.exec("ROLLBACK TO job")?;
                     self.exec("RELEASE job")?;
                 }
@@ -97,12 +102,38 @@ impl Sqlite {
     }
 }
 
+/// What a failing job takes with it.
+#[derive(PartialEq, Clone, Copy)]
+enum Guard {
+    /// The whole group, which then runs again with each job guarded. Savepoints cost more than the statements between
+    /// them, and a job rarely fails after it has written.
+    Group,
+    /// Itself only: every job runs under a savepoint.
+    Each,
+}
+
+/// Why a transaction is gone.
+enum Gone {
+    /// A job failed after it had written.
+    Spoiled,
+    Lost(StoreError),
+}
+
+impl From<StoreError> for Gone {
+    fn from(error: StoreError) -> Gone {
+        Gone::Lost(error)
+    }
+}
+
 impl Engine for Sqlite {
     fn work(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let mut outcome = self.attempt(&mut jobs);
-        if outcome.is_err() {
+        let mut outcome = self.attempt(&mut jobs, Guard::Group);
+        if let Err(gone) = &outcome {
+            if let Gone::Lost(error) = gone {
+                tracing::warn!(%error, jobs = jobs.len(), "a transaction was lost and runs again");
+            }
             self.roll_back();
-            outcome = self.attempt(&mut jobs);
+            outcome = self.attempt(&mut jobs, Guard::Each);
         }
         match outcome {
             Ok(outcomes) => {
@@ -110,10 +141,14 @@ impl Engine for Sqlite {
                     job.finish(outcome);
                 }
             }
-            Err(why) => {
+            Err(gone) => {
                 self.roll_back();
+                let error = match gone {
+                    Gone::Lost(error) => error,
+                    Gone::Spoiled => StoreError::Fault("a guarded job spoiled its group".to_owned()),
+                };
                 for job in jobs {
-                    job.finish(Err(why.clone().into()));
+                    job.finish(Err(error.clone().into()));
                 }
             }
         }
@@ -129,11 +164,15 @@ impl Sqlite {
 }
 
 /// The connection while a transaction is open.
-struct Live<'a>(&'a rusqlite::Connection);
+struct Live<'a> {
+    connection: &'a rusqlite::Connection,
+    has_written: bool,
+}
 
 impl Connection for Live<'_> {
     fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
-        let mut statement = self.0.prepare_cached(sql).map_err(|e| explain(e, sql))?;
+        self.has_written = true;
+        let mut statement = self.connection.prepare_cached(sql).map_err(|e| explain(e, sql))?;
         let changed = statement.execute(rusqlite::params_from_iter(params)).map_err(|e| explain(e, sql))?;
         Ok(changed as u64)
     }
@@ -144,7 +183,8 @@ impl Connection for Live<'_> {
 
     fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         let text = without_locks(sql);
-        let mut statement = self.0.prepare_cached(&text).map_err(|e| explain(e, sql))?;
+        let mut statement = self.connection.prepare_cached(&text).map_err(|e| explain(e, sql))?;
+        self.has_written |= !statement.readonly();
         let columns = statement.column_count();
         let mut rows = statement.query(rusqlite::params_from_iter(params)).map_err(|e| explain(e, sql))?;
         let mut found = Vec::new();

@@ -90,14 +90,13 @@ CREATE TABLE intents (
 CREATE INDEX intents_live ON intents (workspace_id, intent_id) WHERE live = 1 AND parent_id IS NULL;
 CREATE INDEX intents_tasks ON intents (workspace_id, task_since, intent_id) WHERE task_since IS NOT NULL;
 
+-- One row for each decision: the events it made, in order, as JSON. `position` is that of the last of them.
 CREATE TABLE events (
   workspace_id UUID NOT NULL,
   intent_id UUID NOT NULL,
   position BIGINT NOT NULL,
   at BIGINT NOT NULL,
-  actor TEXT NOT NULL,
-  status TEXT NOT NULL,
-  body TEXT NOT NULL,
+  events TEXT NOT NULL,
   PRIMARY KEY (workspace_id, intent_id, position)
 ) /* clustered */;
 
