@@ -10,7 +10,7 @@ use std::time::Duration;
 use axme_intent::Time;
 use axme_server::app::App;
 use axme_server::folder::{Bootstrap, Folder};
-use axme_server::store::{Shape, Store};
+use axme_server::store::{Shape, Store, Tx, accounts};
 use axme_server::wake::{SWEEP_BETWEEN_NODES, Wakes};
 use axme_server::world::{Clock, Dice, ManualClock, World};
 use axme_server::{Limits, first_start, http, workers};
@@ -19,8 +19,10 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tower::ServiceExt;
+use uuid::Uuid;
 
 /// The environment variable that names the PostgreSQL server of the tests.
 const POSTGRES: &str = "AXME_TEST_POSTGRES_URL";
@@ -173,6 +175,54 @@ impl Server {
         let id = account["service_account_id"].as_str().expect("an id").to_owned();
         let key = self.post(&self.admin, &format!("/v1/service-accounts/{id}/keys"), json!({})).await;
         key["api_key"].as_str().expect("a key").to_owned()
+    }
+
+    /// Makes another workspace, and its organization if it is not there; returns the key of its admin.
+    pub async fn workspace(&self, org: &str, slug: &str) -> String {
+        let (org, slug) = (org.to_owned(), slug.to_owned());
+        let token = format!("axme_sa_{org}-{slug}_secret");
+        let hash = Sha256::digest(&token);
+        let now = self.now();
+        let [new_org, workspace] = [&org, &slug]
+            .map(|text| Uuid::from_slice(&Sha256::digest(format!("{org}/{slug}/{text}"))[..16]).expect("16 bytes"));
+        let make = move |tx: &mut Tx<'_>| {
+            let org_id = match accounts::find_organization(tx, &org)? {
+                Some(known) => known,
+                None => {
+                    accounts::insert_organization(tx, new_org, &org, &org, now)?;
+                    new_org
+                }
+            };
+            accounts::insert_workspace(tx, workspace, org_id, &slug, &slug, now)?;
+            let admin = accounts::ServiceAccount {
+                workspace_id: workspace,
+                service_account_id: format!("sa_{org}-{slug}"),
+                org_id,
+                name: "admin".to_owned(),
+                display_name: None,
+                description: None,
+                role: "workspace_admin".to_owned(),
+                status: "active".to_owned(),
+                address: None,
+                delivery_mode: "poll".to_owned(),
+                created_by: format!("owner@{org}"),
+                created_at: now,
+                updated_at: now,
+            };
+            accounts::insert_service_account(tx, &admin)?;
+            let key = accounts::NewKey {
+                workspace,
+                key_id: "sak_first",
+                service_account_id: &admin.service_account_id,
+                hash: &hash,
+                hint: "",
+                created_at: now,
+                expires_at: None,
+            };
+            Ok(accounts::insert_key(tx, &key)?)
+        };
+        self.app.store.write(0, make).await.expect("a workspace can be made");
+        token
     }
 
     /// Submits an intent; returns its id.
@@ -380,6 +430,23 @@ pub async fn fresh_schema() -> String {
     let url = format!("{base}{joint}options=-csearch_path%3D{name}");
     SCHEMAS.with_borrow_mut(|names| names.push(name));
     url
+}
+
+/// The rows of tables of the test's last schema, as PostgreSQL prints them.
+pub async fn dump(tables: &[&str]) -> Vec<u8> {
+    let base = std::env::var(POSTGRES).expect("checked by on_both");
+    let schema = SCHEMAS.with_borrow(|names| names.last().cloned()).expect("the server has a schema");
+    let (client, connection) = tokio_postgres::connect(&base, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
+    tokio::spawn(connection);
+    let mut text = String::new();
+    for table in tables {
+        let rows = client.query(&format!("SELECT row::TEXT FROM {schema}.{table} row"), &[]).await.expect("the rows");
+        for row in rows {
+            text.push_str(row.get(0));
+            text.push('\n');
+        }
+    }
+    text.into_bytes()
 }
 
 async fn drop_schemas() {

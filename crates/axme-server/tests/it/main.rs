@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod agents;
 mod calls;
+mod concurrency;
 mod harness;
 mod intents;
 mod nodes;
+mod openapi;
 mod scenarios;
+mod service_accounts;
 mod store;
 mod streams;
 mod tasks;

@@ -1,0 +1,218 @@
+//! Who may call what: generated from the table of operations, so that no operation is forgotten.
+
+use axme_api::{Access, Method};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Server, on_both};
+
+/// Everything that can be called: method, path, access.
+fn surface() -> Vec<(Method, &'static str, Access)> {
+    let ops = axme_api::table();
+    let ops = ops
+        .iter()
+        .map(|op| op.info())
+        .flat_map(|info| std::iter::once(&info.path).chain(info.aliases).map(|path| (info.method, *path, info.access)));
+    ops.chain(axme_api::routes().iter().map(|route| (route.method, route.path, route.access))).collect()
+}
+
+/// What the fields of paths name in the workspace of the admin.
+struct Things {
+    intent: String,
+    account: String,
+    key_id: String,
+    agent: String,
+}
+
+impl Things {
+    async fn make(server: &Server) -> Things {
+        let account = server.post(&server.admin, "/v1/service-accounts", json!({ "name": "worker" })).await;
+        let account = account["service_account_id"].as_str().unwrap().to_owned();
+        let key = server.post(&server.admin, &format!("/v1/service-accounts/{account}/keys"), json!({})).await;
+        Things {
+            intent: server.submit("worker", json!({})).await,
+            account,
+            key_id: key["key"]["key_id"].as_str().unwrap().to_owned(),
+            agent: "local/default/worker".to_owned(),
+        }
+    }
+
+    fn path(&self, template: &str) -> String {
+        template
+            .replace("{intent_id}", &self.intent)
+            .replace("{service_account_id}", &self.account)
+            .replace("{key_id}", &self.key_id)
+            .replace("{*address}", &self.agent)
+    }
+}
+
+/// A call that only its credential could make fail.
+async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let body = (method != Method::Get).then(|| {
+        json!({
+            "status": "CANCELED", "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
+            "intent": { "type": "x" },
+        })
+    });
+    // A refusal comes at once; a stream would be read to its end, so its window is the short one.
+    let path = if path.ends_with("/stream") { format!("{path}?since=0&wait_seconds=1") } else { path.to_owned() };
+    let answer = server.send_with(key, method.as_str(), &path, body, headers);
+    let clock = async {
+        loop {
+            server.clock.advance(server.held().await);
+        }
+    };
+    tokio::select! {
+        answer = answer => answer,
+        () = clock => unreachable!("the clock goes on for ever"),
+    }
+}
+
+#[test]
+fn nothing_but_the_public_answers_without_a_key_that_counts() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let things = Things::make(&server).await;
+        for (method, template, access) in surface() {
+            let path = things.path(template);
+            assert!(!path.contains('{'), "{path}: the test does not know this field");
+            let no_credential = [
+                &[][..],
+                &[("authorization", "")],
+                &[("authorization", "Bearer ")],
+                &[("authorization", "Basic eDp5")],
+            ];
+            for headers in no_credential {
+                let answer = call(&server, "", method, &path, headers).await;
+                match access {
+                    Access::Public => assert_eq!(answer.status, 200, "{path}"),
+                    Access::Key | Access::Admin => {
+                        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+                        answer.refused(401, "missing_platform_api_key");
+                    }
+                }
+            }
+            if access == Access::Public {
+                continue;
+            }
+            for wrong in [
+                "nonsense",
+                "axme_sa_x_y",
+                &server.admin[..server.admin.len() - 1],
+                &server.admin.to_uppercase(),
+                &"x".repeat(10_000),
+            ] {
+                call(&server, wrong, method, &path, &[]).await.refused(401, "invalid_platform_api_key");
+                let bearer = format!("Bearer {wrong}");
+                let answer = call(&server, "", method, &path, &[("authorization", &bearer)]).await;
+                answer.refused(401, "invalid_platform_api_key");
+            }
+        }
+        assert_eq!(server.events(&things.intent).await.len(), 3);
+        assert_eq!(
+            server.get(&server.admin, "/v1/service-accounts").await["service_accounts"].as_array().unwrap().len(),
+            2
+        );
+    });
+}
+
+#[test]
+fn an_agents_key_does_no_admins_work() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let things = Things::make(&server).await;
+        let agent = server.agent("somebody").await;
+        for (method, template, access) in surface() {
+            let path = things.path(template);
+            let answer = call(&server, &agent, method, &path, &[]).await;
+            match access {
+                Access::Admin => {
+                    answer.refused(403, "forbidden");
+                }
+                Access::Key | Access::Public => assert_ne!(answer.status, 401, "{path}"),
+            }
+        }
+        assert_eq!(server.events(&things.intent).await.len(), 3, "an agent that is no party changed nothing");
+    });
+}
+
+#[test]
+fn another_workspace_sees_nothing_of_this_one() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let things = Things::make(&server).await;
+        for (org, workspace) in [("other", "default"), ("local", "second")] {
+            let stranger = server.workspace(org, workspace).await;
+            for (method, template, access) in surface() {
+                if access == Access::Public || !template.contains('{') {
+                    continue;
+                }
+                let path = things.path(template);
+                let answer = call(&server, &stranger, method, &path, &[]).await;
+                assert_eq!(answer.status, 404, "{path}: {}", answer.body);
+            }
+            for list in ["/v1/intents", "/v1/agents", "/v1/service-accounts", "/v1/me/tasks"] {
+                let shown = server.get(&stranger, list).await.to_string();
+                for thing in [&things.intent, &things.account, &things.agent] {
+                    assert!(!shown.contains(thing.as_str()), "{list}: {shown}");
+                }
+            }
+            let me = server.get(&stranger, "/v1/me").await;
+            assert_eq!((&me["org_slug"], &me["workspace_slug"]), (&json!(org), &json!(workspace)));
+
+            // The same short name is another agent there, and what is sent to this workspace's agent does not reach it.
+            let full = format!("agent://{}", things.agent);
+            for to in ["worker", full.as_str()] {
+                let body = json!({ "intent_type": "x", "to_agent": to, "payload": { "from": "the stranger" } });
+                server.post(&stranger, "/v1/intents", body).await;
+            }
+        }
+        let path = "/v1/agents/worker/intents/stream?since=0&wait_seconds=2";
+        assert_eq!(server.stream(&server.admin, path).await.intent_ids(), [things.intent.as_str()]);
+        assert_eq!(server.events(&things.intent).await.len(), 3);
+    });
+}
+
+#[test]
+fn a_key_counts_in_either_header() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let worker = server.agent("worker").await;
+        let id = server.submit("worker", json!({})).await;
+        for scheme in ["Bearer", "bearer", "BEARER"] {
+            let bearer = format!("{scheme} {worker}");
+            let headers = [("authorization", bearer.as_str())];
+            let me = server.send_with("", "GET", "/v1/me", None, &headers).await.ok();
+            assert_eq!(me["address"], "agent://local/default/worker");
+            let stream = call(&server, "", Method::Get, "/v1/agents/worker/intents/stream", &headers).await;
+            assert!(stream.body.to_string().contains(&id), "{}", stream.body);
+            server.clock.advance(std::time::Duration::from_secs(20));
+        }
+        // The command line sends a key, and beside it what it has for a session.
+        let headers = [("authorization", "Bearer a.b.c")];
+        assert_eq!(server.send_with(&worker, "GET", "/v1/me", None, &headers).await.status, 200);
+        let blank = [("x-api-key", " "), ("authorization", &*format!("Bearer  {worker} "))];
+        assert_eq!(server.send_with("", "GET", "/v1/me", None, &blank).await.status, 200);
+    });
+}
+
+#[test]
+fn a_caller_learns_who_it_is() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let worker = server.agent("worker").await;
+        let admin = server.get(&server.admin, "/v1/me").await;
+        let place = (&admin["org_id"], &admin["workspace_id"], &admin["org_slug"], &admin["workspace_slug"]);
+        let expected = (
+            &json!(server.bootstrap.org_id),
+            &json!(server.bootstrap.workspace_id),
+            &json!("local"),
+            &json!("default"),
+        );
+        assert_eq!(place, expected);
+        assert_eq!((&admin["role"], &admin["address"]), (&json!("workspace_admin"), &Value::Null));
+        let me = server.get(&worker, "/v1/me").await;
+        assert_eq!((&me["role"], &me["address"]), (&json!("agent"), &json!("agent://local/default/worker")));
+        assert_eq!(me["service_account"]["name"], "worker");
+        assert_eq!(me["workspace_id"], admin["workspace_id"]);
+    });
+}

@@ -1,0 +1,79 @@
+//! The API as it is described, against the API as it is served.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, on_both};
+
+/// The description as it was last looked at. `UPDATE=1` writes it anew.
+#[test]
+fn the_description_is_the_one_that_was_looked_at() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/openapi.json");
+    let text = format!("{:#}\n", axme_api::openapi::document());
+    if std::env::var("UPDATE").is_ok_and(|update| update == "1") {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let known = std::fs::read_to_string(&file).unwrap_or_default();
+    let differs = known.lines().zip(text.lines()).position(|(a, b)| a != b);
+    let line = differs.unwrap_or_else(|| known.lines().count().min(text.lines().count())) + 1;
+    assert!(known == text, "spec/openapi.json differs from line {line} on: look at it, then run with UPDATE=1");
+}
+
+#[test]
+fn every_operation_is_served_where_the_table_says() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let table = axme_api::table();
+        let ops = table.iter().map(|op| op.info());
+        let ops = ops.flat_map(|info| std::iter::once(&info.path).chain(info.aliases).map(|path| (info.method, *path)));
+        for (method, template) in ops.chain(axme_api::routes().iter().map(|route| (route.method, route.path))) {
+            let path = template.replace(['{', '}', '*'], "");
+            let body = (method != axme_api::Method::Get).then(|| json!({}));
+            // Without a key: an operation that is there asks for one, and a stream ends at once.
+            let answer = server.send("", method.as_str(), &path, body).await;
+            assert!(matches!(answer.status.as_u16(), 200 | 401), "{path}: {}", answer.body);
+        }
+        let served = server.send("", "GET", "/openapi.json", None).await;
+        assert_eq!(served.body, axme_api::openapi::document());
+    });
+}
+
+#[test]
+fn the_description_is_whole() {
+    let document = axme_api::openapi::document();
+    let mut ids = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, described) in methods.as_object().unwrap() {
+            let id = described["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} is there twice");
+            assert!(described["summary"].as_str().is_some_and(|text| text.ends_with('.')), "{id} says what it does");
+            let named: Vec<&str> =
+                path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+            let parameters = described["parameters"].as_array().unwrap();
+            let in_path: Vec<&str> =
+                parameters.iter().filter(|p| p["in"] == "path").map(|p| p["name"].as_str().unwrap()).collect();
+            assert_eq!(in_path, named, "{method} {path}");
+        }
+    }
+    for op in axme_api::table() {
+        assert!(ids.contains(op.info().id), "{}", op.info().id);
+    }
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut open = vec![&document];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(fields) => {
+                if let Some(name) = fields.get("$ref").and_then(Value::as_str) {
+                    let name =
+                        name.strip_prefix("#/components/schemas/").unwrap_or_else(|| panic!("{name} leads elsewhere"));
+                    assert!(schemas.contains_key(name), "{name} is not described");
+                }
+                open.extend(fields.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+}
