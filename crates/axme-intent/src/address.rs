@@ -38,9 +38,14 @@ impl Address {
         let path = path.trim_matches('/');
         let segments: Vec<&str> = path.split('/').collect();
         match segments.as_slice() {
-            [name] if is_plain_name(name) && !RESERVED_NAMES.contains(name) => Address::agent(home, name),
+            [""] => Address(text.to_owned()),
             ["agent_core"] => Address("agent://agent_core".to_owned()),
+            [name] if is_plain_name(name) && !is_reserved(name) => Address::agent(home, &name.to_ascii_lowercase()),
             [name] => Address((*name).to_owned()),
+            // Names are lower case, as `agent_name` makes them.
+            [org, workspace, name] if *org == home.org && *workspace == home.workspace && is_plain_name(name) => {
+                Address::agent(home, &name.to_ascii_lowercase())
+            }
             _ => Address(format!("agent://{path}")),
         }
     }
@@ -69,6 +74,11 @@ impl Address {
     pub fn is_platform(&self) -> bool {
         self.0 == "human"
             || self.0.strip_prefix("agent://").is_some_and(|path| path.rsplit('/').next() == Some("agent_core"))
+    }
+
+    /// True for text in which there is no name, such as `agent://`.
+    pub fn is_nameless(&self) -> bool {
+        self.short().trim().is_empty()
     }
 
     /// The last segment: what a person would call it.
@@ -119,6 +129,10 @@ pub fn agent_name(text: &str, home: Home<'_>) -> Option<String> {
     is_free(name).then(|| name.to_owned())
 }
 
+fn is_reserved(name: &str) -> bool {
+    RESERVED_NAMES.iter().any(|reserved| name.eq_ignore_ascii_case(reserved))
+}
+
 /// A name as it may stand in an address: letters, digits, `.`, `_`, `-`; it does not begin with a mark.
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
@@ -142,6 +156,8 @@ mod tests {
             "agent:/local/default/worker",
             "agent://worker",
             " worker ",
+            "Worker",
+            "agent://local/default/WORKER",
         ] {
             assert_eq!(Address::resolve(form, HOME).as_str(), "agent://local/default/worker", "{form}");
         }
@@ -155,6 +171,9 @@ mod tests {
             assert_eq!(Address::resolve(form, HOME).as_str(), form);
         }
         assert_eq!(Address::resolve("conformance/receiver", HOME).as_str(), "agent://conformance/receiver");
+        for form in ["", "/", "agent://", "agent:///"] {
+            assert!(Address::resolve(form, HOME).is_nameless(), "{form}");
+        }
         assert!(Address::resolve("agent://other/ws/x", HOME).is_elsewhere(HOME));
         assert!(!Address::resolve("x", HOME).is_elsewhere(HOME));
     }

@@ -46,7 +46,8 @@ pub struct TaskResult {
 }
 
 /// Words that say no, in any letters: those of the contract, and how tasks with outcomes of their own put them.
-const NEGATIVE: [&str; 13] = [
+const NEGATIVE: [&str; 14] = [
+    "deferred",
     "rejected",
     "denied",
     "declined",

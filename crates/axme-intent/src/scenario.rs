@@ -181,6 +181,9 @@ impl Reader<'_> {
             if agents.iter().any(|a| a.role == role) {
                 self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice"));
             }
+            if Address::resolve(&written, self.home).is_nameless() {
+                self.error(&format!("{place}.address"), format!("there is no name in \"{written}\""));
+            }
             let delivery_mode =
                 self.text(&entry, "delivery_mode", &format!("{place}.delivery_mode"), 20).filter(|m| !m.is_empty());
             match delivery_mode.as_deref() {
@@ -332,7 +335,8 @@ impl Reader<'_> {
             || HUMAN_TOOLS.contains(&tool)
             || human.is_some()
             || has_task
-            || requires_approval;
+            || requires_approval
+            || is_person(&assigned);
         if asks_human && agent.is_none() {
             let task = match step.get("human_task") {
                 Some(Value::Object(source)) => self.task(source, &format!("{place}.human_task")),
@@ -389,6 +393,10 @@ impl Reader<'_> {
     fn agent_step(&mut self, place: &str, to: Address, name: String) -> Option<StepKind> {
         if to.is_platform() {
             self.error(&format!("{place}.assigned_to"), format!("internal steps ({to}) are not supported yet"));
+            return None;
+        }
+        if to.is_nameless() {
+            self.error(&format!("{place}.assigned_to"), format!("there is no name in \"{to}\""));
             return None;
         }
         Some(StepKind::Agent { to, name })
@@ -511,9 +519,16 @@ impl Reader<'_> {
     }
 }
 
+/// True for an address that can only be a person's.
+fn is_person(text: &str) -> bool {
+    text.starts_with("user://")
+        || text == "human"
+        || (text.contains('@') && !text.contains("://") && !text.contains('/'))
+}
+
 /// True for text that names an address rather than a role.
 fn is_address(text: &str) -> bool {
-    text.contains("://") || text.contains('/') || text.contains('@')
+    text.contains("://") || text.contains('/') || text.contains('@') || text == "human"
 }
 
 /// The types of intents accepted: published ones have dots and a version, real clients also send plain words.

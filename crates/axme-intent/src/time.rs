@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Time(i64);
 
+/// 9999-12-30T00:00:00Z: the last moment that is printed.
+const LAST: Time = Time(253_402_128_000_000_000);
+
 impl Time {
     pub const fn from_micros(micros: i64) -> Time {
         Time(micros)
@@ -38,18 +41,25 @@ impl Time {
         std::time::Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Reads RFC 3339 with any offset. `None` for anything else, and for moments outside the years 0 to 9999.
+    /// Reads RFC 3339 with any offset. `None` for anything else, and for moments outside the years 0 to 9999. The last day
+    /// of 9999, which people write for "never", is read as the last moment there is.
     pub fn parse(text: &str) -> Option<Time> {
         /// The first moment of the year 0; the library reads years before it, RFC 3339 cannot write them.
         const FIRST: Time = Time(-62_167_219_200_000_000);
-        text.trim().parse::<Timestamp>().ok().map(|t| Time(t.as_microsecond())).filter(|time| *time >= FIRST)
+        let read = |text: &str| text.parse::<Timestamp>().ok().map(|t| Time(t.as_microsecond()));
+        let text = text.trim();
+        match text.strip_prefix("9999-12-31") {
+            // The library's range ends a few hours before it.
+            Some(rest) => read(&format!("9999-12-29{rest}")).map(|_| LAST),
+            None => read(text).filter(|time| *time >= FIRST),
+        }
     }
 }
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
-        let clamped = self.0.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
+        let clamped = self.0.clamp(Timestamp::MIN.as_microsecond(), LAST.0);
         let stamp = Timestamp::from_microsecond(clamped).map_err(|_| fmt::Error)?;
         f.write_str(&PRINTER.timestamp_to_string(&stamp))
     }
@@ -66,6 +76,8 @@ mod tests {
         assert_eq!(Time::parse("2026-04-05T10:00:00Z").unwrap().to_string(), "2026-04-05T10:00:00.000Z");
         assert_eq!(Time::parse("2026-04-05 10:00"), None);
         assert_eq!(Time::parse("tomorrow"), None);
+        assert_eq!(Time::parse("9999-12-31T23:59:59Z").unwrap().to_string(), "9999-12-30T00:00:00.000Z");
+        assert_eq!(Time::parse("9999-12-31T25:00:00Z"), None);
         assert_eq!(Time::parse("0000-01-01T00:00:00Z").unwrap().to_string(), "0000-01-01T00:00:00.000Z");
         assert_eq!(Time::parse("-000001-12-31T23:59:59Z"), None);
     }

@@ -141,7 +141,12 @@ pub(crate) fn address(text: &str, field: &str, caller: &Caller) -> Result<Addres
         let message = format!("{field}: an address of 1 to {MAX_ADDRESS_CHARS} characters");
         return Err(ApiError::new(axme_api::ErrorKind::Invalid, "invalid_agent_address", message).into());
     }
-    Ok(Address::resolve(text, caller.home()))
+    let address = Address::resolve(text, caller.home());
+    if address.is_nameless() {
+        let message = format!("{field}: there is no name in \"{text}\"");
+        return Err(ApiError::new(axme_api::ErrorKind::Invalid, "invalid_agent_address", message).into());
+    }
+    Ok(address)
 }
 
 fn read_deadline(text: &str) -> Result<Time> {
