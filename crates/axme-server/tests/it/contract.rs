@@ -1,0 +1,234 @@
+//! Our answers against the published schemas of the API, where those lie beside the checkout.
+//!
+//! The schemas know fewer fields than clients read, and forbid the rest. Where our answers differ from them is written
+//! down here, with the reason; a difference that is not listed fails the test, and so does one that is gone. The list may only
+//! shrink.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use jsonschema::error::ValidationErrorKind;
+use serde_json::{Value, json};
+
+use crate::harness::{Server, contract, id_of, on_both};
+
+/// The differences: of which answer, where, and what.
+const DIFFERENCES: [&str; 38] = [
+    // Mirrors at the top level, for programs that read them there (`wire.md` §0.4, §9.1 rows 7, 19).
+    "intents.get /intent_id: not in the schema",
+    "intents.get /intent_type: not in the schema",
+    "intents.get /lifecycle_status: not in the schema",
+    "intents.get /payload: not in the schema",
+    "intents.get /result: not in the schema",
+    "intents.get /status: not in the schema",
+    "service_accounts.create /address: not in the schema",
+    "service_accounts.create /agent_address: not in the schema",
+    "service_accounts.create /service_account_id: not in the schema",
+    "service_accounts.get /address: not in the schema",
+    "service_accounts.get /agent_address: not in the schema",
+    "service_accounts.get /service_account_id: not in the schema",
+    "service_accounts.keys.create /api_key: not in the schema",
+    // Twins: one fact under two names (§9.1 rows 6, 18, 20, 21).
+    "scenarios.bundle /agents_provisioned: not in the schema",
+    "scenarios.bundle /compile_id: not in the schema",
+    "service_accounts.create /service_account/address: not in the schema",
+    "service_accounts.get /service_account/address: not in the schema",
+    "service_accounts.get /service_account/agent_address: not in the schema",
+    "service_accounts.list /service_accounts/*/address: not in the schema",
+    "service_accounts.list /service_accounts/*/agent_address: not in the schema",
+    // Fields that clients read and the skeletons of §11 show.
+    "intents.create /correlation_id: not in the schema",
+    "intents.create /intent: not in the schema",
+    "intents.resolve /event/data: not in the schema",
+    "intents.resolve /event/result: not in the schema",
+    "scenarios.bundle /ok: not in the schema",
+    "service_accounts.get /service_account/display_name: not in the schema",
+    "service_accounts.list /service_accounts/*/display_name: not in the schema",
+    // A terminal status that the schema of the list has not heard of (§9.1 row 4).
+    "intents.events.list /events/*/status: enum \"TIMED_OUT\"",
+    // Our own.
+    "agents.get /agent/delivery_mode: not in the schema",
+    "agents.list /agents/*/delivery_mode: not in the schema",
+    "agents.list /agents/*/updated_at: not in the schema",
+    "intents.resolve /applied: not in the schema",
+    "intents.resolve /event/error: not in the schema",
+    "intents.resolve /policy_generation: not in the schema",
+    "scenarios.bundle /warnings: not in the schema",
+    "service_accounts.create /service_account/delivery_mode: not in the schema",
+    "service_accounts.get /service_account/delivery_mode: not in the schema",
+    "service_accounts.list /service_accounts/*/delivery_mode: not in the schema",
+];
+
+/// Answers, by the operation whose schema they should meet.
+struct Answers(Vec<(&'static str, Value)>);
+
+impl Answers {
+    fn add(&mut self, operation: &'static str, answer: &Value) {
+        assert_eq!(answer["ok"], true, "{operation}: {answer}");
+        self.0.push((operation, answer.clone()));
+    }
+}
+
+#[test]
+fn answers_are_what_the_published_schemas_say() {
+    let Some(folder) = contract("schemas/public_api") else { return };
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let mut answers = Answers(Vec::new());
+        accounts(&server, &mut answers).await;
+        intents(&server, &mut answers).await;
+        workflows(&server, &mut answers).await;
+        let found = differences(&folder, &answers);
+        let known: BTreeSet<String> = DIFFERENCES.iter().map(|text| (*text).to_owned()).collect();
+        let new: Vec<&String> = found.keys().filter(|key| !known.contains(*key)).collect();
+        let gone: Vec<&String> = known.iter().filter(|key| !found.contains_key(*key)).collect();
+        assert!(new.is_empty(), "new differences: {new:#?}\nfor example: {:#}", found[new[0]]);
+        assert!(gone.is_empty(), "take out of the list: {gone:#?}");
+    });
+}
+
+async fn accounts(server: &Server, answers: &mut Answers) {
+    let path = "/v1/service-accounts";
+    let full = json!({ "name": "Full Name", "display_name": "d", "description": "d", "delivery_mode": "poll" });
+    for body in [json!({ "name": "worker" }), full] {
+        let account = server.post(&server.admin, path, body).await;
+        answers.add("service_accounts.create", &account);
+        let path = format!("{path}/{}", account["service_account_id"].as_str().unwrap());
+        answers.add("service_accounts.get", &server.get(&server.admin, &path).await);
+        for body in [json!({}), json!({ "expires_at": "2027-01-01T00:00:00Z" })] {
+            let key = server.post(&server.admin, &format!("{path}/keys"), body).await;
+            answers.add("service_accounts.keys.create", &key);
+            let path = format!("{path}/keys/{}/revoke", key["key"]["key_id"].as_str().unwrap());
+            answers.add("service_accounts.keys.revoke", &server.post(&server.admin, &path, json!({})).await);
+        }
+        answers.add("agents.get", &server.get(&server.admin, "/v1/agents/worker").await);
+    }
+    answers.add("service_accounts.list", &server.get(&server.admin, path).await);
+    answers.add("agents.list", &server.get(&server.admin, "/v1/agents").await);
+    answers.add("capabilities.get", &server.get(&server.admin, "/v1/capabilities").await);
+}
+
+/// Adds what can be seen of an intent now.
+async fn look(server: &Server, answers: &mut Answers, id: &str) {
+    answers.add("intents.get", &server.get(&server.admin, &format!("/v1/intents/{id}")).await);
+    answers.add("intents.events.list", &server.get(&server.admin, &format!("/v1/intents/{id}/events")).await);
+    answers.add("tasks.list", &server.get(&server.admin, "/v1/me/tasks").await);
+}
+
+async fn intents(server: &Server, answers: &mut Answers) {
+    let at = server.now().plus_seconds(60).to_string();
+    let task = json!({
+        "title": "t", "description": "d", "task_type": "review", "allowed_outcomes": ["approved", "rejected"],
+        "assignees": ["a@example.com"], "required_comment": true,
+    });
+    for (fields, ends) in [
+        (
+            json!({ "to_agent": "worker" }),
+            vec![
+                ("resolve", json!({ "status": "COMPLETED", "result": { "a": 1 } })),
+                ("resolve", json!({ "status": "FAILED", "error": { "code": "c", "message": "m" } })),
+                ("resolve", json!({ "status": "CANCELED", "reason": "r" })),
+                ("resume", json!({ "approve_current_step": true })),
+                ("resume", json!({ "action": "complete", "a": 1 })),
+                ("resume", json!({ "action": "fail" })),
+            ],
+        ),
+        (
+            json!({ "to_agent": "human", "human_task": task, "deadline_at": at, "max_delivery_attempts": 2 }),
+            vec![
+                ("resume", json!({ "task_result": { "outcome": "approved", "comment": "c" } })),
+                ("resume", json!({ "task_result": { "outcome": "rejected", "comment": "c" } })),
+                ("resolve", json!({ "status": "CANCELED" })),
+            ],
+        ),
+    ] {
+        for (call, end) in ends {
+            let mut body = json!({ "intent_type": "intent.ask.v1", "payload": { "p": 1 } });
+            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let created = server.post(&server.admin, "/v1/intents", body).await;
+            answers.add("intents.create", &created);
+            let id = id_of(&created);
+            look(server, answers, &id).await;
+            let ended = server.post(&server.admin, &format!("/v1/intents/{id}/{call}"), end).await;
+            if call == "resolve" {
+                answers.add("intents.resolve", &ended);
+            }
+            look(server, answers, &id).await;
+        }
+    }
+    let replied =
+        json!({ "intent_type": "x.y.v1", "to_agent": "worker", "reply_to": "agent://a/b", "deadline_at": at });
+    let replied = server.post(&server.admin, "/v1/intents", replied).await;
+    look(server, answers, &id_of(&replied)).await;
+    server.pass(std::time::Duration::from_secs(60)).await;
+    look(server, answers, &id_of(&replied)).await;
+}
+
+async fn workflows(server: &Server, answers: &mut Answers) {
+    let mut bundle = json!({
+        "scenario_id": "s.v1", "idempotency_key": "once",
+        "agents": [
+            { "role": "w", "address": "worker" }, { "role": "new", "address": "new", "create_if_missing": true },
+        ],
+        "humans": [{ "role": "h", "contact": "h@example.com" }],
+        "workflow": { "steps": [
+            { "step_id": "one", "assigned_to": "w", "step_deadline_seconds": 60 },
+            { "step_id": "two", "assigned_to": "h", "requires_approval": true, "step_deadline_seconds": 60 },
+        ] },
+        "intent": { "type": "intent.work.v1", "deadline_at": "2027-01-01T00:00:00Z" },
+    });
+    for _ in 0..2 {
+        answers.add("scenarios.bundle", &server.post(&server.admin, "/v1/scenarios/apply", bundle.clone()).await);
+    }
+    bundle["idempotency_key"] = Value::Null;
+    for end in ["answers", "time"] {
+        let applied = server.post(&server.admin, "/v1/scenarios/apply", bundle.clone()).await;
+        answers.add("scenarios.bundle", &applied);
+        let id = id_of(&applied);
+        look(server, answers, &id).await;
+        let child = server.events(&id).await[2]["details"]["child_intent_id"].as_str().unwrap().to_owned();
+        look(server, answers, &child).await;
+        server.post(&server.admin, &format!("/v1/intents/{child}/resume"), json!({ "a": 1 })).await;
+        look(server, answers, &id).await;
+        if end == "answers" {
+            let answer = json!({ "task_result": { "outcome": "approved" } });
+            server.post(&server.admin, &format!("/v1/intents/{id}/resume"), answer).await;
+        } else {
+            server.pass(std::time::Duration::from_secs(60)).await;
+        }
+        look(server, answers, &id).await;
+    }
+    for rest in [json!({ "human_task": { "title": "t" } }), json!({})] {
+        let mut bundle = json!({ "scenario_id": "s.v1", "intent": { "type": "intent.ask.v1" } });
+        bundle["intent"].as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        answers.add("scenarios.bundle", &server.post(&server.admin, "/v1/scenarios/apply", bundle).await);
+    }
+}
+
+/// Every kind of difference, with an answer that shows it.
+fn differences(folder: &Path, answers: &Answers) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    for (operation, answer) in &answers.0 {
+        let file = folder.join(format!("api.{operation}.response.v1.json"));
+        let schema: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+        for error in validator.iter_errors(answer) {
+            let path = error.instance_path().to_string();
+            let place: Vec<&str> =
+                path.split('/').map(|part| if part.parse::<usize>().is_ok() { "*" } else { part }).collect();
+            let place = place.join("/");
+            match error.kind() {
+                ValidationErrorKind::AdditionalProperties { unexpected } => {
+                    for field in unexpected {
+                        found.insert(format!("{operation} {place}/{field}: not in the schema"), answer.clone());
+                    }
+                }
+                kind => {
+                    let value = error.instance();
+                    found.insert(format!("{operation} {place}: {} {value}", kind.keyword()), answer.clone());
+                }
+            }
+        }
+    }
+    found
+}
