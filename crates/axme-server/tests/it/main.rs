@@ -5,6 +5,8 @@
 
 mod access;
 mod agents;
+mod answers;
+mod bundles;
 mod calls;
 mod concurrency;
 mod contract;

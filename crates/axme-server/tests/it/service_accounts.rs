@@ -286,13 +286,15 @@ fn no_secret_is_stored_in_the_clear() {
                 }
                 stored
             }
-            Engine::Postgres => crate::harness::dump(&["replies", "api_keys", "audit_lines", "service_accounts"]).await,
+            Engine::Postgres => crate::harness::dump().await,
         };
         let has = |needle: &str| stored.windows(needle.len()).any(|window| window == needle.as_bytes());
         assert!(has("findable-name"), "what is looked through is the database");
         for secret in secrets {
             assert_eq!(secret.len(), 64);
-            assert!(!has(secret));
+            // PostgreSQL prints bytes as digits.
+            let as_digits: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            assert!(!has(secret) && !has(&as_digits));
         }
     });
 }
