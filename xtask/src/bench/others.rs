@@ -1,13 +1,14 @@
 //! How much of the machine others used meanwhile: what was measured beside a compiler is not worth much.
 //!
-//! From the system's own accounts, where there are any (Linux). Interrupts are left out: they are mostly our packets.
+//! From the system's own accounts, where there are any (Linux).
 
 /// What had been used when it was read, in ticks.
 pub struct Used {
     /// Of all cores, idle or not.
     all: u64,
-    /// By programs, anybody's; also what a hypervisor kept for other machines.
-    programs: u64,
+    /// By anybody; also what a hypervisor kept for other machines. Interrupts count: they are charged to whoever was
+    /// running, so they are in `ours` too.
+    busy: u64,
     ours: u64,
 }
 
@@ -18,19 +19,19 @@ impl Used {
         let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
         let ticks: Vec<u64> = line.split_whitespace().take(8).map_while(|number| number.parse().ok()).collect();
         let [user, nice, system, idle, io_wait, interrupts, soft_interrupts, stolen] = ticks[..] else { return None };
-        let programs = user + nice + system + stolen;
+        let busy = user + nice + system + interrupts + soft_interrupts + stolen;
         Some(Used {
-            all: programs + idle + io_wait + interrupts + soft_interrupts,
-            programs,
+            all: busy + idle + io_wait,
+            busy,
             ours: ours.iter().map(|pid| of_process(*pid)).sum::<Option<u64>>()?,
         })
     }
 
     /// The share of all cores that others have used since.
     pub fn by_others_since(&self, earlier: &Used) -> f64 {
-        let programs = self.programs.saturating_sub(earlier.programs);
+        let busy = self.busy.saturating_sub(earlier.busy);
         let ours = self.ours.saturating_sub(earlier.ours);
-        programs.saturating_sub(ours) as f64 / self.all.saturating_sub(earlier.all).max(1) as f64
+        busy.saturating_sub(ours) as f64 / self.all.saturating_sub(earlier.all).max(1) as f64
     }
 }
 
