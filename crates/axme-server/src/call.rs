@@ -206,6 +206,15 @@ fn decode<I: DeserializeOwned>(input: Input, request: &Request) -> Result<I> {
     {
         return Ok(input);
     }
+    let fields = gather(input, request)?;
+    serde_json::from_value(Value::Object(fields)).map_err(|error| match gather(input, request) {
+        Ok(fields) if error.classify() == serde_json::error::Category::Data => named::<I>(&fields, &error),
+        _ => unreadable(&error),
+    })
+}
+
+/// The fields of the input, by name.
+fn gather(input: Input, request: &Request) -> Result<Object> {
     let body = body_object(&request.body)?;
     let mut fields = match input {
         Input::Flat => body,
@@ -219,7 +228,23 @@ fn decode<I: DeserializeOwned>(input: Input, request: &Request) -> Result<I> {
     for (name, value) in &request.path_fields {
         fields.insert((*name).to_owned(), Value::String(value.clone()));
     }
-    serde_json::from_value(Value::Object(fields)).map_err(|e| unreadable(&e))
+    Ok(fields)
+}
+
+/// Says which field is wrong: the one that is wrong in the same way when it comes alone. A field that is missing is named by
+/// the error itself.
+fn named<I: DeserializeOwned>(fields: &Object, error: &serde_json::Error) -> Error {
+    let text = plain(error);
+    let fails_alike = |name: &String, value: &Value| {
+        let alone = Value::Object(Object::from_iter([(name.clone(), value.clone())]));
+        serde_json::from_value::<I>(alone).is_err_and(|error| plain(&error) == text)
+    };
+    let culprit = fields.iter().find(|(name, value)| !text.starts_with("missing field") && fails_alike(name, value));
+    ApiError::invalid(match culprit {
+        Some((name, _)) => format!("{name}: {text}"),
+        None => text,
+    })
+    .into()
 }
 
 fn body_object(body: &Bytes) -> Result<Object> {

@@ -220,9 +220,14 @@ fn a_field_of_a_wrong_type_is_refused() {
                 let mut body = ask(json!({}));
                 body[field] = value.clone();
                 let refused = server.send_with(&server.admin, "POST", "/v1/intents", Some(body), headers).await;
-                refused.refused(422, "validation_failed");
+                let text = refused.refused(422, "validation_failed");
+                assert!(text.starts_with(&format!("{field}: ")), "{text}");
             }
         }
+        let refused = server.send(&server.admin, "GET", "/v1/intents?status=DELIVERED&limit=many", None).await;
+        assert!(refused.refused(422, "validation_failed").starts_with("limit: "));
+        let missing = server.send(&server.admin, "POST", "/v1/intents", Some(json!({ "to_agent": "worker" }))).await;
+        assert_eq!(missing.refused(422, "validation_failed"), "missing field `intent_type`");
         let refused = server.send(&server.admin, "POST", "/v1/service-accounts", Some(json!({ "name": 5 }))).await;
         refused.refused(422, "validation_failed");
         assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));
