@@ -11,7 +11,7 @@ use crate::lifecycle::{
     TimerKind, Waiting, apply,
 };
 use crate::status::{Holder, HolderKind, Status, WaitingReason};
-use crate::workflow::{MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, combined_result};
+use crate::workflow::{MAX_RESULTS_BYTES, MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, combined_result};
 use crate::{HumanTask, IntentId, Object, TaskResult};
 
 /// A new intent: created, submitted, and then delivered to an agent, waiting for a person, or at its first step.
@@ -21,7 +21,8 @@ pub fn submit(intent: &Intent, birth: Birth, given: &Given) -> Decision {
     let (to, task, plan, deadline) = (birth.to.clone(), birth.task.clone(), birth.plan.clone(), birth.deadline_at);
     draft.push(EventBody::Created(Box::new(birth)));
     draft.push(EventBody::Submitted);
-    if let Some(at) = deadline {
+    // A child's deadline is that of its step, and the parent's timer minds it.
+    if let Some(at) = deadline.filter(|_| intent.parent.is_none()) {
         draft.effect(Effect::SetTimer { kind: TimerKind::Deadline, at });
     }
     if let Some(plan) = &plan {
@@ -251,6 +252,11 @@ impl<'a> Draft<'a> {
             result: Some(result),
             details: details.clone(),
         });
+        if self.results_bytes() > MAX_RESULTS_BYTES {
+            let message = format!("the steps' results together are longer than {MAX_RESULTS_BYTES} bytes");
+            let fault = Fault { code: "results_too_large".to_owned(), message, details: None, result: None };
+            return self.end(Ending::Failed(fault));
+        }
         let runs = self.intent.cursor.as_ref().map_or(0, |c| c.runs);
         match plan.and_then(|plan| plan.next(step, outcome)) {
             Some(_) if runs >= MAX_STEP_RUNS => self.end(Ending::Failed(Fault {
@@ -272,6 +278,11 @@ impl<'a> Draft<'a> {
                 }
             }
         }
+    }
+
+    fn results_bytes(&self) -> usize {
+        let results = self.intent.cursor.as_ref().map(|cursor| &cursor.results);
+        results.and_then(|results| serde_json::to_string(results).ok()).map_or(0, |text| text.len())
     }
 
     fn start_step(&mut self, step: &Step) {

@@ -63,8 +63,36 @@ const NEGATIVE: [&str; 14] = [
     "no",
 ];
 
+/// Words that say yes, in any letters. Whatever is in neither list is no yes: an approval fails closed.
+const POSITIVE: [&str; 20] = [
+    "approved",
+    "confirmed",
+    "provided",
+    "completed",
+    "assigned",
+    "submitted",
+    "override_approved",
+    "validated",
+    "attached",
+    "delegated",
+    "rerouted",
+    "acknowledged",
+    "accepted",
+    "approve",
+    "confirm",
+    "complete",
+    "accept",
+    "done",
+    "proceed",
+    "yes",
+];
+
 fn says_no(outcome: &str) -> bool {
     NEGATIVE.iter().any(|no| outcome.eq_ignore_ascii_case(no))
+}
+
+fn says_yes(outcome: &str) -> bool {
+    POSITIVE.iter().any(|yes| outcome.eq_ignore_ascii_case(yes))
 }
 
 impl HumanTask {
@@ -168,7 +196,12 @@ impl HumanTask {
         if self.evidence_required && answer.data.get("evidence").is_none_or(is_blank) {
             return Err(Refusal::invalid("evidence_required", "evidence is required for this task".to_owned()));
         }
-        let verdict = if says_no(&outcome) { Verdict::Negative } else { Verdict::Positive };
+        let verdict = self.verdict(&outcome);
+        let flag = answer.data.get("approved").and_then(truth);
+        if flag.is_some_and(|approved| approved != (verdict == Verdict::Positive)) {
+            let message = format!("outcome \"{outcome}\" and approved contradict each other");
+            return Err(Refusal::invalid("contradiction", message));
+        }
         let mut record = Object::new();
         record.insert("outcome".to_owned(), outcome.into());
         if let Some(comment) = &answer.comment {
@@ -178,6 +211,17 @@ impl HumanTask {
             record.entry(key.clone()).or_insert_with(|| value.clone());
         }
         Ok((record, verdict))
+    }
+
+    /// What an outcome means: a yes if it is a word for yes, or the first of the task's own outcomes and no word for no.
+    fn verdict(&self, outcome: &str) -> Verdict {
+        let is_first = self.outcomes().is_some_and(|list| list.first() == Some(&outcome));
+        let is_escalated = self.task_type.as_deref() == Some("escalate") && outcome == "escalated";
+        if says_yes(outcome) || is_escalated || (is_first && !says_no(outcome)) {
+            Verdict::Positive
+        } else {
+            Verdict::Negative
+        }
     }
 
     /// Maps what a client sends (`approve`, `rejected` for a confirmation) to the one outcome of the task that it can mean.
@@ -198,7 +242,9 @@ impl HumanTask {
         let only = |mut found: Vec<&str>| if found.len() == 1 { found.pop().map(str::to_owned) } else { None };
         match usual {
             "rejected" | "denied" | "declined" => only(outcomes.into_iter().filter(|o| says_no(o)).collect()),
-            "approved" | "confirmed" => only(outcomes.into_iter().filter(|o| !says_no(o)).collect()),
+            "approved" | "confirmed" => {
+                only(outcomes.into_iter().filter(|o| self.verdict(o) == Verdict::Positive).collect())
+            }
             _ => None,
         }
     }
@@ -237,7 +283,7 @@ impl TaskResult {
 }
 
 /// A boolean, also as the string the command line sends.
-fn truth(value: &Value) -> Option<bool> {
+pub(crate) fn truth(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
         Value::String(text) if text == "true" => Some(true),
@@ -309,7 +355,24 @@ mod tests {
         assert!(outcome(json!({"task_type": "review"}), "denied").is_err(), "two negatives: no guess");
         assert!(outcome(json!({}), "aproved").is_err(), "a typo never approves");
         assert_eq!(outcome(json!({"task_type": "reroute"}), "rerouted").unwrap().1, Verdict::Positive);
-        assert_eq!(outcome(json!({"task_type": "reroute"}), "Rejected").unwrap().1, Verdict::Negative);
+    }
+
+    #[test]
+    fn what_is_no_known_yes_is_no_yes() {
+        let verdict = |task_value: Value, word: &str| {
+            task(task_value).check(&answer(json!({"task_result": {"outcome": word}}))).map(|(_, verdict)| verdict)
+        };
+        let own = json!({"allowed_outcomes": ["ship_it", "refused", "hold", "escalated", "approved"]});
+        assert_eq!(verdict(own.clone(), "ship_it"), Ok(Verdict::Positive), "the first of its own outcomes");
+        assert_eq!(verdict(own.clone(), "approved"), Ok(Verdict::Positive), "a word for yes");
+        for word in ["refused", "hold", "escalated"] {
+            assert_eq!(verdict(own.clone(), word), Ok(Verdict::Negative), "{word}");
+        }
+        assert_eq!(verdict(json!({"task_type": "payment_check"}), "disapproved"), Ok(Verdict::Negative));
+        assert!(verdict(json!({"allowed_outcomes": ["no", "hold"]}), "approved").is_err(), "nothing it could mean");
+        let contradiction = json!({"outcome": "approved", "task_result": {"approved": false}});
+        assert_eq!(task(json!({})).check(&answer(contradiction)).unwrap_err().code, "contradiction");
+        assert_eq!(verdict(json!({"task_type": "reroute"}), "Rejected"), Ok(Verdict::Negative));
     }
 
     #[test]

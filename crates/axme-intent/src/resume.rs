@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::human::truth;
 use crate::lifecycle::{Answer, Fault};
 use crate::{Object, TaskResult};
 
@@ -14,6 +15,8 @@ pub enum Resume {
     Agent(Answer),
     /// The control-plane call: go on with the current step. `comment` is its `reason`.
     Proceed { approve: bool, comment: Option<String>, explicit: bool },
+    /// The body contradicts itself or says something that has no meaning: this is what is wrong with it.
+    Unclear(String),
 }
 
 /// Fields that steer the call and are not part of any result.
@@ -31,12 +34,16 @@ impl Resume {
             Some("fail") => return Resume::Agent(Answer::Fail(fault_of(body))),
             _ => {}
         }
-        if body.keys().all(|key| CONTROL_FIELDS.contains(&key.as_str())) {
-            return Resume::Proceed {
-                approve: body.get("approve_current_step").and_then(Value::as_bool).unwrap_or(true),
-                comment: text("reason").map(str::to_owned),
-                explicit: body.contains_key("approve_current_step"),
+        // A go-on that is declined must never pass for a result, nor for a yes.
+        if let Some(given) = body.get("approve_current_step") {
+            let comment = text("reason").or_else(|| text("comment")).map(str::to_owned);
+            return match truth(given) {
+                Some(approve) => Resume::Proceed { approve, comment, explicit: true },
+                None => Resume::Unclear("approve_current_step: must be true or false".to_owned()),
             };
+        }
+        if body.keys().all(|key| CONTROL_FIELDS.contains(&key.as_str())) {
+            return Resume::Proceed { approve: true, comment: text("reason").map(str::to_owned), explicit: false };
         }
         let word = text("status").or_else(|| text("outcome")).unwrap_or_default().to_ascii_lowercase();
         match word.as_str() {
@@ -88,6 +95,13 @@ mod tests {
             read(json!({"approve_current_step": true, "reason": "go", "actor": "x"})),
             Resume::Proceed { approve: true, explicit: true, .. }
         ));
+        for no in [json!(false), json!("false")] {
+            let body = json!({"approve_current_step": no, "comment": "do not deploy"});
+            assert!(matches!(read(body), Resume::Proceed { approve: false, explicit: true, .. }));
+        }
+        for nonsense in [json!(null), json!(0), json!("maybe")] {
+            assert!(matches!(read(json!({"approve_current_step": nonsense})), Resume::Unclear(_)));
+        }
         assert!(matches!(read(json!({"task_result": {"outcome": "approved"}})), Resume::Human(_)));
         let Resume::Agent(Answer::Complete(result)) = read(json!({"action": "complete", "score": 3})) else { panic!() };
         assert_eq!(result, json!({"score": 3}));

@@ -10,6 +10,9 @@ use crate::{Address, HumanTask, Object};
 /// How many steps one intent may run, loops included: a plan whose failures lead back to themselves ends here.
 pub const MAX_STEP_RUNS: u32 = 1_000;
 
+/// How long the results of a workflow's steps may be together, in bytes of JSON: they travel to every later step.
+pub const MAX_RESULTS_BYTES: usize = 1_048_576;
+
 /// A scenario lowered to plain steps: roles resolved, order explicit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {

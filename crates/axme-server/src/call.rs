@@ -298,7 +298,12 @@ impl Repeat {
         }
         let mut fields = body_object(&request.body)?;
         // A key in the body names what is to happen once; it wins over a header, which may be fresh on each try.
-        let own = bound.in_body.and_then(|field| fields.remove(field.field));
+        let own = bound.in_body.and_then(|field| fields.remove(field.field)).filter(|own| !own.is_null());
+        if let (Some(field), Some(Value::Object(_) | Value::Array(_) | Value::Bool(_) | Value::Number(_))) =
+            (bound.in_body, &own)
+        {
+            return Err(ApiError::invalid(format!("{}: must be a string", field.field)).into());
+        }
         let own = own.as_ref().and_then(Value::as_str).map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
         let Some(key) = own.or(header) else { return Ok(None) };
         let most = app.limits.idempotency_key_chars;

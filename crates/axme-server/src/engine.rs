@@ -198,7 +198,7 @@ fn child_birth(head: &Head, plan: &Plan, parent: &Birth, step: &str) -> Result<B
         to: to.clone(),
         reply_to: None,
         payload: workflow::child_payload(&head.intent.id.to_string(), &parent.payload, plan, step, results),
-        deadline_at: None,
+        deadline_at: head.intent.waiting().and_then(|waiting| waiting.due_at),
         max_delivery_attempts: parent.max_delivery_attempts,
         task: None,
         plan: None,

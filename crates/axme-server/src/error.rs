@@ -23,6 +23,9 @@ pub enum StoreError {
     /// A disk that is full, a database that is away: the same call may work later.
     #[error("database unavailable: {0}")]
     Unavailable(String),
+    /// The connection broke while a commit was under way.
+    #[error("the outcome of a commit is unknown: {0}")]
+    Unknown(String),
     /// A statement or a row that this program got wrong.
     #[error("database error: {0}")]
     Fault(String),
@@ -48,6 +51,15 @@ impl Error {
             Error::Store(StoreError::Unavailable(why)) => {
                 tracing::error!(why, "database unavailable");
                 ApiError::unavailable("the database is unavailable: nothing was changed, try again")
+            }
+            Error::Store(StoreError::Unknown(why)) => {
+                tracing::error!(why, "the outcome of a commit is unknown");
+                ApiError::new(
+                    ErrorKind::Unavailable,
+                    "outcome_unknown",
+                    "the database broke off while it made the change, which may have been made: look, or repeat the call \
+                     under the same Idempotency-Key",
+                )
             }
             Error::Store(StoreError::Conflict(why)) => {
                 tracing::warn!(why, "transaction lost repeatedly");

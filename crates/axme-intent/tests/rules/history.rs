@@ -119,7 +119,8 @@ impl History {
         assert!(!matches!(self.intent.status(), Status::Created | Status::Submitted), "never at rest there");
         let mut timers = Vec::new();
         let mut children = Vec::new();
-        if !self.intent.status().is_terminal() {
+        // A child's deadline is minded by the timer of its parent's step.
+        if !self.intent.status().is_terminal() && self.unborn.parent.is_none() {
             timers.extend(self.deadline_at.map(|at| (TimerKind::Deadline, at)));
         }
         if let State::Waiting(waiting) = &self.intent.state {

@@ -185,6 +185,8 @@ where
 {
     let info = &bound.op.info;
     let (parts, body) = request.into_parts();
+    // Before a body is read for anybody: who it is. The answer is remembered, so that asking again costs nothing.
+    app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
     let body = read_body(app, body).await?;
     let request = Request {
         method: info.method.as_str(),

@@ -5,6 +5,7 @@
 //! sends is the whole state, so a slow or stopped client costs nothing and loses nothing. `?follow=1` keeps a stream open.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::{Address, IntentId, Status, Time};
@@ -30,10 +31,19 @@ struct Window {
     /// The official Python client sleeps a second after each window, so its windows of events stay open to their end.
     stays_open: bool,
     status: Option<Vec<Status>>,
+    /// What was presented. Looked at again whenever the stream is about to show something: a key that is revoked or expires
+    /// ends it.
+    credentials: HeaderMap,
 }
+
+/// How long a client may take to accept a frame. One that stops reading gives back what it holds.
+const SEND_PATIENCE: Duration = Duration::from_secs(30);
+/// The same once the server is asked to stop.
+const FAREWELL_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The sending side of a stream that is being answered.
 struct Out {
+    app: Arc<App>,
     sender: mpsc::Sender<Bytes>,
     _seat: StreamSeat,
 }
@@ -43,7 +53,16 @@ struct Gone;
 
 impl Out {
     async fn send(&self, frame: Bytes) -> Result<(), Gone> {
-        self.sender.send(frame).await.map_err(|_| Gone)
+        let farewell = async {
+            self.app.stopped().await;
+            tokio::time::sleep(FAREWELL_PATIENCE).await;
+        };
+        tokio::select! {
+            biased;
+            sent = self.sender.send(frame) => sent.map_err(|_| Gone),
+            () = tokio::time::sleep(SEND_PATIENCE) => Err(Gone),
+            () = farewell => Err(Gone),
+        }
     }
 }
 
@@ -98,8 +117,14 @@ async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
         follow: matches!(field("follow"), Some("1" | "true")),
         stays_open: is_python_sdk(&request.headers),
         status,
+        credentials: request.headers.clone(),
     };
     Ok((caller, window))
+}
+
+/// The key must still be good.
+async fn recheck(app: &App, window: &Window) -> Result<()> {
+    app.keys.identify(&app.store, &window.credentials, app.world.clock.now()).await.map(|_| ())
 }
 
 /// The published Python client names itself only by its HTTP library and the trace id that it always sends.
@@ -121,7 +146,7 @@ fn answer(app: &Arc<App>, caller: &Caller) -> Result<(Out, Response<Body>)> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok((Out { sender, _seat: seat }, response))
+    Ok((Out { app: app.clone(), sender, _seat: seat }, response))
 }
 
 /// When a window ends, and what keeps it alive until then.
@@ -225,6 +250,7 @@ impl IntentStream {
     }
 
     async fn look(&self, since: u64, most: usize) -> Result<Seen> {
+        recheck(&self.app, &self.window).await?;
         let (id, workspace, frame_bytes) = (self.id, self.caller.workspace, self.app.limits.frame_bytes);
         let after = view::position_seen(since);
         let job = move |tx: &mut crate::store::Tx<'_>| {
@@ -287,10 +313,9 @@ impl AgentStream {
                 }
                 // A delivery that comes due again ends the wait, but not the window.
                 let hold = Hold { app: &self.app, until: next_due.map_or(stop, |due| due.min(stop)) };
+                let is_last = next_due.is_none_or(|due| due >= stop);
                 let looks_again = listening.or(hold.over(&self.out)).await;
-                let is_over =
-                    self.app.world.clock.now() >= stop || *self.app.stopping.borrow() || self.out.sender.is_closed();
-                if !looks_again && is_over {
+                if !looks_again && (is_last || *self.app.stopping.borrow() || self.out.sender.is_closed()) {
                     break None;
                 }
             };
@@ -320,6 +345,7 @@ impl AgentStream {
     }
 
     async fn look(&self, waiter: &Waiter, left: usize) -> Result<(Vec<Offer>, Option<Time>)> {
+        recheck(&self.app, &self.window).await?;
         // Several windows on one address share what there is.
         let most = left.div_ceil(self.app.wakes.waiters(waiter.wake()).max(1));
         queue::offer(&self.app, self.reading(most)).await
@@ -366,6 +392,10 @@ impl AgentStream {
 fn fail(error: crate::error::Error) -> Result<(), Gone> {
     // The window ends as if its time were up: the client comes back and sees whether the store works again.
     let error = error.into_api();
-    tracing::warn!(%error, "a stream ended early");
+    if error.kind == ErrorKind::Unauthenticated {
+        tracing::info!(%error, "a stream ended with its key");
+    } else {
+        tracing::warn!(%error, "a stream ended early");
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use axme_api::intents::{
 };
 use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
-use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Given, Intent, Refusal};
+use axme_intent::lifecycle::{Answer, Birth, Command, Ending, Fault, Given, Intent, Refusal};
 use axme_intent::resume::Resume;
 use axme_intent::{Address, HumanTask, IntentId, Status, TaskResult, Time, scenario};
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
     if !scenario::is_intent_type(&input.intent_type) {
         return Err(ApiError::invalid("intent_type: 1 to 255 letters, digits, '.', '_' and '-'").into());
     }
+    check_size("human_task", &input.human_task)?;
     let task = input.human_task.as_ref().map(read_task).transpose()?;
     let to = match (&input.to_agent, &task) {
         (Some(to), _) => address(to, "to_agent", before.caller)?,
@@ -321,7 +322,8 @@ pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved>
         )
         .into());
     }
-    let advanced = send(cx, head, Command::Resolve(resolution.ending.clone()))?;
+    check_step_is_own(cx.caller, &head)?;
+    let advanced = send(cx, head, birth.deadline_at, Command::Resolve(resolution.ending.clone()))?;
     let last = advanced.events.last().map(|event| view::event(resolution.id, event));
     Ok(Resolved {
         ok: true,
@@ -357,7 +359,11 @@ pub fn prepare_resume(_: &Before<'_>, input: ResumeIntent) -> Result<(u16, Resum
         wrapped.insert("task_result".to_owned(), Value::Object(input.body.clone()));
     }
     let as_task_result = TaskResult::read(&wrapped);
-    Ok((id.lane(), Resumption { id, resume: Resume::read(&input.body), as_task_result, expected_generation }))
+    let resume = Resume::read(&input.body);
+    if let Resume::Unclear(why) = resume {
+        return Err(ApiError::invalid(why).into());
+    }
+    Ok((id.lane(), Resumption { id, resume, as_task_result, expected_generation }))
 }
 
 pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
@@ -377,16 +383,18 @@ pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
     if head.intent.open_task().is_some() && !cx.caller.is_admin() {
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
+    check_step_is_own(cx.caller, &head)?;
     let Some(command) = command(&head, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
     let receives = cx.caller.address.as_ref() == Some(&head.to);
     let is_proceed = matches!(command, Command::Proceed { .. });
     let advanced = match forwarded(cx, &head, &command)? {
         Some(parent) => {
-            send(cx, parent, command)?;
+            let deadline_at = store::birth(cx.tx, cx.caller.workspace, parent.intent.id)?.deadline_at;
+            send(cx, parent, deadline_at, command)?;
             let head = find_visible(cx.tx, cx.caller, resumption.id)?;
             Advanced { head, events: Vec::new() }
         }
-        None => send(cx, head, command)?,
+        None => send(cx, head, birth.deadline_at, command)?,
     };
     if receives && is_proceed {
         let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
@@ -408,7 +416,7 @@ fn command(head: &Head, resumption: &Resumption) -> Option<Command> {
     let waits_for_person = head.intent.open_task().is_some();
     Some(match &resumption.resume {
         Resume::Human(answer) => Command::Decide(answer.clone()),
-        Resume::Agent(_) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
+        Resume::Agent(Answer::Complete(_)) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
             Command::Decide(resumption.as_task_result.clone())
         }
         // An explicit approval passes the same validation as any answer.
@@ -422,6 +430,7 @@ fn command(head: &Head, resumption: &Resumption) -> Option<Command> {
         }
         Resume::Agent(answer) => Command::Answer(answer.clone()),
         Resume::Proceed { comment, .. } => Command::Proceed { reason: comment.clone() },
+        Resume::Unclear(_) => return None,
     })
 }
 
@@ -442,23 +451,48 @@ fn lock_visible(cx: &mut Cx<'_, '_>, id: IntentId) -> Result<Head> {
     visible(head, cx.caller, id)
 }
 
-/// Sends a command on the caller's behalf. An answer that comes too late is refused, and kept in the audit trail.
-fn send(cx: &mut Cx<'_, '_>, head: Head, command: Command) -> Result<Advanced> {
-    let id = head.intent.id;
-    if head.intent.status().is_terminal() {
-        let status = head.intent.status().as_str();
-        cx.audit(
-            "intents.late_answer",
-            &id.to_string(),
-            &json!({ "status": status, "command": format!("{command:?}") }),
-        )?;
-        let refusal = Refusal::conflict("intent_already_terminal", format!("the intent is already {status}"))
-            .with("status", status);
-        let Error::Api(error) = Error::from(refusal) else { unreachable!("a refusal is an answer") };
-        return Err(Error::Kept(error));
+/// The step of a workflow is answered by the agent it was given to. Whoever started the workflow may see it, but an answer
+/// in that agent's name would pass over what the workflow is there for.
+fn check_step_is_own(caller: &Caller, head: &Head) -> Result<()> {
+    if head.intent.parent.is_none() || caller.is_admin() || caller.address.as_ref() == Some(&head.to) {
+        return Ok(());
     }
-    let actor = cx.caller.actor();
-    engine::advance_locked(&mut desk(cx), head, command, &actor)
+    Err(ApiError::forbidden(format!("this step belongs to {}", head.to)).into())
+}
+
+/// Sends a command on the caller's behalf. An answer that comes too late is refused, and kept in the audit trail: after the
+/// end, and after a deadline whose timer has not come to it yet.
+fn send(cx: &mut Cx<'_, '_>, head: Head, deadline_at: Option<Time>, command: Command) -> Result<Advanced> {
+    let id = head.intent.id;
+    let status = head.intent.status();
+    let due_at = head.intent.waiting().and_then(|w| w.due_at).into_iter().chain(deadline_at).min();
+    let refusal = if status.is_terminal() {
+        Refusal::conflict("intent_already_terminal", format!("the intent is already {}", status.as_str()))
+    } else if let Some(due_at) = due_at.filter(|at| *at <= cx.now) {
+        Refusal::conflict("deadline_passed", format!("the deadline passed at {due_at}"))
+    } else {
+        let actor = cx.caller.actor();
+        return engine::advance_locked(&mut desk(cx), head, command, &actor);
+    };
+    let late = json!({ "status": status.as_str(), "command": command_name(&command) });
+    cx.audit("intents.late_answer", &id.to_string(), &late)?;
+    match Error::from(refusal.with("status", status.as_str())) {
+        Error::Api(error) => Err(Error::Kept(error)),
+        other => Err(other),
+    }
+}
+
+/// What was asked for, without what it said: a refused answer is not kept.
+fn command_name(command: &Command) -> &'static str {
+    match command {
+        Command::Acknowledge => "acknowledge",
+        Command::Answer(_) => "answer",
+        Command::Decide(_) => "decide",
+        Command::Proceed { .. } => "proceed",
+        Command::Resolve(_) => "resolve",
+        Command::DeadlinePassed | Command::StepDeadlinePassed { .. } => "time out",
+        Command::ChildEnded { .. } => "child ended",
+    }
 }
 
 fn stale(head: &Head, expected: Option<u64>) -> Option<&'static str> {

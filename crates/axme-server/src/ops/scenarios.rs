@@ -42,6 +42,8 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
         return Err(error.with("errors", report.errors).with("warnings", report.warnings).into());
     };
     check_size("intent.payload", &scenario.payload)?;
+    check_size("workflow", &scenario.plan)?;
+    check_size("intent.human_task", &scenario.task)?;
     let plan_text = scenario.plan.as_ref().map(|plan| json!(plan).to_string());
     let compile_id = plan_text.map(|text| format!("cmp_{}", &hex(&Sha256::digest(text))[..24]));
     let caller = before.caller;

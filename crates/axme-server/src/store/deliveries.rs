@@ -49,18 +49,21 @@ pub fn acknowledge(
     )
 }
 
-/// Deliveries that are due, longest due first.
+/// A page of the deliveries that are due, longest due first, after one of them.
 pub fn list_due(
     tx: &mut Tx<'_>,
     workspace: Uuid,
     to: &Address,
     now: Time,
+    after: Option<(Time, IntentId)>,
     limit: i64,
 ) -> Result<Vec<Candidate>, StoreError> {
+    let (due_at, id) = after.unwrap_or((Time::from_micros(i64::MIN), IntentId(Uuid::nil())));
     let rows = tx.rows(
         "SELECT intent_id, offers, due_at, number, acknowledged FROM deliveries \
-         WHERE workspace_id = $1 AND address = $2 AND due_at <= $3 ORDER BY due_at, intent_id LIMIT $4",
-        &[workspace.into(), to.into(), now.into(), limit.into()],
+         WHERE workspace_id = $1 AND address = $2 AND (due_at, intent_id) > ($3, $4) AND due_at <= $5 \
+         ORDER BY due_at, intent_id LIMIT $6",
+        &[workspace.into(), to.into(), due_at.into(), id.into(), now.into(), limit.into()],
     )?;
     rows.iter().map(candidate).collect()
 }

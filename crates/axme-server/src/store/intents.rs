@@ -183,7 +183,7 @@ pub fn birth(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Birth, St
 /// while scanning; one call scans a bounded number of rows, so a page may hold fewer than asked for and still have a next.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
     const BATCH: i64 = 500;
-    const MOST_BATCHES: usize = 40;
+    const MOST_BATCHES: usize = 10;
     let only_live = !filter.statuses.is_empty() && !filter.statuses.iter().any(|s| s.is_terminal());
     let sql = if only_live {
         "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \

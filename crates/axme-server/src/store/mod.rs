@@ -170,6 +170,10 @@ where
     F: FnMut(&mut Tx<'_>) -> Result<T> + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
+        // Nobody waits any more and nothing was begun: after an outage, calls that were given up are not done late.
+        if self.sender.is_closed() {
+            return Err(StoreError::Unavailable("the caller has gone".to_owned()).into());
+        }
         match (self.job)(tx) {
             Ok(value) => self.answer = Some(Ok(value)),
             Err(Error::Kept(error)) => self.answer = Some(Err(Error::Kept(error))),

@@ -25,6 +25,12 @@ use crate::error::{Error, Result, StoreError};
 /// How often a job runs when it keeps losing.
 const MAX_RUNS: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(15);
+/// The longest a round trip may take; longer than the database's own limits below.
+const ROUND_TRIP: Duration = Duration::from_secs(40);
+/// A node that freezes in the middle of a transaction loses its locks; one that waits for a lock does not wait for ever.
+const SESSION_LIMITS: &str =
+    "SET lock_timeout = '10s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '15s'";
 /// Held while migrations run, so that nodes that start together take turns.
 const MIGRATION_LOCK: i64 = 0x4158_4d45;
 
@@ -43,6 +49,12 @@ impl Target {
             .parse()
             .map_err(|_| StoreError::Unavailable("the database URL is not a valid postgres:// URL".to_owned()))?;
         config.connect_timeout(CONNECT_TIMEOUT).application_name("axme");
+        // A database that has gone silent is noticed within seconds, not hours.
+        config
+            .tcp_user_timeout(SILENCE)
+            .keepalives_idle(SILENCE)
+            .keepalives_interval(SILENCE / 3)
+            .keepalives_retries(3);
         // Debian's server offers TLS with a certificate that nobody can verify; on this machine none is needed.
         if !url.contains("sslmode") && config.get_hosts().iter().all(is_local) {
             config.ssl_mode(SslMode::Disable);
@@ -120,6 +132,8 @@ pub(crate) struct Postgres {
 struct Session {
     client: Client,
     statements: HashMap<&'static str, Statement>,
+    /// Set when the database did not answer in time: the connection is not used again.
+    is_lost: bool,
 }
 
 impl Postgres {
@@ -136,9 +150,13 @@ impl Postgres {
                 empty.insert(built.map_err(|e| StoreError::Unavailable(e.to_string()))?)
             }
         };
-        if self.session.as_ref().is_none_or(|s| s.client.is_closed()) {
-            let client = runtime.block_on(self.target.connect())?;
-            self.session = Some(Session { client, statements: HashMap::new() });
+        if self.session.as_ref().is_none_or(|s| s.is_lost || s.client.is_closed()) {
+            let client = runtime.block_on(async {
+                let client = self.target.connect().await?;
+                client.batch_execute(SESSION_LIMITS).await.map_err(fault)?;
+                Ok::<_, StoreError>(client)
+            })?;
+            self.session = Some(Session { client, statements: HashMap::new(), is_lost: false });
         }
         let session = self.session.as_mut().expect("connected above");
         let mut live = Live { runtime, session, begun: false, queued: Vec::new() };
@@ -191,37 +209,57 @@ impl Live<'_> {
     fn flush<T>(
         &mut self,
         last: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
-    ) -> Result<T, tokio_postgres::Error> {
+    ) -> Result<T, StoreError> {
         let queued = std::mem::take(&mut self.queued);
         let begin = !std::mem::replace(&mut self.begun, true);
         let client = &self.session.client;
-        self.runtime.block_on(async {
-            let opening = async { if begin { client.batch_execute("BEGIN").await } else { Ok(()) } };
-            let writes = join_all(queued.iter().map(|(statement, params)| async move {
-                let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
-                client.execute(statement, &params).await
-            }));
-            let (opened, writes, last) = tokio::join!(biased; opening, writes, last(client));
-            opened?;
-            for write in writes {
-                write?;
+        let answered = self.runtime.block_on(async {
+            let all = async {
+                let opening = async { if begin { client.batch_execute("BEGIN").await } else { Ok(()) } };
+                let writes = join_all(queued.iter().map(|(statement, params)| async move {
+                    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
+                    client.execute(statement, &params).await
+                }));
+                let (opened, writes, last) = tokio::join!(biased; opening, writes, last(client));
+                opened?;
+                for write in writes {
+                    write?;
+                }
+                last
+            };
+            tokio::time::timeout(ROUND_TRIP, all).await
+        });
+        match answered {
+            Ok(outcome) => outcome.map_err(fault),
+            Err(_) => {
+                self.session.is_lost = true;
+                Err(StoreError::Unavailable("the database did not answer in time".to_owned()))
             }
-            last
-        })
+        }
     }
 
     fn commit(mut self) -> Result<(), StoreError> {
         if !self.begun && self.queued.is_empty() {
             return Ok(());
         }
-        self.flush(async |client: &Client| client.batch_execute("COMMIT").await).map_err(fault)
+        let committed = self.flush(async |client: &Client| client.batch_execute("COMMIT").await);
+        match committed {
+            // The database said no: nothing was done. Silence may mean either.
+            Err(StoreError::Unavailable(why)) if self.session.is_lost || self.session.client.is_closed() => {
+                Err(StoreError::Unknown(why))
+            }
+            other => other,
+        }
     }
 
     fn roll_back(mut self) {
         self.queued.clear();
-        if self.begun && self.runtime.block_on(self.session.client.batch_execute("ROLLBACK")).is_err() {
-            // The connection is of no use any more; the next job opens another.
-            self.session.statements.clear();
+        if self.begun && !self.session.is_lost {
+            let rolled_back = self
+                .runtime
+                .block_on(async { tokio::time::timeout(SILENCE, self.session.client.batch_execute("ROLLBACK")).await });
+            // Otherwise the connection is of no use any more; the next job opens another.
+            self.session.is_lost = !matches!(rolled_back, Ok(Ok(())));
         }
     }
 }
@@ -230,7 +268,7 @@ impl Connection for Live<'_> {
     fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
         let statement = self.statement(sql)?;
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
-        self.flush(async |client: &Client| client.execute(&statement, &params).await).map_err(|e| explain(&e, sql))
+        self.flush(async |client: &Client| client.execute(&statement, &params).await).map_err(|e| in_statement(e, sql))
     }
 
     fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError> {
@@ -244,7 +282,7 @@ impl Connection for Live<'_> {
         let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
         let rows = self
             .flush(async |client: &Client| client.query(&statement, &params).await)
-            .map_err(|e| explain(&e, sql))?;
+            .map_err(|e| in_statement(e, sql))?;
         rows.iter()
             .map(|row| {
                 let values: Result<Vec<_>, _> = (0..row.len()).map(|n| row.try_get::<_, Value<'static>>(n)).collect();
@@ -295,7 +333,11 @@ impl<'a> FromSql<'a> for Value<'static> {
 }
 
 fn explain(error: &tokio_postgres::Error, sql: &str) -> StoreError {
-    match classify(error) {
+    in_statement(classify(error), sql)
+}
+
+fn in_statement(error: StoreError, sql: &str) -> StoreError {
+    match error {
         StoreError::Fault(why) => StoreError::Fault(format!("{why} in: {sql}")),
         other => other,
     }
@@ -312,11 +354,9 @@ fn classify(error: &tokio_postgres::Error) -> StoreError {
         Some(code) if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => {
             StoreError::Conflict(text)
         }
-        // 53 insufficient resources, 57 operator intervention, 58 system error, 08 connection, 25006 read only.
-        Some(code)
-            if ["53", "57", "58", "08"].iter().any(|class| code.code().starts_with(class))
-                || code.code() == "25006" =>
-        {
+        // 53 insufficient resources, 55 a lock not had in time, 57 operator intervention, 58 system error, 08 connection,
+        // 25 read only, or idle for too long.
+        Some(code) if ["53", "55", "57", "58", "08", "25"].iter().any(|class| code.code().starts_with(class)) => {
             StoreError::Unavailable(text)
         }
         Some(_) => StoreError::Fault(text),

@@ -39,6 +39,7 @@ impl Sqlite {
         if rusqlite::version_number() < OLDEST_SAFE {
             return Err(StoreError::Unavailable(format!("SQLite {} is too old", rusqlite::version())));
         }
+        private(file).map_err(|e| StoreError::Unavailable(format!("{}: {e}", file.display())))?;
         let mut connection = rusqlite::Connection::open(file).map_err(fault)?;
         let synchronous = if durable { "FULL" } else { "OFF" };
         connection
@@ -161,6 +162,14 @@ impl Sqlite {
             tracing::error!("a failed transaction could not be rolled back");
         }
     }
+}
+
+/// Makes the file readable by its owner only; the files that SQLite puts beside it take the same mode.
+fn private(file: &Path) -> std::io::Result<()> {
+    let opened = std::fs::File::options().create(true).append(true).open(file)?;
+    #[cfg(unix)]
+    opened.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    opened.sync_all()
 }
 
 /// The connection while a transaction is open.

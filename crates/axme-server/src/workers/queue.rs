@@ -17,6 +17,9 @@ use crate::ops::view;
 use crate::store::deliveries::{self, Candidate};
 use crate::store::{Tx, intents};
 
+/// How many pages a reader with a filter looks through at a time.
+const MOST_PAGES: usize = 20;
+
 /// What a reader asks for.
 #[derive(Clone)]
 pub struct Reading {
@@ -132,8 +135,20 @@ type Look = (Vec<(Candidate, Value)>, Option<Time>);
 
 fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
     let (workspace, to) = (reading.workspace, &reading.address);
-    let due = deliveries::list_due(tx, workspace, to, reading.due_by.unwrap_or(now), reading.most as i64)?;
-    let found = describe(tx, reading, due)?;
+    let due_by = reading.due_by.unwrap_or(now);
+    let mut found = Vec::new();
+    let mut after = None;
+    // Deliveries that this reader does not want stay where they are; it looks past them, but not for ever.
+    for _ in 0..MOST_PAGES {
+        let rest = reading.most - found.len();
+        let page = deliveries::list_due(tx, workspace, to, due_by, after, rest as i64)?;
+        let is_last = page.len() < rest;
+        after = page.last().map(|candidate| (candidate.due_at, candidate.intent_id));
+        found.extend(describe(tx, reading, page)?);
+        if is_last || found.len() == reading.most {
+            break;
+        }
+    }
     // What is due and not wanted here must not wake this reader again and again.
     let next_due = deliveries::next_due(tx, workspace, to, now)?;
     Ok((found, next_due))

@@ -10,6 +10,7 @@ mod bundles;
 mod calls;
 mod concurrency;
 mod contract;
+mod guards;
 mod harness;
 mod intents;
 mod nodes;
