@@ -10,6 +10,7 @@ mod bundles;
 mod calls;
 mod concurrency;
 mod contract;
+mod differential;
 mod guards;
 mod harness;
 mod intents;

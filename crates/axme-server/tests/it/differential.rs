@@ -1,0 +1,260 @@
+//! The engines against each other: the same calls, drawn at random, give the same answers.
+//!
+//! Ids and secrets are compared by the order in which they first appear: a job may run more than once on one engine, and then
+//! draws others.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use axme_server::world::Dice;
+use serde_json::{Value, json};
+
+use crate::harness::{Server, on_both, poll};
+
+const SEEDS: u64 = 3;
+const CALLS: usize = 200;
+
+#[test]
+fn both_engines_give_the_same_answers() {
+    let of_first: Mutex<Option<Vec<Vec<String>>>> = Mutex::new(None);
+    on_both(async |engine| {
+        let mut answers = Vec::new();
+        for seed in 0..SEEDS {
+            let server = Server::start(engine).await;
+            answers.push(Player::new(server, seed).await.play().await);
+        }
+        let Some(expected) = of_first.lock().unwrap().replace(answers.clone()) else { return };
+        for (seed, (expected, answers)) in expected.iter().zip(&answers).enumerate() {
+            for (n, (expected, answer)) in expected.iter().zip(answers).enumerate() {
+                assert_eq!(expected, answer, "seed {seed}, call {n}");
+            }
+            assert_eq!(expected.len(), answers.len());
+        }
+    });
+}
+
+/// Calls a server in ways that are drawn.
+struct Player {
+    server: Server,
+    draw: Dice,
+    agents: Vec<(&'static str, String)>,
+    intents: Vec<String>,
+    told: Vec<String>,
+    named: HashMap<String, usize>,
+}
+
+impl Player {
+    async fn new(server: Server, seed: u64) -> Player {
+        let mut agents = Vec::new();
+        for name in ["ada", "bob"] {
+            server.clock.advance(Duration::from_millis(1));
+            agents.push((name, server.agent(name).await));
+        }
+        Player {
+            server,
+            draw: Dice::seeded(seed + 1_000),
+            agents,
+            intents: Vec::new(),
+            told: Vec::new(),
+            named: HashMap::new(),
+        }
+    }
+
+    fn below(&self, most: usize) -> usize {
+        u64::from_le_bytes(self.draw.bytes()) as usize % most
+    }
+
+    fn pick<T: Clone>(&self, from: &[T]) -> T {
+        from[self.below(from.len())].clone()
+    }
+
+    /// Any intent of the last few, or none.
+    fn intent(&self) -> String {
+        let last = &self.intents[self.intents.len().saturating_sub(12)..];
+        if last.is_empty() { "00000000-0000-0000-0000-000000000000".to_owned() } else { self.pick(last) }
+    }
+
+    fn key(&self) -> String {
+        if self.below(3) == 0 { self.pick(&self.agents).1 } else { self.server.admin.clone() }
+    }
+
+    async fn play(mut self) -> Vec<String> {
+        for _ in 0..CALLS {
+            match self.below(16) {
+                0..=3 => self.create().await,
+                4 => self.apply().await,
+                5..=7 => self.resume().await,
+                8 => self.resolve().await,
+                9..=10 => self.look().await,
+                11 => self.list().await,
+                12 => self.account().await,
+                13..=14 => self.listen().await,
+                _ => self.server.pass(Duration::from_millis(self.below(40_000) as u64)).await,
+            }
+        }
+        for id in self.intents.clone() {
+            let key = self.server.admin.clone();
+            self.call(&key, "GET", &format!("/v1/intents/{id}/events"), None).await;
+        }
+        self.told
+    }
+
+    async fn call(&mut self, key: &str, method: &str, path: &str, body: Option<Value>) -> Value {
+        let again = format!("key-{}", self.below(6));
+        let headers = [("idempotency-key", again.as_str())];
+        let headers = if method == "POST" && self.below(4) == 0 { &headers[..] } else { &[] };
+        let answer = self.server.send_with(key, method, path, body.clone(), headers).await;
+        assert_ne!(answer.status, 500, "{method} {path} {body:?}: {}", answer.body);
+        self.tell(&format!("{method} {path} {body:?} -> {} {}", answer.status, answer.body));
+        // Ids of different calls sort by their milliseconds.
+        self.server.clock.advance(Duration::from_millis(1 + self.below(3) as u64));
+        answer.body
+    }
+
+    fn note(&mut self, answer: &Value) {
+        if let Some(id) = answer["intent_id"].as_str() {
+            self.intents.push(id.to_owned());
+        }
+    }
+
+    async fn create(&mut self) {
+        let to =
+            self.pick(&["ada", "bob", "agent://local/default/ada", "human", "nobody", "user://x", " ", "agent_core"]);
+        let mut body = json!({ "intent_type": self.pick(&["a.b.v1", "x", "not valid"]), "to_agent": to, "payload": { "n": self.below(9) } });
+        if self.below(3) == 0 {
+            body["deadline_at"] = json!(self.server.now().plus_seconds(self.below(60) as u64).to_string());
+        }
+        if self.below(5) == 0 {
+            body["human_task"] =
+                self.pick(&[json!({ "title": "t" }), json!({ "required_comment": true }), json!({ "title": 5 })]);
+        }
+        let key = self.key();
+        let answer = self.call(&key, "POST", "/v1/intents", Some(body)).await;
+        self.note(&answer);
+    }
+
+    async fn apply(&mut self) {
+        let agent = self.pick(&["ada", "bob", "new", "NEW one"]);
+        let step = |id: &str, to: &str| json!({ "step_id": id, "assigned_to": to, "step_deadline_seconds": 30 });
+        let mut steps = vec![step("one", "w"), step("two", "h"), step("three", "w")];
+        steps.truncate(1 + self.below(3));
+        if self.below(3) == 0 {
+            let last = steps.len() - 1;
+            steps[0]["on_failure"] = steps[last]["step_id"].clone();
+        }
+        let bundle = json!({
+            "scenario_id": "s.v1", "idempotency_key": self.pick(&[Value::Null, Value::Null, json!("once")]),
+            "agents": [{ "role": "w", "address": agent, "create_if_missing": true }], "humans": [{ "role": "h" }],
+            "workflow": { "steps": steps }, "intent": { "type": self.pick(&["x.v1", ""]) },
+        });
+        let path = self.pick(&["/v1/scenarios/apply", "/v1/scenarios/apply", "/v1/scenarios/validate"]);
+        let key = self.key();
+        let answer = self.call(&key, "POST", path, Some(bundle)).await;
+        self.note(&answer);
+    }
+
+    async fn resume(&mut self) {
+        // Mostly whoever it waits for: the child of a step, where there is one.
+        let mut id = self.intent();
+        let key = self.server.admin.clone();
+        let events = self.call(&key, "GET", &format!("/v1/intents/{id}/events"), None).await;
+        let child = |event: &Value| event["details"]["child_intent_id"].as_str().map(str::to_owned);
+        if self.below(5) > 0
+            && let Some(child) = events["events"].as_array().and_then(|all| all.iter().rev().find_map(child))
+        {
+            self.intents.push(child.clone());
+            id = child;
+        }
+        let body = self.pick(&[
+            json!({}),
+            json!({ "x": 1 }),
+            json!({ "action": "complete", "y": [1, 2] }),
+            json!({ "action": "fail", "reason": "r" }),
+            json!({ "status": "pending_review" }),
+            json!({ "approve_current_step": true }),
+            json!({ "approve_current_step": false }),
+            json!({ "task_result": { "outcome": "approved", "comment": "c" } }),
+            json!({ "task_result": { "outcome": "rejected" } }),
+            json!({ "x": 1, "expected_policy_generation": 1 }),
+            json!([1]),
+        ]);
+        let key = self.key();
+        self.call(&key, "POST", &format!("/v1/intents/{id}/resume"), Some(body)).await;
+    }
+
+    async fn resolve(&mut self) {
+        let status = self.pick(&["COMPLETED", "FAILED", "CANCELED", "TIMED_OUT"]);
+        let (id, key) = (self.intent(), self.key());
+        self.call(&key, "POST", &format!("/v1/intents/{id}/resolve"), Some(json!({ "status": status }))).await;
+    }
+
+    async fn look(&mut self) {
+        let (id, key) = (self.intent(), self.key());
+        let seen = self.call(&key, "GET", &format!("/v1/intents/{id}"), None).await;
+        let own =
+            self.agents.iter().find(|(_, of)| *of == key).map(|(name, _)| format!("agent://local/default/{name}"));
+        if own.is_some_and(|own| seen["intent"]["to_agent"] == own) && seen["status"] == "DELIVERED" {
+            // The acknowledgement comes behind the answer; the next call must not overtake it on one engine only.
+            poll(async || (self.server.intent(&id).await["status"] != "DELIVERED").then_some(())).await;
+        }
+    }
+
+    async fn list(&mut self) {
+        let path = self.pick(&[
+            "/v1/intents",
+            "/v1/intents?limit=3",
+            "/v1/intents?status=DELIVERED,WAITING",
+            "/v1/intents?to_agent=ada&status=COMPLETED",
+            "/v1/intents?status=no",
+            "/v1/me/tasks",
+            "/v1/agents",
+            "/v1/agents?limit=1&after=agent://local/default/ada",
+            "/v1/service-accounts",
+            "/v1/me",
+        ]);
+        let key = self.key();
+        self.call(&key, "GET", path, None).await;
+    }
+
+    async fn account(&mut self) {
+        let name = self.pick(&["ada", "Carl C.", "stream", "é", "agent://local/default/dora", "x"]);
+        let key = self.key();
+        let made = self.call(&key, "POST", "/v1/service-accounts", Some(json!({ "name": name }))).await;
+        if let Some(id) = made["service_account_id"].as_str() {
+            let key = self.server.admin.clone();
+            self.call(&key, "POST", &format!("/v1/service-accounts/{id}/keys"), Some(json!({}))).await;
+        }
+    }
+
+    async fn listen(&mut self) {
+        let (name, key) = self.pick(&self.agents);
+        let since = self.pick(&[0, 1]);
+        let path = format!("/v1/agents/{name}/intents/stream?since={since}&wait_seconds={}", 1 + self.below(3));
+        let window = self.server.stream(&key, &path).await;
+        self.tell(&format!("{path} -> {:?} {}", window.lasted, window.text));
+    }
+
+    /// Keeps a text, with a number for everything that was drawn.
+    fn tell(&mut self, text: &str) {
+        let is_drawn = |word: &str| word.len() >= 32;
+        let mut kept = String::with_capacity(text.len());
+        let mut word = String::new();
+        for c in text.chars().chain([' ']) {
+            if matches!(c, '0'..='9' | 'a'..='f' | '-') {
+                word.push(c);
+                continue;
+            }
+            // What a hint shows of a key is drawn too.
+            if is_drawn(&word) || kept.ends_with("_...") {
+                let next = self.named.len();
+                let number = self.named.entry(std::mem::take(&mut word)).or_insert(next);
+                kept.push_str(&format!("<{number}>"));
+            }
+            kept.push_str(&word);
+            word.clear();
+            kept.push(c);
+        }
+        self.told.push(kept);
+    }
+}
