@@ -324,3 +324,18 @@ fn a_deadline_ends_an_intent() {
         assert_eq!(server.event_types(&id).await.last().unwrap(), "timed_out");
     });
 }
+
+#[test]
+fn deadlines_that_pass_together_are_all_kept() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let at = server.now().plus_seconds(10).to_string();
+        let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "nobody", "deadline_at": at });
+        // More than the worker takes in one round.
+        let created = (0..230).map(|_| server.post(&server.admin, "/v1/intents", body.clone()));
+        futures_util::future::join_all(created).await;
+        server.pass(Duration::from_secs(10)).await;
+        let ended = server.get(&server.admin, "/v1/intents?status=TIMED_OUT&limit=500").await;
+        assert_eq!(ended["intents"].as_array().unwrap().len(), 230);
+    });
+}

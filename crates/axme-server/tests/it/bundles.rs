@@ -271,3 +271,33 @@ fn the_published_bundles_validate() {
         }
     });
 }
+
+#[test]
+fn the_published_direct_intents_are_taken() {
+    let Some(folder) = contract("scenarios") else { return };
+    let text = std::fs::read_to_string(folder.join("_direct-intents.json")).unwrap();
+    let families: Value = serde_json::from_str(&text).unwrap();
+    let families = families.as_object().unwrap().iter().filter(|(family, _)| !family.starts_with('_'));
+    let intents: Vec<(&String, &Value)> = families.flat_map(|(_, intents)| intents.as_object().unwrap()).collect();
+    assert!(intents.len() >= 10, "{}", intents.len());
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        for (name, intent) in &intents {
+            let created = server.send(&server.admin, "POST", "/v1/intents", Some((*intent).clone())).await;
+            let mut plain = (*intent).clone();
+            let is_possible = match plain.get_mut("human_task").and_then(Value::as_object_mut) {
+                Some(task) => task.remove("form_schema").is_none() & task.remove("notify_email").is_none(),
+                None => true,
+            };
+            if is_possible {
+                created.ok();
+            } else {
+                created.refused(422, "not_supported_yet");
+                server.post(&server.admin, "/v1/intents", plain).await;
+            }
+            let status = server.get(&server.admin, "/v1/intents?limit=1").await["intents"][0]["status"].clone();
+            assert_eq!(status, if intent.get("human_task").is_some() { "WAITING" } else { "DELIVERED" }, "{name}");
+            server.clock.advance(Duration::from_millis(1));
+        }
+    });
+}
