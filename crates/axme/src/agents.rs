@@ -115,7 +115,7 @@ impl List {
         let rows = listed.iter().map(|agent| {
             vec![
                 agent.address.clone(),
-                agent.display_name.clone().unwrap_or_default(),
+                agent.display_name.clone().unwrap_or_else(|| agent.service_account_name.clone()),
                 agent.delivery_mode.clone(),
                 agent.status.clone(),
                 agent.service_account_id.clone(),
