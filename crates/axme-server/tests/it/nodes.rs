@@ -81,3 +81,54 @@ fn nodes_that_start_together_make_one_organization_and_hear_of_each_others_commi
         }
     });
 }
+
+#[test]
+fn members_of_a_family_take_turns_across_nodes() {
+    on_both(async |engine| {
+        if engine == Engine::Sqlite {
+            return; // One process by nature.
+        }
+        let url = fresh_schema().await;
+        let nodes = [start(&url).await, start(&url).await];
+        let [(a, folder), (b, _b)] = &nodes;
+        let bootstrap = std::fs::read_to_string(folder.path().join("bootstrap.json")).unwrap();
+        let Bootstrap { api_key: admin, .. } = serde_json::from_str(&bootstrap).unwrap();
+        let step = |id: &str| json!({ "step_id": id, "assigned_to": "w" });
+        let bundle = json!({
+            "scenario_id": "s.v1", "agents": [{ "role": "w", "address": "worker" }], "intent": { "type": "x" },
+            "workflow": { "steps": [step("one"), step("two")] },
+        });
+        let events = async |id: &str| {
+            let answer = call(a, &admin, "GET", &format!("/v1/intents/{id}/events"), "").await;
+            let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+            body["events"].as_array().unwrap().clone()
+        };
+        for _ in 0..20 {
+            let parent = post(a, &admin, "/v1/scenarios/apply", bundle.clone()).await["intent_id"].clone();
+            let parent = parent.as_str().unwrap();
+            let child = events(parent).await[2]["details"]["child_intent_id"].as_str().unwrap().to_owned();
+            let (resume, resolve) = (format!("/v1/intents/{child}/resume"), format!("/v1/intents/{parent}/resolve"));
+            let answers = tokio::join!(
+                call(a, &admin, "POST", &resume, r#"{"x":1}"#),
+                call(b, &admin, "POST", &resume, r#"{"x":2}"#),
+                call(b, &admin, "POST", &resolve, r#"{"status":"CANCELED"}"#),
+            );
+            for answer in [&answers.0, &answers.1] {
+                assert!(answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.1 409"), "{answer}");
+            }
+            assert!(answers.2.starts_with("HTTP/1.1 200"), "{}", answers.2);
+            for id in [parent, &child] {
+                let events = events(id).await;
+                let ends = ["COMPLETED", "CANCELED"];
+                let ended = events.iter().filter(|event| ends.contains(&event["status"].as_str().unwrap())).count();
+                assert_eq!(ended, 1, "{events:#?}");
+                for (n, event) in events.iter().enumerate() {
+                    assert_eq!(event["seq"], 2 * (n + 1), "{events:#?}");
+                }
+            }
+        }
+        for (node, _) in nodes {
+            node.stop().await;
+        }
+    });
+}
