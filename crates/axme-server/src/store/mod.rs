@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use crate::error::{Error, Result, StoreError};
 use crate::wake::{Wake, Wakes};
 use lane::{Job, Lane};
-pub(crate) use postgres::listen as postgres_listener;
+pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.

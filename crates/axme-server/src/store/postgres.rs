@@ -92,23 +92,40 @@ fn is_local(host: &Host) -> bool {
     }
 }
 
-/// A connection that hears the notifications of a channel.
-pub(crate) async fn listen(
-    url: &str,
-    channel: &str,
-) -> Result<(Client, mpsc::UnboundedReceiver<AsyncMessage>), StoreError> {
-    let target = Target::parse(url, true)?;
-    let (client, mut connection) = target.config.connect(target.tls.clone()).await.map_err(fault)?;
-    let (sender, messages) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
-            if sender.send(message).is_err() {
-                return;
+/// A connection of its own on which nodes tell each other that something happened.
+pub(crate) struct Line {
+    client: Client,
+    messages: mpsc::UnboundedReceiver<String>,
+    channel: &'static str,
+}
+
+impl Line {
+    pub async fn open(url: &str, channel: &'static str) -> Result<Line, StoreError> {
+        let target = Target::parse(url, true)?;
+        let (client, mut connection) = target.config.connect(target.tls.clone()).await.map_err(fault)?;
+        let (sender, messages) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+                if let AsyncMessage::Notification(note) = message
+                    && sender.send(note.payload().to_owned()).is_err()
+                {
+                    return;
+                }
             }
-        }
-    });
-    client.batch_execute(&format!("LISTEN {channel}")).await.map_err(fault)?;
-    Ok((client, messages))
+        });
+        client.batch_execute(&format!("LISTEN {channel}")).await.map_err(fault)?;
+        Ok(Line { client, messages, channel })
+    }
+
+    /// Tells the other nodes, and this one. At most 8,000 bytes.
+    pub async fn tell(&self, message: &str) -> Result<(), StoreError> {
+        self.client.execute("SELECT pg_notify($1, $2)", &[&self.channel, &message]).await.map(|_| ()).map_err(fault)
+    }
+
+    /// The next message; `None` when the connection has ended.
+    pub async fn hear(&mut self) -> Option<String> {
+        self.messages.recv().await
+    }
 }
 
 /// Brings the schema up to date, one node at a time.

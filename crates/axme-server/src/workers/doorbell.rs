@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio_postgres::AsyncMessage;
 
 use crate::app::App;
-use crate::store::postgres_listener;
+use crate::error::StoreError;
+use crate::store::Line;
 use crate::wake::Wake;
 
 const CHANNEL: &str = "axme_wake";
@@ -46,15 +46,14 @@ async fn connected(
     url: &str,
     node: &str,
     rings: &mut mpsc::UnboundedReceiver<Wake>,
-) -> Result<(), crate::error::StoreError> {
-    let (client, mut messages) = postgres_listener(url, CHANNEL).await?;
+) -> Result<(), StoreError> {
+    let mut line = Line::open(url, CHANNEL).await?;
     app.wakes.ring_all_here();
     loop {
         tokio::select! {
-            message = messages.recv() => match message {
-                Some(AsyncMessage::Notification(note)) => hear(app, node, note.payload()),
-                Some(_) => {}
-                None => return Err(crate::error::StoreError::Unavailable("connection closed".to_owned())),
+            message = line.hear() => match message {
+                Some(message) => hear(app, node, &message),
+                None => return Err(StoreError::Unavailable("connection closed".to_owned())),
             },
             Some(first) = rings.recv() => {
                 tokio::time::sleep(COALESCE).await;
@@ -66,11 +65,7 @@ async fn connected(
                     }
                 }
                 let numbers: Vec<String> = batch.iter().map(|wake| format!("{:x}", wake.number())).collect();
-                let payload = format!("{node} {}", numbers.join(" "));
-                client
-                    .execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload])
-                    .await
-                    .map_err(|e| crate::error::StoreError::Unavailable(e.to_string()))?;
+                line.tell(&format!("{node} {}", numbers.join(" "))).await?;
             }
         }
     }
