@@ -112,13 +112,13 @@ fn an_open_stream_ends_with_its_key() {
         let keys = format!("/v1/service-accounts/{id}/keys");
         let key = server.post(&server.admin, &keys, json!({})).await;
         let (token, key_id) = (key["api_key"].as_str().unwrap(), key["key"]["key_id"].as_str().unwrap());
-        let reading = server.stream(token, "/v1/agents/worker/intents/stream?since=0&wait_seconds=60&follow=1");
-        let revoking = async {
-            server.post(&server.admin, &format!("{keys}/{key_id}/revoke"), json!({})).await;
-            server.clock.advance(Duration::from_secs(2));
-            server.submit("worker", json!({ "secret": 1 })).await;
-        };
-        let (window, ()) = tokio::join!(reading, revoking);
-        assert!(window.content().is_empty(), "nothing is shown to a revoked key: {}", window.text);
+        let mut open =
+            server.open(token, "/v1/agents/worker/intents/stream?since=0&wait_seconds=60&follow=1", &[]).await;
+        server.held().await;
+        server.post(&server.admin, &format!("{keys}/{key_id}/revoke"), json!({})).await;
+        server.clock.advance(Duration::from_secs(2));
+        server.submit("worker", json!({ "secret": 1 })).await;
+        assert_eq!(open.frame().await.event, "stream.timeout", "nothing is shown to a revoked key");
+        assert_eq!(open.next().await, None);
     });
 }
