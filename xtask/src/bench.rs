@@ -89,6 +89,9 @@ pub struct Round {
 
 /// What others may use before a measure is taken again.
 const MOST_OTHERS: f64 = 0.1;
+/// Before each try the machine is looked at, this long each time, until it is quiet or has been looked at so often.
+const LOOK: Duration = Duration::from_millis(500);
+const LOOKS: usize = 60;
 
 /// Everything a run found out.
 #[derive(Debug, Serialize)]
@@ -240,17 +243,26 @@ impl Generator {
         Ok(Generator { child, orders, reports })
     }
 
-    /// Carries out an order, again if others were too busy for the report to be worth something.
+    /// Carries out an order when the machine is quiet, and again if others were too busy meanwhile.
     fn measure(&mut self, order: &Order, alone: bool, patience: usize) -> anyhow::Result<Round> {
         let ours = [std::process::id(), self.child.id()];
         let used = || if alone { Used::until_now(&ours) } else { None };
+        let share = |before: Option<Used>| used().zip(before).map(|(after, before)| after.by_others_since(&before));
+        let is_busy = |share: Option<f64>| share.is_some_and(|share| share > MOST_OTHERS);
         let mut tries = 0;
         loop {
+            for _ in 0..LOOKS {
+                let before = used();
+                std::thread::sleep(LOOK);
+                if !is_busy(share(before)) {
+                    break;
+                }
+            }
             let before = used();
             let report = self.carry_out(order)?;
-            let others = used().zip(before).map(|(after, before)| after.by_others_since(&before));
+            let others = share(before);
             tries += 1;
-            if tries >= patience || others.is_none_or(|share| share <= MOST_OTHERS) {
+            if tries >= patience || !is_busy(others) {
                 return Ok(Round { report, others });
             }
         }
