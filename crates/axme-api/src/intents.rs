@@ -21,6 +21,14 @@ pub static RESUME: Op<ResumeIntent, Resumed> = Op::post("intents.resume", "/v1/i
     .raw_body()
     .about("Answer an intent: an agent's result, a person's task_result, or a control-plane go-on.");
 
+pub static CONTROLS: Op<UpdateControls, PolicyChanged> =
+    Op::post("intents.controls", "/v1/intents/{intent_id}/controls")
+        .about("Change how a live intent is driven: time-out, reminders, escalation, delivery attempts.");
+pub static POLICY: Op<UpdatePolicy, PolicyChanged> = Op::post("intents.policy", "/v1/intents/{intent_id}/policy")
+    .about("Change who else may act on a live intent (grants), and its bounds (envelope).");
+pub static BULK_CANCEL: Op<BulkCancel, BulkCanceled> = Op::post("intents.bulk_cancel", "/v1/intents/bulk-cancel")
+    .about("Cancel live intents older than a number of hours; says which without doing it unless dry_run is false.");
+
 pub const STREAM: Route = Route {
     method: Method::Get,
     path: "/v1/intents/{intent_id}/events/stream",
@@ -58,8 +66,11 @@ pub struct CreateIntent {
     /// RFC 3339; the intent becomes TIMED_OUT then.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<String>,
+    /// 60 to 604,800, instead of `deadline_at`.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u64>,
+    /// Whoever has to act is reminded after this long, then every `remind_interval_seconds` (as long again unless given), at
+    /// most `max_reminders` times (3 unless given); after one more interval `escalate_to` is asked as well.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub remind_after_seconds: Option<u64>,
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
@@ -184,7 +195,24 @@ pub struct IntentView {
     pub due_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_delivery_attempts: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_after_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_interval_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_reminders: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate_to: Option<String>,
+    /// What was set while it ran; absent when nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controls: Option<Object>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Object>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<Object>,
+    /// Reminders since the present waiting began.
     pub remind_count: u32,
+    /// Pushes to its receiver that failed.
     pub delivery_attempt: u32,
     pub policy_generation: u32,
     pub created_at: String,
@@ -259,7 +287,7 @@ pub struct ResolveIntent {
     pub error: Value,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Recorded beside the caller's own identity.
+    /// Accepted and not recorded: events name the caller that was authenticated.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -281,6 +309,92 @@ pub struct Resolved {
     pub event: Option<EventView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_delivery: Option<CompletionDelivery>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct UpdateControls {
+    pub intent_id: String,
+    /// Merged into the controls; null takes a key away. Acted on are `timeout_seconds` (counted from now),
+    /// `remind_after_seconds`, `remind_interval_seconds`, `max_reminders`, `escalate_to` and `max_delivery_attempts`.
+    #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    pub controls_patch: Option<Object>,
+    #[serde(flatten)]
+    pub why: ChangeReason,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct UpdatePolicy {
+    pub intent_id: String,
+    /// `{"delegate:<address>": {"allow": [action, …]}}`; actions are `read`, `resume`, `resolve`, `update_controls` and
+    /// `update_policy`. Null takes a grant away.
+    #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    pub grants_patch: Option<Object>,
+    /// Bounds: `max_retry_count`, `retry_backoff_seconds`, `execution_timeout_seconds`, `ttl_seconds` (from the creation).
+    #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
+    pub envelope_patch: Option<Object>,
+    #[serde(flatten)]
+    pub why: ChangeReason,
+}
+
+/// What both kinds of change may say beside the change itself.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeReason {
+    /// Kept in the audit trail beside the caller's own identity, as is `reason`.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// At most 2,000 characters.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub owner_agent: Option<String>,
+    /// Changes nothing unless the intent is at this generation; the answer then says `applied: false`.
+    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub expected_policy_generation: Option<u64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PolicyChanged {
+    pub ok: bool,
+    pub applied: bool,
+    /// `stale_policy_generation` when nothing was done because of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub policy_generation: u32,
+    pub intent: IntentView,
+    /// Keys that were kept and that the server does not act on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct BulkCancel {
+    /// Hours since the creation, at least 0.1; 24 unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_than_hours: Option<f64>,
+    /// DELIVERED, WAITING, IN_PROGRESS and SUBMITTED unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_filter: Option<Vec<String>>,
+    /// True unless given: nothing is canceled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// At most this many, 1 to 5000; 500 unless given.
+    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct BulkCanceled {
+    pub ok: bool,
+    pub dry_run: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_cancel: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canceled: Option<u64>,
+    pub intent_ids: Vec<String>,
+    /// True when there may be more beyond the limit.
+    pub has_more: bool,
 }
 
 /// Whether the result went to `reply_to`.

@@ -6,13 +6,14 @@
 use serde_json::{Value, json};
 
 use crate::human::Verdict;
+use crate::ladder::{Ladder, Rung};
 use crate::lifecycle::{
     Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Intent, Refusal, State,
     TimerKind, Waiting, apply,
 };
 use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::{MAX_RESULTS_BYTES, MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, combined_result};
-use crate::{HumanTask, IntentId, Object, TaskResult};
+use crate::{Address, HumanTask, IntentId, Object, TaskResult};
 
 /// A new intent: created, submitted, and then delivered to an agent, waiting for a person, or at its first step.
 /// `intent` is unborn. The plan is the one in `birth`.
@@ -27,7 +28,10 @@ pub fn submit(intent: &Intent, birth: Birth, given: &Given) -> Decision {
     }
     if let Some(plan) = &plan {
         match plan.step(&plan.entry) {
-            Some(step) => draft.start_step(step),
+            Some(step) => {
+                draft.start_step(step);
+                draft.start_ladder(Some(plan));
+            }
             None => draft.end(Ending::Completed(combined_result(&Value::Null, &Object::new()))),
         }
     } else if task.is_some() || to.is_platform() {
@@ -40,6 +44,9 @@ pub fn submit(intent: &Intent, birth: Birth, given: &Given) -> Decision {
     } else {
         draft.push(EventBody::Delivered { to: to.clone() });
         draft.effect(Effect::Deliver { to });
+    }
+    if plan.is_none() {
+        draft.start_ladder(None);
     }
     draft.done()
 }
@@ -54,6 +61,9 @@ pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Gi
             Command::Acknowledge
             | Command::DeadlinePassed
             | Command::StepDeadlinePassed { .. }
+            | Command::LadderDue
+            | Command::ExecutionTimedOut
+            | Command::PushFailed { .. }
             | Command::ChildEnded { .. } => Ok(Decision::default()),
             _ => {
                 Err(Refusal::conflict("intent_already_terminal", format!("the intent is already {}", status.as_str()))
@@ -69,6 +79,9 @@ pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Gi
         Command::Resolve(ending) => draft.end(ending),
         Command::DeadlinePassed => draft.end(Ending::TimedOut),
         Command::StepDeadlinePassed { step } => draft.step_deadline_passed(plan, &step),
+        Command::LadderDue => draft.climb(plan),
+        Command::ExecutionTimedOut => draft.end(Ending::TimedOut),
+        Command::PushFailed { attempt, most, error, retry_at } => draft.push_failed(attempt, most, error, retry_at),
         Command::ChildEnded { child, ending } => draft.child_ended(plan, child, ending),
     }
     Ok(draft.done())
@@ -117,6 +130,7 @@ impl<'a> Draft<'a> {
         if self.intent.status() == Status::Delivered {
             self.push(EventBody::Acknowledged);
             self.effect(Effect::MarkAcknowledged);
+            self.start_execution();
         }
     }
 
@@ -129,6 +143,7 @@ impl<'a> Draft<'a> {
             Answer::HandOver(note) => {
                 self.push(EventBody::InProgress { step: None, result: None, details: note_details(note) });
                 self.effect(Effect::MarkAcknowledged);
+                self.start_execution();
             }
         }
         Ok(())
@@ -140,8 +155,89 @@ impl<'a> Draft<'a> {
             let details =
                 reason.map(|text| Object::from_iter([("reason".to_owned(), text.into())])).unwrap_or_default();
             self.push(EventBody::InProgress { step: None, result: None, details });
+            self.start_execution();
         }
         Ok(())
+    }
+
+    /// From now on the agent's time runs, if it is limited.
+    fn start_execution(&mut self) {
+        if let Some(seconds) = self.intent.policy.execution_seconds() {
+            let at = self.at().plus_seconds(seconds);
+            self.effect(Effect::SetTimer { kind: TimerKind::Execution, at });
+        }
+    }
+
+    fn ladder(&self, plan: Option<&Plan>) -> Ladder {
+        self.intent.policy.ladder(self.intent.own_ladder(plan))
+    }
+
+    /// Sets the timer of the first rung.
+    fn start_ladder(&mut self, plan: Option<&Plan>) {
+        let tally = &self.intent.tally;
+        let next = self.ladder(plan).next(tally.reminded, tally.escalated_to.is_some());
+        if let Some((_, seconds)) = next.filter(|_| !self.intent.status().is_terminal()) {
+            let at = self.at().plus_seconds(seconds);
+            self.effect(Effect::SetTimer { kind: TimerKind::Ladder, at });
+        }
+    }
+
+    /// Takes the rung that is due and sets the timer of the next.
+    fn climb(&mut self, plan: Option<&Plan>) {
+        let tally = &self.intent.tally;
+        let ladder = self.ladder(plan);
+        match ladder.next(tally.reminded, tally.escalated_to.is_some()) {
+            Some((Rung::Remind, _)) => self.remind(),
+            Some((Rung::Escalate, _)) => self.escalate(&ladder, None),
+            None => return,
+        }
+        self.start_ladder(plan);
+    }
+
+    fn remind(&mut self) {
+        let holder = self.holder();
+        self.push(EventBody::Reminder { holder, count: self.intent.tally.reminded + 1 });
+        match self.intent.waiting().map(|waiting| waiting.child) {
+            Some(Some(child)) => self.effect(Effect::OfferChildAgain(child)),
+            Some(None) => {}
+            None => self.effect(Effect::OfferAgain),
+        }
+    }
+
+    /// Somebody else has to act as well. `due_at` is set when the step's time begins anew.
+    fn escalate(&mut self, ladder: &Ladder, due_at: Option<crate::Time>) {
+        let Some(holder) = ladder.escalate_to.clone() else { return };
+        let from = self.holder();
+        self.push(EventBody::Escalated { holder: holder.clone(), from, due_at });
+        if self.intent.waiting().is_some() {
+            return;
+        }
+        let to = Address::from_canonical(holder.reference);
+        self.effect(if to == self.intent.to { Effect::OfferAgain } else { Effect::Deliver { to } });
+    }
+
+    /// Who has to act now.
+    fn holder(&self) -> Holder {
+        let receiver = || {
+            let to = &self.intent.to;
+            Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: to.short().to_owned() }
+        };
+        self.intent.waiting().map_or_else(receiver, |waiting| waiting.holder.clone())
+    }
+
+    fn push_failed(&mut self, attempt: u32, most: u32, error: String, retry_at: Option<crate::Time>) {
+        // A person's task has no receiver to push to.
+        if self.intent.waiting().is_some() {
+            return;
+        }
+        let is_last = attempt >= most;
+        let retry_at = retry_at.filter(|_| !is_last);
+        self.push(EventBody::DeliveryFailed { attempt, most, error: error.clone(), retry_at });
+        if is_last {
+            let message = format!("not delivered in {attempt} attempts; the last: {error}");
+            let fault = Fault { code: "delivery_failed".to_owned(), message, details: None, result: None };
+            self.end_with(Ending::Failed(fault), Effect::BuryDelivery);
+        }
     }
 
     /// Answers of agents and of the control plane belong to plain intents: a person's task wants a task result, and a step
@@ -201,6 +297,19 @@ impl<'a> Draft<'a> {
         if waiting.step.as_deref() != Some(step) {
             return;
         }
+        let ladder = self.ladder(plan);
+        let again = plan.and_then(|plan| plan.step(step)).and_then(|step| step.deadline_seconds);
+        let is_human = waiting.reason == WaitingReason::WaitingForHuman;
+        if let (Some(seconds), Some(_), None) = (again, &ladder.escalate_to, &self.intent.tally.escalated_to)
+            && is_human
+        {
+            // The one who is asked instead gets as much time as the first had.
+            let at = self.at().plus_seconds(seconds);
+            self.effect(Effect::ClearTimer(TimerKind::Ladder));
+            self.effect(Effect::SetTimer { kind: TimerKind::Step(step.to_owned()), at });
+            return self.escalate(&ladder, Some(at));
+        }
+        let Some(waiting) = self.intent.waiting() else { return };
         if let Some(child) = waiting.child {
             self.effect(Effect::EndChild { child, ending: Ending::TimedOut });
         }
@@ -234,6 +343,9 @@ impl<'a> Draft<'a> {
     /// A step is over: record it, then start the next one or end the intent.
     fn end_step(&mut self, plan: Option<&Plan>, step: &str, end: StepEnd, mut details: Object) {
         self.effect(Effect::ClearTimer(TimerKind::Step(step.to_owned())));
+        if !self.ladder(plan).is_empty() {
+            self.effect(Effect::ClearTimer(TimerKind::Ladder));
+        }
         let (outcome, word, result) = match &end {
             StepEnd::Success(result) => (StepOutcome::Success, "succeeded", result.clone()),
             StepEnd::Failure(fault) => {
@@ -265,7 +377,10 @@ impl<'a> Draft<'a> {
                 details: None,
                 result: None,
             })),
-            Some(next) => self.start_step(next),
+            Some(next) => {
+                self.start_step(next);
+                self.start_ladder(plan);
+            }
             None => {
                 let results = self.intent.cursor.as_ref().map(|c| c.results.clone()).unwrap_or_default();
                 match end {
@@ -324,8 +439,12 @@ impl<'a> Draft<'a> {
         self.push(EventBody::HumanTaskAssigned { holder, task });
     }
 
-    /// The one way to a terminal status: the event, and everything that has to stop.
+    /// The way to a terminal status: the event, and everything that has to stop.
     fn end(&mut self, ending: Ending) {
+        self.end_with(ending, Effect::EndDelivery);
+    }
+
+    fn end_with(&mut self, ending: Ending, delivery: Effect) {
         if let Some(child) = self.intent.waiting().and_then(|w| w.child) {
             let reason = "the intent it belonged to has ended".to_owned();
             self.effect(Effect::EndChild { child, ending: Ending::Canceled(reason) });
@@ -341,7 +460,7 @@ impl<'a> Draft<'a> {
             Ending::Canceled(reason) => EventBody::Canceled { reason: reason.clone() },
             Ending::TimedOut => EventBody::TimedOut,
         });
-        self.effect(Effect::EndDelivery);
+        self.effect(delivery);
         self.effect(Effect::ClearTimers);
         if self.intent.parent.is_some() {
             self.effect(Effect::TellParent(ending));

@@ -21,6 +21,13 @@ impl IntentId {
         IntentId(uuid::Builder::from_unix_timestamp_millis(at.millis(), &random).into_uuid())
     }
 
+    /// No id drawn at or after this moment is smaller.
+    pub fn first_at(at: Time) -> IntentId {
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&at.millis().to_be_bytes()[2..]);
+        IntentId(Uuid::from_bytes(bytes))
+    }
+
     /// The id of a new member of the family of `self`: same lane.
     pub fn relative(self, at: Time, random: [u8; 10]) -> IntentId {
         let mut bytes = *IntentId::root(at, random).0.as_bytes();

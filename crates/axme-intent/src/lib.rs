@@ -11,7 +11,9 @@ pub mod address;
 mod decide;
 pub mod human;
 pub mod ids;
+pub mod ladder;
 pub mod lifecycle;
+pub mod policy;
 pub mod resume;
 pub mod scenario;
 mod status;
@@ -21,10 +23,12 @@ pub mod workflow;
 pub use address::{Address, Home};
 pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;
+pub use ladder::Ladder;
 pub use lifecycle::{
     Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent,
-    Refusal, RefusalKind, State, Status, TimerKind, Waiting, WaitingReason, apply, decide, submit,
+    Refusal, RefusalKind, State, Status, Tally, TimerKind, Waiting, WaitingReason, apply, decide, submit,
 };
+pub use policy::Policy;
 pub use time::Time;
 pub use workflow::{Plan, Step, StepKind};
 

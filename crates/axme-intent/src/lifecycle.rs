@@ -9,6 +9,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use crate::decide::{decide, submit};
+use crate::ladder::Ladder;
+use crate::policy::Policy;
 pub use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::Cursor;
 use crate::{Address, HumanTask, IntentId, Object, Plan, TaskResult, Time};
@@ -27,6 +29,9 @@ pub struct Birth {
     pub deadline_at: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_delivery_attempts: Option<u32>,
+    /// How whoever has to act is reminded. Steps of a plan have ladders of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<Ladder>,
     /// A person's task on the intent itself, outside any scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<HumanTask>,
@@ -43,6 +48,8 @@ pub struct Intent {
     pub id: IntentId,
     pub root: IntentId,
     pub parent: Option<IntentId>,
+    /// Its receiver.
+    pub to: Address,
     pub state: State,
     /// Set while and after a plan runs.
     pub cursor: Option<Cursor>,
@@ -51,7 +58,27 @@ pub struct Intent {
     pub created_at: Time,
     /// The time of the last event; the next is never earlier.
     pub updated_at: Time,
+    /// Counts the changes of `policy`.
     pub policy_generation: u32,
+    pub tally: Tally,
+    pub policy: Policy,
+}
+
+/// What was counted while somebody had to act: reminders, and pushes that failed. Folded from events like the state.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// The ladder the intent was created with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<Ladder>,
+    /// Reminders since the present waiting began.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reminded: u32,
+    /// Who holds it since the present waiting was escalated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated_to: Option<Holder>,
+    /// Pushes to the receiver that failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed_pushes: u32,
 }
 
 /// A status with the data that belongs to it.
@@ -139,6 +166,26 @@ pub enum EventBody {
     Timeout {
         step: String,
     },
+    /// Whoever has to act was reminded, for the `count`th time.
+    Reminder {
+        holder: Holder,
+        count: u32,
+    },
+    /// Somebody else has to act now, `from` still may. `due_at` is the new deadline of the step, when it has one.
+    Escalated {
+        holder: Holder,
+        from: Holder,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due_at: Option<Time>,
+    },
+    /// A push to the receiver failed; it is tried again at `retry_at`.
+    DeliveryFailed {
+        attempt: u32,
+        most: u32,
+        error: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<Time>,
+    },
     Completed {
         result: Value,
         details: Object,
@@ -164,6 +211,9 @@ impl EventBody {
             EventBody::Waiting(_) => "intent.waiting",
             EventBody::HumanTaskAssigned { .. } => "intent.human_task_assigned",
             EventBody::Timeout { .. } => "intent.timeout",
+            EventBody::Reminder { .. } => "intent.reminder",
+            EventBody::Escalated { .. } => "intent.escalated",
+            EventBody::DeliveryFailed { .. } => "intent.delivery_failed",
             EventBody::Completed { .. } => "intent.completed",
             EventBody::Failed { .. } => "intent.failed",
             EventBody::Canceled { .. } => "intent.canceled",
@@ -189,6 +239,12 @@ pub enum Command {
     DeadlinePassed,
     /// The deadline of a step has passed. Nothing when the step is over.
     StepDeadlinePassed { step: String },
+    /// The next reminder or the escalation is due.
+    LadderDue,
+    /// The agent has had it for longer than the envelope allows.
+    ExecutionTimedOut,
+    /// A push to the receiver failed: the `attempt`th of at most `most`.
+    PushFailed { attempt: u32, most: u32, error: String, retry_at: Option<Time> },
     /// The child that carried out a step has ended. Nothing when the step is over.
     ChildEnded { child: IntentId, ending: Ending },
 }
@@ -237,6 +293,12 @@ pub enum Effect {
     MarkAcknowledged,
     /// Nobody needs to receive it any more.
     EndDelivery,
+    /// It could not be delivered: kept as a dead letter.
+    BuryDelivery,
+    /// Offer it to its receiver again now.
+    OfferAgain,
+    /// The same for the child that carries out a step.
+    OfferChildAgain(IntentId),
     StartChild {
         child: IntentId,
         step: String,
@@ -261,6 +323,10 @@ pub enum Effect {
 pub enum TimerKind {
     Deadline,
     Step(String),
+    /// The next reminder, or the escalation after the last one.
+    Ladder,
+    /// How long an agent may work on it.
+    Execution,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -302,17 +368,33 @@ impl Intent {
             id,
             root,
             parent,
+            to: Address::from_canonical(String::new()),
             state: State::Created,
             cursor: None,
             position: 0,
             created_at: now,
             updated_at: now,
             policy_generation: 0,
+            tally: Tally::default(),
+            policy: Policy::default(),
         }
     }
 
     pub fn status(&self) -> Status {
         self.state.status()
+    }
+
+    /// The deadline that holds, given the one it was created with.
+    pub fn deadline(&self, own: Option<Time>) -> Option<Time> {
+        self.policy.deadline_at.or(own)
+    }
+
+    /// The ladder of what the intent is at: that of the step, or its own outside a plan.
+    pub fn own_ladder<'a>(&'a self, plan: Option<&'a Plan>) -> Option<&'a Ladder> {
+        match self.waiting().and_then(|waiting| waiting.step.as_deref()) {
+            Some(step) => plan.and_then(|plan| plan.step(step)).and_then(|step| step.ladder.as_ref()),
+            None => self.tally.ladder.as_ref(),
+        }
     }
 
     pub fn waiting(&self) -> Option<&Waiting> {
@@ -352,8 +434,10 @@ pub fn apply(intent: &mut Intent, event: &Event) {
     match &event.body {
         EventBody::Created(birth) => {
             intent.created_at = event.at;
+            intent.to = birth.to.clone();
             intent.state = State::Created;
             intent.cursor = birth.plan.as_ref().map(|_| Cursor::default());
+            intent.tally.ladder = birth.ladder.clone();
         }
         EventBody::Submitted => intent.state = State::Submitted,
         EventBody::Delivered { .. } => intent.state = State::Delivered,
@@ -369,14 +453,29 @@ pub fn apply(intent: &mut Intent, event: &Event) {
                 cursor.step = step.clone();
                 cursor.runs += 1;
             }
+            intent.tally.reminded = 0;
+            intent.tally.escalated_to = None;
             intent.state = State::Waiting(waiting.clone());
         }
         EventBody::HumanTaskAssigned { .. } | EventBody::Timeout { .. } => {}
+        EventBody::Reminder { count, .. } => intent.tally.reminded = *count,
+        EventBody::Escalated { holder, due_at, .. } => {
+            intent.tally.escalated_to = Some(holder.clone());
+            if let State::Waiting(waiting) = &mut intent.state {
+                waiting.holder = holder.clone();
+                waiting.due_at = due_at.or(waiting.due_at);
+            }
+        }
+        EventBody::DeliveryFailed { attempt, .. } => intent.tally.failed_pushes = *attempt,
         EventBody::Completed { result, .. } => intent.state = State::Completed { result: result.clone() },
         EventBody::Failed { fault } => intent.state = State::Failed { fault: fault.clone() },
         EventBody::Canceled { reason } => intent.state = State::Canceled { reason: reason.clone() },
         EventBody::TimedOut => intent.state = State::TimedOut,
     }
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Reads a value that is there: `null` is a value like any other, unlike a field that is missing.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::address::{MAX_ADDRESS_CHARS, agent_name};
 use crate::status::{Holder, HolderKind};
 use crate::workflow::{Plan, Step, StepKind};
-use crate::{Address, Home, HumanTask, Object, Time};
+use crate::{Address, Home, HumanTask, Ladder, Object, Time};
 
 /// A bundle ready to be applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,13 @@ struct Human {
     role: String,
     name: String,
     contact: Option<String>,
+}
+
+impl Human {
+    fn holder(&self) -> Holder {
+        let reference = self.contact.clone().unwrap_or_else(|| self.role.clone());
+        Holder { kind: HolderKind::Human, reference, name: self.name.clone() }
+    }
 }
 
 /// Tool ids that hand a step to an agent or to a person; all other `tool.internal.*` ids are platform steps.
@@ -274,7 +281,7 @@ impl Reader<'_> {
             }
             let deadline_seconds =
                 self.count(entry, "step_deadline_seconds", &format!("{place}.step_deadline_seconds"));
-            self.warn_ladder(entry, place);
+            let mut ladder = self.ladder(entry, place, agents, humans);
             if entry.get("retry").is_some_and(|r| r.get("max_retries").and_then(Value::as_u64).is_some_and(|n| n > 0)) {
                 self.error(&format!("{place}.retry"), "retries are not supported yet");
             }
@@ -284,7 +291,14 @@ impl Reader<'_> {
             let Some(kind) = self.step_kind(entry, place, agents, humans) else { continue };
             let tool = self.text(entry, "tool_id", &format!("{place}.tool_id"), 255).unwrap_or_default();
             let input = entry.get("input").filter(|v| !v.is_null()).cloned();
-            steps.push(Step { id, tool, kind, deadline_seconds, input, on_success, on_failure });
+            if matches!(kind, StepKind::Agent { .. }) && ladder.escalate_to.take().is_some() {
+                self.warn(
+                    &format!("{place}.escalate_to"),
+                    "escalation of an agent's step is not supported yet, ignored",
+                );
+            }
+            let ladder = Some(ladder).filter(|ladder| !ladder.is_empty());
+            steps.push(Step { id, tool, kind, deadline_seconds, ladder, input, on_success, on_failure });
         }
         let entry = match self.text(workflow, "entry_step", "workflow.entry_step", 100).filter(|e| !e.is_empty()) {
             Some(entry) if !ids.contains(&entry) => {
@@ -347,11 +361,7 @@ impl Reader<'_> {
                 }
             };
             let holder = match human {
-                Some(human) => Holder {
-                    kind: HolderKind::Human,
-                    reference: human.contact.clone().unwrap_or_else(|| human.role.clone()),
-                    name: human.name.clone(),
-                },
+                Some(human) => human.holder(),
                 None if assigned.is_empty() => {
                     Holder { kind: HolderKind::Human, reference: "human".to_owned(), name: "human".to_owned() }
                 }
@@ -425,6 +435,36 @@ impl Reader<'_> {
             self.warn(&format!("{place}.notify_email"), "mail is not supported yet: answer with axme tasks");
         }
         task
+    }
+
+    /// Reminders and escalation of a step.
+    fn ladder(&mut self, source: &Object, place: &str, agents: &[Agent], humans: &[Human]) -> Ladder {
+        let mut seconds = |key: &str| self.count(source, key, &format!("{place}.{key}"));
+        let remind_after_seconds = seconds("remind_after_seconds");
+        let remind_interval_seconds = seconds("remind_interval_seconds");
+        let max_reminders = seconds("max_reminders").map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        if remind_after_seconds.is_none() && (remind_interval_seconds.is_some() || max_reminders.is_some()) {
+            self.warn(place, "reminders need remind_after_seconds; there will be none");
+        }
+        let to = self.text(source, "escalate_to", &format!("{place}.escalate_to"), MAX_ADDRESS_CHARS);
+        let escalate_to = to.filter(|to| !to.is_empty()).and_then(|to| {
+            if let Some(human) = humans.iter().find(|human| human.role == to) {
+                return Some(human.holder());
+            }
+            if agents.iter().any(|agent| agent.role == to) {
+                let text = format!("\"{to}\" is an agent; escalate to a person");
+                self.error(&format!("{place}.escalate_to"), text);
+                return None;
+            }
+            if is_address(&to) || to.contains('@') {
+                return Some(Holder::named(HolderKind::Human, &to));
+            }
+            let roles: Vec<&str> = humans.iter().map(|human| human.role.as_str()).collect();
+            let known = if roles.is_empty() { "none is declared".to_owned() } else { roles.join(", ") };
+            self.error(&format!("{place}.escalate_to"), format!("no role \"{to}\" of a person; roles: {known}"));
+            None
+        });
+        Ladder { remind_after_seconds, remind_interval_seconds, max_reminders, escalate_to }
     }
 
     fn warn_ladder(&mut self, source: &Object, place: &str) {

@@ -111,3 +111,10 @@ pub struct Holder {
     pub reference: String,
     pub name: String,
 }
+
+impl Holder {
+    /// Somebody of whom only a name or an address is known.
+    pub fn named(kind: HolderKind, reference: &str) -> Holder {
+        Holder { kind, reference: reference.to_owned(), name: reference.to_owned() }
+    }
+}

@@ -32,6 +32,11 @@ impl Time {
         self.plus_millis(seconds.saturating_mul(1_000))
     }
 
+    pub fn minus_millis(self, millis: u64) -> Time {
+        let micros = i64::try_from(millis).unwrap_or(i64::MAX).saturating_mul(1_000);
+        Time(self.0.saturating_sub(micros))
+    }
+
     pub fn plus_millis(self, millis: u64) -> Time {
         Time(self.0.saturating_add(i64::try_from(millis.saturating_mul(1_000)).unwrap_or(i64::MAX)))
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::lifecycle::{Holder, present};
-use crate::{Address, HumanTask, Object};
+use crate::{Address, HumanTask, Ladder, Object};
 
 /// How many steps one intent may run, loops included: a plan whose failures lead back to themselves ends here.
 pub const MAX_STEP_RUNS: u32 = 1_000;
@@ -29,6 +29,8 @@ pub struct Step {
     /// Counted from the start of the step, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<Ladder>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
     /// The step after success; `None` ends the workflow with COMPLETED.

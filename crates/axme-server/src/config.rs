@@ -61,6 +61,8 @@ pub struct Limits {
     pub streams_per_account: usize,
     /// How long a shutdown may take.
     pub shutdown_seconds: u64,
+    /// How long an intent lives whose sender does not say; for ever when unset. In seconds.
+    pub default_ttl_seconds: Option<u64>,
     /// Keys remembered between calls. A revoked key is refused within a second all the same.
     pub cached_keys: usize,
 }
@@ -99,6 +101,7 @@ impl Default for Limits {
             keep_alive_seconds: 15,
             streams_per_account: 1_000,
             shutdown_seconds: 9,
+            default_ttl_seconds: None,
             cached_keys: 10_000,
         }
     }

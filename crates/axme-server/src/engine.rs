@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use axme_intent::lifecycle::{Birth, Command, Effect, Ending, Event, Given, Intent};
+use axme_intent::policy::{self, Patch};
 use axme_intent::{Address, IntentId, Plan, Time, apply, decide, submit, workflow};
 use uuid::Uuid;
 
@@ -158,7 +159,23 @@ fn carry_out(
                 let again_at = desk.now.plus_seconds(desk.limits.acknowledged_seconds);
                 deliveries::acknowledge(desk.tx, workspace, &head.to, id, again_at)?;
             }
-            Effect::EndDelivery => deliveries::delete(desk.tx, workspace, &head.to, id)?,
+            Effect::EndDelivery => {
+                for receiver in receivers(head) {
+                    deliveries::delete(desk.tx, workspace, &receiver, id)?;
+                }
+            }
+            Effect::BuryDelivery => {
+                for receiver in receivers(head).iter().skip(1) {
+                    deliveries::delete(desk.tx, workspace, receiver, id)?;
+                }
+                deliveries::bury(desk.tx, workspace, &head.to, id, desk.now)?;
+            }
+            Effect::OfferAgain => offer_again(desk, head)?,
+            Effect::OfferChildAgain(child) => {
+                if let Some(child) = intents::find(desk.tx, workspace, *child)? {
+                    offer_again(desk, &child)?;
+                }
+            }
             Effect::SetTimer { kind, at } => {
                 timers::put(desk.tx, workspace, id, kind, *at)?;
                 desk.tx.wake(Wake::timers());
@@ -183,6 +200,34 @@ fn carry_out(
     Ok(())
 }
 
+/// Whose queues an intent is in: its receiver's, and that of whom it was escalated to.
+fn receivers(head: &Head) -> Vec<Address> {
+    let escalated_to = head.intent.tally.escalated_to.as_ref().map(|holder| holder.reference.clone());
+    let escalated_to = escalated_to.map(Address::from_canonical).filter(|address| *address != head.to);
+    std::iter::once(head.to.clone()).chain(escalated_to).collect()
+}
+
+fn offer_again(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
+    deliveries::offer_again(desk.tx, desk.workspace, &head.to, head.intent.id, desk.now)?;
+    desk.tx.wake(Wake::queue(desk.workspace, &head.to));
+    Ok(())
+}
+
+/// Changes the settings of an intent that [`lock`] has returned in this transaction. Returns the keys nothing acts on.
+pub fn change_policy(desk: &mut Desk<'_, '_>, mut head: Head, patch: &Patch) -> Result<(Head, Vec<String>)> {
+    let birth = intents::birth(desk.tx, desk.workspace, head.intent.id)?;
+    let change = policy::change(&head.intent, birth.plan.as_ref(), birth.deadline_at, patch, desk.now)?;
+    head.intent.policy = change.policy;
+    head.intent.policy_generation = head.intent.policy_generation.saturating_add(1);
+    head.intent.updated_at = head.intent.updated_at.max(desk.now);
+    intents::update(desk.tx, desk.workspace, &head.intent)?;
+    desk.tx.wake(Wake::intent(head.intent.id));
+    let mut more = VecDeque::new();
+    carry_out(desk, &head, None, &change.effects, &mut more)?;
+    settle(desk, more)?;
+    Ok((head, change.warnings))
+}
+
 /// What the child that carries out a step is created with.
 fn child_birth(head: &Head, plan: &Plan, parent: &Birth, step: &str) -> Result<Birth, StoreError> {
     let step = plan.step(step).ok_or_else(|| StoreError::Fault(format!("the plan has no step {step}")))?;
@@ -200,6 +245,7 @@ fn child_birth(head: &Head, plan: &Plan, parent: &Birth, step: &str) -> Result<B
         payload: workflow::child_payload(&head.intent.id.to_string(), &parent.payload, plan, step, results),
         deadline_at: head.intent.waiting().and_then(|waiting| waiting.due_at),
         max_delivery_attempts: parent.max_delivery_attempts,
+        ladder: None,
         task: None,
         plan: None,
         step: Some(step.id.clone()),
@@ -211,7 +257,7 @@ pub fn is_completion(ending: &Ending) -> bool {
     matches!(ending, Ending::Completed(_))
 }
 
-/// True when `address` is the sender or the receiver.
+/// True when `address` is the sender, the receiver, or whom it was escalated to.
 pub fn is_party(head: &Head, address: &Address) -> bool {
-    head.from == *address || head.to == *address
+    head.from == *address || receivers(head).contains(address)
 }

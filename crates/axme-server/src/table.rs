@@ -19,6 +19,9 @@ pub fn mount(mount: &mut Mount) {
     bind!(intents::EVENTS, ops::intents::prepare_events, ops::intents::events);
     bind!(intents::RESOLVE, ops::intents::prepare_resolve, ops::intents::resolve);
     bind!(intents::RESUME, ops::intents::prepare_resume, ops::intents::resume);
+    bind!(intents::CONTROLS, ops::control::prepare_controls, ops::control::change);
+    bind!(intents::POLICY, ops::control::prepare_policy, ops::control::change);
+    bind!(intents::BULK_CANCEL, ops::control::prepare_bulk_cancel, ops::control::bulk_cancel);
     bind!(scenarios::VALIDATE, ops::scenarios::prepare_validate, ops::scenarios::validate);
     bind!(tasks::LIST, ops::tasks::prepare_list, ops::tasks::list);
     bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);

@@ -2,6 +2,7 @@
 //! history: stories and random ones pass the same gate.
 
 use axme_intent::lifecycle::{Birth, Command, Decision, Effect, Event, EventBody, Given, Intent, Refusal, TimerKind};
+use axme_intent::policy::{self, Change, Patch};
 use axme_intent::{IntentId, Plan, State, Status, Time, WaitingReason, apply, decide, submit};
 
 pub struct History {
@@ -45,6 +46,10 @@ impl History {
         if let Command::ChildEnded { child, .. } = &command {
             self.open_children.retain(|open| open != child);
         }
+        if command == Command::LadderDue {
+            // A timer that fires is gone.
+            self.timers.retain(|(kind, _)| *kind != TimerKind::Ladder);
+        }
         let decision = decide(&self.intent, self.plan.as_ref(), command.clone(), given);
         assert_eq!(self.intent, before, "deciding changed the intent");
         assert_eq!(decide(&self.intent, self.plan.as_ref(), command, given), decision, "deciding twice differs");
@@ -55,6 +60,18 @@ impl History {
             self.record(decision, given);
         }
         decision
+    }
+
+    /// Changes its settings.
+    pub fn change(&mut self, patch: &Patch, deadline_at: Option<Time>, now: Time) -> Result<Change, Refusal> {
+        let change = policy::change(&self.intent, self.plan.as_ref(), deadline_at, patch, now)?;
+        self.intent.policy = change.policy.clone();
+        self.intent.policy_generation += 1;
+        for effect in &change.effects {
+            self.record_effect(effect);
+        }
+        self.check_head();
+        Ok(change)
     }
 
     fn record(&mut self, decision: &Decision, given: &Given) {
@@ -98,8 +115,10 @@ impl History {
                 assert!(self.open_children.contains(child), "only a child that lives is ended");
                 self.open_children.retain(|open| open != child);
             }
-            Effect::Deliver { .. } => assert_eq!(self.intent.status(), Status::Delivered),
-            Effect::MarkAcknowledged | Effect::EndDelivery | Effect::TellParent(_) => {}
+            Effect::Deliver { .. } => assert!(self.intent.waiting().is_none() && !self.intent.status().is_terminal()),
+            Effect::OfferChildAgain(child) => assert!(self.open_children.contains(child)),
+            Effect::OfferAgain => assert!(!self.intent.status().is_terminal()),
+            Effect::MarkAcknowledged | Effect::EndDelivery | Effect::BuryDelivery | Effect::TellParent(_) => {}
         }
     }
 
@@ -108,7 +127,7 @@ impl History {
         let ended = decision.events.iter().filter(|event| event.status.is_terminal()).count();
         let count = |wanted: fn(&Effect) -> bool| decision.effects.iter().filter(|e| wanted(e)).count();
         assert!(ended <= 1, "two terminal events");
-        assert_eq!(count(|e| *e == Effect::EndDelivery), ended);
+        assert_eq!(count(|e| matches!(e, Effect::EndDelivery | Effect::BuryDelivery)), ended);
         assert_eq!(count(|e| *e == Effect::ClearTimers), ended);
         let told = if self.unborn.parent.is_some() { ended } else { 0 };
         assert_eq!(count(|e| matches!(e, Effect::TellParent(_))), told);
@@ -120,8 +139,9 @@ impl History {
         let mut timers = Vec::new();
         let mut children = Vec::new();
         // A child's deadline is minded by the timer of its parent's step.
-        if !self.intent.status().is_terminal() && self.unborn.parent.is_none() {
-            timers.extend(self.deadline_at.map(|at| (TimerKind::Deadline, at)));
+        if !self.intent.status().is_terminal() {
+            let own = self.deadline_at.filter(|_| self.unborn.parent.is_none());
+            timers.extend(self.intent.deadline(own).map(|at| (TimerKind::Deadline, at)));
         }
         if let State::Waiting(waiting) = &self.intent.state {
             let step_timer = waiting.step.clone().map(TimerKind::Step).zip(waiting.due_at);
@@ -131,7 +151,17 @@ impl History {
             assert_eq!(waiting.child.is_some(), waiting.reason == WaitingReason::WaitingForAgent);
             assert_eq!(waiting.step.is_some(), self.plan.is_some());
         }
-        assert_eq!(self.timers, timers, "set are the intent's deadline and that of the step that waits");
+        let is_deadline = |kind: &TimerKind| matches!(kind, TimerKind::Deadline | TimerKind::Step(_));
+        let mut set: Vec<_> = self.timers.iter().filter(|(kind, _)| is_deadline(kind)).cloned().collect();
+        set.sort_by_key(|(kind, _)| *kind != TimerKind::Deadline);
+        assert_eq!(set, timers, "set are the intent's deadline and that of the step that waits");
+        let (tally, plan) = (&self.intent.tally, self.plan.as_ref());
+        let ladder = self.intent.policy.ladder(self.intent.own_ladder(plan));
+        let climbs = ladder.next(tally.reminded, tally.escalated_to.is_some()).is_some();
+        let is_set = |wanted: &TimerKind| self.timers.iter().any(|(kind, _)| kind == wanted);
+        let is_live = !self.intent.status().is_terminal();
+        assert_eq!(is_set(&TimerKind::Ladder), climbs && is_live, "a ladder that goes on has its timer");
+        assert!(!is_set(&TimerKind::Execution) || is_live);
         assert_eq!(self.open_children, children, "alive is the child that is waited for, and no other");
     }
 }

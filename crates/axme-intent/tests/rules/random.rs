@@ -5,7 +5,8 @@
 //! most of them hit something.
 
 use axme_intent::lifecycle::{Answer, Birth, Command, Ending, Fault, Given, Holder, HolderKind, Intent};
-use axme_intent::{Address, HumanTask, IntentId, Object, Plan, Step, StepKind, TaskResult, Time};
+use axme_intent::policy::Patch;
+use axme_intent::{Address, HumanTask, IntentId, Ladder, Object, Plan, Step, StepKind, TaskResult, Time};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -42,6 +43,10 @@ pub enum Move {
         data: Object,
     },
     Proceed(Option<String>),
+    LadderDue,
+    ExecutionTimedOut,
+    PushFailed(u32),
+    Change(Patch),
     Resolve(Ending),
     DeadlinePassed,
     /// `None`: the step that waits now.
@@ -56,6 +61,10 @@ pub fn play(beginning: &Beginning, turns: &[Turn]) -> History {
     let mut now = START.micros();
     for (number, turn) in turns.iter().enumerate() {
         now += turn.passes;
+        if let Move::Change(patch) = &turn.what {
+            history.change(patch, beginning.birth.deadline_at, Time::from_micros(now)).ok();
+            continue;
+        }
         let command = turn.what.command(&history);
         // Refusals are checked by the history itself.
         history.send(command, &given(now, number + 1)).ok();
@@ -91,6 +100,15 @@ impl Move {
             Move::Proceed(reason) => Command::Proceed { reason },
             Move::Resolve(ending) => Command::Resolve(ending),
             Move::DeadlinePassed => Command::DeadlinePassed,
+            Move::LadderDue => Command::LadderDue,
+            Move::ExecutionTimedOut => Command::ExecutionTimedOut,
+            Move::PushFailed(most) => Command::PushFailed {
+                attempt: history.intent.tally.failed_pushes + 1,
+                most,
+                error: "refused".to_owned(),
+                retry_at: Some(START),
+            },
+            Move::Change(_) => unreachable!("a change is no command"),
             Move::StepDeadlinePassed(step) => {
                 let current = waiting.and_then(|waiting| waiting.step.clone());
                 Command::StepDeadlinePassed { step: step.or(current).unwrap_or_default() }
@@ -119,9 +137,39 @@ fn any_move() -> impl Strategy<Value = Move> {
         2 => option::of(word()).prop_map(Move::Proceed),
         1 => ending().prop_map(Move::Resolve),
         1 => Just(Move::DeadlinePassed),
+        6 => Just(Move::LadderDue),
+        1 => Just(Move::ExecutionTimedOut),
+        3 => (1..5u32).prop_map(Move::PushFailed),
+        2 => patch().prop_map(Move::Change),
         6 => option::weighted(0.2, step_id()).prop_map(Move::StepDeadlinePassed),
         12 => (option::weighted(0.2, 0..3usize), ending()).prop_map(|(which, ending)| Move::ChildEnded(which, ending)),
     ]
+}
+
+fn patch() -> impl Strategy<Value = Patch> {
+    let control = prop_oneof![
+        Just("timeout_seconds"),
+        Just("remind_after_seconds"),
+        Just("max_reminders"),
+        Just("escalate_to"),
+        Just("execution_timeout_seconds"),
+        Just("ttl_seconds"),
+        Just("unknown"),
+    ];
+    let value = prop_oneof![3 => (0..500u64).prop_map(Value::from), 1 => Just(Value::Null), 1 => json()];
+    let fields = || vec((control.clone().prop_map(str::to_owned), value.clone()), 0..3).prop_map(Object::from_iter);
+    (fields(), fields()).prop_map(|(controls, envelope)| Patch { controls, envelope, grants: Object::new() })
+}
+
+pub fn ladder() -> impl Strategy<Value = Ladder> {
+    (option::of(1..600u64), option::of(1..600u64), option::of(1..4u32), option::of(word())).prop_map(
+        |(remind_after_seconds, remind_interval_seconds, max_reminders, to)| Ladder {
+            remind_after_seconds,
+            remind_interval_seconds,
+            max_reminders,
+            escalate_to: to.map(|to| Holder::named(HolderKind::Human, &to)),
+        },
+    )
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -154,8 +202,9 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
     let plan = prop_oneof![1 => Just(None), 2 => plan().prop_map(Some)];
     let to =
         prop_oneof![3 => Just("agent://local/default/worker"), 1 => Just("human"), 1 => Just("agent://agent_core")];
-    (to, option::weighted(0.3, task()), plan, option::of(0..600_000_000i64), json(), any::<bool>()).prop_map(
-        |(to, task, plan, deadline, payload, is_child)| Beginning {
+    let ladder = option::weighted(0.4, ladder());
+    (to, option::weighted(0.3, task()), plan, option::of(0..600_000_000i64), ladder, json(), any::<bool>()).prop_map(
+        |(to, task, plan, deadline, ladder, payload, is_child)| Beginning {
             birth: Birth {
                 intent_type: "story.v1".to_owned(),
                 correlation_id: Uuid::nil(),
@@ -165,6 +214,7 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
                 payload,
                 deadline_at: deadline.map(|micros| Time::from_micros(START.micros() + micros)),
                 max_delivery_attempts: None,
+                ladder,
                 task,
                 plan,
                 step: is_child.then(|| "work".to_owned()),
@@ -204,11 +254,13 @@ fn step() -> impl Strategy<Value = Step> {
     });
     let kind = prop_oneof![agent, human];
     let deadline = option::of(prop_oneof![9 => 1..600u64, 1 => Just(u64::MAX)]);
-    (kind, deadline, option::of(json())).prop_map(|(kind, deadline_seconds, input)| Step {
+    let ladder = option::weighted(0.4, ladder());
+    (kind, deadline, ladder, option::of(json())).prop_map(|(kind, deadline_seconds, ladder, input)| Step {
         id: String::new(),
         tool: "tool.agent.task.v1".to_owned(),
         kind,
         deadline_seconds,
+        ladder,
         input,
         on_success: None,
         on_failure: None,

@@ -70,7 +70,7 @@ fn show_agent(text: &mut String, agent: &Agent) {
 
 fn show_plan(text: &mut String, plan: &Plan) {
     writeln!(text, "plan, beginning with {}", plan.entry).unwrap();
-    for Step { id, tool, kind, deadline_seconds, input, on_success, on_failure } in &plan.steps {
+    for Step { id, tool, kind, deadline_seconds, ladder, input, on_success, on_failure } in &plan.steps {
         let who = match kind {
             StepKind::Agent { to, name } => format!("agent {to} ({name})"),
             StepKind::Human { holder, task } => {
@@ -81,6 +81,7 @@ fn show_plan(text: &mut String, plan: &Plan) {
         for (name, value) in [
             ("tool", Some(tool.clone()).filter(|tool| !tool.is_empty())),
             ("within", deadline_seconds.map(|seconds| format!("{seconds} s"))),
+            ("ladder", ladder.as_ref().map(|ladder| serde_json::to_string(ladder).unwrap())),
             ("input", input.as_ref().map(Value::to_string)),
             ("on success", on_success.clone()),
             ("on failure", on_failure.clone()),
@@ -131,6 +132,7 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
             payload: scenario.payload.clone(),
             deadline_at: scenario.deadline_at,
             max_delivery_attempts: scenario.max_delivery_attempts,
+            ladder: None,
             task: scenario.task.clone(),
             plan: scenario.plan.clone(),
             step: None,

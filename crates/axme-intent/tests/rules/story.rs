@@ -5,6 +5,7 @@
 //! intent to worker            one intent to an agent; `to human` for one that waits for a person
 //! deadline 1h                 its deadline, counted from its creation
 //! task {"title": "Ship it?"}  a person's task on it
+//! ladder after 10m every 5m times 2 to boss   reminders and escalation
 //! child                       it carries out a step of another intent
 //! step check agent checker within 60s then ask else mend
 //! step ask person ops within 1h task {"title": "Deploy?"}
@@ -25,7 +26,8 @@ use axme_intent::lifecycle::{
     Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent,
     Refusal, TimerKind,
 };
-use axme_intent::{Address, Home, HumanTask, IntentId, Object, Plan, Step, StepKind, TaskResult, Time};
+use axme_intent::policy::Patch;
+use axme_intent::{Address, Home, HumanTask, IntentId, Ladder, Object, Plan, Step, StepKind, TaskResult, Time};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -55,6 +57,7 @@ pub struct Story {
     to: Option<Address>,
     deadline: Option<u64>,
     task: Option<HumanTask>,
+    ladder: Option<Ladder>,
     is_child: bool,
     steps: Vec<Step>,
     history: Option<History>,
@@ -81,6 +84,21 @@ impl Story {
             }
             ("deadline", rest) => self.deadline = Some(read_span(rest)),
             ("task", rest) => self.task = Some(task(rest)),
+            ("ladder", rest) => self.ladder = Some(ladder(rest)),
+            ("policy", rest) => {
+                let patch = serde_json::from_str::<Value>(rest).expect("JSON");
+                let part = |key: &str| patch[key].as_object().cloned().unwrap_or_default();
+                let patch = Patch { controls: part("controls"), grants: part("grants"), envelope: part("envelope") };
+                let now = Time::from_micros(START.micros() + self.now * 1_000_000);
+                let deadline_at = self.deadline.map(|seconds| START.plus_seconds(seconds));
+                return match self.history().change(&patch, deadline_at, now) {
+                    Ok(change) => {
+                        let effects = change.effects.iter().map(|e| format!("  * {}\n", show_effect(e, &[])));
+                        effects.chain(change.warnings.iter().map(|w| format!("  ? {w}\n"))).collect()
+                    }
+                    Err(refusal) => self.show(&Err(refusal)),
+                };
+            }
             ("child", "") => self.is_child = true,
             ("step", rest) => self.steps.push(step(rest)),
             ("create", "") => return self.create(),
@@ -128,6 +146,7 @@ impl Story {
             payload: Value::Object(Object::new()),
             deadline_at: self.deadline.map(|seconds| START.plus_seconds(seconds)),
             max_delivery_attempts: None,
+            ladder: self.ladder.clone(),
             task: self.task.clone(),
             plan,
             step: self.is_child.then(|| "work".to_owned()),
@@ -208,9 +227,25 @@ fn step(text: &str) -> Step {
         tool: String::new(),
         kind,
         deadline_seconds: option("within").map(|span| read_span(&span)),
+        ladder: Some(read_ladder(options)).filter(|ladder| !ladder.is_empty()),
         input: None,
         on_success: option("then"),
         on_failure: option("else"),
+    }
+}
+
+fn ladder(text: &str) -> Ladder {
+    read_ladder(&text.split_whitespace().collect::<Vec<_>>())
+}
+
+/// Any of `after SPAN`, `every SPAN`, `times N`, `to NAME`.
+fn read_ladder(words: &[&str]) -> Ladder {
+    let option = |wanted: &str| words.chunks(2).find(|pair| pair[0] == wanted).map(|pair| pair[1].to_owned());
+    Ladder {
+        remind_after_seconds: option("after").map(|span| read_span(&span)),
+        remind_interval_seconds: option("every").map(|span| read_span(&span)),
+        max_reminders: option("times").map(|n| n.parse().expect("a number")),
+        escalate_to: option("to").map(|name| Holder::named(HolderKind::Human, &name)),
     }
 }
 
@@ -231,6 +266,15 @@ fn command(text: &str, children: &[IntentId]) -> Command {
         ("resolve", rest) => Command::Resolve(ending(rest)),
         ("deadline", "") => Command::DeadlinePassed,
         ("step_deadline", step) => Command::StepDeadlinePassed { step: step.to_owned() },
+        ("ladder_due", "") => Command::LadderDue,
+        ("execution_timed_out", "") => Command::ExecutionTimedOut,
+        ("push_failed", rest) => {
+            let words: Vec<&str> = rest.splitn(4, ' ').collect();
+            let [attempt, "of", most, error] = words.as_slice() else { panic!("`push_failed N of N ERROR`: {rest}") };
+            let (attempt, most) = (attempt.parse().unwrap(), most.parse().unwrap());
+            let retry_at = (attempt < most).then(|| START.plus_seconds(30));
+            Command::PushFailed { attempt, most, error: (*error).to_owned(), retry_at }
+        }
         ("child_ended", rest) => {
             let (name, rest) = split(rest);
             let known = children.iter().find(|child| show_child(**child, children) == name).copied();
@@ -291,6 +335,15 @@ fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
             format!("{} ({}): {}", holder.reference, holder.name, task.title)
         }
         EventBody::Timeout { step } => format!("step {step}"),
+        EventBody::Reminder { holder, count } => format!("{count} to {}", holder.reference),
+        EventBody::Escalated { holder, from, due_at } => {
+            let due = due_at.map(|at| format!(", due {}", show_time(at))).unwrap_or_default();
+            format!("from {} to {}{due}", from.reference, holder.reference)
+        }
+        EventBody::DeliveryFailed { attempt, most, error, retry_at } => {
+            let again = retry_at.map(|at| format!(", again at {}", show_time(at))).unwrap_or_default();
+            format!("{attempt} of {most}: {error}{again}")
+        }
         EventBody::Completed { result, details } if details.is_empty() => result.to_string(),
         EventBody::Completed { result, details } => format!("{result} details {}", Value::Object(details.clone())),
         EventBody::Failed { fault } => show_fault(fault),
@@ -304,6 +357,9 @@ fn show_effect(effect: &Effect, children: &[IntentId]) -> String {
     let text = match effect {
         Effect::Deliver { to } => format!("deliver to {to}"),
         Effect::MarkAcknowledged => "mark the delivery as acknowledged".to_owned(),
+        Effect::BuryDelivery => "bury the delivery".to_owned(),
+        Effect::OfferAgain => "offer it again".to_owned(),
+        Effect::OfferChildAgain(child) => format!("offer child {} again", show_child(*child, children)),
         Effect::EndDelivery => "end the delivery".to_owned(),
         Effect::StartChild { child, step } => format!("start child {} for step {step}", show_child(*child, children)),
         Effect::EndChild { child, ending } => {
@@ -321,6 +377,8 @@ fn show_timer(kind: &TimerKind) -> String {
     match kind {
         TimerKind::Deadline => "the deadline".to_owned(),
         TimerKind::Step(step) => format!("step {step}"),
+        TimerKind::Ladder => "the ladder".to_owned(),
+        TimerKind::Execution => "the work".to_owned(),
     }
 }
 

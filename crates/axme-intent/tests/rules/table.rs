@@ -54,7 +54,7 @@ const OVER: [Situation; 4] = [
     Situation { name: "TIMED_OUT", story: "intent to worker\ncreate\ngateway: deadline" },
 ];
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 21] = [
     Row { name: "the agent has seen it", label: "seen", line: "worker: acknowledge" },
     Row { name: "the agent completes it", label: "completed by the agent", line: "worker: complete {}" },
     Row { name: "the agent fails it", label: "failed by the agent", line: "worker: fail broken: it broke" },
@@ -68,6 +68,10 @@ const ROWS: [Row; 17] = [
     Row { name: "it is resolved as FAILED", label: "resolved", line: "asker: resolve failed broken: it broke" },
     Row { name: "it is resolved as CANCELED", label: "resolved", line: "asker: resolve canceled not needed" },
     Row { name: "its deadline passes", label: "deadline", line: "gateway: deadline" },
+    Row { name: "a reminder is due", label: "reminder", line: "gateway: ladder_due" },
+    Row { name: "the agent worked too long", label: "worked too long", line: "gateway: execution_timed_out" },
+    Row { name: "a push fails", label: "push failed", line: "gateway: push_failed 1 of 3 refused" },
+    Row { name: "the last push fails", label: "last push failed", line: "gateway: push_failed 3 of 3 refused" },
     Row { name: "the step's deadline passes", label: "step's deadline", line: "gateway: step_deadline work" },
     Row { name: "the step's intent completes", label: "step done", line: "gateway: child_ended c1 completed {}" },
     Row {

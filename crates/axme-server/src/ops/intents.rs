@@ -7,8 +7,9 @@ use axme_api::intents::{
 use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::lifecycle::{Answer, Birth, Command, Ending, Fault, Given, Intent, Refusal};
+use axme_intent::policy::{Action, MAX_SPAN_SECONDS};
 use axme_intent::resume::Resume;
-use axme_intent::{Address, HumanTask, IntentId, Status, TaskResult, Time, scenario};
+use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Status, TaskResult, Time, scenario};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -27,7 +28,6 @@ pub struct NewIntent {
 }
 
 pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, NewIntent)> {
-    refuse_unsupported(&input)?;
     let home = before.caller.home();
     if !scenario::is_intent_type(&input.intent_type) {
         return Err(ApiError::invalid("intent_type: 1 to 255 letters, digits, '.', '_' and '-'").into());
@@ -51,7 +51,8 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         None => before.dice.uuid(),
         Some(text) => Uuid::parse_str(text).map_err(|_| ApiError::invalid("correlation_id: must be a UUID"))?,
     };
-    let deadline_at = input.deadline_at.as_deref().map(read_deadline).transpose()?;
+    let deadline_at = read_end(before, input.deadline_at.as_deref(), input.ttl_seconds)?;
+    let ladder = read_ladder(before.caller, &input, task.is_some() || to.is_platform())?;
     let max_delivery_attempts = match input.max_delivery_attempts {
         Some(0) => return Err(ApiError::invalid("max_delivery_attempts: must be at least 1").into()),
         other => other.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
@@ -67,6 +68,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         payload,
         deadline_at,
         max_delivery_attempts,
+        ladder,
         task,
         plan: None,
         step: None,
@@ -106,19 +108,54 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
     Ok(new.answer.clone())
 }
 
-/// What this server accepts works; what it does not do yet is refused rather than ignored.
-fn refuse_unsupported(input: &CreateIntent) -> Result<()> {
-    let reminders = [input.remind_after_seconds, input.remind_interval_seconds, input.max_reminders];
-    if reminders.iter().any(Option::is_some) {
-        return Err(ApiError::not_supported_yet("reminders are").into());
+/// When the intent times out: at `deadline_at`, or `ttl_seconds` from now, or after the time the server is set to.
+fn read_end(before: &Before<'_>, deadline_at: Option<&str>, ttl_seconds: Option<u64>) -> Result<Option<Time>> {
+    match (deadline_at, ttl_seconds) {
+        (Some(_), Some(_)) => Err(ApiError::invalid("give deadline_at or ttl_seconds, not both").into()),
+        (Some(text), None) => read_deadline(text).map(Some),
+        (None, Some(seconds)) if !(60..=604_800).contains(&seconds) => {
+            Err(ApiError::invalid("ttl_seconds: must be a whole number from 60 to 604800").into())
+        }
+        (None, seconds) => Ok(seconds.or(before.limits.default_ttl_seconds).map(|n| before.now.plus_seconds(n))),
     }
-    if input.escalate_to.is_some() {
-        return Err(ApiError::not_supported_yet("escalation is").into());
+}
+
+/// Reminders and escalation of a direct intent.
+fn read_ladder(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Result<Option<Ladder>> {
+    let spans = [
+        ("remind_after_seconds", input.remind_after_seconds),
+        ("remind_interval_seconds", input.remind_interval_seconds),
+        ("max_reminders", input.max_reminders),
+    ];
+    for (name, value) in spans {
+        if value.is_some_and(|n| !(1..=MAX_SPAN_SECONDS).contains(&n)) {
+            let message = format!("{name}: must be a whole number from 1 to {MAX_SPAN_SECONDS}");
+            return Err(ApiError::invalid(message).into());
+        }
+        // It says when everything else happens.
+        if value.is_some() && input.remind_after_seconds.is_none() {
+            return Err(ApiError::invalid(format!("{name} needs remind_after_seconds")).into());
+        }
     }
-    if input.ttl_seconds.is_some() {
-        return Err(ApiError::not_supported_yet("ttl_seconds is").into());
-    }
-    Ok(())
+    let escalate_to = match input.escalate_to.as_deref().map(str::trim).filter(|to| !to.is_empty()) {
+        Some(_) if input.remind_after_seconds.is_none() => {
+            return Err(ApiError::invalid("escalate_to needs remind_after_seconds, which says when").into());
+        }
+        // A person may be named by an address for mail, a role, a name.
+        Some(to) if asks_person => Some(Holder::named(HolderKind::Human, to)),
+        Some(to) => {
+            let to = address(to, "escalate_to", caller)?;
+            Some(Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: to.short().to_owned() })
+        }
+        None => None,
+    };
+    let ladder = Ladder {
+        remind_after_seconds: input.remind_after_seconds,
+        remind_interval_seconds: input.remind_interval_seconds,
+        max_reminders: input.max_reminders.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+        escalate_to,
+    };
+    Ok(Some(ladder).filter(|ladder| !ladder.is_empty()))
 }
 
 fn read_task(source: &Object) -> Result<HumanTask> {
@@ -179,6 +216,7 @@ pub fn prepare_list(before: &Before<'_>, input: ListIntents) -> Result<(u16, Fil
         statuses,
         to: input.to_agent.as_deref().map(|to| address(to, "to_agent", before.caller)).transpose()?,
         party: before.caller.address.clone().filter(|_| !before.caller.is_admin()),
+        sender: None,
         before: before_id,
         limit: page_size(input.limit, 50, 500)? as usize,
     };
@@ -242,9 +280,24 @@ pub fn find_visible(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<He
     visible(head, caller, id)
 }
 
+fn is_granted(head: &Head, own: &Address, action: Action) -> bool {
+    head.intent.policy.grants(own.as_str(), action)
+}
+
+/// A party may do everything here; a delegate what it was granted.
+pub(crate) fn check_granted(caller: &Caller, head: &Head, action: Action) -> Result<()> {
+    let may = |own: &Address| engine::is_party(head, own) || is_granted(head, own, action);
+    if caller.is_admin() || caller.address.as_ref().is_some_and(may) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(format!("the grant does not allow {}", action.as_str())).into())
+}
+
 fn visible(head: Option<Head>, caller: &Caller, id: IntentId) -> Result<Head> {
-    let may_see =
-        |head: &Head| caller.is_admin() || caller.address.as_ref().is_some_and(|own| engine::is_party(head, own));
+    let may_see = |head: &Head| {
+        let is_party = |own: &Address| engine::is_party(head, own) || is_granted(head, own, Action::Read);
+        caller.is_admin() || caller.address.as_ref().is_some_and(is_party)
+    };
     head.filter(may_see).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
 }
 
@@ -303,6 +356,7 @@ fn stated_fault(error: &Value, reason: Option<&str>) -> Fault {
 pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved> {
     let head = lock_visible(cx, resolution.id)?;
     let birth = store::birth(cx.tx, cx.caller.workspace, resolution.id)?;
+    check_granted(cx.caller, &head, Action::Resolve)?;
     if let Some(stale) = stale(&head, resolution.expected_generation) {
         return Ok(Resolved {
             ok: true,
@@ -322,7 +376,7 @@ pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved>
         )
         .into());
     }
-    check_step_is_own(cx.caller, &head)?;
+    check_step_is_own(cx.caller, &head, Action::Resolve)?;
     let advanced = send(cx, head, birth.deadline_at, Command::Resolve(resolution.ending.clone()))?;
     let last = advanced.events.last().map(|event| view::event(resolution.id, event));
     Ok(Resolved {
@@ -369,6 +423,7 @@ pub fn prepare_resume(_: &Before<'_>, input: ResumeIntent) -> Result<(u16, Resum
 pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
     let head = lock_visible(cx, resumption.id)?;
     let birth = store::birth(cx.tx, cx.caller.workspace, resumption.id)?;
+    check_granted(cx.caller, &head, Action::Resume)?;
     let nothing = |reason: Option<&str>, head: &Head| Resumed {
         ok: true,
         applied: false,
@@ -383,7 +438,7 @@ pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
     if head.intent.open_task().is_some() && !cx.caller.is_admin() {
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
-    check_step_is_own(cx.caller, &head)?;
+    check_step_is_own(cx.caller, &head, Action::Resume)?;
     let Some(command) = command(&head, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
     let receives = cx.caller.address.as_ref() == Some(&head.to);
     let is_proceed = matches!(command, Command::Proceed { .. });
@@ -446,15 +501,16 @@ fn forwarded(cx: &mut Cx<'_, '_>, head: &Head, command: &Command) -> Result<Opti
     Ok(parent)
 }
 
-fn lock_visible(cx: &mut Cx<'_, '_>, id: IntentId) -> Result<Head> {
+pub(crate) fn lock_visible(cx: &mut Cx<'_, '_>, id: IntentId) -> Result<Head> {
     let head = engine::lock(&mut desk(cx), id)?;
     visible(head, cx.caller, id)
 }
 
 /// The step of a workflow is answered by the agent it was given to. Whoever started the workflow may see it, but an answer
 /// in that agent's name would pass over what the workflow is there for.
-fn check_step_is_own(caller: &Caller, head: &Head) -> Result<()> {
-    if head.intent.parent.is_none() || caller.is_admin() || caller.address.as_ref() == Some(&head.to) {
+fn check_step_is_own(caller: &Caller, head: &Head, action: Action) -> Result<()> {
+    let is_own = |own: &Address| *own == head.to || is_granted(head, own, action);
+    if head.intent.parent.is_none() || caller.is_admin() || caller.address.as_ref().is_some_and(is_own) {
         return Ok(());
     }
     Err(ApiError::forbidden(format!("this step belongs to {}", head.to)).into())
@@ -465,6 +521,7 @@ fn check_step_is_own(caller: &Caller, head: &Head) -> Result<()> {
 fn send(cx: &mut Cx<'_, '_>, head: Head, deadline_at: Option<Time>, command: Command) -> Result<Advanced> {
     let id = head.intent.id;
     let status = head.intent.status();
+    let deadline_at = head.intent.deadline(deadline_at);
     let due_at = head.intent.waiting().and_then(|w| w.due_at).into_iter().chain(deadline_at).min();
     let refusal = if status.is_terminal() {
         Refusal::conflict("intent_already_terminal", format!("the intent is already {}", status.as_str()))
@@ -490,12 +547,14 @@ fn command_name(command: &Command) -> &'static str {
         Command::Decide(_) => "decide",
         Command::Proceed { .. } => "proceed",
         Command::Resolve(_) => "resolve",
-        Command::DeadlinePassed | Command::StepDeadlinePassed { .. } => "time out",
+        Command::DeadlinePassed | Command::StepDeadlinePassed { .. } | Command::ExecutionTimedOut => "time out",
+        Command::LadderDue => "remind",
+        Command::PushFailed { .. } => "push failed",
         Command::ChildEnded { .. } => "child ended",
     }
 }
 
-fn stale(head: &Head, expected: Option<u64>) -> Option<&'static str> {
+pub(crate) fn stale(head: &Head, expected: Option<u64>) -> Option<&'static str> {
     expected.filter(|e| *e != u64::from(head.intent.policy_generation)).map(|_| "stale_policy_generation")
 }
 

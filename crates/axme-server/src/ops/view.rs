@@ -31,7 +31,8 @@ pub fn intent(head: &Head, birth: &Birth) -> IntentView {
         _ => (Value::Null, Value::Null),
     };
     let task = waiting.and_then(|w| w.task.as_ref()).or(birth.task.as_ref());
-    let deadline_at = birth.deadline_at.map(|at| at.to_string());
+    let ladder = intent.policy.ladder(intent.own_ladder(birth.plan.as_ref()));
+    let deadline_at = intent.deadline(birth.deadline_at).map(|at| at.to_string());
     let due_at = waiting.and_then(|w| w.due_at).map(|at| at.to_string()).or_else(|| deadline_at.clone());
     IntentView {
         intent_id: intent.id.to_string(),
@@ -53,8 +54,15 @@ pub fn intent(head: &Head, birth: &Birth) -> IntentView {
         deadline_at,
         due_at,
         max_delivery_attempts: birth.max_delivery_attempts,
-        remind_count: 0,
-        delivery_attempt: 0,
+        remind_after_seconds: ladder.remind_after_seconds,
+        remind_interval_seconds: ladder.remind_interval_seconds,
+        max_reminders: ladder.max_reminders,
+        escalate_to: ladder.escalate_to.map(|holder| holder.reference),
+        remind_count: intent.tally.reminded,
+        delivery_attempt: intent.tally.failed_pushes,
+        controls: Some(intent.policy.controls.clone()).filter(|fields| !fields.is_empty()),
+        grants: Some(intent.policy.grants.clone()).filter(|fields| !fields.is_empty()),
+        envelope: Some(intent.policy.envelope.clone()).filter(|fields| !fields.is_empty()),
         policy_generation: intent.policy_generation,
         created_at: intent.created_at.to_string(),
         updated_at: intent.updated_at.to_string(),
@@ -113,6 +121,27 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
         EventBody::Timeout { step } => {
             view.details.insert("step_id".to_owned(), step.clone().into());
             view.details.insert("reason".to_owned(), "step_timeout".into());
+        }
+        EventBody::Reminder { holder: who, count } => {
+            view.pending_with = Some(holder(who));
+            view.details.insert("remind_count".to_owned(), (*count).into());
+        }
+        EventBody::Escalated { holder: who, from, due_at } => {
+            view.pending_with = Some(holder(who));
+            view.details.insert("escalated_to".to_owned(), who.reference.clone().into());
+            view.details.insert("escalated_from".to_owned(), from.reference.clone().into());
+            if let Some(due_at) = due_at {
+                view.details.insert("due_at".to_owned(), due_at.to_string().into());
+            }
+        }
+        EventBody::DeliveryFailed { attempt, most, error, retry_at } => {
+            // A string: the official command line prints a number as nothing.
+            view.details.insert("delivery_attempt".to_owned(), attempt.to_string().into());
+            view.details.insert("max_delivery_attempts".to_owned(), (*most).into());
+            view.details.insert("error".to_owned(), error.clone().into());
+            if let Some(retry_at) = retry_at {
+                view.details.insert("next_attempt_at".to_owned(), retry_at.to_string().into());
+            }
         }
         EventBody::Completed { result, details } => {
             view.details = details.clone();

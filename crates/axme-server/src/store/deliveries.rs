@@ -49,6 +49,19 @@ pub fn acknowledge(
     )
 }
 
+/// It could not be delivered.
+pub fn bury(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, _now: Time) -> Result<(), StoreError> {
+    delete(tx, workspace, to, id)
+}
+
+/// Due again now, as if nobody had it.
+pub fn offer_again(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE deliveries SET acknowledged = 0, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        &[now.into(), workspace.into(), to.into(), id.into()],
+    )
+}
+
 /// A page of the deliveries that are due, longest due first, after one of them.
 pub fn list_due(
     tx: &mut Tx<'_>,

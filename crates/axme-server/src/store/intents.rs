@@ -1,8 +1,8 @@
 //! SQL of intents and their events. Only `engine` calls the functions that write.
 
-use axme_intent::lifecycle::{Birth, Event, EventBody, Intent, State};
+use axme_intent::lifecycle::{Birth, Event, EventBody, Intent, State, Tally};
 use axme_intent::workflow::Cursor;
-use axme_intent::{Address, IntentId, Status, Time};
+use axme_intent::{Address, IntentId, Policy, Status, Time};
 use uuid::Uuid;
 
 use super::{Row, Tx};
@@ -25,6 +25,8 @@ pub struct Filter {
     pub to: Option<Address>,
     /// Only those to or from this address.
     pub party: Option<Address>,
+    /// Only those from this address.
+    pub sender: Option<Address>,
     /// Only ids below this one.
     pub before: IntentId,
     pub limit: usize,
@@ -36,12 +38,15 @@ fn head(row: &Row) -> Result<Head, StoreError> {
             id: IntentId(row.uuid(0)?),
             root: IntentId(row.uuid(1)?),
             parent: row.opt_uuid(2)?.map(IntentId),
+            to: Address::from_canonical(row.string(5)?),
             state: row.json::<State>(6)?,
             cursor: row.opt_text(7)?.map(|_| row.json::<Cursor>(7)).transpose()?,
             position: row.count(8)?,
             policy_generation: row.count(9)?,
             created_at: row.time(10)?,
             updated_at: row.time(11)?,
+            tally: row.opt_text(12)?.map(|_| row.json::<Tally>(12)).transpose()?.unwrap_or_default(),
+            policy: row.opt_text(13)?.map(|_| row.json::<Policy>(13)).transpose()?.unwrap_or_default(),
         },
         intent_type: row.string(3)?,
         from: Address::from_canonical(row.string(4)?),
@@ -52,7 +57,7 @@ fn head(row: &Row) -> Result<Head, StoreError> {
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Head>, StoreError> {
     let row = tx.row(
         "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at FROM intents WHERE workspace_id = $1 AND intent_id = $2",
+         created_at, updated_at, tally, policy FROM intents WHERE workspace_id = $1 AND intent_id = $2",
         &[workspace.into(), id.into()],
     )?;
     row.as_ref().map(head).transpose()
@@ -62,7 +67,7 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Hea
 pub fn lock_root(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Head>, StoreError> {
     let row = tx.row(
         "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at FROM intents WHERE workspace_id = $1 AND intent_id = $2 AND root_id = intent_id FOR UPDATE",
+         created_at, updated_at, tally, policy FROM intents WHERE workspace_id = $1 AND intent_id = $2 AND root_id = intent_id FOR UPDATE",
         &[workspace.into(), id.into()],
     )?;
     row.as_ref().map(head).transpose()
@@ -72,11 +77,18 @@ pub fn lock_root(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Optio
 pub struct HeadRow {
     state: String,
     steps: Option<String>,
+    tally: Option<String>,
+    policy: Option<String>,
 }
 
 impl HeadRow {
     pub fn of(intent: &Intent) -> Result<HeadRow, StoreError> {
-        Ok(HeadRow { state: json(&intent.state)?, steps: intent.cursor.as_ref().map(json).transpose()? })
+        Ok(HeadRow {
+            state: json(&intent.state)?,
+            steps: intent.cursor.as_ref().map(json).transpose()?,
+            tally: Some(&intent.tally).filter(|tally| **tally != Tally::default()).map(json).transpose()?,
+            policy: Some(&intent.policy).filter(|policy| !policy.is_empty()).map(json).transpose()?,
+        })
     }
 }
 
@@ -99,8 +111,8 @@ pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, row: &HeadRow) -> R
     let intent = &head.intent;
     tx.push(
         "INSERT INTO intents (workspace_id, intent_id, root_id, parent_id, intent_type, from_agent, to_agent, status, live, \
-         task_since, state, steps, position, policy_generation, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+         task_since, state, steps, position, policy_generation, created_at, updated_at, tally, policy) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         &[
             workspace.into(),
             intent.id.into(),
@@ -118,6 +130,8 @@ pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, row: &HeadRow) -> R
             intent.policy_generation.into(),
             intent.created_at.into(),
             intent.updated_at.into(),
+            row.tally.as_ref().into(),
+            row.policy.as_ref().into(),
         ],
     )
 }
@@ -126,7 +140,7 @@ pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), S
     let row = HeadRow::of(intent)?;
     tx.push(
         "UPDATE intents SET status = $1, live = $2, task_since = $3, state = $4, steps = $5, position = $6, \
-         policy_generation = $7, updated_at = $8 WHERE workspace_id = $9 AND intent_id = $10",
+         policy_generation = $7, updated_at = $8, tally = $9, policy = $10 WHERE workspace_id = $11 AND intent_id = $12",
         &[
             intent.status().as_str().into(),
             (!intent.status().is_terminal()).into(),
@@ -136,6 +150,8 @@ pub fn update(tx: &mut Tx<'_>, workspace: Uuid, intent: &Intent) -> Result<(), S
             intent.position.into(),
             intent.policy_generation.into(),
             intent.updated_at.into(),
+            row.tally.into(),
+            row.policy.into(),
             workspace.into(),
             intent.id.into(),
         ],
@@ -187,11 +203,11 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<He
     let only_live = !filter.statuses.is_empty() && !filter.statuses.iter().any(|s| s.is_terminal());
     let sql = if only_live {
         "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at FROM intents \
+         created_at, updated_at, tally, policy FROM intents \
          WHERE workspace_id = $1 AND intent_id < $2 AND live = 1 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3"
     } else {
         "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at FROM intents \
+         created_at, updated_at, tally, policy FROM intents \
          WHERE workspace_id = $1 AND intent_id < $2 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3"
     };
     let mut found = Vec::new();
@@ -219,12 +235,13 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<He
 impl Filter {
     /// True when every root is admitted.
     fn is_open(&self) -> bool {
-        self.statuses.is_empty() && self.to.is_none() && self.party.is_none()
+        self.statuses.is_empty() && self.to.is_none() && self.party.is_none() && self.sender.is_none()
     }
 
     fn admits(&self, head: &Head) -> bool {
         (self.statuses.is_empty() || self.statuses.contains(&head.intent.status()))
             && self.to.as_ref().is_none_or(|to| *to == head.to)
+            && self.sender.as_ref().is_none_or(|sender| *sender == head.from)
             && self.party.as_ref().is_none_or(|party| *party == head.to || *party == head.from)
     }
 }
@@ -233,7 +250,7 @@ impl Filter {
 pub fn list_tasks(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Head>, StoreError> {
     let rows = tx.rows(
         "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at FROM intents \
+         created_at, updated_at, tally, policy FROM intents \
          WHERE workspace_id = $1 AND task_since IS NOT NULL ORDER BY task_since, intent_id LIMIT $2",
         &[workspace.into(), limit.into()],
     )?;

@@ -61,13 +61,17 @@ fn word(kind: &TimerKind) -> String {
     match kind {
         TimerKind::Deadline => "deadline".to_owned(),
         TimerKind::Step(step) => format!("step:{step}"),
+        TimerKind::Ladder => "ladder".to_owned(),
+        TimerKind::Execution => "execution".to_owned(),
     }
 }
 
 fn kind(word: &str) -> Result<TimerKind, StoreError> {
-    match word.strip_prefix("step:") {
-        Some(step) => Ok(TimerKind::Step(step.to_owned())),
-        None if word == "deadline" => Ok(TimerKind::Deadline),
-        None => Err(StoreError::Fault(format!("unknown timer {word}"))),
+    match (word.strip_prefix("step:"), word) {
+        (Some(step), _) => Ok(TimerKind::Step(step.to_owned())),
+        (None, "deadline") => Ok(TimerKind::Deadline),
+        (None, "ladder") => Ok(TimerKind::Ladder),
+        (None, "execution") => Ok(TimerKind::Execution),
+        _ => Err(StoreError::Fault(format!("unknown timer {word}"))),
     }
 }
