@@ -79,18 +79,16 @@ fn what_is_not_done_yet_is_said_in_warnings() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
         let mut bundle = check_and_sign_off();
-        bundle["workflow"]["steps"][1]["remind_after_seconds"] = json!(600);
-        bundle["workflow"]["steps"][1]["escalate_to"] = json!("operator");
-        bundle["workflow"]["steps"][0]["remind_after_seconds"] = json!(0);
-        bundle["workflow"]["steps"][0]["escalate_to"] = json!("");
+        bundle["workflow"]["steps"][0]["escalate_to"] = json!("operator");
+        bundle["workflow"]["steps"][1]["remind_after_seconds"] = json!(0);
+        bundle["workflow"]["steps"][1]["escalate_to"] = json!("");
         bundle["intent"]["remind_after_seconds"] = json!(600);
         bundle["color"] = json!("blue");
         let report = server.post(&server.admin, VALIDATE, bundle.clone()).await;
         assert_eq!((&report["valid"], &report["errors"]), (&json!(true), &json!([])));
         let expected = json!([
             "color: unknown field, ignored",
-            "workflow.steps[1].remind_after_seconds: reminders are not supported yet, ignored",
-            "workflow.steps[1].escalate_to: escalation is not supported yet, ignored",
+            "workflow.steps[0].escalate_to: escalation of an agent's step is not supported yet, ignored",
             "intent.remind_after_seconds: reminders are not supported yet, ignored",
         ]);
         assert_eq!(report["warnings"], expected);
