@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod capabilities;
+pub mod deliveries;
 pub mod error;
 pub mod health;
 pub mod intents;
@@ -41,9 +42,12 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &capabilities::GET,
         &agents::LIST,
         &agents::GET,
+        &deliveries::LIST,
+        &deliveries::REPLAY,
         &service_accounts::CREATE,
         &service_accounts::LIST,
         &service_accounts::GET,
+        &service_accounts::UPDATE,
         &service_accounts::CREATE_KEY,
         &service_accounts::REVOKE_KEY,
     ]

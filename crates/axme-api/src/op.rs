@@ -112,6 +112,10 @@ impl<I, O> Op<I, O> {
         Op::new(id, Method::Post, path, Effect::Write)
     }
 
+    pub const fn patch(id: &'static str, path: &'static str) -> Op<I, O> {
+        Op::new(id, Method::Patch, path, Effect::Write)
+    }
+
     /// A POST that changes nothing.
     pub const fn ask(id: &'static str, path: &'static str) -> Op<I, O> {
         Op::new(id, Method::Post, path, Effect::Read)

@@ -9,6 +9,7 @@ use crate::op::{Access, Op};
 pub static CREATE: Op<CreateServiceAccount, ServiceAccountAnswer> =
     Op::post("service_accounts.create", "/v1/service-accounts")
         .access(Access::Admin)
+        .secret()
         .about("Register an agent. An existing account of the same address is returned as it is.");
 pub static LIST: Op<ListServiceAccounts, ServiceAccountList> = Op::get("service_accounts.list", "/v1/service-accounts")
     .access(Access::Admin)
@@ -17,6 +18,11 @@ pub static GET: Op<GetServiceAccount, ServiceAccountAnswer> =
     Op::get("service_accounts.get", "/v1/service-accounts/{service_account_id}")
         .access(Access::Admin)
         .about("One service account.");
+pub static UPDATE: Op<UpdateServiceAccount, ServiceAccountAnswer> =
+    Op::patch("service_accounts.update", "/v1/service-accounts/{service_account_id}")
+        .access(Access::Admin)
+        .secret()
+        .about("Change how intents reach an agent: delivery_mode, callback_url, webhook_secret.");
 pub static CREATE_KEY: Op<CreateKey, KeyAnswer> =
     Op::post("service_accounts.keys.create", "/v1/service-accounts/{service_account_id}/keys")
         .access(Access::Admin)
@@ -41,11 +47,26 @@ pub struct CreateServiceAccount {
     pub description: Option<String>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub created_by_actor_id: Option<String>,
-    /// `stream` or `poll`.
+    /// `stream`, `poll` or `http`.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub delivery_mode: Option<String>,
+    /// Where intents are posted to with `http`.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
+    /// Signs what is posted, 16 to 128 characters. Made, and shown in the answer, when `http` is chosen without one.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct UpdateServiceAccount {
+    pub service_account_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub delivery_mode: Option<String>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +119,8 @@ pub struct ServiceAccount {
     pub agent_address: Option<String>,
     pub address: Option<String>,
     pub delivery_mode: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
     pub created_at: String,
     pub updated_at: String,
 }
@@ -110,6 +133,9 @@ pub struct ServiceAccountAnswer {
     pub service_account_id: String,
     pub address: Option<String>,
     pub agent_address: Option<String>,
+    /// The secret that was made, only in the answer that makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -36,6 +36,8 @@ pub struct Agent {
     pub create_if_missing: bool,
     pub display_name: Option<String>,
     pub delivery_mode: Option<String>,
+    /// Where intents are pushed to; set when the delivery mode is `http`.
+    pub callback_url: Option<String>,
 }
 
 /// Everything that is to be said about a bundle, as plain sentences.
@@ -193,9 +195,15 @@ impl Reader<'_> {
             }
             let delivery_mode =
                 self.text(&entry, "delivery_mode", &format!("{place}.delivery_mode"), 20).filter(|m| !m.is_empty());
+            let callback_url =
+                self.text(&entry, "callback_url", &format!("{place}.callback_url"), 2_048).filter(|u| !u.is_empty());
             match delivery_mode.as_deref() {
                 None | Some("stream" | "poll") => {}
-                Some(mode @ ("http" | "inbox" | "internal")) => {
+                Some("http") if callback_url.is_none() => {
+                    self.error(&format!("{place}.callback_url"), "delivery_mode \"http\" needs one");
+                }
+                Some("http") => {}
+                Some(mode @ ("inbox" | "internal")) => {
                     self.error(&format!("{place}.delivery_mode"), format!("\"{mode}\" is not supported yet"));
                 }
                 Some(mode) => self.error(
@@ -219,7 +227,9 @@ impl Reader<'_> {
             };
             let display_name =
                 self.text(&entry, "display_name", &format!("{place}.display_name"), 255).filter(|n| !n.is_empty());
-            agents.push(Agent { role, address, written, create_if_missing, display_name, delivery_mode });
+            // Only http has a use for it.
+            let callback_url = callback_url.filter(|_| delivery_mode.as_deref() == Some("http"));
+            agents.push(Agent { role, address, written, create_if_missing, display_name, delivery_mode, callback_url });
         }
         agents
     }

@@ -22,7 +22,7 @@ use crate::cx::{Caller, Cx};
 use crate::error::{Error, Result, StoreError};
 use crate::seal;
 use crate::store::replies::{self, Reply, ReplyKey};
-use crate::world::Dice;
+use crate::world::{Dice, Outbound};
 
 /// The deepest nesting of a body. What is stored is read again inside a few more levels, and JSON readers, ours and those
 /// of clients, stop at 128.
@@ -53,6 +53,7 @@ pub struct Before<'a> {
     pub now: Time,
     pub dice: &'a Dice,
     pub limits: &'a Limits,
+    pub outbound: &'a dyn Outbound,
 }
 
 /// An operation bound to what it does.
@@ -96,7 +97,13 @@ where
     check_text(&request)?;
     let repeat = Repeat::of(app, &bound, &request, &caller)?;
     let input: I = decode(info.input, &request)?;
-    let before = Before { caller: &caller, now, dice: &app.world.dice, limits: &app.limits };
+    let before = Before {
+        caller: &caller,
+        now,
+        dice: &app.world.dice,
+        limits: &app.limits,
+        outbound: app.world.outbound.as_ref(),
+    };
     let (lane, prepared) = (bound.prepare)(&before, input)?;
     let (dice, limits) = (app.world.dice.clone(), app.limits.clone());
     let is_read = info.effect == axme_api::Effect::Read;

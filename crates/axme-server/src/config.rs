@@ -61,6 +61,12 @@ pub struct Limits {
     pub streams_per_account: usize,
     /// How long a shutdown may take.
     pub shutdown_seconds: u64,
+    /// After how many seconds a push that failed is tried again; the last repeats.
+    pub push_retry_seconds: Vec<u64>,
+    /// How long a push may take, answer included; less than the first of `offer_seconds`, which is its lease.
+    pub push_seconds: u64,
+    /// Networks that may be called although they are not public, such as `10.1.0.0/16`.
+    pub outbound_allow: Vec<String>,
     /// How long an intent lives whose sender does not say; for ever when unset. In seconds.
     pub default_ttl_seconds: Option<u64>,
     /// Keys remembered between calls. A revoked key is refused within a second all the same.
@@ -101,6 +107,9 @@ impl Default for Limits {
             keep_alive_seconds: 15,
             streams_per_account: 1_000,
             shutdown_seconds: 9,
+            push_retry_seconds: vec![30, 120, 600],
+            push_seconds: 10,
+            outbound_allow: Vec::new(),
             default_ttl_seconds: None,
             cached_keys: 10_000,
         }
@@ -122,6 +131,13 @@ impl Config {
         }
         if limits.offer_seconds.is_empty() || limits.offer_seconds.contains(&0) {
             return Err("limits.offer_seconds needs at least one number, each at least 1".to_owned());
+        }
+        if limits.push_retry_seconds.is_empty() {
+            return Err("limits.push_retry_seconds needs at least one number".to_owned());
+        }
+        if limits.push_seconds == 0 || limits.push_seconds >= limits.offer_seconds[0] {
+            let lease = limits.offer_seconds[0];
+            return Err(format!("limits.push_seconds must be at least 1 and less than offer_seconds[0], {lease}"));
         }
         for (name, number) in [
             ("write_group", limits.write_group),

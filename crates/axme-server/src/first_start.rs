@@ -40,6 +40,8 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
         created_by: owner_email.to_owned(),
         created_at: now,
         updated_at: now,
+        callback_url: None,
+        webhook_secret: None,
     };
     let FreshKey { token, hash, hint } = fresh_key(dice, &admin.service_account_id);
     let key_id = format!("sak_{}", dice.uuid_at(now).simple());

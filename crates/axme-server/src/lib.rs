@@ -6,6 +6,7 @@
 pub mod app;
 mod auth;
 pub mod call;
+pub mod channels;
 pub mod config;
 mod cx;
 mod engine;
@@ -69,15 +70,21 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let limits = Arc::new(config.limits.clone());
     let (stop, stopping) = watch::channel(false);
     let (store, wakes) = open_store(&config, &folder).await?;
-    let app = App::new(store, World::real(), wakes, limits.clone(), stopping);
+    let guard = channels::guard::Guard::new(&limits.outbound_allow)
+        .map_err(|why| StartError::Config(format!("limits.outbound_allow: {why}")))?;
+    let web = channels::outbound::Web::new(guard, limits.push_seconds).map_err(StartError::Config)?;
+    let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), stopping);
     let listener =
         TcpListener::bind(config.listen).await.map_err(|why| StartError::Listen { address: config.listen, why })?;
     let addr = listener.local_addr().map_err(|why| StartError::Listen { address: config.listen, why })?;
     let local_url = format!("http://{}", reachable(addr));
     let base_url = config.public_url.as_ref().map_or(local_url.clone(), |url| url.trim_end_matches('/').to_owned());
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
-    let mut workers =
-        vec![tokio::spawn(workers::timers::run(app.clone())), tokio::spawn(workers::sweep::run(app.clone()))];
+    let mut workers = vec![
+        tokio::spawn(workers::timers::run(app.clone())),
+        tokio::spawn(workers::sweep::run(app.clone())),
+        tokio::spawn(workers::push::run(app.clone())),
+    ];
     if let Some(url) = &config.database_url {
         workers.push(tokio::spawn(workers::doorbell::run(app.clone(), url.clone())));
     }

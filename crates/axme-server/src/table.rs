@@ -1,6 +1,6 @@
 //! Binds each operation of the table to what it does.
 
-use axme_api::{agents, capabilities, intents, me, scenarios, service_accounts, tasks};
+use axme_api::{agents, capabilities, deliveries, intents, me, scenarios, service_accounts, tasks};
 
 use crate::call::{BodyKey, Bound};
 use crate::http::router::Mount;
@@ -27,9 +27,12 @@ pub fn mount(mount: &mut Mount) {
     bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
     bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
     bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);
+    bind!(deliveries::LIST, ops::deliveries::prepare_list, ops::deliveries::list);
+    bind!(deliveries::REPLAY, ops::deliveries::prepare_replay, ops::deliveries::replay);
     bind!(service_accounts::CREATE, ops::accounts::prepare_create, ops::accounts::create);
     bind!(service_accounts::LIST, ops::accounts::prepare_list, ops::accounts::list);
     bind!(service_accounts::GET, ops::accounts::prepare_get, ops::accounts::get);
+    bind!(service_accounts::UPDATE, ops::accounts::prepare_update, ops::accounts::update);
     bind!(service_accounts::CREATE_KEY, ops::accounts::prepare_create_key, ops::accounts::create_key);
     bind!(service_accounts::REVOKE_KEY, ops::accounts::prepare_revoke_key, ops::accounts::revoke_key);
     mount.op(Bound {

@@ -36,6 +36,11 @@ impl Wake {
         Wake::of(("queue", workspace, address.as_str()))
     }
 
+    /// Accounts that are pushed to were added or changed.
+    pub fn pushed_accounts() -> Wake {
+        Wake::of("pushed accounts")
+    }
+
     /// A timer was set.
     pub fn timers() -> Wake {
         Wake::of("timers")

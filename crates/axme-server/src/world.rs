@@ -1,4 +1,4 @@
-//! Everything outside that makes two runs differ: the clock and the dice. Real ones in the program, controlled ones in
+//! Everything outside that makes two runs differ: the clock, the dice, and other people's servers. Real ones in the program, controlled ones in
 //! tests. Nothing else in the server reads the time or draws a random number.
 
 use std::future::Future;
@@ -16,12 +16,30 @@ use uuid::Uuid;
 pub struct World {
     pub clock: Arc<dyn Clock>,
     pub dice: Dice,
+    pub outbound: Arc<dyn Outbound>,
 }
 
 impl World {
-    pub fn real() -> World {
-        World { clock: Arc::new(RealClock), dice: Dice::Real }
+    pub fn real(outbound: Arc<dyn Outbound>) -> World {
+        World { clock: Arc::new(RealClock), dice: Dice::Real, outbound }
     }
+}
+
+/// A request to somebody else's server.
+#[derive(Debug, Clone)]
+pub struct Post {
+    pub url: String,
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+/// The only way out.
+pub trait Outbound: Send + Sync {
+    /// Whether a URL may be called, as far as it says itself; otherwise why not.
+    fn check(&self, url: &str) -> Result<(), String>;
+    /// Sends; returns the status that was answered, or why there was no answer.
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>>;
 }
 
 pub trait Clock: Send + Sync {

@@ -46,8 +46,14 @@ pub struct Register {
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
     /// How intents reach it
-    #[arg(long, value_name = "MODE", value_parser = ["stream", "poll"])]
+    #[arg(long, value_name = "MODE", value_parser = ["stream", "poll", "http"])]
     delivery_mode: Option<String>,
+    /// Where intents are posted to with --delivery-mode http
+    #[arg(long, visible_alias = "endpoint-url", value_name = "URL")]
+    callback_url: Option<String>,
+    /// Signs what is posted; made and shown when it is not given
+    #[arg(long, value_name = "SECRET", env = "AXME_WEBHOOK_SECRET", hide_env_values = true)]
+    webhook_secret: Option<String>,
 }
 
 /// Make and end the keys of agents
@@ -136,6 +142,8 @@ impl Register {
             display_name: self.display_name,
             description: self.description,
             delivery_mode: self.delivery_mode,
+            webhook_secret: self.webhook_secret.filter(|_| self.callback_url.is_some()),
+            callback_url: self.callback_url,
             ..CreateServiceAccount::default()
         };
         session.show(&service_accounts::CREATE.info, &input, None).await

@@ -271,6 +271,7 @@ async fn hire(session: &Session, bundle: &Object) -> Result<Vec<Hired>, Failure>
             workspace_id: session.setting.workspace_id.as_ref().map(|given| given.value.clone()),
             display_name: text("display_name"),
             delivery_mode: text("delivery_mode"),
+            callback_url: text("callback_url").filter(|_| agent["delivery_mode"] == "http"),
             ..CreateServiceAccount::default()
         };
         let account = session.call(&service_accounts::CREATE, &account).await?.service_account;

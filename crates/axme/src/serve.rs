@@ -28,6 +28,7 @@ pub struct Serve {
 /// Run a server for development, and point this command line to it
 ///
 /// Like serve, and sets the active context to the server, so that every other command works without further settings.
+/// Agents on this machine may be pushed to, which serve refuses unless limits.outbound_allow names their network.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme dev")]
 pub struct Dev {
@@ -38,7 +39,7 @@ pub struct Dev {
 impl Serve {
     pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let mut stop = Stop::new()?;
-        let running = start(self.flags, flags, "info,refinery_core=warn").await?;
+        let running = start(self.flags, flags, "info,refinery_core=warn", &[]).await?;
         let signal = stop.told().await;
         info!(signal, "stopping");
         running.stop().await;
@@ -49,7 +50,7 @@ impl Serve {
 impl Dev {
     pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let mut stop = Stop::new()?;
-        let running = start(self.flags, flags, "warn").await?;
+        let running = start(self.flags, flags, "warn", &LOOPBACK).await?;
         let told = match announce(&running, flags).await {
             Ok(()) => {
                 stop.told().await;
@@ -62,10 +63,19 @@ impl Dev {
     }
 }
 
-/// Starts the server and its logs, which say at least `level`.
-async fn start(mut settings: ServerFlags, flags: &Flags, level: &str) -> Result<server::Running, Failure> {
+/// What a server for development may push to, beside public addresses: agents on the same machine.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+
+/// Starts the server and its logs, which say at least `level`. `allow` names networks that may be pushed to.
+async fn start(
+    mut settings: ServerFlags,
+    flags: &Flags,
+    level: &str,
+    allow: &[&str],
+) -> Result<server::Running, Failure> {
     settings.data = settings.data.or_else(|| flags.data.clone());
-    let settings = Settings::load(&settings)?;
+    let mut settings = Settings::load(&settings)?;
+    settings.server.limits.outbound_allow.extend(allow.iter().map(|network| (*network).to_owned()));
     logs::start(settings.log.as_deref().unwrap_or(level), settings.log_format)?;
     server::start(settings.server).await.map_err(Failure::new)
 }

@@ -91,6 +91,8 @@ fn merge(
         .separator("__")
         .list_separator(",")
         .with_list_parse_key("limits.offer_seconds")
+        .with_list_parse_key("limits.push_retry_seconds")
+        .with_list_parse_key("limits.outbound_allow")
         .try_parsing(true)
         .ignore_empty(true)
         .source(Some(variables));

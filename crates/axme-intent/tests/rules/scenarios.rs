@@ -58,9 +58,9 @@ fn show(scenario: Option<&Scenario>, report: &Report) -> String {
 }
 
 fn show_agent(text: &mut String, agent: &Agent) {
-    let Agent { role, address, written, create_if_missing, display_name, delivery_mode } = agent;
+    let Agent { role, address, written, create_if_missing, display_name, delivery_mode, callback_url } = agent;
     write!(text, "agent {role}: {address}, written {written}").unwrap();
-    for (name, value) in [("called", display_name), ("by", delivery_mode)] {
+    for (name, value) in [("called", display_name), ("by", delivery_mode), ("at", callback_url)] {
         if let Some(value) = value {
             write!(text, ", {name} {value}").unwrap();
         }

@@ -5,7 +5,7 @@ use axme_api::capabilities::{Capabilities, Nothing};
 use axme_api::me::Me;
 use axme_api::service_accounts::{
     CreateKey, CreateServiceAccount, GetServiceAccount, Key, KeyAnswer, ListServiceAccounts, RevokeKey, RevokedKey,
-    RevokedKeyAnswer, ServiceAccount as AccountView, ServiceAccountAnswer, ServiceAccountList,
+    RevokedKeyAnswer, ServiceAccount as AccountView, ServiceAccountAnswer, ServiceAccountList, UpdateServiceAccount,
 };
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::address::agent_name;
@@ -16,14 +16,13 @@ use super::intents::check_ahead;
 use super::{COMMON_LANE, check_tenant, page_size};
 use crate::auth::{FreshKey, fresh_key};
 use crate::call::Before;
+use crate::channels::signature;
 use crate::cx::{Cx, Role};
 use crate::error::{Result, StoreError};
 use crate::store::accounts::{self as store, NewKey, ServiceAccount};
+use crate::wake::Wake;
 
-pub fn prepare_create(
-    before: &Before<'_>,
-    input: CreateServiceAccount,
-) -> Result<(u16, (CreateServiceAccount, Address))> {
+pub fn prepare_create(before: &Before<'_>, input: CreateServiceAccount) -> Result<(u16, NewAccount)> {
     check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
     let chars = input.name.chars().count();
     if !(2..=383).contains(&chars) {
@@ -34,19 +33,8 @@ pub fn prepare_create(
             return Err(ApiError::invalid(format!("{field}: at most {most} characters")).into());
         }
     }
-    match input.delivery_mode.as_deref() {
-        None | Some("stream" | "poll") => {}
-        Some(mode @ ("http" | "inbox" | "internal")) => {
-            return Err(ApiError::not_supported_yet(format!("delivery_mode \"{mode}\" is")).into());
-        }
-        Some(mode) => {
-            let message = format!("delivery_mode: \"{mode}\" is none of stream, poll, http, inbox, internal");
-            return Err(ApiError::invalid(message).into());
-        }
-    }
-    if input.callback_url.is_some() {
-        return Err(ApiError::not_supported_yet("callback_url is").into());
-    }
+    let mode = input.delivery_mode.as_deref().unwrap_or("stream");
+    let callback = check_delivery(before, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
     let home = before.caller.home();
     let name = agent_name(&input.name, home).ok_or_else(|| {
         let message = format!(
@@ -57,19 +45,157 @@ pub fn prepare_create(
         ApiError::new(ErrorKind::Invalid, "invalid_agent_address", message)
     })?;
     let address = Address::agent(home, &name);
-    Ok((COMMON_LANE, (input, address)))
+    Ok((COMMON_LANE, NewAccount { input, address, callback }))
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, (input, address): &(CreateServiceAccount, Address)) -> Result<ServiceAccountAnswer> {
+pub fn create(cx: &mut Cx<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAnswer> {
+    let NewAccount { input, address, callback } = new;
     let new = NewAgent {
         name: &input.name,
         address,
         display_name: input.display_name.as_deref(),
         description: input.description.as_deref(),
         delivery_mode: input.delivery_mode.as_deref().unwrap_or("stream"),
+        callback: callback.as_ref(),
     };
-    let (account, _) = put_agent(cx, &new)?;
-    Ok(answer(&account))
+    let (account, is_new) = put_agent(cx, &new)?;
+    let mut shown = answer(&account);
+    shown.webhook_secret = callback.as_ref().filter(|c| is_new && c.is_made).map(|c| c.secret.clone());
+    Ok(shown)
+}
+
+pub struct NewAccount {
+    input: CreateServiceAccount,
+    address: Address,
+    callback: Option<Callback>,
+}
+
+/// Where intents are pushed to, and what signs them.
+pub struct Callback {
+    url: String,
+    secret: String,
+    /// Made here, so shown once.
+    is_made: bool,
+}
+
+/// What is needed for a delivery mode; `None` for those that nothing is pushed in.
+fn check_delivery(
+    before: &Before<'_>,
+    mode: &str,
+    url: Option<&str>,
+    secret: Option<&str>,
+) -> Result<Option<Callback>> {
+    match mode {
+        "stream" | "poll" if url.is_some() => {
+            Err(ApiError::invalid(format!("callback_url: nothing is pushed in delivery_mode \"{mode}\"; choose http"))
+                .into())
+        }
+        "stream" | "poll" => Ok(None),
+        "http" => {
+            let url = url.ok_or_else(|| ApiError::invalid("callback_url: delivery_mode \"http\" needs one"))?;
+            let url = check_callback(before, url)?;
+            check_secret(secret)?;
+            let made = secret.is_none().then(|| signature::fresh_secret(before.dice));
+            let is_made = made.is_some();
+            let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
+            Ok(Some(Callback { url, secret, is_made }))
+        }
+        "inbox" | "internal" => Err(ApiError::not_supported_yet(format!("delivery_mode \"{mode}\" is")).into()),
+        _ => {
+            let message = format!("delivery_mode: \"{mode}\" is none of stream, poll, http, inbox, internal");
+            Err(ApiError::invalid(message).into())
+        }
+    }
+}
+
+/// A callback of a bundle, with a secret of our own: whoever receives sets theirs with `service_accounts.update`.
+pub fn made_callback(before: &Before<'_>, url: Option<&str>) -> Option<Callback> {
+    let secret = signature::fresh_secret(before.dice);
+    url.map(|url| Callback { url: url.to_owned(), secret, is_made: true })
+}
+
+/// A bundle says that an account which exists is pushed to. One that is pushed to already keeps its callback.
+pub fn push_to(cx: &mut Cx<'_, '_>, account: &mut ServiceAccount, callback: &Callback) -> Result<()> {
+    if account.callback_url.is_some() || account.address.is_none() {
+        return Ok(());
+    }
+    account.delivery_mode = "http".to_owned();
+    (account.callback_url, account.webhook_secret) = (Some(callback.url.clone()), Some(callback.secret.clone()));
+    account.updated_at = cx.now;
+    store::update_delivery(cx.tx, account)?;
+    let line = json!({ "delivery_mode": "http", "callback_url": callback.url });
+    cx.audit("service_accounts.update", &account.service_account_id, &line)?;
+    cx.tx.wake(Wake::pushed_accounts());
+    Ok(())
+}
+
+fn check_callback(before: &Before<'_>, url: &str) -> Result<String> {
+    if !(8..=2_048).contains(&url.len()) {
+        return Err(ApiError::invalid("callback_url: 8 to 2048 characters").into());
+    }
+    before.outbound.check(url).map_err(|why| ApiError::invalid(format!("callback_url: {why}")))?;
+    Ok(url.to_owned())
+}
+
+fn check_secret(secret: Option<&str>) -> Result<()> {
+    match secret {
+        Some(secret) if !(16..=128).contains(&secret.chars().count()) => {
+            Err(ApiError::invalid("webhook_secret: 16 to 128 characters").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub struct DeliveryChange {
+    input: UpdateServiceAccount,
+    fresh_secret: String,
+}
+
+pub fn prepare_update(before: &Before<'_>, input: UpdateServiceAccount) -> Result<(u16, DeliveryChange)> {
+    match input.delivery_mode.as_deref() {
+        None => {
+            input.callback_url.as_deref().map(|url| check_callback(before, url)).transpose()?;
+        }
+        // Its callback may be there already.
+        Some("http") if input.callback_url.is_none() => {}
+        Some(mode) => {
+            check_delivery(before, mode, input.callback_url.as_deref(), None)?;
+        }
+    }
+    check_secret(input.webhook_secret.as_deref())?;
+    Ok((COMMON_LANE, DeliveryChange { input, fresh_secret: signature::fresh_secret(before.dice) }))
+}
+
+/// Fields that are not named stay as they are; leaving `http` forgets the callback and its secret.
+pub fn update(cx: &mut Cx<'_, '_>, change: &DeliveryChange) -> Result<ServiceAccountAnswer> {
+    let DeliveryChange { input, fresh_secret } = change;
+    let mut account = find(cx, &input.service_account_id)?;
+    account.delivery_mode = input.delivery_mode.clone().unwrap_or(account.delivery_mode);
+    let mut made = None;
+    if account.delivery_mode == "http" {
+        account.callback_url = input.callback_url.clone().or(account.callback_url);
+        if account.callback_url.is_none() || account.address.is_none() {
+            return Err(ApiError::invalid("callback_url: delivery_mode \"http\" needs one, and an agent").into());
+        }
+        account.webhook_secret = input.webhook_secret.clone().or(account.webhook_secret);
+        if account.webhook_secret.is_none() {
+            made = Some(fresh_secret.clone());
+            account.webhook_secret.clone_from(&made);
+        }
+    } else {
+        if input.callback_url.is_some() || input.webhook_secret.is_some() {
+            return Err(ApiError::invalid("callback_url: nothing is pushed to this account; choose http").into());
+        }
+        (account.callback_url, account.webhook_secret) = (None, None);
+    }
+    account.updated_at = cx.now;
+    store::update_delivery(cx.tx, &account)?;
+    let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": account.callback_url });
+    cx.audit("service_accounts.update", &account.service_account_id, &line)?;
+    cx.tx.wake(Wake::pushed_accounts());
+    let mut shown = answer(&account);
+    shown.webhook_secret = made;
+    Ok(shown)
 }
 
 /// An agent to register.
@@ -79,6 +205,7 @@ pub struct NewAgent<'a> {
     pub display_name: Option<&'a str>,
     pub description: Option<&'a str>,
     pub delivery_mode: &'a str,
+    pub callback: Option<&'a Callback>,
 }
 
 /// Registers an agent, or returns the one that has its address already. Says whether it is new.
@@ -97,7 +224,12 @@ pub fn put_agent(cx: &mut Cx<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAcco
         created_by: cx.caller.actor(),
         created_at: cx.now,
         updated_at: cx.now,
+        callback_url: new.callback.map(|callback| callback.url.clone()),
+        webhook_secret: new.callback.map(|callback| callback.secret.clone()),
     };
+    if new.callback.is_some() {
+        cx.tx.wake(Wake::pushed_accounts());
+    }
     if store::insert_service_account(cx.tx, &account)? {
         cx.audit("service_accounts.create", &account.service_account_id, &json!({ "address": new.address }))?;
         return Ok((account, true));
@@ -260,6 +392,7 @@ fn answer(account: &ServiceAccount) -> ServiceAccountAnswer {
         address: shown.address.clone(),
         agent_address: shown.address.clone(),
         service_account: shown,
+        webhook_secret: None,
     }
 }
 
@@ -277,6 +410,7 @@ fn view(account: &ServiceAccount) -> AccountView {
         agent_address: address.clone(),
         address,
         delivery_mode: account.delivery_mode.clone(),
+        callback_url: account.callback_url.clone(),
         created_at: account.created_at.to_string(),
         updated_at: account.updated_at.to_string(),
     }

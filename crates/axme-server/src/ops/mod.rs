@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod control;
+pub mod deliveries;
 pub mod intents;
 pub mod scenarios;
 pub mod tasks;

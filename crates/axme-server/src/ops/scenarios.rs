@@ -4,11 +4,11 @@ use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Valid
 use axme_api::{ApiError, Object};
 use axme_intent::Address;
 use axme_intent::lifecycle::Birth;
-use axme_intent::scenario::{Report, Scenario, check};
+use axme_intent::scenario::{Agent, Report, Scenario, check};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::accounts::{self, NewAgent};
+use super::accounts::{self, Callback, NewAgent};
 use super::intents::{check_ahead, conceive_root, desk};
 use super::{COMMON_LANE, check_size};
 use crate::call::Before;
@@ -19,7 +19,10 @@ use crate::store::accounts as store;
 use crate::world::hex;
 
 pub fn prepare_validate(before: &Before<'_>, input: Bundle) -> Result<(u16, Report)> {
-    let (_, report) = check(&input.body, before.caller.home());
+    let (scenario, mut report) = check(&input.body, before.caller.home());
+    if let Some(scenario) = &scenario {
+        report.errors = wrong_callbacks(before, scenario);
+    }
     Ok((COMMON_LANE, report))
 }
 
@@ -28,16 +31,30 @@ pub fn validate(_: &mut Cx<'_, '_>, report: &Report) -> Result<Validation> {
     Ok(Validation { ok: true, valid: errors.is_empty(), errors, warnings })
 }
 
+/// Where nothing may be pushed to.
+fn wrong_callbacks(before: &Before<'_>, scenario: &Scenario) -> Vec<String> {
+    let wrong = |(index, agent): (usize, &Agent)| {
+        let why = before.outbound.check(agent.callback_url.as_deref()?).err()?;
+        Some(format!("agents[{index}].callback_url: {why}"))
+    };
+    scenario.agents.iter().enumerate().filter_map(wrong).collect()
+}
+
 pub struct Application {
     newborn: Newborn,
     scenario: Scenario,
     warnings: Vec<String>,
+    /// For each agent that is pushed to, what signs.
+    callbacks: Vec<Option<Callback>>,
     compile_id: Option<String>,
 }
 
 pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Application)> {
-    let (scenario, report) = check(&input.body, before.caller.home());
-    let Some(scenario) = scenario else {
+    let (scenario, mut report) = check(&input.body, before.caller.home());
+    if let Some(scenario) = &scenario {
+        report.errors = wrong_callbacks(before, scenario);
+    }
+    let Some(scenario) = scenario.filter(|_| report.errors.is_empty()) else {
         let error = ApiError::new(axme_api::ErrorKind::Invalid, "scenario_invalid", report.errors.join("; "));
         return Err(error.with("errors", report.errors).with("warnings", report.warnings).into());
     };
@@ -63,8 +80,13 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
         plan: scenario.plan.clone(),
         step: None,
     };
+    let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(before, agent.callback_url.as_deref()));
+    let callbacks = callbacks.collect();
     let newborn = conceive_root(before, birth)?;
-    Ok((newborn.intent().id.lane(), Application { newborn, scenario, warnings: report.warnings, compile_id }))
+    Ok((
+        newborn.intent().id.lane(),
+        Application { newborn, scenario, warnings: report.warnings, callbacks, compile_id },
+    ))
 }
 
 pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> {
@@ -72,10 +94,15 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
     check_ahead("intent.deadline_at", scenario.deadline_at, cx.now)?;
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
-    for agent in &scenario.agents {
+    for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
         let known = store::find_agent(cx.tx, cx.caller.workspace, &agent.address)?;
         let (account_id, created) = match known {
-            Some(account) => (Some(account.service_account_id), false),
+            Some(mut account) => {
+                if let Some(callback) = callback.as_ref().filter(|_| cx.caller.is_admin()) {
+                    accounts::push_to(cx, &mut account, callback)?;
+                }
+                (Some(account.service_account_id), false)
+            }
             None if agent.create_if_missing => {
                 if !cx.caller.is_admin() {
                     let message = format!("creating agent {} needs a workspace-admin key", agent.address);
@@ -87,6 +114,7 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
                     display_name: agent.display_name.as_deref(),
                     description: None,
                     delivery_mode: agent.delivery_mode.as_deref().unwrap_or("stream"),
+                    callback: callback.as_ref(),
                 };
                 let (account, created) = accounts::put_agent(cx, &new)?;
                 (Some(account.service_account_id), created)

@@ -70,6 +70,9 @@ pub struct ServiceAccount {
     pub created_by: String,
     pub created_at: Time,
     pub updated_at: Time,
+    /// Where its intents are pushed to; set when the delivery mode is `http`.
+    pub callback_url: Option<String>,
+    pub webhook_secret: Option<String>,
 }
 
 fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
@@ -87,6 +90,8 @@ fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
         created_by: row.string(10)?,
         created_at: row.time(11)?,
         updated_at: row.time(12)?,
+        callback_url: row.opt_string(13)?,
+        webhook_secret: row.opt_string(14)?,
     })
 }
 
@@ -94,8 +99,8 @@ fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
 pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
     let added = tx.run(
         "INSERT INTO service_accounts (workspace_id, service_account_id, org_id, name, display_name, description, role, \
-         status, address, delivery_mode, created_by, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (workspace_id, address) DO NOTHING",
+         status, address, delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (workspace_id, address) DO NOTHING",
         &[
             a.workspace_id.into(),
             (&a.service_account_id).into(),
@@ -110,6 +115,8 @@ pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<boo
             (&a.created_by).into(),
             a.created_at.into(),
             a.updated_at.into(),
+            a.callback_url.as_ref().into(),
+            a.webhook_secret.as_ref().into(),
         ],
     )?;
     Ok(added > 0)
@@ -118,7 +125,7 @@ pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<boo
 pub fn find_service_account(tx: &mut Tx<'_>, workspace: Uuid, id: &str) -> Result<Option<ServiceAccount>, StoreError> {
     let row = tx.row(
         "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
-         delivery_mode, created_by, created_at, updated_at FROM service_accounts \
+         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
          WHERE workspace_id = $1 AND service_account_id = $2",
         &[workspace.into(), id.into()],
     )?;
@@ -128,7 +135,7 @@ pub fn find_service_account(tx: &mut Tx<'_>, workspace: Uuid, id: &str) -> Resul
 pub fn find_agent(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<Option<ServiceAccount>, StoreError> {
     let row = tx.row(
         "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
-         delivery_mode, created_by, created_at, updated_at FROM service_accounts \
+         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
          WHERE workspace_id = $1 AND address = $2",
         &[workspace.into(), address.into()],
     )?;
@@ -144,7 +151,7 @@ pub fn list_service_accounts(
 ) -> Result<Vec<ServiceAccount>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
-         delivery_mode, created_by, created_at, updated_at FROM service_accounts \
+         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
          WHERE workspace_id = $1 AND service_account_id > $2 ORDER BY service_account_id LIMIT $3",
         &[workspace.into(), after.into(), limit.into()],
     )?;
@@ -160,7 +167,7 @@ pub fn list_agents(
 ) -> Result<Vec<ServiceAccount>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
-         delivery_mode, created_by, created_at, updated_at FROM service_accounts \
+         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
          WHERE workspace_id = $1 AND address > $2 ORDER BY address LIMIT $3",
         &[workspace.into(), after.into(), limit.into()],
     )?;
@@ -260,4 +267,32 @@ pub fn insert_member(
 
 pub fn count_accounts(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
     tx.row("SELECT COUNT(*) FROM accounts", &[])?.map_or(Ok(0), |row| row.int(0))
+}
+
+/// Changes how intents reach an account.
+pub fn update_delivery(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE service_accounts SET delivery_mode = $1, callback_url = $2, webhook_secret = $3, updated_at = $4 \
+         WHERE workspace_id = $5 AND service_account_id = $6",
+        &[
+            (&a.delivery_mode).into(),
+            a.callback_url.as_ref().into(),
+            a.webhook_secret.as_ref().into(),
+            a.updated_at.into(),
+            a.workspace_id.into(),
+            (&a.service_account_id).into(),
+        ],
+    )
+}
+
+/// The accounts of all workspaces that are pushed to, after one of them.
+pub fn list_pushed(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<Vec<ServiceAccount>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
+         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
+         WHERE callback_url IS NOT NULL AND (workspace_id, service_account_id) > ($1, $2) \
+         ORDER BY workspace_id, service_account_id LIMIT $3",
+        &[after.0.into(), after.1.into(), limit.into()],
+    )?;
+    rows.iter().map(service_account).collect()
 }

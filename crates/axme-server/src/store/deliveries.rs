@@ -49,9 +49,87 @@ pub fn acknowledge(
     )
 }
 
-/// It could not be delivered.
-pub fn bury(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, _now: Time) -> Result<(), StoreError> {
-    delete(tx, workspace, to, id)
+/// It could not be delivered: kept as a dead letter, due no more.
+pub fn bury(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE deliveries SET dead_at = $1, due_at = $2, number = NULL \
+         WHERE workspace_id = $3 AND address = $4 AND intent_id = $5",
+        &[now.into(), i64::MAX.into(), workspace.into(), to.into(), id.into()],
+    )
+}
+
+/// A push failed: due again at `due_at`.
+pub fn postpone(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    to: &Address,
+    id: IntentId,
+    due_at: Time,
+    error: &str,
+) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE deliveries SET due_at = $1, last_error = $2 \
+         WHERE workspace_id = $3 AND address = $4 AND intent_id = $5 AND dead_at IS NULL",
+        &[due_at.into(), error.into(), workspace.into(), to.into(), id.into()],
+    )
+}
+
+/// A dead letter is due once more.
+pub fn revive(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE deliveries SET dead_at = NULL, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        &[now.into(), workspace.into(), to.into(), id.into()],
+    )
+}
+
+/// Keeps why the last push failed.
+pub fn note(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, error: &str) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE deliveries SET last_error = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        &[error.into(), workspace.into(), to.into(), id.into()],
+    )
+}
+
+/// A delivery that was given up.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    pub intent_id: IntentId,
+    pub address: Address,
+    pub dead_at: Time,
+    pub last_error: Option<String>,
+}
+
+/// Dead letters, newest intents first, below an id.
+pub fn list_dead(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    before: IntentId,
+    limit: i64,
+) -> Result<Vec<DeadLetter>, StoreError> {
+    let rows = tx.rows(
+        "SELECT intent_id, address, dead_at, last_error FROM deliveries \
+         WHERE workspace_id = $1 AND intent_id < $2 AND dead_at IS NOT NULL ORDER BY intent_id DESC LIMIT $3",
+        &[workspace.into(), before.into(), limit.into()],
+    )?;
+    rows.iter().map(dead_letter).collect()
+}
+
+pub fn find_dead(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<DeadLetter>, StoreError> {
+    let row = tx.row(
+        "SELECT intent_id, address, dead_at, last_error FROM deliveries \
+         WHERE workspace_id = $1 AND intent_id = $2 AND dead_at IS NOT NULL",
+        &[workspace.into(), id.into()],
+    )?;
+    row.as_ref().map(dead_letter).transpose()
+}
+
+fn dead_letter(row: &super::Row) -> Result<DeadLetter, StoreError> {
+    Ok(DeadLetter {
+        intent_id: IntentId(row.uuid(0)?),
+        address: Address::from_canonical(row.string(1)?),
+        dead_at: row.time(2)?,
+        last_error: row.opt_string(3)?,
+    })
 }
 
 /// Due again now, as if nobody had it.
@@ -111,7 +189,8 @@ fn candidate(row: &super::Row) -> Result<Candidate, StoreError> {
 /// When the next delivery that is not due yet becomes so.
 pub fn next_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time) -> Result<Option<Time>, StoreError> {
     let row = tx.row(
-        "SELECT due_at FROM deliveries WHERE workspace_id = $1 AND address = $2 AND due_at > $3 ORDER BY due_at LIMIT 1",
+        "SELECT due_at FROM deliveries WHERE workspace_id = $1 AND address = $2 AND due_at > $3 AND dead_at IS NULL \
+         ORDER BY due_at LIMIT 1",
         &[workspace.into(), to.into(), now.into()],
     )?;
     row.map(|row| row.time(0)).transpose()

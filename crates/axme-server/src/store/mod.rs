@@ -29,9 +29,10 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
+    ("V3__push", include_str!("migrations/0003_push.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

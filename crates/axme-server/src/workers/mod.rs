@@ -2,6 +2,7 @@
 //! an interval. Several nodes run the same workers.
 
 pub mod doorbell;
+pub mod push;
 pub mod queue;
 pub mod sweep;
 pub mod timers;

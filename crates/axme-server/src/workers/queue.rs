@@ -44,6 +44,11 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// What a push carries: the frame's data, whole.
+    pub fn envelope(&self) -> Value {
+        self.data.clone()
+    }
+
     pub fn frame(&self, most_bytes: usize) -> Bytes {
         frames::delivery(self.data.clone(), self.number, most_bytes)
     }

@@ -40,6 +40,8 @@ impl Things {
         template
             .replace("{intent_id}", &self.intent)
             .replace("{service_account_id}", &self.account)
+            // A dead letter has the id of its intent.
+            .replace("{delivery_id}", &self.intent)
             .replace("{key_id}", &self.key_id)
             .replace("{*address}", &self.agent)
     }

@@ -230,10 +230,8 @@ fn applying_again_under_the_same_key_is_the_same_intent() {
 }
 
 /// The bundles that ask for what this server does not do yet, and what that is. The list may only shrink.
-const NOT_YET: [(&str, &str); 9] = [
-    ("delivery/http.json", "agents[0].delivery_mode: \"http\""),
+const NOT_YET: [(&str, &str); 7] = [
     ("durability/reminder-escalation.json", "form_schema"),
-    ("full/multi-binding.json", "agents[1].delivery_mode: \"http\""),
     ("human/assignment@two-step.json", "form_schema"),
     ("human/email.json", "form_schema"),
     ("human/form.json", "form_schema"),

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use axme_intent::Time;
 use axme_server::app::App;
+use axme_server::channels::guard::Guard;
+use axme_server::channels::outbound::Web;
 use axme_server::folder::{Bootstrap, Folder};
 use axme_server::store::{Shape, Store, Tx, accounts};
 use axme_server::wake::{SWEEP_BETWEEN_NODES, Wakes};
@@ -90,7 +92,9 @@ impl Server {
             Engine::Postgres => Store::open_postgres(&fresh_schema().await, shape, wakes.clone()).await,
         };
         let clock = ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time"));
-        let world = World { clock: Arc::new(clock.clone()), dice: Dice::Real };
+        let guard = Guard::new(&limits.outbound_allow).expect("networks");
+        let outbound = Arc::new(Web::new(guard, limits.push_seconds).expect("a client"));
+        let world = World { clock: Arc::new(clock.clone()), dice: Dice::Real, outbound };
         let (stop, stopping) = watch::channel(false);
         let app = App::new(store.expect("the store opens"), world, wakes, Arc::new(limits), stopping);
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
@@ -211,6 +215,8 @@ impl Server {
                 created_by: format!("owner@{org}"),
                 created_at: now,
                 updated_at: now,
+                callback_url: None,
+                webhook_secret: None,
             };
             accounts::insert_service_account(tx, &admin)?;
             let key = accounts::NewKey {

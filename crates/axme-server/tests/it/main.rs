@@ -18,6 +18,7 @@ mod intents;
 mod ladders;
 mod nodes;
 mod openapi;
+mod pushes;
 mod scenarios;
 mod service_accounts;
 mod store;

@@ -119,10 +119,16 @@ fn an_account_that_cannot_be_made_is_refused() {
         let server = Server::start(engine).await;
         let other = "00000000-0000-0000-0000-000000000009";
         for (fields, status, code) in [
-            (json!({ "delivery_mode": "http" }), 422, "not_supported_yet"),
+            (json!({ "delivery_mode": "http" }), 422, "validation_failed"),
             (json!({ "delivery_mode": "inbox" }), 422, "not_supported_yet"),
             (json!({ "delivery_mode": "pigeon" }), 422, "validation_failed"),
-            (json!({ "callback_url": "https://example.com" }), 422, "not_supported_yet"),
+            (json!({ "callback_url": "https://example.com" }), 422, "validation_failed"),
+            (json!({ "delivery_mode": "http", "callback_url": "http://192.168.0.1/" }), 422, "validation_failed"),
+            (
+                json!({ "delivery_mode": "http", "callback_url": "https://a.example/", "webhook_secret": "short" }),
+                422,
+                "validation_failed",
+            ),
             (json!({ "display_name": "x".repeat(256) }), 422, "validation_failed"),
             (json!({ "description": "x".repeat(2_001) }), 422, "validation_failed"),
             (json!({ "org_id": other }), 404, "not_found"),

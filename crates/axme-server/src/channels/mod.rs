@@ -1,0 +1,5 @@
+//! The ways out of the building. Nothing else opens a socket outwards; everything here goes through the guard.
+
+pub mod guard;
+pub mod outbound;
+pub mod signature;

@@ -1,0 +1,80 @@
+//! HTTP to the outside: no redirects, no proxy, bounded in time and in number per host.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::guard::Guard;
+use crate::world::{Outbound, Post};
+
+/// Requests to one host at a time: a host that hangs holds up its own and nobody else.
+const PER_HOST: usize = 8;
+/// Hosts remembered; those that nobody waits for are forgotten beyond it.
+const MOST_HOSTS: usize = 1_024;
+const CONNECT_SECONDS: u64 = 5;
+
+pub struct Web {
+    client: reqwest::Client,
+    guard: Guard,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Web {
+    /// A request, with its answer, takes at most `seconds`.
+    pub fn new(guard: Guard, seconds: u64) -> Result<Web, String> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(guard.clone()))
+            .connect_timeout(Duration::from_secs(CONNECT_SECONDS.min(seconds)))
+            .timeout(Duration::from_secs(seconds))
+            .user_agent(concat!("axme/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Web { client, guard, hosts: Mutex::default() })
+    }
+
+    fn gate(&self, host: &str) -> Arc<Semaphore> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() >= MOST_HOSTS {
+            hosts.retain(|_, gate| Arc::strong_count(gate) > 1);
+        }
+        hosts.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))).clone()
+    }
+}
+
+impl Outbound for Web {
+    fn check(&self, url: &str) -> Result<(), String> {
+        self.guard.check(url).map(|_| ())
+    }
+
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>> {
+        Box::pin(async move {
+            let url = self.guard.check(&post.url)?;
+            let gate = self.gate(url.host_str().unwrap_or_default());
+            let _place = gate.acquire_owned().await.map_err(|error| error.to_string())?;
+            let mut request = self.client.post(url).header("content-type", "application/json").body(post.body);
+            for (name, value) in post.headers {
+                request = request.header(name, value);
+            }
+            // The status is all that counts; what else is answered is not read.
+            request.send().await.map(|answer| answer.status().as_u16()).map_err(|error| reason(&error))
+        })
+    }
+}
+
+/// The innermost cause says most, and the URL may hold a secret.
+fn reason(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
