@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from axme import AxmeHttpError, AxmeValidationError
 
-from world import SECONDS_TO_HAPPEN, Listener, World
+from world import SECONDS_TO_HAPPEN, Listener, World, until
 
 FIRST_EVENTS = ["intent.created", "intent.submitted", "intent.delivered"]
 
@@ -71,6 +71,54 @@ def events_start_with_created_submitted_delivered_and_since_is_exclusive(world: 
     assert world.events(intent_id, since=0) == events
     assert world.events(intent_id, since=seqs[0]) == events[1:]
     assert world.events(intent_id, since=seqs[-1]) == []
+
+
+def controls_change_a_live_intent_and_a_stale_generation_changes_nothing(world: World) -> None:
+    intent_id = world.send(world.new_agent())
+    changed = world.admin.update_intent_controls(intent_id, {"controls_patch": {"timeout_seconds": 120}, "reason": "r"})
+    assert (changed["ok"], changed["applied"], changed["policy_generation"]) == (True, True, 1), changed
+    assert changed["intent"]["controls"] == {"timeout_seconds": 120}, changed
+    assert changed["intent"]["deadline_at"], changed
+    stale = world.admin.update_intent_controls(
+        intent_id, {"controls_patch": {"timeout_seconds": 1}, "expected_policy_generation": 0}
+    )
+    assert (stale["ok"], stale["applied"], stale["policy_generation"]) == (True, False, 1), stale
+    assert stale["reason"] == "stale_policy_generation", stale
+    assert world.intent(intent_id)["controls"] == {"timeout_seconds": 120}
+
+
+def a_policy_lets_a_delegate_resume(world: World) -> None:
+    ops = world.new_agent()
+    intent_id = world.send(world.new_agent())
+    changed = world.admin.update_intent_policy(
+        intent_id,
+        {
+            "grants_patch": {f"delegate:{ops.address}": {"allow": ["resume", "update_controls"]}},
+            "envelope_patch": {"max_retry_count": 10},
+            "expected_policy_generation": 0,
+        },
+    )
+    assert (changed["applied"], changed["policy_generation"]) == (True, 1), changed
+    resumed = ops.client.resume_intent(intent_id, {"action": "complete", "by": "ops"}, owner_agent=ops.address)
+    assert resumed["intent"]["status"] == "COMPLETED", resumed
+
+
+def a_timeout_ends_wait_for(world: World) -> None:
+    intent_id = world.send(world.new_agent())
+    world.admin.update_intent_controls(intent_id, {"controls_patch": {"timeout_seconds": 1}})
+    assert world.outcome(intent_id)["status"] == "TIMED_OUT"
+
+
+def a_reminder_does_not_end_wait_for(world: World) -> None:
+    agent = world.new_agent()
+    intent_id = world.send(agent, remind_after_seconds=1, max_reminders=1)
+    until(
+        "the reminder comes",
+        lambda: "intent.reminder" in [event["event_type"] for event in world.events(intent_id)],
+    )
+    agent.client.resume_intent(intent_id, {"action": "complete"}, owner_agent=agent.address)
+    observed = list(world.admin.observe(intent_id, timeout_seconds=SECONDS_TO_HAPPEN))
+    assert [event["event_type"] for event in observed][-2:] == ["intent.reminder", "intent.completed"], observed
 
 
 def observe_follows_an_intent_from_creation_to_its_result(world: World) -> None:

@@ -2,7 +2,7 @@
 //!
 //! Afterwards everything that was acknowledged is there, exactly once: creates, answers, deadlines, and workflows in the
 //! middle of a step. What was not acknowledged is sent again under the same idempotency key, as a real client does, and
-//! must not happen twice.
+//! must not happen twice. And the same server on a disk that is full for a while.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
@@ -42,6 +42,93 @@ fn nothing_acknowledged_is_lost_on_postgresql() {
         Ok(url) => run(Some(&url)),
         Err(_) if std::env::var("CI").is_ok() => panic!("AXME_TEST_POSTGRES_URL is not set"),
         Err(_) => eprintln!("AXME_TEST_POSTGRES_URL is not set: not run"),
+    }
+}
+
+#[test]
+fn a_full_disk_loses_nothing_that_was_acknowledged() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    match SmallDisk::mount(folder.path()) {
+        Some(disk) => runtime.block_on(full_disk(&disk)),
+        None if std::env::var("CI").is_ok() => panic!("a small disk cannot be mounted: not root?"),
+        None => eprintln!("a small disk cannot be mounted, not root: not run"),
+    }
+}
+
+async fn full_disk(disk: &SmallDisk<'_>) {
+    let (folder, ballast) = (disk.0.join("data"), disk.0.join("ballast"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(&ballast, vec![0; 12 << 20]).unwrap();
+    let port = free_port();
+    let mut server = Process::start(&folder, port, None).await;
+    let bootstrap: Bootstrap =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("bootstrap.json")).unwrap()).unwrap();
+    let admin = client(&format!("http://127.0.0.1:{port}"), &bootstrap.api_key);
+    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut refusals = 0;
+    for round in 0.. {
+        let keys: Vec<String> = (0..8).map(|n| format!("{round}-{n}")).collect();
+        let sent = futures_util::future::join_all(keys.iter().map(|key| create_large(&admin, key))).await;
+        for (key, answer) in keys.into_iter().zip(sent) {
+            let id = answer.map_err(|status| assert_eq!(status, Some(503), "{key}")).ok();
+            refusals += u32::from(id.is_none());
+            known.insert(key, id);
+        }
+        if refusals >= 16 {
+            break;
+        }
+        assert!(round < 1_000, "the disk never got full");
+    }
+    let acknowledged: Vec<(String, String)> =
+        known.iter().filter_map(|(key, id)| Some((key.clone(), id.clone()?))).collect();
+    assert!(acknowledged.len() >= 8, "{}", acknowledged.len());
+    for (key, id) in &acknowledged {
+        assert_eq!(admin.get_intent(id).await.unwrap().payload["key"], **key, "readable while the disk is full");
+    }
+    std::fs::remove_file(&ballast).unwrap();
+    for (key, id) in &mut known {
+        let again = create_large(&admin, key).await.unwrap_or_else(|status| panic!("there is room again: {status:?}"));
+        assert!(id.as_ref().is_none_or(|id| *id == again), "one key, two intents: {key}");
+        *id = Some(again);
+    }
+    server.kill();
+    let mut server = Process::start(&folder, port, None).await;
+    for (key, id) in &known {
+        assert_eq!(admin.get_intent(id.as_ref().unwrap()).await.unwrap().payload["key"], **key);
+    }
+    assert_eq!(count_intents(&admin).await, known.len(), "one intent for each key, and none besides");
+    server.kill();
+}
+
+/// The id, or the status of the refusal.
+async fn create_large(admin: &Client, key: &str) -> Result<String, Option<u16>> {
+    let text = key.repeat(64 * 1024 / key.len());
+    let intent = CreateIntent {
+        intent_type: "intent.crash.v1".to_owned(),
+        to_agent: Some("worker".to_owned()),
+        payload: Some(Object::from_iter([("key".to_owned(), key.into()), ("text".to_owned(), text.into())])),
+        ..CreateIntent::default()
+    };
+    let created = admin.call_with_key(&intents::CREATE, &intent, key).await;
+    created.map(|created| created.intent_id).map_err(|error| error.status())
+}
+
+/// A file system of a few MiB, gone with its value.
+struct SmallDisk<'a>(&'a Path);
+
+impl SmallDisk<'_> {
+    fn mount(at: &Path) -> Option<SmallDisk<'_>> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=20m", "axme-test"]).arg(at).stderr(Stdio::null());
+        mount.status().is_ok_and(|status| status.success()).then_some(SmallDisk(at))
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        // What still holds a file open does not matter: the folder is a temporary one.
+        let _ = Command::new("umount").arg("-l").arg(self.0).status();
     }
 }
 

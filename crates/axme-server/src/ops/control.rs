@@ -12,7 +12,7 @@ use super::{COMMON_LANE, check_size, page_size, view};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
 use crate::engine;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::intents::{self as store, Filter};
 
 const MAX_REASON_CHARS: usize = 2_000;
@@ -150,8 +150,7 @@ pub fn prepare_bulk_cancel(before: &Before<'_>, input: BulkCancel) -> Result<(u1
     Ok((COMMON_LANE, Cleanup { filter, is_dry: input.dry_run.unwrap_or(true), reason }))
 }
 
-/// The oldest hour-glass first would be fairer, but what is found is canceled in the order of the ids: families are always
-/// locked in that order.
+/// What is found is canceled in the order of the ids: families are always locked in that order.
 pub fn bulk_cancel(cx: &mut Cx<'_, '_>, cleanup: &Cleanup) -> Result<BulkCanceled> {
     let (heads, next) = store::list(cx.tx, cx.caller.workspace, &cleanup.filter)?;
     let mut ids: Vec<IntentId> = heads.iter().map(|head| head.intent.id).collect();
@@ -186,5 +185,5 @@ fn cancel(cx: &mut Cx<'_, '_>, id: IntentId, reason: &str) -> Result<bool> {
     }
     let actor = cx.caller.actor();
     let command = Command::Resolve(Ending::Canceled(reason.to_owned()));
-    engine::advance_locked(&mut desk(cx), head, command, &actor).map(|_| true).map_err(Error::from)
+    engine::advance_locked(&mut desk(cx), head, command, &actor).map(|_| true)
 }
