@@ -73,6 +73,17 @@ def events_start_with_created_submitted_delivered_and_since_is_exclusive(world: 
     assert world.events(intent_id, since=seqs[-1]) == []
 
 
+def an_approval_is_decided_and_an_unknown_one_recorded(world: World) -> None:
+    intent_id = world.send_human_task()
+    decided = world.admin.decide_approval(intent_id, decision="approve", comment="fine")
+    assert decided["approval"]["approval_id"] == intent_id and decided["approval"]["decision"] == "approve", decided
+    assert world.intent(intent_id)["result"]["outcome"] == "approved"
+    unknown = str(uuid4())
+    decided = world.admin.decide_approval(unknown, decision="reject", comment="no", idempotency_key=unknown)
+    assert decided["ok"] is True and decided["approval"]["comment"] == "no", decided
+    assert decided["approval"]["decided_at"], decided
+
+
 def controls_change_a_live_intent_and_a_stale_generation_changes_nothing(world: World) -> None:
     intent_id = world.send(world.new_agent())
     changed = world.admin.update_intent_controls(intent_id, {"controls_patch": {"timeout_seconds": 120}, "reason": "r"})

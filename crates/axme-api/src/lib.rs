@@ -4,6 +4,7 @@
 //! A resource family has one file here; the server has a file of the same name under `ops/`.
 
 pub mod agents;
+pub mod approvals;
 pub mod capabilities;
 pub mod deliveries;
 pub mod error;
@@ -38,6 +39,7 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &scenarios::APPLY,
         &scenarios::VALIDATE,
         &tasks::LIST,
+        &approvals::DECIDE,
         &me::GET,
         &capabilities::GET,
         &agents::LIST,

@@ -1,6 +1,6 @@
 //! Binds each operation of the table to what it does.
 
-use axme_api::{agents, capabilities, deliveries, intents, me, scenarios, service_accounts, tasks};
+use axme_api::{agents, approvals, capabilities, deliveries, intents, me, scenarios, service_accounts, tasks};
 
 use crate::call::{BodyKey, Bound};
 use crate::http::router::Mount;
@@ -24,6 +24,7 @@ pub fn mount(mount: &mut Mount) {
     bind!(intents::BULK_CANCEL, ops::control::prepare_bulk_cancel, ops::control::bulk_cancel);
     bind!(scenarios::VALIDATE, ops::scenarios::prepare_validate, ops::scenarios::validate);
     bind!(tasks::LIST, ops::tasks::prepare_list, ops::tasks::list);
+    bind!(approvals::DECIDE, ops::approvals::prepare_decide, ops::approvals::decide);
     bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
     bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
     bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);

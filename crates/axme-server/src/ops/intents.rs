@@ -57,7 +57,10 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         Some(0) => return Err(ApiError::invalid("max_delivery_attempts: must be at least 1").into()),
         other => other.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
     };
-    let payload = Value::Object(input.payload.unwrap_or(input.rest));
+    let mut rest = input.rest;
+    // Any call may name its owner in the query; that is no part of the work.
+    rest.remove("owner_agent");
+    let payload = Value::Object(input.payload.unwrap_or(rest));
     check_size("payload", &payload)?;
     let birth = Birth {
         intent_type: input.intent_type,
@@ -293,12 +296,13 @@ pub(crate) fn check_granted(caller: &Caller, head: &Head, action: Action) -> Res
     Err(ApiError::forbidden(format!("the grant does not allow {}", action.as_str())).into())
 }
 
+pub(crate) fn is_visible(caller: &Caller, head: &Head) -> bool {
+    let is_party = |own: &Address| engine::is_party(head, own) || is_granted(head, own, Action::Read);
+    caller.is_admin() || caller.address.as_ref().is_some_and(is_party)
+}
+
 fn visible(head: Option<Head>, caller: &Caller, id: IntentId) -> Result<Head> {
-    let may_see = |head: &Head| {
-        let is_party = |own: &Address| engine::is_party(head, own) || is_granted(head, own, Action::Read);
-        caller.is_admin() || caller.address.as_ref().is_some_and(is_party)
-    };
-    head.filter(may_see).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
+    head.filter(|head| is_visible(caller, head)).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
 }
 
 pub fn prepare_events(_: &Before<'_>, input: ListEvents) -> Result<(u16, (IntentId, i64, i64))> {
@@ -464,6 +468,15 @@ pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
         intent: view::intent(&advanced.head, &birth),
         event: last,
     })
+}
+
+/// A person's answer to a task, by another way than resume.
+pub(crate) fn answer_task(cx: &mut Cx<'_, '_>, head: Head, answer: TaskResult) -> Result<Advanced> {
+    if !cx.caller.is_admin() {
+        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+    }
+    let deadline_at = store::birth(cx.tx, cx.caller.workspace, head.intent.id)?.deadline_at;
+    send(cx, head, deadline_at, Command::Decide(answer))
 }
 
 /// What the body asks for, given whom the intent waits for. `None` for a go-on that was declined.

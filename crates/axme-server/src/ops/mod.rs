@@ -1,6 +1,7 @@
 //! What the operations do: one file per family, each function over an open transaction.
 
 pub mod accounts;
+pub mod approvals;
 pub mod control;
 pub mod deliveries;
 pub mod intents;

@@ -34,7 +34,10 @@ impl Lane {
             let receiver = receiver.clone();
             let worker = move || {
                 while let Some(jobs) = take(&receiver, group) {
-                    engine.work(jobs);
+                    // Jobs are guarded one by one; what panics around them costs its group and not the lane.
+                    if catch_unwind(AssertUnwindSafe(|| engine.work(jobs))).is_err() {
+                        tracing::error!("a lane panicked; its calls were refused and it goes on");
+                    }
                 }
             };
             let spawned = std::thread::Builder::new().name(format!("axme-{name}")).spawn(worker);

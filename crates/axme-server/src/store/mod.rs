@@ -8,6 +8,7 @@
 //! SQL stands only in this folder, one file per family, and it never decides anything.
 
 pub mod accounts;
+pub mod approvals;
 pub mod deliveries;
 pub mod intents;
 mod lane;
@@ -29,10 +30,11 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
+    ("V4__approvals", include_str!("migrations/0004_approvals.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

@@ -4,7 +4,7 @@
 //! queue as any reader does; what it claims is its own until the offer lapses, which is after the push must have ended. A
 //! crash in between means that the intent is offered, and pushed, again: at least once. Any 2xx acknowledges.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axme_intent::{Address, Command, IntentId, Status, Time};
@@ -75,8 +75,10 @@ async fn list(app: &App) -> Result<Vec<ServiceAccount>> {
 
 /// Starts the lines that are missing and ends those that nobody needs.
 fn keep(app: &Arc<App>, lines: &mut HashMap<(Uuid, String), JoinHandle<()>>, accounts: &[ServiceAccount]) {
+    let wanted: HashSet<(Uuid, &str)> =
+        accounts.iter().map(|account| (account.workspace_id, account.service_account_id.as_str())).collect();
     lines.retain(|key, line| {
-        let is_wanted = accounts.iter().any(|a| (a.workspace_id, &a.service_account_id) == (key.0, &key.1));
+        let is_wanted = wanted.contains(&(key.0, key.1.as_str()));
         if !is_wanted {
             // What it had claimed lapses.
             line.abort();
@@ -148,10 +150,10 @@ async fn push(app: &Arc<App>, account: &ServiceAccount, offer: &Offer) -> Result
 async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome: Result<(), String>) -> Result<()> {
     let (dice, limits, now) = (app.world.dice.clone(), app.limits.clone(), app.world.clock.now());
     let workspace = account.workspace_id;
+    let Some(to) = account.address.clone() else { return Ok(()) };
     let job = move |tx: &mut crate::store::Tx<'_>| {
         let mut desk = Desk { tx, workspace, now, dice: &dice, limits: &limits };
         let Some(head) = engine::lock(&mut desk, id)? else { return Ok(()) };
-        let to = head.to.clone();
         if head.intent.status().is_terminal() {
             // A dead letter that was replayed, or an intent that ended in the meantime and has no delivery any more.
             match &outcome {
@@ -164,7 +166,12 @@ async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome:
             return Ok(());
         }
         match &outcome {
-            Ok(()) if head.intent.status() == Status::Delivered => {
+            // Somebody it was escalated to: what becomes of the intent does not hang on reaching them.
+            Err(error) if to != head.to => {
+                let pause = limits.push_retry_seconds[limits.push_retry_seconds.len() - 1];
+                deliveries::postpone(desk.tx, workspace, &to, id, now.plus_seconds(pause), error)?;
+            }
+            Ok(()) if to == head.to && head.intent.status() == Status::Delivered => {
                 engine::advance_locked(&mut desk, head, Command::Acknowledge, to.as_str())?;
             }
             Ok(()) => {

@@ -67,6 +67,15 @@ fn a_create_may_leave_out_what_clients_leave_out() {
         assert_eq!(intent["reply_to"], "agent://c/d");
         assert_eq!(intent["payload"], json!({ "keptCase": 1 }));
 
+        let owned = server.post(
+            &server.admin,
+            "/v1/intents?owner_agent=worker",
+            json!({
+                "intent_type": "intent.ask.v1", "to_agent": "worker", "city": "Oslo",
+            }),
+        );
+        assert_eq!(server.intent(&id_of(&owned.await)).await["payload"], json!({ "city": "Oslo" }));
+
         let flat =
             json!({ "intent_type": "intent.ask.v1", "to_agent": "worker", "city": "Oslo", "n": { "deep": [1] } });
         let created = server.post(&server.admin, "/v1/intents", flat).await;

@@ -6,6 +6,7 @@
 mod access;
 mod agents;
 mod answers;
+mod approvals;
 mod bundles;
 mod calls;
 mod concurrency;

@@ -205,6 +205,34 @@ fn the_intent_and_its_envelope_say_how_often_and_how_soon() {
 }
 
 #[test]
+fn whom_it_is_escalated_to_is_pushed_to_as_well() {
+    on_both(async |engine| {
+        let server = server_that_may_call_loopback(engine).await;
+        let (receiver, addr) = Receiver::start().await;
+        let (account, key) = pushed(&server, "backup", &format!("http://{addr}/intent")).await;
+        receiver.will(&[Answer::Status(500)]);
+        let body = json!({
+            "intent_type": "intent.ask.v1", "to_agent": "worker", "remind_after_seconds": 10, "max_reminders": 1,
+            "escalate_to": "backup",
+        });
+        let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+        server.pass(Duration::from_secs(10)).await;
+        round(&server, &account).await;
+        assert!(receiver.got().is_empty(), "not before");
+        server.pass(Duration::from_secs(10)).await;
+        for (pause, pushes) in [(0, 1), (599, 0), (1, 1), (600, 0)] {
+            server.pass(Duration::from_secs(pause)).await;
+            round(&server, &account).await;
+            assert_eq!(receiver.got().len(), pushes, "after {pause} s more");
+        }
+        let types = server.event_types(&id).await;
+        assert_eq!(types[3..], ["reminder", "escalated"], "the intent does not fail for it");
+        let done = server.post(&key, &format!("/v1/intents/{id}/resume"), json!({ "done": true })).await;
+        assert_eq!(done["intent"]["status"], "COMPLETED");
+    });
+}
+
+#[test]
 fn a_receiver_that_hangs_delays_nobody_else() {
     on_both(async |engine| {
         let server = server_that_may_call_loopback(engine).await;

@@ -54,6 +54,42 @@ fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody() {
     });
 }
 
+/// Panics when it is thrown away on a lane.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if std::thread::current().name().is_some_and(|name| name.starts_with("axme-")) {
+            panic!("on purpose");
+        }
+    }
+}
+
+#[test]
+fn a_lane_outlives_a_panic_outside_its_jobs() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let store = &server.app.store;
+        let (began, begun) = tokio::sync::oneshot::channel();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let mut began = Some(began);
+        let call = store.write(0, move |_| {
+            began.take().map(|began| began.send(()));
+            // The caller goes while the job runs; then nobody takes its answer.
+            let _ = wait.recv();
+            Ok(Bomb)
+        });
+        tokio::select! {
+            _ = call => panic!("it waits"),
+            begun = begun => begun.unwrap(),
+        }
+        drop(go);
+        let (first, second) = (store.write(0, job(1, || Ok(()))).await, store.write(0, job(2, || Ok(()))).await);
+        assert!(first.is_ok() || matches!(first, Err(Error::Store(_))), "{first:?}");
+        assert!(second.is_ok(), "{second:?}");
+    });
+}
+
 #[test]
 fn a_refusal_that_is_kept_keeps_what_it_wrote() {
     on_both(async |engine| {

@@ -1,0 +1,79 @@
+//! Decisions by approval id.
+
+use axme_api::approvals::{Approval as ApprovalView, DecideApproval, Decided};
+use axme_api::{ApiError, Object};
+use axme_intent::{IntentId, TaskResult};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::intents::{answer_task, desk, is_visible};
+use crate::call::Before;
+use crate::cx::Cx;
+use crate::engine;
+use crate::error::Result;
+use crate::store::approvals::{self as store, Approval};
+
+const MAX_COMMENT_CHARS: usize = 1_000;
+
+pub struct Decision {
+    id: Uuid,
+    word: &'static str,
+    comment: Option<String>,
+}
+
+pub fn prepare_decide(_: &Before<'_>, input: DecideApproval) -> Result<(u16, Decision)> {
+    let id = Uuid::parse_str(input.approval_id.trim());
+    let id = id.map_err(|_| ApiError::invalid("approval_id: must be a UUID"))?;
+    let word = match input.decision.trim().to_ascii_lowercase().as_str() {
+        "approve" | "approved" => "approve",
+        "reject" | "rejected" => "reject",
+        other => return Err(ApiError::invalid(format!("decision: \"{other}\" is neither approve nor reject")).into()),
+    };
+    if input.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
+        return Err(ApiError::invalid(format!("comment: at most {MAX_COMMENT_CHARS} characters")).into());
+    }
+    Ok((IntentId(id).lane(), Decision { id, word, comment: input.comment }))
+}
+
+/// A waiting task is answered under its own rules. The same decision again is shown again; the other one comes too late.
+pub fn decide(cx: &mut Cx<'_, '_>, decision: &Decision) -> Result<Decided> {
+    let workspace = cx.caller.workspace;
+    let head = engine::lock(&mut desk(cx), IntentId(decision.id))?;
+    // To an agent that is no party the id is unknown like any other; its word must not stand beside the real decision.
+    let is_hidden = head.as_ref().is_some_and(|head| !is_visible(cx.caller, head));
+    if let Some(head) = head.filter(|_| !is_hidden) {
+        let known = store::find(cx.tx, workspace, decision.id)?;
+        if let Some(known) = known.filter(|k| k.decision == decision.word && head.intent.open_task().is_none()) {
+            return Ok(answer(&known));
+        }
+        let outcome = if decision.word == "approve" { "approved" } else { "rejected" };
+        let answer =
+            TaskResult { outcome: Some(outcome.to_owned()), comment: decision.comment.clone(), data: Object::new() };
+        answer_task(cx, head, answer)?;
+    }
+    let approval = Approval {
+        approval_id: decision.id,
+        decision: decision.word.to_owned(),
+        comment: decision.comment.clone(),
+        decided_by: cx.caller.actor(),
+        decided_at: cx.now,
+    };
+    if !is_hidden {
+        store::put(cx.tx, workspace, &approval)?;
+    }
+    let line = json!({ "decision": approval.decision, "comment": approval.comment });
+    cx.audit("approvals.decide", &approval.approval_id.to_string(), &line)?;
+    Ok(answer(&approval))
+}
+
+fn answer(approval: &Approval) -> Decided {
+    Decided {
+        ok: true,
+        approval: ApprovalView {
+            approval_id: approval.approval_id.to_string(),
+            decision: approval.decision.clone(),
+            comment: approval.comment.clone(),
+            decided_at: approval.decided_at.to_string(),
+        },
+    }
+}

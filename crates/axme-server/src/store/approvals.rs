@@ -1,0 +1,53 @@
+//! SQL of decisions that were made by approval id.
+
+use axme_intent::Time;
+use uuid::Uuid;
+
+use super::Tx;
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Approval {
+    pub approval_id: Uuid,
+    /// `approve` or `reject`.
+    pub decision: String,
+    pub comment: Option<String>,
+    pub decided_by: String,
+    pub decided_at: Time,
+}
+
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Approval>, StoreError> {
+    let row = tx.row(
+        "SELECT approval_id, decision, comment, decided_by, decided_at FROM approvals \
+         WHERE workspace_id = $1 AND approval_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.map(|row| {
+        Ok(Approval {
+            approval_id: row.uuid(0)?,
+            decision: row.string(1)?,
+            comment: row.opt_string(2)?,
+            decided_by: row.string(3)?,
+            decided_at: row.time(4)?,
+        })
+    })
+    .transpose()
+}
+
+/// Records a decision; a later one about the same id takes its place.
+pub fn put(tx: &mut Tx<'_>, workspace: Uuid, approval: &Approval) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO approvals (workspace_id, approval_id, decision, comment, decided_by, decided_at) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, approval_id) DO UPDATE \
+         SET decision = excluded.decision, comment = excluded.comment, decided_by = excluded.decided_by, \
+         decided_at = excluded.decided_at",
+        &[
+            workspace.into(),
+            approval.approval_id.into(),
+            (&approval.decision).into(),
+            approval.comment.as_ref().into(),
+            (&approval.decided_by).into(),
+            approval.decided_at.into(),
+        ],
+    )
+}
