@@ -3,6 +3,8 @@
 //! [`check`] reads a bundle leniently and reports everything that is wrong with it, each complaint naming its place;
 //! a bundle without errors comes back lowered: roles resolved, order explicit, sugar gone.
 
+mod ladders;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -21,6 +23,8 @@ pub struct Scenario {
     pub payload: Value,
     pub deadline_at: Option<Time>,
     pub max_delivery_attempts: Option<u32>,
+    /// Reminders and escalation of an intent without steps.
+    pub ladder: Option<Ladder>,
     /// To whom the intent goes: an agent, or the platform when a plan or a person handles it.
     pub to: Address,
     pub task: Option<HumanTask>,
@@ -126,7 +130,7 @@ impl Reader<'_> {
             }
         };
         let plan = workflow.and_then(|workflow| self.plan(workflow, &scenario_id, &agents, &humans));
-        self.intent(intent?, scenario_id, agents, plan)
+        self.intent(intent?, scenario_id, agents, &humans, plan)
     }
 
     fn intent(
@@ -134,7 +138,8 @@ impl Reader<'_> {
         intent: &Object,
         scenario_id: String,
         agents: Vec<Agent>,
-        plan: Option<Plan>,
+        humans: &[Human],
+        mut plan: Option<Plan>,
     ) -> Option<Scenario> {
         let intent_type = self.required(intent, "type", "intent.type", 255).unwrap_or_default();
         if !intent_type.is_empty() && !is_intent_type(&intent_type) {
@@ -159,7 +164,7 @@ impl Reader<'_> {
             }
         };
         let max_delivery_attempts = self.count(intent, "max_delivery_attempts", "intent.max_delivery_attempts");
-        self.warn_ladder(intent, "intent");
+        let ladder = self.ladder(intent, "intent", &agents, humans);
         let task = match intent.get("human_task") {
             None | Some(Value::Null) => None,
             Some(Value::Object(source)) => Some(self.task(source, "intent.human_task")),
@@ -177,8 +182,20 @@ impl Reader<'_> {
             self.warn("intent.human_task", "ignored: the workflow's steps decide who is asked");
         }
         let task = task.filter(|_| plan.is_none());
+        let ladder = self.place_ladder(ladder, plan.as_mut(), task.is_some());
         let max_delivery_attempts = max_delivery_attempts.and_then(|n| u32::try_from(n).ok());
-        Some(Scenario { scenario_id, agents, intent_type, payload, deadline_at, max_delivery_attempts, to, task, plan })
+        Some(Scenario {
+            scenario_id,
+            agents,
+            intent_type,
+            payload,
+            deadline_at,
+            max_delivery_attempts,
+            ladder,
+            to,
+            task,
+            plan,
+        })
     }
 
     fn agents(&mut self, bundle: &Object) -> Vec<Agent> {
@@ -445,51 +462,6 @@ impl Reader<'_> {
             self.warn(&format!("{place}.notify_email"), "mail is not supported yet: answer with axme tasks");
         }
         task
-    }
-
-    /// Reminders and escalation of a step.
-    fn ladder(&mut self, source: &Object, place: &str, agents: &[Agent], humans: &[Human]) -> Ladder {
-        let mut seconds = |key: &str| self.count(source, key, &format!("{place}.{key}"));
-        let remind_after_seconds = seconds("remind_after_seconds");
-        let remind_interval_seconds = seconds("remind_interval_seconds");
-        let max_reminders = seconds("max_reminders").map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-        if remind_after_seconds.is_none() && (remind_interval_seconds.is_some() || max_reminders.is_some()) {
-            self.warn(place, "reminders need remind_after_seconds; there will be none");
-        }
-        let to = self.text(source, "escalate_to", &format!("{place}.escalate_to"), MAX_ADDRESS_CHARS);
-        let escalate_to = to.filter(|to| !to.is_empty()).and_then(|to| {
-            if let Some(human) = humans.iter().find(|human| human.role == to) {
-                return Some(human.holder());
-            }
-            if agents.iter().any(|agent| agent.role == to) {
-                let text = format!("\"{to}\" is an agent; escalate to a person");
-                self.error(&format!("{place}.escalate_to"), text);
-                return None;
-            }
-            if is_address(&to) || to.contains('@') {
-                return Some(Holder::named(HolderKind::Human, &to));
-            }
-            let roles: Vec<&str> = humans.iter().map(|human| human.role.as_str()).collect();
-            let known = if roles.is_empty() { "none is declared".to_owned() } else { roles.join(", ") };
-            self.error(&format!("{place}.escalate_to"), format!("no role \"{to}\" of a person; roles: {known}"));
-            None
-        });
-        Ladder { remind_after_seconds, remind_interval_seconds, max_reminders, escalate_to }
-    }
-
-    fn warn_ladder(&mut self, source: &Object, place: &str) {
-        for key in ["remind_after_seconds", "escalate_to"] {
-            let is_set = match source.get(key) {
-                None | Some(Value::Null) => false,
-                Some(Value::String(text)) => !text.is_empty(),
-                Some(Value::Number(number)) => number.as_i64() != Some(0),
-                Some(_) => true,
-            };
-            if is_set {
-                let what = if key == "escalate_to" { "escalation is" } else { "reminders are" };
-                self.warn(&format!("{place}.{key}"), format!("{what} not supported yet, ignored"));
-            }
-        }
     }
 
     fn entries(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Vec<(String, Object)> {

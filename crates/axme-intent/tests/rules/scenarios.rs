@@ -36,8 +36,18 @@ fn show(scenario: Option<&Scenario>, report: &Report) -> String {
         }
     }
     let Some(scenario) = scenario else { return text };
-    let Scenario { scenario_id, agents, intent_type, payload, deadline_at, max_delivery_attempts, to, task, plan } =
-        scenario;
+    let Scenario {
+        scenario_id,
+        agents,
+        intent_type,
+        payload,
+        deadline_at,
+        max_delivery_attempts,
+        ladder,
+        to,
+        task,
+        plan,
+    } = scenario;
     writeln!(text, "\nscenario {scenario_id}\nintent {intent_type} to {to}\npayload {payload}").unwrap();
     for (name, value) in [
         ("deadline", deadline_at.map(|at| at.to_string())),
@@ -50,6 +60,9 @@ fn show(scenario: Option<&Scenario>, report: &Report) -> String {
     }
     for agent in agents {
         show_agent(&mut text, agent);
+    }
+    if let Some(ladder) = ladder {
+        writeln!(text, "ladder {}", serde_json::to_string(ladder).unwrap()).unwrap();
     }
     if let Some(plan) = plan {
         show_plan(&mut text, plan);
@@ -132,7 +145,7 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
             payload: scenario.payload.clone(),
             deadline_at: scenario.deadline_at,
             max_delivery_attempts: scenario.max_delivery_attempts,
-            ladder: None,
+            ladder: scenario.ladder.clone(),
             task: scenario.task.clone(),
             plan: scenario.plan.clone(),
             step: None,

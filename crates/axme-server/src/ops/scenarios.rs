@@ -75,7 +75,7 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
         payload: scenario.payload.clone(),
         deadline_at: scenario.deadline_at,
         max_delivery_attempts: scenario.max_delivery_attempts,
-        ladder: None,
+        ladder: scenario.ladder.clone(),
         task: scenario.task.clone(),
         plan: scenario.plan.clone(),
         step: None,

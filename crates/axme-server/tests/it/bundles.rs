@@ -89,7 +89,6 @@ fn what_is_not_done_yet_is_said_in_warnings() {
         let expected = json!([
             "color: unknown field, ignored",
             "workflow.steps[0].escalate_to: escalation of an agent's step is not supported yet, ignored",
-            "intent.remind_after_seconds: reminders are not supported yet, ignored",
         ]);
         assert_eq!(report["warnings"], expected);
         assert_eq!(server.post(&server.admin, APPLY, bundle).await["warnings"], expected);

@@ -161,6 +161,37 @@ fn each_step_has_its_own_ladder() {
 }
 
 #[test]
+fn the_ladder_of_a_bundles_intent_holds_where_a_step_has_none() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let mut bundle = json!({
+            "scenario_id": "ladder.v1",
+            "humans": [{ "role": "operator" }, { "role": "boss" }],
+            "workflow": { "steps": [
+                { "step_id": "sign", "tool_id": "tool.approval.human_signoff", "assigned_to": "operator" },
+            ] },
+            "intent": {
+                "type": "intent.ladder.v1", "payload": {}, "remind_after_seconds": 60, "max_reminders": 1,
+                "escalate_to": "boss",
+            },
+        });
+        let id = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle.clone()).await);
+        bundle["workflow"]["steps"][0]["remind_after_seconds"] = json!(600);
+        let own = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle.clone()).await);
+        bundle["workflow"] = json!(null);
+        bundle["intent"]["human_task"] = json!({ "title": "Sign?" });
+        let direct = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle).await);
+        for _ in 0..2 {
+            server.pass(MINUTE).await;
+        }
+        for (id, expected) in [(&id, (1, 1)), (&own, (0, 0)), (&direct, (1, 1))] {
+            let found = (count(&server, id, "reminder").await, count(&server, id, "escalated").await);
+            assert_eq!(found, expected);
+        }
+    });
+}
+
+#[test]
 fn a_server_may_limit_how_long_intents_live() {
     on_both(async |engine| {
         let limits = axme_server::Limits { default_ttl_seconds: Some(3_600), ..axme_server::Limits::default() };

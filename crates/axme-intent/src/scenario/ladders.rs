@@ -1,0 +1,80 @@
+//! Reminders and escalation in a bundle: of a step, or of the intent for all steps that have none of their own.
+
+use super::{Agent, Human, Reader, is_address};
+use crate::address::MAX_ADDRESS_CHARS;
+use crate::status::{Holder, HolderKind};
+use crate::workflow::{Plan, StepKind};
+use crate::{Address, Ladder, Object};
+
+impl Reader<'_> {
+    /// Reminders and escalation of a step.
+    pub(super) fn ladder(&mut self, source: &Object, place: &str, agents: &[Agent], humans: &[Human]) -> Ladder {
+        let mut seconds = |key: &str| self.count(source, key, &format!("{place}.{key}"));
+        let remind_after_seconds = seconds("remind_after_seconds");
+        let remind_interval_seconds = seconds("remind_interval_seconds");
+        let max_reminders = seconds("max_reminders").map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        if remind_after_seconds.is_none() && (remind_interval_seconds.is_some() || max_reminders.is_some()) {
+            self.warn(place, "reminders need remind_after_seconds; there will be none");
+        }
+        let to = self.text(source, "escalate_to", &format!("{place}.escalate_to"), MAX_ADDRESS_CHARS);
+        let escalate_to = to.filter(|to| !to.is_empty()).and_then(|to| {
+            if let Some(human) = humans.iter().find(|human| human.role == to) {
+                return Some(human.holder());
+            }
+            if agents.iter().any(|agent| agent.role == to) {
+                let text = format!("\"{to}\" is an agent; escalate to a person");
+                self.error(&format!("{place}.escalate_to"), text);
+                return None;
+            }
+            if is_address(&to) || to.contains('@') {
+                return Some(Holder::named(HolderKind::Human, &to));
+            }
+            let roles: Vec<&str> = humans.iter().map(|human| human.role.as_str()).collect();
+            let known = if roles.is_empty() { "none is declared".to_owned() } else { roles.join(", ") };
+            self.error(&format!("{place}.escalate_to"), format!("no role \"{to}\" of a person; roles: {known}"));
+            None
+        });
+        Ladder { remind_after_seconds, remind_interval_seconds, max_reminders, escalate_to }
+    }
+
+    /// The ladder of the intent holds for every step that has none of its own; without steps it is the intent's.
+    pub(super) fn place_ladder(
+        &mut self,
+        mut ladder: Ladder,
+        plan: Option<&mut Plan>,
+        asks_person: bool,
+    ) -> Option<Ladder> {
+        if ladder.is_empty() {
+            return None;
+        }
+        if let Some(plan) = plan {
+            for step in plan.steps.iter_mut().filter(|step| step.ladder.is_none()) {
+                let is_agents = matches!(step.kind, StepKind::Agent { .. });
+                let escalate_to = ladder.escalate_to.clone().filter(|_| !is_agents);
+                step.ladder = Some(Ladder { escalate_to, ..ladder.clone() }).filter(|ladder| !ladder.is_empty());
+            }
+            return None;
+        }
+        if ladder.escalate_to.is_some() && ladder.remind_after_seconds.is_none() {
+            self.warn("intent.escalate_to", "needs remind_after_seconds, which says when; ignored");
+            ladder.escalate_to = None;
+        }
+        if let Some(to) = ladder.escalate_to.take() {
+            // Another agent is known by its full address; a person may be named in any way.
+            let address = Address::resolve(&to.reference, self.home);
+            ladder.escalate_to = match (asks_person, is_address(&to.reference)) {
+                (true, _) => Some(to),
+                (false, true) => Some(Holder {
+                    kind: HolderKind::Agent,
+                    reference: address.as_str().to_owned(),
+                    name: address.short().to_owned(),
+                }),
+                (false, false) => {
+                    self.warn("intent.escalate_to", "an agent's intent is escalated to an address; ignored");
+                    None
+                }
+            };
+        }
+        Some(ladder).filter(|ladder| !ladder.is_empty())
+    }
+}
