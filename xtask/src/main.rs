@@ -1,7 +1,8 @@
-//! Chores of the repository: `cargo xtask openapi`, `cargo xtask bench`. Nothing here is shipped.
+//! Chores of the repository: `cargo xtask openapi`, `cargo xtask bench`, `cargo xtask sim`. Nothing here is shipped.
 
 mod bench;
 mod openapi;
+mod sim;
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +23,8 @@ enum Chore {
     Openapi,
     /// Measure the server beside a floor, in the same run (bench/README.md says how to read it).
     Bench(bench::Options),
+    /// Play the server in a world that misbehaves, one history per seed (docs/decisions/0008-simulation.md).
+    Sim(sim::Options),
     /// The load generator, which the bench starts.
     #[command(hide = true)]
     BenchLoad,
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
     match Xtask::parse().chore {
         Chore::Openapi => openapi::write(),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Sim(options) => sim::run(&options),
         Chore::BenchLoad => bench::load::serve(),
         Chore::BenchIdle { data } => bench::idle::serve(data),
     }

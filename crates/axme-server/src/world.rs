@@ -81,6 +81,12 @@ impl ManualClock {
         self.moved.notify_waiters();
     }
 
+    /// Sets the clock, also back.
+    pub fn set(&self, now: Time) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        self.moved.notify_waiters();
+    }
+
     /// When the first of those who sleep now wants to wake up.
     pub fn next_sleeper(&self) -> Option<Time> {
         self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter().min().copied()

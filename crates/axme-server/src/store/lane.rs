@@ -21,8 +21,10 @@ pub(crate) trait Engine: Send {
     fn work(&mut self, jobs: Vec<Box<dyn Job>>);
 }
 
-pub(crate) struct Lane {
-    queue: mpsc::Sender<Box<dyn Job>>,
+pub(crate) enum Lane {
+    Threads(mpsc::Sender<Box<dyn Job>>),
+    /// Jobs wait until the simulation says what becomes of them, or run as they come.
+    Simulated(Box<dyn Fn(Box<dyn Job>) -> Result<()> + Send + Sync>),
 }
 
 impl Lane {
@@ -43,11 +45,16 @@ impl Lane {
             let spawned = std::thread::Builder::new().name(format!("axme-{name}")).spawn(worker);
             spawned.expect("the system can start a thread");
         }
-        Lane { queue: sender }
+        Lane::Threads(sender)
     }
 
     pub async fn send(&self, job: Box<dyn Job>) -> Result<()> {
-        self.queue.send(job).await.map_err(|_| StoreError::Unavailable("the store has stopped".to_owned()).into())
+        match self {
+            Lane::Threads(queue) => {
+                queue.send(job).await.map_err(|_| StoreError::Unavailable("the store has stopped".to_owned()).into())
+            }
+            Lane::Simulated(take) => take(job),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod intents;
 mod lane;
 mod postgres;
 pub mod replies;
+pub mod simulated;
 mod sqlite;
 pub mod timers;
 mod value;

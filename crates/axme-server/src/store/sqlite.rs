@@ -26,6 +26,8 @@ const CHECKPOINT_PAGES: u32 = 8_000;
 pub(crate) struct Sqlite {
     connection: rusqlite::Connection,
     role: Role,
+    /// How many of the next commits fail as on a full disk. Set by the simulation only.
+    pub(super) failing_commits: u32,
 }
 
 #[derive(PartialEq, Clone, Copy)]
@@ -65,7 +67,7 @@ impl Sqlite {
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         // Pages in memory, in KiB: what the index pages of a busy server need, not more.
         connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;").map_err(fault)?;
-        Ok(Sqlite { connection, role })
+        Ok(Sqlite { connection, role, failing_commits: 0 })
     }
 
     fn exec(&self, sql: &'static str) -> Result<(), StoreError> {
@@ -98,8 +100,36 @@ impl Sqlite {
             }
             outcomes.push(outcome);
         }
-        self.exec("COMMIT")?;
+        self.commit()?;
         Ok(outcomes)
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        if self.failing_commits > 0 {
+            self.failing_commits -= 1;
+            return Err(StoreError::Unavailable("database or disk is full".to_owned()));
+        }
+        self.exec("COMMIT")
+    }
+
+    /// Runs the jobs and commits them, twice if it must. The outcomes are those to answer, in order; with an error nothing
+    /// has happened.
+    pub(super) fn settle(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Result<()>>, StoreError> {
+        let mut outcome = self.attempt(jobs, Guard::Group);
+        if let Err(gone) = &outcome {
+            if let Gone::Lost(error) = gone {
+                tracing::warn!(%error, jobs = jobs.len(), "a transaction was lost and runs again");
+            }
+            self.roll_back();
+            outcome = self.attempt(jobs, Guard::Each);
+        }
+        outcome.map_err(|gone| {
+            self.roll_back();
+            match gone {
+                Gone::Lost(error) => error,
+                Gone::Spoiled => StoreError::Fault("a guarded job spoiled its group".to_owned()),
+            }
+        })
     }
 }
 
@@ -128,29 +158,22 @@ impl From<StoreError> for Gone {
 
 impl Engine for Sqlite {
     fn work(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let mut outcome = self.attempt(&mut jobs, Guard::Group);
-        if let Err(gone) = &outcome {
-            if let Gone::Lost(error) = gone {
-                tracing::warn!(%error, jobs = jobs.len(), "a transaction was lost and runs again");
+        let settled = self.settle(&mut jobs);
+        answer(jobs, settled);
+    }
+}
+
+/// Tells each job what became of it.
+pub(super) fn answer(jobs: Vec<Box<dyn Job>>, settled: Result<Vec<Result<()>>, StoreError>) {
+    match settled {
+        Ok(outcomes) => {
+            for (job, outcome) in jobs.into_iter().zip(outcomes) {
+                job.finish(outcome);
             }
-            self.roll_back();
-            outcome = self.attempt(&mut jobs, Guard::Each);
         }
-        match outcome {
-            Ok(outcomes) => {
-                for (job, outcome) in jobs.into_iter().zip(outcomes) {
-                    job.finish(outcome);
-                }
-            }
-            Err(gone) => {
-                self.roll_back();
-                let error = match gone {
-                    Gone::Lost(error) => error,
-                    Gone::Spoiled => StoreError::Fault("a guarded job spoiled its group".to_owned()),
-                };
-                for job in jobs {
-                    job.finish(Err(error.clone().into()));
-                }
+        Err(error) => {
+            for job in jobs {
+                job.finish(Err(error.clone().into()));
             }
         }
     }

@@ -1,0 +1,188 @@
+//! SQLite without threads, for the deterministic simulation (`axme-sim`).
+//!
+//! The engine is the one of production. Reads run as they come; writes wait in line until the simulation commits them as
+//! one group and says how that ends. [`snapshot`] reads everything that invariants are about.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axme_intent::lifecycle::Event;
+use axme_intent::{IntentId, Time};
+use uuid::Uuid;
+
+use super::intents::{self, Head};
+use super::lane::{Engine, Job, Lane};
+use super::sqlite::{self, Sqlite};
+use super::{Store, Tx};
+use crate::error::{Result, StoreError};
+use crate::wake::Wakes;
+
+/// Events of one intent; a history is bounded by the steps it may run.
+const MOST_EVENTS: i64 = 100_000;
+
+/// How a group of writes ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Commits,
+    /// The first commit fails, the second one succeeds.
+    CommitsLate,
+    /// The disk is full: nothing is durable, and everybody is told so.
+    DiskFull,
+    /// The process dies before the commit: nothing is durable and nobody is told.
+    DiesBefore,
+    /// The process dies right after the commit: everything is durable, nobody is told, nobody is woken.
+    DiesAfter,
+    /// Nothing is durable and everybody is told that it is: a broken store, to see that the simulation notices.
+    Lies,
+}
+
+impl Fate {
+    pub fn is_deadly(self) -> bool {
+        matches!(self, Fate::DiesBefore | Fate::DiesAfter)
+    }
+}
+
+/// The simulation's hand on a store.
+#[derive(Clone)]
+pub struct Hand(Arc<Mutex<Line>>);
+
+struct Line {
+    engine: Sqlite,
+    waiting: Vec<Box<dyn Job>>,
+    is_dead: bool,
+}
+
+impl Hand {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many writes wait.
+    pub fn waiting(&self) -> usize {
+        self.line().waiting.len()
+    }
+
+    /// Lets a group of at most `most` writes meet its fate; returns how many there were.
+    pub fn commit(&self, most: usize, fate: Fate) -> usize {
+        let mut line = self.line();
+        let count = line.waiting.len().min(most);
+        let mut jobs: Vec<_> = line.waiting.drain(..count).collect();
+        line.engine.failing_commits = match fate {
+            Fate::Commits | Fate::DiesAfter => 0,
+            Fate::CommitsLate => 1,
+            Fate::DiskFull | Fate::DiesBefore | Fate::Lies => 2,
+        };
+        let settled = line.engine.settle(&mut jobs);
+        line.engine.failing_commits = 0;
+        match fate {
+            Fate::DiesBefore | Fate::DiesAfter => {
+                line.is_dead = true;
+                line.waiting.clear();
+            }
+            Fate::Lies => sqlite::answer(jobs, Ok((0..count).map(|_| Ok(())).collect())),
+            Fate::Commits | Fate::CommitsLate | Fate::DiskFull => sqlite::answer(jobs, settled),
+        }
+        count
+    }
+
+    /// The process is gone: what waited is lost, and nothing is taken any more.
+    pub fn die(&self) {
+        let mut line = self.line();
+        line.is_dead = true;
+        line.waiting.clear();
+    }
+
+    fn take(&self, job: Box<dyn Job>) -> Result<()> {
+        let mut line = self.line();
+        if line.is_dead {
+            return Err(StoreError::Unavailable("the store has stopped".to_owned()).into());
+        }
+        line.waiting.push(job);
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Opens or creates the SQLite file, to be worked by hand.
+    pub fn open_simulated(file: &Path, wakes: Arc<Wakes>) -> Result<(Store, Hand), StoreError> {
+        let line = Line { engine: Sqlite::open_writer(file, false)?, waiting: Vec::new(), is_dead: false };
+        let hand = Hand(Arc::new(Mutex::new(line)));
+        let reader = Mutex::new(Sqlite::open_reader(file)?);
+        let writes = hand.clone();
+        let write = Lane::Simulated(Box::new(move |job| writes.take(job)));
+        let read = Lane::Simulated(Box::new(move |job| {
+            reader.lock().unwrap_or_else(PoisonError::into_inner).work(vec![job]);
+            Ok(())
+        }));
+        Ok((Store { write: vec![write], read, wakes, engine: "sqlite" }, hand))
+    }
+}
+
+/// A head with the columns that repeat what its state says.
+#[derive(Debug, Clone)]
+pub struct HeadColumns {
+    pub workspace: Uuid,
+    pub head: Head,
+    pub status: String,
+    pub live: bool,
+    pub task_since: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryRow {
+    pub address: String,
+    pub intent_id: IntentId,
+    pub number: Option<i64>,
+    pub dead_at: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimerRow {
+    pub intent_id: IntentId,
+    pub kind: String,
+    pub due_at: Time,
+}
+
+/// What the store holds, but for the events.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub heads: Vec<HeadColumns>,
+    pub deliveries: Vec<DeliveryRow>,
+    pub timers: Vec<TimerRow>,
+}
+
+pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, intent_id, status, live, task_since FROM intents ORDER BY workspace_id, intent_id",
+        &[],
+    )?;
+    let mut heads = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (workspace, id) = (row.uuid(0)?, IntentId(row.uuid(1)?));
+        let head = intents::find(tx, workspace, id)?
+            .ok_or_else(|| StoreError::Fault(format!("intent {id} is listed and cannot be found")))?;
+        let task_since = row.opt_int(4)?.map(Time::from_micros);
+        heads.push(HeadColumns { workspace, head, status: row.string(2)?, live: row.int(3)? != 0, task_since });
+    }
+    let rows = tx.rows(
+        "SELECT address, intent_id, number, dead_at FROM deliveries ORDER BY workspace_id, address, intent_id",
+        &[],
+    )?;
+    let delivery = |row: &super::Row| {
+        let dead_at = row.opt_int(3)?.map(Time::from_micros);
+        Ok(DeliveryRow { address: row.string(0)?, intent_id: IntentId(row.uuid(1)?), number: row.opt_int(2)?, dead_at })
+    };
+    let deliveries = rows.iter().map(delivery).collect::<Result<_, StoreError>>()?;
+    let rows =
+        tx.rows("SELECT intent_id, kind, due_at FROM timers ORDER BY due_at, workspace_id, intent_id, kind", &[])?;
+    let timer = |row: &super::Row| {
+        Ok(TimerRow { intent_id: IntentId(row.uuid(0)?), kind: row.string(1)?, due_at: row.time(2)? })
+    };
+    let timers = rows.iter().map(timer).collect::<Result<_, StoreError>>()?;
+    Ok(Snapshot { heads, deliveries, timers })
+}
+
+/// The whole history of an intent.
+pub fn history(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Vec<Event>, StoreError> {
+    intents::list_events(tx, workspace, id, 0, MOST_EVENTS)
+}

@@ -1,0 +1,158 @@
+//! Who acts: each move of each actor is a function, drawn by weight. A new actor is a file here and a line in [`MOVES`].
+
+mod agents;
+mod operators;
+mod people;
+mod senders;
+mod weather;
+
+use axme_intent::IntentId;
+use axme_server::store::accounts;
+use serde_json::{Value, json};
+
+use crate::stage::{Answer, Call};
+use crate::{Checked, Sim};
+
+pub use agents::{finish, receive};
+pub use people::decide_all;
+pub use weather::tick;
+
+pub const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
+
+/// Something somebody does.
+type Move = fn(&mut Sim) -> Checked;
+
+/// Moves and how often they come.
+const MOVES: [(u32, Move); 18] = [
+    (16, senders::submit),
+    (10, senders::apply),
+    (10, senders::repeat),
+    (22, agents::read),
+    (20, agents::answer),
+    (4, agents::die),
+    (5, agents::answer_a_strange_one),
+    (12, people::decide),
+    (4, people::decide_wrongly),
+    (5, operators::resolve),
+    (2, operators::ask_for_the_unknown),
+    (6, operators::change_settings),
+    (2, operators::cancel_many),
+    (5, operators::poke_from_elsewhere),
+    (14, weather::pass),
+    (10, weather::tick),
+    (2, weather::jump_back),
+    (3, weather::crash),
+];
+
+#[derive(Default)]
+pub struct Cast {
+    /// The keys of [`AGENTS`].
+    pub agents: Vec<String>,
+    /// A key of another workspace.
+    pub stranger: String,
+    /// What agents have in their hands: which agent, and what.
+    pub held: Vec<(usize, IntentId)>,
+}
+
+pub fn act(sim: &mut Sim) -> Checked {
+    let total = MOVES.iter().map(|(weight, _)| *weight as usize).sum();
+    let mut drawn = sim.stage.below(total);
+    for (weight, play) in MOVES {
+        match drawn.checked_sub(weight as usize) {
+            Some(rest) => drawn = rest,
+            None => return play(sim),
+        }
+    }
+    Ok(())
+}
+
+/// Everybody gets a key, before anything goes wrong.
+pub fn enter(sim: &mut Sim) -> Checked {
+    for name in AGENTS {
+        let account = by_admin(sim, "POST", "/v1/service-accounts", json!({ "name": name }))?;
+        let id = text(&account.body, "service_account_id")?;
+        let key = by_admin(sim, "POST", &format!("/v1/service-accounts/{id}/keys"), json!({}))?;
+        let key = text(&key.body, "api_key")?;
+        sim.cast.agents.push(key);
+    }
+    sim.cast.stranger = make_stranger(sim);
+    Ok(())
+}
+
+fn make_stranger(sim: &mut Sim) -> String {
+    use sha2::{Digest, Sha256};
+    let token = "axme_sa_elsewhere_secret".to_owned();
+    let (hash, now) = (Sha256::digest(&token), sim.stage.now());
+    sim.stage.make(move |tx| {
+        let (org, workspace) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
+        accounts::insert_organization(tx, org, "elsewhere", "Elsewhere", now)?;
+        accounts::insert_workspace(tx, workspace, org, "default", "Default", now)?;
+        let admin = accounts::ServiceAccount {
+            workspace_id: workspace,
+            service_account_id: "sa_elsewhere".to_owned(),
+            org_id: org,
+            name: "admin".to_owned(),
+            display_name: None,
+            description: None,
+            role: "workspace_admin".to_owned(),
+            status: "active".to_owned(),
+            address: None,
+            delivery_mode: "poll".to_owned(),
+            created_by: "owner@elsewhere".to_owned(),
+            created_at: now,
+            updated_at: now,
+            callback_url: None,
+            webhook_secret: None,
+        };
+        accounts::insert_service_account(tx, &admin)?;
+        let key = accounts::NewKey {
+            workspace,
+            key_id: "sak_elsewhere",
+            service_account_id: "sa_elsewhere",
+            hash: &hash,
+            hint: "",
+            created_at: now,
+            expires_at: None,
+        };
+        Ok(accounts::insert_key(tx, &key)?)
+    });
+    token
+}
+
+fn text(body: &Value, field: &str) -> Result<String, String> {
+    body[field].as_str().map(str::to_owned).ok_or_else(|| format!("no {field} in {body}"))
+}
+
+pub fn by_admin(sim: &mut Sim, method: &'static str, path: &str, body: Value) -> Result<Answer, String> {
+    let call = Call { key: sim.stage.admin.clone(), method, path: path.to_owned(), body, idempotency_key: None };
+    sim.send_one(&call)
+}
+
+/// Answers an intent under a mark, perhaps more than once: at the same time, or again when the reply was lost. A call that
+/// was refused has changed nothing.
+fn answer(sim: &mut Sim, key: &str, id: IntentId, verb: &str, mark: &str, body: Value) -> Result<Answer, String> {
+    let idempotency_key = sim.stage.chance(30).then(|| format!("answer-{mark}"));
+    let has_key = idempotency_key.is_some();
+    let call =
+        Call { key: key.to_owned(), method: "POST", path: format!("/v1/intents/{id}/{verb}"), body, idempotency_key };
+    let twice = sim.stage.chance(15);
+    let calls = vec![call.clone(); if twice { 2 } else { 1 }];
+    let before = if twice { None } else { Some(sim.stage.snapshot()) };
+    sim.stage.fates();
+    let answers = sim.send(&calls)?;
+    if let Some(before) = before {
+        let nothing_durable = !sim.stage.fates().contains(&axme_server::store::simulated::Fate::DiesAfter);
+        let undone = answers[0].status >= 400 && nothing_durable || answers[0].body["applied"] == false;
+        if undone && !crate::invariants::same(&before, &sim.stage.snapshot()) {
+            return Err(format!("{id}: {verb} was answered {} and changed something", answers[0].status));
+        }
+    }
+    for heard in &answers {
+        sim.promises.answered(mark, id, heard, has_key);
+    }
+    if sim.stage.chance(20) || (answers[0].is_unknown() && sim.stage.chance(60)) {
+        let again = sim.send_one(&call)?;
+        sim.promises.answered(mark, id, &again, has_key);
+    }
+    Ok(answers.into_iter().next().unwrap_or(Answer { status: 503, body: Value::Null }))
+}

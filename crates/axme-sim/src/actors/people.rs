@@ -1,0 +1,43 @@
+//! People: they answer the tasks they see, sometimes wrongly, sometimes twice.
+
+use axme_intent::IntentId;
+use serde_json::json;
+
+use super::{answer, by_admin};
+use crate::{Checked, Sim};
+
+fn tasks(sim: &mut Sim) -> Result<Vec<IntentId>, String> {
+    let listed = by_admin(sim, "GET", "/v1/me/tasks?limit=500", json!(null))?;
+    let tasks = listed.body["tasks"].as_array().cloned().unwrap_or_default();
+    Ok(tasks.iter().filter_map(|task| task["intent_id"].as_str()?.parse().ok()).collect())
+}
+
+pub fn decide(sim: &mut Sim) -> Checked {
+    let open = tasks(sim)?;
+    let Some(id) = sim.stage.pick(&open) else { return Ok(()) };
+    let outcome = if sim.stage.chance(75) { "approved" } else { "rejected" };
+    say(sim, id, outcome)
+}
+
+pub fn decide_wrongly(sim: &mut Sim) -> Checked {
+    let open = tasks(sim)?;
+    let known = sim.promises.known();
+    let target = if sim.stage.chance(50) { sim.stage.pick(&open) } else { sim.stage.pick(&known) };
+    let outcome = ["approved", "perhaps", ""][sim.stage.below(3)];
+    target.map_or(Ok(()), |id| say(sim, id, outcome))
+}
+
+fn say(sim: &mut Sim, id: IntentId, outcome: &str) -> Checked {
+    let (mark, key) = (sim.promises.mark(), sim.stage.admin.clone());
+    let body = json!({ "task_result": { "outcome": outcome, "comment": mark } });
+    answer(sim, &key, id, "resume", &mark, body).map(|_| ())
+}
+
+/// Everybody answers at once; returns how many tasks there were.
+pub fn decide_all(sim: &mut Sim) -> Result<usize, String> {
+    let open = tasks(sim)?;
+    for id in &open {
+        say(sim, *id, "approved")?;
+    }
+    Ok(open.len())
+}

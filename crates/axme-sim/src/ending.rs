@@ -1,0 +1,68 @@
+//! The end: faults stop, time goes on, everybody does what they should. What was promised for then is asked for now.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::actors::{AGENTS, by_admin, decide_all, finish, receive, tick};
+use crate::invariants::hold;
+use crate::{Checked, Sim};
+
+/// Rounds of two hours. A workflow takes a round for each of its steps, and an agent that looked at its work and forgot it
+/// is offered it again after an hour.
+const MOST_ROUNDS: usize = 30;
+const ROUND: Duration = Duration::from_secs(2 * 3_600);
+const MOST_PAGES: usize = 100;
+/// Deliveries that an agent takes at a time, as a stream does.
+const MOST_OFFERS: usize = 50;
+
+pub fn play(sim: &mut Sim) -> Checked {
+    sim.note("the end begins");
+    sim.cast.held.clear();
+    for _ in 0..MOST_ROUNDS {
+        tick(sim)?;
+        crate::check(sim)?;
+        for agent in 0..AGENTS.len() {
+            for id in receive(sim, agent, MOST_OFFERS)? {
+                finish(sim, agent, id)?;
+            }
+            crate::check(sim)?;
+        }
+        decide_all(sim)?;
+        crate::check(sim)?;
+        if sim.watch.seen.values().all(|seen| seen.status().is_terminal()) {
+            break;
+        }
+        sim.stage.clock.advance(ROUND);
+    }
+    for (id, seen) in &sim.watch.seen {
+        let status = seen.status();
+        hold!(status.is_terminal(), "{id} never ends: it is {}, {:?}", status.as_str(), seen.head.intent.waiting());
+    }
+    let left = sim.stage.snapshot();
+    hold!(left.timers.is_empty(), "timers are left: {:?}", left.timers);
+    list_all(sim)
+}
+
+/// Every intent that was promised is in the list, once.
+fn list_all(sim: &mut Sim) -> Checked {
+    let mut listed = BTreeSet::new();
+    let mut path = "/v1/intents?limit=20".to_owned();
+    for _ in 0..MOST_PAGES {
+        let page = by_admin(sim, "GET", &path, json!(null))?;
+        for intent in page.body["intents"].as_array().into_iter().flatten() {
+            let id = intent["intent_id"].as_str().unwrap_or_default().to_owned();
+            hold!(listed.insert(id.clone()), "{id} is listed twice");
+        }
+        match page.body["next_before"].as_str() {
+            Some(before) => path = format!("/v1/intents?limit=20&before={before}"),
+            None => break,
+        }
+    }
+    for create in &sim.promises.creates {
+        let Some(id) = create.id else { continue };
+        hold!(listed.contains(&id.to_string()), "{id} was promised and is not listed");
+    }
+    Ok(())
+}

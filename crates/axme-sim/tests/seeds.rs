@@ -1,0 +1,45 @@
+//! A few hundred seeds, that the same seed makes the same history, and that what is broken on purpose is noticed.
+
+use axme_sim::{Mutation, Options, Report, run};
+
+const SEEDS: u64 = 300;
+/// A seed runs on one thread; seeds run beside each other.
+const THREADS: usize = 2;
+const STEPS: usize = 60;
+
+fn options(mutation: Option<Mutation>) -> Options {
+    Options { steps: STEPS, mutation }
+}
+
+fn pass(seed: u64) -> Report {
+    run(seed, options(None)).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+#[test]
+fn seeds_hold() {
+    let play = |first: u64| (first..SEEDS).step_by(THREADS).map(pass).fold(Report::default(), Report::plus);
+    let total = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS as u64).map(|first| scope.spawn(move || play(first))).collect();
+        let reports = threads.into_iter().map(|thread| thread.join().expect("all seeds hold"));
+        reports.fold(Report::default(), Report::plus)
+    });
+    // A simulation in which little happens holds easily.
+    assert!(total.intents > 10 * SEEDS as usize, "{total:?}");
+    assert!(total.crashes > SEEDS as usize, "{total:?}");
+}
+
+#[test]
+fn a_seed_makes_one_history() {
+    for seed in 0..5 {
+        assert_eq!(pass(seed), pass(seed), "seed {seed}");
+    }
+    assert_ne!(pass(1).fingerprint, pass(2).fingerprint);
+}
+
+#[test]
+fn what_is_broken_is_noticed() {
+    for mutation in [Mutation::StoppedTimers, Mutation::LyingCommits] {
+        let caught = (0..10).filter(|seed| run(*seed, options(Some(mutation))).is_err()).count();
+        assert!(caught >= 5, "{mutation:?} was noticed by {caught} seeds of 10");
+    }
+}

@@ -1,0 +1,30 @@
+//! Plays many seeds of the simulation and stops at the first that fails, with its last steps and how to play it again.
+
+use anyhow::bail;
+use axme_sim::Report;
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// How many seeds.
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Steps of each.
+    #[arg(long, default_value_t = 60)]
+    steps: usize,
+}
+
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let mut total = Report::default();
+    for seed in options.seed..options.seed.saturating_add(options.seeds) {
+        match axme_sim::run(seed, axme_sim::Options { steps: options.steps, mutation: None }) {
+            Ok(report) => total = total.plus(report),
+            Err(failure) => bail!("{failure}"),
+        }
+    }
+    let Report { intents, events, crashes, .. } = total;
+    println!("{} seeds hold: {intents} intents, {events} events, {crashes} crashes", options.seeds);
+    Ok(())
+}
