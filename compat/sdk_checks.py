@@ -84,6 +84,52 @@ def an_approval_is_decided_and_an_unknown_one_recorded(world: World) -> None:
     assert decided["approval"]["decided_at"], decided
 
 
+def a_thread_is_read_answered_and_decided(world: World) -> None:
+    owner = f"agent://desks/{world.new_name('desk')}"
+    intent_id = world.admin.create_intent(
+        {"intent_type": "intent.desk.v1", "to_agent": owner, "payload": {}}, correlation_id=str(uuid4())
+    )["intent_id"]
+    (thread,) = world.admin.list_inbox(owner_agent=owner)["threads"]
+    assert thread["thread_id"] == intent_id and thread["status"] == "pending", thread
+    assert world.admin.get_inbox_thread(intent_id, owner_agent=owner)["thread"] == thread
+    page = world.admin.list_inbox_changes(owner_agent=owner, limit=1)
+    assert [change["thread"] for change in page["changes"]] == [thread] and page["has_more"] is False, page
+    replied = world.admin.reply_inbox_thread(intent_id, message="which one?", owner_agent=owner)
+    assert [message["content"] for message in replied["thread"]["messages"]] == ["which one?"], replied
+    page = world.admin.list_inbox_changes(owner_agent=owner, cursor=page["next_cursor"])
+    assert [change["thread"]["thread_id"] for change in page["changes"]] == [intent_id], page
+    deputy = world.new_agent()
+    delegated = world.admin.delegate_inbox_thread(
+        intent_id, {"delegate_to": deputy.address, "note": "please"}, owner_agent=owner
+    )
+    assert delegated["thread"]["thread_id"] == intent_id, delegated
+    assert deputy.client.list_inbox()["threads"][0]["thread_id"] == intent_id
+    deleted = world.admin.delete_inbox_messages(intent_id, {"mode": "self", "limit": 1}, owner_agent=owner)
+    assert deleted["deleted_count"] == 1 and deleted["thread"]["timeline"], deleted
+    approved = world.admin.approve_inbox_thread(intent_id, {"comment": "fine"}, owner_agent=owner)
+    assert approved["thread"]["status"] == "done", approved
+    assert world.admin.approve_inbox_thread(intent_id, {}, owner_agent=owner)["ok"] is True
+    assert world.intent(intent_id)["result"]["outcome"] == "approved"
+    other = world.admin.create_intent(
+        {"intent_type": "intent.desk.v1", "to_agent": owner, "payload": {}}, correlation_id=str(uuid4())
+    )["intent_id"]
+    rejected = world.admin.reject_inbox_thread(other, {"comment": "no"}, owner_agent=owner)
+    assert rejected["thread"]["status"] == "done", rejected
+    unknown = str(uuid4())
+    assert world.admin.reply_inbox_thread(unknown, message="hello")["thread"]["thread_id"] == unknown
+
+
+def a_result_goes_to_the_inbox_of_reply_to(world: World) -> None:
+    agent, asker = world.new_agent(), world.new_agent()
+    intent_id = world.send(agent, reply_to=asker.address)
+    resolved = agent.client.resolve_intent(intent_id, {"status": "COMPLETED", "result": {"answer": 42}})
+    delivery = resolved["completion_delivery"]
+    assert delivery["delivered"] is True and delivery["reply_to"] == asker.address, delivery
+    (thread,) = asker.client.list_inbox(owner_agent=asker.address)["threads"]
+    assert thread["thread_id"] == intent_id and thread["status"] == "done", thread
+    assert [message["message_id"] for message in thread["messages"]] == [delivery["message_id"]], thread
+
+
 def controls_change_a_live_intent_and_a_stale_generation_changes_nothing(world: World) -> None:
     intent_id = world.send(world.new_agent())
     changed = world.admin.update_intent_controls(intent_id, {"controls_patch": {"timeout_seconds": 120}, "reason": "r"})

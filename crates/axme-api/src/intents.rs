@@ -397,14 +397,30 @@ pub struct BulkCanceled {
     pub has_more: bool,
 }
 
-/// Whether the result went to `reply_to`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+/// Whether the result went to the inbox of `reply_to`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CompletionDelivery {
     pub delivered: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread_id: Option<String>,
+    /// The same however often it is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion: Option<Completion>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Completion {
+    /// Always `intent_completion`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub intent_id: String,
+    pub status: String,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

@@ -9,6 +9,7 @@ pub mod capabilities;
 pub mod deliveries;
 pub mod error;
 pub mod health;
+pub mod inbox;
 pub mod intents;
 pub mod lenient;
 pub mod me;
@@ -40,6 +41,16 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &scenarios::VALIDATE,
         &tasks::LIST,
         &approvals::DECIDE,
+        &inbox::LIST,
+        &inbox::CHANGES,
+        &inbox::GET,
+        &inbox::REPLY,
+        &inbox::DELEGATE,
+        &inbox::APPROVE,
+        &inbox::REJECT,
+        &inbox::READ,
+        &inbox::DELETE_MESSAGES,
+        &inbox::DELETE_ALL_MESSAGES,
         &me::GET,
         &capabilities::GET,
         &agents::LIST,

@@ -116,6 +116,16 @@ impl<I, O> Op<I, O> {
         Op::new(id, Method::Patch, path, Effect::Write)
     }
 
+    pub const fn delete(id: &'static str, path: &'static str) -> Op<I, O> {
+        Op::new(id, Method::Delete, path, Effect::Write)
+    }
+
+    /// A GET that leaves something behind; repeated, it answers alike.
+    pub const fn writing(mut self) -> Op<I, O> {
+        self.info.effect = Effect::Write;
+        self
+    }
+
     /// A POST that changes nothing.
     pub const fn ask(id: &'static str, path: &'static str) -> Op<I, O> {
         Op::new(id, Method::Post, path, Effect::Read)

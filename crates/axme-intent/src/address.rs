@@ -50,6 +50,16 @@ impl Address {
         }
     }
 
+    /// The address of a person who is known by an address for mail, a role or a name: mail addresses and addresses with a
+    /// scheme stay as they are, others are `user://role`.
+    pub fn of_person(text: &str) -> Address {
+        let text = text.trim();
+        if text.contains('@') || text.contains("://") {
+            return Address(text.to_owned());
+        }
+        Address(format!("user://{text}"))
+    }
+
     /// The address of the agent `name` in `home`.
     pub fn agent(home: Home<'_>, name: &str) -> Address {
         Address(format!("agent://{}/{}/{name}", home.org, home.workspace))

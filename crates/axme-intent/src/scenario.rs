@@ -215,14 +215,11 @@ impl Reader<'_> {
             let callback_url =
                 self.text(&entry, "callback_url", &format!("{place}.callback_url"), 2_048).filter(|u| !u.is_empty());
             match delivery_mode.as_deref() {
-                None | Some("stream" | "poll") => {}
+                None | Some("stream" | "poll" | "inbox" | "internal") => {}
                 Some("http") if callback_url.is_none() => {
                     self.error(&format!("{place}.callback_url"), "delivery_mode \"http\" needs one");
                 }
                 Some("http") => {}
-                Some(mode @ ("inbox" | "internal")) => {
-                    self.error(&format!("{place}.delivery_mode"), format!("\"{mode}\" is not supported yet"));
-                }
                 Some(mode) => self.error(
                     &format!("{place}.delivery_mode"),
                     format!("\"{mode}\" is none of stream, poll, http, inbox, internal"),

@@ -49,6 +49,8 @@ pub struct Sent {
 
 /// What `prepare` works with.
 pub struct Before<'a> {
+    /// `x-owner-agent`, when there is one.
+    pub owner_header: Option<&'a str>,
     pub caller: &'a Arc<Caller>,
     pub now: Time,
     pub dice: &'a Dice,
@@ -97,7 +99,9 @@ where
     check_text(&request)?;
     let repeat = Repeat::of(app, &bound, &request, &caller)?;
     let input: I = decode(info.input, &request)?;
+    let owner_header = request.headers.get("x-owner-agent").and_then(|value| value.to_str().ok());
     let before = Before {
+        owner_header: owner_header.filter(|text| !text.trim().is_empty()),
         caller: &caller,
         now,
         dice: &app.world.dice,

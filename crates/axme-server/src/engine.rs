@@ -9,18 +9,21 @@ use std::collections::VecDeque;
 
 use axme_intent::lifecycle::{Birth, Command, Effect, Ending, Event, Given, Intent};
 use axme_intent::policy::{self, Patch};
-use axme_intent::{Address, IntentId, Plan, Time, apply, decide, submit, workflow};
+use axme_intent::{Address, HolderKind, IntentId, Plan, Time, apply, decide, submit, workflow};
 use uuid::Uuid;
 
 use crate::config::Limits;
 use crate::error::{Result, StoreError};
 use crate::store::intents::Head;
-use crate::store::{Tx, deliveries, intents, timers};
+use crate::store::{Tx, deliveries, inbox, intents, timers};
 use crate::wake::Wake;
 use crate::world::Dice;
 
 /// How events name the platform itself.
 pub const GATEWAY: &str = "gateway";
+
+/// How many of a task's assignees get it in their inbox.
+const MOST_ASSIGNEES: usize = 20;
 
 /// What the engine works with.
 pub struct Desk<'a, 'tx> {
@@ -44,6 +47,8 @@ pub struct Newborn {
     row: intents::HeadRow,
     events: Option<intents::EventsRow>,
     effects: Vec<Effect>,
+    /// Where its result goes, as a canonical address.
+    reply_to: Option<Address>,
     /// Its plan and what it was created with, when it has a plan.
     planned: Option<(Plan, Birth)>,
 }
@@ -59,7 +64,14 @@ pub fn conceive(unborn: Intent, birth: Birth, given: &Given) -> Result<Newborn, 
     }
     let row = intents::HeadRow::of(&intent)?;
     let events = intents::EventsRow::of(&decision.events)?;
-    Ok(Newborn { head: Head { intent, intent_type, from, to }, row, events, effects: decision.effects, planned })
+    Ok(Newborn {
+        head: Head { intent, intent_type, from, to },
+        row,
+        events,
+        effects: decision.effects,
+        reply_to: None,
+        planned,
+    })
 }
 
 /// Records a root intent.
@@ -70,6 +82,12 @@ pub fn create(desk: &mut Desk<'_, '_>, newborn: &Newborn) -> Result<()> {
 }
 
 impl Newborn {
+    /// Lets the result go to an inbox.
+    pub fn replying_to(mut self, owner: Option<Address>) -> Newborn {
+        self.reply_to = owner;
+        self
+    }
+
     pub fn intent(&self) -> &Intent {
         &self.head.intent
     }
@@ -109,10 +127,11 @@ fn settle(desk: &mut Desk<'_, '_>, mut more: More) -> Result<()> {
 }
 
 fn record(desk: &mut Desk<'_, '_>, newborn: &Newborn, more: &mut More) -> Result<()> {
-    intents::insert(desk.tx, desk.workspace, &newborn.head, &newborn.row)?;
+    intents::insert(desk.tx, desk.workspace, &newborn.head, newborn.reply_to.as_ref(), &newborn.row)?;
     if let Some(events) = &newborn.events {
         intents::insert_events(desk.tx, desk.workspace, newborn.head.intent.id, events)?;
     }
+    give_threads(desk, &newborn.head)?;
     let planned = newborn.planned.as_ref().map(|(plan, birth)| (plan, birth));
     carry_out(desk, &newborn.head, planned, &newborn.effects, more)
 }
@@ -132,9 +151,22 @@ fn step(desk: &mut Desk<'_, '_>, mut head: Head, command: Command, actor: &str, 
         intents::update(desk.tx, desk.workspace, &head.intent)?;
         intents::insert_events(desk.tx, desk.workspace, head.intent.id, &events)?;
         desk.tx.wake(Wake::intent(head.intent.id));
+        give_threads(desk, &head)?;
     }
     carry_out(desk, &head, plan.zip(birth.as_ref()), &decision.effects, more)?;
     Ok(Advanced { head, events: decision.events })
+}
+
+/// Whoever is asked to answer a task has it in the inbox.
+fn give_threads(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
+    let (Some(waiting), Some(task)) = (head.intent.waiting(), head.intent.open_task()) else { return Ok(()) };
+    let holders = std::iter::once(&waiting.holder).chain(&head.intent.tally.escalated_to);
+    let people = holders.filter(|holder| holder.kind == HolderKind::Human).map(|holder| &holder.reference);
+    for person in people.chain(task.assignees.iter().flatten().take(MOST_ASSIGNEES)).filter(|p| !p.trim().is_empty()) {
+        let owner = Address::of_person(person);
+        inbox::join(desk.tx, desk.workspace, &owner, head.intent.id, false, desk.now)?;
+    }
+    Ok(())
 }
 
 fn given(desk: &Desk<'_, '_>, intent: &Intent, actor: &str) -> Given {

@@ -1,6 +1,6 @@
 //! Binds each operation of the table to what it does.
 
-use axme_api::{agents, approvals, capabilities, deliveries, intents, me, scenarios, service_accounts, tasks};
+use axme_api::{agents, approvals, capabilities, deliveries, inbox, intents, me, scenarios, service_accounts, tasks};
 
 use crate::call::{BodyKey, Bound};
 use crate::http::router::Mount;
@@ -25,6 +25,16 @@ pub fn mount(mount: &mut Mount) {
     bind!(scenarios::VALIDATE, ops::scenarios::prepare_validate, ops::scenarios::validate);
     bind!(tasks::LIST, ops::tasks::prepare_list, ops::tasks::list);
     bind!(approvals::DECIDE, ops::approvals::prepare_decide, ops::approvals::decide);
+    bind!(inbox::LIST, ops::inbox::prepare_list, ops::inbox::list);
+    bind!(inbox::CHANGES, ops::inbox::prepare_changes, ops::inbox::changes);
+    bind!(inbox::GET, ops::inbox::prepare_get, ops::inbox::get);
+    bind!(inbox::REPLY, ops::threads::prepare_reply, ops::threads::reply);
+    bind!(inbox::DELEGATE, ops::threads::prepare_delegate, ops::threads::delegate);
+    bind!(inbox::APPROVE, ops::threads::prepare_approve, ops::threads::decide);
+    bind!(inbox::REJECT, ops::threads::prepare_reject, ops::threads::decide);
+    bind!(inbox::READ, ops::threads::prepare_read, ops::threads::read);
+    bind!(inbox::DELETE_MESSAGES, ops::threads::prepare_delete, ops::threads::delete);
+    bind!(inbox::DELETE_ALL_MESSAGES, ops::threads::prepare_delete, ops::threads::delete);
     bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
     bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
     bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);

@@ -11,8 +11,9 @@ use tokio::sync::Semaphore;
 use super::guard::Guard;
 use crate::world::{Outbound, Post};
 
-/// Requests to one host at a time: a host that hangs holds up its own and nobody else.
-const PER_HOST: usize = 8;
+/// Requests to one host and port at a time: a host that hangs holds up its own and nobody else. More than one account is
+/// pushed at a time, so that one hanging agent does not hold up another at the same host.
+const PER_HOST: usize = 32;
 /// Hosts remembered; those that nobody waits for are forgotten beyond it.
 const MOST_HOSTS: usize = 1_024;
 const CONNECT_SECONDS: u64 = 5;
@@ -38,12 +39,13 @@ impl Web {
         Ok(Web { client, guard, hosts: Mutex::default() })
     }
 
-    fn gate(&self, host: &str) -> Arc<Semaphore> {
+    fn gate(&self, url: &reqwest::Url) -> Arc<Semaphore> {
+        let host = format!("{} {:?}", url.host_str().unwrap_or_default(), url.port_or_known_default());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         if hosts.len() >= MOST_HOSTS {
             hosts.retain(|_, gate| Arc::strong_count(gate) > 1);
         }
-        hosts.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))).clone()
+        hosts.entry(host).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))).clone()
     }
 }
 
@@ -55,7 +57,7 @@ impl Outbound for Web {
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>> {
         Box::pin(async move {
             let url = self.guard.check(&post.url)?;
-            let gate = self.gate(url.host_str().unwrap_or_default());
+            let gate = self.gate(&url);
             let _place = gate.acquire_owned().await.map_err(|error| error.to_string())?;
             let mut request = self.client.post(url).header("content-type", "application/json").body(post.body);
             for (name, value) in post.headers {

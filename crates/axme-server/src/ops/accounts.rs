@@ -86,11 +86,11 @@ fn check_delivery(
     secret: Option<&str>,
 ) -> Result<Option<Callback>> {
     match mode {
-        "stream" | "poll" if url.is_some() => {
+        "stream" | "poll" | "inbox" | "internal" if url.is_some() => {
             Err(ApiError::invalid(format!("callback_url: nothing is pushed in delivery_mode \"{mode}\"; choose http"))
                 .into())
         }
-        "stream" | "poll" => Ok(None),
+        "stream" | "poll" | "inbox" | "internal" => Ok(None),
         "http" => {
             let url = url.ok_or_else(|| ApiError::invalid("callback_url: delivery_mode \"http\" needs one"))?;
             let url = check_callback(before, url)?;
@@ -100,7 +100,6 @@ fn check_delivery(
             let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
             Ok(Some(Callback { url, secret, is_made }))
         }
-        "inbox" | "internal" => Err(ApiError::not_supported_yet(format!("delivery_mode \"{mode}\" is")).into()),
         _ => {
             let message = format!("delivery_mode: \"{mode}\" is none of stream, poll, http, inbox, internal");
             Err(ApiError::invalid(message).into())

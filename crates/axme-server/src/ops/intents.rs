@@ -1,8 +1,8 @@
 //! Operations on intents.
 
 use axme_api::intents::{
-    CompletionDelivery, CreateIntent, Created, CreatedIntent, EventList, GetIntent, IntentAnswer, IntentList,
-    IntentSummary, ListEvents, ListIntents, ResolveIntent, Resolved, ResumeIntent, Resumed,
+    Completion, CompletionDelivery, CreateIntent, Created, CreatedIntent, EventList, GetIntent, IntentAnswer,
+    IntentList, IntentSummary, ListEvents, ListIntents, ResolveIntent, Resolved, ResumeIntent, Resumed,
 };
 use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
@@ -19,7 +19,7 @@ use crate::cx::{Caller, Cx};
 use crate::engine::{self, Advanced, Desk, Newborn};
 use crate::error::{Error, Result};
 use crate::store::intents::{self as store, Filter, Head};
-use crate::store::{Tx, deliveries};
+use crate::store::{Tx, deliveries, inbox};
 
 pub struct NewIntent {
     newborn: Newborn,
@@ -102,7 +102,8 @@ pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
         actor: birth.from.as_str().to_owned(),
         child: id.relative(before.now, before.dice.bytes()),
     };
-    Ok(engine::conceive(Intent::unborn(id, id, None, before.now), birth, &given)?)
+    let reply_to = birth.reply_to.as_deref().map(|text| address(text, "reply_to", before.caller)).transpose()?;
+    Ok(engine::conceive(Intent::unborn(id, id, None, before.now), birth, &given)?.replying_to(reply_to))
 }
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
@@ -382,6 +383,7 @@ pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved>
     }
     check_step_is_own(cx.caller, &head, Action::Resolve)?;
     let advanced = send(cx, head, birth.deadline_at, Command::Resolve(resolution.ending.clone()))?;
+    let delivery = completion_delivery(cx, &advanced.head, &birth)?;
     let last = advanced.events.last().map(|event| view::event(resolution.id, event));
     Ok(Resolved {
         ok: true,
@@ -390,14 +392,36 @@ pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved>
         policy_generation: advanced.head.intent.policy_generation,
         intent: view::intent(&advanced.head, &birth),
         event: last,
-        completion_delivery: Some(completion_delivery(&birth)),
+        completion_delivery: Some(delivery),
     })
 }
 
-/// Results are not delivered to `reply_to` yet, and the answer says so.
-fn completion_delivery(birth: &Birth) -> CompletionDelivery {
-    let reason = if birth.reply_to.is_some() { "not_supported_yet" } else { "reply_to_not_set" };
-    CompletionDelivery { delivered: false, reason: Some(reason.to_owned()), reply_to: birth.reply_to.clone() }
+/// Whether the result is in an inbox now. It is there by itself, once the intent is terminal.
+fn completion_delivery(cx: &mut Cx<'_, '_>, head: &Head, birth: &Birth) -> Result<CompletionDelivery> {
+    let id = head.intent.id;
+    let not = |reason: &str| CompletionDelivery {
+        reason: Some(reason.to_owned()),
+        reply_to: birth.reply_to.clone(),
+        ..CompletionDelivery::default()
+    };
+    if birth.reply_to.is_none() {
+        return Ok(not("reply_to_not_set"));
+    }
+    if inbox::reply_to(cx.tx, cx.caller.workspace, id)?.is_none() {
+        return Ok(not("created_before_inboxes"));
+    }
+    Ok(CompletionDelivery {
+        delivered: true,
+        reason: None,
+        reply_to: birth.reply_to.clone(),
+        thread_id: Some(id.to_string()),
+        message_id: Some(super::inbox::completion_message_id(id)),
+        completion: Some(Completion {
+            kind: "intent_completion".to_owned(),
+            intent_id: id.to_string(),
+            status: head.intent.status().as_str().to_owned(),
+        }),
+    })
 }
 
 pub struct Resumption {
@@ -531,7 +555,7 @@ fn check_step_is_own(caller: &Caller, head: &Head, action: Action) -> Result<()>
 
 /// Sends a command on the caller's behalf. An answer that comes too late is refused, and kept in the audit trail: after the
 /// end, and after a deadline whose timer has not come to it yet.
-fn send(cx: &mut Cx<'_, '_>, head: Head, deadline_at: Option<Time>, command: Command) -> Result<Advanced> {
+pub(crate) fn send(cx: &mut Cx<'_, '_>, head: Head, deadline_at: Option<Time>, command: Command) -> Result<Advanced> {
     let id = head.intent.id;
     let status = head.intent.status();
     let deadline_at = head.intent.deadline(deadline_at);

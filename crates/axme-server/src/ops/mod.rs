@@ -4,9 +4,11 @@ pub mod accounts;
 pub mod approvals;
 pub mod control;
 pub mod deliveries;
+pub mod inbox;
 pub mod intents;
 pub mod scenarios;
 pub mod tasks;
+pub mod threads;
 pub mod view;
 
 use axme_api::{ApiError, ErrorKind};

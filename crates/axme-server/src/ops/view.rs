@@ -19,17 +19,22 @@ pub fn position_seen(since: u64) -> i64 {
     i64::try_from(since / 2).unwrap_or(i64::MAX)
 }
 
-pub fn intent(head: &Head, birth: &Birth) -> IntentView {
-    let intent = &head.intent;
-    let status = intent.status();
-    let waiting = intent.waiting();
-    let (result, error) = match &intent.state {
+/// The result and the error of an intent, null where there is none.
+pub fn outcome(intent: &rules::lifecycle::Intent) -> (Value, Value) {
+    match &intent.state {
         State::Completed { result } => (result.clone(), Value::Null),
         State::Failed { fault } => (fault.result.clone().unwrap_or(Value::Null), error(fault)),
         State::Canceled { reason } => (Value::Null, json!({ "code": "canceled", "message": reason })),
         State::TimedOut => (Value::Null, json!({ "code": "intent_timeout", "message": "the deadline passed" })),
         _ => (Value::Null, Value::Null),
-    };
+    }
+}
+
+pub fn intent(head: &Head, birth: &Birth) -> IntentView {
+    let intent = &head.intent;
+    let status = intent.status();
+    let waiting = intent.waiting();
+    let (result, error) = outcome(intent);
     let task = waiting.and_then(|w| w.task.as_ref()).or(birth.task.as_ref());
     let ladder = intent.policy.ladder(intent.own_ladder(birth.plan.as_ref()));
     let deadline_at = intent.deadline(birth.deadline_at).map(|at| at.to_string());

@@ -32,7 +32,7 @@ pub struct Filter {
     pub limit: usize,
 }
 
-fn head(row: &Row) -> Result<Head, StoreError> {
+pub(super) fn head(row: &Row) -> Result<Head, StoreError> {
     Ok(Head {
         intent: Intent {
             id: IntentId(row.uuid(0)?),
@@ -107,12 +107,19 @@ impl EventsRow {
     }
 }
 
-pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, row: &HeadRow) -> Result<(), StoreError> {
+/// Writes a new intent. `reply_to` is the canonical address that its result goes to.
+pub fn insert(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    head: &Head,
+    reply_to: Option<&Address>,
+    row: &HeadRow,
+) -> Result<(), StoreError> {
     let intent = &head.intent;
     tx.push(
         "INSERT INTO intents (workspace_id, intent_id, root_id, parent_id, intent_type, from_agent, to_agent, status, live, \
-         task_since, state, steps, position, policy_generation, created_at, updated_at, tally, policy) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+         task_since, state, steps, position, policy_generation, created_at, updated_at, tally, policy, reply_to) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
         &[
             workspace.into(),
             intent.id.into(),
@@ -132,6 +139,7 @@ pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, row: &HeadRow) -> R
             intent.updated_at.into(),
             row.tally.as_ref().into(),
             row.policy.as_ref().into(),
+            reply_to.into(),
         ],
     )
 }
@@ -195,28 +203,22 @@ pub fn birth(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Birth, St
     }
 }
 
-/// A page of roots, newest first, and the id to go on from when there may be more. A filter that is not indexed is applied
-/// while scanning; one call scans a bounded number of rows, so a page may hold fewer than asked for and still have a next.
+/// A page of intents, newest first, and the id to go on from when there may be more: those to one receiver, steps among
+/// them, or else roots. A filter that is not indexed is applied while scanning; one call scans a bounded number of rows,
+/// so a page may hold fewer than asked for and still have a next.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
     const BATCH: i64 = 500;
     const MOST_BATCHES: usize = 10;
-    let only_live = !filter.statuses.is_empty() && !filter.statuses.iter().any(|s| s.is_terminal());
-    let sql = if only_live {
-        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at, tally, policy FROM intents \
-         WHERE workspace_id = $1 AND intent_id < $2 AND live = 1 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3"
-    } else {
-        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at, tally, policy FROM intents \
-         WHERE workspace_id = $1 AND intent_id < $2 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3"
-    };
     let mut found = Vec::new();
     let mut before = filter.before;
     for _ in 0..MOST_BATCHES {
         let batch = if filter.is_open() { filter.limit as i64 } else { BATCH };
-        let rows = tx.rows(sql, &[workspace.into(), before.into(), batch.into()])?;
-        for row in &rows {
-            let head = head(row)?;
+        let heads = match &filter.to {
+            Some(to) => received(tx, workspace, to, filter.stages(), before, batch)?,
+            None => roots(tx, workspace, filter.stages(), before, batch)?,
+        };
+        let is_last = (heads.len() as i64) < batch;
+        for head in heads {
             before = head.intent.id;
             if filter.admits(&head) {
                 found.push(head);
@@ -225,17 +227,73 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<He
                 }
             }
         }
-        if (rows.len() as i64) < batch {
+        if is_last {
             return Ok((found, None));
         }
     }
     Ok((found, Some(before)))
 }
 
+fn roots(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    stages: &[bool],
+    before: IntentId,
+    limit: i64,
+) -> Result<Vec<Head>, StoreError> {
+    let sql = if stages == [true] {
+        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
+         created_at, updated_at, tally, policy FROM intents \
+         WHERE workspace_id = $1 AND intent_id < $2 AND live = 1 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3"
+    } else {
+        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
+         created_at, updated_at, tally, policy FROM intents \
+         WHERE workspace_id = $1 AND intent_id < $2 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3"
+    };
+    let rows = tx.rows(sql, &[workspace.into(), before.into(), limit.into()])?;
+    rows.iter().map(head).collect()
+}
+
+/// A page of the intents to one receiver, newest first: of the live ones (`true`), the ended ones, or both.
+pub(super) fn received(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    to: &Address,
+    stages: &[bool],
+    before: IntentId,
+    limit: i64,
+) -> Result<Vec<Head>, StoreError> {
+    let mut heads = Vec::new();
+    for is_live in stages {
+        let rows = tx.rows(
+            "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, \
+             policy_generation, created_at, updated_at, tally, policy FROM intents \
+             WHERE workspace_id = $1 AND to_agent = $2 AND live = $3 AND intent_id < $4 ORDER BY intent_id DESC LIMIT $5",
+            &[workspace.into(), to.into(), i64::from(*is_live).into(), before.into(), limit.into()],
+        )?;
+        for row in &rows {
+            heads.push(head(row)?);
+        }
+    }
+    heads.sort_unstable_by_key(|head| std::cmp::Reverse(head.intent.id.0));
+    heads.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(heads)
+}
+
 impl Filter {
     /// True when every root is admitted.
     fn is_open(&self) -> bool {
         self.statuses.is_empty() && self.to.is_none() && self.party.is_none() && self.sender.is_none()
+    }
+
+    /// Whether live intents, ended ones or both can be admitted.
+    fn stages(&self) -> &'static [bool] {
+        let is_ended = |status: &Status| status.is_terminal();
+        match (self.statuses.iter().any(|s| !is_ended(s)), self.statuses.iter().any(is_ended)) {
+            (true, false) => &[true],
+            (false, true) => &[false],
+            _ => &[true, false],
+        }
     }
 
     fn admits(&self, head: &Head) -> bool {

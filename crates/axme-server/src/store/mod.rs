@@ -10,6 +10,7 @@
 pub mod accounts;
 pub mod approvals;
 pub mod deliveries;
+pub mod inbox;
 pub mod intents;
 mod lane;
 mod postgres;
@@ -31,11 +32,12 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
     ("V4__approvals", include_str!("migrations/0004_approvals.sql")),
+    ("V5__inbox", include_str!("migrations/0005_inbox.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

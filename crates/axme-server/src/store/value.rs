@@ -134,6 +134,10 @@ impl Row {
         self.int(column).map(Time::from_micros)
     }
 
+    pub fn opt_time(&self, column: usize) -> Result<Option<Time>, StoreError> {
+        Ok(self.opt_int(column)?.map(Time::from_micros))
+    }
+
     pub fn text(&self, column: usize) -> Result<&str, StoreError> {
         match self.0.get(column) {
             Some(Value::Text(text)) => Ok(text),

@@ -43,17 +43,22 @@ impl Things {
             // A dead letter has the id of its intent.
             .replace("{delivery_id}", &self.intent)
             .replace("{approval_id}", &self.intent)
+            .replace("{thread_id}", &self.intent)
             .replace("{key_id}", &self.key_id)
             .replace("{*address}", &self.agent)
     }
 }
+
+/// A reply to an id that is nobody's here begins a thread.
+const BEGINS_A_THREAD: &str = "/v1/inbox/{thread_id}/reply";
 
 /// A call that only its credential could make fail.
 async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
     let body = (method != Method::Get).then(|| {
         json!({
             "status": "CANCELED", "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
-            "intent": { "type": "x" }, "decision": "approve",
+            "intent": { "type": "x" }, "decision": "approve", "message": "m", "delegate_to": "worker",
+            "message": "m", "delegate_to": "worker",
         })
     });
     // A refusal comes at once; a stream would be read to its end, so its window is the short one.
@@ -150,11 +155,18 @@ fn another_workspace_sees_nothing_of_this_one() {
                     continue;
                 }
                 let path = things.path(template);
+                if template == BEGINS_A_THREAD {
+                    continue;
+                }
                 let answer = call(&server, &stranger, method, &path, &[]).await;
                 // An id that is nobody's here is recorded as any unknown one is, and has no effect.
                 let expected = if template == "/v1/approvals/{approval_id}/decision" { 200 } else { 404 };
                 assert_eq!(answer.status, expected, "{path}: {}", answer.body);
             }
+            let begun = call(&server, &stranger, Method::Post, &things.path(BEGINS_A_THREAD), &[]).await.ok();
+            assert_eq!(begun["thread"].get("intent_type"), None, "a thread of the stranger's own");
+            let thread = server.get(&server.admin, &format!("/v1/inbox/{}", things.intent)).await;
+            assert_eq!(thread["thread"]["messages"], json!([]));
             assert_eq!(server.events(&things.intent).await.len(), 3, "nothing happened to it");
             for list in ["/v1/intents", "/v1/agents", "/v1/service-accounts", "/v1/me/tasks"] {
                 let shown = server.get(&stranger, list).await.to_string();

@@ -78,6 +78,7 @@ fn answers_are_what_the_published_schemas_say() {
         accounts(&server, &mut answers).await;
         intents(&server, &mut answers).await;
         workflows(&server, &mut answers).await;
+        threads(&server, &mut answers).await;
         let found = differences(&folder, &answers);
         let known: BTreeSet<String> = DIFFERENCES.iter().map(|text| (*text).to_owned()).collect();
         let new: Vec<&String> = found.keys().filter(|key| !known.contains(*key)).collect();
@@ -206,6 +207,34 @@ async fn workflows(server: &Server, answers: &mut Answers) {
 }
 
 /// Every kind of difference, with an answer that shows it.
+async fn threads(server: &Server, answers: &mut Answers) {
+    let body = json!({ "intent_type": "x.y.v1", "to_agent": "nobody", "reply_to": "sink", "payload": {} });
+    let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+    let unknown = "9f0c2f6e-3a35-4a4e-9c3e-2d1f0f5a7b11";
+    for (id, act, body) in [
+        (id.as_str(), "reply", json!({ "message": "m" })),
+        (unknown, "reply", json!({ "message": "m" })),
+        (&id, "delegate", json!({ "delegate_to": "worker", "note": "n" })),
+        (&id, "read", json!({})),
+        (&id, "approve", json!({ "comment": "c" })),
+    ] {
+        let answer = server.post(&server.admin, &format!("/v1/inbox/{id}/{act}"), body).await;
+        answers.add("inbox.thread", &answer);
+        answers.add("inbox.thread", &server.get(&server.admin, &format!("/v1/inbox/{id}")).await);
+    }
+    let path = format!("/v1/inbox/{id}/messages/delete");
+    let deleted = server.post(&server.admin, &path, json!({ "mode": "both", "limit": 1 })).await;
+    answers.add("inbox.messages.delete", &deleted);
+    for owner in ["nobody", "sink", "worker", "somebody"] {
+        answers.add("inbox.list", &server.get(&server.admin, &format!("/v1/inbox?owner_agent={owner}")).await);
+        let path = format!("/v1/inbox/changes?owner_agent={owner}");
+        answers.add("inbox.changes", &server.get(&server.admin, &path).await);
+    }
+    let path = format!("/v1/approvals/{unknown}/decision");
+    let decided = server.post(&server.admin, &path, json!({ "decision": "approve" })).await;
+    answers.add("approvals.decision", &decided);
+}
+
 fn differences(folder: &Path, answers: &Answers) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     for (operation, answer) in &answers.0 {

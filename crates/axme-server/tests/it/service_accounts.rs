@@ -120,7 +120,7 @@ fn an_account_that_cannot_be_made_is_refused() {
         let other = "00000000-0000-0000-0000-000000000009";
         for (fields, status, code) in [
             (json!({ "delivery_mode": "http" }), 422, "validation_failed"),
-            (json!({ "delivery_mode": "inbox" }), 422, "not_supported_yet"),
+            (json!({ "delivery_mode": "inbox", "callback_url": "https://example.com" }), 422, "validation_failed"),
             (json!({ "delivery_mode": "pigeon" }), 422, "validation_failed"),
             (json!({ "callback_url": "https://example.com" }), 422, "validation_failed"),
             (json!({ "delivery_mode": "http", "callback_url": "http://192.168.0.1/" }), 422, "validation_failed"),

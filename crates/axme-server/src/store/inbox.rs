@@ -1,0 +1,308 @@
+//! SQL of the inbox: the intents that are threads of an owner, and what people and agents add to them.
+//!
+//! Changes are numbered when their owner asks for them, under the owner's counter. A change can commit later than one with
+//! a later time, so each look goes back a little; what has been numbered already is known by its version.
+
+use axme_intent::{Address, IntentId, Time};
+use uuid::Uuid;
+
+use super::Tx;
+use super::intents::{Head, head, received};
+use crate::error::StoreError;
+
+/// How far a look for changes goes back behind the last one: longer than a transaction may take and clocks may differ.
+const LOOK_BACK_MILLIS: u64 = 300_000;
+
+/// How many changes one look numbers of each kind.
+const MOST_NUMBERED: i64 = 500;
+
+/// An owner's part in a thread.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub thread: IntentId,
+    pub owner: Address,
+    /// Decides in the receiver's place.
+    pub decides: bool,
+    /// Counts what was added to the thread.
+    pub acts: i64,
+    pub joined_at: Time,
+    pub read_at: Option<Time>,
+}
+
+/// Something that was added to a thread.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub id: Uuid,
+    /// `reply`, `delegated`, `approved` or `rejected`.
+    pub kind: String,
+    pub actor: String,
+    pub at: Time,
+    /// An object.
+    pub details: serde_json::Value,
+}
+
+/// A page of the intents that `owner` received, or whose result went to it, newest first; of all intents of the workspace
+/// without an owner.
+pub fn list(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    owner: Option<&Address>,
+    before: IntentId,
+    limit: i64,
+) -> Result<Vec<Head>, StoreError> {
+    let Some(owner) = owner else {
+        let rows = tx.rows(
+            "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, \
+             policy_generation, created_at, updated_at, tally, policy FROM intents \
+             WHERE workspace_id = $1 AND intent_id < $2 ORDER BY intent_id DESC LIMIT $3",
+            &[workspace.into(), before.into(), limit.into()],
+        )?;
+        return rows.iter().map(head).collect();
+    };
+    let mut found = received(tx, workspace, owner, &[true, false], before, limit)?;
+    let rows = tx.rows(
+        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, \
+         policy_generation, created_at, updated_at, tally, policy FROM intents \
+         WHERE workspace_id = $1 AND reply_to = $2 AND intent_id < $3 AND reply_to IS NOT NULL AND live = 0 \
+         ORDER BY intent_id DESC LIMIT $4",
+        &[workspace.into(), owner.into(), before.into(), limit.into()],
+    )?;
+    for row in &rows {
+        found.push(head(row)?);
+    }
+    Ok(found)
+}
+
+/// A page of the threads that `owner` has a part in, newest id first.
+pub fn list_parts(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    owner: &Address,
+    before: IntentId,
+    limit: i64,
+) -> Result<Vec<Member>, StoreError> {
+    let rows = tx.rows(
+        "SELECT thread_id, owner, decides, acts, joined_at, read_at FROM inbox_members \
+         WHERE workspace_id = $1 AND owner = $2 AND thread_id < $3 ORDER BY thread_id DESC LIMIT $4",
+        &[workspace.into(), owner.into(), before.into(), limit.into()],
+    )?;
+    rows.iter().map(member).collect()
+}
+
+/// All who have a part in a thread, those who joined first at the head.
+pub fn members(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId) -> Result<Vec<Member>, StoreError> {
+    let rows = tx.rows(
+        "SELECT thread_id, owner, decides, acts, joined_at, read_at FROM inbox_members \
+         WHERE workspace_id = $1 AND thread_id = $2 ORDER BY joined_at, owner",
+        &[workspace.into(), thread.into()],
+    )?;
+    rows.iter().map(member).collect()
+}
+
+fn member(row: &super::Row) -> Result<Member, StoreError> {
+    Ok(Member {
+        thread: IntentId(row.uuid(0)?),
+        owner: Address::from_canonical(row.string(1)?),
+        decides: row.int(2)? != 0,
+        acts: row.int(3)?,
+        joined_at: row.time(4)?,
+        read_at: row.opt_time(5)?,
+    })
+}
+
+/// Gives `owner` a part in a thread. Who decides keeps doing so.
+pub fn join(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    owner: &Address,
+    thread: IntentId,
+    decides: bool,
+    now: Time,
+) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO inbox_members (workspace_id, owner, thread_id, decides, acts, joined_at) VALUES ($1, $2, $3, $4, 0, $5) \
+         ON CONFLICT (workspace_id, owner, thread_id) DO UPDATE \
+         SET decides = CASE WHEN excluded.decides = 1 THEN 1 ELSE inbox_members.decides END",
+        &[workspace.into(), owner.into(), thread.into(), i64::from(decides).into(), now.into()],
+    )
+}
+
+/// Something was added: the thread has changed for everybody who has it.
+pub fn touch(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE inbox_members SET acts = acts + 1 WHERE workspace_id = $1 AND thread_id = $2",
+        &[workspace.into(), thread.into()],
+    )
+}
+
+pub fn mark_read(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    owner: &Address,
+    thread: IntentId,
+    now: Time,
+) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE inbox_members SET read_at = $1 WHERE workspace_id = $2 AND owner = $3 AND thread_id = $4",
+        &[now.into(), workspace.into(), owner.into(), thread.into()],
+    )
+}
+
+/// Adds an entry to a thread after the others. Call [`touch`] first: its lock keeps two from taking the same number.
+pub fn add(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, entry: &Entry) -> Result<(), StoreError> {
+    let last = tx.row(
+        "SELECT COALESCE(MAX(number), 0) FROM inbox_entries WHERE workspace_id = $1 AND thread_id = $2",
+        &[workspace.into(), thread.into()],
+    )?;
+    let number = last.map(|row| row.int(0)).transpose()?.unwrap_or(0) + 1;
+    tx.push(
+        "INSERT INTO inbox_entries (workspace_id, thread_id, number, entry_id, kind, actor, at, details) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[
+            workspace.into(),
+            thread.into(),
+            number.into(),
+            entry.id.into(),
+            (&entry.kind).into(),
+            (&entry.actor).into(),
+            entry.at.into(),
+            entry.details.to_string().into(),
+        ],
+    )
+}
+
+/// What was added to a thread last, oldest first, at most `limit`.
+pub fn entries(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    let rows = tx.rows(
+        "SELECT entry_id, kind, actor, at, details FROM inbox_entries \
+         WHERE workspace_id = $1 AND thread_id = $2 ORDER BY number DESC LIMIT $3",
+        &[workspace.into(), thread.into(), limit.into()],
+    )?;
+    let entry = |row: &super::Row| {
+        Ok(Entry {
+            id: row.uuid(0)?,
+            kind: row.string(1)?,
+            actor: row.string(2)?,
+            at: row.time(3)?,
+            details: serde_json::from_str(row.text(4)?).map_err(|error| StoreError::Fault(error.to_string()))?,
+        })
+    };
+    rows.iter().rev().map(entry).collect()
+}
+
+/// Puts a message out of sight, of `owner` or of all.
+pub fn delete_message(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    thread: IntentId,
+    owner: Option<&Address>,
+    message: Uuid,
+) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO inbox_deleted (workspace_id, thread_id, owner, message_id) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (workspace_id, thread_id, owner, message_id) DO NOTHING",
+        &[workspace.into(), thread.into(), owner.map_or("", Address::as_str).into(), message.into()],
+    )
+}
+
+/// The messages of a thread that `owner` does not see.
+pub fn deleted(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, owner: &Address) -> Result<Vec<Uuid>, StoreError> {
+    let rows = tx.rows(
+        "SELECT message_id FROM inbox_deleted WHERE workspace_id = $1 AND thread_id = $2 AND (owner = $3 OR owner = '')",
+        &[workspace.into(), thread.into(), owner.into()],
+    )?;
+    rows.iter().map(|row| row.uuid(0)).collect()
+}
+
+/// Where the result of an intent goes, as a canonical address.
+pub fn reply_to(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Address>, StoreError> {
+    let row = tx.row(
+        "SELECT reply_to FROM intents WHERE workspace_id = $1 AND intent_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    let text = row.map(|row| row.opt_string(0)).transpose()?.flatten();
+    Ok(text.map(Address::from_canonical))
+}
+
+/// Numbers what has changed in the threads of `owner` since the last look. True when there may be more to number.
+pub fn number_changes(tx: &mut Tx<'_>, workspace: Uuid, owner: &Address, now: Time) -> Result<bool, StoreError> {
+    // Looks of one owner take turns from here to their commit.
+    let counter = tx.row(
+        "INSERT INTO inbox_counters (workspace_id, owner, last_number, seen_until) VALUES ($1, $2, 0, 0) \
+         ON CONFLICT (workspace_id, owner) DO UPDATE SET last_number = inbox_counters.last_number \
+         RETURNING last_number, seen_until",
+        &[workspace.into(), owner.into()],
+    )?;
+    let counter = counter.ok_or_else(|| StoreError::Fault("a counter returned nothing".to_owned()))?;
+    let (mut number, seen_until) = (counter.int(0)?, counter.time(1)?);
+    let since = seen_until.minus_millis(LOOK_BACK_MILLIS);
+    let params = [workspace.into(), owner.into(), since.into(), MOST_NUMBERED.into()];
+    let received = tx.rows(
+        "SELECT i.intent_id, i.position + COALESCE(m.acts, 0), i.updated_at FROM intents i \
+         LEFT JOIN inbox_members m ON m.workspace_id = i.workspace_id AND m.owner = i.to_agent AND m.thread_id = i.intent_id \
+         LEFT JOIN inbox_changes c ON c.workspace_id = i.workspace_id AND c.owner = i.to_agent AND c.thread_id = i.intent_id \
+         WHERE i.workspace_id = $1 AND i.to_agent = $2 AND i.updated_at > $3 \
+         AND (c.version IS NULL OR c.version <> i.position + COALESCE(m.acts, 0)) \
+         ORDER BY i.updated_at, i.intent_id LIMIT $4",
+        &params,
+    )?;
+    let replied = tx.rows(
+        "SELECT i.intent_id, i.position + COALESCE(m.acts, 0), i.updated_at FROM intents i \
+         LEFT JOIN inbox_members m ON m.workspace_id = i.workspace_id AND m.owner = i.reply_to AND m.thread_id = i.intent_id \
+         LEFT JOIN inbox_changes c ON c.workspace_id = i.workspace_id AND c.owner = i.reply_to AND c.thread_id = i.intent_id \
+         WHERE i.workspace_id = $1 AND i.reply_to = $2 AND i.reply_to IS NOT NULL AND i.live = 0 AND i.updated_at > $3 \
+         AND (c.version IS NULL OR c.version <> i.position + COALESCE(m.acts, 0)) \
+         ORDER BY i.updated_at, i.intent_id LIMIT $4",
+        &params,
+    )?;
+    let joined = tx.rows(
+        "SELECT m.thread_id, m.acts + COALESCE(i.position, 0), COALESCE(i.updated_at, m.joined_at) FROM inbox_members m \
+         LEFT JOIN intents i ON i.workspace_id = m.workspace_id AND i.intent_id = m.thread_id \
+         LEFT JOIN inbox_changes c ON c.workspace_id = m.workspace_id AND c.owner = m.owner AND c.thread_id = m.thread_id \
+         WHERE m.workspace_id = $1 AND m.owner = $2 AND (c.version IS NULL OR c.version <> m.acts + COALESCE(i.position, 0)) \
+         ORDER BY m.thread_id LIMIT $3",
+        &[workspace.into(), owner.into(), MOST_NUMBERED.into()],
+    )?;
+    let is_full = |rows: &[super::Row]| i64::try_from(rows.len()).is_ok_and(|n| n >= MOST_NUMBERED);
+    let mut until = now.max(seen_until);
+    for rows in [&received, &replied] {
+        if let Some(last) = rows.last().filter(|_| is_full(rows)) {
+            until = until.min(last.time(2)?.max(seen_until));
+        }
+    }
+    let mut changed = Vec::new();
+    for row in received.iter().chain(&replied).chain(&joined) {
+        changed.push((row.time(2)?, row.uuid(0)?, row.int(1)?));
+    }
+    changed.sort_unstable();
+    changed.dedup_by_key(|(_, thread, _)| *thread);
+    for (_, thread, version) in &changed {
+        number += 1;
+        tx.push(
+            "INSERT INTO inbox_changes (workspace_id, owner, thread_id, number, version) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (workspace_id, owner, thread_id) DO UPDATE SET number = excluded.number, version = excluded.version",
+            &[workspace.into(), owner.into(), (*thread).into(), number.into(), (*version).into()],
+        )?;
+    }
+    tx.push(
+        "UPDATE inbox_counters SET last_number = $1, seen_until = $2 WHERE workspace_id = $3 AND owner = $4",
+        &[number.into(), until.into(), workspace.into(), owner.into()],
+    )?;
+    Ok(is_full(&received) || is_full(&replied) || is_full(&joined))
+}
+
+/// The threads of `owner` that have changed after a number, in the order of their last changes.
+pub fn list_changes(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    owner: &Address,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<(i64, IntentId)>, StoreError> {
+    let rows = tx.rows(
+        "SELECT number, thread_id FROM inbox_changes WHERE workspace_id = $1 AND owner = $2 AND number > $3 \
+         ORDER BY number LIMIT $4",
+        &[workspace.into(), owner.into(), after.into(), limit.into()],
+    )?;
+    rows.iter().map(|row| Ok((row.int(0)?, IntentId(row.uuid(1)?)))).collect()
+}
