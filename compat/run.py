@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Callable
 
+import push_checks
 import sdk_checks
 import server_checks
 import wire_checks
@@ -29,7 +30,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the clean-up below, not past it
     checks = [
         check
-        for module in (sdk_checks, wire_checks, server_checks)
+        for module in (sdk_checks, push_checks, wire_checks, server_checks)
         for check in checks_of(module)
         if arguments.only in title(check)
     ]

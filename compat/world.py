@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Self
 
 from axme import AxmeClient, AxmeClientConfig
 
@@ -26,6 +26,7 @@ import wire
 
 SECONDS_TO_START = 30  # the first start also migrates the database
 SECONDS_TO_STOP = 10  # the promise after SIGTERM
+SECRET = "a secret of the receivers"
 SECONDS_TO_HAPPEN = 15  # for everything else that takes a moment
 
 
@@ -56,6 +57,12 @@ class Server:
         # No setting of the caller's shell or home may reach the server.
         home = str(self.data.parent)
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AXME_", "XDG_"))} | {"HOME": home}
+        # Receivers of the checks are on this machine, and nobody waits ten minutes for the third attempt.
+        environment |= {
+            "AXME_LIMITS__OUTBOUND_ALLOW": "127.0.0.1/32",
+            "AXME_LIMITS__PUSH_SECONDS": "3",
+            "AXME_LIMITS__PUSH_RETRY_SECONDS": "1,1",
+        }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self._command, env=environment, stdout=log, stderr=log)
         until("GET /ready answers 200", self._ready, SECONDS_TO_START)
@@ -140,6 +147,20 @@ class World:
         key = self.admin.create_service_account_key(service_account_id, {})["key"]["token"]
         return Agent(name, address, service_account_id, key, self.client(key))
 
+    def new_pushed_agent(self, callback_url: str) -> Agent:
+        name = self.new_name("pushed")
+        account = self.admin.create_service_account(
+            {
+                "name": name,
+                "org_id": self.bootstrap.org_id,
+                "workspace_id": self.bootstrap.workspace_id,
+                "delivery_mode": "http",
+                "callback_url": callback_url,
+                "webhook_secret": SECRET,
+            }
+        )["service_account"]
+        return self.agent_with_new_key(name, account["address"], account["service_account_id"])
+
     def send(self, to: Agent, payload: dict[str, Any] | None = None, **fields: Any) -> str:
         intent = {"intent_type": "intent.compat.v1", "to_agent": to.address, "payload": payload or {}, **fields}
         return self.admin.send_intent(intent)
@@ -191,14 +212,13 @@ class World:
         return self.window(path, since=since, wait_seconds=wait_seconds, key=agent.key)
 
 
-class Listener:
-    """A `listening_agent.py` process. As a context manager it is gone when the block ends."""
+class Reporter:
+    """A process that reports in lines of JSON. As a context manager it is gone when the block ends."""
 
-    def __init__(self, world: World, agent: Agent, behaviour: str) -> None:
+    def __init__(self, script: str, arguments: list[str], secrets: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("listening_agent.py"))]
-            + [world.server.base_url, agent.address, behaviour],
-            env=os.environ | {"AXME_API_KEY": agent.key},
+            [sys.executable, str(Path(__file__).with_name(script)), *arguments],
+            env=os.environ | secrets,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -210,19 +230,42 @@ class Listener:
         for line in self._process.stdout:
             self._lines.put(line)
 
-    def received(self) -> dict[str, Any]:
-        """The next thing the agent reports: `{"delivery": …, "intent": …}`."""
+    def received(self) -> Any:
+        """The next thing it reports."""
         try:
             return json.loads(self._lines.get(timeout=SECONDS_TO_HAPPEN))
         except queue.Empty:
-            raise AssertionError(f"the listener reported nothing (exit code: {self._process.poll()})") from None
+            raise AssertionError(f"nothing was reported (exit code: {self._process.poll()})") from None
 
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
 
-    def __enter__(self) -> Listener:
+    def is_idle(self) -> bool:
+        """True when it has nothing to report now."""
+        return self._lines.empty()
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+class Listener(Reporter):
+    """A `listening_agent.py` process. It reports `{"delivery": …, "intent": …}`."""
+
+    def __init__(self, world: World, agent: Agent, behaviour: str) -> None:
+        arguments = [world.server.base_url, agent.address, behaviour]
+        super().__init__("listening_agent.py", arguments, {"AXME_API_KEY": agent.key})
+
+
+class Receiver(Reporter):
+    """A `push_receiver.py` process. It reports each request: `{"signed": …, "path": …, "headers": …, "body": …}`."""
+
+    def __init__(self, *behaviours: str) -> None:
+        super().__init__("push_receiver.py", list(behaviours), {"SECRET": SECRET})
+        self._port = self.received()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self._port}{path}"

@@ -40,6 +40,21 @@ pub fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<crate
     }
 }
 
+/// A flag, also as the text `true`, `false`, `1` or `0`. Empty text and null are absent.
+pub fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    match Option::<Value>::deserialize(deserializer)? {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(flag)),
+        Some(Value::String(text)) => match text.trim() {
+            "" => Ok(None),
+            "true" | "1" => Ok(Some(true)),
+            "false" | "0" => Ok(Some(false)),
+            other => Err(de::Error::custom(format!("\"{other}\" is neither true nor false"))),
+        },
+        Some(other) => Err(de::Error::custom(format!("expected true or false, got {}", kind_of(&other)))),
+    }
+}
+
 fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

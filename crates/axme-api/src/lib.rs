@@ -18,6 +18,7 @@ pub mod openapi;
 pub mod scenarios;
 pub mod service_accounts;
 pub mod tasks;
+pub mod webhooks;
 
 pub use error::{ApiError, ErrorKind};
 pub use op::{Access, AnyOp, Effect, Input, Method, Op, OpInfo, Route};
@@ -51,6 +52,11 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &inbox::READ,
         &inbox::DELETE_MESSAGES,
         &inbox::DELETE_ALL_MESSAGES,
+        &webhooks::UPSERT,
+        &webhooks::LIST,
+        &webhooks::DELETE,
+        &webhooks::PUBLISH,
+        &webhooks::REPLAY,
         &me::GET,
         &capabilities::GET,
         &agents::LIST,

@@ -15,7 +15,8 @@ use uuid::Uuid;
 use crate::config::Limits;
 use crate::error::{Result, StoreError};
 use crate::store::intents::Head;
-use crate::store::{Tx, deliveries, inbox, intents, timers};
+use crate::store::webhooks::Fanout;
+use crate::store::{Tx, deliveries, inbox, intents, timers, webhooks};
 use crate::wake::Wake;
 use crate::world::Dice;
 
@@ -130,6 +131,7 @@ fn record(desk: &mut Desk<'_, '_>, newborn: &Newborn, more: &mut More) -> Result
     intents::insert(desk.tx, desk.workspace, &newborn.head, newborn.reply_to.as_ref(), &newborn.row)?;
     if let Some(events) = &newborn.events {
         intents::insert_events(desk.tx, desk.workspace, newborn.head.intent.id, events)?;
+        fan_out(desk, &newborn.head)?;
     }
     give_threads(desk, &newborn.head)?;
     let planned = newborn.planned.as_ref().map(|(plan, birth)| (plan, birth));
@@ -152,6 +154,7 @@ fn step(desk: &mut Desk<'_, '_>, mut head: Head, command: Command, actor: &str, 
         intents::insert_events(desk.tx, desk.workspace, head.intent.id, &events)?;
         desk.tx.wake(Wake::intent(head.intent.id));
         give_threads(desk, &head)?;
+        fan_out(desk, &head)?;
     }
     carry_out(desk, &head, plan.zip(birth.as_ref()), &decision.effects, more)?;
     Ok(Advanced { head, events: decision.events })
@@ -165,6 +168,16 @@ fn give_threads(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> 
     for person in people.chain(task.assignees.iter().flatten().take(MOST_ASSIGNEES)).filter(|p| !p.trim().is_empty()) {
         let owner = Address::of_person(person);
         inbox::join(desk.tx, desk.workspace, &owner, head.intent.id, false, desk.now)?;
+    }
+    Ok(())
+}
+
+/// What was just decided becomes an event for those who are subscribed to it.
+fn fan_out(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
+    if desk.tx.is_watched(desk.workspace) {
+        let (intent, position) = (head.intent.id, i64::from(head.intent.position));
+        webhooks::insert_fanout(desk.tx, &Fanout { workspace: desk.workspace, intent, position, entry: 0 })?;
+        desk.tx.wake(Wake::fanouts());
     }
     Ok(())
 }

@@ -80,10 +80,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let local_url = format!("http://{}", reachable(addr));
     let base_url = config.public_url.as_ref().map_or(local_url.clone(), |url| url.trim_end_matches('/').to_owned());
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
+    // Before the first call: nothing that happens may pass by those who are subscribed to it.
+    workers::fanout::watch(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
     let mut workers = vec![
         tokio::spawn(workers::timers::run(app.clone())),
         tokio::spawn(workers::sweep::run(app.clone())),
-        tokio::spawn(workers::push::run(app.clone())),
+        tokio::spawn(workers::lines::run(app.clone())),
+        tokio::spawn(workers::fanout::run(app.clone())),
     ];
     if let Some(url) = &config.database_url {
         workers.push(tokio::spawn(workers::doorbell::run(app.clone(), url.clone())));

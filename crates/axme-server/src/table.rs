@@ -1,6 +1,8 @@
 //! Binds each operation of the table to what it does.
 
-use axme_api::{agents, approvals, capabilities, deliveries, inbox, intents, me, scenarios, service_accounts, tasks};
+use axme_api::{
+    agents, approvals, capabilities, deliveries, inbox, intents, me, scenarios, service_accounts, tasks, webhooks,
+};
 
 use crate::call::{BodyKey, Bound};
 use crate::http::router::Mount;
@@ -35,6 +37,11 @@ pub fn mount(mount: &mut Mount) {
     bind!(inbox::READ, ops::threads::prepare_read, ops::threads::read);
     bind!(inbox::DELETE_MESSAGES, ops::threads::prepare_delete, ops::threads::delete);
     bind!(inbox::DELETE_ALL_MESSAGES, ops::threads::prepare_delete, ops::threads::delete);
+    bind!(webhooks::UPSERT, ops::webhooks::prepare_upsert, ops::webhooks::upsert);
+    bind!(webhooks::LIST, ops::webhooks::prepare_list, ops::webhooks::list);
+    bind!(webhooks::DELETE, ops::webhooks::prepare_delete, ops::webhooks::delete);
+    bind!(webhooks::PUBLISH, ops::webhooks::prepare_publish, ops::webhooks::publish);
+    bind!(webhooks::REPLAY, ops::webhooks::prepare_replay, ops::webhooks::replay);
     bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
     bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
     bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);

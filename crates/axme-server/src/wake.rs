@@ -36,9 +36,14 @@ impl Wake {
         Wake::of(("queue", workspace, address.as_str()))
     }
 
-    /// Accounts that are pushed to were added or changed.
-    pub fn pushed_accounts() -> Wake {
-        Wake::of("pushed accounts")
+    /// Those who are pushed to, agents and subscribers, are not the same any more.
+    pub fn lines() -> Wake {
+        Wake::of("lines")
+    }
+
+    /// Something is to be fanned out, or there is a new subscriber.
+    pub fn fanouts() -> Wake {
+        Wake::of("fanouts")
     }
 
     /// A timer was set.

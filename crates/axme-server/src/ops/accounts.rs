@@ -94,7 +94,7 @@ fn check_delivery(
         "http" => {
             let url = url.ok_or_else(|| ApiError::invalid("callback_url: delivery_mode \"http\" needs one"))?;
             let url = check_callback(before, url)?;
-            check_secret(secret)?;
+            check_secret("webhook_secret", secret)?;
             let made = secret.is_none().then(|| signature::fresh_secret(before.dice));
             let is_made = made.is_some();
             let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
@@ -124,11 +124,11 @@ pub fn push_to(cx: &mut Cx<'_, '_>, account: &mut ServiceAccount, callback: &Cal
     store::update_delivery(cx.tx, account)?;
     let line = json!({ "delivery_mode": "http", "callback_url": callback.url });
     cx.audit("service_accounts.update", &account.service_account_id, &line)?;
-    cx.tx.wake(Wake::pushed_accounts());
+    cx.tx.wake(Wake::lines());
     Ok(())
 }
 
-fn check_callback(before: &Before<'_>, url: &str) -> Result<String> {
+pub(super) fn check_callback(before: &Before<'_>, url: &str) -> Result<String> {
     if !(8..=2_048).contains(&url.len()) {
         return Err(ApiError::invalid("callback_url: 8 to 2048 characters").into());
     }
@@ -136,10 +136,10 @@ fn check_callback(before: &Before<'_>, url: &str) -> Result<String> {
     Ok(url.to_owned())
 }
 
-fn check_secret(secret: Option<&str>) -> Result<()> {
+pub(super) fn check_secret(field: &str, secret: Option<&str>) -> Result<()> {
     match secret {
         Some(secret) if !(16..=128).contains(&secret.chars().count()) => {
-            Err(ApiError::invalid("webhook_secret: 16 to 128 characters").into())
+            Err(ApiError::invalid(format!("{field}: 16 to 128 characters")).into())
         }
         _ => Ok(()),
     }
@@ -161,7 +161,7 @@ pub fn prepare_update(before: &Before<'_>, input: UpdateServiceAccount) -> Resul
             check_delivery(before, mode, input.callback_url.as_deref(), None)?;
         }
     }
-    check_secret(input.webhook_secret.as_deref())?;
+    check_secret("webhook_secret", input.webhook_secret.as_deref())?;
     Ok((COMMON_LANE, DeliveryChange { input, fresh_secret: signature::fresh_secret(before.dice) }))
 }
 
@@ -191,7 +191,7 @@ pub fn update(cx: &mut Cx<'_, '_>, change: &DeliveryChange) -> Result<ServiceAcc
     store::update_delivery(cx.tx, &account)?;
     let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": account.callback_url });
     cx.audit("service_accounts.update", &account.service_account_id, &line)?;
-    cx.tx.wake(Wake::pushed_accounts());
+    cx.tx.wake(Wake::lines());
     let mut shown = answer(&account);
     shown.webhook_secret = made;
     Ok(shown)
@@ -227,7 +227,7 @@ pub fn put_agent(cx: &mut Cx<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAcco
         webhook_secret: new.callback.map(|callback| callback.secret.clone()),
     };
     if new.callback.is_some() {
-        cx.tx.wake(Wake::pushed_accounts());
+        cx.tx.wake(Wake::lines());
     }
     if store::insert_service_account(cx.tx, &account)? {
         cx.audit("service_accounts.create", &account.service_account_id, &json!({ "address": new.address }))?;

@@ -54,7 +54,7 @@ fn view(letter: &DeadLetter, caller: &Caller, status: &str) -> Delivery {
         org_id: caller.org.to_string(),
         workspace_id: caller.workspace.to_string(),
         to_agent: letter.address.to_string(),
-        transport_type: "http".to_owned(),
+        transport_type: if letter.address.as_str().starts_with("webhook://") { "webhook" } else { "http" }.to_owned(),
         status: status.to_owned(),
         error_detail: letter.last_error.clone(),
         updated_at: letter.dead_at.to_string(),

@@ -237,7 +237,7 @@ pub fn changes(cx: &mut Cx<'_, '_>, since: &Since) -> Result<ChangeList> {
 
 /// Whose inbox is meant: the query wins over the header (they do not differ), both over the caller's own address. An
 /// agent's key opens its own inbox only. `None` is the whole workspace, for its admin.
-fn owner(before: &Before<'_>, field: Option<&str>) -> Result<Option<Address>> {
+pub(super) fn owner(before: &Before<'_>, field: Option<&str>) -> Result<Option<Address>> {
     let caller = before.caller;
     let named = field.filter(|text| !text.trim().is_empty()).or(before.owner_header);
     let named = named.map(|text| address(text, "owner_agent", caller)).transpose()?;
@@ -437,8 +437,6 @@ pub fn completion_message_id(id: IntentId) -> String {
 }
 
 fn derived_id(id: IntentId, what: &str) -> Uuid {
-    let digest = Sha256::new().chain_update(id.0.as_bytes()).chain_update(what).finalize();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    let digest: [u8; 32] = Sha256::new().chain_update(id.0.as_bytes()).chain_update(what).finalize().into();
+    uuid::Builder::from_custom_bytes(digest[..16].try_into().unwrap_or_default()).into_uuid()
 }

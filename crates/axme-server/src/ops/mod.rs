@@ -10,6 +10,7 @@ pub mod scenarios;
 pub mod tasks;
 pub mod threads;
 pub mod view;
+pub mod webhooks;
 
 use axme_api::{ApiError, ErrorKind};
 

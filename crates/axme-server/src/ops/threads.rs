@@ -18,7 +18,9 @@ use crate::engine;
 use crate::error::Result;
 use crate::store::inbox::{self as store, Entry};
 use crate::store::intents::Head;
-use crate::store::{accounts, intents};
+use crate::store::webhooks::Fanout;
+use crate::store::{accounts, intents, webhooks};
+use crate::wake::Wake;
 
 /// The longest message and the longest comment or note, in characters.
 const MAX_MESSAGE_CHARS: usize = 131_072;
@@ -89,7 +91,12 @@ fn add(
         details,
     };
     touch(cx, source, also)?;
-    store::add(cx.tx, cx.caller.workspace, source.id, &entry)?;
+    let number = store::add(cx.tx, cx.caller.workspace, source.id, &entry)?;
+    if cx.tx.is_watched(cx.caller.workspace) {
+        let fanout = Fanout { workspace: cx.caller.workspace, intent: source.id, position: 0, entry: number };
+        webhooks::insert_fanout(cx.tx, &fanout)?;
+        cx.tx.wake(Wake::fanouts());
+    }
     let audit = json!({ "owner": source.owner, "entry_id": entry.id });
     cx.audit(&format!("inbox.{kind}"), &source.id.to_string(), &audit)?;
     let source = find(cx, source.id, Some(&source.owner))?;

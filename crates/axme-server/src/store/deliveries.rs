@@ -74,10 +74,10 @@ pub fn postpone(
     )
 }
 
-/// A dead letter is due once more.
+/// A dead letter is due once more, as if it were new.
 pub fn revive(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now: Time) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE deliveries SET dead_at = NULL, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        "UPDATE deliveries SET dead_at = NULL, offers = 0, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
         &[now.into(), workspace.into(), to.into(), id.into()],
     )
 }

@@ -149,7 +149,8 @@ pub fn mark_read(
 }
 
 /// Adds an entry to a thread after the others. Call [`touch`] first: its lock keeps two from taking the same number.
-pub fn add(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, entry: &Entry) -> Result<(), StoreError> {
+/// Returns its number.
+pub fn add(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, entry: &Entry) -> Result<i64, StoreError> {
     let last = tx.row(
         "SELECT COALESCE(MAX(number), 0) FROM inbox_entries WHERE workspace_id = $1 AND thread_id = $2",
         &[workspace.into(), thread.into()],
@@ -168,7 +169,22 @@ pub fn add(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, entry: &Entry) ->
             entry.at.into(),
             entry.details.to_string().into(),
         ],
-    )
+    )?;
+    Ok(number)
+}
+
+/// One entry of a thread, by its number.
+pub fn entry(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, number: i64) -> Result<Option<Entry>, StoreError> {
+    let row = tx.row(
+        "SELECT entry_id, kind, actor, at, details FROM inbox_entries \
+         WHERE workspace_id = $1 AND thread_id = $2 AND number = $3",
+        &[workspace.into(), thread.into(), number.into()],
+    )?;
+    row.as_ref().map(read_entry).transpose()
+}
+
+fn read_entry(row: &super::Row) -> Result<Entry, StoreError> {
+    Ok(Entry { id: row.uuid(0)?, kind: row.string(1)?, actor: row.string(2)?, at: row.time(3)?, details: row.json(4)? })
 }
 
 /// What was added to a thread last, oldest first, at most `limit`.
@@ -178,16 +194,7 @@ pub fn entries(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, limit: i64) -
          WHERE workspace_id = $1 AND thread_id = $2 ORDER BY number DESC LIMIT $3",
         &[workspace.into(), thread.into(), limit.into()],
     )?;
-    let entry = |row: &super::Row| {
-        Ok(Entry {
-            id: row.uuid(0)?,
-            kind: row.string(1)?,
-            actor: row.string(2)?,
-            at: row.time(3)?,
-            details: serde_json::from_str(row.text(4)?).map_err(|error| StoreError::Fault(error.to_string()))?,
-        })
-    };
-    rows.iter().rev().map(entry).collect()
+    rows.iter().rev().map(read_entry).collect()
 }
 
 /// Puts a message out of sight, of `owner` or of all.

@@ -195,6 +195,15 @@ pub fn list_events(
     Ok(found)
 }
 
+/// The events of the decision whose last event has this position.
+pub fn decision(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, position: i64) -> Result<Vec<Event>, StoreError> {
+    let row = tx.row(
+        "SELECT events FROM events WHERE workspace_id = $1 AND intent_id = $2 AND position = $3",
+        &[workspace.into(), id.into(), position.into()],
+    )?;
+    row.map_or(Ok(Vec::new()), |row| row.json(0))
+}
+
 /// What the intent was created with.
 pub fn birth(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Birth, StoreError> {
     match list_events(tx, workspace, id, 0, 1)?.into_iter().next().map(|event| event.body) {

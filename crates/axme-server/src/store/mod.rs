@@ -19,11 +19,14 @@ pub mod simulated;
 mod sqlite;
 pub mod timers;
 mod value;
+pub mod webhooks;
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use crate::error::{Error, Result, StoreError};
 use crate::wake::{Wake, Wakes};
@@ -32,12 +35,13 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 5] = [
+const MIGRATIONS: [(&str, &str); 6] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
     ("V4__approvals", include_str!("migrations/0004_approvals.sql")),
     ("V5__inbox", include_str!("migrations/0005_inbox.sql")),
+    ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.
@@ -47,7 +51,12 @@ const QUEUE_JOBS: usize = 4_096;
 pub struct Tx<'a> {
     connection: &'a mut dyn Connection,
     wakes: Vec<Wake>,
+    watched: Watched,
 }
+
+/// The workspaces whose decisions are fanned out to subscribers. It only grows: a workspace that has no subscribers any more
+/// leaves rows that come to nothing.
+pub type Watched = Arc<RwLock<HashSet<Uuid>>>;
 
 /// What an engine offers inside a transaction. `$1`, `$2`, … are the parameters; they must first appear in ascending order.
 pub(crate) trait Connection {
@@ -60,7 +69,7 @@ pub(crate) trait Connection {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection) -> Tx<'a> {
-        Tx { connection, wakes: Vec::new() }
+        Tx { connection, wakes: Vec::new(), watched: Watched::default() }
     }
 
     pub fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -80,6 +89,16 @@ impl<'a> Tx<'a> {
         Ok(self.connection.rows(sql, params)?.into_iter().next())
     }
 
+    /// True when somebody is subscribed to what happens in a workspace.
+    pub fn is_watched(&self, workspace: Uuid) -> bool {
+        self.watched.read().unwrap_or_else(PoisonError::into_inner).contains(&workspace)
+    }
+
+    /// From now on, somebody is.
+    pub fn watch(&mut self, workspace: Uuid) {
+        self.watched.write().unwrap_or_else(PoisonError::into_inner).insert(workspace);
+    }
+
     /// Rings after the commit, and only then.
     pub fn wake(&mut self, wake: Wake) {
         self.wakes.push(wake);
@@ -91,6 +110,7 @@ pub struct Store {
     write: Vec<Lane>,
     read: Lane,
     wakes: Arc<Wakes>,
+    watched: Watched,
     /// `sqlite` or `postgresql`.
     pub engine: &'static str,
 }
@@ -114,7 +134,7 @@ impl Store {
         let write = vec![Lane::spawn("write", vec![Box::new(writer)], shape.write_group, QUEUE_JOBS)];
         let readers = readers?.into_iter().map(|r| Box::new(r) as Box<dyn lane::Engine>).collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { write, read, wakes, engine: "sqlite" })
+        Ok(Store { write, read, wakes, watched: Watched::default(), engine: "sqlite" })
     }
 
     /// Connects to PostgreSQL and brings its schema up to date.
@@ -127,7 +147,8 @@ impl Store {
         let readers = (0..shape.read_threads.max(1))
             .map(|_| Box::new(postgres::Postgres::new(target.clone())) as Box<dyn lane::Engine>)
             .collect();
-        Ok(Store { write, read: Lane::spawn("read", readers, 1, QUEUE_JOBS), wakes, engine: "postgresql" })
+        let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
+        Ok(Store { write, read, wakes, watched: Watched::default(), engine: "postgresql" })
     }
 
     /// Runs a job in a write transaction and returns once it is durable. `lane` is that of the family it touches.
@@ -149,13 +170,19 @@ impl Store {
         self.enqueue(&self.read, job).await
     }
 
+    /// Lets what happens in these workspaces be fanned out.
+    pub fn watch(&self, workspaces: impl Iterator<Item = Uuid>) {
+        self.watched.write().unwrap_or_else(PoisonError::into_inner).extend(workspaces);
+    }
+
     async fn enqueue<T, F>(&self, lane: &Lane, job: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let job = TypedJob { job, answer: None, rings: Vec::new(), wakes: self.wakes.clone(), sender };
+        let (wakes, watched) = (self.wakes.clone(), self.watched.clone());
+        let job = TypedJob { job, answer: None, rings: Vec::new(), wakes, watched, sender };
         lane.send(Box::new(job)).await?;
         let stopped = |_| Error::Store(StoreError::Unavailable("the store has stopped".to_owned()));
         // The job comes back with its answer, so that what it held is freed here and not on the lane.
@@ -170,6 +197,7 @@ struct TypedJob<T, F> {
     answer: Option<Result<T>>,
     rings: Vec<Wake>,
     wakes: Arc<Wakes>,
+    watched: Watched,
     sender: oneshot::Sender<(Result<T>, F)>,
 }
 
@@ -183,6 +211,7 @@ where
         if self.sender.is_closed() {
             return Err(StoreError::Unavailable("the caller has gone".to_owned()).into());
         }
+        tx.watched.clone_from(&self.watched);
         match (self.job)(tx) {
             Ok(value) => self.answer = Some(Ok(value)),
             Err(Error::Kept(error)) => self.answer = Some(Err(Error::Kept(error))),
@@ -193,7 +222,7 @@ where
     }
 
     fn finish(self: Box<Self>, outcome: Result<()>) {
-        let TypedJob { job, answer, rings, wakes, sender } = *self;
+        let TypedJob { job, answer, rings, wakes, watched: _, sender } = *self;
         let answer = match (outcome, answer) {
             (Ok(()), Some(answer)) => {
                 for wake in &rings {

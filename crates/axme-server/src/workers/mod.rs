@@ -2,7 +2,10 @@
 //! an interval. Several nodes run the same workers.
 
 pub mod doorbell;
+pub mod fanout;
+pub mod lines;
 pub mod push;
 pub mod queue;
 pub mod sweep;
 pub mod timers;
+pub mod webhooks;

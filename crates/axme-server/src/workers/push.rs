@@ -1,16 +1,14 @@
 //! The http binding: reads the queues of the agents that are pushed to, and posts what is due to their callbacks.
 //!
-//! Each such account has a *line*, a task of its own, so that a receiver that hangs delays nobody else. A line reads the
+//! The account's line (see `lines`) reads the
 //! queue as any reader does; what it claims is its own until the offer lapses, which is after the push must have ended. A
 //! crash in between means that the intent is offered, and pushed, again: at least once. Any 2xx acknowledges.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use axme_intent::{Address, Command, IntentId, Status, Time};
+use axme_intent::{Command, IntentId, Status, Time};
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::queue::{self, Offer, Reading};
@@ -20,96 +18,11 @@ use crate::engine::{self, Desk, GATEWAY};
 use crate::error::Result;
 use crate::store::accounts::{self, ServiceAccount};
 use crate::store::{deliveries, intents};
-use crate::wake::Wake;
 use crate::world::Post;
 
 /// Pushes of one account at a time.
 const AT_ONCE: usize = 8;
-/// Accounts read at a time.
-const PAGE: i64 = 500;
-const LONGEST_WAIT_SECONDS: u64 = 30;
-const SHORTEST_WAIT_MILLIS: u64 = 5;
 const MAX_ERROR_CHARS: usize = 300;
-
-/// Keeps a line for every account that is pushed to, until the server stops.
-pub async fn run(app: Arc<App>) {
-    let waiter = app.wakes.subscribe(Wake::pushed_accounts());
-    let mut lines: HashMap<(Uuid, String), JoinHandle<()>> = HashMap::new();
-    loop {
-        let listening = waiter.listen();
-        match list(&app).await {
-            Ok(accounts) => keep(&app, &mut lines, &accounts),
-            Err(error) => tracing::warn!(%error, "the accounts that are pushed to could not be read"),
-        }
-        listening.or(rest(&app, app.world.clock.now().plus_seconds(LONGEST_WAIT_SECONDS))).await;
-        if *app.stopping.borrow() {
-            break;
-        }
-    }
-    for line in lines.into_values() {
-        // It stops by itself; an error means that it has.
-        let _ = line.await;
-    }
-}
-
-async fn rest(app: &App, until: Time) {
-    tokio::select! {
-        () = app.world.clock.sleep_until(until) => {}
-        () = app.stopped() => {}
-    }
-}
-
-async fn list(app: &App) -> Result<Vec<ServiceAccount>> {
-    let mut all: Vec<ServiceAccount> = Vec::new();
-    loop {
-        let after = all.last().map(|last| (last.workspace_id, last.service_account_id.clone()));
-        let (workspace, id) = after.unwrap_or((Uuid::nil(), String::new()));
-        let page = app.store.read(move |tx| Ok(accounts::list_pushed(tx, (workspace, &id), PAGE)?)).await?;
-        let is_last = page.len() < PAGE as usize;
-        all.extend(page);
-        if is_last {
-            return Ok(all);
-        }
-    }
-}
-
-/// Starts the lines that are missing and ends those that nobody needs.
-fn keep(app: &Arc<App>, lines: &mut HashMap<(Uuid, String), JoinHandle<()>>, accounts: &[ServiceAccount]) {
-    let wanted: HashSet<(Uuid, &str)> =
-        accounts.iter().map(|account| (account.workspace_id, account.service_account_id.as_str())).collect();
-    lines.retain(|key, line| {
-        let is_wanted = wanted.contains(&(key.0, key.1.as_str()));
-        if !is_wanted {
-            // What it had claimed lapses.
-            line.abort();
-        }
-        is_wanted && !line.is_finished()
-    });
-    for account in accounts {
-        let key = (account.workspace_id, account.service_account_id.clone());
-        let Some(address) = account.address.clone() else { continue };
-        let (workspace, id) = key.clone();
-        lines.entry(key).or_insert_with(|| tokio::spawn(line(app.clone(), workspace, id, address)));
-    }
-}
-
-async fn line(app: Arc<App>, workspace: Uuid, account: String, address: Address) {
-    let waiter = app.wakes.subscribe(Wake::queue(workspace, &address));
-    while !*app.stopping.borrow() {
-        let listening = waiter.listen();
-        let now = app.world.clock.now();
-        let next = match tick(&app, workspace, &account).await {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::warn!(%error, %address, "pushes could not be worked off");
-                None
-            }
-        };
-        let most = now.plus_seconds(LONGEST_WAIT_SECONDS);
-        let until = next.unwrap_or(most).clamp(now.plus_millis(SHORTEST_WAIT_MILLIS), most);
-        listening.or(rest(&app, until)).await;
-    }
-}
 
 /// Pushes what is due to one account, and says when the next will be.
 pub async fn tick(app: &Arc<App>, workspace: Uuid, account: &str) -> Result<Option<Time>> {
@@ -121,13 +34,13 @@ pub async fn tick(app: &Arc<App>, workspace: Uuid, account: &str) -> Result<Opti
         let Some(address) = account.address.clone() else { return Ok(None) };
         let reading = Reading { workspace, address, most: AT_ONCE, status: None, due_by: None };
         let (offers, next_due) = queue::offer(app, reading).await?;
-        let is_last = offers.len() < AT_ONCE;
+        if offers.is_empty() {
+            return Ok(next_due);
+        }
         for outcome in join_all(offers.iter().map(|offer| push(app, &account, offer))).await {
             outcome?;
         }
-        if is_last {
-            return Ok(next_due);
-        }
+        // Look again: those that failed have a time of their own now.
     }
 }
 

@@ -1,4 +1,4 @@
-//! Forgets what is kept for a while only: the answers to idempotent calls.
+//! Forgets what is kept for a while only: the answers to idempotent calls, and events that were sent to subscribers.
 
 use std::sync::Arc;
 
@@ -7,11 +7,13 @@ use axme_intent::Time;
 use crate::app::App;
 use crate::error::Result;
 use crate::ops::COMMON_LANE;
-use crate::store::replies;
+use crate::store::{replies, webhooks};
 
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 500;
 const INTERVAL_SECONDS: u64 = 600;
+/// How long events are kept, to be replayed.
+const EVENT_DAYS: u64 = 30;
 
 /// Runs until the server stops.
 pub async fn run(app: Arc<App>) {
@@ -34,6 +36,14 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
     let mut gone = 0;
     loop {
         let swept = app.store.write(COMMON_LANE, move |tx| Ok(replies::sweep(tx, before, BATCH)?)).await?;
+        gone += swept;
+        if swept < BATCH as usize {
+            break;
+        }
+    }
+    let before = app.world.clock.now().minus_millis(EVENT_DAYS * 24 * 3_600_000);
+    loop {
+        let swept = app.store.write(COMMON_LANE, move |tx| Ok(webhooks::sweep(tx, before, BATCH)?)).await?;
         gone += swept;
         if swept < BATCH as usize {
             return Ok(gone);

@@ -44,6 +44,8 @@ impl Things {
             .replace("{delivery_id}", &self.intent)
             .replace("{approval_id}", &self.intent)
             .replace("{thread_id}", &self.intent)
+            .replace("{subscription_id}", &self.intent)
+            .replace("{event_id}", &self.intent)
             .replace("{key_id}", &self.key_id)
             .replace("{*address}", &self.agent)
     }
@@ -58,7 +60,11 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
         json!({
             "status": "CANCELED", "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
             "intent": { "type": "x" }, "decision": "approve", "message": "m", "delegate_to": "worker",
+            "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
+            "payload": {},
             "message": "m", "delegate_to": "worker",
+            "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
+            "payload": {},
         })
     });
     // A refusal comes at once; a stream would be read to its end, so its window is the short one.

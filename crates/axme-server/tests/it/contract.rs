@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::{Server, contract, id_of, on_both};
 
 /// The differences: of which answer, where, and what.
-const DIFFERENCES: [&str; 38] = [
+const DIFFERENCES: [&str; 39] = [
     // Mirrors at the top level, for programs that read them there (`wire.md` §0.4, §9.1 rows 7, 19).
     "intents.get /intent_id: not in the schema",
     "intents.get /intent_type: not in the schema",
@@ -57,6 +57,7 @@ const DIFFERENCES: [&str; 38] = [
     "service_accounts.create /service_account/delivery_mode: not in the schema",
     "service_accounts.get /service_account/delivery_mode: not in the schema",
     "service_accounts.list /service_accounts/*/delivery_mode: not in the schema",
+    "webhooks.subscriptions /subscription/secret: not in the schema",
 ];
 
 /// Answers, by the operation whose schema they should meet.
@@ -79,6 +80,7 @@ fn answers_are_what_the_published_schemas_say() {
         intents(&server, &mut answers).await;
         workflows(&server, &mut answers).await;
         threads(&server, &mut answers).await;
+        webhooks(&server, &mut answers).await;
         let found = differences(&folder, &answers);
         let known: BTreeSet<String> = DIFFERENCES.iter().map(|text| (*text).to_owned()).collect();
         let new: Vec<&String> = found.keys().filter(|key| !known.contains(*key)).collect();
@@ -233,6 +235,25 @@ async fn threads(server: &Server, answers: &mut Answers) {
     let path = format!("/v1/approvals/{unknown}/decision");
     let decided = server.post(&server.admin, &path, json!({ "decision": "approve" })).await;
     answers.add("approvals.decision", &decided);
+}
+
+async fn webhooks(server: &Server, answers: &mut Answers) {
+    let path = "/v1/webhooks/subscriptions";
+    for fields in [json!({}), json!({ "secret": "0123456789abcdef", "description": "d", "active": false })] {
+        let mut body = json!({ "callback_url": "https://example.com/hook", "event_types": ["inbox.reply_received"] });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        answers.add("webhooks.subscriptions", &server.post(&server.admin, path, body).await);
+    }
+    let listed = server.get(&server.admin, &format!("{path}?include_inactive=true")).await;
+    answers.add("webhooks.subscriptions.list", &listed);
+    let event = json!({ "event_type": "inbox.reply_received", "source": "test", "payload": {} });
+    let event = server.post(&server.admin, "/v1/webhooks/events", event).await;
+    answers.add("webhooks.events", &event);
+    let replay = format!("/v1/webhooks/events/{}/replay", event["event_id"].as_str().unwrap());
+    answers.add("webhooks.events.replay", &server.post(&server.admin, &replay, json!({})).await);
+    let id = listed["subscriptions"][0]["subscription_id"].as_str().unwrap();
+    let ended = server.send(&server.admin, "DELETE", &format!("{path}/{id}"), None).await.ok();
+    answers.add("webhooks.subscriptions.delete", &ended);
 }
 
 fn differences(folder: &Path, answers: &Answers) -> BTreeMap<String, Value> {

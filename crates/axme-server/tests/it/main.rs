@@ -27,3 +27,4 @@ mod store;
 mod streams;
 mod tasks;
 mod threads;
+mod webhooks;

@@ -25,20 +25,20 @@ const SECRET: &str = "a secret of the receiver";
 
 /// A receiver: keeps what it gets, answers what it is told to.
 #[derive(Clone, Default)]
-struct Receiver {
+pub struct Receiver {
     got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
     answers: Arc<Mutex<Vec<Answer>>>,
 }
 
 #[derive(Clone)]
-enum Answer {
+pub enum Answer {
     Status(u16),
     Redirect(String),
     Never,
 }
 
 impl Receiver {
-    async fn start() -> (Receiver, SocketAddr) {
+    pub async fn start() -> (Receiver, SocketAddr) {
         let receiver = Receiver::default();
         let router = Router::new().route("/intent", post(receive)).with_state(receiver.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -48,11 +48,11 @@ impl Receiver {
     }
 
     /// The next answers; 200 after them.
-    fn will(&self, answers: &[Answer]) {
+    pub fn will(&self, answers: &[Answer]) {
         *self.answers.lock().unwrap() = answers.iter().rev().cloned().collect();
     }
 
-    fn got(&self) -> Vec<(HeaderMap, Bytes)> {
+    pub fn got(&self) -> Vec<(HeaderMap, Bytes)> {
         std::mem::take(&mut self.got.lock().unwrap())
     }
 }
@@ -67,7 +67,7 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
     }
 }
 
-async fn server_that_may_call_loopback(engine: Engine) -> Server {
+pub async fn server_that_may_call_loopback(engine: Engine) -> Server {
     let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], push_seconds: 1, ..Limits::default() };
     Server::start_with(engine, limits).await
 }
@@ -87,7 +87,7 @@ async fn round(server: &Server, account: &str) {
     workers::push::tick(&server.app, workspace, account).await.unwrap();
 }
 
-fn sign(key: &[u8], text: &[u8]) -> Vec<u8> {
+pub fn sign(key: &[u8], text: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
     mac.update(text);
     mac.finalize().into_bytes().to_vec()
@@ -335,7 +335,7 @@ fn the_worker_pushes_by_itself() {
     on_both(async |engine| {
         let server = server_that_may_call_loopback(engine).await;
         let (receiver, addr) = Receiver::start().await;
-        let worker = tokio::spawn(workers::push::run(server.app.clone()));
+        let worker = tokio::spawn(workers::lines::run(server.app.clone()));
         pushed(&server, "worker", &format!("http://{addr}/intent")).await;
         let id = server.submit("worker", json!({})).await;
         crate::harness::poll(async || (server.intent(&id).await["status"] == "ACKNOWLEDGED").then_some(())).await;

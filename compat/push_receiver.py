@@ -1,0 +1,67 @@
+"""A receiver of pushes in a process of its own, without the SDK: any web server that checks signatures.
+
+    SECRET=… python push_receiver.py BEHAVIOUR…
+
+It prints its port, then one JSON line for each request: whether both signatures fit, the headers, the body. Each
+request takes the next behaviour, and the last one stays: `ok`, `fail` (500), `hang` (no answer for a minute), or
+`redirect=URL`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SECRET = os.environ["SECRET"]
+BEHAVIOURS = sys.argv[1:]
+LOCK = threading.Lock()
+MOST_SECONDS_OLD = 300  # what Standard Webhooks recommends
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with LOCK:
+            behaviour = BEHAVIOURS.pop(0) if len(BEHAVIOURS) > 1 else BEHAVIOURS[0]
+            report = {"signed": is_signed(self.headers, body), "path": self.path, "body": json.loads(body)}
+            report["headers"] = {name.lower(): value for name, value in self.headers.items()}
+            print(json.dumps(report), flush=True)
+        if behaviour == "hang":
+            time.sleep(60)
+        self.send_response({"ok": 204, "fail": 500, "hang": 204}.get(behaviour, 307))
+        if behaviour.startswith("redirect="):
+            self.send_header("Location", behaviour.removeprefix("redirect="))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def is_signed(headers, body: bytes) -> bool:
+    own = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    at = headers["webhook-timestamp"]
+    signed = b".".join([headers["webhook-id"].encode(), at.encode(), body])
+    standard = "v1," + base64.b64encode(hmac.new(SECRET.encode(), signed, hashlib.sha256).digest()).decode()
+    return (
+        hmac.compare_digest(headers["x-axme-signature"], own)
+        and hmac.compare_digest(headers["webhook-signature"], standard)
+        and abs(time.time() - int(at)) < MOST_SECONDS_OLD
+    )
+
+
+def main() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    print(json.dumps(server.server_address[1]), flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

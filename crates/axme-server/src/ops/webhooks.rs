@@ -1,0 +1,257 @@
+//! Subscriptions to events, and events of one's own. Sending is the work of `workers::webhooks`.
+
+use axme_api::ApiError;
+use axme_api::webhooks::{
+    Counters, DeleteSubscription, EventPublished, EventReplayed, ListSubscriptions, PublishEvent, ReplayEvent,
+    Subscription as SubscriptionView, SubscriptionAnswer, SubscriptionDeleted, SubscriptionList, UpsertSubscription,
+};
+use axme_intent::Address;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::accounts::{check_callback, check_secret};
+use super::inbox::owner;
+use super::{COMMON_LANE, check_size};
+use crate::call::Before;
+use crate::channels::signature;
+use crate::cx::{Caller, Cx};
+use crate::error::Result;
+use crate::store::webhooks::{self as store, Event, Subscription};
+use crate::wake::Wake;
+
+/// Subscriptions of one workspace, and ended ones that are listed.
+const MOST_SUBSCRIPTIONS: i64 = 100;
+
+const MAX_EVENT_TYPES: usize = 32;
+
+pub struct NewSubscription {
+    subscription: Subscription,
+    secret: Option<String>,
+}
+
+pub fn prepare_upsert(before: &Before<'_>, input: UpsertSubscription) -> Result<(u16, NewSubscription)> {
+    let (owner, for_all) = whose(before, input.owner_agent.as_deref())?;
+    if !(1..=MAX_EVENT_TYPES).contains(&input.event_types.len()) {
+        return Err(ApiError::invalid(format!("event_types: 1 to {MAX_EVENT_TYPES}")).into());
+    }
+    for event_type in &input.event_types {
+        check_event_type("event_types", event_type, 1)?;
+        if event_type.trim_end_matches('*').contains('*') {
+            return Err(ApiError::invalid("event_types: a * stands at the end only").into());
+        }
+    }
+    check_secret("secret", input.secret.as_deref())?;
+    if input.description.as_ref().is_some_and(|text| text.chars().count() > 255) {
+        return Err(ApiError::invalid("description: at most 255 characters").into());
+    }
+    let subscription = Subscription {
+        workspace: before.caller.workspace,
+        id: before.dice.uuid_at(before.now),
+        owner,
+        for_all,
+        callback_url: check_callback(before, &input.callback_url)?,
+        secret: signature::fresh_secret(before.dice),
+        event_types: input.event_types,
+        active: input.active.unwrap_or(true),
+        description: input.description,
+        created_at: before.now,
+        updated_at: before.now,
+        revoked_at: None,
+    };
+    Ok((COMMON_LANE, NewSubscription { subscription, secret: input.secret }))
+}
+
+fn check_event_type(field: &str, text: &str, least: usize) -> Result<()> {
+    if (least..=100).contains(&text.chars().count()) && !text.chars().any(char::is_whitespace) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!("{field}: {least} to 100 characters without spaces")).into())
+}
+
+/// Whose events are meant, and whether everybody's are: those of a workspace-admin key that names nobody.
+fn whose(before: &Before<'_>, field: Option<&str>) -> Result<(Address, bool)> {
+    Ok(match owner(before, field)? {
+        Some(owner) => (owner, false),
+        None => (of_caller(before.caller), true),
+    })
+}
+
+fn of_caller(caller: &Caller) -> Address {
+    Address::resolve(&format!("user://{}", caller.owner), caller.home())
+}
+
+pub fn upsert(cx: &mut Cx<'_, '_>, new: &NewSubscription) -> Result<SubscriptionAnswer> {
+    let NewSubscription { subscription: fresh, secret } = new;
+    let known = store::list(cx.tx, fresh.workspace, MOST_SUBSCRIPTIONS + 1)?;
+    let is_same = |s: &&Subscription| s.owner == fresh.owner && s.callback_url == fresh.callback_url;
+    let old = known.iter().find(is_same).cloned();
+    if old.is_none() && known.len() as i64 >= MOST_SUBSCRIPTIONS {
+        return Err(ApiError::invalid(format!("a workspace has at most {MOST_SUBSCRIPTIONS} subscriptions")).into());
+    }
+    let is_made = old.is_none() && secret.is_none();
+    let mut subscription = match old {
+        None => fresh.clone(),
+        Some(old) => Subscription {
+            event_types: fresh.event_types.clone(),
+            active: fresh.active,
+            description: fresh.description.clone().or(old.description),
+            updated_at: cx.now,
+            ..old
+        },
+    };
+    if let Some(secret) = secret {
+        subscription.secret.clone_from(secret);
+    }
+    store::put(cx.tx, &subscription)?;
+    let line = json!({
+        "owner": subscription.owner, "callback_url": subscription.callback_url, "event_types": subscription.event_types,
+        "active": subscription.active,
+    });
+    cx.audit("webhooks.subscriptions.upsert", &subscription.id.to_string(), &line)?;
+    cx.tx.watch(subscription.workspace);
+    cx.tx.wake(Wake::lines());
+    cx.tx.wake(Wake::fanouts());
+    let mut shown = view(&subscription);
+    shown.secret = is_made.then(|| subscription.secret.clone());
+    Ok(SubscriptionAnswer { ok: true, subscription: shown })
+}
+
+fn view(subscription: &Subscription) -> SubscriptionView {
+    let hint: String = subscription.secret.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
+    SubscriptionView {
+        subscription_id: subscription.id.to_string(),
+        owner_agent: subscription.owner.to_string(),
+        callback_url: subscription.callback_url.clone(),
+        event_types: subscription.event_types.clone(),
+        active: subscription.active && subscription.revoked_at.is_none(),
+        description: subscription.description.clone(),
+        created_at: subscription.created_at.to_string(),
+        updated_at: subscription.updated_at.to_string(),
+        revoked_at: subscription.revoked_at.map(|at| at.to_string()),
+        secret_hint: Some(format!("…{hint}")),
+        secret: None,
+    }
+}
+
+pub fn prepare_list(before: &Before<'_>, input: ListSubscriptions) -> Result<(u16, (Option<Address>, bool))> {
+    let owner = owner(before, input.owner_agent.as_deref())?;
+    Ok((COMMON_LANE, (owner, input.include_inactive.unwrap_or(false))))
+}
+
+pub fn list(cx: &mut Cx<'_, '_>, (owner, include_inactive): &(Option<Address>, bool)) -> Result<SubscriptionList> {
+    let mut found = store::list(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)?;
+    if *include_inactive {
+        found.extend(store::list_revoked(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)?);
+    }
+    found.retain(|s| (s.active || *include_inactive) && owner.as_ref().is_none_or(|owner| *owner == s.owner));
+    Ok(SubscriptionList { ok: true, subscriptions: found.iter().map(view).collect() })
+}
+
+pub fn prepare_delete(before: &Before<'_>, input: DeleteSubscription) -> Result<(u16, Uuid)> {
+    owner(before, input.owner_agent.as_deref())?;
+    let id = Uuid::parse_str(input.subscription_id.trim());
+    Ok((COMMON_LANE, id.map_err(|_| ApiError::not_found(format!("subscription {}", input.subscription_id)))?))
+}
+
+/// An admin ends any subscription, whatever owner it names; an agent its own. Ended again, it answers alike.
+pub fn delete(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<SubscriptionDeleted> {
+    let found = store::find(cx.tx, cx.caller.workspace, *id)?;
+    let may = |s: &Subscription| cx.caller.is_admin() || cx.caller.address.as_ref() == Some(&s.owner);
+    let found = found.filter(may).ok_or_else(|| ApiError::not_found(format!("subscription {id}")))?;
+    let revoked_at = found.revoked_at.unwrap_or(cx.now);
+    if found.revoked_at.is_none() {
+        store::drop_queue(cx.tx, &found)?;
+        store::put(cx.tx, &Subscription { revoked_at: Some(cx.now), updated_at: cx.now, ..found })?;
+        cx.audit("webhooks.subscriptions.delete", &id.to_string(), &json!({}))?;
+        cx.tx.wake(Wake::lines());
+    }
+    Ok(SubscriptionDeleted { ok: true, subscription_id: id.to_string(), revoked_at: revoked_at.to_string() })
+}
+
+pub struct NewEvent(Event);
+
+pub fn prepare_publish(before: &Before<'_>, input: PublishEvent) -> Result<(u16, NewEvent)> {
+    let (owner, _) = whose(before, input.owner_agent.as_deref())?;
+    check_event_type("event_type", &input.event_type, 3)?;
+    if !(2..=100).contains(&input.source.chars().count()) {
+        return Err(ApiError::invalid("source: 2 to 100 characters").into());
+    }
+    check_size("payload", &input.payload)?;
+    let event = Event {
+        id: before.dice.uuid_at(before.now),
+        owners: vec![owner],
+        event_type: input.event_type,
+        source: input.source,
+        payload: Value::Object(input.payload),
+        queued: 0,
+        delivered: 0,
+        created_at: before.now,
+    };
+    Ok((COMMON_LANE, NewEvent(event)))
+}
+
+pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventPublished> {
+    store::insert_event(cx.tx, cx.caller.workspace, event)?;
+    let queued = queue(cx, event)?;
+    cx.audit("webhooks.events.publish", &event.id.to_string(), &json!({ "event_type": event.event_type }))?;
+    Ok(EventPublished {
+        ok: true,
+        accepted_at: cx.now.to_string(),
+        event_type: event.event_type.clone(),
+        source: event.source.clone(),
+        owner_agent: event.owners.iter().map(Address::to_string).next().unwrap_or_default(),
+        event_id: event.id.to_string(),
+        counters: counters(cx, event.id, queued)?,
+    })
+}
+
+/// Puts an event into the queues of all who want it. Says how many.
+fn queue(cx: &mut Cx<'_, '_>, event: &Event) -> Result<u64> {
+    let mut queued = 0;
+    for subscription in store::list(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)? {
+        if subscription.active && subscription.wants(&event.event_type, &event.owners) {
+            store::queue(cx.tx, &subscription, event.id, cx.now)?;
+            cx.tx.wake(Wake::queue(subscription.workspace, &subscription.address()));
+            queued += 1;
+        }
+    }
+    Ok(queued)
+}
+
+fn counters(cx: &mut Cx<'_, '_>, event: Uuid, queued: u64) -> Result<Counters> {
+    let found = store::find_event(cx.tx, cx.caller.workspace, event)?;
+    let (all, delivered) = found.map_or((0, 0), |event| (event.queued, event.delivered));
+    let dead = store::count_dead(cx.tx, cx.caller.workspace, event)?;
+    let count = |n: i64| u64::try_from(n).unwrap_or(0);
+    Ok(Counters {
+        queued_deliveries: queued,
+        processed_deliveries: 0,
+        delivered: count(delivered),
+        pending: count(all - delivered - dead),
+        dead_lettered: count(dead),
+    })
+}
+
+pub fn prepare_replay(before: &Before<'_>, input: ReplayEvent) -> Result<(u16, Uuid)> {
+    owner(before, input.owner_agent.as_deref())?;
+    let id = Uuid::parse_str(input.event_id.trim());
+    Ok((COMMON_LANE, id.map_err(|_| ApiError::not_found(format!("event {}", input.event_id)))?))
+}
+
+pub fn replay(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<EventReplayed> {
+    let found = store::find_event(cx.tx, cx.caller.workspace, *id)?;
+    let may = |event: &Event| {
+        cx.caller.is_admin() || cx.caller.address.as_ref().is_some_and(|own| event.owners.contains(own))
+    };
+    let event = found.filter(may).ok_or_else(|| ApiError::not_found(format!("event {id}")))?;
+    let queued = queue(cx, &event)?;
+    cx.audit("webhooks.events.replay", &id.to_string(), &json!({ "queued": queued }))?;
+    Ok(EventReplayed {
+        ok: true,
+        event_id: id.to_string(),
+        event_type: event.event_type.clone(),
+        owner_agent: event.owners.iter().map(Address::to_string).next().unwrap_or_default(),
+        replayed_at: cx.now.to_string(),
+        counters: counters(cx, *id, queued)?,
+    })
+}

@@ -1,0 +1,300 @@
+//! SQL of webhooks: subscriptions, events, and what has yet to be fanned out to them.
+
+use axme_intent::{Address, IntentId, Time};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Row, Tx, deliveries};
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    pub workspace: Uuid,
+    pub id: Uuid,
+    pub owner: Address,
+    /// It gets the events of every owner.
+    pub for_all: bool,
+    pub callback_url: String,
+    pub secret: String,
+    pub event_types: Vec<String>,
+    pub active: bool,
+    pub description: Option<String>,
+    pub created_at: Time,
+    pub updated_at: Time,
+    pub revoked_at: Option<Time>,
+}
+
+impl Subscription {
+    /// The address of its queue.
+    pub fn address(&self) -> Address {
+        Address::from_canonical(format!("webhook://{}", self.id))
+    }
+
+    pub fn wants(&self, event_type: &str, owners: &[Address]) -> bool {
+        let is_meant = |wanted: &String| match wanted.strip_suffix('*') {
+            Some(family) => event_type.starts_with(family),
+            None => wanted == event_type,
+        };
+        (self.for_all || owners.contains(&self.owner)) && self.event_types.iter().any(is_meant)
+    }
+}
+
+pub fn put(tx: &mut Tx<'_>, s: &Subscription) -> Result<(), StoreError> {
+    let event_types = serde_json::to_string(&s.event_types).map_err(|error| StoreError::Fault(error.to_string()))?;
+    tx.push(
+        "INSERT INTO webhook_subscriptions (workspace_id, subscription_id, owner, for_all, callback_url, secret, \
+         event_types, active, description, created_at, updated_at, revoked_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT (workspace_id, subscription_id) DO UPDATE SET secret = excluded.secret, \
+         event_types = excluded.event_types, active = excluded.active, description = excluded.description, \
+         updated_at = excluded.updated_at, revoked_at = excluded.revoked_at",
+        &[
+            s.workspace.into(),
+            s.id.into(),
+            (&s.owner).into(),
+            s.for_all.into(),
+            (&s.callback_url).into(),
+            (&s.secret).into(),
+            event_types.into(),
+            s.active.into(),
+            s.description.as_ref().into(),
+            s.created_at.into(),
+            s.updated_at.into(),
+            s.revoked_at.into(),
+        ],
+    )
+}
+
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Subscription>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, subscription_id, owner, for_all, callback_url, secret, event_types, active, description, \
+         created_at, updated_at, revoked_at FROM webhook_subscriptions WHERE workspace_id = $1 AND subscription_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.as_ref().map(subscription).transpose()
+}
+
+/// Subscriptions of a workspace that were not ended, oldest first.
+pub fn list(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Subscription>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, subscription_id, owner, for_all, callback_url, secret, event_types, active, description, \
+         created_at, updated_at, revoked_at FROM webhook_subscriptions WHERE workspace_id = $1 AND revoked_at IS NULL \
+         ORDER BY subscription_id LIMIT $2",
+        &[workspace.into(), limit.into()],
+    )?;
+    rows.iter().map(subscription).collect()
+}
+
+/// Subscriptions that were ended, the latest first.
+pub fn list_revoked(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Subscription>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, subscription_id, owner, for_all, callback_url, secret, event_types, active, description, \
+         created_at, updated_at, revoked_at FROM webhook_subscriptions WHERE workspace_id = $1 AND revoked_at IS NOT NULL \
+         ORDER BY revoked_at DESC, subscription_id LIMIT $2",
+        &[workspace.into(), limit.into()],
+    )?;
+    rows.iter().map(subscription).collect()
+}
+
+/// A page of the active subscriptions of all workspaces.
+pub fn list_active(tx: &mut Tx<'_>, after: (Uuid, Uuid), limit: i64) -> Result<Vec<Subscription>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, subscription_id, owner, for_all, callback_url, secret, event_types, active, description, \
+         created_at, updated_at, revoked_at FROM webhook_subscriptions \
+         WHERE (workspace_id, subscription_id) > ($1, $2) AND active = 1 AND revoked_at IS NULL \
+         ORDER BY workspace_id, subscription_id LIMIT $3",
+        &[after.0.into(), after.1.into(), limit.into()],
+    )?;
+    rows.iter().map(subscription).collect()
+}
+
+fn subscription(row: &Row) -> Result<Subscription, StoreError> {
+    Ok(Subscription {
+        workspace: row.uuid(0)?,
+        id: row.uuid(1)?,
+        owner: Address::from_canonical(row.string(2)?),
+        for_all: row.int(3)? != 0,
+        callback_url: row.string(4)?,
+        secret: row.string(5)?,
+        event_types: row.json(6)?,
+        active: row.int(7)? != 0,
+        description: row.opt_string(8)?,
+        created_at: row.time(9)?,
+        updated_at: row.time(10)?,
+        revoked_at: row.opt_time(11)?,
+    })
+}
+
+/// Drops what a subscription has not got yet.
+pub fn drop_queue(tx: &mut Tx<'_>, subscription: &Subscription) -> Result<(), StoreError> {
+    tx.push(
+        "DELETE FROM deliveries WHERE workspace_id = $1 AND address = $2",
+        &[subscription.workspace.into(), (&subscription.address()).into()],
+    )
+}
+
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub id: Uuid,
+    /// Whose event it is.
+    pub owners: Vec<Address>,
+    pub event_type: String,
+    pub source: String,
+    /// An object.
+    pub payload: Value,
+    /// Deliveries that were ever made of it, and those that arrived.
+    pub queued: i64,
+    pub delivered: i64,
+    pub created_at: Time,
+}
+
+/// Keeps an event. False when it is there already.
+pub fn insert_event(tx: &mut Tx<'_>, workspace: Uuid, event: &Event) -> Result<bool, StoreError> {
+    let owners = serde_json::to_string(&event.owners).map_err(|error| StoreError::Fault(error.to_string()))?;
+    let added = tx.run(
+        "INSERT INTO webhook_events (workspace_id, event_id, owners, event_type, source, payload, queued, delivered, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (workspace_id, event_id) DO NOTHING",
+        &[
+            workspace.into(),
+            event.id.into(),
+            owners.into(),
+            (&event.event_type).into(),
+            (&event.source).into(),
+            event.payload.to_string().into(),
+            event.queued.into(),
+            event.delivered.into(),
+            event.created_at.into(),
+        ],
+    )?;
+    Ok(added > 0)
+}
+
+pub fn find_event(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Event>, StoreError> {
+    let row = tx.row(
+        "SELECT event_id, owners, event_type, source, payload, queued, delivered, created_at FROM webhook_events \
+         WHERE workspace_id = $1 AND event_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.map(|row| {
+        Ok(Event {
+            id: row.uuid(0)?,
+            owners: row.json(1)?,
+            event_type: row.string(2)?,
+            source: row.string(3)?,
+            payload: row.json(4)?,
+            queued: row.int(5)?,
+            delivered: row.int(6)?,
+            created_at: row.time(7)?,
+        })
+    })
+    .transpose()
+}
+
+/// Puts an event into the queue of a subscription, or makes it due again there.
+pub fn queue(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Result<(), StoreError> {
+    let address = to.address();
+    let again = tx.run(
+        "UPDATE deliveries SET due_at = $1, offers = 0, dead_at = NULL WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        &[now.into(), to.workspace.into(), (&address).into(), event.into()],
+    )?;
+    if again > 0 {
+        return Ok(());
+    }
+    deliveries::insert(tx, to.workspace, &address, IntentId(event), now)?;
+    tx.push(
+        "UPDATE webhook_events SET queued = queued + 1 WHERE workspace_id = $1 AND event_id = $2",
+        &[to.workspace.into(), event.into()],
+    )
+}
+
+/// A delivery arrived: counted, and in the queue no more. Nothing when it is not there any more.
+pub fn arrived(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result<(), StoreError> {
+    let gone = tx.run(
+        "DELETE FROM deliveries WHERE workspace_id = $1 AND address = $2 AND intent_id = $3",
+        &[to.workspace.into(), (&to.address()).into(), event.into()],
+    )?;
+    if gone == 0 {
+        return Ok(());
+    }
+    tx.push(
+        "UPDATE webhook_events SET delivered = delivered + 1 WHERE workspace_id = $1 AND event_id = $2",
+        &[to.workspace.into(), event.into()],
+    )
+}
+
+/// How many deliveries of an event were given up.
+pub fn count_dead(tx: &mut Tx<'_>, workspace: Uuid, event: Uuid) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*) FROM deliveries WHERE workspace_id = $1 AND intent_id = $2 AND dead_at IS NOT NULL",
+        &[workspace.into(), event.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// Forgets events from before a moment with what of them was given up, a bounded number at a time. Says how many.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, event_id FROM webhook_events WHERE created_at < $1 ORDER BY created_at LIMIT $2",
+        &[before.into(), limit.into()],
+    )?;
+    for row in &rows {
+        tx.push(
+            "DELETE FROM deliveries WHERE workspace_id = $1 AND intent_id = $2 AND dead_at IS NOT NULL",
+            &[row.uuid(0)?.into(), row.uuid(1)?.into()],
+        )?;
+        tx.push(
+            "DELETE FROM webhook_events WHERE workspace_id = $1 AND event_id = $2",
+            &[row.uuid(0)?.into(), row.uuid(1)?.into()],
+        )?;
+    }
+    Ok(rows.len())
+}
+
+/// Something that has yet to be turned into events: a decision about an intent, or an entry of a thread.
+#[derive(Debug, Clone, Copy)]
+pub struct Fanout {
+    pub workspace: Uuid,
+    pub intent: IntentId,
+    /// Of the decision's last event; 0 for an entry.
+    pub position: i64,
+    /// The number of the entry; 0 for a decision.
+    pub entry: i64,
+}
+
+pub fn insert_fanout(tx: &mut Tx<'_>, fanout: &Fanout) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO fanouts (workspace_id, intent_id, position, entry) VALUES ($1, $2, $3, $4)",
+        &[fanout.workspace.into(), fanout.intent.into(), fanout.position.into(), fanout.entry.into()],
+    )
+}
+
+/// What has yet to be fanned out, locked: several nodes share the work.
+pub fn take_fanouts(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Fanout>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, intent_id, position, entry FROM fanouts ORDER BY workspace_id, intent_id, position, entry \
+         LIMIT $1 FOR UPDATE SKIP LOCKED",
+        &[limit.into()],
+    )?;
+    let fanouts: Vec<Fanout> = rows
+        .iter()
+        .map(|row| {
+            Ok(Fanout {
+                workspace: row.uuid(0)?,
+                intent: IntentId(row.uuid(1)?),
+                position: row.int(2)?,
+                entry: row.int(3)?,
+            })
+        })
+        .collect::<Result<_, StoreError>>()?;
+    for fanout in &fanouts {
+        tx.push(
+            "DELETE FROM fanouts WHERE workspace_id = $1 AND intent_id = $2 AND position = $3 AND entry = $4",
+            &[fanout.workspace.into(), fanout.intent.into(), fanout.position.into(), fanout.entry.into()],
+        )?;
+    }
+    Ok(fanouts)
+}
+
+pub fn has_fanouts(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    Ok(tx.row("SELECT position FROM fanouts LIMIT 1", &[])?.is_some())
+}

@@ -1,0 +1,201 @@
+//! Turns what has happened into events for those who are subscribed to it.
+//!
+//! A decision about an intent leaves one small row when its workspace has subscribers; that is all the write path does
+//! for them. Here the rows become events and deliveries, under ids that follow from what happened, so that a crash in
+//! between repeats nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axme_intent::{Address, IntentId, Time};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::error::{Result, StoreError};
+use crate::ops::{COMMON_LANE, view};
+use crate::store::webhooks::{self as store, Event, Fanout, Subscription};
+use crate::store::{Tx, inbox, intents};
+use crate::wake::Wake;
+
+/// Rows worked off in one transaction.
+const ROUND: i64 = 100;
+const PAGE: i64 = 500;
+const MOST_SUBSCRIPTIONS: i64 = 100;
+/// How soon a subscription made on another node counts on this one.
+const INTERVAL_SECONDS: u64 = 2;
+
+/// Runs until the server stops.
+pub async fn run(app: Arc<App>) {
+    let waiter = app.wakes.subscribe(Wake::fanouts());
+    loop {
+        let listening = waiter.listen();
+        let outcome = match watch(&app).await {
+            Ok(()) => tick(&app).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "events could not be fanned out");
+        }
+        let over = async {
+            let next = app.world.clock.now().plus_seconds(INTERVAL_SECONDS);
+            tokio::select! {
+                () = app.world.clock.sleep_until(next) => {}
+                () = app.stopped() => {}
+            }
+        };
+        listening.or(over).await;
+        if *app.stopping.borrow() {
+            return;
+        }
+    }
+}
+
+/// Lets decisions of all workspaces with subscribers leave their rows.
+pub async fn watch(app: &Arc<App>) -> Result<()> {
+    let mut after = (Uuid::nil(), Uuid::nil());
+    loop {
+        let page = app.store.read(move |tx| Ok(store::list_active(tx, after, PAGE)?)).await?;
+        app.store.watch(page.iter().map(|subscription| subscription.workspace));
+        match page.last().filter(|_| page.len() as i64 == PAGE) {
+            Some(last) => after = (last.workspace, last.id),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Fans out what there is. Says how many rows.
+pub async fn tick(app: &Arc<App>) -> Result<usize> {
+    let mut done = 0;
+    while app.store.read(|tx| Ok(store::has_fanouts(tx)?)).await? {
+        let now = app.world.clock.now();
+        let job = move |tx: &mut Tx<'_>| {
+            let mut subscribers = HashMap::new();
+            let rows = store::take_fanouts(tx, ROUND)?;
+            for row in &rows {
+                let known = subscribers.entry(row.workspace);
+                let known: &mut Vec<Subscription> = match known {
+                    std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                    std::collections::hash_map::Entry::Vacant(empty) => {
+                        let all = store::list(tx, row.workspace, MOST_SUBSCRIPTIONS)?;
+                        empty.insert(all.into_iter().filter(|subscription| subscription.active).collect())
+                    }
+                };
+                for event in events(tx, row, known)? {
+                    spread(tx, row.workspace, &event, known, now)?;
+                }
+            }
+            Ok(rows.len())
+        };
+        let count = app.store.write(COMMON_LANE, job).await?;
+        done += count;
+        // What is left is in the hands of another node.
+        if count == 0 {
+            break;
+        }
+    }
+    Ok(done)
+}
+
+fn spread(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    event: &Event,
+    subscribers: &[Subscription],
+    now: Time,
+) -> Result<(), StoreError> {
+    let wanting: Vec<&Subscription> =
+        subscribers.iter().filter(|subscription| subscription.wants(&event.event_type, &event.owners)).collect();
+    if wanting.is_empty() || !store::insert_event(tx, workspace, event)? {
+        return Ok(());
+    }
+    for subscription in wanting {
+        store::queue(tx, subscription, event.id, now)?;
+        tx.wake(Wake::queue(workspace, &subscription.address()));
+    }
+    Ok(())
+}
+
+/// The events of a row.
+fn events(tx: &mut Tx<'_>, row: &Fanout, subscribers: &[Subscription]) -> Result<Vec<Event>, StoreError> {
+    if subscribers.is_empty() {
+        return Ok(Vec::new());
+    }
+    if row.entry > 0 {
+        return of_entry(tx, row);
+    }
+    of_decision(tx, row)
+}
+
+fn of_decision(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> {
+    let Some(head) = intents::find(tx, row.workspace, row.intent)? else { return Ok(Vec::new()) };
+    let reply_to = inbox::reply_to(tx, row.workspace, row.intent)?;
+    let mut made = Vec::new();
+    for event in intents::decision(tx, row.workspace, row.intent, row.position)? {
+        let shown = view::event(row.intent, &event);
+        let event_type = shown.event_type.clone();
+        let is_end = event.status.is_terminal();
+        let payload = json!({
+            "intent_id": row.intent, "intent_type": head.intent_type, "from_agent": head.from, "to_agent": head.to,
+            "status": shown.status, "event": shown,
+        });
+        let mut owners = vec![head.to.clone(), head.from.clone()];
+        owners.extend(reply_to.clone().filter(|_| is_end));
+        let mut add = |event_type: &str, owners: Vec<Address>| {
+            made.push(Event {
+                id: derived_id(row, event_type, event.at, event.position),
+                owners,
+                event_type: event_type.to_owned(),
+                source: "intents".to_owned(),
+                payload: payload.clone(),
+                queued: 0,
+                delivered: 0,
+                created_at: event.at,
+            });
+        };
+        add(&event_type, owners);
+        // The receiver has a thread from the start, `reply_to` from the end.
+        if event.position == 1 {
+            add("inbox.thread_created", vec![head.to.clone()]);
+        }
+        if is_end && let Some(reply_to) = &reply_to {
+            add("inbox.thread_created", vec![reply_to.clone()]);
+        }
+    }
+    Ok(made)
+}
+
+fn of_entry(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> {
+    let Some(entry) = inbox::entry(tx, row.workspace, row.intent, row.entry)? else { return Ok(Vec::new()) };
+    let members = inbox::members(tx, row.workspace, row.intent)?;
+    let owners = members.into_iter().map(|member| member.owner).filter(|owner| owner.as_str() != entry.actor).collect();
+    let event_type = if entry.kind == "reply" { "inbox.reply_received" } else { "inbox.thread_updated" };
+    let payload: Value = json!({
+        "thread_id": row.intent, "kind": entry.kind, "actor": entry.actor, "entry_id": entry.id, "details": entry.details,
+    });
+    Ok(vec![Event {
+        id: derived_id(row, event_type, entry.at, u32::try_from(row.entry).unwrap_or(u32::MAX)),
+        owners,
+        event_type: event_type.to_owned(),
+        source: "inbox".to_owned(),
+        payload,
+        queued: 0,
+        delivered: 0,
+        created_at: entry.at,
+    }])
+}
+
+/// The same however often it is asked for, and sorted as things happened: by time, then by number.
+fn derived_id(row: &Fanout, event_type: &str, at: Time, number: u32) -> Uuid {
+    let digest: [u8; 32] = Sha256::new()
+        .chain_update(row.workspace.as_bytes())
+        .chain_update(row.intent.0.as_bytes())
+        .chain_update(number.to_be_bytes())
+        .chain_update(event_type)
+        .finalize()
+        .into();
+    let mut bytes: [u8; 10] = digest[..10].try_into().unwrap_or_default();
+    bytes[..2].copy_from_slice(&number.to_be_bytes()[2..]);
+    IntentId::root(at, bytes).0
+}

@@ -1,0 +1,124 @@
+//! Lines: a task for each agent that is pushed to and each subscriber, so that a receiver that hangs delays nobody else.
+//!
+//! A line works off its receiver's queue whenever something rings and whenever something comes due.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use axme_intent::{Address, Time};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::{push, webhooks};
+use crate::app::App;
+use crate::error::Result;
+use crate::store::{accounts, webhooks as subscriptions};
+use crate::wake::Wake;
+
+/// Receivers read at a time.
+const PAGE: i64 = 500;
+const LONGEST_WAIT_SECONDS: u64 = 30;
+const SHORTEST_WAIT_MILLIS: u64 = 5;
+
+/// Who is pushed to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Receiver {
+    /// By service account.
+    Agent(Uuid, String),
+    /// By subscription.
+    Subscriber(Uuid, Uuid),
+}
+
+/// Keeps a line for every receiver, until the server stops.
+pub async fn run(app: Arc<App>) {
+    let waiter = app.wakes.subscribe(Wake::lines());
+    let mut lines: HashMap<Receiver, JoinHandle<()>> = HashMap::new();
+    loop {
+        let listening = waiter.listen();
+        match list(&app).await {
+            Ok(receivers) => keep(&app, &mut lines, receivers),
+            Err(error) => tracing::warn!(%error, "those who are pushed to could not be read"),
+        }
+        listening.or(rest(&app, app.world.clock.now().plus_seconds(LONGEST_WAIT_SECONDS))).await;
+        if *app.stopping.borrow() {
+            break;
+        }
+    }
+    for line in lines.into_values() {
+        // It stops by itself; an error means that it has.
+        let _ = line.await;
+    }
+}
+
+async fn rest(app: &App, until: Time) {
+    tokio::select! {
+        () = app.world.clock.sleep_until(until) => {}
+        () = app.stopped() => {}
+    }
+}
+
+/// All receivers, with the addresses of their queues.
+async fn list(app: &App) -> Result<Vec<(Receiver, Address)>> {
+    let mut all = Vec::new();
+    let mut after = (Uuid::nil(), String::new());
+    loop {
+        let (workspace, id) = after.clone();
+        let page = app.store.read(move |tx| Ok(accounts::list_pushed(tx, (workspace, &id), PAGE)?)).await?;
+        for account in &page {
+            let receiver = Receiver::Agent(account.workspace_id, account.service_account_id.clone());
+            all.extend(account.address.clone().map(|address| (receiver, address)));
+        }
+        match page.last().filter(|_| page.len() as i64 == PAGE) {
+            Some(last) => after = (last.workspace_id, last.service_account_id.clone()),
+            None => break,
+        }
+    }
+    let mut after = (Uuid::nil(), Uuid::nil());
+    loop {
+        let page = app.store.read(move |tx| Ok(subscriptions::list_active(tx, after, PAGE)?)).await?;
+        all.extend(page.iter().map(|s| (Receiver::Subscriber(s.workspace, s.id), s.address())));
+        match page.last().filter(|_| page.len() as i64 == PAGE) {
+            Some(last) => after = (last.workspace, last.id),
+            None => return Ok(all),
+        }
+    }
+}
+
+/// Starts the lines that are missing and ends those that nobody needs.
+fn keep(app: &Arc<App>, lines: &mut HashMap<Receiver, JoinHandle<()>>, receivers: Vec<(Receiver, Address)>) {
+    let wanted: HashSet<&Receiver> = receivers.iter().map(|(receiver, _)| receiver).collect();
+    lines.retain(|receiver, line| {
+        let is_wanted = wanted.contains(receiver);
+        if !is_wanted {
+            // What it had claimed lapses.
+            line.abort();
+        }
+        is_wanted && !line.is_finished()
+    });
+    for (receiver, address) in receivers {
+        let line = line(app.clone(), receiver.clone(), address);
+        lines.entry(receiver).or_insert_with(|| tokio::spawn(line));
+    }
+}
+
+async fn line(app: Arc<App>, receiver: Receiver, address: Address) {
+    let workspace = match &receiver {
+        Receiver::Agent(workspace, _) | Receiver::Subscriber(workspace, _) => *workspace,
+    };
+    let waiter = app.wakes.subscribe(Wake::queue(workspace, &address));
+    while !*app.stopping.borrow() {
+        let listening = waiter.listen();
+        let now = app.world.clock.now();
+        let outcome = match &receiver {
+            Receiver::Agent(_, account) => push::tick(&app, workspace, account).await,
+            Receiver::Subscriber(_, subscription) => webhooks::tick(&app, workspace, *subscription).await,
+        };
+        let next = outcome.unwrap_or_else(|error| {
+            tracing::warn!(%error, %address, "pushes could not be worked off");
+            None
+        });
+        let most = now.plus_seconds(LONGEST_WAIT_SECONDS);
+        let until = next.unwrap_or(most).clamp(now.plus_millis(SHORTEST_WAIT_MILLIS), most);
+        listening.or(rest(&app, until)).await;
+    }
+}

@@ -1,0 +1,120 @@
+//! Sends events to their subscribers: the queue of one subscription, worked off by its line.
+//!
+//! An attempt takes the delivery for longer than it may last; a crash in between means that the event is sent again: at
+//! least once, under the same id. Any 2xx has arrived. After the last pause of the push schedule the delivery is a dead
+//! letter, which is listed and can be replayed.
+
+use std::sync::Arc;
+
+use axme_intent::{IntentId, Time};
+use futures_util::future::join_all;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::channels::signature;
+use crate::error::Result;
+use crate::ops::COMMON_LANE;
+use crate::store::webhooks::{self as store, Event, Subscription};
+use crate::store::{Tx, deliveries};
+use crate::world::Post;
+
+/// Sent to one subscriber at a time.
+const AT_ONCE: i64 = 8;
+/// An attempt is taken for so much longer than it may last.
+const MARGIN_SECONDS: u64 = 5;
+const MAX_ERROR_CHARS: usize = 300;
+
+/// What is due to a subscriber, taken.
+struct Taken {
+    subscription: Subscription,
+    /// With the number of the attempt, from 1.
+    events: Vec<(Event, u32)>,
+    /// Nothing was due.
+    is_empty: bool,
+    next_due: Option<Time>,
+}
+
+/// Sends what is due to one subscriber, and says when the next will be.
+pub async fn tick(app: &Arc<App>, workspace: Uuid, subscription: Uuid) -> Result<Option<Time>> {
+    loop {
+        let Some(taken) = take(app, workspace, subscription).await? else { return Ok(None) };
+        if taken.is_empty {
+            return Ok(taken.next_due);
+        }
+        let sent = taken.events.iter().map(|(event, attempt)| send(app, &taken.subscription, event, *attempt));
+        for outcome in join_all(sent).await {
+            outcome?;
+        }
+        // Look again: those that failed have a time of their own now.
+    }
+}
+
+async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid) -> Result<Option<Taken>> {
+    let now = app.world.clock.now();
+    let is_due = move |tx: &mut Tx<'_>| {
+        let found = store::find(tx, workspace, id)?.filter(|s| s.active && s.revoked_at.is_none());
+        let Some(subscription) = found else { return Ok(None) };
+        let address = subscription.address();
+        let due = deliveries::list_due(tx, workspace, &address, now, None, AT_ONCE)?;
+        Ok(Some((due, deliveries::next_due(tx, workspace, &address, now)?, subscription)))
+    };
+    // Most looks find nothing, and need no transaction that writes.
+    let Some((due, next_due, subscription)) = app.store.read(is_due).await? else { return Ok(None) };
+    if due.is_empty() {
+        return Ok(Some(Taken { subscription, events: Vec::new(), is_empty: true, next_due }));
+    }
+    let until = now.plus_seconds(app.limits.push_seconds + MARGIN_SECONDS);
+    let claim = move |tx: &mut Tx<'_>| {
+        let address = subscription.address();
+        let mut events = Vec::new();
+        for candidate in &due {
+            // Its number is never shown; what was touched in between is left to whoever touched it.
+            if !deliveries::claim(tx, workspace, &address, candidate, 0, until)? {
+                continue;
+            }
+            match store::find_event(tx, workspace, candidate.intent_id.0)? {
+                Some(event) => events.push((event, candidate.offers + 1)),
+                None => deliveries::delete(tx, workspace, &address, candidate.intent_id)?,
+            }
+        }
+        Ok(Taken { subscription: subscription.clone(), events, is_empty: false, next_due })
+    };
+    app.store.write(COMMON_LANE, claim).await.map(Some)
+}
+
+async fn send(app: &Arc<App>, to: &Subscription, event: &Event, attempt: u32) -> Result<()> {
+    let body = json!({
+        "event_id": event.id, "event_type": event.event_type, "source": event.source,
+        "owner_agent": event.owners.first(), "subscription_id": to.id, "occurred_at": event.created_at.to_string(),
+        "attempt": attempt, "payload": event.payload,
+    });
+    let body = body.to_string().into_bytes();
+    let mut headers = signature::headers(&to.secret, &event.id.to_string(), app.world.clock.now(), &body);
+    headers.push(("x-axme-event", event.event_type.clone()));
+    let url = to.callback_url.clone();
+    let outcome = match app.world.outbound.post(Post { url, headers, body }).await {
+        Ok(status) if (200..300).contains(&status) => Ok(()),
+        Ok(status) => Err(format!("answered with status {status}")),
+        Err(error) => Err(error.chars().take(MAX_ERROR_CHARS).collect::<String>()),
+    };
+    let now = app.world.clock.now();
+    let pauses = app.limits.push_retry_seconds.clone();
+    let (to, id) = (to.clone(), event.id);
+    let record = move |tx: &mut Tx<'_>| {
+        let address = to.address();
+        match (&outcome, pauses.get(attempt as usize - 1)) {
+            (Ok(()), _) => store::arrived(tx, &to, id)?,
+            (Err(error), Some(pause)) => {
+                let due_at = now.plus_seconds(*pause);
+                deliveries::postpone(tx, to.workspace, &address, IntentId(id), due_at, error)?;
+            }
+            (Err(error), None) => {
+                deliveries::note(tx, to.workspace, &address, IntentId(id), error)?;
+                deliveries::bury(tx, to.workspace, &address, IntentId(id), now)?;
+            }
+        }
+        Ok(())
+    };
+    app.store.write(COMMON_LANE, record).await
+}

@@ -1,0 +1,342 @@
+//! Subscriptions to events, and events of one's own, with a real receiver (contract `wire.md` §2.17).
+
+use std::time::Duration;
+
+use axme_server::workers;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Server, id_of, on_both};
+use crate::pushes::{Answer, Receiver, server_that_may_call_loopback, sign};
+
+const SUBSCRIPTIONS: &str = "/v1/webhooks/subscriptions";
+const SECRET: &str = "a secret of the subscriber";
+
+/// Subscribes; returns the id.
+async fn subscribe(server: &Server, key: &str, url: &str, event_types: Value, owner: Option<&str>) -> String {
+    let body = json!({ "callback_url": url, "event_types": event_types, "secret": SECRET, "owner_agent": owner });
+    let answer = server.post(key, SUBSCRIPTIONS, body).await;
+    answer["subscription"]["subscription_id"].as_str().unwrap().to_owned()
+}
+
+/// Fans out what happened, and one round of a subscriber's line.
+async fn round(server: &Server, subscription: &str) {
+    workers::fanout::tick(&server.app).await.unwrap();
+    let workspace: Uuid = server.bootstrap.workspace_id.parse().unwrap();
+    workers::webhooks::tick(&server.app, workspace, subscription.parse().unwrap()).await.unwrap();
+}
+
+async fn publish(server: &Server, key: &str, event_type: &str) -> Value {
+    let body = json!({ "event_type": event_type, "source": "test", "payload": { "n": 1 } });
+    server.post(key, "/v1/webhooks/events", body).await
+}
+
+async fn replay(server: &Server, event: &Value) -> Value {
+    let path = format!("/v1/webhooks/events/{}/replay", event["event_id"].as_str().unwrap());
+    server.post(&server.admin, &path, json!({})).await
+}
+
+fn counters(answer: &Value) -> [u64; 4] {
+    ["queued_deliveries", "delivered", "pending", "dead_lettered"].map(|name| answer[name].as_u64().unwrap())
+}
+
+fn types(receiver: &Receiver) -> Vec<String> {
+    let event_type =
+        |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["event_type"].as_str().unwrap().to_owned();
+    receiver.got().iter().map(|(_, body)| event_type(body)).collect()
+}
+
+#[test]
+fn a_subscription_is_made_changed_listed_and_ended() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let worker = server.agent("worker").await;
+        let body = json!({ "callback_url": "https://example.com/hook", "event_types": ["intent.completed"] });
+        let made = server.post(&server.admin, SUBSCRIPTIONS, body.clone()).await["subscription"].clone();
+        let secret = made["secret"].as_str().expect("a secret that was made is shown once");
+        assert!(secret.starts_with("whsec_"));
+        assert_eq!(made["secret_hint"], format!("…{}", &secret[secret.len() - 4..]));
+        assert_eq!((&made["active"], &made["revoked_at"]), (&json!(true), &Value::Null));
+        server.clock.advance(Duration::from_secs(1));
+        let changed = json!({
+            "callback_url": "https://example.com/hook", "event_types": ["*"], "active": false, "description": "d",
+            "secret": "0123456789abcdef",
+        });
+        let changed = server.post(&server.admin, SUBSCRIPTIONS, changed).await["subscription"].clone();
+        assert_eq!(
+            (&changed["subscription_id"], &changed["created_at"]),
+            (&made["subscription_id"], &made["created_at"])
+        );
+        assert_ne!(changed["updated_at"], made["updated_at"]);
+        assert_eq!((&changed["event_types"], &changed["secret_hint"]), (&json!(["*"]), &json!("…cdef")));
+        assert_eq!(changed.get("secret"), None);
+        let own = server.post(&worker, SUBSCRIPTIONS, body).await["subscription"].clone();
+        assert_eq!(own["owner_agent"], "agent://local/default/worker", "another owner, another subscription");
+
+        let list = async |key: &str, query: &str| {
+            let answer = server.get(key, &format!("{SUBSCRIPTIONS}?{query}")).await;
+            let ids = answer["subscriptions"].as_array().unwrap().iter().map(|s| s["subscription_id"].clone());
+            ids.collect::<Vec<_>>()
+        };
+        assert_eq!(list(&server.admin, "").await, [own["subscription_id"].clone()], "paused ones are not shown");
+        let mut all = [made["subscription_id"].clone(), own["subscription_id"].clone()];
+        all.sort_by_key(Value::to_string);
+        let mut listed = list(&server.admin, "include_inactive=true").await;
+        listed.sort_by_key(Value::to_string);
+        assert_eq!(listed, all);
+        assert_eq!(list(&worker, "include_inactive=true").await, [own["subscription_id"].clone()]);
+        assert!(list(&server.admin, "owner_agent=agent://conformance/owner").await.is_empty());
+
+        let path = format!("{SUBSCRIPTIONS}/{}", made["subscription_id"].as_str().unwrap());
+        server.send(&worker, "DELETE", &path, None).await.refused(404, "not_found");
+        let foreign_owner = format!("{path}?owner_agent=agent://conformance/owner");
+        let ended = server.send(&server.admin, "DELETE", &foreign_owner, None).await.ok();
+        assert_eq!(ended["revoked_at"], server.now().to_string());
+        server.clock.advance(Duration::from_secs(1));
+        assert_eq!(server.send(&server.admin, "DELETE", &path, None).await.ok(), ended, "ended once");
+        let elsewhere = server.workspace("acme", "prod").await;
+        server.send(&elsewhere, "DELETE", &path, None).await.refused(404, "not_found");
+    });
+}
+
+#[test]
+fn a_subscription_that_cannot_be_is_refused() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let url = "https://example.com/hook";
+        for body in [
+            json!({ "callback_url": "http://10.0.0.1/hook", "event_types": ["a.b"] }),
+            json!({ "callback_url": "http://169.254.169.254/hook", "event_types": ["a.b"] }),
+            json!({ "callback_url": "ftp://example.com/", "event_types": ["a.b"] }),
+            json!({ "callback_url": url, "event_types": [] }),
+            json!({ "callback_url": url, "event_types": ["a b"] }),
+            json!({ "callback_url": url, "event_types": ["*.b"] }),
+            json!({ "callback_url": url, "event_types": vec!["a.b"; 33] }),
+            json!({ "callback_url": url, "event_types": ["a.b"], "secret": "short" }),
+            json!({ "callback_url": url, "event_types": ["a.b"], "description": "x".repeat(256) }),
+            json!({ "callback_url": url }),
+        ] {
+            let answer = server.send(&server.admin, "POST", SUBSCRIPTIONS, Some(body.clone())).await;
+            assert_eq!(answer.status, 422, "{body}");
+        }
+        for body in [
+            json!({ "event_type": "ab", "source": "test", "payload": {} }),
+            json!({ "event_type": "a.b", "source": "t", "payload": {} }),
+            json!({ "event_type": "a.b", "source": "test" }),
+        ] {
+            let answer = server.send(&server.admin, "POST", "/v1/webhooks/events", Some(body.clone())).await;
+            assert_eq!(answer.status, 422, "{body}");
+        }
+        for n in 0..100 {
+            let body = json!({ "callback_url": format!("{url}/{n}"), "event_types": ["a.b"] });
+            server.post(&server.admin, SUBSCRIPTIONS, body).await;
+        }
+        let body = json!({ "callback_url": url, "event_types": ["a.b"] });
+        assert_eq!(
+            server.send(&server.admin, "POST", SUBSCRIPTIONS, Some(body)).await.status,
+            422,
+            "at most a hundred"
+        );
+    });
+}
+
+#[test]
+fn an_event_is_sent_signed_and_counted() {
+    on_both(async |engine| {
+        let server = server_that_may_call_loopback(engine).await;
+        let (receiver, addr) = Receiver::start().await;
+        let id = subscribe(&server, &server.admin, &format!("http://{addr}/intent"), json!(["order.*"]), None).await;
+        let event = publish(&server, &server.admin, "order.paid").await;
+        assert_eq!(counters(&event), [1, 0, 1, 0]);
+        assert_eq!(counters(&publish(&server, &server.admin, "invoice.paid").await), [0, 0, 0, 0]);
+        round(&server, &id).await;
+        let got = receiver.got();
+        let [(headers, body)] = got.as_slice() else { panic!("one event, not {}", got.len()) };
+        let text = |name: &str| headers[name].to_str().unwrap();
+        let hex: String = sign(SECRET.as_bytes(), body).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(text("x-axme-signature"), format!("sha256={hex}"));
+        assert_eq!(text("webhook-id"), event["event_id"].as_str().unwrap());
+        assert_eq!(text("x-axme-event"), "order.paid");
+        let sent: Value = serde_json::from_slice(body).unwrap();
+        for (field, value) in [
+            ("event_id", event["event_id"].clone()),
+            ("event_type", json!("order.paid")),
+            ("source", json!("test")),
+            ("payload", json!({ "n": 1 })),
+            ("subscription_id", json!(id)),
+            ("attempt", json!(1)),
+            ("occurred_at", json!("2026-01-01T00:00:00.000Z")),
+        ] {
+            assert_eq!(sent[field], value, "{field}");
+        }
+        round(&server, &id).await;
+        assert!(receiver.got().is_empty(), "once");
+        assert_eq!(counters(&replay(&server, &event).await), [1, 1, 1, 0]);
+        round(&server, &id).await;
+        assert_eq!(types(&receiver), ["order.paid"], "again when asked");
+        assert_eq!(counters(&replay(&server, &event).await), [1, 2, 1, 0]);
+        let elsewhere = server.workspace("acme", "prod").await;
+        let path = format!("/v1/webhooks/events/{}/replay", event["event_id"].as_str().unwrap());
+        server.send(&elsewhere, "POST", &path, Some(json!({}))).await.refused(404, "not_found");
+        let worker = server.agent("worker").await;
+        server.send(&worker, "POST", &path, Some(json!({}))).await.refused(404, "not_found");
+    });
+}
+
+#[test]
+fn an_event_that_does_not_arrive_is_tried_again_and_then_a_dead_letter() {
+    on_both(async |engine| {
+        let server = server_that_may_call_loopback(engine).await;
+        let (receiver, addr) = Receiver::start().await;
+        let id = subscribe(&server, &server.admin, &format!("http://{addr}/intent"), json!(["*"]), None).await;
+        receiver.will(&[
+            Answer::Status(500),
+            Answer::Redirect("http://10.0.0.1/".to_owned()),
+            Answer::Never,
+            Answer::Status(404),
+        ]);
+        let event = publish(&server, &server.admin, "a.b").await;
+        let mut attempts = 0;
+        for (pause, pushes) in [(0, 1), (29, 0), (1, 1), (120, 1), (600, 1), (6_000, 0)] {
+            server.pass(Duration::from_secs(pause)).await;
+            round(&server, &id).await;
+            attempts += pushes;
+            assert_eq!(receiver.got().len(), pushes, "after {pause} s more");
+        }
+        assert_eq!(attempts, 4);
+        let dead = server.get(&server.admin, "/v1/deliveries").await["deliveries"].clone();
+        assert_eq!(dead.as_array().unwrap().len(), 1);
+        assert_eq!((&dead[0]["delivery_id"], &dead[0]["transport_type"]), (&event["event_id"], &json!("webhook")));
+        assert_eq!(dead[0]["error_detail"], "answered with status 404");
+        assert_eq!(counters(&replay(&server, &event).await), [1, 0, 1, 0]);
+        round(&server, &id).await;
+        assert_eq!(receiver.got().len(), 1);
+        assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"], json!([]));
+    });
+}
+
+#[test]
+fn a_dead_letter_is_replayed_by_its_id_too() {
+    on_both(async |engine| {
+        let server = server_that_may_call_loopback(engine).await;
+        let (receiver, addr) = Receiver::start().await;
+        let id = subscribe(&server, &server.admin, &format!("http://{addr}/intent"), json!(["*"]), None).await;
+        receiver.will(&vec![Answer::Status(500); 5]);
+        let event = publish(&server, &server.admin, "a.b").await;
+        for pause in [0, 30, 120, 600] {
+            server.pass(Duration::from_secs(pause)).await;
+            round(&server, &id).await;
+        }
+        assert_eq!(receiver.got().len(), 4);
+        let path = format!("/v1/deliveries/{}/replay", event["event_id"].as_str().unwrap());
+        server.post(&server.admin, &path, json!({})).await;
+        for (pause, pushes) in [(0, 1), (30, 1)] {
+            server.pass(Duration::from_secs(pause)).await;
+            round(&server, &id).await;
+            assert_eq!(receiver.got().len(), pushes, "it begins anew");
+        }
+    });
+}
+
+#[test]
+fn what_happens_to_intents_reaches_those_it_concerns() {
+    on_both(async |engine| {
+        let server = server_that_may_call_loopback(engine).await;
+        let worker = server.agent("worker").await;
+        server.agent("other").await;
+        let (everything, addr) = Receiver::start().await;
+        let all = subscribe(&server, &server.admin, &format!("http://{addr}/intent"), json!(["intent.*"]), None).await;
+        let (own, addr) = Receiver::start().await;
+        let url = format!("http://{addr}/intent");
+        let of_worker = subscribe(&server, &worker, &url, json!(["intent.completed", "intent.created"]), None).await;
+        let (inbox, addr) = Receiver::start().await;
+        let url = format!("http://{addr}/intent");
+        let of_asker = subscribe(&server, &server.admin, &url, json!(["inbox.*"]), Some("asker")).await;
+
+        let body = json!({ "intent_type": "x.y.v1", "to_agent": "worker", "reply_to": "asker", "payload": {} });
+        let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+        server.submit("other", json!({})).await;
+        server.clock.advance(Duration::from_millis(10));
+        server.post(&worker, &format!("/v1/intents/{id}/resolve"), json!({ "status": "COMPLETED" })).await;
+        server
+            .post(&server.admin, &format!("/v1/inbox/{id}/reply?owner_agent=worker"), json!({ "message": "bye" }))
+            .await;
+        for subscription in [&all, &of_worker, &of_asker] {
+            round(&server, subscription).await;
+        }
+        let mut seen = types(&everything);
+        seen.sort();
+        let expected = [("completed", 1), ("created", 2), ("delivered", 2), ("submitted", 2)];
+        let expected = expected.iter().flat_map(|(word, times)| vec![format!("intent.{word}"); *times]);
+        assert_eq!(seen, expected.collect::<Vec<_>>());
+        let got = own.got();
+        let mut bodies: Vec<Value> = got.iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect();
+        bodies.sort_by_key(|body| body["occurred_at"].to_string());
+        let event_types: Vec<&Value> = bodies.iter().map(|body| &body["event_type"]).collect();
+        assert_eq!(event_types, [&json!("intent.created"), &json!("intent.completed")], "of its own intents only");
+        let payload = &bodies[1]["payload"];
+        assert_eq!((&payload["intent_id"], &payload["status"]), (&json!(id), &json!("COMPLETED")));
+        assert_eq!(payload["event"]["event_type"], "intent.completed");
+        let mut inboxed = types(&inbox);
+        inboxed.sort();
+        assert_eq!(inboxed, ["inbox.reply_received", "inbox.thread_created"]);
+
+        // Another workspace's events are another's.
+        let stranger = server.workspace("acme", "prod").await;
+        let body = json!({ "intent_type": "x.y.v1", "to_agent": "worker", "payload": {} });
+        server.post(&stranger, "/v1/intents", body).await;
+        round(&server, &all).await;
+        assert!(everything.got().is_empty());
+    });
+}
+
+#[test]
+fn a_subscription_that_is_paused_or_ended_gets_nothing() {
+    on_both(async |engine| {
+        let server = server_that_may_call_loopback(engine).await;
+        let (receiver, addr) = Receiver::start().await;
+        let url = format!("http://{addr}/intent");
+        let id = subscribe(&server, &server.admin, &url, json!(["*"]), None).await;
+        let pause = async |active: bool| {
+            let body = json!({ "callback_url": url, "event_types": ["*"], "active": active });
+            server.post(&server.admin, SUBSCRIPTIONS, body).await;
+        };
+        pause(false).await;
+        server.submit("worker", json!({})).await;
+        publish(&server, &server.admin, "a.b").await;
+        round(&server, &id).await;
+        pause(true).await;
+        round(&server, &id).await;
+        assert!(receiver.got().is_empty(), "what happened meanwhile is not sent later");
+        publish(&server, &server.admin, "a.b").await;
+        server.send(&server.admin, "DELETE", &format!("{SUBSCRIPTIONS}/{id}"), None).await.ok();
+        round(&server, &id).await;
+        assert!(receiver.got().is_empty(), "what was queued is dropped");
+    });
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_when_the_fanning_out_is_repeated() {
+    on_both(async |engine| {
+        let server = server_that_may_call_loopback(engine).await;
+        let (receiver, addr) = Receiver::start().await;
+        let url = format!("http://{addr}/intent");
+        let id = subscribe(&server, &server.admin, &url, json!(["intent.created"]), None).await;
+        for _ in 0..250 {
+            server.submit("worker", json!({})).await;
+        }
+        // Two nodes at once.
+        let both = tokio::join!(workers::fanout::tick(&server.app), workers::fanout::tick(&server.app));
+        assert_eq!(both.0.unwrap() + both.1.unwrap(), 250);
+        round(&server, &id).await;
+        let mut seen: Vec<String> = receiver
+            .got()
+            .iter()
+            .map(|(_, body)| serde_json::from_slice::<Value>(body).unwrap()["payload"]["intent_id"].to_string())
+            .collect();
+        let count = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!((count, seen.len()), (250, 250));
+    });
+}
