@@ -3,27 +3,38 @@
 mod agents;
 mod operators;
 mod people;
+mod readers;
+mod receivers;
 mod senders;
 mod weather;
+
+use std::collections::BTreeMap;
 
 use axme_intent::IntentId;
 use axme_server::store::accounts;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::stage::{Answer, Call};
 use crate::{Checked, Sim};
 
 pub use agents::{finish, receive};
 pub use people::decide_all;
+pub use readers::check_all_known;
+pub use receivers::{answer_all, check_all_heard};
 pub use weather::tick;
 
+/// Agents that read their queues.
 pub const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
+
+/// All who get work: the last one is pushed to.
+pub const WORKERS: [&str; 4] = ["ada", "bob", "cyd", receivers::PUSHED];
 
 /// Something somebody does.
 type Move = fn(&mut Sim) -> Checked;
 
 /// Moves and how often they come.
-const MOVES: [(u32, Move); 18] = [
+const MOVES: [(u32, Move); 22] = [
     (16, senders::submit),
     (10, senders::apply),
     (10, senders::repeat),
@@ -38,6 +49,10 @@ const MOVES: [(u32, Move); 18] = [
     (6, operators::change_settings),
     (2, operators::cancel_many),
     (5, operators::poke_from_elsewhere),
+    (8, receivers::tick),
+    (8, receivers::answer_one),
+    (6, readers::follow),
+    (3, readers::write),
     (14, weather::pass),
     (10, weather::tick),
     (2, weather::jump_back),
@@ -52,6 +67,13 @@ pub struct Cast {
     pub stranger: String,
     /// What agents have in their hands: which agent, and what.
     pub held: Vec<(usize, IntentId)>,
+    dan: receivers::Pushed,
+    reader: readers::Reader,
+    subscription: Uuid,
+    /// Events that reached the subscriber: of which intent, with which number, and what they were.
+    heard: BTreeMap<(IntentId, u64), String>,
+    /// Posts that arrived outside.
+    pub arrivals: usize,
 }
 
 pub fn act(sim: &mut Sim) -> Checked {
@@ -76,7 +98,7 @@ pub fn enter(sim: &mut Sim) -> Checked {
         sim.cast.agents.push(key);
     }
     sim.cast.stranger = make_stranger(sim);
-    Ok(())
+    receivers::enter(sim)
 }
 
 fn make_stranger(sim: &mut Sim) -> String {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::actors::{AGENTS, by_admin, decide_all, finish, receive, tick};
+use crate::actors::{
+    AGENTS, answer_all, by_admin, check_all_heard, check_all_known, decide_all, finish, receive, tick,
+};
 use crate::invariants::hold;
 use crate::{Checked, Sim};
 
@@ -14,6 +16,8 @@ use crate::{Checked, Sim};
 const MOST_ROUNDS: usize = 30;
 const ROUND: Duration = Duration::from_secs(2 * 3_600);
 const MOST_PAGES: usize = 100;
+/// How often an event is sent at most.
+const MOST_ATTEMPTS: usize = 4;
 /// Deliveries that an agent takes at a time, as a stream does.
 const MOST_OFFERS: usize = 50;
 
@@ -29,6 +33,7 @@ pub fn play(sim: &mut Sim) -> Checked {
             }
             crate::check(sim)?;
         }
+        answer_all(sim)?;
         decide_all(sim)?;
         crate::check(sim)?;
         if sim.watch.seen.values().all(|seen| seen.status().is_terminal()) {
@@ -42,6 +47,13 @@ pub fn play(sim: &mut Sim) -> Checked {
     }
     let left = sim.stage.snapshot();
     hold!(left.timers.is_empty(), "timers are left: {:?}", left.timers);
+    // Events that did not arrive are sent again.
+    for _ in 0..MOST_ATTEMPTS {
+        sim.stage.clock.advance(ROUND);
+        tick(sim)?;
+    }
+    check_all_heard(sim)?;
+    check_all_known(sim)?;
     list_all(sim)
 }
 

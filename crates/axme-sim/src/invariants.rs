@@ -114,6 +114,9 @@ impl Watch {
     fn check_deliveries(&self, snapshot: &Snapshot) -> Checked {
         let mut queued: BTreeMap<IntentId, Vec<&str>> = BTreeMap::new();
         for row in snapshot.deliveries.iter().filter(|row| row.dead_at.is_none()) {
+            if row.address.starts_with("webhook://") {
+                continue;
+            }
             queued.entry(row.intent_id).or_default().push(&row.address);
         }
         for (id, seen) in &self.seen {

@@ -9,6 +9,7 @@
 mod actors;
 mod ending;
 mod invariants;
+mod outside;
 mod promises;
 mod stage;
 
@@ -37,6 +38,8 @@ pub enum Mutation {
     StoppedTimers,
     /// Some commits are answered and never happen.
     LyingCommits,
+    /// A node that is started again has forgotten that somebody is subscribed.
+    ForgottenSubscribers,
 }
 
 /// What a run did.
@@ -47,6 +50,8 @@ pub struct Report {
     pub intents: usize,
     pub events: usize,
     pub crashes: usize,
+    /// Posts that arrived outside.
+    pub arrivals: usize,
 }
 
 impl Report {
@@ -57,6 +62,7 @@ impl Report {
             intents: self.intents + other.intents,
             events: self.events + other.events,
             crashes: self.crashes + other.crashes,
+            arrivals: self.arrivals + other.arrivals,
         }
     }
 }
@@ -145,7 +151,8 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Failure> {
         Ok(Ok(())) => {
             let (intents, events) = sim.watch.size();
             let fingerprint = sim.log.hasher.finish();
-            return Ok(Report { fingerprint, intents, events, crashes: sim.stage.crashes });
+            let (crashes, arrivals) = (sim.stage.crashes, sim.cast.arrivals);
+            return Ok(Report { fingerprint, intents, events, crashes, arrivals });
         }
         Ok(Err(why)) => why,
         Err(panic) => {
@@ -158,13 +165,13 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Failure> {
 
 fn play(sim: &mut Sim, steps: usize) -> Checked {
     actors::enter(sim)?;
-    sim.stage.is_faulty = true;
+    sim.stage.set_faulty(true);
     for step in 1..=steps {
         sim.log.step = step;
         actors::act(sim)?;
         check(sim)?;
     }
-    sim.stage.is_faulty = false;
+    sim.stage.set_faulty(false);
     ending::play(sim)
 }
 

@@ -4,7 +4,6 @@
 //! the seed decides how that commit ends.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -14,8 +13,8 @@ use axme_server::folder::{Bootstrap, Folder};
 use axme_server::store::simulated::{Fate, Hand, Snapshot, snapshot};
 use axme_server::store::{Store, Tx};
 use axme_server::wake::{SWEEP_BETWEEN_NODES, Wakes};
-use axme_server::world::{Dice, ManualClock, Outbound, Post, World};
-use axme_server::{Limits, first_start, http};
+use axme_server::world::{Dice, ManualClock, World};
+use axme_server::{Limits, first_start, http, workers};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
@@ -28,6 +27,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use crate::Mutation;
+use crate::outside::Outside;
 
 /// Polls of one call; what is not done by then waits for something that will not come.
 const MOST_TURNS: usize = 10_000;
@@ -39,8 +39,9 @@ pub struct Stage {
     pub clock: Arc<ManualClock>,
     pub rng: StdRng,
     pub admin: String,
+    pub outside: Outside,
     /// False at the end, when everything behaves.
-    pub is_faulty: bool,
+    is_faulty: bool,
     pub crashes: usize,
     /// How the commits since the last call of `fates` ended.
     fates: Vec<Fate>,
@@ -82,19 +83,6 @@ impl Answer {
     }
 }
 
-/// Nobody is reached.
-struct Nowhere;
-
-impl Outbound for Nowhere {
-    fn check(&self, _: &str) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn post(&self, _: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>> {
-        Box::pin(async { Err("connection refused".to_owned()) })
-    }
-}
-
 impl Stage {
     /// A first start, with `nodes` nodes.
     pub fn new(seed: u64, nodes: usize, mutation: Option<Mutation>) -> Stage {
@@ -103,6 +91,7 @@ impl Stage {
             clock: ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time")),
             rng: StdRng::seed_from_u64(seed),
             admin: String::new(),
+            outside: Outside::new(seed),
             is_faulty: false,
             crashes: 0,
             fates: Vec::new(),
@@ -129,7 +118,11 @@ impl Stage {
         let wakes = Wakes::new(SWEEP_BETWEEN_NODES);
         let (store, hand) =
             Store::open_simulated(&self.folder.path().join("axme.db"), wakes.clone()).expect("the store opens");
-        let world = World { clock: Arc::new(self.clock.clone()), dice: self.dice.clone(), outbound: Arc::new(Nowhere) };
+        let world = World {
+            clock: Arc::new(self.clock.clone()),
+            dice: self.dice.clone(),
+            outbound: Arc::new(self.outside.clone()),
+        };
         let (stop, stopping) = watch::channel(false);
         let app = App::new(store, world, wakes, Arc::new(Limits::default()), stopping);
         Node { router: http::router::router(app.clone()), app, hand, is_dead: false, _stop: stop }
@@ -240,8 +233,28 @@ impl Stage {
                 self.crashes += 1;
                 self.nodes[n].hand.die();
                 self.nodes[n] = self.open();
+                if self.mutation != Some(Mutation::ForgottenSubscribers) {
+                    self.watch_on(n);
+                }
             }
         }
+    }
+
+    /// All nodes know by now that there is a subscriber.
+    pub fn watch(&mut self) {
+        (0..self.nodes.len()).for_each(|n| self.watch_on(n));
+    }
+
+    /// What a start does before the first call.
+    fn watch_on(&mut self, node: usize) {
+        let app = self.nodes[node].app.clone();
+        self.drive(async move { workers::fanout::watch(&app).await }).expect("the subscribers can be read");
+    }
+
+    /// Lets things go wrong from now on, or no more.
+    pub fn set_faulty(&mut self, is_faulty: bool) {
+        self.is_faulty = is_faulty;
+        self.outside.set_faulty(is_faulty);
     }
 
     /// Reads the store.

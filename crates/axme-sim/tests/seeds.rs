@@ -26,6 +26,7 @@ fn seeds_hold() {
     // A simulation in which little happens holds easily.
     assert!(total.intents > 10 * SEEDS as usize, "{total:?}");
     assert!(total.crashes > SEEDS as usize, "{total:?}");
+    assert!(total.arrivals > 10 * SEEDS as usize, "{total:?}");
 }
 
 #[test]
@@ -38,7 +39,7 @@ fn a_seed_makes_one_history() {
 
 #[test]
 fn what_is_broken_is_noticed() {
-    for mutation in [Mutation::StoppedTimers, Mutation::LyingCommits] {
+    for mutation in [Mutation::StoppedTimers, Mutation::LyingCommits, Mutation::ForgottenSubscribers] {
         let caught = (0..10).filter(|seed| run(*seed, options(Some(mutation))).is_err()).count();
         assert!(caught >= 5, "{mutation:?} was noticed by {caught} seeds of 10");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::AGENTS;
+use super::WORKERS;
 use crate::promises::Create;
 use crate::stage::Call;
 use crate::{Checked, Sim};
@@ -12,7 +12,7 @@ const REPEATED_HOURS: u64 = 40;
 
 pub fn submit(sim: &mut Sim) -> Checked {
     let mark = sim.promises.mark();
-    let to = AGENTS[sim.stage.below(AGENTS.len())];
+    let to = WORKERS[sim.stage.below(WORKERS.len())];
     let mut body = json!({ "intent_type": "intent.ask.v1", "to_agent": to, "payload": { "born": mark } });
     if sim.stage.chance(30) {
         body["human_task"] = json!({ "title": "Is it right?", "allowed_outcomes": ["approved", "rejected"] });
@@ -24,13 +24,13 @@ pub fn submit(sim: &mut Sim) -> Checked {
         body["ttl_seconds"] = json!(60 + sim.stage.below(10_000));
     }
     if sim.stage.chance(20) {
-        body["reply_to"] = json!(AGENTS[sim.stage.below(AGENTS.len())]);
+        body["reply_to"] = json!(WORKERS[sim.stage.below(WORKERS.len())]);
     }
     if sim.stage.chance(25) {
         body["remind_after_seconds"] = json!(1 + sim.stage.below(600));
         body["max_reminders"] = json!(1 + sim.stage.below(3));
         if sim.stage.chance(50) {
-            body["escalate_to"] = json!(AGENTS[sim.stage.below(AGENTS.len())]);
+            body["escalate_to"] = json!(WORKERS[sim.stage.below(WORKERS.len())]);
         }
     }
     create(sim, "/v1/intents", mark, body)
@@ -40,7 +40,7 @@ pub fn apply(sim: &mut Sim) -> Checked {
     let mark = sim.promises.mark();
     let count = 1 + sim.stage.below(4);
     let steps: Vec<Value> = (0..count).map(|n| step(sim, n, count)).collect();
-    let agents = AGENTS.map(|name| json!({ "role": name, "address": name, "create_if_missing": true }));
+    let agents = WORKERS.map(|name| json!({ "role": name, "address": name, "create_if_missing": true }));
     let bundle = json!({
         "scenario_id": "sim.v1",
         "agents": agents,
@@ -62,7 +62,7 @@ fn step(sim: &mut Sim, n: usize, count: usize) -> Value {
             step["remind_after_seconds"] = json!(1 + sim.stage.below(900));
         }
     } else {
-        step["assigned_to"] = json!(AGENTS[sim.stage.below(AGENTS.len())]);
+        step["assigned_to"] = json!(WORKERS[sim.stage.below(WORKERS.len())]);
         if sim.stage.chance(20) {
             step["remind_after_seconds"] = json!(1 + sim.stage.below(900));
         }

@@ -29,7 +29,7 @@ pub fn tick(sim: &mut Sim) -> Checked {
     }
     let swept = sim.stage.drive(async move { workers::sweep::tick(&app).await.map_err(|error| error.to_string()) });
     sim.note(&format!("swept: {swept:?}"));
-    Ok(())
+    super::receivers::tick(sim)
 }
 
 pub fn jump_back(sim: &mut Sim) -> Checked {

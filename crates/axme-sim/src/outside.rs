@@ -1,0 +1,69 @@
+//! The world outside: servers that are pushed to, and that fail by the seed.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axme_server::world::{Outbound, Post};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+
+/// Where the pushed agent and the subscriber are.
+pub const AGENT_URL: &str = "https://dan.example/";
+pub const SUBSCRIBER_URL: &str = "https://hook.example/";
+
+/// One post that arrived, whatever was answered.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub url: String,
+    pub body: Value,
+}
+
+#[derive(Clone)]
+pub struct Outside(Arc<Mutex<Inner>>);
+
+struct Inner {
+    rng: StdRng,
+    is_faulty: bool,
+    arrivals: Vec<Arrival>,
+}
+
+impl Outside {
+    pub fn new(seed: u64) -> Outside {
+        let rng = StdRng::seed_from_u64(seed ^ 0x6f75_7473_6964_6521);
+        Outside(Arc::new(Mutex::new(Inner { rng, is_faulty: false, arrivals: Vec::new() })))
+    }
+
+    pub fn set_faulty(&self, is_faulty: bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_faulty = is_faulty;
+    }
+
+    /// What arrived since this was last asked.
+    pub fn arrivals(&self) -> Vec<Arrival> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).arrivals)
+    }
+}
+
+impl Outbound for Outside {
+    fn check(&self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>> {
+        Box::pin(async move {
+            let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let drawn = if inner.is_faulty { inner.rng.random_range(0..100) } else { 100 };
+            if drawn < 20 {
+                return Err("connection refused".to_owned());
+            }
+            let body = serde_json::from_slice(&post.body).map_err(|error| error.to_string())?;
+            inner.arrivals.push(Arrival { url: post.url, body });
+            match drawn {
+                20..35 => Err("the reply was lost".to_owned()),
+                35..50 => Ok(500),
+                _ => Ok(204),
+            }
+        })
+    }
+}
