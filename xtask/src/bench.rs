@@ -12,6 +12,7 @@ pub mod load;
 mod orders;
 mod others;
 mod table;
+pub mod waiting;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -48,6 +49,9 @@ pub struct Options {
     /// Measure on this PostgreSQL, in a schema that is dropped at the end; SQLite without it
     #[arg(long)]
     database_url: Option<String>,
+    /// Instead of all that: a server in which so many intents wait, beside an empty one
+    #[arg(long, value_name = "N")]
+    waiting: Option<usize>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -110,6 +114,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     // Beside the executable: a disk, where a temporary folder may be memory, which makes every commit free.
     let program = std::env::current_exe()?;
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(program.parent().unwrap_or(Path::new(".")))?;
+    if let Some(waiting) = options.waiting {
+        let url = options.database_url.as_deref();
+        return waiting::run(folder.path(), url, waiting, options.rounds, options.seconds);
+    }
     let runtime = Runtime::new()?;
     let schema = options.database_url.as_deref().map(|url| runtime.block_on(Schema::create(url))).transpose()?;
     let findings = measure(options, &runtime, folder.path(), schema.as_ref().map(|schema| schema.url.as_str()));

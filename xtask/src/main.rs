@@ -31,6 +31,9 @@ enum Chore {
     /// A server on its own, which the bench starts to see how long that takes and how much memory it needs.
     #[command(hide = true)]
     BenchIdle { data: std::path::PathBuf },
+    /// A server in which intents wait, or none.
+    #[command(hide = true)]
+    BenchServe { data: std::path::PathBuf },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -40,5 +43,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Sim(options) => sim::run(&options),
         Chore::BenchLoad => bench::load::serve(),
         Chore::BenchIdle { data } => bench::idle::serve(data),
+        Chore::BenchServe { data } => bench::waiting::serve(data),
     }
 }

@@ -64,7 +64,7 @@ pub fn serve(data: PathBuf) -> anyhow::Result<()> {
     })
 }
 
-fn rss_kib() -> anyhow::Result<u64> {
+pub fn rss_kib() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status").context("memory is read from /proc, on Linux only")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc/self/status")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse()?)

@@ -81,7 +81,7 @@ impl Player {
 
     async fn play(mut self) -> Vec<String> {
         for _ in 0..CALLS {
-            match self.below(16) {
+            match self.below(24) {
                 0..=3 => self.create().await,
                 4 => self.apply().await,
                 5..=7 => self.resume().await,
@@ -90,6 +90,9 @@ impl Player {
                 11 => self.list().await,
                 12 => self.account().await,
                 13..=14 => self.listen().await,
+                15..=16 => self.steer().await,
+                17..=19 => self.thread().await,
+                20..=21 => self.webhook().await,
                 _ => self.server.pass(Duration::from_millis(self.below(40_000) as u64)).await,
             }
         }
@@ -206,6 +209,11 @@ impl Player {
             "/v1/intents?limit=3",
             "/v1/intents?status=DELIVERED,WAITING",
             "/v1/intents?to_agent=ada&status=COMPLETED",
+            "/v1/intents?to_agent=ada",
+            "/v1/intents?to_agent=bob&status=DELIVERED&limit=2",
+            "/v1/inbox?limit=4",
+            "/v1/inbox?status=done",
+            "/v1/deliveries",
             "/v1/intents?status=no",
             "/v1/me/tasks",
             "/v1/agents",
@@ -215,6 +223,71 @@ impl Player {
         ]);
         let key = self.key();
         self.call(&key, "GET", path, None).await;
+    }
+
+    /// Settings, decisions by id, and the end of many.
+    async fn steer(&mut self) {
+        let (id, key) = (self.intent(), self.key());
+        let (path, body) = self.pick(&[
+            (format!("/v1/intents/{id}/controls"), json!({ "controls_patch": { "timeout_seconds": 20 } })),
+            (
+                format!("/v1/intents/{id}/controls"),
+                json!({ "controls_patch": { "remind_after_seconds": 5, "escalate_to": "bob" } }),
+            ),
+            (
+                format!("/v1/intents/{id}/controls"),
+                json!({ "controls_patch": { "nonsense": 1 }, "expected_policy_generation": 1 }),
+            ),
+            (format!("/v1/intents/{id}/policy"), json!({ "envelope_patch": { "execution_timeout_seconds": 9 } })),
+            (
+                format!("/v1/intents/{id}/policy"),
+                json!({ "grants_patch": { "delegate:bob": { "allow": ["resume"] } } }),
+            ),
+            (format!("/v1/intents/{id}/policy"), json!({ "grants_patch": 5 })),
+            (format!("/v1/approvals/{id}/decision"), json!({ "decision": "approve", "comment": "c" })),
+            (format!("/v1/approvals/{id}/decision"), json!({ "decision": "reject" })),
+            ("/v1/intents/bulk-cancel".to_owned(), json!({ "older_than_hours": 0, "dry_run": true, "limit": 3 })),
+            ("/v1/intents/bulk-cancel".to_owned(), json!({ "status": "DELIVERED", "older_than_hours": 0, "limit": 1 })),
+        ]);
+        self.call(&key, "POST", &path, Some(body)).await;
+    }
+
+    async fn thread(&mut self) {
+        let (id, key) = (self.intent(), self.key());
+        let owner = self.pick(&["", "?owner_agent=ada", "?owner_agent=nobody", "?owner_agent=human"]);
+        let read = self.pick(&["", "/changes", &format!("/{id}")].map(str::to_owned));
+        let (act, body) = self.pick(&[
+            ("reply", json!({ "message": "m" })),
+            ("reply", json!({ "message": "" })),
+            ("delegate", json!({ "delegate_to": "bob" })),
+            ("approve", json!({ "comment": "c" })),
+            ("reject", json!({})),
+            ("read", json!({})),
+            ("messages/delete", json!({ "mode": "both", "limit": 1 })),
+            ("messages/delete", json!({ "mode": "self" })),
+        ]);
+        self.call(&key, "POST", &format!("/v1/inbox/{id}/{act}{owner}"), Some(body)).await;
+        self.call(&key, "GET", &format!("/v1/inbox{read}{owner}"), None).await;
+    }
+
+    async fn webhook(&mut self) {
+        let key = self.key();
+        let hook = format!("https://example.com/{}", self.below(3));
+        let types = self.pick(&[json!(["*"]), json!(["a.b"]), json!([])]);
+        let event = json!({ "event_type": "a.b", "source": "test", "payload": { "n": self.below(9) } });
+        let subscription = json!({
+            "callback_url": hook, "event_types": types, "active": self.below(3) > 0, "secret": "0123456789abcdef",
+        });
+        self.call(&key, "POST", "/v1/webhooks/subscriptions", Some(subscription)).await;
+        let published = self.call(&key, "POST", "/v1/webhooks/events", Some(event)).await;
+        axme_server::workers::fanout::tick(&self.server.app).await.unwrap();
+        let id = published["event_id"].as_str().unwrap_or("none").to_owned();
+        self.call(&key, "POST", &format!("/v1/webhooks/events/{id}/replay"), Some(json!({}))).await;
+        let listed = self.call(&key, "GET", "/v1/webhooks/subscriptions?include_inactive=true", None).await;
+        let first = listed["subscriptions"][0]["subscription_id"].as_str().unwrap_or("none").to_owned();
+        if self.below(3) == 0 {
+            self.call(&key, "DELETE", &format!("/v1/webhooks/subscriptions/{first}"), None).await;
+        }
     }
 
     async fn account(&mut self) {

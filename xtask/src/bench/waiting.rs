@@ -1,0 +1,181 @@
+//! `--waiting N`: a server that holds N intents which wait, beside an empty one, in the same run.
+//!
+//! Both run in processes of their own, so that their memory can be read. What is asked is whether what waits costs those who
+//! do not: creates per second, timers fired per second when many are due at once, resident memory.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use axme_intent::Time;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use super::connection::{self, Connection};
+use super::orders::{Order, Parties, Posts, Repeat, Work};
+use super::{Generator, median, now, provision};
+
+const CLIENTS: usize = 64;
+/// A phase of filling.
+const FILL: Duration = Duration::from_secs(5);
+/// Timers that come due at one moment, and how long before it they are set.
+const TIMERS: usize = 2_000;
+const AHEAD: Duration = Duration::from_secs(8);
+/// How long the timers may take, and how often it is looked.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(10);
+const DAY_SECONDS: u64 = 86_400;
+
+/// What was found of one server.
+#[derive(Debug, Default)]
+struct Findings {
+    creates: Vec<f64>,
+    timers: Vec<f64>,
+    rss_mib: Vec<f64>,
+}
+
+pub fn run(folder: &Path, url: Option<&str>, waiting: usize, rounds: usize, seconds: u64) -> anyhow::Result<()> {
+    ensure!(url.is_none(), "--waiting measures SQLite");
+    let runtime = Runtime::new()?;
+    let mut generator = Generator::start()?;
+    let mut full = Server::start(&folder.join("full"), &runtime)?;
+    let filled = fill(&mut generator, &full, waiting)?;
+    // What filling left in memory is not what waiting costs.
+    full.stop()?;
+    let mut servers = [Server::start(&folder.join("empty"), &runtime)?, Server::start(&folder.join("full"), &runtime)?];
+    let mut findings = [Findings::default(), Findings::default()];
+    for round in 1..=rounds {
+        for (server, found) in servers.iter_mut().zip(&mut findings) {
+            let measured = Duration::from_secs(seconds);
+            let order = Order { warm_up: measured / 4, measured, ..server.order(DAY_SECONDS) };
+            found.creates.push(generator.carry_out(&order)?.per_second);
+            found.timers.push(runtime.block_on(server.fire())?);
+            found.rss_mib.push(server.rss_mib()?);
+            eprintln!("round {round}: {found:?}");
+        }
+    }
+    generator.stop()?;
+    for server in &mut servers {
+        server.stop()?;
+    }
+    print(filled, &findings);
+    Ok(())
+}
+
+fn fill(generator: &mut Generator, server: &Server, waiting: usize) -> anyhow::Result<usize> {
+    let mut filled = 0;
+    while filled < waiting {
+        let order = Order { warm_up: Duration::ZERO, measured: FILL, ..server.order(DAY_SECONDS) };
+        let report = generator.carry_out(&order)?;
+        filled += (report.per_second * FILL.as_secs_f64()) as usize;
+        eprintln!("{filled} wait");
+    }
+    Ok(filled)
+}
+
+fn print(filled: usize, [empty, full]: &[Findings; 2]) {
+    println!("| | empty | {filled} waiting | ratio |\n|---|--:|--:|--:|");
+    let row = |name: &str, empty: &[f64], full: &[f64]| {
+        let (empty, full) = (median(&mut empty.to_vec()), median(&mut full.to_vec()));
+        println!("| {name} | {empty:.0} | {full:.0} | {:.2} |", full / empty);
+    };
+    row("creates per second", &empty.creates, &full.creates);
+    row("timers fired per second", &empty.timers, &full.timers);
+    row("resident memory, MiB", &empty.rss_mib, &full.rss_mib);
+}
+
+/// A server in a process of its own.
+struct Server {
+    child: Child,
+    orders: Option<ChildStdin>,
+    answers: Lines<BufReader<ChildStdout>>,
+    address: SocketAddr,
+    parties: Parties,
+}
+
+impl Server {
+    fn start(data: &Path, runtime: &Runtime) -> anyhow::Result<Server> {
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut child = command.arg("bench-serve").arg(data).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let orders = child.stdin.take();
+        let mut answers = BufReader::new(child.stdout.take().context("a child without output")?).lines();
+        let address = answers.next().context("the server did not start")??.parse()?;
+        let parties = runtime.block_on(provision(address, data))?;
+        Ok(Server { child, orders, answers, address, parties })
+    }
+
+    /// Creates that wait `seconds` for an agent that does not come.
+    fn order(&self, seconds: u64) -> Order {
+        let body = body(Time::from_micros(micros()).plus_seconds(seconds)).to_string();
+        let posts = Posts { key: self.parties.sender_key.clone(), body, repeat: Repeat::Plain };
+        let (warm_up, measured) = (Duration::ZERO, Duration::ZERO);
+        Order { address: self.address, clients: CLIENTS, warm_up, measured, work: Work::Posts(posts) }
+    }
+
+    /// Timers fired per second when many come due at one moment.
+    async fn fire(&self) -> anyhow::Result<f64> {
+        let mut connection = Connection::open(self.address).await?;
+        let (began, due_at) = (now(), Time::from_micros(micros()).plus_millis(AHEAD.as_millis() as u64));
+        let (key, body) = (&self.parties.sender_key, body(due_at).to_string());
+        let request = connection::post("/v1/intents", key, "", &body);
+        let mut ids = Vec::with_capacity(TIMERS);
+        for _ in 0..TIMERS {
+            let answer: Value = serde_json::from_slice(&connection.exchange(&request).await?)?;
+            ids.push(answer["intent_id"].as_str().context("an intent id")?.to_owned());
+        }
+        ensure!(now() - began < AHEAD, "the machine is too slow to set {TIMERS} timers in {AHEAD:?}");
+        tokio::time::sleep(AHEAD.saturating_sub(now() - began)).await;
+        // Those of one moment fire in the order of their ids.
+        ids.sort_unstable();
+        let last = connection::get(&format!("/v1/intents/{}", ids[TIMERS - 1]), key);
+        loop {
+            let answer: Value = serde_json::from_slice(&connection.exchange(&last).await?)?;
+            let took = (now() - began).saturating_sub(AHEAD);
+            if answer["status"] == "TIMED_OUT" {
+                return Ok(TIMERS as f64 / took.as_secs_f64());
+            }
+            ensure!(took < PATIENCE, "the timers do not fire: {answer}");
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn rss_mib(&mut self) -> anyhow::Result<f64> {
+        writeln!(self.orders.as_mut().context("a server that was stopped")?, "size")?;
+        let kib: f64 = self.answers.next().context("the server did not say its size")??.parse()?;
+        Ok(kib / 1_024.0)
+    }
+
+    fn stop(&mut self) -> anyhow::Result<()> {
+        drop(self.orders.take());
+        ensure!(self.child.wait()?.success(), "the server did not stop well");
+        Ok(())
+    }
+}
+
+fn body(deadline_at: Time) -> Value {
+    json!({
+        "intent_type": "intent.bench.v1", "to_agent": "agent://local/default/nobody",
+        "deadline_at": deadline_at.to_string(), "payload": { "order": "A-20417", "amount_cents": 184_950 },
+    })
+}
+
+fn micros() -> i64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The other side: starts a server, says its address, says its size whenever it is asked, stops when nobody is there.
+pub fn serve(data: PathBuf) -> anyhow::Result<()> {
+    let runtime = Runtime::new()?;
+    let server = runtime.block_on(axme_server::start(super::settings(data, None)))?;
+    println!("{}", server.addr());
+    for _ in std::io::stdin().lock().lines() {
+        println!("{}", super::idle::rss_kib()?);
+        std::io::stdout().flush()?;
+    }
+    runtime.block_on(server.stop());
+    Ok(())
+}
