@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Object, Refusal};
+use crate::{Object, Refusal, form};
 
 /// The title of a task that was declared without one.
 pub const DEFAULT_TITLE: &str = "Human approval required";
@@ -25,6 +25,9 @@ pub struct HumanTask {
     pub evidence_required: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignees: Option<Vec<String>>,
+    /// The JSON Schema that the fields of an answer must meet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form_schema: Option<Box<Value>>,
     #[serde(flatten)]
     pub rest: Object,
 }
@@ -106,6 +109,7 @@ impl HumanTask {
             required_comment: false,
             evidence_required: false,
             assignees: None,
+            form_schema: None,
             rest: Object::new(),
         }
     }
@@ -141,6 +145,10 @@ impl HumanTask {
                 "allowed_outcomes" => match text_list(value, 20, 64) {
                     Ok(list) => task.allowed_outcomes = Some(list),
                     Err(why) => complaints.push(format!("allowed_outcomes: {why}")),
+                },
+                "form_schema" => match form::check_schema(value) {
+                    Ok(()) => task.form_schema = Some(Box::new(value.clone())),
+                    Err(why) => complaints.push(format!("form_schema: {why}")),
                 },
                 "assignees" => match text_list(value, 20, 383) {
                     Ok(list) => task.assignees = Some(list),
@@ -202,13 +210,17 @@ impl HumanTask {
             let message = format!("outcome \"{outcome}\" and approved contradict each other");
             return Err(Refusal::invalid("contradiction", message));
         }
+        let data = match &self.form_schema {
+            Some(schema) => form::check(schema, &answer.data, verdict == Verdict::Positive).map_err(refuse_form)?,
+            None => answer.data.clone(),
+        };
         let mut record = Object::new();
         record.insert("outcome".to_owned(), outcome.into());
         if let Some(comment) = &answer.comment {
             record.insert("comment".to_owned(), comment.clone().into());
         }
-        for (key, value) in &answer.data {
-            record.entry(key.clone()).or_insert_with(|| value.clone());
+        for (key, value) in data {
+            record.entry(key).or_insert(value);
         }
         Ok((record, verdict))
     }
@@ -255,6 +267,14 @@ impl HumanTask {
             None => "send one word of letters, digits, '_', '.' or '-'".to_owned(),
         }
     }
+}
+
+/// Names every field that is wrong, in the message and in `details.fields`.
+fn refuse_form(complaints: form::Complaints) -> Refusal {
+    let lines =
+        complaints.iter().map(|(field, why)| if field.is_empty() { why.clone() } else { format!("{field}: {why}") });
+    let message = lines.collect::<Vec<_>>().join("; ");
+    Refusal::invalid("form_invalid", message).with("fields", serde_json::json!(complaints))
 }
 
 impl TaskResult {

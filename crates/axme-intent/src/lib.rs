@@ -9,6 +9,7 @@
 
 pub mod address;
 mod decide;
+pub mod form;
 pub mod human;
 pub mod ids;
 pub mod ladder;

@@ -449,11 +449,8 @@ impl Reader<'_> {
         for complaint in complaints {
             self.error(
                 &format!("{place}.{}", complaint.split(':').next().unwrap_or_default()),
-                complaint.split(": ").nth(1).unwrap_or(&complaint),
+                complaint.split_once(": ").map_or(complaint.as_str(), |(_, why)| why),
             );
-        }
-        if task.rest.get("form_schema").is_some_and(|f| !f.is_null()) {
-            self.error(&format!("{place}.form_schema"), "forms are not supported yet");
         }
         if task.rest.remove("notify_email").is_some_and(|m| !m.is_null()) {
             self.warn(&format!("{place}.notify_email"), "mail is not supported yet: answer with axme tasks");

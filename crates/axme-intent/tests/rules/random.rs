@@ -306,6 +306,7 @@ pub fn task() -> impl Strategy<Value = HumanTask> {
                     required_comment,
                     evidence_required,
                     assignees,
+                    form_schema: None,
                     rest,
                 }
             },

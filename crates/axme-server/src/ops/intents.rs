@@ -164,9 +164,6 @@ fn read_ladder(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Resu
 
 fn read_task(source: &Object) -> Result<HumanTask> {
     let is_set = |key: &str| source.get(key).is_some_and(|v| !v.is_null());
-    if is_set("form_schema") {
-        return Err(ApiError::not_supported_yet("human_task.form_schema is").into());
-    }
     if is_set("notify_email") {
         return Err(ApiError::not_supported_yet("human_task.notify_email is").into());
     }

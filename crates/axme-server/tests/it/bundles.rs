@@ -28,7 +28,7 @@ fn validation_names_every_fault_and_its_place() {
                 { "step_id": "pause", "runtime_type": "delay" },
                 { "step_id": "odd", "runtime_type": "magic" },
                 { "step_id": "nobody" },
-                { "step_id": "form", "assigned_to": "h", "human_task": { "title": "t", "form_schema": {} } },
+                { "step_id": "form", "assigned_to": "h", "human_task": { "title": "t", "form_schema": { "type": 5 } } },
                 { "step_id": "slow", "assigned_to": "y", "step_deadline_seconds": -1, "retry": { "max_retries": 2 } },
                 { "assigned_to": "y" },
             ] },
@@ -229,15 +229,7 @@ fn applying_again_under_the_same_key_is_the_same_intent() {
 }
 
 /// The bundles that ask for what this server does not do yet, and what that is. The list may only shrink.
-const NOT_YET: [(&str, &str); 7] = [
-    ("durability/reminder-escalation.json", "form_schema"),
-    ("human/assignment@two-step.json", "form_schema"),
-    ("human/email.json", "form_schema"),
-    ("human/form.json", "form_schema"),
-    ("human/form@old-tool-id.json", "form_schema"),
-    ("internal/escalation.json", "form_schema"),
-    ("internal/notification.json", "tool.notification.notify_owner"),
-];
+const NOT_YET: [(&str, &str); 1] = [("internal/notification.json", "tool.notification.notify_owner")];
 
 #[test]
 fn the_published_bundles_validate() {
@@ -281,7 +273,7 @@ fn the_published_direct_intents_are_taken() {
             let created = server.send(&server.admin, "POST", "/v1/intents", Some((*intent).clone())).await;
             let mut plain = (*intent).clone();
             let is_possible = match plain.get_mut("human_task").and_then(Value::as_object_mut) {
-                Some(task) => task.remove("form_schema").is_none() & task.remove("notify_email").is_none(),
+                Some(task) => task.remove("notify_email").is_none(),
                 None => true,
             };
             if is_possible {

@@ -13,6 +13,7 @@ mod concurrency;
 mod contract;
 mod control;
 mod differential;
+mod forms;
 mod guards;
 mod harness;
 mod inbox;
