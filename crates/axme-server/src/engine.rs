@@ -183,7 +183,11 @@ fn fan_out(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
 }
 
 fn given(desk: &Desk<'_, '_>, intent: &Intent, actor: &str) -> Given {
-    Given { now: desk.now, actor: actor.to_owned(), child: intent.root.relative(desk.now, desk.dice.bytes()) }
+    Given {
+        now: desk.now,
+        actor: actor.to_owned(),
+        child: intent.root.relative(desk.now, desk.dice.ordered_bytes(desk.now)),
+    }
 }
 
 fn carry_out(

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub struct World {
 
 impl World {
     pub fn real(outbound: Arc<dyn Outbound>) -> World {
-        World { clock: Arc::new(RealClock), dice: Dice::Real, outbound }
+        World { clock: Arc::new(RealClock), dice: Dice::real(), outbound }
     }
 }
 
@@ -143,24 +144,51 @@ impl Clock for Arc<ManualClock> {
 
 /// Randomness for ids and secrets.
 #[derive(Clone)]
-pub enum Dice {
+pub struct Dice {
+    source: Source,
+    /// Of the last id that sorts by time: its millisecond, and behind it in [`COUNTER_BITS`] its number within that.
+    last: Arc<AtomicU64>,
+}
+
+#[derive(Clone)]
+enum Source {
     /// The thread's generator: seeded by the system, fit for secrets.
-    Real,
+    System,
     /// The same draws for the same seed.
     Seeded(Arc<Mutex<StdRng>>),
 }
 
+/// As many bits as an UUIDv7 has between its millisecond and its variant.
+const COUNTER_BITS: u32 = 12;
+
 impl Dice {
+    pub fn real() -> Dice {
+        Dice { source: Source::System, last: Arc::default() }
+    }
+
     pub fn seeded(seed: u64) -> Dice {
-        Dice::Seeded(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
+        let rng = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
+        Dice { source: Source::Seeded(rng), last: Arc::default() }
     }
 
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        match self {
-            Dice::Real => rand::rng().fill_bytes(&mut bytes),
-            Dice::Seeded(rng) => rng.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes),
+        match &self.source {
+            Source::System => rand::rng().fill_bytes(&mut bytes),
+            Source::Seeded(rng) => rng.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes),
         }
+        bytes
+    }
+
+    /// What a UUIDv7 of the moment `at` has behind its time: a number, then randomness. Those that are drawn for one
+    /// millisecond sort in the order they are drawn; past the 4,096th of a millisecond they are only different.
+    pub fn ordered_bytes(&self, at: Time) -> [u8; 10] {
+        let first = at.millis() << COUNTER_BITS;
+        let next = |last: u64| if last < first { first } else { last + 1 };
+        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
+        let number = next(last.unwrap_or_else(|last| last)) & ((1 << COUNTER_BITS) - 1);
+        let mut bytes = self.bytes();
+        bytes[..2].copy_from_slice(&number.to_be_bytes()[6..]);
         bytes
     }
 
@@ -171,7 +199,7 @@ impl Dice {
 
     /// A UUID that sorts by time.
     pub fn uuid_at(&self, at: Time) -> Uuid {
-        IntentId::root(at, self.bytes()).0
+        IntentId::root(at, self.ordered_bytes(at)).0
     }
 
     /// `N` random bytes as lower-case hexadecimal digits.
@@ -183,4 +211,26 @@ impl Dice {
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_one_millisecond_sort_in_the_order_they_are_drawn() {
+        let dice = Dice::real();
+        let root = IntentId::root(Time::from_micros(5_000_000), dice.bytes());
+        for millis in [7, 8] {
+            let at = Time::from_micros(millis * 1_000);
+            let ids: Vec<IntentId> = (0..4_096)
+                .map(|n| match n % 2 {
+                    0 => IntentId(dice.uuid_at(at)),
+                    _ => root.relative(at, dice.ordered_bytes(at)),
+                })
+                .collect();
+            assert!(ids.is_sorted());
+            assert!(ids.iter().all(|id| id.0.get_version_num() == 7));
+        }
+    }
 }

@@ -96,11 +96,11 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
 
 /// Decides a new root intent, before the transaction.
 pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
-    let id = IntentId::root(before.now, before.dice.bytes());
+    let id = IntentId::root(before.now, before.dice.ordered_bytes(before.now));
     let given = Given {
         now: before.now,
         actor: birth.from.as_str().to_owned(),
-        child: id.relative(before.now, before.dice.bytes()),
+        child: id.relative(before.now, before.dice.ordered_bytes(before.now)),
     };
     let reply_to = birth.reply_to.as_deref().map(|text| address(text, "reply_to", before.caller)).transpose()?;
     Ok(engine::conceive(Intent::unborn(id, id, None, before.now), birth, &given)?.replying_to(reply_to))

@@ -110,7 +110,7 @@ impl Player {
         let answer = self.server.send_with(key, method, path, body.clone(), headers).await;
         assert_ne!(answer.status, 500, "{method} {path} {body:?}: {}", answer.body);
         self.tell(&format!("{method} {path} {body:?} -> {} {}", answer.status, answer.body));
-        // Ids of different calls sort by their milliseconds.
+        // Times of different calls differ.
         self.server.clock.advance(Duration::from_millis(1 + self.below(3) as u64));
         answer.body
     }

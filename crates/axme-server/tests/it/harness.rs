@@ -94,7 +94,7 @@ impl Server {
         let clock = ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time"));
         let guard = Guard::new(&limits.outbound_allow).expect("networks");
         let outbound = Arc::new(Web::new(guard, limits.push_seconds).expect("a client"));
-        let world = World { clock: Arc::new(clock.clone()), dice: Dice::Real, outbound };
+        let world = World { clock: Arc::new(clock.clone()), dice: Dice::real(), outbound };
         let (stop, stopping) = watch::channel(false);
         let app = App::new(store.expect("the store opens"), world, wakes, Arc::new(limits), stopping);
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
