@@ -4,6 +4,7 @@
 //! a bundle without errors comes back lowered: roles resolved, order explicit, sugar gone.
 
 mod ladders;
+pub mod macros;
 
 use std::collections::BTreeSet;
 
@@ -69,6 +70,9 @@ const HUMAN_TOOLS: [&str; 3] = ["tool.approval.human_signoff", "tool.human.appro
 const INTERNAL_TOOLS: [&str; 4] =
     ["tool.internal.delay", "tool.internal.notification", "tool.internal.escalation", "tool.notification.notify_owner"];
 const RUNTIME_TYPES: [&str; 6] = ["human_approval", "timeout", "reminder", "delay", "escalation", "notification"];
+
+/// The largest number in a bundle: ten years, in seconds.
+const MAX_COUNT: u64 = 10 * 365 * 86_400;
 
 /// Checks and lowers a bundle. `home` resolves short addresses. The scenario is `Some` exactly when there are no errors.
 pub fn check(bundle: &Object, home: Home<'_>) -> (Option<Scenario>, Report) {
@@ -264,13 +268,18 @@ impl Reader<'_> {
         humans
     }
 
-    fn plan(&mut self, workflow: &Object, scenario_id: &str, agents: &[Agent], humans: &[Human]) -> Option<Plan> {
-        if self.text(workflow, "macro_id", "workflow.macro_id", 255).is_some_and(|m| !m.is_empty()) {
-            self.error("workflow.macro_id", "macros are not supported yet: write the steps out");
-        }
-        let entries = self.entries(workflow, "steps", "workflow.steps", 100);
+    /// The plan of steps that stand at `place`.
+    fn steps(
+        &mut self,
+        workflow: &Object,
+        place: &str,
+        scenario_id: &str,
+        agents: &[Agent],
+        humans: &[Human],
+    ) -> Option<Plan> {
+        let entries = self.entries(workflow, "steps", place, 100);
         if entries.is_empty() {
-            self.error("workflow.steps", "at least one step is required");
+            self.error(place, "at least one step is required");
             return None;
         }
         let ids: Vec<String> = entries
@@ -525,9 +534,9 @@ impl Reader<'_> {
             None | Some(Value::Null) => None,
             Some(value) => match value.as_u64() {
                 Some(0) => None,
-                Some(number) if number <= 10 * 365 * 86_400 => Some(number),
+                Some(number) if number <= MAX_COUNT => Some(number),
                 _ => {
-                    self.error(place, "must be a whole number from 1 to 315360000");
+                    self.error(place, format!("must be a whole number from 1 to {MAX_COUNT}"));
                     None
                 }
             },

@@ -1,8 +1,9 @@
-//! What the rules of an intent promise, shown four ways:
+//! What the rules of an intent promise, shown five ways:
 //!
 //! - `traces`: stories, one per file in `tests/traces`, each a list of commands with what came of them;
 //! - `properties`: random commands on random intents, and what must hold after each;
 //! - `scenarios`: bundles in `tests/scenarios` with what is said about them and the plan they become;
+//! - `macros`: workflows by name, and the steps they stand for;
 //! - `table`: every command in every situation, printed into `docs/lifecycle.md`.
 //!
 //! `UPDATE=1 cargo test -p axme-intent` rewrites the expected files; read the difference before committing it.
@@ -11,6 +12,7 @@
 
 mod golden;
 mod history;
+mod macros;
 mod properties;
 mod random;
 mod scenarios;

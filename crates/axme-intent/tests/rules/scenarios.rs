@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 
+use axme_intent::scenario::macros::MACROS;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
 use axme_intent::{Home, Object, Plan, Step, StepKind};
 use proptest::collection::vec;
@@ -191,11 +192,25 @@ fn anything_like_a_bundle() -> impl Strategy<Value = Object> {
         ("remind_after_seconds", number()),
         ("input", random::json().boxed()),
     ]);
-    let workflow = object(vec![
+    let steps = object(vec![
         ("steps", list(step, "step_id", &["s0", "s1", "s2"])),
         ("entry_step", link()),
         ("macro_id", texts(&[""], &["macro.approval.v1"])),
     ]);
+    let person = || texts(&["boss", "ops@example.com", ""], &["checker", "nobody"]);
+    let parameters = object(vec![
+        ("approver", person()),
+        ("first_approver", person()),
+        ("second_approver", person()),
+        ("approvers", words(&[json!(["boss"]), json!("boss, ops@example.com")], &[json!([]), json!("boss,boss")])),
+        ("agent", texts(&["checker", "agent://a/b/c", ""], &["boss", "agent://agent_core"])),
+        ("title", texts(&["Go?", ""], &[])),
+        ("step_deadline_seconds", words(&[json!("60"), json!(60), json!("0")], &[json!("soon"), json!(-1)])),
+        ("escalate_to", person()),
+    ]);
+    let ids: Vec<&str> = MACROS.iter().map(|known| known.id).collect();
+    let named = object(vec![("macro_id", texts(&ids, &["macro.magic.v1"])), ("parameters", parameters)]);
+    let workflow = prop_oneof![3 => steps, 1 => named].boxed();
     let intent = object(vec![
         ("type", texts(&["story.v1", "plain"], &["two words", ""])),
         ("payload", words(&[json!({}), json!({"n": 1})], &[json!([])])),

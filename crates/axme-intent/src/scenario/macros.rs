@@ -1,0 +1,408 @@
+//! Macros: usual workflows by name (contract `wire.md` §6.4). A bundle names one in `workflow.macro_id` and fills in
+//! `workflow.parameters`.
+//!
+//! A macro becomes the steps that somebody would have written by hand, as JSON, and these are read like any others: whatever
+//! holds for written steps holds for it.
+
+use serde_json::{Value, json};
+
+use super::{Agent, Human, MAX_COUNT, Reader, is_address, is_person};
+use crate::Object;
+use crate::address::MAX_ADDRESS_CHARS;
+use crate::workflow::Plan;
+
+/// A title with its number is still one that a task may have.
+const MAX_TEXT_CHARS: usize = 200;
+
+/// A workflow that is known by name.
+pub struct Macro {
+    pub id: &'static str,
+    /// Other names that clients know it by.
+    pub aliases: &'static [&'static str],
+    pub about: &'static str,
+    pub parameters: &'static [Parameter],
+    /// The steps, from values that were checked.
+    expand: fn(&Object) -> Vec<Value>,
+}
+
+pub struct Parameter {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub otherwise: Otherwise,
+    pub about: &'static str,
+}
+
+/// What a parameter holds. On the wire each may be text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    /// A whole number of at least 1; 0 is none.
+    Whole,
+    /// A role of `agents[]`, or an agent's address.
+    Agent,
+    /// A role of `humans[]`, or a person's address; not that of a signer.
+    Person,
+    /// A person who signs. Nobody signs twice.
+    Signer,
+    /// Signers in turn: a list, or text with commas.
+    Signers,
+}
+
+/// What holds when a parameter is not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    Refused,
+    /// This text; nothing when it is empty.
+    Text(&'static str),
+    /// This one of the roles that the bundle declares, counted from 0; refused without it.
+    Role(usize),
+    /// As above; without it, nobody in particular.
+    RoleOrNobody(usize),
+}
+
+impl Kind {
+    /// The type as clients are told it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Text => "string",
+            Kind::Whole => "integer",
+            Kind::Agent => "agent",
+            Kind::Person | Kind::Signer => "person",
+            Kind::Signers => "people",
+        }
+    }
+
+    /// Whether `value` is what clients send for "not set".
+    fn is_none(self, value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::String(text) => text.trim().is_empty() || (self == Kind::Whole && text.trim() == "0"),
+            Value::Number(number) => self == Kind::Whole && number.as_u64() == Some(0),
+            Value::Array(list) => list.is_empty(),
+            Value::Bool(_) | Value::Object(_) => false,
+        }
+    }
+}
+
+const fn parameter(name: &'static str, kind: Kind, otherwise: Otherwise, about: &'static str) -> Parameter {
+    Parameter { name, kind, otherwise, about }
+}
+
+const APPROVER: Parameter = parameter(
+    "approver",
+    Kind::Signer,
+    Otherwise::RoleOrNobody(0),
+    "Who signs off: a role of humans[], or an address. The first role of humans[] unless given.",
+);
+const TITLE: Parameter =
+    parameter("title", Kind::Text, Otherwise::Text("Human approval required"), "What the person reads first.");
+const STEP_DEADLINE: Parameter = parameter(
+    "step_deadline_seconds",
+    Kind::Whole,
+    Otherwise::Text(""),
+    "How long each person has. Unless given, the step never times out.",
+);
+const REMIND_AFTER: Parameter = parameter(
+    "remind_after_seconds",
+    Kind::Whole,
+    Otherwise::Text(""),
+    "When a person is reminded first, and how long between reminders. Unless given, there are none.",
+);
+const MAX_REMINDERS: Parameter =
+    parameter("max_reminders", Kind::Whole, Otherwise::Text(""), "How many reminders there are; 3 unless given.");
+const ESCALATE_TO: Parameter = parameter(
+    "escalate_to",
+    Kind::Person,
+    Otherwise::Text(""),
+    "Who is asked instead after the last reminder, or at the deadline: a role of humans[], or an address.",
+);
+
+pub static MACROS: [Macro; 5] = [
+    Macro {
+        id: "macro.approval.v1",
+        aliases: &["macro.human_approval.v1"],
+        about: "One person signs off.",
+        parameters: &[APPROVER, TITLE, STEP_DEADLINE, REMIND_AFTER, MAX_REMINDERS, ESCALATE_TO],
+        expand: |given| vec![sign_off("approval", given.get("approver"), given["title"].clone(), given)],
+    },
+    Macro {
+        id: "macro.two_person_approval.v1",
+        aliases: &[],
+        about: "Two different people sign off, one after the other.",
+        parameters: &[
+            parameter(
+                "first_approver",
+                Kind::Signer,
+                Otherwise::Role(0),
+                "Who signs first. The first role of humans[] unless given.",
+            ),
+            parameter(
+                "second_approver",
+                Kind::Signer,
+                Otherwise::Role(1),
+                "Who signs second: somebody else. The second role of humans[] unless given.",
+            ),
+            TITLE,
+            STEP_DEADLINE,
+            REMIND_AFTER,
+            MAX_REMINDERS,
+            ESCALATE_TO,
+        ],
+        expand: |given| in_turn(&[&given["first_approver"], &given["second_approver"]], given),
+    },
+    Macro {
+        id: "macro.approval_chain.v1",
+        aliases: &[],
+        about: "Any number of people sign off, one after the other.",
+        parameters: &[
+            parameter(
+                "approvers",
+                Kind::Signers,
+                Otherwise::Refused,
+                "Who signs, in this order: roles of humans[] or addresses, each once.",
+            ),
+            TITLE,
+            STEP_DEADLINE,
+            REMIND_AFTER,
+            MAX_REMINDERS,
+            ESCALATE_TO,
+        ],
+        expand: |given| in_turn(&given["approvers"].as_array().into_iter().flatten().collect::<Vec<_>>(), given),
+    },
+    Macro {
+        id: "macro.agent_then_approval.v1",
+        aliases: &[],
+        about: "An agent does the work, then one person signs off.",
+        parameters: &[
+            parameter(
+                "agent",
+                Kind::Agent,
+                Otherwise::Role(0),
+                "Who does the work: a role of agents[], or an address. The first role of agents[] unless given.",
+            ),
+            parameter(
+                "agent_deadline_seconds",
+                Kind::Whole,
+                Otherwise::Text(""),
+                "How long the agent has. Unless given, its step never times out.",
+            ),
+            APPROVER,
+            TITLE,
+            STEP_DEADLINE,
+            REMIND_AFTER,
+            MAX_REMINDERS,
+            ESCALATE_TO,
+        ],
+        expand: |given| {
+            let mut work = json!({ "step_id": "work", "tool_id": "tool.agent.task.v1", "assigned_to": given["agent"] });
+            if let Some(seconds) = given.get("agent_deadline_seconds") {
+                work["step_deadline_seconds"] = seconds.clone();
+            }
+            vec![work, sign_off("approval", given.get("approver"), given["title"].clone(), given)]
+        },
+    },
+    Macro {
+        id: "macro.reminder_and_escalation.v1",
+        aliases: &[],
+        about: "A person is asked and reminded, and after the last reminder somebody else is asked.",
+        parameters: &[
+            parameter(
+                "person",
+                Kind::Signer,
+                Otherwise::RoleOrNobody(0),
+                "Who is asked first: a role of humans[], or an address. The first role of humans[] unless given.",
+            ),
+            TITLE,
+            STEP_DEADLINE,
+            Parameter { otherwise: Otherwise::Text("3600"), ..REMIND_AFTER },
+            Parameter { otherwise: Otherwise::Text("3"), ..MAX_REMINDERS },
+            Parameter { otherwise: Otherwise::Refused, ..ESCALATE_TO },
+        ],
+        expand: |given| vec![sign_off("approval", given.get("person"), given["title"].clone(), given)],
+    },
+];
+
+/// The macro of this name.
+pub fn find(id: &str) -> Option<&'static Macro> {
+    MACROS.iter().find(|known| known.id == id || known.aliases.contains(&id))
+}
+
+/// A step that asks `who`, or nobody in particular.
+fn sign_off(step_id: &str, who: Option<&Value>, title: Value, given: &Object) -> Value {
+    let mut step = json!({
+        "step_id": step_id, "tool_id": "tool.approval.human_signoff", "requires_approval": true, "assigned_to": who,
+        "human_task": { "title": title },
+    });
+    for Parameter { name, .. } in [STEP_DEADLINE, REMIND_AFTER, MAX_REMINDERS, ESCALATE_TO] {
+        if let Some(value) = given.get(name) {
+            step[name] = value.clone();
+        }
+    }
+    step
+}
+
+/// A step for each signer, numbered so that they can tell them apart.
+fn in_turn(signers: &[&Value], given: &Object) -> Vec<Value> {
+    let title = given["title"].as_str().unwrap_or_default();
+    let step = |(index, who): (usize, &&Value)| {
+        let (number, all) = (index + 1, signers.len());
+        sign_off(&format!("approval_{number}"), Some(who), format!("{title} ({number} of {all})").into(), given)
+    };
+    signers.iter().enumerate().map(step).collect()
+}
+
+impl Reader<'_> {
+    /// The plan of a workflow, whose steps are written out or come from a macro.
+    pub(super) fn plan(
+        &mut self,
+        workflow: &Object,
+        scenario_id: &str,
+        agents: &[Agent],
+        humans: &[Human],
+    ) -> Option<Plan> {
+        let given = match workflow.get("parameters") {
+            None | Some(Value::Null) => Object::new(),
+            Some(Value::Object(given)) => given.clone(),
+            Some(_) => {
+                self.error("workflow.parameters", "must be an object");
+                Object::new()
+            }
+        };
+        let id = self.text(workflow, "macro_id", "workflow.macro_id", 255).filter(|id| !id.is_empty());
+        let Some(id) = id else {
+            if !given.is_empty() {
+                self.warn("workflow.parameters", "ignored: they are for a macro, and there is no macro_id");
+            }
+            return self.steps(workflow, "workflow.steps", scenario_id, agents, humans);
+        };
+        if !matches!(workflow.get("steps"), None | Some(Value::Null)) && workflow["steps"] != json!([]) {
+            self.error("workflow.steps", "a macro brings its own steps: give steps or macro_id, not both");
+        }
+        let entry = self.text(workflow, "entry_step", "workflow.entry_step", 100);
+        if entry.is_some_and(|entry| !entry.is_empty()) {
+            self.warn("workflow.entry_step", "ignored: a macro begins with its first step");
+        }
+        let Some(known) = find(&id) else {
+            let ids: Vec<&str> = MACROS.iter().map(|known| known.id).collect();
+            self.error("workflow.macro_id", format!("no macro \"{id}\"; macros are {}", ids.join(", ")));
+            return None;
+        };
+        let names: Vec<&str> = known.parameters.iter().map(|parameter| parameter.name).collect();
+        for name in given.keys().filter(|name| !names.contains(&name.as_str())) {
+            let text = format!("{id} has no such parameter, ignored; parameters are {}", names.join(", "));
+            self.warn(&format!("workflow.parameters.{name}"), text);
+        }
+        let before = self.report.errors.len();
+        let mut roles = Roles { agents, humans, signed: Vec::new() };
+        let values = known.parameters.iter().filter_map(|parameter| {
+            Some((parameter.name.to_owned(), self.parameter(parameter, given.get(parameter.name), &mut roles)?))
+        });
+        let values = values.collect::<Object>();
+        if self.report.errors.len() > before {
+            return None;
+        }
+        let workflow = Object::from_iter([("steps".to_owned(), (known.expand)(&values).into())]);
+        self.steps(&workflow, &format!("workflow.macro_id ({id}) steps"), scenario_id, agents, humans)
+    }
+
+    /// The value of a parameter: what was given, or what holds otherwise.
+    fn parameter(&mut self, parameter: &Parameter, given: Option<&Value>, roles: &mut Roles<'_>) -> Option<Value> {
+        let place = format!("workflow.parameters.{}", parameter.name);
+        let otherwise = match parameter.otherwise {
+            Otherwise::Text(text) => Some(Value::from(text)),
+            Otherwise::Role(index) | Otherwise::RoleOrNobody(index) => roles.declared(parameter.kind, index),
+            Otherwise::Refused => None,
+        };
+        let value = given.filter(|value| !parameter.kind.is_none(value)).cloned().or(otherwise);
+        let Some(value) = value.filter(|value| !parameter.kind.is_none(value)) else {
+            if matches!(parameter.otherwise, Otherwise::Refused | Otherwise::Role(_)) {
+                self.error(&place, format!("required. {}", parameter.about));
+            }
+            return None;
+        };
+        let checked = match parameter.kind {
+            Kind::Text => text(&value),
+            Kind::Whole => whole(&value),
+            Kind::Agent | Kind::Person | Kind::Signer => roles.check(parameter.kind, &value),
+            Kind::Signers => names(&value).and_then(|names| {
+                names.iter().map(|name| roles.check(Kind::Signer, name)).collect::<Result<Vec<_>, _>>().map(Value::from)
+            }),
+        };
+        checked.map_err(|why| self.error(&place, why)).ok()
+    }
+}
+
+fn text(value: &Value) -> Result<Value, String> {
+    let text = value.as_str().map(str::trim).filter(|text| text.chars().count() <= MAX_TEXT_CHARS);
+    text.map(Value::from).ok_or_else(|| format!("must be text of at most {MAX_TEXT_CHARS} characters"))
+}
+
+fn whole(value: &Value) -> Result<Value, String> {
+    let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+    let number = number.filter(|number| (1..=MAX_COUNT).contains(number));
+    number.map(Value::from).ok_or_else(|| format!("must be a whole number from 1 to {MAX_COUNT}, not {value}"))
+}
+
+/// The names of a list, or of text with commas.
+fn names(value: &Value) -> Result<Vec<Value>, String> {
+    match value {
+        Value::Array(list) => Ok(list.clone()),
+        Value::String(text) => Ok(text.split(',').map(Value::from).collect()),
+        _ => Err("must be a list of names".to_owned()),
+    }
+}
+
+/// Whom parameters may name, and who signs already.
+struct Roles<'a> {
+    agents: &'a [Agent],
+    humans: &'a [Human],
+    signed: Vec<String>,
+}
+
+impl Roles<'_> {
+    fn declared(&self, kind: Kind, index: usize) -> Option<Value> {
+        let role = match kind {
+            Kind::Agent => self.agents.get(index).map(|agent| &agent.role),
+            _ => self.humans.get(index).map(|human| &human.role),
+        };
+        role.map(|role| role.as_str().into())
+    }
+
+    /// Whether `value` names what `kind` says.
+    fn check(&mut self, kind: Kind, value: &Value) -> Result<Value, String> {
+        let name = value.as_str().map(str::trim).filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| format!("must be a role or an address, not {value}"))?;
+        if name.chars().count() > MAX_ADDRESS_CHARS {
+            return Err(format!("at most {MAX_ADDRESS_CHARS} characters"));
+        }
+        let agents = || self.agents.iter().map(|agent| agent.role.as_str());
+        let humans = || self.humans.iter().map(|human| human.role.as_str());
+        let is_agent = agents().any(|role| role == name) || (is_address(name) && !is_person(name));
+        let is_known_person = humans().any(|role| role == name) || is_person(name);
+        match kind {
+            Kind::Agent if !is_agent || humans().any(|role| role == name) => {
+                return Err(nobody(name, "an agent", agents().collect()));
+            }
+            Kind::Person | Kind::Signer if !is_known_person => {
+                return Err(nobody(name, "a person", humans().collect()));
+            }
+            _ => {}
+        }
+        let human = self.humans.iter().find(|human| human.role == name);
+        let reference = human.map_or_else(|| name.to_owned(), |human| human.holder().reference);
+        // To whom a signer's step is escalated is a second pair of eyes too.
+        if kind != Kind::Agent && self.signed.contains(&reference) {
+            return Err(format!("\"{name}\" signs already: name somebody else"));
+        }
+        if kind == Kind::Signer {
+            self.signed.push(reference);
+        }
+        Ok(name.into())
+    }
+}
+
+fn nobody(name: &str, what: &str, roles: Vec<&str>) -> String {
+    let known =
+        if roles.is_empty() { "none is declared".to_owned() } else { format!("roles are {}", roles.join(", ")) };
+    format!("\"{name}\" is neither a role of {what} nor an address of one; {known}")
+}
