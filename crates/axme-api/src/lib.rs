@@ -12,6 +12,7 @@ pub mod health;
 pub mod inbox;
 pub mod intents;
 pub mod lenient;
+pub mod macros;
 pub mod me;
 pub mod op;
 pub mod openapi;
@@ -40,6 +41,8 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &intents::BULK_CANCEL,
         &scenarios::APPLY,
         &scenarios::VALIDATE,
+        &macros::LIST,
+        &macros::GET,
         &tasks::LIST,
         &approvals::DECIDE,
         &inbox::LIST,

@@ -1,7 +1,8 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    agents, approvals, capabilities, deliveries, inbox, intents, me, scenarios, service_accounts, tasks, webhooks,
+    agents, approvals, capabilities, deliveries, inbox, intents, macros, me, scenarios, service_accounts, tasks,
+    webhooks,
 };
 
 use crate::call::{BodyKey, Bound};
@@ -25,6 +26,8 @@ pub fn mount(mount: &mut Mount) {
     bind!(intents::POLICY, ops::control::prepare_policy, ops::control::change);
     bind!(intents::BULK_CANCEL, ops::control::prepare_bulk_cancel, ops::control::bulk_cancel);
     bind!(scenarios::VALIDATE, ops::scenarios::prepare_validate, ops::scenarios::validate);
+    bind!(macros::LIST, ops::macros::prepare_list, ops::macros::list);
+    bind!(macros::GET, ops::macros::prepare_get, ops::macros::get);
     bind!(tasks::LIST, ops::tasks::prepare_list, ops::tasks::list);
     bind!(approvals::DECIDE, ops::approvals::prepare_decide, ops::approvals::decide);
     bind!(inbox::LIST, ops::inbox::prepare_list, ops::inbox::list);

@@ -6,6 +6,7 @@ pub mod control;
 pub mod deliveries;
 pub mod inbox;
 pub mod intents;
+pub mod macros;
 pub mod scenarios;
 pub mod tasks;
 pub mod threads;

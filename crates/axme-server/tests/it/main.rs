@@ -19,6 +19,7 @@ mod harness;
 mod inbox;
 mod intents;
 mod ladders;
+mod macros;
 mod nodes;
 mod openapi;
 mod pushes;
