@@ -22,6 +22,7 @@ mod server;
 mod session;
 mod settings;
 mod tasks;
+mod templates;
 
 use std::path::Path;
 use std::process::ExitCode;

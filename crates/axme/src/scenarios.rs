@@ -1,4 +1,4 @@
-//! `axme scenarios`: check a bundle, submit it, follow it (contract `wire.md` §3.9, §6).
+//! `axme scenarios`: check a bundle, submit it, follow it. Writing one is in `templates` (contract `wire.md` §3.9, §6).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,16 @@ use crate::follow::{Answerer, follow};
 use crate::lifecycle::ending;
 use crate::screen::{Form, divider, line, tagged};
 use crate::session::{Flags, Session};
+use crate::templates::{self, Create};
 
-/// Check and submit scenario bundles
+/// Write, check and submit scenario bundles
 #[derive(Debug, Subcommand)]
 pub enum Scenarios {
     Apply(Apply),
     Validate(Validate),
+    Create(Create),
+    /// List the templates that `axme scenarios create` knows, with their parameters
+    ListTemplates,
 }
 
 /// Submit a scenario
@@ -50,6 +54,8 @@ impl Scenarios {
         match self {
             Scenarios::Apply(apply) => apply.run(flags).await,
             Scenarios::Validate(validate) => validate.run(flags).await,
+            Scenarios::Create(create) => create.run(flags).await,
+            Scenarios::ListTemplates => templates::list(flags).await,
         }
     }
 }

@@ -237,6 +237,34 @@ fn a_bundle_is_checked() {
 }
 
 #[test]
+fn a_bundle_is_written_from_a_template() {
+    let home = Home::new();
+    let _server = home.serve("serve");
+    let listed = home.ok(&["scenarios", "list-templates"]);
+    assert!(listed.contains("macro.approval.v1") && listed.contains("escalate_to"), "{listed}");
+    let listed = home.ok_json(&["scenarios", "list-templates", "--json"]);
+    assert_eq!(listed["macros"][1]["macro_id"], "macro.two_person_approval.v1");
+
+    // Nobody is at the terminal.
+    let create = ["scenarios", "create", "--from-template", "macro.two_person_approval.v1"];
+    assert!(home.fails(&create[..2], 2).contains("--from-template is needed"));
+    assert!(home.fails(&create, 2).contains("--scenario-id is needed"));
+    assert!(home.fails(&["scenarios", "create", "--from-template", "macro.magic.v1"], 1).contains("404"));
+    let one = [&create[..], &["--scenario-id", "pay.v1", "--human", "lead"]].concat();
+    assert!(home.fails(&one, 1).contains("workflow.parameters.second_approver: required"));
+    let two = [&one[..], &["--human", "finance=finance@example.com", "--param", "step_deadline_seconds=60"]].concat();
+    assert!(home.ok(&two).contains("scenarios apply pay.v1.json"));
+    assert!(home.fails(&two, 1).contains("is there already"));
+    assert!(home.ok(&["scenarios", "validate", "pay.v1.json"]).contains("is valid"));
+    let file = home.path("elsewhere.json");
+    let written = home.ok_json(&[&two[..], &["--json", "-o", file.to_str().unwrap()]].concat());
+    let bundle: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(written["bundle"], bundle);
+    let applied = home.ok_json(&["scenarios", "apply", file.to_str().unwrap(), "--json"]);
+    assert_eq!(applied["body"]["status"], "WAITING");
+}
+
+#[test]
 fn dev_sets_the_context_and_keeps_the_key_to_itself() {
     let home = Home::new();
     let server = home.serve("dev");

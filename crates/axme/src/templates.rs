@@ -1,0 +1,313 @@
+//! `axme scenarios list-templates` and `create`: a bundle from a macro and a few answers (contract `wire.md` §3.7, §6.4).
+//!
+//! What is not given by flags is asked at the terminal. Without one nothing is asked: what has a default takes it. The
+//! server checks the bundle before it is written.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write, stdin};
+use std::path::PathBuf;
+
+use axme_client::Object;
+use axme_client::api::capabilities::Nothing;
+use axme_client::api::macros::{self, GetMacro, Macro};
+use clap::Args;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::screen::{Form, line, part};
+use crate::session::{Flags, Session};
+
+/// Write a scenario from a template
+///
+/// Asks at the terminal for what no flag says. Without a terminal nothing is asked, and what has a default takes it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: axme scenarios create --from-template macro.approval.v1 --scenario-id my.first.v1 --human boss"
+)]
+pub struct Create {
+    /// The template, one of `axme scenarios list-templates`
+    #[arg(long, value_name = "ID")]
+    from_template: Option<String>,
+    /// The file to write, which must not be there yet [default: <SCENARIO_ID>.json]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// What the scenario is called, as in team.purpose.v1
+    #[arg(long, value_name = "ID")]
+    scenario_id: Option<String>,
+    /// The type of its intent [default: intent.<SCENARIO_ID>]
+    #[arg(long, value_name = "TYPE")]
+    intent_type: Option<String>,
+    /// A person by role, and how to reach that person; may be repeated
+    #[arg(long = "human", value_name = "ROLE[=CONTACT]")]
+    humans: Vec<String>,
+    /// An agent by role, and its address where that is not the role; may be repeated
+    #[arg(long = "agent", value_name = "ROLE[=ADDRESS]")]
+    agents: Vec<String>,
+    /// A parameter of the template; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
+}
+
+pub async fn list(flags: &Flags) -> Result<(), Failure> {
+    let session = Session::open(flags).await?;
+    let list = session.call(&macros::LIST, &Nothing::default()).await?;
+    if session.form().is_json() {
+        return line(serde_json::to_string_pretty(&list)?);
+    }
+    for known in &list.macros {
+        line(format!("{}\n  {}", known.macro_id, known.description))?;
+        for parameter in &known.parameters {
+            let default = match parameter.default.as_str() {
+                "" if parameter.required => " (required)".to_owned(),
+                "" => String::new(),
+                default => format!(" (default {default})"),
+            };
+            line(format!("    {:24}{}{default}", parameter.name, parameter.description))?;
+        }
+    }
+    Ok(())
+}
+
+impl Create {
+    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let session = Session::open(flags).await?;
+        let is_asking = stdin().is_terminal() && !session.form().is_json();
+        let mut desk = if is_asking { Desk::Asking(BufReader::new(stdin())) } else { Desk::Closed };
+        if self.from_template.is_none() && is_asking {
+            let list = session.call(&macros::LIST, &Nothing::default()).await?;
+            list.macros.iter().try_for_each(|known| line(format!("  {:36}{}", known.macro_id, known.description)))?;
+        }
+        let macro_id = desk.required(self.from_template.clone(), "--from-template", "Template", "")?;
+        let template = session.call(&macros::GET, &GetMacro { macro_id }).await?.known;
+        let output = self.output.clone();
+        let bundle = self.fill(&template, &mut desk)?;
+        let checked =
+            session.client.validate_scenario(bundle.clone()).await.map_err(|error| session.explain(&error))?;
+        if !checked.valid {
+            return Err(Failure::new(format!("nothing was written: {}", checked.errors.join("; "))));
+        }
+        let scenario_id = bundle["scenario_id"].as_str().unwrap_or_default();
+        let file = output.unwrap_or_else(|| PathBuf::from(format!("{}.json", scenario_id.replace('/', "-"))));
+        write(&file, &bundle)?;
+        let place = file.display();
+        for warning in &checked.warnings {
+            session.form().say(format!("warning: {warning}"))?;
+        }
+        match session.form() {
+            Form::Json => line(json!({ "ok": true, "file": file, "bundle": bundle }).to_string()),
+            Form::Human => {
+                line(format!("✓ wrote {place}\n\n  Submit it:  {} scenarios apply {place}", session.setting.command))
+            }
+        }
+    }
+
+    /// The bundle, from flags and answers.
+    fn fill(self, template: &Macro, desk: &mut Desk<impl BufRead>) -> Result<Object, Failure> {
+        let scenario_id = desk.required(self.scenario_id, "--scenario-id", "Scenario id, as in team.purpose.v1", "")?;
+        let usual = format!("intent.{scenario_id}");
+        let intent_type = desk.or_default(self.intent_type, "Type of the intent", &usual)?;
+        let mut humans = pairs("--human", &self.humans, Second::MayLack)?;
+        let mut agents = pairs("--agent", &self.agents, Second::MayLack)?;
+        if humans.is_empty() {
+            humans = pairs("--human", &desk.list("Roles of people, with commas")?, Second::MayLack)?;
+        }
+        let has_agent = template.parameters.iter().any(|wanted| wanted.kind == "agent");
+        if agents.is_empty() && has_agent {
+            agents = pairs("--agent", &desk.list("Agents, with commas")?, Second::MayLack)?;
+        }
+        let mut parameters: Object = pairs("--param", &self.parameters, Second::Needed)?
+            .into_iter()
+            .map(|(name, value)| (name, value.unwrap_or_default().into()))
+            .collect();
+        for wanted in &template.parameters {
+            if parameters.contains_key(&wanted.name) {
+                continue;
+            }
+            let question = format!("{} ({})", wanted.name, wanted.description);
+            let value = if wanted.required {
+                desk.required(None, &format!("--param {}=VALUE", wanted.name), &question, &wanted.default)?
+            } else {
+                desk.or_default(None, &question, &wanted.default)?
+            };
+            if !value.is_empty() {
+                parameters.insert(wanted.name.clone(), value.into());
+            }
+        }
+        let humans = humans.into_iter().map(|(role, contact)| match contact {
+            Some(contact) => json!({ "role": role, "contact": contact }),
+            None => json!({ "role": role }),
+        });
+        let agents = agents.into_iter().map(|(role, address)| {
+            let address = address.unwrap_or_else(|| role.clone());
+            json!({ "role": role, "address": address, "create_if_missing": true })
+        });
+        Ok(Object::from_iter([
+            ("scenario_id".to_owned(), scenario_id.into()),
+            ("agents".to_owned(), agents.collect()),
+            ("humans".to_owned(), humans.collect()),
+            ("workflow".to_owned(), json!({ "macro_id": template.macro_id, "parameters": parameters })),
+            ("intent".to_owned(), json!({ "type": intent_type, "payload": {} })),
+        ]))
+    }
+}
+
+/// A file is not written over.
+fn write(file: &PathBuf, bundle: &Object) -> Result<(), Failure> {
+    let place = file.display();
+    let mut created = File::create_new(file).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Failure::new(format!("{place} is there already; name another file with --output")),
+        _ => Failure::new(format!("cannot write {place}: {error}")),
+    })?;
+    let text = serde_json::to_string_pretty(bundle)?;
+    writeln!(created, "{text}").map_err(|error| Failure::new(format!("cannot write {place}: {error}")))
+}
+
+/// Whether text may stand without `=` and what follows it.
+#[derive(Clone, Copy, PartialEq)]
+enum Second {
+    Needed,
+    MayLack,
+}
+
+fn pairs(flag: &str, given: &[String], second: Second) -> Result<Vec<(String, Option<String>)>, Failure> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), Some(value.to_owned()))),
+        None if second == Second::MayLack && !text.is_empty() => Ok((text.clone(), None)),
+        _ => Err(Failure::usage(format!("{flag} takes NAME=VALUE, not \"{text}\""))),
+    };
+    given.iter().map(pair).collect()
+}
+
+/// Where questions are asked.
+enum Desk<R> {
+    Asking(R),
+    /// Nobody is there.
+    Closed,
+}
+
+impl<R: BufRead> Desk<R> {
+    /// What was given, or else answered; `default` to an empty answer, and when nobody is there.
+    fn or_default(&mut self, given: Option<String>, question: &str, default: &str) -> Result<String, Failure> {
+        let Desk::Asking(lines) = self else { return Ok(given.unwrap_or_else(|| default.to_owned())) };
+        if let Some(given) = given {
+            return Ok(given);
+        }
+        let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+        part(&format!("{question}{shown}: "))?;
+        let mut answer = String::new();
+        if lines.read_line(&mut answer)? == 0 {
+            return Err(Failure::new("the input ended before the last question"));
+        }
+        let answer = answer.trim();
+        Ok(if answer.is_empty() { default } else { answer }.to_owned())
+    }
+
+    /// Asked until there is an answer. When nobody is there, `flag` must have said it.
+    fn required(
+        &mut self,
+        given: Option<String>,
+        flag: &str,
+        question: &str,
+        default: &str,
+    ) -> Result<String, Failure> {
+        if given.is_none() && matches!(self, Desk::Closed) {
+            return Err(Failure::usage(format!("{flag} is needed: there is no terminal to ask at")));
+        }
+        loop {
+            let answer = self.or_default(given.clone(), question, default)?;
+            if !answer.is_empty() {
+                return Ok(answer);
+            }
+            if given.is_some() {
+                return Err(Failure::usage(format!("{flag} is empty")));
+            }
+        }
+    }
+
+    fn list(&mut self, question: &str) -> Result<Vec<String>, Failure> {
+        let answer = self.or_default(None, question, "")?;
+        Ok(answer.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axme_client::api::macros::MacroParameter;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn known() -> Macro {
+        let parameter = |name: &str, kind: &str, required: bool, default: &str| MacroParameter {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            required,
+            default: default.to_owned(),
+            description: "what it is".to_owned(),
+        };
+        Macro {
+            macro_id: "macro.work.v1".to_owned(),
+            description: "Work.".to_owned(),
+            parameters: vec![
+                parameter("agent", "agent", false, ""),
+                parameter("title", "string", false, "Go?"),
+                parameter("escalate_to", "person", true, ""),
+            ],
+        }
+    }
+
+    fn nothing() -> Create {
+        Create {
+            from_template: None,
+            output: None,
+            scenario_id: None,
+            intent_type: None,
+            humans: Vec::new(),
+            agents: Vec::new(),
+            parameters: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn answers_become_a_bundle() {
+        // Id, type, people, agents, agent, title, and who it is escalated to: not at once.
+        let mut answers = &b"a.b.v1\n\nboss, kim=kim@example.com\nworker\n\n Ship? \n\nkim\n"[..];
+        let bundle = nothing().fill(&known(), &mut Desk::Asking(&mut answers)).unwrap();
+        let expected = json!({
+            "scenario_id": "a.b.v1",
+            "agents": [{ "role": "worker", "address": "worker", "create_if_missing": true }],
+            "humans": [{ "role": "boss" }, { "role": "kim", "contact": "kim@example.com" }],
+            "workflow": { "macro_id": "macro.work.v1", "parameters": { "title": "Ship?", "escalate_to": "kim" } },
+            "intent": { "type": "intent.a.b.v1", "payload": {} },
+        });
+        assert_eq!(Value::Object(bundle), expected);
+        let early = nothing().fill(&known(), &mut Desk::Asking(&b"a.b.v1\n"[..])).unwrap_err();
+        assert_eq!(early.code, 1);
+    }
+
+    #[test]
+    fn without_a_terminal_flags_say_it_all() {
+        let text = |text: &str| Some(text.to_owned());
+        let flags = |escalate: &str| Create {
+            from_template: text("macro.work.v1"),
+            scenario_id: text("a.b.v1"),
+            intent_type: text("intent.x.v1"),
+            humans: vec!["boss".to_owned()],
+            agents: vec!["worker=agent://local/default/w".to_owned()],
+            parameters: vec![escalate.to_owned()],
+            ..nothing()
+        };
+        let closed = || Desk::<&[u8]>::Closed;
+        let bundle = flags("escalate_to=boss").fill(&known(), &mut closed()).unwrap();
+        assert_eq!(bundle["agents"][0]["address"], "agent://local/default/w");
+        assert_eq!(bundle["workflow"]["parameters"], json!({ "escalate_to": "boss", "title": "Go?" }));
+        for (create, lacking) in [
+            (Create { scenario_id: None, ..flags("escalate_to=boss") }, "--scenario-id"),
+            (flags("title=x"), "--param escalate_to=VALUE"),
+            (flags("escalate_to"), "NAME=VALUE"),
+        ] {
+            let failure = create.fill(&known(), &mut closed()).unwrap_err();
+            assert!(failure.code == 2 && failure.message.contains(lacking), "{failure:?}");
+        }
+    }
+}
