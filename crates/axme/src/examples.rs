@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
-use crate::follow::{Answerer, follow};
+use crate::follow::{Answerer, Reply, follow};
 use crate::lifecycle::ending;
 use crate::screen::{Form, divider, line, table};
 use crate::serve::Stop;
@@ -154,9 +154,9 @@ impl Run {
         crate::scenarios::show_applied(form, &applied)?;
 
         let answerer = match self.answer {
-            Some(Answer::Approved) => Answerer::Given("approved".to_owned()),
-            Some(Answer::Rejected) => Answerer::Given("rejected".to_owned()),
-            None => Answerer::Prompt,
+            Some(Answer::Approved) => Answerer::Given(Reply { outcome: "approved".to_owned(), ..Reply::default() }),
+            Some(Answer::Rejected) => Answerer::Given(Reply { outcome: "rejected".to_owned(), ..Reply::default() }),
+            None => Answerer::Prompt(Object::new()),
         };
         let intent = follow(session, &applied.intent_id, &answerer).await?;
         ending(&intent).iter().try_for_each(|text| form.say(text))?;
