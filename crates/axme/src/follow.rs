@@ -1,32 +1,48 @@
 //! Following an intent live to its end, and answering it on the way when it waits for a person: at a prompt, by an answer
 //! given beforehand, or by somebody in another terminal, whoever is first.
 
-use std::io::{IsTerminal, stdin};
+mod prompt;
 
 use axme_client::api::intents::{EventView, IntentView};
 use axme_client::{ClientError, Object, is_terminal};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 use crate::lifecycle::Lifecycle;
-use crate::screen::{part, tagged};
+use crate::screen::tagged;
 use crate::session::Session;
+use crate::tasks;
+use prompt::{Prompt, Question};
 
 /// Who answers when the intent waits for a person.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answerer {
-    /// Whoever sits here, if anybody does; otherwise somebody elsewhere.
-    Prompt,
-    /// A script, with this outcome.
-    Given(String),
+    /// Whoever sits here, if anybody does; otherwise somebody elsewhere. These values are offered for the fields of a form.
+    Prompt(Object),
+    /// A script, with this answer.
+    Given(Reply),
+}
+
+/// A person's answer.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reply {
+    pub outcome: String,
+    pub comment: Option<String>,
+    pub data: Object,
+}
+
+/// What became of an answer.
+enum Fate {
+    /// Taken, or too late: the events say what comes of it.
+    Settled,
+    /// The task wants another one, for this reason.
+    Refused(String),
 }
 
 /// Shows the events of an intent until it is over, and returns how it ended.
 pub async fn follow(session: &Session, intent_id: &str, answerer: &Answerer) -> Result<IntentView, Failure> {
     let form = session.form();
-    let command = &session.setting.command;
     let mut lifecycle = Lifecycle::new();
     let mut events = session.client.observe(intent_id, 0);
     let mut prompt = Prompt::closed();
@@ -35,7 +51,8 @@ pub async fn follow(session: &Session, intent_id: &str, answerer: &Answerer) -> 
             event = events.next() => {
                 let Some(event) = event else { break };
                 let event = event.map_err(|error| session.explain(&error))?;
-                prompt.close()?;
+                let still_asks = is_nudge(&event);
+                if still_asks { prompt.step_aside()? } else { prompt.close()? }
                 if form.is_json() {
                     form.value(&serde_json::to_value(&event)?)?;
                 }
@@ -44,21 +61,27 @@ pub async fn follow(session: &Session, intent_id: &str, answerer: &Answerer) -> 
                 }
                 if waits_for_person(&event) {
                     match answerer {
-                        Answerer::Given(outcome) => answer(session, intent_id, outcome, None).await?,
-                        Answerer::Prompt => {
+                        Answerer::Given(reply) => give(session, intent_id, reply).await?,
+                        Answerer::Prompt(suggestions) => {
+                            let task = event.human_task.clone().unwrap_or(Value::Null);
                             form.say("\n  Waiting for an answer. From another terminal:")?;
-                            form.say(format!("    {command} tasks approve {intent_id}"))?;
-                            form.say(format!("    {command} tasks reject {intent_id}"))?;
+                            let hints = tasks::hints(&task, &session.setting.command, intent_id);
+                            hints.iter().try_for_each(|hint| form.say(format!("    {hint}")))?;
                             if !form.is_json() {
-                                prompt.open()?;
+                                prompt.open(Question::read(&task, suggestions))?;
                             }
                         }
                     }
+                } else if still_asks {
+                    prompt.again()?;
                 }
             }
-            typed = prompt.typed() => {
-                if let Some((outcome, comment)) = typed? {
-                    answer(session, intent_id, outcome, comment).await?;
+            reply = prompt.reply() => {
+                if let Some(reply) = reply?
+                    && let Fate::Refused(why) = answer(session, intent_id, &reply).await?
+                {
+                    form.say(tagged("system", &format!("not taken: {why}")))?;
+                    prompt.restart()?;
                 }
             }
         }
@@ -74,112 +97,36 @@ fn waits_for_person(event: &EventView) -> bool {
     event.event_type == "intent.human_task_assigned"
 }
 
-/// Answers the task. That somebody else has answered meanwhile is no failure: the events say what came of it.
-async fn answer(session: &Session, intent_id: &str, outcome: &str, comment: Option<String>) -> Result<(), Failure> {
-    let mut result = Object::from_iter([("outcome".to_owned(), Value::from(outcome))]);
-    if let Some(comment) = comment {
-        result.insert("comment".to_owned(), comment.into());
+/// Whether an event leaves an open question as it is.
+fn is_nudge(event: &EventView) -> bool {
+    matches!(event.event_type.as_str(), "intent.reminder" | "intent.escalated")
+}
+
+/// Gives an answer that nobody can correct.
+async fn give(session: &Session, intent_id: &str, reply: &Reply) -> Result<(), Failure> {
+    match answer(session, intent_id, reply).await? {
+        Fate::Settled => Ok(()),
+        Fate::Refused(why) => Err(Failure::new(format!("the answer \"{}\" was not taken: {why}", reply.outcome))),
     }
+}
+
+/// Answers the task. That somebody else has answered meanwhile is no failure: the events say what came of it.
+async fn answer(session: &Session, intent_id: &str, reply: &Reply) -> Result<Fate, Failure> {
+    let mut result = Object::from_iter([("outcome".to_owned(), Value::from(reply.outcome.as_str()))]);
+    if let Some(comment) = &reply.comment {
+        result.insert("comment".to_owned(), comment.as_str().into());
+    }
+    result.extend(reply.data.clone());
     let body = Object::from_iter([("task_result".to_owned(), json!(result))]);
     match session.client.resume(intent_id, body).await {
-        Ok(_) => session.form().say(tagged("human:answer", outcome)),
+        Ok(_) => session.form().say(tagged("human:answer", &reply.outcome))?,
         Err(ClientError::Refused(refusal)) if refusal.status == 409 => {
-            session.form().say(tagged("system", &format!("your answer came too late: {}", refusal.message)))
+            session.form().say(tagged("system", &format!("your answer came too late: {}", refusal.message)))?;
         }
-        Err(error) => Err(session.explain(&error)),
-    }
-}
-
-/// A question at the terminal, asked while events go on arriving.
-struct Prompt {
-    lines: Option<mpsc::Receiver<String>>,
-    asking: Asking,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Asking {
-    Nothing,
-    Outcome,
-    Comment(&'static str),
-}
-
-impl Prompt {
-    fn closed() -> Prompt {
-        Prompt { lines: None, asking: Asking::Nothing }
-    }
-
-    /// Asks, if there is somebody to ask.
-    fn open(&mut self) -> Result<(), Failure> {
-        if !stdin().is_terminal() {
-            return Ok(());
+        Err(ClientError::Refused(refusal)) if refusal.status == 422 => {
+            return Ok(Fate::Refused(refusal.message.clone()));
         }
-        if self.lines.is_none() {
-            self.lines = Some(read_lines());
-        }
-        self.ask(Asking::Outcome)
+        Err(error) => return Err(session.explain(&error)),
     }
-
-    /// Takes the question back: it was answered, or the intent has moved on.
-    fn close(&mut self) -> Result<(), Failure> {
-        if self.asking != Asking::Nothing {
-            self.asking = Asking::Nothing;
-            part("\n")?;
-        }
-        Ok(())
-    }
-
-    fn ask(&mut self, what: Asking) -> Result<(), Failure> {
-        self.asking = what;
-        match what {
-            Asking::Nothing => Ok(()),
-            Asking::Outcome => part("\n  Approve or reject here [a/r]: "),
-            Asking::Comment(_) => part("  Comment (optional): "),
-        }
-    }
-
-    /// The answer when it is complete, `None` after every other line; never while nothing is asked.
-    async fn typed(&mut self) -> Result<Option<(&'static str, Option<String>)>, Failure> {
-        let (Some(lines), true) = (&mut self.lines, self.asking != Asking::Nothing) else {
-            return std::future::pending().await;
-        };
-        let Some(line) = lines.recv().await else {
-            // The end of the input: somebody elsewhere has to answer.
-            self.asking = Asking::Nothing;
-            return Ok(None);
-        };
-        match self.asking {
-            Asking::Nothing => Ok(None),
-            Asking::Outcome => {
-                let next = outcome(&line).map_or(Asking::Outcome, Asking::Comment);
-                self.ask(next)?;
-                Ok(None)
-            }
-            Asking::Comment(outcome) => {
-                self.asking = Asking::Nothing;
-                let comment = line.trim();
-                Ok(Some((outcome, (!comment.is_empty()).then(|| comment.to_owned()))))
-            }
-        }
-    }
-}
-
-fn outcome(line: &str) -> Option<&'static str> {
-    match line.trim().to_ascii_lowercase().as_str() {
-        "a" | "approve" | "approved" | "y" | "yes" => Some("approved"),
-        "r" | "reject" | "rejected" | "n" | "no" => Some("rejected"),
-        _ => None,
-    }
-}
-
-/// Reads stdin on a thread of its own, which nothing waits for: a read cannot be taken back.
-fn read_lines() -> mpsc::Receiver<String> {
-    let (sender, receiver) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        for line in stdin().lines().map_while(Result::ok) {
-            if sender.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
+    Ok(Fate::Settled)
 }

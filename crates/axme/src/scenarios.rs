@@ -84,7 +84,7 @@ impl Apply {
             form.say(format!("\n  Follow it:  {} intents watch {}", session.setting.command, applied.intent_id))?;
             return Ok(());
         }
-        let intent = follow(&session, &applied.intent_id, &Answerer::Prompt).await?;
+        let intent = follow(&session, &applied.intent_id, &Answerer::Prompt(Object::new())).await?;
         ending(&intent).iter().try_for_each(|text| form.say(text))?;
         if form.is_json() {
             form.value(&serde_json::to_value(&intent)?)?;

@@ -64,7 +64,7 @@ impl Dev {
 }
 
 /// What a server for development may push to, beside public addresses: agents on the same machine.
-const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+pub const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 
 /// Starts the server and its logs, which say at least `level`. `allow` names networks that may be pushed to.
 async fn start(

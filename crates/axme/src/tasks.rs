@@ -141,31 +141,44 @@ fn describe(intent: &IntentView, program: &str) -> Vec<String> {
     }
     if intent.status == "WAITING" && !task.is_null() {
         lines.push(String::new());
-        lines.extend(hints(&text("task_type"), &outcomes, program, &intent.intent_id));
+        lines.extend(hints(&task, program, &intent.intent_id));
     }
     lines
 }
 
-/// The commands that answer a task of this type.
-fn hints(task_type: &str, outcomes: &[&str], program: &str, id: &str) -> Vec<String> {
+/// The commands that answer a task, with the fields that a yes needs.
+pub fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
+    let words = |value: &Value| -> Vec<String> {
+        value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let outcomes = words(&task["allowed_outcomes"]);
+    let needed = words(&task["form_schema"]["required"]);
+    // Whether it is approved follows from the outcome.
+    let fields = needed.iter().filter(|name| *name != "approved").map(|name| format!(" --data {name}=VALUE"));
+    let fields = fields.collect::<String>();
     let hint = |what: &str, command: &str| format!("{what:19}{program} tasks {command}");
-    let approve = hint("To approve:", &format!("approve {id}"));
+    let approve = hint("To approve:", &format!("approve {id}{fields}"));
     let reject = |what: &str| hint(what, &format!("reject {id}"));
     let submit = |what: &str, outcome: &str| hint(what, &format!("submit {id} --outcome {outcome}"));
-    match task_type {
-        "confirmation" => vec![hint("To confirm:", &format!("confirm {id}")), reject("To deny:")],
+    match task["task_type"].as_str().unwrap_or_default() {
+        "confirmation" => vec![hint("To confirm:", &format!("confirm {id}{fields}")), reject("To deny:")],
         "review" => vec![approve, submit("To ask for changes:", "changes_requested"), reject("To reject:")],
         "assignment" => {
-            vec![hint("To assign:", &format!("assign {id} --data assignee=WHO")), submit("To decline:", "declined")]
+            let fields = if fields.is_empty() { " --data assignee=WHO" } else { &fields };
+            vec![hint("To assign:", &format!("assign {id}{fields}")), submit("To decline:", "declined")]
         }
-        "form" => vec![submit("To submit:", "submitted --data KEY=VALUE")],
-        "clarification" => vec![submit("To answer:", "provided --comment TEXT"), submit("To decline:", "declined")],
+        "form" if fields.is_empty() => vec![submit("To submit:", "submitted --data KEY=VALUE")],
+        "form" => vec![submit("To submit:", &format!("submitted{fields}"))],
+        "clarification" => vec![
+            submit("To answer:", &format!("provided --comment TEXT{fields}")),
+            submit("To decline:", "declined --comment WHY"),
+        ],
         "manual_action" => vec![
-            hint("When it is done:", &format!("complete {id} --data evidence=WHERE")),
-            submit("If it failed:", "failed"),
+            hint("When it is done:", &format!("complete {id} --data evidence=WHERE{fields}")),
+            submit("If it failed:", "failed --data evidence=WHERE"),
         ],
         "override" => vec![
-            submit("To override:", "override_approved --comment WHY"),
+            submit("To override:", &format!("override_approved --comment WHY{fields}")),
             hint("To reject:", &format!("reject {id} --comment WHY")),
         ],
         _ if outcomes.is_empty() || outcomes == ["approved", "rejected"] => vec![approve, reject("To reject:")],
@@ -228,9 +241,12 @@ mod tests {
 
     #[test]
     fn every_type_says_how_to_answer_it() {
-        let commands = |task_type: &str, outcomes: &[&str]| hints(task_type, outcomes, "axme", "ID").join("\n");
-        assert!(commands("", &[]).contains("tasks approve ID"));
-        assert!(commands("confirmation", &[]).contains("tasks confirm ID"));
-        assert!(commands("unheard_of", &["go", "stop"]).contains("tasks submit ID --outcome stop"));
+        let commands = |task: Value| hints(&task, "axme", "ID").join("\n");
+        assert!(commands(json!({})).contains("tasks approve ID"));
+        assert!(commands(json!({ "task_type": "confirmation" })).contains("tasks confirm ID"));
+        let unheard_of = json!({ "task_type": "unheard_of", "allowed_outcomes": ["go", "stop"] });
+        assert!(commands(unheard_of).contains("tasks submit ID --outcome stop"));
+        let form = json!({ "form_schema": { "required": ["approved", "days"] } });
+        assert!(commands(form).contains("tasks approve ID --data days=VALUE\n"));
     }
 }

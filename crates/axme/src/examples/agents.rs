@@ -1,135 +1,108 @@
-//! The agents that the examples bring along. Each listens on its own stream with its own key, as any agent would, and
-//! answers by a few fixed rules.
+//! The agents that the examples bring along. Each receives in its own way with its own key, as any agent would, and answers by
+//! a few fixed rules.
 
 use std::time::Duration;
 
-use axme_client::{Client, ClientError, Delivery, Object, is_terminal};
+use axme_client::api::intents::{self, ListIntents};
+use axme_client::{Client, ClientError, is_terminal};
 use futures_util::StreamExt;
-use serde_json::{Value, json};
+use serde_json::Value;
+use tokio::sync::watch;
 use tracing::warn;
 
-/// What an agent answers to a payload.
-pub type Rules = fn(&Value) -> Value;
+use super::rules::Rules;
 
 /// How long an agent rests after an answer that did not arrive.
 const REST: Duration = Duration::from_secs(1);
+/// How long an agent that polls waits between two questions.
+const POLL_PAUSE: Duration = Duration::from_secs(1);
+/// Intents that one poll takes along.
+const POLL_PAGE: u64 = 20;
 
-/// Receives and answers, until it is stopped or its key is refused.
-pub async fn play(client: Client, address: String, rules: Rules) {
-    'listening: loop {
-        let mut deliveries = client.listen(&address);
-        while let Some(delivery) = deliveries.next().await {
-            let delivery = match delivery {
-                Ok(delivery) => delivery,
-                Err(error) => return warn!(address, %error, "the agent cannot listen any more"),
-            };
-            if let Err(error) = answer(&client, &delivery, rules).await {
-                warn!(address, intent_id = delivery.intent_id, %error, "the agent could not answer");
-                if error.is_transient() {
-                    // A stream that begins anew brings everything that is not answered.
-                    tokio::time::sleep(REST).await;
-                    continue 'listening;
+/// An agent at work.
+#[derive(Clone)]
+pub struct Agent {
+    pub client: Client,
+    pub address: String,
+    pub rules: Rules,
+    /// How long it works on one intent.
+    pub work: Duration,
+    /// Closed when the example is over. What an agent has begun it still answers: others may play the same agent on this
+    /// server, and what is acknowledged is offered to none of them for long.
+    pub stop: watch::Receiver<()>,
+}
+
+impl Agent {
+    /// Holds a stream open and answers what comes, until it is stopped or its key is refused.
+    pub async fn listen(mut self) {
+        'listening: loop {
+            let mut deliveries = self.client.listen(&self.address);
+            loop {
+                let delivery = tokio::select! {
+                    biased;
+                    _ = self.stop.changed() => return,
+                    delivery = deliveries.next() => delivery,
+                };
+                let delivery = match delivery {
+                    Some(Ok(delivery)) => delivery,
+                    Some(Err(error)) => return warn!(self.address, %error, "the agent cannot listen any more"),
+                    None => return,
+                };
+                if let Err(error) = self.answer(&delivery.intent_id).await {
+                    warn!(self.address, delivery.intent_id, %error, "the agent could not answer");
+                    if error.is_transient() {
+                        // A stream that begins anew brings everything that is not answered.
+                        tokio::time::sleep(REST).await;
+                        continue 'listening;
+                    }
                 }
             }
         }
     }
-}
 
-async fn answer(client: &Client, delivery: &Delivery, rules: Rules) -> Result<(), ClientError> {
-    let intent = client.get_intent(&delivery.intent_id).await?.intent;
-    if is_terminal(&intent.status) {
-        return Ok(());
-    }
-    // The step of a workflow carries the payload of the whole.
-    let payload = intent.payload.get("parent_payload").filter(|value| value.is_object()).unwrap_or(&intent.payload);
-    let Value::Object(answer) = rules(payload) else { return Ok(()) };
-    match client.resume(&intent.intent_id, answer).await {
-        // Another delivery of the same intent was answered first.
-        Err(ClientError::Refused(refusal)) if refusal.status == 409 => Ok(()),
-        Err(error) => Err(error),
-        Ok(_) => Ok(()),
-    }
-}
-
-/// Whether a change may be made: never to production, and with high risk only behind a confirmed backup.
-pub fn compliance(change: &Value) -> Value {
-    let text = |key: &str| change[key].as_str().unwrap_or_default();
-    let risky = matches!(text("risk_level"), "high" | "critical");
-    let mut reasons = Vec::new();
-    if text("environment") == "production" {
-        reasons.push("changes to production need another process");
-    }
-    if risky && change["backup_confirmed"] != true {
-        reasons.push("a risky change needs a confirmed backup");
-    }
-    if text("rollback_plan").is_empty() {
-        reasons.push("there is no rollback plan");
-    }
-    verdict(reasons, json!({ "compliant": true, "change_id": text("change_id"), "risk_level": text("risk_level") }))
-}
-
-/// Whether a deployment can go ahead: a version, a place before production, and a way back.
-pub fn readiness(deployment: &Value) -> Value {
-    let text = |key: &str| deployment[key].as_str().unwrap_or_default();
-    let mut reasons = Vec::new();
-    if text("service").is_empty() {
-        reasons.push("the service is not named");
-    }
-    if !is_version(text("version")) {
-        reasons.push("the version is not of the form 1.2.3");
-    }
-    if !matches!(text("environment"), "staging" | "canary" | "preview") {
-        reasons.push("the environment is not staging, canary or preview");
-    }
-    if text("rollback_tag").is_empty() {
-        reasons.push("there is no tag to go back to");
-    }
-    let found = json!({
-        "ready": true,
-        "service": text("service"),
-        "version": text("version"),
-        "environment": text("environment"),
-        "rollback_tag": text("rollback_tag"),
-    });
-    verdict(reasons, found)
-}
-
-/// The answer: what was found, or why not.
-fn verdict(reasons: Vec<&str>, found: Value) -> Value {
-    if !reasons.is_empty() {
-        return json!({ "action": "fail", "error": { "code": "check_failed", "message": reasons.join("; ") }, "reasons": reasons });
-    }
-    let mut answer = Object::from_iter([("action".to_owned(), Value::from("complete"))]);
-    answer.extend(found.as_object().cloned().unwrap_or_default());
-    Value::Object(answer)
-}
-
-fn is_version(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(3, '.').collect();
-    parts.len() == 3 && parts.iter().all(|part| part.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::examples::catalogue::EXAMPLES;
-
-    #[test]
-    fn the_agents_are_content_with_their_examples() {
-        for example in &EXAMPLES {
-            let bundle = example.bundle();
-            for (address, rules) in example.agents {
-                assert!(bundle["agents"].as_array().unwrap().iter().any(|agent| agent["address"] == *address));
-                assert_eq!(rules(&bundle["intent"]["payload"])["action"], "complete", "{}", example.id);
+    /// Asks now and then for what waits, and answers it.
+    pub async fn poll(mut self) {
+        let waiting = ListIntents {
+            // What it has looked at and not answered comes again.
+            status: Some("DELIVERED,ACKNOWLEDGED".to_owned()),
+            to_agent: Some(self.address.clone()),
+            limit: Some(POLL_PAGE),
+            ..ListIntents::default()
+        };
+        loop {
+            match self.client.call(&intents::LIST, &waiting).await {
+                Ok(page) => {
+                    for intent in &page.intents {
+                        if let Err(error) = self.answer(&intent.intent_id).await {
+                            warn!(self.address, intent.intent_id, %error, "the agent could not answer");
+                        }
+                    }
+                }
+                Err(error) if error.is_transient() => {}
+                Err(error) => return warn!(self.address, %error, "the agent cannot ask any more"),
+            }
+            tokio::select! {
+                _ = self.stop.changed() => return,
+                () = tokio::time::sleep(POLL_PAUSE) => {}
             }
         }
     }
 
-    #[test]
-    fn what_is_not_in_order_is_refused() {
-        let refused = compliance(&json!({ "environment": "production", "risk_level": "high", "rollback_plan": "x" }));
-        assert_eq!(refused["reasons"].as_array().unwrap().len(), 2);
-        assert_eq!(readiness(&json!({}))["reasons"].as_array().unwrap().len(), 4);
-        assert!(is_version("1.2.3-rc1") && !is_version("1.2") && !is_version("a.b.c"));
+    /// Reads an intent, works on it and answers.
+    pub async fn answer(&self, intent_id: &str) -> Result<(), ClientError> {
+        let intent = self.client.get_intent(intent_id).await?.intent;
+        if is_terminal(&intent.status) {
+            return Ok(());
+        }
+        tokio::time::sleep(self.work).await;
+        // The step of a workflow carries the payload of the whole.
+        let payload = intent.payload.get("parent_payload").filter(|value| value.is_object()).unwrap_or(&intent.payload);
+        let Value::Object(answer) = (self.rules)(payload) else { return Ok(()) };
+        match self.client.resume(&intent.intent_id, answer).await {
+            // Another delivery of the same intent was answered first, or the time was up.
+            Err(ClientError::Refused(refusal)) if refusal.status == 409 => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
+        }
     }
 }
