@@ -20,6 +20,8 @@ pub enum ErrorKind {
     MethodNotAllowed,
     /// The state of the object does not permit it.
     Conflict,
+    /// It was there and is no more: a link that expired.
+    Gone,
     TooLarge,
     /// Well-formed but not acceptable: a field is missing or wrong.
     Invalid,

@@ -44,6 +44,8 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &macros::LIST,
         &macros::GET,
         &tasks::LIST,
+        &tasks::REASSIGN,
+        &tasks::LINK,
         &approvals::DECIDE,
         &inbox::LIST,
         &inbox::CHANGES,
@@ -77,5 +79,16 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
 
 /// The routes that are not operations: streams, health, documents. Listed so that the authorisation test sees them.
 pub fn routes() -> Vec<Route> {
-    vec![intents::STREAM, agents::STREAM, health::HEALTH, health::HEALTH_V1, health::READY, health::OPENAPI]
+    vec![
+        intents::STREAM,
+        agents::STREAM,
+        health::HEALTH,
+        health::HEALTH_V1,
+        health::READY,
+        health::OPENAPI,
+        tasks::ACTION,
+        tasks::PAGE,
+        tasks::PAGE_ANSWER,
+        tasks::STYLE,
+    ]
 }

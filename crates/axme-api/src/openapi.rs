@@ -19,8 +19,10 @@ pub fn document() -> Value {
     for route in crate::routes() {
         let parameters: Vec<Value> = path_fields(route.path).map(path_parameter).collect();
         let entry = paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({}));
-        entry[route.method.as_str().to_ascii_lowercase()] = json!({
-            "operationId": route.path.trim_matches('/').replace(['/', '{', '}', '*'], "_"),
+        let method = route.method.as_str().to_ascii_lowercase();
+        let name = route.path.trim_matches('/').replace(['/', '{', '}', '*'], "_");
+        entry[&method] = json!({
+            "operationId": if method == "get" { name } else { format!("{name}_{method}") },
             "summary": route.about,
             "parameters": parameters,
             "security": security(route.access),

@@ -1,15 +1,84 @@
 //! Tasks: intents that wait for a person, from that person's side (contract `wire.md` §2.4, §5).
-//! They are answered through `intents.resume` with a `task_result`.
+//! They are answered through `intents.resume` with a `task_result`, or, without a key, through a link to the task.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{Access, Method, Op, Route};
 
 pub static LIST: Op<ListTasks, TaskList> =
     Op::get("tasks.list", "/v1/me/tasks").about("Tasks that the caller may answer, oldest first.");
+
+pub static REASSIGN: Op<ReassignTask, Reassigned> = Op::post("tasks.reassign", "/v1/tasks/{intent_id}/reassign")
+    .access(Access::Admin)
+    .about("Give a task to somebody else, who alone has it then. Mailed, if they have an address for it.");
+pub static LINK: Op<LinkTask, TaskLink> = Op::post("tasks.link", "/v1/tasks/{intent_id}/links")
+    .access(Access::Admin)
+    .secret()
+    .about("Make a link with which one person answers a task without a key, as a form or through /v1/tasks/action.");
+
+/// Answers a task with a link's token: `{"token", "outcome", "comment"?, "data"?}`, or the answer under `task_result`.
+pub const ACTION: Route = Route {
+    method: Method::Post,
+    path: "/v1/tasks/action",
+    access: Access::Public,
+    about: "Answer the task behind a link: token, outcome, comment, data. The token is the credential.",
+};
+pub const PAGE: Route = Route {
+    method: Method::Get,
+    path: "/app/tasks/{intent_id}",
+    access: Access::Public,
+    about: "The form behind a link to a task, as a page. Changes nothing.",
+};
+pub const PAGE_ANSWER: Route = Route {
+    method: Method::Post,
+    path: "/app/tasks/{intent_id}",
+    access: Access::Public,
+    about: "The form, sent: shown again with what is wrong, to be confirmed, or answered.",
+};
+pub const STYLE: Route =
+    Route { method: Method::Get, path: "/app/style.css", access: Access::Public, about: "How the pages look." };
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ReassignTask {
+    pub intent_id: String,
+    /// An address for mail, a role or a name.
+    #[serde(default, alias = "assign_to", alias = "assignee")]
+    pub to: String,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Reassigned {
+    pub ok: bool,
+    pub intent_id: String,
+    /// Who has it now.
+    pub assigned_to: String,
+    pub task: Task,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LinkTask {
+    pub intent_id: String,
+    /// Who will answer with it, as the history then names them; the account's owner unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TaskLink {
+    pub ok: bool,
+    pub intent_id: String,
+    pub person: String,
+    /// The page with the form. Shown once.
+    pub url: String,
+    /// For `/v1/tasks/action`. Shown once.
+    pub token: String,
+    pub expires_at: String,
+}
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ListTasks {

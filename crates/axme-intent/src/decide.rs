@@ -3,17 +3,20 @@
 //! [`submit`] makes the first events of a new intent, [`decide`] those of a live one. Both are total: for every intent and
 //! every command they return a decision or a refusal, and never panic.
 
-use serde_json::{Value, json};
+mod ladder;
+mod people;
+mod steps;
 
-use crate::human::Verdict;
-use crate::ladder::{Ladder, Rung};
+use serde_json::{Value, json};
+use steps::StepEnd;
+
 use crate::lifecycle::{
     Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Intent, Refusal, State,
-    TimerKind, Waiting, apply,
+    TimerKind, apply,
 };
 use crate::status::{Holder, HolderKind, Status, WaitingReason};
-use crate::workflow::{MAX_RESULTS_BYTES, MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, combined_result};
-use crate::{Address, HumanTask, IntentId, Object, TaskResult};
+use crate::workflow::{Plan, StepKind, combined_result};
+use crate::{HumanTask, Object};
 
 /// A new intent: created, submitted, and then delivered to an agent, waiting for a person, or at its first step.
 /// `intent` is unborn. The plan is the one in `birth`.
@@ -28,10 +31,7 @@ pub fn submit(intent: &Intent, birth: Birth, given: &Given) -> Decision {
     }
     if let Some(plan) = &plan {
         match plan.step(&plan.entry) {
-            Some(step) => {
-                draft.start_step(step);
-                draft.start_ladder(Some(plan));
-            }
+            Some(step) => draft.run_from(Some(plan), step),
             None => draft.end(Ending::Completed(combined_result(&Value::Null, &Object::new()))),
         }
     } else if task.is_some() || to.is_platform() {
@@ -73,9 +73,10 @@ pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Gi
     }
     match command {
         Command::Acknowledge => draft.acknowledge(),
-        Command::Answer(answer) => draft.answer(answer)?,
-        Command::Decide(answer) => draft.decide_task(plan, &answer)?,
-        Command::Proceed { reason } => draft.proceed(reason)?,
+        Command::Answer(answer) => draft.answer(plan, answer)?,
+        Command::Decide(response) => draft.decide_task(plan, &response)?,
+        Command::Reassign { holder, note } => draft.reassign(holder, note)?,
+        Command::Proceed { reason } => draft.proceed(plan, reason)?,
         Command::Resolve(ending) => draft.end(ending),
         Command::DeadlinePassed => draft.end(Ending::TimedOut),
         Command::StepDeadlinePassed { step } => draft.step_deadline_passed(plan, &step),
@@ -134,8 +135,16 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn answer(&mut self, answer: Answer) -> Result<(), Refusal> {
-        self.refuse_unless_plain()?;
+    fn answer(&mut self, plan: Option<&Plan>, answer: Answer) -> Result<(), Refusal> {
+        self.refuse_unless_plain(plan)?;
+        if let Some(step) = self.intent.waiting().and_then(|waiting| waiting.step.clone()) {
+            let end = match answer {
+                Answer::Complete(result) | Answer::HandOver(result) => StepEnd::Success(result),
+                Answer::Fail(fault) => StepEnd::Failure(fault),
+            };
+            self.end_step(plan, &step, end, Object::new());
+            return Ok(());
+        }
         match answer {
             Answer::Complete(result) => self.end(Ending::Completed(result)),
             Answer::Fail(fault) => self.end(Ending::Failed(fault)),
@@ -149,8 +158,13 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn proceed(&mut self, reason: Option<String>) -> Result<(), Refusal> {
-        self.refuse_unless_plain()?;
+    fn proceed(&mut self, plan: Option<&Plan>, reason: Option<String>) -> Result<(), Refusal> {
+        self.refuse_unless_plain(plan)?;
+        if let Some(step) = self.intent.waiting().and_then(|waiting| waiting.step.clone()) {
+            let result = json!({ "reason": reason });
+            self.end_step(plan, &step, StepEnd::Success(result), Object::new());
+            return Ok(());
+        }
         if self.intent.status() != Status::InProgress {
             let details =
                 reason.map(|text| Object::from_iter([("reason".to_owned(), text.into())])).unwrap_or_default();
@@ -166,63 +180,6 @@ impl<'a> Draft<'a> {
             let at = self.at().plus_seconds(seconds);
             self.effect(Effect::SetTimer { kind: TimerKind::Execution, at });
         }
-    }
-
-    fn ladder(&self, plan: Option<&Plan>) -> Ladder {
-        self.intent.policy.ladder(self.intent.own_ladder(plan))
-    }
-
-    /// Sets the timer of the first rung.
-    fn start_ladder(&mut self, plan: Option<&Plan>) {
-        let tally = &self.intent.tally;
-        let next = self.ladder(plan).next(tally.reminded, tally.escalated_to.is_some());
-        if let Some((_, seconds)) = next.filter(|_| !self.intent.status().is_terminal()) {
-            let at = self.at().plus_seconds(seconds);
-            self.effect(Effect::SetTimer { kind: TimerKind::Ladder, at });
-        }
-    }
-
-    /// Takes the rung that is due and sets the timer of the next.
-    fn climb(&mut self, plan: Option<&Plan>) {
-        let tally = &self.intent.tally;
-        let ladder = self.ladder(plan);
-        match ladder.next(tally.reminded, tally.escalated_to.is_some()) {
-            Some((Rung::Remind, _)) => self.remind(),
-            Some((Rung::Escalate, _)) => self.escalate(&ladder, None),
-            None => return,
-        }
-        self.start_ladder(plan);
-    }
-
-    fn remind(&mut self) {
-        let holder = self.holder();
-        self.push(EventBody::Reminder { holder, count: self.intent.tally.reminded + 1 });
-        match self.intent.waiting().map(|waiting| waiting.child) {
-            Some(Some(child)) => self.effect(Effect::OfferChildAgain(child)),
-            Some(None) => {}
-            None => self.effect(Effect::OfferAgain),
-        }
-    }
-
-    /// Somebody else has to act as well. `due_at` is set when the step's time begins anew.
-    fn escalate(&mut self, ladder: &Ladder, due_at: Option<crate::Time>) {
-        let Some(holder) = ladder.escalate_to.clone() else { return };
-        let from = self.holder();
-        self.push(EventBody::Escalated { holder: holder.clone(), from, due_at });
-        if self.intent.waiting().is_some() {
-            return;
-        }
-        let to = Address::from_canonical(holder.reference);
-        self.effect(if to == self.intent.to { Effect::OfferAgain } else { Effect::Deliver { to } });
-    }
-
-    /// Who has to act now.
-    fn holder(&self) -> Holder {
-        let receiver = || {
-            let to = &self.intent.to;
-            Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: to.short().to_owned() }
-        };
-        self.intent.waiting().map_or_else(receiver, |waiting| waiting.holder.clone())
     }
 
     fn push_failed(&mut self, attempt: u32, most: u32, error: String, retry_at: Option<crate::Time>) {
@@ -242,7 +199,7 @@ impl<'a> Draft<'a> {
 
     /// Answers of agents and of the control plane belong to plain intents: a person's task wants a task result, and a step
     /// is answered through the child that carries it out.
-    fn refuse_unless_plain(&self) -> Result<(), Refusal> {
+    fn refuse_unless_plain(&self, plan: Option<&Plan>) -> Result<(), Refusal> {
         let Some(waiting) = self.intent.waiting() else { return Ok(()) };
         match (waiting.reason, waiting.child) {
             (WaitingReason::WaitingForHuman, _) => Err(Refusal::invalid(
@@ -254,189 +211,16 @@ impl<'a> Draft<'a> {
                 format!("the intent waits for {}: answer intent {child}", waiting.holder.reference),
             )
             .with("child_intent_id", child.to_string())),
+            (WaitingReason::WaitingForTime, None) => {
+                let step = waiting.step.as_deref().and_then(|step| plan.and_then(|plan| plan.step(step)));
+                if step.is_some_and(|step| step.kind == StepKind::Timeout) {
+                    return Ok(());
+                }
+                let until = waiting.due_at.map(|at| format!(" until {at}")).unwrap_or_default();
+                Err(Refusal::conflict("waiting_for_time", format!("the intent waits{until}, and for nobody")))
+            }
             _ => Ok(()),
         }
-    }
-
-    fn decide_task(&mut self, plan: Option<&Plan>, answer: &TaskResult) -> Result<(), Refusal> {
-        let Some(task) = self.intent.open_task() else {
-            let status = self.intent.status().as_str();
-            return Err(Refusal::conflict(
-                "not_waiting_for_human",
-                format!("the intent waits for no person: it is {status}"),
-            )
-            .with("status", status));
-        };
-        let (record, verdict) = task.check(answer)?;
-        let step = self.intent.waiting().and_then(|w| w.step.clone());
-        let result = Value::Object(record);
-        match (step, verdict) {
-            // A direct task: a person's no is an outcome, not a fault.
-            (None, _) => {
-                self.push(EventBody::InProgress { step: None, result: None, details: task_details(&result) });
-                self.end(Ending::Completed(result));
-            }
-            (Some(step), Verdict::Positive) => {
-                self.end_step(plan, &step, StepEnd::Success(result.clone()), task_details(&result))
-            }
-            (Some(step), Verdict::Negative) => {
-                let outcome = result["outcome"].as_str().unwrap_or_default().to_owned();
-                let message = match result["comment"].as_str() {
-                    Some(comment) => format!("step {step} was answered {outcome}: {comment}"),
-                    None => format!("step {step} was answered {outcome}"),
-                };
-                let fault = Fault { code: outcome, message, details: None, result: Some(result.clone()) };
-                self.end_step(plan, &step, StepEnd::Failure(fault), task_details(&result));
-            }
-        }
-        Ok(())
-    }
-
-    fn step_deadline_passed(&mut self, plan: Option<&Plan>, step: &str) {
-        let Some(waiting) = self.intent.waiting() else { return };
-        if waiting.step.as_deref() != Some(step) {
-            return;
-        }
-        let ladder = self.ladder(plan);
-        let again = plan.and_then(|plan| plan.step(step)).and_then(|step| step.deadline_seconds);
-        let is_human = waiting.reason == WaitingReason::WaitingForHuman;
-        if let (Some(seconds), Some(_), None) = (again, &ladder.escalate_to, &self.intent.tally.escalated_to)
-            && is_human
-        {
-            // The one who is asked instead gets as much time as the first had.
-            let at = self.at().plus_seconds(seconds);
-            self.effect(Effect::ClearTimer(TimerKind::Ladder));
-            self.effect(Effect::SetTimer { kind: TimerKind::Step(step.to_owned()), at });
-            return self.escalate(&ladder, Some(at));
-        }
-        let Some(waiting) = self.intent.waiting() else { return };
-        if let Some(child) = waiting.child {
-            self.effect(Effect::EndChild { child, ending: Ending::TimedOut });
-        }
-        self.push(EventBody::Timeout { step: step.to_owned() });
-        let fault = Fault {
-            code: "step_timeout".to_owned(),
-            message: format!("step {step} was not finished before its deadline"),
-            details: Some(json!({ "step_id": step })),
-            result: None,
-        };
-        self.end_step(plan, step, StepEnd::Failure(fault), Object::new());
-    }
-
-    fn child_ended(&mut self, plan: Option<&Plan>, child: IntentId, ending: Ending) {
-        let Some(waiting) = self.intent.waiting() else { return };
-        let (Some(step), true) = (waiting.step.clone(), waiting.child == Some(child)) else { return };
-        let failed =
-            |code: &str, message: String| Fault { code: code.to_owned(), message, details: None, result: None };
-        let end = match ending {
-            Ending::Completed(result) => StepEnd::Success(result),
-            Ending::Failed(fault) => StepEnd::Failure(fault),
-            Ending::Canceled(reason) => {
-                StepEnd::Failure(failed("step_canceled", format!("step {step} was canceled: {reason}")))
-            }
-            Ending::TimedOut => StepEnd::Failure(failed("step_timeout", format!("step {step} timed out"))),
-        };
-        let details = Object::from_iter([("child_intent_id".to_owned(), child.to_string().into())]);
-        self.end_step(plan, &step, end, details);
-    }
-
-    /// A step is over: record it, then start the next one or end the intent.
-    fn end_step(&mut self, plan: Option<&Plan>, step: &str, end: StepEnd, mut details: Object) {
-        self.effect(Effect::ClearTimer(TimerKind::Step(step.to_owned())));
-        if !self.ladder(plan).is_empty() {
-            self.effect(Effect::ClearTimer(TimerKind::Ladder));
-        }
-        let (outcome, word, result) = match &end {
-            StepEnd::Success(result) => (StepOutcome::Success, "succeeded", result.clone()),
-            StepEnd::Failure(fault) => {
-                let kept = fault.result.clone().unwrap_or(Value::Null);
-                (
-                    StepOutcome::Failure,
-                    "failed",
-                    json!({ "error": { "code": fault.code, "message": fault.message }, "result": kept }),
-                )
-            }
-        };
-        details.insert("step_id".to_owned(), step.into());
-        details.insert("step_outcome".to_owned(), word.into());
-        self.push(EventBody::InProgress {
-            step: Some(step.to_owned()),
-            result: Some(result),
-            details: details.clone(),
-        });
-        if self.results_bytes() > MAX_RESULTS_BYTES {
-            let message = format!("the steps' results together are longer than {MAX_RESULTS_BYTES} bytes");
-            let fault = Fault { code: "results_too_large".to_owned(), message, details: None, result: None };
-            return self.end(Ending::Failed(fault));
-        }
-        let runs = self.intent.cursor.as_ref().map_or(0, |c| c.runs);
-        match plan.and_then(|plan| plan.next(step, outcome)) {
-            Some(_) if runs >= MAX_STEP_RUNS => self.end(Ending::Failed(Fault {
-                code: "too_many_steps".to_owned(),
-                message: format!("the workflow ran {MAX_STEP_RUNS} steps without coming to an end"),
-                details: None,
-                result: None,
-            })),
-            Some(next) => {
-                self.start_step(next);
-                self.start_ladder(plan);
-            }
-            None => {
-                let results = self.intent.cursor.as_ref().map(|c| c.results.clone()).unwrap_or_default();
-                match end {
-                    StepEnd::Success(result) => self.end(Ending::Completed(combined_result(&result, &results))),
-                    StepEnd::Failure(mut fault) => {
-                        let last = fault.result.take().unwrap_or(Value::Null);
-                        fault.result = Some(combined_result(&last, &results));
-                        self.end(Ending::Failed(fault));
-                    }
-                }
-            }
-        }
-    }
-
-    fn results_bytes(&self) -> usize {
-        let results = self.intent.cursor.as_ref().map(|cursor| &cursor.results);
-        results.and_then(|results| serde_json::to_string(results).ok()).map_or(0, |text| text.len())
-    }
-
-    fn start_step(&mut self, step: &Step) {
-        let due_at = step.deadline_seconds.map(|seconds| self.at().plus_seconds(seconds));
-        if let Some(at) = due_at {
-            self.effect(Effect::SetTimer { kind: TimerKind::Step(step.id.clone()), at });
-        }
-        match &step.kind {
-            StepKind::Agent { to, name } => {
-                let child = self.given.child;
-                let holder = Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: name.clone() };
-                self.push(EventBody::Waiting(Waiting {
-                    reason: WaitingReason::WaitingForAgent,
-                    holder,
-                    since: self.at(),
-                    step: Some(step.id.clone()),
-                    task: None,
-                    child: Some(child),
-                    due_at,
-                }));
-                self.effect(Effect::StartChild { child, step: step.id.clone() });
-            }
-            StepKind::Human { holder, task } => {
-                self.wait_for_human(holder.clone(), task.as_ref().clone(), Some(step.id.clone()), due_at);
-            }
-        }
-    }
-
-    fn wait_for_human(&mut self, holder: Holder, task: HumanTask, step: Option<String>, due_at: Option<crate::Time>) {
-        self.push(EventBody::Waiting(Waiting {
-            reason: WaitingReason::WaitingForHuman,
-            holder: holder.clone(),
-            since: self.at(),
-            step,
-            task: Some(task.clone()),
-            child: None,
-            due_at,
-        }));
-        self.push(EventBody::HumanTaskAssigned { holder, task });
     }
 
     /// The way to a terminal status: the event, and everything that has to stop.
@@ -466,15 +250,6 @@ impl<'a> Draft<'a> {
             self.effect(Effect::TellParent(ending));
         }
     }
-}
-
-enum StepEnd {
-    Success(Value),
-    Failure(Fault),
-}
-
-fn task_details(result: &Value) -> Object {
-    Object::from_iter([("task_result".to_owned(), result.clone())])
 }
 
 fn note_details(note: Value) -> Object {

@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::{Object, Refusal, form};
 
+/// The most people a task may want a yes of: as many as it can have assignees.
+const MOST_QUORUM: u32 = 20;
+
 /// The title of a task that was declared without one.
 pub const DEFAULT_TITLE: &str = "Human approval required";
 
@@ -25,6 +28,15 @@ pub struct HumanTask {
     pub evidence_required: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignees: Option<Vec<String>>,
+    /// Where the task is mailed to, beside the people who are asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify_email: Option<String>,
+    /// How many different people have to say yes; one unless given. A single no decides. Ours, not the protocol's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<u32>,
+    /// Whoever started the intent may not answer. Ours, not the protocol's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exclude_requester: bool,
     /// The JSON Schema that the fields of an answer must meet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form_schema: Option<Box<Value>>,
@@ -37,6 +49,55 @@ pub struct HumanTask {
 pub enum Verdict {
     Positive,
     Negative,
+}
+
+/// Which way a person's answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// A call of the API.
+    #[default]
+    Api,
+    CommandLine,
+    /// A link that was mailed.
+    Email,
+    /// A form behind a link that was made for it.
+    Form,
+    /// A thread of an inbox, or an approval's id.
+    Inbox,
+}
+
+impl Via {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Via::Api => "api",
+            Via::CommandLine => "command_line",
+            Via::Email => "email",
+            Via::Form => "form",
+            Via::Inbox => "inbox",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Via> {
+        [Via::Api, Via::CommandLine, Via::Email, Via::Form, Via::Inbox].into_iter().find(|via| via.as_str() == word)
+    }
+}
+
+/// A person's answer, and how it came. Who gave it is the actor.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Response {
+    pub answer: TaskResult,
+    pub via: Via,
+    /// It is whoever started the intent that answers.
+    pub is_requester: bool,
+}
+
+/// A yes that is not enough by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Vote {
+    pub by: String,
+    pub via: Via,
+    pub result: Value,
 }
 
 /// A person's answer as it was sent: nothing checked yet.
@@ -109,9 +170,19 @@ impl HumanTask {
             required_comment: false,
             evidence_required: false,
             assignees: None,
+            notify_email: None,
+            quorum: None,
+            exclude_requester: false,
             form_schema: None,
             rest: Object::new(),
         }
+    }
+
+    /// The task of a person who is asked to do what an agent has not done.
+    pub fn instead_of(agent: &str, step: &str) -> HumanTask {
+        let title: String = format!("{agent} has not finished step {step}").chars().take(255).collect();
+        let description = "Say how the step ended, so that the work can go on.".to_owned();
+        HumanTask { title, description: Some(description), ..HumanTask::untitled() }
     }
 
     /// Reads a `human_task` leniently: fields of a wrong type are reported, a missing title gets the default.
@@ -137,10 +208,20 @@ impl HumanTask {
                     Ok(text) => task.task_type = Some(text),
                     Err(why) => complaints.push(format!("task_type: {why}")),
                 },
-                "required_comment" | "evidence_required" => match value.as_bool() {
+                "required_comment" | "evidence_required" | "exclude_requester" => match value.as_bool() {
                     Some(flag) if key == "required_comment" => task.required_comment = flag,
-                    Some(flag) => task.evidence_required = flag,
+                    Some(flag) if key == "evidence_required" => task.evidence_required = flag,
+                    Some(flag) => task.exclude_requester = flag,
                     None => complaints.push(format!("{key}: must be true or false")),
+                },
+                "notify_email" => match value.as_str().map(str::trim) {
+                    Some("") => {}
+                    Some(email) if is_email(email) => task.notify_email = Some(email.to_owned()),
+                    _ => complaints.push("notify_email: must be one e-mail address".to_owned()),
+                },
+                "quorum" => match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
+                    Some(quorum) if (1..=MOST_QUORUM).contains(&quorum) => task.quorum = Some(quorum),
+                    _ => complaints.push(format!("quorum: must be a whole number from 1 to {MOST_QUORUM}")),
                 },
                 "allowed_outcomes" => match text_list(value, 20, 64) {
                     Ok(list) => task.allowed_outcomes = Some(list),
@@ -159,7 +240,17 @@ impl HumanTask {
                 }
             }
         }
+        if let (Some(quorum), Some(people)) = (task.quorum, &task.assignees)
+            && quorum as usize > people.len()
+        {
+            complaints.push(format!("quorum: {quorum} of {} assignees can never be reached", people.len()));
+        }
         (task, complaints)
+    }
+
+    /// How many people have to say yes.
+    pub fn needed(&self) -> usize {
+        self.quorum.unwrap_or(1) as usize
     }
 
     /// The outcomes that count, positive first; `None` when any word does (types without documented outcomes).
@@ -223,6 +314,12 @@ impl HumanTask {
             record.entry(key).or_insert(value);
         }
         Ok((record, verdict))
+    }
+
+    /// What an answer would mean, whatever else is missing in it.
+    pub fn means(&self, answer: &TaskResult) -> Verdict {
+        let word = answer.outcome.as_deref().unwrap_or_default();
+        self.verdict(&self.canonical(word).unwrap_or_default())
     }
 
     /// What an outcome means: a yes if it is a word for yes, or the first of the task's own outcomes and no word for no.
@@ -310,6 +407,14 @@ pub(crate) fn truth(value: &Value) -> Option<bool> {
         Value::String(text) if text == "false" => Some(false),
         _ => None,
     }
+}
+
+/// True for text that can be the address of a mail. Whether anybody reads it only sending shows.
+pub fn is_email(text: &str) -> bool {
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"/".contains(c);
+    let is_name = |part: &str| !part.is_empty() && part.chars().all(plain);
+    text.len() <= 254
+        && text.split_once('@').is_some_and(|(user, host)| is_name(user) && is_name(host) && !host.contains('@'))
 }
 
 fn is_blank(value: &Value) -> bool {

@@ -18,6 +18,7 @@ pub mod policy;
 pub mod resume;
 pub mod scenario;
 mod status;
+pub mod template;
 pub mod time;
 pub mod workflow;
 
@@ -31,7 +32,7 @@ pub use lifecycle::{
 };
 pub use policy::Policy;
 pub use time::Time;
-pub use workflow::{Plan, Step, StepKind};
+pub use workflow::{Plan, Retry, Step, StepKind};
 
 /// A JSON object, key order kept.
 pub type Object = serde_json::Map<String, serde_json::Value>;

@@ -9,11 +9,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use crate::decide::{decide, submit};
+use crate::human::{Response, Vote};
 use crate::ladder::Ladder;
 use crate::policy::Policy;
 pub use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::Cursor;
-use crate::{Address, HumanTask, IntentId, Object, Plan, TaskResult, Time};
+use crate::{Address, HumanTask, IntentId, Object, Plan, Time};
 
 /// What an intent was created with: never changes afterwards. Kept in its first event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +77,9 @@ pub struct Tally {
     /// Who holds it since the present waiting was escalated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated_to: Option<Holder>,
+    /// Who held it before, and may still answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated_from: Option<Holder>,
     /// Pushes to the receiver that failed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failed_pushes: u32,
@@ -108,12 +112,18 @@ pub struct Waiting {
     pub step: Option<String>,
     /// What the person is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<HumanTask>,
+    pub task: Option<Box<HumanTask>>,
     /// The child that carries out the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<IntentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Time>,
+    /// Those who said yes already, where more than one has to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Vote>,
+    /// When the task was last given to somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transferred_at: Option<Time>,
 }
 
 /// Why something failed (contract: `intent.error.v1`).
@@ -149,7 +159,8 @@ pub enum EventBody {
         to: Address,
     },
     Acknowledged,
-    /// Work goes on. `step` and `result` are those of a step that just ended; `details` says what else is known.
+    /// Work goes on. `step` and `result` are those of a step that just ended, `step` alone of one that failed and is tried
+    /// again; `details` says what else is known.
     InProgress {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<String>,
@@ -171,12 +182,27 @@ pub enum EventBody {
         holder: Holder,
         count: u32,
     },
-    /// Somebody else has to act now, `from` still may. `due_at` is the new deadline of the step, when it has one.
+    /// Somebody else has to act now, `from` still may. `due_at` is the new deadline of the step, when it has one. `task` is
+    /// set when a person is asked to do what an agent should have done; `from` may not any more when its time is over.
     Escalated {
         holder: Holder,
         from: Holder,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         due_at: Option<Time>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<Box<HumanTask>>,
+    },
+    /// Somebody said yes, and others have to as well.
+    Voted {
+        vote: Vote,
+        needed: u32,
+    },
+    /// A person's task was given to somebody else, who alone has it now.
+    Transferred {
+        holder: Holder,
+        from: Holder,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// A push to the receiver failed; it is tried again at `retry_at`.
     DeliveryFailed {
@@ -208,11 +234,12 @@ impl EventBody {
             EventBody::Delivered { .. } => "intent.delivered",
             EventBody::Acknowledged => "intent.acknowledged",
             EventBody::InProgress { .. } => "intent.in_progress",
-            EventBody::Waiting(_) => "intent.waiting",
+            EventBody::Waiting(_) | EventBody::Voted { .. } => "intent.waiting",
             EventBody::HumanTaskAssigned { .. } => "intent.human_task_assigned",
             EventBody::Timeout { .. } => "intent.timeout",
             EventBody::Reminder { .. } => "intent.reminder",
             EventBody::Escalated { .. } => "intent.escalated",
+            EventBody::Transferred { .. } => "intent.transfer",
             EventBody::DeliveryFailed { .. } => "intent.delivery_failed",
             EventBody::Completed { .. } => "intent.completed",
             EventBody::Failed { .. } => "intent.failed",
@@ -230,7 +257,9 @@ pub enum Command {
     /// The receiving agent answers.
     Answer(Answer),
     /// A person answers the task.
-    Decide(TaskResult),
+    Decide(Response),
+    /// A person's task is given to somebody else.
+    Reassign { holder: Holder, note: Option<String> },
     /// The control plane says: go on. Never answers a person's task.
     Proceed { reason: Option<String> },
     /// A caller ends it, from any live state.
@@ -299,6 +328,15 @@ pub enum Effect {
     OfferAgain,
     /// The same for the child that carries out a step.
     OfferChildAgain(IntentId),
+    /// Mail people about the task that waits.
+    Mail {
+        about: Occasion,
+        to: Vec<String>,
+    },
+    /// Send what a step has to tell.
+    Notify {
+        step: String,
+    },
     StartChild {
         child: IntentId,
         step: String,
@@ -318,6 +356,17 @@ pub enum Effect {
     TellParent(Ending),
 }
 
+/// Why a person is mailed about a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Occasion {
+    /// The task is new to them.
+    Asked,
+    Reminded,
+    /// Somebody else did not answer.
+    Escalated,
+}
+
 /// What a timer is for. One of each kind per intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimerKind {
@@ -335,6 +384,8 @@ pub enum RefusalKind {
     Conflict,
     /// The input does not fit.
     Invalid,
+    /// Somebody else may, this one may not.
+    Forbidden,
 }
 
 /// A command that an intent does not take. Nothing has changed.
@@ -353,6 +404,10 @@ impl Refusal {
 
     pub fn conflict(code: &'static str, message: String) -> Refusal {
         Refusal { kind: RefusalKind::Conflict, code, message, details: Object::new() }
+    }
+
+    pub fn forbidden(code: &'static str, message: String) -> Refusal {
+        Refusal { kind: RefusalKind::Forbidden, code, message, details: Object::new() }
     }
 
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Refusal {
@@ -389,12 +444,17 @@ impl Intent {
         self.policy.deadline_at.or(own)
     }
 
-    /// The ladder of what the intent is at: that of the step, or its own outside a plan.
-    pub fn own_ladder<'a>(&'a self, plan: Option<&'a Plan>) -> Option<&'a Ladder> {
-        match self.waiting().and_then(|waiting| waiting.step.as_deref()) {
-            Some(step) => plan.and_then(|plan| plan.step(step)).and_then(|step| step.ladder.as_ref()),
-            None => self.tally.ladder.as_ref(),
-        }
+    /// The ladder of what the intent is at, under some settings: that of the step, or its own outside a plan. Nobody climbs
+    /// while it waits for nobody.
+    pub fn ladder(&self, policy: &Policy, plan: Option<&Plan>) -> Ladder {
+        let own = match self.waiting() {
+            Some(waiting) if waiting.reason == WaitingReason::WaitingForTime => return Ladder::default(),
+            Some(Waiting { step: Some(step), .. }) => {
+                plan.and_then(|plan| plan.step(step)).and_then(|step| step.ladder.as_ref())
+            }
+            _ => self.tally.ladder.as_ref(),
+        };
+        policy.ladder(own)
     }
 
     pub fn waiting(&self) -> Option<&Waiting> {
@@ -404,9 +464,23 @@ impl Intent {
         }
     }
 
+    /// Those who are asked to answer the task that waits, each once: by address for mail, role or name.
+    pub fn asked(&self) -> Vec<&str> {
+        let Some((waiting, task)) = self.waiting().zip(self.open_task()) else { return Vec::new() };
+        let holders = [Some(&waiting.holder), self.tally.escalated_from.as_ref()].into_iter().flatten();
+        let holders = holders.filter(|holder| holder.kind == HolderKind::Human).map(|holder| &holder.reference);
+        let mut asked: Vec<&str> = Vec::new();
+        for person in holders.chain(task.assignees.iter().flatten()).chain(&task.notify_email) {
+            if !person.trim().is_empty() && !asked.iter().any(|known| known.eq_ignore_ascii_case(person)) {
+                asked.push(person);
+            }
+        }
+        asked
+    }
+
     /// The task a person is asked to answer now.
     pub fn open_task(&self) -> Option<&HumanTask> {
-        self.waiting().filter(|w| w.reason == WaitingReason::WaitingForHuman).and_then(|w| w.task.as_ref())
+        self.waiting().filter(|w| w.reason == WaitingReason::WaitingForHuman).and_then(|w| w.task.as_deref())
     }
 }
 
@@ -443,27 +517,51 @@ pub fn apply(intent: &mut Intent, event: &Event) {
         EventBody::Delivered { .. } => intent.state = State::Delivered,
         EventBody::Acknowledged => intent.state = State::Acknowledged,
         EventBody::InProgress { step, result, .. } => {
-            if let (Some(cursor), Some(step), Some(result)) = (&mut intent.cursor, step, result) {
-                cursor.results.insert(step.clone(), result.clone());
+            if let (Some(cursor), Some(step)) = (&mut intent.cursor, step) {
+                cursor.runs += 1;
+                cursor.tries = if result.is_some() { 0 } else { cursor.tries + 1 };
+                cursor.results.extend(result.clone().map(|result| (step.clone(), result)));
             }
             intent.state = State::InProgress;
         }
         EventBody::Waiting(waiting) => {
             if let (Some(cursor), Some(step)) = (&mut intent.cursor, &waiting.step) {
                 cursor.step = step.clone();
-                cursor.runs += 1;
             }
             intent.tally.reminded = 0;
             intent.tally.escalated_to = None;
+            intent.tally.escalated_from = None;
             intent.state = State::Waiting(waiting.clone());
         }
         EventBody::HumanTaskAssigned { .. } | EventBody::Timeout { .. } => {}
         EventBody::Reminder { count, .. } => intent.tally.reminded = *count,
-        EventBody::Escalated { holder, due_at, .. } => {
+        EventBody::Escalated { holder, from, due_at, task } => {
             intent.tally.escalated_to = Some(holder.clone());
+            intent.tally.escalated_from = Some(from.clone());
             if let State::Waiting(waiting) = &mut intent.state {
                 waiting.holder = holder.clone();
                 waiting.due_at = due_at.or(waiting.due_at);
+                if let Some(task) = task {
+                    waiting.reason = WaitingReason::WaitingForHuman;
+                    waiting.task = Some(task.clone());
+                    waiting.child = waiting.child.filter(|_| due_at.is_none());
+                }
+            }
+        }
+        EventBody::Voted { vote, .. } => {
+            if let State::Waiting(waiting) = &mut intent.state {
+                waiting.votes.push(vote.clone());
+            }
+        }
+        EventBody::Transferred { holder, .. } => {
+            intent.tally.escalated_from = None;
+            if let State::Waiting(waiting) = &mut intent.state {
+                waiting.holder = holder.clone();
+                waiting.transferred_at = Some(event.at);
+                if let Some(task) = &mut waiting.task {
+                    task.assignees = None;
+                    task.notify_email = None;
+                }
             }
         }
         EventBody::DeliveryFailed { attempt, .. } => intent.tally.failed_pushes = *attempt,
@@ -474,7 +572,7 @@ pub fn apply(intent: &mut Intent, event: &Event) {
     }
 }
 
-fn is_zero(count: &u32) -> bool {
+pub(crate) fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 

@@ -177,8 +177,7 @@ pub fn change(
     }
     let is_rung = |key: &String| key.starts_with("remind") || key == "max_reminders" || key == "escalate_to";
     if patch.controls.keys().any(is_rung) {
-        let next =
-            policy.ladder(intent.own_ladder(plan)).next(intent.tally.reminded, intent.tally.escalated_to.is_some());
+        let next = intent.ladder(&policy, plan).next(intent.tally.reminded, intent.tally.escalated_to.is_some());
         effects.push(match next {
             Some((_, seconds)) => Effect::SetTimer { kind: TimerKind::Ladder, at: now.plus_seconds(seconds) },
             None => Effect::ClearTimer(TimerKind::Ladder),

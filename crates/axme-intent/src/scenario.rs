@@ -3,11 +3,14 @@
 //! [`check`] reads a bundle leniently and reports everything that is wrong with it, each complaint naming its place;
 //! a bundle without errors comes back lowered: roles resolved, order explicit, sugar gone.
 
+mod internal;
 mod ladders;
 pub mod macros;
+mod retries;
 
 use std::collections::BTreeSet;
 
+use internal::Runtime;
 use serde_json::Value;
 
 use crate::address::{MAX_ADDRESS_CHARS, agent_name};
@@ -64,12 +67,6 @@ impl Human {
         Holder { kind: HolderKind::Human, reference, name: self.name.clone() }
     }
 }
-
-/// Tool ids that hand a step to an agent or to a person; all other `tool.internal.*` ids are platform steps.
-const HUMAN_TOOLS: [&str; 3] = ["tool.approval.human_signoff", "tool.human.approval.v1", "axme.approval.v1"];
-const INTERNAL_TOOLS: [&str; 4] =
-    ["tool.internal.delay", "tool.internal.notification", "tool.internal.escalation", "tool.notification.notify_owner"];
-const RUNTIME_TYPES: [&str; 6] = ["human_approval", "timeout", "reminder", "delay", "escalation", "notification"];
 
 /// The largest number in a bundle: ten years, in seconds.
 const MAX_COUNT: u64 = 10 * 365 * 86_400;
@@ -312,26 +309,36 @@ impl Reader<'_> {
                     );
                 }
             }
-            let deadline_seconds =
+            let Ok(runtime) = self.runtime(entry, place) else { continue };
+            let mut deadline_seconds =
                 self.count(entry, "step_deadline_seconds", &format!("{place}.step_deadline_seconds"));
-            let mut ladder = self.ladder(entry, place, agents, humans);
-            if entry.get("retry").is_some_and(|r| r.get("max_retries").and_then(Value::as_u64).is_some_and(|n| n > 0)) {
-                self.error(&format!("{place}.retry"), "retries are not supported yet");
+            if runtime == Some(Runtime::Timeout) {
+                deadline_seconds = self.seconds(entry, place).or(deadline_seconds);
             }
+            let mut ladder = self.ladder(entry, place, agents, humans);
+            let retry = self.retry(entry, place);
             if self.has_wrong_types(entry, place) {
                 continue;
             }
-            let Some(kind) = self.step_kind(entry, place, agents, humans) else { continue };
+            let kind = match runtime {
+                Some(Runtime::Escalation) => self.escalation(entry, place, agents, humans, &steps),
+                _ => self.step_kind(entry, place, agents, humans, runtime, deadline_seconds),
+            };
+            let Some(kind) = kind else { continue };
             let tool = self.text(entry, "tool_id", &format!("{place}.tool_id"), 255).unwrap_or_default();
             let input = entry.get("input").filter(|v| !v.is_null()).cloned();
-            if matches!(kind, StepKind::Agent { .. }) && ladder.escalate_to.take().is_some() {
-                self.warn(
-                    &format!("{place}.escalate_to"),
-                    "escalation of an agent's step is not supported yet, ignored",
-                );
+            if runtime == Some(Runtime::Escalation) {
+                ladder.escalate_to = None;
             }
-            let ladder = Some(ladder).filter(|ladder| !ladder.is_empty());
-            steps.push(Step { id, tool, kind, deadline_seconds, ladder, input, on_success, on_failure });
+            if !matches!(kind, StepKind::Agent { .. }) && retry.is_some() {
+                self.warn(&format!("{place}.retry"), "only agents' steps are tried again, ignored");
+            }
+            let retry = retry.filter(|_| matches!(kind, StepKind::Agent { .. }));
+            // Only agents and people can be reminded and late.
+            let has_holder = kind.has_holder();
+            let deadline_seconds = deadline_seconds.filter(|_| has_holder || kind == StepKind::Timeout);
+            let ladder = Some(ladder).filter(|ladder| !ladder.is_empty() && has_holder);
+            steps.push(Step { id, tool, kind, deadline_seconds, ladder, retry, input, on_success, on_failure });
         }
         let entry = match self.text(workflow, "entry_step", "workflow.entry_step", 100).filter(|e| !e.is_empty()) {
             Some(entry) if !ids.contains(&entry) => {
@@ -355,31 +362,31 @@ impl Reader<'_> {
 
     /// What a step is: asked of a person, or handed to an agent. The official command line strips `runtime_type` and may
     /// send an empty `tool_id`, so the kind is inferred from what is left.
-    fn step_kind(&mut self, step: &Object, place: &str, agents: &[Agent], humans: &[Human]) -> Option<StepKind> {
-        let tool = step.get("tool_id").and_then(Value::as_str).unwrap_or_default().trim();
-        let runtime = step.get("runtime_type").and_then(Value::as_str).unwrap_or_default().trim();
+    fn step_kind(
+        &mut self,
+        step: &Object,
+        place: &str,
+        agents: &[Agent],
+        humans: &[Human],
+        runtime: Option<Runtime>,
+        deadline_seconds: Option<u64>,
+    ) -> Option<StepKind> {
         let assigned = step.get("assigned_to").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-        if !runtime.is_empty() && !RUNTIME_TYPES.contains(&runtime) {
-            self.error(
-                &format!("{place}.runtime_type"),
-                format!("\"{runtime}\" is none of {}", RUNTIME_TYPES.join(", ")),
-            );
-            return None;
-        }
         let requires_approval = self.flag(step, "requires_approval", place);
         let agent = agents.iter().find(|a| a.role == assigned);
         let human = humans.iter().find(|h| h.role == assigned);
         let has_task = step.get("human_task").is_some_and(|t| !t.is_null());
-        if !runtime.is_empty() && runtime != "human_approval" {
-            self.error(&format!("{place}.runtime_type"), format!("internal steps ({runtime}) are not supported yet"));
-            return None;
+        match runtime {
+            Some(Runtime::Delay) => return self.delay(step, place),
+            Some(Runtime::Timeout) if assigned.is_empty() && !has_task => return self.timeout(deadline_seconds, place),
+            Some(Runtime::Reminder) => return self.notification(step, place, agents, humans, true),
+            // With something to answer it is a task, of which people are told as of any other.
+            Some(Runtime::Notification) if !has_task && !requires_approval => {
+                return self.notification(step, place, agents, humans, false);
+            }
+            _ => {}
         }
-        if INTERNAL_TOOLS.contains(&tool) {
-            self.error(&format!("{place}.tool_id"), format!("internal steps ({tool}) are not supported yet"));
-            return None;
-        }
-        let asks_human = runtime == "human_approval"
-            || HUMAN_TOOLS.contains(&tool)
+        let asks_human = matches!(runtime, Some(Runtime::HumanApproval | Runtime::Notification))
             || human.is_some()
             || has_task
             || requires_approval
@@ -406,7 +413,7 @@ impl Reader<'_> {
                     return None;
                 }
             };
-            return Some(StepKind::Human { holder, task: Box::new(task) });
+            return Some(StepKind::Human { holder, task: Box::new(task), escalated_from: None });
         }
         if let Some(agent) = agent {
             if asks_human {
@@ -425,17 +432,20 @@ impl Reader<'_> {
             return self.agent_step(place, to, name);
         }
         if assigned.is_empty() {
-            self.error(place, "nobody is assigned: internal steps are not supported yet; set assigned_to");
-        } else {
-            self.unknown_role(place, &assigned, agents, humans);
+            self.warn(place, "nobody is assigned and no runtime_type is given: the step does nothing");
+            return Some(StepKind::Pass);
         }
+        self.unknown_role(place, &assigned, agents, humans);
         None
     }
 
     /// A step for the platform would become a child that waits for a person, whose no would count as the step's success.
     fn agent_step(&mut self, place: &str, to: Address, name: String) -> Option<StepKind> {
         if to.is_platform() {
-            self.error(&format!("{place}.assigned_to"), format!("internal steps ({to}) are not supported yet"));
+            self.error(
+                &format!("{place}.assigned_to"),
+                format!("{to} does nothing by itself: say what with runtime_type"),
+            );
             return None;
         }
         if to.is_nameless() {
@@ -454,15 +464,12 @@ impl Reader<'_> {
     }
 
     fn task(&mut self, source: &Object, place: &str) -> HumanTask {
-        let (mut task, complaints) = HumanTask::read(source);
+        let (task, complaints) = HumanTask::read(source);
         for complaint in complaints {
             self.error(
                 &format!("{place}.{}", complaint.split(':').next().unwrap_or_default()),
                 complaint.split_once(": ").map_or(complaint.as_str(), |(_, why)| why),
             );
-        }
-        if task.rest.remove("notify_email").is_some_and(|m| !m.is_null()) {
-            self.warn(&format!("{place}.notify_email"), "mail is not supported yet: answer with axme tasks");
         }
         task
     }

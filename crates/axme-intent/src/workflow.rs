@@ -4,11 +4,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::lifecycle::{Holder, present};
+use crate::lifecycle::{Birth, Holder, is_zero, present};
 use crate::{Address, HumanTask, Ladder, Object};
 
 /// How many steps one intent may run, loops included: a plan whose failures lead back to themselves ends here.
 pub const MAX_STEP_RUNS: u32 = 1_000;
+
+/// How many steps may be over at once, one after the other: more than a plan has are a circle.
+pub const MAX_PASSED_STEPS: u32 = 100;
 
 /// How long the results of a workflow's steps may be together, in bytes of JSON: they travel to every later step.
 pub const MAX_RESULTS_BYTES: usize = 1_048_576;
@@ -31,6 +34,9 @@ pub struct Step {
     pub deadline_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ladder: Option<Ladder>,
+    /// An agent's step that failed is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
     /// The step after success; `None` ends the workflow with COMPLETED.
@@ -47,7 +53,81 @@ pub enum StepKind {
     /// Handed to an agent as a child intent.
     Agent { to: Address, name: String },
     /// Waits on the intent itself for a person.
-    Human { holder: Holder, task: Box<HumanTask> },
+    Human {
+        holder: Holder,
+        task: Box<HumanTask>,
+        /// The task was this person's before: an escalation. Either may answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        escalated_from: Option<Holder>,
+    },
+    /// Waits, and succeeds.
+    Delay { seconds: u64 },
+    /// Waits until somebody who may act on the intent lets it go on. Its end is the deadline of the step, and a failure.
+    Timeout,
+    /// Tells somebody something, and succeeds at once.
+    Notification { notice: Box<Notice> },
+    /// Reminds somebody, and succeeds at once.
+    Reminder { holder: Holder, notice: Box<Notice> },
+    /// Does nothing.
+    Pass,
+}
+
+impl StepKind {
+    /// True when somebody in particular has to act.
+    pub const fn has_holder(&self) -> bool {
+        matches!(self, StepKind::Agent { .. } | StepKind::Human { .. })
+    }
+}
+
+/// What a step tells, and whom.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    pub targets: Vec<Target>,
+    /// A template.
+    pub subject: String,
+    /// A template.
+    pub body: String,
+}
+
+/// A way to somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "channel", content = "to", rename_all = "snake_case")]
+pub enum Target {
+    Email(String),
+    /// A thread in the inbox of an address, role or name.
+    Inbox(String),
+    /// A URL that takes JSON of ours.
+    Webhook(String),
+    /// A URL that takes messages in the form of this chat.
+    Slack(String),
+    Teams(String),
+}
+
+impl Target {
+    /// The name of the channel, as bundles write it.
+    pub const fn channel(&self) -> &'static str {
+        match self {
+            Target::Email(_) => "email",
+            Target::Inbox(_) => "inbox",
+            Target::Webhook(_) => "webhook",
+            Target::Slack(_) => "slack",
+            Target::Teams(_) => "teams",
+        }
+    }
+
+    /// Where it leads: an address, or a URL.
+    pub fn to(&self) -> &str {
+        match self {
+            Target::Email(to) | Target::Inbox(to) | Target::Webhook(to) | Target::Slack(to) | Target::Teams(to) => to,
+        }
+    }
+}
+
+/// Tries after the first, and how long the step rests before each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    pub max_retries: u32,
+    pub delay_seconds: u64,
 }
 
 /// Where a running plan stands.
@@ -55,10 +135,13 @@ pub enum StepKind {
 pub struct Cursor {
     /// The current step; empty before the first.
     pub step: String,
-    /// Steps started so far, loops included.
+    /// Steps ended so far, loops and failed tries included.
     pub runs: u32,
     /// What the finished steps answered, by step id, in the order they first finished.
     pub results: Object,
+    /// How often the current step has failed and was to be tried again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u32,
 }
 
 /// How a step came out, as far as the order of steps cares.
@@ -94,6 +177,19 @@ pub fn child_payload(parent_id: &str, parent_payload: &Value, plan: &Plan, step:
         "tool_id": step.tool,
         "input": step.input,
         "previous_results": results,
+    })
+}
+
+/// What the templates of a step's notice see.
+pub fn notice_context(intent_id: &str, birth: &Birth, plan: &Plan, step: &str, results: &Object) -> Value {
+    serde_json::json!({
+        "intent_id": intent_id,
+        "intent_type": birth.intent_type,
+        "from_agent": birth.from,
+        "scenario_id": plan.scenario_id,
+        "step_id": step,
+        "payload": birth.payload,
+        "results": results,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use axme_api::{ApiError, ErrorKind};
 
@@ -12,7 +12,7 @@ use crate::config::Limits;
 use crate::error::Result;
 use crate::store::Store;
 use crate::wake::Wakes;
-use crate::world::World;
+use crate::world::{Mail, World};
 
 pub struct App {
     pub store: Store,
@@ -20,10 +20,25 @@ pub struct App {
     pub wakes: Arc<Wakes>,
     pub keys: Keys,
     pub limits: Arc<Limits>,
+    pub site: Site,
+    /// Mail as it goes out, for whoever runs the server and wants to see it. Nothing is kept for those who are slow.
+    pub mails: broadcast::Sender<Mail>,
     /// True once the server is asked to stop.
     pub stopping: watch::Receiver<bool>,
     streams: Mutex<HashMap<String, usize>>,
 }
+
+/// How the server is reached from outside.
+#[derive(Debug, Clone, Default)]
+pub struct Site {
+    /// No slash at the end.
+    pub base_url: String,
+    /// Web origins that may show pages in a frame.
+    pub embed_origins: Vec<String>,
+}
+
+/// Mail that a watcher may be behind.
+const MOST_MAILS: usize = 64;
 
 /// An open stream's place among those of its account.
 pub struct StreamSeat {
@@ -37,10 +52,12 @@ impl App {
         world: World,
         wakes: Arc<Wakes>,
         limits: Arc<Limits>,
+        site: Site,
         stopping: watch::Receiver<bool>,
     ) -> Arc<App> {
         let keys = Keys::new(limits.cached_keys);
-        Arc::new(App { store, world, wakes, keys, limits, stopping, streams: Mutex::default() })
+        let (mails, _) = broadcast::channel(MOST_MAILS);
+        Arc::new(App { store, world, wakes, keys, limits, site, mails, stopping, streams: Mutex::default() })
     }
 
     /// Takes a place for a stream, if the account has one left.

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use axme_api::{Access, ApiError, ErrorKind, Input, Object, Op};
+use axme_intent::human::Via;
 use axme_intent::{Address, Time};
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -55,6 +56,8 @@ pub struct Before<'a> {
     pub now: Time,
     pub dice: &'a Dice,
     pub limits: &'a Limits,
+    /// How people and clients reach the server; no slash at the end.
+    pub base_url: &'a str,
     pub outbound: &'a dyn Outbound,
 }
 
@@ -106,12 +109,14 @@ where
         now,
         dice: &app.world.dice,
         limits: &app.limits,
+        base_url: &app.site.base_url,
         outbound: app.world.outbound.as_ref(),
     };
     let (lane, prepared) = (bound.prepare)(&before, input)?;
     let (dice, limits) = (app.world.dice.clone(), app.limits.clone());
     let is_read = info.effect == axme_api::Effect::Read;
     let secret = info.secret;
+    let via = via(info, &request.headers);
     let mark = bound.in_body.map(|b| b.mark);
     let job = move |tx: &mut crate::store::Tx<'_>| {
         if let Some(repeat) = &repeat
@@ -121,7 +126,7 @@ where
             let reply = reply.ok_or_else(|| StoreError::Conflict("the reply of a taken key is gone".to_owned()))?;
             return repeat.replay(reply, mark).map(Done::Written);
         }
-        let mut cx = Cx { tx, caller: &caller, now, dice: &dice, limits: &limits };
+        let mut cx = Cx { tx, caller: &caller, now, dice: &dice, limits: &limits, via };
         let outcome = (bound.run)(&mut cx, &prepared);
         let Some(repeat) = &repeat else { return outcome.map(Done::Fresh) };
         let (status, body, kept) = match outcome {
@@ -146,6 +151,16 @@ where
 enum Done<O> {
     Fresh(O),
     Written(Sent),
+}
+
+/// How an answer that this call gives for a person has come.
+fn via(info: &axme_api::OpInfo, headers: &HeaderMap) -> Via {
+    let client = headers.get("x-axme-client").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match info.id.split('.').next() {
+        Some("inbox" | "approvals") => Via::Inbox,
+        _ if client.starts_with("axme-cli/") => Via::CommandLine,
+        _ => Via::Api,
+    }
 }
 
 fn check_access(access: Access, caller: &Caller) -> Result<()> {

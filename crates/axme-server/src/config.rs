@@ -18,7 +18,27 @@ pub struct Config {
     pub owner_email: String,
     /// How clients reach the server when that is not the address it listens on.
     pub public_url: Option<String>,
+    pub mail: MailSettings,
+    /// Web origins that may show the pages of tasks in a frame, such as `https://intranet.example.com`.
+    pub embed_origins: Vec<String>,
     pub limits: Limits,
+}
+
+/// How people are mailed.
+#[derive(Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailSettings {
+    /// `smtp://`, `smtp://…?tls=required` or `smtps://user:password@host:port`. Without it mail goes into the folder
+    /// `outbox` of the data folder.
+    pub smtp_url: Option<String>,
+    /// Whom mail comes from.
+    pub from: String,
+}
+
+impl Default for MailSettings {
+    fn default() -> MailSettings {
+        MailSettings { smtp_url: None, from: "AXME <axme@localhost>".to_owned() }
+    }
 }
 
 /// Every bound of the server, with its unit in its name.
@@ -81,6 +101,8 @@ impl Default for Config {
             database_url: None,
             owner_email: "owner@local".to_owned(),
             public_url: None,
+            mail: MailSettings::default(),
+            embed_origins: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -129,6 +151,13 @@ impl Config {
         if !self.owner_email.contains('@') {
             return Err(format!("owner_email \"{}\" is no e-mail address", self.owner_email));
         }
+        let is_origin = |text: &str| {
+            let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+            !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:*[]".contains(&b))
+        };
+        if let Some(wrong) = self.embed_origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(format!("embed_origins: \"{wrong}\" is no origin such as https://intranet.example.com"));
+        }
         if limits.offer_seconds.is_empty() || limits.offer_seconds.contains(&0) {
             return Err("limits.offer_seconds needs at least one number, each at least 1".to_owned());
         }
@@ -155,7 +184,7 @@ impl Config {
     }
 }
 
-/// Shows everything but the credentials of the database.
+/// Shows everything but the credentials of the database and of the mail server.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
@@ -164,6 +193,8 @@ impl fmt::Debug for Config {
             .field("database", &if self.database_url.is_some() { "postgresql" } else { "sqlite" })
             .field("owner_email", &self.owner_email)
             .field("public_url", &self.public_url)
+            .field("mail", &if self.mail.smtp_url.is_some() { "smtp" } else { "outbox" })
+            .field("embed_origins", &self.embed_origins)
             .field("limits", &self.limits)
             .finish()
     }

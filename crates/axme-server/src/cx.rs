@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axme_intent::human::Via;
 use axme_intent::{Address, Home, Time};
 use uuid::Uuid;
 
@@ -65,6 +66,8 @@ pub struct Cx<'a, 'tx> {
     pub now: Time,
     pub dice: &'a Dice,
     pub limits: &'a Arc<Limits>,
+    /// Which way the call came, where it answers for a person.
+    pub via: Via,
 }
 
 impl Cx<'_, '_> {

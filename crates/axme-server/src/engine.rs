@@ -5,11 +5,13 @@
 //! the new head, the events, and the effects. What a decision causes in other members of the family is worked off in the
 //! same transaction.
 
+pub mod tell;
+
 use std::collections::VecDeque;
 
 use axme_intent::lifecycle::{Birth, Command, Effect, Ending, Event, Given, Intent};
 use axme_intent::policy::{self, Patch};
-use axme_intent::{Address, HolderKind, IntentId, Plan, Time, apply, decide, submit, workflow};
+use axme_intent::{Address, IntentId, Plan, Time, apply, decide, submit, workflow};
 use uuid::Uuid;
 
 use crate::config::Limits;
@@ -23,8 +25,8 @@ use crate::world::Dice;
 /// How events name the platform itself.
 pub const GATEWAY: &str = "gateway";
 
-/// How many of a task's assignees get it in their inbox.
-const MOST_ASSIGNEES: usize = 20;
+/// How many of those who are asked get the task in their inbox.
+const MOST_ASKED: usize = 24;
 
 /// What the engine works with.
 pub struct Desk<'a, 'tx> {
@@ -162,10 +164,7 @@ fn step(desk: &mut Desk<'_, '_>, mut head: Head, command: Command, actor: &str, 
 
 /// Whoever is asked to answer a task has it in the inbox.
 fn give_threads(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
-    let (Some(waiting), Some(task)) = (head.intent.waiting(), head.intent.open_task()) else { return Ok(()) };
-    let holders = std::iter::once(&waiting.holder).chain(&head.intent.tally.escalated_to);
-    let people = holders.filter(|holder| holder.kind == HolderKind::Human).map(|holder| &holder.reference);
-    for person in people.chain(task.assignees.iter().flatten().take(MOST_ASSIGNEES)).filter(|p| !p.trim().is_empty()) {
+    for person in head.intent.asked().into_iter().take(MOST_ASKED) {
         let owner = Address::of_person(person);
         inbox::join(desk.tx, desk.workspace, &owner, head.intent.id, false, desk.now)?;
     }
@@ -224,6 +223,11 @@ fn carry_out(
                 if let Some(child) = intents::find(desk.tx, workspace, *child)? {
                     offer_again(desk, &child)?;
                 }
+            }
+            Effect::Mail { about, to } => tell::mail(desk, head, *about, to)?,
+            Effect::Notify { step } => {
+                let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
+                tell::notify(desk, head, plan, parent, step)?;
             }
             Effect::SetTimer { kind, at } => {
                 timers::put(desk.tx, workspace, id, kind, *at)?;

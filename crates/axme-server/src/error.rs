@@ -38,6 +38,7 @@ impl From<Refusal> for Error {
         let kind = match refusal.kind {
             RefusalKind::Conflict => ErrorKind::Conflict,
             RefusalKind::Invalid => ErrorKind::Invalid,
+            RefusalKind::Forbidden => ErrorKind::Forbidden,
         };
         Error::Api(ApiError { kind, code: refusal.code, message: refusal.message, details: refusal.details })
     }

@@ -29,16 +29,16 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-use app::App;
+use app::{App, Site};
 pub use config::{Config, Limits};
 pub use folder::{Bootstrap, RunFile};
 use folder::{Folder, FolderError};
 use store::{Shape, Store};
 use wake::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS, Wakes};
-use world::World;
+use world::{Mail, World};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -61,6 +61,7 @@ pub struct Running {
     server: JoinHandle<()>,
     workers: Vec<JoinHandle<()>>,
     patience: Duration,
+    mails: broadcast::Sender<Mail>,
 }
 
 /// Opens everything and listens. On return the server takes calls.
@@ -72,13 +73,19 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (store, wakes) = open_store(&config, &folder).await?;
     let guard = channels::guard::Guard::new(&limits.outbound_allow)
         .map_err(|why| StartError::Config(format!("limits.outbound_allow: {why}")))?;
-    let web = channels::outbound::Web::new(guard, limits.push_seconds).map_err(StartError::Config)?;
-    let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), stopping);
+    let mailer =
+        channels::mailer::Mailer::new(&config.mail, &folder.path().join("outbox")).map_err(StartError::Config)?;
+    if let Some(outbox) = mailer.outbox() {
+        tracing::info!(outbox = %outbox.display(), "no mail server is set: mail goes into files");
+    }
+    let web = channels::outbound::Web::new(guard, mailer, limits.push_seconds).map_err(StartError::Config)?;
     let listener =
         TcpListener::bind(config.listen).await.map_err(|why| StartError::Listen { address: config.listen, why })?;
     let addr = listener.local_addr().map_err(|why| StartError::Listen { address: config.listen, why })?;
     let local_url = format!("http://{}", reachable(addr));
     let base_url = config.public_url.as_ref().map_or(local_url.clone(), |url| url.trim_end_matches('/').to_owned());
+    let site = Site { base_url: base_url.clone(), embed_origins: config.embed_origins.clone() };
+    let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
     // Before the first call: nothing that happens may pass by those who are subscribed to it.
     workers::fanout::watch(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
@@ -87,6 +94,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         tokio::spawn(workers::sweep::run(app.clone())),
         tokio::spawn(workers::lines::run(app.clone())),
         tokio::spawn(workers::fanout::run(app.clone())),
+        tokio::spawn(workers::notices::run(app.clone())),
     ];
     if let Some(url) = &config.database_url {
         workers.push(tokio::spawn(workers::doorbell::run(app.clone(), url.clone())));
@@ -107,8 +115,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     // Commands on this machine go straight to it, whatever the way from outside is.
     folder.write_run(&RunFile { base_url: local_url, pid: std::process::id() })?;
     tracing::info!(%addr, base_url, storage = app.store.engine, data = %folder.path().display(), "axme listens");
+    let mails = app.mails.clone();
     let patience = Duration::from_secs(limits.shutdown_seconds);
-    Ok(Running { addr, base_url, folder, stop, server, workers, patience })
+    Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails })
 }
 
 async fn open_store(config: &Config, folder: &Folder) -> Result<(Store, Arc<Wakes>), StartError> {
@@ -147,6 +156,11 @@ impl Running {
     /// How clients reach it.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Mail as it goes out from now on.
+    pub fn mails(&self) -> broadcast::Receiver<Mail> {
+        self.mails.subscribe()
     }
 
     pub fn addr(&self) -> SocketAddr {

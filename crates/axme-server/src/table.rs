@@ -21,7 +21,7 @@ pub fn mount(mount: &mut Mount) {
     bind!(intents::LIST, ops::intents::prepare_list, ops::intents::list);
     bind!(intents::EVENTS, ops::intents::prepare_events, ops::intents::events);
     bind!(intents::RESOLVE, ops::intents::prepare_resolve, ops::intents::resolve);
-    bind!(intents::RESUME, ops::intents::prepare_resume, ops::intents::resume);
+    bind!(intents::RESUME, ops::resume::prepare_resume, ops::resume::resume);
     bind!(intents::CONTROLS, ops::control::prepare_controls, ops::control::change);
     bind!(intents::POLICY, ops::control::prepare_policy, ops::control::change);
     bind!(intents::BULK_CANCEL, ops::control::prepare_bulk_cancel, ops::control::bulk_cancel);
@@ -29,6 +29,8 @@ pub fn mount(mount: &mut Mount) {
     bind!(macros::LIST, ops::macros::prepare_list, ops::macros::list);
     bind!(macros::GET, ops::macros::prepare_get, ops::macros::get);
     bind!(tasks::LIST, ops::tasks::prepare_list, ops::tasks::list);
+    bind!(tasks::REASSIGN, ops::tasks::prepare_reassign, ops::tasks::reassign);
+    bind!(tasks::LINK, ops::tasks::prepare_link, ops::tasks::link);
     bind!(approvals::DECIDE, ops::approvals::prepare_decide, ops::approvals::decide);
     bind!(inbox::LIST, ops::inbox::prepare_list, ops::inbox::list);
     bind!(inbox::CHANGES, ops::inbox::prepare_changes, ops::inbox::changes);

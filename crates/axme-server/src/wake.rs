@@ -46,6 +46,11 @@ impl Wake {
         Wake::of("fanouts")
     }
 
+    /// Somebody is to be told something.
+    pub fn notices() -> Wake {
+        Wake::of("notices")
+    }
+
     /// A timer was set.
     pub fn timers() -> Wake {
         Wake::of("timers")

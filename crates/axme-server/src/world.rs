@@ -35,12 +35,28 @@ pub struct Post {
     pub body: Vec<u8>,
 }
 
+/// A mail to one person.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// The same for every attempt to send it.
+    pub id: String,
+    pub to: String,
+    /// One line.
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+    /// Where the person answers, when the mail asks for an answer.
+    pub link: Option<String>,
+}
+
 /// The only way out.
 pub trait Outbound: Send + Sync {
     /// Whether a URL may be called, as far as it says itself; otherwise why not.
     fn check(&self, url: &str) -> Result<(), String>;
     /// Sends; returns the status that was answered, or why there was no answer.
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>>;
+    /// Hands a mail to the mail server, or says why that failed.
+    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
 }
 
 pub trait Clock: Send + Sync {

@@ -114,7 +114,7 @@ impl Watch {
     fn check_deliveries(&self, snapshot: &Snapshot) -> Checked {
         let mut queued: BTreeMap<IntentId, Vec<&str>> = BTreeMap::new();
         for row in snapshot.deliveries.iter().filter(|row| row.dead_at.is_none()) {
-            if row.address.starts_with("webhook://") {
+            if row.address.starts_with("webhook://") || row.address.starts_with("notice://") {
                 continue;
             }
             queued.entry(row.intent_id).or_default().push(&row.address);
@@ -222,7 +222,8 @@ fn check_time(seen: &Seen, before: &Intent, event: &Event) -> Checked {
         EventBody::Reminder { count, .. } => {
             hold!(*count == before.tally.reminded + 1, "{id}: reminder {count} after {}", before.tally.reminded);
             let plan = seen.birth().plan.as_ref();
-            if let Some(ladder) = before.own_ladder(plan).filter(|_| seen.head.intent.policy_generation == 0) {
+            let ladder = before.ladder(&before.policy, plan);
+            if !ladder.is_empty() && seen.head.intent.policy_generation == 0 {
                 let most = ladder.max_reminders.unwrap_or(axme_intent::ladder::USUAL_REMINDERS);
                 hold!(*count <= most, "{id}: reminder {count} of {most}");
                 let since = before.waiting().map_or(before.created_at, |waiting| waiting.since);

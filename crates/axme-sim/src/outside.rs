@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axme_server::world::{Outbound, Post};
+use axme_server::world::{Mail, Outbound, Post};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
@@ -64,6 +64,17 @@ impl Outbound for Outside {
                 35..50 => Ok(500),
                 _ => Ok(204),
             }
+        })
+    }
+
+    fn mail(&self, _: Mail) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(async move {
+            let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let drawn = if inner.is_faulty { inner.rng.random_range(0..100) } else { 100 };
+            if drawn < 20 {
+                return Err("connection refused".to_owned());
+            }
+            if drawn < 35 { Err("the reply was lost".to_owned()) } else { Ok(()) }
         })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use axme_intent::Time;
-use axme_server::app::App;
+use axme_server::app::{App, Site};
 use axme_server::folder::{Bootstrap, Folder};
 use axme_server::store::simulated::{Fate, Hand, Snapshot, snapshot};
 use axme_server::store::{Store, Tx};
@@ -124,7 +124,7 @@ impl Stage {
             outbound: Arc::new(self.outside.clone()),
         };
         let (stop, stopping) = watch::channel(false);
-        let app = App::new(store, world, wakes, Arc::new(Limits::default()), stopping);
+        let app = App::new(store, world, wakes, Arc::new(Limits::default()), Site::default(), stopping);
         Node { router: http::router::router(app.clone()), app, hand, is_dead: false, _stop: stop }
     }
 

@@ -43,8 +43,6 @@ const IDS: [&str; 27] = [
     "model-a/manual-multi-step",
     "model-a/simple-request",
 ];
-/// What this server refuses of them. Emptied by the change that supports it.
-const NOT_SUPPORTED_YET: [&str; 1] = ["internal/notification"];
 /// Their agent is one that others play, and must not: they run on a server of their own.
 const ALONE: [&str; 1] = ["internal/timeout"];
 /// They play the same agents, so one follows the other: what one has taken when it ends is offered to the next only later.
@@ -161,10 +159,8 @@ fn the_files_are_in_order() {
         };
         let bundle = serde_json::from_str(&text).unwrap();
         let (scenario, report) = check_bundle(&bundle, Tenant { org: "local", workspace: "default" });
-        assert_eq!(scenario.is_none(), NOT_SUPPORTED_YET.contains(&id), "{id}: {:?}", report.errors);
-        // Whether mail is sent is up to the server.
-        let warnings: Vec<&String> = report.warnings.iter().filter(|text| !text.contains("notify_email")).collect();
-        assert!(warnings.is_empty(), "{id}: {warnings:?}");
+        assert!(scenario.is_some(), "{id}: {:?}", report.errors);
+        assert!(report.warnings.is_empty(), "{id}: {:?}", report.warnings);
     }
 }
 
@@ -176,7 +172,7 @@ fn every_example_ends_as_it_should() {
     let mut lines: Vec<Vec<(String, &str)>> = vec![Vec::new(); IN_TURN.len() + AT_ONCE];
     for (index, example) in home.examples().iter().enumerate() {
         let id = example["id"].as_str().unwrap().to_owned();
-        if NOT_SUPPORTED_YET.contains(&id.as_str()) || ALONE.contains(&id.as_str()) {
+        if ALONE.contains(&id.as_str()) {
             continue;
         }
         let shared = IN_TURN.iter().position(|ids| ids.contains(&id.as_str()));

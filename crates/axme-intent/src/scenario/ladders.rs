@@ -3,7 +3,7 @@
 use super::{Agent, Human, Reader, is_address};
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::status::{Holder, HolderKind};
-use crate::workflow::{Plan, StepKind};
+use crate::workflow::Plan;
 use crate::{Address, Ladder, Object};
 
 impl Reader<'_> {
@@ -48,10 +48,8 @@ impl Reader<'_> {
             return None;
         }
         if let Some(plan) = plan {
-            for step in plan.steps.iter_mut().filter(|step| step.ladder.is_none()) {
-                let is_agents = matches!(step.kind, StepKind::Agent { .. });
-                let escalate_to = ladder.escalate_to.clone().filter(|_| !is_agents);
-                step.ladder = Some(Ladder { escalate_to, ..ladder.clone() }).filter(|ladder| !ladder.is_empty());
+            for step in plan.steps.iter_mut().filter(|step| step.ladder.is_none() && step.kind.has_holder()) {
+                step.ladder = Some(ladder.clone());
             }
             return None;
         }

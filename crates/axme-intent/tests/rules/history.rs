@@ -3,7 +3,7 @@
 
 use axme_intent::lifecycle::{Birth, Command, Decision, Effect, Event, EventBody, Given, Intent, Refusal, TimerKind};
 use axme_intent::policy::{self, Change, Patch};
-use axme_intent::{IntentId, Plan, State, Status, Time, WaitingReason, apply, decide, submit};
+use axme_intent::{IntentId, Plan, State, Status, StepKind, Time, WaitingReason, apply, decide, submit};
 
 pub struct History {
     pub unborn: Intent,
@@ -118,6 +118,13 @@ impl History {
             Effect::Deliver { .. } => assert!(self.intent.waiting().is_none() && !self.intent.status().is_terminal()),
             Effect::OfferChildAgain(child) => assert!(self.open_children.contains(child)),
             Effect::OfferAgain => assert!(!self.intent.status().is_terminal()),
+            Effect::Mail { to, .. } => {
+                assert!(!to.is_empty() && to.iter().all(|to| to.contains('@')) && self.intent.open_task().is_some());
+            }
+            Effect::Notify { step } => {
+                let found = self.plan.as_ref().and_then(|plan| plan.step(step)).map(|step| &step.kind);
+                assert!(matches!(found, Some(StepKind::Notification { .. } | StepKind::Reminder { .. })));
+            }
             Effect::MarkAcknowledged | Effect::EndDelivery | Effect::BuryDelivery | Effect::TellParent(_) => {}
         }
     }
@@ -148,7 +155,11 @@ impl History {
             timers.extend(step_timer);
             children.extend(waiting.child);
             assert_eq!(waiting.task.is_some(), waiting.reason == WaitingReason::WaitingForHuman);
-            assert_eq!(waiting.child.is_some(), waiting.reason == WaitingReason::WaitingForAgent);
+            // Where a person was asked instead, the agent may still answer.
+            let is_escalated =
+                self.intent.tally.escalated_to.is_some() && waiting.reason == WaitingReason::WaitingForHuman;
+            assert!(waiting.child.is_none() || is_escalated || waiting.reason == WaitingReason::WaitingForAgent);
+            assert!(waiting.child.is_some() || waiting.reason != WaitingReason::WaitingForAgent);
             assert_eq!(waiting.step.is_some(), self.plan.is_some());
         }
         let is_deadline = |kind: &TimerKind| matches!(kind, TimerKind::Deadline | TimerKind::Step(_));
@@ -156,7 +167,7 @@ impl History {
         set.sort_by_key(|(kind, _)| *kind != TimerKind::Deadline);
         assert_eq!(set, timers, "set are the intent's deadline and that of the step that waits");
         let (tally, plan) = (&self.intent.tally, self.plan.as_ref());
-        let ladder = self.intent.policy.ladder(self.intent.own_ladder(plan));
+        let ladder = self.intent.ladder(&self.intent.policy, plan);
         let climbs = ladder.next(tally.reminded, tally.escalated_to.is_some()).is_some();
         let is_set = |wanted: &TimerKind| self.timers.iter().any(|(kind, _)| kind == wanted);
         let is_live = !self.intent.status().is_terminal();

@@ -4,9 +4,11 @@
 //! now", "the second outcome of the task"). It becomes a [`Command`] when it is known where the intent stands, so that
 //! most of them hit something.
 
+use axme_intent::human::Response;
 use axme_intent::lifecycle::{Answer, Birth, Command, Ending, Fault, Given, Holder, HolderKind, Intent};
 use axme_intent::policy::Patch;
-use axme_intent::{Address, HumanTask, IntentId, Ladder, Object, Plan, Step, StepKind, TaskResult, Time};
+use axme_intent::workflow::{Notice, Target};
+use axme_intent::{Address, HumanTask, IntentId, Ladder, Object, Plan, Retry, Step, StepKind, TaskResult, Time};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -43,6 +45,7 @@ pub enum Move {
         data: Object,
     },
     Proceed(Option<String>),
+    Reassign(String),
     LadderDue,
     ExecutionTimedOut,
     PushFailed(u32),
@@ -95,8 +98,10 @@ impl Move {
             Move::Decide { outcome, word, comment, data } => {
                 let task = history.intent.open_task();
                 let shown = task.and_then(|task| task.shown_outcomes().get(outcome).map(|o| (*o).to_owned()));
-                Command::Decide(TaskResult { outcome: shown.or(word), comment, data })
+                let answer = TaskResult { outcome: shown.or(word), comment, data };
+                Command::Decide(Response { answer, ..Response::default() })
             }
+            Move::Reassign(to) => Command::Reassign { holder: Holder::named(HolderKind::Human, &to), note: None },
             Move::Proceed(reason) => Command::Proceed { reason },
             Move::Resolve(ending) => Command::Resolve(ending),
             Move::DeadlinePassed => Command::DeadlinePassed,
@@ -135,6 +140,7 @@ fn any_move() -> impl Strategy<Value = Move> {
         3 => answer().prop_map(Move::Answer),
         10 => decide,
         2 => option::of(word()).prop_map(Move::Proceed),
+        2 => word().prop_map(Move::Reassign),
         1 => ending().prop_map(Move::Resolve),
         1 => Just(Move::DeadlinePassed),
         6 => Just(Move::LadderDue),
@@ -248,28 +254,48 @@ fn step() -> impl Strategy<Value = Step> {
         to: Address::from_canonical(format!("agent://local/default/{name}")),
         name,
     });
-    let human = (word(), task()).prop_map(|(name, task)| StepKind::Human {
+    let human = (word(), task(), option::weighted(0.2, word())).prop_map(|(name, task, from)| StepKind::Human {
         holder: Holder { kind: HolderKind::Human, reference: name.clone(), name },
         task: Box::new(task),
+        escalated_from: from.map(|from| Holder::named(HolderKind::Human, &from)),
     });
-    let kind = prop_oneof![agent, human];
+    let delay = (1..600u64).prop_map(|seconds| StepKind::Delay { seconds });
+    let notice = (word(), any::<bool>()).prop_map(|(to, is_reminder)| {
+        let targets = vec![Target::Inbox(to.clone())];
+        let notice = Box::new(Notice { targets, subject: "s".to_owned(), body: "b".to_owned() });
+        let holder = Holder::named(HolderKind::Human, &to);
+        if is_reminder { StepKind::Reminder { holder, notice } } else { StepKind::Notification { notice } }
+    });
+    let kind = prop_oneof![
+        4 => agent, 4 => human, 1 => delay, 1 => Just(StepKind::Timeout), 1 => notice, 1 => Just(StepKind::Pass),
+    ];
+    let retry = option::weighted(0.3, (1..3u32, 0..60u64));
+    let retry = retry.prop_map(|r| r.map(|(max_retries, delay_seconds)| Retry { max_retries, delay_seconds }));
     let deadline = option::of(prop_oneof![9 => 1..600u64, 1 => Just(u64::MAX)]);
     let ladder = option::weighted(0.4, ladder());
-    (kind, deadline, ladder, option::of(json())).prop_map(|(kind, deadline_seconds, ladder, input)| Step {
-        id: String::new(),
-        tool: "tool.agent.task.v1".to_owned(),
-        kind,
-        deadline_seconds,
-        ladder,
-        input,
-        on_success: None,
-        on_failure: None,
+    (kind, deadline, ladder, retry, option::of(json())).prop_map(|(kind, deadline_seconds, ladder, retry, input)| {
+        Step {
+            id: String::new(),
+            tool: "tool.agent.task.v1".to_owned(),
+            kind,
+            deadline_seconds,
+            ladder,
+            retry,
+            input,
+            on_success: None,
+            on_failure: None,
+        }
     })
 }
 
 fn step_id() -> impl Strategy<Value = String> {
     prop_oneof![3 => Just("s0"), 3 => Just("s1"), 2 => Just("s2"), 2 => Just("s3"), 1 => Just("nowhere")]
         .prop_map(str::to_owned)
+}
+
+/// Somebody by name, or by an address for mail.
+fn person() -> impl Strategy<Value = String> {
+    (word(), any::<bool>()).prop_map(|(name, has_mail)| if has_mail { format!("{name}@example.com") } else { name })
 }
 
 pub fn task() -> impl Strategy<Value = HumanTask> {
@@ -283,34 +309,37 @@ pub fn task() -> impl Strategy<Value = HumanTask> {
     ]);
     let outcomes = option::weighted(0.3, vec(outcome(), 1..4));
     let (comment, evidence) = (prop::bool::weighted(0.2), prop::bool::weighted(0.2));
-    (word(), option::of(word()), task_type, outcomes, comment, evidence, option::of(vec(word(), 1..3)), data())
-        .prop_map(
-            |(
+    let people = (option::of(vec(person(), 1..3)), option::weighted(0.2, person()), option::weighted(0.3, 1..4u32));
+    (word(), option::of(word()), task_type, outcomes, comment, evidence, people, data()).prop_map(
+        |(
+            title,
+            description,
+            task_type,
+            allowed_outcomes,
+            required_comment,
+            evidence_required,
+            (assignees, notify_email, quorum),
+            mut rest,
+        )| {
+            for known in ["title", "description"] {
+                rest.remove(known);
+            }
+            HumanTask {
                 title,
                 description,
-                task_type,
+                task_type: task_type.map(str::to_owned),
                 allowed_outcomes,
                 required_comment,
                 evidence_required,
                 assignees,
-                mut rest,
-            )| {
-                for known in ["title", "description"] {
-                    rest.remove(known);
-                }
-                HumanTask {
-                    title,
-                    description,
-                    task_type: task_type.map(str::to_owned),
-                    allowed_outcomes,
-                    required_comment,
-                    evidence_required,
-                    assignees,
-                    form_schema: None,
-                    rest,
-                }
-            },
-        )
+                notify_email,
+                quorum,
+                exclude_requester: false,
+                form_schema: None,
+                rest,
+            }
+        },
+    )
 }
 
 /// An outcome as tasks are read with: trimmed, not empty.

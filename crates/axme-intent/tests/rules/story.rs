@@ -22,12 +22,14 @@
 
 use std::fmt::Write;
 
+use axme_intent::human::Response;
 use axme_intent::lifecycle::{
     Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent,
     Refusal, TimerKind,
 };
 use axme_intent::policy::Patch;
-use axme_intent::{Address, Home, HumanTask, IntentId, Ladder, Object, Plan, Step, StepKind, TaskResult, Time};
+use axme_intent::workflow::{Notice, Target};
+use axme_intent::{Address, Home, HumanTask, IntentId, Ladder, Object, Plan, Retry, Step, StepKind, TaskResult, Time};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -205,7 +207,9 @@ impl Story {
     }
 }
 
-/// `step ID agent NAME …` or `step ID person NAME …`, then any of `within SPAN`, `then ID`, `else ID`, `task {…}`.
+/// `step ID KIND NAME …` where the kind is agent, person, delay (its name a span), timeout, tell, remind or pass (their
+/// names ignored but by tell and remind), then any of `within SPAN`, `then ID`, `else ID`, `retry N`, `rest SPAN`, `from NAME`,
+/// `task {…}`.
 fn step(text: &str) -> Step {
     let (text, asked) = match text.split_once(" task ") {
         Some((text, json)) => (text, task(json)),
@@ -217,9 +221,21 @@ fn step(text: &str) -> Step {
         "agent" => StepKind::Agent { to: Address::resolve(name, HOME), name: (*name).to_owned() },
         "person" => {
             let (reference, name) = ((*name).to_owned(), (*name).to_owned());
-            StepKind::Human { holder: Holder { kind: HolderKind::Human, reference, name }, task: Box::new(asked) }
+            let holder = Holder { kind: HolderKind::Human, reference, name };
+            let from = options.chunks(2).find(|pair| pair[0] == "from").map(|pair| pair[1]);
+            let escalated_from = from.map(|from| Holder::named(HolderKind::Human, from));
+            StepKind::Human { holder, task: Box::new(asked), escalated_from }
         }
-        other => panic!("a step is for an agent or a person, not {other}"),
+        "delay" => StepKind::Delay { seconds: read_span(name) },
+        "timeout" => StepKind::Timeout,
+        "tell" | "remind" => {
+            let targets = vec![Target::Email((*name).to_owned())];
+            let notice = Box::new(Notice { targets, subject: "subject".to_owned(), body: "body".to_owned() });
+            let holder = Holder::named(HolderKind::Human, name);
+            if *kind == "tell" { StepKind::Notification { notice } } else { StepKind::Reminder { holder, notice } }
+        }
+        "pass" => StepKind::Pass,
+        other => panic!("no such kind of step: {other}"),
     };
     let option = |wanted: &str| options.chunks(2).find(|pair| pair[0] == wanted).map(|pair| pair[1].to_owned());
     Step {
@@ -228,6 +244,10 @@ fn step(text: &str) -> Step {
         kind,
         deadline_seconds: option("within").map(|span| read_span(&span)),
         ladder: Some(read_ladder(options)).filter(|ladder| !ladder.is_empty()),
+        retry: option("retry").map(|retries| Retry {
+            max_retries: retries.parse().unwrap(),
+            delay_seconds: option("rest").map_or(0, |span| read_span(&span)),
+        }),
         input: None,
         on_success: option("then"),
         on_failure: option("else"),
@@ -261,7 +281,16 @@ fn command(text: &str, children: &[IntentId]) -> Command {
         ("complete", rest) => Command::Answer(Answer::Complete(json(rest))),
         ("fail", rest) => Command::Answer(Answer::Fail(fault(rest))),
         ("hand_over", rest) => Command::Answer(Answer::HandOver(json(rest))),
-        ("decide", rest) => Command::Decide(TaskResult::read(&object(rest))),
+        ("decide", rest) => {
+            let (rest, is_requester) = rest.strip_prefix("as_requester ").map_or((rest, false), |rest| (rest, true));
+            let answer = TaskResult::read(&object(rest));
+            Command::Decide(Response { answer, is_requester, ..Response::default() })
+        }
+        ("reassign", rest) => {
+            let (to, note) = split(rest);
+            let note = Some(note.to_owned()).filter(|note| !note.is_empty());
+            Command::Reassign { holder: Holder::named(HolderKind::Human, to), note }
+        }
         ("proceed", rest) => Command::Proceed { reason: Some(rest.to_owned()).filter(|reason| !reason.is_empty()) },
         ("resolve", rest) => Command::Resolve(ending(rest)),
         ("deadline", "") => Command::DeadlinePassed,
@@ -336,9 +365,15 @@ fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
         }
         EventBody::Timeout { step } => format!("step {step}"),
         EventBody::Reminder { holder, count } => format!("{count} to {}", holder.reference),
-        EventBody::Escalated { holder, from, due_at } => {
+        EventBody::Escalated { holder, from, due_at, task } => {
             let due = due_at.map(|at| format!(", due {}", show_time(at))).unwrap_or_default();
-            format!("from {} to {}{due}", from.reference, holder.reference)
+            let task = task.as_ref().map(|_| ", with a task").unwrap_or_default();
+            format!("from {} to {}{due}{task}", from.reference, holder.reference)
+        }
+        EventBody::Voted { vote, needed } => format!("{} of those {needed} that are needed: {}", vote.by, vote.result),
+        EventBody::Transferred { holder, from, note } => {
+            let note = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+            format!("from {} to {}{note}", from.reference, holder.reference)
         }
         EventBody::DeliveryFailed { attempt, most, error, retry_at } => {
             let again = retry_at.map(|at| format!(", again at {}", show_time(at))).unwrap_or_default();
@@ -360,6 +395,8 @@ fn show_effect(effect: &Effect, children: &[IntentId]) -> String {
         Effect::BuryDelivery => "bury the delivery".to_owned(),
         Effect::OfferAgain => "offer it again".to_owned(),
         Effect::OfferChildAgain(child) => format!("offer child {} again", show_child(*child, children)),
+        Effect::Mail { about, to } => format!("mail {}: {about:?}", to.join(", ")),
+        Effect::Notify { step } => format!("notify of step {step}"),
         Effect::EndDelivery => "end the delivery".to_owned(),
         Effect::StartChild { child, step } => format!("start child {} for step {step}", show_child(*child, children)),
         Effect::EndChild { child, ending } => {

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::guard::Guard;
-use crate::world::{Outbound, Post};
+use super::mailer::Mailer;
+use crate::world::{Mail, Outbound, Post};
 
 /// Requests to one host and port at a time: a host that hangs holds up its own and nobody else. More than one account is
 /// pushed at a time, so that one hanging agent does not hold up another at the same host.
@@ -21,12 +22,13 @@ const CONNECT_SECONDS: u64 = 5;
 pub struct Web {
     client: reqwest::Client,
     guard: Guard,
+    mailer: Mailer,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Web {
     /// A request, with its answer, takes at most `seconds`.
-    pub fn new(guard: Guard, seconds: u64) -> Result<Web, String> {
+    pub fn new(guard: Guard, mailer: Mailer, seconds: u64) -> Result<Web, String> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -36,7 +38,7 @@ impl Web {
             .user_agent(concat!("axme/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Web { client, guard, hosts: Mutex::default() })
+        Ok(Web { client, guard, mailer, hosts: Mutex::default() })
     }
 
     fn gate(&self, url: &reqwest::Url) -> Arc<Semaphore> {
@@ -66,6 +68,10 @@ impl Outbound for Web {
             // The status is all that counts; what else is answered is not read.
             request.send().await.map(|answer| answer.status().as_u16()).map_err(|error| reason(&error))
         })
+    }
+
+    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(self.mailer.send(mail))
     }
 }
 

@@ -1,6 +1,8 @@
 //! HTTP: the only place that knows methods, headers and status codes.
 
+mod form;
 pub mod frames;
+mod pages;
 pub mod router;
 pub mod stream;
 
@@ -18,6 +20,7 @@ pub fn status(kind: ErrorKind) -> u16 {
         ErrorKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::Gone => StatusCode::GONE,
         ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,

@@ -51,8 +51,7 @@ pub fn router(app: Arc<App>) -> Router {
             async move { respond(stream::intent(app, id, parts).await) }
         }
     };
-    mount
-        .router
+    super::pages::mount(&app, mount.router)
         .route(api_intents::STREAM.path, get(events))
         .route(api_health::HEALTH.path, get(health.clone()))
         .route(api_health::HEALTH_V1.path, get(health))
@@ -206,7 +205,7 @@ fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
 
 /// Reads a body within the limits of size and time. One that is too long is read on for a while and thrown away, so that
 /// the client gets to hear why instead of a broken connection.
-async fn read_body(app: &App, mut body: Body) -> Result<Bytes> {
+pub async fn read_body(app: &App, mut body: Body) -> Result<Bytes> {
     const DRAINED: usize = 8;
     let most = app.limits.body_bytes;
     let unreadable = || ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive whole");

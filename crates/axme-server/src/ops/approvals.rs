@@ -6,7 +6,8 @@ use axme_intent::{IntentId, TaskResult};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::intents::{answer_task, desk, is_visible};
+use super::intents::{desk, is_visible};
+use super::resume::answer_task;
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::engine;

@@ -9,8 +9,10 @@ use uuid::Uuid;
 use super::{COMMON_LANE, page_size};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
+use crate::engine::tell::MAIL_LINE;
 use crate::error::Result;
 use crate::store::deliveries::{self as store, DeadLetter};
+use crate::store::notices;
 use crate::wake::Wake;
 
 pub fn prepare_list(_: &Before<'_>, input: ListDeliveries) -> Result<(u16, (IntentId, i64))> {
@@ -43,6 +45,10 @@ pub fn replay(cx: &mut Cx<'_, '_>, id: &IntentId) -> Result<DeliveryAnswer> {
     let letter = letter.ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
     store::revive(cx.tx, workspace, &letter.address, *id, cx.now)?;
     cx.audit("deliveries.replay", &id.to_string(), &json!({ "to_agent": letter.address }))?;
+    if notices::line_of(&letter.address).is_some() {
+        notices::reopen(cx.tx, workspace, id.0)?;
+        cx.tx.wake(Wake::notices());
+    }
     cx.tx.wake(Wake::queue(workspace, &letter.address));
     Ok(DeliveryAnswer { ok: true, delivery: view(&letter, cx.caller, "pending") })
 }
@@ -54,7 +60,13 @@ fn view(letter: &DeadLetter, caller: &Caller, status: &str) -> Delivery {
         org_id: caller.org.to_string(),
         workspace_id: caller.workspace.to_string(),
         to_agent: letter.address.to_string(),
-        transport_type: if letter.address.as_str().starts_with("webhook://") { "webhook" } else { "http" }.to_owned(),
+        transport_type: match notices::line_of(&letter.address) {
+            Some(MAIL_LINE) => "email",
+            Some(_) => "webhook",
+            None if letter.address.as_str().starts_with("webhook://") => "webhook",
+            None => "http",
+        }
+        .to_owned(),
         status: status.to_owned(),
         error_detail: letter.last_error.clone(),
         updated_at: letter.dead_at.to_string(),

@@ -2,14 +2,13 @@
 
 use axme_api::intents::{
     Completion, CompletionDelivery, CreateIntent, Created, CreatedIntent, EventList, GetIntent, IntentAnswer,
-    IntentList, IntentSummary, ListEvents, ListIntents, ResolveIntent, Resolved, ResumeIntent, Resumed,
+    IntentList, IntentSummary, ListEvents, ListIntents, ResolveIntent, Resolved,
 };
 use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
-use axme_intent::lifecycle::{Answer, Birth, Command, Ending, Fault, Given, Intent, Refusal};
+use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Given, Intent, Refusal};
 use axme_intent::policy::{Action, MAX_SPAN_SECONDS};
-use axme_intent::resume::Resume;
-use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Status, TaskResult, Time, scenario};
+use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Status, Time, scenario};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -19,7 +18,7 @@ use crate::cx::{Caller, Cx};
 use crate::engine::{self, Advanced, Desk, Newborn};
 use crate::error::{Error, Result};
 use crate::store::intents::{self as store, Filter, Head};
-use crate::store::{Tx, deliveries, inbox};
+use crate::store::{Tx, inbox};
 
 pub struct NewIntent {
     newborn: Newborn,
@@ -163,10 +162,6 @@ fn read_ladder(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Resu
 }
 
 fn read_task(source: &Object) -> Result<HumanTask> {
-    let is_set = |key: &str| source.get(key).is_some_and(|v| !v.is_null());
-    if is_set("notify_email") {
-        return Err(ApiError::not_supported_yet("human_task.notify_email is").into());
-    }
     let (task, complaints) = HumanTask::read(source);
     match complaints.first() {
         Some(complaint) => Err(ApiError::invalid(format!("human_task.{complaint}")).into()),
@@ -421,120 +416,6 @@ fn completion_delivery(cx: &mut Cx<'_, '_>, head: &Head, birth: &Birth) -> Resul
     })
 }
 
-pub struct Resumption {
-    id: IntentId,
-    resume: Resume,
-    /// What the body says as a person's answer, for bodies that are one without saying `task_result`.
-    as_task_result: TaskResult,
-    expected_generation: Option<u64>,
-}
-
-pub fn prepare_resume(_: &Before<'_>, input: ResumeIntent) -> Result<(u16, Resumption)> {
-    let id = parse_id(&input.intent_id)?;
-    check_size("result", &input.body)?;
-    let expected_generation = input.body.get("expected_policy_generation").and_then(Value::as_u64);
-    let mut wrapped = input.body.clone();
-    if !wrapped.contains_key("task_result") {
-        wrapped.insert("task_result".to_owned(), Value::Object(input.body.clone()));
-    }
-    let as_task_result = TaskResult::read(&wrapped);
-    let resume = Resume::read(&input.body);
-    if let Resume::Unclear(why) = resume {
-        return Err(ApiError::invalid(why).into());
-    }
-    Ok((id.lane(), Resumption { id, resume, as_task_result, expected_generation }))
-}
-
-pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
-    let head = lock_visible(cx, resumption.id)?;
-    let birth = store::birth(cx.tx, cx.caller.workspace, resumption.id)?;
-    check_granted(cx.caller, &head, Action::Resume)?;
-    let nothing = |reason: Option<&str>, head: &Head| Resumed {
-        ok: true,
-        applied: false,
-        reason: reason.map(str::to_owned),
-        policy_generation: head.intent.policy_generation,
-        intent: view::intent(head, &birth),
-        event: None,
-    };
-    if let Some(stale) = stale(&head, resumption.expected_generation) {
-        return Ok(nothing(Some(stale), &head));
-    }
-    if head.intent.open_task().is_some() && !cx.caller.is_admin() {
-        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
-    }
-    check_step_is_own(cx.caller, &head, Action::Resume)?;
-    let Some(command) = command(&head, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
-    let receives = cx.caller.address.as_ref() == Some(&head.to);
-    let is_proceed = matches!(command, Command::Proceed { .. });
-    let advanced = match forwarded(cx, &head, &command)? {
-        Some(parent) => {
-            let deadline_at = store::birth(cx.tx, cx.caller.workspace, parent.intent.id)?.deadline_at;
-            send(cx, parent, deadline_at, command)?;
-            let head = find_visible(cx.tx, cx.caller, resumption.id)?;
-            Advanced { head, events: Vec::new() }
-        }
-        None => send(cx, head, birth.deadline_at, command)?,
-    };
-    if receives && is_proceed {
-        let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
-        deliveries::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id, again_at)?;
-    }
-    let last = advanced.events.last().map(|event| view::event(resumption.id, event));
-    Ok(Resumed {
-        ok: true,
-        applied: true,
-        reason: None,
-        policy_generation: advanced.head.intent.policy_generation,
-        intent: view::intent(&advanced.head, &birth),
-        event: last,
-    })
-}
-
-/// A person's answer to a task, by another way than resume.
-pub(crate) fn answer_task(cx: &mut Cx<'_, '_>, head: Head, answer: TaskResult) -> Result<Advanced> {
-    if !cx.caller.is_admin() {
-        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
-    }
-    let deadline_at = store::birth(cx.tx, cx.caller.workspace, head.intent.id)?.deadline_at;
-    send(cx, head, deadline_at, Command::Decide(answer))
-}
-
-/// What the body asks for, given whom the intent waits for. `None` for a go-on that was declined.
-fn command(head: &Head, resumption: &Resumption) -> Option<Command> {
-    let waits_for_person = head.intent.open_task().is_some();
-    Some(match &resumption.resume {
-        Resume::Human(answer) => Command::Decide(answer.clone()),
-        Resume::Agent(Answer::Complete(_)) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
-            Command::Decide(resumption.as_task_result.clone())
-        }
-        // An explicit approval passes the same validation as any answer.
-        Resume::Proceed { approve: true, comment, explicit: true } if waits_for_person => Command::Decide(TaskResult {
-            outcome: Some("approved".to_owned()),
-            comment: comment.clone(),
-            data: Object::new(),
-        }),
-        Resume::Proceed { approve: false, .. } if !waits_for_person && !head.intent.status().is_terminal() => {
-            return None;
-        }
-        Resume::Agent(answer) => Command::Answer(answer.clone()),
-        Resume::Proceed { comment, .. } => Command::Proceed { reason: comment.clone() },
-        Resume::Unclear(_) => return None,
-    })
-}
-
-/// A person's answer that was sent to a step's child goes to the parent that waits for it.
-fn forwarded(cx: &mut Cx<'_, '_>, head: &Head, command: &Command) -> Result<Option<Head>> {
-    let (Command::Decide(_), Some(parent), None) = (command, head.intent.parent, head.intent.open_task()) else {
-        return Ok(None);
-    };
-    let parent = store::find(cx.tx, cx.caller.workspace, parent)?.filter(|p| p.intent.open_task().is_some());
-    if parent.is_some() && !cx.caller.is_admin() {
-        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
-    }
-    Ok(parent)
-}
-
 pub(crate) fn lock_visible(cx: &mut Cx<'_, '_>, id: IntentId) -> Result<Head> {
     let head = engine::lock(&mut desk(cx), id)?;
     visible(head, cx.caller, id)
@@ -542,7 +423,7 @@ pub(crate) fn lock_visible(cx: &mut Cx<'_, '_>, id: IntentId) -> Result<Head> {
 
 /// The step of a workflow is answered by the agent it was given to. Whoever started the workflow may see it, but an answer
 /// in that agent's name would pass over what the workflow is there for.
-fn check_step_is_own(caller: &Caller, head: &Head, action: Action) -> Result<()> {
+pub(crate) fn check_step_is_own(caller: &Caller, head: &Head, action: Action) -> Result<()> {
     let is_own = |own: &Address| *own == head.to || is_granted(head, own, action);
     if head.intent.parent.is_none() || caller.is_admin() || caller.address.as_ref().is_some_and(is_own) {
         return Ok(());
@@ -579,6 +460,7 @@ fn command_name(command: &Command) -> &'static str {
         Command::Acknowledge => "acknowledge",
         Command::Answer(_) => "answer",
         Command::Decide(_) => "decide",
+        Command::Reassign { .. } => "reassign",
         Command::Proceed { .. } => "proceed",
         Command::Resolve(_) => "resolve",
         Command::DeadlinePassed | Command::StepDeadlinePassed { .. } | Command::ExecutionTimedOut => "time out",

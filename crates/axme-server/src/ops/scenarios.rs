@@ -5,6 +5,7 @@ use axme_api::{ApiError, Object};
 use axme_intent::Address;
 use axme_intent::lifecycle::Birth;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
+use axme_intent::workflow::{Step, StepKind, Target};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -37,7 +38,14 @@ fn wrong_callbacks(before: &Before<'_>, scenario: &Scenario) -> Vec<String> {
         let why = before.outbound.check(agent.callback_url.as_deref()?).err()?;
         Some(format!("agents[{index}].callback_url: {why}"))
     };
-    scenario.agents.iter().enumerate().filter_map(wrong).collect()
+    let targets = |(index, step): (usize, &Step)| {
+        let (StepKind::Notification { notice } | StepKind::Reminder { notice, .. }) = &step.kind else { return None };
+        let urls = notice.targets.iter().filter(|target| !matches!(target, Target::Email(_) | Target::Inbox(_)));
+        let why = urls.filter_map(|target| before.outbound.check(target.to()).err()).next()?;
+        Some(format!("workflow.steps[{index}]: {why}"))
+    };
+    let steps = scenario.plan.iter().flat_map(|plan| plan.steps.iter().enumerate());
+    scenario.agents.iter().enumerate().filter_map(wrong).chain(steps.filter_map(targets)).collect()
 }
 
 pub struct Application {

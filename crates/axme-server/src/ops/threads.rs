@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::inbox::{Source, Wanted, find, is_decision, show, wanted};
-use super::intents::{address, answer_task, desk, send};
+use super::intents::{address, desk, send};
+use super::resume::answer_task;
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::engine;

@@ -35,8 +35,8 @@ pub fn intent(head: &Head, birth: &Birth) -> IntentView {
     let status = intent.status();
     let waiting = intent.waiting();
     let (result, error) = outcome(intent);
-    let task = waiting.and_then(|w| w.task.as_ref()).or(birth.task.as_ref());
-    let ladder = intent.policy.ladder(intent.own_ladder(birth.plan.as_ref()));
+    let task = waiting.and_then(|w| w.task.as_deref()).or(birth.task.as_ref());
+    let ladder = intent.ladder(&intent.policy, birth.plan.as_ref());
     let deadline_at = intent.deadline(birth.deadline_at).map(|at| at.to_string());
     let due_at = waiting.and_then(|w| w.due_at).map(|at| at.to_string()).or_else(|| deadline_at.clone());
     IntentView {
@@ -131,13 +131,30 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             view.pending_with = Some(holder(who));
             view.details.insert("remind_count".to_owned(), (*count).into());
         }
-        EventBody::Escalated { holder: who, from, due_at } => {
+        EventBody::Escalated { holder: who, from, due_at, .. } => {
             view.pending_with = Some(holder(who));
             view.details.insert("escalated_to".to_owned(), who.reference.clone().into());
             view.details.insert("escalated_from".to_owned(), from.reference.clone().into());
             if let Some(due_at) = due_at {
                 view.details.insert("due_at".to_owned(), due_at.to_string().into());
             }
+        }
+        EventBody::Voted { vote, needed } => {
+            view.waiting_reason = Some("WAITING_FOR_HUMAN".to_owned());
+            for (name, value) in [
+                ("task_result", vote.result.clone()),
+                ("answered_by", json!(vote.by)),
+                ("answered_via", json!(vote.via)),
+                ("quorum", json!(needed)),
+            ] {
+                view.details.insert(name.to_owned(), value);
+            }
+        }
+        EventBody::Transferred { holder: who, from, note } => {
+            view.pending_with = Some(holder(who));
+            view.details.insert("transferred_to".to_owned(), who.reference.clone().into());
+            view.details.insert("transferred_from".to_owned(), from.reference.clone().into());
+            view.details.insert("note".to_owned(), json!(note));
         }
         EventBody::DeliveryFailed { attempt, most, error, retry_at } => {
             // A string: the official command line prints a number as nothing.

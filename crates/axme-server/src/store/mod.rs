@@ -13,6 +13,8 @@ pub mod deliveries;
 pub mod inbox;
 pub mod intents;
 mod lane;
+pub mod links;
+pub mod notices;
 mod postgres;
 pub mod replies;
 pub mod simulated;
@@ -35,13 +37,14 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 6] = [
+const MIGRATIONS: [(&str, &str); 7] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
     ("V4__approvals", include_str!("migrations/0004_approvals.sql")),
     ("V5__inbox", include_str!("migrations/0005_inbox.sql")),
     ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
+    ("V7__people", include_str!("migrations/0007_people.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

@@ -1,4 +1,5 @@
-//! Forgets what is kept for a while only: the answers to idempotent calls, and events that were sent to subscribers.
+//! Forgets what is kept for a while only: the answers to idempotent calls, events that were sent to subscribers, what people
+//! were told, and old links.
 
 use std::sync::Arc;
 
@@ -7,13 +8,13 @@ use axme_intent::Time;
 use crate::app::App;
 use crate::error::Result;
 use crate::ops::COMMON_LANE;
-use crate::store::{replies, webhooks};
+use crate::store::{links, notices, replies, webhooks};
 
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 500;
 const INTERVAL_SECONDS: u64 = 600;
-/// How long events are kept, to be replayed.
-const EVENT_DAYS: u64 = 30;
+/// How long events are kept, to be replayed; notices; and links that have expired, to say so.
+const KEPT_DAYS: u64 = 30;
 
 /// Runs until the server stops.
 pub async fn run(app: Arc<App>) {
@@ -41,12 +42,15 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
             break;
         }
     }
-    let before = app.world.clock.now().minus_millis(EVENT_DAYS * 24 * 3_600_000);
-    loop {
-        let swept = app.store.write(COMMON_LANE, move |tx| Ok(webhooks::sweep(tx, before, BATCH)?)).await?;
-        gone += swept;
-        if swept < BATCH as usize {
-            return Ok(gone);
+    let before = app.world.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
+    for sweep in [webhooks::sweep, notices::sweep, links::sweep] {
+        loop {
+            let swept = app.store.write(COMMON_LANE, move |tx| Ok(sweep(tx, before, BATCH)?)).await?;
+            gone += swept;
+            if swept < BATCH as usize {
+                break;
+            }
         }
     }
+    Ok(gone)
 }

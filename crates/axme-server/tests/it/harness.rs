@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use axme_intent::Time;
-use axme_server::app::App;
+use axme_server::app::{App, Site};
 use axme_server::channels::guard::Guard;
+use axme_server::channels::mailer::Mailer;
 use axme_server::channels::outbound::Web;
+use axme_server::config::MailSettings;
 use axme_server::folder::{Bootstrap, Folder};
 use axme_server::store::{Shape, Store, Tx, accounts};
 use axme_server::wake::{SWEEP_BETWEEN_NODES, Wakes};
-use axme_server::world::{Clock, Dice, ManualClock, World};
+use axme_server::world::{Clock, Dice, Mail, ManualClock, World};
 use axme_server::{Limits, first_start, http, workers};
 use axum::Router;
 use axum::body::Body;
@@ -29,6 +31,9 @@ use uuid::Uuid;
 
 /// The environment variable that names the PostgreSQL server of the tests.
 const POSTGRES: &str = "AXME_TEST_POSTGRES_URL";
+
+/// Where links lead.
+pub const SITE: &str = "https://axme.example";
 
 /// How long a test waits, in real time, for something that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -93,10 +98,12 @@ impl Server {
         };
         let clock = ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time"));
         let guard = Guard::new(&limits.outbound_allow).expect("networks");
-        let outbound = Arc::new(Web::new(guard, limits.push_seconds).expect("a client"));
+        let mailer = Mailer::new(&MailSettings::default(), &folder.path().join("outbox")).expect("a mailer");
+        let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds).expect("a client"));
         let world = World { clock: Arc::new(clock.clone()), dice: Dice::real(), outbound };
         let (stop, stopping) = watch::channel(false);
-        let app = App::new(store.expect("the store opens"), world, wakes, Arc::new(limits), stopping);
+        let site = Site { base_url: SITE.to_owned(), embed_origins: Vec::new() };
+        let app = App::new(store.expect("the store opens"), world, wakes, Arc::new(limits), site, stopping);
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
         let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json is there");
@@ -109,6 +116,29 @@ impl Server {
     pub async fn pass(&self, time: Duration) {
         self.clock.advance(time);
         workers::timers::tick(&self.app).await.expect("timers are worked off");
+    }
+
+    /// Sends what people and chats are to be told; returns the mails of it.
+    pub async fn mails(&self) -> Vec<Mail> {
+        let mut sent = self.app.mails.subscribe();
+        workers::notices::tick(&self.app).await.expect("notices are sent");
+        std::iter::from_fn(|| sent.try_recv().ok()).collect()
+    }
+
+    /// Opens a page.
+    pub async fn page(&self, url: &str) -> Answer {
+        self.send_raw("", "GET", url.strip_prefix(SITE).unwrap_or(url), Vec::new(), &[]).await
+    }
+
+    /// Sends a form from a page.
+    pub async fn fill(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
+        let (path, token) = url.strip_prefix(SITE).unwrap_or(url).split_once("?token=").expect("a link");
+        let encode =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let fields = fields.iter().map(|(name, value)| format!("&{}={}", encode(name), encode(value)));
+        let body = format!("token={token}{}", fields.collect::<String>());
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        self.send_raw("", "POST", path, body.into_bytes(), &kind).await
     }
 
     pub fn now(&self) -> Time {
@@ -152,7 +182,10 @@ impl Server {
         body: Vec<u8>,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
         if !key.is_empty() {
             request = request.header("x-api-key", key);
         }

@@ -191,10 +191,9 @@ fn a_create_that_cannot_work_is_refused_by_name() {
             }
             server.send(&server.admin, "POST", "/v1/intents", Some(body)).await.refused(422, code)
         };
-        let fields = json!({ "human_task": { "title": "t", "notify_email": "a@example.com" } });
-        let text = refuse("not_supported_yet", fields).await;
-        assert!(text.ends_with("not supported yet"), "{text}");
         for (fields, name) in [
+            (json!({ "human_task": { "title": "t", "notify_email": "nobody" } }), "human_task.notify_email"),
+            (json!({ "human_task": { "title": "t", "quorum": 0 } }), "human_task.quorum"),
             (json!({ "human_task": { "title": "t", "form_schema": 5 } }), "human_task.form_schema"),
             (json!({ "human_task": { "title": "t", "form_schema": { "type": 5 } } }), "human_task.form_schema"),
             (json!({ "intent_type": "" }), "intent_type"),

@@ -33,7 +33,14 @@ fn every_operation_is_served_where_the_table_says() {
             let body = (method != axme_api::Method::Get).then(|| json!({}));
             // Without a key: an operation that is there asks for one, and a stream ends at once.
             let answer = server.send("", method.as_str(), &path, body).await;
-            assert!(matches!(answer.status.as_u16(), 200 | 401), "{path}: {}", answer.body);
+            // What needs the token of a link says so.
+            let is_there = match answer.status.as_u16() {
+                200 | 401 => true,
+                404 => path.starts_with("/app/tasks/") && answer.body.to_string().contains("This link is not known"),
+                422 => path == "/v1/tasks/action",
+                _ => false,
+            };
+            assert!(is_there, "{path}: {} {}", answer.status, answer.body);
         }
         let served = server.send("", "GET", "/openapi.json", None).await;
         assert_eq!(served.body, axme_api::openapi::document());

@@ -1,0 +1,80 @@
+//! Reminders and escalation: who is told, and who has to act then.
+
+use super::Draft;
+use crate::ladder::{Ladder, Rung};
+use crate::lifecycle::{Effect, Ending, EventBody, Occasion, TimerKind};
+use crate::status::{Holder, HolderKind};
+use crate::workflow::Plan;
+use crate::{Address, HumanTask};
+
+impl Draft<'_> {
+    pub(super) fn ladder(&self, plan: Option<&Plan>) -> Ladder {
+        self.intent.ladder(&self.intent.policy, plan)
+    }
+
+    /// Sets the timer of the first rung.
+    pub(super) fn start_ladder(&mut self, plan: Option<&Plan>) {
+        let tally = &self.intent.tally;
+        let next = self.ladder(plan).next(tally.reminded, tally.escalated_to.is_some());
+        if let Some((_, seconds)) = next.filter(|_| !self.intent.status().is_terminal()) {
+            let at = self.at().plus_seconds(seconds);
+            self.effect(Effect::SetTimer { kind: TimerKind::Ladder, at });
+        }
+    }
+
+    /// Takes the rung that is due and sets the timer of the next.
+    pub(super) fn climb(&mut self, plan: Option<&Plan>) {
+        let tally = &self.intent.tally;
+        let ladder = self.ladder(plan);
+        match ladder.next(tally.reminded, tally.escalated_to.is_some()) {
+            Some((Rung::Remind, _)) => self.remind(),
+            Some((Rung::Escalate, _)) => self.escalate(&ladder, None),
+            None => return,
+        }
+        self.start_ladder(plan);
+    }
+
+    pub(super) fn remind(&mut self) {
+        let holder = self.holder();
+        self.push(EventBody::Reminder { holder, count: self.intent.tally.reminded + 1 });
+        match self.intent.waiting().map(|waiting| waiting.child) {
+            Some(Some(child)) => self.effect(Effect::OfferChildAgain(child)),
+            Some(None) => self.mail(Occasion::Reminded, &self.emails()),
+            None => self.effect(Effect::OfferAgain),
+        }
+    }
+
+    /// Somebody else has to act as well. `due_at` is set when the step's time begins anew.
+    pub(super) fn escalate(&mut self, ladder: &Ladder, due_at: Option<crate::Time>) {
+        let Some(holder) = ladder.escalate_to.clone() else { return };
+        let from = self.holder();
+        let known = self.emails();
+        // A person who is asked instead of an agent gets a task of its own.
+        let task = self.intent.waiting().filter(|waiting| waiting.child.is_some()).and_then(|waiting| {
+            let step = waiting.step.as_deref().unwrap_or_default();
+            Some(Box::new(HumanTask::instead_of(&from.name, step))).filter(|_| holder.kind == HolderKind::Human)
+        });
+        if let Some(child) = self.intent.waiting().and_then(|waiting| waiting.child).filter(|_| due_at.is_some()) {
+            self.effect(Effect::EndChild { child, ending: Ending::TimedOut });
+        }
+        self.push(EventBody::Escalated { holder: holder.clone(), from, due_at, task: task.clone() });
+        if let Some(task) = task {
+            self.push(EventBody::HumanTaskAssigned { holder: holder.clone(), task: *task });
+        }
+        if self.intent.waiting().is_some() {
+            let new: Vec<String> = self.emails().into_iter().filter(|email| !known.contains(email)).collect();
+            return self.mail(Occasion::Escalated, &new);
+        }
+        let to = Address::from_canonical(holder.reference);
+        self.effect(if to == self.intent.to { Effect::OfferAgain } else { Effect::Deliver { to } });
+    }
+
+    /// Who has to act now.
+    pub(super) fn holder(&self) -> Holder {
+        let receiver = || {
+            let to = &self.intent.to;
+            Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: to.short().to_owned() }
+        };
+        self.intent.waiting().map_or_else(receiver, |waiting| waiting.holder.clone())
+    }
+}

@@ -1,0 +1,118 @@
+//! Tasks of people: asking, answering, and giving them to somebody else.
+
+use serde_json::{Value, json};
+
+use super::Draft;
+use super::steps::StepEnd;
+use crate::human::{Response, Verdict, Vote, is_email};
+use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, Waiting};
+use crate::status::{Holder, WaitingReason};
+use crate::workflow::Plan;
+use crate::{HumanTask, Object};
+
+impl Draft<'_> {
+    /// The task that waits, and who has it.
+    pub(super) fn open_task(&self) -> Result<(&Waiting, &HumanTask), Refusal> {
+        self.intent.waiting().zip(self.intent.open_task()).ok_or_else(|| {
+            let status = self.intent.status().as_str();
+            Refusal::conflict("not_waiting_for_human", format!("the intent waits for no person: it is {status}"))
+                .with("status", status)
+        })
+    }
+
+    pub(super) fn decide_task(&mut self, plan: Option<&Plan>, response: &Response) -> Result<(), Refusal> {
+        let (waiting, task) = self.open_task()?;
+        if task.exclude_requester && response.is_requester {
+            let message = "whoever started the intent may not answer this task".to_owned();
+            return Err(Refusal::forbidden("requester_may_not_answer", message));
+        }
+        let by = &self.given.actor;
+        if waiting.votes.iter().any(|vote| vote.by == *by) {
+            let message = format!("{by} said yes already; {} have to, each for themselves", task.needed());
+            return Err(Refusal::conflict("already_answered", message));
+        }
+        let (record, verdict) = task.check(&response.answer)?;
+        let mut result = Value::Object(record);
+        let vote = Vote { by: by.clone(), via: response.via, result: result.clone() };
+        if task.needed() > 1 {
+            if verdict == Verdict::Positive && waiting.votes.len() + 1 < task.needed() {
+                let needed = task.quorum.unwrap_or(1);
+                self.push(EventBody::Voted { vote, needed });
+                return Ok(());
+            }
+            let votes: Vec<&Vote> = waiting.votes.iter().chain([&vote]).collect();
+            result["votes"] = json!(votes);
+        }
+        let (step, child) = (waiting.step.clone(), waiting.child);
+        let details = task_details(&result, by, response);
+        if let Some(child) = child {
+            let reason = format!("{by} did it instead");
+            self.effect(Effect::EndChild { child, ending: Ending::Canceled(reason) });
+        }
+        match (step, verdict) {
+            // A direct task: a person's no is an outcome, not a fault.
+            (None, _) => {
+                self.push(EventBody::InProgress { step: None, result: None, details });
+                self.end(Ending::Completed(result));
+            }
+            (Some(step), Verdict::Positive) => self.end_step(plan, &step, StepEnd::Success(result), details),
+            (Some(step), Verdict::Negative) => {
+                let outcome = result["outcome"].as_str().unwrap_or_default().to_owned();
+                let message = match result["comment"].as_str() {
+                    Some(comment) => format!("step {step} was answered {outcome}: {comment}"),
+                    None => format!("step {step} was answered {outcome}"),
+                };
+                let fault = Fault { code: outcome, message, details: None, result: Some(result) };
+                self.end_step(plan, &step, StepEnd::Failure(fault), details);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn reassign(&mut self, holder: Holder, note: Option<String>) -> Result<(), Refusal> {
+        let from = self.open_task()?.0.holder.clone();
+        self.push(EventBody::Transferred { holder, from, note });
+        self.mail(Occasion::Asked, &self.emails());
+        Ok(())
+    }
+
+    pub(super) fn wait_for_human(
+        &mut self,
+        holder: Holder,
+        task: HumanTask,
+        step: Option<String>,
+        due_at: Option<crate::Time>,
+    ) {
+        self.push(EventBody::Waiting(Waiting {
+            reason: WaitingReason::WaitingForHuman,
+            holder: holder.clone(),
+            since: self.at(),
+            step,
+            task: Some(Box::new(task.clone())),
+            child: None,
+            due_at,
+            votes: Vec::new(),
+            transferred_at: None,
+        }));
+        self.push(EventBody::HumanTaskAssigned { holder, task });
+        self.mail(Occasion::Asked, &self.emails());
+    }
+
+    /// The addresses for mail of those who are asked now.
+    pub(super) fn emails(&self) -> Vec<String> {
+        self.intent.asked().into_iter().filter(|person| is_email(person)).map(str::to_owned).collect()
+    }
+
+    pub(super) fn mail(&mut self, about: Occasion, to: &[String]) {
+        if !to.is_empty() {
+            self.effect(Effect::Mail { about, to: to.to_vec() });
+        }
+    }
+}
+
+/// What was answered, by whom and in which way.
+fn task_details(result: &Value, by: &str, response: &Response) -> Object {
+    let fields =
+        [("task_result", result.clone()), ("answered_by", by.into()), ("answered_via", response.via.as_str().into())];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

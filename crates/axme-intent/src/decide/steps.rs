@@ -1,0 +1,276 @@
+//! The steps of a plan: how one starts, ends, rests and is tried again, and which comes then.
+
+use serde_json::{Value, json};
+
+use super::Draft;
+use crate::ladder::Ladder;
+use crate::lifecycle::{Effect, Ending, EventBody, Fault, TimerKind, Waiting};
+use crate::status::{Holder, HolderKind, WaitingReason};
+use crate::workflow::{
+    self, MAX_PASSED_STEPS, MAX_RESULTS_BYTES, MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, combined_result,
+};
+use crate::{IntentId, Object};
+
+/// The fault of a step that somebody canceled.
+const STEP_CANCELED: &str = "step_canceled";
+
+/// How a step came out.
+pub(super) enum StepEnd {
+    Success(Value),
+    Failure(Fault),
+}
+
+impl Draft<'_> {
+    pub(super) fn step_deadline_passed(&mut self, plan: Option<&Plan>, step: &str) {
+        let Some(waiting) = self.intent.waiting() else { return };
+        if waiting.step.as_deref() != Some(step) {
+            return;
+        }
+        if waiting.reason == WaitingReason::WaitingForTime {
+            return self.pause_over(plan, step);
+        }
+        let ladder = self.ladder(plan);
+        let again = plan.and_then(|plan| plan.step(step)).and_then(|step| step.deadline_seconds);
+        if let (Some(seconds), Some(_), None) = (again, &ladder.escalate_to, &self.intent.tally.escalated_to) {
+            // The one who is asked instead gets as much time as the first had.
+            let at = self.at().plus_seconds(seconds);
+            self.effect(Effect::ClearTimer(TimerKind::Ladder));
+            self.effect(Effect::SetTimer { kind: TimerKind::Step(step.to_owned()), at });
+            return self.escalate(&ladder, Some(at));
+        }
+        let Some(waiting) = self.intent.waiting() else { return };
+        if let Some(child) = waiting.child {
+            self.effect(Effect::EndChild { child, ending: Ending::TimedOut });
+        }
+        self.step_timed_out(plan, step);
+    }
+
+    /// A delay is a step of its own; a step that failed is tried again.
+    pub(super) fn pause_over(&mut self, plan: Option<&Plan>, step: &str) {
+        let Some(found) = plan.and_then(|plan| plan.step(step)) else { return };
+        match found.kind {
+            StepKind::Delay { seconds } => {
+                let result = json!({ "delayed_seconds": seconds });
+                self.end_step(plan, step, StepEnd::Success(result), Object::new());
+            }
+            StepKind::Timeout => self.step_timed_out(plan, step),
+            _ => {
+                self.effect(Effect::ClearTimer(TimerKind::Step(step.to_owned())));
+                self.run_from(plan, found);
+            }
+        }
+    }
+
+    pub(super) fn step_timed_out(&mut self, plan: Option<&Plan>, step: &str) {
+        self.push(EventBody::Timeout { step: step.to_owned() });
+        let fault = Fault {
+            code: "step_timeout".to_owned(),
+            message: format!("step {step} was not finished before its deadline"),
+            details: Some(json!({ "step_id": step })),
+            result: None,
+        };
+        self.end_step(plan, step, StepEnd::Failure(fault), Object::new());
+    }
+
+    /// Lets an agent's step that failed rest and begin anew, if it may. False when it may not.
+    pub(super) fn try_again(&mut self, plan: Option<&Plan>, step: &str, fault: &Fault, details: &Object) -> bool {
+        let (tries, runs) = self.intent.cursor.as_ref().map_or((0, 0), |cursor| (cursor.tries, cursor.runs));
+        let retry = plan.and_then(|plan| plan.step(step)).and_then(|step| step.retry);
+        // Who canceled a step meant it; and a try counts as a run.
+        let may = |retry: &workflow::Retry| {
+            tries < retry.max_retries && fault.code != STEP_CANCELED && runs + 1 < MAX_STEP_RUNS
+        };
+        let Some(retry) = retry.filter(may) else { return false };
+        let mut details = details.clone();
+        for (name, value) in [
+            ("step_id", json!(step)),
+            ("step_outcome", json!("retrying")),
+            ("attempt", json!(tries + 1)),
+            ("error", json!({ "code": fault.code, "message": fault.message })),
+        ] {
+            details.insert(name.to_owned(), value);
+        }
+        self.push(EventBody::InProgress { step: Some(step.to_owned()), result: None, details });
+        let at = self.at().plus_seconds(retry.delay_seconds);
+        self.wait_for_time(step, Some(at));
+        self.effect(Effect::SetTimer { kind: TimerKind::Step(step.to_owned()), at });
+        true
+    }
+
+    /// Waits for nobody in particular.
+    pub(super) fn wait_for_time(&mut self, step: &str, due_at: Option<crate::Time>) {
+        let holder = Holder::named(HolderKind::Internal, "agent_core");
+        self.push(EventBody::Waiting(Waiting {
+            reason: WaitingReason::WaitingForTime,
+            holder,
+            since: self.at(),
+            step: Some(step.to_owned()),
+            task: None,
+            child: None,
+            due_at,
+            votes: Vec::new(),
+            transferred_at: None,
+        }));
+    }
+
+    pub(super) fn child_ended(&mut self, plan: Option<&Plan>, child: IntentId, ending: Ending) {
+        let Some(waiting) = self.intent.waiting() else { return };
+        let (Some(step), true) = (waiting.step.clone(), waiting.child == Some(child)) else { return };
+        let failed =
+            |code: &str, message: String| Fault { code: code.to_owned(), message, details: None, result: None };
+        let end = match ending {
+            Ending::Completed(result) => StepEnd::Success(result),
+            Ending::Failed(fault) => StepEnd::Failure(fault),
+            Ending::Canceled(reason) => {
+                StepEnd::Failure(failed(STEP_CANCELED, format!("step {step} was canceled: {reason}")))
+            }
+            Ending::TimedOut => StepEnd::Failure(failed("step_timeout", format!("step {step} timed out"))),
+        };
+        let details = Object::from_iter([("child_intent_id".to_owned(), child.to_string().into())]);
+        self.end_step(plan, &step, end, details);
+    }
+
+    /// A step is over: record it, then start the next one or end the intent.
+    pub(super) fn end_step(&mut self, plan: Option<&Plan>, step: &str, end: StepEnd, details: Object) {
+        if let Some(next) = self.finish_step(plan, step, end, details) {
+            self.run_from(plan, next);
+        }
+    }
+
+    /// Starts a step, and those after it as long as they are over at once.
+    pub(super) fn run_from(&mut self, plan: Option<&Plan>, first: &Step) {
+        let mut next = Some(first);
+        let mut passed = 0;
+        while let Some(step) = next {
+            passed += 1;
+            if passed > MAX_PASSED_STEPS {
+                return self.too_many_steps(MAX_PASSED_STEPS);
+            }
+            let Some(result) = self.start_step(step) else { return self.start_ladder(plan) };
+            next = self.finish_step(plan, &step.id, StepEnd::Success(result), Object::new());
+        }
+    }
+
+    /// Records that a step is over. Returns the one to start now; without one the intent has ended, or the step rests.
+    pub(super) fn finish_step<'p>(
+        &mut self,
+        plan: Option<&'p Plan>,
+        step: &str,
+        end: StepEnd,
+        mut details: Object,
+    ) -> Option<&'p Step> {
+        // A step that is over at once has no timers.
+        if self.intent.waiting().is_some() {
+            self.effect(Effect::ClearTimer(TimerKind::Step(step.to_owned())));
+            if !self.ladder(plan).is_empty() {
+                self.effect(Effect::ClearTimer(TimerKind::Ladder));
+            }
+        }
+        if let StepEnd::Failure(fault) = &end
+            && self.try_again(plan, step, fault, &details)
+        {
+            return None;
+        }
+        let (outcome, word, result) = match &end {
+            StepEnd::Success(result) => (StepOutcome::Success, "succeeded", result.clone()),
+            StepEnd::Failure(fault) => {
+                let kept = fault.result.clone().unwrap_or(Value::Null);
+                (
+                    StepOutcome::Failure,
+                    "failed",
+                    json!({ "error": { "code": fault.code, "message": fault.message }, "result": kept }),
+                )
+            }
+        };
+        details.insert("step_id".to_owned(), step.into());
+        details.insert("step_outcome".to_owned(), word.into());
+        self.push(EventBody::InProgress {
+            step: Some(step.to_owned()),
+            result: Some(result),
+            details: details.clone(),
+        });
+        if self.results_bytes() > MAX_RESULTS_BYTES {
+            let message = format!("the steps' results together are longer than {MAX_RESULTS_BYTES} bytes");
+            let fault = Fault { code: "results_too_large".to_owned(), message, details: None, result: None };
+            self.end(Ending::Failed(fault));
+            return None;
+        }
+        let runs = self.intent.cursor.as_ref().map_or(0, |c| c.runs);
+        match plan.and_then(|plan| plan.next(step, outcome)) {
+            Some(_) if runs >= MAX_STEP_RUNS => self.too_many_steps(MAX_STEP_RUNS),
+            Some(next) => return Some(next),
+            None => {
+                let results = self.intent.cursor.as_ref().map(|c| c.results.clone()).unwrap_or_default();
+                match end {
+                    StepEnd::Success(result) => self.end(Ending::Completed(combined_result(&result, &results))),
+                    StepEnd::Failure(mut fault) => {
+                        let last = fault.result.take().unwrap_or(Value::Null);
+                        fault.result = Some(combined_result(&last, &results));
+                        self.end(Ending::Failed(fault));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    pub(super) fn too_many_steps(&mut self, most: u32) {
+        let message = format!("the workflow ran {most} steps without coming to an end");
+        self.end(Ending::Failed(Fault { code: "too_many_steps".to_owned(), message, details: None, result: None }));
+    }
+
+    pub(super) fn results_bytes(&self) -> usize {
+        let results = self.intent.cursor.as_ref().map(|cursor| &cursor.results);
+        results.and_then(|results| serde_json::to_string(results).ok()).map_or(0, |text| text.len())
+    }
+
+    /// Starts a step. Returns the result of one that is over at once.
+    pub(super) fn start_step(&mut self, step: &Step) -> Option<Value> {
+        let seconds = match step.kind {
+            StepKind::Delay { seconds } => Some(seconds),
+            StepKind::Notification { .. } | StepKind::Reminder { .. } | StepKind::Pass => None,
+            _ => step.deadline_seconds,
+        };
+        let due_at = seconds.map(|seconds| self.at().plus_seconds(seconds));
+        if let Some(at) = due_at {
+            self.effect(Effect::SetTimer { kind: TimerKind::Step(step.id.clone()), at });
+        }
+        match &step.kind {
+            StepKind::Agent { to, name } => {
+                let child = self.given.child;
+                let holder = Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: name.clone() };
+                self.push(EventBody::Waiting(Waiting {
+                    reason: WaitingReason::WaitingForAgent,
+                    holder,
+                    since: self.at(),
+                    step: Some(step.id.clone()),
+                    task: None,
+                    child: Some(child),
+                    due_at,
+                    votes: Vec::new(),
+                    transferred_at: None,
+                }));
+                self.effect(Effect::StartChild { child, step: step.id.clone() });
+            }
+            StepKind::Human { holder, task, escalated_from: None } => {
+                self.wait_for_human(holder.clone(), task.as_ref().clone(), Some(step.id.clone()), due_at);
+            }
+            StepKind::Human { holder, task, escalated_from: Some(from) } => {
+                self.wait_for_human(from.clone(), task.as_ref().clone(), Some(step.id.clone()), due_at);
+                self.escalate(&Ladder { escalate_to: Some(holder.clone()), ..Ladder::default() }, None);
+            }
+            StepKind::Delay { .. } | StepKind::Timeout => self.wait_for_time(&step.id, due_at),
+            StepKind::Notification { notice } => {
+                self.effect(Effect::Notify { step: step.id.clone() });
+                return Some(json!({ "notified": notice.targets }));
+            }
+            StepKind::Reminder { holder, notice } => {
+                self.push(EventBody::Reminder { holder: holder.clone(), count: self.intent.tally.reminded + 1 });
+                self.effect(Effect::Notify { step: step.id.clone() });
+                return Some(json!({ "reminded": notice.targets }));
+            }
+            StepKind::Pass => return Some(json!({})),
+        }
+        None
+    }
+}

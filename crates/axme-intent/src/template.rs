@@ -1,0 +1,132 @@
+//! Templates that users write: the subject and the body of notices, over what an intent carries and what its steps answered.
+//!
+//! They see values and nothing else: no files, no includes, no functions that reach outside. Work and output are bounded.
+
+use std::{fmt, io};
+
+use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{Environment, UndefinedBehavior};
+use serde_json::Value;
+
+/// The longest template, in characters.
+pub const MAX_TEMPLATE_CHARS: usize = 16_384;
+
+/// The longest text one template makes, in bytes; what is longer is cut off.
+pub const MAX_TEXT_BYTES: usize = 65_536;
+
+/// Steps of the template engine that one template may take.
+const FUEL: u64 = 50_000;
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    // A payload may lack a field; the message is sent all the same.
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_formatter(|out, state, value| match value.kind() {
+        // Values look as they do everywhere else here: as JSON.
+        ValueKind::Bool | ValueKind::None | ValueKind::Map | ValueKind::Seq => {
+            let text = serde_json::to_string(value).map_err(|_| fmt::Error)?;
+            Ok(out.write_str(&text)?)
+        }
+        _ => minijinja::escape_formatter(out, state, value),
+    });
+    environment
+}
+
+/// Says what is wrong with a template, if anything is.
+pub fn check(text: &str) -> Result<(), String> {
+    if text.chars().count() > MAX_TEMPLATE_CHARS {
+        return Err(format!("a template has at most {MAX_TEMPLATE_CHARS} characters"));
+    }
+    let environment = environment();
+    let template = environment.template_from_str(text).map_err(|error| explain(&error))?;
+    // Names of filters and the like are looked up when they are reached; what depends on values can only be seen then.
+    match template.render_captured_to((), &mut Bounded(Vec::new())) {
+        Err(error) if matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest | UnknownMethod) => {
+            Err(explain(&error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fills a template in. One that cannot be filled in is returned as it was written, with why in brackets behind it: the
+/// message must reach somebody.
+pub fn render(text: &str, context: &Value) -> String {
+    let mut written = Bounded(Vec::new());
+    let environment = environment();
+    let outcome = environment
+        .template_from_str(text)
+        .and_then(|template| template.render_captured_to(Serde(context), &mut written));
+    match outcome {
+        Ok(_) => {}
+        // It wrote more than there is room for: what came first is kept.
+        Err(_) if written.is_full() => {}
+        Err(error) => return format!("{text} [{}]", explain(&error)),
+    }
+    String::from_utf8_lossy(&written.0).trim_end_matches('\u{fffd}').to_owned()
+}
+
+fn explain(error: &minijinja::Error) -> String {
+    let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
+    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+    format!("the template has an error{line}: {}{detail}", error.kind())
+}
+
+struct Bounded(Vec<u8>);
+
+impl Bounded {
+    fn is_full(&self) -> bool {
+        self.0.len() >= MAX_TEXT_BYTES
+    }
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = MAX_TEXT_BYTES - self.0.len();
+        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if bytes.len() > room { Err(io::ErrorKind::StorageFull.into()) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_put_in_and_what_is_missing_is_empty() {
+        let context = json!({ "payload": { "service": "api", "n": 3 }, "results": { "check": { "ok": true } } });
+        let text =
+            "{{ payload.service }} {{payload.n}} {{ results.check.ok }}{{ payload.no.such.field }} {{ payload }}";
+        assert_eq!(render(text, &context), "api 3 true {\"n\":3,\"service\":\"api\"}");
+        let text = "{% for name in payload %}{{ name }} {% endfor %}{{ '<b>' }}";
+        assert_eq!(render(text, &context), "n service <b>");
+    }
+
+    #[test]
+    fn mistakes_are_found_before_and_told_after() {
+        for wrong in ["{{ payload.", "{% if %}", "{% include 'x' %}", "{% unknown %}", "{{ a | nofilter }}"] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(check("{{ payload.x | upper }}"), Ok(()));
+        let told = render("{{ 1 / 0 }}{{ no() }}", &json!({}));
+        assert!(told.contains("the template has an error"), "{told}");
+    }
+
+    #[test]
+    fn work_and_output_are_bounded() {
+        let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}";
+        assert!(render(endless, &json!({})).contains("the template has an error"));
+        let long = json!({ "text": "x".repeat(40_000) });
+        assert_eq!(render("{{ text }}{{ text }}{{ text }}", &long).len(), MAX_TEXT_BYTES);
+        let huge = render("{{ 'x' * 1000000000 }}", &json!({}));
+        assert!(huge.len() <= MAX_TEXT_BYTES + 200, "{}", huge.len());
+    }
+}

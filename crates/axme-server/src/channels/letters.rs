@@ -1,0 +1,97 @@
+//! What mail says.
+
+use askama::Template;
+use axme_intent::lifecycle::Occasion;
+use axme_intent::{HumanTask, Time};
+
+use crate::store::notices::Notice;
+use crate::world::Mail;
+
+const MAX_SUBJECT_CHARS: usize = 200;
+
+/// A mail about a task, before it is written.
+pub struct Letter {
+    pub about: Occasion,
+    pub task: HumanTask,
+    pub intent_id: String,
+    pub intent_type: String,
+    pub from: String,
+    pub url: String,
+    pub expires_at: Time,
+    pub due_at: Option<Time>,
+}
+
+impl Letter {
+    fn why(&self) -> &'static str {
+        match self.about {
+            Occasion::Asked => "You are asked to answer a task.",
+            Occasion::Reminded => "A task still waits for your answer.",
+            Occasion::Escalated => "A task was not answered in time, and you are asked instead.",
+        }
+    }
+
+    fn task_type(&self) -> &str {
+        self.task.task_type.as_deref().unwrap_or("approval")
+    }
+
+    fn description(&self) -> &str {
+        self.task.description.as_deref().unwrap_or_default()
+    }
+
+    fn due(&self) -> String {
+        self.due_at.map(|at| at.to_string()).unwrap_or_default()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "mail/task.html")]
+struct TaskHtml<'a> {
+    letter: &'a Letter,
+}
+
+#[derive(Template)]
+#[template(path = "mail/task.txt", escape = "none")]
+struct TaskText<'a> {
+    letter: &'a Letter,
+}
+
+#[derive(Template)]
+#[template(path = "mail/notice.html")]
+struct NoticeHtml<'a> {
+    subject: &'a str,
+    body: &'a str,
+}
+
+/// The mail about a task.
+pub fn of_task(notice: &Notice, letter: &Letter) -> Mail {
+    let prefix = match letter.about {
+        Occasion::Asked => "",
+        Occasion::Reminded => "Reminder: ",
+        Occasion::Escalated => "Escalated: ",
+    };
+    Mail {
+        id: notice.id.to_string(),
+        to: notice.recipient.clone(),
+        subject: one_line(&format!("{prefix}{}", letter.task.title)),
+        text: TaskText { letter }.render().unwrap_or_else(|_| letter.url.clone()),
+        html: TaskHtml { letter }.render().unwrap_or_default(),
+        link: Some(letter.url.clone()),
+    }
+}
+
+/// The mail of what a step tells.
+pub fn of_notice(notice: &Notice, subject: &str, body: &str) -> Mail {
+    Mail {
+        id: notice.id.to_string(),
+        to: notice.recipient.clone(),
+        subject: one_line(subject),
+        text: body.to_owned(),
+        html: NoticeHtml { subject, body }.render().unwrap_or_default(),
+        link: None,
+    }
+}
+
+fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().take(MAX_SUBJECT_CHARS).collect()
+}

@@ -1,0 +1,111 @@
+//! Mail: through a mail server, or, where none is set, as files into a folder.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lettre::message::{Mailbox, MultiPart};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+
+use crate::config::MailSettings;
+use crate::world::Mail;
+
+/// How long handing one mail over may take.
+const SEND_SECONDS: u64 = 20;
+
+pub struct Mailer {
+    from: Mailbox,
+    way: Way,
+}
+
+enum Way {
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    /// Nobody is mailed; whoever runs the server reads the folder.
+    Outbox(PathBuf),
+}
+
+impl Mailer {
+    /// `outbox` is where mail goes without a mail server.
+    pub fn new(settings: &MailSettings, outbox: &Path) -> Result<Mailer, String> {
+        let from = settings.from.parse().map_err(|error| format!("mail.from \"{}\": {error}", settings.from))?;
+        let way = match &settings.smtp_url {
+            // What is wrong with it may show the password: only the kind of mistake is told.
+            Some(url) => Way::Smtp(
+                AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+                    .map_err(|_| "mail.smtp_url: must be like smtps://user:password@mail.example.com".to_owned())?
+                    .timeout(Some(Duration::from_secs(SEND_SECONDS)))
+                    .build(),
+            ),
+            None => Way::Outbox(outbox.to_owned()),
+        };
+        Ok(Mailer { from, way })
+    }
+
+    /// Where mail goes when there is no mail server.
+    pub fn outbox(&self) -> Option<&Path> {
+        match &self.way {
+            Way::Smtp(_) => None,
+            Way::Outbox(folder) => Some(folder),
+        }
+    }
+
+    pub async fn send(&self, mail: Mail) -> Result<(), String> {
+        let message = self.message(&mail)?;
+        match &self.way {
+            Way::Smtp(server) => server.send(message).await.map(|_| ()).map_err(|error| reason(&error)),
+            Way::Outbox(folder) => write(folder, &mail.id, &message.formatted()).map_err(|error| error.to_string()),
+        }
+    }
+
+    fn message(&self, mail: &Mail) -> Result<Message, String> {
+        let to: Mailbox = mail.to.parse().map_err(|error| format!("\"{}\" cannot be mailed to: {error}", mail.to))?;
+        let host = self.from.email.domain().to_owned();
+        Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(mail.subject.clone())
+            .message_id(Some(format!("<{}@{host}>", mail.id)))
+            // Out-of-office answers to these help nobody.
+            .header(AutoSubmitted)
+            .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
+            .map_err(|error| error.to_string())
+    }
+}
+
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl lettre::message::header::Header for AutoSubmitted {
+    fn name() -> lettre::message::header::HeaderName {
+        lettre::message::header::HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<AutoSubmitted, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(AutoSubmitted)
+    }
+
+    fn display(&self) -> lettre::message::header::HeaderValue {
+        lettre::message::header::HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// The innermost cause says most.
+fn reason(error: &lettre::transport::smtp::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Whole or not at all, and for the owner only: mail holds links.
+fn write(folder: &Path, id: &str, text: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    std::fs::create_dir_all(folder)?;
+    let half = folder.join(format!(".{id}.half"));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&half)?.write_all(text)?;
+    std::fs::rename(half, folder.join(format!("{id}.eml")))
+}

@@ -1,0 +1,279 @@
+//! The fields of a task's form: made from its JSON Schema, filled with what was sent, read back from what a browser sends.
+//!
+//! A browser sends text. It becomes what the schema asks for where answers are checked, in the rules; here nothing is judged.
+
+use std::collections::BTreeMap;
+
+use axme_intent::{HumanTask, Object, TaskResult};
+use serde_json::Value;
+
+/// What fields are called in the page, so that they meet no name of ours.
+const PREFIX: &str = "field.";
+
+/// The most fields a page shows. A schema has room for more only where they are of no use to a person.
+const MOST_FIELDS: usize = 100;
+
+/// Text longer than this gets more than one line.
+const LONG_CHARS: u64 = 200;
+
+/// One field of the form.
+pub struct Field {
+    pub name: String,
+    /// Of the element in the page.
+    pub id: String,
+    pub label: String,
+    pub help: String,
+    pub is_required: bool,
+    pub kind: Kind,
+    pub value: String,
+    /// What is wrong with the value; empty for nothing.
+    pub error: String,
+    /// Attributes that help while typing: `min="1"`.
+    pub limits: Vec<(&'static str, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// `type` of an input element.
+    Input(&'static str),
+    Text,
+    /// Values with their labels.
+    Choice(Vec<(String, String)>),
+}
+
+impl Field {
+    pub fn input_type(&self) -> &str {
+        if let Kind::Input(kind) = &self.kind { kind } else { "" }
+    }
+
+    pub fn is_text(&self) -> bool {
+        self.kind == Kind::Text
+    }
+
+    pub fn choices(&self) -> &[(String, String)] {
+        if let Kind::Choice(choices) = &self.kind { choices } else { &[] }
+    }
+
+    /// The ids of what describes it.
+    pub fn described_by(&self) -> String {
+        let parts = [(&self.help, "help"), (&self.error, "error")];
+        let ids = parts.iter().filter(|(text, _)| !text.is_empty()).map(|(_, what)| format!("{}-{what}", self.id));
+        ids.collect::<Vec<String>>().join(" ")
+    }
+}
+
+/// What a browser sent, or nothing yet.
+#[derive(Debug, Clone, Default)]
+pub struct Filled(Vec<(String, String)>);
+
+impl Filled {
+    pub fn new(pairs: Vec<(String, String)>) -> Filled {
+        Filled(pairs)
+    }
+
+    /// The value under a name; empty without one.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.trim()).unwrap_or_default()
+    }
+
+    /// Everything but what leads from page to page.
+    pub fn kept(&self) -> impl Iterator<Item = &(String, String)> {
+        self.0.iter().filter(|(name, _)| !matches!(name.as_str(), "token" | "step"))
+    }
+
+    /// The answer in what was sent. Fields that were left empty are not part of it.
+    pub fn answer(&self) -> TaskResult {
+        let text = |name: &str| Some(self.get(name).to_owned()).filter(|text| !text.is_empty());
+        let mut data = Object::new();
+        for (name, value) in &self.0 {
+            if let Some(name) = name.strip_prefix(PREFIX).filter(|_| !value.trim().is_empty()) {
+                data.insert(name.to_owned(), value.trim().into());
+            }
+        }
+        data.extend(text("evidence").map(|evidence| ("evidence".to_owned(), evidence.into())));
+        TaskResult { outcome: text("outcome"), comment: text("comment"), data }
+    }
+}
+
+/// The fields that a task's schema asks for, with what was sent and what is wrong with it.
+pub fn fields(task: &HumanTask, filled: &Filled, wrong: &BTreeMap<String, String>) -> Vec<Field> {
+    let Some(schema) = &task.form_schema else { return Vec::new() };
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let shown = properties.into_iter().flatten().filter(|(name, property)| {
+        // These follow from the buttons and boxes that every page has.
+        let follows =
+            (*name == "approved" && property["type"] == "boolean") || *name == "comment" || *name == "evidence";
+        !follows && property.get("const").is_none()
+    });
+    let field = |(index, (name, property)): (usize, (&String, &Value))| {
+        let text = |key: &str| property.get(key).and_then(Value::as_str).unwrap_or_default();
+        let key = format!("{PREFIX}{name}");
+        let usual = property.get("default").map(plain).unwrap_or_default();
+        let sent = filled.0.iter().any(|(known, _)| *known == key).then(|| filled.get(&key).to_owned());
+        let inside = format!("{name}.");
+        let error = wrong.iter().find(|(place, _)| *place == name || place.starts_with(&inside));
+        Field {
+            id: format!("field-{index}"),
+            label: if text("title").is_empty() { words(name) } else { text("title").to_owned() },
+            help: help(property),
+            is_required: required.contains(&name.as_str()),
+            kind: kind(property),
+            value: sent.unwrap_or(usual),
+            error: error.map(|(_, why)| why.clone()).unwrap_or_default(),
+            limits: limits(property),
+            name: key,
+        }
+    };
+    shown.take(MOST_FIELDS).enumerate().map(field).collect()
+}
+
+/// A name as a label: `grant_duration_days` is "Grant duration days".
+pub fn words(name: &str) -> String {
+    let text = name.replace(['_', '-', '.'], " ");
+    let mut letters = text.trim().chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// A value as text: strings as they are, everything else as JSON.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn has_type(property: &Value, wanted: &str) -> bool {
+    match &property["type"] {
+        Value::String(name) => name == wanted,
+        Value::Array(names) => names.iter().any(|name| name == wanted),
+        _ => false,
+    }
+}
+
+fn kind(property: &Value) -> Kind {
+    if let Some(list) = property.get("enum").and_then(Value::as_array) {
+        return Kind::Choice(list.iter().map(|value| (plain(value), words(&plain(value)))).collect());
+    }
+    if has_type(property, "boolean") {
+        let choice = |value: &str, label: &str| (value.to_owned(), label.to_owned());
+        return Kind::Choice(vec![choice("true", "Yes"), choice("false", "No")]);
+    }
+    if has_type(property, "integer") || has_type(property, "number") {
+        return Kind::Input("number");
+    }
+    if has_type(property, "array") || has_type(property, "object") {
+        return Kind::Text;
+    }
+    let is_long = property.get("maxLength").and_then(Value::as_u64).is_some_and(|most| most > LONG_CHARS);
+    match property.get("format").and_then(Value::as_str) {
+        Some("email") => Kind::Input("email"),
+        Some("date") => Kind::Input("date"),
+        Some("uri" | "url") => Kind::Input("url"),
+        _ if is_long => Kind::Text,
+        _ => Kind::Input("text"),
+    }
+}
+
+/// What the schema says of a field, for a person.
+fn help(property: &Value) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(property.get("description").and_then(Value::as_str).map(str::to_owned));
+    let number = |key: &str| property.get(key).filter(|value| value.is_number()).map(plain);
+    match (number("minimum"), number("maximum")) {
+        (Some(least), Some(most)) => parts.push(format!("From {least} to {most}.")),
+        (Some(least), None) => parts.push(format!("At least {least}.")),
+        (None, Some(most)) => parts.push(format!("At most {most}.")),
+        (None, None) => {}
+    }
+    parts.extend(number("maxLength").map(|most| format!("At most {most} characters.")));
+    if has_type(property, "array") || has_type(property, "object") {
+        parts.push("As JSON.".to_owned());
+    }
+    parts.join(" ")
+}
+
+fn limits(property: &Value) -> Vec<(&'static str, String)> {
+    let number = |key: &str| property.get(key).filter(|value| value.is_number()).map(plain);
+    let mut limits = Vec::new();
+    if has_type(property, "integer") || has_type(property, "number") {
+        limits.extend(number("minimum").map(|least| ("min", least)));
+        limits.extend(number("maximum").map(|most| ("max", most)));
+        limits.push(("step", if has_type(property, "number") { "any" } else { "1" }.to_owned()));
+    }
+    limits.extend(number("maxLength").map(|most| ("maxlength", most)));
+    limits
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn task() -> HumanTask {
+        let schema = json!({
+            "type": "object",
+            "required": ["approved", "days"],
+            "properties": {
+                "approved": { "type": "boolean" },
+                "days": { "type": "integer", "minimum": 1, "maximum": 90, "default": 7 },
+                "priority": { "enum": ["P1", "P2"], "title": "How urgent" },
+                "sure": { "type": "boolean" },
+                "notes": { "type": "string", "maxLength": 500, "description": "For the record." },
+                "mail_to": { "type": "string", "format": "email" },
+                "tags": { "type": "array" },
+            },
+        });
+        let source = json!({ "title": "t", "form_schema": schema });
+        HumanTask::read(source.as_object().unwrap()).0
+    }
+
+    #[test]
+    fn a_schema_becomes_fields() {
+        let wrong = BTreeMap::from([("tags.0".to_owned(), "is no word".to_owned())]);
+        let fields = fields(&task(), &Filled::default(), &wrong);
+        let named: Vec<(&str, &str)> = fields.iter().map(|f| (f.name.as_str(), f.label.as_str())).collect();
+        let expected = [
+            ("field.days", "Days"),
+            ("field.priority", "How urgent"),
+            ("field.sure", "Sure"),
+            ("field.notes", "Notes"),
+            ("field.mail_to", "Mail to"),
+            ("field.tags", "Tags"),
+        ];
+        assert_eq!(named, expected);
+        assert_eq!((fields[0].input_type(), fields[0].value.as_str(), fields[0].is_required), ("number", "7", true));
+        assert_eq!(fields[0].help, "From 1 to 90.");
+        assert_eq!(fields[1].choices().len(), 2);
+        assert_eq!(fields[2].choices()[0], ("true".to_owned(), "Yes".to_owned()));
+        assert!(fields[3].is_text() && fields[3].help.starts_with("For the record."));
+        assert_eq!(fields[4].input_type(), "email");
+        assert_eq!(
+            (fields[5].error.as_str(), fields[5].described_by().as_str()),
+            ("is no word", "field-5-help field-5-error")
+        );
+    }
+
+    #[test]
+    fn what_is_sent_is_kept_and_read() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let sent = vec![
+            pair("token", "secret"),
+            pair("outcome", "approved"),
+            pair("field.days", " 30 "),
+            pair("field.sure", ""),
+            pair("comment", ""),
+            pair("evidence", "a photo"),
+            pair("step", "review"),
+        ];
+        let filled = Filled::new(sent);
+        let answer = filled.answer();
+        assert_eq!((answer.outcome.as_deref(), answer.comment.as_deref()), (Some("approved"), None));
+        assert_eq!(json!(answer.data), json!({ "days": "30", "evidence": "a photo" }));
+        assert_eq!(fields(&task(), &filled, &BTreeMap::new())[0].value, "30");
+        assert!(filled.kept().all(|(name, _)| name != "token" && name != "step"));
+    }
+}

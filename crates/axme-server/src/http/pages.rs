@@ -1,0 +1,440 @@
+//! Pages for people: the form behind a link to a task, and the same by JSON.
+//!
+//! The link's token is the credential. A GET changes nothing, so whatever opens links (scanners of mail do) answers nothing:
+//! an answer is a form that was sent, looked at again, and confirmed. Pages work without scripts, take nothing from
+//! elsewhere, and are framed by those alone who are allowed to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axme_api::{ApiError, ErrorKind, tasks as api};
+use axme_intent::human::Verdict;
+use axme_intent::lifecycle::EventBody;
+use axme_intent::{Event, TaskResult, Time};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request as HttpRequest;
+use axum::http::{HeaderName, HeaderValue, Response, header};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+use super::form::{self, Field, Filled, words};
+use super::refusal;
+use super::router::{query, read_body};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::ops::links::{self, Asked, Over, Standing};
+use crate::ops::{check_size, view};
+use crate::store::Tx;
+
+/// Entries of the history and characters of one value that a page shows.
+const MOST_HISTORY: usize = 50;
+const MAX_VALUE_CHARS: usize = 2_000;
+
+/// The longest comment, in characters.
+const MAX_COMMENT_CHARS: usize = 2_000;
+
+pub fn mount(app: &Arc<App>, router: Router) -> Router {
+    let page = {
+        let app = app.clone();
+        move |request: HttpRequest| {
+            let app = app.clone();
+            let asked = query(request.uri().query());
+            async move { sent(&app, show(&app, &asked).await) }
+        }
+    };
+    let answered = {
+        let app = app.clone();
+        move |request: HttpRequest| {
+            let app = app.clone();
+            async move { sent(&app, take(&app, request).await) }
+        }
+    };
+    let acted = {
+        let app = app.clone();
+        move |request: HttpRequest| {
+            let app = app.clone();
+            async move { act(&app, request).await.unwrap_or_else(|error| refusal(&error.into_api())) }
+        }
+    };
+    router
+        .route(api::PAGE.path, get(page).post(answered))
+        .route(api::ACTION.path, post(acted))
+        .route(api::STYLE.path, get(style))
+}
+
+async fn style() -> Response<Body> {
+    let mut response = Response::new(Body::from(include_str!("../../assets/style.css")));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    response
+}
+
+/// What a page says when there is nothing to fill in.
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message {
+    title: String,
+    sentences: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "task.html")]
+struct TaskPage<'a> {
+    asked: &'a Asked,
+    token: &'a str,
+    task_type: String,
+    since: String,
+    due: String,
+    waited: String,
+    payload: Vec<(String, String)>,
+    results: Vec<(String, String)>,
+    history: Vec<(String, String, String)>,
+    votes: Vec<String>,
+    fields: Vec<Field>,
+    outcomes: Vec<Outcome>,
+    comment: &'a str,
+    comment_error: String,
+    evidence: &'a str,
+    evidence_error: String,
+    /// Of the answer as a whole.
+    error: String,
+    has_errors: bool,
+}
+
+struct Outcome {
+    value: String,
+    label: String,
+    is_yes: bool,
+}
+
+/// The answer once more, before it counts.
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct ConfirmPage<'a> {
+    title: &'a str,
+    outcome: String,
+    is_yes: bool,
+    rows: Vec<(String, String)>,
+    kept: Vec<(String, String)>,
+    token: &'a str,
+}
+
+/// A page, and its status.
+struct Page(u16, String);
+
+fn page(status: u16, template: &impl Template) -> Result<Page> {
+    let fault = |error: askama::Error| crate::error::StoreError::Fault(error.to_string());
+    Ok(Page(status, template.render().map_err(fault)?))
+}
+
+fn message(status: u16, title: &str, sentences: &[&str]) -> Result<Page> {
+    let sentences = sentences.iter().map(|sentence| (*sentence).to_owned()).collect();
+    page(status, &Message { title: title.to_owned(), sentences })
+}
+
+fn sent(app: &App, outcome: Result<Page>) -> Response<Body> {
+    let Page(status, html) =
+        outcome.or_else(|error| refused(error.into_api())).unwrap_or_else(|_| Page(500, String::new()));
+    let mut response = super::json(status, html.into_bytes());
+    let frames = match app.site.embed_origins.as_slice() {
+        [] => "'none'".to_owned(),
+        origins => origins.join(" "),
+    };
+    let policy =
+        format!("default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {frames}");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.extend(HeaderValue::from_str(&policy).ok().map(|policy| (header::CONTENT_SECURITY_POLICY, policy)));
+    if app.site.embed_origins.is_empty() {
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
+    // The address of the page holds its credential.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex, nofollow"));
+    response
+}
+
+/// What could not be done, as a page.
+fn refused(error: ApiError) -> Result<Page> {
+    let status = super::status(error.kind);
+    let title = match error.kind {
+        ErrorKind::Unavailable => "Please try again in a moment",
+        ErrorKind::Internal => "Something went wrong on our side",
+        _ => "This could not be done",
+    };
+    message(status, title, &[&error.message, "Nothing was changed."])
+}
+
+fn unknown() -> Result<Page> {
+    let sentences =
+        ["Links are forgotten some time after they expire, and must be opened whole: look whether your mail \
+                      program has broken it in two."];
+    message(404, "This link is not known", &sentences)
+}
+
+fn over(over: &Over) -> Result<Page> {
+    let (status, title) = match over {
+        Over::Expired { .. } => (410, "This link has expired"),
+        Over::Used { .. } => (200, "You have answered already"),
+        Over::Answered { .. } => (200, "This was answered already"),
+        Over::PassedOn => (200, "Somebody else has this task now"),
+        Over::Ended { .. } => (200, "No answer is needed any more"),
+    };
+    let more = match over {
+        Over::Expired { .. } => "Ask whoever sent it for a new one.",
+        _ => "There is nothing left to do here.",
+    };
+    message(status, title, &[&over.sentence(), more])
+}
+
+/// Where a link leads, and the history of its intent.
+async fn look(app: &App, token: &str) -> Result<(Standing, Vec<Event>)> {
+    let (token, now) = (token.to_owned(), app.world.clock.now());
+    app.store
+        .read(move |tx: &mut Tx<'_>| {
+            let standing = links::look(tx, &token, now)?;
+            let history = match &standing {
+                Standing::Open(asked) => links::history(tx, &asked.link)?,
+                _ => Vec::new(),
+            };
+            Ok((standing, history))
+        })
+        .await
+}
+
+async fn show(app: &App, pairs: &[(String, String)]) -> Result<Page> {
+    let token = pairs.iter().find(|(name, _)| name == "token").map(|(_, value)| value.clone()).unwrap_or_default();
+    match look(app, &token).await? {
+        (Standing::Unknown, _) => unknown(),
+        (Standing::Over(why), _) => over(&why),
+        (Standing::Open(asked), history) => {
+            form_page(app, &asked, &history, &token, &Filled::default(), &BTreeMap::new(), 200)
+        }
+    }
+}
+
+/// A form that was sent: looked at, to be confirmed, or confirmed.
+async fn take(app: &Arc<App>, request: HttpRequest) -> Result<Page> {
+    let body = read_body(app, request.into_body()).await?;
+    let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
+    if text.contains("%00") {
+        return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
+    }
+    let filled = Filled::new(query(Some(text)));
+    let token = filled.get("token").to_owned();
+    let (asked, history) = match look(app, &token).await? {
+        (Standing::Unknown, _) => return unknown(),
+        (Standing::Over(why), _) => return over(&why),
+        (Standing::Open(asked), history) => (asked, history),
+    };
+    let again = |wrong: BTreeMap<String, String>, status: u16| {
+        form_page(app, &asked, &history, &token, &filled, &wrong, status)
+    };
+    if filled.get("step") == "change" {
+        return again(BTreeMap::new(), 200);
+    }
+    let answer = filled.answer();
+    let verdict = match check(&asked, &answer) {
+        Ok(verdict) => verdict,
+        Err(wrong) => return again(wrong, 422),
+    };
+    if filled.get("step") != "confirm" {
+        return confirm_page(&asked, &filled, &answer, verdict, &token);
+    }
+    match record(app, token.clone(), answer).await {
+        Ok(answered) => {
+            let outcome = words(&answered.outcome);
+            let is_over = answered
+                .head
+                .intent
+                .open_task()
+                .is_none_or(|_| answered.head.intent.waiting().is_none_or(|w| w.votes.is_empty()));
+            let more = if is_over {
+                "You can close this page."
+            } else {
+                "Others still have to answer. You can close this page."
+            };
+            message(200, "Thank you", &[&format!("Your answer “{outcome}” was recorded."), more])
+        }
+        // The task moved on between the look and the answer, or the answer breaks a rule that only it can.
+        Err(Error::Api(error) | Error::Kept(error)) if error.kind == ErrorKind::Invalid => {
+            again(BTreeMap::from([(String::new(), error.message)]), 422)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What is wrong with an answer, by field; the empty name stands for the whole.
+fn check(asked: &Asked, answer: &TaskResult) -> Result<Verdict, BTreeMap<String, String>> {
+    let whole = |name: &str, why: &str| BTreeMap::from([(name.to_owned(), why.to_owned())]);
+    if answer.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
+        return Err(whole("comment", &format!("at most {MAX_COMMENT_CHARS} characters")));
+    }
+    if check_size("answer", &answer.data).is_err() {
+        return Err(whole("", "The answer is too long."));
+    }
+    asked.task().check(answer).map(|(_, verdict)| verdict).map_err(|refusal| {
+        let fields = refusal.details.get("fields").and_then(Value::as_object);
+        match (refusal.code, fields) {
+            (_, Some(fields)) => fields.iter().map(|(name, why)| (name.clone(), form::plain(why))).collect(),
+            ("comment_required", _) => whole("comment", "is required"),
+            ("evidence_required", _) => whole("evidence", "is required"),
+            ("outcome_required", _) => whole("", "Choose an answer with one of the buttons."),
+            _ => whole("", &refusal.message),
+        }
+    })
+}
+
+async fn record(app: &Arc<App>, token: String, answer: TaskResult) -> Result<links::Answered> {
+    let (now, dice, limits) = (app.world.clock.now(), app.world.dice.clone(), app.limits.clone());
+    let find = token.clone();
+    let link = app.store.read(move |tx| Ok(crate::store::links::find(tx, &crate::auth::hash(&find))?)).await?;
+    let lane = link.map_or(0, |(link, _)| link.intent.lane());
+    app.store.write(lane, move |tx| links::answer(tx, &token, &answer, now, &dice, &limits)).await
+}
+
+fn form_page(
+    app: &App,
+    asked: &Asked,
+    history: &[Event],
+    token: &str,
+    filled: &Filled,
+    wrong: &BTreeMap<String, String>,
+    status: u16,
+) -> Result<Page> {
+    let task = asked.task();
+    let fields = form::fields(task, filled, wrong);
+    let waiting = asked.head.intent.waiting();
+    let error_of = |name: &str| wrong.get(name).cloned().unwrap_or_default();
+    // What no field on the page can show is said above all.
+    let is_shown = |name: &String| {
+        let key = format!("field.{}", name.split('.').next().unwrap_or_default());
+        name == "comment" || name == "evidence" || fields.iter().any(|field| field.name == key)
+    };
+    let unshown = wrong.iter().filter(|(name, _)| !is_shown(name));
+    let error =
+        unshown.map(|(name, why)| if name.is_empty() { why.clone() } else { format!("{}: {why}", words(name)) });
+    let error = error.collect::<Vec<String>>().join(" ");
+    let since = waiting.map_or(asked.head.intent.created_at, |waiting| waiting.since);
+    let outcome = |value: &&str| {
+        let answer = TaskResult { outcome: Some((*value).to_owned()), ..TaskResult::default() };
+        Outcome { value: (*value).to_owned(), label: words(value), is_yes: task.means(&answer) == Verdict::Positive }
+    };
+    let template = TaskPage {
+        asked,
+        token,
+        task_type: words(task.task_type.as_deref().unwrap_or("approval")),
+        since: since.to_string(),
+        due: waiting.and_then(|waiting| waiting.due_at).map(|at| at.to_string()).unwrap_or_default(),
+        waited: span(app.world.clock.now(), since),
+        payload: rows(&asked.birth.payload),
+        results: rows(&Value::Object(links::results(asked))),
+        history: told(history),
+        votes: waiting.into_iter().flat_map(|waiting| &waiting.votes).map(|vote| vote.by.clone()).collect(),
+        outcomes: task.shown_outcomes().iter().map(outcome).collect(),
+        comment: filled.get("comment"),
+        comment_error: error_of("comment"),
+        evidence: filled.get("evidence"),
+        evidence_error: error_of("evidence"),
+        has_errors: !wrong.is_empty(),
+        error,
+        fields,
+    };
+    page(status, &template)
+}
+
+fn confirm_page(asked: &Asked, filled: &Filled, answer: &TaskResult, verdict: Verdict, token: &str) -> Result<Page> {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for field in form::fields(asked.task(), filled, &BTreeMap::new()) {
+        let shown = field.choices().iter().find(|(value, _)| *value == field.value).map(|(_, label)| label.clone());
+        rows.push((field.label, shown.unwrap_or(field.value)));
+    }
+    rows.extend(answer.comment.clone().map(|comment| ("Comment".to_owned(), comment)));
+    rows.extend(answer.data.get("evidence").map(|evidence| ("Evidence".to_owned(), form::plain(evidence))));
+    rows.retain(|(_, value)| !value.is_empty());
+    let template = ConfirmPage {
+        title: &asked.task().title,
+        outcome: words(answer.outcome.as_deref().unwrap_or_default()),
+        is_yes: verdict == Verdict::Positive,
+        rows,
+        kept: filled.kept().cloned().collect(),
+        token,
+    };
+    page(200, &template)
+}
+
+/// The fields of an object, for a person.
+fn rows(value: &Value) -> Vec<(String, String)> {
+    let Value::Object(fields) = value else { return Vec::new() };
+    fields.iter().map(|(name, value)| (words(name), cut(&form::plain(value)))).collect()
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_VALUE_CHARS) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// When what happened, and by whom; the last of it.
+fn told(history: &[Event]) -> Vec<(String, String, String)> {
+    let is_told = |event: &&Event| !matches!(event.body, EventBody::Submitted | EventBody::HumanTaskAssigned { .. });
+    let lines = history.iter().filter(is_told).map(|event| {
+        let name = event.body.event_type().trim_start_matches("intent.");
+        let step = match &event.body {
+            EventBody::InProgress { step: Some(step), .. } | EventBody::Timeout { step } => Some(step),
+            EventBody::Waiting(waiting) => waiting.step.as_ref(),
+            _ => None,
+        };
+        let step = step.map(|step| format!(" ({step})")).unwrap_or_default();
+        (event.at.to_string(), format!("{}{step}", words(name)), event.actor.clone())
+    });
+    let lines: Vec<_> = lines.collect();
+    lines[lines.len().saturating_sub(MOST_HISTORY)..].to_vec()
+}
+
+/// A span of time in words, in its two largest units.
+fn span(now: Time, since: Time) -> String {
+    let minutes = now.since(since).as_secs() / 60;
+    match (minutes / 1_440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, 0) => "less than a minute".to_owned(),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// The same by JSON: the token is the credential, and a call is a confirmation.
+async fn act(app: &Arc<App>, request: HttpRequest) -> Result<Response<Body>> {
+    let body: Bytes = read_body(app, request.into_body()).await?;
+    let fields: Value = serde_json::from_slice(&body).map_err(|error| {
+        ApiError::new(ErrorKind::Malformed, "invalid_json", format!("the body is no JSON: {error}"))
+    })?;
+    let Value::Object(mut fields) = fields else {
+        return Err(ApiError::invalid("the body must be a JSON object").into());
+    };
+    if String::from_utf8_lossy(&body).contains("\\u0000") {
+        return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
+    }
+    let token = fields.remove("token").and_then(|token| token.as_str().map(str::to_owned)).unwrap_or_default();
+    if token.is_empty() {
+        return Err(ApiError::invalid("token: required").into());
+    }
+    check_size("answer", &fields)?;
+    // The answer stands under `task_result`, or is the body itself.
+    if !fields.contains_key("task_result") {
+        let own: axme_intent::Object = fields.clone();
+        fields.insert("task_result".to_owned(), Value::Object(own));
+    }
+    let answered = record(app, token, TaskResult::read(&fields)).await?;
+    let status = answered.head.intent.status().as_str();
+    let (result, _) = view::outcome(&answered.head.intent);
+    let answer = json!({
+        "ok": true, "intent_id": answered.head.intent.id, "outcome": answered.outcome, "status": status, "result": result,
+    });
+    Ok(super::json(200, answer.to_string().into_bytes()))
+}

@@ -1,0 +1,268 @@
+//! Links to tasks: a person answers one task with one, without a key. Made for mail, and for whoever embeds a form.
+//!
+//! Looking changes nothing. An answer consumes the link in the transaction that records it, and only when it was accepted.
+
+use std::sync::Arc;
+
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::human::Via;
+use axme_intent::lifecycle::{Birth, EventBody};
+use axme_intent::{HumanTask, Object, Status, TaskResult, Time};
+
+use super::intents::desk;
+use super::resume::answer_as_person;
+use crate::auth;
+use crate::config::Limits;
+use crate::cx::{Caller, Cx, Role};
+use crate::engine;
+use crate::error::{Result, StoreError};
+use crate::store::Tx;
+use crate::store::intents::{self, Head};
+use crate::store::links::{self as store, Link, Place};
+use crate::world::Dice;
+
+/// How long a link is valid at the most (contract `semantics.md` §2.5).
+pub const DAYS: u64 = 7;
+
+const PREFIX: &str = "axt_";
+/// Events read to say how a task ended.
+const MOST_EVENTS: i64 = 1_000;
+
+/// A link as it is handed out: the token is shown once.
+pub struct Fresh {
+    pub token: String,
+    pub link: Link,
+}
+
+/// Makes a link for `person` to the task that waits. Valid until its deadline, or for seven days.
+pub fn make(
+    tx: &mut Tx<'_>,
+    dice: &Dice,
+    now: Time,
+    workspace: uuid::Uuid,
+    (head, birth): (&Head, &Birth),
+    person: &str,
+    via: Via,
+) -> Result<Fresh> {
+    let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
+    let waiting = waiting.ok_or_else(|| {
+        let message = format!("the intent waits for no person: it is {}", head.intent.status().as_str());
+        ApiError::new(ErrorKind::Conflict, "not_waiting_for_human", message)
+    })?;
+    let usual = now.plus_seconds(DAYS * 86_400);
+    let ends = [waiting.due_at, head.intent.deadline(birth.deadline_at)];
+    let token = format!("{PREFIX}{}", dice.hex::<32>());
+    let link = Link {
+        workspace,
+        hash: auth::hash(&token).to_vec(),
+        intent: head.intent.id,
+        since: waiting.since,
+        person: person.to_owned(),
+        via,
+        created_at: now,
+        expires_at: ends.into_iter().flatten().fold(usual, Time::min),
+        used_at: None,
+        outcome: None,
+    };
+    store::insert(tx, &link)?;
+    Ok(Fresh { token, link })
+}
+
+/// The page with the form (contract `semantics.md` §2.5).
+pub fn url(base_url: &str, fresh: &Fresh) -> String {
+    format!("{base_url}/app/tasks/{}?token={}", fresh.link.intent, fresh.token)
+}
+
+/// Where a link leads.
+pub enum Standing {
+    /// No such link, or one that was forgotten.
+    Unknown,
+    /// It can be answered.
+    Open(Box<Asked>),
+    /// It cannot any more.
+    Over(Over),
+}
+
+/// The task behind a link.
+pub struct Asked {
+    pub link: Link,
+    pub head: Head,
+    pub birth: Birth,
+}
+
+impl Asked {
+    pub fn task(&self) -> &HumanTask {
+        static NONE: std::sync::OnceLock<HumanTask> = std::sync::OnceLock::new();
+        self.head.intent.open_task().unwrap_or_else(|| NONE.get_or_init(HumanTask::untitled))
+    }
+}
+
+/// Why a link is of no use any more.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Over {
+    Expired {
+        at: Time,
+    },
+    /// With this very link.
+    Used {
+        outcome: String,
+        at: Time,
+    },
+    Answered {
+        by: String,
+        outcome: String,
+        at: Time,
+    },
+    /// Somebody else has the task now.
+    PassedOn,
+    /// The intent ended, or went on, without this answer.
+    Ended {
+        status: Status,
+    },
+}
+
+impl Over {
+    /// In a sentence for the person.
+    pub fn sentence(&self) -> String {
+        match self {
+            Over::Expired { at } => format!("This link was valid until {at}."),
+            Over::Used { outcome, at } => format!("You answered “{outcome}” with this link at {at}."),
+            Over::Answered { by, outcome, at } => format!("{by} answered “{outcome}” at {at}."),
+            Over::PassedOn => "The task was given to somebody else, who can answer it now.".to_owned(),
+            Over::Ended { status } => {
+                format!("Nobody has to answer any more: the intent is {} now.", status.as_str())
+            }
+        }
+    }
+
+    fn refuse(&self) -> ApiError {
+        let (kind, code) = match self {
+            Over::Expired { .. } => (ErrorKind::Gone, "link_expired"),
+            Over::Used { .. } => (ErrorKind::Conflict, "link_used"),
+            Over::Answered { .. } => (ErrorKind::Conflict, "already_answered"),
+            Over::PassedOn => (ErrorKind::Conflict, "passed_on"),
+            Over::Ended { .. } => (ErrorKind::Conflict, "not_waiting_for_human"),
+        };
+        ApiError::new(kind, code, self.sentence())
+    }
+}
+
+/// Says where the link with this token leads. Changes nothing.
+pub fn look(tx: &mut Tx<'_>, token: &str, now: Time) -> Result<Standing> {
+    match store::find(tx, &auth::hash(token))? {
+        None => Ok(Standing::Unknown),
+        Some((link, _)) => {
+            let head = intents::find(tx, link.workspace, link.intent)?;
+            stand(tx, link, head, now)
+        }
+    }
+}
+
+fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>, now: Time) -> Result<Standing> {
+    let Some(head) = head else { return Ok(Standing::Unknown) };
+    if let (Some(at), Some(outcome)) = (link.used_at, link.outcome.clone()) {
+        return Ok(Standing::Over(Over::Used { outcome, at }));
+    }
+    let is_asked =
+        head.intent.waiting().is_some_and(|waiting| waiting.since == link.since) && head.intent.open_task().is_some();
+    if !is_asked {
+        return Ok(Standing::Over(how_it_ended(tx, &link, &head)?));
+    }
+    if now >= link.expires_at {
+        return Ok(Standing::Over(Over::Expired { at: link.expires_at }));
+    }
+    // Who was asked before the task was given away has it no more, unless it came back.
+    let given_away = head.intent.waiting().and_then(|waiting| waiting.transferred_at);
+    let is_holder = || head.intent.asked().iter().any(|person| person.eq_ignore_ascii_case(&link.person));
+    if given_away.is_some_and(|at| link.created_at <= at) && !is_holder() {
+        return Ok(Standing::Over(Over::PassedOn));
+    }
+    let birth = intents::birth(tx, link.workspace, link.intent)?;
+    Ok(Standing::Open(Box::new(Asked { link, head, birth })))
+}
+
+/// What became of the asking that the link was made for.
+fn how_it_ended(tx: &mut Tx<'_>, link: &Link, head: &Head) -> Result<Over> {
+    let events = intents::list_events(tx, link.workspace, link.intent, 0, MOST_EVENTS)?;
+    let asking = |body: &EventBody| matches!(body, EventBody::Waiting(waiting) if waiting.since == link.since);
+    let after = events.iter().skip_while(|event| !asking(&event.body)).skip(1);
+    let mut answers = after.take_while(|event| !matches!(event.body, EventBody::Waiting(_)));
+    let answer = answers.find_map(|event| match &event.body {
+        EventBody::InProgress { details, .. } => Some((details.get("task_result")?.clone(), event)),
+        _ => None,
+    });
+    Ok(match answer {
+        Some((result, event)) => Over::Answered {
+            by: event.actor.clone(),
+            outcome: result["outcome"].as_str().unwrap_or_default().to_owned(),
+            at: event.at,
+        },
+        None => Over::Ended { status: head.intent.status() },
+    })
+}
+
+/// What an answer did.
+pub struct Answered {
+    pub head: Head,
+    pub outcome: String,
+}
+
+/// Answers the task behind a link, under the task's rules. A refused answer leaves the link as it is. The same answer once
+/// more, when the reply to the first was lost, is answered alike.
+pub fn answer(
+    tx: &mut Tx<'_>,
+    token: &str,
+    answer: &TaskResult,
+    now: Time,
+    dice: &Dice,
+    limits: &Arc<Limits>,
+) -> Result<Answered> {
+    let unknown = || ApiError::not_found("the link");
+    let (link, place) = store::find(tx, &auth::hash(token))?.ok_or_else(unknown)?;
+    let caller = person(&link, place);
+    let mut cx = Cx { tx, caller: &caller, now, dice, limits, via: link.via };
+    let head = engine::lock(&mut desk(&mut cx), link.intent)?;
+    // Read again under the lock: two may answer with one link at the same moment.
+    let (link, _) = store::find(cx.tx, &link.hash)?.ok_or_else(unknown)?;
+    let asked = match stand(cx.tx, link, head, now)? {
+        Standing::Unknown => return Err(unknown().into()),
+        Standing::Open(asked) => asked,
+        Standing::Over(Over::Used { outcome, .. }) if answer.outcome.as_deref() == Some(&outcome) => {
+            let (link, _) = store::find(cx.tx, &auth::hash(token))?.ok_or_else(unknown)?;
+            let head = intents::find(cx.tx, link.workspace, link.intent)?.ok_or_else(unknown)?;
+            return Ok(Answered { head, outcome });
+        }
+        Standing::Over(over) => return Err(over.refuse().into()),
+    };
+    let Asked { link, head, birth } = *asked;
+    // The words of the answer, as the task has them; what is wrong with it is said when it is sent.
+    let recorded = head.intent.open_task().and_then(|task| task.check(answer).ok());
+    let advanced = answer_as_person(&mut cx, head, birth.deadline_at, answer.clone())?;
+    let outcome = recorded.and_then(|(record, _)| record["outcome"].as_str().map(str::to_owned)).unwrap_or_default();
+    store::mark_used(cx.tx, &link, &outcome, now)?;
+    Ok(Answered { head: advanced.head, outcome })
+}
+
+/// Whoever holds a link, as a caller: they may answer its task and nothing else.
+fn person(link: &Link, place: Place) -> Caller {
+    Caller {
+        workspace: link.workspace,
+        workspace_slug: place.workspace_slug,
+        org: place.org,
+        org_slug: place.org_slug,
+        service_account_id: String::new(),
+        role: Role::Agent,
+        address: None,
+        owner: link.person.clone(),
+    }
+}
+
+/// What the steps before answered, by step, for whoever decides.
+pub fn results(asked: &Asked) -> Object {
+    asked.head.intent.cursor.as_ref().map(|cursor| cursor.results.clone()).unwrap_or_default()
+}
+
+/// The history of the intent behind a link.
+pub fn history(tx: &mut Tx<'_>, link: &Link) -> Result<Vec<axme_intent::Event>, StoreError> {
+    intents::list_events(tx, link.workspace, link.intent, 0, MOST_EVENTS)
+}

@@ -1,0 +1,151 @@
+//! Resume: one endpoint with many meanings (contract `wire.md` §4.6), and answers of people by whatever way they come.
+
+use axme_api::ApiError;
+use axme_api::intents::{ResumeIntent, Resumed};
+use axme_intent::human::Response;
+use axme_intent::lifecycle::{Answer, Command};
+use axme_intent::policy::Action;
+use axme_intent::resume::Resume;
+use axme_intent::{IntentId, Object, TaskResult, Time};
+use serde_json::Value;
+
+use super::intents::{check_granted, check_step_is_own, find_visible, lock_visible, parse_id, send, stale};
+use super::{check_size, view};
+use crate::call::Before;
+use crate::cx::Cx;
+use crate::engine::Advanced;
+use crate::error::Result;
+use crate::store::deliveries;
+use crate::store::intents::{self as store, Head};
+
+pub struct Resumption {
+    id: IntentId,
+    resume: Resume,
+    /// What the body says as a person's answer, for bodies that are one without saying `task_result`.
+    as_task_result: TaskResult,
+    expected_generation: Option<u64>,
+}
+
+pub fn prepare_resume(_: &Before<'_>, input: ResumeIntent) -> Result<(u16, Resumption)> {
+    let id = parse_id(&input.intent_id)?;
+    check_size("result", &input.body)?;
+    let expected_generation = input.body.get("expected_policy_generation").and_then(Value::as_u64);
+    let mut wrapped = input.body.clone();
+    if !wrapped.contains_key("task_result") {
+        wrapped.insert("task_result".to_owned(), Value::Object(input.body.clone()));
+    }
+    let as_task_result = TaskResult::read(&wrapped);
+    let resume = Resume::read(&input.body);
+    if let Resume::Unclear(why) = resume {
+        return Err(ApiError::invalid(why).into());
+    }
+    Ok((id.lane(), Resumption { id, resume, as_task_result, expected_generation }))
+}
+
+pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
+    let head = lock_visible(cx, resumption.id)?;
+    let birth = store::birth(cx.tx, cx.caller.workspace, resumption.id)?;
+    check_granted(cx.caller, &head, Action::Resume)?;
+    let nothing = |reason: Option<&str>, head: &Head| Resumed {
+        ok: true,
+        applied: false,
+        reason: reason.map(str::to_owned),
+        policy_generation: head.intent.policy_generation,
+        intent: view::intent(head, &birth),
+        event: None,
+    };
+    if let Some(stale) = stale(&head, resumption.expected_generation) {
+        return Ok(nothing(Some(stale), &head));
+    }
+    if head.intent.open_task().is_some() && !cx.caller.is_admin() {
+        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+    }
+    check_step_is_own(cx.caller, &head, Action::Resume)?;
+    let Some(command) = command(cx, &head, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
+    let receives = cx.caller.address.as_ref() == Some(&head.to);
+    let is_proceed = matches!(command, Command::Proceed { .. });
+    let advanced = match forwarded(cx, &head, &command)? {
+        Some(parent) => {
+            let deadline_at = store::birth(cx.tx, cx.caller.workspace, parent.intent.id)?.deadline_at;
+            send(cx, parent, deadline_at, command)?;
+            let head = find_visible(cx.tx, cx.caller, resumption.id)?;
+            Advanced { head, events: Vec::new() }
+        }
+        None => send(cx, head, birth.deadline_at, command)?,
+    };
+    if receives && is_proceed {
+        let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
+        deliveries::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id, again_at)?;
+    }
+    let last = advanced.events.last().map(|event| view::event(resumption.id, event));
+    Ok(Resumed {
+        ok: true,
+        applied: true,
+        reason: None,
+        policy_generation: advanced.head.intent.policy_generation,
+        intent: view::intent(&advanced.head, &birth),
+        event: last,
+    })
+}
+
+/// A person's answer to a task, by another way than resume.
+pub(crate) fn answer_task(cx: &mut Cx<'_, '_>, head: Head, answer: TaskResult) -> Result<Advanced> {
+    if !cx.caller.is_admin() {
+        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+    }
+    let deadline_at = store::birth(cx.tx, cx.caller.workspace, head.intent.id)?.deadline_at;
+    let command = decision(cx, &head, answer);
+    send(cx, head, deadline_at, command)
+}
+
+/// A person's answer by a link: the caller is that person, and nobody else.
+pub(crate) fn answer_as_person(
+    cx: &mut Cx<'_, '_>,
+    head: Head,
+    deadline_at: Option<Time>,
+    answer: TaskResult,
+) -> Result<Advanced> {
+    let command = decision(cx, &head, answer);
+    send(cx, head, deadline_at, command)
+}
+
+/// A person's answer with who gives it, and how.
+fn decision(cx: &Cx<'_, '_>, head: &Head, answer: TaskResult) -> Command {
+    let actor = cx.caller.actor();
+    let is_requester = actor == head.from.as_str() || head.from.as_str().strip_prefix("user://") == Some(&actor);
+    Command::Decide(Response { answer, via: cx.via, is_requester })
+}
+
+/// What the body asks for, given whom the intent waits for. `None` for a go-on that was declined.
+fn command(cx: &Cx<'_, '_>, head: &Head, resumption: &Resumption) -> Option<Command> {
+    let waits_for_person = head.intent.open_task().is_some();
+    Some(match &resumption.resume {
+        Resume::Human(answer) => decision(cx, head, answer.clone()),
+        Resume::Agent(Answer::Complete(_)) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
+            decision(cx, head, resumption.as_task_result.clone())
+        }
+        // An explicit approval passes the same validation as any answer.
+        Resume::Proceed { approve: true, comment, explicit: true } if waits_for_person => {
+            let outcome = Some("approved".to_owned());
+            decision(cx, head, TaskResult { outcome, comment: comment.clone(), data: Object::new() })
+        }
+        Resume::Proceed { approve: false, .. } if !waits_for_person && !head.intent.status().is_terminal() => {
+            return None;
+        }
+        Resume::Agent(answer) => Command::Answer(answer.clone()),
+        Resume::Proceed { comment, .. } => Command::Proceed { reason: comment.clone() },
+        Resume::Unclear(_) => return None,
+    })
+}
+
+/// A person's answer that was sent to a step's child goes to the parent that waits for it.
+fn forwarded(cx: &mut Cx<'_, '_>, head: &Head, command: &Command) -> Result<Option<Head>> {
+    let (Command::Decide(_), Some(parent), None) = (command, head.intent.parent, head.intent.open_task()) else {
+        return Ok(None);
+    };
+    let parent = store::find(cx.tx, cx.caller.workspace, parent)?.filter(|p| p.intent.open_task().is_some());
+    if parent.is_some() && !cx.caller.is_admin() {
+        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+    }
+    Ok(parent)
+}

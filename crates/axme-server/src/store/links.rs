@@ -1,0 +1,99 @@
+//! SQL of links to tasks. Only the hash of a link's token is kept.
+
+use axme_intent::human::Via;
+use axme_intent::{IntentId, Time};
+use uuid::Uuid;
+
+use super::Tx;
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Link {
+    pub workspace: Uuid,
+    pub hash: Vec<u8>,
+    pub intent: IntentId,
+    /// When the waiting began that the link answers.
+    pub since: Time,
+    /// Who answers with it.
+    pub person: String,
+    pub via: Via,
+    pub created_at: Time,
+    pub expires_at: Time,
+    pub used_at: Option<Time>,
+    /// What was answered with it.
+    pub outcome: Option<String>,
+}
+
+pub fn insert(tx: &mut Tx<'_>, link: &Link) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO task_links (workspace_id, hash, intent_id, since, person, via, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[
+            link.workspace.into(),
+            (&link.hash[..]).into(),
+            link.intent.into(),
+            link.since.into(),
+            (&link.person).into(),
+            link.via.as_str().into(),
+            link.created_at.into(),
+            link.expires_at.into(),
+        ],
+    )
+}
+
+/// A link, and the workspace it leads into: slug, organization and its slug.
+pub fn find(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<(Link, Place)>, StoreError> {
+    let row = tx.row(
+        "SELECT l.workspace_id, l.hash, l.intent_id, l.since, l.person, l.via, l.created_at, l.expires_at, l.used_at, \
+         l.outcome, w.slug, o.org_id, o.slug FROM task_links l JOIN workspaces w ON w.workspace_id = l.workspace_id \
+         JOIN organizations o ON o.org_id = w.org_id WHERE l.hash = $1",
+        &[hash.into()],
+    )?;
+    row.map(|row| {
+        let via = row.text(5)?;
+        let via = Via::parse(via).ok_or_else(|| StoreError::Fault(format!("a link by {via}")))?;
+        let link = Link {
+            workspace: row.uuid(0)?,
+            hash: row.bytes(1)?.to_vec(),
+            intent: IntentId(row.uuid(2)?),
+            since: row.time(3)?,
+            person: row.string(4)?,
+            via,
+            created_at: row.time(6)?,
+            expires_at: row.time(7)?,
+            used_at: row.opt_time(8)?,
+            outcome: row.opt_string(9)?,
+        };
+        Ok((link, Place { workspace_slug: row.string(10)?, org: row.uuid(11)?, org_slug: row.string(12)? }))
+    })
+    .transpose()
+}
+
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub workspace_slug: String,
+    pub org: Uuid,
+    pub org_slug: String,
+}
+
+pub fn mark_used(tx: &mut Tx<'_>, link: &Link, outcome: &str, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE task_links SET used_at = $1, outcome = $2 WHERE workspace_id = $3 AND hash = $4",
+        &[now.into(), outcome.into(), link.workspace.into(), (&link.hash[..]).into()],
+    )
+}
+
+/// Forgets links that expired before a moment, a bounded number at a time. Says how many.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, hash FROM task_links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
+        &[before.into(), limit.into()],
+    )?;
+    for row in &rows {
+        tx.push(
+            "DELETE FROM task_links WHERE workspace_id = $1 AND hash = $2",
+            &[row.uuid(0)?.into(), row.bytes(1)?.into()],
+        )?;
+    }
+    Ok(rows.len())
+}

@@ -1,0 +1,115 @@
+//! SQL of notices: what people and chats are told.
+
+use axme_intent::{Address, IntentId, Time};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Row, Tx, deliveries};
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Notice {
+    pub workspace: Uuid,
+    pub id: Uuid,
+    pub intent: IntentId,
+    /// `mail`, or the host that is posted to: one that hangs holds up its own and nobody else.
+    pub line: String,
+    /// `email`, `webhook`, `slack` or `teams`.
+    pub channel: String,
+    /// An address for mail, or a URL.
+    pub recipient: String,
+    pub content: Value,
+    pub created_at: Time,
+}
+
+/// The address of the queue of a line.
+pub fn address(line: &str) -> Address {
+    Address::from_canonical(format!("notice://{line}"))
+}
+
+/// The line of a queue's address; none for the queues of others.
+pub fn line_of(address: &Address) -> Option<&str> {
+    address.as_str().strip_prefix("notice://")
+}
+
+/// Keeps a notice, due at once.
+pub fn insert(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO notices (workspace_id, notice_id, intent_id, line, channel, recipient, content, open, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8)",
+        &[
+            notice.workspace.into(),
+            notice.id.into(),
+            notice.intent.into(),
+            (&notice.line).into(),
+            (&notice.channel).into(),
+            (&notice.recipient).into(),
+            notice.content.to_string().into(),
+            notice.created_at.into(),
+        ],
+    )?;
+    deliveries::insert(tx, notice.workspace, &address(&notice.line), IntentId(notice.id), notice.created_at)
+}
+
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Notice>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, notice_id, intent_id, line, channel, recipient, content, created_at FROM notices \
+         WHERE workspace_id = $1 AND notice_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.as_ref().map(notice).transpose()
+}
+
+fn notice(row: &Row) -> Result<Notice, StoreError> {
+    Ok(Notice {
+        workspace: row.uuid(0)?,
+        id: row.uuid(1)?,
+        intent: IntentId(row.uuid(2)?),
+        line: row.string(3)?,
+        channel: row.string(4)?,
+        recipient: row.string(5)?,
+        content: row.json(6)?,
+        created_at: row.time(7)?,
+    })
+}
+
+/// The lines on which something is to be sent, now or later, after one of them.
+pub fn list_lines(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<Vec<(Uuid, String)>, StoreError> {
+    let rows = tx.rows(
+        "SELECT DISTINCT workspace_id, line FROM notices WHERE open = 1 AND (workspace_id, line) > ($1, $2) \
+         ORDER BY workspace_id, line LIMIT $3",
+        &[after.0.into(), after.1.into(), limit.into()],
+    )?;
+    rows.iter().map(|row| Ok((row.uuid(0)?, row.string(1)?))).collect()
+}
+
+/// A notice was sent, given up, or came to nothing.
+pub fn close(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<(), StoreError> {
+    set_open(tx, workspace, id, 0)
+}
+
+/// It is to be sent once more.
+pub fn reopen(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<(), StoreError> {
+    set_open(tx, workspace, id, 1)
+}
+
+fn set_open(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, open: i64) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE notices SET open = $1 WHERE workspace_id = $2 AND notice_id = $3",
+        &[open.into(), workspace.into(), id.into()],
+    )
+}
+
+/// Forgets notices from before a moment, with what of them was given up, a bounded number at a time. Says how many.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, notice_id, line FROM notices WHERE created_at < $1 ORDER BY created_at LIMIT $2",
+        &[before.into(), limit.into()],
+    )?;
+    for row in &rows {
+        let (workspace, id) = (row.uuid(0)?, row.uuid(1)?);
+        deliveries::delete(tx, workspace, &address(row.text(2)?), IntentId(id))?;
+        tx.push("DELETE FROM notices WHERE workspace_id = $1 AND notice_id = $2", &[workspace.into(), id.into()])?;
+    }
+    Ok(rows.len())
+}

@@ -1,0 +1,271 @@
+//! Sends notices: mail to people who are asked, and what steps tell people and chats.
+//!
+//! Each line (all mail, each host that is posted to) is worked off by itself, so that one that hangs delays no other. An
+//! attempt takes the delivery for longer than it may last; a crash in between means that the notice is sent again: at least
+//! once. A mail about a task carries a link of its own, made when it is sent; nobody is mailed about a task that is over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axme_intent::human::Via;
+use axme_intent::lifecycle::Occasion;
+use axme_intent::{IntentId, Time};
+use futures_util::future::join_all;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::channels::letters::{self, Letter};
+use crate::error::Result;
+use crate::ops::{COMMON_LANE, links};
+use crate::store::notices::{self as store, Notice};
+use crate::store::{Tx, deliveries, intents};
+use crate::wake::Wake;
+use crate::world::{Mail, Post};
+
+/// Sent on one line at a time.
+const AT_ONCE: i64 = 8;
+/// An attempt is taken for so long; mail may take a while.
+const LEASE_SECONDS: u64 = 60;
+const MAX_ERROR_CHARS: usize = 300;
+const PAGE: i64 = 500;
+const LONGEST_WAIT_SECONDS: u64 = 30;
+/// How long a line rests that could not be worked off.
+const RETRY_SECONDS: u64 = 2;
+
+/// What a notice says.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Task { about: Occasion, since: Time },
+    Text { subject: String, body: String },
+}
+
+/// Works off every line that has something, until the server stops.
+pub async fn run(app: Arc<App>) {
+    let waiter = app.wakes.subscribe(Wake::notices());
+    let mut working = JoinSet::new();
+    // Lines that are worked off, and whether somebody rang meanwhile; and when others have something again.
+    let mut busy: HashMap<Line, bool> = HashMap::new();
+    let mut next: HashMap<Line, Time> = HashMap::new();
+    let mut listening = waiter.listen();
+    let mut is_rung = true;
+    while !*app.stopping.borrow() {
+        let now = app.world.clock.now();
+        let mut start: Vec<Line> = next.iter().filter(|(_, at)| **at <= now).map(|(line, _)| line.clone()).collect();
+        if is_rung {
+            start.extend(lines(&app).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the lines of notices could not be read");
+                Vec::new()
+            }));
+        }
+        for line in start {
+            next.remove(&line);
+            if busy.get_mut(&line).map(|again| *again |= is_rung).is_none() {
+                busy.insert(line.clone(), false);
+                working.spawn(work_off(app.clone(), line));
+            }
+        }
+        let most = app.world.clock.now().plus_seconds(LONGEST_WAIT_SECONDS);
+        let until = next.values().min().map_or(most, |first| most.min(*first));
+        let over = async {
+            tokio::select! {
+                () = app.world.clock.sleep_until(until) => None,
+                () = app.stopped() => None,
+                Some(done) = working.join_next() => Some(done),
+            }
+        };
+        let mut done = None;
+        is_rung = listening.or(async { done = over.await }).await;
+        listening = waiter.listen();
+        match done {
+            Some(Ok((line, due))) => {
+                let due = if busy.remove(&line) == Some(true) { Some(app.world.clock.now()) } else { due };
+                next.extend(due.map(|due| (line, due)));
+            }
+            // A panic does not say whose. Lines that are worked off twice share the work.
+            Some(Err(_)) => busy.clear(),
+            None => {}
+        }
+    }
+    // What a line had taken and did not send is sent again when the lease is over.
+    while working.join_next().await.is_some() {}
+}
+
+type Line = (Uuid, String);
+
+async fn work_off(app: Arc<App>, line: Line) -> (Line, Option<Time>) {
+    let due = tick_line(&app, line.0, &line.1).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, line = line.1, "notices could not be sent");
+        // Not at once: whatever failed may be short of breath.
+        Some(app.world.clock.now().plus_seconds(RETRY_SECONDS))
+    });
+    (line, due)
+}
+
+/// All lines on which something is to be sent, now or later.
+async fn lines(app: &App) -> Result<Vec<Line>> {
+    let mut all: Vec<Line> = Vec::new();
+    loop {
+        let after = all.last().cloned().unwrap_or((Uuid::nil(), String::new()));
+        let page = app.store.read(move |tx| Ok(store::list_lines(tx, (after.0, &after.1), PAGE)?)).await?;
+        let is_last = (page.len() as i64) < PAGE;
+        all.extend(page);
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
+/// Sends everything that is due. Says when the next will be.
+pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
+    let mut next = None;
+    for (workspace, line) in lines(app).await? {
+        next = next.into_iter().chain(tick_line(app, workspace, &line).await?).min();
+    }
+    Ok(next)
+}
+
+async fn tick_line(app: &Arc<App>, workspace: Uuid, line: &str) -> Result<Option<Time>> {
+    loop {
+        let now = app.world.clock.now();
+        let address = store::address(line);
+        let look = move |tx: &mut Tx<'_>| {
+            let due = deliveries::list_due(tx, workspace, &address, now, None, AT_ONCE)?;
+            Ok((due, deliveries::next_due(tx, workspace, &address, now)?))
+        };
+        let (due, next_due) = app.store.read(look).await?;
+        if due.is_empty() {
+            return Ok(next_due);
+        }
+        let (address, until) = (store::address(line), now.plus_seconds(LEASE_SECONDS));
+        let claim = move |tx: &mut Tx<'_>| {
+            let mut taken = Vec::new();
+            for candidate in &due {
+                // Its number is never shown; what was touched in between is left to whoever touched it.
+                if !deliveries::claim(tx, workspace, &address, candidate, 0, until)? {
+                    continue;
+                }
+                match store::find(tx, workspace, candidate.intent_id.0)? {
+                    Some(notice) => taken.push((notice, candidate.offers + 1)),
+                    None => deliveries::delete(tx, workspace, &address, candidate.intent_id)?,
+                }
+            }
+            Ok(taken)
+        };
+        let taken = app.store.write(COMMON_LANE, claim).await?;
+        for outcome in join_all(taken.iter().map(|(notice, attempt)| send(app, notice, *attempt))).await {
+            outcome?;
+        }
+        // Look again: those that failed have a time of their own now.
+    }
+}
+
+/// One attempt, and what came of it.
+async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
+    let outcome = match serde_json::from_value(notice.content.clone()) {
+        Ok(Content::Task { about, since }) => match letter(app, notice, about, since).await? {
+            Some(letter) => mail(app, letters::of_task(notice, &letter)).await,
+            // There is nothing to answer any more.
+            None => Ok(()),
+        },
+        Ok(Content::Text { subject, body }) if notice.channel == "email" => {
+            mail(app, letters::of_notice(notice, &subject, &body)).await
+        }
+        Ok(Content::Text { subject, body }) => post(app, notice, &subject, &body).await,
+        Err(error) => Err(format!("the notice cannot be read: {error}")),
+    };
+    let outcome = outcome.map_err(|error| error.chars().take(MAX_ERROR_CHARS).collect::<String>());
+    let now = app.world.clock.now();
+    let pauses = app.limits.push_retry_seconds.clone();
+    let notice = notice.clone();
+    let record = move |tx: &mut Tx<'_>| {
+        let (address, id) = (store::address(&notice.line), IntentId(notice.id));
+        match (&outcome, pauses.get(attempt as usize - 1)) {
+            (Ok(()), _) => {
+                deliveries::delete(tx, notice.workspace, &address, id)?;
+                store::close(tx, notice.workspace, notice.id)?;
+            }
+            (Err(error), Some(pause)) => {
+                deliveries::postpone(tx, notice.workspace, &address, id, now.plus_seconds(*pause), error)?;
+            }
+            (Err(error), None) => {
+                tracing::warn!(channel = notice.channel, intent = %notice.intent, error, "a notice was given up");
+                deliveries::note(tx, notice.workspace, &address, id, error)?;
+                deliveries::bury(tx, notice.workspace, &address, id, now)?;
+                store::close(tx, notice.workspace, notice.id)?;
+            }
+        }
+        Ok(())
+    };
+    app.store.write(COMMON_LANE, record).await
+}
+
+/// What a mail about a task says, with a link made for it. `None` when the task is over, or waits anew.
+async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, since: Time) -> Result<Option<Letter>> {
+    let (dice, now, notice) = (app.world.dice.clone(), app.world.clock.now(), notice.clone());
+    let base_url = app.site.base_url.clone();
+    let job = move |tx: &mut Tx<'_>| {
+        let Some(head) = intents::find(tx, notice.workspace, notice.intent)? else { return Ok(None) };
+        let is_asked = head.intent.waiting().is_some_and(|waiting| waiting.since == since);
+        let Some(task) = head.intent.open_task().filter(|_| is_asked) else { return Ok(None) };
+        let birth = intents::birth(tx, notice.workspace, notice.intent)?;
+        let person = &notice.recipient;
+        let fresh = links::make(tx, &dice, now, notice.workspace, (&head, &birth), person, Via::Email)?;
+        Ok(Some(Letter {
+            about,
+            task: task.clone(),
+            intent_id: notice.intent.to_string(),
+            intent_type: head.intent_type.clone(),
+            from: head.from.to_string(),
+            url: links::url(&base_url, &fresh),
+            expires_at: fresh.link.expires_at,
+            due_at: head.intent.waiting().and_then(|waiting| waiting.due_at),
+        }))
+    };
+    app.store.write(COMMON_LANE, job).await
+}
+
+async fn mail(app: &App, mail: Mail) -> std::result::Result<(), String> {
+    app.world.outbound.mail(mail.clone()).await?;
+    // Nobody watching is usual.
+    let _ = app.mails.send(mail);
+    Ok(())
+}
+
+async fn post(app: &App, notice: &Notice, subject: &str, body: &str) -> std::result::Result<(), String> {
+    let body = shape(notice, subject, body).to_string().into_bytes();
+    let headers = vec![("webhook-id", notice.id.to_string())];
+    match app.world.outbound.post(Post { url: notice.recipient.clone(), headers, body }).await? {
+        status if (200..300).contains(&status) => Ok(()),
+        status => Err(format!("answered with status {status}")),
+    }
+}
+
+/// A text in the form that the channel takes.
+fn shape(notice: &Notice, subject: &str, body: &str) -> Value {
+    match notice.channel.as_str() {
+        "slack" => json!({ "text": format!("*{subject}*\n{body}") }),
+        "teams" => json!({
+            "type": "message",
+            "attachments": [{
+                "contentType": "application/vnd.microsoft.card.adaptive",
+                "content": {
+                    "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+                    "type": "AdaptiveCard",
+                    "version": "1.4",
+                    "body": [
+                        { "type": "TextBlock", "text": subject, "weight": "Bolder", "wrap": true },
+                        { "type": "TextBlock", "text": body, "wrap": true },
+                    ],
+                },
+            }],
+        }),
+        _ => json!({
+            "event_type": "notification", "notice_id": notice.id, "intent_id": notice.intent, "subject": subject,
+            "body": body, "occurred_at": notice.created_at.to_string(),
+        }),
+    }
+}

@@ -1,0 +1,358 @@
+//! People who are asked by mail: links, pages, and the same by JSON (contract `semantics.md` §2.5, `wire.md` §5).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{SITE, Server, id_of, on_both};
+
+const ANN: &str = "ann@example.com";
+const BOB: &str = "bob@example.com";
+const DAY: Duration = Duration::from_secs(86_400);
+
+async fn ask(server: &Server, task: Value) -> String {
+    let body = json!({
+        "intent_type": "intent.ask.v1", "human_task": task, "payload": { "service": "<b>api</b>", "cost_eur": 12 },
+    });
+    id_of(&server.post(&server.admin, "/v1/intents", body).await)
+}
+
+/// Asks, and returns the link that is mailed.
+async fn ask_by_mail(server: &Server, task: Value) -> (String, String) {
+    let id = ask(server, task).await;
+    let mails = server.mails().await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    (id, mails[0].link.clone().expect("a link"))
+}
+
+fn text(page: &crate::harness::Answer) -> String {
+    page.body.as_str().expect("a page").to_owned()
+}
+
+#[test]
+fn who_is_asked_is_mailed_and_answers_by_the_link_once() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let task = json!({ "title": "Deploy?", "description": "Now & here", "notify_email": ANN });
+        let id = ask(&server, task).await;
+        let mails = server.mails().await;
+        let mail = &mails[0];
+        assert_eq!((mail.to.as_str(), mail.subject.as_str()), (ANN, "Deploy?"));
+        let link = mail.link.clone().unwrap();
+        assert!(link.starts_with(&format!("{SITE}/app/tasks/{id}?token=axt_")), "{link}");
+        for part in ["Now & here", &link, &id, "approval", "valid until 2026-01-08"] {
+            assert!(mail.text.contains(part), "{part}: {}", mail.text);
+        }
+        assert!(mail.html.contains("Now &#38; here"), "{}", mail.html);
+        let files: Vec<_> = std::fs::read_dir(server.folder().join("outbox")).unwrap().collect();
+        assert_eq!(files.len(), 1, "without a mail server mail is a file");
+        assert!(server.mails().await.is_empty(), "once");
+
+        // Looking changes nothing, however often and however: what follows every link in a mail answers nothing.
+        let before = server.events(&id).await;
+        for method in ["GET", "HEAD", "GET"] {
+            assert_eq!(server.send_raw("", method, &link[SITE.len()..], Vec::new(), &[]).await.status, 200);
+        }
+        assert_eq!(server.events(&id).await, before);
+
+        let page = text(&server.page(&link).await);
+        for part in
+            ["Deploy?", "Now &#38; here", "&#60;b&#62;api&#60;/b&#62;", "value=\"approved\"", "value=\"rejected\"", ANN]
+        {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert!(!page.contains("<script") && !page.contains("http://") && !page.contains("<b>api"), "{page}");
+
+        let confirm = server.fill(&link, &[("outcome", "approved"), ("comment", "go \"on\"")]).await;
+        assert_eq!(confirm.status, 200);
+        assert!(text(&confirm).contains("Please confirm") && text(&confirm).contains("go &#34;on&#34;"));
+        assert_eq!(server.events(&id).await, before, "not yet");
+        let done = server.fill(&link, &[("outcome", "approved"), ("comment", "go"), ("step", "confirm")]).await;
+        assert!(text(&done).contains("was recorded"), "{}", text(&done));
+
+        let intent = server.intent(&id).await;
+        assert_eq!(
+            (&intent["status"], &intent["result"]),
+            (&json!("COMPLETED"), &json!({ "outcome": "approved", "comment": "go" }))
+        );
+        let last = server.events(&id).await.pop().unwrap();
+        assert_eq!((&last["actor"], &last["details"]["answered_by"]), (&json!(ANN), &json!(ANN)));
+        assert_eq!(last["details"]["answered_via"], "email");
+
+        let again = server.fill(&link, &[("outcome", "rejected"), ("step", "confirm")]).await;
+        assert_eq!(again.status, 200);
+        assert!(text(&again).contains("You have answered already") && text(&again).contains("approved"));
+        assert!(text(&server.page(&link).await).contains("You have answered already"));
+        assert_eq!(server.intent(&id).await["result"]["outcome"], "approved");
+    });
+}
+
+#[test]
+fn a_form_says_what_is_wrong_and_keeps_what_was_typed() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let schema = json!({
+            "type": "object", "required": ["approved", "days", "sure"],
+            "properties": {
+                "approved": { "type": "boolean" },
+                "days": { "type": "integer", "minimum": 1, "maximum": 90, "title": "For how long" },
+                "sure": { "type": "boolean" },
+                "level": { "enum": ["low", "high"] },
+            },
+        });
+        let task = json!({
+            "title": "Grant?", "notify_email": ANN, "form_schema": schema, "required_comment": true, "evidence_required": true,
+        });
+        let (id, link) = ask_by_mail(&server, task).await;
+        let page = text(&server.page(&link).await);
+        for part in ["For how long", "type=\"number\"", "max=\"90\"", "<option value=\"high\"", "id=\"evidence\""] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        let typed = [("field.days", "120"), ("field.level", "high"), ("comment", "<i>"), ("outcome", "approved")];
+        let wrong = server.fill(&link, &typed).await;
+        assert_eq!(wrong.status, 422);
+        let page = text(&wrong);
+        assert!(page.contains("role=\"alert\"") && page.contains("Evidence</a>: is required"), "{page}");
+        for part in ["value=\"120\"", "<option value=\"high\" selected", "&#60;i&#62;</textarea>"] {
+            assert!(page.contains(part), "{part} is kept: {page}");
+        }
+        let typed = [typed.as_slice(), &[("evidence", "ticket 7")]].concat();
+        let page = text(&server.fill(&link, &typed).await);
+        assert!(
+            page.contains("For how long</a>: ") && page.contains("90") && page.contains("Sure</a>: is required"),
+            "{page}"
+        );
+        // Also when somebody leaves the confirmation out.
+        let forced = [typed.as_slice(), &[("step", "confirm")]].concat();
+        assert_eq!(server.fill(&link, &forced).await.status, 422);
+        assert_eq!(server.intent(&id).await["status"], "WAITING");
+
+        let right = [
+            ("field.days", "30"),
+            ("field.sure", "true"),
+            ("field.level", ""),
+            ("comment", "fine"),
+            ("evidence", "ticket 7"),
+            ("outcome", "approved"),
+        ];
+        let confirm = text(&server.fill(&link, &right).await);
+        assert!(confirm.contains("For how long") && confirm.contains("<dd>Yes</dd>"), "{confirm}");
+        let change = [right.as_slice(), &[("step", "change")]].concat();
+        assert!(text(&server.fill(&link, &change).await).contains("value=\"30\""), "going back keeps what was typed");
+        let send = [right.as_slice(), &[("step", "confirm")]].concat();
+        assert!(text(&server.fill(&link, &send).await).contains("was recorded"));
+        let expected = json!({
+            "outcome": "approved", "comment": "fine", "approved": true, "days": 30, "sure": true, "evidence": "ticket 7",
+        });
+        assert_eq!(server.intent(&id).await["result"], expected);
+    });
+}
+
+#[test]
+fn a_link_ends_with_its_time_its_task_or_its_person() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let task = |title: &str| json!({ "title": title, "notify_email": ANN });
+        let (week, link) = ask_by_mail(&server, task("week")).await;
+        server.clock.advance(7 * DAY);
+        let page = server.page(&link).await;
+        assert_eq!(page.status, 410);
+        assert!(text(&page).contains("This link has expired"));
+        let body = json!({ "token": link.split_once("token=").unwrap().1, "outcome": "approved" });
+        server.send("", "POST", "/v1/tasks/action", Some(body)).await.refused(410, "link_expired");
+        assert_eq!(server.intent(&week).await["status"], "WAITING", "the task itself goes on");
+
+        let (other, link) = ask_by_mail(&server, task("other")).await;
+        let answer = json!({ "task_result": { "outcome": "rejected" } });
+        server.post(&server.admin, &format!("/v1/intents/{other}/resume"), answer).await;
+        let page = text(&server.page(&link).await);
+        assert!(
+            page.contains("This was answered already") && page.contains("owner@local") && page.contains("rejected"),
+            "{page}"
+        );
+
+        let (canceled, link) = ask_by_mail(&server, task("canceled")).await;
+        server.post(&server.admin, &format!("/v1/intents/{canceled}/resolve"), json!({ "status": "CANCELED" })).await;
+        assert!(text(&server.page(&link).await).contains("the intent is CANCELED now"));
+
+        let (passed, link) = ask_by_mail(&server, task("passed on")).await;
+        server.clock.advance(Duration::from_millis(1));
+        let to = json!({ "to": BOB, "note": "on leave" });
+        let given = server.post(&server.admin, &format!("/v1/tasks/{passed}/reassign"), to).await;
+        assert_eq!((&given["assigned_to"], &given["task"]["status"]), (&json!(BOB), &json!("WAITING")));
+        assert!(text(&server.page(&link).await).contains("Somebody else has this task now"));
+        let mails = server.mails().await;
+        assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), [BOB]);
+        let last = server.events(&passed).await.pop().unwrap();
+        assert_eq!((&last["event_type"], &last["status"]), (&json!("intent.transfer"), &json!("WAITING")));
+        let link = mails[0].link.as_deref().unwrap();
+        let done = server.fill(link, &[("outcome", "approved"), ("step", "confirm")]).await;
+        assert!(text(&done).contains("was recorded"));
+
+        for unknown in ["", "axt_0000", "x".repeat(5_000).as_str()] {
+            let page = server.page(&format!("/app/tasks/{week}?token={unknown}")).await;
+            assert_eq!(page.status, 404);
+            assert!(text(&page).contains("This link is not known"));
+        }
+        assert_eq!(server.page(&format!("/app/tasks/{week}")).await.status, 404);
+    });
+}
+
+#[test]
+fn a_token_answers_by_json_once_and_repeated_alike() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let id = ask(&server, json!({ "title": "Pay?", "required_comment": true })).await;
+        let made = server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({ "person": "Ann" })).await;
+        assert_eq!((&made["person"], &made["expires_at"]), (&json!("Ann"), &json!("2026-01-08T00:00:00.000Z")));
+        let token = made["token"].clone();
+        assert_eq!(made["url"], format!("{SITE}/app/tasks/{id}?token={}", token.as_str().unwrap()));
+        let act = async |fields: Value| {
+            let mut body = fields;
+            body["token"] = token.clone();
+            server.send("", "POST", "/v1/tasks/action", Some(body)).await
+        };
+        act(json!({ "outcome": "approved" })).await.refused(422, "comment_required");
+        act(json!({ "outcome": "maybe", "comment": "c" })).await.refused(422, "outcome_not_allowed");
+        act(json!({})).await.refused(422, "outcome_required");
+        assert_eq!(server.intent(&id).await["status"], "WAITING", "the link is as good as before");
+        for fields in
+            [json!({ "outcome": "approve", "comment": "c" }), json!({ "outcome": "approved", "comment": "c" })]
+        {
+            let done = act(fields).await.ok();
+            assert_eq!((&done["status"], &done["outcome"]), (&json!("COMPLETED"), &json!("approved")));
+        }
+        act(json!({ "outcome": "rejected", "comment": "c" })).await.refused(409, "link_used");
+        let last = server.events(&id).await.pop().unwrap();
+        assert_eq!((&last["actor"], &last["details"]["answered_via"]), (&json!("Ann"), &json!("form")));
+        server
+            .send("", "POST", "/v1/tasks/action", Some(json!({ "outcome": "x" })))
+            .await
+            .refused(422, "validation_failed");
+        let nobodys = json!({ "token": "axt_nobody", "outcome": "approved" });
+        server.send("", "POST", "/v1/tasks/action", Some(nobodys)).await.refused(404, "not_found");
+        let made = server.send(&server.admin, "POST", &format!("/v1/tasks/{id}/links"), Some(json!({}))).await;
+        made.refused(409, "not_waiting_for_human");
+    });
+}
+
+#[test]
+fn two_people_have_to_say_yes_each_by_a_link_of_their_own() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let task = json!({ "title": "Pay?", "assignees": [ANN, BOB], "quorum": 2, "exclude_requester": true });
+        let id = ask(&server, task).await;
+        let mails = server.mails().await;
+        let link = |to: &str| mails.iter().find(|mail| mail.to == to).unwrap().link.clone().unwrap();
+        let path = format!("/v1/intents/{id}/resume");
+        let own =
+            server.send(&server.admin, "POST", &path, Some(json!({ "task_result": { "outcome": "approved" } }))).await;
+        own.refused(403, "requester_may_not_answer");
+        let yes = [("outcome", "approved"), ("step", "confirm")];
+        assert!(text(&server.fill(&link(ANN), &yes).await).contains("Others still have to answer"));
+        let intent = server.intent(&id).await;
+        assert_eq!(intent["status"], "WAITING");
+        let vote = server.events(&id).await.pop().unwrap();
+        assert_eq!((&vote["event_type"], &vote["details"]["answered_by"]), (&json!("intent.waiting"), &json!(ANN)));
+        assert!(text(&server.page(&link(BOB)).await).contains("Said yes so far"));
+        // A second link does not make her two.
+        let second = server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({ "person": ANN })).await;
+        let act = json!({ "token": second["token"], "outcome": "approved" });
+        server.send("", "POST", "/v1/tasks/action", Some(act)).await.refused(409, "already_answered");
+        assert!(text(&server.fill(&link(BOB), &yes).await).contains("You can close this page"));
+        let intent = server.intent(&id).await;
+        assert_eq!(intent["status"], "COMPLETED");
+        let by: Vec<&Value> = intent["result"]["votes"].as_array().unwrap().iter().map(|vote| &vote["by"]).collect();
+        assert_eq!(by, [ANN, BOB]);
+    });
+}
+
+#[test]
+fn reminders_and_escalations_are_mailed_and_stop_with_the_answer() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let body = json!({
+            "intent_type": "intent.ask.v1", "human_task": { "title": "Ship?", "notify_email": ANN },
+            "remind_after_seconds": 60, "max_reminders": 1, "escalate_to": BOB,
+        });
+        let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+        let told = async || {
+            let mails = server.mails().await;
+            mails.iter().map(|mail| format!("{}: {}", mail.to, mail.subject)).collect::<Vec<_>>()
+        };
+        assert_eq!(told().await, [format!("{ANN}: Ship?")]);
+        server.pass(Duration::from_secs(60)).await;
+        assert_eq!(told().await, [format!("{ANN}: Reminder: Ship?")]);
+        server.pass(Duration::from_secs(60)).await;
+        let mails = server.mails().await;
+        assert_eq!((mails[0].to.as_str(), mails[0].subject.as_str(), mails.len()), (BOB, "Escalated: Ship?", 1));
+        let done =
+            server.fill(mails[0].link.as_deref().unwrap(), &[("outcome", "approved"), ("step", "confirm")]).await;
+        assert!(text(&done).contains("was recorded"));
+        assert_eq!(server.intent(&id).await["status"], "COMPLETED");
+
+        // A mail that comes to nothing: answered before it could be sent.
+        let id = ask(&server, json!({ "title": "Late?", "notify_email": ANN })).await;
+        server
+            .post(
+                &server.admin,
+                &format!("/v1/intents/{id}/resume"),
+                json!({ "task_result": { "outcome": "approved" } }),
+            )
+            .await;
+        assert_eq!(told().await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn pages_are_shut_off_from_everything_else() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (_, link) =
+            ask_by_mail(&server, json!({ "title": "<script>alert(1)</script>", "notify_email": ANN })).await;
+        let page = server.page(&link).await;
+        let header = |name: &str| page.headers[name].to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), "text/html; charset=utf-8");
+        let policy = header("content-security-policy");
+        for part in ["default-src 'none'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"] {
+            assert!(policy.contains(part), "{policy}");
+        }
+        assert_eq!((header("referrer-policy").as_str(), header("cache-control").as_str()), ("no-referrer", "no-store"));
+        assert_eq!(
+            (header("x-frame-options").as_str(), header("x-content-type-options").as_str()),
+            ("DENY", "nosniff")
+        );
+        assert!(!text(&page).contains("<script"), "{}", text(&page));
+        assert_eq!(server.page("/app/style.css").await.headers["content-type"], "text/css; charset=utf-8");
+
+        let garbage = [&b"\xff\xfe"[..], b"token=%00", b"=&=&&&&", b"token=%ff%fe"];
+        for body in garbage {
+            let kind = [("content-type", "application/x-www-form-urlencoded")];
+            let answer = server.send_raw("", "POST", "/app/tasks/x", body.to_vec(), &kind).await;
+            assert!(matches!(answer.status.as_u16(), 404 | 422), "{}", answer.status);
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_mailed_is_a_dead_letter_and_can_be_sent_again() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        // A folder that cannot be: a file has its name.
+        let outbox = server.folder().join("outbox");
+        std::fs::write(&outbox, "in the way").unwrap();
+        ask(&server, json!({ "title": "Ship?", "notify_email": ANN })).await;
+        for pause in [0, 30, 120, 600] {
+            server.clock.advance(Duration::from_secs(pause));
+            assert!(server.mails().await.is_empty());
+        }
+        server.clock.advance(DAY);
+        assert!(server.mails().await.is_empty(), "given up");
+        let dead = server.get(&server.admin, "/v1/deliveries").await["deliveries"][0].clone();
+        assert_eq!((&dead["transport_type"], &dead["status"]), (&json!("email"), &json!("dead_lettered")));
+        std::fs::remove_file(&outbox).unwrap();
+        let replay = format!("/v1/deliveries/{}/replay", dead["delivery_id"].as_str().unwrap());
+        server.post(&server.admin, &replay, json!({})).await;
+        assert_eq!(server.mails().await.len(), 1);
+    });
+}
