@@ -106,6 +106,11 @@ impl Builder {
         self.header("x-owner-agent", address.to_owned())
     }
 
+    /// The program that makes the calls, as `name/version`; this SDK unless said otherwise.
+    pub fn program(self, name: &str) -> Builder {
+        self.header("x-axme-client", name.to_owned())
+    }
+
     /// Ordinary calls fail after this long; 15 s unless said otherwise. Streams are not concerned.
     pub fn call_timeout(mut self, timeout: Duration) -> Builder {
         self.call_timeout = timeout;

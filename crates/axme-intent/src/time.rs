@@ -59,6 +59,13 @@ impl Time {
             None => read(text).filter(|time| *time >= FIRST),
         }
     }
+
+    /// For people: `2026-01-31 12:00 UTC`.
+    pub fn in_minutes(self) -> String {
+        let text = self.to_string();
+        let (day, time) = text.split_once('T').unwrap_or((&text, ""));
+        format!("{day} {} UTC", time.get(..5).unwrap_or(time))
+    }
 }
 
 impl fmt::Display for Time {
@@ -79,6 +86,7 @@ mod tests {
         let time = Time::parse("2026-04-05T12:00:00.123456+02:00").unwrap();
         assert_eq!(time.to_string(), "2026-04-05T10:00:00.123Z");
         assert_eq!(Time::parse("2026-04-05T10:00:00Z").unwrap().to_string(), "2026-04-05T10:00:00.000Z");
+        assert_eq!(time.in_minutes(), "2026-04-05 10:00 UTC");
         assert_eq!(Time::parse("2026-04-05 10:00"), None);
         assert_eq!(Time::parse("tomorrow"), None);
         assert_eq!(Time::parse("9999-12-31T23:59:59Z").unwrap().to_string(), "9999-12-30T00:00:00.000Z");

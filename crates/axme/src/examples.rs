@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::follow::{Answerer, Reply};
 use crate::lifecycle::ending;
 use crate::screen::{Form, divider, line, table};
-use crate::serve::Stop;
+use crate::serve::{Stop, show_mails};
 use crate::session::Flags;
 use crate::settings::LogFormat;
 use crate::{folders, logs};
@@ -86,6 +86,10 @@ impl Examples {
     }
 }
 
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<String>>().join("\n")
+}
+
 fn list(form: Form) -> Result<(), Failure> {
     if form.is_json() {
         let listed = EXAMPLES
@@ -109,7 +113,13 @@ impl Run {
         logs::start(filter.as_deref().unwrap_or("warn"), LogFormat::Text)?;
         let mut stop = Stop::new()?;
         let stage = Stage::set(&flags).await?;
+        let form = stage.session.form();
+        let mails = stage.own.as_ref().map(|own| show_mails(own.mails(), move |text| form.say(indent(&text))));
+        let mails = mails.map(tokio::spawn);
         let outcome = self.play(example, &stage, &answerer, &mut stop).await;
+        if let Some(mails) = mails {
+            mails.abort();
+        }
         if let Some(own) = stage.own {
             own.stop().await;
         }

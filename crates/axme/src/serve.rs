@@ -2,6 +2,7 @@
 
 use axme_client::api::health::Health;
 use clap::Args;
+use tokio::sync::broadcast;
 use tracing::info;
 
 use crate::contexts::{self, Context, Contexts, Secrets};
@@ -28,7 +29,8 @@ pub struct Serve {
 /// Run a server for development, and point this command line to it
 ///
 /// Like serve, and sets the active context to the server, so that every other command works without further settings.
-/// Agents on this machine may be pushed to, which serve refuses unless limits.outbound_allow names their network.
+/// Agents on this machine may be pushed to, which serve refuses unless limits.outbound_allow names their network. Mail is
+/// shown with its links; without a mail server it is also kept as files in the folder outbox of the data folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme dev")]
 pub struct Dev {
@@ -53,13 +55,36 @@ impl Dev {
         let running = start(self.flags, flags, "warn", &LOOPBACK).await?;
         let told = match announce(&running, flags).await {
             Ok(()) => {
-                stop.told().await;
-                Ok(())
+                let shown = show_mails(running.mails(), line);
+                tokio::select! {
+                    _ = stop.told() => Ok(()),
+                    failure = shown => Err(failure),
+                }
             }
             Err(failure) => Err(failure),
         };
         running.stop().await;
         told
+    }
+}
+
+/// Shows what is mailed, and the links in it, for as long as it runs. Ends when nothing can be shown any more.
+pub async fn show_mails(
+    mut mails: broadcast::Receiver<server::Mail>,
+    show: impl Fn(String) -> Result<(), Failure>,
+) -> Failure {
+    loop {
+        match mails.recv().await {
+            Ok(mail) => {
+                let link = mail.link.map(|link| format!("\n  {link}")).unwrap_or_default();
+                if let Err(failure) = show(format!("\nMail to {}: {}{link}", mail.to, mail.subject)) {
+                    return failure;
+                }
+            }
+            // Too many at once: those that are missing here were mailed all the same.
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
     }
 }
 

@@ -106,7 +106,7 @@ impl Setting {
     }
 
     pub fn connect(self) -> Result<Session, Failure> {
-        let mut client = Client::builder(&self.base_url.value);
+        let mut client = Client::builder(&self.base_url.value).program(concat!("axme-cli/", env!("CARGO_PKG_VERSION")));
         if let Some(key) = &self.api_key {
             client = client.api_key(&key.value);
         }

@@ -10,7 +10,18 @@ use crate::failure::Failure;
 use crate::{folders, server};
 
 /// The keys that a settings file may have.
-const KEYS: [&str; 8] = ["listen", "data", "database_url", "owner_email", "public_url", "limits", "log", "log_format"];
+const KEYS: [&str; 10] = [
+    "listen",
+    "data",
+    "database_url",
+    "owner_email",
+    "public_url",
+    "mail",
+    "embed_origins",
+    "limits",
+    "log",
+    "log_format",
+];
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct ServerFlags {
@@ -93,6 +104,7 @@ fn merge(
         .with_list_parse_key("limits.offer_seconds")
         .with_list_parse_key("limits.push_retry_seconds")
         .with_list_parse_key("limits.outbound_allow")
+        .with_list_parse_key("embed_origins")
         .try_parsing(true)
         .ignore_empty(true)
         .source(Some(variables));

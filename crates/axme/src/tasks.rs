@@ -2,7 +2,7 @@
 
 use axme_client::Object;
 use axme_client::api::intents::{self, GetIntent, IntentView, ResumeIntent};
-use axme_client::api::tasks::{self, ListTasks};
+use axme_client::api::tasks::{self, LinkTask, ListTasks, ReassignTask};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -35,6 +35,29 @@ pub enum Tasks {
     #[command(after_help = "Example: axme tasks assign 0197… --data assignee=kim@example.com")]
     Assign(Answer),
     Submit(Submit),
+    /// Give a task to somebody else, who alone has it then
+    #[command(after_help = "Example: axme tasks reassign 0197… --to kim@example.com --note \"on leave until Monday\"")]
+    Reassign {
+        #[arg(value_name = "INTENT_ID")]
+        intent_id: String,
+        /// An address for mail, a role or a name
+        #[arg(long, value_name = "PERSON")]
+        to: String,
+        /// Why
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Make a link with which one person answers a task without a key
+    ///
+    /// The link leads to a page with a form. It works once, until the task is due or for seven days.
+    #[command(after_help = "Example: axme tasks link 0197… --person kim@example.com")]
+    Link {
+        #[arg(value_name = "INTENT_ID")]
+        intent_id: String,
+        /// Who answers with it, as the history will say [default: the owner of the key]
+        #[arg(long)]
+        person: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -70,6 +93,12 @@ impl Tasks {
         let (answer, outcome) = match self {
             Tasks::List => return list(&Session::open(flags).await?).await,
             Tasks::Get { intent_id } => return get(&Session::open(flags).await?, &intent_id).await,
+            Tasks::Reassign { intent_id, to, note } => {
+                return reassign(&Session::open(flags).await?, ReassignTask { intent_id, to, note }).await;
+            }
+            Tasks::Link { intent_id, person } => {
+                return link(&Session::open(flags).await?, LinkTask { intent_id, person }).await;
+            }
             Tasks::Approve(answer) => (answer, "approved"),
             Tasks::Reject(answer) => (answer, "rejected"),
             Tasks::Confirm(answer) => (answer, "confirmed"),
@@ -102,6 +131,23 @@ async fn list(session: &Session) -> Result<(), Failure> {
         ]
     });
     table(&["INTENT_ID", "TYPE", "TITLE", "DUE"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+}
+
+async fn reassign(session: &Session, input: ReassignTask) -> Result<(), Failure> {
+    let answer = session.call(&tasks::REASSIGN, &input).await?;
+    if session.form().is_json() {
+        return line(serde_json::to_string_pretty(&answer)?);
+    }
+    line(format!("✓ Task {} is with {} now", answer.intent_id, answer.assigned_to))
+}
+
+async fn link(session: &Session, input: LinkTask) -> Result<(), Failure> {
+    let answer = session.call(&tasks::LINK, &input).await?;
+    if session.form().is_json() {
+        return line(serde_json::to_string_pretty(&answer)?);
+    }
+    line(&answer.url)?;
+    line(format!("For {} alone, once, until {}. It is not shown again.", answer.person, answer.expires_at))
 }
 
 async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
@@ -160,7 +206,8 @@ pub fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
     let approve = hint("To approve:", &format!("approve {id}{fields}"));
     let reject = |what: &str| hint(what, &format!("reject {id}"));
     let submit = |what: &str, outcome: &str| hint(what, &format!("submit {id} --outcome {outcome}"));
-    match task["task_type"].as_str().unwrap_or_default() {
+    let on_page = hint("On a page:", &format!("link {id}"));
+    let mut hints = match task["task_type"].as_str().unwrap_or_default() {
         "confirmation" => vec![hint("To confirm:", &format!("confirm {id}{fields}")), reject("To deny:")],
         "review" => vec![approve, submit("To ask for changes:", "changes_requested"), reject("To reject:")],
         "assignment" => {
@@ -183,7 +230,9 @@ pub fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
         ],
         _ if outcomes.is_empty() || outcomes == ["approved", "rejected"] => vec![approve, reject("To reject:")],
         _ => outcomes.iter().map(|outcome| submit(&format!("For {outcome}:"), outcome)).collect(),
-    }
+    };
+    hints.push(on_page);
+    hints
 }
 
 /// The answer as it is sent: outcome and comment, and every field beside them.

@@ -39,7 +39,7 @@ impl Letter {
     }
 
     fn due(&self) -> String {
-        self.due_at.map(|at| at.to_string()).unwrap_or_default()
+        self.due_at.map(Time::in_minutes).unwrap_or_default()
     }
 }
 

@@ -328,8 +328,8 @@ fn form_page(
         asked,
         token,
         task_type: words(task.task_type.as_deref().unwrap_or("approval")),
-        since: since.to_string(),
-        due: waiting.and_then(|waiting| waiting.due_at).map(|at| at.to_string()).unwrap_or_default(),
+        since: since.in_minutes(),
+        due: waiting.and_then(|waiting| waiting.due_at).map(Time::in_minutes).unwrap_or_default(),
         waited: span(app.world.clock.now(), since),
         payload: rows(&asked.birth.payload),
         results: rows(&Value::Object(links::results(asked))),
@@ -391,7 +391,7 @@ fn told(history: &[Event]) -> Vec<(String, String, String)> {
             _ => None,
         };
         let step = step.map(|step| format!(" ({step})")).unwrap_or_default();
-        (event.at.to_string(), format!("{}{step}", words(name)), event.actor.clone())
+        (event.at.in_minutes(), format!("{}{step}", words(name)), event.actor.clone())
     });
     let lines: Vec<_> = lines.collect();
     lines[lines.len().saturating_sub(MOST_HISTORY)..].to_vec()

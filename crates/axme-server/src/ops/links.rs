@@ -125,9 +125,9 @@ impl Over {
     /// In a sentence for the person.
     pub fn sentence(&self) -> String {
         match self {
-            Over::Expired { at } => format!("This link was valid until {at}."),
-            Over::Used { outcome, at } => format!("You answered “{outcome}” with this link at {at}."),
-            Over::Answered { by, outcome, at } => format!("{by} answered “{outcome}” at {at}."),
+            Over::Expired { at } => format!("This link was valid until {}.", at.in_minutes()),
+            Over::Used { outcome, at } => format!("You answered “{outcome}” with this link at {}.", at.in_minutes()),
+            Over::Answered { by, outcome, at } => format!("{by} answered “{outcome}” at {}.", at.in_minutes()),
             Over::PassedOn => "The task was given to somebody else, who can answer it now.".to_owned(),
             Over::Ended { status } => {
                 format!("Nobody has to answer any more: the intent is {} now.", status.as_str())
