@@ -47,6 +47,9 @@ pub struct ReassignTask {
     /// An address for mail, a role or a name.
     #[serde(default, alias = "assign_to", alias = "assignee")]
     pub to: String,
+    /// In whose place, where several people are asked; the whole task without it.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -75,7 +75,7 @@ pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Gi
         Command::Acknowledge => draft.acknowledge(),
         Command::Answer(answer) => draft.answer(plan, answer)?,
         Command::Decide(response) => draft.decide_task(plan, &response)?,
-        Command::Reassign { holder, note } => draft.reassign(holder, note)?,
+        Command::Reassign { holder, from, note } => draft.reassign(plan, holder, from, note)?,
         Command::Proceed { reason } => draft.proceed(plan, reason)?,
         Command::Resolve(ending) => draft.end(ending),
         Command::DeadlinePassed => draft.end(Ending::TimedOut),
@@ -110,14 +110,13 @@ impl<'a> Draft<'a> {
     }
 
     /// Appends an event.
-    fn push(&mut self, body: EventBody) {
-        let mut event = Event {
-            position: self.intent.position + 1,
-            at: self.at(),
-            actor: self.given.actor.clone(),
-            status: self.intent.status(),
-            body,
-        };
+    fn push(&mut self, mut body: EventBody) {
+        let position = self.intent.position + 1;
+        if let EventBody::Waiting(waiting) = &mut body {
+            waiting.asking = position;
+        }
+        let mut event =
+            Event { position, at: self.at(), actor: self.given.actor.clone(), status: self.intent.status(), body };
         apply(&mut self.intent, &event);
         event.status = self.intent.status();
         self.decision.events.push(event);

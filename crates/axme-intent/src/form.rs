@@ -15,6 +15,21 @@ use crate::human::truth;
 /// The longest schema, in bytes of JSON.
 pub const MAX_SCHEMA_BYTES: usize = 32_768;
 
+/// How large a schema may be once all its references are followed: each part is looked at for each value.
+const MAX_PARTS: u64 = 10_000;
+
+/// Parts times values that checking one answer may look at.
+const MAX_LOOKS: u64 = 1_000_000;
+
+/// The deepest nesting of what is read out of text: answers are stored, and read again, a few levels deeper.
+const MAX_DEPTH: usize = 32;
+
+/// How large a pattern may become, in bytes.
+const MAX_PATTERN_BYTES: usize = 1 << 20;
+
+/// Names of what an answer has besides its fields.
+const TAKEN: [&str; 2] = ["outcome", "votes"];
+
 /// Fields that one refusal names.
 const MOST_COMPLAINTS: usize = 20;
 
@@ -30,29 +45,142 @@ pub fn check_schema(schema: &Value) -> Result<(), String> {
     if bytes > MAX_SCHEMA_BYTES {
         return Err(format!("has {bytes} bytes of JSON, at most {MAX_SCHEMA_BYTES} are accepted"));
     }
+    let taken = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    if let Some((name, _)) = taken.filter(|(name, _)| TAKEN.contains(&name.as_str())).next() {
+        return Err(format!("a field cannot be called {name}: every answer has one"));
+    }
+    parts(schema)?;
     compile(schema).map(|_| ())
+}
+
+/// How many parts a schema has with its references followed. A schema that leads back into itself has no end.
+fn parts(schema: &Value) -> Result<u64, String> {
+    fn count<'a>(
+        part: &'a Value,
+        root: &'a Value,
+        open: &mut Vec<&'a str>,
+        known: &mut BTreeMap<&'a str, u64>,
+    ) -> Result<u64, String> {
+        let mut sum: u64 = 1;
+        match part {
+            Value::Array(list) => {
+                for item in list {
+                    sum = sum.saturating_add(count(item, root, open, known)?);
+                }
+            }
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match (name.as_str(), value.as_str()) {
+                        ("$dynamicRef" | "$recursiveRef" | "$id", Some(_)) => {
+                            return Err(format!("{name} cannot be used in a form"));
+                        }
+                        ("$ref", Some(target)) => {
+                            let size = match known.get(target) {
+                                Some(size) => *size,
+                                None if open.contains(&target) => {
+                                    return Err(format!("{target} leads back into itself"));
+                                }
+                                None => {
+                                    let found =
+                                        resolve(root, target).ok_or_else(|| format!("there is no {target} in it"))?;
+                                    open.push(target);
+                                    let size = count(found, root, open, known)?;
+                                    open.pop();
+                                    known.insert(target, size);
+                                    size
+                                }
+                            };
+                            sum = sum.saturating_add(size);
+                        }
+                        _ => sum = sum.saturating_add(count(value, root, open, known)?),
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(sum)
+    }
+    match count(schema, schema, &mut Vec::new(), &mut BTreeMap::new())? {
+        parts if parts > MAX_PARTS => Err(format!("has more than {MAX_PARTS} parts with its references followed")),
+        parts => Ok(parts),
+    }
+}
+
+/// What a reference inside the schema leads to.
+fn resolve<'a>(root: &'a Value, target: &str) -> Option<&'a Value> {
+    root.pointer(target.strip_prefix('#')?)
+}
+
+/// The types that a property may have, wherever its schema says so.
+pub fn types(property: &Value, root: &Value) -> Vec<String> {
+    fn collect(property: &Value, root: &Value, found: &mut Vec<String>, depth: usize) {
+        if depth > 8 {
+            return;
+        }
+        match &property["type"] {
+            Value::String(name) => found.push(name.clone()),
+            Value::Array(names) => found.extend(names.iter().filter_map(Value::as_str).map(str::to_owned)),
+            _ => {}
+        }
+        for value in property["enum"].as_array().into_iter().flatten().chain(property.get("const")) {
+            let name = match value {
+                Value::Bool(_) => "boolean",
+                Value::Number(number) if number.is_f64() => "number",
+                Value::Number(_) => "integer",
+                Value::String(_) => "string",
+                Value::Array(_) => "array",
+                Value::Object(_) => "object",
+                Value::Null => "null",
+            };
+            found.push(name.to_owned());
+        }
+        for key in ["anyOf", "oneOf", "allOf"] {
+            for member in property[key].as_array().into_iter().flatten() {
+                collect(member, root, found, depth + 1);
+            }
+        }
+        if let Some(target) = property["$ref"].as_str().and_then(|target| resolve(root, target)) {
+            collect(target, root, found, depth + 1);
+        }
+    }
+    let mut found = Vec::new();
+    collect(property, root, &mut found, 0);
+    found
 }
 
 fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
-        .with_pattern_options(PatternOptions::regex())
+        .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN_BYTES))
         .should_validate_formats(true)
         .build(schema)
         .map_err(|error| format!("is no JSON Schema that can be used: {error}"))
 }
 
 /// The fields of an answer as the schema wants them, or what is wrong with them. `approved`, where the schema has it, follows
-/// from the outcome. A no needs no field: only what was given is checked.
-pub fn check(schema: &Value, data: &Object, is_positive: bool) -> Result<Object, Complaints> {
+/// from the outcome; `comment`, where it has that, is the comment; and what can only be one thing is that. A no needs no field:
+/// only what was given is checked.
+pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: bool) -> Result<Object, Complaints> {
     let mut fields = data.clone();
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, property) in properties.into_iter().flatten() {
+        let types = types(property, schema);
+        let has = |wanted: &str| types.iter().any(|name| name == wanted);
+        let constant = property.get("const").filter(|_| is_positive);
         if let Some(value) = fields.get_mut(name) {
-            coerce(value, property);
-        } else if name == "approved" && wants(property, "boolean") {
+            coerce(value, &types);
+        } else if let Some(constant) = constant {
+            fields.insert(name.clone(), constant.clone());
+        } else if name == "approved" && has("boolean") && (is_positive || property.get("const").is_none()) {
             fields.insert(name.clone(), is_positive.into());
+        } else if let Some(comment) = comment.filter(|_| name == "comment" && has("string")) {
+            fields.insert(name.clone(), comment.into());
         }
+    }
+    let whole = |why: String| Complaints::from([(String::new(), why)]);
+    let parts = parts(schema).map_err(|why| whole(format!("the form {why}")))?;
+    if parts.saturating_mul(fields.values().map(values).sum::<u64>() + 1) > MAX_LOOKS {
+        return Err(whole("the answer has too many values for its form".to_owned()));
     }
     let validator = compile(schema).map_err(|why| Complaints::from([(String::new(), format!("the form {why}"))]))?;
     let answer = Value::Object(fields);
@@ -71,6 +199,8 @@ pub fn check(schema: &Value, data: &Object, is_positive: bool) -> Result<Object,
                     complaints.insert(inside(name), "is no field of the form".to_owned());
                 }
             }
+            // A no may lack anything.
+            _ if !is_positive && place.is_empty() => {}
             _ => {
                 complaints.entry(place).or_insert_with(|| error.to_string());
             }
@@ -82,36 +212,46 @@ pub fn check(schema: &Value, data: &Object, is_positive: bool) -> Result<Object,
     }
 }
 
-/// True when a property may have a type.
-fn wants(property: &Value, wanted: &str) -> bool {
-    match property.get("type") {
-        Some(Value::String(name)) => name == wanted,
-        Some(Value::Array(names)) => names.iter().any(|name| name == wanted),
-        _ => false,
+/// How many values there are in a value.
+fn values(value: &Value) -> u64 {
+    match value {
+        Value::Array(list) => 1 + list.iter().map(values).sum::<u64>(),
+        Value::Object(fields) => 1 + fields.values().map(values).sum::<u64>(),
+        _ => 1,
     }
 }
 
 /// Turns text into what the property wants, where text it does not want. What cannot be turned stays, and is complained of.
-fn coerce(value: &mut Value, property: &Value) {
+fn coerce(value: &mut Value, types: &[String]) {
+    let wants = |wanted: &str| types.iter().any(|name| name == wanted);
     let Value::String(text) = &*value else { return };
-    if wants(property, "string") {
+    if wants("string") {
         return;
     }
     let text = text.trim();
-    let whole = || text.parse::<i64>().ok().filter(|_| wants(property, "integer") || wants(property, "number"));
-    let number = || text.parse::<f64>().ok().filter(|n| n.is_finite() && wants(property, "number"));
-    let flag = || truth(&Value::String(text.to_ascii_lowercase())).filter(|_| wants(property, "boolean"));
+    let whole = || text.parse::<i64>().ok().filter(|_| wants("integer") || wants("number"));
+    let number = || text.parse::<f64>().ok().filter(|n| n.is_finite() && wants("number"));
+    let flag = || truth(&Value::String(text.to_owned())).filter(|_| wants("boolean"));
     let read = || {
-        let parsed: Value = serde_json::from_str(text).ok()?;
-        let is_wanted = (parsed.is_array() && wants(property, "array"))
-            || (parsed.is_object() && wants(property, "object"))
-            || (parsed.is_null() && wants(property, "null"));
+        let parsed: Value = serde_json::from_str(text).ok().filter(|parsed| depth(parsed) <= MAX_DEPTH)?;
+        let is_wanted = (parsed.is_array() && wants("array"))
+            || (parsed.is_object() && wants("object"))
+            || (parsed.is_null() && wants("null"));
         is_wanted.then_some(parsed)
     };
     let turned = whole().map(Value::from).or_else(|| number().map(Value::from)).or_else(|| flag().map(Value::from));
     if let Some(turned) = turned.or_else(read) {
         *value = turned;
     }
+}
+
+fn depth(value: &Value) -> usize {
+    let deepest = match value {
+        Value::Array(list) => list.iter().map(depth).max(),
+        Value::Object(fields) => fields.values().map(depth).max(),
+        _ => return 0,
+    };
+    deepest.unwrap_or(0) + 1
 }
 
 #[cfg(test)]
@@ -135,7 +275,7 @@ mod tests {
 
     fn answer(fields: Value, is_positive: bool) -> Result<Value, Value> {
         let Value::Object(fields) = fields else { unreachable!("an object") };
-        check(&schema(), &fields, is_positive).map(Value::Object).map_err(|complaints| json!(complaints))
+        check(&schema(), &fields, None, is_positive).map(Value::Object).map_err(|complaints| json!(complaints))
     }
 
     #[test]
@@ -163,6 +303,25 @@ mod tests {
     }
 
     #[test]
+    fn a_form_is_filled_in_where_it_can_only_be_one_thing() {
+        let schema = json!({
+            "required": ["comment", "kind", "count", "level", "approved"],
+            "properties": {
+                "comment": { "type": "string" }, "kind": { "const": "access" }, "approved": { "type": "boolean", "const": true },
+                "count": { "anyOf": [{ "type": "integer" }, { "type": "null" }] }, "level": { "enum": [1, 2] },
+            },
+        });
+        let given = json!({ "count": "5", "level": "2" }).as_object().unwrap().clone();
+        let read = json!({ "count": 5, "level": 2, "comment": "c", "kind": "access", "approved": true });
+        assert_eq!(check(&schema, &given, Some("c"), true).map(Value::Object), Ok(read));
+        assert_eq!(check(&schema, &Object::new(), None, false).map(Value::Object), Ok(json!({})));
+        let deep = json!({ "tags": format!("{}1{}", "[".repeat(100), "]".repeat(100)) });
+        assert!(answer(deep, false).is_err(), "it stays the text it was");
+        let many = json!({ "tags": vec!["a"; 200_000] });
+        assert!(answer(many, false).unwrap_err()[""].as_str().unwrap().contains("too many values"));
+    }
+
+    #[test]
     fn a_no_needs_no_field_but_what_is_given_counts() {
         assert_eq!(answer(json!({}), false), Ok(json!({ "approved": false })));
         assert!(answer(json!({ "days": 0 }), false).is_err());
@@ -172,10 +331,23 @@ mod tests {
     fn a_schema_must_be_one_and_stay_at_home() {
         assert_eq!(check_schema(&json!({})), Ok(()));
         assert_eq!(check_schema(&schema()), Ok(()));
+        let shared = json!({ "$defs": { "a": { "type": "string" } }, "properties": { "b": { "$ref": "#/$defs/a" } } });
+        assert_eq!(check_schema(&shared), Ok(()));
         let looped =
             json!({ "$defs": { "a": { "properties": { "b": { "$ref": "#/$defs/a" } } } }, "$ref": "#/$defs/a" });
-        assert_eq!(check_schema(&looped), Ok(()));
+        let doubled = (0..40).map(|n| {
+            let next = json!({ "$ref": format!("#/$defs/a{}", n + 1) });
+            (format!("a{n}"), json!({ "allOf": [next.clone(), next] }))
+        });
+        let mut doubled: Object = doubled.collect();
+        doubled.insert("a40".to_owned(), json!({}));
         for wrong in [
+            looped,
+            json!({ "$ref": "#" }),
+            json!({ "$defs": doubled, "$ref": "#/$defs/a0" }),
+            json!({ "$ref": "#/$defs/nowhere" }),
+            json!({ "properties": { "outcome": { "type": "string" } } }),
+            json!({ "properties": { "a": { "pattern": "(((a{100}){100}){100}){100}" } } }),
             json!(5),
             json!({ "type": "nonsense" }),
             json!({ "$ref": "https://example.com/schema.json" }),

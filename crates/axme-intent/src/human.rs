@@ -1,5 +1,7 @@
 //! Human tasks: what a person is asked, and which answers count (contract `semantics.md` §2.5, `wire.md` §5).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -110,7 +112,7 @@ pub struct TaskResult {
 }
 
 /// Words that say no, in any letters: those of the contract, and how tasks with outcomes of their own put them.
-const NEGATIVE: [&str; 14] = [
+const NEGATIVE: [&str; 18] = [
     "deferred",
     "rejected",
     "denied",
@@ -125,6 +127,10 @@ const NEGATIVE: [&str; 14] = [
     "decline",
     "cancelled",
     "no",
+    "refused",
+    "refuse",
+    "disapproved",
+    "disapprove",
 ];
 
 /// Words that say yes, in any letters. Whatever is in neither list is no yes: an approval fails closed.
@@ -152,7 +158,8 @@ const POSITIVE: [&str; 20] = [
 ];
 
 fn says_no(outcome: &str) -> bool {
-    NEGATIVE.iter().any(|no| outcome.eq_ignore_ascii_case(no))
+    let word = outcome.to_ascii_lowercase();
+    NEGATIVE.contains(&word.as_str()) || word.starts_with("not_") || word.starts_with("not ")
 }
 
 fn says_yes(outcome: &str) -> bool {
@@ -240,12 +247,19 @@ impl HumanTask {
                 }
             }
         }
-        if let (Some(quorum), Some(people)) = (task.quorum, &task.assignees)
-            && quorum as usize > people.len()
-        {
-            complaints.push(format!("quorum: {quorum} of {} assignees can never be reached", people.len()));
+        if let (Some(quorum), Some(people)) = (task.quorum, &task.assignees) {
+            let different: BTreeSet<String> = people.iter().map(|person| person_key(person)).collect();
+            if quorum as usize > different.len() {
+                let people = different.len();
+                complaints.push(format!("quorum: {quorum} of {people} different assignees can never be reached"));
+            }
         }
         (task, complaints)
+    }
+
+    /// True when it matters who answers: nobody may answer in another's place then.
+    pub fn is_guarded(&self) -> bool {
+        self.needed() > 1 || self.exclude_requester
     }
 
     /// How many people have to say yes.
@@ -289,11 +303,15 @@ impl HumanTask {
                 format!("outcome \"{word}\" is not allowed: {}", self.expectation()),
             )
         })?;
+        let mut wrong = form::Complaints::new();
+        let mut code = None;
         if self.required_comment && answer.comment.as_deref().is_none_or(|c| c.trim().is_empty()) {
-            return Err(Refusal::invalid("comment_required", "comment is required for this task".to_owned()));
+            wrong.insert("comment".to_owned(), "is required for this task".to_owned());
+            code = Some("comment_required");
         }
         if self.evidence_required && answer.data.get("evidence").is_none_or(is_blank) {
-            return Err(Refusal::invalid("evidence_required", "evidence is required for this task".to_owned()));
+            wrong.insert("evidence".to_owned(), "is required for this task".to_owned());
+            code = code.or(Some("evidence_required"));
         }
         let verdict = self.verdict(&outcome);
         let flag = answer.data.get("approved").and_then(truth);
@@ -302,9 +320,18 @@ impl HumanTask {
             return Err(Refusal::invalid("contradiction", message));
         }
         let data = match &self.form_schema {
-            Some(schema) => form::check(schema, &answer.data, verdict == Verdict::Positive).map_err(refuse_form)?,
+            Some(schema) => {
+                let comment = answer.comment.as_deref();
+                form::check(schema, &answer.data, comment, verdict == Verdict::Positive).unwrap_or_else(|complaints| {
+                    wrong.extend(complaints);
+                    Object::new()
+                })
+            }
             None => answer.data.clone(),
         };
+        if !wrong.is_empty() {
+            return Err(refuse_fields(code.unwrap_or("form_invalid"), wrong));
+        }
         let mut record = Object::new();
         record.insert("outcome".to_owned(), outcome.into());
         if let Some(comment) = &answer.comment {
@@ -367,11 +394,11 @@ impl HumanTask {
 }
 
 /// Names every field that is wrong, in the message and in `details.fields`.
-fn refuse_form(complaints: form::Complaints) -> Refusal {
+fn refuse_fields(code: &'static str, complaints: form::Complaints) -> Refusal {
     let lines =
         complaints.iter().map(|(field, why)| if field.is_empty() { why.clone() } else { format!("{field}: {why}") });
     let message = lines.collect::<Vec<_>>().join("; ");
-    Refusal::invalid("form_invalid", message).with("fields", serde_json::json!(complaints))
+    Refusal::invalid(code, message).with("fields", serde_json::json!(complaints))
 }
 
 impl TaskResult {
@@ -403,10 +430,21 @@ impl TaskResult {
 pub(crate) fn truth(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
-        Value::String(text) if text == "true" => Some(true),
-        Value::String(text) if text == "false" => Some(false),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(false),
         _ => None,
     }
+}
+
+/// Somebody in one spelling: `user://Ann@Example.com` and `ann@example.com` are one person.
+pub fn person_key(text: &str) -> String {
+    let text = text.trim();
+    text.strip_prefix("user://").unwrap_or(text).to_lowercase()
+}
+
+/// True when both name the same person.
+pub fn is_same_person(one: &str, other: &str) -> bool {
+    person_key(one) == person_key(other)
 }
 
 /// True for text that can be the address of a mail. Whether anybody reads it only sending shows.
@@ -492,6 +530,10 @@ mod tests {
         assert_eq!(verdict(own.clone(), "approved"), Ok(Verdict::Positive), "a word for yes");
         for word in ["refused", "hold", "escalated"] {
             assert_eq!(verdict(own.clone(), word), Ok(Verdict::Negative), "{word}");
+        }
+        for no in ["disapproved", "not_approved", "refused", "Not accepted"] {
+            let first = json!({"allowed_outcomes": [no, "approved"]});
+            assert_eq!(verdict(first, no), Ok(Verdict::Negative), "{no}");
         }
         assert_eq!(verdict(json!({"task_type": "payment_check"}), "disapproved"), Ok(Verdict::Negative));
         assert!(verdict(json!({"allowed_outcomes": ["no", "hold"]}), "approved").is_err(), "nothing it could mean");

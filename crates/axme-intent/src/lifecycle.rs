@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use crate::decide::{decide, submit};
-use crate::human::{Response, Vote};
+use crate::human::{Response, Vote, is_same_person};
 use crate::ladder::Ladder;
 use crate::policy::Policy;
 pub use crate::status::{Holder, HolderKind, Status, WaitingReason};
@@ -38,6 +38,9 @@ pub struct Birth {
     pub task: Option<HumanTask>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// The owner of the key that made it, where the sender does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
     /// For a child: the step of its parent that it carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
@@ -121,9 +124,10 @@ pub struct Waiting {
     /// Those who said yes already, where more than one has to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub votes: Vec<Vote>,
-    /// When the task was last given to somebody else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transferred_at: Option<Time>,
+    /// Numbers the askings of an intent: the position of the event that began the waiting, or gave the task to somebody
+    /// else. What was handed out for one asking is of no use for another.
+    #[serde(default)]
+    pub asking: u32,
 }
 
 /// Why something failed (contract: `intent.error.v1`).
@@ -197,10 +201,13 @@ pub enum EventBody {
         vote: Vote,
         needed: u32,
     },
-    /// A person's task was given to somebody else, who alone has it now.
+    /// A person's task was given to somebody else, who alone has it now; or who has the part of `from` in it, when there are
+    /// others who were asked as well.
     Transferred {
         holder: Holder,
         from: Holder,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_part: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
@@ -259,7 +266,7 @@ pub enum Command {
     /// A person answers the task.
     Decide(Response),
     /// A person's task is given to somebody else.
-    Reassign { holder: Holder, note: Option<String> },
+    Reassign { holder: Holder, from: Option<String>, note: Option<String> },
     /// The control plane says: go on. Never answers a person's task.
     Proceed { reason: Option<String> },
     /// A caller ends it, from any live state.
@@ -444,6 +451,13 @@ impl Intent {
         self.policy.deadline_at.or(own)
     }
 
+    /// When whoever has to act has to have acted, given the deadline it was created with: that of the step, and that of the
+    /// intent as it is now.
+    pub fn due_at(&self, own: Option<Time>) -> Option<Time> {
+        let of_step = self.waiting().filter(|waiting| waiting.step.is_some()).and_then(|waiting| waiting.due_at);
+        of_step.into_iter().chain(self.deadline(own)).min()
+    }
+
     /// The ladder of what the intent is at, under some settings: that of the step, or its own outside a plan. Nobody climbs
     /// while it waits for nobody.
     pub fn ladder(&self, policy: &Policy, plan: Option<&Plan>) -> Ladder {
@@ -471,7 +485,7 @@ impl Intent {
         let holders = holders.filter(|holder| holder.kind == HolderKind::Human).map(|holder| &holder.reference);
         let mut asked: Vec<&str> = Vec::new();
         for person in holders.chain(task.assignees.iter().flatten()).chain(&task.notify_email) {
-            if !person.trim().is_empty() && !asked.iter().any(|known| known.eq_ignore_ascii_case(person)) {
+            if !person.trim().is_empty() && !asked.iter().any(|known| is_same_person(known, person)) {
                 asked.push(person);
             }
         }
@@ -553,11 +567,30 @@ pub fn apply(intent: &mut Intent, event: &Event) {
                 waiting.votes.push(vote.clone());
             }
         }
-        EventBody::Transferred { holder, .. } => {
+        EventBody::Transferred { holder, from, is_part: true, .. } => {
+            if let State::Waiting(waiting) = &mut intent.state {
+                let replace = |person: &mut String| {
+                    if is_same_person(person, &from.reference) {
+                        person.clone_from(&holder.reference);
+                    }
+                };
+                if is_same_person(&waiting.holder.reference, &from.reference) {
+                    waiting.holder = holder.clone();
+                }
+                if let Some(task) = &mut waiting.task {
+                    task.assignees.iter_mut().flatten().for_each(replace);
+                    task.notify_email =
+                        task.notify_email.take().filter(|email| !is_same_person(email, &from.reference));
+                }
+            }
+        }
+        EventBody::Transferred { holder, is_part: false, .. } => {
+            intent.tally.reminded = 0;
+            intent.tally.escalated_to = None;
             intent.tally.escalated_from = None;
             if let State::Waiting(waiting) = &mut intent.state {
                 waiting.holder = holder.clone();
-                waiting.transferred_at = Some(event.at);
+                waiting.asking = event.position;
                 if let Some(task) = &mut waiting.task {
                     task.assignees = None;
                     task.notify_email = None;

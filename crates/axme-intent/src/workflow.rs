@@ -115,6 +115,18 @@ impl Target {
         }
     }
 
+    /// Where it leads, without what may be secret in a URL.
+    pub fn shown(&self) -> &str {
+        match self {
+            Target::Email(to) | Target::Inbox(to) => to,
+            Target::Webhook(url) | Target::Slack(url) | Target::Teams(url) => {
+                let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+                let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+                host.rsplit('@').next().unwrap_or_default()
+            }
+        }
+    }
+
     /// Where it leads: an address, or a URL.
     pub fn to(&self) -> &str {
         match self {

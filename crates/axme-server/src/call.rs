@@ -197,13 +197,19 @@ fn check_text(request: &Request) -> Result<()> {
     if fields.chain(request.query.iter().flat_map(|(name, value)| [name, value])).any(|text| has_null(text)) {
         return Err(null().into());
     }
+    check_body(&request.body)
+}
+
+/// The same for a body alone.
+pub fn check_body(body: &[u8]) -> Result<()> {
+    let null = || ApiError::invalid("the character \\u0000 cannot be stored");
     let (mut depth, mut in_string) = (0_usize, false);
-    let mut bytes = request.body.iter().enumerate();
+    let mut bytes = body.iter().enumerate();
     while let Some((at, byte)) = bytes.next() {
         match byte {
             b'"' => in_string = !in_string,
             b'\\' if in_string => {
-                if request.body[at..].starts_with(b"\\u0000") {
+                if body[at..].starts_with(b"\\u0000") {
                     return Err(null().into());
                 }
                 bytes.next();

@@ -151,9 +151,15 @@ impl Config {
         if !self.owner_email.contains('@') {
             return Err(format!("owner_email \"{}\" is no e-mail address", self.owner_email));
         }
+        if let Some(url) = &self.public_url
+            && !url.starts_with("http://")
+            && !url.starts_with("https://")
+        {
+            return Err(format!("public_url \"{url}\" must begin with http:// or https://"));
+        }
         let is_origin = |text: &str| {
             let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
-            !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:*[]".contains(&b))
+            !host.is_empty() && host != "*" && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:*[]".contains(&b))
         };
         if let Some(wrong) = self.embed_origins.iter().find(|origin| !is_origin(origin)) {
             return Err(format!("embed_origins: \"{wrong}\" is no origin such as https://intranet.example.com"));

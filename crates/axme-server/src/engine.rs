@@ -301,6 +301,7 @@ fn child_birth(head: &Head, plan: &Plan, parent: &Birth, step: &str) -> Result<B
         ladder: None,
         task: None,
         plan: None,
+        requested_by: parent.requested_by.clone(),
         step: Some(step.id.clone()),
     })
 }

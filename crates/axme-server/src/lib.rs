@@ -77,6 +77,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         channels::mailer::Mailer::new(&config.mail, &folder.path().join("outbox")).map_err(StartError::Config)?;
     if let Some(outbox) = mailer.outbox() {
         tracing::info!(outbox = %outbox.display(), "no mail server is set: mail goes into files");
+    } else if config.public_url.is_none() {
+        tracing::warn!("public_url is not set: links in mail lead to the address that the server listens on");
     }
     let web = channels::outbound::Web::new(guard, mailer, limits.push_seconds).map_err(StartError::Config)?;
     let listener =

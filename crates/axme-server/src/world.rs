@@ -49,6 +49,14 @@ pub struct Mail {
     pub link: Option<String>,
 }
 
+/// Why a mail was not sent.
+#[derive(Debug, Clone)]
+pub struct Unsent {
+    pub why: String,
+    /// The mail server will never take it: nobody has the address, say.
+    pub is_final: bool,
+}
+
 /// The only way out.
 pub trait Outbound: Send + Sync {
     /// Whether a URL may be called, as far as it says itself; otherwise why not.
@@ -56,7 +64,7 @@ pub trait Outbound: Send + Sync {
     /// Sends; returns the status that was answered, or why there was no answer.
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>>;
     /// Hands a mail to the mail server, or says why that failed.
-    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
+    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>>;
 }
 
 pub trait Clock: Send + Sync {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axme_server::world::{Mail, Outbound, Post};
+use axme_server::world::{Mail, Outbound, Post, Unsent};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
@@ -67,14 +67,14 @@ impl Outbound for Outside {
         })
     }
 
-    fn mail(&self, _: Mail) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+    fn mail(&self, _: Mail) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>> {
         Box::pin(async move {
             let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let drawn = if inner.is_faulty { inner.rng.random_range(0..100) } else { 100 };
             if drawn < 20 {
-                return Err("connection refused".to_owned());
+                return Err(Unsent { why: "connection refused".to_owned(), is_final: false });
             }
-            if drawn < 35 { Err("the reply was lost".to_owned()) } else { Ok(()) }
+            if drawn < 35 { Err(Unsent { why: "the reply was lost".to_owned(), is_final: false }) } else { Ok(()) }
         })
     }
 }

@@ -43,6 +43,9 @@ pub enum Tasks {
         /// An address for mail, a role or a name
         #[arg(long, value_name = "PERSON")]
         to: String,
+        /// In whose place, where several people are asked [default: the whole task]
+        #[arg(long, value_name = "PERSON")]
+        from: Option<String>,
         /// Why
         #[arg(long)]
         note: Option<String>,
@@ -93,8 +96,8 @@ impl Tasks {
         let (answer, outcome) = match self {
             Tasks::List => return list(&Session::open(flags).await?).await,
             Tasks::Get { intent_id } => return get(&Session::open(flags).await?, &intent_id).await,
-            Tasks::Reassign { intent_id, to, note } => {
-                return reassign(&Session::open(flags).await?, ReassignTask { intent_id, to, note }).await;
+            Tasks::Reassign { intent_id, to, from, note } => {
+                return reassign(&Session::open(flags).await?, ReassignTask { intent_id, to, from, note }).await;
             }
             Tasks::Link { intent_id, person } => {
                 return link(&Session::open(flags).await?, LinkTask { intent_id, person }).await;

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::Draft;
 use super::steps::StepEnd;
-use crate::human::{Response, Verdict, Vote, is_email};
-use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, Waiting};
-use crate::status::{Holder, WaitingReason};
+use crate::human::{Response, Verdict, Vote, is_email, is_same_person};
+use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Waiting};
+use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::Plan;
 use crate::{HumanTask, Object};
 
@@ -27,7 +27,11 @@ impl Draft<'_> {
             return Err(Refusal::forbidden("requester_may_not_answer", message));
         }
         let by = &self.given.actor;
-        if waiting.votes.iter().any(|vote| vote.by == *by) {
+        if task.needed() > 1 && task.assignees.is_some() && !self.intent.asked().iter().any(|a| is_same_person(a, by)) {
+            let message = format!("{by} is not one of those who are asked: {}", self.intent.asked().join(", "));
+            return Err(Refusal::forbidden("not_asked", message));
+        }
+        if waiting.votes.iter().any(|vote| is_same_person(&vote.by, by)) {
             let message = format!("{by} said yes already; {} have to, each for themselves", task.needed());
             return Err(Refusal::conflict("already_answered", message));
         }
@@ -63,16 +67,48 @@ impl Draft<'_> {
                     None => format!("step {step} was answered {outcome}"),
                 };
                 let fault = Fault { code: outcome, message, details: None, result: Some(result) };
-                self.end_step(plan, &step, StepEnd::Failure(fault), details);
+                self.end_step(plan, &step, StepEnd::Refusal(fault), details);
             }
         }
         Ok(())
     }
 
-    pub(super) fn reassign(&mut self, holder: Holder, note: Option<String>) -> Result<(), Refusal> {
-        let from = self.open_task()?.0.holder.clone();
-        self.push(EventBody::Transferred { holder, from, note });
-        self.mail(Occasion::Asked, &self.emails());
+    /// Gives the task to somebody else: all of it, or the part of one of those who are asked.
+    pub(super) fn reassign(
+        &mut self,
+        plan: Option<&Plan>,
+        holder: Holder,
+        from: Option<String>,
+        note: Option<String>,
+    ) -> Result<(), Refusal> {
+        let (waiting, task) = self.open_task()?;
+        let Some(from) = from else {
+            if task.needed() > 1 {
+                let message =
+                    format!("{} people have to answer this task; say in whose place, with from", task.needed());
+                return Err(Refusal::invalid("from_required", message));
+            }
+            let from = waiting.holder.clone();
+            self.push(EventBody::Transferred { holder, from, is_part: false, note });
+            self.mail(Occasion::Asked, &self.emails());
+            // Whoever has it now is reminded as if it were new.
+            self.effect(Effect::ClearTimer(TimerKind::Ladder));
+            self.start_ladder(plan);
+            return Ok(());
+        };
+        let asked = self.intent.asked();
+        let refuse = |message: String| Err(Refusal::invalid("not_asked", message));
+        if !asked.iter().any(|person| is_same_person(person, &from)) {
+            return refuse(format!("{from} is not asked; {} are", asked.join(", ")));
+        }
+        if asked.iter().any(|person| is_same_person(person, &holder.reference)) {
+            return refuse(format!("{} is asked already", holder.reference));
+        }
+        let known = self.emails();
+        let from = Holder::named(HolderKind::Human, &from);
+        self.push(EventBody::Transferred { holder, from, is_part: true, note });
+        let new: Vec<String> = self.emails().into_iter().filter(|email| !known.contains(email)).collect();
+        self.mail(Occasion::Asked, &new);
         Ok(())
     }
 
@@ -92,15 +128,18 @@ impl Draft<'_> {
             child: None,
             due_at,
             votes: Vec::new(),
-            transferred_at: None,
+            asking: 0,
         }));
         self.push(EventBody::HumanTaskAssigned { holder, task });
         self.mail(Occasion::Asked, &self.emails());
     }
 
-    /// The addresses for mail of those who are asked now.
+    /// The addresses for mail of those who are asked now, and have not said yes yet.
     pub(super) fn emails(&self) -> Vec<String> {
-        self.intent.asked().into_iter().filter(|person| is_email(person)).map(str::to_owned).collect()
+        let votes = self.intent.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
+        let is_done = |person: &&str| votes.iter().any(|vote| is_same_person(&vote.by, person));
+        let asked = self.intent.asked().into_iter().filter(|person| is_email(person) && !is_done(person));
+        asked.map(str::to_owned).collect()
     }
 
     pub(super) fn mail(&mut self, about: Occasion, to: &[String]) {

@@ -7,7 +7,8 @@ use crate::ladder::Ladder;
 use crate::lifecycle::{Effect, Ending, EventBody, Fault, TimerKind, Waiting};
 use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::{
-    self, MAX_PASSED_STEPS, MAX_RESULTS_BYTES, MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, combined_result,
+    self, MAX_PASSED_STEPS, MAX_RESULTS_BYTES, MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, Target,
+    combined_result,
 };
 use crate::{IntentId, Object};
 
@@ -18,6 +19,8 @@ const STEP_CANCELED: &str = "step_canceled";
 pub(super) enum StepEnd {
     Success(Value),
     Failure(Fault),
+    /// A person's no: a failure that is meant, and not tried again.
+    Refusal(Fault),
 }
 
 impl Draft<'_> {
@@ -109,7 +112,7 @@ impl Draft<'_> {
             child: None,
             due_at,
             votes: Vec::new(),
-            transferred_at: None,
+            asking: 0,
         }));
     }
 
@@ -173,7 +176,7 @@ impl Draft<'_> {
         }
         let (outcome, word, result) = match &end {
             StepEnd::Success(result) => (StepOutcome::Success, "succeeded", result.clone()),
-            StepEnd::Failure(fault) => {
+            StepEnd::Failure(fault) | StepEnd::Refusal(fault) => {
                 let kept = fault.result.clone().unwrap_or(Value::Null);
                 (
                     StepOutcome::Failure,
@@ -203,7 +206,7 @@ impl Draft<'_> {
                 let results = self.intent.cursor.as_ref().map(|c| c.results.clone()).unwrap_or_default();
                 match end {
                     StepEnd::Success(result) => self.end(Ending::Completed(combined_result(&result, &results))),
-                    StepEnd::Failure(mut fault) => {
+                    StepEnd::Failure(mut fault) | StepEnd::Refusal(mut fault) => {
                         let last = fault.result.take().unwrap_or(Value::Null);
                         fault.result = Some(combined_result(&last, &results));
                         self.end(Ending::Failed(fault));
@@ -248,7 +251,7 @@ impl Draft<'_> {
                     child: Some(child),
                     due_at,
                     votes: Vec::new(),
-                    transferred_at: None,
+                    asking: 0,
                 }));
                 self.effect(Effect::StartChild { child, step: step.id.clone() });
             }
@@ -262,15 +265,21 @@ impl Draft<'_> {
             StepKind::Delay { .. } | StepKind::Timeout => self.wait_for_time(&step.id, due_at),
             StepKind::Notification { notice } => {
                 self.effect(Effect::Notify { step: step.id.clone() });
-                return Some(json!({ "notified": notice.targets }));
+                return Some(json!({ "notified": shown(&notice.targets) }));
             }
             StepKind::Reminder { holder, notice } => {
                 self.push(EventBody::Reminder { holder: holder.clone(), count: self.intent.tally.reminded + 1 });
                 self.effect(Effect::Notify { step: step.id.clone() });
-                return Some(json!({ "reminded": notice.targets }));
+                return Some(json!({ "reminded": shown(&notice.targets) }));
             }
             StepKind::Pass => return Some(json!({})),
         }
         None
     }
+}
+
+/// Who is told, for everybody to see. The path of a URL may be its secret.
+fn shown(targets: &[Target]) -> Value {
+    let target = |target: &Target| json!({ "channel": target.channel(), "to": target.shown() });
+    targets.iter().map(target).collect()
 }

@@ -101,7 +101,9 @@ impl Move {
                 let answer = TaskResult { outcome: shown.or(word), comment, data };
                 Command::Decide(Response { answer, ..Response::default() })
             }
-            Move::Reassign(to) => Command::Reassign { holder: Holder::named(HolderKind::Human, &to), note: None },
+            Move::Reassign(to) => {
+                Command::Reassign { holder: Holder::named(HolderKind::Human, &to), from: None, note: None }
+            }
             Move::Proceed(reason) => Command::Proceed { reason },
             Move::Resolve(ending) => Command::Resolve(ending),
             Move::DeadlinePassed => Command::DeadlinePassed,
@@ -223,6 +225,7 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
                 ladder,
                 task,
                 plan,
+                requested_by: None,
                 step: is_child.then(|| "work".to_owned()),
             },
             is_child,

@@ -154,6 +154,7 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
             ladder: scenario.ladder.clone(),
             task: scenario.task.clone(),
             plan: scenario.plan.clone(),
+            requested_by: None,
             step: None,
         },
         is_child: false,

@@ -151,6 +151,7 @@ impl Story {
             ladder: self.ladder.clone(),
             task: self.task.clone(),
             plan,
+            requested_by: None,
             step: self.is_child.then(|| "work".to_owned()),
         };
         let id = IntentId(Uuid::from_u128(1));
@@ -287,9 +288,12 @@ fn command(text: &str, children: &[IntentId]) -> Command {
             Command::Decide(Response { answer, is_requester, ..Response::default() })
         }
         ("reassign", rest) => {
-            let (to, note) = split(rest);
+            let (to, rest) = split(rest);
+            let (from, note) =
+                rest.strip_prefix("for ").map_or((None, rest), |rest| (Some(split(rest).0), split(rest).1));
             let note = Some(note.to_owned()).filter(|note| !note.is_empty());
-            Command::Reassign { holder: Holder::named(HolderKind::Human, to), note }
+            let holder = Holder::named(HolderKind::Human, to);
+            Command::Reassign { holder, from: from.map(str::to_owned), note }
         }
         ("proceed", rest) => Command::Proceed { reason: Some(rest.to_owned()).filter(|reason| !reason.is_empty()) },
         ("resolve", rest) => Command::Resolve(ending(rest)),
@@ -371,9 +375,10 @@ fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
             format!("from {} to {}{due}{task}", from.reference, holder.reference)
         }
         EventBody::Voted { vote, needed } => format!("{} of those {needed} that are needed: {}", vote.by, vote.result),
-        EventBody::Transferred { holder, from, note } => {
+        EventBody::Transferred { holder, from, is_part, note } => {
+            let is_part = if *is_part { "part " } else { "" };
             let note = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-            format!("from {} to {}{note}", from.reference, holder.reference)
+            format!("{is_part}from {} to {}{note}", from.reference, holder.reference)
         }
         EventBody::DeliveryFailed { attempt, most, error, retry_at } => {
             let again = retry_at.map(|at| format!(", again at {}", show_time(at))).unwrap_or_default();

@@ -7,7 +7,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use crate::config::MailSettings;
-use crate::world::Mail;
+use crate::world::{Mail, Unsent};
 
 /// How long handing one mail over may take.
 const SEND_SECONDS: u64 = 20;
@@ -48,11 +48,22 @@ impl Mailer {
         }
     }
 
-    pub async fn send(&self, mail: Mail) -> Result<(), String> {
-        let message = self.message(&mail)?;
+    pub async fn send(&self, mail: Mail) -> Result<(), Unsent> {
+        let message = self.message(&mail).map_err(|why| Unsent { why, is_final: true })?;
+        let for_now = |why: String| Unsent { why, is_final: false };
         match &self.way {
-            Way::Smtp(server) => server.send(message).await.map(|_| ()).map_err(|error| reason(&error)),
-            Way::Outbox(folder) => write(folder, &mail.id, &message.formatted()).map_err(|error| error.to_string()),
+            // A server may go quiet at any point of the conversation.
+            Way::Smtp(server) => {
+                match tokio::time::timeout(Duration::from_secs(SEND_SECONDS), server.send(message)).await {
+                    Ok(outcome) => outcome
+                        .map(|_| ())
+                        .map_err(|error| Unsent { why: reason(&error), is_final: error.is_permanent() }),
+                    Err(_) => Err(for_now("the mail server did not answer in time".to_owned())),
+                }
+            }
+            Way::Outbox(folder) => {
+                write(folder, &mail.id, &message.formatted()).map_err(|error| for_now(error.to_string()))
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::guard::Guard;
 use super::mailer::Mailer;
-use crate::world::{Mail, Outbound, Post};
+use crate::world::{Mail, Outbound, Post, Unsent};
 
 /// Requests to one host and port at a time: a host that hangs holds up its own and nobody else. More than one account is
 /// pushed at a time, so that one hanging agent does not hold up another at the same host.
@@ -70,7 +70,7 @@ impl Outbound for Web {
         })
     }
 
-    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>> {
         Box::pin(self.mailer.send(mail))
     }
 }

@@ -17,10 +17,13 @@ pub const MAIL_LINE: &str = "mail";
 
 const MAX_SUBJECT_CHARS: usize = 200;
 
+/// Notices of one intent, all in all: a workflow that goes in circles must not flood anybody.
+const MOST_NOTICES: i64 = 500;
+
 /// Has people mailed about the task that waits.
 pub fn mail(desk: &mut Desk<'_, '_>, head: &Head, about: Occasion, to: &[String]) -> Result<(), StoreError> {
     let Some(waiting) = head.intent.waiting() else { return Ok(()) };
-    let content = json!({ "about": about, "since": waiting.since });
+    let content = json!({ "about": about, "asking": waiting.asking });
     for person in to {
         insert(desk, head.intent.id, &Target::Email(person.clone()), content.clone())?;
     }
@@ -55,6 +58,10 @@ fn write(notice: &Told, head: &Head, plan: &Plan, birth: &Birth, step: &str) -> 
 }
 
 fn insert(desk: &mut Desk<'_, '_>, intent: IntentId, target: &Target, content: Value) -> Result<(), StoreError> {
+    if notices::count(desk.tx, desk.workspace, intent)? >= MOST_NOTICES {
+        tracing::warn!(%intent, "this intent has told people {MOST_NOTICES} times, which is the most");
+        return Ok(());
+    }
     let line = match target {
         Target::Email(_) => MAIL_LINE.to_owned(),
         other => reqwest::Url::parse(other.to())

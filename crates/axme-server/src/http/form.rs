@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use axme_intent::{HumanTask, Object, TaskResult};
+use axme_intent::{HumanTask, Object, TaskResult, form};
 use serde_json::Value;
 
 /// What fields are called in the page, so that they meet no name of ours.
@@ -68,7 +68,9 @@ pub struct Filled(Vec<(String, String)>);
 
 impl Filled {
     pub fn new(pairs: Vec<(String, String)>) -> Filled {
-        Filled(pairs)
+        // Browsers end lines with two characters; limits count one.
+        let plain = |(name, value): (String, String)| (name, value.replace("\r\n", "\n"));
+        Filled(pairs.into_iter().map(plain).collect())
     }
 
     /// The value under a name; empty without one.
@@ -101,10 +103,15 @@ pub fn fields(task: &HumanTask, filled: &Filled, wrong: &BTreeMap<String, String
     let required: Vec<&str> =
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = schema.get("properties").and_then(Value::as_object);
-    let shown = properties.into_iter().flatten().filter(|(name, property)| {
+    // What is required without being described is a text.
+    let described = |name: &str| properties.is_some_and(|properties| properties.contains_key(name));
+    let others: Vec<(String, Value)> =
+        required.iter().filter(|name| !described(name)).map(|name| ((*name).to_owned(), Value::Null)).collect();
+    let others = others.iter().map(|(name, property)| (name, property));
+    let shown = properties.into_iter().flatten().chain(others).filter(|(name, property)| {
         // These follow from the buttons and boxes that every page has.
-        let follows =
-            (*name == "approved" && property["type"] == "boolean") || *name == "comment" || *name == "evidence";
+        let is_flag = || form::types(property, schema).iter().any(|name| name == "boolean");
+        let follows = (*name == "approved" && is_flag()) || *name == "comment" || *name == "evidence";
         !follows && property.get("const").is_none()
     });
     let field = |(index, (name, property)): (usize, (&String, &Value))| {
@@ -117,12 +124,12 @@ pub fn fields(task: &HumanTask, filled: &Filled, wrong: &BTreeMap<String, String
         Field {
             id: format!("field-{index}"),
             label: if text("title").is_empty() { words(name) } else { text("title").to_owned() },
-            help: help(property),
+            help: help(property, schema),
             is_required: required.contains(&name.as_str()),
-            kind: kind(property),
+            kind: kind(property, schema),
             value: sent.unwrap_or(usual),
             error: error.map(|(_, why)| why.clone()).unwrap_or_default(),
-            limits: limits(property),
+            limits: limits(property, schema),
             name: key,
         }
     };
@@ -145,26 +152,26 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-fn has_type(property: &Value, wanted: &str) -> bool {
-    match &property["type"] {
-        Value::String(name) => name == wanted,
-        Value::Array(names) => names.iter().any(|name| name == wanted),
-        _ => false,
-    }
+/// True when a task's form has a field of that name.
+pub fn has(task: &HumanTask, name: &str) -> bool {
+    task.form_schema.as_ref().is_some_and(|schema| schema["properties"].get(name).is_some())
 }
 
-fn kind(property: &Value) -> Kind {
+fn kind(property: &Value, schema: &Value) -> Kind {
+    let types = form::types(property, schema);
+    let has_type = |wanted: &str| types.iter().any(|name| name == wanted);
     if let Some(list) = property.get("enum").and_then(Value::as_array) {
         return Kind::Choice(list.iter().map(|value| (plain(value), words(&plain(value)))).collect());
     }
-    if has_type(property, "boolean") {
+    let is_text = has_type("string");
+    if has_type("boolean") && !is_text {
         let choice = |value: &str, label: &str| (value.to_owned(), label.to_owned());
         return Kind::Choice(vec![choice("true", "Yes"), choice("false", "No")]);
     }
-    if has_type(property, "integer") || has_type(property, "number") {
+    if (has_type("integer") || has_type("number")) && !is_text {
         return Kind::Input("number");
     }
-    if has_type(property, "array") || has_type(property, "object") {
+    if (has_type("array") || has_type("object")) && !is_text {
         return Kind::Text;
     }
     let is_long = property.get("maxLength").and_then(Value::as_u64).is_some_and(|most| most > LONG_CHARS);
@@ -178,7 +185,8 @@ fn kind(property: &Value) -> Kind {
 }
 
 /// What the schema says of a field, for a person.
-fn help(property: &Value) -> String {
+fn help(property: &Value, schema: &Value) -> String {
+    let types = form::types(property, schema);
     let mut parts: Vec<String> = Vec::new();
     parts.extend(property.get("description").and_then(Value::as_str).map(str::to_owned));
     let number = |key: &str| property.get(key).filter(|value| value.is_number()).map(plain);
@@ -189,19 +197,21 @@ fn help(property: &Value) -> String {
         (None, None) => {}
     }
     parts.extend(number("maxLength").map(|most| format!("At most {most} characters.")));
-    if has_type(property, "array") || has_type(property, "object") {
+    if types.iter().any(|name| name == "array" || name == "object") {
         parts.push("As JSON.".to_owned());
     }
     parts.join(" ")
 }
 
-fn limits(property: &Value) -> Vec<(&'static str, String)> {
+fn limits(property: &Value, schema: &Value) -> Vec<(&'static str, String)> {
+    let types = form::types(property, schema);
+    let has_type = |wanted: &str| types.iter().any(|name| name == wanted);
     let number = |key: &str| property.get(key).filter(|value| value.is_number()).map(plain);
     let mut limits = Vec::new();
-    if has_type(property, "integer") || has_type(property, "number") {
+    if (has_type("integer") || has_type("number")) && !has_type("string") {
         limits.extend(number("minimum").map(|least| ("min", least)));
         limits.extend(number("maximum").map(|most| ("max", most)));
-        limits.push(("step", if has_type(property, "number") { "any" } else { "1" }.to_owned()));
+        limits.push(("step", if has_type("number") { "any" } else { "1" }.to_owned()));
     }
     limits.extend(number("maxLength").map(|most| ("maxlength", most)));
     limits

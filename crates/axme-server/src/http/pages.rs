@@ -14,7 +14,7 @@ use axme_intent::lifecycle::EventBody;
 use axme_intent::{Event, TaskResult, Time};
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::Request as HttpRequest;
+use axum::extract::{Path, Request as HttpRequest};
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ use super::form::{self, Field, Filled, words};
 use super::refusal;
 use super::router::{query, read_body};
 use crate::app::App;
+use crate::call::check_body;
 use crate::error::{Error, Result};
 use crate::ops::links::{self, Asked, Over, Standing};
 use crate::ops::{check_size, view};
@@ -38,17 +39,17 @@ const MAX_COMMENT_CHARS: usize = 2_000;
 pub fn mount(app: &Arc<App>, router: Router) -> Router {
     let page = {
         let app = app.clone();
-        move |request: HttpRequest| {
+        move |Path(id): Path<String>, request: HttpRequest| {
             let app = app.clone();
             let asked = query(request.uri().query());
-            async move { sent(&app, show(&app, &asked).await) }
+            async move { sent(&app, show(&app, &id, &asked).await) }
         }
     };
     let answered = {
         let app = app.clone();
-        move |request: HttpRequest| {
+        move |Path(id): Path<String>, request: HttpRequest| {
             let app = app.clone();
-            async move { sent(&app, take(&app, request).await) }
+            async move { sent(&app, take(&app, &id, request).await) }
         }
     };
     let acted = {
@@ -98,6 +99,7 @@ struct TaskPage<'a> {
     comment_error: String,
     evidence: &'a str,
     evidence_error: String,
+    has_evidence: bool,
     /// Of the answer as a whole.
     error: String,
     has_errors: bool,
@@ -181,6 +183,7 @@ fn over(over: &Over) -> Result<Page> {
         Over::Expired { .. } => (410, "This link has expired"),
         Over::Used { .. } => (200, "You have answered already"),
         Over::Answered { .. } => (200, "This was answered already"),
+        Over::Voted => (200, "You have answered already"),
         Over::PassedOn => (200, "Somebody else has this task now"),
         Over::Ended { .. } => (200, "No answer is needed any more"),
     };
@@ -192,11 +195,16 @@ fn over(over: &Over) -> Result<Page> {
 }
 
 /// Where a link leads, and the history of its intent.
-async fn look(app: &App, token: &str) -> Result<(Standing, Vec<Event>)> {
+async fn look(app: &App, id: &str, token: &str) -> Result<(Standing, Vec<Event>)> {
+    let id = id.to_owned();
     let (token, now) = (token.to_owned(), app.world.clock.now());
     app.store
         .read(move |tx: &mut Tx<'_>| {
-            let standing = links::look(tx, &token, now)?;
+            let standing = match links::look(tx, &token, now)? {
+                // The address was put together from two.
+                Standing::Open(asked) if asked.link.intent.to_string() != id => Standing::Unknown,
+                standing => standing,
+            };
             let history = match &standing {
                 Standing::Open(asked) => links::history(tx, &asked.link)?,
                 _ => Vec::new(),
@@ -206,9 +214,9 @@ async fn look(app: &App, token: &str) -> Result<(Standing, Vec<Event>)> {
         .await
 }
 
-async fn show(app: &App, pairs: &[(String, String)]) -> Result<Page> {
+async fn show(app: &App, id: &str, pairs: &[(String, String)]) -> Result<Page> {
     let token = pairs.iter().find(|(name, _)| name == "token").map(|(_, value)| value.clone()).unwrap_or_default();
-    match look(app, &token).await? {
+    match look(app, id, &token).await? {
         (Standing::Unknown, _) => unknown(),
         (Standing::Over(why), _) => over(&why),
         (Standing::Open(asked), history) => {
@@ -218,15 +226,16 @@ async fn show(app: &App, pairs: &[(String, String)]) -> Result<Page> {
 }
 
 /// A form that was sent: looked at, to be confirmed, or confirmed.
-async fn take(app: &Arc<App>, request: HttpRequest) -> Result<Page> {
+async fn take(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Page> {
     let body = read_body(app, request.into_body()).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
-    if text.contains("%00") {
+    let pairs = query(Some(text));
+    if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
         return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
     }
-    let filled = Filled::new(query(Some(text)));
+    let filled = Filled::new(pairs);
     let token = filled.get("token").to_owned();
-    let (asked, history) = match look(app, &token).await? {
+    let (asked, history) = match look(app, id, &token).await? {
         (Standing::Unknown, _) => return unknown(),
         (Standing::Over(why), _) => return over(&why),
         (Standing::Open(asked), history) => (asked, history),
@@ -281,8 +290,6 @@ fn check(asked: &Asked, answer: &TaskResult) -> Result<Verdict, BTreeMap<String,
         let fields = refusal.details.get("fields").and_then(Value::as_object);
         match (refusal.code, fields) {
             (_, Some(fields)) => fields.iter().map(|(name, why)| (name.clone(), form::plain(why))).collect(),
-            ("comment_required", _) => whole("comment", "is required"),
-            ("evidence_required", _) => whole("evidence", "is required"),
             ("outcome_required", _) => whole("", "Choose an answer with one of the buttons."),
             _ => whole("", &refusal.message),
         }
@@ -339,6 +346,7 @@ fn form_page(
         comment: filled.get("comment"),
         comment_error: error_of("comment"),
         evidence: filled.get("evidence"),
+        has_evidence: task.evidence_required || form::has(task, "evidence") || wrong.contains_key("evidence"),
         evidence_error: error_of("evidence"),
         has_errors: !wrong.is_empty(),
         error,
@@ -411,15 +419,13 @@ fn span(now: Time, since: Time) -> String {
 /// The same by JSON: the token is the credential, and a call is a confirmation.
 async fn act(app: &Arc<App>, request: HttpRequest) -> Result<Response<Body>> {
     let body: Bytes = read_body(app, request.into_body()).await?;
+    check_body(&body)?;
     let fields: Value = serde_json::from_slice(&body).map_err(|error| {
         ApiError::new(ErrorKind::Malformed, "invalid_json", format!("the body is no JSON: {error}"))
     })?;
     let Value::Object(mut fields) = fields else {
         return Err(ApiError::invalid("the body must be a JSON object").into());
     };
-    if String::from_utf8_lossy(&body).contains("\\u0000") {
-        return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
-    }
     let token = fields.remove("token").and_then(|token| token.as_str().map(str::to_owned)).unwrap_or_default();
     if token.is_empty() {
         return Err(ApiError::invalid("token: required").into());

@@ -64,6 +64,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
     let birth = Birth {
         intent_type: input.intent_type,
         correlation_id,
+        requested_by: super::requested_by(before.caller, &from),
         from,
         to,
         reply_to: input.reply_to,
@@ -373,6 +374,11 @@ pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved>
         )
         .into());
     }
+    if engine::is_completion(&resolution.ending) && head.intent.open_task().is_some_and(HumanTask::is_guarded) {
+        let message =
+            "it matters who answers this task: it cannot be completed in their place; cancel it, or reassign it";
+        return Err(ApiError::new(axme_api::ErrorKind::Forbidden, "task_is_guarded", message).into());
+    }
     check_step_is_own(cx.caller, &head, Action::Resolve)?;
     let advanced = send(cx, head, birth.deadline_at, Command::Resolve(resolution.ending.clone()))?;
     let delivery = completion_delivery(cx, &advanced.head, &birth)?;
@@ -436,8 +442,7 @@ pub(crate) fn check_step_is_own(caller: &Caller, head: &Head, action: Action) ->
 pub(crate) fn send(cx: &mut Cx<'_, '_>, head: Head, deadline_at: Option<Time>, command: Command) -> Result<Advanced> {
     let id = head.intent.id;
     let status = head.intent.status();
-    let deadline_at = head.intent.deadline(deadline_at);
-    let due_at = head.intent.waiting().and_then(|w| w.due_at).into_iter().chain(deadline_at).min();
+    let due_at = head.intent.due_at(deadline_at);
     let refusal = if status.is_terminal() {
         Refusal::conflict("intent_already_terminal", format!("the intent is already {}", status.as_str()))
     } else if let Some(due_at) = due_at.filter(|at| *at <= cx.now) {

@@ -5,9 +5,11 @@
 use std::sync::Arc;
 
 use axme_api::{ApiError, ErrorKind};
-use axme_intent::human::Via;
+use axme_intent::human::{Via, is_same_person};
 use axme_intent::lifecycle::{Birth, EventBody};
 use axme_intent::{HumanTask, Object, Status, TaskResult, Time};
+
+use serde_json::json;
 
 use super::intents::desk;
 use super::resume::answer_as_person;
@@ -34,38 +36,49 @@ pub struct Fresh {
     pub link: Link,
 }
 
-/// Makes a link for `person` to the task that waits. Valid until its deadline, or for seven days.
+/// Whom a link is for, and how its answers come.
+pub struct Wanted<'a> {
+    pub person: &'a str,
+    pub via: Via,
+    /// Who asks for it, where that is not the platform.
+    pub issued_by: Option<&'a str>,
+}
+
+/// Makes a link to the task that waits.
 pub fn make(
     tx: &mut Tx<'_>,
     dice: &Dice,
     now: Time,
     workspace: uuid::Uuid,
-    (head, birth): (&Head, &Birth),
-    person: &str,
-    via: Via,
+    head: &Head,
+    wanted: &Wanted<'_>,
 ) -> Result<Fresh> {
     let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
     let waiting = waiting.ok_or_else(|| {
         let message = format!("the intent waits for no person: it is {}", head.intent.status().as_str());
         ApiError::new(ErrorKind::Conflict, "not_waiting_for_human", message)
     })?;
-    let usual = now.plus_seconds(DAYS * 86_400);
-    let ends = [waiting.due_at, head.intent.deadline(birth.deadline_at)];
     let token = format!("{PREFIX}{}", dice.hex::<32>());
     let link = Link {
         workspace,
         hash: auth::hash(&token).to_vec(),
         intent: head.intent.id,
-        since: waiting.since,
-        person: person.to_owned(),
-        via,
+        asking: waiting.asking,
+        person: wanted.person.to_owned(),
+        via: wanted.via,
+        issued_by: wanted.issued_by.map(str::to_owned),
         created_at: now,
-        expires_at: ends.into_iter().flatten().fold(usual, Time::min),
+        expires_at: now.plus_seconds(DAYS * 86_400),
         used_at: None,
         outcome: None,
     };
     store::insert(tx, &link)?;
     Ok(Fresh { token, link })
+}
+
+/// Until when a link is good as things stand: its time, the task's, or the intent's, whichever ends first.
+pub fn ends_at(link: &Link, head: &Head, birth: &Birth) -> Time {
+    head.intent.due_at(birth.deadline_at).map_or(link.expires_at, |due_at| due_at.min(link.expires_at))
 }
 
 /// The page with the form (contract `semantics.md` §2.5).
@@ -113,6 +126,8 @@ pub enum Over {
         outcome: String,
         at: Time,
     },
+    /// This person said yes already; others have to as well.
+    Voted,
     /// Somebody else has the task now.
     PassedOn,
     /// The intent ended, or went on, without this answer.
@@ -128,6 +143,7 @@ impl Over {
             Over::Expired { at } => format!("This link was valid until {}.", at.in_minutes()),
             Over::Used { outcome, at } => format!("You answered “{outcome}” with this link at {}.", at.in_minutes()),
             Over::Answered { by, outcome, at } => format!("{by} answered “{outcome}” at {}.", at.in_minutes()),
+            Over::Voted => "You said yes to this already. Others have to answer as well.".to_owned(),
             Over::PassedOn => "The task was given to somebody else, who can answer it now.".to_owned(),
             Over::Ended { status } => {
                 format!("Nobody has to answer any more: the intent is {} now.", status.as_str())
@@ -139,7 +155,7 @@ impl Over {
         let (kind, code) = match self {
             Over::Expired { .. } => (ErrorKind::Gone, "link_expired"),
             Over::Used { .. } => (ErrorKind::Conflict, "link_used"),
-            Over::Answered { .. } => (ErrorKind::Conflict, "already_answered"),
+            Over::Answered { .. } | Over::Voted => (ErrorKind::Conflict, "already_answered"),
             Over::PassedOn => (ErrorKind::Conflict, "passed_on"),
             Over::Ended { .. } => (ErrorKind::Conflict, "not_waiting_for_human"),
         };
@@ -163,42 +179,46 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>, now: Time) -> Result<S
     if let (Some(at), Some(outcome)) = (link.used_at, link.outcome.clone()) {
         return Ok(Standing::Over(Over::Used { outcome, at }));
     }
-    let is_asked =
-        head.intent.waiting().is_some_and(|waiting| waiting.since == link.since) && head.intent.open_task().is_some();
-    if !is_asked {
+    let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
+    let Some(waiting) = waiting.filter(|waiting| waiting.asking == link.asking) else {
         return Ok(Standing::Over(how_it_ended(tx, &link, &head)?));
+    };
+    if waiting.votes.iter().any(|vote| is_same_person(&vote.by, &link.person)) {
+        return Ok(Standing::Over(Over::Voted));
     }
-    if now >= link.expires_at {
-        return Ok(Standing::Over(Over::Expired { at: link.expires_at }));
-    }
-    // Who was asked before the task was given away has it no more, unless it came back.
-    let given_away = head.intent.waiting().and_then(|waiting| waiting.transferred_at);
-    let is_holder = || head.intent.asked().iter().any(|person| person.eq_ignore_ascii_case(&link.person));
-    if given_away.is_some_and(|at| link.created_at <= at) && !is_holder() {
+    // Mailed to somebody whose part was given to another since.
+    if link.via == Via::Email && !is_asked(&head, &link.person) {
         return Ok(Standing::Over(Over::PassedOn));
     }
     let birth = intents::birth(tx, link.workspace, link.intent)?;
+    let at = ends_at(&link, &head, &birth);
+    if now >= at {
+        return Ok(Standing::Over(Over::Expired { at }));
+    }
     Ok(Standing::Open(Box::new(Asked { link, head, birth })))
 }
 
-/// What became of the asking that the link was made for.
+/// True when the task that waits is this person's to answer.
+pub fn is_asked(head: &Head, person: &str) -> bool {
+    head.intent.asked().iter().any(|asked| is_same_person(asked, person))
+}
+
+/// What became of the asking that the link was made for: the first thing after it that ends an asking.
 fn how_it_ended(tx: &mut Tx<'_>, link: &Link, head: &Head) -> Result<Over> {
-    let events = intents::list_events(tx, link.workspace, link.intent, 0, MOST_EVENTS)?;
-    let asking = |body: &EventBody| matches!(body, EventBody::Waiting(waiting) if waiting.since == link.since);
-    let after = events.iter().skip_while(|event| !asking(&event.body)).skip(1);
-    let mut answers = after.take_while(|event| !matches!(event.body, EventBody::Waiting(_)));
-    let answer = answers.find_map(|event| match &event.body {
-        EventBody::InProgress { details, .. } => Some((details.get("task_result")?.clone(), event)),
+    let events = intents::list_events(tx, link.workspace, link.intent, link.asking.into(), MOST_EVENTS)?;
+    let ended = events.iter().find_map(|event| match &event.body {
+        EventBody::InProgress { details, .. } => Some(match details.get("task_result") {
+            Some(result) => Over::Answered {
+                by: event.actor.clone(),
+                outcome: result["outcome"].as_str().unwrap_or_default().to_owned(),
+                at: event.at,
+            },
+            None => Over::Ended { status: head.intent.status() },
+        }),
+        EventBody::Transferred { is_part: false, .. } => Some(Over::PassedOn),
         _ => None,
     });
-    Ok(match answer {
-        Some((result, event)) => Over::Answered {
-            by: event.actor.clone(),
-            outcome: result["outcome"].as_str().unwrap_or_default().to_owned(),
-            at: event.at,
-        },
-        None => Over::Ended { status: head.intent.status() },
-    })
+    Ok(ended.unwrap_or(Over::Ended { status: head.intent.status() }))
 }
 
 /// What an answer did.
@@ -237,8 +257,12 @@ pub fn answer(
     let Asked { link, head, birth } = *asked;
     // The words of the answer, as the task has them; what is wrong with it is said when it is sent.
     let recorded = head.intent.open_task().and_then(|task| task.check(answer).ok());
-    let advanced = answer_as_person(&mut cx, head, birth.deadline_at, answer.clone())?;
+    let advanced = answer_as_person(&mut cx, head, &birth, answer.clone())?;
     let outcome = recorded.and_then(|(record, _)| record["outcome"].as_str().map(str::to_owned)).unwrap_or_default();
+    if let Some(issuer) = &link.issued_by {
+        let line = json!({ "person": link.person, "issued_by": issuer });
+        cx.audit("tasks.answered_by_link", &link.intent.to_string(), &line)?;
+    }
     store::mark_used(cx.tx, &link, &outcome, now)?;
     Ok(Answered { head: advanced.head, outcome })
 }

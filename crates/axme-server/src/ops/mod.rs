@@ -16,6 +16,7 @@ pub mod view;
 pub mod webhooks;
 
 use axme_api::{ApiError, ErrorKind};
+use axme_intent::human::is_same_person;
 
 use crate::cx::Caller;
 use crate::error::Result;
@@ -44,6 +45,11 @@ pub fn page_size(asked: Option<u64>, usual: u64, most: u64) -> Result<i64> {
         Some(0) => Err(ApiError::invalid("limit must be at least 1").into()),
         Some(n) => Ok(n.min(most) as i64),
     }
+}
+
+/// Whose key it is that starts something, where the sender's address does not say so already.
+pub fn requested_by(caller: &Caller, from: &axme_intent::Address) -> Option<String> {
+    Some(caller.owner.clone()).filter(|owner| !is_same_person(owner, from.as_str()))
 }
 
 /// Refuses JSON that is too long.

@@ -2,17 +2,17 @@
 
 use axme_api::ApiError;
 use axme_api::intents::{ResumeIntent, Resumed};
-use axme_intent::human::Response;
-use axme_intent::lifecycle::{Answer, Command};
+use axme_intent::human::{Response, is_same_person};
+use axme_intent::lifecycle::{Answer, Birth, Command};
 use axme_intent::policy::Action;
 use axme_intent::resume::Resume;
-use axme_intent::{IntentId, Object, TaskResult, Time};
+use axme_intent::{IntentId, Object, TaskResult};
 use serde_json::Value;
 
 use super::intents::{check_granted, check_step_is_own, find_visible, lock_visible, parse_id, send, stale};
 use super::{check_size, view};
 use crate::call::Before;
-use crate::cx::Cx;
+use crate::cx::{Caller, Cx};
 use crate::engine::Advanced;
 use crate::error::Result;
 use crate::store::deliveries;
@@ -61,7 +61,7 @@ pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
     check_step_is_own(cx.caller, &head, Action::Resume)?;
-    let Some(command) = command(cx, &head, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
+    let Some(command) = command(cx, &head, &birth, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
     let receives = cx.caller.address.as_ref() == Some(&head.to);
     let is_proceed = matches!(command, Command::Proceed { .. });
     let advanced = match forwarded(cx, &head, &command)? {
@@ -93,41 +93,41 @@ pub(crate) fn answer_task(cx: &mut Cx<'_, '_>, head: Head, answer: TaskResult) -
     if !cx.caller.is_admin() {
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
-    let deadline_at = store::birth(cx.tx, cx.caller.workspace, head.intent.id)?.deadline_at;
-    let command = decision(cx, &head, answer);
-    send(cx, head, deadline_at, command)
+    let birth = store::birth(cx.tx, cx.caller.workspace, head.intent.id)?;
+    answer_as_person(cx, head, &birth, answer)
 }
 
 /// A person's answer by a link: the caller is that person, and nobody else.
-pub(crate) fn answer_as_person(
-    cx: &mut Cx<'_, '_>,
-    head: Head,
-    deadline_at: Option<Time>,
-    answer: TaskResult,
-) -> Result<Advanced> {
-    let command = decision(cx, &head, answer);
-    send(cx, head, deadline_at, command)
+pub(crate) fn answer_as_person(cx: &mut Cx<'_, '_>, head: Head, birth: &Birth, answer: TaskResult) -> Result<Advanced> {
+    let command = decision(cx, birth, answer);
+    send(cx, head, birth.deadline_at, command)
 }
 
 /// A person's answer with who gives it, and how.
-fn decision(cx: &Cx<'_, '_>, head: &Head, answer: TaskResult) -> Command {
-    let actor = cx.caller.actor();
-    let is_requester = actor == head.from.as_str() || head.from.as_str().strip_prefix("user://") == Some(&actor);
+fn decision(cx: &Cx<'_, '_>, birth: &Birth, answer: TaskResult) -> Command {
+    let is_requester = is_requester(cx.caller, birth);
     Command::Decide(Response { answer, via: cx.via, is_requester })
 }
 
+/// True when the caller, or the owner of the caller's key, is behind the intent.
+pub(crate) fn is_requester(caller: &Caller, birth: &Birth) -> bool {
+    let actor = caller.actor();
+    let mut behind = std::iter::once(birth.from.as_str()).chain(birth.requested_by.as_deref());
+    behind.any(|asked| is_same_person(asked, &actor) || is_same_person(asked, &caller.owner))
+}
+
 /// What the body asks for, given whom the intent waits for. `None` for a go-on that was declined.
-fn command(cx: &Cx<'_, '_>, head: &Head, resumption: &Resumption) -> Option<Command> {
+fn command(cx: &Cx<'_, '_>, head: &Head, birth: &Birth, resumption: &Resumption) -> Option<Command> {
     let waits_for_person = head.intent.open_task().is_some();
     Some(match &resumption.resume {
-        Resume::Human(answer) => decision(cx, head, answer.clone()),
+        Resume::Human(answer) => decision(cx, birth, answer.clone()),
         Resume::Agent(Answer::Complete(_)) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
-            decision(cx, head, resumption.as_task_result.clone())
+            decision(cx, birth, resumption.as_task_result.clone())
         }
         // An explicit approval passes the same validation as any answer.
         Resume::Proceed { approve: true, comment, explicit: true } if waits_for_person => {
             let outcome = Some("approved".to_owned());
-            decision(cx, head, TaskResult { outcome, comment: comment.clone(), data: Object::new() })
+            decision(cx, birth, TaskResult { outcome, comment: comment.clone(), data: Object::new() })
         }
         Resume::Proceed { approve: false, .. } if !waits_for_person && !head.intent.status().is_terminal() => {
             return None;

@@ -74,6 +74,7 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
     let caller = before.caller;
     let from =
         caller.address.clone().unwrap_or_else(|| Address::resolve(&format!("user://{}", caller.owner), caller.home()));
+    let requested_by = super::requested_by(caller, &from);
     let birth = Birth {
         intent_type: scenario.intent_type.clone(),
         correlation_id: before.dice.uuid(),
@@ -86,6 +87,7 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
         ladder: scenario.ladder.clone(),
         task: scenario.task.clone(),
         plan: scenario.plan.clone(),
+        requested_by,
         step: None,
     };
     let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(before, agent.callback_url.as_deref()));

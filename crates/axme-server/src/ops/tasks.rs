@@ -1,13 +1,15 @@
 //! Tasks that wait for a person.
 
-use axme_api::ApiError;
 use axme_api::tasks::{LinkTask, ListTasks, ReassignTask, Reassigned, Task, TaskLink, TaskList};
+use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::{Via, is_email};
 use axme_intent::lifecycle::Command;
-use axme_intent::{Holder, HolderKind, IntentId};
+use axme_intent::{Holder, HolderKind, HumanTask, IntentId};
 use serde_json::json;
 
 use super::intents::{lock_visible, parse_id, send};
+use super::links::Wanted;
+use super::resume::is_requester;
 use super::{COMMON_LANE, links, page_size};
 use crate::call::Before;
 use crate::cx::Cx;
@@ -60,6 +62,7 @@ fn person(text: &str, field: &str) -> Result<String> {
 pub struct Reassignment {
     id: IntentId,
     to: String,
+    from: Option<String>,
     note: Option<String>,
 }
 
@@ -69,14 +72,16 @@ pub fn prepare_reassign(_: &Before<'_>, input: ReassignTask) -> Result<(u16, Rea
     if input.note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE_CHARS) {
         return Err(ApiError::invalid(format!("note: at most {MAX_NOTE_CHARS} characters")).into());
     }
-    Ok((id.lane(), Reassignment { id, to, note: input.note }))
+    let from = input.from.as_deref().map(|text| person(text, "from")).transpose()?;
+    Ok((id.lane(), Reassignment { id, to, from, note: input.note }))
 }
 
 pub fn reassign(cx: &mut Cx<'_, '_>, new: &Reassignment) -> Result<Reassigned> {
     let head = lock_visible(cx, new.id)?;
     let deadline_at = intents::birth(cx.tx, cx.caller.workspace, new.id)?.deadline_at;
     let holder = Holder::named(HolderKind::Human, &new.to);
-    let advanced = send(cx, head, deadline_at, Command::Reassign { holder, note: new.note.clone() })?;
+    let advanced =
+        send(cx, head, deadline_at, Command::Reassign { holder, from: new.from.clone(), note: new.note.clone() })?;
     let task = view(&advanced.head).ok_or_else(|| ApiError::not_found("task"))?;
     Ok(Reassigned { ok: true, intent_id: new.id.to_string(), assigned_to: new.to.clone(), task })
 }
@@ -100,7 +105,22 @@ pub fn link(cx: &mut Cx<'_, '_>, new: &NewLink) -> Result<TaskLink> {
     let head = lock_visible(cx, new.id)?;
     let workspace = cx.caller.workspace;
     let birth = intents::birth(cx.tx, workspace, new.id)?;
-    let fresh = links::make(cx.tx, cx.dice, cx.now, workspace, (&head, &birth), &new.person, Via::Form)?;
+    if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
+        // Links for just anybody would be votes for nobody.
+        if !links::is_asked(&head, &new.person) {
+            let message =
+                format!("{} is not one of those who are asked: {}", new.person, head.intent.asked().join(", "));
+            return Err(ApiError::new(ErrorKind::Forbidden, "not_asked", message).into());
+        }
+        let is_excluded = head.intent.open_task().is_some_and(|task| task.exclude_requester);
+        if is_excluded && is_requester(cx.caller, &birth) {
+            let message = "whoever started the intent may not answer this task, nor make links to it";
+            return Err(ApiError::new(ErrorKind::Forbidden, "requester_may_not_answer", message).into());
+        }
+    }
+    let issued_by = cx.caller.actor();
+    let wanted = Wanted { person: &new.person, via: Via::Form, issued_by: Some(&issued_by) };
+    let fresh = links::make(cx.tx, cx.dice, cx.now, workspace, &head, &wanted)?;
     cx.audit("tasks.link", &new.id.to_string(), &json!({ "person": new.person }))?;
     Ok(TaskLink {
         ok: true,
@@ -108,6 +128,6 @@ pub fn link(cx: &mut Cx<'_, '_>, new: &NewLink) -> Result<TaskLink> {
         person: new.person.clone(),
         url: links::url(&new.base_url, &fresh),
         token: fresh.token,
-        expires_at: fresh.link.expires_at.to_string(),
+        expires_at: links::ends_at(&fresh.link, &head, &birth).to_string(),
     })
 }

@@ -150,7 +150,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
                 view.details.insert(name.to_owned(), value);
             }
         }
-        EventBody::Transferred { holder: who, from, note } => {
+        EventBody::Transferred { holder: who, from, note, .. } => {
             view.pending_with = Some(holder(who));
             view.details.insert("transferred_to".to_owned(), who.reference.clone().into());
             view.details.insert("transferred_from".to_owned(), from.reference.clone().into());

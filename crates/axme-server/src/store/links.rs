@@ -12,12 +12,15 @@ pub struct Link {
     pub workspace: Uuid,
     pub hash: Vec<u8>,
     pub intent: IntentId,
-    /// When the waiting began that the link answers.
-    pub since: Time,
+    /// Which asking of the intent it answers.
+    pub asking: u32,
     /// Who answers with it.
     pub person: String,
     pub via: Via,
+    /// Who asked for the link, where that is not the platform.
+    pub issued_by: Option<String>,
     pub created_at: Time,
+    /// At the latest; it ends with its task before that.
     pub expires_at: Time,
     pub used_at: Option<Time>,
     /// What was answered with it.
@@ -26,15 +29,16 @@ pub struct Link {
 
 pub fn insert(tx: &mut Tx<'_>, link: &Link) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO task_links (workspace_id, hash, intent_id, since, person, via, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO task_links (workspace_id, hash, intent_id, asking, person, via, issued_by, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         &[
             link.workspace.into(),
             (&link.hash[..]).into(),
             link.intent.into(),
-            link.since.into(),
+            link.asking.into(),
             (&link.person).into(),
             link.via.as_str().into(),
+            link.issued_by.as_ref().into(),
             link.created_at.into(),
             link.expires_at.into(),
         ],
@@ -44,7 +48,7 @@ pub fn insert(tx: &mut Tx<'_>, link: &Link) -> Result<(), StoreError> {
 /// A link, and the workspace it leads into: slug, organization and its slug.
 pub fn find(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<(Link, Place)>, StoreError> {
     let row = tx.row(
-        "SELECT l.workspace_id, l.hash, l.intent_id, l.since, l.person, l.via, l.created_at, l.expires_at, l.used_at, \
+        "SELECT l.workspace_id, l.hash, l.intent_id, l.asking, l.person, l.via, l.issued_by, l.created_at, l.expires_at, l.used_at, \
          l.outcome, w.slug, o.org_id, o.slug FROM task_links l JOIN workspaces w ON w.workspace_id = l.workspace_id \
          JOIN organizations o ON o.org_id = w.org_id WHERE l.hash = $1",
         &[hash.into()],
@@ -56,15 +60,16 @@ pub fn find(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<(Link, Place)>, Store
             workspace: row.uuid(0)?,
             hash: row.bytes(1)?.to_vec(),
             intent: IntentId(row.uuid(2)?),
-            since: row.time(3)?,
+            asking: row.count(3)?,
             person: row.string(4)?,
             via,
-            created_at: row.time(6)?,
-            expires_at: row.time(7)?,
-            used_at: row.opt_time(8)?,
-            outcome: row.opt_string(9)?,
+            issued_by: row.opt_string(6)?,
+            created_at: row.time(7)?,
+            expires_at: row.time(8)?,
+            used_at: row.opt_time(9)?,
+            outcome: row.opt_string(10)?,
         };
-        Ok((link, Place { workspace_slug: row.string(10)?, org: row.uuid(11)?, org_slug: row.string(12)? }))
+        Ok((link, Place { workspace_slug: row.string(11)?, org: row.uuid(12)?, org_slug: row.string(13)? }))
     })
     .transpose()
 }

@@ -51,6 +51,15 @@ pub fn insert(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
     deliveries::insert(tx, notice.workspace, &address(&notice.line), IntentId(notice.id), notice.created_at)
 }
 
+/// How many notices of an intent there are.
+pub fn count(tx: &mut Tx<'_>, workspace: Uuid, intent: IntentId) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*) FROM notices WHERE workspace_id = $1 AND intent_id = $2",
+        &[workspace.into(), intent.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Notice>, StoreError> {
     let row = tx.row(
         "SELECT workspace_id, notice_id, intent_id, line, channel, recipient, content, created_at FROM notices \

@@ -34,6 +34,14 @@ pub fn clear_all(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<(), S
     tx.push("DELETE FROM timers WHERE workspace_id = $1 AND intent_id = $2", &[workspace.into(), id.into()])
 }
 
+/// Moves a timer that is still set as it was seen.
+pub fn postpone(tx: &mut Tx<'_>, timer: &Timer, at: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE timers SET due_at = $1 WHERE workspace_id = $2 AND intent_id = $3 AND kind = $4 AND due_at = $5",
+        &[at.into(), timer.workspace.into(), timer.intent_id.into(), word(&timer.kind).into(), timer.due_at.into()],
+    )
+}
+
 /// The earliest timers, due or not.
 pub fn list_next(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Timer>, StoreError> {
     let rows = tx.rows(

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axme_intent::human::Via;
 use axme_intent::lifecycle::Occasion;
@@ -19,17 +20,23 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::channels::letters::{self, Letter};
 use crate::error::Result;
-use crate::ops::{COMMON_LANE, links};
+use crate::ops::COMMON_LANE;
+use crate::ops::links::{self, Wanted};
 use crate::store::notices::{self as store, Notice};
 use crate::store::{Tx, deliveries, intents};
 use crate::wake::Wake;
-use crate::world::{Mail, Post};
+use crate::world::{Mail, Post, Unsent};
 
 /// Sent on one line at a time.
 const AT_ONCE: i64 = 8;
 /// An attempt is taken for so long; mail may take a while.
 const LEASE_SECONDS: u64 = 60;
+const ATTEMPT_SECONDS: u64 = 45;
 const MAX_ERROR_CHARS: usize = 300;
+/// Mail that could not be sent is tried again so often after the usual pauses, and for so long: a person who is never asked
+/// keeps the work waiting for good.
+const MAIL_PAUSE_SECONDS: u64 = 3_600;
+const MAIL_DAYS: u64 = 7;
 const PAGE: i64 = 500;
 const LONGEST_WAIT_SECONDS: u64 = 30;
 /// How long a line rests that could not be worked off.
@@ -39,7 +46,7 @@ const RETRY_SECONDS: u64 = 2;
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Content {
-    Task { about: Occasion, since: Time },
+    Task { about: Occasion, asking: u32 },
     Text { subject: String, body: String },
 }
 
@@ -52,6 +59,7 @@ pub async fn run(app: Arc<App>) {
     let mut next: HashMap<Line, Time> = HashMap::new();
     let mut listening = waiter.listen();
     let mut is_rung = true;
+    // The next ear opens before the one in use is put away: nobody rings in vain.
     while !*app.stopping.borrow() {
         let now = app.world.clock.now();
         let mut start: Vec<Line> = next.iter().filter(|(_, at)| **at <= now).map(|(line, _)| line.clone()).collect();
@@ -78,8 +86,9 @@ pub async fn run(app: Arc<App>) {
             }
         };
         let mut done = None;
+        let fresh = waiter.listen();
         is_rung = listening.or(async { done = over.await }).await;
-        listening = waiter.listen();
+        listening = fresh;
         match done {
             Some(Ok((line, due))) => {
                 let due = if busy.remove(&line) == Some(true) { Some(app.world.clock.now()) } else { due };
@@ -165,33 +174,30 @@ async fn tick_line(app: &Arc<App>, workspace: Uuid, line: &str) -> Result<Option
 
 /// One attempt, and what came of it.
 async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
-    let outcome = match serde_json::from_value(notice.content.clone()) {
-        Ok(Content::Task { about, since }) => match letter(app, notice, about, since).await? {
-            Some(letter) => mail(app, letters::of_task(notice, &letter)).await,
-            // There is nothing to answer any more.
-            None => Ok(()),
-        },
-        Ok(Content::Text { subject, body }) if notice.channel == "email" => {
-            mail(app, letters::of_notice(notice, &subject, &body)).await
-        }
-        Ok(Content::Text { subject, body }) => post(app, notice, &subject, &body).await,
-        Err(error) => Err(format!("the notice cannot be read: {error}")),
+    let limit = Duration::from_secs(ATTEMPT_SECONDS);
+    let outcome = match tokio::time::timeout(limit, try_to_send(app, notice)).await {
+        Ok(outcome) => outcome?,
+        Err(_) => Err(Unsent { why: "it took too long".to_owned(), is_final: false }),
     };
-    let outcome = outcome.map_err(|error| error.chars().take(MAX_ERROR_CHARS).collect::<String>());
     let now = app.world.clock.now();
-    let pauses = app.limits.push_retry_seconds.clone();
+    let again_at = outcome.as_ref().err().filter(|unsent| !unsent.is_final).and_then(|_| {
+        let usual = app.limits.push_retry_seconds.get(attempt as usize - 1).copied();
+        let is_patient = notice.channel == "email" && now < notice.created_at.plus_seconds(MAIL_DAYS * 86_400);
+        usual.or(Some(MAIL_PAUSE_SECONDS).filter(|_| is_patient)).map(|pause| now.plus_seconds(pause))
+    });
+    let error = outcome.err().map(|unsent| unsent.why.chars().take(MAX_ERROR_CHARS).collect::<String>());
     let notice = notice.clone();
     let record = move |tx: &mut Tx<'_>| {
         let (address, id) = (store::address(&notice.line), IntentId(notice.id));
-        match (&outcome, pauses.get(attempt as usize - 1)) {
-            (Ok(()), _) => {
+        match (&error, again_at) {
+            (None, _) => {
                 deliveries::delete(tx, notice.workspace, &address, id)?;
                 store::close(tx, notice.workspace, notice.id)?;
             }
-            (Err(error), Some(pause)) => {
-                deliveries::postpone(tx, notice.workspace, &address, id, now.plus_seconds(*pause), error)?;
+            (Some(error), Some(again_at)) => {
+                deliveries::postpone(tx, notice.workspace, &address, id, again_at, error)?;
             }
-            (Err(error), None) => {
+            (Some(error), None) => {
                 tracing::warn!(channel = notice.channel, intent = %notice.intent, error, "a notice was given up");
                 deliveries::note(tx, notice.workspace, &address, id, error)?;
                 deliveries::bury(tx, notice.workspace, &address, id, now)?;
@@ -203,17 +209,36 @@ async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
     app.store.write(COMMON_LANE, record).await
 }
 
-/// What a mail about a task says, with a link made for it. `None` when the task is over, or waits anew.
-async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, since: Time) -> Result<Option<Letter>> {
+/// Sends a notice, or finds that there is nothing to say any more.
+async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Result<(), Unsent>> {
+    Ok(match serde_json::from_value(notice.content.clone()) {
+        Ok(Content::Task { about, asking }) => match letter(app, notice, about, asking).await? {
+            Some(letter) => mail(app, letters::of_task(notice, &letter)).await,
+            None => Ok(()),
+        },
+        Ok(Content::Text { subject, body }) if notice.channel == "email" => {
+            mail(app, letters::of_notice(notice, &subject, &body)).await
+        }
+        Ok(Content::Text { subject, body }) => {
+            post(app, notice, &subject, &body).await.map_err(|why| Unsent { why, is_final: false })
+        }
+        Err(error) => Err(Unsent { why: format!("the notice cannot be read: {error}"), is_final: true }),
+    })
+}
+
+/// What a mail about a task says, with a link made for it. `None` when the task is over, asked anew, or somebody else's.
+async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<Letter>> {
     let (dice, now, notice) = (app.world.dice.clone(), app.world.clock.now(), notice.clone());
     let base_url = app.site.base_url.clone();
+    let lane = notice.intent.lane();
     let job = move |tx: &mut Tx<'_>| {
         let Some(head) = intents::find(tx, notice.workspace, notice.intent)? else { return Ok(None) };
-        let is_asked = head.intent.waiting().is_some_and(|waiting| waiting.since == since);
-        let Some(task) = head.intent.open_task().filter(|_| is_asked) else { return Ok(None) };
+        let is_asking = head.intent.waiting().is_some_and(|waiting| waiting.asking == asking);
+        let is_theirs = links::is_asked(&head, &notice.recipient);
+        let Some(task) = head.intent.open_task().filter(|_| is_asking && is_theirs) else { return Ok(None) };
         let birth = intents::birth(tx, notice.workspace, notice.intent)?;
-        let person = &notice.recipient;
-        let fresh = links::make(tx, &dice, now, notice.workspace, (&head, &birth), person, Via::Email)?;
+        let wanted = Wanted { person: &notice.recipient, via: Via::Email, issued_by: None };
+        let fresh = links::make(tx, &dice, now, notice.workspace, &head, &wanted)?;
         Ok(Some(Letter {
             about,
             task: task.clone(),
@@ -221,14 +246,14 @@ async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, since: Time) -
             intent_type: head.intent_type.clone(),
             from: head.from.to_string(),
             url: links::url(&base_url, &fresh),
-            expires_at: fresh.link.expires_at,
-            due_at: head.intent.waiting().and_then(|waiting| waiting.due_at),
+            expires_at: links::ends_at(&fresh.link, &head, &birth),
+            due_at: head.intent.due_at(birth.deadline_at),
         }))
     };
-    app.store.write(COMMON_LANE, job).await
+    app.store.write(lane, job).await
 }
 
-async fn mail(app: &App, mail: Mail) -> std::result::Result<(), String> {
+async fn mail(app: &App, mail: Mail) -> std::result::Result<(), Unsent> {
     app.world.outbound.mail(mail.clone()).await?;
     // Nobody watching is usual.
     let _ = app.mails.send(mail);

@@ -9,13 +9,15 @@ use axme_intent::{Command, Time, TimerKind};
 
 use crate::app::App;
 use crate::engine::{self, Desk, GATEWAY};
-use crate::error::Result;
+use crate::error::{Error, Result, StoreError};
 use crate::store::timers::{self as rows, Timer};
 use crate::wake::Wake;
 
 /// Timers fired in one round.
 const ROUND: i64 = 100;
 const LONGEST_WAIT_SECONDS: u64 = 30;
+/// A timer that fails because of what it finds, and would again, is tried again after so long.
+const FAILED_SECONDS: u64 = 60;
 /// A timer that fails stays due: it is not tried again without a pause.
 const SHORTEST_WAIT_MILLIS: u64 = 5;
 
@@ -59,6 +61,12 @@ pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
             if let Err(error) = fire(app, timer.clone(), now).await {
                 failures += 1;
                 tracing::error!(%error, intent = %timer.intent_id, "a timer failed and stays set");
+                // One that can never fire must not stand in the way of all others.
+                if matches!(error, Error::Store(StoreError::Fault(_)) | Error::Api(_)) {
+                    let (late, again_at) = (timer.clone(), now.plus_seconds(FAILED_SECONDS));
+                    let moved = move |tx: &mut crate::store::Tx<'_>| Ok(rows::postpone(tx, &late, again_at)?);
+                    app.store.write(timer.intent_id.lane(), moved).await?;
+                }
             }
         }
         match next.get(due) {

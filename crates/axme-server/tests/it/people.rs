@@ -255,10 +255,14 @@ fn two_people_have_to_say_yes_each_by_a_link_of_their_own() {
         let vote = server.events(&id).await.pop().unwrap();
         assert_eq!((&vote["event_type"], &vote["details"]["answered_by"]), (&json!("intent.waiting"), &json!(ANN)));
         assert!(text(&server.page(&link(BOB)).await).contains("Said yes so far"));
-        // A second link does not make her two.
-        let second = server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({ "person": ANN })).await;
-        let act = json!({ "token": second["token"], "outcome": "approved" });
-        server.send("", "POST", "/v1/tasks/action", Some(act)).await.refused(409, "already_answered");
+        assert!(text(&server.page(&link(ANN)).await).contains("You have answered already"));
+        // Who asks makes no links to it, and does not complete it by hand either.
+        let links = format!("/v1/tasks/{id}/links");
+        let minted = server.send(&server.admin, "POST", &links, Some(json!({ "person": BOB }))).await;
+        minted.refused(403, "requester_may_not_answer");
+        let resolve = format!("/v1/intents/{id}/resolve");
+        let by_hand = server.send(&server.admin, "POST", &resolve, Some(json!({ "status": "COMPLETED" }))).await;
+        by_hand.refused(403, "task_is_guarded");
         assert!(text(&server.fill(&link(BOB), &yes).await).contains("You can close this page"));
         let intent = server.intent(&id).await;
         assert_eq!(intent["status"], "COMPLETED");
@@ -347,6 +351,10 @@ fn what_cannot_be_mailed_is_a_dead_letter_and_can_be_sent_again() {
             assert!(server.mails().await.is_empty());
         }
         server.clock.advance(DAY);
+        assert!(server.mails().await.is_empty());
+        let none = server.get(&server.admin, "/v1/deliveries").await;
+        assert_eq!(none["deliveries"], json!([]), "mail is patient: an outage of a day loses nobody");
+        server.clock.advance(6 * DAY);
         assert!(server.mails().await.is_empty(), "given up");
         let dead = server.get(&server.admin, "/v1/deliveries").await["deliveries"][0].clone();
         assert_eq!((&dead["transport_type"], &dead["status"]), (&json!("email"), &json!("dead_lettered")));
@@ -354,5 +362,139 @@ fn what_cannot_be_mailed_is_a_dead_letter_and_can_be_sent_again() {
         let replay = format!("/v1/deliveries/{}/replay", dead["delivery_id"].as_str().unwrap());
         server.post(&server.admin, &replay, json!({})).await;
         assert_eq!(server.mails().await.len(), 1);
+    });
+}
+
+#[test]
+fn several_people_are_several_however_they_are_spelled() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let id = ask(&server, json!({ "title": "Pay?", "assignees": [ANN, BOB], "quorum": 2 })).await;
+        server.mails().await;
+        let links = format!("/v1/tasks/{id}/links");
+        let stranger = server.send(&server.admin, "POST", &links, Some(json!({ "person": "eve@example.com" }))).await;
+        stranger.refused(403, "not_asked");
+        let act = async |person: &str| {
+            let made = server.post(&server.admin, &links, json!({ "person": person })).await;
+            let body = json!({ "token": made["token"], "outcome": "approved" });
+            server.send("", "POST", "/v1/tasks/action", Some(body)).await
+        };
+        act("Ann@Example.com").await.ok();
+        act("user://ann@example.com").await.refused(409, "already_answered");
+        let resume = json!({ "task_result": { "outcome": "approved" } });
+        let by_key = server.send(&server.admin, "POST", &format!("/v1/intents/{id}/resume"), Some(resume)).await;
+        by_key.refused(403, "not_asked");
+        server
+            .send(&server.admin, "POST", &format!("/v1/tasks/{id}/reassign"), Some(json!({ "to": "eve@example.com" })))
+            .await
+            .refused(422, "from_required");
+        let to = json!({ "to": "eve@example.com", "from": "BOB@example.com" });
+        server.post(&server.admin, &format!("/v1/tasks/{id}/reassign"), to).await;
+        let mails = server.mails().await;
+        assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["eve@example.com"]);
+        act("eve@example.com").await.ok();
+        assert_eq!(server.intent(&id).await["status"], "COMPLETED");
+    });
+}
+
+#[test]
+fn whoever_starts_something_does_not_approve_it_under_another_name() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let agent = server.agent("robot").await;
+        let task = json!({ "title": "Pay?", "exclude_requester": true });
+        let yes = json!({ "task_result": { "outcome": "approved" } });
+        // Under a name of one's own making, and by the agent of the same owner.
+        for key in [&server.admin, &agent] {
+            let body =
+                json!({ "intent_type": "intent.pay.v1", "from_agent": "initiator://somebody", "human_task": task });
+            let id = id_of(&server.post(key, "/v1/intents", body).await);
+            for (path, body) in [
+                (format!("/v1/intents/{id}/resume"), yes.clone()),
+                (format!("/v1/approvals/{id}/decision"), json!({ "decision": "approve" })),
+                (format!("/v1/inbox/{id}/approve"), json!({})),
+            ] {
+                server.send(&server.admin, "POST", &path, Some(body)).await.refused(403, "requester_may_not_answer");
+            }
+            assert_eq!(server.intent(&id).await["status"], "WAITING");
+        }
+    });
+}
+
+#[test]
+fn what_was_made_for_one_asking_is_of_no_use_for_another() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        // Two questions to one person, one after the other, on a clock that stands.
+        let step = |id: &str| json!({ "step_id": id, "assigned_to": "ann", "human_task": { "title": id } });
+        let bundle = json!({
+            "scenario_id": "two.v1", "humans": [{ "role": "ann", "contact": ANN }],
+            "workflow": { "steps": [step("first"), step("second")] }, "intent": { "type": "intent.two.v1" },
+        });
+        let id = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle).await);
+        let first = server.mails().await[0].link.clone().unwrap();
+        let spare = server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({ "person": ANN })).await;
+        server.fill(&first, &[("outcome", "approved"), ("step", "confirm")]).await;
+        assert_eq!(server.intent(&id).await["human_task"]["title"], "second");
+        let body = json!({ "token": spare["token"], "outcome": "approved" });
+        server.send("", "POST", "/v1/tasks/action", Some(body)).await.refused(409, "already_answered");
+        assert_eq!(server.intent(&id).await["status"], "WAITING");
+        // A link whose address names another intent is none.
+        let elsewhere = first.replace(&id, "00000000-0000-0000-0000-000000000000");
+        let fresh = server.mails().await[0].link.clone().unwrap();
+        assert_eq!(server.page(&fresh.replace(&id, "00000000-0000-0000-0000-000000000000")).await.status, 404);
+        assert_eq!(server.page(&elsewhere).await.status, 200, "it says that it was used");
+    });
+}
+
+#[test]
+fn nobody_is_mailed_a_task_that_was_given_away() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let outbox = server.folder().join("outbox");
+        std::fs::write(&outbox, "in the way").unwrap();
+        let id = ask(&server, json!({ "title": "Ship?", "notify_email": ANN })).await;
+        assert!(server.mails().await.is_empty(), "it cannot be sent yet");
+        server.post(&server.admin, &format!("/v1/tasks/{id}/reassign"), json!({ "to": BOB })).await;
+        std::fs::remove_file(&outbox).unwrap();
+        server.clock.advance(Duration::from_secs(30));
+        let mails = server.mails().await;
+        assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), [BOB]);
+    });
+}
+
+#[test]
+fn a_deadline_that_was_moved_moves_the_links() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let deadline_at = server.now().plus_seconds(60).to_string();
+        let task = json!({ "title": "Ship?", "notify_email": ANN });
+        let body = json!({ "intent_type": "intent.ask.v1", "human_task": task, "deadline_at": deadline_at });
+        let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+        let link = server.mails().await[0].link.clone().unwrap();
+        let controls = json!({ "controls_patch": { "timeout_seconds": 3_600 } });
+        server.post(&server.admin, &format!("/v1/intents/{id}/controls"), controls).await;
+        server.pass(Duration::from_secs(600)).await;
+        let done = server.fill(&link, &[("outcome", "approved"), ("step", "confirm")]).await;
+        assert!(text(&done).contains("was recorded"), "{}", text(&done));
+        assert_eq!(server.intent(&id).await["status"], "COMPLETED");
+    });
+}
+
+#[test]
+fn what_is_nested_too_deeply_is_refused_by_links_too() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let schema = json!({ "properties": { "tags": { "type": "array" } } });
+        let id = ask(&server, json!({ "title": "Ship?", "form_schema": schema })).await;
+        let made = server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({})).await;
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let token = made["token"].as_str().unwrap();
+        let body = format!("{{\"token\":\"{token}\",\"outcome\":\"approved\",\"x\":{}}}", deep(100));
+        server.send_raw("", "POST", "/v1/tasks/action", body.into_bytes(), &[]).await.refused(422, "validation_failed");
+        // Nor hidden in a text that becomes a list.
+        let body = json!({ "token": token, "outcome": "approved", "data": { "tags": deep(100) } });
+        server.send("", "POST", "/v1/tasks/action", Some(body)).await.refused(422, "form_invalid");
+        assert_eq!(server.intent(&id).await["status"], "WAITING");
     });
 }

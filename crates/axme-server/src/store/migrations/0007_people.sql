@@ -15,16 +15,18 @@ CREATE TABLE notices (
 ) /* clustered */;
 CREATE INDEX notices_open ON notices (workspace_id, line) WHERE open = 1;
 CREATE INDEX notices_age ON notices (created_at);
+CREATE INDEX notices_intent ON notices (workspace_id, intent_id);
 
--- Links to tasks, by the SHA-256 of their token. A link is for one person and one asking: the waiting of the intent that
--- began at `since`. `via` says how its answer comes. Used at most once.
+-- Links to tasks, by the SHA-256 of their token. A link is for one person and one asking of the intent. `via` says how its
+-- answer comes, `issued_by` who asked for it, where that is not the platform. Used at most once.
 CREATE TABLE task_links (
   workspace_id UUID NOT NULL,
   hash BYTEA NOT NULL,
   intent_id UUID NOT NULL,
-  since BIGINT NOT NULL,
+  asking BIGINT NOT NULL,
   person TEXT NOT NULL,
   via TEXT NOT NULL,
+  issued_by TEXT,
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
   used_at BIGINT,
