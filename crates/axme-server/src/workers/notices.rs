@@ -189,6 +189,8 @@ async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
                 store::close(tx, notice.workspace, notice.id)?;
             }
             (Err(error), Some(pause)) => {
+                let channel = &notice.channel;
+                tracing::warn!(channel, intent = %notice.intent, error, pause, "a notice failed and is tried again");
                 deliveries::postpone(tx, notice.workspace, &address, id, now.plus_seconds(*pause), error)?;
             }
             (Err(error), None) => {
