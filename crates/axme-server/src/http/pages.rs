@@ -268,25 +268,43 @@ async fn take(app: &Arc<App>, request: HttpRequest) -> Result<Page> {
     }
 }
 
-/// What is wrong with an answer, by field; the empty name stands for the whole.
+/// All that is wrong with an answer, by field; the empty name stands for the whole.
 fn check(asked: &Asked, answer: &TaskResult) -> Result<Verdict, BTreeMap<String, String>> {
-    let whole = |name: &str, why: &str| BTreeMap::from([(name.to_owned(), why.to_owned())]);
+    let mut wrong = BTreeMap::new();
     if answer.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
-        return Err(whole("comment", &format!("at most {MAX_COMMENT_CHARS} characters")));
+        wrong.insert("comment".to_owned(), format!("at most {MAX_COMMENT_CHARS} characters"));
     }
     if check_size("answer", &answer.data).is_err() {
-        return Err(whole("", "The answer is too long."));
+        wrong.insert(String::new(), "The answer is too long.".to_owned());
     }
-    asked.task().check(answer).map(|(_, verdict)| verdict).map_err(|refusal| {
-        let fields = refusal.details.get("fields").and_then(Value::as_object);
-        match (refusal.code, fields) {
-            (_, Some(fields)) => fields.iter().map(|(name, why)| (name.clone(), form::plain(why))).collect(),
-            ("comment_required", _) => whole("comment", "is required"),
-            ("evidence_required", _) => whole("evidence", "is required"),
-            ("outcome_required", _) => whole("", "Choose an answer with one of the buttons."),
-            _ => whole("", &refusal.message),
+    // The rules stop at what is missing. It is taken as given, to hear of what else is wrong.
+    let mut answer = answer.clone();
+    let given = "-";
+    let refusal = loop {
+        match asked.task().check(&answer) {
+            Ok((_, verdict)) if wrong.is_empty() => return Ok(verdict),
+            Ok(_) => return Err(wrong),
+            Err(refusal) if refusal.code == "comment_required" && !wrong.contains_key("comment") => {
+                wrong.insert("comment".to_owned(), "is required".to_owned());
+                answer.comment = Some(given.to_owned());
+            }
+            Err(refusal) if refusal.code == "evidence_required" && !wrong.contains_key("evidence") => {
+                wrong.insert("evidence".to_owned(), "is required".to_owned());
+                answer.data.insert("evidence".to_owned(), given.into());
+            }
+            Err(refusal) => break refusal,
         }
-    })
+    };
+    match (refusal.code, refusal.details.get("fields").and_then(Value::as_object)) {
+        (_, Some(fields)) => wrong.extend(fields.iter().map(|(name, why)| (name.clone(), form::plain(why)))),
+        ("outcome_required", _) => {
+            wrong.insert(String::new(), "Choose an answer with one of the buttons.".to_owned());
+        }
+        _ => {
+            wrong.insert(String::new(), refusal.message);
+        }
+    }
+    Err(wrong)
 }
 
 async fn record(app: &Arc<App>, token: String, answer: TaskResult) -> Result<links::Answered> {
@@ -370,7 +388,20 @@ fn confirm_page(asked: &Asked, filled: &Filled, answer: &TaskResult, verdict: Ve
 /// The fields of an object, for a person.
 fn rows(value: &Value) -> Vec<(String, String)> {
     let Value::Object(fields) = value else { return Vec::new() };
-    fields.iter().map(|(name, value)| (words(name), cut(&form::plain(value)))).collect()
+    fields.iter().map(|(name, value)| (words(name), cut(&readable(value)))).collect()
+}
+
+/// A value as a person reads it.
+fn readable(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "Yes".to_owned(),
+        Value::Bool(false) => "No".to_owned(),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            items.iter().map(form::plain).collect::<Vec<String>>().join(", ")
+        }
+        Value::Array(_) | Value::Object(_) => serde_json::to_string_pretty(value).unwrap_or_default(),
+        other => form::plain(other),
+    }
 }
 
 fn cut(text: &str) -> String {
