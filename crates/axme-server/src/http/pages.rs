@@ -388,20 +388,7 @@ fn confirm_page(asked: &Asked, filled: &Filled, answer: &TaskResult, verdict: Ve
 /// The fields of an object, for a person.
 fn rows(value: &Value) -> Vec<(String, String)> {
     let Value::Object(fields) = value else { return Vec::new() };
-    fields.iter().map(|(name, value)| (words(name), cut(&readable(value)))).collect()
-}
-
-/// A value as a person reads it.
-fn readable(value: &Value) -> String {
-    match value {
-        Value::Bool(true) => "Yes".to_owned(),
-        Value::Bool(false) => "No".to_owned(),
-        Value::Array(items) if items.iter().all(Value::is_string) => {
-            items.iter().map(form::plain).collect::<Vec<String>>().join(", ")
-        }
-        Value::Array(_) | Value::Object(_) => serde_json::to_string_pretty(value).unwrap_or_default(),
-        other => form::plain(other),
-    }
+    fields.iter().map(|(name, value)| (words(name), cut(&form::readable(value)))).collect()
 }
 
 fn cut(text: &str) -> String {
