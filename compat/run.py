@@ -42,30 +42,36 @@ def main() -> int:
     print(f"{len(checks)} checks, axme {version('axme')} from PyPI, server on {engine}", flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="axme-compat-") as folder:
-        mail, embedder = MailServer(free_port()), f"http://127.0.0.1:{free_port()}"
-        settings = {
-            "AXME_MAIL__SMTP_URL": mail.url,
-            "AXME_MAIL__FROM": "AXME <axme@example.com>",
-            "AXME_EMBED_ORIGINS": f"https://intranet.example.com,{embedder}",
-        }
-        server = Server(arguments.axme.resolve(), Path(folder, "data"), arguments.database_url, settings)
-        with ExitStack() as running:
-            running.callback(server.kill)
-            running.callback(mail.stop)
-            mail.start()
-            try:
-                server.start()
-                world = World(server, mail, embedder)
-                running.callback(world.close)
-                failed = sum(not passes(check, world) for check in checks)
-                server.stop()
-            except BaseException:
-                print_log(server)
-                raise
-        if failed:
-            print_log(server)
+        failed = run(checks, arguments, Path(folder, "data"))
     print(f"{len(checks) - failed} passed, {failed} failed in {time.monotonic() - began:.0f} s")
     return 1 if failed or not checks else 0
+
+
+def run(checks: list[Check], arguments: argparse.Namespace, data: Path) -> int:
+    """Says how many failed. Everything that was started is gone when it returns."""
+    mail, embedder = MailServer(free_port()), f"http://127.0.0.1:{free_port()}"
+    settings = {
+        "AXME_MAIL__SMTP_URL": mail.url,
+        "AXME_MAIL__FROM": "AXME <axme@example.com>",
+        "AXME_EMBED_ORIGINS": f"https://intranet.example.com,{embedder}",
+    }
+    server = Server(arguments.axme.resolve(), data, arguments.database_url, settings)
+    with ExitStack() as running:
+        running.callback(mail.stop)
+        mail.start()
+        running.callback(server.kill)
+        try:
+            server.start()
+            world = World(server, mail, embedder)
+            running.callback(world.close)
+            failed = sum(not passes(check, world) for check in checks)
+            server.stop()
+        except BaseException:
+            print_log(server)
+            raise
+        if failed:
+            print_log(server)
+    return failed
 
 
 def print_log(server: Server) -> None:
@@ -73,7 +79,7 @@ def print_log(server: Server) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="The official Python SDK and raw HTTP against a real AXME server.")
+    parser = argparse.ArgumentParser(description="The official Python SDK, raw HTTP, mail and a browser against a real AXME server.")
     parser.add_argument("--axme", type=Path, required=True, help="the program under test, e.g. target/debug/axme")
     parser.add_argument("--database-url", help="a fresh PostgreSQL database; without it, SQLite in a temporary folder")
     parser.add_argument("--only", default="", metavar="TEXT", help="only checks whose title contains this")
