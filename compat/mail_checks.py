@@ -119,7 +119,7 @@ def a_bundle_with_a_pushed_agent_a_mail_and_reminders_runs_to_its_end(world: Wor
     reminder = world.letter(person, 2)
     assert reminder.subject == "Reminder: Ship the order?", reminder.subject
     page = Page.opened(reminder.link)
-    assert 'Stock: 3' in page.text, "who decides sees what the steps before found"
+    assert "Stock: 3" in page.text, "who decides sees what the steps before found"
     page.press("Approved", **{"field.parcels": "2"}).press("Yes, send this answer")
     result = world.outcome(intent_id)["result"]
     assert (result["outcome"], result["approved"], result["parcels"]) == ("approved", True, 2), result

@@ -79,7 +79,9 @@ def print_log(server: Server) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="The official Python SDK, raw HTTP, mail and a browser against a real AXME server.")
+    parser = argparse.ArgumentParser(
+        description="The official Python SDK, raw HTTP, mail and a browser against a real AXME server."
+    )
     parser.add_argument("--axme", type=Path, required=True, help="the program under test, e.g. target/debug/axme")
     parser.add_argument("--database-url", help="a fresh PostgreSQL database; without it, SQLite in a temporary folder")
     parser.add_argument("--only", default="", metavar="TEXT", help="only checks whose title contains this")
