@@ -9,16 +9,20 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Callable
 
+import mail_checks
+import page_checks
 import push_checks
 import sdk_checks
 import server_checks
 import wire_checks
-from world import Server, World
+from mail_server import MailServer
+from world import Server, World, free_port
 
 Check = Callable[[World], None]
 
@@ -30,7 +34,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the clean-up below, not past it
     checks = [
         check
-        for module in (sdk_checks, push_checks, wire_checks, server_checks)
+        for module in (sdk_checks, push_checks, wire_checks, mail_checks, page_checks, server_checks)
         for check in checks_of(module)
         if arguments.only in title(check)
     ]
@@ -38,21 +42,36 @@ def main() -> int:
     print(f"{len(checks)} checks, axme {version('axme')} from PyPI, server on {engine}", flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="axme-compat-") as folder:
-        server = Server(arguments.axme.resolve(), Path(folder, "data"), arguments.database_url)
+        failed = run(checks, arguments, Path(folder, "data"))
+    print(f"{len(checks) - failed} passed, {failed} failed in {time.monotonic() - began:.0f} s")
+    return 1 if failed or not checks else 0
+
+
+def run(checks: list[Check], arguments: argparse.Namespace, data: Path) -> int:
+    """Says how many failed. Everything that was started is gone when it returns."""
+    mail, embedder = MailServer(free_port()), f"http://127.0.0.1:{free_port()}"
+    settings = {
+        "AXME_MAIL__SMTP_URL": mail.url,
+        "AXME_MAIL__FROM": "AXME <axme@example.com>",
+        "AXME_EMBED_ORIGINS": f"https://intranet.example.com,{embedder}",
+    }
+    server = Server(arguments.axme.resolve(), data, arguments.database_url, settings)
+    with ExitStack() as running:
+        running.callback(mail.stop)
+        mail.start()
+        running.callback(server.kill)
         try:
             server.start()
-            world = World(server)
+            world = World(server, mail, embedder)
+            running.callback(world.close)
             failed = sum(not passes(check, world) for check in checks)
             server.stop()
         except BaseException:
             print_log(server)
             raise
-        finally:
-            server.kill()
         if failed:
             print_log(server)
-    print(f"{len(checks) - failed} passed, {failed} failed in {time.monotonic() - began:.0f} s")
-    return 1 if failed or not checks else 0
+    return failed
 
 
 def print_log(server: Server) -> None:
@@ -60,7 +79,9 @@ def print_log(server: Server) -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="The official Python SDK and raw HTTP against a real AXME server.")
+    parser = argparse.ArgumentParser(
+        description="The official Python SDK, raw HTTP, mail and a browser against a real AXME server."
+    )
     parser.add_argument("--axme", type=Path, required=True, help="the program under test, e.g. target/debug/axme")
     parser.add_argument("--database-url", help="a fresh PostgreSQL database; without it, SQLite in a temporary folder")
     parser.add_argument("--only", default="", metavar="TEXT", help="only checks whose title contains this")

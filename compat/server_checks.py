@@ -42,6 +42,6 @@ def sigterm_ends_open_streams_with_a_closing_frame(world: World) -> None:
 def no_key_is_ever_logged(world: World) -> None:
     agent = world.new_agent()
     world.send(agent)
-    log = world.server.log.read_text(errors="replace")
+    log = world.server.log_text()
     for key in (world.key, agent.key):
         assert key[-12:] not in log, "a key's secret part is in the server's log"

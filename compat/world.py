@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import random
 import signal
 import socket
 import stat
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any, Callable, Mapping, Self
@@ -23,6 +25,8 @@ from typing import Any, Callable, Mapping, Self
 from axme import AxmeClient, AxmeClientConfig
 
 import wire
+from browser import Browser
+from mail_server import Letter, MailServer
 
 SECONDS_TO_START = 30  # the first start also migrates the database
 SECONDS_TO_STOP = 10  # the promise after SIGTERM
@@ -43,7 +47,10 @@ def until(what: str, look: Callable[[], Any], seconds: float = SECONDS_TO_HAPPEN
 class Server:
     """The program under test. It can be stopped and started again on the same data, address and port."""
 
-    def __init__(self, axme: Path, data: Path, database_url: str | None) -> None:
+    def __init__(
+        self, axme: Path, data: Path, database_url: str | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
+        self.axme = axme
         self.data = data
         self.log = data.with_suffix(".log")
         port = free_port()
@@ -51,6 +58,7 @@ class Server:
         self._command = [str(axme), "serve", "--listen", f"127.0.0.1:{port}", "--data", str(data)]
         if database_url is not None:
             self._command += ["--database-url", database_url]
+        self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -61,8 +69,9 @@ class Server:
         environment |= {
             "AXME_LIMITS__OUTBOUND_ALLOW": "127.0.0.1/32",
             "AXME_LIMITS__PUSH_SECONDS": "3",
-            "AXME_LIMITS__PUSH_RETRY_SECONDS": "1,1",
+            "AXME_LIMITS__PUSH_RETRY_SECONDS": "1,1,1",
         }
+        environment |= self._settings
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self._command, env=environment, stdout=log, stderr=log)
         until("GET /ready answers 200", self._ready, SECONDS_TO_START)
@@ -90,14 +99,20 @@ class Server:
             self._process.kill()
             self._process.wait()
 
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace")
+
     def log_tail(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-40:])
+        return "\n".join(self.log_text().splitlines()[-40:])
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range that the kernel gives to outgoing connections: it stays free while nothing listens there."""
+    for port in random.sample(range(10_000, 20_000), 100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("no free port was found")
 
 
 @dataclass(frozen=True)
@@ -119,8 +134,12 @@ class Agent:
 
 
 class World:
-    def __init__(self, server: Server) -> None:
+    """`embedder` is the one web origin that may show the server's pages in a frame; nothing listens there yet."""
+
+    def __init__(self, server: Server, mail: MailServer, embedder: str) -> None:
         self.server = server
+        self.mail = mail
+        self.embedder = embedder
         path = server.data / "bootstrap.json"
         until("bootstrap.json is written (is the database fresh?)", path.exists)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, oct(path.stat().st_mode)
@@ -129,6 +148,15 @@ class World:
         self.key = self.bootstrap.api_key
         self.admin = self.client(self.key)
         self._numbers = count(1)
+
+    @cached_property
+    def browser(self) -> Browser:
+        """Started by the first check that wants it."""
+        return Browser()
+
+    def close(self) -> None:
+        if "browser" in self.__dict__:
+            self.browser.close()
 
     def client(self, key: str) -> AxmeClient:
         return AxmeClient(AxmeClientConfig(base_url=self.server.base_url, api_key=key))
@@ -170,6 +198,20 @@ class World:
         return self.admin.send_intent(
             {"intent_type": "intent.compat.v1", "to_agent": "human", "payload": {}, "human_task": task}
         )
+
+    def new_person(self) -> str:
+        return f"{self.new_name('person')}@example.com"
+
+    def ask(self, person: str, task: dict[str, Any] | None = None, **fields: Any) -> str:
+        """An intent that a person is mailed about."""
+        task = {"title": "Shall it be done?", "notify_email": person, **(task or {})}
+        intent = {"intent_type": "intent.compat.v1", "to_agent": "human", "payload": {"n": 1}, "human_task": task}
+        return self.admin.send_intent(intent | fields)
+
+    def letter(self, person: str, number: int = 1) -> Letter:
+        """The first mail to a person, or the given one."""
+        until(f"mail {number} to {person} arrives", lambda: len(self.mail.letters(person)) >= number)
+        return self.mail.letters(person)[number - 1]
 
     def intent(self, intent_id: str) -> dict[str, Any]:
         return self.admin.get_intent(intent_id)["intent"]

@@ -34,7 +34,7 @@ pub struct ReplayDelivery {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Delivery {
-    /// The id of the intent.
+    /// The id of the intent, or of what somebody was to be told.
     pub delivery_id: String,
     pub intent_id: String,
     pub org_id: String,

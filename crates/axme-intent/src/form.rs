@@ -45,8 +45,8 @@ pub fn check_schema(schema: &Value) -> Result<(), String> {
     if bytes > MAX_SCHEMA_BYTES {
         return Err(format!("has {bytes} bytes of JSON, at most {MAX_SCHEMA_BYTES} are accepted"));
     }
-    let taken = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    if let Some((name, _)) = taken.filter(|(name, _)| TAKEN.contains(&name.as_str())).next() {
+    let mut names = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    if let Some((name, _)) = names.find(|(name, _)| TAKEN.contains(&name.as_str())) {
         return Err(format!("a field cannot be called {name}: every answer has one"));
     }
     parts(schema)?;

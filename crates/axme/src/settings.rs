@@ -101,6 +101,7 @@ fn merge(
         .prefix_separator("_")
         .separator("__")
         .list_separator(",")
+        .with_list_parse_key("embed_origins")
         .with_list_parse_key("limits.offer_seconds")
         .with_list_parse_key("limits.push_retry_seconds")
         .with_list_parse_key("limits.outbound_allow")
@@ -163,6 +164,24 @@ mod tests {
         assert_eq!(server.listen.to_string(), "127.0.0.1:3");
         assert_eq!((server.owner_email.as_str(), server.data.to_str()), ("env@x", Some("/file")));
         assert_eq!(server.database_url, None);
+    }
+
+    #[test]
+    fn mail_and_embedding_are_set_in_the_file_and_in_the_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("axme.toml");
+        std::fs::write(&file, "embed_origins = ['https://a.example.com']\n[mail]\nsmtp_url = 'smtp://file'\n").unwrap();
+        let read = |given: &[(&str, &str)]| {
+            let config = merge(&ServerFlags::default(), Some(&file), variables(given)).unwrap();
+            config.try_deserialize::<server::Config>().unwrap()
+        };
+        let from_file = read(&[]);
+        assert_eq!(from_file.embed_origins, ["https://a.example.com"]);
+        assert_eq!(from_file.mail.smtp_url.as_deref(), Some("smtp://file"));
+        let origins = "https://b.example.com,http://127.0.0.1:1";
+        let over_it = read(&[("AXME_EMBED_ORIGINS", origins), ("AXME_MAIL__SMTP_URL", "smtp://environment")]);
+        assert_eq!(over_it.embed_origins, ["https://b.example.com", "http://127.0.0.1:1"]);
+        assert_eq!(over_it.mail.smtp_url.as_deref(), Some("smtp://environment"));
     }
 
     #[test]

@@ -152,6 +152,33 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
+/// A value as a person reads it: what is inside stands on lines of its own, indented.
+pub fn readable(value: &Value) -> String {
+    let inside = |mark: &str, value: &Value| {
+        let is_nested = value.as_object().is_some_and(|fields| !fields.is_empty())
+            || value.as_array().is_some_and(|items| items.iter().any(|item| item.is_array() || item.is_object()));
+        let text = readable(value);
+        if is_nested {
+            format!("{mark}\n  {}", text.replace('\n', "\n  "))
+        } else {
+            format!("{mark} {text}").trim_end().to_owned()
+        }
+    };
+    match value {
+        Value::Bool(is) => if *is { "Yes" } else { "No" }.to_owned(),
+        Value::Object(fields) => {
+            let lines = fields.iter().map(|(name, value)| inside(&format!("{}:", words(name)), value));
+            lines.collect::<Vec<String>>().join("\n")
+        }
+        Value::Array(items) if items.iter().any(|item| item.is_array() || item.is_object()) => {
+            let lines = items.iter().enumerate().map(|(index, item)| inside(&format!("{}.", index + 1), item));
+            lines.collect::<Vec<String>>().join("\n")
+        }
+        Value::Array(items) => items.iter().map(readable).collect::<Vec<String>>().join(", "),
+        other => plain(other),
+    }
+}
+
 /// True when a task's form has a field of that name.
 pub fn has(task: &HumanTask, name: &str) -> bool {
     task.form_schema.as_ref().is_some_and(|schema| schema["properties"].get(name).is_some())
@@ -265,6 +292,14 @@ mod tests {
             (fields[5].error.as_str(), fields[5].described_by().as_str()),
             ("is no word", "field-5-help field-5-error")
         );
+    }
+
+    #[test]
+    fn values_are_written_for_people() {
+        let value =
+            json!({ "is_new": true, "tags": ["a", 2], "at": { "x_y": 1.5 }, "rows": [{ "n": null }, []], "no": {} });
+        let lines = ["Is new: Yes", "Tags: a, 2", "At:", "  X y: 1.5", "Rows:", "  1.", "    N:", "  2.", "No:"];
+        assert_eq!(readable(&value), lines.join("\n"));
     }
 
     #[test]

@@ -277,23 +277,30 @@ async fn take(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Page> {
     }
 }
 
-/// What is wrong with an answer, by field; the empty name stands for the whole.
+/// All that is wrong with an answer, by field; the empty name stands for the whole.
 fn check(asked: &Asked, answer: &TaskResult) -> Result<Verdict, BTreeMap<String, String>> {
-    let whole = |name: &str, why: &str| BTreeMap::from([(name.to_owned(), why.to_owned())]);
+    let mut wrong = BTreeMap::new();
     if answer.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
-        return Err(whole("comment", &format!("at most {MAX_COMMENT_CHARS} characters")));
+        wrong.insert("comment".to_owned(), format!("at most {MAX_COMMENT_CHARS} characters"));
     }
     if check_size("answer", &answer.data).is_err() {
-        return Err(whole("", "The answer is too long."));
+        wrong.insert(String::new(), "The answer is too long.".to_owned());
     }
-    asked.task().check(answer).map(|(_, verdict)| verdict).map_err(|refusal| {
-        let fields = refusal.details.get("fields").and_then(Value::as_object);
-        match (refusal.code, fields) {
-            (_, Some(fields)) => fields.iter().map(|(name, why)| (name.clone(), form::plain(why))).collect(),
-            ("outcome_required", _) => whole("", "Choose an answer with one of the buttons."),
-            _ => whole("", &refusal.message),
+    let refusal = match asked.task().check(answer) {
+        Ok((_, verdict)) if wrong.is_empty() => return Ok(verdict),
+        Ok(_) => return Err(wrong),
+        Err(refusal) => refusal,
+    };
+    match (refusal.code, refusal.details.get("fields").and_then(Value::as_object)) {
+        (_, Some(fields)) => wrong.extend(fields.iter().map(|(name, why)| (name.clone(), form::plain(why)))),
+        ("outcome_required", _) => {
+            wrong.insert(String::new(), "Choose an answer with one of the buttons.".to_owned());
         }
-    })
+        _ => {
+            wrong.insert(String::new(), refusal.message);
+        }
+    }
+    Err(wrong)
 }
 
 async fn record(app: &Arc<App>, token: String, answer: TaskResult) -> Result<links::Answered> {
@@ -378,7 +385,7 @@ fn confirm_page(asked: &Asked, filled: &Filled, answer: &TaskResult, verdict: Ve
 /// The fields of an object, for a person.
 fn rows(value: &Value) -> Vec<(String, String)> {
     let Value::Object(fields) = value else { return Vec::new() };
-    fields.iter().map(|(name, value)| (words(name), cut(&form::plain(value)))).collect()
+    fields.iter().map(|(name, value)| (words(name), cut(&form::readable(value)))).collect()
 }
 
 fn cut(text: &str) -> String {

@@ -56,7 +56,7 @@ pub fn replay(cx: &mut Cx<'_, '_>, id: &IntentId) -> Result<DeliveryAnswer> {
 fn view(letter: &DeadLetter, caller: &Caller, status: &str) -> Delivery {
     Delivery {
         delivery_id: letter.intent_id.to_string(),
-        intent_id: letter.intent_id.to_string(),
+        intent_id: letter.told_of.unwrap_or(letter.intent_id).to_string(),
         org_id: caller.org.to_string(),
         workspace_id: caller.workspace.to_string(),
         to_agent: letter.address.to_string(),

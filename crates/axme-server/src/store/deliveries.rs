@@ -94,6 +94,8 @@ pub fn note(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, error:
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     pub intent_id: IntentId,
+    /// The intent that a notice tells of: its delivery stands under the notice's own id.
+    pub told_of: Option<IntentId>,
     pub address: Address,
     pub dead_at: Time,
     pub last_error: Option<String>,
@@ -107,8 +109,9 @@ pub fn list_dead(
     limit: i64,
 ) -> Result<Vec<DeadLetter>, StoreError> {
     let rows = tx.rows(
-        "SELECT intent_id, address, dead_at, last_error FROM deliveries \
-         WHERE workspace_id = $1 AND intent_id < $2 AND dead_at IS NOT NULL ORDER BY intent_id DESC LIMIT $3",
+        "SELECT d.intent_id, d.address, d.dead_at, d.last_error, n.intent_id FROM deliveries d \
+         LEFT JOIN notices n ON n.workspace_id = d.workspace_id AND n.notice_id = d.intent_id \
+         WHERE d.workspace_id = $1 AND d.intent_id < $2 AND d.dead_at IS NOT NULL ORDER BY d.intent_id DESC LIMIT $3",
         &[workspace.into(), before.into(), limit.into()],
     )?;
     rows.iter().map(dead_letter).collect()
@@ -116,8 +119,9 @@ pub fn list_dead(
 
 pub fn find_dead(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<DeadLetter>, StoreError> {
     let row = tx.row(
-        "SELECT intent_id, address, dead_at, last_error FROM deliveries \
-         WHERE workspace_id = $1 AND intent_id = $2 AND dead_at IS NOT NULL",
+        "SELECT d.intent_id, d.address, d.dead_at, d.last_error, n.intent_id FROM deliveries d \
+         LEFT JOIN notices n ON n.workspace_id = d.workspace_id AND n.notice_id = d.intent_id \
+         WHERE d.workspace_id = $1 AND d.intent_id = $2 AND d.dead_at IS NOT NULL",
         &[workspace.into(), id.into()],
     )?;
     row.as_ref().map(dead_letter).transpose()
@@ -129,6 +133,7 @@ fn dead_letter(row: &super::Row) -> Result<DeadLetter, StoreError> {
         address: Address::from_canonical(row.string(1)?),
         dead_at: row.time(2)?,
         last_error: row.opt_string(3)?,
+        told_of: row.opt_uuid(4)?.map(IntentId),
     })
 }
 

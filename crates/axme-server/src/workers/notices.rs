@@ -195,6 +195,8 @@ async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
                 store::close(tx, notice.workspace, notice.id)?;
             }
             (Some(error), Some(again_at)) => {
+                let channel = &notice.channel;
+                tracing::warn!(channel, intent = %notice.intent, error, %again_at, "a notice failed and is tried again");
                 deliveries::postpone(tx, notice.workspace, &address, id, again_at, error)?;
             }
             (Some(error), None) => {

@@ -1,0 +1,64 @@
+"""A page with a form, filled in and sent by HTTP the way a browser without scripts does it."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Self
+from urllib.parse import urlencode, urlsplit
+
+import wire
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+class Page(HTMLParser):
+    """What a person sees of a page, and its one form."""
+
+    def __init__(self, url: str, reply: wire.Reply) -> None:
+        super().__init__()
+        self.status = reply.status
+        self.text = ""
+        self._url = url
+        self._fields: dict[str, str] = {}
+        self._buttons: dict[str, tuple[str, str]] = {}
+        self._button: tuple[str, str] | None = None
+        self.feed(reply.text)
+        self.text = re.sub(r"\s+", " ", self.text)
+
+    @classmethod
+    def opened(cls, url: str) -> Self:
+        return cls(url, visit(url))
+
+    def press(self, label: str, **typed: str) -> Self:
+        """Types into fields and presses a button."""
+        unknown = typed.keys() - self._fields.keys()
+        assert not unknown, f"{unknown} is not among the fields {list(self._fields)}"
+        assert label in self._buttons, f"{label} is not among the buttons {list(self._buttons)}: {self.text}"
+        fields = [*(self._fields | typed).items(), self._buttons[label]]
+        return type(self)(self._url, visit(self._url, "POST", FORM, urlencode(fields).encode()))
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attributes}
+        if tag == "button":
+            self._button = (given["name"], given["value"])
+        elif tag in ("input", "textarea", "select"):
+            self._fields[given["name"]] = given.get("value", "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "button":
+            self._button = None
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._button is not None:
+            self._buttons[data.strip()] = self._button
+
+
+def visit(
+    url: str, method: str = "GET", headers: dict[str, str] | None = None, body: bytes | None = None
+) -> wire.Reply:
+    """One call of a whole address, with no key."""
+    parts = urlsplit(url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return wire.request(f"{parts.scheme}://{parts.netloc}", method, path, headers, body)

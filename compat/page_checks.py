@@ -1,0 +1,220 @@
+"""The pages of tasks in headless Chromium: answering, reading them by ear, on a phone, inside another page."""
+
+from __future__ import annotations
+
+import re
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Callable, Iterator
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import FrameLocator, Page, expect
+
+from world import World, until
+
+TITLE = "Read access to the sales figures?"
+TASK = {
+    "title": TITLE,
+    "description": "Say for how many days, and confirm that you have looked at the scope.",
+    "form_schema": {
+        "type": "object",
+        "required": ["approved", "grant_duration_days", "scope_confirmed"],
+        "properties": {
+            "approved": {"type": "boolean"},
+            "grant_duration_days": {"type": "integer", "minimum": 1, "maximum": 90},
+            "scope_confirmed": {"type": "boolean"},
+            "notes": {"type": "string", "maxLength": 500},
+        },
+    },
+}
+PAYLOAD = {
+    "resource": "warehouse/sales/" + "figures_" * 20,
+    "justification": "the report on Mondays",
+    "requestor": "svc:weekly-report",
+    "scope": {"tables": ["orders", "refunds"], "columns": ["amount", "currency", "placed_at"]},
+    "pii_fields": False,
+}
+RESULT = {
+    "outcome": "approved",
+    "approved": True,
+    "grant_duration_days": 30,
+    "scope_confirmed": True,
+    "notes": "for the audit",
+}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+
+def a_form_with_a_mistake_is_corrected_approved_and_confirmed(world: World) -> None:
+    intent_id, link = _asked(world)
+    before = world.events(intent_id)
+    hosts: set[str] = set()
+    complaints: list[str] = []
+    with world.browser.page() as page:
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(link)
+        assert world.events(intent_id) == before, "opening the page changes nothing"
+        _answer(page)
+    assert hosts == {urlsplit(link).netloc}, hosts
+    # Chromium notes the 422 itself; a policy that was broken would be noted too.
+    assert all("status of 422" in complaint for complaint in complaints), complaints
+    _is_recorded(world, intent_id)
+
+
+def the_same_works_without_scripts(world: World) -> None:
+    intent_id, link = _asked(world)
+    with world.browser.page(java_script_enabled=False) as page:
+        page.goto(link)
+        _answer(page)
+    _is_recorded(world, intent_id)
+
+
+def no_page_is_wider_than_a_phone(world: World) -> None:
+    with world.browser.page(**PHONE) as page:
+        _visit_every_page(world, page, _is_as_narrow_as_its_window)
+
+
+def every_page_passes_the_accessibility_check_in_light_and_dark(world: World) -> None:
+    with world.browser.page(bypass_csp=True) as page:
+        _visit_every_page(world, page, _is_accessible)
+
+
+def a_page_is_framed_by_the_allowed_origin_alone(world: World) -> None:
+    intent_id, link = _asked(world, {"title": TITLE})
+    with _web_page(_framing(link), urlsplit(world.embedder).port) as allowed, _web_page(_framing(link)) as other:
+        assert allowed == world.embedder != other, (allowed, other)
+        with world.browser.page() as page:
+            page.goto(other)
+            until("the frame is blocked", lambda: _frame_addresses(page) == ["chrome-error://chromewebdata/"])
+            page.goto(allowed)
+            frame = page.frame_locator("iframe")
+            expect(frame.get_by_role("heading", level=1)).to_have_text(TITLE)
+            _press(frame, "Approved")
+            _press(frame, "Yes, send this answer")
+            expect(frame.get_by_role("heading", level=1)).to_have_text("Thank you")
+    assert world.outcome(intent_id)["status"] == "COMPLETED"
+
+
+def _asked(world: World, task: dict[str, Any] = TASK, **fields: Any) -> tuple[str, str]:
+    """An intent that waits for a person, and the link that the person was mailed."""
+    person = world.new_person()
+    intent_id = world.ask(person, task, payload=PAYLOAD, **fields)
+    return intent_id, world.letter(person).link
+
+
+def _answer(page: Page) -> None:
+    """A number that is too large first, then all the way to the end."""
+    _fill(page, days="120")
+    _press(page, "Approved")
+    _shows_what_is_wrong(page)
+    for label, kept in (("Grant duration days", "120"), ("Scope confirmed", "true"), ("Notes", "for the audit")):
+        expect(page.get_by_label(label)).to_have_value(kept)
+    page.get_by_label("Grant duration days").fill("30")
+    _press(page, "Approved")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Please confirm")
+    expect(page.get_by_role("definition").filter(has_text=re.compile("^30$"))).to_be_visible()
+    _press(page, "Yes, send this answer")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+
+
+def _fill(page: Page, days: str) -> None:
+    page.get_by_label("Grant duration days").fill(days)
+    page.get_by_label("Scope confirmed").select_option("Yes")
+    page.get_by_label("Notes").fill("for the audit")
+
+
+def _shows_what_is_wrong(page: Page) -> None:
+    alert = page.get_by_role("alert")
+    expect(alert).to_be_focused()  # so that it is read out first
+    alert.get_by_role("link", name="Grant duration days").click()
+    field = page.get_by_label("Grant duration days")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+
+
+def _press(place: Page | FrameLocator, name: str) -> None:
+    place.get_by_role("button", name=name, exact=True).click()
+
+
+def _is_recorded(world: World, intent_id: str) -> None:
+    event = world.outcome(intent_id)
+    assert event["status"] == "COMPLETED" and event["result"] == RESULT, event
+
+
+def _visit_every_page(world: World, page: Page, look: Callable[[Page, str], None]) -> None:
+    demanding = {"title": "Word" * 60, "required_comment": True, "evidence_required": True}
+    _, link = _asked(world, TASK | demanding)
+    page.goto(link)
+    page.locator("summary").click()
+    look(page, "task")
+    _press(page, "Approved")
+    wrong = page.get_by_role("alert").get_by_role("link")
+    expect(wrong).to_have_text(["Grant duration days", "Scope confirmed", "Comment", "Evidence"])
+    look(page, "error")
+    _fill(page, days="30")
+    page.get_by_label("Comment").fill("x" * 300)
+    page.get_by_label("Evidence").fill("https://example.com/" + "y" * 200)
+    _press(page, "Rejected")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Please confirm")
+    look(page, "confirm")
+    _press(page, "Yes, send this answer")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you")
+    look(page, "done")
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("You have answered already")
+    look(page, "answered")
+    page.goto(link[:-1])
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link is not known")
+    look(page, "unknown")
+    intent_id, link = _asked(world)
+    world.admin.resolve_intent(intent_id, {"status": "CANCELED", "reason": "too late"})
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("No answer is needed any more")
+    look(page, "over")
+
+
+def _is_as_narrow_as_its_window(page: Page, name: str) -> None:
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 844})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"the {name} page is {wide} pixels wide in a window of {width}"
+
+
+def _is_accessible(page: Page, name: str) -> None:
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"the {name} page, {scheme}: {found.generate_report()}"
+
+
+def _framing(link: str) -> str:
+    title = "The task, inside"
+    return f"<!doctype html><html lang=en><title>{title}</title><iframe title='{title}' src='{link}'></iframe>"
+
+
+def _frame_addresses(page: Page) -> list[str]:
+    return [frame.url for frame in page.frames[1:]]
+
+
+@contextmanager
+def _web_page(html: str, port: int | None = None) -> Iterator[str]:
+    """A web server of its own with one page. Gives its origin."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(html.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", port or 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
