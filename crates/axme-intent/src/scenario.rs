@@ -325,6 +325,10 @@ impl Reader<'_> {
                 _ => self.step_kind(entry, place, agents, humans, runtime, deadline_seconds),
             };
             let Some(kind) = kind else { continue };
+            let notice = match runtime {
+                Some(Runtime::Notification) => self.notice_beside(entry, place, humans, &kind),
+                _ => None,
+            };
             let tool = self.text(entry, "tool_id", &format!("{place}.tool_id"), 255).unwrap_or_default();
             let input = entry.get("input").filter(|v| !v.is_null()).cloned();
             if runtime == Some(Runtime::Escalation) {
@@ -338,7 +342,7 @@ impl Reader<'_> {
             let has_holder = kind.has_holder();
             let deadline_seconds = deadline_seconds.filter(|_| has_holder || kind == StepKind::Timeout);
             let ladder = Some(ladder).filter(|ladder| !ladder.is_empty() && has_holder);
-            steps.push(Step { id, tool, kind, deadline_seconds, ladder, retry, input, on_success, on_failure });
+            steps.push(Step { id, tool, kind, deadline_seconds, ladder, retry, notice, input, on_success, on_failure });
         }
         let entry = match self.text(workflow, "entry_step", "workflow.entry_step", 100).filter(|e| !e.is_empty()) {
             Some(entry) if !ids.contains(&entry) => {

@@ -37,6 +37,9 @@ pub struct Step {
     /// An agent's step that failed is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// What is told when a person's step starts, beside the mail about its task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Box<Notice>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
     /// The step after success; `None` ends the workflow with COMPLETED.
@@ -161,6 +164,16 @@ pub struct Cursor {
 pub enum StepOutcome {
     Success,
     Failure,
+}
+
+impl Step {
+    /// What the step tells, if it tells anything.
+    pub fn notice(&self) -> Option<&Notice> {
+        match &self.kind {
+            StepKind::Notification { notice } | StepKind::Reminder { notice, .. } => Some(notice),
+            _ => self.notice.as_deref(),
+        }
+    }
 }
 
 impl Plan {

@@ -256,6 +256,9 @@ impl Draft<'_> {
                 self.effect(Effect::StartChild { child, step: step.id.clone() });
             }
             StepKind::Human { holder, task, escalated_from: None } => {
+                if step.notice.is_some() {
+                    self.effect(Effect::Notify { step: step.id.clone() });
+                }
                 self.wait_for_human(holder.clone(), task.as_ref().clone(), Some(step.id.clone()), due_at);
             }
             StepKind::Human { holder, task, escalated_from: Some(from) } => {

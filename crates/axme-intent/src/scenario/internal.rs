@@ -22,6 +22,23 @@ const USUAL_SUBJECT: &str = "{{ scenario_id }}: {{ step_id }}";
 const USUAL_BODY: &str = "Intent {{ intent_id }} ({{ intent_type }}) has come to step {{ step_id }}.";
 const USUAL_REMINDER: &str = "Intent {{ intent_id }} ({{ intent_type }}) still needs you: step {{ step_id }}.";
 
+/// Settings that only a notice has.
+const NOTICE_SETTINGS: [&str; 13] = [
+    "channels",
+    "channel",
+    "to",
+    "recipients",
+    "subject",
+    "body",
+    "message",
+    "webhook_url",
+    "url",
+    "slack_webhook_url",
+    "slack_url",
+    "teams_webhook_url",
+    "teams_url",
+];
+
 /// What the platform does at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Runtime {
@@ -185,8 +202,6 @@ impl Reader<'_> {
         humans: &[Human],
         is_reminder: bool,
     ) -> Option<StepKind> {
-        let before = self.report.errors.len();
-        let settings = Settings::of(step);
         let assigned = step.get("assigned_to").and_then(Value::as_str).unwrap_or_default().trim();
         let holder = match humans.iter().find(|human| human.role == assigned) {
             Some(human) => Some(human.holder()),
@@ -197,11 +212,40 @@ impl Reader<'_> {
                 return None;
             }
         };
-        let people = self.people(&settings, place, humans, holder.as_ref());
-        let targets = self.targets(&settings, place, &people);
         let usual = if is_reminder { USUAL_REMINDER } else { USUAL_BODY };
+        let notice = Box::new(self.notice(step, place, humans, holder.as_ref(), usual)?);
+        let told = notice.targets.first().map_or("nobody", Target::shown);
+        let holder = holder.unwrap_or_else(|| Holder::named(HolderKind::Human, told));
+        Some(if is_reminder { StepKind::Reminder { holder, notice } } else { StepKind::Notification { notice } })
+    }
+
+    /// What a person's step tells beside asking, where it says so.
+    pub(super) fn notice_beside(
+        &mut self,
+        step: &Object,
+        place: &str,
+        humans: &[Human],
+        kind: &StepKind,
+    ) -> Option<Box<Notice>> {
+        let StepKind::Human { holder, .. } = kind else { return None };
+        Settings::of(step).find(&NOTICE_SETTINGS)?;
+        self.notice(step, place, humans, Some(holder), USUAL_BODY).map(Box::new)
+    }
+
+    fn notice(
+        &mut self,
+        step: &Object,
+        place: &str,
+        humans: &[Human],
+        holder: Option<&Holder>,
+        usual_body: &str,
+    ) -> Option<Notice> {
+        let before = self.report.errors.len();
+        let settings = Settings::of(step);
+        let people = self.people(&settings, place, humans, holder);
+        let targets = self.targets(&settings, place, &people);
         let subject = self.template(&settings, place, &["subject"], USUAL_SUBJECT);
-        let body = self.template(&settings, place, &["body", "message", "text"], usual);
+        let body = self.template(&settings, place, &["body", "message", "text"], usual_body);
         if self.report.errors.len() > before {
             return None;
         }
@@ -209,10 +253,7 @@ impl Reader<'_> {
             self.error(place, "nobody is told: give to, a URL for a channel, or assigned_to");
             return None;
         }
-        let notice = Box::new(Notice { targets, subject, body });
-        let told = people.first().map_or("nobody", String::as_str);
-        let holder = holder.unwrap_or_else(|| Holder::named(HolderKind::Human, told));
-        Some(if is_reminder { StepKind::Reminder { holder, notice } } else { StepKind::Notification { notice } })
+        Some(Notice { targets, subject, body })
     }
 
     /// Who is told: those named in `to`, or whom the step is assigned to.

@@ -3,7 +3,7 @@
 
 use axme_intent::lifecycle::{Birth, Command, Decision, Effect, Event, EventBody, Given, Intent, Refusal, TimerKind};
 use axme_intent::policy::{self, Change, Patch};
-use axme_intent::{IntentId, Plan, State, Status, StepKind, Time, WaitingReason, apply, decide, submit};
+use axme_intent::{IntentId, Plan, State, Status, Time, WaitingReason, apply, decide, submit};
 
 pub struct History {
     pub unborn: Intent,
@@ -122,8 +122,8 @@ impl History {
                 assert!(!to.is_empty() && to.iter().all(|to| to.contains('@')) && self.intent.open_task().is_some());
             }
             Effect::Notify { step } => {
-                let found = self.plan.as_ref().and_then(|plan| plan.step(step)).map(|step| &step.kind);
-                assert!(matches!(found, Some(StepKind::Notification { .. } | StepKind::Reminder { .. })));
+                let found = self.plan.as_ref().and_then(|plan| plan.step(step));
+                assert!(found.is_some_and(|step| step.notice().is_some()));
             }
             Effect::MarkAcknowledged | Effect::EndDelivery | Effect::BuryDelivery | Effect::TellParent(_) => {}
         }

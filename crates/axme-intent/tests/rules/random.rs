@@ -284,6 +284,7 @@ fn step() -> impl Strategy<Value = Step> {
             deadline_seconds,
             ladder,
             retry,
+            notice: None,
             input,
             on_success: None,
             on_failure: None,

@@ -84,7 +84,7 @@ fn show_agent(text: &mut String, agent: &Agent) {
 
 fn show_plan(text: &mut String, plan: &Plan) {
     writeln!(text, "plan, beginning with {}", plan.entry).unwrap();
-    for Step { id, tool, kind, deadline_seconds, ladder, retry, input, on_success, on_failure } in &plan.steps {
+    for Step { id, tool, kind, deadline_seconds, ladder, retry, notice, input, on_success, on_failure } in &plan.steps {
         let who = match kind {
             StepKind::Agent { to, name } => format!("agent {to} ({name})"),
             StepKind::Human { holder, task, escalated_from } => {
@@ -101,6 +101,7 @@ fn show_plan(text: &mut String, plan: &Plan) {
             ("within", deadline_seconds.map(|seconds| format!("{seconds} s"))),
             ("ladder", ladder.as_ref().map(|ladder| serde_json::to_string(ladder).unwrap())),
             ("retry", retry.map(|retry| format!("{} times after {} s", retry.max_retries, retry.delay_seconds))),
+            ("tells", notice.as_ref().map(|notice| serde_json::to_string(notice).unwrap())),
             ("input", input.as_ref().map(Value::to_string)),
             ("on success", on_success.clone()),
             ("on failure", on_failure.clone()),

@@ -249,6 +249,7 @@ fn step(text: &str) -> Step {
             max_retries: retries.parse().unwrap(),
             delay_seconds: option("rest").map_or(0, |span| read_span(&span)),
         }),
+        notice: None,
         input: None,
         on_success: option("then"),
         on_failure: option("else"),

@@ -1,7 +1,8 @@
 //! What decisions have people and chats told: notices, which a worker sends after the commit.
 
+use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::{Birth, Occasion};
-use axme_intent::workflow::{self, Notice as Told, StepKind, Target};
+use axme_intent::workflow::{self, Notice as Told, Target};
 use axme_intent::{Address, IntentId, Plan, template};
 use serde_json::{Value, json};
 
@@ -32,13 +33,15 @@ pub fn mail(desk: &mut Desk<'_, '_>, head: &Head, about: Occasion, to: &[String]
 
 /// Has the targets of a step told.
 pub fn notify(desk: &mut Desk<'_, '_>, head: &Head, plan: &Plan, birth: &Birth, step: &str) -> Result<(), StoreError> {
-    let found = plan.step(step).map(|step| &step.kind);
-    let Some(StepKind::Notification { notice } | StepKind::Reminder { notice, .. }) = found else {
-        return Err(StoreError::Fault(format!("step {step} tells nothing")));
-    };
+    let notice = plan.step(step).and_then(|step| step.notice());
+    let notice = notice.ok_or_else(|| StoreError::Fault(format!("step {step} tells nothing")))?;
     let (subject, body) = write(notice, head, plan, birth, step);
+    // Whoever is asked gets a mail of their own, with a link.
+    let asked = head.intent.asked();
+    let is_mailed = |person: &String| asked.iter().any(|asked| is_same_person(asked, person));
     for target in &notice.targets {
         match target {
+            Target::Email(person) if is_mailed(person) => {}
             Target::Inbox(owner) => write_to_inbox(desk, head.intent.id, owner, &subject, &body)?,
             _ => insert(desk, head.intent.id, target, json!({ "subject": subject, "body": body }))?,
         }

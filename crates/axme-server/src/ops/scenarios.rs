@@ -5,7 +5,7 @@ use axme_api::{ApiError, Object};
 use axme_intent::Address;
 use axme_intent::lifecycle::Birth;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
-use axme_intent::workflow::{Step, StepKind, Target};
+use axme_intent::workflow::{Step, Target};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -39,8 +39,8 @@ fn wrong_callbacks(before: &Before<'_>, scenario: &Scenario) -> Vec<String> {
         Some(format!("agents[{index}].callback_url: {why}"))
     };
     let targets = |(index, step): (usize, &Step)| {
-        let (StepKind::Notification { notice } | StepKind::Reminder { notice, .. }) = &step.kind else { return None };
-        let urls = notice.targets.iter().filter(|target| !matches!(target, Target::Email(_) | Target::Inbox(_)));
+        let urls =
+            step.notice()?.targets.iter().filter(|target| !matches!(target, Target::Email(_) | Target::Inbox(_)));
         let why = urls.filter_map(|target| before.outbound.check(target.to()).err()).next()?;
         Some(format!("workflow.steps[{index}]: {why}"))
     };

@@ -122,6 +122,30 @@ fn notices_go_out_and_hold_up_nothing() {
 }
 
 #[test]
+fn an_acknowledged_notification_tells_and_waits() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let id = apply(
+            &server,
+            json!([{
+                "step_id": "alert", "tool_id": "tool.notification.notify_owner", "assigned_to": "boss", "requires_approval": true,
+                "config": { "to": ["boss", "team@example.com"], "subject": "Look at {{ payload.service }}" },
+                "human_task": { "title": "Seen?", "allowed_outcomes": ["acknowledged", "ignored"] },
+            }]),
+        )
+        .await;
+        let mut mails = server.mails().await;
+        mails.sort_by(|a, b| a.to.cmp(&b.to));
+        let told: Vec<(&str, &str)> = mails.iter().map(|mail| (mail.to.as_str(), mail.subject.as_str())).collect();
+        assert_eq!(told, [("boss@example.com", "Seen?"), ("team@example.com", "Look at api")]);
+        assert!(mails[0].link.is_some() && mails[1].link.is_none());
+        assert_eq!(server.intent(&id).await["lifecycle_waiting_reason"], "WAITING_FOR_HUMAN");
+        server.fill(mails[0].link.as_deref().unwrap(), &[("outcome", "acknowledged"), ("step", "confirm")]).await;
+        assert_eq!(server.intent(&id).await["status"], "COMPLETED");
+    });
+}
+
+#[test]
 fn a_chat_that_cannot_be_reached_is_a_dead_letter() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
