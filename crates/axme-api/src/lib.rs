@@ -14,8 +14,11 @@ pub mod intents;
 pub mod lenient;
 pub mod macros;
 pub mod me;
+pub mod members;
 pub mod op;
 pub mod openapi;
+pub mod organizations;
+pub mod roles;
 pub mod scenarios;
 pub mod service_accounts;
 pub mod tasks;
@@ -73,7 +76,20 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &service_accounts::GET,
         &service_accounts::UPDATE,
         &service_accounts::CREATE_KEY,
+        &service_accounts::DELETE,
         &service_accounts::REVOKE_KEY,
+        &organizations::CREATE,
+        &organizations::GET,
+        &organizations::UPDATE,
+        &organizations::CREATE_WORKSPACE,
+        &organizations::LIST_WORKSPACES,
+        &organizations::UPDATE_WORKSPACE,
+        &members::LIST,
+        &members::ADD,
+        &members::UPDATE,
+        &members::REMOVE,
+        &members::INCLUDE,
+        &members::EXCLUDE,
     ]
 }
 

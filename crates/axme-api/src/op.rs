@@ -116,6 +116,10 @@ impl<I, O> Op<I, O> {
         Op::new(id, Method::Patch, path, Effect::Write)
     }
 
+    pub const fn put(id: &'static str, path: &'static str) -> Op<I, O> {
+        Op::new(id, Method::Put, path, Effect::Write)
+    }
+
     pub const fn delete(id: &'static str, path: &'static str) -> Op<I, O> {
         Op::new(id, Method::Delete, path, Effect::Write)
     }

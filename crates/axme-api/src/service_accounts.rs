@@ -23,6 +23,10 @@ pub static UPDATE: Op<UpdateServiceAccount, ServiceAccountAnswer> =
         .access(Access::Admin)
         .secret()
         .about("Change how intents reach an agent: delivery_mode, callback_url, webhook_secret.");
+pub static DELETE: Op<GetServiceAccount, ServiceAccountDeleted> =
+    Op::delete("service_accounts.delete", "/v1/service-accounts/{service_account_id}").access(Access::Admin).about(
+        "Delete an account and end its keys. Its address stays its own: who registers it again revives the account.",
+    );
 pub static CREATE_KEY: Op<CreateKey, KeyAnswer> =
     Op::post("service_accounts.keys.create", "/v1/service-accounts/{service_account_id}/keys")
         .access(Access::Admin)
@@ -142,6 +146,17 @@ pub struct ServiceAccountAnswer {
 pub struct ServiceAccountList {
     pub ok: bool,
     pub service_accounts: Vec<ServiceAccount>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceAccountDeleted {
+    pub ok: bool,
+    pub service_account_id: String,
+    pub address: Option<String>,
+    /// `deleted`.
+    pub status: String,
+    /// Keys that this call ended.
+    pub revoked_keys: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -52,6 +52,10 @@ impl Keys {
             self.forget(&hash);
             return Err(invalid_key().into());
         }
+        if holder.workspace_status != "active" || holder.org_status != "active" {
+            let message = format!("workspace {}/{} is not active", holder.org_slug, holder.workspace_slug);
+            return Err(ApiError::new(ErrorKind::Forbidden, "workspace_not_active", message).into());
+        }
         let caller = Arc::new(Caller {
             workspace: holder.workspace_id,
             workspace_slug: holder.workspace_slug,

@@ -100,6 +100,7 @@ where
     check_access(info.access, &caller)?;
     check_owner(&request, &caller)?;
     check_text(&request)?;
+    check_named_once(&request)?;
     let repeat = Repeat::of(app, &bound, &request, &caller)?;
     let input: I = decode(info.input, &request)?;
     let owner_header = request.headers.get("x-owner-agent").and_then(|value| value.to_str().ok());
@@ -183,6 +184,22 @@ fn check_owner(request: &Request, caller: &Caller) -> Result<()> {
     }
     let message = format!("owner_agent is \"{query}\" in the query and \"{header}\" in x-owner-agent");
     Err(ApiError::new(ErrorKind::Malformed, "owner_mismatch", message).into())
+}
+
+/// A tenant that is named in the path and in the body is the same one.
+fn check_named_once(request: &Request) -> Result<()> {
+    const NAMES: [&str; 3] = ["org_id", "workspace_id", "member_id"];
+    if !request.path_fields.iter().any(|(name, _)| NAMES.contains(name)) {
+        return Ok(());
+    }
+    let body = body_object(&request.body)?;
+    for (name, value) in request.path_fields.iter().filter(|(name, _)| NAMES.contains(name)) {
+        if body.get(*name).and_then(Value::as_str).is_some_and(|other| !other.is_empty() && other != value) {
+            let message = format!("{name} is \"{value}\" in the path and another in the body");
+            return Err(ApiError::new(ErrorKind::Malformed, "path_mismatch", message).into());
+        }
+    }
+    Ok(())
 }
 
 /// Refuses what could not be stored or not be read again: the null character, which PostgreSQL has no place for, bodies

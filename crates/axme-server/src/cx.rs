@@ -73,8 +73,19 @@ pub struct Cx<'a, 'tx> {
 impl Cx<'_, '_> {
     /// Writes a line of the audit trail, in the same transaction as what it tells of.
     pub fn audit(&mut self, action: &str, subject: &str, details: &serde_json::Value) -> Result<(), StoreError> {
+        self.audit_in(self.caller.workspace, action, subject, details)
+    }
+
+    /// The same in the trail of another workspace, where the change is made.
+    pub fn audit_in(
+        &mut self,
+        workspace: Uuid,
+        action: &str,
+        subject: &str,
+        details: &serde_json::Value,
+    ) -> Result<(), StoreError> {
         let line = replies::AuditLine {
-            workspace: self.caller.workspace,
+            workspace,
             id: self.dice.uuid_at(self.now),
             at: self.now,
             actor: &self.caller.actor(),

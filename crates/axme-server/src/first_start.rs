@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::StartError;
 use crate::app::App;
 use crate::auth::{FreshKey, fresh_key};
@@ -58,7 +60,7 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
             return Ok(false);
         }
         accounts::insert_workspace(tx, workspace, org, WORKSPACE_SLUG, "Default", now)?;
-        accounts::insert_member(tx, account, &email, org, workspace, "org_owner", now)?;
+        accounts::insert_member(tx, account, &email, org, Uuid::nil(), "org_owner", now)?;
         if !accounts::insert_service_account(tx, &admin)? {
             return Err(StoreError::Fault("the admin account exists already".to_owned()).into());
         }

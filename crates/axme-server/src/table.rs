@@ -1,8 +1,8 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    agents, approvals, capabilities, deliveries, inbox, intents, macros, me, scenarios, service_accounts, tasks,
-    webhooks,
+    agents, approvals, capabilities, deliveries, inbox, intents, macros, me, members, organizations, scenarios,
+    service_accounts, tasks, webhooks,
 };
 
 use crate::call::{BodyKey, Bound};
@@ -58,6 +58,19 @@ pub fn mount(mount: &mut Mount) {
     bind!(service_accounts::UPDATE, ops::accounts::prepare_update, ops::accounts::update);
     bind!(service_accounts::CREATE_KEY, ops::accounts::prepare_create_key, ops::accounts::create_key);
     bind!(service_accounts::REVOKE_KEY, ops::accounts::prepare_revoke_key, ops::accounts::revoke_key);
+    bind!(service_accounts::DELETE, ops::accounts::prepare_get, ops::accounts::delete);
+    bind!(organizations::CREATE, ops::organizations::prepare_create, ops::organizations::create);
+    bind!(organizations::GET, ops::organizations::prepare_get, ops::organizations::get);
+    bind!(organizations::UPDATE, ops::organizations::prepare_update, ops::organizations::update);
+    bind!(organizations::CREATE_WORKSPACE, ops::workspaces::prepare_create, ops::workspaces::create);
+    bind!(organizations::LIST_WORKSPACES, ops::workspaces::prepare_list, ops::workspaces::list);
+    bind!(organizations::UPDATE_WORKSPACE, ops::workspaces::prepare_update, ops::workspaces::update);
+    bind!(members::LIST, ops::members::prepare_list, ops::members::list);
+    bind!(members::ADD, ops::members::prepare_add, ops::members::add);
+    bind!(members::UPDATE, ops::members::prepare_update, ops::members::update);
+    bind!(members::REMOVE, ops::members::prepare_remove, ops::members::remove);
+    bind!(members::INCLUDE, ops::members::prepare_include, ops::members::include);
+    bind!(members::EXCLUDE, ops::members::prepare_exclude, ops::members::exclude);
     mount.op(Bound {
         op: &scenarios::APPLY,
         prepare: ops::scenarios::prepare_apply,

@@ -3,17 +3,20 @@
 use axme_api::agents::{Agent, AgentAnswer, AgentList, GetAgent, ListAgents};
 use axme_api::capabilities::{Capabilities, Nothing};
 use axme_api::me::Me;
+use axme_api::roles::Permission;
 use axme_api::service_accounts::{
     CreateKey, CreateServiceAccount, GetServiceAccount, Key, KeyAnswer, ListServiceAccounts, RevokeKey, RevokedKey,
-    RevokedKeyAnswer, ServiceAccount as AccountView, ServiceAccountAnswer, ServiceAccountList, UpdateServiceAccount,
+    RevokedKeyAnswer, ServiceAccount as AccountView, ServiceAccountAnswer, ServiceAccountDeleted, ServiceAccountList,
+    UpdateServiceAccount,
 };
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::address::agent_name;
 use axme_intent::{Address, Time};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::intents::check_ahead;
-use super::{COMMON_LANE, check_tenant, page_size};
+use super::tenants::{self, Authority, Place};
+use super::{COMMON_LANE, page_size};
 use crate::auth::{FreshKey, fresh_key};
 use crate::call::Before;
 use crate::channels::signature;
@@ -23,7 +26,6 @@ use crate::store::accounts::{self as store, NewKey, ServiceAccount};
 use crate::wake::Wake;
 
 pub fn prepare_create(before: &Before<'_>, input: CreateServiceAccount) -> Result<(u16, NewAccount)> {
-    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
     let chars = input.name.chars().count();
     if !(2..=383).contains(&chars) {
         return Err(ApiError::invalid("name: 2 to 383 characters").into());
@@ -35,22 +37,30 @@ pub fn prepare_create(before: &Before<'_>, input: CreateServiceAccount) -> Resul
     }
     let mode = input.delivery_mode.as_deref().unwrap_or("stream");
     let callback = check_delivery(before, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
-    let home = before.caller.home();
-    let name = agent_name(&input.name, home).ok_or_else(|| {
+    Ok((COMMON_LANE, NewAccount { input, callback }))
+}
+
+/// The address that an account gets by its name.
+fn address_of(text: &str, place: &Place) -> Result<Address> {
+    let home = place.home();
+    let name = agent_name(text, home).ok_or_else(|| {
         let message = format!(
             "name: no agent name in \"{}\": use letters and digits, or agent://{}/{}/name; policy, receive-override, stream, \
              agent_core and human are reserved",
-            input.name, home.org, home.workspace
+            text, home.org, home.workspace
         );
         ApiError::new(ErrorKind::Invalid, "invalid_agent_address", message)
     })?;
-    let address = Address::agent(home, &name);
-    Ok((COMMON_LANE, NewAccount { input, address, callback }))
+    Ok(Address::agent(home, &name))
 }
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAnswer> {
-    let NewAccount { input, address, callback } = new;
+    let NewAccount { input, callback } = new;
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let place = tenants::place(cx, org, workspace, Permission::ManageAccounts)?;
+    let address = &address_of(&input.name, &place)?;
     let new = NewAgent {
+        place: &place,
         name: &input.name,
         address,
         display_name: input.display_name.as_deref(),
@@ -66,7 +76,6 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAns
 
 pub struct NewAccount {
     input: CreateServiceAccount,
-    address: Address,
     callback: Option<Callback>,
 }
 
@@ -168,7 +177,7 @@ pub fn prepare_update(before: &Before<'_>, input: UpdateServiceAccount) -> Resul
 /// Fields that are not named stay as they are; leaving `http` forgets the callback and its secret.
 pub fn update(cx: &mut Cx<'_, '_>, change: &DeliveryChange) -> Result<ServiceAccountAnswer> {
     let DeliveryChange { input, fresh_secret } = change;
-    let mut account = find(cx, &input.service_account_id)?;
+    let mut account = find_live(cx, &input.service_account_id)?;
     account.delivery_mode = input.delivery_mode.clone().unwrap_or(account.delivery_mode);
     let mut made = None;
     if account.delivery_mode == "http" {
@@ -190,7 +199,7 @@ pub fn update(cx: &mut Cx<'_, '_>, change: &DeliveryChange) -> Result<ServiceAcc
     account.updated_at = cx.now;
     store::update_delivery(cx.tx, &account)?;
     let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": account.callback_url });
-    cx.audit("service_accounts.update", &account.service_account_id, &line)?;
+    audit(cx, &account, "service_accounts.update", &line)?;
     cx.tx.wake(Wake::lines());
     let mut shown = answer(&account);
     shown.webhook_secret = made;
@@ -199,6 +208,7 @@ pub fn update(cx: &mut Cx<'_, '_>, change: &DeliveryChange) -> Result<ServiceAcc
 
 /// An agent to register.
 pub struct NewAgent<'a> {
+    pub place: &'a Place,
     pub name: &'a str,
     pub address: &'a Address,
     pub display_name: Option<&'a str>,
@@ -210,9 +220,9 @@ pub struct NewAgent<'a> {
 /// Registers an agent, or returns the one that has its address already. Says whether it is new.
 pub fn put_agent(cx: &mut Cx<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAccount, bool)> {
     let account = ServiceAccount {
-        workspace_id: cx.caller.workspace,
+        workspace_id: new.place.workspace,
         service_account_id: format!("sa_{}", cx.dice.uuid_at(cx.now).simple()),
-        org_id: cx.caller.org,
+        org_id: new.place.org,
         name: new.name.to_owned(),
         display_name: new.display_name.map(str::to_owned),
         description: new.description.map(str::to_owned),
@@ -230,21 +240,33 @@ pub fn put_agent(cx: &mut Cx<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAcco
         cx.tx.wake(Wake::lines());
     }
     if store::insert_service_account(cx.tx, &account)? {
-        cx.audit("service_accounts.create", &account.service_account_id, &json!({ "address": new.address }))?;
+        audit(cx, &account, "service_accounts.create", &json!({ "address": new.address }))?;
         return Ok((account, true));
     }
-    let known = store::find_agent(cx.tx, cx.caller.workspace, new.address)?;
+    let is_revived = store::revive(cx.tx, &account)?;
+    let known = store::find_agent(cx.tx, new.place.workspace, new.address)?;
     let known = known.ok_or_else(|| StoreError::Conflict("an agent vanished while it was registered".to_owned()))?;
-    Ok((known, false))
+    if is_revived {
+        audit(cx, &known, "service_accounts.revive", &json!({ "address": new.address }))?;
+    }
+    Ok((known, is_revived))
 }
 
-pub fn prepare_list(before: &Before<'_>, input: ListServiceAccounts) -> Result<(u16, (String, i64))> {
-    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
-    Ok((COMMON_LANE, (input.after.unwrap_or_default(), page_size(input.limit, 1_000, 1_000)?)))
+/// A line in the trail of the account's workspace.
+fn audit(cx: &mut Cx<'_, '_>, account: &ServiceAccount, action: &str, details: &Value) -> Result<()> {
+    Ok(cx.audit_in(account.workspace_id, action, &account.service_account_id, details)?)
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, (after, limit): &(String, i64)) -> Result<ServiceAccountList> {
-    let accounts = store::list_service_accounts(cx.tx, cx.caller.workspace, after, *limit)?;
+pub fn prepare_list(_: &Before<'_>, input: ListServiceAccounts) -> Result<(u16, (ListServiceAccounts, i64))> {
+    let limit = page_size(input.limit, 1_000, 1_000)?;
+    Ok((COMMON_LANE, (input, limit)))
+}
+
+pub fn list(cx: &mut Cx<'_, '_>, (input, limit): &(ListServiceAccounts, i64)) -> Result<ServiceAccountList> {
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let place = tenants::place(cx, org, workspace, Permission::ManageAccounts)?;
+    let after = input.after.as_deref().unwrap_or_default();
+    let accounts = store::list_service_accounts(cx.tx, place.workspace, after, *limit)?;
     Ok(ServiceAccountList { ok: true, service_accounts: accounts.iter().map(view).collect() })
 }
 
@@ -256,9 +278,52 @@ pub fn get(cx: &mut Cx<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAcco
     Ok(answer(&find(cx, &input.service_account_id)?))
 }
 
+/// An account of the caller's workspace, or of another in which the caller manages accounts.
 fn find(cx: &mut Cx<'_, '_>, id: &str) -> Result<ServiceAccount> {
-    let account = store::find_service_account(cx.tx, cx.caller.workspace, id)?;
-    account.ok_or_else(|| ApiError::not_found(format!("service account {id}")).into())
+    let not_found = || ApiError::not_found(format!("service account {id}"));
+    if let Some(own) = store::find_service_account(cx.tx, cx.caller.workspace, id)? {
+        return Ok(own);
+    }
+    let account = store::find_anywhere(cx.tx, id)?.ok_or_else(not_found)?;
+    let authority = Authority::in_org(cx, account.org_id)?;
+    // Another workspace of the key's own organization is as far away as any, unless its owner is a member there.
+    if !authority.reaches(account.workspace_id) {
+        return Err(not_found().into());
+    }
+    authority.check(Permission::ManageAccounts, Some(account.workspace_id))?;
+    Ok(account)
+}
+
+/// The same, unless it was deleted.
+fn find_live(cx: &mut Cx<'_, '_>, id: &str) -> Result<ServiceAccount> {
+    let account = find(cx, id)?;
+    if account.status == "deleted" {
+        let message = format!("service account {id} was deleted; register it again to bring it back");
+        return Err(ApiError::new(ErrorKind::Conflict, "service_account_deleted", message).into());
+    }
+    Ok(account)
+}
+
+/// Deleting twice is no error. The account of the key itself is not deleted: nobody might be left to act.
+pub fn delete(cx: &mut Cx<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountDeleted> {
+    let account = find(cx, &input.service_account_id)?;
+    if account.service_account_id == cx.caller.service_account_id {
+        let message = "this is the account of the key that is presented; use another key";
+        return Err(ApiError::new(ErrorKind::Conflict, "own_service_account", message).into());
+    }
+    let mut revoked_keys = 0;
+    if account.status != "deleted" {
+        revoked_keys = store::delete(cx.tx, account.workspace_id, &account.service_account_id, cx.now)?;
+        audit(cx, &account, "service_accounts.delete", &json!({ "address": account.address, "keys": revoked_keys }))?;
+        cx.tx.wake(Wake::lines());
+    }
+    Ok(ServiceAccountDeleted {
+        ok: true,
+        service_account_id: account.service_account_id,
+        address: account.address.map(Address::into_string),
+        status: "deleted".to_owned(),
+        revoked_keys,
+    })
 }
 
 pub struct KeyRequest {
@@ -282,9 +347,9 @@ pub fn prepare_create_key(before: &Before<'_>, input: CreateKey) -> Result<(u16,
 
 pub fn create_key(cx: &mut Cx<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer> {
     check_ahead("expires_at", request.expires_at, cx.now)?;
-    let account = find(cx, &request.service_account_id)?;
+    let account = find_live(cx, &request.service_account_id)?;
     let key = NewKey {
-        workspace: cx.caller.workspace,
+        workspace: account.workspace_id,
         key_id: &request.key_id,
         service_account_id: &account.service_account_id,
         hash: &request.fresh.hash,
@@ -293,7 +358,7 @@ pub fn create_key(cx: &mut Cx<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer
         expires_at: request.expires_at,
     };
     store::insert_key(cx.tx, &key)?;
-    cx.audit("service_accounts.keys.create", &account.service_account_id, &json!({ "key_id": request.key_id }))?;
+    audit(cx, &account, "service_accounts.keys.create", &json!({ "key_id": request.key_id }))?;
     Ok(KeyAnswer {
         ok: true,
         api_key: request.fresh.token.clone(),
@@ -315,11 +380,12 @@ pub fn prepare_revoke_key(_: &Before<'_>, input: RevokeKey) -> Result<(u16, Revo
 
 /// Revoking twice is no error: the key stays revoked since the first time.
 pub fn revoke_key(cx: &mut Cx<'_, '_>, input: &RevokeKey) -> Result<RevokedKeyAnswer> {
+    let holder = find(cx, &input.service_account_id)?;
     let (account, key) = (&input.service_account_id, &input.key_id);
-    let revoked_at = store::revoke_key(cx.tx, cx.caller.workspace, account, key, cx.now)?;
+    let revoked_at = store::revoke_key(cx.tx, holder.workspace_id, account, key, cx.now)?;
     let revoked_at = revoked_at.ok_or_else(|| ApiError::not_found(format!("key {key}")))?;
     if revoked_at == cx.now {
-        cx.audit("service_accounts.keys.revoke", account, &json!({ "key_id": key }))?;
+        audit(cx, &holder, "service_accounts.keys.revoke", &json!({ "key_id": key }))?;
     }
     Ok(RevokedKeyAnswer {
         ok: true,
@@ -332,13 +398,15 @@ pub fn revoke_key(cx: &mut Cx<'_, '_>, input: &RevokeKey) -> Result<RevokedKeyAn
     })
 }
 
-pub fn prepare_list_agents(before: &Before<'_>, input: ListAgents) -> Result<(u16, (String, i64))> {
-    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
-    Ok((COMMON_LANE, (input.after.unwrap_or_default(), page_size(input.limit, 100, 1_000)?)))
+pub fn prepare_list_agents(_: &Before<'_>, input: ListAgents) -> Result<(u16, (ListAgents, i64))> {
+    let limit = page_size(input.limit, 100, 1_000)?;
+    Ok((COMMON_LANE, (input, limit)))
 }
 
-pub fn list_agents(cx: &mut Cx<'_, '_>, (after, limit): &(String, i64)) -> Result<AgentList> {
-    let agents = store::list_agents(cx.tx, cx.caller.workspace, after, *limit)?;
+pub fn list_agents(cx: &mut Cx<'_, '_>, (input, limit): &(ListAgents, i64)) -> Result<AgentList> {
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let place = tenants::place(cx, org, workspace, Permission::ViewOrganization)?;
+    let agents = store::list_agents(cx.tx, place.workspace, input.after.as_deref().unwrap_or_default(), *limit)?;
     Ok(AgentList { ok: true, agents: agents.iter().filter_map(agent_view).collect() })
 }
 
@@ -348,7 +416,7 @@ pub fn prepare_get_agent(before: &Before<'_>, input: GetAgent) -> Result<(u16, A
 
 pub fn get_agent(cx: &mut Cx<'_, '_>, address: &Address) -> Result<AgentAnswer> {
     let account = store::find_agent(cx.tx, cx.caller.workspace, address)?;
-    let agent = account.as_ref().and_then(agent_view);
+    let agent = account.as_ref().filter(|account| account.status != "deleted").and_then(agent_view);
     let agent = agent
         .ok_or_else(|| ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found")))?;
     Ok(AgentAnswer { ok: true, agent })

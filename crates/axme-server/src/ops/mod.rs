@@ -8,15 +8,20 @@ pub mod inbox;
 pub mod intents;
 pub mod links;
 pub mod macros;
+pub mod members;
+pub mod organizations;
 pub mod resume;
 pub mod scenarios;
 pub mod tasks;
+pub mod tenants;
 pub mod threads;
 pub mod view;
 pub mod webhooks;
+pub mod workspaces;
 
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::is_same_person;
+use uuid::Uuid;
 
 use crate::cx::Caller;
 use crate::error::Result;
@@ -24,18 +29,36 @@ use crate::error::Result;
 /// Operations that belong to no family of intents all take this lane.
 pub const COMMON_LANE: u16 = 0;
 
-/// A workspace that is named must be the caller's own. Another tenant's is not found; a pair that does not belong together
-/// is refused.
-pub fn check_tenant(caller: &Caller, org: Option<&str>, workspace: Option<&str>) -> Result<()> {
-    let own_org = org.map(|org| org == caller.org.to_string() || org == caller.org_slug);
-    let own_workspace = workspace.map(|ws| ws == caller.workspace.to_string() || ws == caller.workspace_slug);
-    match (own_org, own_workspace) {
-        (None | Some(true), None | Some(true)) => Ok(()),
-        (Some(true), Some(false)) | (Some(false), Some(true)) => {
-            Err(ApiError::forbidden("org_id and workspace_id do not belong together").into())
+/// Text that a caller may leave out, within bounds of length.
+pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
+    match text {
+        Some(text) if !(least..=most).contains(&text.chars().count()) => {
+            Err(ApiError::invalid(format!("{field}: {least} to {most} characters")).into())
         }
-        _ => Err(ApiError::not_found("workspace").into()),
+        _ => Ok(()),
     }
+}
+
+/// A word of a list, or what the list is.
+pub fn check_word(field: &str, word: Option<&str>, known: &[&str]) -> Result<()> {
+    match word {
+        Some(word) if !known.contains(&word) => {
+            Err(ApiError::invalid(format!("{field}: \"{word}\" is none of {}", known.join(", "))).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads an id; what is no id names nothing.
+pub fn read_id(what: &str, text: &str) -> Result<Uuid> {
+    Uuid::parse_str(text.trim()).map_err(|_| ApiError::not_found(format!("{what} {text}")).into())
+}
+
+/// Where a page begins: after the last id of the one before.
+pub fn read_after(after: Option<&str>) -> Result<Uuid> {
+    after.map_or(Ok(Uuid::nil()), |text| {
+        Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("after: must be an id").into())
+    })
 }
 
 /// A page size: what was asked for, within the bounds; `usual` without it.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::accounts::{self, Callback, NewAgent};
 use super::intents::{check_ahead, conceive_root, desk};
+use super::tenants::Place;
 use super::{COMMON_LANE, check_size};
 use crate::call::Before;
 use crate::cx::Cx;
@@ -119,6 +120,7 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
                     return Err(ApiError::forbidden(message).into());
                 }
                 let new = NewAgent {
+                    place: &Place::own(cx.caller),
                     name: &agent.written,
                     address: &agent.address,
                     display_name: agent.display_name.as_deref(),

@@ -22,12 +22,14 @@ pub struct KeyHolder {
     pub role: String,
     pub address: Option<Address>,
     pub created_by: String,
+    pub workspace_status: String,
+    pub org_status: String,
 }
 
 pub fn find_key_holder(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<KeyHolder>, StoreError> {
     let row = tx.row(
         "SELECT k.hash, k.key_id, k.expires_at, k.revoked_at, w.workspace_id, w.slug, o.org_id, o.slug, \
-         a.service_account_id, a.status, a.role, a.address, a.created_by \
+         a.service_account_id, a.status, a.role, a.address, a.created_by, w.status, o.status \
          FROM api_keys k \
          JOIN service_accounts a ON a.workspace_id = k.workspace_id AND a.service_account_id = k.service_account_id \
          JOIN workspaces w ON w.workspace_id = k.workspace_id \
@@ -50,6 +52,8 @@ pub fn find_key_holder(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<KeyHolder>
             role: row.string(10)?,
             address: row.opt_string(11)?.map(Address::from_canonical),
             created_by: row.string(12)?,
+            workspace_status: row.string(13)?,
+            org_status: row.string(14)?,
         })
     })
     .transpose()
@@ -142,6 +146,52 @@ pub fn find_agent(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result
     row.as_ref().map(service_account).transpose()
 }
 
+/// The account of an id in whichever workspace it is.
+pub fn find_anywhere(tx: &mut Tx<'_>, id: &str) -> Result<Option<ServiceAccount>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
+         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
+         WHERE service_account_id = $1 ORDER BY workspace_id LIMIT 1",
+        &[id.into()],
+    )?;
+    row.as_ref().map(service_account).transpose()
+}
+
+/// Marks an account as deleted and ends its keys; returns how many were still good.
+pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, id: &str, now: Time) -> Result<u64, StoreError> {
+    tx.push(
+        "UPDATE service_accounts SET status = 'deleted', delivery_mode = 'stream', callback_url = NULL, webhook_secret = NULL, \
+         updated_at = $1 WHERE workspace_id = $2 AND service_account_id = $3",
+        &[now.into(), workspace.into(), id.into()],
+    )?;
+    tx.run(
+        "UPDATE api_keys SET revoked_at = $1 WHERE workspace_id = $2 AND service_account_id = $3 AND revoked_at IS NULL",
+        &[now.into(), workspace.into(), id.into()],
+    )
+}
+
+/// Brings a deleted account back as it is now given. False when it was not deleted.
+pub fn revive(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
+    let changed = tx.run(
+        "UPDATE service_accounts SET status = 'active', name = $1, display_name = $2, description = $3, delivery_mode = $4, \
+         created_by = $5, updated_at = $6, callback_url = $7, webhook_secret = $8 \
+         WHERE workspace_id = $9 AND address = $10 AND status = 'deleted'",
+        &[
+            (&a.name).into(),
+            a.display_name.as_ref().into(),
+            a.description.as_ref().into(),
+            (&a.delivery_mode).into(),
+            (&a.created_by).into(),
+            a.updated_at.into(),
+            a.callback_url.as_ref().into(),
+            a.webhook_secret.as_ref().into(),
+            a.workspace_id.into(),
+            a.address.as_ref().into(),
+        ],
+    )?;
+    Ok(changed > 0)
+}
+
 /// A page of accounts by id; ids sort by time of creation.
 pub fn list_service_accounts(
     tx: &mut Tx<'_>,
@@ -152,7 +202,7 @@ pub fn list_service_accounts(
     let rows = tx.rows(
         "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
          delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
-         WHERE workspace_id = $1 AND service_account_id > $2 ORDER BY service_account_id LIMIT $3",
+         WHERE workspace_id = $1 AND service_account_id > $2 AND status <> 'deleted' ORDER BY service_account_id LIMIT $3",
         &[workspace.into(), after.into(), limit.into()],
     )?;
     rows.iter().map(service_account).collect()
@@ -168,7 +218,7 @@ pub fn list_agents(
     let rows = tx.rows(
         "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
          delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
-         WHERE workspace_id = $1 AND address > $2 ORDER BY address LIMIT $3",
+         WHERE workspace_id = $1 AND address > $2 AND status <> 'deleted' ORDER BY address LIMIT $3",
         &[workspace.into(), after.into(), limit.into()],
     )?;
     rows.iter().map(service_account).collect()
@@ -244,7 +294,7 @@ pub fn insert_workspace(
     )
 }
 
-/// Adds a person as a member of a workspace, with the account of that e-mail address.
+/// Adds a person as a member of a workspace, or, with nil, of the whole organization, with the account of that e-mail address.
 pub fn insert_member(
     tx: &mut Tx<'_>,
     id: Uuid,
@@ -259,9 +309,9 @@ pub fn insert_member(
         &[id.into(), email.into(), now.into()],
     )?;
     tx.push(
-        "INSERT INTO members (org_id, workspace_id, account_id, role, created_at) \
-         SELECT $1, $2, account_id, $3, $4 FROM accounts WHERE email = $5",
-        &[org.into(), workspace.into(), role.into(), now.into(), email.into()],
+        "INSERT INTO org_members (org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, 'active', $6, $7)",
+        &[org.into(), id.into(), workspace.into(), email.into(), role.into(), now.into(), now.into()],
     )
 }
 

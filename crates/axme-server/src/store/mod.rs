@@ -14,7 +14,9 @@ pub mod inbox;
 pub mod intents;
 mod lane;
 pub mod links;
+pub mod members;
 pub mod notices;
+pub mod organizations;
 mod postgres;
 pub mod replies;
 pub mod simulated;
@@ -37,7 +39,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 8] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -45,6 +47,7 @@ const MIGRATIONS: [(&str, &str); 7] = [
     ("V5__inbox", include_str!("migrations/0005_inbox.sql")),
     ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
     ("V7__people", include_str!("migrations/0007_people.sql")),
+    ("V14__organizations", include_str!("migrations/0014_organizations.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::{Server, contract, id_of, on_both};
 
 /// The differences: of which answer, where, and what.
-const DIFFERENCES: [&str; 39] = [
+const DIFFERENCES: [&str; 40] = [
     // Mirrors at the top level, for programs that read them there (`wire.md` §0.4, §9.1 rows 7, 19).
     "intents.get /intent_id: not in the schema",
     "intents.get /intent_type: not in the schema",
@@ -36,6 +36,7 @@ const DIFFERENCES: [&str; 39] = [
     "service_accounts.get /service_account/agent_address: not in the schema",
     "service_accounts.list /service_accounts/*/address: not in the schema",
     "service_accounts.list /service_accounts/*/agent_address: not in the schema",
+    "organizations.members.remove /result: not in the schema",
     // Fields that clients read and the skeletons of §11 show.
     "intents.create /correlation_id: not in the schema",
     "intents.create /intent: not in the schema",
@@ -77,6 +78,7 @@ fn answers_are_what_the_published_schemas_say() {
         let server = Server::start(engine).await;
         let mut answers = Answers(Vec::new());
         accounts(&server, &mut answers).await;
+        tenants(&server, &mut answers).await;
         intents(&server, &mut answers).await;
         workflows(&server, &mut answers).await;
         threads(&server, &mut answers).await;
@@ -116,6 +118,35 @@ async fn look(server: &Server, answers: &mut Answers, id: &str) {
     answers.add("intents.get", &server.get(&server.admin, &format!("/v1/intents/{id}")).await);
     answers.add("intents.events.list", &server.get(&server.admin, &format!("/v1/intents/{id}/events")).await);
     answers.add("tasks.list", &server.get(&server.admin, "/v1/me/tasks").await);
+}
+
+async fn tenants(server: &Server, answers: &mut Answers) {
+    let admin = &server.admin;
+    for fields in [json!({}), json!({ "legal_name": "Acme GmbH", "primary_domain": "a.example", "metadata": {} })] {
+        let mut body = json!({ "name": "Acme", "requested_by_actor_id": "a" });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let made = server.post(admin, "/v1/organizations", body).await;
+        answers.add("organizations.create", &made);
+        let org = format!("/v1/organizations/{}", made["organization"]["org_id"].as_str().unwrap());
+        answers.add("organizations.get", &server.get(admin, &org).await);
+        let change = Some(json!({ "name": "Acme 2" }));
+        answers.add("organizations.update", &server.send(admin, "PATCH", &org, change).await.ok());
+        let body = json!({ "name": "Main", "environment": "sandbox" });
+        let made = server.post(admin, &format!("{org}/workspaces"), body).await;
+        answers.add("organizations.workspaces.create", &made);
+        answers.add("organizations.workspaces.list", &server.get(admin, &format!("{org}/workspaces")).await);
+        let path = format!("{org}/workspaces/{}", made["workspace"]["workspace_id"].as_str().unwrap());
+        let changed = server.send(admin, "PATCH", &path, Some(json!({ "region": "eu" }))).await.ok();
+        answers.add("organizations.workspaces.update", &changed);
+        let members = format!("{org}/members");
+        let added = server.post(admin, &members, json!({ "actor_id": "b", "role": "member" })).await;
+        answers.add("organizations.members.add", &added);
+        answers.add("organizations.members.list", &server.get(admin, &members).await);
+        let path = format!("{members}/{}", added["member"]["member_id"].as_str().unwrap());
+        let changed = server.send(admin, "PATCH", &path, Some(json!({ "role": "org_admin" }))).await.ok();
+        answers.add("organizations.members.update", &changed);
+        answers.add("organizations.members.remove", &server.send(admin, "DELETE", &path, None).await.ok());
+    }
 }
 
 async fn intents(server: &Server, answers: &mut Answers) {

@@ -245,7 +245,7 @@ impl Server {
                 status: "active".to_owned(),
                 address: None,
                 delivery_mode: "poll".to_owned(),
-                created_by: format!("owner@{org}"),
+                created_by: format!("owner@{org}.{slug}"),
                 created_at: now,
                 updated_at: now,
                 callback_url: None,

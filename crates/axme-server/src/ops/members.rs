@@ -1,0 +1,265 @@
+//! Members: who has which role in an organization or in one of its workspaces.
+//!
+//! Nobody gives or takes a role above their own, and an organization keeps an owner.
+
+use axme_api::members::{
+    AddMember, ExcludeMember, IncludeMember, ListMembers, Member as View, MemberAnswer, MemberList, MemberRemoved,
+    Removal, RemoveMember, UpdateMember,
+};
+use axme_api::roles::{OrgRole, Permission};
+use axme_api::{ApiError, ErrorKind};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::tenants::{self, Authority};
+use super::{COMMON_LANE, check_chars, check_word, page_size, read_after, read_id};
+use crate::call::Before;
+use crate::cx::Cx;
+use crate::error::{Error, Result};
+use crate::store::members::{self as store, Member};
+use crate::store::organizations;
+
+const STATUSES: [&str; 4] = ["active", "invited", "suspended", "removed"];
+
+pub fn read_role(text: &str) -> Result<OrgRole> {
+    let known = OrgRole::ALL.map(OrgRole::as_str);
+    let wrong = || ApiError::invalid(format!("role: \"{text}\" is none of {}", known.join(", ")));
+    OrgRole::parse(text).ok_or_else(|| wrong().into())
+}
+
+pub fn prepare_list(_: &Before<'_>, input: ListMembers) -> Result<(u16, (ListMembers, Uuid, i64))> {
+    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 1_000, 1_000)?);
+    Ok((COMMON_LANE, (input, after, limit)))
+}
+
+pub fn list(cx: &mut Cx<'_, '_>, (input, after, limit): &(ListMembers, Uuid, i64)) -> Result<MemberList> {
+    let (org, authority) = tenants::visible_org(cx, &input.org_id)?;
+    let workspace = input.workspace_id.as_deref().map(|text| workspace_of(cx, org, text)).transpose()?;
+    authority.check(Permission::ViewMembers, workspace)?;
+    let found = store::list(cx.tx, org, workspace, *after, *limit)?;
+    Ok(MemberList { ok: true, members: found.iter().map(view).collect() })
+}
+
+/// A workspace of the organization.
+fn workspace_of(cx: &mut Cx<'_, '_>, org: Uuid, text: &str) -> Result<Uuid> {
+    let id = read_id("workspace", text)?;
+    match organizations::find_workspace(cx.tx, id)? {
+        Some(found) if found.org_id == org => Ok(id),
+        _ => Err(ApiError::forbidden("org_id and workspace_id do not belong together").into()),
+    }
+}
+
+pub struct NewMember {
+    org: Option<String>,
+    workspace: Option<String>,
+    actor: String,
+    role: OrgRole,
+}
+
+pub fn prepare_add(_: &Before<'_>, input: AddMember) -> Result<(u16, NewMember)> {
+    check_chars("invited_by_actor_id", input.invited_by_actor_id.as_deref(), 1, 255)?;
+    let role = read_role(&input.role)?;
+    new_member(Some(input.org_id), input.workspace_id, &input.actor_id, role)
+}
+
+pub fn prepare_include(_: &Before<'_>, input: IncludeMember) -> Result<(u16, NewMember)> {
+    let role = read_role(&input.role)?;
+    if role.spans_organization() {
+        return Err(ApiError::invalid(format!("role: {} is no role of one workspace", role.as_str())).into());
+    }
+    new_member(input.org_id, Some(input.workspace_id), &input.actor_id, role)
+}
+
+fn new_member(org: Option<String>, workspace: Option<String>, actor: &str, role: OrgRole) -> Result<(u16, NewMember)> {
+    let actor = actor.trim().to_owned();
+    check_chars("actor_id", Some(&actor), 1, 255)?;
+    Ok((COMMON_LANE, NewMember { org, workspace, actor, role }))
+}
+
+pub fn add(cx: &mut Cx<'_, '_>, new: &NewMember) -> Result<MemberAnswer> {
+    let (org, authority) = tenants::visible_org(cx, new.org.as_deref().unwrap_or_default())?;
+    let workspace = new.workspace.as_deref().map(|text| workspace_of(cx, org, text)).transpose()?;
+    check_gives(&authority, new.role, workspace)?;
+    organizations::lock(cx.tx, org)?;
+    match put(cx, org, workspace, &new.actor, new.role)? {
+        Some(member) => Ok(MemberAnswer { ok: true, member: view(&member) }),
+        None => {
+            let message = format!("{} is a member already; change the role of that membership", new.actor);
+            Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into())
+        }
+    }
+}
+
+pub fn include(cx: &mut Cx<'_, '_>, new: &NewMember) -> Result<MemberAnswer> {
+    let place = tenants::place(cx, new.org.as_deref(), new.workspace.as_deref(), Permission::ManageMembers)?;
+    let new = NewMember {
+        org: Some(place.org.to_string()),
+        workspace: Some(place.workspace.to_string()),
+        actor: new.actor.clone(),
+        role: new.role,
+    };
+    add(cx, &new)
+}
+
+fn check_gives(authority: &Authority, role: OrgRole, workspace: Option<Uuid>) -> Result<()> {
+    authority.check(Permission::ManageMembers, workspace)?;
+    if authority.gives(role, workspace) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(format!("only a higher role gives or takes the role {}", role.as_str())).into())
+}
+
+/// Adds a member with a line of the audit trail; `None` when there is such a member.
+pub fn put(
+    cx: &mut Cx<'_, '_>,
+    org: Uuid,
+    workspace: Option<Uuid>,
+    actor: &str,
+    role: OrgRole,
+) -> Result<Option<Member>> {
+    let member = Member {
+        org_id: org,
+        member_id: cx.dice.uuid_at(cx.now),
+        workspace_id: workspace.unwrap_or_default(),
+        actor_id: actor.to_owned(),
+        role: role.as_str().to_owned(),
+        status: "active".to_owned(),
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    let added = store::insert(cx.tx, &member)?;
+    if let Some(added) = &added {
+        audit(cx, added, "organizations.members.add")?;
+    }
+    Ok(added)
+}
+
+fn audit(cx: &mut Cx<'_, '_>, member: &Member, action: &str) -> Result<()> {
+    let line = json!({
+        "org_id": member.org_id, "workspace_id": shown(member.workspace_id), "actor_id": member.actor_id,
+        "role": member.role, "status": member.status,
+    });
+    let trail = shown(member.workspace_id).unwrap_or(cx.caller.workspace);
+    Ok(cx.audit_in(trail, action, &member.member_id.to_string(), &line)?)
+}
+
+fn shown(workspace: Uuid) -> Option<Uuid> {
+    Some(workspace).filter(|id| !id.is_nil())
+}
+
+pub struct Change {
+    org: String,
+    member: String,
+    role: Option<OrgRole>,
+    status: Option<String>,
+}
+
+pub fn prepare_update(_: &Before<'_>, input: UpdateMember) -> Result<(u16, Change)> {
+    check_word("status", input.status.as_deref(), &STATUSES)?;
+    let role = input.role.as_deref().map(read_role).transpose()?;
+    Ok((COMMON_LANE, Change { org: input.org_id, member: input.member_id, role, status: input.status }))
+}
+
+pub fn update(cx: &mut Cx<'_, '_>, change: &Change) -> Result<MemberAnswer> {
+    let (org, authority) = tenants::visible_org(cx, &change.org)?;
+    let mut member = lock_member(cx, org, &change.member, &authority)?;
+    if let Some(role) = change.role {
+        check_gives(&authority, role, shown(member.workspace_id))?;
+    }
+    let is_owner = |member: &Member| member.role == OrgRole::OrgOwner.as_str() && member.status == "active";
+    let was_owner = is_owner(&member);
+    member.role = change.role.map_or(member.role, |role| role.as_str().to_owned());
+    member.status = change.status.clone().unwrap_or(member.status);
+    member.updated_at = cx.now;
+    if was_owner && !is_owner(&member) {
+        check_owner_left(cx, &member)?;
+    }
+    store::update(cx.tx, &member)?;
+    audit(cx, &member, "organizations.members.update")?;
+    Ok(MemberAnswer { ok: true, member: view(&member) })
+}
+
+/// A member whose role the caller may take, with the organization locked.
+fn lock_member(cx: &mut Cx<'_, '_>, org: Uuid, id: &str, authority: &Authority) -> Result<Member> {
+    organizations::lock(cx.tx, org)?;
+    let not_found = || Error::from(ApiError::not_found(format!("member {id}")));
+    let member = store::find(cx.tx, org, read_id("member", id)?)?.ok_or_else(not_found)?;
+    let role = OrgRole::parse(&member.role).unwrap_or(OrgRole::OrgOwner);
+    check_gives(authority, role, shown(member.workspace_id))?;
+    Ok(member)
+}
+
+fn check_owner_left(cx: &mut Cx<'_, '_>, member: &Member) -> Result<()> {
+    if store::count_owners_but(cx.tx, member.org_id, member.member_id)? > 0 {
+        return Ok(());
+    }
+    let message = "an organization keeps an owner: make somebody else org_owner first";
+    Err(ApiError::new(ErrorKind::Conflict, "last_owner", message).into())
+}
+
+pub fn prepare_remove(_: &Before<'_>, input: RemoveMember) -> Result<(u16, RemoveMember)> {
+    Ok((COMMON_LANE, input))
+}
+
+pub fn remove(cx: &mut Cx<'_, '_>, input: &RemoveMember) -> Result<MemberRemoved> {
+    let (org, authority) = tenants::visible_org(cx, &input.org_id)?;
+    let member = lock_member(cx, org, &input.member_id, &authority)?;
+    take_out(cx, member)
+}
+
+pub fn prepare_exclude(_: &Before<'_>, input: ExcludeMember) -> Result<(u16, ExcludeMember)> {
+    Ok((COMMON_LANE, input))
+}
+
+/// A member of the whole organization is not taken out of one workspace.
+pub fn exclude(cx: &mut Cx<'_, '_>, input: &ExcludeMember) -> Result<MemberRemoved> {
+    let place = tenants::place(cx, None, Some(&input.workspace_id), Permission::ManageMembers)?;
+    let authority = Authority::in_org(cx, place.org)?;
+    let id = read_id("member", &input.member_id)?;
+    let known = store::find(cx.tx, place.org, id)?;
+    if known.is_none_or(|member| member.workspace_id != place.workspace) {
+        return Err(ApiError::not_found(format!("member {id} of this workspace")).into());
+    }
+    let member = lock_member(cx, place.org, &input.member_id, &authority)?;
+    take_out(cx, member)
+}
+
+fn take_out(cx: &mut Cx<'_, '_>, mut member: Member) -> Result<MemberRemoved> {
+    if member.status == "removed" {
+        return Err(ApiError::not_found(format!("member {}", member.member_id)).into());
+    }
+    if member.role == OrgRole::OrgOwner.as_str() && member.status == "active" {
+        check_owner_left(cx, &member)?;
+    }
+    (member.status, member.updated_at) = ("removed".to_owned(), cx.now);
+    store::update(cx.tx, &member)?;
+    audit(cx, &member, "organizations.members.remove")?;
+    let shown = view(&member);
+    Ok(MemberRemoved {
+        ok: true,
+        removed: true,
+        org_id: shown.org_id.clone(),
+        member_id: shown.member_id.clone(),
+        removed_at: shown.updated_at.clone(),
+        result: Removal {
+            removed: true,
+            org_id: shown.org_id,
+            member_id: shown.member_id,
+            workspace_id: shown.workspace_id,
+            removed_at: shown.updated_at,
+        },
+    })
+}
+
+fn view(m: &Member) -> View {
+    View {
+        member_id: m.member_id.to_string(),
+        org_id: m.org_id.to_string(),
+        workspace_id: shown(m.workspace_id).map(|id| id.to_string()),
+        actor_id: m.actor_id.clone(),
+        role: m.role.clone(),
+        status: m.status.clone(),
+        created_at: m.created_at.to_string(),
+        updated_at: m.updated_at.to_string(),
+    }
+}

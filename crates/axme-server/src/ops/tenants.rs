@@ -1,0 +1,176 @@
+//! In which workspace a call acts, and whether its caller may.
+//!
+//! An admin key acts in its own workspace as workspace_admin, and wherever else the owner of the key is a member, with the
+//! role that it has there. An organization that is not one's own is not found. A workspace that does not belong to the
+//! organization, and too small a role in one's own, are refused.
+
+use axme_api::ApiError;
+use axme_api::roles::{OrgRole, Permission};
+use axme_intent::Home;
+use uuid::Uuid;
+
+use crate::cx::{Caller, Cx};
+use crate::error::{Error, Result};
+use crate::store::{members, organizations};
+
+/// A workspace that the caller may act in.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub org: Uuid,
+    pub org_slug: String,
+    pub workspace: Uuid,
+    pub workspace_slug: String,
+}
+
+impl Place {
+    /// The caller's own.
+    pub fn own(caller: &Caller) -> Place {
+        Place {
+            org: caller.org,
+            org_slug: caller.org_slug.clone(),
+            workspace: caller.workspace,
+            workspace_slug: caller.workspace_slug.clone(),
+        }
+    }
+
+    pub fn home(&self) -> Home<'_> {
+        Home { org: &self.org_slug, workspace: &self.workspace_slug }
+    }
+}
+
+/// The roles of a caller in one organization, each with the workspace it is for, or with none for all.
+pub struct Authority(Vec<(OrgRole, Option<Uuid>)>);
+
+impl Authority {
+    /// What the caller may do in an organization. Keys of agents do nothing in their owner's name.
+    pub fn in_org(cx: &mut Cx<'_, '_>, org: Uuid) -> Result<Authority> {
+        let mut roles = Vec::new();
+        if !cx.caller.is_admin() {
+            return Ok(Authority(roles));
+        }
+        if org == cx.caller.org {
+            roles.push((OrgRole::WorkspaceAdmin, Some(cx.caller.workspace)));
+        }
+        for (role, workspace) in members::roles_of(cx.tx, org, &cx.caller.owner)? {
+            let Some(role) = OrgRole::parse(&role) else { continue };
+            let is_wide = workspace.is_nil() || role.spans_organization();
+            roles.push((role, Some(workspace).filter(|_| !is_wide)));
+        }
+        Ok(Authority(roles))
+    }
+
+    pub fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the caller has any role in a workspace.
+    pub fn reaches(&self, workspace: Uuid) -> bool {
+        self.reaching(Some(workspace), false).next().is_some()
+    }
+
+    /// Whether something may be done in a workspace, or, without one, in the whole organization.
+    pub fn allows(&self, permission: Permission, workspace: Option<Uuid>) -> bool {
+        self.reaching(workspace, permission.is_of_any_workspace()).any(|role| permission.holders().contains(&role))
+    }
+
+    /// Whether a role may be given and taken there.
+    pub fn gives(&self, role: OrgRole, workspace: Option<Uuid>) -> bool {
+        self.reaching(workspace, false).any(|own| own.gives().contains(&role))
+    }
+
+    fn reaching(&self, workspace: Option<Uuid>, anywhere: bool) -> impl Iterator<Item = OrgRole> {
+        let reaches = move |scope: &Option<Uuid>| anywhere || scope.is_none() || *scope == workspace;
+        self.0.iter().filter(move |(_, scope)| reaches(scope)).map(|(role, _)| *role)
+    }
+
+    /// Refuses what is not allowed.
+    pub fn check(&self, permission: Permission, workspace: Option<Uuid>) -> Result<()> {
+        if self.allows(permission, workspace) {
+            return Ok(());
+        }
+        let roles: Vec<&str> = permission.holders().iter().map(|role| role.as_str()).collect();
+        Err(ApiError::forbidden(format!("this needs the role {}", roles.join(" or "))).into())
+    }
+}
+
+/// The organization that is named, when the caller may do something there.
+pub fn org(cx: &mut Cx<'_, '_>, text: &str, permission: Permission) -> Result<(Uuid, Authority)> {
+    let (org, authority) = visible_org(cx, text)?;
+    authority.check(permission, None)?;
+    Ok((org, authority))
+}
+
+/// The organization that is named, when the caller belongs to it.
+pub fn visible_org(cx: &mut Cx<'_, '_>, text: &str) -> Result<(Uuid, Authority)> {
+    let id = if text == cx.caller.org_slug { Some(cx.caller.org) } else { Uuid::parse_str(text.trim()).ok() };
+    let id = id.ok_or_else(no_org)?;
+    let authority = Authority::in_org(cx, id)?;
+    if authority.is_none() { Err(no_org()) } else { Ok((id, authority)) }
+}
+
+fn no_org() -> Error {
+    ApiError::not_found("organization").into()
+}
+
+/// The workspace that is named, the caller's own without a name, when the caller may do something there.
+pub fn place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: Option<&str>, permission: Permission) -> Result<Place> {
+    let caller = cx.caller;
+    let own_org = org.map(|org| org == caller.org.to_string() || org == caller.org_slug);
+    let own_workspace = workspace.map(|ws| ws == caller.workspace.to_string() || ws == caller.workspace_slug);
+    match (own_org, own_workspace) {
+        (None | Some(true), None | Some(true)) => {
+            // What the key itself allows needs no look at the members.
+            let by_key = caller.is_admin() && permission.holders().contains(&OrgRole::WorkspaceAdmin);
+            if !by_key && permission != Permission::ViewOrganization {
+                Authority::in_org(cx, caller.org)?.check(permission, Some(caller.workspace))?;
+            }
+            Ok(Place::own(caller))
+        }
+        (Some(false), None) => {
+            visible_org(cx, org.unwrap_or_default())?;
+            Err(ApiError::invalid("workspace_id: needed for an organization that is not the key's own").into())
+        }
+        (Some(false), Some(true)) if workspace != Some(&caller.workspace_slug) => Err(no_pair()),
+        _ => named_place(cx, org, workspace.unwrap_or_default(), permission),
+    }
+}
+
+/// A workspace of another than the caller's, by its id.
+fn named_place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: &str, permission: Permission) -> Result<Place> {
+    let not_found = || Error::from(ApiError::not_found("workspace"));
+    let named = org.map(|org| visible_org(cx, org)).transpose();
+    let found = match Uuid::parse_str(workspace.trim()) {
+        Ok(id) => organizations::find_workspace(cx.tx, id)?,
+        Err(_) => None,
+    };
+    let authority = match &found {
+        Some(found) => Some(Authority::in_org(cx, found.org_id)?).filter(|authority| !authority.is_none()),
+        None => None,
+    };
+    match (named, found, authority) {
+        // The organization is not the caller's. That its workspace is tells that the two do not belong together.
+        (Err(_), Some(_), Some(_)) => Err(no_pair()),
+        (Err(error), ..) => Err(error),
+        (Ok(Some((named, _))), Some(found), Some(authority)) if named == found.org_id => {
+            authorized(cx, &found, &authority, permission)
+        }
+        (Ok(Some(_)), ..) => Err(no_pair()),
+        (Ok(None), Some(found), Some(authority)) => authorized(cx, &found, &authority, permission),
+        (Ok(None), ..) => Err(not_found()),
+    }
+}
+
+fn authorized(
+    cx: &mut Cx<'_, '_>,
+    found: &organizations::Workspace,
+    authority: &Authority,
+    permission: Permission,
+) -> Result<Place> {
+    authority.check(permission, Some(found.workspace_id))?;
+    let org = organizations::find(cx.tx, found.org_id)?.ok_or_else(no_org)?;
+    Ok(Place { org: org.org_id, org_slug: org.slug, workspace: found.workspace_id, workspace_slug: found.slug.clone() })
+}
+
+fn no_pair() -> Error {
+    ApiError::forbidden("org_id and workspace_id do not belong together").into()
+}

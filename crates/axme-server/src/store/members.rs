@@ -1,0 +1,113 @@
+//! SQL of the members of organizations.
+
+use axme_intent::Time;
+use uuid::Uuid;
+
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub org_id: Uuid,
+    pub member_id: Uuid,
+    /// Nil for a member of the whole organization.
+    pub workspace_id: Uuid,
+    pub actor_id: String,
+    pub role: String,
+    pub status: String,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+fn member(row: &Row) -> Result<Member, StoreError> {
+    Ok(Member {
+        org_id: row.uuid(0)?,
+        member_id: row.uuid(1)?,
+        workspace_id: row.uuid(2)?,
+        actor_id: row.string(3)?,
+        role: row.string(4)?,
+        status: row.string(5)?,
+        created_at: row.time(6)?,
+        updated_at: row.time(7)?,
+    })
+}
+
+/// The roles that somebody has in an organization, each with its workspace, or nil.
+pub fn roles_of(tx: &mut Tx<'_>, org: Uuid, actor: &str) -> Result<Vec<(String, Uuid)>, StoreError> {
+    let rows = tx.rows(
+        "SELECT role, workspace_id FROM org_members WHERE org_id = $1 AND actor_id = $2 AND status = 'active'",
+        &[org.into(), actor.into()],
+    )?;
+    rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?))).collect()
+}
+
+/// Adds a member, or brings back one that was removed. `None` when there is such a member already.
+pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError> {
+    let row = tx.row(
+        "INSERT INTO org_members (org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (org_id, actor_id, workspace_id) DO UPDATE \
+         SET role = excluded.role, status = excluded.status, updated_at = excluded.updated_at \
+         WHERE org_members.status = 'removed' \
+         RETURNING org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at",
+        &[
+            m.org_id.into(),
+            m.member_id.into(),
+            m.workspace_id.into(),
+            (&m.actor_id).into(),
+            (&m.role).into(),
+            (&m.status).into(),
+            m.created_at.into(),
+            m.updated_at.into(),
+        ],
+    )?;
+    row.as_ref().map(member).transpose()
+}
+
+pub fn find(tx: &mut Tx<'_>, org: Uuid, id: Uuid) -> Result<Option<Member>, StoreError> {
+    let row = tx.row(
+        "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM org_members \
+         WHERE org_id = $1 AND member_id = $2",
+        &[org.into(), id.into()],
+    )?;
+    row.as_ref().map(member).transpose()
+}
+
+/// A page of members by id, without those that were removed; of one workspace when it is named.
+pub fn list(
+    tx: &mut Tx<'_>,
+    org: Uuid,
+    workspace: Option<Uuid>,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<Member>, StoreError> {
+    let rows = match workspace {
+        None => tx.rows(
+            "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM org_members \
+             WHERE org_id = $1 AND member_id > $2 AND status <> 'removed' ORDER BY member_id LIMIT $3",
+            &[org.into(), after.into(), limit.into()],
+        ),
+        Some(workspace) => tx.rows(
+            "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM org_members \
+             WHERE org_id = $1 AND workspace_id = $2 AND member_id > $3 AND status <> 'removed' \
+             ORDER BY member_id LIMIT $4",
+            &[org.into(), workspace.into(), after.into(), limit.into()],
+        ),
+    }?;
+    rows.iter().map(member).collect()
+}
+
+pub fn update(tx: &mut Tx<'_>, m: &Member) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE org_members SET role = $1, status = $2, updated_at = $3 WHERE org_id = $4 AND member_id = $5",
+        &[(&m.role).into(), (&m.status).into(), m.updated_at.into(), m.org_id.into(), m.member_id.into()],
+    )
+}
+
+/// How many active owners an organization has, but for one member.
+pub fn count_owners_but(tx: &mut Tx<'_>, org: Uuid, member: Uuid) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*) FROM org_members WHERE org_id = $1 AND member_id <> $2 AND role = 'org_owner' AND status = 'active'",
+        &[org.into(), member.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}

@@ -1,0 +1,176 @@
+//! SQL of organizations and workspaces.
+
+use axme_intent::Time;
+use uuid::Uuid;
+
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Organization {
+    pub org_id: Uuid,
+    pub slug: String,
+    pub name: String,
+    pub legal_name: Option<String>,
+    pub primary_domain: Option<String>,
+    pub status: String,
+    /// JSON.
+    pub metadata: String,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    pub workspace_id: Uuid,
+    pub org_id: Uuid,
+    pub slug: String,
+    pub name: String,
+    pub environment: String,
+    pub status: String,
+    pub region: Option<String>,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+fn organization(row: &Row) -> Result<Organization, StoreError> {
+    Ok(Organization {
+        org_id: row.uuid(0)?,
+        slug: row.string(1)?,
+        name: row.string(2)?,
+        legal_name: row.opt_string(3)?,
+        primary_domain: row.opt_string(4)?,
+        status: row.string(5)?,
+        metadata: row.string(6)?,
+        created_at: row.time(7)?,
+        updated_at: row.time(8)?,
+    })
+}
+
+fn workspace(row: &Row) -> Result<Workspace, StoreError> {
+    Ok(Workspace {
+        workspace_id: row.uuid(0)?,
+        org_id: row.uuid(1)?,
+        slug: row.string(2)?,
+        name: row.string(3)?,
+        environment: row.string(4)?,
+        status: row.string(5)?,
+        region: row.opt_string(6)?,
+        created_at: row.time(7)?,
+        updated_at: row.time(8)?,
+    })
+}
+
+pub fn find(tx: &mut Tx<'_>, org: Uuid) -> Result<Option<Organization>, StoreError> {
+    let row = tx.row(
+        "SELECT org_id, slug, name, legal_name, primary_domain, status, metadata, created_at, \
+         COALESCE(updated_at, created_at) FROM organizations WHERE org_id = $1",
+        &[org.into()],
+    )?;
+    row.as_ref().map(organization).transpose()
+}
+
+/// Takes the lock of an organization: who changes its members does so one after the other.
+pub fn lock(tx: &mut Tx<'_>, org: Uuid) -> Result<(), StoreError> {
+    tx.row("SELECT org_id FROM organizations WHERE org_id = $1 FOR UPDATE", &[org.into()]).map(|_| ())
+}
+
+/// Adds an organization; false when its slug is taken.
+pub fn insert(tx: &mut Tx<'_>, o: &Organization) -> Result<bool, StoreError> {
+    let added = tx.run(
+        "INSERT INTO organizations (org_id, slug, name, legal_name, primary_domain, status, metadata, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (slug) DO NOTHING",
+        &[
+            o.org_id.into(),
+            (&o.slug).into(),
+            (&o.name).into(),
+            o.legal_name.as_ref().into(),
+            o.primary_domain.as_ref().into(),
+            (&o.status).into(),
+            (&o.metadata).into(),
+            o.created_at.into(),
+            o.updated_at.into(),
+        ],
+    )?;
+    Ok(added > 0)
+}
+
+pub fn update(tx: &mut Tx<'_>, o: &Organization) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE organizations SET name = $1, legal_name = $2, primary_domain = $3, status = $4, metadata = $5, updated_at = $6 \
+         WHERE org_id = $7",
+        &[
+            (&o.name).into(),
+            o.legal_name.as_ref().into(),
+            o.primary_domain.as_ref().into(),
+            (&o.status).into(),
+            (&o.metadata).into(),
+            o.updated_at.into(),
+            o.org_id.into(),
+        ],
+    )
+}
+
+/// How many workspaces and how many people there are in an organization.
+pub fn count(tx: &mut Tx<'_>, org: Uuid) -> Result<(i64, i64), StoreError> {
+    let workspaces = tx.row("SELECT COUNT(*) FROM workspaces WHERE org_id = $1", &[org.into()])?;
+    let members = tx.row(
+        "SELECT COUNT(DISTINCT actor_id) FROM org_members WHERE org_id = $1 AND status <> 'removed'",
+        &[org.into()],
+    )?;
+    let number = |row: Option<Row>| row.map_or(Ok(0), |row| row.int(0));
+    Ok((number(workspaces)?, number(members)?))
+}
+
+pub fn find_workspace(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Workspace>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, COALESCE(updated_at, created_at) \
+         FROM workspaces WHERE workspace_id = $1",
+        &[id.into()],
+    )?;
+    row.as_ref().map(workspace).transpose()
+}
+
+/// A page of workspaces by id.
+pub fn list_workspaces(tx: &mut Tx<'_>, org: Uuid, after: Uuid, limit: i64) -> Result<Vec<Workspace>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, COALESCE(updated_at, created_at) \
+         FROM workspaces WHERE org_id = $1 AND workspace_id > $2 ORDER BY workspace_id LIMIT $3",
+        &[org.into(), after.into(), limit.into()],
+    )?;
+    rows.iter().map(workspace).collect()
+}
+
+/// Adds a workspace; false when its slug is taken.
+pub fn insert_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<bool, StoreError> {
+    let added = tx.run(
+        "INSERT INTO workspaces (workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (org_id, slug) DO NOTHING",
+        &[
+            w.workspace_id.into(),
+            w.org_id.into(),
+            (&w.slug).into(),
+            (&w.name).into(),
+            (&w.environment).into(),
+            (&w.status).into(),
+            w.region.as_ref().into(),
+            w.created_at.into(),
+            w.updated_at.into(),
+        ],
+    )?;
+    Ok(added > 0)
+}
+
+pub fn update_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE workspaces SET name = $1, environment = $2, status = $3, region = $4, updated_at = $5 WHERE workspace_id = $6",
+        &[
+            (&w.name).into(),
+            (&w.environment).into(),
+            (&w.status).into(),
+            w.region.as_ref().into(),
+            w.updated_at.into(),
+            w.workspace_id.into(),
+        ],
+    )
+}

@@ -1,0 +1,232 @@
+//! Members and their roles.
+
+use axme_api::roles::{OrgRole, Permission};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Server, on_both};
+use crate::organizations::{organization, workspace};
+
+/// Whom the keys of a workspace of the harness are owned by.
+fn owner(org: &str, slug: &str) -> String {
+    format!("owner@{org}.{slug}")
+}
+
+/// Adds a member; returns its id.
+async fn add(server: &Server, org: &str, body: Value) -> String {
+    let added = server.post(&server.admin, &format!("{org}/members"), body).await;
+    added["member"]["member_id"].as_str().unwrap().to_owned()
+}
+
+async fn patch(server: &Server, key: &str, path: &str, body: Value) -> Answer {
+    server.send(key, "PATCH", path, Some(body)).await
+}
+
+#[test]
+fn members_come_change_and_go() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, id) = organization(&server, "Acme").await;
+        let ws = workspace(&server, &org, "Main").await;
+        let list = format!("{org}/members");
+        let body = json!({ "org_id": id, "actor_id": "a@example.com", "role": "member", "workspace_id": ws });
+        let added = server.post(&server.admin, &list, body.clone()).await["member"].clone();
+        let at = "2026-01-01T00:00:00.000Z";
+        let expected = json!({
+            "member_id": added["member_id"], "org_id": id, "workspace_id": ws, "actor_id": "a@example.com",
+            "role": "member", "status": "active", "created_at": at, "updated_at": at,
+        });
+        assert_eq!(added, expected);
+        server.send(&server.admin, "POST", &list, Some(body.clone())).await.refused(409, "member_exists");
+        let of_workspace = server.get(&server.admin, &format!("{list}?workspace_id={ws}")).await["members"].clone();
+        assert_eq!(of_workspace, json!([added]));
+        let all = server.get(&server.admin, &list).await["members"].clone();
+        assert_eq!(all.as_array().unwrap().len(), 2, "and the owner: {all}");
+
+        let path = format!("{list}/{}", added["member_id"].as_str().unwrap());
+        let change = json!({ "role": "workspace_admin", "status": "suspended" });
+        let changed = patch(&server, &server.admin, &path, change).await.ok()["member"].clone();
+        assert_eq!((&changed["role"], &changed["status"]), (&json!("workspace_admin"), &json!("suspended")));
+        let removed = server.send(&server.admin, "DELETE", &path, None).await.ok();
+        assert_eq!((&removed["removed"], &removed["member_id"]), (&json!(true), &added["member_id"]));
+        assert_eq!(removed["result"]["workspace_id"], json!(ws));
+        server.send(&server.admin, "DELETE", &path, None).await.refused(404, "not_found");
+        assert_eq!(server.get(&server.admin, &list).await["members"].as_array().unwrap().len(), 1);
+        let again = server.post(&server.admin, &list, body).await["member"].clone();
+        assert_eq!(again["member_id"], added["member_id"], "who was removed may come back");
+
+        let include = format!("/v1/workspaces/{ws}/members");
+        let body = json!({ "actor_id": "b@example.com", "role": "member", "org_id": id });
+        let included = server.post(&server.admin, &format!("{include}/include"), body).await["member"].clone();
+        assert_eq!(included["workspace_id"], json!(ws));
+        let path = format!("{include}/{}/exclude", included["member_id"].as_str().unwrap());
+        assert_eq!(server.send(&server.admin, "DELETE", &path, None).await.ok()["result"]["removed"], true);
+        server.send(&server.admin, "DELETE", &path, None).await.refused(404, "not_found");
+    });
+}
+
+#[test]
+fn what_is_no_member_is_refused() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, _) = organization(&server, "Acme").await;
+        let ws = workspace(&server, &org, "Main").await;
+        let list = format!("{org}/members");
+        for body in [
+            json!({ "role": "member" }),
+            json!({ "actor_id": "a" }),
+            json!({ "actor_id": " ", "role": "member" }),
+            json!({ "actor_id": "a".repeat(256), "role": "member" }),
+            json!({ "actor_id": "a", "role": "platform_admin" }),
+        ] {
+            server.send(&server.admin, "POST", &list, Some(body)).await.refused(422, "validation_failed");
+        }
+        let foreign = json!({ "actor_id": "a", "role": "member", "workspace_id": server.bootstrap.workspace_id });
+        server.send(&server.admin, "POST", &list, Some(foreign)).await.refused(403, "forbidden");
+        let include = format!("/v1/workspaces/{ws}/members/include");
+        for body in [json!({}), json!({ "actor_id": "a", "role": "org_owner" })] {
+            server.send(&server.admin, "POST", &include, Some(body)).await.refused(422, "validation_failed");
+        }
+        let member = add(&server, &org, json!({ "actor_id": "a", "role": "member" })).await;
+        let path = format!("{list}/{member}");
+        for body in [json!({ "role": "king" }), json!({ "status": "asleep" })] {
+            patch(&server, &server.admin, &path, body).await.refused(422, "validation_failed");
+        }
+        let wrong = json!({ "member_id": ws });
+        patch(&server, &server.admin, &path, wrong).await.refused(400, "path_mismatch");
+        for unknown in ["nonsense", &ws] {
+            let path = format!("{list}/{unknown}");
+            server.send(&server.admin, "DELETE", &path, None).await.refused(404, "not_found");
+        }
+        // A member of the whole organization is not taken out of one workspace.
+        let path = format!("/v1/workspaces/{ws}/members/{member}/exclude");
+        server.send(&server.admin, "DELETE", &path, None).await.refused(404, "not_found");
+    });
+}
+
+#[test]
+fn an_organization_keeps_an_owner() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, _) = organization(&server, "Acme").await;
+        let list = format!("{org}/members");
+        let first = server.get(&server.admin, &list).await["members"][0]["member_id"].clone();
+        let first = format!("{list}/{}", first.as_str().unwrap());
+        for change in [json!({ "role": "member" }), json!({ "status": "suspended" }), json!({ "status": "removed" })] {
+            patch(&server, &server.admin, &first, change).await.refused(409, "last_owner");
+        }
+        server.send(&server.admin, "DELETE", &first, None).await.refused(409, "last_owner");
+        let second = add(&server, &org, json!({ "actor_id": "b@example.com", "role": "org_owner" })).await;
+        // Both at once: one of them has to stay.
+        let second = format!("{list}/{second}");
+        let (a, b) = tokio::join!(
+            server.send(&server.admin, "DELETE", &first, None),
+            server.send(&server.admin, "DELETE", &second, None)
+        );
+        assert!(a.status.is_success() != b.status.is_success(), "{} {}", a.body, b.body);
+    });
+}
+
+#[test]
+fn nobody_gives_or_takes_more_than_they_have() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, _) = organization(&server, "Acme").await;
+        let ws = workspace(&server, &org, "Main").await;
+        let list = format!("{org}/members");
+        for own in OrgRole::ALL {
+            let slug = own.as_str().replace('_', "-");
+            let key = server.workspace("elsewhere", &slug).await;
+            let actor = owner("elsewhere", &slug);
+            add(&server, &org, json!({ "actor_id": actor, "role": own.as_str(), "workspace_id": ws })).await;
+            for role in OrgRole::ALL {
+                let may = own.gives().contains(&role);
+                let body =
+                    json!({ "actor_id": format!("{own:?}-{role:?}"), "role": role.as_str(), "workspace_id": ws });
+                let answer = server.send(&key, "POST", &list, Some(body)).await;
+                assert_eq!(answer.status, if may { 200 } else { 403 }, "{own:?} gives {role:?}: {}", answer.body);
+                let victim =
+                    json!({ "actor_id": format!("{own:?}-{role:?}-2"), "role": role.as_str(), "workspace_id": ws });
+                let victim = add(&server, &org, victim).await;
+                let answer = server.send(&key, "DELETE", &format!("{list}/{victim}"), None).await;
+                assert_eq!(answer.status, if may { 200 } else { 403 }, "{own:?} takes {role:?}: {}", answer.body);
+            }
+        }
+    });
+}
+
+/// A call that a permission is needed for.
+struct Probe {
+    permission: Permission,
+    method: &'static str,
+    path: String,
+    body: Option<Value>,
+}
+
+fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
+    let probe = |permission, method, path: String, body| Probe { permission, method, path, body };
+    let pair = format!("org_id={org_id}&workspace_id={ws}");
+    vec![
+        probe(Permission::ViewOrganization, "GET", org.to_owned(), None),
+        probe(Permission::ViewOrganization, "GET", format!("{org}/workspaces"), None),
+        probe(Permission::ChangeOrganization, "PATCH", org.to_owned(), Some(json!({ "name": "Acme" }))),
+        probe(
+            Permission::CreateWorkspaces,
+            "POST",
+            format!("{org}/workspaces"),
+            Some(json!({ "name": "More", "environment": "sandbox" })),
+        ),
+        probe(Permission::ChangeWorkspace, "PATCH", format!("{org}/workspaces/{ws}"), Some(json!({ "name": "Main" }))),
+        probe(Permission::ViewMembers, "GET", format!("{org}/members?workspace_id={ws}"), None),
+        probe(
+            Permission::ManageMembers,
+            "POST",
+            format!("/v1/workspaces/{ws}/members/include"),
+            Some(json!({ "actor_id": format!("new-{nonce}"), "role": "member" })),
+        ),
+        probe(Permission::ManageAccounts, "GET", format!("/v1/service-accounts?{pair}"), None),
+        probe(
+            Permission::ManageAccounts,
+            "POST",
+            "/v1/service-accounts".to_owned(),
+            Some(json!({ "name": format!("agent-{nonce}"), "org_id": org_id, "workspace_id": ws })),
+        ),
+    ]
+}
+
+/// Every role does what the matrix says, in its workspace; in another workspace only what spans the organization.
+#[test]
+fn every_role_does_what_the_matrix_says() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, id) = organization(&server, "Acme").await;
+        let (own, other) = (workspace(&server, &org, "Main").await, workspace(&server, &org, "Other").await);
+        for (n, role) in OrgRole::ALL.into_iter().enumerate() {
+            let slug = role.as_str().replace('_', "-");
+            let key = server.workspace("elsewhere", &slug).await;
+            for probe in probes(&org, &id, &own, "none") {
+                let answer = server.send(&key, probe.method, &probe.path, probe.body).await;
+                assert_eq!(answer.status, 404, "{}: to who is no member there is nothing", probe.path);
+            }
+            let body = json!({ "actor_id": owner("elsewhere", &slug), "role": role.as_str(), "workspace_id": own });
+            let member = add(&server, &org, body).await;
+            for (ws, is_own) in [(&own, true), (&other, false)] {
+                for probe in probes(&org, &id, ws, &format!("{n}-{is_own}")) {
+                    // Done to the whole organization, where the workspace of a role does not matter.
+                    let is_wide = matches!(
+                        probe.permission,
+                        Permission::ChangeOrganization | Permission::CreateWorkspaces | Permission::ReviewRequests
+                    );
+                    let reaches =
+                        role.spans_organization() || probe.permission.is_of_any_workspace() || (is_own && !is_wide);
+                    let may = reaches && probe.permission.holders().contains(&role);
+                    let answer = server.send(&key, probe.method, &probe.path, probe.body).await;
+                    let expected = if may { 200 } else { 403 };
+                    assert_eq!(answer.status, expected, "{role:?} {}: {}", probe.path, answer.body);
+                }
+            }
+            let path = format!("{org}/members/{member}");
+            patch(&server, &server.admin, &path, json!({ "status": "suspended" })).await.ok();
+            server.send(&key, "GET", &org, None).await.refused(404, "not_found");
+        }
+    });
+}
