@@ -3,8 +3,10 @@
 //!
 //! A resource family has one file here; the server has a file of the same name under `ops/`.
 
+pub mod access_requests;
 pub mod agents;
 pub mod approvals;
+pub mod billing;
 pub mod capabilities;
 pub mod deliveries;
 pub mod error;
@@ -18,6 +20,7 @@ pub mod members;
 pub mod op;
 pub mod openapi;
 pub mod organizations;
+pub mod quotas;
 pub mod roles;
 pub mod scenarios;
 pub mod service_accounts;
@@ -90,6 +93,17 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &members::REMOVE,
         &members::INCLUDE,
         &members::EXCLUDE,
+        &access_requests::CREATE,
+        &access_requests::LIST,
+        &access_requests::GET,
+        &access_requests::REVIEW,
+        &quotas::GET,
+        &quotas::UPDATE,
+        &quotas::SUMMARY,
+        &quotas::TIMESERIES,
+        &quotas::ROLLUPS,
+        &billing::PLAN,
+        &billing::UPDATE_PLAN,
     ]
 }
 

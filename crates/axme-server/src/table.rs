@@ -1,8 +1,8 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    agents, approvals, capabilities, deliveries, inbox, intents, macros, me, members, organizations, scenarios,
-    service_accounts, tasks, webhooks,
+    access_requests, agents, approvals, billing, capabilities, deliveries, inbox, intents, macros, me, members,
+    organizations, quotas, scenarios, service_accounts, tasks, webhooks,
 };
 
 use crate::call::{BodyKey, Bound};
@@ -71,6 +71,17 @@ pub fn mount(mount: &mut Mount) {
     bind!(members::REMOVE, ops::members::prepare_remove, ops::members::remove);
     bind!(members::INCLUDE, ops::members::prepare_include, ops::members::include);
     bind!(members::EXCLUDE, ops::members::prepare_exclude, ops::members::exclude);
+    bind!(access_requests::CREATE, ops::access_requests::prepare_create, ops::access_requests::create);
+    bind!(access_requests::LIST, ops::access_requests::prepare_list, ops::access_requests::list);
+    bind!(access_requests::GET, ops::access_requests::prepare_get, ops::access_requests::get);
+    bind!(access_requests::REVIEW, ops::access_requests::prepare_review, ops::access_requests::review);
+    bind!(quotas::GET, ops::quotas::prepare_get, ops::quotas::get);
+    bind!(quotas::UPDATE, ops::quotas::prepare_update, ops::quotas::update);
+    bind!(quotas::SUMMARY, ops::quotas::prepare_summary, ops::quotas::summary);
+    bind!(quotas::TIMESERIES, ops::quotas::prepare_series, ops::quotas::series);
+    bind!(quotas::ROLLUPS, ops::quotas::prepare_rollups, ops::quotas::series);
+    bind!(billing::PLAN, ops::billing::prepare_get, ops::billing::get);
+    bind!(billing::UPDATE_PLAN, ops::billing::prepare_update, ops::billing::update);
     mount.op(Bound {
         op: &scenarios::APPLY,
         prepare: ops::scenarios::prepare_apply,

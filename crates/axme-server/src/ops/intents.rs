@@ -12,6 +12,7 @@ use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Stat
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::quotas::{self, Dimension};
 use super::{COMMON_LANE, check_size, page_size, view};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
@@ -24,6 +25,8 @@ pub struct NewIntent {
     newborn: Newborn,
     deadline_at: Option<Time>,
     answer: Created,
+    /// The tenant that the payload names to be charged.
+    tenant: Option<(Uuid, Uuid)>,
 }
 
 pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, NewIntent)> {
@@ -61,6 +64,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
     rest.remove("owner_agent");
     let payload = Value::Object(input.payload.unwrap_or(rest));
     check_size("payload", &payload)?;
+    let tenant = quotas::named_tenant(&payload);
     let birth = Birth {
         intent_type: input.intent_type,
         correlation_id,
@@ -91,7 +95,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         created_at: intent.created_at.to_string(),
         correlation_id: correlation_id.to_string(),
     };
-    Ok((intent.id.lane(), NewIntent { newborn, deadline_at, answer }))
+    Ok((intent.id.lane(), NewIntent { newborn, deadline_at, answer, tenant }))
 }
 
 /// Decides a new root intent, before the transaction.
@@ -108,8 +112,15 @@ pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
     check_ahead("deadline_at", new.deadline_at, cx.now)?;
+    charge(cx, &new.newborn, new.tenant)?;
     engine::create(&mut desk(cx), &new.newborn)?;
     Ok(new.answer.clone())
+}
+
+/// Counts a new root intent for whoever is to pay for it.
+pub fn charge(cx: &mut Cx<'_, '_>, newborn: &Newborn, tenant: Option<(Uuid, Uuid)>) -> Result<()> {
+    let workspace = quotas::charged(cx, tenant)?;
+    quotas::charge(cx, workspace, Dimension::Intents, newborn.intent().id.lane())
 }
 
 /// When the intent times out: at `deadline_at`, or `ttl_seconds` from now, or after the time the server is set to.

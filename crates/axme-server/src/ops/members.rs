@@ -134,6 +134,31 @@ pub fn put(
     Ok(added)
 }
 
+/// Gives somebody a role, whether or not there was one before.
+pub fn raise(
+    cx: &mut Cx<'_, '_>,
+    org: Uuid,
+    workspace: Option<Uuid>,
+    actor: &str,
+    role: OrgRole,
+    authority: &Authority,
+) -> Result<()> {
+    if put(cx, org, workspace, actor, role)?.is_some() {
+        return Ok(());
+    }
+    if let Some(mut known) = store::find_actor(cx.tx, org, actor, workspace.unwrap_or_default())? {
+        check_gives(authority, OrgRole::parse(&known.role).unwrap_or(OrgRole::OrgOwner), workspace)?;
+        let is_last = known.role == OrgRole::OrgOwner.as_str() && role != OrgRole::OrgOwner;
+        if is_last {
+            check_owner_left(cx, &known)?;
+        }
+        (known.role, known.status, known.updated_at) = (role.as_str().to_owned(), "active".to_owned(), cx.now);
+        store::update(cx.tx, &known)?;
+        audit(cx, &known, "organizations.members.update")?;
+    }
+    Ok(())
+}
+
 fn audit(cx: &mut Cx<'_, '_>, member: &Member, action: &str) -> Result<()> {
     let line = json!({
         "org_id": member.org_id, "workspace_id": shown(member.workspace_id), "actor_id": member.actor_id,

@@ -1,7 +1,9 @@
 //! What the operations do: one file per family, each function over an open transaction.
 
+pub mod access_requests;
 pub mod accounts;
 pub mod approvals;
+pub mod billing;
 pub mod control;
 pub mod deliveries;
 pub mod inbox;
@@ -10,6 +12,7 @@ pub mod links;
 pub mod macros;
 pub mod members;
 pub mod organizations;
+pub mod quotas;
 pub mod resume;
 pub mod scenarios;
 pub mod tasks;

@@ -106,7 +106,8 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
-        let known = store::find_agent(cx.tx, cx.caller.workspace, &agent.address)?;
+        let known =
+            store::find_agent(cx.tx, cx.caller.workspace, &agent.address)?.filter(|known| known.status != "deleted");
         let (account_id, created) = match known {
             Some(mut account) => {
                 if let Some(callback) = callback.as_ref().filter(|_| cx.caller.is_admin()) {
@@ -144,6 +145,7 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
             created,
         });
     }
+    super::intents::charge(cx, &application.newborn, None)?;
     engine::create(&mut desk(cx), &application.newborn)?;
     let intent = application.newborn.intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::inbox::{Source, Wanted, find, is_decision, show, wanted};
 use super::intents::{address, desk, send};
+use super::quotas::{self, Dimension};
 use super::resume::answer_task;
 use crate::call::Before;
 use crate::cx::Cx;
@@ -84,6 +85,8 @@ fn add(
     details: Value,
     also: Option<(Address, bool)>,
 ) -> Result<ThreadAnswer> {
+    let workspace = cx.caller.workspace;
+    quotas::charge(cx, workspace, Dimension::InboxWrites, source.id.lane())?;
     let entry = Entry {
         id: cx.dice.uuid_at(cx.now),
         kind: kind.to_owned(),

@@ -72,6 +72,16 @@ pub fn find(tx: &mut Tx<'_>, org: Uuid, id: Uuid) -> Result<Option<Member>, Stor
     row.as_ref().map(member).transpose()
 }
 
+/// The membership of somebody in a workspace, or, with nil, in the whole organization.
+pub fn find_actor(tx: &mut Tx<'_>, org: Uuid, actor: &str, workspace: Uuid) -> Result<Option<Member>, StoreError> {
+    let row = tx.row(
+        "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM org_members \
+         WHERE org_id = $1 AND actor_id = $2 AND workspace_id = $3",
+        &[org.into(), actor.into(), workspace.into()],
+    )?;
+    row.as_ref().map(member).transpose()
+}
+
 /// A page of members by id, without those that were removed; of one workspace when it is named.
 pub fn list(
     tx: &mut Tx<'_>,

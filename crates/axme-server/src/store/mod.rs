@@ -7,8 +7,10 @@
 //!
 //! SQL stands only in this folder, one file per family, and it never decides anything.
 
+pub mod access_requests;
 pub mod accounts;
 pub mod approvals;
+pub mod billing;
 pub mod deliveries;
 pub mod inbox;
 pub mod intents;
@@ -22,6 +24,7 @@ pub mod replies;
 pub mod simulated;
 mod sqlite;
 pub mod timers;
+pub mod usage;
 mod value;
 pub mod webhooks;
 
@@ -39,7 +42,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 8] = [
+const MIGRATIONS: [(&str, &str); 9] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -48,6 +51,7 @@ const MIGRATIONS: [(&str, &str); 8] = [
     ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
     ("V7__people", include_str!("migrations/0007_people.sql")),
     ("V14__organizations", include_str!("migrations/0014_organizations.sql")),
+    ("V16__usage", include_str!("migrations/0016_usage.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.
@@ -60,9 +64,18 @@ pub struct Tx<'a> {
     watched: Watched,
 }
 
-/// The workspaces whose decisions are fanned out to subscribers. It only grows: a workspace that has no subscribers any more
-/// leaves rows that come to nothing.
-pub type Watched = Arc<RwLock<HashSet<Uuid>>>;
+/// The workspaces for which there is something to look at on the way, so that the others need not look. It only grows: a
+/// workspace that has no subscribers any more leaves rows that come to nothing.
+pub type Watched = Arc<RwLock<HashSet<(Mark, Uuid)>>>;
+
+/// What there is to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mark {
+    /// Somebody is subscribed to what happens.
+    Subscribers,
+    /// Not everything may be used without end.
+    Quota,
+}
 
 /// What an engine offers inside a transaction. `$1`, `$2`, … are the parameters; they must first appear in ascending order.
 pub(crate) trait Connection {
@@ -97,12 +110,30 @@ impl<'a> Tx<'a> {
 
     /// True when somebody is subscribed to what happens in a workspace.
     pub fn is_watched(&self, workspace: Uuid) -> bool {
-        self.watched.read().unwrap_or_else(PoisonError::into_inner).contains(&workspace)
+        self.is_marked(Mark::Subscribers, workspace)
+    }
+
+    /// True when a workspace has a quota.
+    pub fn is_limited(&self, workspace: Uuid) -> bool {
+        self.is_marked(Mark::Quota, workspace)
+    }
+
+    fn is_marked(&self, mark: Mark, workspace: Uuid) -> bool {
+        self.watched.read().unwrap_or_else(PoisonError::into_inner).contains(&(mark, workspace))
+    }
+
+    fn mark(&mut self, mark: Mark, workspace: Uuid) {
+        self.watched.write().unwrap_or_else(PoisonError::into_inner).insert((mark, workspace));
+    }
+
+    /// From now on, it has one.
+    pub fn limit(&mut self, workspace: Uuid) {
+        self.mark(Mark::Quota, workspace);
     }
 
     /// From now on, somebody is.
     pub fn watch(&mut self, workspace: Uuid) {
-        self.watched.write().unwrap_or_else(PoisonError::into_inner).insert(workspace);
+        self.mark(Mark::Subscribers, workspace);
     }
 
     /// Rings after the commit, and only then.
@@ -176,9 +207,10 @@ impl Store {
         self.enqueue(&self.read, job).await
     }
 
-    /// Lets what happens in these workspaces be fanned out.
-    pub fn watch(&self, workspaces: impl Iterator<Item = Uuid>) {
-        self.watched.write().unwrap_or_else(PoisonError::into_inner).extend(workspaces);
+    /// Lets something be looked at in these workspaces.
+    pub fn watch(&self, mark: Mark, workspaces: impl Iterator<Item = Uuid>) {
+        let marked = workspaces.map(|workspace| (mark, workspace));
+        self.watched.write().unwrap_or_else(PoisonError::into_inner).extend(marked);
     }
 
     async fn enqueue<T, F>(&self, lane: &Lane, job: F) -> Result<T>

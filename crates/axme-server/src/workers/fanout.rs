@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::error::{Result, StoreError};
 use crate::ops::{COMMON_LANE, view};
 use crate::store::webhooks::{self as store, Event, Fanout, Subscription};
-use crate::store::{Tx, inbox, intents};
+use crate::store::{Mark, Tx, inbox, intents, usage};
 use crate::wake::Wake;
 
 /// Rows worked off in one transaction.
@@ -57,9 +57,22 @@ pub async fn watch(app: &Arc<App>) -> Result<()> {
     let mut after = (Uuid::nil(), Uuid::nil());
     loop {
         let page = app.store.read(move |tx| Ok(store::list_active(tx, after, PAGE)?)).await?;
-        app.store.watch(page.iter().map(|subscription| subscription.workspace));
+        app.store.watch(Mark::Subscribers, page.iter().map(|subscription| subscription.workspace));
         match page.last().filter(|_| page.len() as i64 == PAGE) {
             Some(last) => after = (last.workspace, last.id),
+            None => return limits(app).await,
+        }
+    }
+}
+
+/// Lets the quotas of all workspaces that have one be looked at.
+async fn limits(app: &Arc<App>) -> Result<()> {
+    let mut after = Uuid::nil();
+    loop {
+        let page = app.store.read(move |tx| Ok(usage::list_limited(tx, after, PAGE)?)).await?;
+        app.store.watch(Mark::Quota, page.iter().copied());
+        match page.last().filter(|_| page.len() as i64 == PAGE) {
+            Some(last) => after = *last,
             None => return Ok(()),
         }
     }

@@ -51,6 +51,7 @@ impl Things {
             // A dead letter has the id of its intent.
             .replace("{delivery_id}", &self.intent)
             .replace("{approval_id}", &self.intent)
+            .replace("{access_request_id}", &self.intent)
             .replace("{thread_id}", &self.intent)
             .replace("{subscription_id}", &self.intent)
             .replace("{event_id}", &self.intent)

@@ -147,6 +147,39 @@ async fn tenants(server: &Server, answers: &mut Answers) {
         answers.add("organizations.members.update", &changed);
         answers.add("organizations.members.remove", &server.send(admin, "DELETE", &path, None).await.ok());
     }
+    let pair = json!({ "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id });
+    for path in ["/v1/quotas", "/v1/billing/plan"] {
+        let mut body = pair.clone();
+        let fields = json!({
+            "dimensions": { "schema_writes_per_day": 7 }, "overage_mode": "block", "updated_by_actor_id": "a",
+            "plan_code": "p1", "currency": "EUR", "billing_cycle": "annual", "monthly_commit_minor": 1,
+            "overage_unit_price_minor": 2,
+        });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let (update, get) = match path {
+            "/v1/quotas" => ("quotas.update", "quotas.get"),
+            _ => ("billing.plan.update", "billing.plan.get"),
+        };
+        answers.add(update, &server.send(admin, "PATCH", path, Some(body)).await.ok());
+        answers.add(get, &server.get(admin, path).await);
+    }
+    answers.add("usage.summary.get", &server.get(admin, "/v1/usage/summary").await);
+    answers.add("usage.timeseries.get", &server.get(admin, "/v1/usage/timeseries").await);
+    let requests = "/v1/access-requests";
+    for fields in [
+        json!({ "request_type": "create_organization", "company_name": "New Inc" }),
+        json!({ "request_type": "elevated_role", "requested_role": "org_admin", "justification": "j" }),
+    ] {
+        let mut body = json!({ "requester_actor_id": "c@example.com" });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let made = server.post(admin, requests, body).await;
+        answers.add("access_requests.create", &made);
+        let path = format!("{requests}/{}", made["access_request"]["access_request_id"].as_str().unwrap());
+        answers.add("access_requests.get", &server.get(admin, &path).await);
+        let review = json!({ "decision": "approve", "reviewer_actor_id": "r", "review_comment": "yes" });
+        answers.add("access_requests.review", &server.post(admin, &format!("{path}/review"), review).await);
+    }
+    answers.add("access_requests.list", &server.get(admin, requests).await);
 }
 
 async fn intents(server: &Server, answers: &mut Answers) {

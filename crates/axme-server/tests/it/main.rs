@@ -4,6 +4,7 @@
 #![expect(clippy::result_large_err, reason = "jobs return the server's own error")]
 
 mod access;
+mod access_requests;
 mod agents;
 mod answers;
 mod approvals;
@@ -27,6 +28,7 @@ mod organizations;
 mod people;
 mod published;
 mod pushes;
+mod quotas;
 mod scenarios;
 mod service_accounts;
 mod steps;

@@ -190,6 +190,24 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
             "/v1/service-accounts".to_owned(),
             Some(json!({ "name": format!("agent-{nonce}"), "org_id": org_id, "workspace_id": ws })),
         ),
+        probe(Permission::ViewUsage, "GET", format!("/v1/quotas?{pair}"), None),
+        probe(Permission::ViewUsage, "GET", format!("/v1/usage/summary?{pair}"), None),
+        probe(Permission::ViewUsage, "GET", format!("/v1/usage/timeseries?{pair}"), None),
+        probe(Permission::ViewUsage, "POST", format!("/v1/usage/rollups/daily?{pair}"), None),
+        probe(
+            Permission::ChangeQuotas,
+            "PATCH",
+            "/v1/quotas".to_owned(),
+            Some(json!({ "org_id": org_id, "workspace_id": ws, "dimensions": {}, "overage_mode": "grace" })),
+        ),
+        probe(
+            Permission::ChangeBilling,
+            "PATCH",
+            "/v1/billing/plan".to_owned(),
+            Some(json!({
+                "org_id": org_id, "workspace_id": ws, "plan_code": "p1", "currency": "EUR", "monthly_commit_minor": 1,
+            })),
+        ),
     ]
 }
 

@@ -1,0 +1,272 @@
+//! Requests for what somebody else has to grant.
+//!
+//! A request is decided by the members of the organization it names; one that names none, by those of the organization it
+//! comes from. Approving it carries it out in the same transaction.
+
+use axme_api::access_requests::{
+    AccessRequest as View, AccessRequestAnswer, AccessRequestList, CreateAccessRequest, GetAccessRequest,
+    ListAccessRequests, ReviewAccessRequest,
+};
+use axme_api::organizations::CreateOrganization;
+use axme_api::roles::{OrgRole, Permission};
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::Time;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::intents::check_ahead;
+use super::members::{raise, read_role};
+use super::tenants::{self, Authority};
+use super::{COMMON_LANE, check_chars, check_word, page_size, read_after, read_id};
+use crate::call::Before;
+use crate::cx::Cx;
+use crate::error::Result;
+use crate::store::access_requests::{self as store, AccessRequest};
+use crate::store::organizations;
+
+const TYPES: [&str; 4] = ["create_organization", "join_organization", "elevated_role", "quota_upgrade"];
+const STATES: [&str; 6] = ["pending", "under_review", "approved", "rejected", "waitlisted", "expired"];
+const TIERS: [&str; 2] = ["email_verified", "corporate"];
+
+pub struct NewRequest {
+    input: CreateAccessRequest,
+    role: Option<OrgRole>,
+    expires_at: Option<Time>,
+}
+
+pub fn prepare_create(_: &Before<'_>, input: CreateAccessRequest) -> Result<(u16, NewRequest)> {
+    let kind = input.request_type.as_str();
+    check_word("request_type", Some(kind), &TYPES)?;
+    check_chars("requester_actor_id", Some(input.requester_actor_id.trim()), 1, 255)?;
+    check_chars("company_name", input.company_name.as_deref(), 2, 120)?;
+    check_chars("justification", input.justification.as_deref(), 0, 4_000)?;
+    check_word("requested_tier", input.requested_tier.as_deref(), &TIERS)?;
+    let needed = match kind {
+        "create_organization" if input.company_name.is_none() => Some("company_name"),
+        "join_organization" if input.org_id.is_none() => Some("org_id"),
+        "elevated_role" if input.requested_role.is_none() => Some("requested_role"),
+        "quota_upgrade" if input.requested_tier.is_none() => Some("requested_tier"),
+        _ => None,
+    };
+    if let Some(field) = needed {
+        return Err(ApiError::invalid(format!("{field}: needed for {kind}")).into());
+    }
+    let role = input.requested_role.as_deref().map(read_role).transpose()?;
+    let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
+    let expires_at = input.expires_at.as_deref().map(read).transpose()?;
+    Ok((COMMON_LANE, NewRequest { input, role, expires_at }))
+}
+
+pub fn create(cx: &mut Cx<'_, '_>, new: &NewRequest) -> Result<AccessRequestAnswer> {
+    check_ahead("expires_at", new.expires_at, cx.now)?;
+    let input = &new.input;
+    let (mut org, workspace) = (named_org(cx, input)?, named_workspace(cx, input)?);
+    let places_in_own = matches!(input.request_type.as_str(), "elevated_role" | "quota_upgrade");
+    if org.is_none() && places_in_own {
+        org = Some(workspace.as_ref().map_or(cx.caller.org, |found| found.org_id));
+    }
+    if workspace.as_ref().is_some_and(|found| org.is_some_and(|org| org != found.org_id)) {
+        return Err(ApiError::forbidden("org_id and workspace_id do not belong together").into());
+    }
+    let mut workspace = workspace.map(|found| found.workspace_id);
+    if input.request_type == "quota_upgrade" && workspace.is_none() {
+        if org != Some(cx.caller.org) {
+            return Err(ApiError::invalid("workspace_id: needed for another organization's quota").into());
+        }
+        workspace = Some(cx.caller.workspace);
+    }
+    let request = AccessRequest {
+        access_request_id: cx.dice.uuid_at(cx.now),
+        review_org_id: org.unwrap_or(cx.caller.org),
+        from_workspace_id: cx.caller.workspace,
+        requested_by: cx.caller.owner.clone(),
+        request_type: input.request_type.clone(),
+        state: "pending".to_owned(),
+        requester_actor_id: input.requester_actor_id.trim().to_owned(),
+        org_id: org,
+        workspace_id: workspace,
+        requested_role: new.role.map(|role| role.as_str().to_owned()),
+        requested_tier: input.requested_tier.clone(),
+        company_name: input.company_name.clone(),
+        justification: input.justification.clone(),
+        reviewer_actor_id: None,
+        review_comment: None,
+        reviewed_at: None,
+        expires_at: new.expires_at,
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    store::insert(cx.tx, &request)?;
+    let line = json!({ "request_type": request.request_type, "requester_actor_id": request.requester_actor_id });
+    cx.audit("access_requests.create", &request.access_request_id.to_string(), &line)?;
+    Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
+}
+
+/// Whoever has its id may ask to join an organization; what else is asked for concerns one's own.
+fn named_org(cx: &mut Cx<'_, '_>, input: &CreateAccessRequest) -> Result<Option<Uuid>> {
+    let Some(text) = input.org_id.as_deref() else { return Ok(None) };
+    if input.request_type != "join_organization" {
+        return Ok(Some(tenants::visible_org(cx, text)?.0));
+    }
+    let id = read_id("organization", text)?;
+    let found = organizations::find(cx.tx, id)?.ok_or_else(|| ApiError::not_found("organization"))?;
+    Ok(Some(found.org_id))
+}
+
+fn named_workspace(cx: &mut Cx<'_, '_>, input: &CreateAccessRequest) -> Result<Option<organizations::Workspace>> {
+    let Some(text) = input.workspace_id.as_deref() else { return Ok(None) };
+    let id = read_id("workspace", text)?;
+    let found = organizations::find_workspace(cx.tx, id)?.ok_or_else(|| ApiError::not_found("workspace"))?;
+    let is_named = input.org_id.as_deref() == Some(&found.org_id.to_string());
+    if !is_named && Authority::in_org(cx, found.org_id)?.is_none() {
+        return Err(ApiError::not_found("workspace").into());
+    }
+    Ok(Some(found))
+}
+
+pub fn prepare_list(_: &Before<'_>, input: ListAccessRequests) -> Result<(u16, (ListAccessRequests, Uuid, i64))> {
+    check_word("state", input.state.as_deref(), &STATES)?;
+    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 100, 1_000)?);
+    Ok((COMMON_LANE, (input, after, limit)))
+}
+
+/// What the state and the workspace of a filter leave of a page; it may be short, and goes on after its last.
+pub fn list(cx: &mut Cx<'_, '_>, (input, after, limit): &(ListAccessRequests, Uuid, i64)) -> Result<AccessRequestList> {
+    let mut found = match input.org_id.as_deref() {
+        Some(org) => {
+            let (org, authority) = tenants::visible_org(cx, org)?;
+            if authority.allows(Permission::ReviewRequests, None) {
+                store::list_for_review(cx.tx, org, *after, *limit)?
+            } else {
+                let own = store::list_from(cx.tx, cx.caller.workspace, *after, *limit)?;
+                own.into_iter().filter(|request| request.org_id == Some(org)).collect()
+            }
+        }
+        None => store::list_from(cx.tx, cx.caller.workspace, *after, *limit)?,
+    };
+    if let Some(workspace) = input.workspace_id.as_deref() {
+        let id = read_id("workspace", workspace)?;
+        found.retain(|request| request.workspace_id == Some(id) || request.from_workspace_id == id);
+    }
+    let shown = found.iter().map(|request| view(request, cx.now));
+    let shown = shown.filter(|request| input.state.as_ref().is_none_or(|state| *state == request.state));
+    Ok(AccessRequestList { ok: true, access_requests: shown.collect() })
+}
+
+pub fn prepare_get(_: &Before<'_>, input: GetAccessRequest) -> Result<(u16, Uuid)> {
+    Ok((COMMON_LANE, read_id("access request", &input.access_request_id)?))
+}
+
+pub fn get(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<AccessRequestAnswer> {
+    let (request, _) = find(cx, *id)?;
+    Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
+}
+
+/// A request of the caller's workspace, or one that the caller may decide.
+fn find(cx: &mut Cx<'_, '_>, id: Uuid) -> Result<(AccessRequest, Authority)> {
+    let not_found = || ApiError::not_found(format!("access request {id}"));
+    let request = store::find(cx.tx, id)?.ok_or_else(not_found)?;
+    let authority = Authority::in_org(cx, request.review_org_id)?;
+    let is_own = request.from_workspace_id == cx.caller.workspace;
+    if !is_own && !authority.allows(Permission::ReviewRequests, None) {
+        return Err(not_found().into());
+    }
+    Ok((request, authority))
+}
+
+pub struct Review {
+    id: Uuid,
+    state: &'static str,
+    input: ReviewAccessRequest,
+}
+
+pub fn prepare_review(_: &Before<'_>, input: ReviewAccessRequest) -> Result<(u16, Review)> {
+    let id = read_id("access request", &input.access_request_id)?;
+    check_chars("reviewer_actor_id", input.reviewer_actor_id.as_deref(), 1, 255)?;
+    check_chars("review_comment", input.review_comment.as_deref(), 0, 4_000)?;
+    let state = match input.decision.as_str() {
+        "approve" => "approved",
+        "reject" => "rejected",
+        "waitlist" => "waitlisted",
+        other => {
+            let message = format!("decision: \"{other}\" is none of approve, reject, waitlist");
+            return Err(ApiError::invalid(message).into());
+        }
+    };
+    Ok((COMMON_LANE, Review { id, state, input }))
+}
+
+/// A request is decided once; one that waits may be decided yet.
+pub fn review(cx: &mut Cx<'_, '_>, review: &Review) -> Result<AccessRequestAnswer> {
+    store::lock(cx.tx, review.id)?;
+    let (mut request, authority) = find(cx, review.id)?;
+    authority.check(Permission::ReviewRequests, None)?;
+    let state = state(&request, cx.now).to_owned();
+    if !["pending", "under_review", "waitlisted"].contains(&state.as_str()) {
+        let message = format!("the request is already {state}");
+        return Err(ApiError::new(ErrorKind::Conflict, "access_request_decided", message).with("state", state).into());
+    }
+    if review.state == "approved" {
+        carry_out(cx, &mut request, &authority)?;
+    }
+    request.state = review.state.to_owned();
+    request.reviewer_actor_id = Some(review.input.reviewer_actor_id.clone().unwrap_or_else(|| cx.caller.actor()));
+    request.review_comment = review.input.review_comment.clone();
+    (request.reviewed_at, request.updated_at) = (Some(cx.now), cx.now);
+    store::update(cx.tx, &request)?;
+    let line = json!({ "decision": review.input.decision, "request_type": request.request_type });
+    cx.audit("access_requests.review", &review.id.to_string(), &line)?;
+    Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
+}
+
+fn carry_out(cx: &mut Cx<'_, '_>, request: &mut AccessRequest, authority: &Authority) -> Result<()> {
+    let actor = request.requester_actor_id.clone();
+    match request.request_type.as_str() {
+        "create_organization" => {
+            let made = CreateOrganization {
+                name: request.company_name.clone().unwrap_or_default(),
+                requested_by_actor_id: Some(actor.clone()),
+                ..CreateOrganization::default()
+            };
+            request.org_id = Some(super::organizations::found(cx, &made, &actor)?.org_id);
+        }
+        "join_organization" | "elevated_role" => {
+            let role = request.requested_role.as_deref().and_then(OrgRole::parse).unwrap_or(OrgRole::Member);
+            if !authority.gives(role, None) {
+                let message = format!("only a higher role gives the role {}", role.as_str());
+                return Err(ApiError::forbidden(message).into());
+            }
+            organizations::lock(cx.tx, request.review_org_id)?;
+            let workspace = request.workspace_id.filter(|_| !role.spans_organization());
+            raise(cx, request.review_org_id, workspace, &actor, role, authority)?;
+        }
+        _ => super::quotas::upgrade(cx, request)?,
+    }
+    Ok(())
+}
+
+/// Nobody has to be there for a request to expire.
+fn state(request: &AccessRequest, now: Time) -> &str {
+    let is_open = ["pending", "under_review", "waitlisted"].contains(&request.state.as_str());
+    if is_open && request.expires_at.is_some_and(|at| at <= now) { "expired" } else { &request.state }
+}
+
+fn view(r: &AccessRequest, now: Time) -> View {
+    View {
+        access_request_id: r.access_request_id.to_string(),
+        request_type: r.request_type.clone(),
+        state: state(r, now).to_owned(),
+        requester_actor_id: r.requester_actor_id.clone(),
+        org_id: r.org_id.map(|id| id.to_string()),
+        workspace_id: r.workspace_id.map(|id| id.to_string()),
+        requested_role: r.requested_role.clone(),
+        requested_tier: r.requested_tier.clone(),
+        company_name: r.company_name.clone(),
+        justification: r.justification.clone(),
+        reviewer_actor_id: r.reviewer_actor_id.clone(),
+        review_comment: r.review_comment.clone(),
+        reviewed_at: r.reviewed_at.map(|at| at.to_string()),
+        created_at: r.created_at.to_string(),
+        updated_at: r.updated_at.to_string(),
+    }
+}

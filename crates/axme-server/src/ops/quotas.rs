@@ -1,0 +1,324 @@
+//! Quotas: what a workspace may use, and what it has used.
+//!
+//! What is used is counted in the transaction that uses it. A workspace without a policy has no limits, and pays nothing
+//! for the question. One with a policy takes the lock of it when something is counted that it limits.
+
+use axme_api::quotas::{
+    AskSeries, AskSummary, Dimensions, NamedWorkspace, QuotaAnswer, QuotaPolicy, UpdateQuota, UsagePoint, UsageSeries,
+    UsageSeriesAnswer, UsageSummary, UsageSummaryAnswer, Used, UsedDimensions,
+};
+use axme_api::roles::Permission;
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::Time;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::tenants::{self, Authority, Place};
+use super::{COMMON_LANE, check_chars, check_word};
+use crate::call::Before;
+use crate::cx::Cx;
+use crate::error::{Result, StoreError};
+use crate::store::access_requests::AccessRequest;
+use crate::store::organizations;
+use crate::store::usage::{self as store, Policy};
+
+const HOUR_MICROS: i64 = 3_600_000_000;
+const HOURS_A_DAY: i64 = 24;
+/// Rows per hour. A multiple of the usual number of write lanes: each row then belongs to one lane.
+const SLOTS: u16 = 16;
+/// What is left of what has no limit.
+const NO_LIMIT: i64 = 2_147_483_647;
+/// Longest series that is told by the hour.
+const HOURLY_DAYS: u64 = 2;
+
+/// What is counted here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dimension {
+    Intents,
+    InboxWrites,
+}
+
+impl Dimension {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Dimension::Intents => "intents_per_day",
+            Dimension::InboxWrites => "inbox_writes_per_day",
+        }
+    }
+
+    const fn of(self, dimensions: &Dimensions) -> u64 {
+        match self {
+            Dimension::Intents => dimensions.intents_per_day,
+            Dimension::InboxWrites => dimensions.inbox_writes_per_day,
+        }
+    }
+}
+
+fn hour(at: Time) -> i64 {
+    at.micros().div_euclid(HOUR_MICROS)
+}
+
+fn day(at: Time) -> i64 {
+    hour(at).div_euclid(HOURS_A_DAY) * HOURS_A_DAY
+}
+
+fn at_hour(hour: i64) -> Time {
+    Time::from_micros(hour.saturating_mul(HOUR_MICROS))
+}
+
+/// Counts one more, or refuses it where it would be one too many. `lane` is the write lane of the call.
+pub fn charge(cx: &mut Cx<'_, '_>, workspace: Uuid, dimension: Dimension, lane: u16) -> Result<()> {
+    if cx.tx.is_limited(workspace)
+        && let Some(policy) = store::lock_policy(cx.tx, workspace)?
+    {
+        check(cx, &policy, dimension)?;
+    }
+    Ok(store::count(cx.tx, workspace, dimension.as_str(), hour(cx.now), i64::from(lane % SLOTS))?)
+}
+
+fn check(cx: &mut Cx<'_, '_>, policy: &Policy, dimension: Dimension) -> Result<()> {
+    let limit = dimension.of(&dimensions(policy)?);
+    if limit == 0 || !policy.hard_enforcement || policy.overage_mode != "block" {
+        return Ok(());
+    }
+    let used = store::used_since(cx.tx, policy.workspace_id, dimension.as_str(), day(cx.now))?;
+    let used = u64::try_from(used).unwrap_or(0);
+    if used < limit {
+        return Ok(());
+    }
+    let name = dimension.as_str();
+    let error = ApiError::new(ErrorKind::RateLimited, "quota_exceeded", format!("quota exceeded for {name}"));
+    let reset_at = at_hour(day(cx.now) + HOURS_A_DAY).to_string();
+    Err(error.with("dimension", name).with("used", used).with("limit", limit).with("reset_at", reset_at).into())
+}
+
+/// The workspace that a payload names to be charged: `tenant{org_id, workspace_id}`.
+pub fn named_tenant(payload: &Value) -> Option<(Uuid, Uuid)> {
+    let tenant = payload.get("tenant")?;
+    let id = |name: &str| Uuid::parse_str(tenant.get(name)?.as_str()?).ok();
+    Some((id("org_id")?, id("workspace_id")?))
+}
+
+/// Whom an intent is charged to: the tenant that its payload names, when the caller belongs to it; else the caller's own
+/// workspace. A payload may say what it likes.
+pub fn charged(cx: &mut Cx<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<Uuid> {
+    let own = cx.caller.workspace;
+    let Some((org, workspace)) = named.filter(|(_, workspace)| *workspace != own) else { return Ok(own) };
+    let found = organizations::find_workspace(cx.tx, workspace)?.filter(|found| found.org_id == org);
+    let is_own = found.is_some() && Authority::in_org(cx, org)?.reaches(workspace);
+    Ok(if is_own { workspace } else { own })
+}
+
+pub fn prepare_get(_: &Before<'_>, input: NamedWorkspace) -> Result<(u16, NamedWorkspace)> {
+    Ok((COMMON_LANE, input))
+}
+
+pub fn get(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<QuotaAnswer> {
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
+    let policy = find(cx, &place)?;
+    answer(&place, &policy)
+}
+
+/// The policy of a workspace; the one without limits, under the workspace's own id, where there is none.
+fn find(cx: &mut Cx<'_, '_>, place: &Place) -> Result<Policy> {
+    let known = store::find_policy(cx.tx, place.workspace)?;
+    Ok(known.unwrap_or_else(|| Policy {
+        workspace_id: place.workspace,
+        quota_policy_id: place.workspace,
+        tier: "self_hosted".to_owned(),
+        dimensions: json!(Dimensions::default()).to_string(),
+        soft_threshold_percent: 80,
+        hard_enforcement: false,
+        overage_mode: "grace".to_owned(),
+        updated_by: None,
+        updated_at: cx.now,
+    }))
+}
+
+fn dimensions(policy: &Policy) -> Result<Dimensions> {
+    Ok(serde_json::from_str(&policy.dimensions).map_err(|e| StoreError::Fault(format!("dimensions: {e}")))?)
+}
+
+pub fn prepare_update(_: &Before<'_>, input: UpdateQuota) -> Result<(u16, UpdateQuota)> {
+    check_word("overage_mode", Some(&input.overage_mode), &["block", "grace", "bill_overage"])?;
+    check_chars("updated_by_actor_id", input.updated_by_actor_id.as_deref(), 1, 255)?;
+    if input.soft_threshold_percent.is_some_and(|percent| !(1..=100).contains(&percent)) {
+        return Err(ApiError::invalid("soft_threshold_percent: 1 to 100").into());
+    }
+    Ok((COMMON_LANE, input))
+}
+
+pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateQuota) -> Result<QuotaAnswer> {
+    let place = tenants::place(cx, Some(&input.org_id), Some(&input.workspace_id), Permission::ChangeQuotas)?;
+    let updated_by = input.updated_by_actor_id.clone().unwrap_or_else(|| cx.caller.actor());
+    let policy = Policy {
+        tier: "custom".to_owned(),
+        dimensions: json!(input.dimensions).to_string(),
+        soft_threshold_percent: i64::try_from(input.soft_threshold_percent.unwrap_or(80)).unwrap_or(80),
+        hard_enforcement: input.hard_enforcement.unwrap_or(true),
+        overage_mode: input.overage_mode.clone(),
+        ..fresh(cx, place.workspace, updated_by)?
+    };
+    put(cx, &policy, "quotas.update")?;
+    answer(&place, &policy)
+}
+
+fn fresh(cx: &mut Cx<'_, '_>, workspace: Uuid, updated_by: String) -> Result<Policy> {
+    let known = store::lock_policy(cx.tx, workspace)?;
+    Ok(Policy {
+        workspace_id: workspace,
+        quota_policy_id: known.map_or_else(|| cx.dice.uuid_at(cx.now), |policy| policy.quota_policy_id),
+        tier: String::new(),
+        dimensions: String::new(),
+        soft_threshold_percent: 80,
+        hard_enforcement: true,
+        overage_mode: "block".to_owned(),
+        updated_by: Some(updated_by),
+        updated_at: cx.now,
+    })
+}
+
+fn put(cx: &mut Cx<'_, '_>, policy: &Policy, action: &str) -> Result<()> {
+    store::put_policy(cx.tx, policy)?;
+    cx.tx.limit(policy.workspace_id);
+    let line = json!({ "tier": policy.tier, "dimensions": policy.dimensions, "overage_mode": policy.overage_mode });
+    Ok(cx.audit_in(policy.workspace_id, action, &policy.quota_policy_id.to_string(), &line)?)
+}
+
+/// Gives a workspace the limits of a hosted tier, as was asked for.
+pub fn upgrade(cx: &mut Cx<'_, '_>, request: &AccessRequest) -> Result<()> {
+    let workspace = request.workspace_id.unwrap_or(request.from_workspace_id);
+    let tier = request.requested_tier.clone().unwrap_or_else(|| "email_verified".to_owned());
+    let (requests, intents, inbox, storage) =
+        if tier == "corporate" { (600, 5_000, 2_000, 10 << 30) } else { (120, 500, 200, 1 << 30) };
+    let limits = Dimensions {
+        requests_per_minute: requests,
+        intents_per_day: intents,
+        inbox_writes_per_day: inbox,
+        media_storage_bytes: storage,
+        ..Dimensions::default()
+    };
+    let updated_by = cx.caller.actor();
+    let policy = Policy { tier, dimensions: json!(limits).to_string(), ..fresh(cx, workspace, updated_by)? };
+    put(cx, &policy, "quotas.upgrade")
+}
+
+fn answer(place: &Place, policy: &Policy) -> Result<QuotaAnswer> {
+    let quota_policy = QuotaPolicy {
+        quota_policy_id: policy.quota_policy_id.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        dimensions: dimensions(policy)?,
+        soft_threshold_percent: u64::try_from(policy.soft_threshold_percent).unwrap_or(80),
+        hard_enforcement: policy.hard_enforcement,
+        overage_mode: policy.overage_mode.clone(),
+        updated_by_actor_id: policy.updated_by.clone(),
+        updated_at: policy.updated_at.to_string(),
+    };
+    Ok(QuotaAnswer { ok: true, quota_policy })
+}
+
+pub fn prepare_summary(_: &Before<'_>, input: AskSummary) -> Result<(u16, (AskSummary, i64))> {
+    check_word("window", input.window.as_deref(), &["day", "week", "month"])?;
+    let days = match input.window.as_deref() {
+        Some("week") => 7,
+        Some("month") => 30,
+        _ => 1,
+    };
+    Ok((COMMON_LANE, (input, days)))
+}
+
+/// The window ends now; it begins with the first of its days.
+pub fn summary(cx: &mut Cx<'_, '_>, (input, days): &(AskSummary, i64)) -> Result<UsageSummaryAnswer> {
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
+    let start = day(cx.now) - (days - 1) * HOURS_A_DAY;
+    let limits = dimensions(&find(cx, &place)?)?;
+    let mut sums = Dimensions::default();
+    for (name, _, used) in store::list_since(cx.tx, place.workspace, start)? {
+        add(&mut sums, &name, used);
+    }
+    let used = |used: u64, limit: u64, days: i64| {
+        let limit = limit.saturating_mul(u64::try_from(days).unwrap_or(1));
+        let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let remaining = if limit == 0 { NO_LIMIT } else { whole(limit).saturating_sub(whole(used)) };
+        Used { used, limit, remaining }
+    };
+    let dimensions = UsedDimensions {
+        requests_per_minute: used(sums.requests_per_minute, limits.requests_per_minute, 1),
+        intents_per_day: used(sums.intents_per_day, limits.intents_per_day, *days),
+        inbox_writes_per_day: used(sums.inbox_writes_per_day, limits.inbox_writes_per_day, *days),
+        media_upload_bytes_per_day: used(sums.media_upload_bytes_per_day, limits.media_upload_bytes_per_day, *days),
+        media_storage_bytes: used(sums.media_storage_bytes, limits.media_storage_bytes, 1),
+        webhook_deliveries_per_day: used(sums.webhook_deliveries_per_day, limits.webhook_deliveries_per_day, *days),
+        schema_writes_per_day: used(sums.schema_writes_per_day, limits.schema_writes_per_day, *days),
+    };
+    let summary = UsageSummary {
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        window_start: at_hour(start).to_string(),
+        window_end: cx.now.to_string(),
+        dimensions,
+    };
+    Ok(UsageSummaryAnswer { ok: true, summary })
+}
+
+fn add(sums: &mut Dimensions, name: &str, used: i64) {
+    let used = u64::try_from(used).unwrap_or(0);
+    match name {
+        "intents_per_day" => sums.intents_per_day += used,
+        "inbox_writes_per_day" => sums.inbox_writes_per_day += used,
+        _ => {}
+    }
+}
+
+pub struct Span {
+    input: AskSeries,
+    days: u64,
+    step_hours: i64,
+}
+
+pub fn prepare_series(_: &Before<'_>, input: AskSeries) -> Result<(u16, Span)> {
+    let days = input.window_days.unwrap_or(30);
+    let step_hours = if days <= HOURLY_DAYS { 1 } else { HOURS_A_DAY };
+    span(input, days, step_hours)
+}
+
+pub fn prepare_rollups(_: &Before<'_>, input: AskSeries) -> Result<(u16, Span)> {
+    let days = input.window_days.unwrap_or(30);
+    span(input, days, HOURS_A_DAY)
+}
+
+fn span(input: AskSeries, days: u64, step_hours: i64) -> Result<(u16, Span)> {
+    if !(1..=90).contains(&days) {
+        return Err(ApiError::invalid("window_days: 1 to 90").into());
+    }
+    Ok((COMMON_LANE, Span { input, days, step_hours }))
+}
+
+/// One point for each hour or day up to now, also where nothing was used.
+pub fn series(cx: &mut Cx<'_, '_>, span: &Span) -> Result<UsageSeriesAnswer> {
+    let (org, workspace) = (span.input.org_id.as_deref(), span.input.workspace_id.as_deref());
+    let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
+    let days = i64::try_from(span.days).unwrap_or(1);
+    let start = day(cx.now) - (days - 1) * HOURS_A_DAY;
+    let count = (hour(cx.now) - start) / span.step_hours + 1;
+    let mut sums = vec![Dimensions::default(); usize::try_from(count).unwrap_or(0)];
+    for (name, hour, used) in store::list_since(cx.tx, place.workspace, start)? {
+        let place = usize::try_from((hour - start) / span.step_hours).unwrap_or(usize::MAX);
+        if let Some(sums) = sums.get_mut(place) {
+            add(sums, &name, used);
+        }
+    }
+    let points = (0..)
+        .zip(sums)
+        .map(|(n, dimensions)| UsagePoint { at: at_hour(start + n * span.step_hours).to_string(), dimensions });
+    let series = UsageSeries {
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        granularity: if span.step_hours == 1 { "hour" } else { "day" }.to_owned(),
+        points: points.collect(),
+    };
+    Ok(UsageSeriesAnswer { ok: true, series })
+}

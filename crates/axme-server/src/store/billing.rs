@@ -1,0 +1,76 @@
+//! SQL of billing plans.
+
+use axme_intent::Time;
+use uuid::Uuid;
+
+use super::Tx;
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub workspace_id: Uuid,
+    pub billing_plan_id: Uuid,
+    pub plan_code: String,
+    pub currency: String,
+    pub billing_cycle: String,
+    pub monthly_commit_minor: i64,
+    pub seats_included: i64,
+    pub overage_unit_price_minor: i64,
+    pub updated_by: Option<String>,
+    /// JSON.
+    pub metadata: String,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Plan>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, billing_plan_id, plan_code, currency, billing_cycle, monthly_commit_minor, seats_included, \
+         overage_unit_price_minor, updated_by, metadata, created_at, updated_at FROM billing_plans WHERE workspace_id = $1",
+        &[workspace.into()],
+    )?;
+    row.map(|row| {
+        Ok(Plan {
+            workspace_id: row.uuid(0)?,
+            billing_plan_id: row.uuid(1)?,
+            plan_code: row.string(2)?,
+            currency: row.string(3)?,
+            billing_cycle: row.string(4)?,
+            monthly_commit_minor: row.int(5)?,
+            seats_included: row.int(6)?,
+            overage_unit_price_minor: row.int(7)?,
+            updated_by: row.opt_string(8)?,
+            metadata: row.string(9)?,
+            created_at: row.time(10)?,
+            updated_at: row.time(11)?,
+        })
+    })
+    .transpose()
+}
+
+/// Sets the plan of a workspace; its id and when it was made stay.
+pub fn put(tx: &mut Tx<'_>, p: &Plan) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO billing_plans (workspace_id, billing_plan_id, plan_code, currency, billing_cycle, monthly_commit_minor, \
+         seats_included, overage_unit_price_minor, updated_by, metadata, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (workspace_id) DO UPDATE \
+         SET plan_code = excluded.plan_code, currency = excluded.currency, billing_cycle = excluded.billing_cycle, \
+         monthly_commit_minor = excluded.monthly_commit_minor, seats_included = excluded.seats_included, \
+         overage_unit_price_minor = excluded.overage_unit_price_minor, updated_by = excluded.updated_by, \
+         metadata = excluded.metadata, updated_at = excluded.updated_at",
+        &[
+            p.workspace_id.into(),
+            p.billing_plan_id.into(),
+            (&p.plan_code).into(),
+            (&p.currency).into(),
+            (&p.billing_cycle).into(),
+            p.monthly_commit_minor.into(),
+            p.seats_included.into(),
+            p.overage_unit_price_minor.into(),
+            p.updated_by.as_ref().into(),
+            (&p.metadata).into(),
+            p.created_at.into(),
+            p.updated_at.into(),
+        ],
+    )
+}

@@ -1,0 +1,114 @@
+//! SQL of quotas and usage.
+
+use axme_intent::Time;
+use uuid::Uuid;
+
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub workspace_id: Uuid,
+    pub quota_policy_id: Uuid,
+    pub tier: String,
+    /// JSON.
+    pub dimensions: String,
+    pub soft_threshold_percent: i64,
+    pub hard_enforcement: bool,
+    pub overage_mode: String,
+    pub updated_by: Option<String>,
+    pub updated_at: Time,
+}
+
+fn policy(row: &Row) -> Result<Policy, StoreError> {
+    Ok(Policy {
+        workspace_id: row.uuid(0)?,
+        quota_policy_id: row.uuid(1)?,
+        tier: row.string(2)?,
+        dimensions: row.string(3)?,
+        soft_threshold_percent: row.int(4)?,
+        hard_enforcement: row.int(5)? != 0,
+        overage_mode: row.string(6)?,
+        updated_by: row.opt_string(7)?,
+        updated_at: row.time(8)?,
+    })
+}
+
+pub fn find_policy(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Policy>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, quota_policy_id, tier, dimensions, soft_threshold_percent, hard_enforcement, overage_mode, \
+         updated_by, updated_at FROM quota_policies WHERE workspace_id = $1",
+        &[workspace.into()],
+    )?;
+    row.as_ref().map(policy).transpose()
+}
+
+/// The same with its row locked: what is counted against it is counted one after the other.
+pub fn lock_policy(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Policy>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, quota_policy_id, tier, dimensions, soft_threshold_percent, hard_enforcement, overage_mode, \
+         updated_by, updated_at FROM quota_policies WHERE workspace_id = $1 FOR UPDATE",
+        &[workspace.into()],
+    )?;
+    row.as_ref().map(policy).transpose()
+}
+
+/// Sets the policy of a workspace; its id stays.
+pub fn put_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO quota_policies (workspace_id, quota_policy_id, tier, dimensions, soft_threshold_percent, \
+         hard_enforcement, overage_mode, updated_by, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT (workspace_id) DO UPDATE SET tier = excluded.tier, dimensions = excluded.dimensions, \
+         soft_threshold_percent = excluded.soft_threshold_percent, hard_enforcement = excluded.hard_enforcement, \
+         overage_mode = excluded.overage_mode, updated_by = excluded.updated_by, updated_at = excluded.updated_at",
+        &[
+            p.workspace_id.into(),
+            p.quota_policy_id.into(),
+            (&p.tier).into(),
+            (&p.dimensions).into(),
+            p.soft_threshold_percent.into(),
+            p.hard_enforcement.into(),
+            (&p.overage_mode).into(),
+            p.updated_by.as_ref().into(),
+            p.updated_at.into(),
+        ],
+    )
+}
+
+/// The workspaces with a policy, after one of them.
+pub fn list_limited(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Uuid>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id FROM quota_policies WHERE workspace_id > $1 ORDER BY workspace_id LIMIT $2",
+        &[after.into(), limit.into()],
+    )?;
+    rows.iter().map(|row| row.uuid(0)).collect()
+}
+
+/// Counts one more in an hour, which is numbered from the beginning of time.
+pub fn count(tx: &mut Tx<'_>, workspace: Uuid, dimension: &str, hour: i64, slot: i64) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO usage_slots (workspace_id, dimension, hour, slot, used) VALUES ($1, $2, $3, $4, 1) \
+         ON CONFLICT (workspace_id, dimension, hour, slot) DO UPDATE SET used = usage_slots.used + 1",
+        &[workspace.into(), dimension.into(), hour.into(), slot.into()],
+    )
+}
+
+/// What was used of one thing since an hour.
+pub fn used_since(tx: &mut Tx<'_>, workspace: Uuid, dimension: &str, hour: i64) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT CAST(COALESCE(SUM(used), 0) AS BIGINT) FROM usage_slots \
+         WHERE workspace_id = $1 AND dimension = $2 AND hour >= $3",
+        &[workspace.into(), dimension.into(), hour.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// What was used since an hour: of what, in which hour, how much.
+pub fn list_since(tx: &mut Tx<'_>, workspace: Uuid, hour: i64) -> Result<Vec<(String, i64, i64)>, StoreError> {
+    let rows = tx.rows(
+        "SELECT dimension, hour, CAST(SUM(used) AS BIGINT) FROM usage_slots WHERE workspace_id = $1 AND hour >= $2 \
+         GROUP BY dimension, hour",
+        &[workspace.into(), hour.into()],
+    )?;
+    rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?, row.int(2)?))).collect()
+}

@@ -1,0 +1,140 @@
+//! Requests and their review.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Server, on_both};
+use crate::organizations::organization;
+
+const REQUESTS: &str = "/v1/access-requests";
+
+async fn ask(server: &Server, key: &str, body: Value) -> Value {
+    server.post(key, REQUESTS, body).await["access_request"].clone()
+}
+
+async fn review(server: &Server, key: &str, request: &Value, decision: &str) -> Answer {
+    let path = format!("{REQUESTS}/{}/review", request["access_request_id"].as_str().unwrap());
+    let body = json!({ "decision": decision, "reviewer_actor_id": "boss", "review_comment": "so be it" });
+    server.send(key, "POST", &path, Some(body)).await
+}
+
+#[test]
+fn who_asks_to_join_joins_once_it_is_approved() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, id) = organization(&server, "Acme").await;
+        let stranger = server.workspace("other", "default").await;
+        let body = json!({
+            "request_type": "join_organization", "requester_actor_id": "owner@other.default", "org_id": id,
+            "requested_role": "org_admin", "justification": "we work together",
+        });
+        let asked = ask(&server, &stranger, body).await;
+        assert_eq!((&asked["state"], &asked["reviewed_at"]), (&json!("pending"), &Value::Null));
+        server.send(&stranger, "GET", &org, None).await.refused(404, "not_found");
+        review(&server, &stranger, &asked, "approve").await.refused(403, "forbidden");
+
+        let waiting = server.get(&server.admin, &format!("{REQUESTS}?org_id={id}&state=pending")).await;
+        assert_eq!(waiting["access_requests"], json!([asked]));
+        let waits = review(&server, &server.admin, &asked, "waitlist").await.ok();
+        assert_eq!(waits["access_request"]["state"], "waitlisted");
+        let approved = review(&server, &server.admin, &asked, "approve").await.ok()["access_request"].clone();
+        assert_eq!((&approved["state"], &approved["reviewer_actor_id"]), (&json!("approved"), &json!("boss")));
+        server.get(&stranger, &org).await;
+        for decision in ["approve", "reject"] {
+            let again = review(&server, &server.admin, &asked, decision).await;
+            again.refused(409, "access_request_decided");
+        }
+        let own = server.get(&stranger, REQUESTS).await["access_requests"].clone();
+        assert_eq!(own, json!([approved]));
+        let path = format!("{REQUESTS}/{}", asked["access_request_id"].as_str().unwrap());
+        assert_eq!(server.get(&stranger, &path).await["access_request"], approved);
+        let other = server.workspace("third", "default").await;
+        server.send(&other, "GET", &path, None).await.refused(404, "not_found");
+        assert_eq!(server.get(&other, REQUESTS).await["access_requests"], json!([]));
+    });
+}
+
+#[test]
+fn an_organization_a_role_and_a_tier_are_given_as_asked() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let stranger = server.workspace("other", "default").await;
+        let me = "owner@local";
+        let body =
+            json!({ "request_type": "create_organization", "requester_actor_id": me, "company_name": "New Inc" });
+        let asked = ask(&server, &server.admin, body).await;
+        let made = review(&server, &server.admin, &asked, "approve").await.ok();
+        let org = made["access_request"]["org_id"].as_str().unwrap();
+        let shown = server.get(&server.admin, &format!("/v1/organizations/{org}")).await;
+        assert_eq!(shown["organization"]["name"], "New Inc");
+
+        let members = format!("/v1/organizations/{org}/members");
+        let body = json!({ "actor_id": "owner@other.default", "role": "member" });
+        server.post(&server.admin, &members, body).await;
+        let body = json!({
+            "request_type": "elevated_role", "requester_actor_id": "owner@other.default", "org_id": org,
+            "requested_role": "billing_viewer",
+        });
+        let asked = ask(&server, &stranger, body).await;
+        review(&server, &server.admin, &asked, "approve").await.ok();
+        let listed = server.get(&server.admin, &members).await["members"].clone();
+        let roles: Vec<&Value> = listed.as_array().unwrap().iter().map(|member| &member["role"]).collect();
+        assert!(roles.contains(&&json!("billing_viewer")) && roles.len() == 2, "{listed}");
+        // Whoever decides does not take from an owner by giving them less.
+        let body = json!({ "actor_id": "owner@other.default", "role": "org_admin" });
+        server.send(&server.admin, "POST", &members, Some(body)).await.refused(409, "member_exists");
+
+        let body = json!({
+            "request_type": "quota_upgrade", "requester_actor_id": me, "requested_tier": "corporate",
+            "company_name": "Local", "justification": "more",
+        });
+        let asked = ask(&server, &server.admin, body).await;
+        assert_eq!(asked["requested_tier"], "corporate");
+        review(&server, &server.admin, &asked, "approve").await.ok();
+        let quota = server.get(&server.admin, "/v1/quotas").await["quota_policy"].clone();
+        assert_eq!(quota["dimensions"]["intents_per_day"], 5_000);
+        let rejected = ask(
+            &server,
+            &server.admin,
+            json!({
+                "request_type": "elevated_role", "requester_actor_id": "x", "requested_role": "org_owner",
+            }),
+        )
+        .await;
+        let rejected = review(&server, &server.admin, &rejected, "reject").await.ok();
+        assert_eq!(rejected["access_request"]["state"], "rejected");
+    });
+}
+
+#[test]
+fn requests_expire_and_bad_ones_are_refused() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let unknown = "00000000-0000-0000-0000-000000000009";
+        for (body, status) in [
+            (json!({ "request_type": "elevated_role" }), 422),
+            (json!({ "request_type": "king", "requester_actor_id": "a" }), 422),
+            (json!({ "request_type": "elevated_role", "requester_actor_id": "a" }), 422),
+            (json!({ "request_type": "join_organization", "requester_actor_id": "a" }), 422),
+            (json!({ "request_type": "create_organization", "requester_actor_id": "a" }), 422),
+            (json!({ "request_type": "quota_upgrade", "requester_actor_id": "a", "requested_tier": "gold" }), 422),
+            (json!({ "request_type": "join_organization", "requester_actor_id": "a", "org_id": unknown }), 404),
+        ] {
+            let answer = server.send(&server.admin, "POST", REQUESTS, Some(body.clone())).await;
+            assert_eq!(answer.status, status, "{body}: {}", answer.body);
+        }
+        server.send(&server.admin, "GET", &format!("{REQUESTS}?state=x"), None).await.refused(422, "validation_failed");
+        server.send(&server.admin, "GET", &format!("{REQUESTS}/x"), None).await.refused(404, "not_found");
+        let body = json!({
+            "request_type": "elevated_role", "requester_actor_id": "a", "requested_role": "member",
+            "expires_at": "2026-01-01T00:01:00Z",
+        });
+        let asked = ask(&server, &server.admin, body).await;
+        review(&server, &server.admin, &asked, "perhaps").await.refused(422, "validation_failed");
+        server.clock.advance(Duration::from_secs(60));
+        let listed = server.get(&server.admin, &format!("{REQUESTS}?state=expired")).await["access_requests"].clone();
+        assert_eq!(listed[0]["access_request_id"], asked["access_request_id"]);
+        review(&server, &server.admin, &asked, "approve").await.refused(409, "access_request_decided");
+    });
+}
