@@ -20,6 +20,7 @@ pub mod members;
 pub mod op;
 pub mod openapi;
 pub mod organizations;
+pub mod policies;
 pub mod quotas;
 pub mod roles;
 pub mod scenarios;
@@ -97,6 +98,18 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &access_requests::LIST,
         &access_requests::GET,
         &access_requests::REVIEW,
+        &policies::RECEIVE_GET,
+        &policies::RECEIVE_PUT,
+        &policies::RECEIVE_ADD,
+        &policies::RECEIVE_REMOVE,
+        &policies::OVERRIDE_GET,
+        &policies::OVERRIDE_PUT,
+        &policies::OVERRIDE_ADD,
+        &policies::OVERRIDE_REMOVE,
+        &policies::SEND_GET,
+        &policies::SEND_PUT,
+        &policies::SEND_ADD,
+        &policies::SEND_REMOVE,
         &quotas::GET,
         &quotas::UPDATE,
         &quotas::SUMMARY,

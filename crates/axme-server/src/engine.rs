@@ -91,6 +91,11 @@ impl Newborn {
         self
     }
 
+    /// Sender and receiver.
+    pub fn parties(&self) -> (&Address, &Address) {
+        (&self.head.from, &self.head.to)
+    }
+
     pub fn intent(&self) -> &Intent {
         &self.head.intent
     }

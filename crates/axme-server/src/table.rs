@@ -2,7 +2,7 @@
 
 use axme_api::{
     access_requests, agents, approvals, billing, capabilities, deliveries, inbox, intents, macros, me, members,
-    organizations, quotas, scenarios, service_accounts, tasks, webhooks,
+    organizations, policies, quotas, scenarios, service_accounts, tasks, webhooks,
 };
 
 use crate::call::{BodyKey, Bound};
@@ -82,6 +82,18 @@ pub fn mount(mount: &mut Mount) {
     bind!(quotas::ROLLUPS, ops::quotas::prepare_rollups, ops::quotas::series);
     bind!(billing::PLAN, ops::billing::prepare_get, ops::billing::get);
     bind!(billing::UPDATE_PLAN, ops::billing::prepare_update, ops::billing::update);
+    bind!(policies::RECEIVE_GET, ops::policies::prepare_get_receive, ops::policies::get);
+    bind!(policies::RECEIVE_PUT, ops::policies::prepare_put_receive, ops::policies::put);
+    bind!(policies::RECEIVE_ADD, ops::policies::prepare_add_receive, ops::policies::add);
+    bind!(policies::RECEIVE_REMOVE, ops::policies::prepare_remove_receive, ops::policies::remove);
+    bind!(policies::OVERRIDE_GET, ops::policies::prepare_get_override, ops::policies::get_override);
+    bind!(policies::OVERRIDE_PUT, ops::policies::prepare_put_override, ops::policies::put_override);
+    bind!(policies::OVERRIDE_ADD, ops::policies::prepare_add_override, ops::policies::add);
+    bind!(policies::OVERRIDE_REMOVE, ops::policies::prepare_remove_override, ops::policies::remove);
+    bind!(policies::SEND_GET, ops::policies::prepare_get_send, ops::policies::get);
+    bind!(policies::SEND_PUT, ops::policies::prepare_put_send, ops::policies::put);
+    bind!(policies::SEND_ADD, ops::policies::prepare_add_send, ops::policies::add);
+    bind!(policies::SEND_REMOVE, ops::policies::prepare_remove_send, ops::policies::remove);
     mount.op(Bound {
         op: &scenarios::APPLY,
         prepare: ops::scenarios::prepare_apply,

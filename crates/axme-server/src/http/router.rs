@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Response};
 use axum::middleware::{self, Next};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
+use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,8 +29,9 @@ use crate::store::accounts;
 const STREAM_SUFFIX: &str = "/intents/stream";
 
 pub fn router(app: Arc<App>) -> Router {
-    let mut mount = Mount { app: app.clone(), router: Router::new() };
+    let mut mount = Mount { app: app.clone(), router: Router::new(), tails: Vec::new() };
     crate::table::mount(&mut mount);
+    mount.tails();
     let health = {
         let app = app.clone();
         move || {
@@ -64,10 +66,7 @@ pub fn router(app: Arc<App>) -> Router {
             let message = format!("no operation at {} {}", request.method(), request.uri().path());
             refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message))
         })
-        .method_not_allowed_fallback(async |request: HttpRequest| {
-            let message = format!("{} is not possible at {}", request.method(), request.uri().path());
-            refusal(&ApiError::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message))
-        })
+        .method_not_allowed_fallback(async |request: HttpRequest| not_allowed(&request))
         .layer(middleware::from_fn(move |request: HttpRequest, next: Next| trace(app.clone(), request, next)))
 }
 
@@ -75,7 +74,44 @@ pub fn router(app: Arc<App>) -> Router {
 pub struct Mount {
     app: Arc<App>,
     router: Router,
+    tails: Vec<Tail>,
 }
+
+type Handler = Arc<dyn Fn(PathFields, HttpRequest) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+
+/// An operation below an agent's address. An address has slashes in it, so these share its wildcard and are told apart by
+/// how the path ends.
+#[derive(Clone)]
+struct Tail {
+    method: Method,
+    template: &'static str,
+    handler: Handler,
+}
+
+impl Tail {
+    /// The fields of a path, when it ends as the template does.
+    fn fields(&self, method: &axum::http::Method, path: &str) -> Option<PathFields> {
+        if method.as_str() != self.method.as_str() {
+            return None;
+        }
+        let mut fields = Vec::new();
+        let mut rest = path;
+        for part in self.template.rsplit('/') {
+            let (before, last) = rest.rsplit_once('/')?;
+            rest = before;
+            match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+                Some(name) => fields.push((name.to_owned(), last.to_owned())),
+                None if part == last => {}
+                None => return None,
+            }
+        }
+        fields.push(("address".to_owned(), rest.to_owned()));
+        Some(PathFields(fields))
+    }
+}
+
+/// What all paths of agents begin with.
+const AGENTS: &str = "/v1/agents/{*address}";
 
 impl Mount {
     /// Mounts an operation under its path and its aliases.
@@ -87,6 +123,15 @@ impl Mount {
     {
         let info = &bound.op.info;
         for path in std::iter::once(&info.path).chain(info.aliases) {
+            if let Some(template) = path.strip_prefix(AGENTS).and_then(|rest| rest.strip_prefix('/')) {
+                let app = self.app.clone();
+                let handler: Handler = Arc::new(move |params, request| {
+                    let app = app.clone();
+                    Box::pin(async move { respond(handle(&app, bound, &params, request).await) })
+                });
+                self.tails.push(Tail { method: info.method, template, handler });
+                continue;
+            }
             let app = self.app.clone();
             let handler = move |params: PathFields, request: HttpRequest| {
                 let app = app.clone();
@@ -124,10 +169,13 @@ impl Mount {
         O: Serialize + Send + 'static,
         P: Send + 'static,
     {
-        let app = self.app.clone();
+        let (app, tails) = (self.app.clone(), self.tails.clone());
         let handler = move |params: PathFields, request: HttpRequest| {
-            let app = app.clone();
+            let (app, tail) = (app.clone(), find_tail(&tails, &params, &request));
             async move {
+                if let Some((handler, params)) = tail {
+                    return handler(params, request).await;
+                }
                 let address = field(&params, "address");
                 match address.strip_suffix(STREAM_SUFFIX) {
                     Some(address) => respond(stream::agent(app, address.to_owned(), request.into_parts().0).await),
@@ -138,9 +186,36 @@ impl Mount {
         self.route(bound.op.info.path, get(handler));
     }
 
+    /// What is done below an agent's address by other methods than GET.
+    fn tails(&mut self) {
+        for method in [Method::Put, Method::Post, Method::Delete] {
+            let tails = self.tails.clone();
+            let handler = move |params: PathFields, request: HttpRequest| {
+                let tail = find_tail(&tails, &params, &request);
+                async move {
+                    match tail {
+                        Some((handler, params)) => handler(params, request).await,
+                        None => not_allowed(&request),
+                    }
+                }
+            };
+            self.route(AGENTS, on(filter(method), handler));
+        }
+    }
+
     fn route(&mut self, path: &str, methods: MethodRouter) {
         self.router = std::mem::take(&mut self.router).route(path, methods);
     }
+}
+
+fn find_tail(tails: &[Tail], params: &PathFields, request: &HttpRequest) -> Option<(Handler, PathFields)> {
+    let path = field(params, "address");
+    tails.iter().find_map(|tail| Some((tail.handler.clone(), tail.fields(request.method(), &path)?)))
+}
+
+fn not_allowed(request: &HttpRequest) -> Response<Body> {
+    let message = format!("{} is not possible at {}", request.method(), request.uri().path());
+    refusal(&ApiError::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message))
 }
 
 fn filter(method: Method) -> MethodFilter {
@@ -154,21 +229,22 @@ fn filter(method: Method) -> MethodFilter {
 }
 
 /// The fields of a path, decoded. What is no text then is refused in the form of every error.
-struct PathFields(RawPathParams);
+struct PathFields(Vec<(String, String)>);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathFields {
     type Rejection = Response<Body>;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathFields, Response<Body>> {
         let fields = RawPathParams::from_request_parts(parts, state).await;
-        fields.map(PathFields).map_err(|_| {
+        let owned = |fields: RawPathParams| fields.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        fields.map(owned).map(PathFields).map_err(|_| {
             refusal(&ApiError::new(ErrorKind::Malformed, "invalid_path", "the path is not UTF-8 once it is decoded"))
         })
     }
 }
 
 fn field(params: &PathFields, name: &str) -> String {
-    params.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
+    params.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
 async fn handle<I, O, P>(

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::quotas::{self, Dimension};
-use super::{COMMON_LANE, check_size, page_size, view};
+use super::{COMMON_LANE, check_size, page_size, policies, view};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
 use crate::engine::{self, Advanced, Desk, Newborn};
@@ -112,13 +112,15 @@ pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
     check_ahead("deadline_at", new.deadline_at, cx.now)?;
-    charge(cx, &new.newborn, new.tenant)?;
+    admit(cx, &new.newborn, new.tenant)?;
     engine::create(&mut desk(cx), &new.newborn)?;
     Ok(new.answer.clone())
 }
 
-/// Counts a new root intent for whoever is to pay for it.
-pub fn charge(cx: &mut Cx<'_, '_>, newborn: &Newborn, tenant: Option<(Uuid, Uuid)>) -> Result<()> {
+/// Lets a new root intent in: its receiver takes it, and it is counted for whoever is to pay for it.
+pub fn admit(cx: &mut Cx<'_, '_>, newborn: &Newborn, tenant: Option<(Uuid, Uuid)>) -> Result<()> {
+    let (from, to) = newborn.parties();
+    policies::check_sender(cx, from, to)?;
     let workspace = quotas::charged(cx, tenant)?;
     quotas::charge(cx, workspace, Dimension::Intents, newborn.intent().id.lane())
 }

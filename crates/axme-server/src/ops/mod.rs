@@ -12,6 +12,7 @@ pub mod links;
 pub mod macros;
 pub mod members;
 pub mod organizations;
+pub mod policies;
 pub mod quotas;
 pub mod resume;
 pub mod scenarios;

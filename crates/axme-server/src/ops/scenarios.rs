@@ -145,7 +145,7 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
             created,
         });
     }
-    super::intents::charge(cx, &application.newborn, None)?;
+    super::intents::admit(cx, &application.newborn, None)?;
     engine::create(&mut desk(cx), &application.newborn)?;
     let intent = application.newborn.intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());

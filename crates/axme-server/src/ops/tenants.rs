@@ -138,7 +138,12 @@ pub fn place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: Option<&str>, pe
 /// A workspace of another than the caller's, by its id.
 fn named_place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: &str, permission: Permission) -> Result<Place> {
     let not_found = || Error::from(ApiError::not_found("workspace"));
-    let named = org.map(|org| visible_org(cx, org)).transpose();
+    // One's own organization may be named by any key, also by one without a role in it.
+    let named = match org {
+        Some(org) if org == cx.caller.org.to_string() || org == cx.caller.org_slug => Ok(Some(cx.caller.org)),
+        Some(org) => visible_org(cx, org).map(|(org, _)| Some(org)),
+        None => Ok(None),
+    };
     let found = match Uuid::parse_str(workspace.trim()) {
         Ok(id) => organizations::find_workspace(cx.tx, id)?,
         Err(_) => None,
@@ -151,7 +156,7 @@ fn named_place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: &str, permissi
         // The organization is not the caller's. That its workspace is tells that the two do not belong together.
         (Err(_), Some(_), Some(_)) => Err(no_pair()),
         (Err(error), ..) => Err(error),
-        (Ok(Some((named, _))), Some(found), Some(authority)) if named == found.org_id => {
+        (Ok(Some(named)), Some(found), Some(authority)) if named == found.org_id => {
             authorized(cx, &found, &authority, permission)
         }
         (Ok(Some(_)), ..) => Err(no_pair()),

@@ -19,6 +19,7 @@ pub mod links;
 pub mod members;
 pub mod notices;
 pub mod organizations;
+pub mod policies;
 mod postgres;
 pub mod replies;
 pub mod simulated;
@@ -42,7 +43,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 9] = [
+const MIGRATIONS: [(&str, &str); 10] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -51,6 +52,7 @@ const MIGRATIONS: [(&str, &str); 9] = [
     ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
     ("V7__people", include_str!("migrations/0007_people.sql")),
     ("V14__organizations", include_str!("migrations/0014_organizations.sql")),
+    ("V15__policies", include_str!("migrations/0015_policies.sql")),
     ("V16__usage", include_str!("migrations/0016_usage.sql")),
 ];
 
@@ -75,6 +77,8 @@ pub enum Mark {
     Subscribers,
     /// Not everything may be used without end.
     Quota,
+    /// An agent has a policy about its senders.
+    Senders,
 }
 
 /// What an engine offers inside a transaction. `$1`, `$2`, … are the parameters; they must first appear in ascending order.
@@ -116,6 +120,16 @@ impl<'a> Tx<'a> {
     /// True when a workspace has a quota.
     pub fn is_limited(&self, workspace: Uuid) -> bool {
         self.is_marked(Mark::Quota, workspace)
+    }
+
+    /// True when an agent of a workspace has a policy about its senders.
+    pub fn is_guarded(&self, workspace: Uuid) -> bool {
+        self.is_marked(Mark::Senders, workspace)
+    }
+
+    /// From now on, one has.
+    pub fn guard(&mut self, workspace: Uuid) {
+        self.mark(Mark::Senders, workspace);
     }
 
     fn is_marked(&self, mark: Mark, workspace: Uuid) -> bool {

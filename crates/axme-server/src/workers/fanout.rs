@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::error::{Result, StoreError};
 use crate::ops::{COMMON_LANE, view};
 use crate::store::webhooks::{self as store, Event, Fanout, Subscription};
-use crate::store::{Mark, Tx, inbox, intents, usage};
+use crate::store::{Mark, Tx, inbox, intents, policies, usage};
 use crate::wake::Wake;
 
 /// Rows worked off in one transaction.
@@ -65,18 +65,25 @@ pub async fn watch(app: &Arc<App>) -> Result<()> {
     }
 }
 
-/// Lets the quotas of all workspaces that have one be looked at.
+/// Lets the quotas of all workspaces that have one be looked at, and the policies about senders.
 async fn limits(app: &Arc<App>) -> Result<()> {
-    let mut after = Uuid::nil();
-    loop {
-        let page = app.store.read(move |tx| Ok(usage::list_limited(tx, after, PAGE)?)).await?;
-        app.store.watch(Mark::Quota, page.iter().copied());
-        match page.last().filter(|_| page.len() as i64 == PAGE) {
-            Some(last) => after = *last,
-            None => return Ok(()),
+    let lists: [(Mark, ListMarked); 2] = [(Mark::Quota, usage::list_limited), (Mark::Senders, policies::list_guarded)];
+    for (mark, list) in lists {
+        let mut after = Uuid::nil();
+        loop {
+            let page = app.store.read(move |tx| Ok(list(tx, after, PAGE)?)).await?;
+            app.store.watch(mark, page.iter().copied());
+            match page.last().filter(|_| page.len() as i64 == PAGE) {
+                Some(last) => after = *last,
+                None => break,
+            }
         }
     }
+    Ok(())
 }
+
+/// A page of workspaces after one of them.
+type ListMarked = fn(&mut Tx<'_>, Uuid, i64) -> Result<Vec<Uuid>, StoreError>;
 
 /// Fans out what there is. Says how many rows.
 pub async fn tick(app: &Arc<App>) -> Result<usize> {

@@ -51,6 +51,7 @@ impl Things {
             // A dead letter has the id of its intent.
             .replace("{delivery_id}", &self.intent)
             .replace("{approval_id}", &self.intent)
+            .replace("{entry_id}", &self.intent)
             .replace("{access_request_id}", &self.intent)
             .replace("{thread_id}", &self.intent)
             .replace("{subscription_id}", &self.intent)
@@ -86,6 +87,7 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
             "intent": { "type": "x" }, "decision": "approve", "message": "m", "delegate_to": "worker",
             "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
             "payload": {}, "to": "somebody", "environment": "sandbox", "actor_id": "a@example.com", "role": "member",
+            "policy_type": "open", "override_type": "open", "sender_pattern": "*",
         });
         // What is changed has other statuses than what is ended.
         if method == Method::Patch {
@@ -222,7 +224,12 @@ fn another_workspace_sees_nothing_of_this_one() {
             let full = format!("agent://{}", things.agent);
             for to in ["worker", full.as_str()] {
                 let body = json!({ "intent_type": "x", "to_agent": to, "payload": { "from": "the stranger" } });
-                server.post(&stranger, "/v1/intents", body).await;
+                let sent = server.send(&stranger, "POST", "/v1/intents", Some(body)).await;
+                // An organization takes nothing from another one, unless it says so.
+                match org {
+                    "other" if to == full => drop(sent.refused(403, "receiver_org_closed")),
+                    _ => drop(sent.ok()),
+                }
             }
         }
         let path = "/v1/agents/worker/intents/stream?since=0&wait_seconds=2";

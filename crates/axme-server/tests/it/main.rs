@@ -26,6 +26,7 @@ mod nodes;
 mod openapi;
 mod organizations;
 mod people;
+mod policies;
 mod published;
 mod pushes;
 mod quotas;

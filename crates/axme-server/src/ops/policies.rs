@@ -1,0 +1,312 @@
+//! Who may send to whom.
+//!
+//! From another organization: what the agent's override says, else what its organization says, and without a word of
+//! either it is closed. From anywhere: the send policy of the agent.
+
+use axme_api::policies::{
+    AgentEntry, AgentEntryNamed, AgentNamed, Entry as EntryView, EntryAnswer, EntryRemoved, OrgEntry, OrgEntryNamed,
+    OrgNamed, Override, OverrideAnswer, Policy as View, PolicyAnswer, SetOverride, SetReceivePolicy, SetSendPolicy,
+};
+use axme_api::roles::Permission;
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::Address;
+use axme_intent::address::MAX_ADDRESS_CHARS;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::tenants::{self, Authority};
+use super::{COMMON_LANE, check_chars, check_word, read_id};
+use crate::call::Before;
+use crate::cx::Cx;
+use crate::error::Result;
+use crate::store::policies::{self as store, Entry, Holder, Policy};
+
+const RECEIVE: &str = "receive";
+const OVERRIDE: &str = "override";
+const SEND: &str = "send";
+
+/// Entries of one policy.
+const MOST_ENTRIES: i64 = 1_000;
+
+/// A policy as it is named: of an organization, or of an agent.
+pub enum Named {
+    Org(String),
+    Agent(Address, &'static str),
+}
+
+impl Named {
+    fn agent(before: &Before<'_>, address: &str, kind: &'static str) -> Named {
+        Named::Agent(Address::resolve(address, before.caller.home()), kind)
+    }
+}
+
+/// Whose policy it is, when the caller may see or change it; and the workspace whose trail tells of it.
+fn holder(cx: &mut Cx<'_, '_>, named: &Named, permission: Permission) -> Result<(Holder, Uuid)> {
+    match named {
+        Named::Org(org) => {
+            let (org, _) = tenants::org(cx, org, permission)?;
+            Ok((Holder { owner_id: org, kind: RECEIVE, address: String::new() }, cx.caller.workspace))
+        }
+        Named::Agent(address, kind) => {
+            let not_found =
+                || ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found"));
+            let (org, workspace) = place_of(cx, address)?.ok_or_else(not_found)?;
+            let authority = Authority::in_org(cx, org)?;
+            if !authority.reaches(workspace) {
+                return Err(not_found().into());
+            }
+            authority.check(permission, Some(workspace))?;
+            Ok((Holder { owner_id: workspace, kind, address: address.as_str().to_owned() }, workspace))
+        }
+    }
+}
+
+/// The organization and the workspace that an address is in.
+fn place_of(cx: &mut Cx<'_, '_>, address: &Address) -> Result<Option<(Uuid, Uuid)>> {
+    if address.name_in(cx.caller.home()).is_some() {
+        return Ok(Some((cx.caller.org, cx.caller.workspace)));
+    }
+    match slugs(address) {
+        Some((org, workspace)) => Ok(store::find_place(cx.tx, org, workspace)?),
+        None => Ok(None),
+    }
+}
+
+fn slugs(address: &Address) -> Option<(&str, &str)> {
+    let mut parts = address.as_str().strip_prefix("agent://")?.split('/');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(org), Some(workspace), Some(_), None) => Some((org, workspace)),
+        _ => None,
+    }
+}
+
+/// Refuses an intent whose receiver does not take it.
+pub fn check_sender(cx: &mut Cx<'_, '_>, from: &Address, to: &Address) -> Result<()> {
+    let home = cx.caller.home();
+    let workspace = if to.is_elsewhere(home) {
+        let Some((org, workspace)) = place_of(cx, to)? else { return Ok(()) };
+        if org != cx.caller.org {
+            check_receiver(cx, from, to, org, workspace)?;
+        }
+        workspace
+    } else {
+        cx.caller.workspace
+    };
+    if !cx.tx.is_guarded(workspace) {
+        return Ok(());
+    }
+    let holder = Holder { owner_id: workspace, kind: SEND, address: to.as_str().to_owned() };
+    let Some(policy) = store::find(cx.tx, &holder)? else { return Ok(()) };
+    let is_listed = policy.policy_type != "open" && is_listed(cx, &holder, from)?;
+    let may = match policy.policy_type.as_str() {
+        "allowlist" => is_listed,
+        "denylist" => !is_listed,
+        _ => true,
+    };
+    if may { Ok(()) } else { Err(refused("policy_denied", format!("{to} does not take intents from {from}"))) }
+}
+
+fn check_receiver(cx: &mut Cx<'_, '_>, from: &Address, to: &Address, org: Uuid, workspace: Uuid) -> Result<()> {
+    let of_agent = Holder { owner_id: workspace, kind: OVERRIDE, address: to.as_str().to_owned() };
+    let of_org = Holder { owner_id: org, kind: RECEIVE, address: String::new() };
+    let (holder, word, closed) = match store::find(cx.tx, &of_agent)? {
+        Some(policy) => (of_agent, policy.policy_type, "receiver_agent_closed"),
+        None => {
+            let word = store::find(cx.tx, &of_org)?.map_or_else(|| "closed".to_owned(), |policy| policy.policy_type);
+            (of_org, word, "receiver_org_closed")
+        }
+    };
+    match word.as_str() {
+        "open" => Ok(()),
+        "allowlist" if is_listed(cx, &holder, from)? => Ok(()),
+        "allowlist" => {
+            Err(refused("sender_not_in_receive_allowlist", format!("{from} is not among those who may send to {to}")))
+        }
+        _ => Err(refused(closed, format!("{to} takes nothing from other organizations"))),
+    }
+}
+
+fn refused(code: &'static str, message: String) -> crate::error::Error {
+    ApiError::new(ErrorKind::Forbidden, code, message).into()
+}
+
+fn is_listed(cx: &mut Cx<'_, '_>, holder: &Holder, from: &Address) -> Result<bool> {
+    let entries = store::entries(cx.tx, holder, MOST_ENTRIES)?;
+    Ok(entries.iter().any(|entry| matches(&entry.sender_pattern, from.as_str())))
+}
+
+/// Exact, or the beginning before a `*` at the end.
+fn matches(pattern: &str, sender: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == sender, |beginning| sender.starts_with(beginning))
+}
+
+pub fn prepare_get_receive(_: &Before<'_>, input: OrgNamed) -> Result<(u16, Named)> {
+    Ok((COMMON_LANE, Named::Org(input.org_id)))
+}
+
+pub fn prepare_get_override(before: &Before<'_>, input: AgentNamed) -> Result<(u16, Named)> {
+    Ok((COMMON_LANE, Named::agent(before, &input.address, OVERRIDE)))
+}
+
+pub fn prepare_get_send(before: &Before<'_>, input: AgentNamed) -> Result<(u16, Named)> {
+    Ok((COMMON_LANE, Named::agent(before, &input.address, SEND)))
+}
+
+pub fn get(cx: &mut Cx<'_, '_>, named: &Named) -> Result<PolicyAnswer> {
+    let (holder, _) = holder(cx, named, Permission::ViewPolicies)?;
+    show(cx, &holder)
+}
+
+pub fn get_override(cx: &mut Cx<'_, '_>, named: &Named) -> Result<OverrideAnswer> {
+    let (holder, _) = holder(cx, named, Permission::ViewPolicies)?;
+    show_override(cx, &holder)
+}
+
+fn show(cx: &mut Cx<'_, '_>, holder: &Holder) -> Result<PolicyAnswer> {
+    let known = store::find(cx.tx, holder)?;
+    let entries = store::entries(cx.tx, holder, MOST_ENTRIES)?;
+    let otherwise = if holder.kind == SEND { "open" } else { "closed" };
+    let is_org = holder.kind == RECEIVE;
+    let policy = View {
+        policy_id: known.as_ref().map(|policy| policy.policy_id.to_string()),
+        org_id: is_org.then(|| holder.owner_id.to_string()),
+        address: (!is_org).then(|| holder.address.clone()),
+        policy_type: known.as_ref().map_or_else(|| otherwise.to_owned(), |policy| policy.policy_type.clone()),
+        entries: entries.iter().map(entry_view).collect(),
+        created_at: known.as_ref().map(|policy| policy.created_at.to_string()),
+        updated_at: known.as_ref().map(|policy| policy.updated_at.to_string()),
+    };
+    Ok(PolicyAnswer { ok: true, policy })
+}
+
+fn show_override(cx: &mut Cx<'_, '_>, holder: &Holder) -> Result<OverrideAnswer> {
+    let shown = show(cx, holder)?.policy;
+    let is_set = shown.policy_id.is_some();
+    let set = Override {
+        address: holder.address.clone(),
+        override_type: if is_set { shown.policy_type } else { "use_org_default".to_owned() },
+        entries: shown.entries,
+        created_at: shown.created_at,
+        updated_at: shown.updated_at,
+    };
+    Ok(OverrideAnswer { ok: true, set })
+}
+
+fn entry_view(entry: &Entry) -> EntryView {
+    EntryView {
+        entry_id: entry.entry_id.to_string(),
+        sender_pattern: entry.sender_pattern.clone(),
+        created_at: entry.created_at.to_string(),
+    }
+}
+
+pub fn prepare_put_receive(_: &Before<'_>, input: SetReceivePolicy) -> Result<(u16, (Named, String))> {
+    check_word("policy_type", Some(&input.policy_type), &["open", "allowlist", "closed"])?;
+    Ok((COMMON_LANE, (Named::Org(input.org_id), input.policy_type)))
+}
+
+pub fn prepare_put_override(before: &Before<'_>, input: SetOverride) -> Result<(u16, (Named, String))> {
+    check_word("override_type", Some(&input.override_type), &["open", "allowlist", "closed", "use_org_default"])?;
+    Ok((COMMON_LANE, (Named::agent(before, &input.address, OVERRIDE), input.override_type)))
+}
+
+pub fn prepare_put_send(before: &Before<'_>, input: SetSendPolicy) -> Result<(u16, (Named, String))> {
+    check_word("policy_type", Some(&input.policy_type), &["open", "allowlist", "denylist"])?;
+    Ok((COMMON_LANE, (Named::agent(before, &input.address, SEND), input.policy_type)))
+}
+
+pub fn put(cx: &mut Cx<'_, '_>, (named, word): &(Named, String)) -> Result<PolicyAnswer> {
+    let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
+    set(cx, &holder, trail, word)?;
+    show(cx, &holder)
+}
+
+pub fn put_override(cx: &mut Cx<'_, '_>, (named, word): &(Named, String)) -> Result<OverrideAnswer> {
+    let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
+    if word == "use_org_default" {
+        store::delete(cx.tx, &holder)?;
+        audit(cx, &holder, trail, "put", &json!({ "type": word }))?;
+    } else {
+        set(cx, &holder, trail, word)?;
+    }
+    show_override(cx, &holder)
+}
+
+fn set(cx: &mut Cx<'_, '_>, holder: &Holder, trail: Uuid, word: &str) -> Result<()> {
+    let policy = Policy {
+        policy_id: cx.dice.uuid_at(cx.now),
+        policy_type: word.to_owned(),
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    store::put(cx.tx, holder, &policy)?;
+    if holder.kind == SEND {
+        cx.tx.guard(holder.owner_id);
+    }
+    audit(cx, holder, trail, "put", &json!({ "type": word }))
+}
+
+fn audit(cx: &mut Cx<'_, '_>, holder: &Holder, trail: Uuid, what: &str, details: &serde_json::Value) -> Result<()> {
+    let subject = if holder.address.is_empty() { holder.owner_id.to_string() } else { holder.address.clone() };
+    Ok(cx.audit_in(trail, &format!("policies.{}.{what}", holder.kind), &subject, details)?)
+}
+
+pub fn prepare_add_receive(_: &Before<'_>, input: OrgEntry) -> Result<(u16, (Named, String))> {
+    new_entry(Named::Org(input.org_id), &input.sender_pattern)
+}
+
+pub fn prepare_add_override(before: &Before<'_>, input: AgentEntry) -> Result<(u16, (Named, String))> {
+    new_entry(Named::agent(before, &input.address, OVERRIDE), &input.sender_pattern)
+}
+
+pub fn prepare_add_send(before: &Before<'_>, input: AgentEntry) -> Result<(u16, (Named, String))> {
+    new_entry(Named::agent(before, &input.address, SEND), &input.sender_pattern)
+}
+
+fn new_entry(named: Named, pattern: &str) -> Result<(u16, (Named, String))> {
+    let pattern = pattern.trim();
+    check_chars("sender_pattern", Some(pattern), 1, MAX_ADDRESS_CHARS)?;
+    if pattern.strip_suffix('*').unwrap_or(pattern).contains('*') {
+        return Err(ApiError::invalid("sender_pattern: one * at the end, or none").into());
+    }
+    Ok((COMMON_LANE, (named, pattern.to_owned())))
+}
+
+/// An address is meant as it stands; a short one is of the caller's workspace.
+pub fn add(cx: &mut Cx<'_, '_>, (named, pattern): &(Named, String)) -> Result<EntryAnswer> {
+    let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
+    if store::entries(cx.tx, &holder, MOST_ENTRIES)?.len() as i64 >= MOST_ENTRIES {
+        return Err(ApiError::invalid(format!("a policy has at most {MOST_ENTRIES} entries")).into());
+    }
+    let sender_pattern = if pattern.ends_with('*') {
+        pattern.clone()
+    } else {
+        Address::resolve(pattern, cx.caller.home()).into_string()
+    };
+    let entry = Entry { entry_id: cx.dice.uuid_at(cx.now), sender_pattern, created_at: cx.now };
+    store::add_entry(cx.tx, &holder, &entry)?;
+    audit(cx, &holder, trail, "entries.add", &json!({ "sender_pattern": entry.sender_pattern }))?;
+    Ok(EntryAnswer { ok: true, entry: entry_view(&entry) })
+}
+
+pub fn prepare_remove_receive(_: &Before<'_>, input: OrgEntryNamed) -> Result<(u16, (Named, String))> {
+    Ok((COMMON_LANE, (Named::Org(input.org_id), input.entry_id)))
+}
+
+pub fn prepare_remove_override(before: &Before<'_>, input: AgentEntryNamed) -> Result<(u16, (Named, String))> {
+    Ok((COMMON_LANE, (Named::agent(before, &input.address, OVERRIDE), input.entry_id)))
+}
+
+pub fn prepare_remove_send(before: &Before<'_>, input: AgentEntryNamed) -> Result<(u16, (Named, String))> {
+    Ok((COMMON_LANE, (Named::agent(before, &input.address, SEND), input.entry_id)))
+}
+
+pub fn remove(cx: &mut Cx<'_, '_>, (named, id): &(Named, String)) -> Result<EntryRemoved> {
+    let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
+    let id = read_id("entry", id)?;
+    if !store::remove_entry(cx.tx, &holder, id)? {
+        return Err(ApiError::not_found(format!("entry {id}")).into());
+    }
+    audit(cx, &holder, trail, "entries.remove", &json!({ "entry_id": id }))?;
+    Ok(EntryRemoved { ok: true, removed: true, entry_id: id.to_string() })
+}

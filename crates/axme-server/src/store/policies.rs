@@ -1,0 +1,127 @@
+//! SQL of policies about senders.
+
+use axme_intent::Time;
+use uuid::Uuid;
+
+use super::Tx;
+use crate::error::StoreError;
+
+/// Whose policy: of an organization, or of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub owner_id: Uuid,
+    pub kind: &'static str,
+    /// Empty for an organization.
+    pub address: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub policy_id: Uuid,
+    pub policy_type: String,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub entry_id: Uuid,
+    pub sender_pattern: String,
+    pub created_at: Time,
+}
+
+pub fn find(tx: &mut Tx<'_>, holder: &Holder) -> Result<Option<Policy>, StoreError> {
+    let row = tx.row(
+        "SELECT policy_id, policy_type, created_at, updated_at FROM sender_policies \
+         WHERE owner_id = $1 AND kind = $2 AND address = $3",
+        &[holder.owner_id.into(), holder.kind.into(), (&holder.address).into()],
+    )?;
+    row.map(|row| {
+        Ok(Policy {
+            policy_id: row.uuid(0)?,
+            policy_type: row.string(1)?,
+            created_at: row.time(2)?,
+            updated_at: row.time(3)?,
+        })
+    })
+    .transpose()
+}
+
+/// Sets a policy; its id and when it was made stay.
+pub fn put(tx: &mut Tx<'_>, holder: &Holder, policy: &Policy) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO sender_policies (owner_id, kind, address, policy_id, policy_type, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (owner_id, kind, address) DO UPDATE \
+         SET policy_type = excluded.policy_type, updated_at = excluded.updated_at",
+        &[
+            holder.owner_id.into(),
+            holder.kind.into(),
+            (&holder.address).into(),
+            policy.policy_id.into(),
+            (&policy.policy_type).into(),
+            policy.created_at.into(),
+            policy.updated_at.into(),
+        ],
+    )
+}
+
+/// Ends a policy with its entries.
+pub fn delete(tx: &mut Tx<'_>, holder: &Holder) -> Result<(), StoreError> {
+    let params = [holder.owner_id.into(), holder.kind.into(), (&holder.address).into()];
+    tx.push("DELETE FROM sender_policies WHERE owner_id = $1 AND kind = $2 AND address = $3", &params)?;
+    tx.push("DELETE FROM sender_entries WHERE owner_id = $1 AND kind = $2 AND address = $3", &params)
+}
+
+pub fn entries(tx: &mut Tx<'_>, holder: &Holder, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    let rows = tx.rows(
+        "SELECT entry_id, sender_pattern, created_at FROM sender_entries \
+         WHERE owner_id = $1 AND kind = $2 AND address = $3 ORDER BY entry_id LIMIT $4",
+        &[holder.owner_id.into(), holder.kind.into(), (&holder.address).into(), limit.into()],
+    )?;
+    rows.iter()
+        .map(|row| Ok(Entry { entry_id: row.uuid(0)?, sender_pattern: row.string(1)?, created_at: row.time(2)? }))
+        .collect()
+}
+
+pub fn add_entry(tx: &mut Tx<'_>, holder: &Holder, entry: &Entry) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO sender_entries (owner_id, kind, address, entry_id, sender_pattern, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            holder.owner_id.into(),
+            holder.kind.into(),
+            (&holder.address).into(),
+            entry.entry_id.into(),
+            (&entry.sender_pattern).into(),
+            entry.created_at.into(),
+        ],
+    )
+}
+
+/// Takes an entry out; false when there is none.
+pub fn remove_entry(tx: &mut Tx<'_>, holder: &Holder, id: Uuid) -> Result<bool, StoreError> {
+    let removed = tx.run(
+        "DELETE FROM sender_entries WHERE owner_id = $1 AND kind = $2 AND address = $3 AND entry_id = $4",
+        &[holder.owner_id.into(), holder.kind.into(), (&holder.address).into(), id.into()],
+    )?;
+    Ok(removed > 0)
+}
+
+/// The workspaces with an agent that does not take from everybody, after one of them.
+pub fn list_guarded(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Uuid>, StoreError> {
+    let rows = tx.rows(
+        "SELECT DISTINCT owner_id FROM sender_policies WHERE kind = 'send' AND owner_id > $1 ORDER BY owner_id LIMIT $2",
+        &[after.into(), limit.into()],
+    )?;
+    rows.iter().map(|row| row.uuid(0)).collect()
+}
+
+/// The workspace of an address, by the slugs in it: its organization and its own id.
+pub fn find_place(tx: &mut Tx<'_>, org: &str, workspace: &str) -> Result<Option<(Uuid, Uuid)>, StoreError> {
+    let row = tx.row(
+        "SELECT o.org_id, w.workspace_id FROM organizations o JOIN workspaces w ON w.org_id = o.org_id \
+         WHERE o.slug = $1 AND w.slug = $2",
+        &[org.into(), workspace.into()],
+    )?;
+    row.map(|row| Ok((row.uuid(0)?, row.uuid(1)?))).transpose()
+}
