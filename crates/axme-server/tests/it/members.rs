@@ -190,6 +190,13 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
             "/v1/service-accounts".to_owned(),
             Some(json!({ "name": format!("agent-{nonce}"), "org_id": org_id, "workspace_id": ws })),
         ),
+        probe(Permission::ViewPolicies, "GET", format!("{org}/receive-policy"), None),
+        probe(
+            Permission::ManagePolicies,
+            "PUT",
+            format!("{org}/receive-policy"),
+            Some(json!({ "policy_type": "open" })),
+        ),
         probe(Permission::ViewUsage, "GET", format!("/v1/quotas?{pair}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/usage/summary?{pair}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/usage/timeseries?{pair}"), None),
@@ -232,7 +239,7 @@ fn every_role_does_what_the_matrix_says() {
                     // Done to the whole organization, where the workspace of a role does not matter.
                     let is_wide = matches!(
                         probe.permission,
-                        Permission::ChangeOrganization | Permission::CreateWorkspaces | Permission::ReviewRequests
+                        Permission::ChangeOrganization | Permission::CreateWorkspaces | Permission::ManagePolicies
                     );
                     let reaches =
                         role.spans_organization() || probe.permission.is_of_any_workspace() || (is_own && !is_wide);
