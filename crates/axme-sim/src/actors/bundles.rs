@@ -112,9 +112,9 @@ pub fn task(sim: &mut Sim) -> Value {
     }
     if sim.stage.chance(25) {
         task["assignees"] = json!([PEOPLE[0], PEOPLE[1]]);
-    }
-    if sim.stage.chance(25) {
-        task["quorum"] = json!(2);
+        if sim.stage.chance(50) {
+            task["quorum"] = json!(2);
+        }
     }
     if sim.stage.chance(15) {
         task["exclude_requester"] = json!(true);

@@ -49,6 +49,12 @@ pub fn decide_all(sim: &mut Sim) -> Result<usize, String> {
                 crate::check(sim)?;
             }
         }
+        // Nobody who may answer can be reached: it is given to somebody who can.
+        let task = sim.watch.seen.get(id).and_then(|seen| seen.head.intent.open_task());
+        if task.is_some_and(|task| task.exclude_requester && task.quorum.is_none()) {
+            by_admin(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": PEOPLE[0] }))?;
+            crate::check(sim)?;
+        }
     }
     Ok(open.len())
 }
