@@ -11,6 +11,7 @@ pub mod error;
 pub mod health;
 pub mod inbox;
 pub mod intents;
+pub mod invites;
 pub mod lenient;
 pub mod macros;
 pub mod me;
@@ -19,6 +20,7 @@ pub mod openapi;
 pub mod scenarios;
 pub mod service_accounts;
 pub mod tasks;
+pub mod users;
 pub mod webhooks;
 
 pub use error::{ApiError, ErrorKind};
@@ -62,6 +64,15 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &webhooks::DELETE,
         &webhooks::PUBLISH,
         &webhooks::REPLAY,
+        &users::CHECK_NICK,
+        &users::RESOLVE_NICK,
+        &users::REGISTER_NICK,
+        &users::RENAME_NICK,
+        &users::PROFILE,
+        &users::UPDATE_PROFILE,
+        &invites::CREATE,
+        &invites::GET,
+        &invites::ACCEPT,
         &me::GET,
         &capabilities::GET,
         &agents::LIST,

@@ -1,8 +1,8 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    agents, approvals, capabilities, deliveries, inbox, intents, macros, me, scenarios, service_accounts, tasks,
-    webhooks,
+    agents, approvals, capabilities, deliveries, inbox, intents, invites, macros, me, scenarios,
+    service_accounts, tasks, users, webhooks,
 };
 
 use crate::call::{BodyKey, Bound};
@@ -47,6 +47,15 @@ pub fn mount(mount: &mut Mount) {
     bind!(webhooks::DELETE, ops::webhooks::prepare_delete, ops::webhooks::delete);
     bind!(webhooks::PUBLISH, ops::webhooks::prepare_publish, ops::webhooks::publish);
     bind!(webhooks::REPLAY, ops::webhooks::prepare_replay, ops::webhooks::replay);
+    bind!(users::CHECK_NICK, ops::users::prepare_nick, ops::users::check_nick);
+    bind!(users::RESOLVE_NICK, ops::users::prepare_nick, ops::users::resolve_nick);
+    bind!(users::REGISTER_NICK, ops::users::prepare_register, ops::users::register);
+    bind!(users::RENAME_NICK, ops::users::prepare_rename, ops::users::rename);
+    bind!(users::PROFILE, ops::users::prepare_profile, ops::users::profile);
+    bind!(users::UPDATE_PROFILE, ops::users::prepare_update, ops::users::update);
+    bind!(invites::CREATE, ops::invites::prepare_create, ops::invites::create);
+    bind!(invites::GET, ops::invites::prepare_get, ops::invites::get);
+    bind!(invites::ACCEPT, ops::invites::prepare_accept, ops::invites::accept);
     bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
     bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
     bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);

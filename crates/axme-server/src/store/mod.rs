@@ -12,6 +12,7 @@ pub mod approvals;
 pub mod deliveries;
 pub mod inbox;
 pub mod intents;
+pub mod invites;
 mod lane;
 pub mod links;
 pub mod notices;
@@ -20,6 +21,7 @@ pub mod replies;
 pub mod simulated;
 mod sqlite;
 pub mod timers;
+pub mod users;
 mod value;
 pub mod webhooks;
 
@@ -37,7 +39,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 8] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -45,6 +47,7 @@ const MIGRATIONS: [(&str, &str); 7] = [
     ("V5__inbox", include_str!("migrations/0005_inbox.sql")),
     ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
     ("V7__people", include_str!("migrations/0007_people.sql")),
+    ("V8__users", include_str!("migrations/0008_users.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

@@ -18,6 +18,7 @@ fn surface() -> Vec<(Method, &'static str, Access)> {
 /// What the fields of paths name in the workspace of the admin.
 struct Things {
     intent: String,
+    invite: String,
     account: String,
     key_id: String,
     agent: String,
@@ -28,7 +29,9 @@ impl Things {
         let account = server.post(&server.admin, "/v1/service-accounts", json!({ "name": "worker" })).await;
         let account = account["service_account_id"].as_str().unwrap().to_owned();
         let key = server.post(&server.admin, &format!("/v1/service-accounts/{account}/keys"), json!({})).await;
+        let invite = server.post(&server.admin, "/v1/invites/create", json!({ "owner_agent": "worker" })).await;
         Things {
+            invite: invite["token"].as_str().unwrap().to_owned(),
             intent: server.submit("worker", json!({})).await,
             account,
             key_id: key["key"]["key_id"].as_str().unwrap().to_owned(),
@@ -39,6 +42,7 @@ impl Things {
     fn path(&self, template: &str) -> String {
         template
             .replace("{intent_id}", &self.intent)
+            .replace("{token}", &self.invite)
             .replace("{service_account_id}", &self.account)
             // A dead letter has the id of its intent.
             .replace("{delivery_id}", &self.intent)
@@ -66,7 +70,7 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
             "status": "CANCELED", "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
             "intent": { "type": "x" }, "decision": "approve", "message": "m", "delegate_to": "worker",
             "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
-            "payload": {}, "to": "somebody",
+            "payload": {}, "to": "somebody", "nick": "@somebody", "owner_agent": "somebody",
         })
     });
     // A refusal comes at once; a stream would be read to its end, so its window is the short one.
