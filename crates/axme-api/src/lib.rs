@@ -18,6 +18,7 @@ pub mod me;
 pub mod op;
 pub mod openapi;
 pub mod scenarios;
+pub mod schemas;
 pub mod service_accounts;
 pub mod tasks;
 pub mod users;
@@ -73,6 +74,8 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &invites::CREATE,
         &invites::GET,
         &invites::ACCEPT,
+        &schemas::UPSERT,
+        &schemas::GET,
         &me::GET,
         &capabilities::GET,
         &agents::LIST,

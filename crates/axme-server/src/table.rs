@@ -1,7 +1,7 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    agents, approvals, capabilities, deliveries, inbox, intents, invites, macros, me, scenarios,
+    agents, approvals, capabilities, deliveries, inbox, intents, invites, macros, me, scenarios, schemas,
     service_accounts, tasks, users, webhooks,
 };
 
@@ -56,6 +56,8 @@ pub fn mount(mount: &mut Mount) {
     bind!(invites::CREATE, ops::invites::prepare_create, ops::invites::create);
     bind!(invites::GET, ops::invites::prepare_get, ops::invites::get);
     bind!(invites::ACCEPT, ops::invites::prepare_accept, ops::invites::accept);
+    bind!(schemas::UPSERT, ops::schemas::prepare_upsert, ops::schemas::upsert);
+    bind!(schemas::GET, ops::schemas::prepare_get, ops::schemas::get);
     bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
     bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
     bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);

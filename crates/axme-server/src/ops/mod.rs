@@ -11,6 +11,7 @@ pub mod links;
 pub mod macros;
 pub mod resume;
 pub mod scenarios;
+pub mod schemas;
 pub mod tasks;
 pub mod threads;
 pub mod users;

@@ -30,6 +30,8 @@ impl Things {
         let account = account["service_account_id"].as_str().unwrap().to_owned();
         let key = server.post(&server.admin, &format!("/v1/service-accounts/{account}/keys"), json!({})).await;
         let invite = server.post(&server.admin, "/v1/invites/create", json!({ "owner_agent": "worker" })).await;
+        let schema = json!({ "semantic_type": "a.b.c.v1", "schema_json": {}, "compatibility_mode": "strict" });
+        server.post(&server.admin, "/v1/schemas", schema).await;
         Things {
             invite: invite["token"].as_str().unwrap().to_owned(),
             intent: server.submit("worker", json!({})).await,
@@ -43,6 +45,7 @@ impl Things {
         template
             .replace("{intent_id}", &self.intent)
             .replace("{token}", &self.invite)
+            .replace("{semantic_type}", "a.b.c.v1")
             .replace("{service_account_id}", &self.account)
             // A dead letter has the id of its intent.
             .replace("{delivery_id}", &self.intent)
@@ -70,7 +73,7 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
             "status": "CANCELED", "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
             "intent": { "type": "x" }, "decision": "approve", "message": "m", "delegate_to": "worker",
             "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
-            "payload": {}, "to": "somebody", "nick": "@somebody", "owner_agent": "somebody",
+            "payload": {}, "to": "somebody", "nick": "@somebody", "semantic_type": "d.e.f.v1", "schema_json": {}, "compatibility_mode": "warn", "owner_agent": "somebody",
         })
     });
     // A refusal comes at once; a stream would be read to its end, so its window is the short one.

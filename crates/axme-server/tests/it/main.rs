@@ -27,6 +27,7 @@ mod people;
 mod published;
 mod pushes;
 mod scenarios;
+mod schemas;
 mod service_accounts;
 mod steps;
 mod store;
