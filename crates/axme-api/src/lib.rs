@@ -17,6 +17,8 @@ pub mod macros;
 pub mod me;
 pub mod op;
 pub mod openapi;
+pub mod principals;
+pub mod routing;
 pub mod scenarios;
 pub mod schemas;
 pub mod service_accounts;
@@ -80,6 +82,24 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &capabilities::GET,
         &agents::LIST,
         &agents::GET,
+        &principals::CREATE,
+        &principals::GET,
+        &principals::BIND_ALIAS,
+        &principals::LIST_ALIASES,
+        &principals::RESOLVE_ALIAS,
+        &principals::REVOKE_ALIAS,
+        &routing::REGISTER,
+        &routing::LIST,
+        &routing::UPDATE,
+        &routing::REMOVE,
+        &routing::RESOLVE,
+        &routing::BIND,
+        &routing::LIST_BINDINGS,
+        &routing::UNBIND,
+        &deliveries::SUBMIT,
+        &deliveries::GET,
+        &deliveries::OPERATIONS,
+        &deliveries::RECONCILE,
         &deliveries::LIST,
         &deliveries::REPLAY,
         &service_accounts::CREATE,

@@ -17,7 +17,10 @@ mod lane;
 pub mod links;
 pub mod notices;
 mod postgres;
+pub mod principals;
 pub mod replies;
+pub mod routed;
+pub mod routing;
 pub mod schemas;
 pub mod simulated;
 mod sqlite;
@@ -40,7 +43,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 9] = [
+const MIGRATIONS: [(&str, &str); 10] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -50,6 +53,7 @@ const MIGRATIONS: [(&str, &str); 9] = [
     ("V7__people", include_str!("migrations/0007_people.sql")),
     ("V8__users", include_str!("migrations/0008_users.sql")),
     ("V9__schemas", include_str!("migrations/0009_schemas.sql")),
+    ("V12__directory", include_str!("migrations/0012_directory.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.
