@@ -11,14 +11,19 @@ pub mod error;
 pub mod health;
 pub mod inbox;
 pub mod intents;
+pub mod invites;
 pub mod lenient;
 pub mod macros;
 pub mod me;
 pub mod op;
 pub mod openapi;
+pub mod principals;
+pub mod routing;
 pub mod scenarios;
+pub mod schemas;
 pub mod service_accounts;
 pub mod tasks;
+pub mod users;
 pub mod webhooks;
 
 pub use error::{ApiError, ErrorKind};
@@ -62,10 +67,39 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &webhooks::DELETE,
         &webhooks::PUBLISH,
         &webhooks::REPLAY,
+        &users::CHECK_NICK,
+        &users::RESOLVE_NICK,
+        &users::REGISTER_NICK,
+        &users::RENAME_NICK,
+        &users::PROFILE,
+        &users::UPDATE_PROFILE,
+        &invites::CREATE,
+        &invites::GET,
+        &invites::ACCEPT,
+        &schemas::UPSERT,
+        &schemas::GET,
         &me::GET,
         &capabilities::GET,
         &agents::LIST,
         &agents::GET,
+        &principals::CREATE,
+        &principals::GET,
+        &principals::BIND_ALIAS,
+        &principals::LIST_ALIASES,
+        &principals::RESOLVE_ALIAS,
+        &principals::REVOKE_ALIAS,
+        &routing::REGISTER,
+        &routing::LIST,
+        &routing::UPDATE,
+        &routing::REMOVE,
+        &routing::RESOLVE,
+        &routing::BIND,
+        &routing::LIST_BINDINGS,
+        &routing::UNBIND,
+        &deliveries::SUBMIT,
+        &deliveries::GET,
+        &deliveries::OPERATIONS,
+        &deliveries::RECONCILE,
         &deliveries::LIST,
         &deliveries::REPLAY,
         &service_accounts::CREATE,

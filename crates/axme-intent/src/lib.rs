@@ -18,6 +18,7 @@ pub mod lifecycle;
 pub mod policy;
 pub mod resume;
 pub mod scenario;
+pub mod semantic;
 mod status;
 pub mod template;
 pub mod time;

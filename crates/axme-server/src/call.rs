@@ -59,6 +59,8 @@ pub struct Before<'a> {
     /// How people and clients reach the server; no slash at the end.
     pub base_url: &'a str,
     pub outbound: &'a dyn Outbound,
+    /// The caller's workspace has semantic schemas.
+    pub has_schemas: bool,
 }
 
 /// An operation bound to what it does.
@@ -111,6 +113,7 @@ where
         limits: &app.limits,
         base_url: &app.site.base_url,
         outbound: app.world.outbound.as_ref(),
+        has_schemas: app.store.has_schemas(caller.workspace),
     };
     let (lane, prepared) = (bound.prepare)(&before, input)?;
     let (dice, limits) = (app.world.dice.clone(), app.limits.clone());

@@ -94,6 +94,14 @@ impl Newborn {
     pub fn intent(&self) -> &Intent {
         &self.head.intent
     }
+
+    pub fn intent_type(&self) -> &str {
+        &self.head.intent_type
+    }
+
+    pub fn to(&self) -> &Address {
+        &self.head.to
+    }
 }
 
 /// Sends a command to an intent that [`lock`] has returned in this transaction.

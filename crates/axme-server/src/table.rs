@@ -1,8 +1,8 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    agents, approvals, capabilities, deliveries, inbox, intents, macros, me, scenarios, service_accounts, tasks,
-    webhooks,
+    agents, approvals, capabilities, deliveries, inbox, intents, invites, macros, me, principals, routing, scenarios,
+    schemas, service_accounts, tasks, users, webhooks,
 };
 
 use crate::call::{BodyKey, Bound};
@@ -47,9 +47,43 @@ pub fn mount(mount: &mut Mount) {
     bind!(webhooks::DELETE, ops::webhooks::prepare_delete, ops::webhooks::delete);
     bind!(webhooks::PUBLISH, ops::webhooks::prepare_publish, ops::webhooks::publish);
     bind!(webhooks::REPLAY, ops::webhooks::prepare_replay, ops::webhooks::replay);
+    bind!(users::CHECK_NICK, ops::users::prepare_nick, ops::users::check_nick);
+    bind!(users::RESOLVE_NICK, ops::users::prepare_nick, ops::users::resolve_nick);
+    bind!(users::REGISTER_NICK, ops::users::prepare_register, ops::users::register);
+    bind!(users::RENAME_NICK, ops::users::prepare_rename, ops::users::rename);
+    bind!(users::PROFILE, ops::users::prepare_profile, ops::users::profile);
+    bind!(users::UPDATE_PROFILE, ops::users::prepare_update, ops::users::update);
+    bind!(invites::CREATE, ops::invites::prepare_create, ops::invites::create);
+    bind!(invites::GET, ops::invites::prepare_get, ops::invites::get);
+    bind!(invites::ACCEPT, ops::invites::prepare_accept, ops::invites::accept);
+    bind!(schemas::UPSERT, ops::schemas::prepare_upsert, ops::schemas::upsert);
+    bind!(schemas::GET, ops::schemas::prepare_get, ops::schemas::get);
     bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
     bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
     bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);
+    bind!(principals::CREATE, ops::principals::prepare_create, ops::principals::create);
+    bind!(principals::GET, ops::principals::prepare_get, ops::principals::get);
+    bind!(principals::BIND_ALIAS, ops::principals::prepare_bind, ops::principals::bind);
+    bind!(principals::LIST_ALIASES, ops::principals::prepare_list, ops::principals::list);
+    bind!(principals::RESOLVE_ALIAS, ops::principals::prepare_resolve, ops::principals::resolve);
+    bind!(principals::REVOKE_ALIAS, ops::principals::prepare_revoke, ops::principals::revoke);
+    bind!(routing::REGISTER, ops::routing::prepare_register, ops::routing::register);
+    bind!(routing::LIST, ops::routing::prepare_list, ops::routing::list);
+    bind!(routing::UPDATE, ops::routing::prepare_update, ops::routing::update);
+    bind!(routing::REMOVE, ops::routing::prepare_remove, ops::routing::remove);
+    bind!(routing::RESOLVE, ops::routing::prepare_resolve, ops::routing::resolve);
+    bind!(routing::BIND, ops::routing::prepare_bind, ops::routing::bind);
+    bind!(routing::LIST_BINDINGS, ops::routing::prepare_list, ops::routing::list_bindings);
+    bind!(routing::UNBIND, ops::routing::prepare_unbind, ops::routing::unbind);
+    bind!(deliveries::GET, ops::routed::prepare_get, ops::routed::get);
+    bind!(deliveries::OPERATIONS, ops::routed::prepare_operations, ops::routed::operations);
+    bind!(deliveries::RECONCILE, ops::routed::prepare_reconcile, ops::routed::reconcile);
+    mount.op(Bound {
+        op: &deliveries::SUBMIT,
+        prepare: ops::routed::prepare_submit,
+        run: ops::routed::submit,
+        in_body: Some(BodyKey { field: "idempotency_key", mark: |_| {} }),
+    });
     bind!(deliveries::LIST, ops::deliveries::prepare_list, ops::deliveries::list);
     bind!(deliveries::REPLAY, ops::deliveries::prepare_replay, ops::deliveries::replay);
     bind!(service_accounts::CREATE, ops::accounts::prepare_create, ops::accounts::create);

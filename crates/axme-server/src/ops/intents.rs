@@ -24,6 +24,8 @@ pub struct NewIntent {
     newborn: Newborn,
     deadline_at: Option<Time>,
     answer: Created,
+    /// The payload, where a schema may have something to say about it.
+    to_check: Option<Value>,
 }
 
 pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, NewIntent)> {
@@ -61,6 +63,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
     rest.remove("owner_agent");
     let payload = Value::Object(input.payload.unwrap_or(rest));
     check_size("payload", &payload)?;
+    let to_check = super::schemas::to_check(before, &payload);
     let birth = Birth {
         intent_type: input.intent_type,
         correlation_id,
@@ -90,8 +93,9 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         status,
         created_at: intent.created_at.to_string(),
         correlation_id: correlation_id.to_string(),
+        warnings: Vec::new(),
     };
-    Ok((intent.id.lane(), NewIntent { newborn, deadline_at, answer }))
+    Ok((intent.id.lane(), NewIntent { newborn, deadline_at, answer, to_check }))
 }
 
 /// Decides a new root intent, before the transaction.
@@ -108,8 +112,9 @@ pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
     check_ahead("deadline_at", new.deadline_at, cx.now)?;
+    let warnings = super::schemas::check(cx, new.newborn.intent_type(), new.newborn.to(), new.to_check.as_ref())?;
     engine::create(&mut desk(cx), &new.newborn)?;
-    Ok(new.answer.clone())
+    Ok(Created { warnings, ..new.answer.clone() })
 }
 
 /// When the intent times out: at `deadline_at`, or `ttl_seconds` from now, or after the time the server is set to.

@@ -6,12 +6,18 @@ pub mod control;
 pub mod deliveries;
 pub mod inbox;
 pub mod intents;
+pub mod invites;
 pub mod links;
 pub mod macros;
+pub mod principals;
 pub mod resume;
+pub mod routed;
+pub mod routing;
 pub mod scenarios;
+pub mod schemas;
 pub mod tasks;
 pub mod threads;
+pub mod users;
 pub mod view;
 pub mod webhooks;
 
@@ -45,6 +51,14 @@ pub fn page_size(asked: Option<u64>, usual: u64, most: u64) -> Result<i64> {
         Some(0) => Err(ApiError::invalid("limit must be at least 1").into()),
         Some(n) => Ok(n.min(most) as i64),
     }
+}
+
+/// Refuses text that is shorter or longer than it may be.
+pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
+    if text.is_none_or(|text| (least..=most).contains(&text.chars().count())) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!("{field}: {least} to {most} characters")).into())
 }
 
 /// Whose key it is that starts something, where the sender's address does not say so already.

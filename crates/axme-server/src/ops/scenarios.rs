@@ -55,6 +55,8 @@ pub struct Application {
     /// For each agent that is pushed to, what signs.
     callbacks: Vec<Option<Callback>>,
     compile_id: Option<String>,
+    /// The payload, where a schema may have something to say about it.
+    to_check: Option<serde_json::Value>,
 }
 
 pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Application)> {
@@ -92,10 +94,11 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
     };
     let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(before, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
+    let to_check = super::schemas::to_check(before, &birth.payload);
     let newborn = conceive_root(before, birth)?;
     Ok((
         newborn.intent().id.lane(),
-        Application { newborn, scenario, warnings: report.warnings, callbacks, compile_id },
+        Application { newborn, scenario, warnings: report.warnings, callbacks, compile_id, to_check },
     ))
 }
 
@@ -142,8 +145,11 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
             created,
         });
     }
-    engine::create(&mut desk(cx), &application.newborn)?;
-    let intent = application.newborn.intent();
+    let newborn = &application.newborn;
+    let mut warnings = application.warnings.clone();
+    warnings.extend(super::schemas::check(cx, newborn.intent_type(), newborn.to(), application.to_check.as_ref())?);
+    engine::create(&mut desk(cx), newborn)?;
+    let intent = newborn.intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
     let pending_with =
         pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));
@@ -158,7 +164,7 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
         idempotent: false,
         agents,
         agents_provisioned: provisioned,
-        warnings: application.warnings.clone(),
+        warnings,
         deadline_at: scenario.deadline_at.map(|at| at.to_string()),
         created_at: intent.created_at.to_string(),
     })

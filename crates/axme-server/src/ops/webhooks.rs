@@ -205,6 +205,26 @@ pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventP
     })
 }
 
+/// Tells an owner's subscribers of something that happened here.
+pub(super) fn tell(cx: &mut Cx<'_, '_>, owner: Address, event_type: &str, payload: Value) -> Result<()> {
+    if !cx.tx.is_watched(cx.caller.workspace) {
+        return Ok(());
+    }
+    let event = Event {
+        id: cx.dice.uuid_at(cx.now),
+        owners: vec![owner],
+        event_type: event_type.to_owned(),
+        source: "invites".to_owned(),
+        payload,
+        queued: 0,
+        delivered: 0,
+        created_at: cx.now,
+    };
+    store::insert_event(cx.tx, cx.caller.workspace, &event)?;
+    queue(cx, &event)?;
+    Ok(())
+}
+
 /// Puts an event into the queues of all who want it. Says how many.
 fn queue(cx: &mut Cx<'_, '_>, event: &Event) -> Result<u64> {
     let mut queued = 0;

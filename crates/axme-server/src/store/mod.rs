@@ -12,14 +12,20 @@ pub mod approvals;
 pub mod deliveries;
 pub mod inbox;
 pub mod intents;
+pub mod invites;
 mod lane;
 pub mod links;
 pub mod notices;
 mod postgres;
+pub mod principals;
 pub mod replies;
+pub mod routed;
+pub mod routing;
+pub mod schemas;
 pub mod simulated;
 mod sqlite;
 pub mod timers;
+pub mod users;
 mod value;
 pub mod webhooks;
 
@@ -37,7 +43,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 10] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -45,6 +51,9 @@ const MIGRATIONS: [(&str, &str); 7] = [
     ("V5__inbox", include_str!("migrations/0005_inbox.sql")),
     ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
     ("V7__people", include_str!("migrations/0007_people.sql")),
+    ("V8__users", include_str!("migrations/0008_users.sql")),
+    ("V9__schemas", include_str!("migrations/0009_schemas.sql")),
+    ("V12__directory", include_str!("migrations/0012_directory.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.
@@ -54,12 +63,28 @@ const QUEUE_JOBS: usize = 4_096;
 pub struct Tx<'a> {
     connection: &'a mut dyn Connection,
     wakes: Vec<Wake>,
-    watched: Watched,
+    known: Known,
 }
 
-/// The workspaces whose decisions are fanned out to subscribers. It only grows: a workspace that has no subscribers any more
-/// leaves rows that come to nothing.
-pub type Watched = Arc<RwLock<HashSet<Uuid>>>;
+/// What this node knows of workspaces, so that those who do not use a thing do not pay for it. Each set only grows: a
+/// workspace that has ended its use costs a look that comes to nothing.
+pub type Known = Arc<KnownSets>;
+
+#[derive(Debug, Default)]
+pub struct KnownSets {
+    /// Decisions there are fanned out to subscribers.
+    watched: RwLock<HashSet<Uuid>>,
+    /// Payloads there are checked against schemas.
+    with_schemas: RwLock<HashSet<Uuid>>,
+}
+
+fn has(set: &RwLock<HashSet<Uuid>>, workspace: Uuid) -> bool {
+    set.read().unwrap_or_else(PoisonError::into_inner).contains(&workspace)
+}
+
+fn learn(set: &RwLock<HashSet<Uuid>>, workspaces: impl Iterator<Item = Uuid>) {
+    set.write().unwrap_or_else(PoisonError::into_inner).extend(workspaces);
+}
 
 /// What an engine offers inside a transaction. `$1`, `$2`, … are the parameters; they must first appear in ascending order.
 pub(crate) trait Connection {
@@ -72,7 +97,7 @@ pub(crate) trait Connection {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection) -> Tx<'a> {
-        Tx { connection, wakes: Vec::new(), watched: Watched::default() }
+        Tx { connection, wakes: Vec::new(), known: Known::default() }
     }
 
     pub fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -94,12 +119,17 @@ impl<'a> Tx<'a> {
 
     /// True when somebody is subscribed to what happens in a workspace.
     pub fn is_watched(&self, workspace: Uuid) -> bool {
-        self.watched.read().unwrap_or_else(PoisonError::into_inner).contains(&workspace)
+        has(&self.known.watched, workspace)
     }
 
     /// From now on, somebody is.
     pub fn watch(&mut self, workspace: Uuid) {
-        self.watched.write().unwrap_or_else(PoisonError::into_inner).insert(workspace);
+        learn(&self.known.watched, std::iter::once(workspace));
+    }
+
+    /// From now on, payloads of new intents are checked in a workspace.
+    pub fn mind_schemas(&self, workspace: Uuid) {
+        learn(&self.known.with_schemas, std::iter::once(workspace));
     }
 
     /// Rings after the commit, and only then.
@@ -113,7 +143,7 @@ pub struct Store {
     write: Vec<Lane>,
     read: Lane,
     wakes: Arc<Wakes>,
-    watched: Watched,
+    known: Known,
     /// `sqlite` or `postgresql`.
     pub engine: &'static str,
 }
@@ -137,7 +167,7 @@ impl Store {
         let write = vec![Lane::spawn("write", vec![Box::new(writer)], shape.write_group, QUEUE_JOBS)];
         let readers = readers?.into_iter().map(|r| Box::new(r) as Box<dyn lane::Engine>).collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { write, read, wakes, watched: Watched::default(), engine: "sqlite" })
+        Ok(Store { write, read, wakes, known: Known::default(), engine: "sqlite" })
     }
 
     /// Connects to PostgreSQL and brings its schema up to date.
@@ -151,7 +181,7 @@ impl Store {
             .map(|_| Box::new(postgres::Postgres::new(target.clone())) as Box<dyn lane::Engine>)
             .collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { write, read, wakes, watched: Watched::default(), engine: "postgresql" })
+        Ok(Store { write, read, wakes, known: Known::default(), engine: "postgresql" })
     }
 
     /// Runs a job in a write transaction and returns once it is durable. `lane` is that of the family it touches.
@@ -175,7 +205,17 @@ impl Store {
 
     /// Lets what happens in these workspaces be fanned out.
     pub fn watch(&self, workspaces: impl Iterator<Item = Uuid>) {
-        self.watched.write().unwrap_or_else(PoisonError::into_inner).extend(workspaces);
+        learn(&self.known.watched, workspaces);
+    }
+
+    /// Lets payloads of new intents be checked in these workspaces.
+    pub fn mind_schemas(&self, workspaces: impl Iterator<Item = Uuid>) {
+        learn(&self.known.with_schemas, workspaces);
+    }
+
+    /// True when a workspace has schemas.
+    pub fn has_schemas(&self, workspace: Uuid) -> bool {
+        has(&self.known.with_schemas, workspace)
     }
 
     async fn enqueue<T, F>(&self, lane: &Lane, job: F) -> Result<T>
@@ -184,8 +224,8 @@ impl Store {
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let (wakes, watched) = (self.wakes.clone(), self.watched.clone());
-        let job = TypedJob { job, answer: None, rings: Vec::new(), wakes, watched, sender };
+        let (wakes, known) = (self.wakes.clone(), self.known.clone());
+        let job = TypedJob { job, answer: None, rings: Vec::new(), wakes, known, sender };
         lane.send(Box::new(job)).await?;
         let stopped = |_| Error::Store(StoreError::Unavailable("the store has stopped".to_owned()));
         // The job comes back with its answer, so that what it held is freed here and not on the lane.
@@ -200,7 +240,7 @@ struct TypedJob<T, F> {
     answer: Option<Result<T>>,
     rings: Vec<Wake>,
     wakes: Arc<Wakes>,
-    watched: Watched,
+    known: Known,
     sender: oneshot::Sender<(Result<T>, F)>,
 }
 
@@ -214,7 +254,7 @@ where
         if self.sender.is_closed() {
             return Err(StoreError::Unavailable("the caller has gone".to_owned()).into());
         }
-        tx.watched.clone_from(&self.watched);
+        tx.known.clone_from(&self.known);
         match (self.job)(tx) {
             Ok(value) => self.answer = Some(Ok(value)),
             Err(Error::Kept(error)) => self.answer = Some(Err(Error::Kept(error))),
@@ -225,7 +265,7 @@ where
     }
 
     fn finish(self: Box<Self>, outcome: Result<()>) {
-        let TypedJob { job, answer, rings, wakes, watched: _, sender } = *self;
+        let TypedJob { job, answer, rings, wakes, known: _, sender } = *self;
         let answer = match (outcome, answer) {
             (Ok(()), Some(answer)) => {
                 for wake in &rings {

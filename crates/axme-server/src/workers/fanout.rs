@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::error::{Result, StoreError};
 use crate::ops::{COMMON_LANE, view};
 use crate::store::webhooks::{self as store, Event, Fanout, Subscription};
-use crate::store::{Tx, inbox, intents};
+use crate::store::{Tx, inbox, intents, schemas};
 use crate::wake::Wake;
 
 /// Rows worked off in one transaction.
@@ -52,7 +52,7 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-/// Lets decisions of all workspaces with subscribers leave their rows.
+/// Lets decisions of all workspaces with subscribers leave their rows, and payloads be checked where there are schemas.
 pub async fn watch(app: &Arc<App>) -> Result<()> {
     let mut after = (Uuid::nil(), Uuid::nil());
     loop {
@@ -60,6 +60,15 @@ pub async fn watch(app: &Arc<App>) -> Result<()> {
         app.store.watch(page.iter().map(|subscription| subscription.workspace));
         match page.last().filter(|_| page.len() as i64 == PAGE) {
             Some(last) => after = (last.workspace, last.id),
+            None => break,
+        }
+    }
+    let mut after = Uuid::nil();
+    loop {
+        let page = app.store.read(move |tx| Ok(schemas::workspaces(tx, after, PAGE)?)).await?;
+        app.store.mind_schemas(page.iter().copied());
+        match page.last().filter(|_| page.len() as i64 == PAGE) {
+            Some(last) => after = *last,
             None => return Ok(()),
         }
     }

@@ -18,6 +18,10 @@ fn surface() -> Vec<(Method, &'static str, Access)> {
 /// What the fields of paths name in the workspace of the admin.
 struct Things {
     intent: String,
+    invite: String,
+    principal: String,
+    alias: String,
+    route: String,
     account: String,
     key_id: String,
     agent: String,
@@ -28,7 +32,16 @@ impl Things {
         let account = server.post(&server.admin, "/v1/service-accounts", json!({ "name": "worker" })).await;
         let account = account["service_account_id"].as_str().unwrap().to_owned();
         let key = server.post(&server.admin, &format!("/v1/service-accounts/{account}/keys"), json!({})).await;
+        let invite = server.post(&server.admin, "/v1/invites/create", json!({ "owner_agent": "worker" })).await;
+        let schema = json!({ "semantic_type": "a.b.c.v1", "schema_json": {}, "compatibility_mode": "strict" });
+        server.post(&server.admin, "/v1/schemas", schema).await;
+        let principal = crate::principals::principal(server).await;
+        let alias = crate::principals::alias(server, &principal, "ann").await;
         Things {
+            route: crate::routing::route(server, &principal, "https://example.com/", 1).await,
+            alias: alias["alias_id"].as_str().unwrap().to_owned(),
+            principal,
+            invite: invite["token"].as_str().unwrap().to_owned(),
             intent: server.submit("worker", json!({})).await,
             account,
             key_id: key["key"]["key_id"].as_str().unwrap().to_owned(),
@@ -39,6 +52,13 @@ impl Things {
     fn path(&self, template: &str) -> String {
         template
             .replace("{intent_id}", &self.intent)
+            .replace("{token}", &self.invite)
+            .replace("{principal_id}", &self.principal)
+            .replace("{alias_id}", &self.alias)
+            .replace("{route_id}", &self.route)
+            // No binding of anybody's.
+            .replace("{binding_id}", &self.intent)
+            .replace("{semantic_type}", "a.b.c.v1")
             .replace("{service_account_id}", &self.account)
             // A dead letter has the id of its intent.
             .replace("{delivery_id}", &self.intent)
@@ -61,12 +81,14 @@ const IS_NOBODYS: &str = "/v1/tool-registry/macros/{macro_id}";
 
 /// A call that only its credential could make fail.
 async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    // A route has other states than an intent.
+    let status = if path.starts_with("/v1/routing") { "active" } else { "CANCELED" };
     let body = (method != Method::Get).then(|| {
         json!({
-            "status": "CANCELED", "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
+            "status": status, "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
             "intent": { "type": "x" }, "decision": "approve", "message": "m", "delegate_to": "worker",
             "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
-            "payload": {}, "to": "somebody",
+            "payload": {}, "to": "somebody", "nick": "@somebody", "semantic_type": "d.e.f.v1", "schema_json": {}, "compatibility_mode": "warn", "owner_agent": "somebody",
         })
     });
     // A refusal comes at once; a stream would be read to its end, so its window is the short one.
