@@ -14,6 +14,7 @@ pub mod intents;
 pub mod lenient;
 pub mod macros;
 pub mod me;
+pub mod mesh;
 pub mod op;
 pub mod openapi;
 pub mod scenarios;
@@ -68,6 +69,18 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &agents::GET,
         &deliveries::LIST,
         &deliveries::REPLAY,
+        &mesh::HEARTBEAT,
+        &mesh::LIST,
+        &mesh::GET,
+        &mesh::KILL,
+        &mesh::RESUME,
+        &mesh::EVENTS,
+        &mesh::GET_COST,
+        &mesh::PUT_COST,
+        &mesh::DELETE_COST,
+        &mesh::GET_ACTION,
+        &mesh::PUT_ACTION,
+        &mesh::DELETE_ACTION,
         &service_accounts::CREATE,
         &service_accounts::LIST,
         &service_accounts::GET,

@@ -14,6 +14,7 @@ pub mod inbox;
 pub mod intents;
 mod lane;
 pub mod links;
+pub mod mesh;
 pub mod notices;
 mod postgres;
 pub mod replies;
@@ -37,7 +38,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 8] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -45,6 +46,7 @@ const MIGRATIONS: [(&str, &str); 7] = [
     ("V5__inbox", include_str!("migrations/0005_inbox.sql")),
     ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
     ("V7__people", include_str!("migrations/0007_people.sql")),
+    ("V10__mesh", include_str!("migrations/0010_mesh.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.
@@ -54,12 +56,31 @@ const QUEUE_JOBS: usize = 4_096;
 pub struct Tx<'a> {
     connection: &'a mut dyn Connection,
     wakes: Vec<Wake>,
-    watched: Watched,
+    marks: Marks,
 }
 
-/// The workspaces whose decisions are fanned out to subscribers. It only grows: a workspace that has no subscribers any more
-/// leaves rows that come to nothing.
-pub type Watched = Arc<RwLock<HashSet<Uuid>>>;
+/// The workspaces that need more than others do, as far as this node knows. It only grows: a workspace that needs it no more
+/// pays for a look that finds nothing.
+#[derive(Clone, Default)]
+struct Marks {
+    /// Their decisions are fanned out to subscribers.
+    watched: Workspaces,
+    /// Some of their agents are killed or have policies.
+    ruled: Workspaces,
+}
+
+#[derive(Clone, Default)]
+struct Workspaces(Arc<RwLock<HashSet<Uuid>>>);
+
+impl Workspaces {
+    fn has(&self, workspace: Uuid) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(&workspace)
+    }
+
+    fn add(&self, workspaces: impl Iterator<Item = Uuid>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).extend(workspaces);
+    }
+}
 
 /// What an engine offers inside a transaction. `$1`, `$2`, … are the parameters; they must first appear in ascending order.
 pub(crate) trait Connection {
@@ -72,7 +93,7 @@ pub(crate) trait Connection {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection) -> Tx<'a> {
-        Tx { connection, wakes: Vec::new(), watched: Watched::default() }
+        Tx { connection, wakes: Vec::new(), marks: Marks::default() }
     }
 
     pub fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -94,12 +115,22 @@ impl<'a> Tx<'a> {
 
     /// True when somebody is subscribed to what happens in a workspace.
     pub fn is_watched(&self, workspace: Uuid) -> bool {
-        self.watched.read().unwrap_or_else(PoisonError::into_inner).contains(&workspace)
+        self.marks.watched.has(workspace)
     }
 
     /// From now on, somebody is.
     pub fn watch(&mut self, workspace: Uuid) {
-        self.watched.write().unwrap_or_else(PoisonError::into_inner).insert(workspace);
+        self.marks.watched.add(std::iter::once(workspace));
+    }
+
+    /// True when some agent of a workspace is killed or has a policy.
+    pub fn is_ruled(&self, workspace: Uuid) -> bool {
+        self.marks.ruled.has(workspace)
+    }
+
+    /// From now on, one is.
+    pub fn rule(&mut self, workspace: Uuid) {
+        self.marks.ruled.add(std::iter::once(workspace));
     }
 
     /// Rings after the commit, and only then.
@@ -113,7 +144,7 @@ pub struct Store {
     write: Vec<Lane>,
     read: Lane,
     wakes: Arc<Wakes>,
-    watched: Watched,
+    marks: Marks,
     /// `sqlite` or `postgresql`.
     pub engine: &'static str,
 }
@@ -137,7 +168,7 @@ impl Store {
         let write = vec![Lane::spawn("write", vec![Box::new(writer)], shape.write_group, QUEUE_JOBS)];
         let readers = readers?.into_iter().map(|r| Box::new(r) as Box<dyn lane::Engine>).collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { write, read, wakes, watched: Watched::default(), engine: "sqlite" })
+        Ok(Store { write, read, wakes, marks: Marks::default(), engine: "sqlite" })
     }
 
     /// Connects to PostgreSQL and brings its schema up to date.
@@ -151,7 +182,7 @@ impl Store {
             .map(|_| Box::new(postgres::Postgres::new(target.clone())) as Box<dyn lane::Engine>)
             .collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { write, read, wakes, watched: Watched::default(), engine: "postgresql" })
+        Ok(Store { write, read, wakes, marks: Marks::default(), engine: "postgresql" })
     }
 
     /// Runs a job in a write transaction and returns once it is durable. `lane` is that of the family it touches.
@@ -175,7 +206,12 @@ impl Store {
 
     /// Lets what happens in these workspaces be fanned out.
     pub fn watch(&self, workspaces: impl Iterator<Item = Uuid>) {
-        self.watched.write().unwrap_or_else(PoisonError::into_inner).extend(workspaces);
+        self.marks.watched.add(workspaces);
+    }
+
+    /// Lets what happens in these workspaces be held against their rules.
+    pub fn rule(&self, workspaces: impl Iterator<Item = Uuid>) {
+        self.marks.ruled.add(workspaces);
     }
 
     async fn enqueue<T, F>(&self, lane: &Lane, job: F) -> Result<T>
@@ -184,8 +220,8 @@ impl Store {
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let (wakes, watched) = (self.wakes.clone(), self.watched.clone());
-        let job = TypedJob { job, answer: None, rings: Vec::new(), wakes, watched, sender };
+        let (wakes, marks) = (self.wakes.clone(), self.marks.clone());
+        let job = TypedJob { job, answer: None, rings: Vec::new(), wakes, marks, sender };
         lane.send(Box::new(job)).await?;
         let stopped = |_| Error::Store(StoreError::Unavailable("the store has stopped".to_owned()));
         // The job comes back with its answer, so that what it held is freed here and not on the lane.
@@ -200,7 +236,7 @@ struct TypedJob<T, F> {
     answer: Option<Result<T>>,
     rings: Vec<Wake>,
     wakes: Arc<Wakes>,
-    watched: Watched,
+    marks: Marks,
     sender: oneshot::Sender<(Result<T>, F)>,
 }
 
@@ -214,7 +250,7 @@ where
         if self.sender.is_closed() {
             return Err(StoreError::Unavailable("the caller has gone".to_owned()).into());
         }
-        tx.watched.clone_from(&self.watched);
+        tx.marks.clone_from(&self.marks);
         match (self.job)(tx) {
             Ok(value) => self.answer = Some(Ok(value)),
             Err(Error::Kept(error)) => self.answer = Some(Err(Error::Kept(error))),
@@ -225,7 +261,7 @@ where
     }
 
     fn finish(self: Box<Self>, outcome: Result<()>) {
-        let TypedJob { job, answer, rings, wakes, watched: _, sender } = *self;
+        let TypedJob { job, answer, rings, wakes, marks: _, sender } = *self;
         let answer = match (outcome, answer) {
             (Ok(()), Some(answer)) => {
                 for wake in &rings {

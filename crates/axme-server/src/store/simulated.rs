@@ -114,7 +114,7 @@ impl Store {
             reader.lock().unwrap_or_else(PoisonError::into_inner).work(vec![job]);
             Ok(())
         }));
-        Ok((Store { write: vec![write], read, wakes, watched: super::Watched::default(), engine: "sqlite" }, hand))
+        Ok((Store { write: vec![write], read, wakes, marks: super::Marks::default(), engine: "sqlite" }, hand))
     }
 }
 
