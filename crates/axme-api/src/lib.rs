@@ -13,6 +13,7 @@ pub mod inbox;
 pub mod intents;
 pub mod lenient;
 pub mod macros;
+pub mod mcp;
 pub mod me;
 pub mod mesh;
 pub mod op;
@@ -95,6 +96,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         intents::STREAM,
         agents::STREAM,
+        mcp::ENDPOINT,
         health::HEALTH,
         health::HEALTH_V1,
         health::READY,

@@ -2,6 +2,7 @@
 
 mod form;
 pub mod frames;
+mod mcp;
 pub mod mount;
 mod pages;
 pub mod router;

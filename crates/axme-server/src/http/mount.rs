@@ -24,7 +24,8 @@ use crate::error::Result;
 /// What the stream of an agent's intents ends in; it shares its wildcard with the agents themselves.
 const STREAM_SUFFIX: &str = "/intents/stream";
 
-type Fields = Vec<(&'static str, String)>;
+/// The fields of a path.
+pub type Fields = Vec<(&'static str, String)>;
 type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Handler = Arc<dyn Fn(Fields, HttpRequest) -> Later<Response<Body>> + Send + Sync>;
 

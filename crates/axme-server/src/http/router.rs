@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_api::{ApiError, ErrorKind, health as api_health, intents as api_intents};
+use axme_api::{ApiError, ErrorKind, health as api_health, intents as api_intents, mcp as api_mcp};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request as HttpRequest};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Response};
 use axum::middleware::{self, Next};
-use axum::routing::get;
+use axum::routing::{get, post};
 use http_body_util::BodyExt;
 use serde_json::json;
 
 use super::mount::Mount;
-use super::{refusal, stream};
+use super::{mcp, refusal, stream};
 use crate::app::App;
 use crate::engine::{self, Desk};
 use crate::error::Result;
@@ -46,7 +46,15 @@ pub fn router(app: Arc<App>) -> Router {
             async move { respond(stream::intent(app, id, parts).await) }
         }
     };
+    let tools = {
+        let (app, calls) = (app.clone(), Arc::new(mount.calls()));
+        move |request: HttpRequest| {
+            let (app, calls) = (app.clone(), calls.clone());
+            async move { respond(mcp::answer(&app, &calls, request).await) }
+        }
+    };
     super::pages::mount(&app, mount.finish())
+        .route(api_mcp::ENDPOINT.path, post(tools))
         .route(api_intents::STREAM.path, get(events))
         .route(api_health::HEALTH.path, get(health.clone()))
         .route(api_health::HEALTH_V1.path, get(health))

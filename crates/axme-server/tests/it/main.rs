@@ -20,6 +20,7 @@ mod inbox;
 mod intents;
 mod ladders;
 mod macros;
+mod mcp;
 mod mesh;
 mod nodes;
 mod openapi;
