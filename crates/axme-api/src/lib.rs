@@ -14,7 +14,9 @@ pub mod intents;
 pub mod invites;
 pub mod lenient;
 pub mod macros;
+pub mod mcp;
 pub mod me;
+pub mod mesh;
 pub mod op;
 pub mod openapi;
 pub mod principals;
@@ -102,6 +104,18 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &deliveries::RECONCILE,
         &deliveries::LIST,
         &deliveries::REPLAY,
+        &mesh::HEARTBEAT,
+        &mesh::LIST,
+        &mesh::GET,
+        &mesh::KILL,
+        &mesh::RESUME,
+        &mesh::EVENTS,
+        &mesh::GET_COST,
+        &mesh::PUT_COST,
+        &mesh::DELETE_COST,
+        &mesh::GET_ACTION,
+        &mesh::PUT_ACTION,
+        &mesh::DELETE_ACTION,
         &service_accounts::CREATE,
         &service_accounts::LIST,
         &service_accounts::GET,
@@ -116,6 +130,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         intents::STREAM,
         agents::STREAM,
+        mcp::ENDPOINT,
         health::HEALTH,
         health::HEALTH_V1,
         health::READY,

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::config::Limits;
 use crate::error::{Result, StoreError};
+use crate::ops::admission;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
 use crate::store::{Tx, deliveries, inbox, intents, timers, webhooks};
@@ -89,6 +90,10 @@ impl Newborn {
     pub fn replying_to(mut self, owner: Option<Address>) -> Newborn {
         self.reply_to = owner;
         self
+    }
+
+    pub fn head(&self) -> &Head {
+        &self.head
     }
 
     pub fn intent(&self) -> &Intent {
@@ -247,6 +252,7 @@ fn carry_out(
                 let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
                 let birth = child_birth(head, plan, parent, step)?;
                 let unborn = Intent::unborn(*child, head.intent.root, Some(id), desk.now);
+                admission::count_step(desk.tx, workspace, &birth.to, desk.now)?;
                 let given = given(desk, &unborn, GATEWAY);
                 record(desk, &conceive(unborn, birth, &given)?, more)?;
             }

@@ -91,12 +91,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
     // Before the first call: nothing that happens may pass by those who are subscribed to it.
     workers::fanout::watch(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
+    workers::mesh::rule(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
     let mut workers = vec![
         tokio::spawn(workers::timers::run(app.clone())),
         tokio::spawn(workers::sweep::run(app.clone())),
         tokio::spawn(workers::lines::run(app.clone())),
         tokio::spawn(workers::fanout::run(app.clone())),
         tokio::spawn(workers::notices::run(app.clone())),
+        tokio::spawn(workers::mesh::run(app.clone())),
     ];
     if let Some(url) = &config.database_url {
         workers.push(tokio::spawn(workers::doorbell::run(app.clone(), url.clone())));

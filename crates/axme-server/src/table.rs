@@ -1,12 +1,12 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    agents, approvals, capabilities, deliveries, inbox, intents, invites, macros, me, principals, routing, scenarios,
-    schemas, service_accounts, tasks, users, webhooks,
+    agents, approvals, capabilities, deliveries, inbox, intents, invites, macros, me, mesh, principals, routing,
+    scenarios, schemas, service_accounts, tasks, users, webhooks,
 };
 
 use crate::call::{BodyKey, Bound};
-use crate::http::router::Mount;
+use crate::http::mount::Mount;
 use crate::ops;
 
 /// Mounts every operation. The compiler checks each function against the types of its operation; a test checks that none
@@ -92,6 +92,18 @@ pub fn mount(mount: &mut Mount) {
     bind!(service_accounts::UPDATE, ops::accounts::prepare_update, ops::accounts::update);
     bind!(service_accounts::CREATE_KEY, ops::accounts::prepare_create_key, ops::accounts::create_key);
     bind!(service_accounts::REVOKE_KEY, ops::accounts::prepare_revoke_key, ops::accounts::revoke_key);
+    bind!(mesh::HEARTBEAT, ops::mesh::prepare_heartbeat, ops::mesh::heartbeat);
+    bind!(mesh::LIST, ops::mesh::prepare_list, ops::mesh::list);
+    bind!(mesh::GET, ops::mesh::prepare_named, ops::mesh::get);
+    bind!(mesh::KILL, ops::mesh::prepare_named, ops::mesh::kill);
+    bind!(mesh::RESUME, ops::mesh::prepare_named, ops::mesh::resume);
+    bind!(mesh::EVENTS, ops::mesh::prepare_events, ops::mesh::events);
+    bind!(mesh::GET_COST, ops::mesh::prepare_named, ops::admission::get_cost);
+    bind!(mesh::PUT_COST, ops::admission::prepare_put_cost, ops::admission::put_cost);
+    bind!(mesh::DELETE_COST, ops::mesh::prepare_named, ops::admission::delete_cost);
+    bind!(mesh::GET_ACTION, ops::mesh::prepare_named, ops::admission::get_action);
+    bind!(mesh::PUT_ACTION, ops::admission::prepare_put_action, ops::admission::change_action);
+    bind!(mesh::DELETE_ACTION, ops::admission::prepare_delete_action, ops::admission::change_action);
     mount.op(Bound {
         op: &scenarios::APPLY,
         prepare: ops::scenarios::prepare_apply,

@@ -46,6 +46,11 @@ impl Wake {
         Wake::of("fanouts")
     }
 
+    /// What agents are held to has changed.
+    pub fn rules() -> Wake {
+        Wake::of("rules")
+    }
+
     /// Somebody is to be told something.
     pub fn notices() -> Wake {
         Wake::of("notices")

@@ -3,32 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_api::{ApiError, ErrorKind, Method, agents as api_agents, health as api_health, intents as api_intents};
+use axme_api::{ApiError, ErrorKind, health as api_health, intents as api_intents, mcp as api_mcp};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request as HttpRequest};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Response};
 use axum::middleware::{self, Next};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{get, post};
 use http_body_util::BodyExt;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{refusal, stream};
+use super::mount::Mount;
+use super::{mcp, refusal, stream};
 use crate::app::App;
-use crate::call::{self, Bound, Request};
 use crate::engine::{self, Desk};
 use crate::error::Result;
 use crate::ops;
 use crate::store::accounts;
 
-/// What the stream of an agent's intents ends in; it shares its wildcard with the agents themselves.
-const STREAM_SUFFIX: &str = "/intents/stream";
-
 pub fn router(app: Arc<App>) -> Router {
-    let mut mount = Mount { app: app.clone(), router: Router::new() };
+    let mut mount = Mount::new(app.clone());
     crate::table::mount(&mut mount);
     let health = {
         let app = app.clone();
@@ -51,7 +46,15 @@ pub fn router(app: Arc<App>) -> Router {
             async move { respond(stream::intent(app, id, parts).await) }
         }
     };
-    super::pages::mount(&app, mount.router)
+    let tools = {
+        let (app, calls) = (app.clone(), Arc::new(mount.calls()));
+        move |request: HttpRequest| {
+            let (app, calls) = (app.clone(), calls.clone());
+            async move { respond(mcp::answer(&app, &calls, request).await) }
+        }
+    };
+    super::pages::mount(&app, mount.finish())
+        .route(api_mcp::ENDPOINT.path, post(tools))
         .route(api_intents::STREAM.path, get(events))
         .route(api_health::HEALTH.path, get(health.clone()))
         .route(api_health::HEALTH_V1.path, get(health))
@@ -71,90 +74,8 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(middleware::from_fn(move |request: HttpRequest, next: Next| trace(app.clone(), request, next)))
 }
 
-/// Collects the routes of operations.
-pub struct Mount {
-    app: Arc<App>,
-    router: Router,
-}
-
-impl Mount {
-    /// Mounts an operation under its path and its aliases.
-    pub fn op<I, O, P>(&mut self, bound: Bound<I, O, P>)
-    where
-        I: DeserializeOwned + Send + 'static,
-        O: Serialize + Send + 'static,
-        P: Send + 'static,
-    {
-        let info = &bound.op.info;
-        for path in std::iter::once(&info.path).chain(info.aliases) {
-            let app = self.app.clone();
-            let handler = move |params: PathFields, request: HttpRequest| {
-                let app = app.clone();
-                async move { respond(handle(&app, bound, &params, request).await) }
-            };
-            self.route(path, on(filter(info.method), handler));
-        }
-    }
-
-    /// A GET whose caller, when it is the receiver, has thereby seen the intent.
-    pub fn acknowledging_get<O, P>(&mut self, bound: Bound<api_intents::GetIntent, O, P>)
-    where
-        O: Serialize + Send + 'static,
-        P: Send + 'static,
-    {
-        let app = self.app.clone();
-        let handler = move |params: PathFields, request: HttpRequest| {
-            let app = app.clone();
-            async move {
-                let headers = request.headers().clone();
-                let id = field(&params, "intent_id");
-                let response = respond(handle(&app, bound, &params, request).await);
-                if response.status().is_success() {
-                    acknowledge(&app, &headers, &id).await;
-                }
-                response
-            }
-        };
-        self.route(bound.op.info.path, get(handler));
-    }
-
-    /// Agents and the streams of their intents, which share a wildcard.
-    pub fn agents<O, P>(&mut self, bound: Bound<api_agents::GetAgent, O, P>)
-    where
-        O: Serialize + Send + 'static,
-        P: Send + 'static,
-    {
-        let app = self.app.clone();
-        let handler = move |params: PathFields, request: HttpRequest| {
-            let app = app.clone();
-            async move {
-                let address = field(&params, "address");
-                match address.strip_suffix(STREAM_SUFFIX) {
-                    Some(address) => respond(stream::agent(app, address.to_owned(), request.into_parts().0).await),
-                    None => respond(handle(&app, bound, &params, request).await),
-                }
-            }
-        };
-        self.route(bound.op.info.path, get(handler));
-    }
-
-    fn route(&mut self, path: &str, methods: MethodRouter) {
-        self.router = std::mem::take(&mut self.router).route(path, methods);
-    }
-}
-
-fn filter(method: Method) -> MethodFilter {
-    match method {
-        Method::Get => MethodFilter::GET,
-        Method::Post => MethodFilter::POST,
-        Method::Put => MethodFilter::PUT,
-        Method::Patch => MethodFilter::PATCH,
-        Method::Delete => MethodFilter::DELETE,
-    }
-}
-
 /// The fields of a path, decoded. What is no text then is refused in the form of every error.
-struct PathFields(RawPathParams);
+pub struct PathFields(RawPathParams);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathFields {
     type Rejection = Response<Body>;
@@ -167,39 +88,11 @@ impl<S: Send + Sync> FromRequestParts<S> for PathFields {
     }
 }
 
-fn field(params: &PathFields, name: &str) -> String {
+pub fn field(params: &PathFields, name: &str) -> String {
     params.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
 }
 
-async fn handle<I, O, P>(
-    app: &App,
-    bound: Bound<I, O, P>,
-    params: &PathFields,
-    request: HttpRequest,
-) -> Result<Response<Body>>
-where
-    I: DeserializeOwned + Send + 'static,
-    O: Serialize + Send + 'static,
-    P: Send + 'static,
-{
-    let info = &bound.op.info;
-    let (parts, body) = request.into_parts();
-    // Before a body is read for anybody: who it is. The answer is remembered, so that asking again costs nothing.
-    app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
-    let body = read_body(app, body).await?;
-    let request = Request {
-        method: info.method.as_str(),
-        path: parts.uri.path().to_owned(),
-        path_fields: info.path_fields().map(|name| (name, field(params, name))).collect(),
-        query: query(parts.uri.query()),
-        headers: parts.headers,
-        body,
-    };
-    let sent = call::call(app, bound, request).await?;
-    Ok(super::json(sent.status, sent.body))
-}
-
-fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
+pub fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
     outcome.unwrap_or_else(|error| refusal(&error.into_api()))
 }
 
@@ -249,7 +142,7 @@ pub fn query(text: Option<&str>) -> Vec<(String, String)> {
 }
 
 /// Notes that the receiver has seen an intent: queued behind the answer, and nothing when the intent has moved on.
-async fn acknowledge(app: &Arc<App>, headers: &axum::http::HeaderMap, id: &str) {
+pub async fn acknowledge(app: &Arc<App>, headers: &axum::http::HeaderMap, id: &str) {
     let now = app.world.clock.now();
     let Ok(caller) = app.keys.identify(&app.store, headers, now).await else { return };
     let (Ok(id), Some(own)) = (ops::intents::parse_id(id), caller.address.clone()) else { return };

@@ -12,6 +12,7 @@ use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Stat
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::admission::{Part, admit};
 use super::{COMMON_LANE, check_size, page_size, view};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
@@ -112,6 +113,8 @@ pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
     check_ahead("deadline_at", new.deadline_at, cx.now)?;
+    let head = new.newborn.head();
+    admit(cx, &[(&head.from, Part::Sender), (&head.to, Part::Receiver)], &head.intent_type)?;
     let warnings = super::schemas::check(cx, new.newborn.intent_type(), new.newborn.to(), new.to_check.as_ref())?;
     engine::create(&mut desk(cx), &new.newborn)?;
     Ok(Created { warnings, ..new.answer.clone() })

@@ -67,6 +67,7 @@ pub fn prepare_get(_: &Before<'_>, input: GetInvite) -> Result<(u16, String)> {
     Ok((COMMON_LANE, input.token))
 }
 
+#[expect(clippy::ptr_arg, reason = "what was prepared is passed by reference")]
 pub fn get(cx: &mut Cx<'_, '_>, token: &String) -> Result<InviteView> {
     let invite = find(cx, token)?;
     let user = match invite.accepted_by {

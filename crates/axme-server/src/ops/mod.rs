@@ -1,6 +1,7 @@
 //! What the operations do: one file per family, each function over an open transaction.
 
 pub mod accounts;
+pub mod admission;
 pub mod approvals;
 pub mod control;
 pub mod deliveries;
@@ -9,6 +10,7 @@ pub mod intents;
 pub mod invites;
 pub mod links;
 pub mod macros;
+pub mod mesh;
 pub mod principals;
 pub mod resume;
 pub mod routed;
@@ -22,6 +24,7 @@ pub mod view;
 pub mod webhooks;
 
 use axme_api::{ApiError, ErrorKind};
+use axme_intent::Address;
 use axme_intent::human::is_same_person;
 
 use crate::cx::Caller;
@@ -29,6 +32,11 @@ use crate::error::Result;
 
 /// Operations that belong to no family of intents all take this lane.
 pub const COMMON_LANE: u16 = 0;
+
+/// What is done for one address takes turns; it shares a lane so that it does not wait for its own locks.
+pub fn lane_of(address: &Address) -> u16 {
+    address.as_str().bytes().fold(0u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+}
 
 /// A workspace that is named must be the caller's own. Another tenant's is not found; a pair that does not belong together
 /// is refused.
@@ -62,7 +70,7 @@ pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -
 }
 
 /// Whose key it is that starts something, where the sender's address does not say so already.
-pub fn requested_by(caller: &Caller, from: &axme_intent::Address) -> Option<String> {
+pub fn requested_by(caller: &Caller, from: &Address) -> Option<String> {
     Some(caller.owner.clone()).filter(|owner| !is_same_person(owner, from.as_str()))
 }
 

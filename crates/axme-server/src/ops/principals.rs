@@ -163,6 +163,7 @@ pub fn prepare_resolve(before: &Before<'_>, input: ResolveAlias) -> Result<(u16,
     Ok((COMMON_LANE, input.alias))
 }
 
+#[expect(clippy::ptr_arg, reason = "what was prepared is passed by reference")]
 pub fn resolve(cx: &mut Cx<'_, '_>, name: &String) -> Result<AliasResolved> {
     let (alias, principal) = find_named(cx, name)?;
     let principal = PrincipalBrief {

@@ -5,11 +5,12 @@ use axme_api::{ApiError, Object};
 use axme_intent::Address;
 use axme_intent::lifecycle::Birth;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
-use axme_intent::workflow::{Step, Target};
+use axme_intent::workflow::{Step, StepKind, Target};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::accounts::{self, Callback, NewAgent};
+use super::admission::{Part, admit};
 use super::intents::{check_ahead, conceive_root, desk};
 use super::{COMMON_LANE, check_size};
 use crate::call::Before;
@@ -105,6 +106,15 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
 pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> {
     let scenario = &application.scenario;
     check_ahead("intent.deadline_at", scenario.deadline_at, cx.now)?;
+    // First of all: a refusal is kept, and nothing else may be kept with it.
+    let head = application.newborn.head();
+    let mut parties = vec![(&head.from, Part::Sender), (&head.to, Part::Receiver)];
+    let steps = scenario.plan.iter().flat_map(|plan| &plan.steps);
+    parties.extend(steps.filter_map(|step| match &step.kind {
+        StepKind::Agent { to, .. } => Some((to, Part::Later)),
+        _ => None,
+    }));
+    admit(cx, &parties, &head.intent_type)?;
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {

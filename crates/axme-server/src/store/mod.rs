@@ -15,6 +15,7 @@ pub mod intents;
 pub mod invites;
 mod lane;
 pub mod links;
+pub mod mesh;
 pub mod notices;
 mod postgres;
 pub mod principals;
@@ -43,7 +44,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 10] = [
+const MIGRATIONS: [(&str, &str); 11] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -53,6 +54,7 @@ const MIGRATIONS: [(&str, &str); 10] = [
     ("V7__people", include_str!("migrations/0007_people.sql")),
     ("V8__users", include_str!("migrations/0008_users.sql")),
     ("V9__schemas", include_str!("migrations/0009_schemas.sql")),
+    ("V10__mesh", include_str!("migrations/0010_mesh.sql")),
     ("V12__directory", include_str!("migrations/0012_directory.sql")),
 ];
 
@@ -76,6 +78,8 @@ pub struct KnownSets {
     watched: RwLock<HashSet<Uuid>>,
     /// Payloads there are checked against schemas.
     with_schemas: RwLock<HashSet<Uuid>>,
+    /// Some agents there are killed or have policies.
+    ruled: RwLock<HashSet<Uuid>>,
 }
 
 fn has(set: &RwLock<HashSet<Uuid>>, workspace: Uuid) -> bool {
@@ -130,6 +134,16 @@ impl<'a> Tx<'a> {
     /// From now on, payloads of new intents are checked in a workspace.
     pub fn mind_schemas(&self, workspace: Uuid) {
         learn(&self.known.with_schemas, std::iter::once(workspace));
+    }
+
+    /// True when some agent of a workspace is killed or has a policy.
+    pub fn is_ruled(&self, workspace: Uuid) -> bool {
+        has(&self.known.ruled, workspace)
+    }
+
+    /// From now on, one is.
+    pub fn rule(&mut self, workspace: Uuid) {
+        learn(&self.known.ruled, std::iter::once(workspace));
     }
 
     /// Rings after the commit, and only then.
@@ -206,6 +220,11 @@ impl Store {
     /// Lets what happens in these workspaces be fanned out.
     pub fn watch(&self, workspaces: impl Iterator<Item = Uuid>) {
         learn(&self.known.watched, workspaces);
+    }
+
+    /// Lets what happens in these workspaces be held against their rules.
+    pub fn rule(&self, workspaces: impl Iterator<Item = Uuid>) {
+        learn(&self.known.ruled, workspaces);
     }
 
     /// Lets payloads of new intents be checked in these workspaces.

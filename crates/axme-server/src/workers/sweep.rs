@@ -1,5 +1,5 @@
 //! Forgets what is kept for a while only: the answers to idempotent calls, events that were sent to subscribers, what people
-//! were told, and old links.
+//! were told, old links, and what happened in the mesh.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axme_intent::Time;
 use crate::app::App;
 use crate::error::Result;
 use crate::ops::COMMON_LANE;
-use crate::store::{invites, links, notices, replies, routed, webhooks};
+use crate::store::{invites, links, mesh, notices, replies, routed, webhooks};
 
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 500;
@@ -43,7 +43,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
         }
     }
     let before = app.world.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
-    for sweep in [invites::sweep, routed::sweep, webhooks::sweep, notices::sweep, links::sweep] {
+    for sweep in [invites::sweep, routed::sweep, webhooks::sweep, notices::sweep, links::sweep, mesh::sweep] {
         loop {
             let swept = app.store.write(COMMON_LANE, move |tx| Ok(sweep(tx, before, BATCH)?)).await?;
             gone += swept;

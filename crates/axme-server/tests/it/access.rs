@@ -69,6 +69,7 @@ impl Things {
             // The same in every workspace.
             .replace("{macro_id}", "macro.approval.v1")
             .replace("{key_id}", &self.key_id)
+            .replace("{*address_id}", &self.agent)
             .replace("{*address}", &self.agent)
     }
 }
@@ -88,7 +89,9 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
             "status": status, "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
             "intent": { "type": "x" }, "decision": "approve", "message": "m", "delegate_to": "worker",
             "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
-            "payload": {}, "to": "somebody", "nick": "@somebody", "semantic_type": "d.e.f.v1", "schema_json": {}, "compatibility_mode": "warn", "owner_agent": "somebody",
+            "payload": {}, "to": "somebody", "nick": "@somebody", "semantic_type": "d.e.f.v1", "schema_json": {},
+            "compatibility_mode": "warn", "owner_agent": "somebody", "max_intents_per_day": 1_000_000,
+            "mode": if path.ends_with("/policies/action") { "open" } else { "self" },
         })
     });
     // A refusal comes at once; a stream would be read to its end, so its window is the short one.

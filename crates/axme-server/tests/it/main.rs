@@ -21,6 +21,8 @@ mod intents;
 mod invites;
 mod ladders;
 mod macros;
+mod mcp;
+mod mesh;
 mod nodes;
 mod openapi;
 mod people;

@@ -1,0 +1,238 @@
+//! How operations become routes.
+//!
+//! A wildcard takes the rest of a path, so operations below one share a route and are told apart by what the path ends in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axme_api::{ApiError, ErrorKind, Method, agents as api_agents, intents as api_intents};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request as HttpRequest;
+use axum::http::Response;
+use axum::routing::{MethodFilter, MethodRouter, get, on};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::router::{PathFields, acknowledge, field, query, read_body, respond};
+use super::{refusal, stream};
+use crate::app::App;
+use crate::call::{self, Bound, Request, Sent};
+use crate::error::Result;
+
+/// What the stream of an agent's intents ends in; it shares its wildcard with the agents themselves.
+const STREAM_SUFFIX: &str = "/intents/stream";
+
+/// The fields of a path.
+pub type Fields = Vec<(&'static str, String)>;
+type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Handler = Arc<dyn Fn(Fields, HttpRequest) -> Later<Response<Body>> + Send + Sync>;
+
+/// An operation, called by something that is no route of its own.
+pub type Call = Arc<dyn Fn(Request) -> Later<Result<Sent>> + Send + Sync>;
+
+/// All operations by their ids.
+pub type Calls = HashMap<&'static str, Call>;
+
+/// An operation below a wildcard.
+struct Tail {
+    method: Method,
+    /// The field that the wildcard fills.
+    name: &'static str,
+    suffix: &'static str,
+    handler: Handler,
+}
+
+/// Collects the routes of operations.
+pub struct Mount {
+    app: Arc<App>,
+    router: Router,
+    tails: BTreeMap<&'static str, Vec<Tail>>,
+    calls: Calls,
+}
+
+impl Mount {
+    pub fn new(app: Arc<App>) -> Mount {
+        Mount { app, router: Router::new(), tails: BTreeMap::new(), calls: Calls::new() }
+    }
+
+    /// The routes of everything that was mounted.
+    pub fn finish(mut self) -> Router {
+        for (base, tails) in std::mem::take(&mut self.tails) {
+            self.route(base, below(tails));
+        }
+        self.router
+    }
+
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
+    }
+
+    fn callable<I, O, P>(&mut self, bound: Bound<I, O, P>)
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + Send + 'static,
+        P: Send + 'static,
+    {
+        let app = self.app.clone();
+        let call = move |request: Request| {
+            let app = app.clone();
+            Box::pin(async move { call::call(&app, bound, request).await }) as Later<Result<Sent>>
+        };
+        self.calls.insert(bound.op.info.id, Arc::new(call));
+    }
+
+    /// Mounts an operation under its path and its aliases.
+    pub fn op<I, O, P>(&mut self, bound: Bound<I, O, P>)
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + Send + 'static,
+        P: Send + 'static,
+    {
+        self.callable(bound);
+        let info = &bound.op.info;
+        for path in std::iter::once(&info.path).chain(info.aliases) {
+            let app = self.app.clone();
+            if let Some((base, name, suffix)) = wildcard(path) {
+                let handler = move |fields: Fields, request: HttpRequest| {
+                    let app = app.clone();
+                    let answer = async move { respond(handle(&app, bound, fields, request).await) };
+                    Box::pin(answer) as Later<Response<Body>>
+                };
+                let tail = Tail { method: info.method, name, suffix, handler: Arc::new(handler) };
+                self.tails.entry(base).or_default().push(tail);
+                continue;
+            }
+            let handler = move |params: PathFields, request: HttpRequest| {
+                let app = app.clone();
+                async move { respond(handle(&app, bound, fields_of(&bound, &params), request).await) }
+            };
+            self.route(path, on(filter(info.method), handler));
+        }
+    }
+
+    /// A GET whose caller, when it is the receiver, has thereby seen the intent.
+    pub fn acknowledging_get<O, P>(&mut self, bound: Bound<api_intents::GetIntent, O, P>)
+    where
+        O: Serialize + Send + 'static,
+        P: Send + 'static,
+    {
+        self.callable(bound);
+        let app = self.app.clone();
+        let handler = move |params: PathFields, request: HttpRequest| {
+            let app = app.clone();
+            async move {
+                let headers = request.headers().clone();
+                let id = field(&params, "intent_id");
+                let response = respond(handle(&app, bound, fields_of(&bound, &params), request).await);
+                if response.status().is_success() {
+                    acknowledge(&app, &headers, &id).await;
+                }
+                response
+            }
+        };
+        self.route(bound.op.info.path, get(handler));
+    }
+
+    /// Agents and the streams of their intents, which share a wildcard.
+    pub fn agents<O, P>(&mut self, bound: Bound<api_agents::GetAgent, O, P>)
+    where
+        O: Serialize + Send + 'static,
+        P: Send + 'static,
+    {
+        self.callable(bound);
+        let app = self.app.clone();
+        let handler = move |params: PathFields, request: HttpRequest| {
+            let app = app.clone();
+            async move {
+                let address = field(&params, "address");
+                match address.strip_suffix(STREAM_SUFFIX) {
+                    Some(address) => respond(stream::agent(app, address.to_owned(), request.into_parts().0).await),
+                    None => respond(handle(&app, bound, fields_of(&bound, &params), request).await),
+                }
+            }
+        };
+        self.route(bound.op.info.path, get(handler));
+    }
+
+    fn route(&mut self, path: &str, methods: MethodRouter) {
+        self.router = std::mem::take(&mut self.router).route(path, methods);
+    }
+}
+
+fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
+    }
+}
+
+/// The route that a path with a wildcard belongs to, the wildcard's field, and what the path ends in.
+fn wildcard(path: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
+    let begin = path.find("{*")?;
+    let end = begin + path[begin..].find('}')?;
+    Some((&path[..=end], &path[begin + 2..end], &path[end + 1..]))
+}
+
+/// The route of all that lies below one wildcard. The longest ending that fits is meant.
+fn below(mut tails: Vec<Tail>) -> MethodRouter {
+    tails.sort_by_key(|tail| std::cmp::Reverse(tail.suffix.len()));
+    let tails = Arc::new(tails);
+    [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete]
+        .into_iter()
+        .filter(|method| tails.iter().any(|tail| tail.method == *method))
+        .fold(MethodRouter::new(), |route, method| {
+            let tails = tails.clone();
+            let handler = move |params: PathFields, request: HttpRequest| {
+                let found = tails.iter().filter(|tail| tail.method == method).find_map(|tail| {
+                    let rest = field(&params, tail.name).strip_suffix(tail.suffix)?.to_owned();
+                    Some((tail, rest)).filter(|(_, rest)| !rest.is_empty())
+                });
+                let message = format!("no operation at {} {}", request.method(), request.uri().path());
+                let answer = found.map(|(tail, rest)| (tail.handler)(vec![(tail.name, rest)], request));
+                async move {
+                    match answer {
+                        Some(answer) => answer.await,
+                        None => refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message)),
+                    }
+                }
+            };
+            route.on(filter(method), handler)
+        })
+}
+
+fn fields_of<I, O, P>(bound: &Bound<I, O, P>, params: &PathFields) -> Fields {
+    bound.op.info.path_fields().map(|name| (name, field(params, name))).collect()
+}
+
+async fn handle<I, O, P>(
+    app: &App,
+    bound: Bound<I, O, P>,
+    path_fields: Fields,
+    request: HttpRequest,
+) -> Result<Response<Body>>
+where
+    I: DeserializeOwned + Send + 'static,
+    O: Serialize + Send + 'static,
+    P: Send + 'static,
+{
+    let info = &bound.op.info;
+    let (parts, body) = request.into_parts();
+    // Before a body is read for anybody: who it is. The answer is remembered, so that asking again costs nothing.
+    app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
+    let body = read_body(app, body).await?;
+    let request = Request {
+        method: info.method.as_str(),
+        path: parts.uri.path().to_owned(),
+        path_fields,
+        query: query(parts.uri.query()),
+        headers: parts.headers,
+        body,
+    };
+    let sent = call::call(app, bound, request).await?;
+    Ok(super::json(sent.status, sent.body))
+}
