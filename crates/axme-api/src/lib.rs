@@ -20,6 +20,7 @@ pub mod op;
 pub mod openapi;
 pub mod scenarios;
 pub mod service_accounts;
+pub mod sessions;
 pub mod tasks;
 pub mod webhooks;
 
@@ -70,6 +71,13 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &agents::GET,
         &deliveries::LIST,
         &deliveries::REPLAY,
+        &sessions::CREATE,
+        &sessions::LIST,
+        &sessions::GET,
+        &sessions::POST_MESSAGE,
+        &sessions::MESSAGES,
+        &sessions::FEED,
+        &sessions::COMPLETE,
         &mesh::HEARTBEAT,
         &mesh::LIST,
         &mesh::GET,
@@ -96,6 +104,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         intents::STREAM,
         agents::STREAM,
+        sessions::STREAM,
         mcp::ENDPOINT,
         health::HEALTH,
         health::HEALTH_V1,

@@ -12,6 +12,7 @@ pub mod macros;
 pub mod mesh;
 pub mod resume;
 pub mod scenarios;
+pub mod sessions;
 pub mod tasks;
 pub mod threads;
 pub mod view;

@@ -18,6 +18,7 @@ pub mod mesh;
 pub mod notices;
 mod postgres;
 pub mod replies;
+pub mod sessions;
 pub mod simulated;
 mod sqlite;
 pub mod timers;
@@ -38,7 +39,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 8] = [
+const MIGRATIONS: [(&str, &str); 9] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -47,6 +48,7 @@ const MIGRATIONS: [(&str, &str); 8] = [
     ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
     ("V7__people", include_str!("migrations/0007_people.sql")),
     ("V10__mesh", include_str!("migrations/0010_mesh.sql")),
+    ("V11__sessions", include_str!("migrations/0011_sessions.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

@@ -46,6 +46,7 @@ impl Things {
             .replace("{thread_id}", &self.intent)
             .replace("{subscription_id}", &self.intent)
             .replace("{event_id}", &self.intent)
+            .replace("{session_id}", &self.intent)
             // The same in every workspace.
             .replace("{macro_id}", "macro.approval.v1")
             .replace("{key_id}", &self.key_id)
@@ -67,7 +68,7 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
             "status": "CANCELED", "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
             "intent": { "type": "x" }, "decision": "approve", "message": "m", "delegate_to": "worker",
             "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
-            "payload": {}, "to": "somebody", "max_intents_per_day": 1_000_000,
+            "payload": {}, "to": "somebody", "max_intents_per_day": 1_000_000, "role": "user", "content": "c",
             "mode": if path.ends_with("/policies/action") { "open" } else { "self" },
         })
     });

@@ -29,6 +29,7 @@ mod published;
 mod pushes;
 mod scenarios;
 mod service_accounts;
+mod sessions;
 mod steps;
 mod store;
 mod streams;
