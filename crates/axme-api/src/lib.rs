@@ -24,6 +24,7 @@ pub mod routing;
 pub mod scenarios;
 pub mod schemas;
 pub mod service_accounts;
+pub mod sessions;
 pub mod tasks;
 pub mod users;
 pub mod webhooks;
@@ -104,6 +105,13 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &deliveries::RECONCILE,
         &deliveries::LIST,
         &deliveries::REPLAY,
+        &sessions::CREATE,
+        &sessions::LIST,
+        &sessions::GET,
+        &sessions::POST_MESSAGE,
+        &sessions::MESSAGES,
+        &sessions::FEED,
+        &sessions::COMPLETE,
         &mesh::HEARTBEAT,
         &mesh::LIST,
         &mesh::GET,
@@ -130,6 +138,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         intents::STREAM,
         agents::STREAM,
+        sessions::STREAM,
         mcp::ENDPOINT,
         health::HEALTH,
         health::HEALTH_V1,

@@ -2,7 +2,7 @@
 
 use axme_api::{
     agents, approvals, capabilities, deliveries, inbox, intents, invites, macros, me, mesh, principals, routing,
-    scenarios, schemas, service_accounts, tasks, users, webhooks,
+    scenarios, schemas, service_accounts, sessions, tasks, users, webhooks,
 };
 
 use crate::call::{BodyKey, Bound};
@@ -92,6 +92,13 @@ pub fn mount(mount: &mut Mount) {
     bind!(service_accounts::UPDATE, ops::accounts::prepare_update, ops::accounts::update);
     bind!(service_accounts::CREATE_KEY, ops::accounts::prepare_create_key, ops::accounts::create_key);
     bind!(service_accounts::REVOKE_KEY, ops::accounts::prepare_revoke_key, ops::accounts::revoke_key);
+    bind!(sessions::CREATE, ops::sessions::prepare_create, ops::sessions::create);
+    bind!(sessions::LIST, ops::sessions::prepare_list, ops::sessions::list);
+    bind!(sessions::GET, ops::sessions::prepare_get, ops::sessions::get);
+    bind!(sessions::POST_MESSAGE, ops::sessions::prepare_message, ops::sessions::post_message);
+    bind!(sessions::MESSAGES, ops::sessions::prepare_messages, ops::sessions::messages);
+    bind!(sessions::FEED, ops::sessions::prepare_messages, ops::sessions::feed);
+    bind!(sessions::COMPLETE, ops::sessions::prepare_complete, ops::sessions::complete);
     bind!(mesh::HEARTBEAT, ops::mesh::prepare_heartbeat, ops::mesh::heartbeat);
     bind!(mesh::LIST, ops::mesh::prepare_list, ops::mesh::list);
     bind!(mesh::GET, ops::mesh::prepare_named, ops::mesh::get);

@@ -51,6 +51,11 @@ impl Wake {
         Wake::of("rules")
     }
 
+    /// Something happened in a session.
+    pub fn session(id: Uuid) -> Wake {
+        Wake::of(("session", id))
+    }
+
     /// Somebody is to be told something.
     pub fn notices() -> Wake {
         Wake::of("notices")

@@ -118,7 +118,18 @@ impl Mount {
         O: Serialize + Send + 'static,
         P: Send + 'static,
     {
-        self.callable(bound);
+        let app = self.app.clone();
+        let call = move |request: Request| {
+            let (app, headers) = (app.clone(), request.headers.clone());
+            let id = request.path_fields.first().map(|(_, id)| id.clone()).unwrap_or_default();
+            let answer = async move {
+                let sent = call::call(&app, bound, request).await?;
+                acknowledge(&app, &headers, &id).await;
+                Ok(sent)
+            };
+            Box::pin(answer) as Later<Result<Sent>>
+        };
+        self.calls.insert(bound.op.info.id, Arc::new(call));
         let app = self.app.clone();
         let handler = move |params: PathFields, request: HttpRequest| {
             let app = app.clone();

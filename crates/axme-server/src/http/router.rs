@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_api::{ApiError, ErrorKind, health as api_health, intents as api_intents, mcp as api_mcp};
+use axme_api::{
+    ApiError, ErrorKind, health as api_health, intents as api_intents, mcp as api_mcp, sessions as api_sessions,
+};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request as HttpRequest};
@@ -46,6 +48,13 @@ pub fn router(app: Arc<App>) -> Router {
             async move { respond(stream::intent(app, id, parts).await) }
         }
     };
+    let feed = {
+        let app = app.clone();
+        move |params: PathFields, request: HttpRequest| {
+            let (app, id, parts) = (app.clone(), field(&params, "session_id"), request.into_parts().0);
+            async move { respond(stream::session(app, id, parts).await) }
+        }
+    };
     let tools = {
         let (app, calls) = (app.clone(), Arc::new(mount.calls()));
         move |request: HttpRequest| {
@@ -54,6 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
         }
     };
     super::pages::mount(&app, mount.finish())
+        .route(api_sessions::STREAM.path, get(feed))
         .route(api_mcp::ENDPOINT.path, post(tools))
         .route(api_intents::STREAM.path, get(events))
         .route(api_health::HEALTH.path, get(health.clone()))

@@ -17,6 +17,7 @@ pub mod routed;
 pub mod routing;
 pub mod scenarios;
 pub mod schemas;
+pub mod sessions;
 pub mod tasks;
 pub mod threads;
 pub mod users;

@@ -23,6 +23,7 @@ pub mod replies;
 pub mod routed;
 pub mod routing;
 pub mod schemas;
+pub mod sessions;
 pub mod simulated;
 mod sqlite;
 pub mod timers;
@@ -44,7 +45,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 11] = [
+const MIGRATIONS: [(&str, &str); 12] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -55,6 +56,7 @@ const MIGRATIONS: [(&str, &str); 11] = [
     ("V8__users", include_str!("migrations/0008_users.sql")),
     ("V9__schemas", include_str!("migrations/0009_schemas.sql")),
     ("V10__mesh", include_str!("migrations/0010_mesh.sql")),
+    ("V11__sessions", include_str!("migrations/0011_sessions.sql")),
     ("V12__directory", include_str!("migrations/0012_directory.sql")),
 ];
 

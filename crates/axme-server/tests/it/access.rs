@@ -66,6 +66,7 @@ impl Things {
             .replace("{thread_id}", &self.intent)
             .replace("{subscription_id}", &self.intent)
             .replace("{event_id}", &self.intent)
+            .replace("{session_id}", &self.intent)
             // The same in every workspace.
             .replace("{macro_id}", "macro.approval.v1")
             .replace("{key_id}", &self.key_id)
@@ -91,6 +92,7 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
             "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
             "payload": {}, "to": "somebody", "nick": "@somebody", "semantic_type": "d.e.f.v1", "schema_json": {},
             "compatibility_mode": "warn", "owner_agent": "somebody", "max_intents_per_day": 1_000_000,
+            "role": "user", "content": "c",
             "mode": if path.ends_with("/policies/action") { "open" } else { "self" },
         })
     });

@@ -34,6 +34,7 @@ mod routing;
 mod scenarios;
 mod schemas;
 mod service_accounts;
+mod sessions;
 mod steps;
 mod store;
 mod streams;

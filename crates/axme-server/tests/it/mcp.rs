@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, on_both};
+use crate::harness::{Server, on_both, poll};
 
 async fn rpc(server: &Server, key: &str, method: &str, params: Value) -> Value {
     let body = json!({ "jsonrpc": "2.0", "id": "an-id", "method": method, "params": params });
@@ -87,6 +87,8 @@ fn tools_do_what_their_operations_do() {
 
         let got = tool(&server, &worker, "axme.intents.get", json!({ "intent_id": id })).await;
         assert_eq!(got["data"]["intent"]["intent_id"], id);
+        // The receiver has seen it, as if it had asked the route.
+        poll(async || (server.intent(id).await["status"] == "ACKNOWLEDGED").then_some(())).await;
         let events = tool(&server, &worker, "axme.intents.events", json!({ "intent_id": id, "since": 2 })).await;
         assert!(events["data"]["events"].as_array().unwrap().iter().all(|event| event["seq"].as_u64().unwrap() > 2));
         let done = json!({ "intent_id": id, "status": "COMPLETED", "result": { "b": 2 } });

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axme_server::store::{Tx, replies};
 use axme_server::workers;
 use serde_json::{Value, json};
 
@@ -34,6 +35,13 @@ async fn submit(server: &Server, key: &str, to: &str, intent_type: &str) -> Answ
 async fn policy(server: &Server, kind: &str, body: Value) -> Value {
     let path = format!("/v1/mesh/agents/{WORKER}/policies/{kind}");
     server.send(&server.admin, "PUT", &path, Some(body)).await.ok()
+}
+
+/// How many refusals by action policies the audit trail has.
+async fn audited(server: &Server) -> i64 {
+    let workspace = server.bootstrap.workspace_id.parse().unwrap();
+    let count = move |tx: &mut Tx<'_>| Ok(replies::count_audit(tx, workspace, "mesh.policies.action.refused")?);
+    server.app.store.read(count).await.unwrap()
 }
 
 #[test]
@@ -217,8 +225,14 @@ fn limits_are_counted_and_lifted_with_the_hour_and_the_day() {
         // A refusal counts nothing, and one that is repeated is not repeated for ever.
         let usage = server.get(&worker, "/v1/mesh/agents/worker/policies/cost").await["usage"].clone();
         assert_eq!(usage, json!({ "intents_this_hour": 2, "intents_today": 2, "cost_today_usd": 0.0 }));
+        let again = async || {
+            let body = json!({ "intent_type": "x", "to_agent": "worker", "payload": {} });
+            let key = [("idempotency-key", "once")];
+            server.send_with(&server.admin, "POST", "/v1/intents", Some(body), &key).await
+        };
+        again().await.refused(429, "max_intents_per_hour_exceeded");
         server.clock.advance(Duration::from_secs(3600));
-        submit(&server, &server.admin, "worker", "x").await.ok();
+        again().await.ok();
         submit(&server, &server.admin, "worker", "x").await.refused(429, "max_intents_per_day_exceeded");
         submit(&server, &server.admin, "other", "x").await.ok();
 
@@ -294,6 +308,15 @@ fn an_agent_sends_and_receives_what_its_policy_allows() {
                 answer.refused(403, "action_not_allowed");
             }
         }
+        // Kept with its audit line: the same key gets it again, whatever has changed since.
+        let body = json!({ "intent_type": "xy", "to_agent": "worker", "payload": {} });
+        let key = [("idempotency-key", "once")];
+        let lines = audited(&server).await;
+        for _ in 0..2 {
+            let answer = server.send_with(&server.admin, "POST", "/v1/intents", Some(body.clone()), &key).await;
+            answer.refused(403, "action_not_allowed");
+        }
+        assert_eq!(audited(&server).await, lines + 1);
         let path = "/v1/mesh/agents/worker/policies/action";
         let gone = server.send(&server.admin, "DELETE", &format!("{path}?direction=send"), None).await.ok();
         assert_eq!(gone["policy"]["send"], Value::Null);
