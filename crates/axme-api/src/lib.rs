@@ -15,6 +15,7 @@ pub mod invites;
 pub mod lenient;
 pub mod macros;
 pub mod me;
+pub mod media;
 pub mod op;
 pub mod openapi;
 pub mod principals;
@@ -78,6 +79,9 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &invites::ACCEPT,
         &schemas::UPSERT,
         &schemas::GET,
+        &media::CREATE_UPLOAD,
+        &media::FINALIZE_UPLOAD,
+        &media::GET,
         &me::GET,
         &capabilities::GET,
         &agents::LIST,
@@ -120,6 +124,9 @@ pub fn routes() -> Vec<Route> {
         health::HEALTH_V1,
         health::READY,
         health::OPENAPI,
+        media::UPLOAD,
+        media::DOWNLOAD,
+        media::PREVIEW,
         tasks::ACTION,
         tasks::PAGE,
         tasks::PAGE_ANSWER,

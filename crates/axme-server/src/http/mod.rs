@@ -2,6 +2,7 @@
 
 mod form;
 pub mod frames;
+pub(crate) mod media;
 mod pages;
 pub mod router;
 pub mod stream;

@@ -51,7 +51,7 @@ pub fn router(app: Arc<App>) -> Router {
             async move { respond(stream::intent(app, id, parts).await) }
         }
     };
-    super::pages::mount(&app, mount.router)
+    super::media::mount(&app, super::pages::mount(&app, mount.router))
         .route(api_intents::STREAM.path, get(events))
         .route(api_health::HEALTH.path, get(health.clone()))
         .route(api_health::HEALTH_V1.path, get(health))

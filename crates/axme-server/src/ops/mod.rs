@@ -9,6 +9,7 @@ pub mod intents;
 pub mod invites;
 pub mod links;
 pub mod macros;
+pub mod media;
 pub mod principals;
 pub mod resume;
 pub mod routed;

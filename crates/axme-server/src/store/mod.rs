@@ -15,6 +15,7 @@ pub mod intents;
 pub mod invites;
 mod lane;
 pub mod links;
+pub mod media;
 pub mod notices;
 mod postgres;
 pub mod principals;
@@ -43,7 +44,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 10] = [
+const MIGRATIONS: [(&str, &str); 11] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -54,6 +55,7 @@ const MIGRATIONS: [(&str, &str); 10] = [
     ("V8__users", include_str!("migrations/0008_users.sql")),
     ("V9__schemas", include_str!("migrations/0009_schemas.sql")),
     ("V12__directory", include_str!("migrations/0012_directory.sql")),
+    ("V13__media", include_str!("migrations/0013_media.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

@@ -21,6 +21,7 @@ mod intents;
 mod invites;
 mod ladders;
 mod macros;
+mod media;
 mod nodes;
 mod openapi;
 mod people;
