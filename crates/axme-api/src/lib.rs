@@ -16,6 +16,7 @@ pub mod lenient;
 pub mod macros;
 pub mod mcp;
 pub mod me;
+pub mod media;
 pub mod mesh;
 pub mod op;
 pub mod openapi;
@@ -81,6 +82,9 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &invites::ACCEPT,
         &schemas::UPSERT,
         &schemas::GET,
+        &media::CREATE_UPLOAD,
+        &media::FINALIZE_UPLOAD,
+        &media::GET,
         &me::GET,
         &capabilities::GET,
         &agents::LIST,
@@ -144,6 +148,9 @@ pub fn routes() -> Vec<Route> {
         health::HEALTH_V1,
         health::READY,
         health::OPENAPI,
+        media::UPLOAD,
+        media::DOWNLOAD,
+        media::PREVIEW,
         tasks::ACTION,
         tasks::PAGE,
         tasks::PAGE_ANSWER,

@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::form::{self, MAX_LOOKS, MAX_SCHEMA_BYTES, MOST_COMPLAINTS};
 
+/// The longest complaint.
+const MAX_COMPLAINT_CHARS: usize = 300;
+
 /// How far a payload may differ from its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -62,7 +65,11 @@ pub fn complaints(schema: &Value, payload: &Value, mode: Mode) -> Vec<String> {
     };
     let counts = |kind: &ValidationErrorKind| mode != Mode::Backward || !is_unknown_field(kind);
     let found = validator.iter_errors(payload).filter(|error| counts(error.kind()));
-    found.take(MOST_COMPLAINTS).map(|error| format!("payload{}: {error}", error.instance_path())).collect()
+    let text = |error: jsonschema::ValidationError<'_>| {
+        // It may show the whole value.
+        format!("payload{}: {error}", error.instance_path()).chars().take(MAX_COMPLAINT_CHARS).collect()
+    };
+    found.take(MOST_COMPLAINTS).map(text).collect()
 }
 
 /// A schema usually has a name of its own; it leads nowhere.

@@ -348,7 +348,7 @@ impl Repeat {
         let key = ReplyKey {
             workspace: caller.workspace,
             caller: caller.service_account_id.clone(),
-            endpoint: format!("{} {}", request.method, request.path),
+            endpoint: endpoint(request),
             key,
         };
         let token = auth::credential(&request.headers)?.to_owned();
@@ -394,6 +394,14 @@ impl Repeat {
         }
         Ok(Sent { status: reply.status, body })
     }
+}
+
+/// What is called, as it is kept with the reply: a token that stands in a path only as its hash.
+fn endpoint(request: &Request) -> String {
+    let path = &request.path;
+    let has_token = request.path_fields.iter().any(|(name, _)| *name == "token");
+    let path = if has_token { crate::world::hex(&auth::hash(path)) } else { path.clone() };
+    format!("{} {path}", request.method)
 }
 
 /// What makes two calls the same: canonical JSON with sorted keys, without what clients draw anew on each try.

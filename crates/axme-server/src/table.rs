@@ -1,7 +1,7 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    agents, approvals, capabilities, deliveries, inbox, intents, invites, macros, me, mesh, principals, routing,
+    agents, approvals, capabilities, deliveries, inbox, intents, invites, macros, me, media, mesh, principals, routing,
     scenarios, schemas, service_accounts, sessions, tasks, users, webhooks,
 };
 
@@ -58,6 +58,9 @@ pub fn mount(mount: &mut Mount) {
     bind!(invites::ACCEPT, ops::invites::prepare_accept, ops::invites::accept);
     bind!(schemas::UPSERT, ops::schemas::prepare_upsert, ops::schemas::upsert);
     bind!(schemas::GET, ops::schemas::prepare_get, ops::schemas::get);
+    bind!(media::CREATE_UPLOAD, ops::media::prepare_create, ops::media::create);
+    bind!(media::FINALIZE_UPLOAD, ops::media::prepare_finalize, ops::media::finalize);
+    bind!(media::GET, ops::media::prepare_get, ops::media::get);
     bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
     bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
     bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);

@@ -3,6 +3,7 @@
 mod form;
 pub mod frames;
 mod mcp;
+pub(crate) mod media;
 pub mod mount;
 mod pages;
 pub mod router;

@@ -63,12 +63,11 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &NewInvite) -> Result<InviteCreated> {
     Ok(new.answer.clone())
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetInvite) -> Result<(u16, String)> {
-    Ok((COMMON_LANE, input.token))
+pub fn prepare_get(_: &Before<'_>, input: GetInvite) -> Result<(u16, GetInvite)> {
+    Ok((COMMON_LANE, input))
 }
 
-#[expect(clippy::ptr_arg, reason = "what was prepared is passed by reference")]
-pub fn get(cx: &mut Cx<'_, '_>, token: &String) -> Result<InviteView> {
+pub fn get(cx: &mut Cx<'_, '_>, GetInvite { token }: &GetInvite) -> Result<InviteView> {
     let invite = find(cx, token)?;
     let user = match invite.accepted_by {
         Some(id) => users::find(cx.tx, cx.caller.workspace, id)?,

@@ -10,6 +10,7 @@ pub mod intents;
 pub mod invites;
 pub mod links;
 pub mod macros;
+pub mod media;
 pub mod mesh;
 pub mod principals;
 pub mod resume;

@@ -158,14 +158,13 @@ pub fn list(cx: &mut Cx<'_, '_>, wanted: &Wanted) -> Result<AliasList> {
     Ok(AliasList { ok: true, aliases: found.into_iter().map(|alias| view_alias(alias, cx.caller)).collect() })
 }
 
-pub fn prepare_resolve(before: &Before<'_>, input: ResolveAlias) -> Result<(u16, String)> {
+pub fn prepare_resolve(before: &Before<'_>, input: ResolveAlias) -> Result<(u16, ResolveAlias)> {
     check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
-    Ok((COMMON_LANE, input.alias))
+    Ok((COMMON_LANE, input))
 }
 
-#[expect(clippy::ptr_arg, reason = "what was prepared is passed by reference")]
-pub fn resolve(cx: &mut Cx<'_, '_>, name: &String) -> Result<AliasResolved> {
-    let (alias, principal) = find_named(cx, name)?;
+pub fn resolve(cx: &mut Cx<'_, '_>, asked: &ResolveAlias) -> Result<AliasResolved> {
+    let (alias, principal) = find_named(cx, &asked.alias)?;
     let principal = PrincipalBrief {
         principal_id: principal.id.to_string(),
         principal_type: principal.principal_type,

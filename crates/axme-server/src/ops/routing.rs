@@ -9,7 +9,6 @@ use axme_api::{ApiError, ErrorKind};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::accounts::check_callback;
 use super::principals::{self, check_word, read_id, read_metadata, read_range};
 use super::{COMMON_LANE, check_chars, check_tenant, page_size};
 use crate::call::Before;
@@ -50,10 +49,7 @@ fn read_priority(priority: Option<u64>) -> Result<Option<i64>> {
 /// What is called must be callable. Queues are named as their owners like.
 fn check_endpoint(before: &Before<'_>, url: &str) -> Result<()> {
     check_chars("endpoint_url", Some(url), 8, 2_048)?;
-    check_callback(before, url).map(|_| ()).map_err(|_| {
-        let why = before.outbound.check(url).err().unwrap_or_default();
-        ApiError::invalid(format!("endpoint_url: {why}")).into()
-    })
+    Ok(before.outbound.check(url).map_err(|why| ApiError::invalid(format!("endpoint_url: {why}")))?)
 }
 
 pub fn prepare_register(before: &Before<'_>, input: RegisterRoute) -> Result<(u16, Route)> {

@@ -15,6 +15,7 @@ pub mod intents;
 pub mod invites;
 mod lane;
 pub mod links;
+pub mod media;
 pub mod mesh;
 pub mod notices;
 mod postgres;
@@ -45,7 +46,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 12] = [
+const MIGRATIONS: [(&str, &str); 13] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -58,6 +59,7 @@ const MIGRATIONS: [(&str, &str); 12] = [
     ("V10__mesh", include_str!("migrations/0010_mesh.sql")),
     ("V11__sessions", include_str!("migrations/0011_sessions.sql")),
     ("V12__directory", include_str!("migrations/0012_directory.sql")),
+    ("V13__media", include_str!("migrations/0013_media.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

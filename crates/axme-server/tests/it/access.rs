@@ -19,6 +19,7 @@ fn surface() -> Vec<(Method, &'static str, Access)> {
 struct Things {
     intent: String,
     invite: String,
+    upload: String,
     principal: String,
     alias: String,
     route: String,
@@ -37,7 +38,10 @@ impl Things {
         server.post(&server.admin, "/v1/schemas", schema).await;
         let principal = crate::principals::principal(server).await;
         let alias = crate::principals::alias(server, &principal, "ann").await;
+        let file = json!({ "owner_agent": "worker", "filename": "f", "mime_type": "text/plain", "size_bytes": 1 });
+        let upload = server.post(&server.admin, "/v1/media/create-upload", file).await;
         Things {
+            upload: upload["upload_id"].as_str().unwrap().to_owned(),
             route: crate::routing::route(server, &principal, "https://example.com/", 1).await,
             alias: alias["alias_id"].as_str().unwrap().to_owned(),
             principal,
@@ -53,6 +57,7 @@ impl Things {
         template
             .replace("{intent_id}", &self.intent)
             .replace("{token}", &self.invite)
+            .replace("{upload_id}", &self.upload)
             .replace("{principal_id}", &self.principal)
             .replace("{alias_id}", &self.alias)
             .replace("{route_id}", &self.route)
@@ -132,6 +137,9 @@ fn nothing_but_the_public_answers_without_a_key_that_counts() {
                         let expected = if path.starts_with("/app") { 404 } else { 422 };
                         assert_eq!(answer.status, expected, "{path}");
                         assert!(!answer.body.to_string().contains(&things.intent), "{path}");
+                    }
+                    Access::Public if path.contains("/media/") => {
+                        answer.refused(404, "not_found");
                     }
                     Access::Public => assert_eq!(answer.status, 200, "{path}"),
                     Access::Key | Access::Admin => {

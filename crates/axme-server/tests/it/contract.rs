@@ -284,6 +284,23 @@ async fn people(server: &Server, answers: &mut Answers) {
         answers.add("invites.accept", &accepted);
         answers.add("invites.get", &server.get(&server.admin, &path).await);
     }
+    for fields in [json!({}), json!({ "sha256": "0".repeat(64), "mime_type": "image/png" })] {
+        let mut body =
+            json!({ "owner_agent": "worker", "filename": "f.txt", "mime_type": "text/plain", "size_bytes": 3 });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let upload = server.post(&server.admin, "/v1/media/create-upload", body).await;
+        answers.add("media.create_upload", &upload);
+        let path = format!("/v1/media/{}", upload["upload_id"].as_str().unwrap());
+        answers.add("media.get", &server.get(&server.admin, &path).await);
+        if fields == json!({}) {
+            let url = upload["upload_url"].as_str().unwrap().strip_prefix(crate::harness::SITE).unwrap();
+            server.send_raw("", "PUT", url, b"abc".to_vec(), &[]).await.ok();
+        }
+        let body = json!({ "upload_id": upload["upload_id"], "size_bytes": 3 });
+        let finished = server.post(&server.admin, "/v1/media/finalize-upload", body).await;
+        answers.add("media.finalize_upload", &finished);
+        answers.add("media.get", &server.get(&server.admin, &path).await);
+    }
     for owner in [Value::Null, json!("worker")] {
         let body = json!({
             "semantic_type": "axme.calendar.schedule.v1", "schema_json": { "type": "object" },

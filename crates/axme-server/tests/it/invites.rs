@@ -34,7 +34,8 @@ fn an_invite_is_made_looked_at_and_accepted() {
 
         let accept = format!("{}/accept", path(&made));
         let body = json!({ "nick": NICK, "display_name": "Ann" });
-        let accepted = server.post(&server.admin, &accept, body.clone()).await;
+        let key = [("idempotency-key", "once")];
+        let accepted = server.send_with(&server.admin, "POST", &accept, Some(body.clone()), &key).await.ok();
         assert_eq!((&accepted["nick"], &accepted["status"]), (&json!(NICK), &json!("accepted")));
         assert_eq!(accepted["public_address"], "invite.conformance.user@ax");
         assert_eq!(accepted["registry_bind_status"], "disabled");

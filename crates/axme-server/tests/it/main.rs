@@ -22,6 +22,7 @@ mod invites;
 mod ladders;
 mod macros;
 mod mcp;
+mod media;
 mod mesh;
 mod nodes;
 mod openapi;
