@@ -24,7 +24,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
             Err(failure) => bail!("{failure}"),
         }
     }
-    let Report { intents, events, crashes, .. } = total;
-    println!("{} seeds hold: {intents} intents, {events} events, {crashes} crashes", options.seeds);
+    let Report { intents, events, crashes, links_used, .. } = total;
+    println!(
+        "{} seeds hold: {intents} intents, {events} events, {crashes} crashes, {links_used} answers by link",
+        options.seeds
+    );
     Ok(())
 }

@@ -97,6 +97,9 @@ pub struct Created {
     pub created_at: String,
     pub correlation_id: String,
     pub intent: CreatedIntent,
+    /// Where the payload differs from a schema that lets it pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

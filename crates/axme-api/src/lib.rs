@@ -13,19 +13,28 @@ pub mod error;
 pub mod health;
 pub mod inbox;
 pub mod intents;
+pub mod invites;
 pub mod lenient;
 pub mod macros;
+pub mod mcp;
 pub mod me;
+pub mod media;
 pub mod members;
+pub mod mesh;
 pub mod op;
 pub mod openapi;
 pub mod organizations;
 pub mod policies;
+pub mod principals;
 pub mod quotas;
 pub mod roles;
+pub mod routing;
 pub mod scenarios;
+pub mod schemas;
 pub mod service_accounts;
+pub mod sessions;
 pub mod tasks;
+pub mod users;
 pub mod webhooks;
 
 pub use error::{ApiError, ErrorKind};
@@ -69,12 +78,63 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &webhooks::DELETE,
         &webhooks::PUBLISH,
         &webhooks::REPLAY,
+        &users::CHECK_NICK,
+        &users::RESOLVE_NICK,
+        &users::REGISTER_NICK,
+        &users::RENAME_NICK,
+        &users::PROFILE,
+        &users::UPDATE_PROFILE,
+        &invites::CREATE,
+        &invites::GET,
+        &invites::ACCEPT,
+        &schemas::UPSERT,
+        &schemas::GET,
+        &media::CREATE_UPLOAD,
+        &media::FINALIZE_UPLOAD,
+        &media::GET,
         &me::GET,
         &capabilities::GET,
         &agents::LIST,
         &agents::GET,
+        &principals::CREATE,
+        &principals::GET,
+        &principals::BIND_ALIAS,
+        &principals::LIST_ALIASES,
+        &principals::RESOLVE_ALIAS,
+        &principals::REVOKE_ALIAS,
+        &routing::REGISTER,
+        &routing::LIST,
+        &routing::UPDATE,
+        &routing::REMOVE,
+        &routing::RESOLVE,
+        &routing::BIND,
+        &routing::LIST_BINDINGS,
+        &routing::UNBIND,
+        &deliveries::SUBMIT,
+        &deliveries::GET,
+        &deliveries::OPERATIONS,
+        &deliveries::RECONCILE,
         &deliveries::LIST,
         &deliveries::REPLAY,
+        &sessions::CREATE,
+        &sessions::LIST,
+        &sessions::GET,
+        &sessions::POST_MESSAGE,
+        &sessions::MESSAGES,
+        &sessions::FEED,
+        &sessions::COMPLETE,
+        &mesh::HEARTBEAT,
+        &mesh::LIST,
+        &mesh::GET,
+        &mesh::KILL,
+        &mesh::RESUME,
+        &mesh::EVENTS,
+        &mesh::GET_COST,
+        &mesh::PUT_COST,
+        &mesh::DELETE_COST,
+        &mesh::GET_ACTION,
+        &mesh::PUT_ACTION,
+        &mesh::DELETE_ACTION,
         &service_accounts::CREATE,
         &service_accounts::LIST,
         &service_accounts::GET,
@@ -125,10 +185,15 @@ pub fn routes() -> Vec<Route> {
     vec![
         intents::STREAM,
         agents::STREAM,
+        sessions::STREAM,
+        mcp::ENDPOINT,
         health::HEALTH,
         health::HEALTH_V1,
         health::READY,
         health::OPENAPI,
+        media::UPLOAD,
+        media::DOWNLOAD,
+        media::PREVIEW,
         tasks::ACTION,
         tasks::PAGE,
         tasks::PAGE_ANSWER,

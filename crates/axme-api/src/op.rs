@@ -66,7 +66,7 @@ pub struct OpInfo {
     /// `family.verb`.
     pub id: &'static str,
     pub method: Method,
-    /// `{name}` is one path field; `{*name}` takes the rest of the path.
+    /// `{name}` is one path field; `{*name}` takes the rest of the path, or all of it up to the words that follow.
     pub path: &'static str,
     /// Further paths with the same meaning.
     pub aliases: &'static [&'static str],
@@ -112,12 +112,12 @@ impl<I, O> Op<I, O> {
         Op::new(id, Method::Post, path, Effect::Write)
     }
 
-    pub const fn patch(id: &'static str, path: &'static str) -> Op<I, O> {
-        Op::new(id, Method::Patch, path, Effect::Write)
-    }
-
     pub const fn put(id: &'static str, path: &'static str) -> Op<I, O> {
         Op::new(id, Method::Put, path, Effect::Write)
+    }
+
+    pub const fn patch(id: &'static str, path: &'static str) -> Op<I, O> {
+        Op::new(id, Method::Patch, path, Effect::Write)
     }
 
     pub const fn delete(id: &'static str, path: &'static str) -> Op<I, O> {

@@ -19,7 +19,7 @@ pub const MAX_SCHEMA_BYTES: usize = 32_768;
 const MAX_PARTS: u64 = 10_000;
 
 /// Parts times values that checking one answer may look at.
-const MAX_LOOKS: u64 = 1_000_000;
+pub(crate) const MAX_LOOKS: u64 = 1_000_000;
 
 /// The deepest nesting of what is read out of text: answers are stored, and read again, a few levels deeper.
 const MAX_DEPTH: usize = 32;
@@ -31,7 +31,7 @@ const MAX_PATTERN_BYTES: usize = 1 << 20;
 const TAKEN: [&str; 2] = ["outcome", "votes"];
 
 /// Fields that one refusal names.
-const MOST_COMPLAINTS: usize = 20;
+pub(crate) const MOST_COMPLAINTS: usize = 20;
 
 /// What is wrong, by field; the empty name stands for the answer as a whole.
 pub type Complaints = BTreeMap<String, String>;
@@ -54,7 +54,7 @@ pub fn check_schema(schema: &Value) -> Result<(), String> {
 }
 
 /// How many parts a schema has with its references followed. A schema that leads back into itself has no end.
-fn parts(schema: &Value) -> Result<u64, String> {
+pub(crate) fn parts(schema: &Value) -> Result<u64, String> {
     fn count<'a>(
         part: &'a Value,
         root: &'a Value,
@@ -72,7 +72,7 @@ fn parts(schema: &Value) -> Result<u64, String> {
                 for (name, value) in fields {
                     match (name.as_str(), value.as_str()) {
                         ("$dynamicRef" | "$recursiveRef" | "$id", Some(_)) => {
-                            return Err(format!("{name} cannot be used in a form"));
+                            return Err(format!("{name} cannot be used"));
                         }
                         ("$ref", Some(target)) => {
                             let size = match known.get(target) {
@@ -148,7 +148,7 @@ pub fn types(property: &Value, root: &Value) -> Vec<String> {
     found
 }
 
-fn compile(schema: &Value) -> Result<Validator, String> {
+pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN_BYTES))
@@ -213,7 +213,7 @@ pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: 
 }
 
 /// How many values there are in a value.
-fn values(value: &Value) -> u64 {
+pub(crate) fn values(value: &Value) -> u64 {
     match value {
         Value::Array(list) => 1 + list.iter().map(values).sum::<u64>(),
         Value::Object(fields) => 1 + fields.values().map(values).sum::<u64>(),

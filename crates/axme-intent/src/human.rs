@@ -247,12 +247,10 @@ impl HumanTask {
                 }
             }
         }
-        if let (Some(quorum), Some(people)) = (task.quorum, &task.assignees) {
-            let different: BTreeSet<String> = people.iter().map(|person| person_key(person)).collect();
-            if quorum as usize > different.len() {
-                let people = different.len();
-                complaints.push(format!("quorum: {quorum} of {people} different assignees can never be reached"));
-            }
+        let people: BTreeSet<String> = task.assignees.iter().flatten().map(|person| person_key(person)).collect();
+        if task.needed() > people.len().max(1) {
+            let people = people.len();
+            complaints.push(format!("quorum: {} of {people} different assignees can never be reached", task.needed()));
         }
         (task, complaints)
     }

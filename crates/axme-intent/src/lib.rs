@@ -8,6 +8,7 @@
 //! steps), `human` (what a person may answer) and `scenario` (the JSON file that declares all of it).
 
 pub mod address;
+mod apply;
 mod decide;
 pub mod form;
 pub mod human;
@@ -17,6 +18,7 @@ pub mod lifecycle;
 pub mod policy;
 pub mod resume;
 pub mod scenario;
+pub mod semantic;
 mod status;
 pub mod template;
 pub mod time;

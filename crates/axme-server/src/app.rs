@@ -1,6 +1,7 @@
 //! What the running server consists of, shared by everything that handles requests.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{broadcast, watch};
@@ -28,13 +29,15 @@ pub struct App {
     streams: Mutex<HashMap<String, usize>>,
 }
 
-/// How the server is reached from outside.
+/// How the server is reached from outside, and where it keeps files for others.
 #[derive(Debug, Clone, Default)]
 pub struct Site {
     /// No slash at the end.
     pub base_url: String,
     /// Web origins that may show pages in a frame.
     pub embed_origins: Vec<String>,
+    /// The folder of files; without one, none are taken.
+    pub media: Option<PathBuf>,
 }
 
 /// Mail that a watcher may be behind.

@@ -22,6 +22,7 @@ use crate::config::Limits;
 use crate::cx::{Caller, Cx};
 use crate::error::{Error, Result, StoreError};
 use crate::seal;
+use crate::store::Mark;
 use crate::store::replies::{self, Reply, ReplyKey};
 use crate::world::{Dice, Outbound};
 
@@ -59,6 +60,8 @@ pub struct Before<'a> {
     /// How people and clients reach the server; no slash at the end.
     pub base_url: &'a str,
     pub outbound: &'a dyn Outbound,
+    /// The caller's workspace has semantic schemas.
+    pub has_schemas: bool,
 }
 
 /// An operation bound to what it does.
@@ -112,6 +115,7 @@ where
         limits: &app.limits,
         base_url: &app.site.base_url,
         outbound: app.world.outbound.as_ref(),
+        has_schemas: app.store.has(Mark::Schemas, caller.workspace),
     };
     let (lane, prepared) = (bound.prepare)(&before, input)?;
     let (dice, limits) = (app.world.dice.clone(), app.limits.clone());
@@ -362,7 +366,7 @@ impl Repeat {
         let key = ReplyKey {
             workspace: caller.workspace,
             caller: caller.service_account_id.clone(),
-            endpoint: format!("{} {}", request.method, request.path),
+            endpoint: endpoint(request),
             key,
         };
         let token = auth::credential(&request.headers)?.to_owned();
@@ -408,6 +412,14 @@ impl Repeat {
         }
         Ok(Sent { status: reply.status, body })
     }
+}
+
+/// What is called, as it is kept with the reply: a token that stands in a path only as its hash.
+fn endpoint(request: &Request) -> String {
+    let path = &request.path;
+    let has_token = request.path_fields.iter().any(|(name, _)| *name == "token");
+    let path = if has_token { crate::world::hex(&auth::hash(path)) } else { path.clone() };
+    format!("{} {path}", request.method)
 }
 
 /// What makes two calls the same: canonical JSON with sorted keys, without what clients draw anew on each try.

@@ -47,7 +47,9 @@ impl Default for MailSettings {
 pub struct Limits {
     /// Longest request body.
     pub body_bytes: usize,
-    /// How long a body may take to arrive.
+    /// Longest file.
+    pub media_bytes: u64,
+    /// How long a body may take to arrive, and each part of a file.
     pub body_seconds: u64,
     /// Longest idempotency key.
     pub idempotency_key_chars: usize,
@@ -112,6 +114,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             body_bytes: 1024 * 1024,
+            media_bytes: 100 * 1024 * 1024,
             body_seconds: 30,
             idempotency_key_chars: 255,
             reply_hours: 48,

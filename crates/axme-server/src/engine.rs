@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 use crate::config::Limits;
 use crate::error::{Result, StoreError};
+use crate::ops::admission;
+use crate::store::Mark;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
 use crate::store::{Tx, deliveries, inbox, intents, timers, webhooks};
@@ -91,13 +93,20 @@ impl Newborn {
         self
     }
 
-    /// Sender and receiver.
-    pub fn parties(&self) -> (&Address, &Address) {
-        (&self.head.from, &self.head.to)
+    pub fn head(&self) -> &Head {
+        &self.head
     }
 
     pub fn intent(&self) -> &Intent {
         &self.head.intent
+    }
+
+    pub fn intent_type(&self) -> &str {
+        &self.head.intent_type
+    }
+
+    pub fn to(&self) -> &Address {
+        &self.head.to
     }
 }
 
@@ -178,7 +187,7 @@ fn give_threads(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> 
 
 /// What was just decided becomes an event for those who are subscribed to it.
 fn fan_out(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
-    if desk.tx.is_watched(desk.workspace) {
+    if desk.tx.has(Mark::Subscribers, desk.workspace) {
         let (intent, position) = (head.intent.id, i64::from(head.intent.position));
         webhooks::insert_fanout(desk.tx, &Fanout { workspace: desk.workspace, intent, position, entry: 0 })?;
         desk.tx.wake(Wake::fanouts());
@@ -244,6 +253,7 @@ fn carry_out(
                 let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
                 let birth = child_birth(head, plan, parent, step)?;
                 let unborn = Intent::unborn(*child, head.intent.root, Some(id), desk.now);
+                admission::count_step(desk.tx, workspace, &birth.to, desk.now)?;
                 let given = given(desk, &unborn, GATEWAY);
                 record(desk, &conceive(unborn, birth, &given)?, more)?;
             }

@@ -86,17 +86,23 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let addr = listener.local_addr().map_err(|why| StartError::Listen { address: config.listen, why })?;
     let local_url = format!("http://{}", reachable(addr));
     let base_url = config.public_url.as_ref().map_or(local_url.clone(), |url| url.trim_end_matches('/').to_owned());
-    let site = Site { base_url: base_url.clone(), embed_origins: config.embed_origins.clone() };
+    let site = Site {
+        base_url: base_url.clone(),
+        embed_origins: config.embed_origins.clone(),
+        media: Some(folder.path().join("media")),
+    };
     let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
     // Before the first call: nothing that happens may pass by those who are subscribed to it.
     workers::fanout::watch(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
+    workers::mesh::rule(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
     let mut workers = vec![
         tokio::spawn(workers::timers::run(app.clone())),
         tokio::spawn(workers::sweep::run(app.clone())),
         tokio::spawn(workers::lines::run(app.clone())),
         tokio::spawn(workers::fanout::run(app.clone())),
         tokio::spawn(workers::notices::run(app.clone())),
+        tokio::spawn(workers::mesh::run(app.clone())),
     ];
     if let Some(url) = &config.database_url {
         workers.push(tokio::spawn(workers::doorbell::run(app.clone(), url.clone())));

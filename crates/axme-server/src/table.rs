@@ -1,12 +1,13 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    access_requests, agents, approvals, billing, capabilities, deliveries, inbox, intents, macros, me, members,
-    organizations, policies, quotas, scenarios, service_accounts, tasks, webhooks,
+    access_requests, agents, approvals, billing, capabilities, deliveries, inbox, intents, invites, macros, me, media,
+    members, mesh, organizations, policies, principals, quotas, routing, scenarios, schemas, service_accounts,
+    sessions, tasks, users, webhooks,
 };
 
 use crate::call::{BodyKey, Bound};
-use crate::http::router::Mount;
+use crate::http::mount::Mount;
 use crate::ops;
 
 /// Mounts every operation. The compiler checks each function against the types of its operation; a test checks that none
@@ -47,9 +48,46 @@ pub fn mount(mount: &mut Mount) {
     bind!(webhooks::DELETE, ops::webhooks::prepare_delete, ops::webhooks::delete);
     bind!(webhooks::PUBLISH, ops::webhooks::prepare_publish, ops::webhooks::publish);
     bind!(webhooks::REPLAY, ops::webhooks::prepare_replay, ops::webhooks::replay);
+    bind!(users::CHECK_NICK, ops::users::prepare_nick, ops::users::check_nick);
+    bind!(users::RESOLVE_NICK, ops::users::prepare_nick, ops::users::resolve_nick);
+    bind!(users::REGISTER_NICK, ops::users::prepare_register, ops::users::register);
+    bind!(users::RENAME_NICK, ops::users::prepare_rename, ops::users::rename);
+    bind!(users::PROFILE, ops::users::prepare_profile, ops::users::profile);
+    bind!(users::UPDATE_PROFILE, ops::users::prepare_update, ops::users::update);
+    bind!(invites::CREATE, ops::invites::prepare_create, ops::invites::create);
+    bind!(invites::GET, ops::invites::prepare_get, ops::invites::get);
+    bind!(invites::ACCEPT, ops::invites::prepare_accept, ops::invites::accept);
+    bind!(schemas::UPSERT, ops::schemas::prepare_upsert, ops::schemas::upsert);
+    bind!(schemas::GET, ops::schemas::prepare_get, ops::schemas::get);
+    bind!(media::CREATE_UPLOAD, ops::media::prepare_create, ops::media::create);
+    bind!(media::FINALIZE_UPLOAD, ops::media::prepare_finalize, ops::media::finalize);
+    bind!(media::GET, ops::media::prepare_get, ops::media::get);
     bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
     bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
     bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);
+    bind!(principals::CREATE, ops::principals::prepare_create, ops::principals::create);
+    bind!(principals::GET, ops::principals::prepare_get, ops::principals::get);
+    bind!(principals::BIND_ALIAS, ops::principals::prepare_bind, ops::principals::bind);
+    bind!(principals::LIST_ALIASES, ops::principals::prepare_list, ops::principals::list);
+    bind!(principals::RESOLVE_ALIAS, ops::principals::prepare_resolve, ops::principals::resolve);
+    bind!(principals::REVOKE_ALIAS, ops::principals::prepare_revoke, ops::principals::revoke);
+    bind!(routing::REGISTER, ops::routing::prepare_register, ops::routing::register);
+    bind!(routing::LIST, ops::routing::prepare_list, ops::routing::list);
+    bind!(routing::UPDATE, ops::routing::prepare_update, ops::routing::update);
+    bind!(routing::REMOVE, ops::routing::prepare_remove, ops::routing::remove);
+    bind!(routing::RESOLVE, ops::routing::prepare_resolve, ops::routing::resolve);
+    bind!(routing::BIND, ops::routing::prepare_bind, ops::routing::bind);
+    bind!(routing::LIST_BINDINGS, ops::routing::prepare_list, ops::routing::list_bindings);
+    bind!(routing::UNBIND, ops::routing::prepare_unbind, ops::routing::unbind);
+    bind!(deliveries::GET, ops::routed::prepare_get, ops::routed::get);
+    bind!(deliveries::OPERATIONS, ops::routed::prepare_operations, ops::routed::operations);
+    bind!(deliveries::RECONCILE, ops::routed::prepare_reconcile, ops::routed::reconcile);
+    mount.op(Bound {
+        op: &deliveries::SUBMIT,
+        prepare: ops::routed::prepare_submit,
+        run: ops::routed::submit,
+        in_body: Some(BodyKey { field: "idempotency_key", mark: |_| {} }),
+    });
     bind!(deliveries::LIST, ops::deliveries::prepare_list, ops::deliveries::list);
     bind!(deliveries::REPLAY, ops::deliveries::prepare_replay, ops::deliveries::replay);
     bind!(service_accounts::CREATE, ops::accounts::prepare_create, ops::accounts::create);
@@ -94,6 +132,25 @@ pub fn mount(mount: &mut Mount) {
     bind!(policies::SEND_PUT, ops::policies::prepare_put_send, ops::policies::put);
     bind!(policies::SEND_ADD, ops::policies::prepare_add_send, ops::policies::add);
     bind!(policies::SEND_REMOVE, ops::policies::prepare_remove_send, ops::policies::remove);
+    bind!(sessions::CREATE, ops::sessions::prepare_create, ops::sessions::create);
+    bind!(sessions::LIST, ops::sessions::prepare_list, ops::sessions::list);
+    bind!(sessions::GET, ops::sessions::prepare_get, ops::sessions::get);
+    bind!(sessions::POST_MESSAGE, ops::sessions::prepare_message, ops::sessions::post_message);
+    bind!(sessions::MESSAGES, ops::sessions::prepare_messages, ops::sessions::messages);
+    bind!(sessions::FEED, ops::sessions::prepare_messages, ops::sessions::feed);
+    bind!(sessions::COMPLETE, ops::sessions::prepare_complete, ops::sessions::complete);
+    bind!(mesh::HEARTBEAT, ops::mesh::prepare_heartbeat, ops::mesh::heartbeat);
+    bind!(mesh::LIST, ops::mesh::prepare_list, ops::mesh::list);
+    bind!(mesh::GET, ops::mesh::prepare_named, ops::mesh::get);
+    bind!(mesh::KILL, ops::mesh::prepare_named, ops::mesh::kill);
+    bind!(mesh::RESUME, ops::mesh::prepare_named, ops::mesh::resume);
+    bind!(mesh::EVENTS, ops::mesh::prepare_events, ops::mesh::events);
+    bind!(mesh::GET_COST, ops::mesh::prepare_named, ops::admission::get_cost);
+    bind!(mesh::PUT_COST, ops::admission::prepare_put_cost, ops::admission::put_cost);
+    bind!(mesh::DELETE_COST, ops::mesh::prepare_named, ops::admission::delete_cost);
+    bind!(mesh::GET_ACTION, ops::mesh::prepare_named, ops::admission::get_action);
+    bind!(mesh::PUT_ACTION, ops::admission::prepare_put_action, ops::admission::change_action);
+    bind!(mesh::DELETE_ACTION, ops::admission::prepare_delete_action, ops::admission::change_action);
     mount.op(Bound {
         op: &scenarios::APPLY,
         prepare: ops::scenarios::prepare_apply,
@@ -106,10 +163,6 @@ pub fn mount(mount: &mut Mount) {
         run: ops::intents::get,
         in_body: None,
     });
-    mount.agents(Bound {
-        op: &agents::GET,
-        prepare: ops::accounts::prepare_get_agent,
-        run: ops::accounts::get_agent,
-        in_body: None,
-    });
+    bind!(agents::GET, ops::accounts::prepare_get_agent, ops::accounts::get_agent);
+    mount.stream(agents::STREAM.path);
 }

@@ -46,6 +46,16 @@ impl Wake {
         Wake::of("fanouts")
     }
 
+    /// What agents are held to has changed.
+    pub fn rules() -> Wake {
+        Wake::of("rules")
+    }
+
+    /// Something happened in a session.
+    pub fn session(id: Uuid) -> Wake {
+        Wake::of(("session", id))
+    }
+
     /// Somebody is to be told something.
     pub fn notices() -> Wake {
         Wake::of("notices")

@@ -1,10 +1,12 @@
 //! Who acts: each move of each actor is a function, drawn by weight. A new actor is a file here and a line in [`MOVES`].
 
 mod agents;
+mod bundles;
 mod operators;
 mod people;
 mod readers;
 mod receivers;
+mod recipients;
 mod senders;
 mod weather;
 
@@ -19,9 +21,11 @@ use crate::stage::{Answer, Call};
 use crate::{Checked, Sim};
 
 pub use agents::{finish, receive};
+pub use operators::let_all_go_on;
 pub use people::decide_all;
 pub use readers::check_all_known;
 pub use receivers::{answer_all, check_all_heard};
+pub use recipients::{Letter, answer_all as answer_all_letters};
 pub use weather::tick;
 
 /// Agents that read their queues.
@@ -34,21 +38,27 @@ pub const WORKERS: [&str; 4] = ["ada", "bob", "cyd", receivers::PUSHED];
 type Move = fn(&mut Sim) -> Checked;
 
 /// Moves and how often they come.
-const MOVES: [(u32, Move); 22] = [
-    (16, senders::submit),
-    (10, senders::apply),
+const MOVES: [(u32, Move); 28] = [
+    (18, senders::submit),
+    (16, senders::apply),
     (10, senders::repeat),
     (22, agents::read),
     (20, agents::answer),
     (4, agents::die),
     (5, agents::answer_a_strange_one),
-    (12, people::decide),
+    (8, people::decide),
     (4, people::decide_wrongly),
+    (14, recipients::tick),
+    (24, recipients::answer),
+    (3, recipients::scan),
     (5, operators::resolve),
     (2, operators::ask_for_the_unknown),
     (6, operators::change_settings),
     (2, operators::cancel_many),
     (5, operators::poke_from_elsewhere),
+    (5, operators::reassign),
+    (3, operators::make_link),
+    (4, operators::let_go_on),
     (8, receivers::tick),
     (8, receivers::answer_one),
     (6, readers::follow),
@@ -72,6 +82,8 @@ pub struct Cast {
     subscription: Uuid,
     /// Events that reached the subscriber: of which intent, with which number, and what they were.
     heard: BTreeMap<(IntentId, u64), String>,
+    /// Links that arrived by mail, or were made for a form.
+    letters: Vec<Letter>,
     /// Posts that arrived outside.
     pub arrivals: usize,
 }

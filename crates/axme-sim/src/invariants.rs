@@ -1,16 +1,18 @@
 //! What must hold in the store after every step (architecture, "Properties").
 
+mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use axme_intent::lifecycle::{Birth, Event, EventBody, Intent, WaitingReason};
-use axme_intent::{IntentId, Status, Time, apply};
+use axme_intent::{IntentId, Status, StepKind, Time, apply};
 use axme_server::store::intents::Head;
 use axme_server::store::simulated::{HeadColumns, Snapshot, history};
 
 use uuid::Uuid;
 
-use crate::Checked;
 use crate::stage::Stage;
+use crate::{Checked, marks};
 
 /// What was seen so far.
 #[derive(Default)]
@@ -18,15 +20,33 @@ pub struct Watch {
     pub seen: BTreeMap<IntentId, Seen>,
     /// The workspace of the first intent, in which all others are.
     pub workspace: Option<Uuid>,
+    /// Notices that arrived outside.
+    pub arrived: BTreeSet<Uuid>,
 }
 
 /// An intent as it was last seen.
 pub struct Seen {
     pub head: Head,
     pub events: Vec<Event>,
+    /// What clients sent that stands in the events.
+    pub marks: BTreeSet<String>,
 }
 
 impl Seen {
+    /// The intent as it was after so many events.
+    pub fn after(&self, count: usize) -> Intent {
+        let head = &self.head.intent;
+        let mut folded = Intent::unborn(head.id, head.root, head.parent, self.events[0].at);
+        self.events[..count].iter().for_each(|event| apply(&mut folded, event));
+        folded
+    }
+
+    /// How often its tasks were given to somebody else in the first so many events.
+    pub fn transfers(&self, count: usize) -> usize {
+        let is_transfer = |event: &&Event| matches!(event.body, EventBody::Transferred { .. });
+        self.events[..count].iter().filter(is_transfer).count()
+    }
+
     pub fn birth(&self) -> &Birth {
         match &self.events[0].body {
             EventBody::Created(birth) => birth,
@@ -77,14 +97,17 @@ impl Watch {
                         hold!(events.starts_with(&known.events), "{id}: history was rewritten");
                         hold!(!known.status().is_terminal(), "{id}: something came after the end");
                     }
-                    self.seen.insert(id, Seen { head: columns.head.clone(), events });
+                    let marks = marks::of_events(&events);
+                    self.seen.insert(id, Seen { head: columns.head.clone(), events, marks });
                 }
             }
             check_history(&self.seen[&intent.id])?;
         }
         self.check_families()?;
         self.check_deliveries(&snapshot)?;
-        self.check_timers(&snapshot)
+        self.check_timers(&snapshot)?;
+        self.check_notices(&snapshot)?;
+        self.check_links(&snapshot)
     }
 
     /// A parent waits for an agent exactly while one child is live.
@@ -163,7 +186,11 @@ impl Watch {
 pub fn same(before: &Snapshot, after: &Snapshot) -> bool {
     let heads =
         |snapshot: &Snapshot| snapshot.heads.iter().map(|columns| columns.head.intent.clone()).collect::<Vec<_>>();
-    heads(before) == heads(after) && before.deliveries == after.deliveries && before.timers == after.timers
+    heads(before) == heads(after)
+        && before.deliveries == after.deliveries
+        && before.timers == after.timers
+        && before.notices == after.notices
+        && before.links == after.links
 }
 
 /// The columns that lists filter by agree with the state.
@@ -184,6 +211,7 @@ fn check_columns(columns: &HeadColumns) -> Checked {
         let fits = match waiting.reason {
             WaitingReason::WaitingForAgent => waiting.child.is_some(),
             WaitingReason::WaitingForHuman => waiting.task.is_some(),
+            WaitingReason::WaitingForTime => waiting.due_at.is_some() && waiting.step.is_some(),
             _ => true,
         };
         hold!(fits, "{id}: waits for nothing that could come: {waiting:?}");
@@ -202,9 +230,11 @@ fn check_history(seen: &Seen) -> Checked {
         hold!(event.at >= folded.updated_at, "{id}: event {position} lies before the one ahead of it");
         hold!(!folded.status().is_terminal(), "{id}: event {position} comes after the end");
         check_time(seen, &folded, event)?;
+        people::check_event(seen, &folded, event)?;
         apply(&mut folded, event);
         hold!(event.status == folded.status(), "{id}: event {position} says {}", event.status.as_str());
     }
+    people::check_waiting(seen)?;
     // Settings are not history.
     hold!(folded.updated_at <= head.updated_at, "{id}: the head is older than its last event");
     folded.updated_at = head.updated_at;
@@ -238,6 +268,15 @@ fn check_time(seen: &Seen, before: &Intent, event: &Event) -> Checked {
         EventBody::TimedOut if before.parent.is_none() && seen.head.intent.policy_generation == 0 => {
             let due_at = seen.birth().deadline_at;
             hold!(due_at.is_some_and(|due_at| due_at <= event.at), "{id}: event {position}: timed out early");
+        }
+        EventBody::Waiting(_) | EventBody::InProgress { .. } => {
+            let waiting = before.waiting().filter(|waiting| waiting.reason == WaitingReason::WaitingForTime);
+            let Some(waiting) = waiting else { return Ok(()) };
+            let step = seen.birth().plan.as_ref().and_then(|plan| plan.step(waiting.step.as_deref()?));
+            // A timeout waits for a go-on, which may come at any time.
+            let is_timeout = step.is_some_and(|step| step.kind == StepKind::Timeout);
+            let is_due = waiting.due_at.is_some_and(|due_at| due_at <= event.at);
+            hold!(is_timeout || is_due, "{id}: event {position}: a pause was over early");
         }
         _ => {}
     }

@@ -9,6 +9,7 @@
 mod actors;
 mod ending;
 mod invariants;
+mod marks;
 mod outside;
 mod promises;
 mod stage;
@@ -40,6 +41,10 @@ pub enum Mutation {
     LyingCommits,
     /// A node that is started again has forgotten that somebody is subscribed.
     ForgottenSubscribers,
+    /// Mail is said to be sent and never is.
+    LostMail,
+    /// A link answers whatever the intent asks by then, however often.
+    LinksForAnything,
 }
 
 /// What a run did.
@@ -52,6 +57,8 @@ pub struct Report {
     pub crashes: usize,
     /// Posts that arrived outside.
     pub arrivals: usize,
+    /// Links that people answered by.
+    pub links_used: usize,
 }
 
 impl Report {
@@ -63,6 +70,7 @@ impl Report {
             events: self.events + other.events,
             crashes: self.crashes + other.crashes,
             arrivals: self.arrivals + other.arrivals,
+            links_used: self.links_used + other.links_used,
         }
     }
 }
@@ -152,7 +160,8 @@ pub fn run(seed: u64, options: Options) -> Result<Report, Failure> {
             let (intents, events) = sim.watch.size();
             let fingerprint = sim.log.hasher.finish();
             let (crashes, arrivals) = (sim.stage.crashes, sim.cast.arrivals);
-            return Ok(Report { fingerprint, intents, events, crashes, arrivals });
+            let links_used = sim.promises.links_used();
+            return Ok(Report { fingerprint, intents, events, crashes, arrivals, links_used });
         }
         Ok(Err(why)) => why,
         Err(panic) => {

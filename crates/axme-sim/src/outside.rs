@@ -1,4 +1,4 @@
-//! The world outside: servers that are pushed to, and that fail by the seed.
+//! The world outside: servers that are pushed to, and a mail server; they fail by the seed.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,11 +12,15 @@ use serde_json::Value;
 /// Where the pushed agent and the subscriber are.
 pub const AGENT_URL: &str = "https://dan.example/";
 pub const SUBSCRIBER_URL: &str = "https://hook.example/";
+/// Where steps tell chats something.
+pub const CHAT_URL: &str = "https://chat.example/";
 
 /// One post that arrived, whatever was answered.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub url: String,
+    /// What the sender calls it; the same for every attempt.
+    pub id: String,
     pub body: Value,
 }
 
@@ -27,12 +31,16 @@ struct Inner {
     rng: StdRng,
     is_faulty: bool,
     arrivals: Vec<Arrival>,
+    mails: Vec<Mail>,
+    /// Mail is taken and never arrives.
+    loses_mail: bool,
 }
 
 impl Outside {
-    pub fn new(seed: u64) -> Outside {
+    pub fn new(seed: u64, loses_mail: bool) -> Outside {
         let rng = StdRng::seed_from_u64(seed ^ 0x6f75_7473_6964_6521);
-        Outside(Arc::new(Mutex::new(Inner { rng, is_faulty: false, arrivals: Vec::new() })))
+        let inner = Inner { rng, is_faulty: false, arrivals: Vec::new(), mails: Vec::new(), loses_mail };
+        Outside(Arc::new(Mutex::new(inner)))
     }
 
     pub fn set_faulty(&self, is_faulty: bool) {
@@ -42,6 +50,11 @@ impl Outside {
     /// What arrived since this was last asked.
     pub fn arrivals(&self) -> Vec<Arrival> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).arrivals)
+    }
+
+    /// Mail that arrived since this was last asked.
+    pub fn mails(&self) -> Vec<Mail> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).mails)
     }
 }
 
@@ -58,7 +71,8 @@ impl Outbound for Outside {
                 return Err("connection refused".to_owned());
             }
             let body = serde_json::from_slice(&post.body).map_err(|error| error.to_string())?;
-            inner.arrivals.push(Arrival { url: post.url, body });
+            let id = post.headers.iter().find(|(name, _)| *name == "webhook-id").map(|(_, id)| id.clone());
+            inner.arrivals.push(Arrival { url: post.url, id: id.unwrap_or_default(), body });
             match drawn {
                 20..35 => Err("the reply was lost".to_owned()),
                 35..50 => Ok(500),
@@ -67,12 +81,15 @@ impl Outbound for Outside {
         })
     }
 
-    fn mail(&self, _: Mail) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>> {
+    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>> {
         Box::pin(async move {
             let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let drawn = if inner.is_faulty { inner.rng.random_range(0..100) } else { 100 };
             if drawn < 20 {
                 return Err(Unsent { why: "connection refused".to_owned(), is_final: false });
+            }
+            if !inner.loses_mail {
+                inner.mails.push(mail);
             }
             if drawn < 35 { Err(Unsent { why: "the reply was lost".to_owned(), is_final: false }) } else { Ok(()) }
         })

@@ -3,21 +3,26 @@
 //! Everything that a client sends and that may end in a history carries a *mark*, a word that occurs nowhere else. What was
 //! answered 200 must be found under its mark; what was always refused must not.
 
+mod links;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use axme_intent::lifecycle::State;
-use axme_intent::{IntentId, Status, Time};
+use axme_intent::{IntentId, Plan, Status, Time};
+use links::Links;
 use serde_json::Value;
 
-use crate::Checked;
+use crate::actors::Letter;
 use crate::invariants::{Seen, Watch, hold};
 use crate::stage::{Answer, Call};
+use crate::{Checked, marks};
 
 #[derive(Default)]
 pub struct Promises {
     pub creates: Vec<Create>,
     /// By mark.
     sent: BTreeMap<String, Sent>,
+    links: Links,
     marks: usize,
     /// The last delivery number seen, by address.
     pub numbers: BTreeMap<String, u64>,
@@ -44,7 +49,7 @@ struct Sent {
 impl Promises {
     pub fn mark(&mut self) -> String {
         self.marks += 1;
-        format!("mark-{}-", self.marks)
+        marks::make(self.marks)
     }
 
     /// Intents that clients know of.
@@ -84,9 +89,24 @@ impl Promises {
         }
     }
 
+    /// Takes note of what an answer by a link, under one mark for all answers with it, was answered.
+    pub fn answered_by_link(&mut self, mark: &str, letter: &Letter, answer: &Answer) {
+        let intent = letter.intent;
+        let sent = self.sent.entry(mark.to_owned()).or_insert(Sent { intent, done: 0, ended: 0, unknown: 0 });
+        sent.unknown += usize::from(answer.is_unknown());
+        sent.done += usize::from(answer.status == 200);
+        self.links.answered(mark, letter, answer);
+    }
+
+    /// How many links were answered by.
+    pub fn links_used(&self) -> usize {
+        self.links.used()
+    }
+
     pub fn check(&self, watch: &Watch) -> Checked {
         self.check_creates(watch)?;
-        self.check_answers(watch)
+        self.check_answers(watch)?;
+        self.links.check(watch)
     }
 
     fn check_creates(&self, watch: &Watch) -> Checked {
@@ -107,16 +127,14 @@ impl Promises {
     }
 
     fn check_answers(&self, watch: &Watch) -> Checked {
-        let mut found: BTreeMap<IntentId, BTreeSet<String>> = BTreeMap::new();
+        let mut found: BTreeMap<IntentId, BTreeSet<&str>> = BTreeMap::new();
         for seen in watch.seen.values() {
             let family = found.entry(seen.head.intent.root).or_default();
-            for event in &seen.events[1..] {
-                collect(&serde_json::to_value(event).unwrap_or_default(), family);
-            }
+            family.extend(seen.marks.iter().map(String::as_str));
         }
         for (mark, sent) in &self.sent {
             let Some(seen) = watch.seen.get(&sent.intent) else { continue };
-            let is_there = found[&seen.head.intent.root].contains(mark);
+            let is_there = found[&seen.head.intent.root].contains(mark.as_str());
             hold!(is_there || sent.done == 0, "{}: {mark} was promised and is not in the history", sent.intent);
             hold!(
                 !is_there || sent.done + sent.unknown > 0,
@@ -135,9 +153,11 @@ impl Promises {
     fn check_result(&self, seen: &Seen, watch: &Watch) -> Checked {
         let State::Completed { result } = &seen.head.intent.state else { return Ok(()) };
         let (id, root) = (seen.head.intent.id, seen.head.intent.root);
-        let mut marks = BTreeSet::new();
-        collect(result, &mut marks);
-        hold!(!marks.is_empty(), "{id} is COMPLETED with {result}, which nobody sent");
+        let marks = marks::of_value(result);
+        match &seen.birth().plan {
+            None => hold!(!marks.is_empty(), "{id} is COMPLETED with {result}, which nobody sent"),
+            Some(plan) => check_steps(id, plan, result)?,
+        }
         for mark in &marks {
             let sender = self.sent.get(mark).and_then(|sent| watch.seen.get(&sent.intent));
             let is_own = sender.is_some_and(|other| other.head.intent.root == root);
@@ -147,16 +167,13 @@ impl Promises {
     }
 }
 
-fn collect(value: &Value, marks: &mut BTreeSet<String>) {
-    match value {
-        Value::String(text) => {
-            for (at, _) in text.match_indices("mark-") {
-                let digits: String = text[at + 5..].chars().take_while(char::is_ascii_digit).collect();
-                marks.insert(format!("mark-{digits}-"));
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, marks)),
-        Value::Object(fields) => fields.values().for_each(|field| collect(field, marks)),
-        _ => {}
+/// Whatever an agent or a person was to do and that succeeded, somebody sent. The platform's own steps nobody answers.
+fn check_steps(id: IntentId, plan: &Plan, result: &Value) -> Checked {
+    for (step, answered) in result["steps"].as_object().into_iter().flatten() {
+        let is_asked = plan.step(step).is_some_and(|step| step.kind.has_holder());
+        let is_failed = answered["error"]["code"].is_string();
+        let is_sent = !is_asked || is_failed || !marks::of_value(answered).is_empty();
+        hold!(is_sent, "{id} is COMPLETED, and nobody sent {answered} for step {step}");
     }
+    Ok(())
 }

@@ -91,7 +91,7 @@ impl Stage {
             clock: ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time")),
             rng: StdRng::seed_from_u64(seed),
             admin: String::new(),
-            outside: Outside::new(seed),
+            outside: Outside::new(seed, mutation == Some(Mutation::LostMail)),
             is_faulty: false,
             crashes: 0,
             fates: Vec::new(),
@@ -266,13 +266,16 @@ impl Stage {
         self.drive(async move { app.store.read(job).await }).expect("the store can be read")
     }
 
-    /// Writes to the store past the API: what no operation makes yet.
+    /// Writes to the store past the API, without faults: what no operation makes.
     pub fn make<T: Send + 'static>(
         &mut self,
         job: impl FnMut(&mut Tx<'_>) -> axme_server::error::Result<T> + Send + 'static,
     ) -> T {
         let app = self.nodes[0].app.clone();
-        self.drive(async move { app.store.write(0, job).await }).expect("the store can be written")
+        let is_faulty = std::mem::replace(&mut self.is_faulty, false);
+        let made = self.drive(async move { app.store.write(0, job).await });
+        self.is_faulty = is_faulty;
+        made.expect("the store can be written")
     }
 
     pub fn snapshot(&mut self) -> Snapshot {

@@ -156,9 +156,7 @@ impl History {
             children.extend(waiting.child);
             assert_eq!(waiting.task.is_some(), waiting.reason == WaitingReason::WaitingForHuman);
             // Where a person was asked instead, the agent may still answer.
-            let is_escalated =
-                self.intent.tally.escalated_to.is_some() && waiting.reason == WaitingReason::WaitingForHuman;
-            assert!(waiting.child.is_none() || is_escalated || waiting.reason == WaitingReason::WaitingForAgent);
+            assert!(waiting.child.is_none() || waiting.reason != WaitingReason::WaitingForTime);
             assert!(waiting.child.is_some() || waiting.reason != WaitingReason::WaitingForAgent);
             assert_eq!(waiting.step.is_some(), self.plan.is_some());
         }

@@ -2,6 +2,7 @@
 //! after each colon, LF endings, a blank line after every frame.
 
 use axme_api::intents::EventView;
+use axme_api::sessions::FeedEntry;
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
@@ -31,6 +32,16 @@ pub fn event(view: &EventView, most: usize) -> Bytes {
         text = json!(short).to_string();
     }
     frame(&view.event_type, Some(view.seq), &text)
+}
+
+/// An entry of a session's feed, without its content when it would exceed `most` bytes.
+pub fn entry(mut entry: FeedEntry, most: usize) -> Bytes {
+    let mut text = json!(entry).to_string();
+    if text.len() > most {
+        (entry.content, entry.truncated) = (None, Some(true));
+        text = json!(entry).to_string();
+    }
+    frame(&entry.kind, Some(entry.seq), &text)
 }
 
 /// A delivery, without its payload when it would exceed `most` bytes.

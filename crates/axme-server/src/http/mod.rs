@@ -2,6 +2,9 @@
 
 mod form;
 pub mod frames;
+mod mcp;
+pub(crate) mod media;
+pub mod mount;
 mod pages;
 pub mod router;
 pub mod stream;
@@ -9,6 +12,7 @@ pub mod stream;
 use axme_api::{ApiError, ErrorKind};
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use serde_json::Value;
 
 /// The status of an error.
 pub fn status(kind: ErrorKind) -> u16 {
@@ -45,7 +49,8 @@ pub fn refusal(error: &ApiError) -> Response<Body> {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         ErrorKind::Unavailable | ErrorKind::RateLimited => {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            let seconds = error.details.get("retry_after_seconds").and_then(Value::as_u64).unwrap_or(1);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         _ => {}
     }

@@ -3,35 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_api::{ApiError, ErrorKind, Method, agents as api_agents, health as api_health, intents as api_intents};
+use axme_api::{
+    ApiError, ErrorKind, health as api_health, intents as api_intents, mcp as api_mcp, sessions as api_sessions,
+};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request as HttpRequest};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Response};
 use axum::middleware::{self, Next};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
-use futures_util::future::BoxFuture;
+use axum::routing::{get, post};
 use http_body_util::BodyExt;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{refusal, stream};
+use super::mount::Mount;
+use super::{mcp, refusal, stream};
 use crate::app::App;
-use crate::call::{self, Bound, Request};
 use crate::engine::{self, Desk};
 use crate::error::Result;
 use crate::ops;
 use crate::store::accounts;
 
-/// What the stream of an agent's intents ends in; it shares its wildcard with the agents themselves.
-const STREAM_SUFFIX: &str = "/intents/stream";
-
 pub fn router(app: Arc<App>) -> Router {
-    let mut mount = Mount { app: app.clone(), router: Router::new(), tails: Vec::new() };
+    let mut mount = Mount::new(app.clone());
     crate::table::mount(&mut mount);
-    mount.tails();
     let health = {
         let app = app.clone();
         move || {
@@ -53,7 +48,23 @@ pub fn router(app: Arc<App>) -> Router {
             async move { respond(stream::intent(app, id, parts).await) }
         }
     };
-    super::pages::mount(&app, mount.router)
+    let feed = {
+        let app = app.clone();
+        move |params: PathFields, request: HttpRequest| {
+            let (app, id, parts) = (app.clone(), field(&params, "session_id"), request.into_parts().0);
+            async move { respond(stream::session(app, id, parts).await) }
+        }
+    };
+    let tools = {
+        let (app, calls) = (app.clone(), Arc::new(mount.calls()));
+        move |request: HttpRequest| {
+            let (app, calls) = (app.clone(), calls.clone());
+            async move { respond(mcp::answer(&app, &calls, request).await) }
+        }
+    };
+    super::media::mount(&app, super::pages::mount(&app, mount.finish()))
+        .route(api_sessions::STREAM.path, get(feed))
+        .route(api_mcp::ENDPOINT.path, post(tools))
         .route(api_intents::STREAM.path, get(events))
         .route(api_health::HEALTH.path, get(health.clone()))
         .route(api_health::HEALTH_V1.path, get(health))
@@ -66,216 +77,32 @@ pub fn router(app: Arc<App>) -> Router {
             let message = format!("no operation at {} {}", request.method(), request.uri().path());
             refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message))
         })
-        .method_not_allowed_fallback(async |request: HttpRequest| not_allowed(&request))
+        .method_not_allowed_fallback(async |request: HttpRequest| {
+            let message = format!("{} is not possible at {}", request.method(), request.uri().path());
+            refusal(&ApiError::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message))
+        })
         .layer(middleware::from_fn(move |request: HttpRequest, next: Next| trace(app.clone(), request, next)))
 }
 
-/// Collects the routes of operations.
-pub struct Mount {
-    app: Arc<App>,
-    router: Router,
-    tails: Vec<Tail>,
-}
-
-type Handler = Arc<dyn Fn(PathFields, HttpRequest) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
-
-/// An operation below an agent's address. An address has slashes in it, so these share its wildcard and are told apart by
-/// how the path ends.
-#[derive(Clone)]
-struct Tail {
-    method: Method,
-    template: &'static str,
-    handler: Handler,
-}
-
-impl Tail {
-    /// The fields of a path, when it ends as the template does.
-    fn fields(&self, method: &axum::http::Method, path: &str) -> Option<PathFields> {
-        if method.as_str() != self.method.as_str() {
-            return None;
-        }
-        let mut fields = Vec::new();
-        let mut rest = path;
-        for part in self.template.rsplit('/') {
-            let (before, last) = rest.rsplit_once('/')?;
-            rest = before;
-            match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
-                Some(name) => fields.push((name.to_owned(), last.to_owned())),
-                None if part == last => {}
-                None => return None,
-            }
-        }
-        fields.push(("address".to_owned(), rest.to_owned()));
-        Some(PathFields(fields))
-    }
-}
-
-/// What all paths of agents begin with.
-const AGENTS: &str = "/v1/agents/{*address}";
-
-impl Mount {
-    /// Mounts an operation under its path and its aliases.
-    pub fn op<I, O, P>(&mut self, bound: Bound<I, O, P>)
-    where
-        I: DeserializeOwned + Send + 'static,
-        O: Serialize + Send + 'static,
-        P: Send + 'static,
-    {
-        let info = &bound.op.info;
-        for path in std::iter::once(&info.path).chain(info.aliases) {
-            if let Some(template) = path.strip_prefix(AGENTS).and_then(|rest| rest.strip_prefix('/')) {
-                let app = self.app.clone();
-                let handler: Handler = Arc::new(move |params, request| {
-                    let app = app.clone();
-                    Box::pin(async move { respond(handle(&app, bound, &params, request).await) })
-                });
-                self.tails.push(Tail { method: info.method, template, handler });
-                continue;
-            }
-            let app = self.app.clone();
-            let handler = move |params: PathFields, request: HttpRequest| {
-                let app = app.clone();
-                async move { respond(handle(&app, bound, &params, request).await) }
-            };
-            self.route(path, on(filter(info.method), handler));
-        }
-    }
-
-    /// A GET whose caller, when it is the receiver, has thereby seen the intent.
-    pub fn acknowledging_get<O, P>(&mut self, bound: Bound<api_intents::GetIntent, O, P>)
-    where
-        O: Serialize + Send + 'static,
-        P: Send + 'static,
-    {
-        let app = self.app.clone();
-        let handler = move |params: PathFields, request: HttpRequest| {
-            let app = app.clone();
-            async move {
-                let headers = request.headers().clone();
-                let id = field(&params, "intent_id");
-                let response = respond(handle(&app, bound, &params, request).await);
-                if response.status().is_success() {
-                    acknowledge(&app, &headers, &id).await;
-                }
-                response
-            }
-        };
-        self.route(bound.op.info.path, get(handler));
-    }
-
-    /// Agents and the streams of their intents, which share a wildcard.
-    pub fn agents<O, P>(&mut self, bound: Bound<api_agents::GetAgent, O, P>)
-    where
-        O: Serialize + Send + 'static,
-        P: Send + 'static,
-    {
-        let (app, tails) = (self.app.clone(), self.tails.clone());
-        let handler = move |params: PathFields, request: HttpRequest| {
-            let (app, tail) = (app.clone(), find_tail(&tails, &params, &request));
-            async move {
-                if let Some((handler, params)) = tail {
-                    return handler(params, request).await;
-                }
-                let address = field(&params, "address");
-                match address.strip_suffix(STREAM_SUFFIX) {
-                    Some(address) => respond(stream::agent(app, address.to_owned(), request.into_parts().0).await),
-                    None => respond(handle(&app, bound, &params, request).await),
-                }
-            }
-        };
-        self.route(bound.op.info.path, get(handler));
-    }
-
-    /// What is done below an agent's address by other methods than GET.
-    fn tails(&mut self) {
-        for method in [Method::Put, Method::Post, Method::Delete] {
-            let tails = self.tails.clone();
-            let handler = move |params: PathFields, request: HttpRequest| {
-                let tail = find_tail(&tails, &params, &request);
-                async move {
-                    match tail {
-                        Some((handler, params)) => handler(params, request).await,
-                        None => not_allowed(&request),
-                    }
-                }
-            };
-            self.route(AGENTS, on(filter(method), handler));
-        }
-    }
-
-    fn route(&mut self, path: &str, methods: MethodRouter) {
-        self.router = std::mem::take(&mut self.router).route(path, methods);
-    }
-}
-
-fn find_tail(tails: &[Tail], params: &PathFields, request: &HttpRequest) -> Option<(Handler, PathFields)> {
-    let path = field(params, "address");
-    tails.iter().find_map(|tail| Some((tail.handler.clone(), tail.fields(request.method(), &path)?)))
-}
-
-fn not_allowed(request: &HttpRequest) -> Response<Body> {
-    let message = format!("{} is not possible at {}", request.method(), request.uri().path());
-    refusal(&ApiError::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message))
-}
-
-fn filter(method: Method) -> MethodFilter {
-    match method {
-        Method::Get => MethodFilter::GET,
-        Method::Post => MethodFilter::POST,
-        Method::Put => MethodFilter::PUT,
-        Method::Patch => MethodFilter::PATCH,
-        Method::Delete => MethodFilter::DELETE,
-    }
-}
-
 /// The fields of a path, decoded. What is no text then is refused in the form of every error.
-struct PathFields(Vec<(String, String)>);
+pub struct PathFields(RawPathParams);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathFields {
     type Rejection = Response<Body>;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathFields, Response<Body>> {
         let fields = RawPathParams::from_request_parts(parts, state).await;
-        let owned = |fields: RawPathParams| fields.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        fields.map(owned).map(PathFields).map_err(|_| {
+        fields.map(PathFields).map_err(|_| {
             refusal(&ApiError::new(ErrorKind::Malformed, "invalid_path", "the path is not UTF-8 once it is decoded"))
         })
     }
 }
 
-fn field(params: &PathFields, name: &str) -> String {
-    params.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
+pub fn field(params: &PathFields, name: &str) -> String {
+    params.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
 }
 
-async fn handle<I, O, P>(
-    app: &App,
-    bound: Bound<I, O, P>,
-    params: &PathFields,
-    request: HttpRequest,
-) -> Result<Response<Body>>
-where
-    I: DeserializeOwned + Send + 'static,
-    O: Serialize + Send + 'static,
-    P: Send + 'static,
-{
-    let info = &bound.op.info;
-    let (parts, body) = request.into_parts();
-    // Before a body is read for anybody: who it is. The answer is remembered, so that asking again costs nothing.
-    app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
-    let body = read_body(app, body).await?;
-    let request = Request {
-        method: info.method.as_str(),
-        path: parts.uri.path().to_owned(),
-        path_fields: info.path_fields().map(|name| (name, field(params, name))).collect(),
-        query: query(parts.uri.query()),
-        headers: parts.headers,
-        body,
-    };
-    let sent = call::call(app, bound, request).await?;
-    Ok(super::json(sent.status, sent.body))
-}
-
-fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
+pub fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
     outcome.unwrap_or_else(|error| refusal(&error.into_api()))
 }
 
@@ -325,7 +152,7 @@ pub fn query(text: Option<&str>) -> Vec<(String, String)> {
 }
 
 /// Notes that the receiver has seen an intent: queued behind the answer, and nothing when the intent has moved on.
-async fn acknowledge(app: &Arc<App>, headers: &axum::http::HeaderMap, id: &str) {
+pub async fn acknowledge(app: &Arc<App>, headers: &axum::http::HeaderMap, id: &str) {
     let now = app.world.clock.now();
     let Ok(caller) = app.keys.identify(&app.store, headers, now).await else { return };
     let (Ok(id), Some(own)) = (ops::intents::parse_id(id), caller.address.clone()) else { return };

@@ -13,13 +13,14 @@ use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::{frames, router};
 use crate::app::{App, StreamSeat};
 use crate::cx::Caller;
 use crate::error::Result;
 use crate::ops::{self, view};
-use crate::store::intents as intent_rows;
+use crate::store::{intents as intent_rows, sessions as session_rows};
 use crate::wake::{Waiter, Wake};
 use crate::workers::queue::{self, Offer, Reading};
 
@@ -40,6 +41,9 @@ struct Window {
 const SEND_PATIENCE: Duration = Duration::from_secs(30);
 /// The same once the server is asked to stop.
 const FAREWELL_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a window of a session is held unless the client says otherwise.
+const SESSION_WAIT_SECONDS: u64 = 30;
 
 /// The sending side of a stream that is being answered.
 struct Out {
@@ -73,7 +77,23 @@ pub async fn intent(app: Arc<App>, id: String, request: Parts) -> Result<Respons
     let for_read = caller.clone();
     app.store.read(move |tx| ops::intents::find_visible(tx, &for_read, id).map(|_| ())).await?;
     let (out, response) = answer(&app, &caller)?;
-    tokio::spawn(async move { IntentStream { app, caller, id, window, out }.run().await });
+    let subject = Subject::Intent(id);
+    tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run().await });
+    Ok(response)
+}
+
+/// What happens in a session.
+pub async fn session(app: Arc<App>, id: String, request: Parts) -> Result<Response<Body>> {
+    let (caller, mut window) = open(&app, &request).await?;
+    if !router::query(request.uri.query()).iter().any(|(name, _)| name == "wait_seconds") {
+        window.wait_seconds = SESSION_WAIT_SECONDS;
+    }
+    let id = ops::sessions::parse_id(&id)?;
+    let for_read = caller.clone();
+    app.store.read(move |tx| ops::sessions::find_visible(tx, &for_read, id).map(|_| ())).await?;
+    let (out, response) = answer(&app, &caller)?;
+    let subject = Subject::Session(id);
+    tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run().await });
     Ok(response)
 }
 
@@ -166,25 +186,36 @@ impl Hold<'_> {
     }
 }
 
-struct IntentStream {
+/// What a stream tells of.
+#[derive(Debug, Clone, Copy)]
+enum Subject {
+    Intent(IntentId),
+    Session(Uuid),
+}
+
+/// The events of one thing that begins, goes on and ends.
+struct EventStream {
     app: Arc<App>,
     caller: Arc<Caller>,
-    id: IntentId,
+    subject: Subject,
     window: Window,
     out: Out,
 }
 
-/// What a look at an intent found.
+/// What a look found.
 struct Seen {
     frames: Vec<(u64, Bytes)>,
-    /// The intent is over and everything about it has been found.
+    /// It is over and everything about it has been found.
     is_over: bool,
 }
 
-impl IntentStream {
+impl EventStream {
     async fn run(self) {
         let mut cursor = self.window.since;
-        let waiter = self.app.wakes.subscribe(Wake::intent(self.id));
+        let waiter = self.app.wakes.subscribe(match self.subject {
+            Subject::Intent(id) => Wake::intent(id),
+            Subject::Session(id) => Wake::session(id),
+        });
         // An error is one of the store and in the log; a client that has gone needs no answer.
         let _ = self.windows(&waiter, &mut cursor).await;
         let _ = self.out.send(frames::timeout(cursor)).await;
@@ -251,7 +282,29 @@ impl IntentStream {
 
     async fn look(&self, since: u64, most: usize) -> Result<Seen> {
         recheck(&self.app, &self.window).await?;
-        let (id, workspace, frame_bytes) = (self.id, self.caller.workspace, self.app.limits.frame_bytes);
+        match self.subject {
+            Subject::Intent(id) => self.look_at_intent(id, since, most).await,
+            Subject::Session(id) => self.look_at_session(id, since, most).await,
+        }
+    }
+
+    async fn look_at_session(&self, id: Uuid, since: u64, most: usize) -> Result<Seen> {
+        let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
+        let after = i64::try_from(since).unwrap_or(i64::MAX);
+        let job = move |tx: &mut crate::store::Tx<'_>| {
+            let entries = session_rows::list_entries(tx, workspace, id, after, most as i64)?;
+            let is_over = match entries.last() {
+                Some(last) => ops::sessions::is_last(last),
+                None => session_rows::find(tx, workspace, id)?.is_none_or(|session| session.completed_at.is_some()),
+            };
+            let views = entries.iter().map(|entry| ops::sessions::view_entry(id, entry));
+            Ok(Seen { frames: views.map(|view| (view.seq, frames::entry(view, frame_bytes))).collect(), is_over })
+        };
+        self.app.store.read(job).await
+    }
+
+    async fn look_at_intent(&self, id: IntentId, since: u64, most: usize) -> Result<Seen> {
+        let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
         let after = view::position_seen(since);
         let job = move |tx: &mut crate::store::Tx<'_>| {
             let events = intent_rows::list_events(tx, workspace, id, after, most as i64)?;

@@ -441,8 +441,18 @@ pub fn me(cx: &mut Cx<'_, '_>, _: &Nothing) -> Result<Me> {
 }
 
 pub fn capabilities(_: &mut Cx<'_, '_>, _: &Nothing) -> Result<Capabilities> {
-    let capabilities =
-        ["intents", "intents.stream", "agents.stream", "human_tasks", "scenarios", "service_accounts", "idempotency"];
+    let capabilities = [
+        "intents",
+        "intents.stream",
+        "agents.stream",
+        "human_tasks",
+        "scenarios",
+        "service_accounts",
+        "idempotency",
+        "mesh",
+        "mcp",
+        "sessions",
+    ];
     let types = ["intent.ask.v1", "intent.notify.v1", "intent.reply.v1"];
     Ok(Capabilities {
         ok: true,

@@ -1,4 +1,6 @@
-//! Dead letters: deliveries that were given up.
+//! The listing of deliveries, in which dead letters of every kind stand beside what went along routes, and their replay.
+
+use std::collections::BTreeMap;
 
 use axme_api::ApiError;
 use axme_api::deliveries::{Delivery, DeliveryAnswer, DeliveryList, ListDeliveries, ReplayDelivery};
@@ -6,30 +8,53 @@ use axme_intent::IntentId;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{COMMON_LANE, page_size};
+use super::principals::read_range;
+use super::{COMMON_LANE, check_tenant, check_word, page_size};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
 use crate::engine::tell::MAIL_LINE;
 use crate::error::Result;
 use crate::store::deliveries::{self as store, DeadLetter};
-use crate::store::notices;
+use crate::store::{notices, routed};
 use crate::wake::Wake;
 
-pub fn prepare_list(_: &Before<'_>, input: ListDeliveries) -> Result<(u16, (IntentId, i64))> {
-    if input.status.as_deref().is_some_and(|status| status != "dead_lettered") {
-        return Err(ApiError::invalid("status: only dead_lettered is listed").into());
-    }
+/// Which deliveries are meant.
+pub struct Wanted {
+    /// One principal's; without, dead letters of other kinds are listed as well.
+    principals: Option<(Uuid, Uuid)>,
+    status: Option<String>,
+    before: IntentId,
+    limit: i64,
+}
+
+pub fn prepare_list(caller: &Before<'_>, input: ListDeliveries) -> Result<(u16, Wanted)> {
+    check_tenant(caller.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
+    let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
+    check_word("status", input.status.as_deref(), &words)?;
     let before = match &input.before {
         None => IntentId(Uuid::max()),
         Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be a delivery id"))?,
     };
-    Ok((COMMON_LANE, (before, page_size(input.limit, 200, 1_000)?)))
+    let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
+    let limit = page_size(input.limit, 200, 1_000)?;
+    Ok((COMMON_LANE, Wanted { principals, status: input.status, before, limit }))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, (before, limit): &(IntentId, i64)) -> Result<DeliveryList> {
-    let dead = store::list_dead(cx.tx, cx.caller.workspace, *before, *limit)?;
-    let next_before = dead.last().filter(|_| dead.len() as i64 == *limit).map(|last| last.intent_id.to_string());
-    let deliveries = dead.iter().map(|letter| view(letter, cx.caller, "dead_lettered")).collect();
+/// One listing, by id: what went along routes, however it stands, and what else was given up. A dead letter that went along a
+/// route is there once, as what it is.
+pub fn list(cx: &mut Cx<'_, '_>, wanted: &Wanted) -> Result<DeliveryList> {
+    let (workspace, limit) = (cx.caller.workspace, wanted.limit);
+    let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
+    let routed = routed::list(cx.tx, workspace, range, wanted.before.0, wanted.status.as_deref(), limit)?;
+    let mut found: BTreeMap<Uuid, Delivery> = BTreeMap::new();
+    if wanted.principals.is_none() && wanted.status.as_deref().is_none_or(|status| status == "dead_lettered") {
+        let dead = store::list_dead(cx.tx, workspace, wanted.before, limit)?;
+        found.extend(dead.iter().map(|letter| (letter.intent_id.0, view(letter, cx.caller, "dead_lettered"))));
+    }
+    found.extend(routed.into_iter().map(|delivery| (delivery.id, super::routed::view(delivery, cx.caller))));
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let deliveries: Vec<Delivery> = found.into_values().rev().take(most).collect();
+    let next_before = deliveries.last().filter(|_| deliveries.len() == most).map(|last| last.delivery_id.clone());
     Ok(DeliveryList { ok: true, deliveries, next_before })
 }
 
@@ -41,6 +66,9 @@ pub fn prepare_replay(_: &Before<'_>, input: ReplayDelivery) -> Result<(u16, Int
 
 pub fn replay(cx: &mut Cx<'_, '_>, id: &IntentId) -> Result<DeliveryAnswer> {
     let workspace = cx.caller.workspace;
+    if let Some(again) = super::routed::replay(cx, id.0)? {
+        return Ok(again);
+    }
     let letter = store::find_dead(cx.tx, workspace, *id)?;
     let letter = letter.ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
     store::revive(cx.tx, workspace, &letter.address, *id, cx.now)?;
@@ -53,13 +81,16 @@ pub fn replay(cx: &mut Cx<'_, '_>, id: &IntentId) -> Result<DeliveryAnswer> {
     Ok(DeliveryAnswer { ok: true, delivery: view(&letter, cx.caller, "pending") })
 }
 
-fn view(letter: &DeadLetter, caller: &Caller, status: &str) -> Delivery {
+pub(super) fn view(letter: &DeadLetter, caller: &Caller, status: &str) -> Delivery {
     Delivery {
         delivery_id: letter.intent_id.to_string(),
-        intent_id: letter.told_of.unwrap_or(letter.intent_id).to_string(),
+        replay_of_delivery_id: None,
+        intent_id: Some(letter.told_of.unwrap_or(letter.intent_id).to_string()),
         org_id: caller.org.to_string(),
         workspace_id: caller.workspace.to_string(),
-        to_agent: letter.address.to_string(),
+        principal_id: None,
+        alias: None,
+        to_agent: Some(letter.address.to_string()),
         transport_type: match notices::line_of(&letter.address) {
             Some(MAIL_LINE) => "email",
             Some(_) => "webhook",
@@ -67,8 +98,13 @@ fn view(letter: &DeadLetter, caller: &Caller, status: &str) -> Delivery {
             None => "http",
         }
         .to_owned(),
+        route_id: None,
         status: status.to_owned(),
+        correlation_id: None,
+        idempotency_key: None,
+        payload: None,
         error_detail: letter.last_error.clone(),
+        created_at: None,
         updated_at: letter.dead_at.to_string(),
     }
 }

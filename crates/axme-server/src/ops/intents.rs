@@ -12,6 +12,7 @@ use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Stat
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::admission::{Part, admit};
 use super::quotas::{self, Dimension};
 use super::{COMMON_LANE, check_size, page_size, policies, view};
 use crate::call::Before;
@@ -27,6 +28,8 @@ pub struct NewIntent {
     answer: Created,
     /// The tenant that the payload names to be charged.
     tenant: Option<(Uuid, Uuid)>,
+    /// The payload, where a schema may have something to say about it.
+    to_check: Option<Value>,
 }
 
 pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, NewIntent)> {
@@ -65,6 +68,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
     let payload = Value::Object(input.payload.unwrap_or(rest));
     check_size("payload", &payload)?;
     let tenant = quotas::named_tenant(&payload);
+    let to_check = super::schemas::to_check(before, &payload);
     let birth = Birth {
         intent_type: input.intent_type,
         correlation_id,
@@ -94,8 +98,9 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         status,
         created_at: intent.created_at.to_string(),
         correlation_id: correlation_id.to_string(),
+        warnings: Vec::new(),
     };
-    Ok((intent.id.lane(), NewIntent { newborn, deadline_at, answer, tenant }))
+    Ok((intent.id.lane(), NewIntent { newborn, deadline_at, answer, to_check, tenant }))
 }
 
 /// Decides a new root intent, before the transaction.
@@ -112,15 +117,18 @@ pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
     check_ahead("deadline_at", new.deadline_at, cx.now)?;
-    admit(cx, &new.newborn, new.tenant)?;
+    let head = new.newborn.head();
+    admit(cx, &[(&head.from, Part::Sender), (&head.to, Part::Receiver)], &head.intent_type)?;
+    take_in(cx, &new.newborn, new.tenant)?;
+    let warnings = super::schemas::check(cx, new.newborn.intent_type(), new.newborn.to(), new.to_check.as_ref())?;
     engine::create(&mut desk(cx), &new.newborn)?;
-    Ok(new.answer.clone())
+    Ok(Created { warnings, ..new.answer.clone() })
 }
 
-/// Lets a new root intent in: its receiver takes it, and it is counted for whoever is to pay for it.
-pub fn admit(cx: &mut Cx<'_, '_>, newborn: &Newborn, tenant: Option<(Uuid, Uuid)>) -> Result<()> {
-    let (from, to) = newborn.parties();
-    policies::check_sender(cx, from, to)?;
+/// Takes a new root intent in: its receiver takes it from its sender, and it is counted for whoever is to pay for it.
+pub fn take_in(cx: &mut Cx<'_, '_>, newborn: &Newborn, tenant: Option<(Uuid, Uuid)>) -> Result<()> {
+    let head = newborn.head();
+    policies::check_sender(cx, &head.from, &head.to)?;
     let workspace = quotas::charged(cx, tenant)?;
     quotas::charge(cx, workspace, Dimension::Intents, newborn.intent().id.lane())
 }

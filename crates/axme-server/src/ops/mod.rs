@@ -2,28 +2,39 @@
 
 pub mod access_requests;
 pub mod accounts;
+pub mod admission;
 pub mod approvals;
 pub mod billing;
 pub mod control;
 pub mod deliveries;
 pub mod inbox;
 pub mod intents;
+pub mod invites;
 pub mod links;
 pub mod macros;
+pub mod media;
 pub mod members;
+pub mod mesh;
 pub mod organizations;
 pub mod policies;
+pub mod principals;
 pub mod quotas;
 pub mod resume;
+pub mod routed;
+pub mod routing;
 pub mod scenarios;
+pub mod schemas;
+pub mod sessions;
 pub mod tasks;
 pub mod tenants;
 pub mod threads;
+pub mod users;
 pub mod view;
 pub mod webhooks;
 pub mod workspaces;
 
 use axme_api::{ApiError, ErrorKind};
+use axme_intent::Address;
 use axme_intent::human::is_same_person;
 use uuid::Uuid;
 
@@ -33,13 +44,22 @@ use crate::error::Result;
 /// Operations that belong to no family of intents all take this lane.
 pub const COMMON_LANE: u16 = 0;
 
-/// Text that a caller may leave out, within bounds of length.
-pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
-    match text {
-        Some(text) if !(least..=most).contains(&text.chars().count()) => {
-            Err(ApiError::invalid(format!("{field}: {least} to {most} characters")).into())
+/// What is done for one address takes turns; it shares a lane so that it does not wait for its own locks.
+pub fn lane_of(address: &Address) -> u16 {
+    address.as_str().bytes().fold(0u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+}
+
+/// A workspace that is named must be the caller's own. Another tenant's is not found; a pair that does not belong together
+/// is refused.
+pub fn check_tenant(caller: &Caller, org: Option<&str>, workspace: Option<&str>) -> Result<()> {
+    let own_org = org.map(|org| org == caller.org.to_string() || org == caller.org_slug);
+    let own_workspace = workspace.map(|ws| ws == caller.workspace.to_string() || ws == caller.workspace_slug);
+    match (own_org, own_workspace) {
+        (None | Some(true), None | Some(true)) => Ok(()),
+        (Some(true), Some(false)) | (Some(false), Some(true)) => {
+            Err(ApiError::forbidden("org_id and workspace_id do not belong together").into())
         }
-        _ => Ok(()),
+        _ => Err(ApiError::not_found("workspace").into()),
     }
 }
 
@@ -74,8 +94,16 @@ pub fn page_size(asked: Option<u64>, usual: u64, most: u64) -> Result<i64> {
     }
 }
 
+/// Refuses text that is shorter or longer than it may be.
+pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
+    if text.is_none_or(|text| (least..=most).contains(&text.chars().count())) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!("{field}: {least} to {most} characters")).into())
+}
+
 /// Whose key it is that starts something, where the sender's address does not say so already.
-pub fn requested_by(caller: &Caller, from: &axme_intent::Address) -> Option<String> {
+pub fn requested_by(caller: &Caller, from: &Address) -> Option<String> {
     Some(caller.owner.clone()).filter(|owner| !is_same_person(owner, from.as_str()))
 }
 

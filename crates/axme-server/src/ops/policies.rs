@@ -19,6 +19,7 @@ use super::{COMMON_LANE, check_chars, check_word, read_id};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::Result;
+use crate::store::Mark;
 use crate::store::policies::{self as store, Entry, Holder, Policy};
 
 const RECEIVE: &str = "receive";
@@ -92,7 +93,7 @@ pub fn check_sender(cx: &mut Cx<'_, '_>, from: &Address, to: &Address) -> Result
     } else {
         cx.caller.workspace
     };
-    if !cx.tx.is_guarded(workspace) {
+    if !cx.tx.has(Mark::Senders, workspace) {
         return Ok(());
     }
     let holder = Holder { owner_id: workspace, kind: SEND, address: to.as_str().to_owned() };
@@ -241,7 +242,7 @@ fn set(cx: &mut Cx<'_, '_>, holder: &Holder, trail: Uuid, word: &str) -> Result<
     };
     store::put(cx.tx, holder, &policy)?;
     if holder.kind == SEND {
-        cx.tx.guard(holder.owner_id);
+        cx.tx.mark(Mark::Senders, holder.owner_id);
     }
     audit(cx, holder, trail, "put", &json!({ "type": word }))
 }

@@ -18,6 +18,7 @@ use super::{COMMON_LANE, check_chars, check_word};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::{Result, StoreError};
+use crate::store::Mark;
 use crate::store::access_requests::AccessRequest;
 use crate::store::organizations;
 use crate::store::usage::{self as store, Policy};
@@ -68,7 +69,7 @@ fn at_hour(hour: i64) -> Time {
 
 /// Counts one more, or refuses it where it would be one too many. `lane` is the write lane of the call.
 pub fn charge(cx: &mut Cx<'_, '_>, workspace: Uuid, dimension: Dimension, lane: u16) -> Result<()> {
-    if cx.tx.is_limited(workspace)
+    if cx.tx.has(Mark::Quota, workspace)
         && let Some(policy) = store::lock_policy(cx.tx, workspace)?
     {
         check(cx, &policy, dimension)?;
@@ -181,7 +182,7 @@ fn fresh(cx: &mut Cx<'_, '_>, workspace: Uuid, updated_by: String) -> Result<Pol
 
 fn put(cx: &mut Cx<'_, '_>, policy: &Policy, action: &str) -> Result<()> {
     store::put_policy(cx.tx, policy)?;
-    cx.tx.limit(policy.workspace_id);
+    cx.tx.mark(Mark::Quota, policy.workspace_id);
     let line = json!({ "tier": policy.tier, "dimensions": policy.dimensions, "overage_mode": policy.overage_mode });
     Ok(cx.audit_in(policy.workspace_id, action, &policy.quota_policy_id.to_string(), &line)?)
 }

@@ -5,12 +5,13 @@ use axme_api::{ApiError, Object};
 use axme_intent::Address;
 use axme_intent::lifecycle::Birth;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
-use axme_intent::workflow::{Step, Target};
+use axme_intent::workflow::{Step, StepKind, Target};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::accounts::{self, Callback, NewAgent};
-use super::intents::{check_ahead, conceive_root, desk};
+use super::admission::{Part, admit};
+use super::intents::{check_ahead, conceive_root, desk, take_in};
 use super::tenants::Place;
 use super::{COMMON_LANE, check_size};
 use crate::call::Before;
@@ -56,6 +57,8 @@ pub struct Application {
     /// For each agent that is pushed to, what signs.
     callbacks: Vec<Option<Callback>>,
     compile_id: Option<String>,
+    /// The payload, where a schema may have something to say about it.
+    to_check: Option<serde_json::Value>,
 }
 
 pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Application)> {
@@ -93,16 +96,26 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
     };
     let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(before, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
+    let to_check = super::schemas::to_check(before, &birth.payload);
     let newborn = conceive_root(before, birth)?;
     Ok((
         newborn.intent().id.lane(),
-        Application { newborn, scenario, warnings: report.warnings, callbacks, compile_id },
+        Application { newborn, scenario, warnings: report.warnings, callbacks, compile_id, to_check },
     ))
 }
 
 pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> {
     let scenario = &application.scenario;
     check_ahead("intent.deadline_at", scenario.deadline_at, cx.now)?;
+    // First of all: a refusal is kept, and nothing else may be kept with it.
+    let head = application.newborn.head();
+    let mut parties = vec![(&head.from, Part::Sender), (&head.to, Part::Receiver)];
+    let steps = scenario.plan.iter().flat_map(|plan| &plan.steps);
+    parties.extend(steps.filter_map(|step| match &step.kind {
+        StepKind::Agent { to, .. } => Some((to, Part::Later)),
+        _ => None,
+    }));
+    admit(cx, &parties, &head.intent_type)?;
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
@@ -145,9 +158,12 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
             created,
         });
     }
-    super::intents::admit(cx, &application.newborn, None)?;
-    engine::create(&mut desk(cx), &application.newborn)?;
-    let intent = application.newborn.intent();
+    let newborn = &application.newborn;
+    let mut warnings = application.warnings.clone();
+    warnings.extend(super::schemas::check(cx, newborn.intent_type(), newborn.to(), application.to_check.as_ref())?);
+    take_in(cx, newborn, None)?;
+    engine::create(&mut desk(cx), newborn)?;
+    let intent = newborn.intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
     let pending_with =
         pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));
@@ -162,7 +178,7 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
         idempotent: false,
         agents,
         agents_provisioned: provisioned,
-        warnings: application.warnings.clone(),
+        warnings,
         deadline_at: scenario.deadline_at.map(|at| at.to_string()),
         created_at: intent.created_at.to_string(),
     })

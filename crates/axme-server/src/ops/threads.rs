@@ -18,6 +18,7 @@ use crate::call::Before;
 use crate::cx::Cx;
 use crate::engine;
 use crate::error::Result;
+use crate::store::Mark;
 use crate::store::inbox::{self as store, Entry};
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
@@ -96,7 +97,7 @@ fn add(
     };
     touch(cx, source, also)?;
     let number = store::add(cx.tx, cx.caller.workspace, source.id, &entry)?;
-    if cx.tx.is_watched(cx.caller.workspace) {
+    if cx.tx.has(Mark::Subscribers, cx.caller.workspace) {
         let fanout = Fanout { workspace: cx.caller.workspace, intent: source.id, position: 0, entry: number };
         webhooks::insert_fanout(cx.tx, &fanout)?;
         cx.tx.wake(Wake::fanouts());

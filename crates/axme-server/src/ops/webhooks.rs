@@ -16,6 +16,7 @@ use crate::call::Before;
 use crate::channels::signature;
 use crate::cx::{Caller, Cx};
 use crate::error::Result;
+use crate::store::Mark;
 use crate::store::webhooks::{self as store, Event, Subscription};
 use crate::wake::Wake;
 
@@ -108,7 +109,7 @@ pub fn upsert(cx: &mut Cx<'_, '_>, new: &NewSubscription) -> Result<Subscription
         "active": subscription.active,
     });
     cx.audit("webhooks.subscriptions.upsert", &subscription.id.to_string(), &line)?;
-    cx.tx.watch(subscription.workspace);
+    cx.tx.mark(Mark::Subscribers, subscription.workspace);
     cx.tx.wake(Wake::lines());
     cx.tx.wake(Wake::fanouts());
     let mut shown = view(&subscription);
@@ -203,6 +204,26 @@ pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventP
         event_id: event.id.to_string(),
         counters: counters(cx, event.id, queued)?,
     })
+}
+
+/// Tells an owner's subscribers of something that happened here.
+pub(super) fn tell(cx: &mut Cx<'_, '_>, owner: Address, event_type: &str, payload: Value) -> Result<()> {
+    if !cx.tx.has(Mark::Subscribers, cx.caller.workspace) {
+        return Ok(());
+    }
+    let event = Event {
+        id: cx.dice.uuid_at(cx.now),
+        owners: vec![owner],
+        event_type: event_type.to_owned(),
+        source: "invites".to_owned(),
+        payload,
+        queued: 0,
+        delivered: 0,
+        created_at: cx.now,
+    };
+    store::insert_event(cx.tx, cx.caller.workspace, &event)?;
+    queue(cx, &event)?;
+    Ok(())
 }
 
 /// Puts an event into the queues of all who want it. Says how many.

@@ -14,18 +14,27 @@ pub mod billing;
 pub mod deliveries;
 pub mod inbox;
 pub mod intents;
+pub mod invites;
 mod lane;
 pub mod links;
+pub mod media;
 pub mod members;
+pub mod mesh;
 pub mod notices;
 pub mod organizations;
 pub mod policies;
 mod postgres;
+pub mod principals;
 pub mod replies;
+pub mod routed;
+pub mod routing;
+pub mod schemas;
+pub mod sessions;
 pub mod simulated;
 mod sqlite;
 pub mod timers;
 pub mod usage;
+pub mod users;
 mod value;
 pub mod webhooks;
 
@@ -43,7 +52,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 10] = [
+const MIGRATIONS: [(&str, &str); 16] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -51,6 +60,12 @@ const MIGRATIONS: [(&str, &str); 10] = [
     ("V5__inbox", include_str!("migrations/0005_inbox.sql")),
     ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
     ("V7__people", include_str!("migrations/0007_people.sql")),
+    ("V8__users", include_str!("migrations/0008_users.sql")),
+    ("V9__schemas", include_str!("migrations/0009_schemas.sql")),
+    ("V10__mesh", include_str!("migrations/0010_mesh.sql")),
+    ("V11__sessions", include_str!("migrations/0011_sessions.sql")),
+    ("V12__directory", include_str!("migrations/0012_directory.sql")),
+    ("V13__media", include_str!("migrations/0013_media.sql")),
     ("V14__organizations", include_str!("migrations/0014_organizations.sql")),
     ("V15__policies", include_str!("migrations/0015_policies.sql")),
     ("V16__usage", include_str!("migrations/0016_usage.sql")),
@@ -63,22 +78,34 @@ const QUEUE_JOBS: usize = 4_096;
 pub struct Tx<'a> {
     connection: &'a mut dyn Connection,
     wakes: Vec<Wake>,
-    watched: Watched,
+    known: Known,
 }
 
-/// The workspaces for which there is something to look at on the way, so that the others need not look. It only grows: a
-/// workspace that has no subscribers any more leaves rows that come to nothing.
-pub type Watched = Arc<RwLock<HashSet<(Mark, Uuid)>>>;
+/// What this node knows of workspaces, so that those who do not use a thing do not pay for it. It only grows: a workspace
+/// that has ended its use costs a look that comes to nothing.
+pub type Known = Arc<RwLock<HashSet<(Mark, Uuid)>>>;
 
-/// What there is to look at.
+/// What a workspace uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mark {
-    /// Somebody is subscribed to what happens.
+    /// Somebody is subscribed to what happens: decisions are fanned out.
     Subscribers,
+    /// Payloads are checked against schemas.
+    Schemas,
+    /// Some agents are killed or have policies about what they cost and do.
+    Rules,
     /// Not everything may be used without end.
     Quota,
     /// An agent has a policy about its senders.
     Senders,
+}
+
+fn has(known: &Known, mark: Mark, workspace: Uuid) -> bool {
+    known.read().unwrap_or_else(PoisonError::into_inner).contains(&(mark, workspace))
+}
+
+fn learn(known: &Known, mark: Mark, workspaces: impl Iterator<Item = Uuid>) {
+    known.write().unwrap_or_else(PoisonError::into_inner).extend(workspaces.map(|workspace| (mark, workspace)));
 }
 
 /// What an engine offers inside a transaction. `$1`, `$2`, … are the parameters; they must first appear in ascending order.
@@ -92,7 +119,7 @@ pub(crate) trait Connection {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection) -> Tx<'a> {
-        Tx { connection, wakes: Vec::new(), watched: Watched::default() }
+        Tx { connection, wakes: Vec::new(), known: Known::default() }
     }
 
     pub fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -112,42 +139,14 @@ impl<'a> Tx<'a> {
         Ok(self.connection.rows(sql, params)?.into_iter().next())
     }
 
-    /// True when somebody is subscribed to what happens in a workspace.
-    pub fn is_watched(&self, workspace: Uuid) -> bool {
-        self.is_marked(Mark::Subscribers, workspace)
+    /// True when a workspace uses a thing.
+    pub fn has(&self, mark: Mark, workspace: Uuid) -> bool {
+        has(&self.known, mark, workspace)
     }
 
-    /// True when a workspace has a quota.
-    pub fn is_limited(&self, workspace: Uuid) -> bool {
-        self.is_marked(Mark::Quota, workspace)
-    }
-
-    /// True when an agent of a workspace has a policy about its senders.
-    pub fn is_guarded(&self, workspace: Uuid) -> bool {
-        self.is_marked(Mark::Senders, workspace)
-    }
-
-    /// From now on, one has.
-    pub fn guard(&mut self, workspace: Uuid) {
-        self.mark(Mark::Senders, workspace);
-    }
-
-    fn is_marked(&self, mark: Mark, workspace: Uuid) -> bool {
-        self.watched.read().unwrap_or_else(PoisonError::into_inner).contains(&(mark, workspace))
-    }
-
-    fn mark(&mut self, mark: Mark, workspace: Uuid) {
-        self.watched.write().unwrap_or_else(PoisonError::into_inner).insert((mark, workspace));
-    }
-
-    /// From now on, it has one.
-    pub fn limit(&mut self, workspace: Uuid) {
-        self.mark(Mark::Quota, workspace);
-    }
-
-    /// From now on, somebody is.
-    pub fn watch(&mut self, workspace: Uuid) {
-        self.mark(Mark::Subscribers, workspace);
+    /// From now on, it does.
+    pub fn mark(&self, mark: Mark, workspace: Uuid) {
+        learn(&self.known, mark, std::iter::once(workspace));
     }
 
     /// Rings after the commit, and only then.
@@ -161,7 +160,7 @@ pub struct Store {
     write: Vec<Lane>,
     read: Lane,
     wakes: Arc<Wakes>,
-    watched: Watched,
+    known: Known,
     /// `sqlite` or `postgresql`.
     pub engine: &'static str,
 }
@@ -185,7 +184,7 @@ impl Store {
         let write = vec![Lane::spawn("write", vec![Box::new(writer)], shape.write_group, QUEUE_JOBS)];
         let readers = readers?.into_iter().map(|r| Box::new(r) as Box<dyn lane::Engine>).collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { write, read, wakes, watched: Watched::default(), engine: "sqlite" })
+        Ok(Store { write, read, wakes, known: Known::default(), engine: "sqlite" })
     }
 
     /// Connects to PostgreSQL and brings its schema up to date.
@@ -199,7 +198,7 @@ impl Store {
             .map(|_| Box::new(postgres::Postgres::new(target.clone())) as Box<dyn lane::Engine>)
             .collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { write, read, wakes, watched: Watched::default(), engine: "postgresql" })
+        Ok(Store { write, read, wakes, known: Known::default(), engine: "postgresql" })
     }
 
     /// Runs a job in a write transaction and returns once it is durable. `lane` is that of the family it touches.
@@ -221,10 +220,14 @@ impl Store {
         self.enqueue(&self.read, job).await
     }
 
-    /// Lets something be looked at in these workspaces.
-    pub fn watch(&self, mark: Mark, workspaces: impl Iterator<Item = Uuid>) {
-        let marked = workspaces.map(|workspace| (mark, workspace));
-        self.watched.write().unwrap_or_else(PoisonError::into_inner).extend(marked);
+    /// True when a workspace uses a thing.
+    pub fn has(&self, mark: Mark, workspace: Uuid) -> bool {
+        has(&self.known, mark, workspace)
+    }
+
+    /// From now on, these workspaces do.
+    pub fn mark(&self, mark: Mark, workspaces: impl Iterator<Item = Uuid>) {
+        learn(&self.known, mark, workspaces);
     }
 
     async fn enqueue<T, F>(&self, lane: &Lane, job: F) -> Result<T>
@@ -233,8 +236,8 @@ impl Store {
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let (wakes, watched) = (self.wakes.clone(), self.watched.clone());
-        let job = TypedJob { job, answer: None, rings: Vec::new(), wakes, watched, sender };
+        let (wakes, known) = (self.wakes.clone(), self.known.clone());
+        let job = TypedJob { job, answer: None, rings: Vec::new(), wakes, known, sender };
         lane.send(Box::new(job)).await?;
         let stopped = |_| Error::Store(StoreError::Unavailable("the store has stopped".to_owned()));
         // The job comes back with its answer, so that what it held is freed here and not on the lane.
@@ -249,7 +252,7 @@ struct TypedJob<T, F> {
     answer: Option<Result<T>>,
     rings: Vec<Wake>,
     wakes: Arc<Wakes>,
-    watched: Watched,
+    known: Known,
     sender: oneshot::Sender<(Result<T>, F)>,
 }
 
@@ -263,7 +266,7 @@ where
         if self.sender.is_closed() {
             return Err(StoreError::Unavailable("the caller has gone".to_owned()).into());
         }
-        tx.watched.clone_from(&self.watched);
+        tx.known.clone_from(&self.known);
         match (self.job)(tx) {
             Ok(value) => self.answer = Some(Ok(value)),
             Err(Error::Kept(error)) => self.answer = Some(Err(Error::Kept(error))),
@@ -274,7 +277,7 @@ where
     }
 
     fn finish(self: Box<Self>, outcome: Result<()>) {
-        let TypedJob { job, answer, rings, wakes, watched: _, sender } = *self;
+        let TypedJob { job, answer, rings, wakes, known: _, sender } = *self;
         let answer = match (outcome, answer) {
             (Ok(()), Some(answer)) => {
                 for wake in &rings {

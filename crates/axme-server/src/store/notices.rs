@@ -14,7 +14,7 @@ pub struct Notice {
     pub intent: IntentId,
     /// `mail`, or the host that is posted to: one that hangs holds up its own and nobody else.
     pub line: String,
-    /// `email`, `webhook`, `slack` or `teams`.
+    /// `email`, `webhook`, `slack`, `teams`, or `route` for what goes along one.
     pub channel: String,
     /// An address for mail, or a URL.
     pub recipient: String,

@@ -368,7 +368,11 @@ fn classify(error: &tokio_postgres::Error) -> StoreError {
     let cause = error.source().map(|s| format!(": {s}")).unwrap_or_default();
     let text = format!("{error}{cause}");
     match error.code() {
-        Some(code) if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => {
+        // A row that another node added meanwhile counts too: the job runs again and sees it.
+        Some(code)
+            if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION]
+                .contains(code) =>
+        {
             StoreError::Conflict(text)
         }
         // 53 insufficient resources, 55 a lock not had in time, 57 operator intervention, 58 system error, 08 connection,

@@ -117,3 +117,12 @@ pub fn insert_audit(tx: &mut Tx<'_>, line: &AuditLine<'_>) -> Result<(), StoreEr
         ],
     )
 }
+
+/// How many lines of a workspace tell of an action.
+pub fn count_audit(tx: &mut Tx<'_>, workspace: Uuid, action: &str) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*) FROM audit_lines WHERE workspace_id = $1 AND action = $2",
+        &[workspace.into(), action.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}

@@ -114,7 +114,7 @@ impl Store {
             reader.lock().unwrap_or_else(PoisonError::into_inner).work(vec![job]);
             Ok(())
         }));
-        Ok((Store { write: vec![write], read, wakes, watched: super::Watched::default(), engine: "sqlite" }, hand))
+        Ok((Store { write: vec![write], read, wakes, known: super::Known::default(), engine: "sqlite" }, hand))
     }
 }
 
@@ -143,12 +143,36 @@ pub struct TimerRow {
     pub due_at: Time,
 }
 
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoticeRow {
+    pub id: Uuid,
+    pub intent_id: IntentId,
+    pub line: String,
+    pub channel: String,
+    pub recipient: String,
+    pub is_open: bool,
+    /// For mail about a task: when the waiting began that it is about.
+    pub asking: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkRow {
+    pub intent_id: IntentId,
+    pub asking: u32,
+    pub person: String,
+    pub via: String,
+    pub used_at: Option<Time>,
+    pub outcome: Option<String>,
+}
+
 /// What the store holds, but for the events.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub heads: Vec<HeadColumns>,
     pub deliveries: Vec<DeliveryRow>,
     pub timers: Vec<TimerRow>,
+    pub notices: Vec<NoticeRow>,
+    pub links: Vec<LinkRow>,
 }
 
 pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
@@ -179,7 +203,55 @@ pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
         Ok(TimerRow { intent_id: IntentId(row.uuid(0)?), kind: row.string(1)?, due_at: row.time(2)? })
     };
     let timers = rows.iter().map(timer).collect::<Result<_, StoreError>>()?;
-    Ok(Snapshot { heads, deliveries, timers })
+    let (notices, links) = (notices(tx)?, links(tx)?);
+    Ok(Snapshot { heads, deliveries, timers, notices, links })
+}
+
+fn notices(tx: &mut Tx<'_>) -> Result<Vec<NoticeRow>, StoreError> {
+    let rows = tx.rows(
+        "SELECT notice_id, intent_id, line, channel, recipient, open, content FROM notices ORDER BY notice_id",
+        &[],
+    )?;
+    let notice = |row: &super::Row| {
+        Ok(NoticeRow {
+            id: row.uuid(0)?,
+            intent_id: IntentId(row.uuid(1)?),
+            line: row.string(2)?,
+            channel: row.string(3)?,
+            recipient: row.string(4)?,
+            is_open: row.int(5)? != 0,
+            asking: row.json::<serde_json::Value>(6)?["asking"].as_u64().and_then(|asking| u32::try_from(asking).ok()),
+        })
+    };
+    rows.iter().map(notice).collect()
+}
+
+fn links(tx: &mut Tx<'_>) -> Result<Vec<LinkRow>, StoreError> {
+    let rows = tx.rows("SELECT intent_id, asking, person, via, used_at, outcome FROM task_links ORDER BY hash", &[])?;
+    let link = |row: &super::Row| {
+        Ok(LinkRow {
+            intent_id: IntentId(row.uuid(0)?),
+            asking: row.count(1)?,
+            person: row.string(2)?,
+            via: row.string(3)?,
+            used_at: row.opt_time(4)?,
+            outcome: row.opt_string(5)?,
+        })
+    };
+    rows.iter().map(link).collect()
+}
+
+/// Lets every link answer whatever its intent asks now, however often: a broken server, to see that the simulation notices.
+pub fn forget_askings(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    tx.push("UPDATE task_links SET used_at = NULL, outcome = NULL", &[])?;
+    for row in tx.rows("SELECT workspace_id, intent_id, state FROM intents WHERE task_since IS NOT NULL", &[])? {
+        let asking = row.json::<serde_json::Value>(2)?["asking"].as_i64().unwrap_or(0);
+        tx.push(
+            "UPDATE task_links SET asking = $1 WHERE workspace_id = $2 AND intent_id = $3",
+            &[asking.into(), row.uuid(0)?.into(), row.uuid(1)?.into()],
+        )?;
+    }
+    Ok(())
 }
 
 /// The whole history of an intent.

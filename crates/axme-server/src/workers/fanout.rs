@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::error::{Result, StoreError};
 use crate::ops::{COMMON_LANE, view};
 use crate::store::webhooks::{self as store, Event, Fanout, Subscription};
-use crate::store::{Mark, Tx, inbox, intents, policies, usage};
+use crate::store::{Mark, Tx, inbox, intents, policies, schemas, usage};
 use crate::wake::Wake;
 
 /// Rows worked off in one transaction.
@@ -52,27 +52,27 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-/// Lets decisions of all workspaces with subscribers leave their rows.
+/// Lets decisions of all workspaces with subscribers leave their rows, and payloads be checked where there are schemas.
 pub async fn watch(app: &Arc<App>) -> Result<()> {
     let mut after = (Uuid::nil(), Uuid::nil());
     loop {
         let page = app.store.read(move |tx| Ok(store::list_active(tx, after, PAGE)?)).await?;
-        app.store.watch(Mark::Subscribers, page.iter().map(|subscription| subscription.workspace));
+        app.store.mark(Mark::Subscribers, page.iter().map(|subscription| subscription.workspace));
         match page.last().filter(|_| page.len() as i64 == PAGE) {
             Some(last) => after = (last.workspace, last.id),
-            None => return limits(app).await,
+            None => break,
         }
     }
-}
-
-/// Lets the quotas of all workspaces that have one be looked at, and the policies about senders.
-async fn limits(app: &Arc<App>) -> Result<()> {
-    let lists: [(Mark, ListMarked); 2] = [(Mark::Quota, usage::list_limited), (Mark::Senders, policies::list_guarded)];
+    let lists: [(Mark, List); 3] = [
+        (Mark::Schemas, schemas::workspaces),
+        (Mark::Quota, usage::list_limited),
+        (Mark::Senders, policies::list_guarded),
+    ];
     for (mark, list) in lists {
         let mut after = Uuid::nil();
         loop {
             let page = app.store.read(move |tx| Ok(list(tx, after, PAGE)?)).await?;
-            app.store.watch(mark, page.iter().copied());
+            app.store.mark(mark, page.iter().copied());
             match page.last().filter(|_| page.len() as i64 == PAGE) {
                 Some(last) => after = *last,
                 None => break,
@@ -83,7 +83,7 @@ async fn limits(app: &Arc<App>) -> Result<()> {
 }
 
 /// A page of workspaces after one of them.
-type ListMarked = fn(&mut Tx<'_>, Uuid, i64) -> Result<Vec<Uuid>, StoreError>;
+type List = fn(&mut Tx<'_>, Uuid, i64) -> Result<Vec<Uuid>, StoreError>;
 
 /// Fans out what there is. Says how many rows.
 pub async fn tick(app: &Arc<App>) -> Result<usize> {

@@ -4,6 +4,7 @@
 pub mod doorbell;
 pub mod fanout;
 pub mod lines;
+pub mod mesh;
 pub mod notices;
 pub mod push;
 pub mod queue;

@@ -46,8 +46,18 @@ const RETRY_SECONDS: u64 = 2;
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Content {
-    Task { about: Occasion, asking: u32 },
-    Text { subject: String, body: String },
+    Task {
+        about: Occasion,
+        asking: u32,
+    },
+    Text {
+        subject: String,
+        body: String,
+    },
+    /// What goes along a route, as it is sent.
+    Delivery {
+        delivery: Value,
+    },
 }
 
 /// Works off every line that has something, until the server stops.
@@ -222,7 +232,11 @@ async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Res
             mail(app, letters::of_notice(notice, &subject, &body)).await
         }
         Ok(Content::Text { subject, body }) => {
-            post(app, notice, &subject, &body).await.map_err(|why| Unsent { why, is_final: false })
+            let body = shape(notice, &subject, &body);
+            post(app, notice, &body).await.map_err(|why| Unsent { why, is_final: false })
+        }
+        Ok(Content::Delivery { delivery }) => {
+            post(app, notice, &delivery).await.map_err(|why| Unsent { why, is_final: false })
         }
         Err(error) => Err(Unsent { why: format!("the notice cannot be read: {error}"), is_final: true }),
     })
@@ -262,8 +276,8 @@ async fn mail(app: &App, mail: Mail) -> std::result::Result<(), Unsent> {
     Ok(())
 }
 
-async fn post(app: &App, notice: &Notice, subject: &str, body: &str) -> std::result::Result<(), String> {
-    let body = shape(notice, subject, body).to_string().into_bytes();
+async fn post(app: &App, notice: &Notice, body: &Value) -> std::result::Result<(), String> {
+    let body = body.to_string().into_bytes();
     let headers = vec![("webhook-id", notice.id.to_string())];
     match app.world.outbound.post(Post { url: notice.recipient.clone(), headers, body }).await? {
         status if (200..300).contains(&status) => Ok(()),

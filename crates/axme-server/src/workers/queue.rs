@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::Result;
 use crate::http::frames;
-use crate::ops::view;
+use crate::ops::{admission, lane_of, view};
 use crate::store::deliveries::{self, Candidate};
 use crate::store::{Tx, intents};
 
@@ -55,7 +55,7 @@ impl Offer {
 }
 
 /// Offers what is due, in the order of the numbers, and says when the next delivery comes due. What is returned has been
-/// claimed durably.
+/// claimed durably. Nothing while the agent is killed; its resume rings.
 pub async fn offer(app: &Arc<App>, reading: Reading) -> Result<(Vec<Offer>, Option<Time>)> {
     let now = app.world.clock.now();
     let (due, next_due) = {
@@ -101,6 +101,9 @@ pub async fn replay(app: &Arc<App>, reading: Reading, after: Option<Place>) -> R
     let now = app.world.clock.now();
     let after = after.unwrap_or((now, IntentId(Uuid::max())));
     let job = move |tx: &mut Tx<'_>| {
+        if admission::is_stopped(tx, reading.workspace, &reading.address)? {
+            return Ok(None);
+        }
         let page = deliveries::list_offered(tx, reading.workspace, &reading.address, after, reading.most as i64)?;
         let Some(last) = page.last().map(|candidate| (candidate.due_at, candidate.intent_id)) else { return Ok(None) };
         let mut shown = Vec::with_capacity(page.len());
@@ -140,6 +143,9 @@ type Look = (Vec<(Candidate, Value)>, Option<Time>);
 
 fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
     let (workspace, to) = (reading.workspace, &reading.address);
+    if admission::is_stopped(tx, workspace, to)? {
+        return Ok((Vec::new(), None));
+    }
     let due_by = reading.due_by.unwrap_or(now);
     let mut found = Vec::new();
     let mut after = None;
@@ -193,9 +199,4 @@ fn numbered(number: i64, candidate: &Candidate, mut data: Value, is_claimed: boo
     data["seq"] = number.into();
     data["offer"] = (candidate.offers + u32::from(is_claimed)).into();
     Offer { number, intent_id: candidate.intent_id, is_claimed, data }
-}
-
-/// Claims of one address take turns; they share a lane so that they do not wait for each other's locks.
-fn lane_of(address: &Address) -> u16 {
-    address.as_str().bytes().fold(0u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
 }

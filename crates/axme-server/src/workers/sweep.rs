@@ -1,5 +1,5 @@
 //! Forgets what is kept for a while only: the answers to idempotent calls, events that were sent to subscribers, what people
-//! were told, and old links.
+//! were told, old links, and what happened in the mesh.
 
 use std::sync::Arc;
 
@@ -7,8 +7,9 @@ use axme_intent::Time;
 
 use crate::app::App;
 use crate::error::Result;
+use crate::http::media as files;
 use crate::ops::COMMON_LANE;
-use crate::store::{links, notices, replies, webhooks};
+use crate::store::{invites, links, media, mesh, notices, replies, routed, webhooks};
 
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 500;
@@ -43,7 +44,9 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
         }
     }
     let before = app.world.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
-    for sweep in [webhooks::sweep, notices::sweep, links::sweep] {
+    for sweep in
+        [invites::sweep, media::sweep, routed::sweep, webhooks::sweep, notices::sweep, links::sweep, mesh::sweep]
+    {
         loop {
             let swept = app.store.write(COMMON_LANE, move |tx| Ok(sweep(tx, before, BATCH)?)).await?;
             gone += swept;
@@ -52,5 +55,26 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
             }
         }
     }
-    Ok(gone)
+    Ok(gone + sweep_files(app).await?)
+}
+
+/// Removes the bytes of files that were not finished in time. Says how many files.
+async fn sweep_files(app: &Arc<App>) -> Result<usize> {
+    let now = app.world.clock.now();
+    let mut gone = 0;
+    loop {
+        let expired = app.store.read(move |tx| Ok(media::list_expired(tx, now, BATCH)?)).await?;
+        if expired.is_empty() {
+            return Ok(gone);
+        }
+        gone += expired.len();
+        for upload in expired {
+            // The bytes first: what is done half is done again.
+            if let Some(stored) = upload.stored {
+                files::remove(files::path_of(app, &stored.file)?).await;
+            }
+            let (workspace, id) = (upload.workspace, upload.id);
+            app.store.write(COMMON_LANE, move |tx| Ok(media::set_stored(tx, workspace, id, None)?)).await?;
+        }
+    }
 }

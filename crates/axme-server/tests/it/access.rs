@@ -18,6 +18,11 @@ fn surface() -> Vec<(Method, &'static str, Access)> {
 /// What the fields of paths name in the workspace of the admin.
 struct Things {
     intent: String,
+    invite: String,
+    upload: String,
+    principal: String,
+    alias: String,
+    route: String,
     account: String,
     key_id: String,
     agent: String,
@@ -33,7 +38,19 @@ impl Things {
         let key = server.post(&server.admin, &format!("/v1/service-accounts/{account}/keys"), json!({})).await;
         let members =
             server.get(&server.admin, &format!("/v1/organizations/{}/members", server.bootstrap.org_id)).await;
+        let invite = server.post(&server.admin, "/v1/invites/create", json!({ "owner_agent": "worker" })).await;
+        let schema = json!({ "semantic_type": "a.b.c.v1", "schema_json": {}, "compatibility_mode": "strict" });
+        server.post(&server.admin, "/v1/schemas", schema).await;
+        let principal = crate::principals::principal(server).await;
+        let alias = crate::principals::alias(server, &principal, "ann").await;
+        let file = json!({ "owner_agent": "worker", "filename": "f", "mime_type": "text/plain", "size_bytes": 1 });
+        let upload = server.post(&server.admin, "/v1/media/create-upload", file).await;
         Things {
+            upload: upload["upload_id"].as_str().unwrap().to_owned(),
+            route: crate::routing::route(server, &principal, "https://example.com/", 1).await,
+            alias: alias["alias_id"].as_str().unwrap().to_owned(),
+            principal,
+            invite: invite["token"].as_str().unwrap().to_owned(),
             org: server.bootstrap.org_id.clone(),
             workspace: server.bootstrap.workspace_id.clone(),
             member: members["members"][0]["member_id"].as_str().unwrap().to_owned(),
@@ -47,6 +64,14 @@ impl Things {
     fn path(&self, template: &str) -> String {
         template
             .replace("{intent_id}", &self.intent)
+            .replace("{token}", &self.invite)
+            .replace("{upload_id}", &self.upload)
+            .replace("{principal_id}", &self.principal)
+            .replace("{alias_id}", &self.alias)
+            .replace("{route_id}", &self.route)
+            // No binding of anybody's.
+            .replace("{binding_id}", &self.intent)
+            .replace("{semantic_type}", "a.b.c.v1")
             .replace("{service_account_id}", &self.account)
             // A dead letter has the id of its intent.
             .replace("{delivery_id}", &self.intent)
@@ -56,12 +81,14 @@ impl Things {
             .replace("{thread_id}", &self.intent)
             .replace("{subscription_id}", &self.intent)
             .replace("{event_id}", &self.intent)
+            .replace("{session_id}", &self.intent)
             // The same in every workspace.
             .replace("{macro_id}", "macro.approval.v1")
             .replace("{key_id}", &self.key_id)
             .replace("{org_id}", &self.org)
             .replace("{workspace_id}", &self.workspace)
             .replace("{member_id}", &self.member)
+            .replace("{*address_id}", &self.agent)
             .replace("{*address}", &self.agent)
     }
 }
@@ -81,16 +108,22 @@ const IS_NOBODYS: &str = "/v1/tool-registry/macros/{macro_id}";
 
 /// A call that only its credential could make fail.
 async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    // A route has other states than an intent.
+    let status = if path.starts_with("/v1/routing") { "active" } else { "CANCELED" };
     let body = (method != Method::Get).then(|| {
         let mut body = json!({
-            "status": "CANCELED", "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
+            "status": status, "name": "somebody-else", "intent_type": "x", "to_agent": "worker", "scenario_id": "x",
             "intent": { "type": "x" }, "decision": "approve", "message": "m", "delegate_to": "worker",
             "callback_url": "https://example.com/hook", "event_types": ["x.y"], "event_type": "x.y", "source": "test",
-            "payload": {}, "to": "somebody", "environment": "sandbox", "actor_id": "a@example.com", "role": "member",
+            "payload": {}, "to": "somebody", "nick": "@somebody", "semantic_type": "d.e.f.v1", "schema_json": {},
+            "compatibility_mode": "warn", "owner_agent": "somebody", "max_intents_per_day": 1_000_000,
+            "content": "c", "environment": "sandbox", "actor_id": "a@example.com",
+            "role": if path.starts_with("/v1/organizations") { "member" } else { "user" },
             "policy_type": "open", "override_type": "open", "sender_pattern": "*",
+            "mode": if path.ends_with("/policies/action") { "open" } else { "self" },
         });
         // What is changed has other statuses than what is ended.
-        if method == Method::Patch {
+        if method == Method::Patch && !path.starts_with("/v1/routing") {
             body["status"] = Value::Null;
         }
         body
@@ -131,6 +164,9 @@ fn nothing_but_the_public_answers_without_a_key_that_counts() {
                         let expected = if path.starts_with("/app") { 404 } else { 422 };
                         assert_eq!(answer.status, expected, "{path}");
                         assert!(!answer.body.to_string().contains(&things.intent), "{path}");
+                    }
+                    Access::Public if path.contains("/media/") => {
+                        answer.refused(404, "not_found");
                     }
                     Access::Public => assert_eq!(answer.status, 200, "{path}"),
                     Access::Key | Access::Admin => {

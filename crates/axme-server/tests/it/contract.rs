@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::{Server, contract, id_of, on_both};
 
 /// The differences: of which answer, where, and what.
-const DIFFERENCES: [&str; 40] = [
+const DIFFERENCES: [&str; 43] = [
     // Mirrors at the top level, for programs that read them there (`wire.md` §0.4, §9.1 rows 7, 19).
     "intents.get /intent_id: not in the schema",
     "intents.get /intent_type: not in the schema",
@@ -29,6 +29,8 @@ const DIFFERENCES: [&str; 40] = [
     "service_accounts.get /service_account_id: not in the schema",
     "service_accounts.keys.create /api_key: not in the schema",
     // Twins: one fact under two names (§9.1 rows 6, 18, 20, 21).
+    "routing.endpoints.remove /result: not in the schema",
+    "transports.bindings.remove /result: not in the schema",
     "scenarios.bundle /agents_provisioned: not in the schema",
     "scenarios.bundle /compile_id: not in the schema",
     "service_accounts.create /service_account/address: not in the schema",
@@ -58,6 +60,7 @@ const DIFFERENCES: [&str; 40] = [
     "service_accounts.create /service_account/delivery_mode: not in the schema",
     "service_accounts.get /service_account/delivery_mode: not in the schema",
     "service_accounts.list /service_accounts/*/delivery_mode: not in the schema",
+    "deliveries.list /next_before: not in the schema",
     "webhooks.subscriptions /subscription/secret: not in the schema",
 ];
 
@@ -83,6 +86,8 @@ fn answers_are_what_the_published_schemas_say() {
         workflows(&server, &mut answers).await;
         threads(&server, &mut answers).await;
         webhooks(&server, &mut answers).await;
+        people(&server, &mut answers).await;
+        directory(&server, &mut answers).await;
         let found = differences(&folder, &answers);
         let known: BTreeSet<String> = DIFFERENCES.iter().map(|text| (*text).to_owned()).collect();
         let new: Vec<&String> = found.keys().filter(|key| !known.contains(*key)).collect();
@@ -318,6 +323,105 @@ async fn webhooks(server: &Server, answers: &mut Answers) {
     let id = listed["subscriptions"][0]["subscription_id"].as_str().unwrap();
     let ended = server.send(&server.admin, "DELETE", &format!("{path}/{id}"), None).await.ok();
     answers.add("webhooks.subscriptions.delete", &ended);
+}
+
+async fn people(server: &Server, answers: &mut Answers) {
+    let full = json!({ "nick": "@full", "display_name": "d", "phone": "+49 1", "email": "a@example.com" });
+    for body in [json!({ "nick": "@Bare.Nick" }), full] {
+        let nick = body["nick"].as_str().unwrap().to_owned();
+        answers.add("users.check_nick", &server.get(&server.admin, &format!("/v1/users/check-nick?nick={nick}")).await);
+        let user = server.post(&server.admin, "/v1/users/register-nick", body).await;
+        answers.add("users.register_nick", &user);
+        let owner = user["owner_agent"].as_str().unwrap();
+        let body = json!({ "owner_agent": owner, "nick": format!("{nick}_2") });
+        answers.add("users.rename_nick", &server.post(&server.admin, "/v1/users/rename-nick", body.clone()).await);
+        let path = format!("/v1/users/profile?owner_agent={owner}");
+        answers.add("users.profile.get", &server.get(&server.admin, &path).await);
+        answers.add("users.profile.update", &server.post(&server.admin, "/v1/users/profile/update", body).await);
+    }
+    for fields in [json!({ "owner_agent": "worker" }), json!({ "owner_agent": "worker", "recipient_hint": "Ann" })] {
+        let invite = server.post(&server.admin, "/v1/invites/create", fields).await;
+        answers.add("invites.create", &invite);
+        let path = format!("/v1/invites/{}", invite["token"].as_str().unwrap());
+        answers.add("invites.get", &server.get(&server.admin, &path).await);
+        let accepted = server.post(&server.admin, &format!("{path}/accept"), json!({ "nick": "@invited" })).await;
+        answers.add("invites.accept", &accepted);
+        answers.add("invites.get", &server.get(&server.admin, &path).await);
+    }
+    for fields in [json!({}), json!({ "sha256": "0".repeat(64), "mime_type": "image/png" })] {
+        let mut body =
+            json!({ "owner_agent": "worker", "filename": "f.txt", "mime_type": "text/plain", "size_bytes": 3 });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let upload = server.post(&server.admin, "/v1/media/create-upload", body).await;
+        answers.add("media.create_upload", &upload);
+        let path = format!("/v1/media/{}", upload["upload_id"].as_str().unwrap());
+        answers.add("media.get", &server.get(&server.admin, &path).await);
+        if fields == json!({}) {
+            let url = upload["upload_url"].as_str().unwrap().strip_prefix(crate::harness::SITE).unwrap();
+            server.send_raw("", "PUT", url, b"abc".to_vec(), &[]).await.ok();
+        }
+        let body = json!({ "upload_id": upload["upload_id"], "size_bytes": 3 });
+        let finished = server.post(&server.admin, "/v1/media/finalize-upload", body).await;
+        answers.add("media.finalize_upload", &finished);
+        answers.add("media.get", &server.get(&server.admin, &path).await);
+    }
+    for owner in [Value::Null, json!("worker")] {
+        let body = json!({
+            "semantic_type": "axme.calendar.schedule.v1", "schema_json": { "type": "object" },
+            "compatibility_mode": "warn", "owner_agent": owner,
+        });
+        answers.add("schemas.upsert", &server.post(&server.admin, "/v1/schemas", body).await);
+        let path = "/v1/schemas/axme.calendar.schedule.v1?owner_agent=worker";
+        answers.add("schemas.get", &server.get(&server.admin, path).await);
+    }
+}
+
+async fn directory(server: &Server, answers: &mut Answers) {
+    use crate::principals::{alias, principal};
+    let place = json!({
+        "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id, "principal_type": "user",
+    });
+    answers.add("principals.create", &server.post(&server.admin, "/v1/principals", place.clone()).await);
+    let ann = principal(server).await;
+    answers.add("principals.get", &server.get(&server.admin, &format!("/v1/principals/{ann}")).await);
+    let body = json!({ "principal_id": ann, "alias": "other", "alias_type": "external" });
+    answers.add("aliases.bind", &server.post(&server.admin, "/v1/aliases", body).await);
+    let id = alias(server, &ann, "ann").await["alias_id"].as_str().unwrap().to_owned();
+    answers.add("aliases.list", &server.get(&server.admin, "/v1/aliases").await);
+    answers.add("aliases.resolve", &server.get(&server.admin, "/v1/aliases/resolve?alias=ann").await);
+    let endpoints = "/v1/routing/endpoints";
+    let body = json!({
+        "principal_id": ann, "transport_type": "http", "endpoint_url": "https://example.com/", "auth_mode": "none",
+    });
+    let route = server.post(&server.admin, endpoints, body).await;
+    answers.add("routing.endpoints.register", &route);
+    let path = format!("{endpoints}/{}", route["route"]["route_id"].as_str().unwrap());
+    let changed = server.send(&server.admin, "PATCH", &path, Some(json!({ "region": "eu" }))).await.ok();
+    answers.add("routing.endpoints.update", &changed);
+    answers.add("routing.endpoints.list", &server.get(&server.admin, endpoints).await);
+    for target in [json!({ "alias": "ann" }), json!({ "principal_id": ann })] {
+        let mut body = place.clone();
+        body.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
+        body["payload"] = json!({ "n": 1 });
+        answers.add("routing.resolve", &server.post(&server.admin, "/v1/routing/resolve", body.clone()).await);
+        let delivery = server.post(&server.admin, "/v1/deliveries", body).await;
+        answers.add("deliveries.submit", &delivery);
+        let path = format!("/v1/deliveries/{}", delivery["delivery"]["delivery_id"].as_str().unwrap());
+        answers.add("deliveries.get", &server.get(&server.admin, &path).await);
+        let replay = server.post(&server.admin, &format!("{path}/replay"), json!({})).await;
+        answers.add("deliveries.replay", &replay);
+    }
+    answers.add("deliveries.list", &server.get(&server.admin, "/v1/deliveries").await);
+    answers.add("routing.endpoints.remove", &server.send(&server.admin, "DELETE", &path, None).await.ok());
+    let revoked = server.post(&server.admin, &format!("/v1/aliases/{id}/revoke"), json!({})).await;
+    answers.add("aliases.revoke", &revoked);
+    let body = json!({ "principal_id": ann, "transport_type": "queue", "transport_handle": "q1" });
+    let binding = server.post(&server.admin, "/v1/transports/bindings", body).await;
+    answers.add("transports.bindings.upsert", &binding);
+    answers.add("transports.bindings.list", &server.get(&server.admin, "/v1/transports/bindings").await);
+    let path = format!("/v1/transports/bindings/{}", binding["binding"]["binding_id"].as_str().unwrap());
+    let removed = server.send(&server.admin, "DELETE", &path, None).await.ok();
+    answers.add("transports.bindings.remove", &removed);
 }
 
 fn differences(folder: &Path, answers: &Answers) -> BTreeMap<String, Value> {

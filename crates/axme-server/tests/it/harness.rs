@@ -102,7 +102,8 @@ impl Server {
         let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds).expect("a client"));
         let world = World { clock: Arc::new(clock.clone()), dice: Dice::real(), outbound };
         let (stop, stopping) = watch::channel(false);
-        let site = Site { base_url: SITE.to_owned(), embed_origins: Vec::new() };
+        let site =
+            Site { base_url: SITE.to_owned(), embed_origins: Vec::new(), media: Some(folder.path().join("media")) };
         let app = App::new(store.expect("the store opens"), world, wakes, Arc::new(limits), site, stopping);
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
@@ -481,7 +482,7 @@ pub async fn dump() -> Vec<u8> {
     let (client, connection) = tokio_postgres::connect(&base, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
     tokio::spawn(connection);
     let mut text = Vec::new();
-    for table in ["api_keys", "audit_lines", "replies", "service_accounts"] {
+    for table in ["api_keys", "audit_lines", "invites", "media_links", "media_uploads", "replies", "service_accounts"] {
         let copied = client.copy_out(&format!("COPY {schema}.{table} TO STDOUT")).await.expect("a copy");
         let mut copied = std::pin::pin!(copied);
         while let Some(part) = copied.next().await {

@@ -18,9 +18,9 @@ const ENDS: [(&str, &str); 4] = [
 /// More turns than any of them takes.
 const MOST_TURNS: usize = 40;
 
-#[test]
-fn the_published_bundles_come_to_their_documented_ends() {
-    let Some(folder) = contract("scenarios") else { return };
+/// Every published sample bundle with its path, where they are.
+pub fn bundles() -> Option<Vec<(String, Value)>> {
+    let folder = contract("scenarios")?;
     let mut bundles = Vec::new();
     for family in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
         for file in std::fs::read_dir(&family).unwrap() {
@@ -32,6 +32,12 @@ fn the_published_bundles_come_to_their_documented_ends() {
     }
     bundles.sort_by(|a, b| a.0.cmp(&b.0));
     assert!(bundles.len() >= 20, "{}", bundles.len());
+    Some(bundles)
+}
+
+#[test]
+fn the_published_bundles_come_to_their_documented_ends() {
+    let Some(bundles) = bundles() else { return };
     on_both(async |engine| {
         let server = Server::start(engine).await;
         for (name, bundle) in &bundles {

@@ -1,8 +1,10 @@
 //! Operators end and steer intents, known and unknown ones, one and many; strangers try what is not theirs.
 
-use axme_intent::IntentId;
+use axme_intent::{IntentId, StepKind, WaitingReason};
 use serde_json::{Value, json};
 
+use super::bundles::PEOPLE;
+use super::recipients::ask_for_link;
 use super::{answer, by_admin};
 use crate::invariants::{hold, same};
 use crate::stage::Call;
@@ -102,4 +104,68 @@ pub fn poke_from_elsewhere(sim: &mut Sim) -> Checked {
     let heard = sim.send_one(&call)?;
     hold!(heard.status == 404 || heard.is_unknown(), "another workspace's {method} {} got {}", call.path, heard.status);
     Ok(())
+}
+
+/// Those that somebody is asked about, and now and then one of the others.
+fn asked(sim: &mut Sim) -> Option<IntentId> {
+    let open = sim.watch.seen.iter().filter(|(_, seen)| seen.head.intent.open_task().is_some());
+    let open: Vec<IntentId> = open.map(|(id, _)| *id).collect();
+    if sim.stage.chance(90) { sim.stage.pick(&open) } else { any(sim) }
+}
+
+/// A task is given to somebody else. Without a task, nothing changes.
+pub fn reassign(sim: &mut Sim) -> Checked {
+    let Some(id) = asked(sim) else { return Ok(()) };
+    let to = ["ann@example.com", "cat@example.com", "deputy@example.com", "clerk"][sim.stage.below(4)];
+    let before = sim.stage.snapshot();
+    let heard = by_admin(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": to, "note": "away" }))?;
+    if heard.is_unknown() {
+        return Ok(());
+    }
+    let after = sim.stage.snapshot();
+    hold!(heard.status == 200 || same(&before, &after), "{id}: reassigning was answered {} and is done", heard.status);
+    let holder = after.heads.iter().find(|columns| columns.head.intent.id == id);
+    let holder = holder.and_then(|columns| columns.head.intent.waiting()).map(|waiting| &waiting.holder.reference);
+    hold!(heard.status != 200 || holder.is_some_and(|holder| holder == to), "{id}: {holder:?} has it, not {to}");
+    Ok(())
+}
+
+/// A link for a form.
+pub fn make_link(sim: &mut Sim) -> Checked {
+    let Some(id) = asked(sim) else { return Ok(()) };
+    let person = PEOPLE[sim.stage.below(PEOPLE.len())];
+    ask_for_link(sim, id, person).map(|_| ())
+}
+
+/// Intents that wait for time, of these those at a timeout, which a go-on ends.
+fn paused(sim: &Sim) -> (Vec<IntentId>, Vec<IntentId>) {
+    let paused = sim.watch.seen.iter().filter_map(|(id, seen)| {
+        let waiting = seen.head.intent.waiting().filter(|waiting| waiting.reason == WaitingReason::WaitingForTime)?;
+        let step = seen.birth().plan.as_ref()?.step(waiting.step.as_deref()?)?;
+        Some((*id, step.kind == StepKind::Timeout))
+    });
+    let (timeouts, others): (Vec<_>, Vec<_>) = paused.partition(|(_, is_timeout)| *is_timeout);
+    let ids = |pairs: Vec<(IntentId, bool)>| pairs.into_iter().map(|(id, _)| id).collect();
+    (ids(timeouts), ids(others))
+}
+
+/// Somebody lets a timeout go on, or tries to shorten a delay.
+pub fn let_go_on(sim: &mut Sim) -> Checked {
+    let (timeouts, others) = paused(sim);
+    let target = if sim.stage.chance(80) { sim.stage.pick(&timeouts) } else { sim.stage.pick(&others) };
+    target.map_or(Ok(()), |id| go_on(sim, id))
+}
+
+fn go_on(sim: &mut Sim, id: IntentId) -> Checked {
+    let (mark, key) = (sim.promises.mark(), sim.stage.admin.clone());
+    answer(sim, &key, id, "resume", &mark, json!({ "approve_current_step": true, "reason": mark })).map(|_| ())
+}
+
+/// Every timeout goes on. Returns how many there were.
+pub fn let_all_go_on(sim: &mut Sim) -> Result<usize, String> {
+    let (timeouts, _) = paused(sim);
+    for id in &timeouts {
+        go_on(sim, *id)?;
+    }
+    Ok(timeouts.len())
 }

@@ -3,6 +3,8 @@
 use axme_intent::IntentId;
 use serde_json::json;
 
+use super::bundles::PEOPLE;
+use super::recipients::answer_by_form;
 use super::{answer, by_admin};
 use crate::{Checked, Sim};
 
@@ -33,11 +35,26 @@ fn say(sim: &mut Sim, id: IntentId, outcome: &str) -> Checked {
     answer(sim, &key, id, "resume", &mark, body).map(|_| ())
 }
 
-/// Everybody answers at once; returns how many tasks there were.
+/// Everybody answers at once. Where one yes is not enough, or the owner's does not count, others say it by links. Returns how
+/// many tasks there were.
 pub fn decide_all(sim: &mut Sim) -> Result<usize, String> {
     let open = tasks(sim)?;
     for id in &open {
         say(sim, *id, "approved")?;
+        crate::check(sim)?;
+        for person in PEOPLE {
+            let is_open = sim.watch.seen.get(id).is_some_and(|seen| seen.head.intent.open_task().is_some());
+            if is_open {
+                answer_by_form(sim, *id, person)?;
+                crate::check(sim)?;
+            }
+        }
+        // Nobody who may answer can be reached: it is given to somebody who can.
+        let task = sim.watch.seen.get(id).and_then(|seen| seen.head.intent.open_task());
+        if task.is_some_and(|task| task.exclude_requester && task.quorum.is_none()) {
+            by_admin(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": PEOPLE[0] }))?;
+            crate::check(sim)?;
+        }
     }
     Ok(open.len())
 }

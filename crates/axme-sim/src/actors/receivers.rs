@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{answer, by_admin, text};
 use crate::invariants::hold;
-use crate::outside::{AGENT_URL, SUBSCRIBER_URL};
+use crate::outside::{AGENT_URL, CHAT_URL, SUBSCRIBER_URL};
 use crate::{Checked, Sim};
 
 /// The agent that is pushed to.
@@ -53,11 +53,14 @@ pub fn tick(sim: &mut Sim) -> Checked {
     hear(sim)
 }
 
-fn hear(sim: &mut Sim) -> Checked {
+pub fn hear(sim: &mut Sim) -> Checked {
     for arrival in sim.stage.outside.arrivals() {
         sim.cast.arrivals += 1;
         let (url, body) = (arrival.url, arrival.body);
-        if url == AGENT_URL {
+        if url == CHAT_URL {
+            let id = arrival.id.parse().map_err(|_| format!("a chat got {body} as {}", arrival.id))?;
+            sim.watch.arrived.insert(id);
+        } else if url == AGENT_URL {
             let id: Option<IntentId> = body["intent_id"].as_str().and_then(|id| id.parse().ok());
             let Some(id) = id else { return Err(format!("{PUSHED} got {body}")) };
             sim.note(&format!("{PUSHED} gets {id}"));
@@ -85,12 +88,13 @@ pub fn answer_one(sim: &mut Sim) -> Checked {
     complete(sim, id)
 }
 
-/// The pushed agent answers everything.
-pub fn answer_all(sim: &mut Sim) -> Checked {
-    for id in std::mem::take(&mut sim.cast.dan.held) {
-        complete(sim, id)?;
+/// The pushed agent answers everything. Returns how much that was.
+pub fn answer_all(sim: &mut Sim) -> Result<usize, String> {
+    let held = std::mem::take(&mut sim.cast.dan.held);
+    for id in &held {
+        complete(sim, *id)?;
     }
-    Ok(())
+    Ok(held.len())
 }
 
 fn complete(sim: &mut Sim, id: IntentId) -> Checked {
@@ -105,7 +109,8 @@ pub fn check_all_heard(sim: &mut Sim) -> Checked {
     loop {
         let page = by_admin(sim, "GET", &path, Value::Null)?;
         let letters = page.body["deliveries"].as_array().cloned().unwrap_or_default();
-        dead.extend(letters.iter().filter(|letter| letter["transport_type"] == "webhook").cloned());
+        let is_event = |letter: &&Value| letter["to_agent"].as_str().is_some_and(|to| to.starts_with("webhook://"));
+        dead.extend(letters.iter().filter(is_event).cloned());
         match page.body["next_before"].as_str() {
             Some(before) => path = format!("/v1/deliveries?limit=1000&before={before}"),
             None => break,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::WORKERS;
+use super::{WORKERS, bundles};
 use crate::promises::Create;
 use crate::stage::Call;
 use crate::{Checked, Sim};
@@ -15,7 +15,7 @@ pub fn submit(sim: &mut Sim) -> Checked {
     let to = WORKERS[sim.stage.below(WORKERS.len())];
     let mut body = json!({ "intent_type": "intent.ask.v1", "to_agent": to, "payload": { "born": mark } });
     if sim.stage.chance(30) {
-        body["human_task"] = json!({ "title": "Is it right?", "allowed_outcomes": ["approved", "rejected"] });
+        body["human_task"] = bundles::task(sim);
     }
     if sim.stage.chance(35) {
         let seconds = 1 + sim.stage.below(4_000) as u64;
@@ -38,42 +38,8 @@ pub fn submit(sim: &mut Sim) -> Checked {
 
 pub fn apply(sim: &mut Sim) -> Checked {
     let mark = sim.promises.mark();
-    let count = 1 + sim.stage.below(4);
-    let steps: Vec<Value> = (0..count).map(|n| step(sim, n, count)).collect();
-    let agents = WORKERS.map(|name| json!({ "role": name, "address": name, "create_if_missing": true }));
-    let bundle = json!({
-        "scenario_id": "sim.v1",
-        "agents": agents,
-        "humans": [{ "role": "boss", "contact": "boss@example.com" }, { "role": "chief", "contact": "chief@example.com" }],
-        "workflow": { "steps": steps },
-        "intent": { "type": "intent.work.v1", "payload": { "born": mark } },
-    });
+    let bundle = bundles::bundle(sim, &mark);
     create(sim, "/v1/scenarios/apply", mark, bundle)
-}
-
-fn step(sim: &mut Sim, n: usize, count: usize) -> Value {
-    let mut step = json!({ "step_id": format!("s{n}"), "tool_id": "tool.agent.task.v1" });
-    if sim.stage.chance(35) {
-        step["tool_id"] = json!("");
-        step["assigned_to"] = json!("boss");
-        step["human_task"] = json!({ "title": "Go on?" });
-        if sim.stage.chance(25) {
-            step["escalate_to"] = json!("chief");
-            step["remind_after_seconds"] = json!(1 + sim.stage.below(900));
-        }
-    } else {
-        step["assigned_to"] = json!(WORKERS[sim.stage.below(WORKERS.len())]);
-        if sim.stage.chance(20) {
-            step["remind_after_seconds"] = json!(1 + sim.stage.below(900));
-        }
-    }
-    if sim.stage.chance(40) {
-        step["step_deadline_seconds"] = json!(1 + sim.stage.below(3_000));
-    }
-    if n + 1 < count && sim.stage.chance(30) {
-        step["on_failure"] = json!(format!("s{}", n + 1 + sim.stage.below(count - n - 1)));
-    }
-    step
 }
 
 fn create(sim: &mut Sim, path: &str, mark: String, body: Value) -> Checked {
@@ -113,7 +79,9 @@ fn repeat_one(sim: &mut Sim, nth: usize) -> Checked {
         return Ok(());
     }
     // What was never created cannot be once its deadline has passed.
-    let deadline = create.call.body["deadline_at"].as_str().and_then(axme_intent::Time::parse);
+    let body = &create.call.body;
+    let deadline = body["deadline_at"].as_str().or_else(|| body["intent"]["deadline_at"].as_str());
+    let deadline = deadline.and_then(axme_intent::Time::parse);
     if create.id.is_none() && deadline.is_some_and(|at| at <= sim.stage.now()) {
         return Ok(());
     }

@@ -29,6 +29,7 @@ pub fn tick(sim: &mut Sim) -> Checked {
     }
     let swept = sim.stage.drive(async move { workers::sweep::tick(&app).await.map_err(|error| error.to_string()) });
     sim.note(&format!("swept: {swept:?}"));
+    super::recipients::tick(sim)?;
     super::receivers::tick(sim)
 }
 

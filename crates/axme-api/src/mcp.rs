@@ -1,0 +1,79 @@
+//! The table as tools of the Model Context Protocol, plain JSON (contract `wire.md` §7).
+
+use std::sync::LazyLock;
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::op::{Access, AnyOp, Input, Method, Route};
+
+/// JSON-RPC 2.0: initialize, ping, tools/list, tools/call, resources/list, prompts/list, notifications, and batches of them.
+pub const ENDPOINT: Route = Route {
+    method: Method::Post,
+    path: "/mcp",
+    access: Access::Key,
+    about: "The operations as tools of the Model Context Protocol, as JSON-RPC 2.0 over plain JSON.",
+};
+
+/// What the names of all tools begin with; the id of the operation follows.
+pub const PREFIX: &str = "axme.";
+
+/// Asks whether a name is free; no operation of its own.
+pub const CHECK_NICK: &str = "axme.check_nick";
+
+pub struct Tool {
+    pub name: String,
+    pub about: &'static str,
+    pub access: Access,
+    /// A JSON schema of an object.
+    pub input_schema: Value,
+}
+
+impl Tool {
+    /// True when the operation itself has a field of this name.
+    pub fn takes(&self, field: &str) -> bool {
+        self.input_schema["properties"][field].get("x-axme").is_none()
+            && self.input_schema["properties"].get(field).is_some()
+    }
+}
+
+/// All tools, `axme.check_nick` first.
+pub fn tools() -> &'static [Tool] {
+    static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
+        let nick = Tool {
+            name: CHECK_NICK.to_owned(),
+            about: "Ask whether a name is free in this workspace.",
+            access: Access::Key,
+            input_schema: json!({
+                "type": "object", "required": ["nick"], "properties": { "nick": { "type": "string" } },
+            }),
+        };
+        std::iter::once(nick).chain(crate::table().into_iter().map(tool)).collect()
+    });
+    &TOOLS
+}
+
+fn tool(op: &dyn AnyOp) -> Tool {
+    let info = op.info();
+    let mut generator = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
+    let input = op.input_schema(&mut generator).to_value();
+    let fields = input.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let (mut properties, required) = match info.input {
+        Input::Flat => (fields, input.get("required").cloned().unwrap_or_else(|| json!([]))),
+        // The whole of the arguments is the body.
+        Input::RawBody => (Map::new(), json!([])),
+    };
+    // What may come with any call, and is not part of it.
+    for (name, about) in [
+        ("owner_agent", "Whose work it is; the caller's own unless given."),
+        ("idempotency_key", "The same key again gets the first answer again."),
+    ] {
+        properties.entry(name).or_insert_with(|| json!({ "type": "string", "description": about, "x-axme": true }));
+    }
+    Tool {
+        name: format!("{PREFIX}{}", info.id),
+        about: info.about,
+        access: info.access,
+        input_schema: json!({ "type": "object", "required": required, "properties": properties }),
+    }
+}

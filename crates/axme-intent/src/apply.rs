@@ -1,0 +1,96 @@
+//! Folding events into an intent: the only way its state comes about.
+
+use crate::human::is_same_person;
+use crate::lifecycle::{Event, EventBody, Intent, State};
+use crate::status::WaitingReason;
+use crate::workflow::Cursor;
+
+/// Folds one event into the intent. Never fails and decides nothing.
+pub fn apply(intent: &mut Intent, event: &Event) {
+    intent.position = event.position;
+    intent.updated_at = event.at;
+    match &event.body {
+        EventBody::Created(birth) => {
+            intent.created_at = event.at;
+            intent.to = birth.to.clone();
+            intent.state = State::Created;
+            intent.cursor = birth.plan.as_ref().map(|_| Cursor::default());
+            intent.tally.ladder = birth.ladder.clone();
+        }
+        EventBody::Submitted => intent.state = State::Submitted,
+        EventBody::Delivered { .. } => intent.state = State::Delivered,
+        EventBody::Acknowledged => intent.state = State::Acknowledged,
+        EventBody::InProgress { step, result, .. } => {
+            if let (Some(cursor), Some(step)) = (&mut intent.cursor, step) {
+                cursor.runs += 1;
+                cursor.tries = if result.is_some() { 0 } else { cursor.tries + 1 };
+                cursor.results.extend(result.clone().map(|result| (step.clone(), result)));
+            }
+            intent.state = State::InProgress;
+        }
+        EventBody::Waiting(waiting) => {
+            if let (Some(cursor), Some(step)) = (&mut intent.cursor, &waiting.step) {
+                cursor.step = step.clone();
+            }
+            intent.tally.reminded = 0;
+            intent.tally.escalated_to = None;
+            intent.tally.escalated_from = None;
+            intent.state = State::Waiting(waiting.clone());
+        }
+        EventBody::HumanTaskAssigned { .. } | EventBody::Timeout { .. } => {}
+        EventBody::Reminder { count, .. } => intent.tally.reminded = *count,
+        EventBody::Escalated { holder, from, due_at, task } => {
+            intent.tally.escalated_to = Some(holder.clone());
+            intent.tally.escalated_from = Some(from.clone());
+            if let State::Waiting(waiting) = &mut intent.state {
+                waiting.holder = holder.clone();
+                waiting.due_at = due_at.or(waiting.due_at);
+                if let Some(task) = task {
+                    waiting.reason = WaitingReason::WaitingForHuman;
+                    waiting.task = Some(task.clone());
+                    waiting.child = waiting.child.filter(|_| due_at.is_none());
+                }
+            }
+        }
+        EventBody::Voted { vote, .. } => {
+            if let State::Waiting(waiting) = &mut intent.state {
+                waiting.votes.push(vote.clone());
+            }
+        }
+        EventBody::Transferred { holder, from, is_part: true, .. } => {
+            if let State::Waiting(waiting) = &mut intent.state {
+                let replace = |person: &mut String| {
+                    if is_same_person(person, &from.reference) {
+                        person.clone_from(&holder.reference);
+                    }
+                };
+                if is_same_person(&waiting.holder.reference, &from.reference) {
+                    waiting.holder = holder.clone();
+                }
+                if let Some(task) = &mut waiting.task {
+                    task.assignees.iter_mut().flatten().for_each(replace);
+                    task.notify_email =
+                        task.notify_email.take().filter(|email| !is_same_person(email, &from.reference));
+                }
+            }
+        }
+        EventBody::Transferred { holder, is_part: false, .. } => {
+            intent.tally.reminded = 0;
+            intent.tally.escalated_to = None;
+            intent.tally.escalated_from = None;
+            if let State::Waiting(waiting) = &mut intent.state {
+                waiting.holder = holder.clone();
+                waiting.asking = event.position;
+                if let Some(task) = &mut waiting.task {
+                    task.assignees = None;
+                    task.notify_email = None;
+                }
+            }
+        }
+        EventBody::DeliveryFailed { attempt, .. } => intent.tally.failed_pushes = *attempt,
+        EventBody::Completed { result, .. } => intent.state = State::Completed { result: result.clone() },
+        EventBody::Failed { fault } => intent.state = State::Failed { fault: fault.clone() },
+        EventBody::Canceled { reason } => intent.state = State::Canceled { reason: reason.clone() },
+        EventBody::TimedOut => intent.state = State::TimedOut,
+    }
+}

@@ -1,0 +1,122 @@
+//! Semantic schemas: what the payload of an intent of some type must be (contract `wire.md` §2.15). The bounds are those of
+//! forms: nothing from outside, no circles, patterns in linear time.
+
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value;
+
+use crate::form::{self, MAX_LOOKS, MAX_SCHEMA_BYTES, MOST_COMPLAINTS};
+
+/// The longest complaint.
+const MAX_COMPLAINT_CHARS: usize = 300;
+
+/// How far a payload may differ from its schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Not at all.
+    Strict,
+    /// It may have fields that the schema does not know: a newer sender, an older receiver.
+    Backward,
+    /// As far as it likes; what differs is said.
+    Warn,
+}
+
+impl Mode {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Mode::Strict => "strict",
+            Mode::Backward => "backward",
+            Mode::Warn => "warn",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Mode> {
+        [Mode::Strict, Mode::Backward, Mode::Warn].into_iter().find(|mode| mode.as_str() == text)
+    }
+}
+
+/// Says what is wrong with a schema, if anything is.
+pub fn check_schema(schema: &Value) -> Result<(), String> {
+    let bytes = schema.to_string().len();
+    if bytes > MAX_SCHEMA_BYTES {
+        return Err(format!("has {bytes} bytes of JSON, at most {MAX_SCHEMA_BYTES} are accepted"));
+    }
+    let schema = nameless(schema);
+    form::parts(&schema)?;
+    form::compile(&schema).map(|_| ())
+}
+
+/// What is wrong with a payload, in the order of the payload; nothing where it may be so.
+pub fn complaints(schema: &Value, payload: &Value, mode: Mode) -> Vec<String> {
+    let schema = nameless(schema);
+    match form::parts(&schema) {
+        Ok(parts) if parts.saturating_mul(form::values(payload) + 1) > MAX_LOOKS => {
+            return vec!["payload: has too many values for its schema".to_owned()];
+        }
+        Ok(_) => {}
+        Err(why) => return vec![format!("the schema {why}")],
+    }
+    let validator = match form::compile(&schema) {
+        Ok(validator) => validator,
+        Err(why) => return vec![format!("the schema {why}")],
+    };
+    let is_unknown_field = |kind: &ValidationErrorKind| {
+        use ValidationErrorKind::{AdditionalProperties, UnevaluatedProperties};
+        matches!(kind, AdditionalProperties { .. } | UnevaluatedProperties { .. })
+    };
+    let counts = |kind: &ValidationErrorKind| mode != Mode::Backward || !is_unknown_field(kind);
+    let found = validator.iter_errors(payload).filter(|error| counts(error.kind()));
+    let text = |error: jsonschema::ValidationError<'_>| {
+        // It may show the whole value.
+        format!("payload{}: {error}", error.instance_path()).chars().take(MAX_COMPLAINT_CHARS).collect()
+    };
+    found.take(MOST_COMPLAINTS).map(text).collect()
+}
+
+/// A schema usually has a name of its own; it leads nowhere.
+fn nameless(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    if let Some(fields) = schema.as_object_mut() {
+        fields.remove("$id");
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_payload_is_as_free_as_its_mode_lets_it_be() {
+        let schema = json!({
+            "$id": "https://example.com/order", "type": "object", "required": ["n"], "additionalProperties": false,
+            "properties": { "n": { "type": "integer" } },
+        });
+        check_schema(&schema).unwrap();
+        let count = |payload: Value, mode| complaints(&schema, &payload, mode).len();
+        for mode in [Mode::Strict, Mode::Backward, Mode::Warn] {
+            assert_eq!(count(json!({ "n": 1 }), mode), 0);
+            assert_eq!(count(json!({ "n": "1" }), mode), 1);
+            assert_eq!(count(json!({}), mode), 1);
+            assert_eq!(Mode::parse(mode.as_str()), Some(mode));
+        }
+        let more = json!({ "n": 1, "more": true });
+        assert_eq!(count(more.clone(), Mode::Strict), 1);
+        assert_eq!(count(more.clone(), Mode::Backward), 0);
+        assert_eq!(count(more, Mode::Warn), 1);
+    }
+
+    #[test]
+    fn a_schema_stays_within_itself() {
+        for schema in [
+            json!({ "$ref": "https://example.com/other" }),
+            json!({ "$ref": "#" }),
+            json!({ "properties": { "a": { "$id": "https://example.com/other" } } }),
+            json!({ "type": "nonsense" }),
+            json!({ "description": "x".repeat(MAX_SCHEMA_BYTES) }),
+        ] {
+            assert!(check_schema(&schema).is_err(), "{schema}");
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The Model Context Protocol, plain JSON: every operation is a tool, called through the same pipeline as its route
+//! (contract `wire.md` §7).
+//!
+//! Whoever has no key is refused as everywhere. Everything else is answered with status 200, errors included, as JSON-RPC
+//! says it.
+
+use std::sync::Arc;
+
+use axme_api::mcp::{self, Tool};
+use axme_api::{Access, ApiError, ErrorKind, Object, OpInfo};
+use axme_intent::Address;
+use axme_intent::address::agent_name;
+use axum::body::{Body, Bytes};
+use axum::extract::Request as HttpRequest;
+use axum::http::{HeaderMap, HeaderValue, Response};
+use serde_json::{Value, json};
+
+use super::mount::{Calls, Fields};
+use super::router::read_body;
+use super::{json as respond_json, status};
+use crate::app::App;
+use crate::call::{Request, check_body};
+use crate::cx::Caller;
+use crate::error::Result;
+use crate::store::accounts;
+
+/// Requests in one batch.
+const MOST_REQUESTS: usize = 50;
+
+/// The versions that clients of plain JSON speak; the first is the answer to any other.
+const VERSIONS: [&str; 3] = ["2024-11-05", "2025-03-26", "2025-06-18"];
+
+const INVALID_REQUEST: i64 = -32600;
+const METHOD_NOT_FOUND: i64 = -32601;
+const INVALID_PARAMS: i64 = -32602;
+const AUTH_REQUIRED: i64 = -32001;
+const OWNER_MISMATCH: i64 = -32003;
+const RATE_LIMITED: i64 = -32004;
+const GATEWAY_ERROR: i64 = -32010;
+const NOT_RESOLVED: i64 = -32011;
+
+/// An error as JSON-RPC says it.
+struct RpcError {
+    code: i64,
+    message: String,
+    data: Option<Value>,
+}
+
+impl RpcError {
+    fn new(code: i64, message: impl Into<String>) -> RpcError {
+        RpcError { code, message: message.into(), data: None }
+    }
+}
+
+impl From<ApiError> for RpcError {
+    fn from(error: ApiError) -> RpcError {
+        let code = match error.kind {
+            ErrorKind::Unauthenticated => AUTH_REQUIRED,
+            ErrorKind::Forbidden => OWNER_MISMATCH,
+            ErrorKind::RateLimited => RATE_LIMITED,
+            ErrorKind::Malformed if error.code == "owner_mismatch" => OWNER_MISMATCH,
+            ErrorKind::Malformed | ErrorKind::Invalid | ErrorKind::TooLarge => INVALID_PARAMS,
+            ErrorKind::NotFound => NOT_RESOLVED,
+            _ => GATEWAY_ERROR,
+        };
+        let data = json!({ "code": error.code, "status": status(error.kind), "details": error.details });
+        RpcError { code, message: error.message, data: Some(data) }
+    }
+}
+
+/// Who asks, and with what.
+struct Asking<'a> {
+    app: &'a Arc<App>,
+    calls: &'a Calls,
+    caller: Arc<Caller>,
+    headers: HeaderMap,
+}
+
+/// Answers a request, or a batch of them.
+pub async fn answer(app: &Arc<App>, calls: &Calls, request: HttpRequest) -> Result<Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let caller = app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
+    let body = read_body(app, body).await?;
+    let asking = Asking { app, calls, caller, headers: parts.headers };
+    let answer = match read(&body) {
+        Err(error) => Some(enclose(Value::Null, Err(error))),
+        Ok(Value::Array(requests)) => asking.batch(&requests).await,
+        Ok(request) => asking.one(&request).await,
+    };
+    Ok(match answer {
+        Some(answer) => respond_json(200, answer.to_string().into_bytes()),
+        // Nothing but notifications.
+        None => respond_json(202, Vec::new()),
+    })
+}
+
+fn read(body: &Bytes) -> Result<Value, RpcError> {
+    check_body(body).map_err(|error| RpcError::new(INVALID_REQUEST, error.into_api().message))?;
+    serde_json::from_slice(body)
+        .map_err(|error| RpcError::new(INVALID_REQUEST, format!("the body is no JSON: {error}")))
+}
+
+fn enclose(id: Value, outcome: Result<Value, RpcError>) -> Value {
+    match outcome {
+        Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+        Err(RpcError { code, message, data: None }) => {
+            json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
+        }
+        Err(RpcError { code, message, data: Some(data) }) => {
+            json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message, "data": data } })
+        }
+    }
+}
+
+impl Asking<'_> {
+    /// One after the other: what a request does, the next one sees.
+    async fn batch(&self, requests: &[Value]) -> Option<Value> {
+        if requests.is_empty() || requests.len() > MOST_REQUESTS {
+            let message = format!("a batch has 1 to {MOST_REQUESTS} requests");
+            return Some(enclose(Value::Null, Err(RpcError::new(INVALID_REQUEST, message))));
+        }
+        let mut answers = Vec::new();
+        for request in requests {
+            answers.extend(self.one(request).await);
+        }
+        (!answers.is_empty()).then_some(Value::Array(answers))
+    }
+
+    /// `None` for a notification, which is a request without an id.
+    async fn one(&self, request: &Value) -> Option<Value> {
+        let invalid = |message: &str| Err(RpcError::new(INVALID_REQUEST, message));
+        let Value::Object(fields) = request else {
+            return Some(enclose(Value::Null, invalid("a request must be an object")));
+        };
+        let id = fields.get("id").cloned();
+        let known = id.clone().filter(|id| id.is_string() || id.is_number() || id.is_null());
+        let outcome = match (fields.get("method"), fields.get("jsonrpc"), &id, &known) {
+            (_, _, Some(_), None) => invalid("id: must be text or a number"),
+            (_, Some(version), _, _) if version != "2.0" => invalid("jsonrpc: must be \"2.0\""),
+            (Some(Value::String(method)), ..) => match fields.get("params") {
+                None | Some(Value::Null) => self.run(method, &Object::new()).await,
+                Some(Value::Object(params)) => self.run(method, params).await,
+                Some(_) => Err(RpcError::new(INVALID_PARAMS, "params: must be an object")),
+            },
+            _ => invalid("method: must be text"),
+        };
+        id.map(|_| enclose(known.unwrap_or_default(), outcome))
+    }
+
+    async fn run(&self, method: &str, params: &Object) -> Result<Value, RpcError> {
+        match method {
+            "initialize" => {
+                let asked = params.get("protocolVersion").and_then(Value::as_str).unwrap_or_default();
+                Ok(json!({
+                    "protocolVersion": VERSIONS.iter().find(|version| **version == asked).unwrap_or(&VERSIONS[0]),
+                    "capabilities": { "tools": { "listChanged": false } },
+                    "serverInfo": { "name": "axme", "version": env!("CARGO_PKG_VERSION") },
+                }))
+            }
+            "ping" => Ok(json!({ "pong": true })),
+            "tools/list" => {
+                let may = |tool: &&Tool| tool.access != Access::Admin || self.caller.is_admin();
+                let show = |tool: &Tool| json!({ "name": tool.name, "description": tool.about, "inputSchema": tool.input_schema });
+                Ok(json!({ "tools": mcp::tools().iter().filter(may).map(show).collect::<Vec<_>>() }))
+            }
+            "tools/call" => self.call(params).await,
+            "resources/list" => Ok(json!({ "resources": [] })),
+            "prompts/list" => Ok(json!({ "prompts": [] })),
+            _ if method.starts_with("notifications/") => Ok(json!({})),
+            _ => Err(RpcError::new(METHOD_NOT_FOUND, format!("there is no method {method}"))),
+        }
+    }
+
+    async fn call(&self, params: &Object) -> Result<Value, RpcError> {
+        let invalid = |message: String| RpcError::new(INVALID_PARAMS, message);
+        let name = params.get("name").and_then(Value::as_str).ok_or_else(|| invalid("name: required".to_owned()))?;
+        let mut arguments = match params.get("arguments") {
+            None | Some(Value::Null) => Object::new(),
+            Some(Value::Object(arguments)) => arguments.clone(),
+            Some(_) => return Err(invalid("arguments: must be an object".to_owned())),
+        };
+        let tool = mcp::tools().iter().find(|tool| tool.name == name);
+        let tool = tool.ok_or_else(|| invalid(format!("there is no tool {name}")))?;
+        let owner = self.owner(params, tool, &mut arguments)?;
+        let data = if name == mcp::CHECK_NICK {
+            self.check_nick(&arguments).await?
+        } else {
+            self.operate(tool, arguments, owner.as_deref()).await?
+        };
+        let mut result = json!({
+            "ok": true,
+            "tool": name,
+            "status": "completed",
+            "owner_agent": owner.unwrap_or_else(|| self.caller.actor()),
+            "content": [{ "type": "text", "text": data.to_string() }],
+        });
+        if let Some(id) = data.get("intent_id") {
+            result["intent_id"] = id.clone();
+        }
+        result["data"] = data;
+        Ok(result)
+    }
+
+    /// Whose work it is, as clients say it beside the arguments and in them. An operation that has no such field does not
+    /// get it among them.
+    fn owner(&self, params: &Object, tool: &Tool, arguments: &mut Object) -> Result<Option<String>, RpcError> {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned).filter(|t| !t.is_empty());
+        let (beside, within) = (text(params.get("owner_agent")), text(arguments.get("owner_agent")));
+        if !tool.takes("owner_agent") && within.is_some() {
+            arguments.remove("owner_agent");
+        }
+        if let (Some(beside), Some(within)) = (&beside, &within) {
+            let home = self.caller.home();
+            if Address::resolve(beside, home) != Address::resolve(within, home) {
+                let message = format!("owner_agent is \"{within}\" in the arguments and \"{beside}\" beside them");
+                return Err(RpcError::new(OWNER_MISMATCH, message));
+            }
+        }
+        Ok(beside.or(within))
+    }
+
+    /// Calls an operation as its route would.
+    async fn operate(&self, tool: &Tool, mut arguments: Object, owner: Option<&str>) -> Result<Value, RpcError> {
+        let id = tool.name.strip_prefix(mcp::PREFIX).unwrap_or(&tool.name);
+        let table = axme_api::table();
+        let info = table.iter().map(|op| op.info()).find(|info| info.id == id);
+        let (Some(info), Some(call)) = (info, self.calls.get(id)) else {
+            return Err(RpcError::new(INVALID_PARAMS, format!("there is no tool {}", tool.name)));
+        };
+        let mut headers = self.headers.clone();
+        let key = arguments.remove("idempotency_key").filter(|key| !key.is_null());
+        if key.as_ref().is_some_and(|key| !key.is_string()) {
+            return Err(RpcError::new(INVALID_PARAMS, "idempotency_key: must be text"));
+        }
+        let key = key.as_ref().and_then(Value::as_str);
+        for (name, value) in [("idempotency-key", key), ("x-owner-agent", owner)] {
+            if let Some(value) = value {
+                let value = HeaderValue::from_str(value);
+                let message = format!("{name}: must be plain ASCII text");
+                headers.insert(name, value.map_err(|_| RpcError::new(INVALID_PARAMS, message))?);
+            }
+        }
+        let (path, path_fields) = place(info, &mut arguments)?;
+        let body = Value::Object(arguments).to_string().into();
+        let request = Request { method: info.method.as_str(), path, headers, path_fields, query: Vec::new(), body };
+        let sent = call(request).await.map_err(|error| RpcError::from(error.into_api()))?;
+        let data: Value = serde_json::from_slice(&sent.body)
+            .map_err(|error| RpcError::new(GATEWAY_ERROR, format!("the answer is no JSON: {error}")))?;
+        if sent.status == 200 {
+            return Ok(data);
+        }
+        // A refusal that is repeated under its idempotency key.
+        let code = match sent.status {
+            403 => OWNER_MISMATCH,
+            _ => GATEWAY_ERROR,
+        };
+        let message = data["message"].as_str().unwrap_or_default();
+        let told = json!({ "code": data["error"]["code"], "status": sent.status, "details": data["error"]["details"] });
+        Err(RpcError { data: Some(told), ..RpcError::new(code, message) })
+    }
+
+    /// Free is a name that an agent of the workspace could still get.
+    async fn check_nick(&self, arguments: &Object) -> Result<Value, RpcError> {
+        let nick = arguments.get("nick").and_then(Value::as_str).filter(|nick| !nick.trim().is_empty());
+        let nick = nick.ok_or_else(|| RpcError::new(INVALID_PARAMS, "nick: required"))?.to_owned();
+        let home = self.caller.home();
+        let name = agent_name(nick.trim().trim_start_matches('@'), home);
+        let Some(address) = name.map(|name| Address::agent(home, &name)) else {
+            return Ok(json!({ "nick": nick, "available": false }));
+        };
+        let (workspace, wanted) = (self.caller.workspace, address.clone());
+        let found = self.app.store.read(move |tx| Ok(accounts::find_agent(tx, workspace, &wanted)?)).await;
+        let found = found.map_err(|error| RpcError::from(error.into_api()))?;
+        Ok(json!({ "nick": nick, "public_address": address, "available": found.is_none() }))
+    }
+}
+
+/// The path of an operation, with its fields taken out of the arguments.
+fn place(info: &OpInfo, arguments: &mut Object) -> Result<(String, Fields), RpcError> {
+    let mut path = info.path.to_owned();
+    let mut fields = Vec::new();
+    for name in info.path_fields() {
+        let value = match arguments.remove(name) {
+            Some(Value::String(text)) if !text.is_empty() => text,
+            Some(Value::Number(number)) => number.to_string(),
+            _ => return Err(RpcError::new(INVALID_PARAMS, format!("{name}: required"))),
+        };
+        path = path.replace(&format!("{{{name}}}"), &value).replace(&format!("{{*{name}}}"), &value);
+        fields.push((name, value));
+    }
+    Ok((path, fields))
+}

@@ -1,0 +1,290 @@
+//! The bytes of files: uploaded and downloaded on plain routes, each behind the token of its URL.
+//!
+//! Bytes are written to the disk as they come and measured on the way, so memory holds one part of a file at a time. A file
+//! that did not arrive whole leaves nothing behind. What is downloaded is an attachment and is never run: it comes from
+//! somebody else.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axme_api::{ApiError, ErrorKind, media as api};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Request as HttpRequest};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::routing::{get, put};
+use futures_util::stream;
+use http_body_util::BodyExt;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::refusal;
+use super::router::query;
+use crate::app::App;
+use crate::auth;
+use crate::error::{Result, StoreError};
+use crate::ops::COMMON_LANE;
+use crate::ops::media::PICTURES;
+use crate::store::Tx;
+use crate::store::media::{self as store, Stored, Upload};
+use crate::world::hex;
+
+/// Read from the disk at a time.
+const PART_BYTES: usize = 64 * 1024;
+
+pub fn mount(app: &Arc<App>, router: Router) -> Router {
+    let uploaded = {
+        let app = app.clone();
+        move |Path(id): Path<String>, request: HttpRequest| {
+            let app = app.clone();
+            async move { answer(upload(&app, &id, request).await) }
+        }
+    };
+    let fetched = |shown: bool| {
+        let app = app.clone();
+        move |Path(id): Path<String>, request: HttpRequest| {
+            let app = app.clone();
+            let asked = query(request.uri().query());
+            let headers = request.headers().clone();
+            async move { answer(download(&app, &id, &asked, &headers, shown).await) }
+        }
+    };
+    router
+        .route(api::UPLOAD.path, put(uploaded))
+        .route(api::DOWNLOAD.path, get(fetched(false)))
+        .route(api::PREVIEW.path, get(fetched(true)))
+}
+
+fn answer(outcome: Result<Response<Body>>) -> Response<Body> {
+    outcome.unwrap_or_else(|error| refusal(&error.into_api()))
+}
+
+fn token(asked: &[(String, String)]) -> &str {
+    asked.iter().find(|(name, _)| name == "token").map_or("", |(_, value)| value)
+}
+
+/// What the id and the token of a URL name together.
+fn named(found: Option<Upload>, id: &str) -> Result<Upload> {
+    let id = Uuid::parse_str(id).ok();
+    Ok(found.filter(|upload| Some(upload.id) == id).ok_or_else(|| ApiError::not_found("file"))?)
+}
+
+async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Response<Body>> {
+    let hash = auth::hash(token(&query(request.uri().query())));
+    let upload = named(app.store.read(move |tx| Ok(store::find_by_token(tx, &hash)?)).await?, id)?;
+    if upload.finalized_at.is_some() {
+        return Err(finished());
+    }
+    if upload.expires_at <= app.world.clock.now() {
+        return Err(ApiError::new(ErrorKind::Gone, "upload_expired", "the upload was not finished in time").into());
+    }
+    let name = format!("{}-{}", upload.id, app.world.dice.hex::<8>());
+    let path = path_of(app, &name)?;
+    let stored = match receive(app, &upload, name, path.clone(), request.into_body()).await {
+        Ok(stored) => stored,
+        Err(error) => {
+            remove(path).await;
+            return Err(error);
+        }
+    };
+    let answer = json!({ "ok": true, "upload_id": upload.id, "size_bytes": stored.bytes, "sha256": stored.sha256 });
+    let (workspace, upload_id) = (upload.workspace, upload.id);
+    let job = move |tx: &mut Tx<'_>| {
+        let before = store::find(tx, workspace, upload_id)?.and_then(|upload| upload.stored);
+        Ok((store::set_stored(tx, workspace, upload_id, Some(&stored))?, before))
+    };
+    match app.store.write(COMMON_LANE, job).await {
+        Ok((true, before)) => {
+            if let Some(before) = before {
+                remove(path_of(app, &before.file)?).await;
+            }
+            Ok(super::json(200, answer.to_string().into_bytes()))
+        }
+        Ok((false, _)) => {
+            remove(path).await;
+            Err(finished())
+        }
+        Err(error) => {
+            remove(path).await;
+            Err(error)
+        }
+    }
+}
+
+fn finished() -> crate::error::Error {
+    ApiError::new(ErrorKind::Conflict, "upload_finished", "the file is finished and stays as it is").into()
+}
+
+/// Where a file lies.
+pub fn path_of(app: &App, name: &str) -> Result<PathBuf> {
+    let folder = app.site.media.as_ref();
+    Ok(folder.ok_or_else(|| ApiError::unavailable("this server has no folder for files"))?.join(name))
+}
+
+/// Removes a file, if it is there.
+pub async fn remove(path: PathBuf) {
+    let gone = tokio::task::spawn_blocking(move || fs::remove_file(&path)).await;
+    if let Ok(Err(error)) = gone {
+        tracing::debug!(%error, "a file was not there to remove");
+    }
+}
+
+/// Writes a body to the disk. Not more of it than was announced, and no part may keep us waiting for long.
+async fn receive(app: &App, upload: &Upload, name: String, path: PathBuf, mut body: Body) -> Result<Stored> {
+    let mut file = on_disk(move || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        File::options().create_new(true).write(true).open(&path)
+    })
+    .await?;
+    let (mut bytes, mut hash) = (0_i64, Sha256::new());
+    let patience = Duration::from_secs(app.limits.body_seconds);
+    loop {
+        let frame = tokio::time::timeout(patience, body.frame()).await.map_err(|_| {
+            let message = format!("nothing of the file arrived for {} s", patience.as_secs());
+            ApiError::new(ErrorKind::RequestTimeout, "request_timeout", message)
+        })?;
+        let Some(frame) = frame else { break };
+        let unreadable = |_| ApiError::new(ErrorKind::Malformed, "body_unreadable", "the file did not arrive whole");
+        let Ok(part) = frame.map_err(unreadable)?.into_data() else { continue };
+        bytes = bytes.saturating_add(i64::try_from(part.len()).unwrap_or(i64::MAX));
+        if bytes > upload.size_bytes {
+            let message = format!("the file is longer than the {} bytes that were announced", upload.size_bytes);
+            return Err(ApiError::new(ErrorKind::TooLarge, "media_too_large", message).into());
+        }
+        hash.update(&part);
+        file = on_disk(move || file.write_all(&part).map(|()| file)).await?;
+    }
+    let is_durable = app.limits.durable;
+    on_disk(move || if is_durable { file.sync_all() } else { Ok(()) }).await?;
+    Ok(Stored { file: name, bytes, sha256: hex(&hash.finalize()) })
+}
+
+/// Works with the disk on a thread that may wait.
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
+    let failed = |why: String| StoreError::Unavailable(format!("the folder for files: {why}"));
+    let outcome = tokio::task::spawn_blocking(work).await.map_err(|error| failed(error.to_string()))?;
+    Ok(outcome.map_err(|error| failed(error.to_string()))?)
+}
+
+async fn download(
+    app: &Arc<App>,
+    id: &str,
+    asked: &[(String, String)],
+    headers: &HeaderMap,
+    shown: bool,
+) -> Result<Response<Body>> {
+    let (hash, now) = (auth::hash(token(asked)), app.world.clock.now());
+    let upload = named(app.store.read(move |tx| Ok(store::find_by_link(tx, &hash, now)?)).await?, id)?;
+    let is_picture = PICTURES.contains(&upload.mime_type.as_str());
+    let stored = upload.stored.clone().filter(|_| is_picture || !shown);
+    let stored = stored.ok_or_else(|| ApiError::not_found("file"))?;
+    let length = u64::try_from(stored.bytes).unwrap_or(0);
+    let range =
+        headers.get(header::RANGE).and_then(|range| range.to_str().ok()).and_then(|text| read_range(text, length));
+    if let Some(Range::Outside) = range {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+        set(&mut response, header::CONTENT_RANGE, &format!("bytes */{length}"));
+        return Ok(response);
+    }
+    let (from, to) = match range {
+        Some(Range::Part(from, to)) => (from, to),
+        _ => (0, length),
+    };
+    let path = path_of(app, &stored.file)?;
+    let file = on_disk(move || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(from))?;
+        Ok(file)
+    })
+    .await?;
+    let mut response = Response::new(parts(file, to - from));
+    if range.is_some() {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        set(&mut response, header::CONTENT_RANGE, &format!("bytes {from}-{}/{length}", to.saturating_sub(1)));
+    }
+    set(&mut response, header::CONTENT_LENGTH, &(to - from).to_string());
+    set(&mut response, header::CONTENT_TYPE, &upload.mime_type);
+    set(&mut response, header::ACCEPT_RANGES, "bytes");
+    set(&mut response, header::CACHE_CONTROL, "private, no-store");
+    set(&mut response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(&mut response, header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'");
+    let name = percent_encoding::utf8_percent_encode(&upload.filename, percent_encoding::NON_ALPHANUMERIC);
+    let way = if shown { "inline" } else { "attachment" };
+    set(&mut response, header::CONTENT_DISPOSITION, &format!("{way}; filename*=UTF-8''{name}"));
+    Ok(response)
+}
+
+fn set(response: &mut Response<Body>, name: header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// What a client wants of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Range {
+    /// From one byte to before another.
+    Part(u64, u64),
+    Outside,
+}
+
+/// One range of bytes. Anything else is not minded, which clients must expect.
+fn read_range(text: &str, length: u64) -> Option<Range> {
+    let (from, to) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let (from, to) = match (from.trim(), to.trim()) {
+        ("", last) => (length.saturating_sub(last.parse().ok()?), length),
+        (from, "") => (from.parse().ok()?, length),
+        (from, to) => (from.parse().ok()?, to.parse::<u64>().ok()?.saturating_add(1).min(length)),
+    };
+    Some(if from < to { Range::Part(from, to) } else { Range::Outside })
+}
+
+/// A file from where it stands, part by part.
+fn parts(file: File, left: u64) -> Body {
+    Body::from_stream(stream::try_unfold((file, left), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok::<_, std::io::Error>(None);
+        }
+        let read = tokio::task::spawn_blocking(move || {
+            let mut part = vec![0; PART_BYTES.min(usize::try_from(left).unwrap_or(PART_BYTES))];
+            let count = file.read(&mut part)?;
+            part.truncate(count);
+            Ok::<_, std::io::Error>((part, file))
+        });
+        let (part, file) = read.await.map_err(std::io::Error::other)??;
+        if part.is_empty() {
+            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
+        }
+        let left = left.saturating_sub(part.len() as u64);
+        Ok(Some((Bytes::from(part), (file, left))))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_read_as_clients_write_them() {
+        for (text, expected) in [
+            ("bytes=0-3", Some(Range::Part(0, 4))),
+            ("bytes=4-", Some(Range::Part(4, 10))),
+            ("bytes=-3", Some(Range::Part(7, 10))),
+            ("bytes=-30", Some(Range::Part(0, 10))),
+            ("bytes=8-30", Some(Range::Part(8, 10))),
+            ("bytes=10-", Some(Range::Outside)),
+            ("bytes=-0", Some(Range::Outside)),
+            ("bytes=0-1,4-5", None),
+            ("lines=0-1", None),
+        ] {
+            assert_eq!(read_range(text, 10), expected, "{text}");
+        }
+    }
+}

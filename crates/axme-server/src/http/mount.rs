@@ -1,0 +1,261 @@
+//! How operations become routes.
+//!
+//! A wildcard takes the rest of a path, so operations below one share a route and are told apart by what the path ends in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axme_api::{ApiError, ErrorKind, Method, intents as api_intents};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request as HttpRequest;
+use axum::http::Response;
+use axum::routing::{MethodFilter, MethodRouter, get, on};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::router::{PathFields, acknowledge, field, query, read_body, respond};
+use super::{refusal, stream};
+use crate::app::App;
+use crate::call::{self, Bound, Request, Sent};
+use crate::error::Result;
+
+/// The fields of a path.
+pub type Fields = Vec<(&'static str, String)>;
+type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Handler = Arc<dyn Fn(Fields, HttpRequest) -> Later<Response<Body>> + Send + Sync>;
+
+/// An operation, called by something that is no route of its own.
+pub type Call = Arc<dyn Fn(Request) -> Later<Result<Sent>> + Send + Sync>;
+
+/// All operations by their ids.
+pub type Calls = HashMap<&'static str, Call>;
+
+/// An operation below a wildcard.
+struct Tail {
+    method: Method,
+    /// The field that the wildcard fills.
+    name: &'static str,
+    /// What the path ends in, with fields.
+    ending: &'static str,
+    handler: Handler,
+}
+
+impl Tail {
+    /// The fields of what the wildcard took, when it ends as the tail does.
+    fn fields(&self, taken: &str) -> Option<Fields> {
+        let mut rest = taken;
+        let mut fields = Vec::new();
+        for part in self.ending.rsplit('/').take(self.ending.matches('/').count()) {
+            let (before, last) = rest.rsplit_once('/')?;
+            rest = before;
+            match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+                Some(name) => fields.push((name, last.to_owned())),
+                None if part == last => {}
+                None => return None,
+            }
+        }
+        fields.push((self.name, rest.to_owned()));
+        Some(fields).filter(|_| !rest.is_empty())
+    }
+}
+
+/// Collects the routes of operations.
+pub struct Mount {
+    app: Arc<App>,
+    router: Router,
+    tails: BTreeMap<&'static str, Vec<Tail>>,
+    calls: Calls,
+}
+
+impl Mount {
+    pub fn new(app: Arc<App>) -> Mount {
+        Mount { app, router: Router::new(), tails: BTreeMap::new(), calls: Calls::new() }
+    }
+
+    /// The routes of everything that was mounted.
+    pub fn finish(mut self) -> Router {
+        for (base, tails) in std::mem::take(&mut self.tails) {
+            self.route(base, below(tails));
+        }
+        self.router
+    }
+
+    pub fn calls(&self) -> Calls {
+        self.calls.clone()
+    }
+
+    fn callable<I, O, P>(&mut self, bound: Bound<I, O, P>)
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + Send + 'static,
+        P: Send + 'static,
+    {
+        let app = self.app.clone();
+        let call = move |request: Request| {
+            let app = app.clone();
+            Box::pin(async move { call::call(&app, bound, request).await }) as Later<Result<Sent>>
+        };
+        self.calls.insert(bound.op.info.id, Arc::new(call));
+    }
+
+    /// Mounts an operation under its path and its aliases.
+    pub fn op<I, O, P>(&mut self, bound: Bound<I, O, P>)
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + Send + 'static,
+        P: Send + 'static,
+    {
+        self.callable(bound);
+        let info = &bound.op.info;
+        for path in std::iter::once(&info.path).chain(info.aliases) {
+            let app = self.app.clone();
+            if let Some(place) = wildcard(path) {
+                let handler = move |fields: Fields, request: HttpRequest| {
+                    let app = app.clone();
+                    let answer = async move { respond(handle(&app, bound, fields, request).await) };
+                    Box::pin(answer) as Later<Response<Body>>
+                };
+                self.tail(info.method, place, Arc::new(handler));
+                continue;
+            }
+            let handler = move |params: PathFields, request: HttpRequest| {
+                let app = app.clone();
+                async move { respond(handle(&app, bound, fields_of(&bound, &params), request).await) }
+            };
+            self.route(path, on(filter(info.method), handler));
+        }
+    }
+
+    /// A GET whose caller, when it is the receiver, has thereby seen the intent.
+    pub fn acknowledging_get<O, P>(&mut self, bound: Bound<api_intents::GetIntent, O, P>)
+    where
+        O: Serialize + Send + 'static,
+        P: Send + 'static,
+    {
+        let app = self.app.clone();
+        let call = move |request: Request| {
+            let (app, headers) = (app.clone(), request.headers.clone());
+            let id = request.path_fields.first().map(|(_, id)| id.clone()).unwrap_or_default();
+            let answer = async move {
+                let sent = call::call(&app, bound, request).await?;
+                acknowledge(&app, &headers, &id).await;
+                Ok(sent)
+            };
+            Box::pin(answer) as Later<Result<Sent>>
+        };
+        self.calls.insert(bound.op.info.id, Arc::new(call));
+        let app = self.app.clone();
+        let handler = move |params: PathFields, request: HttpRequest| {
+            let app = app.clone();
+            async move {
+                let headers = request.headers().clone();
+                let id = field(&params, "intent_id");
+                let response = respond(handle(&app, bound, fields_of(&bound, &params), request).await);
+                if response.status().is_success() {
+                    acknowledge(&app, &headers, &id).await;
+                }
+                response
+            }
+        };
+        self.route(bound.op.info.path, get(handler));
+    }
+
+    /// The stream of an agent's intents.
+    pub fn stream(&mut self, path: &'static str) {
+        let Some(place) = wildcard(path) else { return };
+        let app = self.app.clone();
+        let handler = move |fields: Fields, request: HttpRequest| {
+            let app = app.clone();
+            let address = fields.into_iter().map(|(_, address)| address).next().unwrap_or_default();
+            let answer = async move { respond(stream::agent(app, address, request.into_parts().0).await) };
+            Box::pin(answer) as Later<Response<Body>>
+        };
+        self.tail(Method::Get, place, Arc::new(handler));
+    }
+
+    fn tail(&mut self, method: Method, (base, name, ending): Place, handler: Handler) {
+        self.tails.entry(base).or_default().push(Tail { method, name, ending, handler });
+    }
+
+    fn route(&mut self, path: &str, methods: MethodRouter) {
+        self.router = std::mem::take(&mut self.router).route(path, methods);
+    }
+}
+
+fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
+    }
+}
+
+/// The route that a path with a wildcard belongs to, the wildcard's field, and what the path ends in.
+type Place = (&'static str, &'static str, &'static str);
+
+fn wildcard(path: &'static str) -> Option<Place> {
+    let begin = path.find("{*")?;
+    let end = begin + path[begin..].find('}')?;
+    Some((&path[..=end], &path[begin + 2..end], &path[end + 1..]))
+}
+
+/// The route of all that lies below one wildcard. The longest ending that fits is meant.
+fn below(mut tails: Vec<Tail>) -> MethodRouter {
+    tails.sort_by_key(|tail| std::cmp::Reverse(tail.ending.len()));
+    let tails = Arc::new(tails);
+    [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete]
+        .into_iter()
+        .filter(|method| tails.iter().any(|tail| tail.method == *method))
+        .fold(MethodRouter::new(), |route, method| {
+            let tails = tails.clone();
+            let handler = move |params: PathFields, request: HttpRequest| {
+                let mut tails = tails.iter().filter(|tail| tail.method == method);
+                let found = tails.find_map(|tail| Some((tail, tail.fields(&field(&params, tail.name))?)));
+                let message = format!("no operation at {} {}", request.method(), request.uri().path());
+                let answer = found.map(|(tail, fields)| (tail.handler)(fields, request));
+                async move {
+                    match answer {
+                        Some(answer) => answer.await,
+                        None => refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message)),
+                    }
+                }
+            };
+            route.on(filter(method), handler)
+        })
+}
+
+fn fields_of<I, O, P>(bound: &Bound<I, O, P>, params: &PathFields) -> Fields {
+    bound.op.info.path_fields().map(|name| (name, field(params, name))).collect()
+}
+
+async fn handle<I, O, P>(
+    app: &App,
+    bound: Bound<I, O, P>,
+    path_fields: Fields,
+    request: HttpRequest,
+) -> Result<Response<Body>>
+where
+    I: DeserializeOwned + Send + 'static,
+    O: Serialize + Send + 'static,
+    P: Send + 'static,
+{
+    let info = &bound.op.info;
+    let (parts, body) = request.into_parts();
+    // Before a body is read for anybody: who it is. The answer is remembered, so that asking again costs nothing.
+    app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
+    let body = read_body(app, body).await?;
+    let request = Request {
+        method: info.method.as_str(),
+        path: parts.uri.path().to_owned(),
+        path_fields,
+        query: query(parts.uri.query()),
+        headers: parts.headers,
+        body,
+    };
+    let sent = call::call(app, bound, request).await?;
+    Ok(super::json(sent.status, sent.body))
+}

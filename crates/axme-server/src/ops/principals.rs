@@ -1,0 +1,194 @@
+//! Principals and their aliases.
+
+use axme_api::principals::{
+    Alias as AliasView, AliasAnswer, AliasList, AliasResolution, AliasResolved, BindAlias, CreatePrincipal,
+    GetPrincipal, ListAliases, Principal as PrincipalView, PrincipalAnswer, PrincipalBrief, ResolveAlias, RevokeAlias,
+};
+use axme_api::{ApiError, ErrorKind, Object};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{COMMON_LANE, check_chars, check_size, check_tenant, check_word, page_size, read_id};
+use crate::call::Before;
+use crate::cx::{Caller, Cx};
+use crate::error::Result;
+use crate::store::principals::{self as store, Alias, Principal};
+
+pub(super) fn read_metadata(metadata: Option<Object>) -> Result<Object> {
+    check_size("metadata", &metadata)?;
+    Ok(metadata.unwrap_or_default())
+}
+
+/// The principals that a listing is about: one, or all.
+pub(super) fn read_range(principal: Option<&str>) -> Result<(Uuid, Uuid)> {
+    match principal {
+        Some(text) => read_id("principal", text).map(|id| (id, id)),
+        None => Ok((Uuid::nil(), Uuid::max())),
+    }
+}
+
+pub(super) fn find(cx: &mut Cx<'_, '_>, id: Uuid) -> Result<Principal> {
+    let found = store::find(cx.tx, cx.caller.workspace, id)?;
+    Ok(found.ok_or_else(|| ApiError::not_found(format!("principal {id}")))?)
+}
+
+/// Whom a name stands for.
+pub(super) fn find_named(cx: &mut Cx<'_, '_>, name: &str) -> Result<(Alias, Principal)> {
+    let alias = store::find_active(cx.tx, cx.caller.workspace, name)?;
+    let alias = alias.ok_or_else(|| ApiError::not_found(format!("alias {name}")))?;
+    let principal = find(cx, alias.principal)?;
+    Ok((alias, principal))
+}
+
+pub fn prepare_create(before: &Before<'_>, input: CreatePrincipal) -> Result<(u16, Principal)> {
+    check_tenant(before.caller, Some(&input.org_id), Some(&input.workspace_id))?;
+    check_word("principal_type", Some(&input.principal_type), &["user", "service_agent", "service_account"])?;
+    check_chars("display_name", input.display_name.as_deref(), 1, 255)?;
+    let principal = Principal {
+        workspace: before.caller.workspace,
+        id: before.dice.uuid_at(before.now),
+        principal_type: input.principal_type,
+        display_name: input.display_name,
+        status: "active".to_owned(),
+        metadata: read_metadata(input.metadata)?,
+        created_at: before.now,
+        updated_at: before.now,
+    };
+    Ok((COMMON_LANE, principal))
+}
+
+pub fn create(cx: &mut Cx<'_, '_>, principal: &Principal) -> Result<PrincipalAnswer> {
+    store::insert(cx.tx, principal)?;
+    let line = json!({ "principal_type": principal.principal_type, "display_name": principal.display_name });
+    cx.audit("principals.create", &principal.id.to_string(), &line)?;
+    Ok(PrincipalAnswer { ok: true, principal: view(principal.clone(), cx.caller) })
+}
+
+pub fn prepare_get(_: &Before<'_>, input: GetPrincipal) -> Result<(u16, Uuid)> {
+    Ok((COMMON_LANE, read_id("principal", &input.principal_id)?))
+}
+
+pub fn get(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<PrincipalAnswer> {
+    let principal = find(cx, *id)?;
+    Ok(PrincipalAnswer { ok: true, principal: view(principal, cx.caller) })
+}
+
+pub(super) fn view(principal: Principal, caller: &Caller) -> PrincipalView {
+    PrincipalView {
+        principal_id: principal.id.to_string(),
+        org_id: caller.org.to_string(),
+        workspace_id: caller.workspace.to_string(),
+        principal_type: principal.principal_type,
+        display_name: principal.display_name,
+        status: principal.status,
+        metadata: principal.metadata,
+        created_at: principal.created_at.to_string(),
+        updated_at: principal.updated_at.to_string(),
+    }
+}
+
+pub fn prepare_bind(before: &Before<'_>, input: BindAlias) -> Result<(u16, Alias)> {
+    check_chars("alias", Some(&input.alias), 3, 255)?;
+    check_word("alias_type", Some(&input.alias_type), &["communication", "service", "external"])?;
+    let alias = Alias {
+        workspace: before.caller.workspace,
+        id: before.dice.uuid_at(before.now),
+        principal: read_id("principal", &input.principal_id)?,
+        alias: input.alias,
+        alias_type: input.alias_type,
+        metadata: read_metadata(input.metadata)?,
+        created_at: before.now,
+        updated_at: before.now,
+        revoked_at: None,
+    };
+    Ok((COMMON_LANE, alias))
+}
+
+/// The same name for the same principal again changes it.
+pub fn bind(cx: &mut Cx<'_, '_>, fresh: &Alias) -> Result<AliasAnswer> {
+    find(cx, fresh.principal)?;
+    let alias = match store::find_active(cx.tx, fresh.workspace, &fresh.alias)? {
+        None => fresh.clone(),
+        Some(old) if old.principal == fresh.principal => {
+            Alias { id: old.id, created_at: old.created_at, ..fresh.clone() }
+        }
+        Some(_) => {
+            let message = format!("{} is the name of another principal", fresh.alias);
+            return Err(ApiError::new(ErrorKind::Conflict, "alias_taken", message).into());
+        }
+    };
+    store::put_alias(cx.tx, &alias)?;
+    cx.audit("aliases.bind", &alias.id.to_string(), &json!({ "alias": alias.alias, "principal_id": alias.principal }))?;
+    Ok(AliasAnswer { ok: true, alias: view_alias(alias, cx.caller) })
+}
+
+pub struct Wanted {
+    principals: (Uuid, Uuid),
+    revoked: (i64, i64),
+    limit: i64,
+}
+
+pub fn prepare_list(before: &Before<'_>, input: ListAliases) -> Result<(u16, Wanted)> {
+    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
+    let revoked = match input.status.as_deref() {
+        None => (0, i64::MAX),
+        Some("active") => (0, 0),
+        Some("revoked") => (1, i64::MAX),
+        Some(_) => return Err(ApiError::invalid("status: one of active, revoked").into()),
+    };
+    let principals = read_range(input.principal_id.as_deref())?;
+    Ok((COMMON_LANE, Wanted { principals, revoked, limit: page_size(input.limit, 200, 1_000)? }))
+}
+
+pub fn list(cx: &mut Cx<'_, '_>, wanted: &Wanted) -> Result<AliasList> {
+    let found = store::list_aliases(cx.tx, cx.caller.workspace, wanted.principals, wanted.revoked, wanted.limit)?;
+    Ok(AliasList { ok: true, aliases: found.into_iter().map(|alias| view_alias(alias, cx.caller)).collect() })
+}
+
+pub fn prepare_resolve(before: &Before<'_>, input: ResolveAlias) -> Result<(u16, ResolveAlias)> {
+    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
+    Ok((COMMON_LANE, input))
+}
+
+pub fn resolve(cx: &mut Cx<'_, '_>, asked: &ResolveAlias) -> Result<AliasResolved> {
+    let (alias, principal) = find_named(cx, &asked.alias)?;
+    let principal = PrincipalBrief {
+        principal_id: principal.id.to_string(),
+        principal_type: principal.principal_type,
+        display_name: principal.display_name,
+        status: principal.status,
+    };
+    Ok(AliasResolved { ok: true, resolution: AliasResolution { alias: view_alias(alias, cx.caller), principal } })
+}
+
+pub fn prepare_revoke(_: &Before<'_>, input: RevokeAlias) -> Result<(u16, Uuid)> {
+    Ok((COMMON_LANE, read_id("alias", &input.alias_id)?))
+}
+
+/// Revoked again, it answers alike.
+pub fn revoke(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<AliasAnswer> {
+    let found = store::find_alias(cx.tx, cx.caller.workspace, *id)?;
+    let mut alias = found.ok_or_else(|| ApiError::not_found(format!("alias {id}")))?;
+    if alias.revoked_at.is_none() {
+        (alias.revoked_at, alias.updated_at) = (Some(cx.now), cx.now);
+        store::put_alias(cx.tx, &alias)?;
+        cx.audit("aliases.revoke", &id.to_string(), &json!({ "alias": alias.alias }))?;
+    }
+    Ok(AliasAnswer { ok: true, alias: view_alias(alias, cx.caller) })
+}
+
+pub(super) fn view_alias(alias: Alias, caller: &Caller) -> AliasView {
+    AliasView {
+        alias_id: alias.id.to_string(),
+        principal_id: alias.principal.to_string(),
+        org_id: caller.org.to_string(),
+        workspace_id: caller.workspace.to_string(),
+        alias: alias.alias,
+        alias_type: alias.alias_type,
+        status: if alias.revoked_at.is_some() { "revoked" } else { "active" }.to_owned(),
+        metadata: alias.metadata,
+        created_at: alias.created_at.to_string(),
+        updated_at: alias.updated_at.to_string(),
+        revoked_at: alias.revoked_at.map(|at| at.to_string()),
+    }
+}

@@ -1,0 +1,344 @@
+//! Where principals are reached: routes, which deliveries take, and handles on transports, which are kept for those who ask.
+
+use axme_api::routing::{
+    BindingAnswer, BindingList, BindingRemoved, BindingView, ListPlaces, RegisterRoute, RemoveBinding, RemoveRoute,
+    RemovedBinding, RemovedRoute, ResolveRoute, RouteAnswer, RouteList, RouteRemoved, RouteResolution, RouteResolved,
+    RouteView, UpdateRoute, UpsertBinding,
+};
+use axme_api::{ApiError, ErrorKind};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::principals::{self, read_metadata, read_range};
+use super::{COMMON_LANE, check_chars, check_tenant, check_word, page_size, read_id};
+use crate::call::Before;
+use crate::cx::{Caller, Cx};
+use crate::error::Result;
+use crate::store::principals::{Alias, Principal};
+use crate::store::routing::{self as store, Binding, Route};
+
+/// Routes, and bindings, of one workspace.
+const MOST_PLACES: i64 = 10_000;
+const USUAL_PRIORITY: i64 = 100;
+/// How a name becomes a place (contract `wire.md` §2.19).
+const CHAIN: [&str; 4] = ["alias", "principal_id", "endpoint_route", "transport_dispatch"];
+
+fn check_transport(text: &str) -> Result<()> {
+    if text == "matrix" {
+        return Err(ApiError::not_supported_yet("transport_type matrix is").into());
+    }
+    check_word("transport_type", Some(text), &["http", "queue", "webhook"])
+}
+
+fn check_auth(text: &str) -> Result<()> {
+    check_word("auth_mode", Some(text), &["mtls", "jwt", "signed_key", "none"])
+}
+
+fn check_failover(text: &str) -> Result<()> {
+    check_word("failover_policy", Some(text), &["none", "same_region", "cross_region"])
+}
+
+fn read_priority(priority: Option<u64>) -> Result<Option<i64>> {
+    match priority {
+        Some(n) if (1..=10_000).contains(&n) => Ok(i64::try_from(n).ok()),
+        Some(_) => Err(ApiError::invalid("priority: must be a whole number from 1 to 10000").into()),
+        None => Ok(None),
+    }
+}
+
+/// What is called must be callable. Queues are named as their owners like.
+fn check_endpoint(before: &Before<'_>, url: &str) -> Result<()> {
+    check_chars("endpoint_url", Some(url), 8, 2_048)?;
+    Ok(before.outbound.check(url).map_err(|why| ApiError::invalid(format!("endpoint_url: {why}")))?)
+}
+
+pub fn prepare_register(before: &Before<'_>, input: RegisterRoute) -> Result<(u16, Route)> {
+    check_transport(&input.transport_type)?;
+    check_auth(&input.auth_mode)?;
+    check_chars("endpoint_url", Some(&input.endpoint_url), 8, 2_048)?;
+    if input.transport_type != "queue" {
+        check_endpoint(before, &input.endpoint_url)?;
+    }
+    check_chars("region", input.region.as_deref(), 2, 64)?;
+    check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
+    let failover_policy = input.failover_policy.unwrap_or_else(|| "none".to_owned());
+    check_failover(&failover_policy)?;
+    let route = Route {
+        workspace: before.caller.workspace,
+        id: before.dice.uuid_at(before.now),
+        principal: read_id("principal", &input.principal_id)?,
+        transport_type: input.transport_type,
+        endpoint_url: input.endpoint_url,
+        auth_mode: input.auth_mode,
+        region: input.region,
+        cluster_id: input.cluster_id,
+        failover_policy,
+        priority: read_priority(input.priority)?.unwrap_or(USUAL_PRIORITY),
+        health_status: "unknown".to_owned(),
+        status: "active".to_owned(),
+        metadata: read_metadata(input.metadata)?,
+        created_at: before.now,
+        updated_at: before.now,
+    };
+    Ok((COMMON_LANE, route))
+}
+
+pub fn register(cx: &mut Cx<'_, '_>, route: &Route) -> Result<RouteAnswer> {
+    principals::find(cx, route.principal)?;
+    store::put(cx.tx, route)?;
+    audit(cx, "routing.endpoints.register", route)?;
+    Ok(RouteAnswer { ok: true, route: view(route.clone(), cx.caller) })
+}
+
+fn audit(cx: &mut Cx<'_, '_>, action: &'static str, route: &Route) -> Result<()> {
+    let line = json!({
+        "principal_id": route.principal, "endpoint_url": route.endpoint_url, "priority": route.priority,
+        "status": route.status, "health_status": route.health_status,
+    });
+    Ok(cx.audit(action, &route.id.to_string(), &line)?)
+}
+
+pub struct Places {
+    principals: (Uuid, Uuid),
+    transport_type: Option<String>,
+    status: Option<String>,
+    limit: usize,
+}
+
+impl Places {
+    fn has(&self, transport_type: &str, status: &str) -> bool {
+        self.transport_type.as_ref().is_none_or(|wanted| wanted == transport_type)
+            && self.status.as_ref().is_none_or(|wanted| wanted == status)
+    }
+}
+
+pub fn prepare_list(before: &Before<'_>, input: ListPlaces) -> Result<(u16, Places)> {
+    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
+    let places = Places {
+        principals: read_range(input.principal_id.as_deref())?,
+        transport_type: input.transport_type,
+        status: input.status,
+        limit: page_size(input.limit, 200, 1_000)?.try_into().unwrap_or(usize::MAX),
+    };
+    Ok((COMMON_LANE, places))
+}
+
+pub fn list(cx: &mut Cx<'_, '_>, places: &Places) -> Result<RouteList> {
+    let found = store::list(cx.tx, cx.caller.workspace, places.principals, MOST_PLACES)?;
+    let found = found.into_iter().filter(|route| places.has(&route.transport_type, &route.status));
+    Ok(RouteList { ok: true, routes: found.take(places.limit).map(|route| view(route, cx.caller)).collect() })
+}
+
+pub struct Change {
+    id: Uuid,
+    input: UpdateRoute,
+    priority: Option<i64>,
+    /// What is wrong with the endpoint, if it is one that is to be called.
+    endpoint: Result<(), ApiError>,
+}
+
+pub fn prepare_update(before: &Before<'_>, input: UpdateRoute) -> Result<(u16, Change)> {
+    check_chars("endpoint_url", input.endpoint_url.as_deref(), 8, 2_048)?;
+    check_chars("region", input.region.as_deref(), 2, 64)?;
+    check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
+    input.auth_mode.as_deref().map_or(Ok(()), check_auth)?;
+    input.failover_policy.as_deref().map_or(Ok(()), check_failover)?;
+    let health = ["healthy", "degraded", "unhealthy", "unknown"];
+    check_word("health_status", input.health_status.as_deref(), &health)?;
+    let status = ["active", "inactive", "draining"];
+    check_word("status", input.status.as_deref(), &status)?;
+    read_metadata(input.metadata.clone())?;
+    let priority = read_priority(input.priority)?;
+    let endpoint = input.endpoint_url.as_deref().map_or(Ok(()), |url| check_endpoint(before, url));
+    let endpoint = endpoint.map_err(crate::error::Error::into_api);
+    Ok((COMMON_LANE, Change { id: read_id("route", &input.route_id)?, input, priority, endpoint }))
+}
+
+pub fn update(cx: &mut Cx<'_, '_>, change: &Change) -> Result<RouteAnswer> {
+    let old = find(cx, change.id)?;
+    if old.transport_type != "queue" {
+        change.endpoint.clone()?;
+    }
+    let input = change.input.clone();
+    let route = Route {
+        endpoint_url: input.endpoint_url.unwrap_or(old.endpoint_url),
+        auth_mode: input.auth_mode.unwrap_or(old.auth_mode),
+        region: input.region.or(old.region),
+        cluster_id: input.cluster_id.or(old.cluster_id),
+        failover_policy: input.failover_policy.unwrap_or(old.failover_policy),
+        priority: change.priority.unwrap_or(old.priority),
+        health_status: input.health_status.unwrap_or(old.health_status),
+        status: input.status.unwrap_or(old.status),
+        metadata: input.metadata.unwrap_or(old.metadata),
+        updated_at: cx.now,
+        ..old
+    };
+    store::put(cx.tx, &route)?;
+    audit(cx, "routing.endpoints.update", &route)?;
+    Ok(RouteAnswer { ok: true, route: view(route, cx.caller) })
+}
+
+fn find(cx: &mut Cx<'_, '_>, id: Uuid) -> Result<Route> {
+    let found = store::find(cx.tx, cx.caller.workspace, id)?;
+    Ok(found.ok_or_else(|| ApiError::not_found(format!("route {id}")))?)
+}
+
+pub fn prepare_remove(_: &Before<'_>, input: RemoveRoute) -> Result<(u16, Uuid)> {
+    Ok((COMMON_LANE, read_id("route", &input.route_id)?))
+}
+
+pub fn remove(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<RouteRemoved> {
+    if !store::delete(cx.tx, cx.caller.workspace, *id)? {
+        return Err(ApiError::not_found(format!("route {id}")).into());
+    }
+    cx.audit("routing.endpoints.remove", &id.to_string(), &json!({}))?;
+    let route = RemovedRoute { route_id: id.to_string(), removed: true };
+    Ok(RouteRemoved { ok: true, result: route.clone(), route })
+}
+
+/// Whom a call names: by one of its names, or by its id.
+pub(super) enum Target {
+    Alias(String),
+    Principal(Uuid),
+}
+
+/// A name wins over an id that comes with it.
+pub(super) fn read_target(alias: Option<String>, principal_id: Option<&str>) -> Result<Target> {
+    match (alias, principal_id) {
+        (Some(alias), _) => Ok(Target::Alias(alias)),
+        (None, Some(id)) => read_id("principal", id).map(Target::Principal),
+        (None, None) => Err(ApiError::invalid("alias or principal_id: one is required").into()),
+    }
+}
+
+/// A target with the ways to it, the best first; there is at least one.
+pub(super) struct Resolved {
+    pub alias: Option<Alias>,
+    pub principal: Principal,
+    pub best: Route,
+    pub routes: Vec<Route>,
+}
+
+pub(super) fn resolve_target(cx: &mut Cx<'_, '_>, target: &Target) -> Result<Resolved> {
+    let (alias, principal) = match target {
+        Target::Alias(name) => find_named(cx, name)?,
+        Target::Principal(id) => (None, principals::find(cx, *id)?),
+    };
+    let mut routes = store::list(cx.tx, cx.caller.workspace, (principal.id, principal.id), MOST_PLACES)?;
+    routes.retain(|route| route.status == "active");
+    // What is known to be down comes last.
+    routes.sort_by_key(|route| (route.health_status == "unhealthy", route.priority, route.id));
+    let Some(best) = routes.first().cloned() else {
+        let message = format!("principal {} has no active route", principal.id);
+        return Err(ApiError::new(ErrorKind::NotFound, "route_not_found", message).into());
+    };
+    Ok(Resolved { alias, principal, best, routes })
+}
+
+fn find_named(cx: &mut Cx<'_, '_>, name: &str) -> Result<(Option<Alias>, Principal)> {
+    principals::find_named(cx, name).map(|(alias, principal)| (Some(alias), principal))
+}
+
+pub fn prepare_resolve(before: &Before<'_>, input: ResolveRoute) -> Result<(u16, Wanted)> {
+    check_tenant(before.caller, Some(&input.org_id), Some(&input.workspace_id))?;
+    Ok((COMMON_LANE, Wanted(read_target(input.alias, input.principal_id.as_deref())?)))
+}
+
+pub struct Wanted(Target);
+
+pub fn resolve(cx: &mut Cx<'_, '_>, Wanted(target): &Wanted) -> Result<RouteResolved> {
+    let found = resolve_target(cx, target)?;
+    let resolution = RouteResolution {
+        alias: found.alias.map(|alias| principals::view_alias(alias, cx.caller)),
+        principal: principals::view(found.principal, cx.caller),
+        selected_route: view(found.best, cx.caller),
+        candidate_routes: found.routes.into_iter().map(|route| view(route, cx.caller)).collect(),
+        resolver_chain: CHAIN.map(str::to_owned).to_vec(),
+    };
+    Ok(RouteResolved { ok: true, resolution })
+}
+
+fn view(route: Route, caller: &Caller) -> RouteView {
+    RouteView {
+        route_id: route.id.to_string(),
+        principal_id: route.principal.to_string(),
+        org_id: caller.org.to_string(),
+        workspace_id: caller.workspace.to_string(),
+        transport_type: route.transport_type,
+        endpoint_url: route.endpoint_url,
+        auth_mode: route.auth_mode,
+        region: route.region,
+        cluster_id: route.cluster_id,
+        failover_policy: route.failover_policy,
+        priority: route.priority,
+        health_status: route.health_status,
+        status: route.status,
+        metadata: route.metadata,
+        created_at: route.created_at.to_string(),
+        updated_at: route.updated_at.to_string(),
+    }
+}
+
+pub fn prepare_bind(before: &Before<'_>, input: UpsertBinding) -> Result<(u16, Binding)> {
+    check_transport(&input.transport_type)?;
+    check_chars("transport_handle", Some(&input.transport_handle), 2, 255)?;
+    let status = input.status.unwrap_or_else(|| "active".to_owned());
+    check_word("status", Some(&status), &["active", "inactive"])?;
+    let binding = Binding {
+        workspace: before.caller.workspace,
+        id: before.dice.uuid_at(before.now),
+        principal: read_id("principal", &input.principal_id)?,
+        transport_type: input.transport_type,
+        transport_handle: input.transport_handle,
+        priority: read_priority(input.priority)?.unwrap_or(USUAL_PRIORITY),
+        status,
+        metadata: read_metadata(input.metadata)?,
+        created_at: before.now,
+        updated_at: before.now,
+    };
+    Ok((COMMON_LANE, binding))
+}
+
+pub fn bind(cx: &mut Cx<'_, '_>, fresh: &Binding) -> Result<BindingAnswer> {
+    principals::find(cx, fresh.principal)?;
+    let binding = store::put_binding(cx.tx, fresh)?;
+    let line = json!({ "principal_id": binding.principal, "transport_handle": binding.transport_handle });
+    cx.audit("transports.bindings.upsert", &binding.id.to_string(), &line)?;
+    Ok(BindingAnswer { ok: true, binding: view_binding(binding, cx.caller) })
+}
+
+pub fn list_bindings(cx: &mut Cx<'_, '_>, places: &Places) -> Result<BindingList> {
+    let found = store::list_bindings(cx.tx, cx.caller.workspace, places.principals, MOST_PLACES)?;
+    let found = found.into_iter().filter(|binding| places.has(&binding.transport_type, &binding.status));
+    let bindings = found.take(places.limit).map(|binding| view_binding(binding, cx.caller)).collect();
+    Ok(BindingList { ok: true, bindings })
+}
+
+pub fn prepare_unbind(_: &Before<'_>, input: RemoveBinding) -> Result<(u16, Uuid)> {
+    Ok((COMMON_LANE, read_id("binding", &input.binding_id)?))
+}
+
+pub fn unbind(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<BindingRemoved> {
+    if !store::delete_binding(cx.tx, cx.caller.workspace, *id)? {
+        return Err(ApiError::not_found(format!("binding {id}")).into());
+    }
+    cx.audit("transports.bindings.remove", &id.to_string(), &json!({}))?;
+    let binding = RemovedBinding { binding_id: id.to_string(), removed: true };
+    Ok(BindingRemoved { ok: true, result: binding.clone(), binding })
+}
+
+fn view_binding(binding: Binding, caller: &Caller) -> BindingView {
+    BindingView {
+        binding_id: binding.id.to_string(),
+        principal_id: binding.principal.to_string(),
+        org_id: caller.org.to_string(),
+        workspace_id: caller.workspace.to_string(),
+        transport_type: binding.transport_type,
+        transport_handle: binding.transport_handle,
+        priority: binding.priority,
+        status: binding.status,
+        metadata: binding.metadata,
+        created_at: binding.created_at.to_string(),
+        updated_at: binding.updated_at.to_string(),
+    }
+}

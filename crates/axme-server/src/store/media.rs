@@ -1,0 +1,176 @@
+//! SQL of files. Their bytes lie on the disk.
+
+use axme_intent::{Address, Time};
+use uuid::Uuid;
+
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Upload {
+    pub workspace: Uuid,
+    pub id: Uuid,
+    pub owner: Address,
+    pub filename: String,
+    pub mime_type: String,
+    /// As it was announced.
+    pub size_bytes: i64,
+    pub sha256: Option<String>,
+    pub created_at: Time,
+    /// Until when it can be finished.
+    pub expires_at: Time,
+    pub finalized_at: Option<Time>,
+    pub stored: Option<Stored>,
+}
+
+/// What arrived.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Its name in the folder.
+    pub file: String,
+    pub bytes: i64,
+    pub sha256: String,
+}
+
+pub fn insert(tx: &mut Tx<'_>, upload: &Upload, token_hash: &[u8]) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO media_uploads (workspace_id, upload_id, owner, filename, mime_type, size_bytes, sha256, token_hash, \
+         created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        &[
+            upload.workspace.into(),
+            upload.id.into(),
+            (&upload.owner).into(),
+            (&upload.filename).into(),
+            (&upload.mime_type).into(),
+            upload.size_bytes.into(),
+            upload.sha256.as_ref().into(),
+            token_hash.into(),
+            upload.created_at.into(),
+            upload.expires_at.into(),
+        ],
+    )
+}
+
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Upload>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, upload_id, owner, filename, mime_type, size_bytes, sha256, created_at, expires_at, \
+         finalized_at, stored_file, stored_bytes, stored_sha256 FROM media_uploads \
+         WHERE workspace_id = $1 AND upload_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.as_ref().map(upload).transpose()
+}
+
+/// The file that may be uploaded with a token.
+pub fn find_by_token(tx: &mut Tx<'_>, token_hash: &[u8]) -> Result<Option<Upload>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, upload_id, owner, filename, mime_type, size_bytes, sha256, created_at, expires_at, \
+         finalized_at, stored_file, stored_bytes, stored_sha256 FROM media_uploads WHERE token_hash = $1",
+        &[token_hash.into()],
+    )?;
+    row.as_ref().map(upload).transpose()
+}
+
+/// The file that may be downloaded with a token.
+pub fn find_by_link(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<Upload>, StoreError> {
+    let row = tx.row(
+        "SELECT u.workspace_id, u.upload_id, u.owner, u.filename, u.mime_type, u.size_bytes, u.sha256, u.created_at, \
+         u.expires_at, u.finalized_at, u.stored_file, u.stored_bytes, u.stored_sha256 FROM media_links l \
+         JOIN media_uploads u ON u.workspace_id = l.workspace_id AND u.upload_id = l.upload_id \
+         WHERE l.hash = $1 AND l.expires_at > $2",
+        &[hash.into(), now.into()],
+    )?;
+    row.as_ref().map(upload).transpose()
+}
+
+fn upload(row: &Row) -> Result<Upload, StoreError> {
+    let stored = match row.opt_string(10)? {
+        Some(file) => Some(Stored { file, bytes: row.int(11)?, sha256: row.string(12)? }),
+        None => None,
+    };
+    Ok(Upload {
+        workspace: row.uuid(0)?,
+        id: row.uuid(1)?,
+        owner: Address::from_canonical(row.string(2)?),
+        filename: row.string(3)?,
+        mime_type: row.string(4)?,
+        size_bytes: row.int(5)?,
+        sha256: row.opt_string(6)?,
+        created_at: row.time(7)?,
+        expires_at: row.time(8)?,
+        finalized_at: row.opt_time(9)?,
+        stored,
+    })
+}
+
+pub fn insert_link(tx: &mut Tx<'_>, hash: &[u8], upload: &Upload, expires_at: Time) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO media_links (hash, workspace_id, upload_id, expires_at) VALUES ($1, $2, $3, $4)",
+        &[hash.into(), upload.workspace.into(), upload.id.into(), expires_at.into()],
+    )
+}
+
+/// Notes what arrived, or that it is gone. False when the file was finished meanwhile.
+pub fn set_stored(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, stored: Option<&Stored>) -> Result<bool, StoreError> {
+    let changed = tx.run(
+        "UPDATE media_uploads SET stored_file = $1, stored_bytes = $2, stored_sha256 = $3 \
+         WHERE workspace_id = $4 AND upload_id = $5 AND finalized_at IS NULL",
+        &[
+            stored.map(|stored| &stored.file).into(),
+            stored.map(|stored| stored.bytes).into(),
+            stored.map(|stored| &stored.sha256).into(),
+            workspace.into(),
+            id.into(),
+        ],
+    )?;
+    Ok(changed > 0)
+}
+
+/// Finishes a file, with what is known of its bytes.
+pub fn finalize(tx: &mut Tx<'_>, upload: &Upload, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE media_uploads SET finalized_at = $1, sha256 = $2, size_bytes = $3 WHERE workspace_id = $4 AND upload_id = $5",
+        &[
+            now.into(),
+            upload.sha256.as_ref().into(),
+            upload.size_bytes.into(),
+            upload.workspace.into(),
+            upload.id.into(),
+        ],
+    )
+}
+
+/// Files that were not finished in time and whose bytes are there still.
+pub fn list_expired(tx: &mut Tx<'_>, now: Time, limit: i64) -> Result<Vec<Upload>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, upload_id, owner, filename, mime_type, size_bytes, sha256, created_at, expires_at, \
+         finalized_at, stored_file, stored_bytes, stored_sha256 FROM media_uploads \
+         WHERE expires_at < $1 AND finalized_at IS NULL AND stored_file IS NOT NULL ORDER BY expires_at LIMIT $2",
+        &[now.into(), limit.into()],
+    )?;
+    rows.iter().map(upload).collect()
+}
+
+/// Forgets links, and files without bytes that were not finished, which ended before a moment, a bounded number at a time.
+/// Says how many.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let links = tx.rows(
+        "SELECT hash FROM media_links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",
+        &[before.into(), limit.into()],
+    )?;
+    for row in &links {
+        tx.push("DELETE FROM media_links WHERE hash = $1", &[row.bytes(0)?.into()])?;
+    }
+    let uploads = tx.rows(
+        "SELECT workspace_id, upload_id FROM media_uploads \
+         WHERE expires_at < $1 AND finalized_at IS NULL AND stored_file IS NULL ORDER BY expires_at LIMIT $2",
+        &[before.into(), limit.into()],
+    )?;
+    for row in &uploads {
+        tx.push(
+            "DELETE FROM media_uploads WHERE workspace_id = $1 AND upload_id = $2",
+            &[row.uuid(0)?.into(), row.uuid(1)?.into()],
+        )?;
+    }
+    Ok(links.len().max(uploads.len()))
+}

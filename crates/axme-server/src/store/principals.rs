@@ -1,0 +1,145 @@
+//! SQL of principals and their aliases.
+
+use axme_intent::{Object, Time};
+use uuid::Uuid;
+
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Principal {
+    pub workspace: Uuid,
+    pub id: Uuid,
+    pub principal_type: String,
+    pub display_name: Option<String>,
+    pub status: String,
+    pub metadata: Object,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+pub fn insert(tx: &mut Tx<'_>, principal: &Principal) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO principals (workspace_id, principal_id, principal_type, display_name, status, metadata, created_at, \
+         updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[
+            principal.workspace.into(),
+            principal.id.into(),
+            (&principal.principal_type).into(),
+            principal.display_name.as_ref().into(),
+            (&principal.status).into(),
+            json(&principal.metadata)?.into(),
+            principal.created_at.into(),
+            principal.updated_at.into(),
+        ],
+    )
+}
+
+pub(super) fn json(metadata: &Object) -> Result<String, StoreError> {
+    serde_json::to_string(metadata).map_err(|error| StoreError::Fault(error.to_string()))
+}
+
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Principal>, StoreError> {
+    let row = tx.row(
+        "SELECT principal_type, display_name, status, metadata, created_at, updated_at FROM principals \
+         WHERE workspace_id = $1 AND principal_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.map(|row| {
+        Ok(Principal {
+            workspace,
+            id,
+            principal_type: row.string(0)?,
+            display_name: row.opt_string(1)?,
+            status: row.string(2)?,
+            metadata: row.json(3)?,
+            created_at: row.time(4)?,
+            updated_at: row.time(5)?,
+        })
+    })
+    .transpose()
+}
+
+#[derive(Debug, Clone)]
+pub struct Alias {
+    pub workspace: Uuid,
+    pub id: Uuid,
+    pub principal: Uuid,
+    pub alias: String,
+    pub alias_type: String,
+    pub metadata: Object,
+    pub created_at: Time,
+    pub updated_at: Time,
+    pub revoked_at: Option<Time>,
+}
+
+pub fn put_alias(tx: &mut Tx<'_>, alias: &Alias) -> Result<(), StoreError> {
+    tx.run(
+        "INSERT INTO principal_aliases (workspace_id, alias_id, principal_id, alias, alias_type, metadata, created_at, \
+         updated_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT (workspace_id, alias_id) DO UPDATE SET alias_type = excluded.alias_type, \
+         metadata = excluded.metadata, updated_at = excluded.updated_at, revoked_at = excluded.revoked_at",
+        &[
+            alias.workspace.into(),
+            alias.id.into(),
+            alias.principal.into(),
+            (&alias.alias).into(),
+            (&alias.alias_type).into(),
+            json(&alias.metadata)?.into(),
+            alias.created_at.into(),
+            alias.updated_at.into(),
+            alias.revoked_at.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+pub fn find_alias(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Alias>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, alias_id, principal_id, alias, alias_type, metadata, created_at, updated_at, revoked_at \
+         FROM principal_aliases WHERE workspace_id = $1 AND alias_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.as_ref().map(alias).transpose()
+}
+
+/// The alias of that name which was not revoked.
+pub fn find_active(tx: &mut Tx<'_>, workspace: Uuid, name: &str) -> Result<Option<Alias>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, alias_id, principal_id, alias, alias_type, metadata, created_at, updated_at, revoked_at \
+         FROM principal_aliases WHERE workspace_id = $1 AND alias = $2 AND revoked_at IS NULL",
+        &[workspace.into(), name.into()],
+    )?;
+    row.as_ref().map(alias).transpose()
+}
+
+/// Aliases of the principals in a range, oldest first; those revoked between two moments in microseconds, 0 for never.
+pub fn list_aliases(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    principals: (Uuid, Uuid),
+    revoked: (i64, i64),
+    limit: i64,
+) -> Result<Vec<Alias>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, alias_id, principal_id, alias, alias_type, metadata, created_at, updated_at, revoked_at \
+         FROM principal_aliases WHERE workspace_id = $1 AND principal_id BETWEEN $2 AND $3 \
+         AND COALESCE(revoked_at, 0) BETWEEN $4 AND $5 ORDER BY alias_id LIMIT $6",
+        &[workspace.into(), principals.0.into(), principals.1.into(), revoked.0.into(), revoked.1.into(), limit.into()],
+    )?;
+    rows.iter().map(alias).collect()
+}
+
+fn alias(row: &Row) -> Result<Alias, StoreError> {
+    Ok(Alias {
+        workspace: row.uuid(0)?,
+        id: row.uuid(1)?,
+        principal: row.uuid(2)?,
+        alias: row.string(3)?,
+        alias_type: row.string(4)?,
+        metadata: row.json(5)?,
+        created_at: row.time(6)?,
+        updated_at: row.time(7)?,
+        revoked_at: row.opt_time(8)?,
+    })
+}

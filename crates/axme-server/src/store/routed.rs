@@ -1,0 +1,157 @@
+//! SQL of deliveries along routes. How one stands follows from its row of `deliveries`: none is left once it has arrived.
+
+use axme_intent::{Address, Object, Time};
+use uuid::Uuid;
+
+use super::principals::json;
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Routed {
+    pub workspace: Uuid,
+    pub id: Uuid,
+    pub replay_of: Option<Uuid>,
+    pub principal: Uuid,
+    /// The name by which the principal was found.
+    pub alias: Option<String>,
+    pub transport_type: String,
+    pub route: Uuid,
+    /// The address of the queue that it waits in.
+    pub queue: Address,
+    pub correlation_id: Option<String>,
+    pub idempotency_key: Option<String>,
+    pub payload: Object,
+    pub created_at: Time,
+    /// `submitted`, `pending`, `delivered` or `dead_lettered`.
+    pub status: String,
+    pub dead_at: Option<Time>,
+    pub last_error: Option<String>,
+}
+
+pub fn insert(tx: &mut Tx<'_>, delivery: &Routed) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO routed_deliveries (workspace_id, delivery_id, replay_of, principal_id, alias, transport_type, route_id, \
+         queue, correlation_id, idempotency_key, payload, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        &[
+            delivery.workspace.into(),
+            delivery.id.into(),
+            delivery.replay_of.into(),
+            delivery.principal.into(),
+            delivery.alias.as_ref().into(),
+            (&delivery.transport_type).into(),
+            delivery.route.into(),
+            (&delivery.queue).into(),
+            delivery.correlation_id.as_ref().into(),
+            delivery.idempotency_key.as_ref().into(),
+            json(&delivery.payload)?.into(),
+            delivery.created_at.into(),
+        ],
+    )
+}
+
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Routed>, StoreError> {
+    let row = tx.row(
+        "SELECT r.workspace_id, r.delivery_id, r.replay_of, r.principal_id, r.alias, r.transport_type, r.route_id, r.queue, \
+         r.correlation_id, r.idempotency_key, r.payload, r.created_at, d.dead_at, d.last_error, \
+         CASE WHEN d.intent_id IS NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' \
+         WHEN d.offers = 0 THEN 'submitted' ELSE 'pending' END FROM routed_deliveries r \
+         LEFT JOIN deliveries d ON d.workspace_id = r.workspace_id AND d.address = r.queue AND d.intent_id = r.delivery_id \
+         WHERE r.workspace_id = $1 AND r.delivery_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.as_ref().map(routed).transpose()
+}
+
+/// Deliveries to the principals in a range, before an id, newest first; of one status, or of all.
+pub fn list(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    principals: (Uuid, Uuid),
+    before: Uuid,
+    status: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Routed>, StoreError> {
+    let rows = tx.rows(
+        "SELECT * FROM (SELECT r.workspace_id, r.delivery_id, r.replay_of, r.principal_id, r.alias, r.transport_type, \
+         r.route_id, r.queue, r.correlation_id, r.idempotency_key, r.payload, r.created_at, d.dead_at, d.last_error, \
+         CASE WHEN d.intent_id IS NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' \
+         WHEN d.offers = 0 THEN 'submitted' ELSE 'pending' END AS standing FROM routed_deliveries r \
+         LEFT JOIN deliveries d ON d.workspace_id = r.workspace_id AND d.address = r.queue AND d.intent_id = r.delivery_id \
+         WHERE r.workspace_id = $1 AND r.principal_id BETWEEN $2 AND $3 AND r.delivery_id < $4) AS found \
+         WHERE $5 IN ('', found.standing) ORDER BY found.delivery_id DESC LIMIT $6",
+        &[
+            workspace.into(),
+            principals.0.into(),
+            principals.1.into(),
+            before.into(),
+            status.unwrap_or_default().into(),
+            limit.into(),
+        ],
+    )?;
+    rows.iter().map(routed).collect()
+}
+
+/// Deliveries that were made before a moment and have neither arrived nor been given up, oldest first.
+pub fn list_open(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    before: Time,
+    limit: i64,
+) -> Result<Vec<(Uuid, Address)>, StoreError> {
+    let rows = tx.rows(
+        "SELECT r.delivery_id, r.queue FROM routed_deliveries r JOIN deliveries d ON d.workspace_id = r.workspace_id \
+         AND d.address = r.queue AND d.intent_id = r.delivery_id \
+         WHERE r.workspace_id = $1 AND r.created_at <= $2 AND d.dead_at IS NULL ORDER BY r.delivery_id LIMIT $3",
+        &[workspace.into(), before.into(), limit.into()],
+    )?;
+    rows.iter().map(|row| Ok((row.uuid(0)?, Address::from_canonical(row.string(1)?)))).collect()
+}
+
+/// How many deliveries since a moment stand how.
+pub fn count(tx: &mut Tx<'_>, workspace: Uuid, since: Time) -> Result<Vec<(String, i64)>, StoreError> {
+    let rows = tx.rows(
+        "SELECT found.standing, COUNT(*) FROM (SELECT CASE WHEN d.intent_id IS NULL THEN 'delivered' \
+         WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' WHEN d.offers = 0 THEN 'submitted' ELSE 'pending' END AS standing \
+         FROM routed_deliveries r LEFT JOIN deliveries d ON d.workspace_id = r.workspace_id AND d.address = r.queue \
+         AND d.intent_id = r.delivery_id WHERE r.workspace_id = $1 AND r.created_at >= $2) AS found GROUP BY found.standing",
+        &[workspace.into(), since.into()],
+    )?;
+    rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?))).collect()
+}
+
+fn routed(row: &Row) -> Result<Routed, StoreError> {
+    Ok(Routed {
+        workspace: row.uuid(0)?,
+        id: row.uuid(1)?,
+        replay_of: row.opt_uuid(2)?,
+        principal: row.uuid(3)?,
+        alias: row.opt_string(4)?,
+        transport_type: row.string(5)?,
+        route: row.uuid(6)?,
+        queue: Address::from_canonical(row.string(7)?),
+        correlation_id: row.opt_string(8)?,
+        idempotency_key: row.opt_string(9)?,
+        payload: row.json(10)?,
+        created_at: row.time(11)?,
+        dead_at: row.opt_time(12)?,
+        last_error: row.opt_string(13)?,
+        status: row.string(14)?,
+    })
+}
+
+/// Forgets deliveries from before a moment, a bounded number at a time. Says how many.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, delivery_id FROM routed_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2",
+        &[before.into(), limit.into()],
+    )?;
+    for row in &rows {
+        tx.push(
+            "DELETE FROM routed_deliveries WHERE workspace_id = $1 AND delivery_id = $2",
+            &[row.uuid(0)?.into(), row.uuid(1)?.into()],
+        )?;
+    }
+    Ok(rows.len())
+}

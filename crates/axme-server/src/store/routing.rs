@@ -1,0 +1,182 @@
+//! SQL of routes and transport bindings.
+
+use axme_intent::{Object, Time};
+use uuid::Uuid;
+
+use super::principals::json;
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub workspace: Uuid,
+    pub id: Uuid,
+    pub principal: Uuid,
+    pub transport_type: String,
+    pub endpoint_url: String,
+    pub auth_mode: String,
+    pub region: Option<String>,
+    pub cluster_id: Option<String>,
+    pub failover_policy: String,
+    pub priority: i64,
+    pub health_status: String,
+    pub status: String,
+    pub metadata: Object,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+pub fn put(tx: &mut Tx<'_>, route: &Route) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO routes (workspace_id, route_id, principal_id, transport_type, endpoint_url, auth_mode, region, \
+         cluster_id, failover_policy, priority, health_status, status, metadata, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+         ON CONFLICT (workspace_id, route_id) DO UPDATE SET endpoint_url = excluded.endpoint_url, \
+         auth_mode = excluded.auth_mode, region = excluded.region, cluster_id = excluded.cluster_id, \
+         failover_policy = excluded.failover_policy, priority = excluded.priority, \
+         health_status = excluded.health_status, status = excluded.status, metadata = excluded.metadata, \
+         updated_at = excluded.updated_at",
+        &[
+            route.workspace.into(),
+            route.id.into(),
+            route.principal.into(),
+            (&route.transport_type).into(),
+            (&route.endpoint_url).into(),
+            (&route.auth_mode).into(),
+            route.region.as_ref().into(),
+            route.cluster_id.as_ref().into(),
+            (&route.failover_policy).into(),
+            route.priority.into(),
+            (&route.health_status).into(),
+            (&route.status).into(),
+            json(&route.metadata)?.into(),
+            route.created_at.into(),
+            route.updated_at.into(),
+        ],
+    )
+}
+
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Route>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, route_id, principal_id, transport_type, endpoint_url, auth_mode, region, cluster_id, \
+         failover_policy, priority, health_status, status, metadata, created_at, updated_at FROM routes \
+         WHERE workspace_id = $1 AND route_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    row.as_ref().map(route).transpose()
+}
+
+/// Routes of the principals in a range, oldest first.
+pub fn list(tx: &mut Tx<'_>, workspace: Uuid, principals: (Uuid, Uuid), limit: i64) -> Result<Vec<Route>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, route_id, principal_id, transport_type, endpoint_url, auth_mode, region, cluster_id, \
+         failover_policy, priority, health_status, status, metadata, created_at, updated_at FROM routes \
+         WHERE workspace_id = $1 AND principal_id BETWEEN $2 AND $3 ORDER BY route_id LIMIT $4",
+        &[workspace.into(), principals.0.into(), principals.1.into(), limit.into()],
+    )?;
+    rows.iter().map(route).collect()
+}
+
+pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<bool, StoreError> {
+    let gone =
+        tx.run("DELETE FROM routes WHERE workspace_id = $1 AND route_id = $2", &[workspace.into(), id.into()])?;
+    Ok(gone > 0)
+}
+
+fn route(row: &Row) -> Result<Route, StoreError> {
+    Ok(Route {
+        workspace: row.uuid(0)?,
+        id: row.uuid(1)?,
+        principal: row.uuid(2)?,
+        transport_type: row.string(3)?,
+        endpoint_url: row.string(4)?,
+        auth_mode: row.string(5)?,
+        region: row.opt_string(6)?,
+        cluster_id: row.opt_string(7)?,
+        failover_policy: row.string(8)?,
+        priority: row.int(9)?,
+        health_status: row.string(10)?,
+        status: row.string(11)?,
+        metadata: row.json(12)?,
+        created_at: row.time(13)?,
+        updated_at: row.time(14)?,
+    })
+}
+
+#[derive(Debug, Clone)]
+pub struct Binding {
+    pub workspace: Uuid,
+    pub id: Uuid,
+    pub principal: Uuid,
+    pub transport_type: String,
+    pub transport_handle: String,
+    pub priority: i64,
+    pub status: String,
+    pub metadata: Object,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+/// Keeps a binding; one with the same handle keeps its id and its age.
+pub fn put_binding(tx: &mut Tx<'_>, binding: &Binding) -> Result<Binding, StoreError> {
+    let row = tx.row(
+        "INSERT INTO transport_bindings (workspace_id, binding_id, principal_id, transport_type, transport_handle, \
+         priority, status, metadata, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         ON CONFLICT (workspace_id, principal_id, transport_type, transport_handle) DO UPDATE SET \
+         priority = excluded.priority, status = excluded.status, metadata = excluded.metadata, \
+         updated_at = excluded.updated_at RETURNING binding_id, created_at",
+        &[
+            binding.workspace.into(),
+            binding.id.into(),
+            binding.principal.into(),
+            (&binding.transport_type).into(),
+            (&binding.transport_handle).into(),
+            binding.priority.into(),
+            (&binding.status).into(),
+            json(&binding.metadata)?.into(),
+            binding.created_at.into(),
+            binding.updated_at.into(),
+        ],
+    )?;
+    let row = row.ok_or_else(|| StoreError::Fault("a binding was not kept".to_owned()))?;
+    Ok(Binding { id: row.uuid(0)?, created_at: row.time(1)?, ..binding.clone() })
+}
+
+/// Bindings of the principals in a range, oldest first.
+pub fn list_bindings(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    principals: (Uuid, Uuid),
+    limit: i64,
+) -> Result<Vec<Binding>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, binding_id, principal_id, transport_type, transport_handle, priority, status, metadata, \
+         created_at, updated_at FROM transport_bindings WHERE workspace_id = $1 AND principal_id BETWEEN $2 AND $3 \
+         ORDER BY binding_id LIMIT $4",
+        &[workspace.into(), principals.0.into(), principals.1.into(), limit.into()],
+    )?;
+    rows.iter()
+        .map(|row| {
+            Ok(Binding {
+                workspace: row.uuid(0)?,
+                id: row.uuid(1)?,
+                principal: row.uuid(2)?,
+                transport_type: row.string(3)?,
+                transport_handle: row.string(4)?,
+                priority: row.int(5)?,
+                status: row.string(6)?,
+                metadata: row.json(7)?,
+                created_at: row.time(8)?,
+                updated_at: row.time(9)?,
+            })
+        })
+        .collect()
+}
+
+pub fn delete_binding(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<bool, StoreError> {
+    let gone = tx.run(
+        "DELETE FROM transport_bindings WHERE workspace_id = $1 AND binding_id = $2",
+        &[workspace.into(), id.into()],
+    )?;
+    Ok(gone > 0)
+}

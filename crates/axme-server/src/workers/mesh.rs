@@ -1,0 +1,91 @@
+//! Tells of agents whose heartbeats stopped, and learns of rules that other nodes were given.
+
+use std::sync::Arc;
+
+use axme_intent::Time;
+use serde_json::json;
+
+use crate::app::App;
+use crate::error::Result;
+use crate::ops::COMMON_LANE;
+use crate::ops::mesh::{DEGRADED_SECONDS, HEALTHY_SECONDS, health_at, tell};
+use crate::store::{Mark, Tx, mesh as store};
+use crate::wake::Wake;
+
+/// Agents told of in one transaction.
+const ROUND: i64 = 500;
+/// How soon a rule given on another node counts on this one at the latest.
+const RULES_SECONDS: u64 = 2;
+const HEALTH_SECONDS: u64 = 15;
+
+/// Runs until the server stops.
+pub async fn run(app: Arc<App>) {
+    let waiter = app.wakes.subscribe(Wake::rules());
+    let mut health_at = app.world.clock.now();
+    loop {
+        let listening = waiter.listen();
+        if let Err(error) = rule(&app).await {
+            tracing::warn!(%error, "what agents are held to could not be read");
+        }
+        let now = app.world.clock.now();
+        if health_at <= now {
+            health_at = now.plus_seconds(HEALTH_SECONDS);
+            if let Err(error) = tick(&app).await {
+                tracing::warn!(%error, "the health of agents could not be told");
+            }
+        }
+        let over = async {
+            tokio::select! {
+                () = app.world.clock.sleep_until(now.plus_seconds(RULES_SECONDS)) => {}
+                () = app.stopped() => {}
+            }
+        };
+        listening.or(over).await;
+        if *app.stopping.borrow() {
+            return;
+        }
+    }
+}
+
+/// Lets new intents of all workspaces with rules be held against them.
+pub async fn rule(app: &Arc<App>) -> Result<()> {
+    let workspaces = app.store.read(|tx| Ok(store::list_ruled(tx)?)).await?;
+    app.store.mark(Mark::Rules, workspaces.into_iter());
+    Ok(())
+}
+
+/// Writes an event for each agent that is not as healthy any more as it was. Says how many.
+pub async fn tick(app: &Arc<App>) -> Result<usize> {
+    let mut told = 0;
+    loop {
+        let now = app.world.clock.now();
+        let stale = app.store.read(move |tx| Ok(list(tx, now)?)).await?;
+        let is_last = (stale.len() as i64) < ROUND;
+        if stale.is_empty() {
+            return Ok(told);
+        }
+        let dice = app.world.dice.clone();
+        let job = move |tx: &mut Tx<'_>| {
+            let mut told = 0;
+            for agent in &stale {
+                let health = health_at(agent.beat_at, now);
+                if store::set_health(tx, agent, health)? {
+                    let details = json!({ "from": agent.health, "to": health });
+                    let event_type = format!("agent.{health}");
+                    tell(tx, &dice, now, agent.workspace, &agent.address, (&event_type, None, Some(details)))?;
+                    told += 1;
+                }
+            }
+            Ok(told)
+        };
+        told += app.store.write(COMMON_LANE, job).await?;
+        if is_last {
+            return Ok(told);
+        }
+    }
+}
+
+fn list(tx: &mut Tx<'_>, now: Time) -> Result<Vec<store::Stale>, crate::error::StoreError> {
+    let degraded = now.minus_millis(HEALTHY_SECONDS * 1_000);
+    store::list_stale(tx, degraded, now.minus_millis(DEGRADED_SECONDS * 1_000), ROUND)
+}

@@ -1,0 +1,103 @@
+//! Principals and their aliases (contract `wire.md` §2.19).
+
+use serde_json::{Value, json};
+
+use crate::harness::{Server, on_both};
+
+/// Adds a principal; returns its id.
+pub async fn principal(server: &Server) -> String {
+    let body = json!({
+        "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id, "principal_type": "user",
+        "display_name": "Ann", "metadata": { "team": "a" },
+    });
+    let answer = server.post(&server.admin, "/v1/principals", body).await;
+    answer["principal"]["principal_id"].as_str().unwrap().to_owned()
+}
+
+/// Gives a principal a name; returns the alias.
+pub async fn alias(server: &Server, principal: &str, name: &str) -> Value {
+    let body = json!({ "principal_id": principal, "alias": name, "alias_type": "communication" });
+    server.post(&server.admin, "/v1/aliases", body).await["alias"].clone()
+}
+
+/// The workspace, in a query.
+pub fn place(server: &Server) -> String {
+    format!("org_id={}&workspace_id={}", server.bootstrap.org_id, server.bootstrap.workspace_id)
+}
+
+#[test]
+fn a_principal_is_added_named_found_and_unnamed() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let ann = principal(&server).await;
+        let seen = server.get(&server.admin, &format!("/v1/principals/{ann}")).await["principal"].clone();
+        assert_eq!((&seen["status"], &seen["metadata"]), (&json!("active"), &json!({ "team": "a" })));
+
+        let place = place(&server);
+        let made = alias(&server, &ann, "ann@example.com").await;
+        let again = alias(&server, &ann, "ann@example.com").await;
+        assert_eq!((&again["alias_id"], &again["created_at"]), (&made["alias_id"], &made["created_at"]));
+        let found = server.get(&server.admin, &format!("/v1/aliases/resolve?{place}&alias=ann@example.com")).await;
+        assert_eq!(found["resolution"]["alias"], again);
+        assert_eq!(found["resolution"]["principal"]["principal_id"], json!(ann));
+
+        let bob = principal(&server).await;
+        let body = json!({ "principal_id": bob, "alias": "ann@example.com", "alias_type": "service" });
+        let taken = server.send(&server.admin, "POST", "/v1/aliases", Some(body)).await;
+        taken.refused(409, "alias_taken");
+        let revoke = format!("/v1/aliases/{}/revoke", made["alias_id"].as_str().unwrap());
+        let revoked = server.post(&server.admin, &revoke, json!({})).await;
+        assert_eq!(
+            (&revoked["alias"]["status"], &revoked["alias"]["revoked_at"]),
+            (&json!("revoked"), &json!(server.now().to_string()))
+        );
+        server.clock.advance(std::time::Duration::from_secs(1));
+        assert_eq!(server.post(&server.admin, &revoke, json!({})).await, revoked, "revoked once");
+        let path = format!("/v1/aliases/resolve?{place}&alias=ann@example.com");
+        server.send(&server.admin, "GET", &path, None).await.refused(404, "not_found");
+        alias(&server, &bob, "ann@example.com").await;
+
+        let count = async |query: &str| {
+            let list = server.get(&server.admin, &format!("/v1/aliases?{place}&{query}")).await;
+            list["aliases"].as_array().unwrap().len()
+        };
+        assert_eq!((count("").await, count("status=active").await, count("status=revoked").await), (2, 1, 1));
+        assert_eq!((count(&format!("principal_id={bob}")).await, count("limit=1").await), (1, 1));
+    });
+}
+
+#[test]
+fn what_cannot_be_or_belongs_to_others_is_refused() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let ann = principal(&server).await;
+        let (org, workspace) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
+        for body in [
+            json!({ "org_id": org, "workspace_id": workspace, "principal_type": "robot" }),
+            json!({ "org_id": org, "workspace_id": workspace, "principal_type": "user", "display_name": "x".repeat(256) }),
+            json!({ "org_id": org, "workspace_id": workspace, "principal_type": "user", "metadata": [] }),
+            json!({ "principal_type": "user" }),
+        ] {
+            let answer = server.send(&server.admin, "POST", "/v1/principals", Some(body)).await;
+            answer.refused(422, "validation_failed");
+        }
+        for body in [
+            json!({ "principal_id": ann, "alias": "ab", "alias_type": "service" }),
+            json!({ "principal_id": ann, "alias": "abc", "alias_type": "nick" }),
+            json!({ "alias": "abc", "alias_type": "service" }),
+        ] {
+            let answer = server.send(&server.admin, "POST", "/v1/aliases", Some(body)).await;
+            answer.refused(422, "validation_failed");
+        }
+        server.send(&server.admin, "GET", "/v1/aliases?status=new", None).await.refused(422, "validation_failed");
+
+        let stranger = server.workspace("acme", "prod").await;
+        let body = json!({ "org_id": org, "workspace_id": workspace, "principal_type": "user" });
+        server.send(&stranger, "POST", "/v1/principals", Some(body)).await.refused(404, "not_found");
+        let body = json!({ "principal_id": ann, "alias": "abc", "alias_type": "service" });
+        server.send(&stranger, "POST", "/v1/aliases", Some(body)).await.refused(404, "not_found");
+        alias(&server, &ann, "abc").await;
+        server.send(&stranger, "GET", "/v1/aliases/resolve?alias=abc", None).await.refused(404, "not_found");
+        assert_eq!(server.get(&stranger, "/v1/aliases").await["aliases"], json!([]));
+    });
+}
