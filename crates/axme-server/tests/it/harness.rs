@@ -492,17 +492,26 @@ pub async fn dump() -> Vec<u8> {
     text
 }
 
+/// A server that is just ending may still be reading: PostgreSQL then ends one of the two, and a drop is tried again.
 async fn drop_schemas() {
     for name in SCHEMAS.take() {
-        on_postgres(&format!("DROP SCHEMA {name} CASCADE")).await;
+        let statement = format!("DROP SCHEMA {name} CASCADE");
+        while let Err(error) = try_on_postgres(&statement).await {
+            assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::T_R_DEADLOCK_DETECTED), "{error}");
+        }
     }
 }
 
 async fn on_postgres(statement: &str) {
+    try_on_postgres(statement).await.expect("the statement is carried out");
+}
+
+async fn try_on_postgres(statement: &str) -> Result<(), tokio_postgres::Error> {
     let base = std::env::var(POSTGRES).expect("checked by on_both");
     let (client, connection) = tokio_postgres::connect(&base, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
     let driver = tokio::spawn(connection);
-    client.batch_execute(statement).await.expect("the statement is carried out");
+    let outcome = client.batch_execute(statement).await;
     drop(client);
     driver.await.expect("the connection ends").expect("the connection ends well");
+    outcome
 }
