@@ -184,6 +184,16 @@ impl Mount {
     }
 }
 
+pub fn nothing_at(request: &HttpRequest) -> Response<Body> {
+    let message = format!("no operation at {} {}", request.method(), request.uri().path());
+    refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message))
+}
+
+pub fn not_allowed(request: &HttpRequest) -> Response<Body> {
+    let message = format!("{} is not possible at {}", request.method(), request.uri().path());
+    refusal(&ApiError::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message))
+}
+
 fn filter(method: Method) -> MethodFilter {
     match method {
         Method::Get => MethodFilter::GET,
@@ -213,14 +223,18 @@ fn below(mut tails: Vec<Tail>) -> MethodRouter {
         .fold(MethodRouter::new(), |route, method| {
             let tails = tails.clone();
             let handler = move |params: PathFields, request: HttpRequest| {
-                let mut tails = tails.iter().filter(|tail| tail.method == method);
-                let found = tails.find_map(|tail| Some((tail, tail.fields(&field(&params, tail.name))?)));
-                let message = format!("no operation at {} {}", request.method(), request.uri().path());
+                let fits = |tail: &Tail| tail.fields(&field(&params, tail.name));
+                let found =
+                    tails.iter().filter(|tail| tail.method == method).find_map(|tail| Some((tail, fits(tail)?)));
+                let refused = match tails.iter().any(|tail| fits(tail).is_some()) {
+                    true => not_allowed(&request),
+                    false => nothing_at(&request),
+                };
                 let answer = found.map(|(tail, fields)| (tail.handler)(fields, request));
                 async move {
                     match answer {
                         Some(answer) => answer.await,
-                        None => refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message)),
+                        None => refused,
                     }
                 }
             };

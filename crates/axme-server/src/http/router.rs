@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use http_body_util::BodyExt;
 use serde_json::json;
 
-use super::mount::Mount;
+use super::mount::{Mount, not_allowed, nothing_at};
 use super::{mcp, refusal, stream};
 use crate::app::App;
 use crate::engine::{self, Desk};
@@ -73,14 +73,8 @@ pub fn router(app: Arc<App>) -> Router {
             api_health::OPENAPI.path,
             get(async || super::json(200, axme_api::openapi::document().to_string().into_bytes())),
         )
-        .fallback(async |request: HttpRequest| {
-            let message = format!("no operation at {} {}", request.method(), request.uri().path());
-            refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message))
-        })
-        .method_not_allowed_fallback(async |request: HttpRequest| {
-            let message = format!("{} is not possible at {}", request.method(), request.uri().path());
-            refusal(&ApiError::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message))
-        })
+        .fallback(async |request: HttpRequest| nothing_at(&request))
+        .method_not_allowed_fallback(async |request: HttpRequest| not_allowed(&request))
         .layer(middleware::from_fn(move |request: HttpRequest, next: Next| trace(app.clone(), request, next)))
 }
 

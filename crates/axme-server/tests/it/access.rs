@@ -118,7 +118,7 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
             "payload": {}, "to": "somebody", "nick": "@somebody", "semantic_type": "d.e.f.v1", "schema_json": {},
             "compatibility_mode": "warn", "owner_agent": "somebody", "max_intents_per_day": 1_000_000,
             "content": "c", "environment": "sandbox", "actor_id": "a@example.com",
-            "role": if path.starts_with("/v1/organizations") { "member" } else { "user" },
+            "role": if path.starts_with("/v1/sessions") { "user" } else { "member" },
             "policy_type": "open", "override_type": "open", "sender_pattern": "*",
             "mode": if path.ends_with("/policies/action") { "open" } else { "self" },
         });

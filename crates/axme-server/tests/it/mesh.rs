@@ -135,7 +135,9 @@ fn a_heartbeat_that_means_nothing_is_refused() {
             let path = format!("/v1/mesh/agents/{path}");
             server.send(&server.admin, "POST", &path, None).await.refused(404, "agent_not_found");
         }
-        server.send(&server.admin, "POST", "/v1/mesh/agents/worker/explode", None).await.refused(404, "not_found");
+        // That could be the address of an agent, to be looked at.
+        let path = "/v1/mesh/agents/worker/explode";
+        server.send(&server.admin, "POST", path, None).await.refused(405, "method_not_allowed");
     });
 }
 
