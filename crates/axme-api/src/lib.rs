@@ -225,5 +225,8 @@ pub fn routes() -> Vec<Route> {
         auth::CALLBACK,
         auth::DEVICE_PAGE,
         auth::DEVICE_PAGE_ANSWER,
+        auth::PROVIDER,
+        auth::PROVIDER_ANSWER,
+        auth::PROVIDER_CONFIRM,
     ]
 }

@@ -28,6 +28,7 @@ mod media;
 mod members;
 mod mesh;
 mod nodes;
+mod oidc;
 mod openapi;
 mod organizations;
 mod passwords;

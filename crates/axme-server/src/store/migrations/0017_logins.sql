@@ -36,6 +36,16 @@ CREATE TABLE cli_grants (
 );
 CREATE UNIQUE INDEX cli_grants_code ON cli_grants (user_code);
 
+-- Somebody who is at a provider of OpenID Connect. `hash` is of the state that comes back, then of what confirms on the page.
+CREATE TABLE oidc_logins (
+  hash BYTEA NOT NULL PRIMARY KEY,
+  grant_hash BYTEA NOT NULL,
+  nonce TEXT NOT NULL,
+  verifier TEXT NOT NULL,
+  email TEXT,
+  expires_at BIGINT NOT NULL
+);
+
 CREATE TABLE login_sessions (
   account_id UUID NOT NULL,
   session_id UUID NOT NULL,
