@@ -41,6 +41,8 @@ pub struct Site {
     /// Whoever signs in first with an address that nobody knows gets an organization of their own.
     pub sign_up: bool,
     pub oidc: Option<Arc<OidcSettings>>,
+    /// Whoever asks gets an organization and a key for a trial.
+    pub trials: bool,
 }
 
 /// Mail that a watcher may be behind.

@@ -22,6 +22,8 @@ pub struct Config {
     /// Whoever signs in first with an address that nobody knows gets an organization of their own. Otherwise only members of
     /// organizations sign in.
     pub sign_up: bool,
+    /// Whoever asks gets an organization and a key, without a sign-in: `POST /v1/alpha/bootstrap`.
+    pub trials: bool,
     /// Sign-in by a provider of OpenID Connect; off unless it is set.
     pub oidc: Option<OidcSettings>,
     /// Web origins that may show the pages of tasks in a frame, such as `https://intranet.example.com`.
@@ -149,6 +151,7 @@ impl Default for Config {
             public_url: None,
             mail: MailSettings::default(),
             sign_up: false,
+            trials: false,
             oidc: None,
             embed_origins: Vec::new(),
             limits: Limits::default(),

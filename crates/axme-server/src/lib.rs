@@ -94,6 +94,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         embed_origins: config.embed_origins.clone(),
         media: Some(folder.path().join("media")),
         sign_up: config.sign_up,
+        trials: config.trials,
         oidc: config.oidc.clone().map(Arc::new),
     };
     let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), site, stopping);

@@ -10,8 +10,9 @@ use crate::failure::Failure;
 use crate::{folders, server};
 
 /// The keys that a settings file may have.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "sign_up",
+    "trials",
     "oidc",
     "listen",
     "data",

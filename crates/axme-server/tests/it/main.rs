@@ -6,6 +6,7 @@
 mod access;
 mod access_requests;
 mod agents;
+mod alpha;
 mod answers;
 mod approvals;
 mod bundles;
