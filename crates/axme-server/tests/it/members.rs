@@ -190,6 +190,15 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
             "/v1/service-accounts".to_owned(),
             Some(json!({ "name": format!("agent-{nonce}"), "org_id": org_id, "workspace_id": ws })),
         ),
+        probe(Permission::ManageAccounts, "GET", format!("/v1/aliases?{pair}"), None),
+        probe(Permission::ManageAccounts, "GET", format!("/v1/routing/endpoints?{pair}"), None),
+        probe(Permission::ManageAccounts, "GET", format!("/v1/deliveries?{pair}"), None),
+        probe(
+            Permission::ManageAccounts,
+            "POST",
+            "/v1/principals".to_owned(),
+            Some(json!({ "org_id": org_id, "workspace_id": ws, "principal_type": "user" })),
+        ),
         probe(Permission::ViewPolicies, "GET", format!("{org}/receive-policy"), None),
         probe(
             Permission::ManagePolicies,
