@@ -6,6 +6,7 @@
 pub mod access_requests;
 pub mod agents;
 pub mod approvals;
+pub mod audit;
 pub mod billing;
 pub mod capabilities;
 pub mod deliveries;
@@ -177,6 +178,7 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &quotas::ROLLUPS,
         &billing::PLAN,
         &billing::UPDATE_PLAN,
+        &audit::LIST,
     ]
 }
 

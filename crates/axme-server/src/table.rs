@@ -1,8 +1,8 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    access_requests, agents, approvals, billing, capabilities, deliveries, inbox, intents, invites, macros, me, media,
-    members, mesh, organizations, policies, principals, quotas, routing, scenarios, schemas, service_accounts,
+    access_requests, agents, approvals, audit, billing, capabilities, deliveries, inbox, intents, invites, macros, me,
+    media, members, mesh, organizations, policies, principals, quotas, routing, scenarios, schemas, service_accounts,
     sessions, tasks, users, webhooks,
 };
 
@@ -120,6 +120,7 @@ pub fn mount(mount: &mut Mount) {
     bind!(quotas::ROLLUPS, ops::quotas::prepare_rollups, ops::quotas::series);
     bind!(billing::PLAN, ops::billing::prepare_get, ops::billing::get);
     bind!(billing::UPDATE_PLAN, ops::billing::prepare_update, ops::billing::update);
+    bind!(audit::LIST, ops::audit::prepare_list, ops::audit::list);
     bind!(policies::RECEIVE_GET, ops::policies::prepare_get_receive, ops::policies::get);
     bind!(policies::RECEIVE_PUT, ops::policies::prepare_put_receive, ops::policies::put);
     bind!(policies::RECEIVE_ADD, ops::policies::prepare_add_receive, ops::policies::add);

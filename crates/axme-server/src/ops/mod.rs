@@ -4,6 +4,7 @@ pub mod access_requests;
 pub mod accounts;
 pub mod admission;
 pub mod approvals;
+pub mod audit;
 pub mod billing;
 pub mod control;
 pub mod deliveries;

@@ -6,7 +6,7 @@ use axme_api::sessions::{
     MessagePosted, PostMessage, Session as SessionView, SessionAnswer, SessionCompleted, SessionCreated, SessionList,
 };
 use axme_intent::Time;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{COMMON_LANE, check_chars, check_size, page_size, read_id};
@@ -83,6 +83,7 @@ pub fn create(cx: &mut Cx<'_, '_>, session: &Session) -> Result<SessionCreated> 
         }
     }
     store::insert(cx.tx, workspace, session)?;
+    cx.audit("sessions.create", &shown_id(session.id), &json!({ "type": session.kind }))?;
     Ok(SessionCreated {
         ok: true,
         session_id: shown_id(session.id),
@@ -286,6 +287,7 @@ pub fn complete(cx: &mut Cx<'_, '_>, new: &NewEntry) -> Result<SessionCompleted>
     let result = new.entry.content.as_ref();
     let completed_at = if add(cx, new)?.is_some() {
         store::complete(cx.tx, cx.caller.workspace, new.session, result, cx.now)?;
+        cx.audit("sessions.complete", &shown_id(new.session), &json!({}))?;
         cx.now
     } else {
         let session = find_visible(cx.tx, cx.caller, new.session)?;

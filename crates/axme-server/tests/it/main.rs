@@ -8,6 +8,7 @@ mod access_requests;
 mod agents;
 mod answers;
 mod approvals;
+mod audit;
 mod bundles;
 mod calls;
 mod concurrency;

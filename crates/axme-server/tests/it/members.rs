@@ -206,6 +206,7 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
             format!("{org}/receive-policy"),
             Some(json!({ "policy_type": "open" })),
         ),
+        probe(Permission::ReadAudit, "GET", format!("/v1/audit/events?{pair}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/quotas?{pair}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/usage/summary?{pair}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/usage/timeseries?{pair}"), None),
