@@ -178,6 +178,8 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &quotas::ROLLUPS,
         &billing::PLAN,
         &billing::UPDATE_PLAN,
+        &billing::INVOICES,
+        &billing::INVOICE,
         &audit::LIST,
     ]
 }

@@ -120,6 +120,8 @@ pub fn mount(mount: &mut Mount) {
     bind!(quotas::ROLLUPS, ops::quotas::prepare_rollups, ops::quotas::series);
     bind!(billing::PLAN, ops::billing::prepare_get, ops::billing::get);
     bind!(billing::UPDATE_PLAN, ops::billing::prepare_update, ops::billing::update);
+    bind!(billing::INVOICES, ops::invoices::prepare_list, ops::invoices::list);
+    bind!(billing::INVOICE, ops::invoices::prepare_get, ops::invoices::get);
     bind!(audit::LIST, ops::audit::prepare_list, ops::audit::list);
     bind!(policies::RECEIVE_GET, ops::policies::prepare_get_receive, ops::policies::get);
     bind!(policies::RECEIVE_PUT, ops::policies::prepare_put_receive, ops::policies::put);

@@ -11,6 +11,7 @@ pub mod deliveries;
 pub mod inbox;
 pub mod intents;
 pub mod invites;
+pub mod invoices;
 pub mod links;
 pub mod macros;
 pub mod media;

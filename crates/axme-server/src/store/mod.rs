@@ -16,6 +16,7 @@ pub mod deliveries;
 pub mod inbox;
 pub mod intents;
 pub mod invites;
+pub mod invoices;
 mod lane;
 pub mod links;
 pub mod media;

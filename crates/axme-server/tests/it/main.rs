@@ -21,6 +21,7 @@ mod harness;
 mod inbox;
 mod intents;
 mod invites;
+mod invoices;
 mod ladders;
 mod macros;
 mod mcp;

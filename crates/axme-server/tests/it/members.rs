@@ -217,6 +217,7 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
             "/v1/quotas".to_owned(),
             Some(json!({ "org_id": org_id, "workspace_id": ws, "dimensions": {}, "overage_mode": "grace" })),
         ),
+        probe(Permission::ViewBilling, "GET", format!("/v1/billing/invoices?{pair}"), None),
         probe(
             Permission::ChangeBilling,
             "PATCH",
