@@ -26,6 +26,7 @@ pub mod op;
 pub mod openapi;
 pub mod organizations;
 pub mod policies;
+pub mod portal;
 pub mod principals;
 pub mod quotas;
 pub mod roles;
@@ -181,6 +182,10 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &billing::INVOICES,
         &billing::INVOICE,
         &audit::LIST,
+        &portal::OVERVIEW,
+        &portal::NAVIGATION,
+        &portal::REQUEST_QUEUE,
+        &portal::ACCESS_REQUESTS,
     ]
 }
 

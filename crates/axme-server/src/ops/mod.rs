@@ -19,6 +19,7 @@ pub mod members;
 pub mod mesh;
 pub mod organizations;
 pub mod policies;
+pub mod portal;
 pub mod principals;
 pub mod quotas;
 pub mod resume;

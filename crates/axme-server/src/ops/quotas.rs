@@ -69,6 +69,11 @@ fn at_hour(hour: i64) -> Time {
     Time::from_micros(hour.saturating_mul(HOUR_MICROS))
 }
 
+/// How many intents a workspace has been charged for today.
+pub(super) fn intents_today(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<i64> {
+    Ok(store::used_since(cx.tx, workspace, Dimension::Intents.as_str(), day(cx.now))?)
+}
+
 /// How many more intents than its quota allows a workspace has had, day by day, from one midnight to another; none where what
 /// is beyond the quota is not billed.
 pub fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<u64> {
@@ -139,7 +144,7 @@ pub fn get(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<QuotaAnswer> {
 }
 
 /// The policy of a workspace; the one without limits, under the workspace's own id, where there is none.
-fn find(cx: &mut Cx<'_, '_>, place: &Place) -> Result<Policy> {
+pub(super) fn find(cx: &mut Cx<'_, '_>, place: &Place) -> Result<Policy> {
     let known = store::find_policy(cx.tx, place.workspace)?;
     Ok(known.unwrap_or_else(|| Policy {
         workspace_id: place.workspace,
@@ -154,7 +159,7 @@ fn find(cx: &mut Cx<'_, '_>, place: &Place) -> Result<Policy> {
     }))
 }
 
-fn dimensions(policy: &Policy) -> Result<Dimensions> {
+pub(super) fn dimensions(policy: &Policy) -> Result<Dimensions> {
     Ok(serde_json::from_str(&policy.dimensions).map_err(|e| StoreError::Fault(format!("dimensions: {e}")))?)
 }
 

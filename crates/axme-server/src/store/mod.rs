@@ -25,6 +25,7 @@ pub mod mesh;
 pub mod notices;
 pub mod organizations;
 pub mod policies;
+pub mod portal;
 mod postgres;
 pub mod principals;
 pub mod replies;

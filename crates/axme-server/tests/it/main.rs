@@ -33,6 +33,7 @@ mod openapi;
 mod organizations;
 mod people;
 mod policies;
+mod portal;
 mod principals;
 mod published;
 mod pushes;

@@ -209,6 +209,8 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
         probe(Permission::ReadAudit, "GET", format!("/v1/audit/events?{pair}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/quotas?{pair}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/usage/summary?{pair}"), None),
+        probe(Permission::ViewUsage, "GET", format!("/v1/portal/enterprise/overview?{pair}"), None),
+        probe(Permission::ReviewRequests, "GET", format!("/v1/portal/enterprise/request-queue?org_id={org_id}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/usage/timeseries?{pair}"), None),
         probe(Permission::ViewUsage, "POST", format!("/v1/usage/rollups/daily?{pair}"), None),
         probe(
@@ -250,7 +252,10 @@ fn every_role_does_what_the_matrix_says() {
                     // Done to the whole organization, where the workspace of a role does not matter.
                     let is_wide = matches!(
                         probe.permission,
-                        Permission::ChangeOrganization | Permission::CreateWorkspaces | Permission::ManagePolicies
+                        Permission::ChangeOrganization
+                            | Permission::CreateWorkspaces
+                            | Permission::ManagePolicies
+                            | Permission::ReviewRequests
                     );
                     let reaches =
                         role.spans_organization() || probe.permission.is_of_any_workspace() || (is_own && !is_wide);
