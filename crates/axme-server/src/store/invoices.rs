@@ -87,7 +87,7 @@ pub fn list(
         "SELECT workspace_id, invoice_id, billing_plan_id, plan_code, billing_cycle, currency, commit_minor, seats_included, \
          seats_used, overage_unit_price_minor, overage_units, period_start, period_end, issued_at, created_at, updated_at \
          FROM invoices WHERE workspace_id = $1 AND invoice_id < $2 \
-         AND CASE WHEN issued_at IS NULL THEN 0 ELSE 1 END BETWEEN $3 AND $4 ORDER BY invoice_id DESC LIMIT $5",
+         AND CAST(CASE WHEN issued_at IS NULL THEN 0 ELSE 1 END AS BIGINT) BETWEEN $3 AND $4 ORDER BY invoice_id DESC LIMIT $5",
         &[workspace.into(), before.into(), least.into(), most.into(), limit.into()],
     )?;
     rows.iter().map(invoice).collect()
