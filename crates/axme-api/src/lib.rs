@@ -32,6 +32,7 @@ pub mod quotas;
 pub mod roles;
 pub mod routing;
 pub mod scenarios;
+pub mod scheduler;
 pub mod schemas;
 pub mod service_accounts;
 pub mod sessions;
@@ -196,6 +197,9 @@ pub fn routes() -> Vec<Route> {
         agents::STREAM,
         sessions::STREAM,
         mcp::ENDPOINT,
+        scheduler::WORKFLOW,
+        scheduler::WEBHOOK,
+        scheduler::RECONCILE,
         health::HEALTH,
         health::HEALTH_V1,
         health::READY,

@@ -7,6 +7,7 @@ pub(crate) mod media;
 pub mod mount;
 mod pages;
 pub mod router;
+mod scheduler;
 pub mod stream;
 
 use axme_api::{ApiError, ErrorKind};

@@ -41,6 +41,7 @@ mod quotas;
 mod routed;
 mod routing;
 mod scenarios;
+mod scheduler;
 mod schemas;
 mod service_accounts;
 mod sessions;
