@@ -204,6 +204,7 @@ pub fn routes() -> Vec<Route> {
         health::HEALTH_V1,
         health::READY,
         health::OPENAPI,
+        health::REFERENCE,
         media::UPLOAD,
         media::DOWNLOAD,
         media::PREVIEW,

@@ -6,6 +6,7 @@ mod mcp;
 pub(crate) mod media;
 pub mod mount;
 mod pages;
+mod reference;
 pub mod router;
 mod scheduler;
 pub mod stream;

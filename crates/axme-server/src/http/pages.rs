@@ -124,9 +124,9 @@ struct ConfirmPage<'a> {
 }
 
 /// A page, and its status.
-struct Page(u16, String);
+pub(super) struct Page(pub(super) u16, pub(super) String);
 
-fn page(status: u16, template: &impl Template) -> Result<Page> {
+pub(super) fn page(status: u16, template: &impl Template) -> Result<Page> {
     let fault = |error: askama::Error| crate::error::StoreError::Fault(error.to_string());
     Ok(Page(status, template.render().map_err(fault)?))
 }
@@ -136,7 +136,7 @@ fn message(status: u16, title: &str, sentences: &[&str]) -> Result<Page> {
     page(status, &Message { title: title.to_owned(), sentences })
 }
 
-fn sent(app: &App, outcome: Result<Page>) -> Response<Body> {
+pub(super) fn sent(app: &App, outcome: Result<Page>) -> Response<Body> {
     let Page(status, html) =
         outcome.or_else(|error| refused(error.into_api())).unwrap_or_else(|_| Page(500, String::new()));
     let mut response = super::json(status, html.into_bytes());

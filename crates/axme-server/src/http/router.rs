@@ -63,7 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
         }
     };
     let router = super::scheduler::mount(&app, super::pages::mount(&app, mount.finish()));
-    super::media::mount(&app, router)
+    super::media::mount(&app, super::reference::mount(&app, router))
         .route(api_sessions::STREAM.path, get(feed))
         .route(api_mcp::ENDPOINT.path, post(tools))
         .route(api_intents::STREAM.path, get(events))

@@ -38,6 +38,7 @@ mod principals;
 mod published;
 mod pushes;
 mod quotas;
+mod reference;
 mod routed;
 mod routing;
 mod scenarios;
