@@ -8,7 +8,7 @@ use crate::lenient;
 use crate::op::{Access, Op};
 
 pub static LIST: Op<ListAudit, AuditList> = Op::get("audit.events", "/v1/audit/events")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("What was changed in a workspace, or in an organization as a whole, newest first.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

@@ -8,17 +8,17 @@ use crate::quotas::NamedWorkspace;
 use crate::{Object, lenient};
 
 pub static PLAN: Op<NamedWorkspace, PlanAnswer> = Op::get("billing.plan.get", "/v1/billing/plan")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("The plan that a workspace is billed by.");
 pub static UPDATE_PLAN: Op<UpdatePlan, PlanAnswer> = Op::patch("billing.plan.update", "/v1/billing/plan")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("Record the plan that a workspace is billed by.");
 
 pub static INVOICES: Op<ListInvoices, InvoiceList> = Op::get("billing.invoices.list", "/v1/billing/invoices")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("What a workspace's plan came to in each period, newest first.");
 pub static INVOICE: Op<GetInvoice, InvoiceAnswer> =
-    Op::get("billing.invoices.get", "/v1/billing/invoices/{invoice_id}").access(Access::Admin).about("One invoice.");
+    Op::get("billing.invoices.get", "/v1/billing/invoices/{invoice_id}").access(Access::Role).about("One invoice.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ListInvoices {

@@ -7,6 +7,7 @@ pub mod access_requests;
 pub mod agents;
 pub mod approvals;
 pub mod audit;
+pub mod auth;
 pub mod billing;
 pub mod capabilities;
 pub mod deliveries;
@@ -25,6 +26,7 @@ pub mod mesh;
 pub mod op;
 pub mod openapi;
 pub mod organizations;
+pub mod personal;
 pub mod policies;
 pub mod portal;
 pub mod principals;
@@ -187,6 +189,25 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &portal::NAVIGATION,
         &portal::REQUEST_QUEUE,
         &portal::ACCESS_REQUESTS,
+        &auth::LOGIN_INTENT,
+        &auth::VERIFY,
+        &auth::GRANT,
+        &auth::POLL,
+        &auth::REFRESH,
+        &auth::LOGIN,
+        &auth::REGISTER_PASSWORD,
+        &auth::LOGOUT,
+        &auth::LOGOUT_ALL,
+        &auth::SESSIONS,
+        &auth::REVOKE,
+        &auth::ASSISTANT_LINKS,
+        &auth::DASHBOARD,
+        &auth::EXCHANGE,
+        &auth::INTROSPECT,
+        &personal::CONTEXT,
+        &personal::SELECT,
+        &personal::PROFILE,
+        &personal::OVERVIEW,
     ]
 }
 
@@ -212,5 +233,14 @@ pub fn routes() -> Vec<Route> {
         tasks::PAGE,
         tasks::PAGE_ANSWER,
         tasks::STYLE,
+        auth::KEYS,
+        auth::MAIL_PAGE,
+        auth::MAIL_PAGE_ANSWER,
+        auth::CALLBACK,
+        auth::DEVICE_PAGE,
+        auth::DEVICE_PAGE_ANSWER,
+        auth::PROVIDER,
+        auth::PROVIDER_ANSWER,
+        auth::PROVIDER_CONFIRM,
     ]
 }

@@ -12,19 +12,19 @@ use crate::quotas::NamedWorkspace;
 
 pub static OVERVIEW: Op<NamedWorkspace, OverviewAnswer> =
     Op::get("portal.enterprise.overview", "/v1/portal/enterprise/overview")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("What a workspace may use, and what it has used today.");
 pub static NAVIGATION: Op<NamedWorkspace, NavigationAnswer> =
     Op::get("portal.enterprise.navigation", "/v1/portal/enterprise/navigation")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("What the caller may look at in a workspace and its organization.");
 pub static REQUEST_QUEUE: Op<AskQueue, RequestQueue> =
     Op::get("portal.enterprise.request_queue", "/v1/portal/enterprise/request-queue")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Access requests that an organization has to decide, oldest first.");
 pub static ACCESS_REQUESTS: Op<ListAccessRequests, AccessRequestList> =
     Op::get("portal.enterprise.access_requests", "/v1/portal/enterprise/access-requests")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("The same as the list of access requests.");
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

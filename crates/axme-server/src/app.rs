@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, watch};
 use axme_api::{ApiError, ErrorKind};
 
 use crate::auth::Keys;
-use crate::config::Limits;
+use crate::config::{Limits, OidcSettings};
 use crate::error::Result;
 use crate::store::Store;
 use crate::wake::Wakes;
@@ -38,6 +38,9 @@ pub struct Site {
     pub embed_origins: Vec<String>,
     /// The folder of files; without one, none are taken.
     pub media: Option<PathBuf>,
+    /// Whoever signs in first with an address that nobody knows gets an organization of their own.
+    pub sign_up: bool,
+    pub oidc: Option<Arc<OidcSettings>>,
 }
 
 /// Mail that a watcher may be behind.
@@ -58,7 +61,7 @@ impl App {
         site: Site,
         stopping: watch::Receiver<bool>,
     ) -> Arc<App> {
-        let keys = Keys::new(limits.cached_keys);
+        let keys = Keys::new(limits.cached_keys, &site.base_url);
         let (mails, _) = broadcast::channel(MOST_MAILS);
         Arc::new(App { store, world, wakes, keys, limits, site, mails, stopping, streams: Mutex::default() })
     }

@@ -10,7 +10,9 @@ use crate::failure::Failure;
 use crate::{folders, server};
 
 /// The keys that a settings file may have.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
+    "sign_up",
+    "oidc",
     "listen",
     "data",
     "database_url",
@@ -102,6 +104,7 @@ fn merge(
         .separator("__")
         .list_separator(",")
         .with_list_parse_key("embed_origins")
+        .with_list_parse_key("oidc.domains")
         .with_list_parse_key("limits.offer_seconds")
         .with_list_parse_key("limits.push_retry_seconds")
         .with_list_parse_key("limits.outbound_allow")

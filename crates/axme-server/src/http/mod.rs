@@ -2,10 +2,12 @@
 
 mod form;
 pub mod frames;
+mod login;
 mod mcp;
 pub(crate) mod media;
 pub mod mount;
 mod pages;
+mod provider;
 mod reference;
 pub mod router;
 mod scheduler;

@@ -131,7 +131,7 @@ pub(super) fn page(status: u16, template: &impl Template) -> Result<Page> {
     Ok(Page(status, template.render().map_err(fault)?))
 }
 
-fn message(status: u16, title: &str, sentences: &[&str]) -> Result<Page> {
+pub(super) fn message(status: u16, title: &str, sentences: &[&str]) -> Result<Page> {
     let sentences = sentences.iter().map(|sentence| (*sentence).to_owned()).collect();
     page(status, &Message { title: title.to_owned(), sentences })
 }
@@ -161,7 +161,7 @@ pub(super) fn sent(app: &App, outcome: Result<Page>) -> Response<Body> {
 }
 
 /// What could not be done, as a page.
-fn refused(error: ApiError) -> Result<Page> {
+pub(super) fn refused(error: ApiError) -> Result<Page> {
     let status = super::status(error.kind);
     let title = match error.kind {
         ErrorKind::Unavailable => "Please try again in a moment",

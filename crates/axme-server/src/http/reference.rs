@@ -85,8 +85,10 @@ struct Field {
 fn access(access: Access) -> &'static str {
     match access {
         Access::Public => "no key",
-        Access::Key => "any key",
-        Access::Admin => "a workspace-admin key",
+        Access::Key => "any key, or a person who works in the workspace",
+        Access::Role => "a workspace-admin key, or a person with a role for it",
+        Access::Admin => "a workspace-admin key, or a person who is an admin of the workspace",
+        Access::Person => "a person who has signed in",
     }
 }
 
@@ -235,7 +237,11 @@ fn example(base_url: &str, method: &str, path: &str, access: Access, fields: &[F
     if !query.is_empty() {
         url = format!("{url}?{}", query.join("&"));
     }
-    let key = if access == Access::Public { "" } else { " -H \"x-api-key: $AXME_API_KEY\"" };
+    let key = match access {
+        Access::Public => "",
+        Access::Person => " -H \"authorization: Bearer $AXME_ACTOR_TOKEN\"",
+        Access::Key | Access::Role | Access::Admin => " -H \"x-api-key: $AXME_API_KEY\"",
+    };
     let sent = match method {
         "GET" | "DELETE" => String::new(),
         _ => format!(" \\\n  -H 'content-type: application/json' -d '{}'", Value::Object(body)),

@@ -62,8 +62,9 @@ pub fn router(app: Arc<App>) -> Router {
             async move { respond(mcp::answer(&app, &calls, request).await) }
         }
     };
-    let router = super::scheduler::mount(&app, super::pages::mount(&app, mount.finish()));
-    super::media::mount(&app, super::reference::mount(&app, router))
+    let router = super::media::mount(&app, super::pages::mount(&app, mount.finish()));
+    let router = super::scheduler::mount(&app, super::reference::mount(&app, router));
+    super::provider::mount(&app, super::login::mount(&app, router))
         .route(api_sessions::STREAM.path, get(feed))
         .route(api_mcp::ENDPOINT.path, post(tools))
         .route(api_intents::STREAM.path, get(events))

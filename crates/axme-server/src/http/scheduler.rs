@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axme_api::roles::Permission;
 use axme_api::scheduler::{RECONCILE, Reconcile, Reconciled, Round, Tick, Ticked, WEBHOOK, WORKFLOW};
-use axme_api::{ApiError, Object};
+use axme_api::{Access, ApiError, Object};
 use axme_intent::Address;
 use axme_intent::human::Via;
 use axum::Router;
@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use super::router::{read_body, respond};
 use crate::app::App;
-use crate::call::check_body;
+use crate::call::{check_access, check_body};
 use crate::cx::{Caller, Cx};
 use crate::error::{Result, StoreError};
 use crate::ops::COMMON_LANE;
@@ -60,9 +60,7 @@ enum What {
 async fn answer(app: &Arc<App>, what: What, request: HttpRequest) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let caller = app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
-    if !caller.is_admin() {
-        return Err(ApiError::forbidden("this needs a workspace-admin key").into());
-    }
+    check_access(Access::Admin, &caller)?;
     let body = read_body(app, body).await?;
     check_body(&body)?;
     let answer = match what {

@@ -19,11 +19,13 @@ pub mod invites;
 pub mod invoices;
 mod lane;
 pub mod links;
+pub mod logins;
 pub mod media;
 pub mod members;
 pub mod mesh;
 pub mod notices;
 pub mod organizations;
+pub mod people;
 pub mod policies;
 pub mod portal;
 mod postgres;
@@ -55,7 +57,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 17] = [
+const MIGRATIONS: [(&str, &str); 18] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -72,6 +74,7 @@ const MIGRATIONS: [(&str, &str); 17] = [
     ("V14__organizations", include_str!("migrations/0014_organizations.sql")),
     ("V15__policies", include_str!("migrations/0015_policies.sql")),
     ("V16__usage", include_str!("migrations/0016_usage.sql")),
+    ("V17__logins", include_str!("migrations/0017_logins.sql")),
     ("V18__governance", include_str!("migrations/0018_governance.sql")),
 ];
 

@@ -26,6 +26,9 @@ const EXCEPTIONS: [(&str, &str); 13] = [
     ("mesh.heartbeat", "an agent says that it lives"),
 ];
 
+/// Families that a key does not call: what people do with their own logins leaves lines when they have a home.
+const OF_PEOPLE: [&str; 2] = ["auth.", "portal.personal."];
+
 /// A call that changes something; `{name}` stands for what an earlier answer gave.
 struct Change {
     op: &'static str,
@@ -221,7 +224,9 @@ fn every_change_leaves_a_line() {
     let changes = changes();
     let known: BTreeSet<&str> = changes.iter().map(|change| change.op).chain(EXCEPTIONS.map(|(op, _)| op)).collect();
     let table = axme_api::table();
-    for op in table.iter().map(|op| op.info()).filter(|op| op.effect == Effect::Write) {
+    let is_of_people = |id: &str| OF_PEOPLE.iter().any(|family| id.starts_with(family));
+    let writes = table.iter().map(|op| op.info()).filter(|op| op.effect == Effect::Write && !is_of_people(op.id));
+    for op in writes {
         assert!(known.contains(op.id), "{}: its line in the audit trail is not tested", op.id);
     }
     on_both(async |engine| {
