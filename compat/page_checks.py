@@ -1,4 +1,4 @@
-"""The pages of tasks in headless Chromium: answering, reading them by ear, on a phone, inside another page."""
+"""The pages in headless Chromium: answering a task, reading them by ear, on a phone, inside another page."""
 
 from __future__ import annotations
 
@@ -173,6 +173,9 @@ def _visit_every_page(world: World, page: Page, look: Callable[[Page, str], None
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_have_text("No answer is needed any more")
     look(page, "over")
+    page.goto(f"{world.server.base_url}/docs")
+    expect(page.get_by_role("heading", level=1)).to_have_text("AXME API reference")
+    look(page, "reference")
 
 
 def _is_as_narrow_as_its_window(page: Page, name: str) -> None:

@@ -1,4 +1,4 @@
-//! Billing plans, as records (contract `wire.md` §2.18).
+//! Billing plans and invoices, as records (contract `wire.md` §2.18).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,75 @@ pub static PLAN: Op<NamedWorkspace, PlanAnswer> = Op::get("billing.plan.get", "/
 pub static UPDATE_PLAN: Op<UpdatePlan, PlanAnswer> = Op::patch("billing.plan.update", "/v1/billing/plan")
     .access(Access::Role)
     .about("Record the plan that a workspace is billed by.");
+
+pub static INVOICES: Op<ListInvoices, InvoiceList> = Op::get("billing.invoices.list", "/v1/billing/invoices")
+    .access(Access::Role)
+    .about("What a workspace's plan came to in each period, newest first.");
+pub static INVOICE: Op<GetInvoice, InvoiceAnswer> =
+    Op::get("billing.invoices.get", "/v1/billing/invoices/{invoice_id}").access(Access::Role).about("One invoice.");
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ListInvoices {
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+    /// `draft` or `issued`; `paid`, `overdue` and `void`, which nothing is: nobody is charged.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// At most this many, 1 to 1000; 100 unless given.
+    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Only invoices older than this id: the last of the previous page.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct GetInvoice {
+    pub invoice_id: String,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+}
+
+/// Amounts are in the smallest unit of the currency.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Invoice {
+    pub invoice_id: String,
+    pub org_id: String,
+    pub workspace_id: String,
+    pub billing_plan_id: Option<String>,
+    pub period_start: String,
+    pub period_end: String,
+    pub subtotal_minor: u64,
+    pub total_minor: u64,
+    pub currency: String,
+    /// `draft` on the day after the period, then `issued`.
+    pub status: String,
+    pub due_at: Option<String>,
+    pub issued_at: Option<String>,
+    pub paid_at: Option<String>,
+    /// What the amounts come from: the terms of the plan, the seats and what was used beyond the quota.
+    pub metadata: Object,
+    pub created_at: String,
+    pub updated_at: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct InvoiceList {
+    pub ok: bool,
+    pub invoices: Vec<Invoice>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct InvoiceAnswer {
+    pub ok: bool,
+    pub invoice: Invoice,
+}
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct UpdatePlan {

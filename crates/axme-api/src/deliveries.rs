@@ -8,21 +8,21 @@ use crate::lenient;
 use crate::op::{Access, Op};
 
 pub static LIST: Op<ListDeliveries, DeliveryList> = Op::get("deliveries.list", "/v1/deliveries")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("What was sent along routes, and dead letters of every kind, newest first.");
 pub static SUBMIT: Op<SubmitDelivery, DeliveryAnswer> = Op::post("deliveries.submit", "/v1/deliveries")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("Send something along a principal's route.");
 pub static GET: Op<GetDelivery, DeliveryAnswer> =
-    Op::get("deliveries.get", "/v1/deliveries/{delivery_id}").access(Access::Admin).about("What became of a delivery.");
+    Op::get("deliveries.get", "/v1/deliveries/{delivery_id}").access(Access::Role).about("What became of a delivery.");
 pub static OPERATIONS: Op<ShowOperations, Operations> = Op::get("deliveries.operations", "/v1/deliveries-operations")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("How many deliveries along routes stand how.");
 pub static RECONCILE: Op<Reconcile, Reconciled> = Op::post("deliveries.reconcile", "/v1/deliveries/reconcile")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("End deliveries along routes that have been pending for too long.");
 pub static REPLAY: Op<ReplayDelivery, DeliveryAnswer> =
-    Op::post("deliveries.replay", "/v1/deliveries/{delivery_id}/replay").access(Access::Admin).about(
+    Op::post("deliveries.replay", "/v1/deliveries/{delivery_id}/replay").access(Access::Role).about(
         "Send once more: a delivery along a route as a new one, a dead letter as itself. Its intent stays FAILED: the receiver learns of it and cannot answer it.",
     );
 
@@ -49,11 +49,21 @@ pub struct ListDeliveries {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ReplayDelivery {
     pub delivery_id: String,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct GetDelivery {
     pub delivery_id: String,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

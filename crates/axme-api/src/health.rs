@@ -22,6 +22,9 @@ pub const OPENAPI: Route = Route {
     about: "This API as an OpenAPI 3.1 document.",
 };
 
+pub const REFERENCE: Route =
+    Route { method: Method::Get, path: "/docs", access: Access::Public, about: "The same as a page for people." };
+
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     pub ok: bool,

@@ -7,6 +7,7 @@ pub mod access_requests;
 pub mod agents;
 pub mod alpha;
 pub mod approvals;
+pub mod audit;
 pub mod auth;
 pub mod billing;
 pub mod capabilities;
@@ -28,11 +29,13 @@ pub mod openapi;
 pub mod organizations;
 pub mod personal;
 pub mod policies;
+pub mod portal;
 pub mod principals;
 pub mod quotas;
 pub mod roles;
 pub mod routing;
 pub mod scenarios;
+pub mod scheduler;
 pub mod schemas;
 pub mod service_accounts;
 pub mod sessions;
@@ -180,6 +183,13 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &quotas::ROLLUPS,
         &billing::PLAN,
         &billing::UPDATE_PLAN,
+        &billing::INVOICES,
+        &billing::INVOICE,
+        &audit::LIST,
+        &portal::OVERVIEW,
+        &portal::NAVIGATION,
+        &portal::REQUEST_QUEUE,
+        &portal::ACCESS_REQUESTS,
         &auth::LOGIN_INTENT,
         &auth::VERIFY,
         &auth::GRANT,
@@ -213,10 +223,14 @@ pub fn routes() -> Vec<Route> {
         agents::STREAM,
         sessions::STREAM,
         mcp::ENDPOINT,
+        scheduler::WORKFLOW,
+        scheduler::WEBHOOK,
+        scheduler::RECONCILE,
         health::HEALTH,
         health::HEALTH_V1,
         health::READY,
         health::OPENAPI,
+        health::REFERENCE,
         media::UPLOAD,
         media::DOWNLOAD,
         media::PREVIEW,

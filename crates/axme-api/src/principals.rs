@@ -8,17 +8,17 @@ use crate::lenient;
 use crate::op::{Access, Op};
 
 pub static CREATE: Op<CreatePrincipal, PrincipalAnswer> =
-    Op::post("principals.create", "/v1/principals").access(Access::Admin).about("Add somebody who can be reached.");
+    Op::post("principals.create", "/v1/principals").access(Access::Role).about("Add somebody who can be reached.");
 pub static GET: Op<GetPrincipal, PrincipalAnswer> =
-    Op::get("principals.get", "/v1/principals/{principal_id}").access(Access::Admin).about("One principal.");
+    Op::get("principals.get", "/v1/principals/{principal_id}").access(Access::Role).about("One principal.");
 pub static BIND_ALIAS: Op<BindAlias, AliasAnswer> =
-    Op::post("aliases.bind", "/v1/aliases").access(Access::Admin).about("Give a principal another name.");
+    Op::post("aliases.bind", "/v1/aliases").access(Access::Role).about("Give a principal another name.");
 pub static LIST_ALIASES: Op<ListAliases, AliasList> =
-    Op::get("aliases.list", "/v1/aliases").access(Access::Admin).about("Names of principals, oldest first.");
+    Op::get("aliases.list", "/v1/aliases").access(Access::Role).about("Names of principals, oldest first.");
 pub static RESOLVE_ALIAS: Op<ResolveAlias, AliasResolved> =
-    Op::get("aliases.resolve", "/v1/aliases/resolve").access(Access::Admin).about("Whose a name is.");
+    Op::get("aliases.resolve", "/v1/aliases/resolve").access(Access::Role).about("Whose a name is.");
 pub static REVOKE_ALIAS: Op<RevokeAlias, AliasAnswer> = Op::post("aliases.revoke", "/v1/aliases/{alias_id}/revoke")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("Take a name away; it is free then.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +37,11 @@ pub struct CreatePrincipal {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct GetPrincipal {
     pub principal_id: String,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +53,11 @@ pub struct BindAlias {
     pub alias_type: String,
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
 }
 
 /// Which of the workspace's principals, aliases, routes, bindings or deliveries are meant.
@@ -78,6 +88,11 @@ pub struct ResolveAlias {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RevokeAlias {
     pub alias_id: String,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -9,29 +9,28 @@ use crate::op::{Access, Op};
 use crate::principals::{Alias, Principal};
 
 pub static REGISTER: Op<RegisterRoute, RouteAnswer> = Op::post("routing.endpoints.register", "/v1/routing/endpoints")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("Add an endpoint at which a principal is reached.");
 pub static LIST: Op<ListPlaces, RouteList> =
-    Op::get("routing.endpoints.list", "/v1/routing/endpoints").access(Access::Admin).about("Routes, oldest first.");
+    Op::get("routing.endpoints.list", "/v1/routing/endpoints").access(Access::Role).about("Routes, oldest first.");
 pub static UPDATE: Op<UpdateRoute, RouteAnswer> =
     Op::patch("routing.endpoints.update", "/v1/routing/endpoints/{route_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Change a route; what is not given stays.");
 pub static REMOVE: Op<RemoveRoute, RouteRemoved> =
     Op::delete("routing.endpoints.remove", "/v1/routing/endpoints/{route_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Remove a route; what is on its way is still sent.");
 pub static RESOLVE: Op<ResolveRoute, RouteResolved> =
-    Op::ask("routing.resolve", "/v1/routing/resolve").access(Access::Admin).about("Which route a delivery would take.");
+    Op::ask("routing.resolve", "/v1/routing/resolve").access(Access::Role).about("Which route a delivery would take.");
 pub static BIND: Op<UpsertBinding, BindingAnswer> = Op::post("transports.bindings.upsert", "/v1/transports/bindings")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("Note a principal's handle on a transport; the same handle again changes it.");
-pub static LIST_BINDINGS: Op<ListPlaces, BindingList> = Op::get("transports.bindings.list", "/v1/transports/bindings")
-    .access(Access::Admin)
-    .about("Handles, oldest first.");
+pub static LIST_BINDINGS: Op<ListPlaces, BindingList> =
+    Op::get("transports.bindings.list", "/v1/transports/bindings").access(Access::Role).about("Handles, oldest first.");
 pub static UNBIND: Op<RemoveBinding, BindingRemoved> =
     Op::delete("transports.bindings.remove", "/v1/transports/bindings/{binding_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Forget a handle.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +56,11 @@ pub struct RegisterRoute {
     pub priority: Option<u64>,
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +86,11 @@ pub struct UpdateRoute {
     pub status: Option<String>,
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -104,6 +113,11 @@ pub struct ListPlaces {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RemoveRoute {
     pub route_id: String,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -132,11 +146,21 @@ pub struct UpsertBinding {
     pub status: Option<String>,
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RemoveBinding {
     pub binding_id: String,
+    /// The key's own workspace unless given.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub org_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::fmt::temporal::DateTimePrinter;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 /// A moment. Stored as microseconds; the unit never leaves this type without being named.
@@ -44,6 +46,30 @@ impl Time {
     /// How long from `earlier` until this moment; zero when `earlier` is not earlier.
     pub fn since(self, earlier: Time) -> std::time::Duration {
         std::time::Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// The beginning of its day, UTC.
+    pub fn midnight(self) -> Time {
+        const DAY_MICROS: i64 = 86_400_000_000;
+        Time(self.0 - self.0.rem_euclid(DAY_MICROS))
+    }
+
+    /// The day of its month, UTC: 1 to 31.
+    pub fn day_of_month(self) -> i8 {
+        self.date().day()
+    }
+
+    /// The beginning of that day of the month that is so many months later; of its last day, where it has no such day.
+    pub fn day_in_months(self, months: u32, day: i8) -> Time {
+        let month = self.date().first_of_month().saturating_add(i64::from(months).months());
+        let date = month.saturating_add((day.clamp(1, month.days_in_month()) - 1).days());
+        let start = date.to_zoned(TimeZone::UTC).map(|zoned| Time(zoned.timestamp().as_microsecond()));
+        start.unwrap_or(LAST)
+    }
+
+    fn date(self) -> Date {
+        let clamped = self.0.clamp(Timestamp::MIN.as_microsecond(), LAST.0);
+        Timestamp::from_microsecond(clamped).unwrap_or_default().to_zoned(TimeZone::UTC).date()
     }
 
     /// Reads RFC 3339 with any offset. `None` for anything else, and for moments outside the years 0 to 9999. The last day

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::config::Limits;
 use crate::error::{Result, StoreError};
 use crate::signer::{Bad, Person};
-use crate::store::{Tx, replies};
+use crate::store::{Tx, audit};
 use crate::world::Dice;
 
 /// What a caller may do in its workspace.
@@ -130,23 +130,23 @@ impl Cx<'_, '_> {
         self.audit_in(self.caller.workspace, action, subject, details)
     }
 
-    /// The same in the trail of another workspace, where the change is made.
+    /// The same in the trail of another workspace, or of an organization as a whole: where the change is made.
     pub fn audit_in(
         &mut self,
-        workspace: Uuid,
+        trail: Uuid,
         action: &str,
         subject: &str,
         details: &serde_json::Value,
     ) -> Result<(), StoreError> {
-        let line = replies::AuditLine {
-            workspace,
+        let line = audit::Line {
+            trail,
             id: self.dice.uuid_at(self.now),
             at: self.now,
-            actor: &self.caller.actor(),
-            action,
-            subject,
-            details,
+            actor: self.caller.actor(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            details: details.clone(),
         };
-        replies::insert_audit(self.tx, &line)
+        audit::insert(self.tx, &line)
     }
 }

@@ -105,6 +105,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let mut workers = vec![
         tokio::spawn(workers::timers::run(app.clone())),
         tokio::spawn(workers::sweep::run(app.clone())),
+        tokio::spawn(workers::billing::run(app.clone())),
         tokio::spawn(workers::lines::run(app.clone())),
         tokio::spawn(workers::fanout::run(app.clone())),
         tokio::spawn(workers::notices::run(app.clone())),

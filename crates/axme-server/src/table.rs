@@ -1,9 +1,9 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    access_requests, agents, alpha, approvals, auth, billing, capabilities, deliveries, inbox, intents, invites,
-    macros, me, media, members, mesh, organizations, personal, policies, principals, quotas, routing, scenarios,
-    schemas, service_accounts, sessions, tasks, users, webhooks,
+    access_requests, agents, alpha, approvals, audit, auth, billing, capabilities, deliveries, inbox, intents, invites,
+    macros, me, media, members, mesh, organizations, personal, policies, portal, principals, quotas, routing,
+    scenarios, schemas, service_accounts, sessions, tasks, users, webhooks,
 };
 
 use crate::call::{BodyKey, Bound, Served};
@@ -120,6 +120,13 @@ pub fn mount(mount: &mut Mount) {
     bind!(quotas::ROLLUPS, ops::quotas::prepare_rollups, ops::quotas::series);
     bind!(billing::PLAN, ops::billing::prepare_get, ops::billing::get);
     bind!(billing::UPDATE_PLAN, ops::billing::prepare_update, ops::billing::update);
+    bind!(billing::INVOICES, ops::invoices::prepare_list, ops::invoices::list);
+    bind!(billing::INVOICE, ops::invoices::prepare_get, ops::invoices::get);
+    bind!(audit::LIST, ops::audit::prepare_list, ops::audit::list);
+    bind!(portal::OVERVIEW, ops::portal::prepare, ops::portal::overview);
+    bind!(portal::NAVIGATION, ops::portal::prepare, ops::portal::navigation);
+    bind!(portal::REQUEST_QUEUE, ops::portal::prepare_queue, ops::portal::queue);
+    bind!(portal::ACCESS_REQUESTS, ops::access_requests::prepare_list, ops::access_requests::list);
     bind!(policies::RECEIVE_GET, ops::policies::prepare_get_receive, ops::policies::get);
     bind!(policies::RECEIVE_PUT, ops::policies::prepare_put_receive, ops::policies::put);
     bind!(policies::RECEIVE_ADD, ops::policies::prepare_add_receive, ops::policies::add);

@@ -8,7 +8,9 @@ pub(crate) mod media;
 pub mod mount;
 mod pages;
 mod provider;
+mod reference;
 pub mod router;
+mod scheduler;
 pub mod stream;
 
 use axme_api::{ApiError, ErrorKind};

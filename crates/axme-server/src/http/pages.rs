@@ -124,7 +124,7 @@ struct ConfirmPage<'a> {
 }
 
 /// A page, and its status.
-pub(super) struct Page(u16, String);
+pub(super) struct Page(pub(super) u16, pub(super) String);
 
 pub(super) fn page(status: u16, template: &impl Template) -> Result<Page> {
     let fault = |error: askama::Error| crate::error::StoreError::Fault(error.to_string());

@@ -63,6 +63,7 @@ pub fn router(app: Arc<App>) -> Router {
         }
     };
     let router = super::media::mount(&app, super::pages::mount(&app, mount.finish()));
+    let router = super::scheduler::mount(&app, super::reference::mount(&app, router));
     super::provider::mount(&app, super::login::mount(&app, router))
         .route(api_sessions::STREAM.path, get(feed))
         .route(api_mcp::ENDPOINT.path, post(tools))

@@ -89,7 +89,7 @@ pub async fn session(app: Arc<App>, id: String, request: Parts) -> Result<Respon
     if !router::query(request.uri.query()).iter().any(|(name, _)| name == "wait_seconds") {
         window.wait_seconds = SESSION_WAIT_SECONDS;
     }
-    let id = ops::sessions::parse_id(&id)?;
+    let id = ops::sessions::read_session(&id)?;
     let for_read = caller.clone();
     app.store.read(move |tx| ops::sessions::find_visible(tx, &for_read, id).map(|_| ())).await?;
     let (out, response) = answer(&app, &caller)?;

@@ -25,7 +25,9 @@ use crate::store::access_requests::{self as store, AccessRequest};
 use crate::store::organizations;
 
 const TYPES: [&str; 4] = ["create_organization", "join_organization", "elevated_role", "quota_upgrade"];
-const STATES: [&str; 6] = ["pending", "under_review", "approved", "rejected", "waitlisted", "expired"];
+/// States in which a request can be decided yet.
+pub(super) const OPEN: [&str; 3] = ["pending", "under_review", "waitlisted"];
+pub(super) const STATES: [&str; 6] = ["pending", "under_review", "approved", "rejected", "waitlisted", "expired"];
 const TIERS: [&str; 2] = ["email_verified", "corporate"];
 
 pub struct NewRequest {
@@ -202,7 +204,7 @@ pub fn review(cx: &mut Cx<'_, '_>, review: &Review) -> Result<AccessRequestAnswe
     let (mut request, authority) = find(cx, review.id)?;
     authority.check(Permission::ReviewRequests, None)?;
     let state = state(&request, cx.now).to_owned();
-    if !["pending", "under_review", "waitlisted"].contains(&state.as_str()) {
+    if !OPEN.contains(&state.as_str()) {
         let message = format!("the request is already {state}");
         return Err(ApiError::new(ErrorKind::Conflict, "access_request_decided", message).with("state", state).into());
     }
@@ -247,11 +249,11 @@ fn carry_out(cx: &mut Cx<'_, '_>, request: &mut AccessRequest, authority: &Autho
 
 /// Nobody has to be there for a request to expire.
 fn state(request: &AccessRequest, now: Time) -> &str {
-    let is_open = ["pending", "under_review", "waitlisted"].contains(&request.state.as_str());
+    let is_open = OPEN.contains(&request.state.as_str());
     if is_open && request.expires_at.is_some_and(|at| at <= now) { "expired" } else { &request.state }
 }
 
-fn view(r: &AccessRequest, now: Time) -> View {
+pub(super) fn view(r: &AccessRequest, now: Time) -> View {
     View {
         access_request_id: r.access_request_id.to_string(),
         request_type: r.request_type.clone(),

@@ -11,10 +11,12 @@ use axme_intent::{Address, Time};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::COMMON_LANE;
 use super::mesh::{self, Named, midnight, names, tell, usd};
+use super::quotas::{self, Dimension};
+use super::{COMMON_LANE, policies};
 use crate::call::Before;
 use crate::cx::Cx;
+use crate::engine::Newborn;
 use crate::error::{Error, Result, StoreError};
 use crate::store::mesh::{self as store, Agent, Counts, Rules, hour_of};
 use crate::store::{Mark, Tx};
@@ -27,15 +29,34 @@ const MOST_USD: f64 = 1_000_000_000.0;
 
 /// What an agent has to do with a new intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+enum Part {
     Sender,
     Receiver,
     /// It gets a step of a scenario later: that is counted when it happens.
     Later,
 }
 
-/// Refuses a new intent that somebody in it may not send or get; counts it against the limits of both.
-pub fn admit(cx: &mut Cx<'_, '_>, parties: &[(&Address, Part)], intent_type: &str) -> Result<()> {
+/// Takes a new root intent in: nobody in it is kept from sending or getting it, its receiver takes it from its sender, and it
+/// is counted for whoever is to pay for it. `later` are those who get its steps.
+///
+/// It is the first thing in its transaction: a refusal may be kept, and nothing else may be kept with it.
+pub fn admit<'a>(
+    cx: &mut Cx<'_, '_>,
+    newborn: &'a Newborn,
+    later: impl IntoIterator<Item = &'a Address>,
+    tenant: Option<(Uuid, Uuid)>,
+) -> Result<()> {
+    let head = newborn.head();
+    let mut parties = vec![(&head.from, Part::Sender), (&head.to, Part::Receiver)];
+    parties.extend(later.into_iter().map(|to| (to, Part::Later)));
+    check_parties(cx, &parties, &head.intent_type)?;
+    policies::check_sender(cx, &head.from, &head.to)?;
+    let workspace = quotas::charged(cx, tenant)?;
+    quotas::charge(cx, workspace, Dimension::Intents, newborn.intent().id.lane())
+}
+
+/// Refuses an intent that somebody in it may not send or get; counts it against the limits of both.
+fn check_parties(cx: &mut Cx<'_, '_>, parties: &[(&Address, Part)], intent_type: &str) -> Result<()> {
     let workspace = cx.caller.workspace;
     if !cx.tx.has(Mark::Rules, workspace) {
         return Ok(());

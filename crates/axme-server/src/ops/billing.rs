@@ -1,4 +1,4 @@
-//! Billing plans: records that nothing here acts upon.
+//! Billing plans: records from which invoices are written, and which nothing else acts upon.
 
 use axme_api::billing::{BillingPlan, PlanAnswer, UpdatePlan};
 use axme_api::quotas::NamedWorkspace;
@@ -7,7 +7,7 @@ use axme_api::{ApiError, ErrorKind};
 use serde_json::json;
 
 use super::tenants::{self, Place};
-use super::{COMMON_LANE, check_chars, check_size, check_word};
+use super::{COMMON_LANE, check_chars, check_size, check_word, invoices};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::{Result, StoreError};
@@ -46,20 +46,25 @@ pub fn prepare_update(_: &Before<'_>, input: UpdatePlan) -> Result<(u16, UpdateP
 
 pub fn update(cx: &mut Cx<'_, '_>, input: &UpdatePlan) -> Result<PlanAnswer> {
     let place = tenants::place(cx, Some(&input.org_id), Some(&input.workspace_id), Permission::ChangeBilling)?;
-    let known = store::find(cx.tx, place.workspace)?;
+    let known = store::lock(cx.tx, place.workspace)?;
+    let billing_cycle = input.billing_cycle.clone().unwrap_or_else(|| "monthly".to_owned());
+    let period_start = known.as_ref().map_or(cx.now.midnight(), |plan| plan.period_start);
+    let created_at = known.as_ref().map_or(cx.now, |plan| plan.created_at);
     let amount = |n: Option<u64>| i64::try_from(n.unwrap_or(0)).unwrap_or(i64::MAX);
     let plan = Plan {
         workspace_id: place.workspace,
         billing_plan_id: known.as_ref().map_or_else(|| cx.dice.uuid_at(cx.now), |plan| plan.billing_plan_id),
         plan_code: input.plan_code.clone(),
         currency: input.currency.clone(),
-        billing_cycle: input.billing_cycle.clone().unwrap_or_else(|| "monthly".to_owned()),
+        period_start,
+        period_end: invoices::period_end(period_start, &billing_cycle, created_at),
+        billing_cycle,
         monthly_commit_minor: amount(Some(input.monthly_commit_minor)),
         seats_included: amount(input.seats_included),
         overage_unit_price_minor: amount(input.overage_unit_price_minor),
         updated_by: Some(input.updated_by_actor_id.clone().unwrap_or_else(|| cx.caller.actor())),
         metadata: json!(input.metadata.clone().unwrap_or_default()).to_string(),
-        created_at: known.as_ref().map_or(cx.now, |plan| plan.created_at),
+        created_at,
         updated_at: cx.now,
     };
     store::put(cx.tx, &plan)?;

@@ -77,7 +77,8 @@ pub fn change(cx: &mut Cx<'_, '_>, change: &PolicyChange) -> Result<PolicyChange
                 "reason": change.why.reason,
                 "policy_generation": head.intent.policy_generation,
             });
-            cx.audit(&format!("intents.{}", change.action.as_str()), &change.id.to_string(), &line)?;
+            let op = if change.action == Action::UpdateControls { "intents.controls" } else { "intents.policy" };
+            cx.audit(op, &change.id.to_string(), &line)?;
             (true, None, head, warnings)
         }
     };

@@ -8,10 +8,11 @@ use axme_intent::IntentId;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::principals::read_range;
-use super::{COMMON_LANE, check_tenant, check_word, page_size};
+use super::principals::{RUN, read_range};
+use super::tenants::{In, Place};
+use super::{COMMON_LANE, check_word, page_size};
 use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use crate::cx::Cx;
 use crate::engine::tell::MAIL_LINE;
 use crate::error::Result;
 use crate::store::deliveries::{self as store, DeadLetter};
@@ -27,8 +28,7 @@ pub struct Wanted {
     limit: i64,
 }
 
-pub fn prepare_list(caller: &Before<'_>, input: ListDeliveries) -> Result<(u16, Wanted)> {
-    check_tenant(caller.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
+pub fn prepare_list(_: &Before<'_>, input: ListDeliveries) -> Result<(u16, In<Wanted>)> {
     let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
     check_word("status", input.status.as_deref(), &words)?;
     let before = match &input.before {
@@ -37,57 +37,60 @@ pub fn prepare_list(caller: &Before<'_>, input: ListDeliveries) -> Result<(u16, 
     };
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
     let limit = page_size(input.limit, 200, 1_000)?;
-    Ok((COMMON_LANE, Wanted { principals, status: input.status, before, limit }))
+    let wanted = Wanted { principals, status: input.status, before, limit };
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, wanted)))
 }
 
 /// One listing, by id: what went along routes, however it stands, and what else was given up. A dead letter that went along a
 /// route is there once, as what it is.
-pub fn list(cx: &mut Cx<'_, '_>, wanted: &Wanted) -> Result<DeliveryList> {
-    let (workspace, limit) = (cx.caller.workspace, wanted.limit);
+pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Wanted>) -> Result<DeliveryList> {
+    let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
+    let (workspace, limit) = (place.workspace, wanted.limit);
     let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
     let routed = routed::list(cx.tx, workspace, range, wanted.before.0, wanted.status.as_deref(), limit)?;
     let mut found: BTreeMap<Uuid, Delivery> = BTreeMap::new();
     if wanted.principals.is_none() && wanted.status.as_deref().is_none_or(|status| status == "dead_lettered") {
         let dead = store::list_dead(cx.tx, workspace, wanted.before, limit)?;
-        found.extend(dead.iter().map(|letter| (letter.intent_id.0, view(letter, cx.caller, "dead_lettered"))));
+        found.extend(dead.iter().map(|letter| (letter.intent_id.0, view(letter, &place, "dead_lettered"))));
     }
-    found.extend(routed.into_iter().map(|delivery| (delivery.id, super::routed::view(delivery, cx.caller))));
+    found.extend(routed.into_iter().map(|delivery| (delivery.id, super::routed::view(delivery, &place))));
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let deliveries: Vec<Delivery> = found.into_values().rev().take(most).collect();
     let next_before = deliveries.last().filter(|_| deliveries.len() == most).map(|last| last.delivery_id.clone());
     Ok(DeliveryList { ok: true, deliveries, next_before })
 }
 
-pub fn prepare_replay(_: &Before<'_>, input: ReplayDelivery) -> Result<(u16, IntentId)> {
+pub fn prepare_replay(_: &Before<'_>, input: ReplayDelivery) -> Result<(u16, In<IntentId>)> {
     let id: IntentId =
         input.delivery_id.parse().map_err(|_| ApiError::not_found(format!("delivery {}", input.delivery_id)))?;
-    Ok((id.lane(), id))
+    Ok((id.lane(), In::new(input.org_id, input.workspace_id, id)))
 }
 
-pub fn replay(cx: &mut Cx<'_, '_>, id: &IntentId) -> Result<DeliveryAnswer> {
-    let workspace = cx.caller.workspace;
-    if let Some(again) = super::routed::replay(cx, id.0)? {
+pub fn replay(cx: &mut Cx<'_, '_>, asked: &In<IntentId>) -> Result<DeliveryAnswer> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let workspace = place.workspace;
+    if let Some(again) = super::routed::replay(cx, &place, id.0)? {
         return Ok(again);
     }
-    let letter = store::find_dead(cx.tx, workspace, *id)?;
+    let letter = store::find_dead(cx.tx, workspace, id)?;
     let letter = letter.ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
-    store::revive(cx.tx, workspace, &letter.address, *id, cx.now)?;
-    cx.audit("deliveries.replay", &id.to_string(), &json!({ "to_agent": letter.address }))?;
+    store::revive(cx.tx, workspace, &letter.address, id, cx.now)?;
+    cx.audit_in(workspace, "deliveries.replay", &id.to_string(), &json!({ "to_agent": letter.address }))?;
     if notices::line_of(&letter.address).is_some() {
         notices::reopen(cx.tx, workspace, id.0)?;
         cx.tx.wake(Wake::notices());
     }
     cx.tx.wake(Wake::queue(workspace, &letter.address));
-    Ok(DeliveryAnswer { ok: true, delivery: view(&letter, cx.caller, "pending") })
+    Ok(DeliveryAnswer { ok: true, delivery: view(&letter, &place, "pending") })
 }
 
-pub(super) fn view(letter: &DeadLetter, caller: &Caller, status: &str) -> Delivery {
+pub(super) fn view(letter: &DeadLetter, place: &Place, status: &str) -> Delivery {
     Delivery {
         delivery_id: letter.intent_id.to_string(),
         replay_of_delivery_id: None,
         intent_id: Some(letter.told_of.unwrap_or(letter.intent_id).to_string()),
-        org_id: caller.org.to_string(),
-        workspace_id: caller.workspace.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
         principal_id: None,
         alias: None,
         to_agent: Some(letter.address.to_string()),

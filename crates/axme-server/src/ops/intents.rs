@@ -12,10 +12,9 @@ use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Stat
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::admission::{Part, admit};
-use super::quotas::{self, Dimension};
+use super::admission::admit;
 use super::tasks::answers;
-use super::{COMMON_LANE, check_size, page_size, policies, view};
+use super::{COMMON_LANE, check_size, page_size, quotas, view};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
 use crate::engine::{self, Advanced, Desk, Newborn};
@@ -118,20 +117,10 @@ pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
     check_ahead("deadline_at", new.deadline_at, cx.now)?;
-    let head = new.newborn.head();
-    admit(cx, &[(&head.from, Part::Sender), (&head.to, Part::Receiver)], &head.intent_type)?;
-    take_in(cx, &new.newborn, new.tenant)?;
+    admit(cx, &new.newborn, [], new.tenant)?;
     let warnings = super::schemas::check(cx, new.newborn.intent_type(), new.newborn.to(), new.to_check.as_ref())?;
     engine::create(&mut desk(cx), &new.newborn)?;
     Ok(Created { warnings, ..new.answer.clone() })
-}
-
-/// Takes a new root intent in: its receiver takes it from its sender, and it is counted for whoever is to pay for it.
-pub fn take_in(cx: &mut Cx<'_, '_>, newborn: &Newborn, tenant: Option<(Uuid, Uuid)>) -> Result<()> {
-    let head = newborn.head();
-    policies::check_sender(cx, &head.from, &head.to)?;
-    let workspace = quotas::charged(cx, tenant)?;
-    quotas::charge(cx, workspace, Dimension::Intents, newborn.intent().id.lane())
 }
 
 /// When the intent times out: at `deadline_at`, or `ttl_seconds` from now, or after the time the server is set to.

@@ -491,16 +491,16 @@ pub fn audit(
     action: &str,
     details: &serde_json::Value,
 ) -> Result<(), StoreError> {
-    let line = crate::store::replies::AuditLine {
-        workspace,
+    let line = crate::store::audit::Line {
+        trail: workspace,
         id: dice.uuid_at(now),
         at: now,
-        actor,
-        action,
-        subject: actor,
-        details,
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        subject: actor.to_owned(),
+        details: details.clone(),
     };
-    crate::store::replies::insert_audit(tx, &line)
+    crate::store::audit::insert(tx, &line)
 }
 
 /// Makes a refresh token of a session.

@@ -171,7 +171,7 @@ fn audit(cx: &mut Cx<'_, '_>, member: &Member, action: &str) -> Result<()> {
         "org_id": member.org_id, "workspace_id": shown(member.workspace_id), "actor_id": member.actor_id,
         "role": member.role, "status": member.status,
     });
-    let trail = shown(member.workspace_id).unwrap_or(cx.caller.workspace);
+    let trail = shown(member.workspace_id).unwrap_or(member.org_id);
     Ok(cx.audit_in(trail, action, &member.member_id.to_string(), &line)?)
 }
 

@@ -5,12 +5,14 @@ pub mod accounts;
 pub mod admission;
 pub mod alpha;
 pub mod approvals;
+pub mod audit;
 pub mod billing;
 pub mod control;
 pub mod deliveries;
 pub mod inbox;
 pub mod intents;
 pub mod invites;
+pub mod invoices;
 pub mod links;
 pub mod login_sessions;
 pub mod logins;
@@ -23,6 +25,7 @@ pub mod passwords;
 pub mod people;
 pub mod personal;
 pub mod policies;
+pub mod portal;
 pub mod principals;
 pub mod quotas;
 pub mod resume;
@@ -53,20 +56,6 @@ pub const COMMON_LANE: u16 = 0;
 /// What is done for one address takes turns; it shares a lane so that it does not wait for its own locks.
 pub fn lane_of(address: &Address) -> u16 {
     address.as_str().bytes().fold(0u16, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
-}
-
-/// A workspace that is named must be the caller's own. Another tenant's is not found; a pair that does not belong together
-/// is refused.
-pub fn check_tenant(caller: &Caller, org: Option<&str>, workspace: Option<&str>) -> Result<()> {
-    let own_org = org.map(|org| org == caller.org.to_string() || org == caller.org_slug);
-    let own_workspace = workspace.map(|ws| ws == caller.workspace.to_string() || ws == caller.workspace_slug);
-    match (own_org, own_workspace) {
-        (None | Some(true), None | Some(true)) => Ok(()),
-        (Some(true), Some(false)) | (Some(false), Some(true)) => {
-            Err(ApiError::forbidden("org_id and workspace_id do not belong together").into())
-        }
-        _ => Err(ApiError::not_found("workspace").into()),
-    }
 }
 
 /// A word of a list, or what the list is.
@@ -100,12 +89,13 @@ pub fn page_size(asked: Option<u64>, usual: u64, most: u64) -> Result<i64> {
     }
 }
 
-/// Refuses text that is shorter or longer than it may be.
+/// Refuses text that is shorter or longer than it may be. Blanks around it do not make it long enough.
 pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
-    if text.is_none_or(|text| (least..=most).contains(&text.chars().count())) {
+    if text.is_none_or(|text| text.trim().chars().count() >= least && text.chars().count() <= most) {
         return Ok(());
     }
-    Err(ApiError::invalid(format!("{field}: {least} to {most} characters")).into())
+    let least = if least == 0 { "at most".to_owned() } else { format!("{least} to") };
+    Err(ApiError::invalid(format!("{field}: {least} {most} characters")).into())
 }
 
 /// Whose key it is that starts something, where the sender's address does not say so already.

@@ -77,7 +77,7 @@ pub fn found(cx: &mut Cx<'_, '_>, input: &CreateOrganization, owner: &str) -> Re
     };
     members::insert(cx.tx, &member)?;
     let line = json!({ "name": made.name, "owner": owner, "requested_by": input.requested_by_actor_id });
-    cx.audit("organizations.create", &id.to_string(), &line)?;
+    cx.audit_in(id, "organizations.create", &id.to_string(), &line)?;
     Ok(made)
 }
 
@@ -148,7 +148,7 @@ pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateOrganization) -> Result<Organiz
     known.updated_at = cx.now;
     store::update(cx.tx, &known)?;
     let line = json!({ "name": input.name, "status": input.status });
-    cx.audit("organizations.update", &org.to_string(), &line)?;
+    cx.audit_in(org, "organizations.update", &org.to_string(), &line)?;
     Ok(OrganizationAnswer { ok: true, organization: view(&known)? })
 }
 

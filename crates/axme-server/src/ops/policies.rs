@@ -41,12 +41,12 @@ impl Named {
     }
 }
 
-/// Whose policy it is, when the caller may see or change it; and the workspace whose trail tells of it.
+/// Whose policy it is, when the caller may see or change it; and the trail that tells of it.
 fn holder(cx: &mut Cx<'_, '_>, named: &Named, permission: Permission) -> Result<(Holder, Uuid)> {
     match named {
         Named::Org(org) => {
             let (org, _) = tenants::org(cx, org, permission)?;
-            Ok((Holder { owner_id: org, kind: RECEIVE, address: String::new() }, cx.caller.workspace))
+            Ok((Holder { owner_id: org, kind: RECEIVE, address: String::new() }, org))
         }
         Named::Agent(address, kind) => {
             let not_found =
@@ -249,7 +249,12 @@ fn set(cx: &mut Cx<'_, '_>, holder: &Holder, trail: Uuid, word: &str) -> Result<
 
 fn audit(cx: &mut Cx<'_, '_>, holder: &Holder, trail: Uuid, what: &str, details: &serde_json::Value) -> Result<()> {
     let subject = if holder.address.is_empty() { holder.owner_id.to_string() } else { holder.address.clone() };
-    Ok(cx.audit_in(trail, &format!("policies.{}.{what}", holder.kind), &subject, details)?)
+    let family = match holder.kind {
+        RECEIVE => "organizations.receive_policy",
+        OVERRIDE => "agents.receive_override",
+        _ => "agents.policy",
+    };
+    Ok(cx.audit_in(trail, &format!("{family}.{what}"), &subject, details)?)
 }
 
 pub fn prepare_add_receive(_: &Before<'_>, input: OrgEntry) -> Result<(u16, (Named, String))> {

@@ -4,15 +4,20 @@ use axme_api::principals::{
     Alias as AliasView, AliasAnswer, AliasList, AliasResolution, AliasResolved, BindAlias, CreatePrincipal,
     GetPrincipal, ListAliases, Principal as PrincipalView, PrincipalAnswer, PrincipalBrief, ResolveAlias, RevokeAlias,
 };
+use axme_api::roles::Permission;
 use axme_api::{ApiError, ErrorKind, Object};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{COMMON_LANE, check_chars, check_size, check_tenant, check_word, page_size, read_id};
+use super::tenants::{In, Place};
+use super::{COMMON_LANE, check_chars, check_size, check_word, page_size, read_id};
 use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use crate::cx::Cx;
 use crate::error::Result;
 use crate::store::principals::{self as store, Alias, Principal};
+
+/// Who runs the accounts of a workspace runs its directory.
+pub(super) const RUN: Permission = Permission::ManageAccounts;
 
 pub(super) fn read_metadata(metadata: Option<Object>) -> Result<Object> {
     check_size("metadata", &metadata)?;
@@ -27,21 +32,20 @@ pub(super) fn read_range(principal: Option<&str>) -> Result<(Uuid, Uuid)> {
     }
 }
 
-pub(super) fn find(cx: &mut Cx<'_, '_>, id: Uuid) -> Result<Principal> {
-    let found = store::find(cx.tx, cx.caller.workspace, id)?;
+pub(super) fn find(cx: &mut Cx<'_, '_>, place: &Place, id: Uuid) -> Result<Principal> {
+    let found = store::find(cx.tx, place.workspace, id)?;
     Ok(found.ok_or_else(|| ApiError::not_found(format!("principal {id}")))?)
 }
 
 /// Whom a name stands for.
-pub(super) fn find_named(cx: &mut Cx<'_, '_>, name: &str) -> Result<(Alias, Principal)> {
-    let alias = store::find_active(cx.tx, cx.caller.workspace, name)?;
+pub(super) fn find_named(cx: &mut Cx<'_, '_>, place: &Place, name: &str) -> Result<(Alias, Principal)> {
+    let alias = store::find_active(cx.tx, place.workspace, name)?;
     let alias = alias.ok_or_else(|| ApiError::not_found(format!("alias {name}")))?;
-    let principal = find(cx, alias.principal)?;
+    let principal = find(cx, place, alias.principal)?;
     Ok((alias, principal))
 }
 
-pub fn prepare_create(before: &Before<'_>, input: CreatePrincipal) -> Result<(u16, Principal)> {
-    check_tenant(before.caller, Some(&input.org_id), Some(&input.workspace_id))?;
+pub fn prepare_create(before: &Before<'_>, input: CreatePrincipal) -> Result<(u16, In<Principal>)> {
     check_word("principal_type", Some(&input.principal_type), &["user", "service_agent", "service_account"])?;
     check_chars("display_name", input.display_name.as_deref(), 1, 255)?;
     let principal = Principal {
@@ -54,30 +58,34 @@ pub fn prepare_create(before: &Before<'_>, input: CreatePrincipal) -> Result<(u1
         created_at: before.now,
         updated_at: before.now,
     };
-    Ok((COMMON_LANE, principal))
+    Ok((COMMON_LANE, In::new(Some(input.org_id), Some(input.workspace_id), principal)))
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, principal: &Principal) -> Result<PrincipalAnswer> {
-    store::insert(cx.tx, principal)?;
+pub fn create(cx: &mut Cx<'_, '_>, new: &In<Principal>) -> Result<PrincipalAnswer> {
+    let place = new.place(cx, RUN)?;
+    let principal = Principal { workspace: place.workspace, ..new.what.clone() };
+    store::insert(cx.tx, &principal)?;
     let line = json!({ "principal_type": principal.principal_type, "display_name": principal.display_name });
-    cx.audit("principals.create", &principal.id.to_string(), &line)?;
-    Ok(PrincipalAnswer { ok: true, principal: view(principal.clone(), cx.caller) })
+    cx.audit_in(place.workspace, "principals.create", &principal.id.to_string(), &line)?;
+    Ok(PrincipalAnswer { ok: true, principal: view(principal, &place) })
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetPrincipal) -> Result<(u16, Uuid)> {
-    Ok((COMMON_LANE, read_id("principal", &input.principal_id)?))
+pub fn prepare_get(_: &Before<'_>, input: GetPrincipal) -> Result<(u16, In<Uuid>)> {
+    let id = read_id("principal", &input.principal_id)?;
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<PrincipalAnswer> {
-    let principal = find(cx, *id)?;
-    Ok(PrincipalAnswer { ok: true, principal: view(principal, cx.caller) })
+pub fn get(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<PrincipalAnswer> {
+    let place = asked.place(cx, RUN)?;
+    let principal = find(cx, &place, asked.what)?;
+    Ok(PrincipalAnswer { ok: true, principal: view(principal, &place) })
 }
 
-pub(super) fn view(principal: Principal, caller: &Caller) -> PrincipalView {
+pub(super) fn view(principal: Principal, place: &Place) -> PrincipalView {
     PrincipalView {
         principal_id: principal.id.to_string(),
-        org_id: caller.org.to_string(),
-        workspace_id: caller.workspace.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
         principal_type: principal.principal_type,
         display_name: principal.display_name,
         status: principal.status,
@@ -87,7 +95,7 @@ pub(super) fn view(principal: Principal, caller: &Caller) -> PrincipalView {
     }
 }
 
-pub fn prepare_bind(before: &Before<'_>, input: BindAlias) -> Result<(u16, Alias)> {
+pub fn prepare_bind(before: &Before<'_>, input: BindAlias) -> Result<(u16, In<Alias>)> {
     check_chars("alias", Some(&input.alias), 3, 255)?;
     check_word("alias_type", Some(&input.alias_type), &["communication", "service", "external"])?;
     let alias = Alias {
@@ -101,25 +109,26 @@ pub fn prepare_bind(before: &Before<'_>, input: BindAlias) -> Result<(u16, Alias
         updated_at: before.now,
         revoked_at: None,
     };
-    Ok((COMMON_LANE, alias))
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, alias)))
 }
 
 /// The same name for the same principal again changes it.
-pub fn bind(cx: &mut Cx<'_, '_>, fresh: &Alias) -> Result<AliasAnswer> {
-    find(cx, fresh.principal)?;
+pub fn bind(cx: &mut Cx<'_, '_>, new: &In<Alias>) -> Result<AliasAnswer> {
+    let place = new.place(cx, RUN)?;
+    let fresh = Alias { workspace: place.workspace, ..new.what.clone() };
+    find(cx, &place, fresh.principal)?;
     let alias = match store::find_active(cx.tx, fresh.workspace, &fresh.alias)? {
-        None => fresh.clone(),
-        Some(old) if old.principal == fresh.principal => {
-            Alias { id: old.id, created_at: old.created_at, ..fresh.clone() }
-        }
+        None => fresh,
+        Some(old) if old.principal == fresh.principal => Alias { id: old.id, created_at: old.created_at, ..fresh },
         Some(_) => {
             let message = format!("{} is the name of another principal", fresh.alias);
             return Err(ApiError::new(ErrorKind::Conflict, "alias_taken", message).into());
         }
     };
     store::put_alias(cx.tx, &alias)?;
-    cx.audit("aliases.bind", &alias.id.to_string(), &json!({ "alias": alias.alias, "principal_id": alias.principal }))?;
-    Ok(AliasAnswer { ok: true, alias: view_alias(alias, cx.caller) })
+    let line = json!({ "alias": alias.alias, "principal_id": alias.principal });
+    cx.audit_in(place.workspace, "aliases.bind", &alias.id.to_string(), &line)?;
+    Ok(AliasAnswer { ok: true, alias: view_alias(alias, &place) })
 }
 
 pub struct Wanted {
@@ -128,8 +137,7 @@ pub struct Wanted {
     limit: i64,
 }
 
-pub fn prepare_list(before: &Before<'_>, input: ListAliases) -> Result<(u16, Wanted)> {
-    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
+pub fn prepare_list(_: &Before<'_>, input: ListAliases) -> Result<(u16, In<Wanted>)> {
     let revoked = match input.status.as_deref() {
         None => (0, i64::MAX),
         Some("active") => (0, 0),
@@ -137,52 +145,56 @@ pub fn prepare_list(before: &Before<'_>, input: ListAliases) -> Result<(u16, Wan
         Some(_) => return Err(ApiError::invalid("status: one of active, revoked").into()),
     };
     let principals = read_range(input.principal_id.as_deref())?;
-    Ok((COMMON_LANE, Wanted { principals, revoked, limit: page_size(input.limit, 200, 1_000)? }))
+    let wanted = Wanted { principals, revoked, limit: page_size(input.limit, 200, 1_000)? };
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, wanted)))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, wanted: &Wanted) -> Result<AliasList> {
-    let found = store::list_aliases(cx.tx, cx.caller.workspace, wanted.principals, wanted.revoked, wanted.limit)?;
-    Ok(AliasList { ok: true, aliases: found.into_iter().map(|alias| view_alias(alias, cx.caller)).collect() })
+pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Wanted>) -> Result<AliasList> {
+    let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
+    let found = store::list_aliases(cx.tx, place.workspace, wanted.principals, wanted.revoked, wanted.limit)?;
+    Ok(AliasList { ok: true, aliases: found.into_iter().map(|alias| view_alias(alias, &place)).collect() })
 }
 
-pub fn prepare_resolve(before: &Before<'_>, input: ResolveAlias) -> Result<(u16, ResolveAlias)> {
-    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
-    Ok((COMMON_LANE, input))
+pub fn prepare_resolve(_: &Before<'_>, input: ResolveAlias) -> Result<(u16, In<String>)> {
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, input.alias)))
 }
 
-pub fn resolve(cx: &mut Cx<'_, '_>, asked: &ResolveAlias) -> Result<AliasResolved> {
-    let (alias, principal) = find_named(cx, &asked.alias)?;
+pub fn resolve(cx: &mut Cx<'_, '_>, asked: &In<String>) -> Result<AliasResolved> {
+    let place = asked.place(cx, RUN)?;
+    let (alias, principal) = find_named(cx, &place, &asked.what)?;
     let principal = PrincipalBrief {
         principal_id: principal.id.to_string(),
         principal_type: principal.principal_type,
         display_name: principal.display_name,
         status: principal.status,
     };
-    Ok(AliasResolved { ok: true, resolution: AliasResolution { alias: view_alias(alias, cx.caller), principal } })
+    Ok(AliasResolved { ok: true, resolution: AliasResolution { alias: view_alias(alias, &place), principal } })
 }
 
-pub fn prepare_revoke(_: &Before<'_>, input: RevokeAlias) -> Result<(u16, Uuid)> {
-    Ok((COMMON_LANE, read_id("alias", &input.alias_id)?))
+pub fn prepare_revoke(_: &Before<'_>, input: RevokeAlias) -> Result<(u16, In<Uuid>)> {
+    let id = read_id("alias", &input.alias_id)?;
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
 }
 
 /// Revoked again, it answers alike.
-pub fn revoke(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<AliasAnswer> {
-    let found = store::find_alias(cx.tx, cx.caller.workspace, *id)?;
+pub fn revoke(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<AliasAnswer> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let found = store::find_alias(cx.tx, place.workspace, id)?;
     let mut alias = found.ok_or_else(|| ApiError::not_found(format!("alias {id}")))?;
     if alias.revoked_at.is_none() {
         (alias.revoked_at, alias.updated_at) = (Some(cx.now), cx.now);
         store::put_alias(cx.tx, &alias)?;
-        cx.audit("aliases.revoke", &id.to_string(), &json!({ "alias": alias.alias }))?;
+        cx.audit_in(place.workspace, "aliases.revoke", &id.to_string(), &json!({ "alias": alias.alias }))?;
     }
-    Ok(AliasAnswer { ok: true, alias: view_alias(alias, cx.caller) })
+    Ok(AliasAnswer { ok: true, alias: view_alias(alias, &place) })
 }
 
-pub(super) fn view_alias(alias: Alias, caller: &Caller) -> AliasView {
+pub(super) fn view_alias(alias: Alias, place: &Place) -> AliasView {
     AliasView {
         alias_id: alias.id.to_string(),
         principal_id: alias.principal.to_string(),
-        org_id: caller.org.to_string(),
-        workspace_id: caller.workspace.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
         alias: alias.alias,
         alias_type: alias.alias_type,
         status: if alias.revoked_at.is_some() { "revoked" } else { "active" }.to_owned(),

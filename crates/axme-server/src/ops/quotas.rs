@@ -3,6 +3,8 @@
 //! What is used is counted in the transaction that uses it. A workspace without a policy has no limits, and pays nothing
 //! for the question. One with a policy takes the lock of it when something is counted that it limits.
 
+use std::collections::BTreeMap;
+
 use axme_api::quotas::{
     AskSeries, AskSummary, Dimensions, NamedWorkspace, QuotaAnswer, QuotaPolicy, UpdateQuota, UsagePoint, UsageSeries,
     UsageSeriesAnswer, UsageSummary, UsageSummaryAnswer, Used, UsedDimensions,
@@ -18,10 +20,10 @@ use super::{COMMON_LANE, check_chars, check_word};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::{Result, StoreError};
-use crate::store::Mark;
 use crate::store::access_requests::AccessRequest;
 use crate::store::organizations;
 use crate::store::usage::{self as store, Policy};
+use crate::store::{Mark, Tx};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 const HOURS_A_DAY: i64 = 24;
@@ -65,6 +67,26 @@ fn day(at: Time) -> i64 {
 
 fn at_hour(hour: i64) -> Time {
     Time::from_micros(hour.saturating_mul(HOUR_MICROS))
+}
+
+/// How many intents a workspace has been charged for today.
+pub(super) fn intents_today(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<i64> {
+    Ok(store::used_since(cx.tx, workspace, Dimension::Intents.as_str(), day(cx.now))?)
+}
+
+/// How many more intents than its quota allows a workspace has had, day by day, from one midnight to another; none where what
+/// is beyond the quota is not billed.
+pub fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<u64> {
+    let Some(policy) = store::find_policy(tx, workspace)? else { return Ok(0) };
+    let limit = Dimension::Intents.of(&dimensions(&policy)?);
+    if limit == 0 || policy.overage_mode != "bill_overage" {
+        return Ok(0);
+    }
+    let mut days: BTreeMap<i64, u64> = BTreeMap::new();
+    for (hour, used) in store::list_between(tx, workspace, Dimension::Intents.as_str(), (hour(start), hour(end)))? {
+        *days.entry(hour.div_euclid(HOURS_A_DAY)).or_default() += u64::try_from(used).unwrap_or(0);
+    }
+    Ok(days.values().map(|used| used.saturating_sub(limit)).sum())
 }
 
 /// Counts one more, or refuses it where it would be one too many. `lane` is the write lane of the call.
@@ -122,7 +144,7 @@ pub fn get(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<QuotaAnswer> {
 }
 
 /// The policy of a workspace; the one without limits, under the workspace's own id, where there is none.
-fn find(cx: &mut Cx<'_, '_>, place: &Place) -> Result<Policy> {
+pub(super) fn find(cx: &mut Cx<'_, '_>, place: &Place) -> Result<Policy> {
     let known = store::find_policy(cx.tx, place.workspace)?;
     Ok(known.unwrap_or_else(|| Policy {
         workspace_id: place.workspace,
@@ -137,7 +159,7 @@ fn find(cx: &mut Cx<'_, '_>, place: &Place) -> Result<Policy> {
     }))
 }
 
-fn dimensions(policy: &Policy) -> Result<Dimensions> {
+pub(super) fn dimensions(policy: &Policy) -> Result<Dimensions> {
     Ok(serde_json::from_str(&policy.dimensions).map_err(|e| StoreError::Fault(format!("dimensions: {e}")))?)
 }
 

@@ -8,10 +8,12 @@ use axme_intent::IntentId;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::principals::RUN;
 use super::routing::{Target, read_target, resolve_target};
-use super::{COMMON_LANE, check_chars, check_size, check_tenant, check_word, read_id};
+use super::tenants::{In, Place};
+use super::{COMMON_LANE, check_chars, check_size, check_word, read_id};
 use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use crate::cx::Cx;
 use crate::error::Result;
 use crate::store::notices::{self, Notice};
 use crate::store::routed::{self as store, Routed};
@@ -25,8 +27,7 @@ pub struct Submission {
     idempotency_key: Option<String>,
 }
 
-pub fn prepare_submit(before: &Before<'_>, input: SubmitDelivery) -> Result<(u16, Submission)> {
-    check_tenant(before.caller, Some(&input.org_id), Some(&input.workspace_id))?;
+pub fn prepare_submit(_: &Before<'_>, input: SubmitDelivery) -> Result<(u16, In<Submission>)> {
     check_size("payload", &input.payload)?;
     check_chars("correlation_id", input.correlation_id.as_deref(), 3, 255)?;
     check_chars("idempotency_key", input.idempotency_key.as_deref(), 4, 255)?;
@@ -36,16 +37,22 @@ pub fn prepare_submit(before: &Before<'_>, input: SubmitDelivery) -> Result<(u16
         correlation_id: input.correlation_id,
         idempotency_key: input.idempotency_key,
     };
-    Ok((COMMON_LANE, submission))
+    Ok((COMMON_LANE, In::new(Some(input.org_id), Some(input.workspace_id), submission)))
 }
 
-pub fn submit(cx: &mut Cx<'_, '_>, submission: &Submission) -> Result<DeliveryAnswer> {
-    send(cx, submission, None)
+pub fn submit(cx: &mut Cx<'_, '_>, asked: &In<Submission>) -> Result<DeliveryAnswer> {
+    let place = asked.place(cx, RUN)?;
+    send(cx, &place, &asked.what, None)
 }
 
 /// Puts a delivery on the best route there is now.
-fn send(cx: &mut Cx<'_, '_>, submission: &Submission, replay_of: Option<Uuid>) -> Result<DeliveryAnswer> {
-    let found = resolve_target(cx, &submission.target)?;
+fn send(
+    cx: &mut Cx<'_, '_>,
+    place: &Place,
+    submission: &Submission,
+    replay_of: Option<Uuid>,
+) -> Result<DeliveryAnswer> {
+    let found = resolve_target(cx, place, &submission.target)?;
     let route = found.best;
     if route.transport_type == "queue" {
         return Err(ApiError::not_supported_yet("deliveries along routes of transport_type queue are").into());
@@ -57,7 +64,7 @@ fn send(cx: &mut Cx<'_, '_>, submission: &Submission, replay_of: Option<Uuid>) -
     let host = reqwest::Url::parse(&route.endpoint_url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let line = host.unwrap_or_else(|| "nowhere".to_owned());
     let delivery = Routed {
-        workspace: cx.caller.workspace,
+        workspace: place.workspace,
         id: cx.dice.uuid_at(cx.now),
         replay_of,
         principal: found.principal.id,
@@ -93,45 +100,47 @@ fn send(cx: &mut Cx<'_, '_>, submission: &Submission, replay_of: Option<Uuid>) -
     cx.tx.wake(Wake::notices());
     let line =
         json!({ "principal_id": delivery.principal, "route_id": delivery.route, "replay_of": delivery.replay_of });
-    cx.audit("deliveries.submit", &delivery.id.to_string(), &line)?;
-    Ok(DeliveryAnswer { ok: true, delivery: view(delivery, cx.caller) })
+    cx.audit_in(place.workspace, "deliveries.submit", &delivery.id.to_string(), &line)?;
+    Ok(DeliveryAnswer { ok: true, delivery: view(delivery, place) })
 }
 
 /// Sends what went along a route once more, as a delivery of its own; nothing if there is no such delivery.
-pub(super) fn replay(cx: &mut Cx<'_, '_>, id: Uuid) -> Result<Option<DeliveryAnswer>> {
-    let Some(old) = store::find(cx.tx, cx.caller.workspace, id)? else { return Ok(None) };
+pub(super) fn replay(cx: &mut Cx<'_, '_>, place: &Place, id: Uuid) -> Result<Option<DeliveryAnswer>> {
+    let Some(old) = store::find(cx.tx, place.workspace, id)? else { return Ok(None) };
     let submission = Submission {
         target: Target::Principal(old.principal),
         payload: old.payload,
         correlation_id: old.correlation_id,
         idempotency_key: None,
     };
-    send(cx, &submission, Some(id)).map(Some)
+    send(cx, place, &submission, Some(id)).map(Some)
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetDelivery) -> Result<(u16, Uuid)> {
-    Ok((COMMON_LANE, read_id("delivery", &input.delivery_id)?))
+pub fn prepare_get(_: &Before<'_>, input: GetDelivery) -> Result<(u16, In<Uuid>)> {
+    let id = read_id("delivery", &input.delivery_id)?;
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<DeliveryAnswer> {
-    let delivery = match store::find(cx.tx, cx.caller.workspace, *id)? {
-        Some(routed) => view(routed, cx.caller),
+pub fn get(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<DeliveryAnswer> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let delivery = match store::find(cx.tx, place.workspace, id)? {
+        Some(routed) => view(routed, &place),
         None => {
-            let dead = deliveries::find_dead(cx.tx, cx.caller.workspace, IntentId(*id))?;
+            let dead = deliveries::find_dead(cx.tx, place.workspace, IntentId(id))?;
             let dead: DeadLetter = dead.ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
-            super::deliveries::view(&dead, cx.caller, "dead_lettered")
+            super::deliveries::view(&dead, &place, "dead_lettered")
         }
     };
     Ok(DeliveryAnswer { ok: true, delivery })
 }
 
-pub(super) fn view(delivery: Routed, caller: &Caller) -> Delivery {
+pub(super) fn view(delivery: Routed, place: &Place) -> Delivery {
     Delivery {
         delivery_id: delivery.id.to_string(),
         replay_of_delivery_id: delivery.replay_of.map(|id| id.to_string()),
         intent_id: None,
-        org_id: caller.org.to_string(),
-        workspace_id: caller.workspace.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
         principal_id: Some(delivery.principal.to_string()),
         alias: delivery.alias,
         to_agent: None,
@@ -147,16 +156,16 @@ pub(super) fn view(delivery: Routed, caller: &Caller) -> Delivery {
     }
 }
 
-pub fn prepare_operations(before: &Before<'_>, input: ShowOperations) -> Result<(u16, u64)> {
-    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
+pub fn prepare_operations(_: &Before<'_>, input: ShowOperations) -> Result<(u16, In<u64>)> {
     match input.window_hours.unwrap_or(24) {
-        hours @ 1..=168 => Ok((COMMON_LANE, hours)),
+        hours @ 1..=168 => Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, hours))),
         _ => Err(ApiError::invalid("window_hours: must be a whole number from 1 to 168").into()),
     }
 }
 
-pub fn operations(cx: &mut Cx<'_, '_>, hours: &u64) -> Result<Operations> {
-    let counts = store::count(cx.tx, cx.caller.workspace, cx.now.minus_millis(hours * 3_600_000))?;
+pub fn operations(cx: &mut Cx<'_, '_>, asked: &In<u64>) -> Result<Operations> {
+    let (place, hours) = (asked.place(cx, RUN)?, asked.what);
+    let counts = store::count(cx.tx, place.workspace, cx.now.minus_millis(hours * 3_600_000))?;
     let of = |status: &str| {
         let found = counts.iter().find(|(name, _)| name == status);
         found.and_then(|(_, count)| u64::try_from(*count).ok()).unwrap_or(0)
@@ -164,7 +173,7 @@ pub fn operations(cx: &mut Cx<'_, '_>, hours: &u64) -> Result<Operations> {
     let (submitted, pending, delivered, dead) = (of("submitted"), of("pending"), of("delivered"), of("dead_lettered"));
     Ok(Operations {
         ok: true,
-        window_hours: *hours,
+        window_hours: hours,
         total: submitted + pending + delivered + dead,
         submitted,
         pending,
@@ -180,8 +189,7 @@ pub struct Reconciliation {
     reason: String,
 }
 
-pub fn prepare_reconcile(before: &Before<'_>, input: Reconcile) -> Result<(u16, Reconciliation)> {
-    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
+pub fn prepare_reconcile(_: &Before<'_>, input: Reconcile) -> Result<(u16, In<Reconciliation>)> {
     let age_seconds = input.max_pending_age_seconds.unwrap_or(300);
     if age_seconds > 86_400 {
         return Err(ApiError::invalid("max_pending_age_seconds: must be a whole number from 0 to 86400").into());
@@ -194,11 +202,12 @@ pub fn prepare_reconcile(before: &Before<'_>, input: Reconcile) -> Result<(u16, 
     check_word("target_status", Some(&target), &["delivered", "dead_lettered"])?;
     check_chars("reason", input.reason.as_deref(), 3, 500)?;
     let reason = input.reason.unwrap_or_else(|| format!("was pending for more than {age_seconds} s"));
-    Ok((COMMON_LANE, Reconciliation { age_seconds, limit, target, reason }))
+    let asked = Reconciliation { age_seconds, limit, target, reason };
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, asked)))
 }
 
-pub fn reconcile(cx: &mut Cx<'_, '_>, asked: &Reconciliation) -> Result<Reconciled> {
-    let workspace = cx.caller.workspace;
+pub fn reconcile(cx: &mut Cx<'_, '_>, asked: &In<Reconciliation>) -> Result<Reconciled> {
+    let (workspace, asked) = (asked.place(cx, RUN)?.workspace, &asked.what);
     let before = cx.now.minus_millis(asked.age_seconds * 1_000);
     let open = store::list_open(cx.tx, workspace, before, asked.limit)?;
     for (id, queue) in &open {
@@ -211,7 +220,7 @@ pub fn reconcile(cx: &mut Cx<'_, '_>, asked: &Reconciliation) -> Result<Reconcil
         notices::close(cx.tx, workspace, *id)?;
     }
     let line = json!({ "target_status": asked.target, "reason": asked.reason, "reconciled": open.len() });
-    cx.audit("deliveries.reconcile", &workspace.to_string(), &line)?;
+    cx.audit_in(workspace, "deliveries.reconcile", &workspace.to_string(), &line)?;
     Ok(Reconciled {
         ok: true,
         target_status: asked.target.clone(),

@@ -9,10 +9,11 @@ use axme_api::{ApiError, ErrorKind};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::principals::{self, read_metadata, read_range};
-use super::{COMMON_LANE, check_chars, check_tenant, check_word, page_size, read_id};
+use super::principals::{self, RUN, read_metadata, read_range};
+use super::tenants::{In, Place};
+use super::{COMMON_LANE, check_chars, check_word, page_size, read_id};
 use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use crate::cx::Cx;
 use crate::error::Result;
 use crate::store::principals::{Alias, Principal};
 use crate::store::routing::{self as store, Binding, Route};
@@ -52,7 +53,7 @@ fn check_endpoint(before: &Before<'_>, url: &str) -> Result<()> {
     Ok(before.outbound.check(url).map_err(|why| ApiError::invalid(format!("endpoint_url: {why}")))?)
 }
 
-pub fn prepare_register(before: &Before<'_>, input: RegisterRoute) -> Result<(u16, Route)> {
+pub fn prepare_register(before: &Before<'_>, input: RegisterRoute) -> Result<(u16, In<Route>)> {
     check_transport(&input.transport_type)?;
     check_auth(&input.auth_mode)?;
     check_chars("endpoint_url", Some(&input.endpoint_url), 8, 2_048)?;
@@ -80,14 +81,16 @@ pub fn prepare_register(before: &Before<'_>, input: RegisterRoute) -> Result<(u1
         created_at: before.now,
         updated_at: before.now,
     };
-    Ok((COMMON_LANE, route))
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, route)))
 }
 
-pub fn register(cx: &mut Cx<'_, '_>, route: &Route) -> Result<RouteAnswer> {
-    principals::find(cx, route.principal)?;
-    store::put(cx.tx, route)?;
-    audit(cx, "routing.endpoints.register", route)?;
-    Ok(RouteAnswer { ok: true, route: view(route.clone(), cx.caller) })
+pub fn register(cx: &mut Cx<'_, '_>, new: &In<Route>) -> Result<RouteAnswer> {
+    let place = new.place(cx, RUN)?;
+    let route = Route { workspace: place.workspace, ..new.what.clone() };
+    principals::find(cx, &place, route.principal)?;
+    store::put(cx.tx, &route)?;
+    audit(cx, "routing.endpoints.register", &route)?;
+    Ok(RouteAnswer { ok: true, route: view(route, &place) })
 }
 
 fn audit(cx: &mut Cx<'_, '_>, action: &'static str, route: &Route) -> Result<()> {
@@ -95,7 +98,7 @@ fn audit(cx: &mut Cx<'_, '_>, action: &'static str, route: &Route) -> Result<()>
         "principal_id": route.principal, "endpoint_url": route.endpoint_url, "priority": route.priority,
         "status": route.status, "health_status": route.health_status,
     });
-    Ok(cx.audit(action, &route.id.to_string(), &line)?)
+    Ok(cx.audit_in(route.workspace, action, &route.id.to_string(), &line)?)
 }
 
 pub struct Places {
@@ -112,21 +115,21 @@ impl Places {
     }
 }
 
-pub fn prepare_list(before: &Before<'_>, input: ListPlaces) -> Result<(u16, Places)> {
-    check_tenant(before.caller, input.org_id.as_deref(), input.workspace_id.as_deref())?;
+pub fn prepare_list(_: &Before<'_>, input: ListPlaces) -> Result<(u16, In<Places>)> {
     let places = Places {
         principals: read_range(input.principal_id.as_deref())?,
         transport_type: input.transport_type,
         status: input.status,
         limit: page_size(input.limit, 200, 1_000)?.try_into().unwrap_or(usize::MAX),
     };
-    Ok((COMMON_LANE, places))
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, places)))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, places: &Places) -> Result<RouteList> {
-    let found = store::list(cx.tx, cx.caller.workspace, places.principals, MOST_PLACES)?;
+pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Places>) -> Result<RouteList> {
+    let (place, places) = (asked.place(cx, RUN)?, &asked.what);
+    let found = store::list(cx.tx, place.workspace, places.principals, MOST_PLACES)?;
     let found = found.into_iter().filter(|route| places.has(&route.transport_type, &route.status));
-    Ok(RouteList { ok: true, routes: found.take(places.limit).map(|route| view(route, cx.caller)).collect() })
+    Ok(RouteList { ok: true, routes: found.take(places.limit).map(|route| view(route, &place)).collect() })
 }
 
 pub struct Change {
@@ -137,7 +140,7 @@ pub struct Change {
     endpoint: Result<(), ApiError>,
 }
 
-pub fn prepare_update(before: &Before<'_>, input: UpdateRoute) -> Result<(u16, Change)> {
+pub fn prepare_update(before: &Before<'_>, input: UpdateRoute) -> Result<(u16, In<Change>)> {
     check_chars("endpoint_url", input.endpoint_url.as_deref(), 8, 2_048)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
     check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
@@ -151,11 +154,14 @@ pub fn prepare_update(before: &Before<'_>, input: UpdateRoute) -> Result<(u16, C
     let priority = read_priority(input.priority)?;
     let endpoint = input.endpoint_url.as_deref().map_or(Ok(()), |url| check_endpoint(before, url));
     let endpoint = endpoint.map_err(crate::error::Error::into_api);
-    Ok((COMMON_LANE, Change { id: read_id("route", &input.route_id)?, input, priority, endpoint }))
+    let (org, workspace) = (input.org_id.clone(), input.workspace_id.clone());
+    let change = Change { id: read_id("route", &input.route_id)?, input, priority, endpoint };
+    Ok((COMMON_LANE, In::new(org, workspace, change)))
 }
 
-pub fn update(cx: &mut Cx<'_, '_>, change: &Change) -> Result<RouteAnswer> {
-    let old = find(cx, change.id)?;
+pub fn update(cx: &mut Cx<'_, '_>, asked: &In<Change>) -> Result<RouteAnswer> {
+    let (place, change) = (asked.place(cx, RUN)?, &asked.what);
+    let old = find(cx, &place, change.id)?;
     if old.transport_type != "queue" {
         change.endpoint.clone()?;
     }
@@ -175,29 +181,31 @@ pub fn update(cx: &mut Cx<'_, '_>, change: &Change) -> Result<RouteAnswer> {
     };
     store::put(cx.tx, &route)?;
     audit(cx, "routing.endpoints.update", &route)?;
-    Ok(RouteAnswer { ok: true, route: view(route, cx.caller) })
+    Ok(RouteAnswer { ok: true, route: view(route, &place) })
 }
 
-fn find(cx: &mut Cx<'_, '_>, id: Uuid) -> Result<Route> {
-    let found = store::find(cx.tx, cx.caller.workspace, id)?;
+fn find(cx: &mut Cx<'_, '_>, place: &Place, id: Uuid) -> Result<Route> {
+    let found = store::find(cx.tx, place.workspace, id)?;
     Ok(found.ok_or_else(|| ApiError::not_found(format!("route {id}")))?)
 }
 
-pub fn prepare_remove(_: &Before<'_>, input: RemoveRoute) -> Result<(u16, Uuid)> {
-    Ok((COMMON_LANE, read_id("route", &input.route_id)?))
+pub fn prepare_remove(_: &Before<'_>, input: RemoveRoute) -> Result<(u16, In<Uuid>)> {
+    let id = read_id("route", &input.route_id)?;
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
 }
 
-pub fn remove(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<RouteRemoved> {
-    if !store::delete(cx.tx, cx.caller.workspace, *id)? {
+pub fn remove(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<RouteRemoved> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    if !store::delete(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("route {id}")).into());
     }
-    cx.audit("routing.endpoints.remove", &id.to_string(), &json!({}))?;
+    cx.audit_in(place.workspace, "routing.endpoints.remove", &id.to_string(), &json!({}))?;
     let route = RemovedRoute { route_id: id.to_string(), removed: true };
     Ok(RouteRemoved { ok: true, result: route.clone(), route })
 }
 
 /// Whom a call names: by one of its names, or by its id.
-pub(super) enum Target {
+pub enum Target {
     Alias(String),
     Principal(Uuid),
 }
@@ -219,12 +227,12 @@ pub(super) struct Resolved {
     pub routes: Vec<Route>,
 }
 
-pub(super) fn resolve_target(cx: &mut Cx<'_, '_>, target: &Target) -> Result<Resolved> {
+pub(super) fn resolve_target(cx: &mut Cx<'_, '_>, place: &Place, target: &Target) -> Result<Resolved> {
     let (alias, principal) = match target {
-        Target::Alias(name) => find_named(cx, name)?,
-        Target::Principal(id) => (None, principals::find(cx, *id)?),
+        Target::Alias(name) => find_named(cx, place, name)?,
+        Target::Principal(id) => (None, principals::find(cx, place, *id)?),
     };
-    let mut routes = store::list(cx.tx, cx.caller.workspace, (principal.id, principal.id), MOST_PLACES)?;
+    let mut routes = store::list(cx.tx, place.workspace, (principal.id, principal.id), MOST_PLACES)?;
     routes.retain(|route| route.status == "active");
     // What is known to be down comes last.
     routes.sort_by_key(|route| (route.health_status == "unhealthy", route.priority, route.id));
@@ -235,35 +243,34 @@ pub(super) fn resolve_target(cx: &mut Cx<'_, '_>, target: &Target) -> Result<Res
     Ok(Resolved { alias, principal, best, routes })
 }
 
-fn find_named(cx: &mut Cx<'_, '_>, name: &str) -> Result<(Option<Alias>, Principal)> {
-    principals::find_named(cx, name).map(|(alias, principal)| (Some(alias), principal))
+fn find_named(cx: &mut Cx<'_, '_>, place: &Place, name: &str) -> Result<(Option<Alias>, Principal)> {
+    principals::find_named(cx, place, name).map(|(alias, principal)| (Some(alias), principal))
 }
 
-pub fn prepare_resolve(before: &Before<'_>, input: ResolveRoute) -> Result<(u16, Wanted)> {
-    check_tenant(before.caller, Some(&input.org_id), Some(&input.workspace_id))?;
-    Ok((COMMON_LANE, Wanted(read_target(input.alias, input.principal_id.as_deref())?)))
+pub fn prepare_resolve(_: &Before<'_>, input: ResolveRoute) -> Result<(u16, In<Target>)> {
+    let target = read_target(input.alias, input.principal_id.as_deref())?;
+    Ok((COMMON_LANE, In::new(Some(input.org_id), Some(input.workspace_id), target)))
 }
 
-pub struct Wanted(Target);
-
-pub fn resolve(cx: &mut Cx<'_, '_>, Wanted(target): &Wanted) -> Result<RouteResolved> {
-    let found = resolve_target(cx, target)?;
+pub fn resolve(cx: &mut Cx<'_, '_>, asked: &In<Target>) -> Result<RouteResolved> {
+    let place = asked.place(cx, RUN)?;
+    let found = resolve_target(cx, &place, &asked.what)?;
     let resolution = RouteResolution {
-        alias: found.alias.map(|alias| principals::view_alias(alias, cx.caller)),
-        principal: principals::view(found.principal, cx.caller),
-        selected_route: view(found.best, cx.caller),
-        candidate_routes: found.routes.into_iter().map(|route| view(route, cx.caller)).collect(),
+        alias: found.alias.map(|alias| principals::view_alias(alias, &place)),
+        principal: principals::view(found.principal, &place),
+        selected_route: view(found.best, &place),
+        candidate_routes: found.routes.into_iter().map(|route| view(route, &place)).collect(),
         resolver_chain: CHAIN.map(str::to_owned).to_vec(),
     };
     Ok(RouteResolved { ok: true, resolution })
 }
 
-fn view(route: Route, caller: &Caller) -> RouteView {
+fn view(route: Route, place: &Place) -> RouteView {
     RouteView {
         route_id: route.id.to_string(),
         principal_id: route.principal.to_string(),
-        org_id: caller.org.to_string(),
-        workspace_id: caller.workspace.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
         transport_type: route.transport_type,
         endpoint_url: route.endpoint_url,
         auth_mode: route.auth_mode,
@@ -279,7 +286,7 @@ fn view(route: Route, caller: &Caller) -> RouteView {
     }
 }
 
-pub fn prepare_bind(before: &Before<'_>, input: UpsertBinding) -> Result<(u16, Binding)> {
+pub fn prepare_bind(before: &Before<'_>, input: UpsertBinding) -> Result<(u16, In<Binding>)> {
     check_transport(&input.transport_type)?;
     check_chars("transport_handle", Some(&input.transport_handle), 2, 255)?;
     let status = input.status.unwrap_or_else(|| "active".to_owned());
@@ -296,43 +303,48 @@ pub fn prepare_bind(before: &Before<'_>, input: UpsertBinding) -> Result<(u16, B
         created_at: before.now,
         updated_at: before.now,
     };
-    Ok((COMMON_LANE, binding))
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, binding)))
 }
 
-pub fn bind(cx: &mut Cx<'_, '_>, fresh: &Binding) -> Result<BindingAnswer> {
-    principals::find(cx, fresh.principal)?;
-    let binding = store::put_binding(cx.tx, fresh)?;
+pub fn bind(cx: &mut Cx<'_, '_>, new: &In<Binding>) -> Result<BindingAnswer> {
+    let place = new.place(cx, RUN)?;
+    let fresh = Binding { workspace: place.workspace, ..new.what.clone() };
+    principals::find(cx, &place, fresh.principal)?;
+    let binding = store::put_binding(cx.tx, &fresh)?;
     let line = json!({ "principal_id": binding.principal, "transport_handle": binding.transport_handle });
-    cx.audit("transports.bindings.upsert", &binding.id.to_string(), &line)?;
-    Ok(BindingAnswer { ok: true, binding: view_binding(binding, cx.caller) })
+    cx.audit_in(place.workspace, "transports.bindings.upsert", &binding.id.to_string(), &line)?;
+    Ok(BindingAnswer { ok: true, binding: view_binding(binding, &place) })
 }
 
-pub fn list_bindings(cx: &mut Cx<'_, '_>, places: &Places) -> Result<BindingList> {
-    let found = store::list_bindings(cx.tx, cx.caller.workspace, places.principals, MOST_PLACES)?;
+pub fn list_bindings(cx: &mut Cx<'_, '_>, asked: &In<Places>) -> Result<BindingList> {
+    let (place, places) = (asked.place(cx, RUN)?, &asked.what);
+    let found = store::list_bindings(cx.tx, place.workspace, places.principals, MOST_PLACES)?;
     let found = found.into_iter().filter(|binding| places.has(&binding.transport_type, &binding.status));
-    let bindings = found.take(places.limit).map(|binding| view_binding(binding, cx.caller)).collect();
+    let bindings = found.take(places.limit).map(|binding| view_binding(binding, &place)).collect();
     Ok(BindingList { ok: true, bindings })
 }
 
-pub fn prepare_unbind(_: &Before<'_>, input: RemoveBinding) -> Result<(u16, Uuid)> {
-    Ok((COMMON_LANE, read_id("binding", &input.binding_id)?))
+pub fn prepare_unbind(_: &Before<'_>, input: RemoveBinding) -> Result<(u16, In<Uuid>)> {
+    let id = read_id("binding", &input.binding_id)?;
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
 }
 
-pub fn unbind(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<BindingRemoved> {
-    if !store::delete_binding(cx.tx, cx.caller.workspace, *id)? {
+pub fn unbind(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<BindingRemoved> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    if !store::delete_binding(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("binding {id}")).into());
     }
-    cx.audit("transports.bindings.remove", &id.to_string(), &json!({}))?;
+    cx.audit_in(place.workspace, "transports.bindings.remove", &id.to_string(), &json!({}))?;
     let binding = RemovedBinding { binding_id: id.to_string(), removed: true };
     Ok(BindingRemoved { ok: true, result: binding.clone(), binding })
 }
 
-fn view_binding(binding: Binding, caller: &Caller) -> BindingView {
+fn view_binding(binding: Binding, place: &Place) -> BindingView {
     BindingView {
         binding_id: binding.id.to_string(),
         principal_id: binding.principal.to_string(),
-        org_id: caller.org.to_string(),
-        workspace_id: caller.workspace.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
         transport_type: binding.transport_type,
         transport_handle: binding.transport_handle,
         priority: binding.priority,

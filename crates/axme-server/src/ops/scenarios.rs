@@ -10,8 +10,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::accounts::{self, Callback, NewAgent};
-use super::admission::{Part, admit};
-use super::intents::{check_ahead, conceive_root, desk, take_in};
+use super::admission::admit;
+use super::intents::{check_ahead, conceive_root, desk};
 use super::tenants::Place;
 use super::{COMMON_LANE, check_size};
 use crate::call::Before;
@@ -107,15 +107,13 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
 pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> {
     let scenario = &application.scenario;
     check_ahead("intent.deadline_at", scenario.deadline_at, cx.now)?;
-    // First of all: a refusal is kept, and nothing else may be kept with it.
-    let head = application.newborn.head();
-    let mut parties = vec![(&head.from, Part::Sender), (&head.to, Part::Receiver)];
+    let newborn = &application.newborn;
     let steps = scenario.plan.iter().flat_map(|plan| &plan.steps);
-    parties.extend(steps.filter_map(|step| match &step.kind {
-        StepKind::Agent { to, .. } => Some((to, Part::Later)),
+    let later = steps.filter_map(|step| match &step.kind {
+        StepKind::Agent { to, .. } => Some(to),
         _ => None,
-    }));
-    admit(cx, &parties, &head.intent_type)?;
+    });
+    admit(cx, newborn, later, None)?;
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
@@ -158,10 +156,8 @@ pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> 
             created,
         });
     }
-    let newborn = &application.newborn;
     let mut warnings = application.warnings.clone();
     warnings.extend(super::schemas::check(cx, newborn.intent_type(), newborn.to(), application.to_check.as_ref())?);
-    take_in(cx, newborn, None)?;
     engine::create(&mut desk(cx), newborn)?;
     let intent = newborn.intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());

@@ -6,10 +6,10 @@ use axme_api::sessions::{
     MessagePosted, PostMessage, Session as SessionView, SessionAnswer, SessionCompleted, SessionCreated, SessionList,
 };
 use axme_intent::Time;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{COMMON_LANE, check_size, page_size};
+use super::{COMMON_LANE, check_chars, check_size, page_size, read_id};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
 use crate::error::{Result, StoreError};
@@ -21,11 +21,10 @@ const MESSAGE: &str = "session.message";
 const COMPLETED: &str = "session.completed";
 const MAX_DEPENDS_ON: usize = 50;
 
-/// Reads an id; what is no id cannot name a session, so it is not found.
-pub fn parse_id(text: &str) -> Result<Uuid> {
+/// Reads the id of a session, with or without its prefix.
+pub fn read_session(text: &str) -> Result<Uuid> {
     let text = text.trim();
-    let id = Uuid::parse_str(text.strip_prefix("sess_").unwrap_or(text));
-    id.map_err(|_| ApiError::not_found(format!("session {text}")).into())
+    read_id("session", text.strip_prefix("sess_").unwrap_or(text))
 }
 
 fn shown_id(id: Uuid) -> String {
@@ -38,22 +37,13 @@ fn lane(id: Uuid) -> u16 {
     u16::from_be_bytes([bytes[14], bytes[15]])
 }
 
-fn check_chars(field: &str, text: &str, most: usize) -> Result<()> {
-    if (1..=most).contains(&text.trim().chars().count()) && text.chars().count() <= most {
-        return Ok(());
-    }
-    Err(ApiError::invalid(format!("{field}: 1 to {most} characters")).into())
-}
-
 pub fn prepare_create(before: &Before<'_>, input: CreateSession) -> Result<(u16, Session)> {
     let kind = input.kind.unwrap_or_else(|| "general".to_owned());
-    check_chars("type", &kind, 100)?;
-    if let Some(project) = &input.project_id {
-        check_chars("project_id", project, 255)?;
-    }
+    check_chars("type", Some(&kind), 1, 100)?;
+    check_chars("project_id", input.project_id.as_deref(), 1, 255)?;
     check_size("metadata", &input.metadata)?;
     let named = |field: &str, text: &str| {
-        parse_id(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is no id of a session")).into())
+        read_session(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is no id of a session")).into())
     };
     let parent = input.parent_session_id.as_deref().map(|text| named("parent_session_id", text)).transpose()?;
     let depends_on = input.depends_on.unwrap_or_default();
@@ -88,11 +78,12 @@ pub fn create(cx: &mut Cx<'_, '_>, session: &Session) -> Result<SessionCreated> 
         return Err(ApiError::invalid(format!("parent_session_id: there is no session {}", shown_id(parent))).into());
     }
     for id in &session.depends_on {
-        if store::find(cx.tx, workspace, parse_id(id)?)?.is_none() {
+        if store::find(cx.tx, workspace, read_session(id)?)?.is_none() {
             return Err(ApiError::invalid(format!("depends_on: there is no session {id}")).into());
         }
     }
     store::insert(cx.tx, workspace, session)?;
+    cx.audit("sessions.create", &shown_id(session.id), &json!({ "type": session.kind }))?;
     Ok(SessionCreated {
         ok: true,
         session_id: shown_id(session.id),
@@ -103,7 +94,7 @@ pub fn create(cx: &mut Cx<'_, '_>, session: &Session) -> Result<SessionCreated> 
 }
 
 pub fn prepare_get(_: &Before<'_>, input: GetSession) -> Result<(u16, Uuid)> {
-    Ok((COMMON_LANE, parse_id(&input.session_id)?))
+    Ok((COMMON_LANE, read_session(&input.session_id)?))
 }
 
 pub fn get(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<SessionAnswer> {
@@ -155,7 +146,7 @@ pub fn prepare_list(_: &Before<'_>, input: ListSessions) -> Result<(u16, Listing
         }
     };
     let id = |field: &str, text: &str| {
-        parse_id(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is no id of a session")))
+        read_session(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is no id of a session")))
     };
     let parent = input.parent_session_id.as_deref().map(|text| id("parent_session_id", text)).transpose()?;
     let before = input.before.as_deref().map(|text| id("before", text)).transpose()?.unwrap_or(Uuid::max());
@@ -175,12 +166,12 @@ pub struct NewEntry {
 }
 
 pub fn prepare_message(before: &Before<'_>, input: PostMessage) -> Result<(u16, NewEntry)> {
-    let session = parse_id(&input.session_id)?;
-    check_chars("role", &input.role, 64)?;
+    let session = read_session(&input.session_id)?;
+    check_chars("role", Some(&input.role), 1, 64)?;
     check_size("content", &input.content)?;
     let usual = if input.content.is_string() { "text/plain" } else { "application/json" };
     let content_type = input.content_type.unwrap_or_else(|| usual.to_owned());
-    check_chars("content_type", &content_type, 100)?;
+    check_chars("content_type", Some(&content_type), 1, 100)?;
     let entry = Entry {
         role: Some(input.role),
         content: Some(input.content.to_string()),
@@ -243,7 +234,7 @@ pub struct Page {
 
 pub fn prepare_messages(_: &Before<'_>, input: ListMessages) -> Result<(u16, Page)> {
     let since = input.since.map(|since| i64::try_from(since).unwrap_or(i64::MAX));
-    let (session, limit) = (parse_id(&input.session_id)?, page_size(input.limit, 100, 500)?);
+    let (session, limit) = (read_session(&input.session_id)?, page_size(input.limit, 100, 500)?);
     Ok((COMMON_LANE, Page { session, since, limit }))
 }
 
@@ -285,7 +276,7 @@ pub fn is_last(entry: &Entry) -> bool {
 }
 
 pub fn prepare_complete(before: &Before<'_>, input: CompleteSession) -> Result<(u16, NewEntry)> {
-    let session = parse_id(&input.session_id)?;
+    let session = read_session(&input.session_id)?;
     check_size("result", &input.result)?;
     let content = (!input.result.is_null()).then(|| input.result.to_string());
     Ok((lane(session), NewEntry { session, entry: Entry { content, ..entry(before, COMPLETED) } }))
@@ -296,6 +287,7 @@ pub fn complete(cx: &mut Cx<'_, '_>, new: &NewEntry) -> Result<SessionCompleted>
     let result = new.entry.content.as_ref();
     let completed_at = if add(cx, new)?.is_some() {
         store::complete(cx.tx, cx.caller.workspace, new.session, result, cx.now)?;
+        cx.audit("sessions.complete", &shown_id(new.session), &json!({}))?;
         cx.now
     } else {
         let session = find_visible(cx.tx, cx.caller, new.session)?;

@@ -38,6 +38,25 @@ impl Place {
     }
 }
 
+/// What is asked for, and the workspace that it is asked for in.
+#[derive(Debug, Clone)]
+pub struct In<T> {
+    org: Option<String>,
+    workspace: Option<String>,
+    pub what: T,
+}
+
+impl<T> In<T> {
+    pub fn new(org: Option<String>, workspace: Option<String>, what: T) -> In<T> {
+        In { org, workspace, what }
+    }
+
+    /// The workspace, the caller's own without a name, when the caller may do something there.
+    pub fn place(&self, cx: &mut Cx<'_, '_>, permission: Permission) -> Result<Place> {
+        place(cx, self.org.as_deref(), self.workspace.as_deref(), permission)
+    }
+}
+
 /// The roles of a caller in one organization, each with the workspace it is for, or with none for all.
 pub struct Authority(Vec<(OrgRole, Option<Uuid>)>);
 

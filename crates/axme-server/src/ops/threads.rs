@@ -10,6 +10,7 @@ use axme_intent::{Address, TaskResult};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::check_chars;
 use super::inbox::{Source, Wanted, find, is_decision, show, wanted};
 use super::intents::{address, desk, send};
 use super::quotas::{self, Dimension};
@@ -35,15 +36,6 @@ const MOST_DELETED: u64 = 100;
 /// How many entries are looked through for messages and decisions.
 const MOST_ENTRIES: i64 = 1_000;
 
-fn check_chars(field: &str, text: Option<&str>, most: usize) -> Result<()> {
-    match text {
-        Some(text) if text.chars().count() > most => {
-            Err(ApiError::invalid(format!("{field}: at most {most} characters")).into())
-        }
-        _ => Ok(()),
-    }
-}
-
 pub struct NewReply {
     wanted: Wanted,
     message: String,
@@ -54,7 +46,7 @@ pub fn prepare_reply(before: &Before<'_>, input: Reply) -> Result<(u16, NewReply
     if input.message.trim().is_empty() {
         return Err(ApiError::invalid("message: must not be empty").into());
     }
-    check_chars("message", Some(&input.message), MAX_MESSAGE_CHARS)?;
+    check_chars("message", Some(&input.message), 0, MAX_MESSAGE_CHARS)?;
     Ok((wanted.0.lane(), NewReply { wanted, message: input.message }))
 }
 
@@ -134,7 +126,7 @@ pub fn prepare_delegate(before: &Before<'_>, input: Delegate) -> Result<(u16, Ne
     let wanted = wanted(before, &input.thread_id, input.owner_agent.as_deref())?;
     let to = input.delegate_to.ok_or_else(|| ApiError::invalid("delegate_to: required"))?;
     let to = address(&to, "delegate_to", before.caller)?;
-    check_chars("note", input.note.as_deref(), MAX_COMMENT_CHARS)?;
+    check_chars("note", input.note.as_deref(), 0, MAX_COMMENT_CHARS)?;
     Ok((wanted.0.lane(), NewDelegate { wanted, to, note: input.note }))
 }
 
@@ -165,7 +157,7 @@ pub fn prepare_reject(before: &Before<'_>, input: Decide) -> Result<(u16, NewDec
 
 fn prepare_decision(before: &Before<'_>, input: Decide, outcome: &'static str) -> Result<(u16, NewDecision)> {
     let wanted = wanted(before, &input.thread_id, input.owner_agent.as_deref())?;
-    check_chars("comment", input.comment.as_deref(), MAX_COMMENT_CHARS)?;
+    check_chars("comment", input.comment.as_deref(), 0, MAX_COMMENT_CHARS)?;
     Ok((wanted.0.lane(), NewDecision { wanted, outcome, comment: input.comment }))
 }
 

@@ -3,7 +3,7 @@
 use axme_intent::Time;
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Row, Tx};
 use crate::error::StoreError;
 
 #[derive(Debug, Clone)]
@@ -21,43 +21,77 @@ pub struct Plan {
     pub metadata: String,
     pub created_at: Time,
     pub updated_at: Time,
+    /// The period that is running.
+    pub period_start: Time,
+    pub period_end: Time,
 }
 
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Plan>, StoreError> {
     let row = tx.row(
         "SELECT workspace_id, billing_plan_id, plan_code, currency, billing_cycle, monthly_commit_minor, seats_included, \
-         overage_unit_price_minor, updated_by, metadata, created_at, updated_at FROM billing_plans WHERE workspace_id = $1",
+         overage_unit_price_minor, updated_by, metadata, created_at, updated_at, period_start, period_end \
+         FROM billing_plans WHERE workspace_id = $1",
         &[workspace.into()],
     )?;
-    row.map(|row| {
-        Ok(Plan {
-            workspace_id: row.uuid(0)?,
-            billing_plan_id: row.uuid(1)?,
-            plan_code: row.string(2)?,
-            currency: row.string(3)?,
-            billing_cycle: row.string(4)?,
-            monthly_commit_minor: row.int(5)?,
-            seats_included: row.int(6)?,
-            overage_unit_price_minor: row.int(7)?,
-            updated_by: row.opt_string(8)?,
-            metadata: row.string(9)?,
-            created_at: row.time(10)?,
-            updated_at: row.time(11)?,
-        })
+    row.as_ref().map(plan).transpose()
+}
+
+/// The same with its row locked.
+pub fn lock(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Plan>, StoreError> {
+    let row = tx.row(
+        "SELECT workspace_id, billing_plan_id, plan_code, currency, billing_cycle, monthly_commit_minor, seats_included, \
+         overage_unit_price_minor, updated_by, metadata, created_at, updated_at, period_start, period_end \
+         FROM billing_plans WHERE workspace_id = $1 FOR UPDATE",
+        &[workspace.into()],
+    )?;
+    row.as_ref().map(plan).transpose()
+}
+
+/// Workspaces whose period is over.
+pub fn list_over(tx: &mut Tx<'_>, now: Time, limit: i64) -> Result<Vec<Uuid>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id FROM billing_plans WHERE period_end <= $1 ORDER BY period_end LIMIT $2",
+        &[now.into(), limit.into()],
+    )?;
+    rows.iter().map(|row| row.uuid(0)).collect()
+}
+
+pub fn set_period(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE billing_plans SET period_start = $1, period_end = $2 WHERE workspace_id = $3",
+        &[start.into(), end.into(), workspace.into()],
+    )
+}
+
+fn plan(row: &Row) -> Result<Plan, StoreError> {
+    Ok(Plan {
+        workspace_id: row.uuid(0)?,
+        billing_plan_id: row.uuid(1)?,
+        plan_code: row.string(2)?,
+        currency: row.string(3)?,
+        billing_cycle: row.string(4)?,
+        monthly_commit_minor: row.int(5)?,
+        seats_included: row.int(6)?,
+        overage_unit_price_minor: row.int(7)?,
+        updated_by: row.opt_string(8)?,
+        metadata: row.string(9)?,
+        created_at: row.time(10)?,
+        updated_at: row.time(11)?,
+        period_start: row.time(12)?,
+        period_end: row.time(13)?,
     })
-    .transpose()
 }
 
 /// Sets the plan of a workspace; its id and when it was made stay.
 pub fn put(tx: &mut Tx<'_>, p: &Plan) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO billing_plans (workspace_id, billing_plan_id, plan_code, currency, billing_cycle, monthly_commit_minor, \
-         seats_included, overage_unit_price_minor, updated_by, metadata, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (workspace_id) DO UPDATE \
+         seats_included, overage_unit_price_minor, updated_by, metadata, created_at, updated_at, period_start, period_end) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (workspace_id) DO UPDATE \
          SET plan_code = excluded.plan_code, currency = excluded.currency, billing_cycle = excluded.billing_cycle, \
          monthly_commit_minor = excluded.monthly_commit_minor, seats_included = excluded.seats_included, \
          overage_unit_price_minor = excluded.overage_unit_price_minor, updated_by = excluded.updated_by, \
-         metadata = excluded.metadata, updated_at = excluded.updated_at",
+         metadata = excluded.metadata, updated_at = excluded.updated_at, period_end = excluded.period_end",
         &[
             p.workspace_id.into(),
             p.billing_plan_id.into(),
@@ -71,6 +105,8 @@ pub fn put(tx: &mut Tx<'_>, p: &Plan) -> Result<(), StoreError> {
             (&p.metadata).into(),
             p.created_at.into(),
             p.updated_at.into(),
+            p.period_start.into(),
+            p.period_end.into(),
         ],
     )
 }

@@ -121,3 +121,13 @@ pub fn count_owners_but(tx: &mut Tx<'_>, org: Uuid, member: Uuid) -> Result<i64,
     )?;
     row.map_or(Ok(0), |row| row.int(0))
 }
+
+/// How many people are active members of a workspace, or of its whole organization.
+pub fn count_in(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(DISTINCT m.actor_id) FROM workspaces w JOIN org_members m ON m.org_id = w.org_id \
+         WHERE w.workspace_id = $1 AND m.status = 'active' AND (m.workspace_id = w.workspace_id OR m.workspace_id = $2)",
+        &[workspace.into(), Uuid::nil().into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}

@@ -11,11 +11,13 @@ pub mod access_requests;
 pub mod accounts;
 pub mod alpha;
 pub mod approvals;
+pub mod audit;
 pub mod billing;
 pub mod deliveries;
 pub mod inbox;
 pub mod intents;
 pub mod invites;
+pub mod invoices;
 mod lane;
 pub mod links;
 pub mod logins;
@@ -26,6 +28,7 @@ pub mod notices;
 pub mod organizations;
 pub mod people;
 pub mod policies;
+pub mod portal;
 mod postgres;
 pub mod principals;
 pub mod replies;
@@ -55,7 +58,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 17] = [
+const MIGRATIONS: [(&str, &str); 18] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -73,6 +76,7 @@ const MIGRATIONS: [(&str, &str); 17] = [
     ("V15__policies", include_str!("migrations/0015_policies.sql")),
     ("V16__usage", include_str!("migrations/0016_usage.sql")),
     ("V17__logins", include_str!("migrations/0017_logins.sql")),
+    ("V18__governance", include_str!("migrations/0018_governance.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

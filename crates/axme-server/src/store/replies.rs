@@ -1,4 +1,4 @@
-//! SQL of what is kept about calls: the answers to repeated ones, and the audit trail.
+//! SQL of the answers to calls that may be repeated.
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -88,41 +88,4 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
         )?;
     }
     Ok(rows.len())
-}
-
-/// One line of the audit trail.
-pub struct AuditLine<'a> {
-    pub workspace: Uuid,
-    pub id: Uuid,
-    pub at: Time,
-    pub actor: &'a str,
-    /// The operation's id, or what happened to it.
-    pub action: &'a str,
-    pub subject: &'a str,
-    pub details: &'a serde_json::Value,
-}
-
-pub fn insert_audit(tx: &mut Tx<'_>, line: &AuditLine<'_>) -> Result<(), StoreError> {
-    tx.push(
-        "INSERT INTO audit_lines (workspace_id, audit_id, at, actor, action, subject, details) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        &[
-            line.workspace.into(),
-            line.id.into(),
-            line.at.into(),
-            line.actor.into(),
-            line.action.into(),
-            line.subject.into(),
-            line.details.to_string().into(),
-        ],
-    )
-}
-
-/// How many lines of a workspace tell of an action.
-pub fn count_audit(tx: &mut Tx<'_>, workspace: Uuid, action: &str) -> Result<i64, StoreError> {
-    let row = tx.row(
-        "SELECT COUNT(*) FROM audit_lines WHERE workspace_id = $1 AND action = $2",
-        &[workspace.into(), action.into()],
-    )?;
-    row.map_or(Ok(0), |row| row.int(0))
 }

@@ -3,7 +3,7 @@
 use axme_intent::{IntentId, Time, TimerKind};
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Row, Tx};
 use crate::error::StoreError;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -48,12 +48,22 @@ pub fn list_next(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Timer>, StoreError> 
         "SELECT workspace_id, intent_id, kind, due_at FROM timers ORDER BY due_at, workspace_id, intent_id, kind LIMIT $1",
         &[limit.into()],
     )?;
-    rows.iter()
-        .map(|row| {
-            let kind = kind(row.text(2)?)?;
-            Ok(Timer { workspace: row.uuid(0)?, intent_id: IntentId(row.uuid(1)?), kind, due_at: row.time(3)? })
-        })
-        .collect()
+    rows.iter().map(timer).collect()
+}
+
+/// Timers of a workspace that are due, the earliest first.
+pub fn list_due(tx: &mut Tx<'_>, workspace: Uuid, now: Time, limit: i64) -> Result<Vec<Timer>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, intent_id, kind, due_at FROM timers WHERE due_at <= $1 AND workspace_id = $2 \
+         ORDER BY due_at, intent_id, kind LIMIT $3",
+        &[now.into(), workspace.into(), limit.into()],
+    )?;
+    rows.iter().map(timer).collect()
+}
+
+fn timer(row: &Row) -> Result<Timer, StoreError> {
+    let kind = kind(row.text(2)?)?;
+    Ok(Timer { workspace: row.uuid(0)?, intent_id: IntentId(row.uuid(1)?), kind, due_at: row.time(3)? })
 }
 
 /// True while the timer is still set for the moment it was seen with.

@@ -103,6 +103,21 @@ pub fn used_since(tx: &mut Tx<'_>, workspace: Uuid, dimension: &str, hour: i64) 
     row.map_or(Ok(0), |row| row.int(0))
 }
 
+/// What was used of one thing in each of the hours from one up to, and without, another.
+pub fn list_between(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    dimension: &str,
+    (first, end): (i64, i64),
+) -> Result<Vec<(i64, i64)>, StoreError> {
+    let rows = tx.rows(
+        "SELECT hour, CAST(SUM(used) AS BIGINT) FROM usage_slots \
+         WHERE workspace_id = $1 AND dimension = $2 AND hour >= $3 AND hour < $4 GROUP BY hour",
+        &[workspace.into(), dimension.into(), first.into(), end.into()],
+    )?;
+    rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
+}
+
 /// What was used since an hour: of what, in which hour, how much.
 pub fn list_since(tx: &mut Tx<'_>, workspace: Uuid, hour: i64) -> Result<Vec<(String, i64, i64)>, StoreError> {
     let rows = tx.rows(

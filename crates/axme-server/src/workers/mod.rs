@@ -1,6 +1,7 @@
 //! What runs beside the calls: each worker is a bounded round of whatever is due, repeated when something rings and after
 //! an interval. Several nodes run the same workers.
 
+pub mod billing;
 pub mod doorbell;
 pub mod fanout;
 pub mod lines;

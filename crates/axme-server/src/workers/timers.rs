@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use axme_intent::{Command, Time, TimerKind};
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::engine::{self, Desk, GATEWAY};
@@ -56,25 +57,38 @@ pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
         let now = app.world.clock.now();
         let next = app.store.read(|tx| Ok(rows::list_next(tx, ROUND)?)).await?;
         let due = next.iter().take_while(|timer| timer.due_at <= now).count();
-        let mut failures = 0;
-        for timer in &next[..due] {
-            if let Err(error) = fire(app, timer.clone(), now).await {
-                failures += 1;
-                tracing::error!(%error, intent = %timer.intent_id, "a timer failed and stays set");
-                // One that can never fire must not stand in the way of all others.
-                if matches!(error, Error::Store(StoreError::Fault(_)) | Error::Api(_)) {
-                    let (late, again_at) = (timer.clone(), now.plus_seconds(FAILED_SECONDS));
-                    let moved = move |tx: &mut crate::store::Tx<'_>| Ok(rows::postpone(tx, &late, again_at)?);
-                    app.store.write(timer.intent_id.lane(), moved).await?;
-                }
-            }
-        }
+        let failures = fire_all(app, &next[..due]).await?;
         match next.get(due) {
             Some(timer) => return Ok(Some(timer.due_at)),
             None if next.len() < ROUND as usize || failures > 0 => return Ok(None),
             None => {}
         }
     }
+}
+
+/// The timers of one workspace that are due, the earliest first.
+pub async fn list_due(app: &Arc<App>, workspace: Uuid, limit: i64) -> Result<Vec<Timer>> {
+    let now = app.world.clock.now();
+    app.store.read(move |tx| Ok(rows::list_due(tx, workspace, now, limit)?)).await
+}
+
+/// Fires timers. Says how many failed.
+pub async fn fire_all(app: &Arc<App>, due: &[Timer]) -> Result<usize> {
+    let now = app.world.clock.now();
+    let mut failures = 0;
+    for timer in due {
+        if let Err(error) = fire(app, timer.clone(), now).await {
+            failures += 1;
+            tracing::error!(%error, intent = %timer.intent_id, "a timer failed and stays set");
+            // One that can never fire must not stand in the way of all others.
+            if matches!(error, Error::Store(StoreError::Fault(_)) | Error::Api(_)) {
+                let (late, again_at) = (timer.clone(), now.plus_seconds(FAILED_SECONDS));
+                let moved = move |tx: &mut crate::store::Tx<'_>| Ok(rows::postpone(tx, &late, again_at)?);
+                app.store.write(timer.intent_id.lane(), moved).await?;
+            }
+        }
+    }
+    Ok(failures)
 }
 
 async fn fire(app: &Arc<App>, timer: Timer, now: Time) -> Result<()> {

@@ -38,25 +38,37 @@ struct Taken {
 /// Sends what is due to one subscriber, and says when the next will be.
 pub async fn tick(app: &Arc<App>, workspace: Uuid, subscription: Uuid) -> Result<Option<Time>> {
     loop {
-        let Some(taken) = take(app, workspace, subscription).await? else { return Ok(None) };
+        let Some(taken) = take(app, workspace, subscription, AT_ONCE).await? else { return Ok(None) };
         if taken.is_empty {
             return Ok(taken.next_due);
         }
-        let sent = taken.events.iter().map(|(event, attempt)| send(app, &taken.subscription, event, *attempt));
-        for outcome in join_all(sent).await {
-            outcome?;
-        }
+        deliver(app, &taken).await?;
         // Look again: those that failed have a time of their own now.
     }
 }
 
-async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid) -> Result<Option<Taken>> {
+/// Sends some of what is due to one subscriber, at most so many. Says how many.
+pub async fn round(app: &Arc<App>, workspace: Uuid, subscription: Uuid, most: i64) -> Result<usize> {
+    let Some(taken) = take(app, workspace, subscription, most.min(AT_ONCE)).await? else { return Ok(0) };
+    deliver(app, &taken).await?;
+    Ok(taken.events.len())
+}
+
+async fn deliver(app: &Arc<App>, taken: &Taken) -> Result<()> {
+    let sent = taken.events.iter().map(|(event, attempt)| send(app, &taken.subscription, event, *attempt));
+    for outcome in join_all(sent).await {
+        outcome?;
+    }
+    Ok(())
+}
+
+async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Option<Taken>> {
     let now = app.world.clock.now();
     let is_due = move |tx: &mut Tx<'_>| {
         let found = store::find(tx, workspace, id)?.filter(|s| s.active && s.revoked_at.is_none());
         let Some(subscription) = found else { return Ok(None) };
         let address = subscription.address();
-        let due = deliveries::list_due(tx, workspace, &address, now, None, AT_ONCE)?;
+        let due = deliveries::list_due(tx, workspace, &address, now, None, most)?;
         Ok(Some((due, deliveries::next_due(tx, workspace, &address, now)?, subscription)))
     };
     // Most looks find nothing, and need no transaction that writes.

@@ -71,6 +71,7 @@ impl Things {
             .replace("{route_id}", &self.route)
             // No binding of anybody's.
             .replace("{binding_id}", &self.intent)
+            .replace("{invoice_id}", &self.intent)
             .replace("{semantic_type}", "a.b.c.v1")
             .replace("{service_account_id}", &self.account)
             // A dead letter has the id of its intent.
@@ -306,6 +307,8 @@ fn another_workspace_sees_nothing_of_this_one() {
                 // An id that is nobody's here is recorded as any unknown one is, and has no effect.
                 let expected = match template {
                     "/v1/approvals/{approval_id}/decision" => 200,
+                    // Not even one's own invoices are for everybody.
+                    "/v1/billing/invoices/{invoice_id}" => 403,
                     _ => of_its_own_organization(org, method, template).unwrap_or(404),
                 };
                 assert_eq!(answer.status, expected, "{path}: {}", answer.body);

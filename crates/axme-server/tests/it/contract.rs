@@ -88,6 +88,7 @@ fn answers_are_what_the_published_schemas_say() {
         webhooks(&server, &mut answers).await;
         people(&server, &mut answers).await;
         directory(&server, &mut answers).await;
+        invoices(&server, &mut answers).await;
         let found = differences(&folder, &answers);
         let known: BTreeSet<String> = DIFFERENCES.iter().map(|text| (*text).to_owned()).collect();
         let new: Vec<&String> = found.keys().filter(|key| !known.contains(*key)).collect();
@@ -116,6 +117,18 @@ async fn accounts(server: &Server, answers: &mut Answers) {
     answers.add("service_accounts.list", &server.get(&server.admin, path).await);
     answers.add("agents.list", &server.get(&server.admin, "/v1/agents").await);
     answers.add("capabilities.get", &server.get(&server.admin, "/v1/capabilities").await);
+}
+
+/// Of the plan that `tenants` has set: a draft, and an issued one.
+async fn invoices(server: &Server, answers: &mut Answers) {
+    for days in [366, 1] {
+        server.clock.advance(std::time::Duration::from_secs(days * 86_400));
+        axme_server::workers::billing::tick(&server.app).await.unwrap();
+        let list = server.get(&server.admin, "/v1/billing/invoices").await;
+        let path = format!("/v1/billing/invoices/{}", list["invoices"][0]["invoice_id"].as_str().unwrap());
+        answers.add("billing.invoices.list", &list);
+        answers.add("billing.invoices.get", &server.get(&server.admin, &path).await);
+    }
 }
 
 /// Adds what can be seen of an intent now.

@@ -527,7 +527,7 @@ pub async fn dump() -> Vec<u8> {
     let (client, connection) = tokio_postgres::connect(&base, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
     tokio::spawn(connection);
     let mut text = Vec::new();
-    for table in ["api_keys", "audit_lines", "invites", "media_links", "media_uploads", "replies", "service_accounts"] {
+    for table in ["api_keys", "audit_trail", "invites", "media_links", "media_uploads", "replies", "service_accounts"] {
         let copied = client.copy_out(&format!("COPY {schema}.{table} TO STDOUT")).await.expect("a copy");
         let mut copied = std::pin::pin!(copied);
         while let Some(part) = copied.next().await {

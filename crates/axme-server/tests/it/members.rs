@@ -190,6 +190,15 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
             "/v1/service-accounts".to_owned(),
             Some(json!({ "name": format!("agent-{nonce}"), "org_id": org_id, "workspace_id": ws })),
         ),
+        probe(Permission::ManageAccounts, "GET", format!("/v1/aliases?{pair}"), None),
+        probe(Permission::ManageAccounts, "GET", format!("/v1/routing/endpoints?{pair}"), None),
+        probe(Permission::ManageAccounts, "GET", format!("/v1/deliveries?{pair}"), None),
+        probe(
+            Permission::ManageAccounts,
+            "POST",
+            "/v1/principals".to_owned(),
+            Some(json!({ "org_id": org_id, "workspace_id": ws, "principal_type": "user" })),
+        ),
         probe(Permission::ViewPolicies, "GET", format!("{org}/receive-policy"), None),
         probe(
             Permission::ManagePolicies,
@@ -197,8 +206,11 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
             format!("{org}/receive-policy"),
             Some(json!({ "policy_type": "open" })),
         ),
+        probe(Permission::ReadAudit, "GET", format!("/v1/audit/events?{pair}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/quotas?{pair}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/usage/summary?{pair}"), None),
+        probe(Permission::ViewUsage, "GET", format!("/v1/portal/enterprise/overview?{pair}"), None),
+        probe(Permission::ReviewRequests, "GET", format!("/v1/portal/enterprise/request-queue?org_id={org_id}"), None),
         probe(Permission::ViewUsage, "GET", format!("/v1/usage/timeseries?{pair}"), None),
         probe(Permission::ViewUsage, "POST", format!("/v1/usage/rollups/daily?{pair}"), None),
         probe(
@@ -207,6 +219,7 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
             "/v1/quotas".to_owned(),
             Some(json!({ "org_id": org_id, "workspace_id": ws, "dimensions": {}, "overage_mode": "grace" })),
         ),
+        probe(Permission::ViewBilling, "GET", format!("/v1/billing/invoices?{pair}"), None),
         probe(
             Permission::ChangeBilling,
             "PATCH",
@@ -239,7 +252,10 @@ fn every_role_does_what_the_matrix_says() {
                     // Done to the whole organization, where the workspace of a role does not matter.
                     let is_wide = matches!(
                         probe.permission,
-                        Permission::ChangeOrganization | Permission::CreateWorkspaces | Permission::ManagePolicies
+                        Permission::ChangeOrganization
+                            | Permission::CreateWorkspaces
+                            | Permission::ManagePolicies
+                            | Permission::ReviewRequests
                     );
                     let reaches =
                         role.spans_organization() || probe.permission.is_of_any_workspace() || (is_own && !is_wide);

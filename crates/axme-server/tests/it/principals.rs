@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{Server, on_both};
+use crate::organizations::{organization, workspace};
 
 /// Adds a principal; returns its id.
 pub async fn principal(server: &Server) -> String {
@@ -99,5 +100,69 @@ fn what_cannot_be_or_belongs_to_others_is_refused() {
         alias(&server, &ann, "abc").await;
         server.send(&stranger, "GET", "/v1/aliases/resolve?alias=abc", None).await.refused(404, "not_found");
         assert_eq!(server.get(&stranger, "/v1/aliases").await["aliases"], json!([]));
+    });
+}
+
+#[test]
+fn the_key_of_an_organization_runs_the_directory_of_its_workspaces() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, id) = organization(&server, "Acme").await;
+        let ws = workspace(&server, &org, "Main").await;
+        let with = |fields: Value| {
+            let mut body = json!({ "org_id": id, "workspace_id": ws });
+            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            body
+        };
+        let pair = format!("org_id={id}&workspace_id={ws}");
+        let key = &server.admin;
+        let made =
+            server.post(key, "/v1/principals", with(json!({ "principal_type": "user" }))).await["principal"].clone();
+        assert_eq!((&made["org_id"], &made["workspace_id"]), (&json!(id), &json!(ws)));
+        let ann = made["principal_id"].as_str().unwrap();
+        let path = format!("/v1/principals/{ann}");
+        server.send(key, "GET", &path, None).await.refused(404, "not_found");
+        assert_eq!(server.get(key, &format!("{path}?{pair}")).await["principal"], made);
+
+        let body = json!({ "principal_id": ann, "alias": "ann", "alias_type": "service" });
+        server.send(key, "POST", "/v1/aliases", Some(body.clone())).await.refused(404, "not_found");
+        let alias = server.post(key, "/v1/aliases", with(body)).await["alias"].clone();
+        let body = json!({
+            "principal_id": ann, "transport_type": "http", "endpoint_url": "https://example.com/", "auth_mode": "none",
+        });
+        let route = server.post(key, "/v1/routing/endpoints", with(body)).await["route"].clone();
+        let body = json!({ "principal_id": ann, "transport_type": "http", "transport_handle": "ann" });
+        let binding = server.post(key, "/v1/transports/bindings", with(body)).await["binding"].clone();
+        let found =
+            server.post(key, "/v1/routing/resolve", with(json!({ "alias": "ann" }))).await["resolution"].clone();
+        assert_eq!((&found["alias"], &found["selected_route"]), (&alias, &route));
+        let sent = server.post(key, "/v1/deliveries", with(json!({ "alias": "ann", "payload": {} }))).await;
+        let sent = &sent["delivery"];
+        assert_eq!((&sent["workspace_id"], &sent["route_id"]), (&json!(ws), &route["route_id"]));
+        for (path, list, id, made) in [
+            ("aliases", "aliases", "alias_id", &alias),
+            ("routing/endpoints", "routes", "route_id", &route),
+            ("transports/bindings", "bindings", "binding_id", &binding),
+            ("deliveries", "deliveries", "delivery_id", sent),
+        ] {
+            assert_eq!(server.get(key, &format!("/v1/{path}?{pair}")).await[list][0][id], made[id], "{path}");
+            assert_eq!(server.get(key, &format!("/v1/{path}")).await[list], json!([]), "{path}");
+        }
+        let delivery = format!("/v1/deliveries/{}", sent["delivery_id"].as_str().unwrap());
+        server.send(key, "GET", &delivery, None).await.refused(404, "not_found");
+        assert_eq!(
+            server.get(key, &format!("{delivery}?{pair}")).await["delivery"]["delivery_id"],
+            sent["delivery_id"]
+        );
+        let again = server.post(key, &format!("{delivery}/replay"), with(json!({}))).await;
+        assert_eq!(again["delivery"]["replay_of_delivery_id"], sent["delivery_id"]);
+        let route = format!("/v1/routing/endpoints/{}", route["route_id"].as_str().unwrap());
+        let binding = format!("/v1/transports/bindings/{}", binding["binding_id"].as_str().unwrap());
+        let alias = format!("/v1/aliases/{}/revoke", alias["alias_id"].as_str().unwrap());
+        for (method, path) in [("PATCH", &route), ("DELETE", &route), ("DELETE", &binding), ("POST", &alias)] {
+            let answer = server.send(key, method, path, Some(json!({}))).await;
+            answer.refused(404, "not_found");
+            server.send(key, method, &format!("{path}?{pair}"), Some(json!({}))).await.ok();
+        }
     });
 }

@@ -1,0 +1,108 @@
+//! What a portal of an organization shows (contract `wire.md` §2.6).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::access_requests::{AccessRequest, AccessRequestList, ListAccessRequests};
+use crate::lenient;
+use crate::op::{Access, Op};
+use crate::quotas::NamedWorkspace;
+
+pub static OVERVIEW: Op<NamedWorkspace, OverviewAnswer> =
+    Op::get("portal.enterprise.overview", "/v1/portal/enterprise/overview")
+        .access(Access::Role)
+        .about("What a workspace may use, and what it has used today.");
+pub static NAVIGATION: Op<NamedWorkspace, NavigationAnswer> =
+    Op::get("portal.enterprise.navigation", "/v1/portal/enterprise/navigation")
+        .access(Access::Role)
+        .about("What the caller may look at in a workspace and its organization.");
+pub static REQUEST_QUEUE: Op<AskQueue, RequestQueue> =
+    Op::get("portal.enterprise.request_queue", "/v1/portal/enterprise/request-queue")
+        .access(Access::Role)
+        .about("Access requests that an organization has to decide, oldest first.");
+pub static ACCESS_REQUESTS: Op<ListAccessRequests, AccessRequestList> =
+    Op::get("portal.enterprise.access_requests", "/v1/portal/enterprise/access-requests")
+        .access(Access::Role)
+        .about("The same as the list of access requests.");
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct OverviewAnswer {
+    pub ok: bool,
+    pub overview: Overview,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Overview {
+    pub org_id: String,
+    pub workspace_id: String,
+    pub quota_policy: OverviewPolicy,
+    pub usage_summary: OverviewUsage,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct OverviewPolicy {
+    pub tier: String,
+    pub overage_mode: String,
+    pub hard_enforcement: bool,
+    /// Limits by name; what has no limit is not there.
+    pub dimensions: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct OverviewUsage {
+    /// What is used, of everything that is counted.
+    pub dimensions: BTreeMap<String, OverviewUsed>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct OverviewUsed {
+    pub used: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct NavigationAnswer {
+    pub ok: bool,
+    pub navigation: Navigation,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Navigation {
+    pub org_id: String,
+    pub org_name: String,
+    pub workspace_id: String,
+    pub workspace_name: String,
+    pub sections: Vec<Section>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Section {
+    pub section: String,
+    /// Where the API answers with it.
+    pub path: String,
+    /// True when the caller may change it as well.
+    pub can_change: bool,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct AskQueue {
+    pub org_id: String,
+    /// Only requests about this workspace, or from it.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+    /// What can be decided yet unless given: `pending`, `under_review` and `waitlisted`.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// At most this many, 1 to 1000; 200 unless given.
+    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RequestQueue {
+    pub ok: bool,
+    pub requests: Vec<AccessRequest>,
+    /// True when there may be more beyond the limit.
+    pub has_more: bool,
+}

@@ -1,0 +1,183 @@
+//! What a portal of an organization shows: limits and usage under the portal's own names, what there is to look at, and the
+//! requests that wait for a decision.
+
+use std::collections::BTreeMap;
+
+use axme_api::ApiError;
+use axme_api::intents::MAX_PAYLOAD_BYTES;
+use axme_api::portal::{
+    AskQueue, Navigation, NavigationAnswer, Overview, OverviewAnswer, OverviewPolicy, OverviewUsage, OverviewUsed,
+    RequestQueue, Section,
+};
+use axme_api::quotas::NamedWorkspace;
+use axme_api::roles::Permission;
+use uuid::Uuid;
+
+use super::tenants::{self, Authority, Place};
+use super::{COMMON_LANE, access_requests, check_word, page_size, quotas, read_id};
+use crate::call::Before;
+use crate::cx::Cx;
+use crate::error::Result;
+use crate::store::{access_requests as requests, members, organizations, portal as store};
+
+/// Requests read at a time, and how often.
+const BATCH: i64 = 500;
+const MOST_BATCHES: usize = 10;
+
+pub fn prepare(_: &Before<'_>, input: NamedWorkspace) -> Result<(u16, NamedWorkspace)> {
+    Ok((COMMON_LANE, input))
+}
+
+pub fn overview(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<OverviewAnswer> {
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
+    let policy = quotas::find(cx, &place)?;
+    let quota = quotas::dimensions(&policy)?;
+    let whole = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let limits = [
+        ("intents_per_day", quota.intents_per_day),
+        ("rate_limit_per_minute", quota.requests_per_minute),
+        ("payload_max_bytes", whole(MAX_PAYLOAD_BYTES)),
+        ("storage_bytes", quota.media_storage_bytes),
+        ("sse_streams_max", whole(cx.limits.streams_per_account)),
+    ];
+    let used = [
+        ("intents_per_day", quotas::intents_today(cx, place.workspace)?),
+        ("storage_bytes", store::stored_bytes(cx.tx, place.workspace)?),
+        ("actors_total", members::count_in(cx.tx, place.workspace)?),
+        ("service_accounts_per_workspace", store::count_accounts(cx.tx, place.workspace)?),
+    ];
+    let limits = limits.into_iter().filter(|(_, limit)| *limit > 0).map(|(name, limit)| (name.to_owned(), limit));
+    let used = used.map(|(name, used)| (name.to_owned(), OverviewUsed { used: u64::try_from(used).unwrap_or(0) }));
+    let overview = Overview {
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        quota_policy: OverviewPolicy {
+            tier: policy.tier,
+            overage_mode: policy.overage_mode,
+            hard_enforcement: policy.hard_enforcement,
+            dimensions: limits.collect(),
+        },
+        usage_summary: OverviewUsage { dimensions: BTreeMap::from(used) },
+    };
+    Ok(OverviewAnswer { ok: true, overview })
+}
+
+/// A part of a portal: what it is called, where it is, and what seeing and changing it need. `{org}` and `{workspace}` are ids.
+type Part = (&'static str, &'static str, Permission, Permission);
+
+const PARTS: [Part; 9] = [
+    ("organization", "/v1/organizations/{org}", Permission::ViewOrganization, Permission::ChangeOrganization),
+    ("workspaces", "/v1/organizations/{org}/workspaces", Permission::ViewOrganization, Permission::CreateWorkspaces),
+    (
+        "members",
+        "/v1/organizations/{org}/members?workspace_id={workspace}",
+        Permission::ViewMembers,
+        Permission::ManageMembers,
+    ),
+    (
+        "service_accounts",
+        "/v1/service-accounts?org_id={org}&workspace_id={workspace}",
+        Permission::ManageAccounts,
+        Permission::ManageAccounts,
+    ),
+    (
+        "request_queue",
+        "/v1/portal/enterprise/request-queue?org_id={org}",
+        Permission::ReviewRequests,
+        Permission::ReviewRequests,
+    ),
+    ("policies", "/v1/organizations/{org}/receive-policy", Permission::ViewPolicies, Permission::ManagePolicies),
+    ("quotas", "/v1/quotas?org_id={org}&workspace_id={workspace}", Permission::ViewUsage, Permission::ChangeQuotas),
+    (
+        "billing",
+        "/v1/billing/plan?org_id={org}&workspace_id={workspace}",
+        Permission::ViewBilling,
+        Permission::ChangeBilling,
+    ),
+    (
+        "audit",
+        "/v1/audit/events?org_id={org}&workspace_id={workspace}",
+        Permission::ReadAudit,
+        // Nobody changes it.
+        Permission::ReadAudit,
+    ),
+];
+
+/// What concerns the whole organization.
+fn is_wide(permission: Permission) -> bool {
+    matches!(
+        permission,
+        Permission::ChangeOrganization
+            | Permission::CreateWorkspaces
+            | Permission::ReviewRequests
+            | Permission::ManagePolicies
+    )
+}
+
+pub fn navigation(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<NavigationAnswer> {
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let Place { org, workspace, .. } = tenants::place(cx, org, workspace, Permission::ViewOrganization)?;
+    let authority = Authority::in_org(cx, org)?;
+    let may = |permission: Permission| authority.allows(permission, Some(workspace).filter(|_| !is_wide(permission)));
+    let sections = PARTS.iter().filter(|(_, _, see, _)| may(*see)).map(|(section, path, _, change)| Section {
+        section: (*section).to_owned(),
+        path: path.replace("{org}", &org.to_string()).replace("{workspace}", &workspace.to_string()),
+        can_change: *section != "audit" && may(*change),
+    });
+    let sections = sections.collect();
+    let named = organizations::find(cx.tx, org)?.ok_or_else(|| ApiError::not_found("organization"))?;
+    let found = organizations::find_workspace(cx.tx, workspace)?.ok_or_else(|| ApiError::not_found("workspace"))?;
+    let navigation = Navigation {
+        org_id: org.to_string(),
+        org_name: named.name,
+        workspace_id: workspace.to_string(),
+        workspace_name: found.name,
+        sections,
+    };
+    Ok(NavigationAnswer { ok: true, navigation })
+}
+
+pub struct Queue {
+    org: String,
+    workspace: Option<Uuid>,
+    state: Option<String>,
+    limit: usize,
+}
+
+pub fn prepare_queue(_: &Before<'_>, input: AskQueue) -> Result<(u16, Queue)> {
+    check_word("state", input.state.as_deref(), &access_requests::STATES)?;
+    let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
+    let limit = page_size(input.limit, 200, 1_000)?.try_into().unwrap_or(usize::MAX);
+    Ok((COMMON_LANE, Queue { org: input.org_id, workspace, state: input.state, limit }))
+}
+
+/// Oldest first. A bounded number of requests is looked through.
+pub fn queue(cx: &mut Cx<'_, '_>, queue: &Queue) -> Result<RequestQueue> {
+    let (org, _) = tenants::org(cx, &queue.org, Permission::ReviewRequests)?;
+    let mut found = Vec::new();
+    let mut after = Uuid::nil();
+    for _ in 0..MOST_BATCHES {
+        let batch = requests::list_for_review(cx.tx, org, after, BATCH)?;
+        let is_last = batch.len() < BATCH as usize;
+        for request in batch {
+            after = request.access_request_id;
+            let is_here = [request.workspace_id, Some(request.from_workspace_id)].contains(&queue.workspace);
+            let shown = access_requests::view(&request, cx.now);
+            let is_meant = match queue.state.as_deref() {
+                Some(state) => shown.state == state,
+                None => access_requests::OPEN.contains(&shown.state.as_str()),
+            };
+            if is_meant && (is_here || queue.workspace.is_none()) {
+                if found.len() == queue.limit {
+                    return Ok(RequestQueue { ok: true, requests: found, has_more: true });
+                }
+                found.push(shown);
+            }
+        }
+        if is_last {
+            return Ok(RequestQueue { ok: true, requests: found, has_more: false });
+        }
+    }
+    Ok(RequestQueue { ok: true, requests: found, has_more: true })
+}

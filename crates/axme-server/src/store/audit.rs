@@ -1,0 +1,92 @@
+//! SQL of the audit trail. Each workspace has one, and each organization one for what belongs to no workspace of it.
+
+use axme_intent::Time;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+/// One line.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The workspace or the organization.
+    pub trail: Uuid,
+    pub id: Uuid,
+    pub at: Time,
+    pub actor: String,
+    /// The operation's id, or what happened to it.
+    pub action: String,
+    pub subject: String,
+    pub details: Value,
+}
+
+/// Which lines are meant.
+pub struct Filter {
+    pub trail: Uuid,
+    pub before: Uuid,
+    /// Only what was done under one of these names.
+    pub actor: Option<[String; 2]>,
+    /// Only actions that begin like this.
+    pub prefix: Option<String>,
+    pub limit: i64,
+}
+
+pub fn insert(tx: &mut Tx<'_>, line: &Line) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO audit_trail (trail_id, audit_id, at, actor, action, subject, details) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            line.trail.into(),
+            line.id.into(),
+            line.at.into(),
+            (&line.actor).into(),
+            (&line.action).into(),
+            (&line.subject).into(),
+            line.details.to_string().into(),
+        ],
+    )
+}
+
+/// Lines, newest first.
+pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Line>, StoreError> {
+    let (first, last) = range(filter.prefix.as_deref().unwrap_or_default());
+    let place = [filter.trail.into(), filter.before.into()];
+    let rows = match (&filter.actor, &filter.prefix) {
+        (None, None) => tx.rows(
+            "SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_trail \
+             WHERE trail_id = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3",
+            &[&place[..], &[filter.limit.into()]].concat(),
+        ),
+        (None, Some(_)) => tx.rows(
+            "SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_trail \
+             WHERE trail_id = $1 AND audit_id < $2 AND action >= $3 AND action < $4 \
+             ORDER BY audit_id DESC LIMIT $5",
+            &[&place[..], &[first.into(), last.into(), filter.limit.into()]].concat(),
+        ),
+        (Some([one, other]), _) => tx.rows(
+            "SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_trail \
+             WHERE trail_id = $1 AND audit_id < $2 AND action >= $3 AND action < $4 \
+             AND actor IN ($5, $6) ORDER BY audit_id DESC LIMIT $7",
+            &[&place[..], &[first.into(), last.into(), one.into(), other.into(), filter.limit.into()]].concat(),
+        ),
+    };
+    rows?.iter().map(line).collect()
+}
+
+/// Text that begins with a prefix lies between the prefix itself and the prefix with the last character of all.
+fn range(prefix: &str) -> (String, String) {
+    (prefix.to_owned(), format!("{prefix}{}", char::MAX))
+}
+
+fn line(row: &Row) -> Result<Line, StoreError> {
+    Ok(Line {
+        trail: row.uuid(0)?,
+        id: row.uuid(1)?,
+        at: row.time(2)?,
+        actor: row.string(3)?,
+        action: row.string(4)?,
+        subject: row.string(5)?,
+        details: row.json(6)?,
+    })
+}
