@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::tier::Tier;
+
 #[derive(Clone, Deserialize)]
 #[serde(default)]
 pub struct Config {
@@ -21,6 +23,10 @@ pub struct Config {
     pub mail: MailSettings,
     /// Web origins that may show the pages of tasks in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
+    /// What workspaces may use when nothing else was agreed with them.
+    pub tier: Tier,
+    /// Networks of proxies whose `X-Forwarded-For` is believed, such as `10.1.0.0/16`.
+    pub trusted_proxies: Vec<String>,
     pub limits: Limits,
 }
 
@@ -93,6 +99,11 @@ pub struct Limits {
     pub default_ttl_seconds: Option<u64>,
     /// Keys remembered between calls. A revoked key is refused within a second all the same.
     pub cached_keys: usize,
+    /// Calls of one operation by one service account, in place of those of the tier; 0 for no limit. Each node counts its own.
+    pub rate_limit_per_minute: Option<u64>,
+    /// That of the settings.
+    #[serde(skip)]
+    pub tier: Tier,
 }
 
 impl Default for Config {
@@ -105,6 +116,8 @@ impl Default for Config {
             public_url: None,
             mail: MailSettings::default(),
             embed_origins: Vec::new(),
+            tier: Tier::default(),
+            trusted_proxies: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -137,7 +150,16 @@ impl Default for Limits {
             outbound_allow: Vec::new(),
             default_ttl_seconds: None,
             cached_keys: 10_000,
+            rate_limit_per_minute: None,
+            tier: Tier::default(),
         }
+    }
+}
+
+impl Limits {
+    /// Calls of one operation by one caller in a minute, where nothing was agreed with its workspace; 0 for no limit.
+    pub fn requests_per_minute(&self) -> u64 {
+        self.rate_limit_per_minute.unwrap_or(self.tier.allowance().dimensions.requests_per_minute)
     }
 }
 
@@ -204,6 +226,8 @@ impl fmt::Debug for Config {
             .field("public_url", &self.public_url)
             .field("mail", &if self.mail.smtp_url.is_some() { "smtp" } else { "outbox" })
             .field("embed_origins", &self.embed_origins)
+            .field("tier", &self.tier)
+            .field("trusted_proxies", &self.trusted_proxies)
             .field("limits", &self.limits)
             .finish()
     }

@@ -14,10 +14,12 @@ pub mod error;
 pub mod first_start;
 pub mod folder;
 pub mod http;
+mod limiter;
 mod ops;
 mod seal;
 pub mod store;
 mod table;
+pub mod tier;
 pub mod wake;
 pub mod workers;
 pub mod world;
@@ -68,7 +70,7 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     config.validate().map_err(StartError::Config)?;
     let folder = Folder::open(&config.data)?;
-    let limits = Arc::new(config.limits.clone());
+    let limits = Arc::new(Limits { tier: config.tier, ..config.limits.clone() });
     let (stop, stopping) = watch::channel(false);
     let (store, wakes) = open_store(&config, &folder).await?;
     let guard = channels::guard::Guard::new(&limits.outbound_allow)
@@ -90,6 +92,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         base_url: base_url.clone(),
         embed_origins: config.embed_origins.clone(),
         media: Some(folder.path().join("media")),
+        trusted_proxies: channels::guard::networks(&config.trusted_proxies)
+            .map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?,
     };
     let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
@@ -115,7 +119,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     });
     let stopped = app.clone();
     let server = tokio::spawn(async move {
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.stopped().await });
+        // The limits of what needs no credential go by the address of the client.
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stopped.stopped().await });
         if let Err(error) = serving.await {
             tracing::error!(%error, "the server ended");
         }

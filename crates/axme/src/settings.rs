@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::{folders, server};
 
 /// The keys that a settings file may have.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "listen",
     "data",
     "database_url",
@@ -18,6 +18,8 @@ const KEYS: [&str; 10] = [
     "public_url",
     "mail",
     "embed_origins",
+    "tier",
+    "trusted_proxies",
     "limits",
     "log",
     "log_format",
@@ -105,7 +107,7 @@ fn merge(
         .with_list_parse_key("limits.offer_seconds")
         .with_list_parse_key("limits.push_retry_seconds")
         .with_list_parse_key("limits.outbound_allow")
-        .with_list_parse_key("embed_origins")
+        .with_list_parse_key("trusted_proxies")
         .try_parsing(true)
         .ignore_empty(true)
         .source(Some(variables));

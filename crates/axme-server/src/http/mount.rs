@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::http::Response;
+use axum::http::request::Parts;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -260,10 +261,31 @@ where
     let info = &bound.op.info;
     let (parts, body) = request.into_parts();
     // Before a body is read for anybody: who it is. The answer is remembered, so that asking again costs nothing.
-    app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
+    let caller = app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
+    // And before that, whether it may call so often.
+    let left = app.limiter.admit(app, &caller, info.id).await?;
+    let mut response = respond(answer(app, bound, path_fields, parts, body).await);
+    if let Some(left) = left {
+        left.show(response.headers_mut());
+    }
+    Ok(response)
+}
+
+async fn answer<I, O, P>(
+    app: &App,
+    bound: Bound<I, O, P>,
+    path_fields: Fields,
+    parts: Parts,
+    body: Body,
+) -> Result<Response<Body>>
+where
+    I: DeserializeOwned + Send + 'static,
+    O: Serialize + Send + 'static,
+    P: Send + 'static,
+{
     let body = read_body(app, body).await?;
     let request = Request {
-        method: info.method.as_str(),
+        method: bound.op.info.method.as_str(),
         path: parts.uri.path().to_owned(),
         path_fields,
         query: query(parts.uri.query()),

@@ -13,16 +13,18 @@ use axme_api::{ApiError, ErrorKind};
 use axme_intent::address::agent_name;
 use axme_intent::{Address, Time};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::intents::check_ahead;
 use super::tenants::{self, Authority, Place};
-use super::{COMMON_LANE, page_size};
+use super::{COMMON_LANE, page_size, quotas};
 use crate::auth::{FreshKey, fresh_key};
 use crate::call::Before;
 use crate::channels::signature;
 use crate::cx::{Cx, Role};
 use crate::error::{Result, StoreError};
 use crate::store::accounts::{self as store, NewKey, ServiceAccount};
+use crate::tier::Allowance;
 use crate::wake::Wake;
 
 pub fn prepare_create(before: &Before<'_>, input: CreateServiceAccount) -> Result<(u16, NewAccount)> {
@@ -239,17 +241,32 @@ pub fn put_agent(cx: &mut Cx<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAcco
     if new.callback.is_some() {
         cx.tx.wake(Wake::lines());
     }
+    // Under the lock nobody else adds one; an account that is there costs nothing.
+    let allowance = quotas::lock(cx, new.place.workspace)?;
     if store::insert_service_account(cx.tx, &account)? {
+        check_room(cx, new.place.workspace, allowance)?;
         audit(cx, &account, "service_accounts.create", &json!({ "address": new.address }))?;
         return Ok((account, true));
     }
     let is_revived = store::revive(cx.tx, &account)?;
+    if is_revived {
+        check_room(cx, new.place.workspace, allowance)?;
+    }
     let known = store::find_agent(cx.tx, new.place.workspace, new.address)?;
     let known = known.ok_or_else(|| StoreError::Conflict("an agent vanished while it was registered".to_owned()))?;
     if is_revived {
         audit(cx, &known, "service_accounts.revive", &json!({ "address": new.address }))?;
     }
     Ok((known, is_revived))
+}
+
+/// Refuses the account that was just added where it is one too many.
+fn check_room(cx: &mut Cx<'_, '_>, workspace: Uuid, allowance: Option<Allowance>) -> Result<()> {
+    let Some(most) = allowance.map(|allowance| allowance.service_accounts).filter(|most| *most > 0) else {
+        return Ok(());
+    };
+    let others = store::count_agents(cx.tx, workspace)?.saturating_sub(1);
+    quotas::check_total("service_accounts_per_workspace", u64::try_from(others).unwrap_or(0), 1, most)
 }
 
 /// A line in the trail of the account's workspace.

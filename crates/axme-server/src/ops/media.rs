@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::inbox::owner;
-use super::{COMMON_LANE, check_chars, read_id};
+use super::{COMMON_LANE, check_chars, quotas, read_id};
 use crate::auth;
 use crate::call::Before;
 use crate::cx::Cx;
@@ -103,6 +103,12 @@ fn count(bytes: i64) -> u64 {
 }
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewUpload) -> Result<UploadCreated> {
+    if let Some(most) = quotas::lock(cx, cx.caller.workspace)?.map(|allowance| allowance.dimensions.media_storage_bytes)
+        && most > 0
+    {
+        let used = count(store::sum_bytes(cx.tx, cx.caller.workspace, cx.now)?);
+        quotas::check_total("media_storage_bytes", used, count(new.upload.size_bytes), most)?;
+    }
     store::insert(cx.tx, &new.upload, &new.token_hash)?;
     let line = json!({ "owner": new.upload.owner, "size_bytes": new.upload.size_bytes });
     cx.audit("media.create_upload", &new.upload.id.to_string(), &line)?;

@@ -99,6 +99,15 @@ fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
     })
 }
 
+/// How many agents a workspace has.
+pub fn count_agents(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*) FROM service_accounts WHERE workspace_id = $1 AND address IS NOT NULL AND status <> 'deleted'",
+        &[workspace.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
 /// Adds an account unless its address is taken. False when it was.
 pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
     let added = tx.run(

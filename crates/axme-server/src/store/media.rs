@@ -110,6 +110,16 @@ pub fn insert_link(tx: &mut Tx<'_>, hash: &[u8], upload: &Upload, expires_at: Ti
     )
 }
 
+/// The bytes of a workspace's files: of those that are there, and of those that may still come as they were announced.
+pub fn sum_bytes(tx: &mut Tx<'_>, workspace: Uuid, now: Time) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM media_uploads \
+         WHERE workspace_id = $1 AND (stored_file IS NOT NULL OR (finalized_at IS NULL AND expires_at > $2))",
+        &[workspace.into(), now.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
 /// Notes what arrived, or that it is gone. False when the file was finished meanwhile.
 pub fn set_stored(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, stored: Option<&Stored>) -> Result<bool, StoreError> {
     let changed = tx.run(

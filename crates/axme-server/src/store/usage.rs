@@ -53,6 +53,26 @@ pub fn lock_policy(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Policy>, S
     row.as_ref().map(policy).transpose()
 }
 
+/// Adds the policy of a workspace that has none.
+pub fn add_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO quota_policies (workspace_id, quota_policy_id, tier, dimensions, soft_threshold_percent, \
+         hard_enforcement, overage_mode, updated_by, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT (workspace_id) DO NOTHING",
+        &[
+            p.workspace_id.into(),
+            p.quota_policy_id.into(),
+            (&p.tier).into(),
+            (&p.dimensions).into(),
+            p.soft_threshold_percent.into(),
+            p.hard_enforcement.into(),
+            (&p.overage_mode).into(),
+            p.updated_by.as_ref().into(),
+            p.updated_at.into(),
+        ],
+    )
+}
+
 /// Sets the policy of a workspace; its id stays.
 pub fn put_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
     tx.push(

@@ -43,6 +43,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
             break;
         }
     }
+    app.limiter.sweep(app.world.clock.now());
     let before = app.world.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
     for sweep in
         [invites::sweep, media::sweep, routed::sweep, webhooks::sweep, notices::sweep, links::sweep, mesh::sweep]

@@ -102,8 +102,12 @@ impl Server {
         let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds).expect("a client"));
         let world = World { clock: Arc::new(clock.clone()), dice: Dice::real(), outbound };
         let (stop, stopping) = watch::channel(false);
-        let site =
-            Site { base_url: SITE.to_owned(), embed_origins: Vec::new(), media: Some(folder.path().join("media")) };
+        let site = Site {
+            base_url: SITE.to_owned(),
+            media: Some(folder.path().join("media")),
+            trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
+            ..Site::default()
+        };
         let app = App::new(store.expect("the store opens"), world, wakes, Arc::new(limits), site, stopping);
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");

@@ -21,6 +21,7 @@ mod inbox;
 mod intents;
 mod invites;
 mod ladders;
+mod limits;
 mod macros;
 mod mcp;
 mod media;
