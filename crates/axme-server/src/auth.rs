@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 use crate::cx::{Caller, Role};
 use crate::error::Result;
 use crate::store::{Store, accounts};
+use crate::workers::key_uses::KeyUses;
 use crate::world::Dice;
 
 /// How long a looked-up key is trusted.
@@ -27,11 +28,12 @@ type Hash = [u8; 32];
 pub struct Keys {
     known: Mutex<HashMap<Hash, (Arc<Caller>, Time)>>,
     most: usize,
+    pub uses: KeyUses,
 }
 
 impl Keys {
     pub fn new(most: usize) -> Keys {
-        Keys { known: Mutex::default(), most }
+        Keys { known: Mutex::default(), most, uses: KeyUses::default() }
     }
 
     /// Identifies the caller. `x-api-key` is the machine's credential; a key may also come as bearer.
@@ -56,6 +58,7 @@ impl Keys {
             let message = format!("workspace {}/{} is not active", holder.org_slug, holder.workspace_slug);
             return Err(ApiError::new(ErrorKind::Forbidden, "workspace_not_active", message).into());
         }
+        self.uses.note(holder.workspace_id, &holder.key_id, now);
         let caller = Arc::new(Caller {
             workspace: holder.workspace_id,
             workspace_slug: holder.workspace_slug,

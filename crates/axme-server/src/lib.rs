@@ -107,6 +107,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         tokio::spawn(workers::fanout::run(app.clone())),
         tokio::spawn(workers::notices::run(app.clone())),
         tokio::spawn(workers::mesh::run(app.clone())),
+        tokio::spawn(workers::key_uses::run(app.clone())),
     ];
     if let Some(url) = &config.database_url {
         workers.push(tokio::spawn(workers::doorbell::run(app.clone(), url.clone())));

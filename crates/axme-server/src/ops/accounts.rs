@@ -5,9 +5,9 @@ use axme_api::capabilities::{Capabilities, Nothing};
 use axme_api::me::Me;
 use axme_api::roles::Permission;
 use axme_api::service_accounts::{
-    CreateKey, CreateServiceAccount, GetServiceAccount, Key, KeyAnswer, ListServiceAccounts, RevokeKey, RevokedKey,
-    RevokedKeyAnswer, ServiceAccount as AccountView, ServiceAccountAnswer, ServiceAccountDeleted, ServiceAccountList,
-    UpdateServiceAccount,
+    CreateKey, CreateServiceAccount, GetServiceAccount, Key, KeyAnswer, KnownKey, ListServiceAccounts, RevokeKey,
+    RevokedKey, RevokedKeyAnswer, ServiceAccount as AccountView, ServiceAccountAnswer, ServiceAccountDeleted,
+    ServiceAccountList, UpdateServiceAccount,
 };
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::address::agent_name;
@@ -26,6 +26,9 @@ use crate::error::{Result, StoreError};
 use crate::store::accounts::{self as store, NewKey, ServiceAccount};
 use crate::tier::Allowance;
 use crate::wake::Wake;
+
+/// Keys of an account that are shown: the newest.
+const MOST_KEYS: i64 = 100;
 
 pub fn prepare_create(before: &Before<'_>, input: CreateServiceAccount) -> Result<(u16, NewAccount)> {
     let chars = input.name.chars().count();
@@ -292,7 +295,28 @@ pub fn prepare_get(_: &Before<'_>, input: GetServiceAccount) -> Result<(u16, Get
 }
 
 pub fn get(cx: &mut Cx<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountAnswer> {
-    Ok(answer(&find(cx, &input.service_account_id)?))
+    let account = find(cx, &input.service_account_id)?;
+    let keys = store::list_keys(cx.tx, account.workspace_id, &account.service_account_id, MOST_KEYS)?;
+    let keys = keys.into_iter().map(|key| known_key(key, cx.now)).collect();
+    Ok(ServiceAccountAnswer { keys: Some(keys), ..answer(&account) })
+}
+
+fn known_key(key: store::KnownKey, now: Time) -> KnownKey {
+    let status = match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(at)) if at <= now => "expired",
+        _ => "active",
+    };
+    let text = |at: Option<Time>| at.map(|at| at.to_string());
+    KnownKey {
+        key_id: key.key_id,
+        key_hint: key.hint,
+        status: status.to_owned(),
+        created_at: key.created_at.to_string(),
+        expires_at: text(key.expires_at),
+        last_used_at: text(key.last_used_at),
+        revoked_at: text(key.revoked_at),
+    }
 }
 
 /// An account of the caller's workspace, or of another in which the caller manages accounts.
@@ -487,6 +511,7 @@ fn answer(account: &ServiceAccount) -> ServiceAccountAnswer {
         agent_address: shown.address.clone(),
         service_account: shown,
         webhook_secret: None,
+        keys: None,
     }
 }
 

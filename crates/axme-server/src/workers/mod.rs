@@ -3,6 +3,7 @@
 
 pub mod doorbell;
 pub mod fanout;
+pub mod key_uses;
 pub mod lines;
 pub mod mesh;
 pub mod notices;
