@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
@@ -15,6 +14,7 @@ use crate::auth::Keys;
 use crate::config::Limits;
 use crate::cx::Caller;
 use crate::error::Result;
+use crate::files::Files;
 use crate::limiter::Limiter;
 use crate::ops::quotas;
 use crate::store::Store;
@@ -37,14 +37,14 @@ pub struct App {
 }
 
 /// How the server is reached from outside, and where it keeps files for others.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Site {
     /// No slash at the end.
     pub base_url: String,
     /// Web origins that may show pages in a frame.
     pub embed_origins: Vec<String>,
-    /// The folder of files; without one, none are taken.
-    pub media: Option<PathBuf>,
+    /// Where files lie; without a place, none are taken.
+    pub media: Option<Files>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
 }

@@ -21,6 +21,7 @@ pub struct Config {
     /// How clients reach the server when that is not the address it listens on.
     pub public_url: Option<String>,
     pub mail: MailSettings,
+    pub media: MediaSettings,
     /// Web origins that may show the pages of tasks in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
     /// What workspaces may use when nothing else was agreed with them.
@@ -45,6 +46,20 @@ impl Default for MailSettings {
     fn default() -> MailSettings {
         MailSettings { smtp_url: None, from: "AXME <axme@localhost>".to_owned() }
     }
+}
+
+/// Where files lie.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaSettings {
+    /// `s3://bucket/prefix`. Without it files lie in the folder `media` of the data folder.
+    pub url: Option<String>,
+    /// Where the store is, such as `https://minio.example.com:9000`, when it is not Amazon's.
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    /// With its secret; without them, those of the environment (`AWS_ACCESS_KEY_ID`, …) or of the machine.
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<String>,
 }
 
 /// Every bound of the server, with its unit in its name.
@@ -115,6 +130,7 @@ impl Default for Config {
             owner_email: "owner@local".to_owned(),
             public_url: None,
             mail: MailSettings::default(),
+            media: MediaSettings::default(),
             embed_origins: Vec::new(),
             tier: Tier::default(),
             trusted_proxies: Vec::new(),
@@ -215,7 +231,7 @@ impl Config {
     }
 }
 
-/// Shows everything but the credentials of the database and of the mail server.
+/// Shows everything but the credentials of the database, of the mail server and of the store of files.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
@@ -225,6 +241,7 @@ impl fmt::Debug for Config {
             .field("owner_email", &self.owner_email)
             .field("public_url", &self.public_url)
             .field("mail", &if self.mail.smtp_url.is_some() { "smtp" } else { "outbox" })
+            .field("media", &self.media.url.as_deref().unwrap_or("local"))
             .field("embed_origins", &self.embed_origins)
             .field("tier", &self.tier)
             .field("trusted_proxies", &self.trusted_proxies)

@@ -11,6 +11,7 @@ pub mod config;
 mod cx;
 mod engine;
 pub mod error;
+pub mod files;
 pub mod first_start;
 pub mod folder;
 pub mod http;
@@ -91,7 +92,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let site = Site {
         base_url: base_url.clone(),
         embed_origins: config.embed_origins.clone(),
-        media: Some(folder.path().join("media")),
+        media: Some(
+            files::Files::open(&config.media, folder.path().join("media"), limits.durable)
+                .map_err(StartError::Config)?,
+        ),
         trusted_proxies: channels::guard::networks(&config.trusted_proxies)
             .map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?,
     };

@@ -10,13 +10,14 @@ use crate::failure::Failure;
 use crate::{folders, server};
 
 /// The keys that a settings file may have.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "listen",
     "data",
     "database_url",
     "owner_email",
     "public_url",
     "mail",
+    "media",
     "embed_origins",
     "tier",
     "trusted_proxies",

@@ -16,7 +16,7 @@ use crate::cx::Cx;
 use crate::error::Result;
 use crate::store::media::{self as store, Upload};
 
-/// The only place where files are kept.
+/// What clients are told as the place of files, wherever it is: they use the URLs.
 const BUCKET: &str = "local";
 const USUAL_SECONDS: u64 = 3_600;
 const MAX_SECONDS: u64 = 604_800;

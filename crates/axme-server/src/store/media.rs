@@ -161,6 +161,11 @@ pub fn list_expired(tx: &mut Tx<'_>, now: Time, limit: i64) -> Result<Vec<Upload
     rows.iter().map(upload).collect()
 }
 
+/// Whether an upload has its bytes in a file of that name.
+pub fn is_known(tx: &mut Tx<'_>, file: &str) -> Result<bool, StoreError> {
+    Ok(tx.row("SELECT 1 FROM media_uploads WHERE stored_file = $1", &[file.into()])?.is_some())
+}
+
 /// Forgets links, and files without bytes that were not finished, which ended before a moment, a bounded number at a time.
 /// Says how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {

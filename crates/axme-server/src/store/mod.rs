@@ -52,7 +52,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 17] = [
+const MIGRATIONS: [(&str, &str); 18] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -70,6 +70,7 @@ const MIGRATIONS: [(&str, &str); 17] = [
     ("V15__policies", include_str!("migrations/0015_policies.sql")),
     ("V16__usage", include_str!("migrations/0016_usage.sql")),
     ("V19__key_uses", include_str!("migrations/0019_key_uses.sql")),
+    ("V20__media_files", include_str!("migrations/0020_media_files.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

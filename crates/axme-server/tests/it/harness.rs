@@ -13,6 +13,7 @@ use axme_server::channels::guard::Guard;
 use axme_server::channels::mailer::Mailer;
 use axme_server::channels::outbound::Web;
 use axme_server::config::MailSettings;
+use axme_server::files::Files;
 use axme_server::folder::{Bootstrap, Folder};
 use axme_server::store::{Shape, Store, Tx, accounts};
 use axme_server::wake::{SWEEP_BETWEEN_NODES, Wakes};
@@ -104,7 +105,7 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let site = Site {
             base_url: SITE.to_owned(),
-            media: Some(folder.path().join("media")),
+            media: Some(Files::in_folder(folder.path().join("media"), false)),
             trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
             ..Site::default()
         };
