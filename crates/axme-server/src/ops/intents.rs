@@ -130,7 +130,7 @@ pub fn take_in(cx: &mut Cx<'_, '_>, newborn: &Newborn, tenant: Option<(Uuid, Uui
     let head = newborn.head();
     policies::check_sender(cx, &head.from, &head.to)?;
     let workspace = quotas::charged(cx, tenant)?;
-    quotas::charge(cx, workspace, Dimension::Intents, newborn.intent().id.lane())
+    quotas::charge(cx, workspace, Dimension::Intents)
 }
 
 /// When the intent times out: at `deadline_at`, or `ttl_seconds` from now, or after the time the server is set to.

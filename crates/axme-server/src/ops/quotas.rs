@@ -22,13 +22,13 @@ use crate::error::{Error, Result, StoreError};
 use crate::store::Mark;
 use crate::store::access_requests::AccessRequest;
 use crate::store::organizations;
-use crate::store::usage::{self as store, Policy};
+use crate::store::usage::{self as store, Policy, Tally};
 use crate::tier::{Allowance, Tier};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 const HOURS_A_DAY: i64 = 24;
-/// Rows per hour. A multiple of the usual number of write lanes: each row then belongs to one lane.
-const SLOTS: u16 = 16;
+/// The row of an hour that is written under the lock of a policy.
+const LOCKED_SLOT: i64 = 0;
 /// What is left of what has no limit.
 const NO_LIMIT: i64 = 2_147_483_647;
 /// The tier of a policy that no tier was granted by: that of the server holds.
@@ -133,12 +133,17 @@ fn exceeded(dimension: &str, used: u64, limit: u64, reset_at: Option<Time>) -> E
     error.with("dimension", dimension).with("used", used).with("limit", limit).with("reset_at", reset_at).into()
 }
 
-/// Counts one more, or refuses it where it would be one too many. `lane` is the write lane of the call.
-pub fn charge(cx: &mut Cx<'_, '_>, workspace: Uuid, dimension: Dimension, lane: u16) -> Result<()> {
-    if let Some(allowance) = lock(cx, workspace)? {
-        check(cx, workspace, &allowance, dimension)?;
+/// Counts one more, or refuses it where it would be one too many. Where nothing is limited, uses are added up until the
+/// commit; where something is, the next one to take the lock must see this one.
+pub fn charge(cx: &mut Cx<'_, '_>, workspace: Uuid, dimension: Dimension) -> Result<()> {
+    let tally = Tally { workspace, dimension: dimension.as_str(), hour: hour(cx.now) };
+    match lock(cx, workspace)? {
+        None => Ok(cx.tx.tally(tally)?),
+        Some(allowance) => {
+            check(cx, workspace, &allowance, dimension)?;
+            Ok(store::add(cx.tx, tally, LOCKED_SLOT, 1)?)
+        }
     }
-    Ok(store::count(cx.tx, workspace, dimension.as_str(), hour(cx.now), i64::from(lane % SLOTS))?)
 }
 
 fn check(cx: &mut Cx<'_, '_>, workspace: Uuid, allowance: &Allowance, dimension: Dimension) -> Result<()> {

@@ -47,8 +47,10 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result, StoreError};
 use crate::wake::{Wake, Wakes};
+use crate::world::Dice;
 use lane::{Job, Lane};
 pub(crate) use postgres::Line;
+use usage::Tally;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
@@ -117,6 +119,8 @@ pub(crate) trait Connection {
     /// Runs a statement whose result nobody needs; the engine may delay it until the next read or the commit.
     fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError>;
     fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
+    /// Counts one use in a row that no other connection writes; the engine may add it up until the commit.
+    fn tally(&mut self, tally: Tally) -> Result<(), StoreError>;
 }
 
 impl<'a> Tx<'a> {
@@ -139,6 +143,11 @@ impl<'a> Tx<'a> {
     /// The first row, if any.
     pub fn row(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
         Ok(self.connection.rows(sql, params)?.into_iter().next())
+    }
+
+    /// Counts one use. It is seen by others once it is committed, and perhaps not before by this transaction.
+    pub fn tally(&mut self, tally: Tally) -> Result<(), StoreError> {
+        self.connection.tally(tally)
     }
 
     /// True when a workspace uses a thing.
@@ -193,12 +202,12 @@ impl Store {
     pub async fn open_postgres(url: &str, shape: Shape, wakes: Arc<Wakes>) -> Result<Store, StoreError> {
         let target = postgres::Target::parse(url, shape.durable)?;
         postgres::migrate(&target).await?;
-        let lane =
-            |name: &str| Lane::spawn(name, vec![Box::new(postgres::Postgres::new(target.clone()))], 1, QUEUE_JOBS);
+        // Usage is counted by each connection in rows of its own.
+        let dice = Dice::real();
+        let connect = || Box::new(postgres::Postgres::new(target.clone(), u32::from_be_bytes(dice.bytes())));
+        let lane = |name: &str| Lane::spawn(name, vec![connect()], 1, QUEUE_JOBS);
         let write = (0..shape.postgres_lanes.max(1)).map(|n| lane(&format!("write-{n}"))).collect();
-        let readers = (0..shape.read_threads.max(1))
-            .map(|_| Box::new(postgres::Postgres::new(target.clone())) as Box<dyn lane::Engine>)
-            .collect();
+        let readers = (0..shape.read_threads.max(1)).map(|_| connect() as Box<dyn lane::Engine>).collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
         Ok(Store { write, read, wakes, known: Known::default(), engine: "postgresql" })
     }

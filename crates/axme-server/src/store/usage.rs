@@ -104,12 +104,20 @@ pub fn list_limited(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Uuid
     rows.iter().map(|row| row.uuid(0)).collect()
 }
 
-/// Counts one more in an hour, which is numbered from the beginning of time.
-pub fn count(tx: &mut Tx<'_>, workspace: Uuid, dimension: &str, hour: i64, slot: i64) -> Result<(), StoreError> {
+/// One use of a thing in an hour, which is numbered from the beginning of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    pub workspace: Uuid,
+    pub dimension: &'static str,
+    pub hour: i64,
+}
+
+/// Adds uses to those of an hour. Rows of several slots make up one hour, so that connections need not wait for one another.
+pub fn add(tx: &mut Tx<'_>, tally: Tally, slot: i64, count: i64) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO usage_slots (workspace_id, dimension, hour, slot, used) VALUES ($1, $2, $3, $4, 1) \
-         ON CONFLICT (workspace_id, dimension, hour, slot) DO UPDATE SET used = usage_slots.used + 1",
-        &[workspace.into(), dimension.into(), hour.into(), slot.into()],
+        "INSERT INTO usage_slots (workspace_id, dimension, hour, slot, used) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (workspace_id, dimension, hour, slot) DO UPDATE SET used = usage_slots.used + excluded.used",
+        &[tally.workspace.into(), tally.dimension.into(), tally.hour.into(), slot.into(), count.into()],
     )
 }
 
