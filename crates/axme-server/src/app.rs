@@ -47,6 +47,8 @@ pub struct Site {
     pub media: Option<Files>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whoever signs in first with an address that nobody knows gets an organization of their own.
+    pub sign_up: bool,
 }
 
 /// Mail that a watcher may be behind.
@@ -75,7 +77,7 @@ impl App {
         site: Site,
         stopping: watch::Receiver<bool>,
     ) -> Arc<App> {
-        let (keys, limiter) = (Keys::new(limits.cached_keys), Limiter::default());
+        let (keys, limiter) = (Keys::new(limits.cached_keys, &site.base_url), Limiter::default());
         let (mails, _) = broadcast::channel(MOST_MAILS);
         Arc::new(App { store, world, wakes, keys, limiter, limits, site, mails, stopping, streams: Mutex::default() })
     }

@@ -22,6 +22,9 @@ pub struct Config {
     pub public_url: Option<String>,
     pub mail: MailSettings,
     pub media: MediaSettings,
+    /// Whoever signs in first with an address that nobody knows gets an organization of their own. Otherwise only members of
+    /// organizations sign in.
+    pub sign_up: bool,
     /// Web origins that may show the pages of tasks in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
     /// What workspaces may use when nothing else was agreed with them.
@@ -112,6 +115,10 @@ pub struct Limits {
     pub outbound_allow: Vec<String>,
     /// How long an intent lives whose sender does not say; for ever when unset. In seconds.
     pub default_ttl_seconds: Option<u64>,
+    /// How long somebody stays signed in who does nothing.
+    pub session_days: u64,
+    /// How long the key is good that a sign-in gives.
+    pub login_key_days: u64,
     /// Keys remembered between calls. A revoked key is refused within a second all the same.
     pub cached_keys: usize,
     /// Calls of one operation by one service account, in place of those of the tier; 0 for no limit. Each node counts its own.
@@ -131,6 +138,7 @@ impl Default for Config {
             public_url: None,
             mail: MailSettings::default(),
             media: MediaSettings::default(),
+            sign_up: false,
             embed_origins: Vec::new(),
             tier: Tier::default(),
             trusted_proxies: Vec::new(),
@@ -165,6 +173,8 @@ impl Default for Limits {
             push_seconds: 10,
             outbound_allow: Vec::new(),
             default_ttl_seconds: None,
+            session_days: 30,
+            login_key_days: 90,
             cached_keys: 10_000,
             rate_limit_per_minute: None,
             tier: Tier::default(),

@@ -17,7 +17,9 @@ pub mod folder;
 pub mod http;
 mod limiter;
 mod ops;
+mod passwords;
 mod seal;
+mod signer;
 pub mod store;
 mod table;
 pub mod tier;
@@ -98,6 +100,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         ),
         trusted_proxies: channels::guard::networks(&config.trusted_proxies)
             .map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?,
+        sign_up: config.sign_up,
     };
     let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request as HttpRequest};
+use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Response};
 use axum::middleware::Next;
 use ipnet::IpNet;
@@ -20,9 +21,10 @@ use crate::limiter::Left;
 /// Limits how often one address calls what needs no credential, as the server is set to.
 pub async fn limit(app: Arc<App>, request: HttpRequest, next: Next) -> Response<Body> {
     let per_minute = app.limits.requests_per_minute();
-    match check(&app, &request, request.method().as_str(), per_minute) {
+    let (parts, body) = request.into_parts();
+    match check(&app, &parts, parts.method.as_str(), per_minute) {
         Ok(left) => {
-            let mut response = next.run(request).await;
+            let mut response = next.run(HttpRequest::from_parts(parts, body)).await;
             if let Some(left) = left {
                 left.show(response.headers_mut());
             }
@@ -33,11 +35,11 @@ pub async fn limit(app: Arc<App>, request: HttpRequest, next: Next) -> Response<
 }
 
 /// Takes one call of an operation from what the client's address may do in a minute, or refuses it.
-pub fn check(app: &App, request: &HttpRequest, operation: &str, per_minute: u64) -> Result<Option<Left>> {
+pub fn check(app: &App, parts: &Parts, operation: &str, per_minute: u64) -> Result<Option<Left>> {
     if per_minute == 0 {
         return Ok(None);
     }
-    let address = address(&app.site.trusted_proxies, request.extensions(), request.headers());
+    let address = address(&app.site.trusted_proxies, &parts.extensions, &parts.headers);
     // Whoever has an IPv6 address has the 2^64 beside it as well.
     let key = match address.map(|address| address.to_canonical()) {
         Some(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),

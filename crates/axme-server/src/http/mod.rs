@@ -3,6 +3,7 @@
 pub mod client;
 mod form;
 pub mod frames;
+mod login;
 mod mcp;
 pub(crate) mod media;
 pub mod mount;

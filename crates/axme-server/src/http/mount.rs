@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axme_api::{ApiError, ErrorKind, Method, intents as api_intents};
+use axme_api::{Access, ApiError, ErrorKind, Method, OpInfo, intents as api_intents};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -17,10 +17,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::router::{PathFields, acknowledge, field, query, read_body, respond};
-use super::{refusal, stream};
+use super::{client, refusal, stream};
 use crate::app::App;
-use crate::call::{self, Bound, Request, Sent};
+use crate::call::{self, Bound, Request, Sent, Served};
 use crate::error::Result;
+use crate::limiter::Left;
 
 /// The fields of a path.
 pub type Fields = Vec<(&'static str, String)>;
@@ -127,6 +128,31 @@ impl Mount {
             };
             self.route(path, on(filter(info.method), handler));
         }
+    }
+
+    /// Mounts an operation that is more than one transaction.
+    pub fn served<I, O>(&mut self, served: Served<I, O>)
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + Send + 'static,
+    {
+        let info = &served.op.info;
+        let app = self.app.clone();
+        let call = move |request: Request| {
+            let app = app.clone();
+            Box::pin(async move { call::serve(&app, served, request).await }) as Later<Result<Sent>>
+        };
+        self.calls.insert(info.id, Arc::new(call));
+        let app = self.app.clone();
+        let handler = move |params: PathFields, request: HttpRequest| {
+            let app = app.clone();
+            let fields = info.path_fields().map(|name| (name, field(&params, name))).collect();
+            async move {
+                let work = |request| call::serve(&app, served, request);
+                respond(answer(&app, info, fields, request, work).await)
+            }
+        };
+        self.route(info.path, on(filter(info.method), handler));
     }
 
     /// A GET whose caller, when it is the receiver, has thereby seen the intent.
@@ -258,40 +284,49 @@ where
     O: Serialize + Send + 'static,
     P: Send + 'static,
 {
-    let info = &bound.op.info;
+    answer(app, &bound.op.info, path_fields, request, |request| call::call(app, bound, request)).await
+}
+
+/// Answers a request, unless its caller calls too often.
+async fn answer<F: Future<Output = Result<Sent>> + Send>(
+    app: &App,
+    info: &OpInfo,
+    path_fields: Fields,
+    request: HttpRequest,
+    work: impl FnOnce(Request) -> F + Send,
+) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
-    // Before a body is read for anybody: who it is. The answer is remembered, so that asking again costs nothing.
-    let caller = app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
-    // And before that, whether it may call so often.
-    let left = app.limiter.admit(app, &caller, info.id).await?;
-    let mut response = respond(answer(app, bound, path_fields, parts, body).await);
+    let left = admit(app, info, &parts).await?;
+    let answered = async {
+        let sent = work(read(app, info, path_fields, parts, body).await?).await?;
+        Ok(super::json(sent.status, sent.body))
+    };
+    let mut response = respond(answered.await);
     if let Some(left) = left {
         left.show(response.headers_mut());
     }
     Ok(response)
 }
 
-async fn answer<I, O, P>(
-    app: &App,
-    bound: Bound<I, O, P>,
-    path_fields: Fields,
-    parts: Parts,
-    body: Body,
-) -> Result<Response<Body>>
-where
-    I: DeserializeOwned + Send + 'static,
-    O: Serialize + Send + 'static,
-    P: Send + 'static,
-{
+/// Before a body is read for anybody: who it is, and whether it may call so often. Who it is is remembered, so that asking again
+/// costs nothing. What is public goes by the address of the client.
+async fn admit(app: &App, info: &OpInfo, parts: &Parts) -> Result<Option<Left>> {
+    let caller = call::identify(app, info.access, &parts.headers, app.world.clock.now()).await?;
+    match info.access {
+        Access::Public => client::check(app, parts, info.id, app.limits.requests_per_minute()),
+        _ => app.limiter.admit(app, &caller, info.id).await,
+    }
+}
+
+/// Reads a request, its body included.
+async fn read(app: &App, info: &OpInfo, path_fields: Fields, parts: Parts, body: Body) -> Result<Request> {
     let body = read_body(app, body).await?;
-    let request = Request {
-        method: bound.op.info.method.as_str(),
+    Ok(Request {
+        method: info.method.as_str(),
         path: parts.uri.path().to_owned(),
         path_fields,
         query: query(parts.uri.query()),
         headers: parts.headers,
         body,
-    };
-    let sent = call::call(app, bound, request).await?;
-    Ok(super::json(sent.status, sent.body))
+    })
 }

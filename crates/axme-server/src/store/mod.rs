@@ -17,11 +17,13 @@ pub mod intents;
 pub mod invites;
 mod lane;
 pub mod links;
+pub mod logins;
 pub mod media;
 pub mod members;
 pub mod mesh;
 pub mod notices;
 pub mod organizations;
+pub mod people;
 pub mod policies;
 mod postgres;
 pub mod principals;
@@ -54,7 +56,7 @@ use usage::Tally;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 18] = [
+const MIGRATIONS: [(&str, &str); 19] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -71,8 +73,9 @@ const MIGRATIONS: [(&str, &str); 18] = [
     ("V14__organizations", include_str!("migrations/0014_organizations.sql")),
     ("V15__policies", include_str!("migrations/0015_policies.sql")),
     ("V16__usage", include_str!("migrations/0016_usage.sql")),
+    ("V17__logins", include_str!("migrations/0017_logins.sql")),
     ("V19__key_uses", include_str!("migrations/0019_key_uses.sql")),
-    ("V20__media_files", include_str!("migrations/0020_media_files.sql")),
+    ("V20__sweeps", include_str!("migrations/0020_sweeps.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

@@ -6,6 +6,9 @@ use uuid::Uuid;
 use super::{Row, Tx};
 use crate::error::StoreError;
 
+/// Series tell of 90 days.
+const KEPT_DAYS: u64 = 100;
+
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub workspace_id: Uuid,
@@ -139,4 +142,20 @@ pub fn list_since(tx: &mut Tx<'_>, workspace: Uuid, hour: i64) -> Result<Vec<(St
         &[workspace.into(), hour.into()],
     )?;
     rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?, row.int(2)?))).collect()
+}
+
+/// Forgets what was used longer before a moment than any series tells, a bounded number of rows at a time. Says how many.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let hour = before.minus_millis(KEPT_DAYS * 24 * 3_600_000).micros().div_euclid(3_600_000_000);
+    let rows = tx.rows(
+        "SELECT workspace_id, dimension, hour, slot FROM usage_slots WHERE hour < $1 ORDER BY hour LIMIT $2",
+        &[hour.into(), limit.into()],
+    )?;
+    for row in &rows {
+        tx.push(
+            "DELETE FROM usage_slots WHERE workspace_id = $1 AND dimension = $2 AND hour = $3 AND slot = $4",
+            &[row.uuid(0)?.into(), row.text(1)?.into(), row.int(2)?.into(), row.int(3)?.into()],
+        )?;
+    }
+    Ok(rows.len())
 }

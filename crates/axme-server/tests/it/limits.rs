@@ -227,5 +227,14 @@ fn what_needs_no_key_is_limited_by_address() {
         }
         assert_eq!(get("2001:db8:0:1::3", "").await.0, 429);
         assert_eq!(get("2001:db8:0:2::1", "").await.0, 404);
+        // Signing in as well.
+        let sign_in = async || {
+            let body = json!({ "email": "nobody@example.com" });
+            server.send("", "POST", "/v1/auth/login-intent", Some(body)).await
+        };
+        for left in [1, 0] {
+            assert_eq!(told(&sign_in().await.headers).unwrap()[..2], [2, left]);
+        }
+        sign_in().await.refused(429, "rate_limit_exceeded");
     });
 }
