@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Callable
 
+import login_checks
 import mail_checks
 import media_checks
 import page_checks
@@ -36,7 +37,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the clean-up below, not past it
     checks = [
         check
-        for module in (sdk_checks, push_checks, wire_checks, mail_checks, page_checks, media_checks, server_checks)
+        for module in (sdk_checks, push_checks, wire_checks, mail_checks, login_checks, page_checks, media_checks, server_checks)
         for check in checks_of(module)
         if arguments.only in title(check)
     ]

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use axme_api::{ApiError, ErrorKind};
 
 use crate::auth::Keys;
-use crate::config::Limits;
+use crate::config::{Limits, OidcSettings};
 use crate::cx::Caller;
 use crate::error::Result;
 use crate::files::Files;
@@ -49,6 +49,9 @@ pub struct Site {
     pub trusted_proxies: Vec<IpNet>,
     /// Whoever signs in first with an address that nobody knows gets an organization of their own.
     pub sign_up: bool,
+    pub oidc: Option<Arc<OidcSettings>>,
+    /// Whoever asks gets an organization and a key for a trial.
+    pub trials: bool,
 }
 
 /// Mail that a watcher may be behind.

@@ -16,6 +16,7 @@ pub mod first_start;
 pub mod folder;
 pub mod http;
 mod limiter;
+mod oidc;
 mod ops;
 mod passwords;
 mod seal;
@@ -101,6 +102,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         trusted_proxies: channels::guard::networks(&config.trusted_proxies)
             .map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?,
         sign_up: config.sign_up,
+        trials: config.trials,
+        oidc: config.oidc.clone().map(Arc::new),
     };
     let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;

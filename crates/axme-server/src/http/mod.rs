@@ -8,6 +8,7 @@ mod mcp;
 pub(crate) mod media;
 pub mod mount;
 mod pages;
+mod provider;
 pub mod router;
 pub mod stream;
 

@@ -67,7 +67,7 @@ pub fn router(app: Arc<App>) -> Router {
         move |request: HttpRequest, next: Next| client::limit(app.clone(), request, next)
     };
     let public = super::media::mount(&app, super::pages::mount(&app, Router::new()));
-    let public = super::login::mount(&app, public);
+    let public = super::provider::mount(&app, super::login::mount(&app, public));
     mount
         .finish()
         .merge(public.route_layer(middleware::from_fn(limit)))

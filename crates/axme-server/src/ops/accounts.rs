@@ -11,6 +11,7 @@ use axme_api::service_accounts::{
 };
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::address::agent_name;
+use axme_intent::human::is_same_person;
 use axme_intent::{Address, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -389,6 +390,7 @@ pub fn prepare_create_key(before: &Before<'_>, input: CreateKey) -> Result<(u16,
 pub fn create_key(cx: &mut Cx<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer> {
     check_ahead("expires_at", request.expires_at, cx.now)?;
     let account = find_live(cx, &request.service_account_id)?;
+    check_is_own(cx, &account)?;
     let key = NewKey {
         workspace: account.workspace_id,
         key_id: &request.key_id,
@@ -413,6 +415,15 @@ pub fn create_key(cx: &mut Cx<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer
             token: request.fresh.token.clone(),
         },
     })
+}
+
+/// Keys of admins and of people act in the name of their owner, in every organization of theirs: nobody else makes them.
+fn check_is_own(cx: &Cx<'_, '_>, account: &ServiceAccount) -> Result<()> {
+    if Role::of_account(&account.role) == Some(Role::Agent) || is_same_person(&account.created_by, &cx.caller.owner) {
+        return Ok(());
+    }
+    let message = format!("keys of this account act in the name of {}, who alone makes them", account.created_by);
+    Err(ApiError::forbidden(message).into())
 }
 
 pub fn prepare_revoke_key(_: &Before<'_>, input: RevokeKey) -> Result<(u16, RevokeKey)> {

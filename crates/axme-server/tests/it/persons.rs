@@ -236,3 +236,38 @@ fn who_is_taken_out_is_out_at_once() {
         assert_eq!(bob["status"], "active");
     });
 }
+
+#[test]
+fn nobody_makes_keys_that_act_in_anothers_name() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        server.give("ann@example.com", "workspace_admin", Some(&server.bootstrap.workspace_id)).await;
+        let (owner, ann) = (server.sign_in(OWNER).await, server.sign_in("ann@example.com").await);
+        let accounts = server.get(&server.admin, "/v1/service-accounts").await["service_accounts"].clone();
+        let id_of = |name: &str| {
+            let account = accounts.as_array().unwrap().iter().find(|account| account["name"] == name).unwrap();
+            account["service_account_id"].as_str().unwrap().to_owned()
+        };
+        let worker = server.agent("worker").await;
+        for (person, name, status) in [
+            (&ann, "admin", 403),
+            (&ann, "login of owner@local", 403),
+            (&ann, "login of ann@example.com", 200),
+            (&owner, "admin", 200),
+            (&owner, "login of ann@example.com", 403),
+        ] {
+            let path = format!("/v1/service-accounts/{}/keys", id_of(name));
+            for by_key in [true, false] {
+                let answer = match by_key {
+                    true => server.send(&person.key, "POST", &path, Some(json!({}))).await,
+                    false => server.as_person(person, "POST", &path, Some(json!({}))).await,
+                };
+                assert_eq!(answer.status, status, "{name}: {}", answer.body);
+            }
+        }
+        // Agents act in nobody's name.
+        let account = server.get(&worker, "/v1/me").await["service_account"]["service_account_id"].clone();
+        let path = format!("/v1/service-accounts/{}/keys", account.as_str().unwrap());
+        server.as_person(&ann, "POST", &path, Some(json!({}))).await.ok();
+    });
+}
