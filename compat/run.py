@@ -17,11 +17,13 @@ from typing import Callable
 
 import login_checks
 import mail_checks
+import media_checks
 import page_checks
 import push_checks
 import sdk_checks
 import server_checks
 import wire_checks
+from bucket_server import BucketServer
 from mail_server import MailServer
 from world import Server, World, free_port
 
@@ -35,7 +37,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the clean-up below, not past it
     checks = [
         check
-        for module in (sdk_checks, push_checks, wire_checks, mail_checks, login_checks, page_checks, server_checks)
+        for module in (sdk_checks, push_checks, wire_checks, mail_checks, login_checks, page_checks, media_checks, server_checks)
         for check in checks_of(module)
         if arguments.only in title(check)
     ]
@@ -56,14 +58,17 @@ def run(checks: list[Check], arguments: argparse.Namespace, data: Path) -> int:
         "AXME_MAIL__FROM": "AXME <axme@example.com>",
         "AXME_EMBED_ORIGINS": f"https://intranet.example.com,{embedder}",
     }
-    server = Server(arguments.axme.resolve(), data, arguments.database_url, settings)
+    bucket = BucketServer(free_port())
     with ExitStack() as running:
         running.callback(mail.stop)
         mail.start()
+        running.callback(bucket.stop)
+        bucket.start()
+        server = Server(arguments.axme.resolve(), data, arguments.database_url, settings | bucket.settings())
         running.callback(server.kill)
         try:
             server.start()
-            world = World(server, mail, embedder)
+            world = World(server, mail, embedder, bucket)
             running.callback(world.close)
             failed = sum(not passes(check, world) for check in checks)
             server.stop()

@@ -26,6 +26,7 @@ from axme import AxmeClient, AxmeClientConfig
 
 import wire
 from browser import Browser
+from bucket_server import BucketServer
 from mail_server import Letter, MailServer
 
 SECONDS_TO_START = 30  # the first start also migrates the database
@@ -136,9 +137,10 @@ class Agent:
 class World:
     """`embedder` is the one web origin that may show the server's pages in a frame; nothing listens there yet."""
 
-    def __init__(self, server: Server, mail: MailServer, embedder: str) -> None:
+    def __init__(self, server: Server, mail: MailServer, embedder: str, bucket: BucketServer) -> None:
         self.server = server
         self.mail = mail
+        self.bucket = bucket
         self.embedder = embedder
         path = server.data / "bootstrap.json"
         until("bootstrap.json is written (is the database fresh?)", path.exists)

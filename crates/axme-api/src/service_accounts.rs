@@ -140,6 +140,23 @@ pub struct ServiceAccountAnswer {
     /// The secret that was made, only in the answer that makes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook_secret: Option<String>,
+    /// The newest 100, only where one account is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Vec<KnownKey>>,
+}
+
+/// A key without its secret.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct KnownKey {
+    pub key_id: String,
+    pub key_hint: String,
+    /// `active`, `expired` or `revoked`.
+    pub status: String,
+    pub created_at: String,
+    pub expires_at: Option<String>,
+    /// Noted once a minute, so it may be a minute old.
+    pub last_used_at: Option<String>,
+    pub revoked_at: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

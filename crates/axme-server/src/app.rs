@@ -1,16 +1,22 @@
 //! What the running server consists of, shared by everything that handles requests.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ipnet::IpNet;
 use tokio::sync::{broadcast, watch};
+use uuid::Uuid;
 
 use axme_api::{ApiError, ErrorKind};
 
 use crate::auth::Keys;
 use crate::config::{Limits, OidcSettings};
+use crate::cx::Caller;
 use crate::error::Result;
+use crate::files::Files;
+use crate::limiter::Limiter;
+use crate::ops::quotas;
 use crate::store::Store;
 use crate::wake::Wakes;
 use crate::world::{Mail, World};
@@ -20,24 +26,27 @@ pub struct App {
     pub world: World,
     pub wakes: Arc<Wakes>,
     pub keys: Keys,
+    pub limiter: Limiter,
     pub limits: Arc<Limits>,
     pub site: Site,
     /// Mail as it goes out, for whoever runs the server and wants to see it. Nothing is kept for those who are slow.
     pub mails: broadcast::Sender<Mail>,
     /// True once the server is asked to stop.
     pub stopping: watch::Receiver<bool>,
-    streams: Mutex<HashMap<String, usize>>,
+    streams: Mutex<Streams>,
 }
 
 /// How the server is reached from outside, and where it keeps files for others.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Site {
     /// No slash at the end.
     pub base_url: String,
     /// Web origins that may show pages in a frame.
     pub embed_origins: Vec<String>,
-    /// The folder of files; without one, none are taken.
-    pub media: Option<PathBuf>,
+    /// Where files lie; without a place, none are taken.
+    pub media: Option<Files>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Whoever signs in first with an address that nobody knows gets an organization of their own.
     pub sign_up: bool,
     pub oidc: Option<Arc<OidcSettings>>,
@@ -48,10 +57,18 @@ pub struct Site {
 /// Mail that a watcher may be behind.
 const MOST_MAILS: usize = 64;
 
-/// An open stream's place among those of its account.
+/// An open stream's place among those of its account and of its workspace.
 pub struct StreamSeat {
     app: Arc<App>,
     account: String,
+    workspace: Uuid,
+}
+
+/// How many streams are open.
+#[derive(Default)]
+struct Streams {
+    of_account: HashMap<String, usize>,
+    of_workspace: HashMap<Uuid, usize>,
 }
 
 impl App {
@@ -63,21 +80,25 @@ impl App {
         site: Site,
         stopping: watch::Receiver<bool>,
     ) -> Arc<App> {
-        let keys = Keys::new(limits.cached_keys, &site.base_url);
+        let (keys, limiter) = (Keys::new(limits.cached_keys, &site.base_url), Limiter::default());
         let (mails, _) = broadcast::channel(MOST_MAILS);
-        Arc::new(App { store, world, wakes, keys, limits, site, mails, stopping, streams: Mutex::default() })
+        Arc::new(App { store, world, wakes, keys, limiter, limits, site, mails, stopping, streams: Mutex::default() })
     }
 
-    /// Takes a place for a stream, if the account has one left.
-    pub fn seat_stream(self: &Arc<App>, account: &str) -> Result<StreamSeat> {
+    /// Takes a place for a stream, if the account and its workspace have one left.
+    pub async fn seat_stream(self: &Arc<App>, caller: &Caller) -> Result<StreamSeat> {
+        let allowance = self.limiter.allowance(self, caller.workspace).await?.unwrap_or_default();
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = streams.entry(account.to_owned()).or_default();
-        if *open >= self.limits.streams_per_account {
+        let open = streams.of_account.get(&caller.service_account_id).copied().unwrap_or_default();
+        if open >= self.limits.streams_per_account {
             let message = format!("this account has {open} streams open, which is the most");
             return Err(ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message).into());
         }
-        *open += 1;
-        Ok(StreamSeat { app: self.clone(), account: account.to_owned() })
+        let open = streams.of_workspace.get(&caller.workspace).copied().unwrap_or_default();
+        quotas::check_total("sse_streams_max", open as u64, 1, allowance.streams)?;
+        *streams.of_account.entry(caller.service_account_id.clone()).or_default() += 1;
+        *streams.of_workspace.entry(caller.workspace).or_default() += 1;
+        Ok(StreamSeat { app: self.clone(), account: caller.service_account_id.clone(), workspace: caller.workspace })
     }
 
     /// Ready once the server is asked to stop.
@@ -91,11 +112,16 @@ impl App {
 impl Drop for StreamSeat {
     fn drop(&mut self) {
         let mut streams = self.app.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(open) = streams.get_mut(&self.account) {
-            *open -= 1;
-            if *open == 0 {
-                streams.remove(&self.account);
-            }
+        leave(&mut streams.of_account, &self.account);
+        leave(&mut streams.of_workspace, &self.workspace);
+    }
+}
+
+fn leave<K: Eq + Hash>(open: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = open.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            open.remove(key);
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::ops::people;
 use crate::signer::{Bad, Person, Signer, is_token};
 use crate::store::people::{self as records, Account, Membership};
 use crate::store::{Store, Tx, accounts};
+use crate::workers::key_uses::KeyUses;
 use crate::world::Dice;
 
 /// How long what was looked up is trusted.
@@ -32,6 +33,7 @@ pub struct Keys {
     known: Mutex<HashMap<Hash, (Arc<Caller>, Time)>>,
     most: usize,
     pub signer: Signer,
+    pub uses: KeyUses,
 }
 
 /// What a request shows of its caller.
@@ -51,7 +53,7 @@ struct SignedIn {
 
 impl Keys {
     pub fn new(most: usize, issuer: &str) -> Keys {
-        Keys { known: Mutex::default(), most, signer: Signer::new(issuer) }
+        Keys { known: Mutex::default(), most, signer: Signer::new(issuer), uses: KeyUses::default() }
     }
 
     /// Identifies the caller. `x-api-key` is the machine's credential and says which workspace is meant; a key may also come
@@ -97,7 +99,7 @@ impl Keys {
                 Err(bad) => Err(bad_token(bad).into()),
             };
         };
-        let (mut caller, mut until) = of_key(store, hash(key), now).await?;
+        let (mut caller, mut until) = of_key(store, hash(key), now, &self.uses).await?;
         match presented.token {
             None => {}
             // A token that does not count must not break what a key alone may do.
@@ -153,7 +155,7 @@ impl Keys {
 }
 
 /// The caller that a key stands for.
-async fn of_key(store: &Store, hash: Hash, now: Time) -> Result<(Caller, Time)> {
+async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<(Caller, Time)> {
     let look = move |tx: &mut Tx<'_>| {
         let Some(holder) = accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
         // What the key of a login may do is what the person may.
@@ -178,6 +180,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time) -> Result<(Caller, Time)> 
         return Err(ApiError::new(ErrorKind::Forbidden, "workspace_not_active", message).into());
     }
     let Some(role) = role else { return Err(outside().into()) };
+    uses.note(holder.workspace_id, &holder.key_id, now);
     let mut caller = Caller {
         workspace: holder.workspace_id,
         workspace_slug: holder.workspace_slug,

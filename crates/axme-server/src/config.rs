@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::tier::Tier;
+
 #[derive(Clone, Deserialize)]
 #[serde(default)]
 pub struct Config {
@@ -19,6 +21,7 @@ pub struct Config {
     /// How clients reach the server when that is not the address it listens on.
     pub public_url: Option<String>,
     pub mail: MailSettings,
+    pub media: MediaSettings,
     /// Whoever signs in first with an address that nobody knows gets an organization of their own. Otherwise only members of
     /// organizations sign in.
     pub sign_up: bool,
@@ -28,6 +31,10 @@ pub struct Config {
     pub oidc: Option<OidcSettings>,
     /// Web origins that may show the pages of tasks in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
+    /// What workspaces may use when nothing else was agreed with them.
+    pub tier: Tier,
+    /// Networks of proxies whose `X-Forwarded-For` is believed, such as `10.1.0.0/16`.
+    pub trusted_proxies: Vec<String>,
     pub limits: Limits,
 }
 
@@ -81,6 +88,20 @@ impl Default for MailSettings {
     fn default() -> MailSettings {
         MailSettings { smtp_url: None, from: "AXME <axme@localhost>".to_owned() }
     }
+}
+
+/// Where files lie.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaSettings {
+    /// `s3://bucket/prefix`. Without it files lie in the folder `media` of the data folder.
+    pub url: Option<String>,
+    /// Where the store is, such as `https://minio.example.com:9000`, when it is not Amazon's.
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    /// With its secret; without them, those of the environment (`AWS_ACCESS_KEY_ID`, …) or of the machine.
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<String>,
 }
 
 /// Every bound of the server, with its unit in its name.
@@ -139,6 +160,11 @@ pub struct Limits {
     pub login_key_days: u64,
     /// Keys remembered between calls. A revoked key is refused within a second all the same.
     pub cached_keys: usize,
+    /// Calls of one operation by one service account, in place of those of the tier; 0 for no limit. Each node counts its own.
+    pub rate_limit_per_minute: Option<u64>,
+    /// That of the settings.
+    #[serde(skip)]
+    pub tier: Tier,
 }
 
 impl Default for Config {
@@ -150,10 +176,13 @@ impl Default for Config {
             owner_email: "owner@local".to_owned(),
             public_url: None,
             mail: MailSettings::default(),
+            media: MediaSettings::default(),
             sign_up: false,
             trials: false,
             oidc: None,
             embed_origins: Vec::new(),
+            tier: Tier::default(),
+            trusted_proxies: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -188,7 +217,16 @@ impl Default for Limits {
             session_days: 30,
             login_key_days: 90,
             cached_keys: 10_000,
+            rate_limit_per_minute: None,
+            tier: Tier::default(),
         }
+    }
+}
+
+impl Limits {
+    /// Calls of one operation by one caller in a minute, where nothing was agreed with its workspace; 0 for no limit.
+    pub fn requests_per_minute(&self) -> u64 {
+        self.rate_limit_per_minute.unwrap_or(self.tier.allowance().dimensions.requests_per_minute)
     }
 }
 
@@ -245,7 +283,7 @@ impl Config {
     }
 }
 
-/// Shows everything but the credentials of the database and of the mail server.
+/// Shows everything but the credentials of the database, of the mail server and of the store of files.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
@@ -255,7 +293,10 @@ impl fmt::Debug for Config {
             .field("owner_email", &self.owner_email)
             .field("public_url", &self.public_url)
             .field("mail", &if self.mail.smtp_url.is_some() { "smtp" } else { "outbox" })
+            .field("media", &self.media.url.as_deref().unwrap_or("local"))
             .field("embed_origins", &self.embed_origins)
+            .field("tier", &self.tier)
+            .field("trusted_proxies", &self.trusted_proxies)
             .field("limits", &self.limits)
             .finish()
     }

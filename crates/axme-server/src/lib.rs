@@ -11,9 +11,11 @@ pub mod config;
 mod cx;
 mod engine;
 pub mod error;
+pub mod files;
 pub mod first_start;
 pub mod folder;
 pub mod http;
+mod limiter;
 mod oidc;
 mod ops;
 mod passwords;
@@ -21,6 +23,7 @@ mod seal;
 mod signer;
 pub mod store;
 mod table;
+pub mod tier;
 pub mod wake;
 pub mod workers;
 pub mod world;
@@ -71,7 +74,7 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     config.validate().map_err(StartError::Config)?;
     let folder = Folder::open(&config.data)?;
-    let limits = Arc::new(config.limits.clone());
+    let limits = Arc::new(Limits { tier: config.tier, ..config.limits.clone() });
     let (stop, stopping) = watch::channel(false);
     let (store, wakes) = open_store(&config, &folder).await?;
     let guard = channels::guard::Guard::new(&limits.outbound_allow)
@@ -92,7 +95,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let site = Site {
         base_url: base_url.clone(),
         embed_origins: config.embed_origins.clone(),
-        media: Some(folder.path().join("media")),
+        media: Some(
+            files::Files::open(&config.media, folder.path().join("media"), limits.durable)
+                .map_err(StartError::Config)?,
+        ),
+        trusted_proxies: channels::guard::networks(&config.trusted_proxies)
+            .map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?,
         sign_up: config.sign_up,
         trials: config.trials,
         oidc: config.oidc.clone().map(Arc::new),
@@ -110,6 +118,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         tokio::spawn(workers::fanout::run(app.clone())),
         tokio::spawn(workers::notices::run(app.clone())),
         tokio::spawn(workers::mesh::run(app.clone())),
+        tokio::spawn(workers::key_uses::run(app.clone())),
     ];
     if let Some(url) = &config.database_url {
         workers.push(tokio::spawn(workers::doorbell::run(app.clone(), url.clone())));
@@ -122,7 +131,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     });
     let stopped = app.clone();
     let server = tokio::spawn(async move {
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.stopped().await });
+        // The limits of what needs no credential go by the address of the client.
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stopped.stopped().await });
         if let Err(error) = serving.await {
             tracing::error!(%error, "the server ended");
         }

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::{folders, server};
 
 /// The keys that a settings file may have.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 16] = [
     "sign_up",
     "trials",
     "oidc",
@@ -20,7 +20,10 @@ const KEYS: [&str; 13] = [
     "owner_email",
     "public_url",
     "mail",
+    "media",
     "embed_origins",
+    "tier",
+    "trusted_proxies",
     "limits",
     "log",
     "log_format",
@@ -109,7 +112,7 @@ fn merge(
         .with_list_parse_key("limits.offer_seconds")
         .with_list_parse_key("limits.push_retry_seconds")
         .with_list_parse_key("limits.outbound_allow")
-        .with_list_parse_key("embed_origins")
+        .with_list_parse_key("trusted_proxies")
         .try_parsing(true)
         .ignore_empty(true)
         .source(Some(variables));

@@ -19,11 +19,7 @@ pub struct Guard {
 impl Guard {
     /// `networks` as `10.1.0.0/16` or a single address.
     pub fn new(networks: &[String]) -> Result<Guard, String> {
-        let read = |text: &String| {
-            let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-            network.ok_or_else(|| format!("\"{text}\" is no network such as 10.1.0.0/16"))
-        };
-        Ok(Guard { allowed: networks.iter().map(read).collect::<Result<Vec<_>, _>>()?.into() })
+        Ok(Guard { allowed: self::networks(networks)?.into() })
     }
 
     pub fn admits(&self, address: IpAddr) -> bool {
@@ -47,6 +43,15 @@ impl Guard {
             _ => Ok(url),
         }
     }
+}
+
+/// Reads networks, and single addresses as networks.
+pub fn networks(texts: &[String]) -> Result<Vec<IpNet>, String> {
+    let read = |text: &String| {
+        let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        network.ok_or_else(|| format!("\"{text}\" is no network such as 10.1.0.0/16"))
+    };
+    texts.iter().map(read).collect()
 }
 
 fn refused(address: IpAddr) -> String {

@@ -181,6 +181,8 @@ impl Asking<'_> {
         };
         let tool = mcp::tools().iter().find(|tool| tool.name == name);
         let tool = tool.ok_or_else(|| invalid(format!("there is no tool {name}")))?;
+        let admitted = self.app.limiter.admit_tool(self.app, &self.caller, name).await;
+        admitted.map_err(|error| RpcError::from(error.into_api()))?;
         let owner = self.owner(params, tool, &mut arguments)?;
         let data = if name == mcp::CHECK_NICK {
             self.check_nick(&arguments).await?

@@ -1,22 +1,18 @@
 //! The bytes of files: uploaded and downloaded on plain routes, each behind the token of its URL.
 //!
-//! Bytes are written to the disk as they come and measured on the way, so memory holds one part of a file at a time. A file
+//! Bytes are passed on as they come and measured on the way, so memory holds parts of a file and never all of it. A file
 //! that did not arrive whole leaves nothing behind. What is downloaded is an attachment and is never run: it comes from
 //! somebody else.
 
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axme_api::{ApiError, ErrorKind, media as api};
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, Request as HttpRequest};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::routing::{get, put};
-use futures_util::stream;
 use http_body_util::BodyExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -26,15 +22,13 @@ use super::refusal;
 use super::router::query;
 use crate::app::App;
 use crate::auth;
-use crate::error::{Result, StoreError};
+use crate::error::Result;
+use crate::files::Files;
 use crate::ops::COMMON_LANE;
 use crate::ops::media::PICTURES;
 use crate::store::Tx;
 use crate::store::media::{self as store, Stored, Upload};
 use crate::world::hex;
-
-/// Read from the disk at a time.
-const PART_BYTES: usize = 64 * 1024;
 
 pub fn mount(app: &Arc<App>, router: Router) -> Router {
     let uploaded = {
@@ -83,14 +77,8 @@ async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Respon
         return Err(ApiError::new(ErrorKind::Gone, "upload_expired", "the upload was not finished in time").into());
     }
     let name = format!("{}-{}", upload.id, app.world.dice.hex::<8>());
-    let path = path_of(app, &name)?;
-    let stored = match receive(app, &upload, name, path.clone(), request.into_body()).await {
-        Ok(stored) => stored,
-        Err(error) => {
-            remove(path).await;
-            return Err(error);
-        }
-    };
+    let files = place(app)?;
+    let stored = receive(app, &upload, name.clone(), request.into_body()).await?;
     let answer = json!({ "ok": true, "upload_id": upload.id, "size_bytes": stored.bytes, "sha256": stored.sha256 });
     let (workspace, upload_id) = (upload.workspace, upload.id);
     let job = move |tx: &mut Tx<'_>| {
@@ -100,16 +88,16 @@ async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Respon
     match app.store.write(COMMON_LANE, job).await {
         Ok((true, before)) => {
             if let Some(before) = before {
-                remove(path_of(app, &before.file)?).await;
+                remove(files, &before.file).await;
             }
             Ok(super::json(200, answer.to_string().into_bytes()))
         }
         Ok((false, _)) => {
-            remove(path).await;
+            remove(files, &name).await;
             Err(finished())
         }
         Err(error) => {
-            remove(path).await;
+            remove(files, &name).await;
             Err(error)
         }
     }
@@ -119,29 +107,21 @@ fn finished() -> crate::error::Error {
     ApiError::new(ErrorKind::Conflict, "upload_finished", "the file is finished and stays as it is").into()
 }
 
-/// Where a file lies.
-pub fn path_of(app: &App, name: &str) -> Result<PathBuf> {
-    let folder = app.site.media.as_ref();
-    Ok(folder.ok_or_else(|| ApiError::unavailable("this server has no folder for files"))?.join(name))
+/// Where files lie.
+pub fn place(app: &App) -> Result<&Files> {
+    Ok(app.site.media.as_ref().ok_or_else(|| ApiError::unavailable("this server has no place for files"))?)
 }
 
-/// Removes a file, if it is there.
-pub async fn remove(path: PathBuf) {
-    let gone = tokio::task::spawn_blocking(move || fs::remove_file(&path)).await;
-    if let Ok(Err(error)) = gone {
-        tracing::debug!(%error, "a file was not there to remove");
+/// Removes a file that nothing leads to; what is left is found again by the sweep.
+async fn remove(files: &Files, name: &str) {
+    if let Err(error) = files.remove(name).await {
+        tracing::warn!(name, %error, "a file could not be removed");
     }
 }
 
-/// Writes a body to the disk. Not more of it than was announced, and no part may keep us waiting for long.
-async fn receive(app: &App, upload: &Upload, name: String, path: PathBuf, mut body: Body) -> Result<Stored> {
-    let mut file = on_disk(move || {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        File::options().create_new(true).write(true).open(&path)
-    })
-    .await?;
+/// Takes a body in. Not more of it than was announced, and no part may keep us waiting for long.
+async fn receive(app: &App, upload: &Upload, name: String, mut body: Body) -> Result<Stored> {
+    let mut draft = place(app)?.begin(&name).await?;
     let (mut bytes, mut hash) = (0_i64, Sha256::new());
     let patience = Duration::from_secs(app.limits.body_seconds);
     loop {
@@ -158,18 +138,10 @@ async fn receive(app: &App, upload: &Upload, name: String, path: PathBuf, mut bo
             return Err(ApiError::new(ErrorKind::TooLarge, "media_too_large", message).into());
         }
         hash.update(&part);
-        file = on_disk(move || file.write_all(&part).map(|()| file)).await?;
+        draft.write(part).await?;
     }
-    let is_durable = app.limits.durable;
-    on_disk(move || if is_durable { file.sync_all() } else { Ok(()) }).await?;
+    draft.finish().await?;
     Ok(Stored { file: name, bytes, sha256: hex(&hash.finalize()) })
-}
-
-/// Works with the disk on a thread that may wait.
-async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
-    let failed = |why: String| StoreError::Unavailable(format!("the folder for files: {why}"));
-    let outcome = tokio::task::spawn_blocking(work).await.map_err(|error| failed(error.to_string()))?;
-    Ok(outcome.map_err(|error| failed(error.to_string()))?)
 }
 
 async fn download(
@@ -197,14 +169,7 @@ async fn download(
         Some(Range::Part(from, to)) => (from, to),
         _ => (0, length),
     };
-    let path = path_of(app, &stored.file)?;
-    let file = on_disk(move || {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(from))?;
-        Ok(file)
-    })
-    .await?;
-    let mut response = Response::new(parts(file, to - from));
+    let mut response = Response::new(place(app)?.read(&stored.file, from, to).await?);
     if range.is_some() {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         set(&mut response, header::CONTENT_RANGE, &format!("bytes {from}-{}/{length}", to.saturating_sub(1)));
@@ -244,27 +209,6 @@ fn read_range(text: &str, length: u64) -> Option<Range> {
         (from, to) => (from.parse().ok()?, to.parse::<u64>().ok()?.saturating_add(1).min(length)),
     };
     Some(if from < to { Range::Part(from, to) } else { Range::Outside })
-}
-
-/// A file from where it stands, part by part.
-fn parts(file: File, left: u64) -> Body {
-    Body::from_stream(stream::try_unfold((file, left), |(mut file, left)| async move {
-        if left == 0 {
-            return Ok::<_, std::io::Error>(None);
-        }
-        let read = tokio::task::spawn_blocking(move || {
-            let mut part = vec![0; PART_BYTES.min(usize::try_from(left).unwrap_or(PART_BYTES))];
-            let count = file.read(&mut part)?;
-            part.truncate(count);
-            Ok::<_, std::io::Error>((part, file))
-        });
-        let (part, file) = read.await.map_err(std::io::Error::other)??;
-        if part.is_empty() {
-            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
-        }
-        let left = left.saturating_sub(part.len() as u64);
-        Ok(Some((Bytes::from(part), (file, left))))
-    }))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! HTTP: the only place that knows methods, headers and status codes.
 
+pub mod client;
 mod form;
 pub mod frames;
 mod login;
@@ -17,6 +18,8 @@ use axme_api::{ApiError, ErrorKind};
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
+
+use crate::limiter::Left;
 
 /// The status of an error.
 pub fn status(kind: ErrorKind) -> u16 {
@@ -55,6 +58,9 @@ pub fn refusal(error: &ApiError) -> Response<Body> {
         ErrorKind::Unavailable | ErrorKind::RateLimited => {
             let seconds = error.details.get("retry_after_seconds").and_then(Value::as_u64).unwrap_or(1);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            if let Some(left) = Left::of_refusal(error) {
+                left.show(headers);
+            }
         }
         _ => {}
     }

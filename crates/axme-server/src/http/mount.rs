@@ -6,20 +6,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axme_api::{ApiError, ErrorKind, Method, OpInfo, intents as api_intents};
+use axme_api::{Access, ApiError, ErrorKind, Method, OpInfo, intents as api_intents};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::http::Response;
+use axum::http::request::Parts;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::router::{PathFields, acknowledge, field, query, read_body, respond};
-use super::{refusal, stream};
+use super::{client, refusal, stream};
 use crate::app::App;
 use crate::call::{self, Bound, Request, Sent, Served};
 use crate::error::Result;
+use crate::limiter::Left;
 
 /// The fields of a path.
 pub type Fields = Vec<(&'static str, String)>;
@@ -146,12 +148,8 @@ impl Mount {
             let app = app.clone();
             let fields = info.path_fields().map(|name| (name, field(&params, name))).collect();
             async move {
-                respond(match read(&app, info, fields, request).await {
-                    Ok(request) => {
-                        call::serve(&app, served, request).await.map(|sent| super::json(sent.status, sent.body))
-                    }
-                    Err(error) => Err(error),
-                })
+                let work = |request| call::serve(&app, served, request);
+                respond(answer(&app, info, fields, request, work).await)
             }
         };
         self.route(info.path, on(filter(info.method), handler));
@@ -286,16 +284,42 @@ where
     O: Serialize + Send + 'static,
     P: Send + 'static,
 {
-    let request = read(app, &bound.op.info, path_fields, request).await?;
-    let sent = call::call(app, bound, request).await?;
-    Ok(super::json(sent.status, sent.body))
+    answer(app, &bound.op.info, path_fields, request, |request| call::call(app, bound, request)).await
+}
+
+/// Answers a request, unless its caller calls too often.
+async fn answer<F: Future<Output = Result<Sent>> + Send>(
+    app: &App,
+    info: &OpInfo,
+    path_fields: Fields,
+    request: HttpRequest,
+    work: impl FnOnce(Request) -> F + Send,
+) -> Result<Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let left = admit(app, info, &parts).await?;
+    let answered = async {
+        let sent = work(read(app, info, path_fields, parts, body).await?).await?;
+        Ok(super::json(sent.status, sent.body))
+    };
+    let mut response = respond(answered.await);
+    if let Some(left) = left {
+        left.show(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// Before a body is read for anybody: who it is, and whether it may call so often. Who it is is remembered, so that asking again
+/// costs nothing. What is public goes by the address of the client.
+async fn admit(app: &App, info: &OpInfo, parts: &Parts) -> Result<Option<Left>> {
+    let caller = call::identify(app, info.access, &parts.headers, app.world.clock.now()).await?;
+    match info.access {
+        Access::Public => client::check(app, parts, info.id, app.limits.requests_per_minute()),
+        _ => app.limiter.admit(app, &caller, info.id).await,
+    }
 }
 
 /// Reads a request, its body included.
-async fn read(app: &App, info: &OpInfo, path_fields: Fields, request: HttpRequest) -> Result<Request> {
-    let (parts, body) = request.into_parts();
-    // Before a body is read for anybody: who it is. The answer is remembered, so that asking again costs nothing.
-    call::identify(app, info.access, &parts.headers, app.world.clock.now()).await?;
+async fn read(app: &App, info: &OpInfo, path_fields: Fields, parts: Parts, body: Body) -> Result<Request> {
     let body = read_body(app, body).await?;
     Ok(Request {
         method: info.method.as_str(),

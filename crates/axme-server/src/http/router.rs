@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use serde_json::json;
 
 use super::mount::{Mount, not_allowed, nothing_at};
-use super::{mcp, refusal, stream};
+use super::{client, mcp, refusal, stream};
 use crate::app::App;
 use crate::engine::{self, Desk};
 use crate::error::Result;
@@ -62,9 +62,15 @@ pub fn router(app: Arc<App>) -> Router {
             async move { respond(mcp::answer(&app, &calls, request).await) }
         }
     };
-    let router = super::media::mount(&app, super::pages::mount(&app, mount.finish()));
-    let router = super::scheduler::mount(&app, super::reference::mount(&app, router));
-    super::provider::mount(&app, super::login::mount(&app, router))
+    let limit = {
+        let app = app.clone();
+        move |request: HttpRequest, next: Next| client::limit(app.clone(), request, next)
+    };
+    let public = super::media::mount(&app, super::pages::mount(&app, Router::new()));
+    let public = super::provider::mount(&app, super::login::mount(&app, public));
+    let keyed = super::scheduler::mount(&app, mount.finish());
+    super::reference::mount(&app, keyed)
+        .merge(public.route_layer(middleware::from_fn(limit)))
         .route(api_sessions::STREAM.path, get(feed))
         .route(api_mcp::ENDPOINT.path, post(tools))
         .route(api_intents::STREAM.path, get(events))

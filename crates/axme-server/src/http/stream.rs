@@ -77,7 +77,7 @@ pub async fn intent(app: Arc<App>, id: String, request: Parts) -> Result<Respons
     let id = ops::intents::parse_id(&id)?;
     let for_read = caller.clone();
     app.store.read(move |tx| ops::intents::find_visible(tx, &for_read, id).map(|_| ())).await?;
-    let (out, response) = answer(&app, &caller)?;
+    let (out, response) = answer(&app, &caller).await?;
     let subject = Subject::Intent(id);
     tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run().await });
     Ok(response)
@@ -92,7 +92,7 @@ pub async fn session(app: Arc<App>, id: String, request: Parts) -> Result<Respon
     let id = ops::sessions::read_session(&id)?;
     let for_read = caller.clone();
     app.store.read(move |tx| ops::sessions::find_visible(tx, &for_read, id).map(|_| ())).await?;
-    let (out, response) = answer(&app, &caller)?;
+    let (out, response) = answer(&app, &caller).await?;
     let subject = Subject::Session(id);
     tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run().await });
     Ok(response)
@@ -109,7 +109,7 @@ pub async fn agent(app: Arc<App>, address: String, request: Parts) -> Result<Res
     if !caller.is_admin() && caller.address.as_ref() != Some(&address) {
         return Err(ApiError::forbidden(format!("this key is not that of {address}")).into());
     }
-    let (out, response) = answer(&app, &caller)?;
+    let (out, response) = answer(&app, &caller).await?;
     let is_discarded = window.since == 0 && window.wait_seconds == 1 && !window.follow;
     let backlog_of = is_discarded.then(|| app.world.clock.now());
     tokio::spawn(async move { AgentStream { app, caller, address, window, backlog_of, out }.run().await });
@@ -158,8 +158,8 @@ fn is_python_sdk(headers: &HeaderMap) -> bool {
         || (begins("user-agent", "python-httpx/") && headers.contains_key("x-trace-id"))
 }
 
-fn answer(app: &Arc<App>, caller: &Caller) -> Result<(Out, Response<Body>)> {
-    let seat = app.seat_stream(&caller.service_account_id)?;
+async fn answer(app: &Arc<App>, caller: &Caller) -> Result<(Out, Response<Body>)> {
+    let seat = app.seat_stream(caller).await?;
     let (sender, receiver) = mpsc::channel(1);
     let frames = futures_util::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Bytes>| {
         receiver.recv().await.map(|frame| (Ok::<_, std::convert::Infallible>(frame), receiver))

@@ -5,26 +5,31 @@ use axme_api::capabilities::{Capabilities, Nothing};
 use axme_api::me::Me;
 use axme_api::roles::Permission;
 use axme_api::service_accounts::{
-    CreateKey, CreateServiceAccount, GetServiceAccount, Key, KeyAnswer, ListServiceAccounts, RevokeKey, RevokedKey,
-    RevokedKeyAnswer, ServiceAccount as AccountView, ServiceAccountAnswer, ServiceAccountDeleted, ServiceAccountList,
-    UpdateServiceAccount,
+    CreateKey, CreateServiceAccount, GetServiceAccount, Key, KeyAnswer, KnownKey, ListServiceAccounts, RevokeKey,
+    RevokedKey, RevokedKeyAnswer, ServiceAccount as AccountView, ServiceAccountAnswer, ServiceAccountDeleted,
+    ServiceAccountList, UpdateServiceAccount,
 };
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::address::agent_name;
 use axme_intent::human::is_same_person;
 use axme_intent::{Address, Time};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::intents::check_ahead;
 use super::tenants::{self, Authority, Place};
-use super::{COMMON_LANE, page_size};
+use super::{COMMON_LANE, page_size, quotas};
 use crate::auth::{FreshKey, fresh_key};
 use crate::call::Before;
 use crate::channels::signature;
 use crate::cx::{Cx, Role};
 use crate::error::{Result, StoreError};
 use crate::store::accounts::{self as store, NewKey, ServiceAccount};
+use crate::tier::Allowance;
 use crate::wake::Wake;
+
+/// Keys of an account that are shown: the newest.
+const MOST_KEYS: i64 = 100;
 
 pub fn prepare_create(before: &Before<'_>, input: CreateServiceAccount) -> Result<(u16, NewAccount)> {
     let chars = input.name.chars().count();
@@ -240,17 +245,32 @@ pub fn put_agent(cx: &mut Cx<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAcco
     if new.callback.is_some() {
         cx.tx.wake(Wake::lines());
     }
+    // Under the lock nobody else adds one; an account that is there costs nothing.
+    let allowance = quotas::lock(cx, new.place.workspace)?;
     if store::insert_service_account(cx.tx, &account)? {
+        check_room(cx, new.place.workspace, allowance)?;
         audit(cx, &account, "service_accounts.create", &json!({ "address": new.address }))?;
         return Ok((account, true));
     }
     let is_revived = store::revive(cx.tx, &account)?;
+    if is_revived {
+        check_room(cx, new.place.workspace, allowance)?;
+    }
     let known = store::find_agent(cx.tx, new.place.workspace, new.address)?;
     let known = known.ok_or_else(|| StoreError::Conflict("an agent vanished while it was registered".to_owned()))?;
     if is_revived {
         audit(cx, &known, "service_accounts.revive", &json!({ "address": new.address }))?;
     }
     Ok((known, is_revived))
+}
+
+/// Refuses the account that was just added where it is one too many.
+fn check_room(cx: &mut Cx<'_, '_>, workspace: Uuid, allowance: Option<Allowance>) -> Result<()> {
+    let Some(most) = allowance.map(|allowance| allowance.service_accounts).filter(|most| *most > 0) else {
+        return Ok(());
+    };
+    let others = store::count_agents(cx.tx, workspace)?.saturating_sub(1);
+    quotas::check_total("service_accounts_per_workspace", u64::try_from(others).unwrap_or(0), 1, most)
 }
 
 /// A line in the trail of the account's workspace.
@@ -276,7 +296,28 @@ pub fn prepare_get(_: &Before<'_>, input: GetServiceAccount) -> Result<(u16, Get
 }
 
 pub fn get(cx: &mut Cx<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountAnswer> {
-    Ok(answer(&find(cx, &input.service_account_id)?))
+    let account = find(cx, &input.service_account_id)?;
+    let keys = store::list_keys(cx.tx, account.workspace_id, &account.service_account_id, MOST_KEYS)?;
+    let keys = keys.into_iter().map(|key| known_key(key, cx.now)).collect();
+    Ok(ServiceAccountAnswer { keys: Some(keys), ..answer(&account) })
+}
+
+fn known_key(key: store::KnownKey, now: Time) -> KnownKey {
+    let status = match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(at)) if at <= now => "expired",
+        _ => "active",
+    };
+    let text = |at: Option<Time>| at.map(|at| at.to_string());
+    KnownKey {
+        key_id: key.key_id,
+        key_hint: key.hint,
+        status: status.to_owned(),
+        created_at: key.created_at.to_string(),
+        expires_at: text(key.expires_at),
+        last_used_at: text(key.last_used_at),
+        revoked_at: text(key.revoked_at),
+    }
 }
 
 /// An account of the caller's workspace, or of another in which the caller manages accounts.
@@ -482,6 +523,7 @@ fn answer(account: &ServiceAccount) -> ServiceAccountAnswer {
         agent_address: shown.address.clone(),
         service_account: shown,
         webhook_secret: None,
+        keys: None,
     }
 }
 

@@ -52,7 +52,7 @@ pub fn admit<'a>(
     check_parties(cx, &parties, &head.intent_type)?;
     policies::check_sender(cx, &head.from, &head.to)?;
     let workspace = quotas::charged(cx, tenant)?;
-    quotas::charge(cx, workspace, Dimension::Intents, newborn.intent().id.lane())
+    quotas::charge(cx, workspace, Dimension::Intents)
 }
 
 /// Refuses an intent that somebody in it may not send or get; counts it against the limits of both.

@@ -9,14 +9,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::inbox::owner;
-use super::{COMMON_LANE, check_chars, read_id};
+use super::{COMMON_LANE, check_chars, quotas, read_id};
 use crate::auth;
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::Result;
 use crate::store::media::{self as store, Upload};
 
-/// The only place where files are kept.
+/// What clients are told as the place of files, wherever it is: they use the URLs.
 const BUCKET: &str = "local";
 const USUAL_SECONDS: u64 = 3_600;
 const MAX_SECONDS: u64 = 604_800;
@@ -103,6 +103,12 @@ fn count(bytes: i64) -> u64 {
 }
 
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewUpload) -> Result<UploadCreated> {
+    if let Some(most) = quotas::lock(cx, cx.caller.workspace)?.map(|allowance| allowance.dimensions.media_storage_bytes)
+        && most > 0
+    {
+        let used = count(store::sum_bytes(cx.tx, cx.caller.workspace, cx.now)?);
+        quotas::check_total("media_storage_bytes", used, count(new.upload.size_bytes), most)?;
+    }
     store::insert(cx.tx, &new.upload, &new.token_hash)?;
     let line = json!({ "owner": new.upload.owner, "size_bytes": new.upload.size_bytes });
     cx.audit("media.create_upload", &new.upload.id.to_string(), &line)?;

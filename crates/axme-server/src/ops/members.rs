@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::people;
 use super::tenants::{self, Authority};
-use super::{COMMON_LANE, check_chars, check_word, page_size, read_after, read_id};
+use super::{COMMON_LANE, check_chars, check_word, page_size, quotas, read_after, read_id};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::{Error, Result};
@@ -136,6 +136,11 @@ pub fn put(
     };
     let added = store::insert(cx.tx, &member)?;
     if let Some(added) = &added {
+        let scope = workspace.unwrap_or(cx.caller.workspace);
+        if let Some(most) = quotas::lock(cx, scope)?.map(|allowance| allowance.actors_total).filter(|most| *most > 0) {
+            let others = store::count(cx.tx, org, scope)?.saturating_sub(1);
+            quotas::check_total("actors_total", u64::try_from(others).unwrap_or(0), 1, most)?;
+        }
         audit(cx, added, "organizations.members.add")?;
     }
     Ok(added)

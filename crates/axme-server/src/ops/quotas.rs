@@ -18,19 +18,23 @@ use uuid::Uuid;
 use super::tenants::{self, Authority, Place};
 use super::{COMMON_LANE, check_chars, check_word};
 use crate::call::Before;
+use crate::config::Limits;
 use crate::cx::Cx;
-use crate::error::{Result, StoreError};
+use crate::error::{Error, Result, StoreError};
 use crate::store::access_requests::AccessRequest;
 use crate::store::organizations;
-use crate::store::usage::{self as store, Policy};
+use crate::store::usage::{self as store, Policy, Tally};
 use crate::store::{Mark, Tx};
+use crate::tier::{Allowance, Tier};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 const HOURS_A_DAY: i64 = 24;
-/// Rows per hour. A multiple of the usual number of write lanes: each row then belongs to one lane.
-const SLOTS: u16 = 16;
+/// The row of an hour that is written under the lock of a policy.
+const LOCKED_SLOT: i64 = 0;
 /// What is left of what has no limit.
 const NO_LIMIT: i64 = 2_147_483_647;
+/// The tier of a policy that no tier was granted by: that of the server holds.
+const UNSAID: &str = "custom";
 /// Longest series that is told by the hour.
 const HOURLY_DAYS: u64 = 2;
 
@@ -89,30 +93,92 @@ pub fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) 
     Ok(days.values().map(|used| used.saturating_sub(limit)).sum())
 }
 
-/// Counts one more, or refuses it where it would be one too many. `lane` is the write lane of the call.
-pub fn charge(cx: &mut Cx<'_, '_>, workspace: Uuid, dimension: Dimension, lane: u16) -> Result<()> {
-    if cx.tx.has(Mark::Quota, workspace)
-        && let Some(policy) = store::lock_policy(cx.tx, workspace)?
-    {
-        check(cx, &policy, dimension)?;
+/// What a workspace may use: as its policy says, and where that says nothing, as the server does.
+pub fn allowance(limits: &Limits, policy: Option<&Policy>) -> Result<Allowance, StoreError> {
+    let granted = policy.and_then(|policy| Tier::parse(&policy.tier)).unwrap_or(limits.tier);
+    let mut allowance = granted.allowance();
+    if let Some(per_minute) = limits.rate_limit_per_minute {
+        allowance.dimensions.requests_per_minute = per_minute;
     }
-    Ok(store::count(cx.tx, workspace, dimension.as_str(), hour(cx.now), i64::from(lane % SLOTS))?)
+    let Some(policy) = policy else { return Ok(allowance) };
+    if !is_hard(policy) {
+        return Ok(Allowance::default());
+    }
+    let (said, usual) = (dimensions(policy)?, allowance.dimensions);
+    let or = |said: u64, usual: u64| if said == 0 { usual } else { said };
+    allowance.dimensions = Dimensions {
+        requests_per_minute: or(said.requests_per_minute, usual.requests_per_minute),
+        intents_per_day: or(said.intents_per_day, usual.intents_per_day),
+        inbox_writes_per_day: or(said.inbox_writes_per_day, usual.inbox_writes_per_day),
+        media_upload_bytes_per_day: or(said.media_upload_bytes_per_day, usual.media_upload_bytes_per_day),
+        media_storage_bytes: or(said.media_storage_bytes, usual.media_storage_bytes),
+        webhook_deliveries_per_day: or(said.webhook_deliveries_per_day, usual.webhook_deliveries_per_day),
+        schema_writes_per_day: or(said.schema_writes_per_day, usual.schema_writes_per_day),
+    };
+    Ok(allowance)
 }
 
-fn check(cx: &mut Cx<'_, '_>, policy: &Policy, dimension: Dimension) -> Result<()> {
-    let limit = dimension.of(&dimensions(policy)?);
-    if limit == 0 || !policy.hard_enforcement || policy.overage_mode != "block" {
+/// What a policy says with what the server adds, also where going beyond it is not refused.
+fn shown(limits: &Limits, policy: &Policy) -> Result<Dimensions, StoreError> {
+    let hard = Policy { hard_enforcement: true, overage_mode: "block".to_owned(), ..policy.clone() };
+    Ok(allowance(limits, Some(&hard))?.dimensions)
+}
+
+/// What goes beyond is refused.
+fn is_hard(policy: &Policy) -> bool {
+    policy.hard_enforcement && policy.overage_mode == "block"
+}
+
+/// What a workspace may use, behind a lock under which it is counted one after the other. `None` without limits.
+pub fn lock(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<Option<Allowance>> {
+    if !cx.tx.has(Mark::Quota, workspace) && !cx.limits.tier.is_hosted() {
+        return Ok(None);
+    }
+    let mut policy = store::lock_policy(cx.tx, workspace)?;
+    if policy.is_none() && cx.limits.tier.is_hosted() {
+        // A lock needs a row. This one says nothing, so that the settings of the server stay what holds.
+        store::add_policy(cx.tx, &unsaid(cx.limits.tier, workspace, cx.now))?;
+        cx.tx.mark(Mark::Quota, workspace);
+        policy = store::lock_policy(cx.tx, workspace)?;
+    }
+    Ok(policy.map(|policy| allowance(cx.limits, Some(&policy))).transpose()?)
+}
+
+/// Refuses what there may be no more of. Nothing resets it but taking something away.
+pub fn check_total(dimension: &str, used: u64, more: u64, limit: u64) -> Result<()> {
+    if limit == 0 || used.saturating_add(more) <= limit { Ok(()) } else { Err(exceeded(dimension, used, limit, None)) }
+}
+
+fn exceeded(dimension: &str, used: u64, limit: u64, reset_at: Option<Time>) -> Error {
+    let error = ApiError::new(ErrorKind::RateLimited, "quota_exceeded", format!("quota exceeded for {dimension}"));
+    let reset_at = reset_at.map(|at| at.to_string());
+    error.with("dimension", dimension).with("used", used).with("limit", limit).with("reset_at", reset_at).into()
+}
+
+/// Counts one more, or refuses it where it would be one too many. Where nothing is limited, uses are added up until the
+/// commit; where something is, the next one to take the lock must see this one.
+pub fn charge(cx: &mut Cx<'_, '_>, workspace: Uuid, dimension: Dimension) -> Result<()> {
+    let tally = Tally { workspace, dimension: dimension.as_str(), hour: hour(cx.now) };
+    match lock(cx, workspace)? {
+        None => Ok(cx.tx.tally(tally)?),
+        Some(allowance) => {
+            check(cx, workspace, &allowance, dimension)?;
+            Ok(store::add(cx.tx, tally, LOCKED_SLOT, 1)?)
+        }
+    }
+}
+
+fn check(cx: &mut Cx<'_, '_>, workspace: Uuid, allowance: &Allowance, dimension: Dimension) -> Result<()> {
+    let limit = dimension.of(&allowance.dimensions);
+    if limit == 0 {
         return Ok(());
     }
-    let used = store::used_since(cx.tx, policy.workspace_id, dimension.as_str(), day(cx.now))?;
+    let used = store::used_since(cx.tx, workspace, dimension.as_str(), day(cx.now))?;
     let used = u64::try_from(used).unwrap_or(0);
     if used < limit {
         return Ok(());
     }
-    let name = dimension.as_str();
-    let error = ApiError::new(ErrorKind::RateLimited, "quota_exceeded", format!("quota exceeded for {name}"));
-    let reset_at = at_hour(day(cx.now) + HOURS_A_DAY).to_string();
-    Err(error.with("dimension", name).with("used", used).with("limit", limit).with("reset_at", reset_at).into())
+    Err(exceeded(dimension.as_str(), used, limit, Some(at_hour(day(cx.now) + HOURS_A_DAY))))
 }
 
 /// The workspace that a payload names to be charged: `tenant{org_id, workspace_id}`.
@@ -140,27 +206,32 @@ pub fn get(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<QuotaAnswer> {
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
     let policy = find(cx, &place)?;
-    answer(&place, &policy)
+    answer(cx, &place, &policy)
 }
 
 /// The policy of a workspace; the one without limits, under the workspace's own id, where there is none.
 pub(super) fn find(cx: &mut Cx<'_, '_>, place: &Place) -> Result<Policy> {
     let known = store::find_policy(cx.tx, place.workspace)?;
-    Ok(known.unwrap_or_else(|| Policy {
-        workspace_id: place.workspace,
-        quota_policy_id: place.workspace,
-        tier: "self_hosted".to_owned(),
-        dimensions: json!(Dimensions::default()).to_string(),
-        soft_threshold_percent: 80,
-        hard_enforcement: false,
-        overage_mode: "grace".to_owned(),
-        updated_by: None,
-        updated_at: cx.now,
-    }))
+    Ok(known.unwrap_or_else(|| unsaid(cx.limits.tier, place.workspace, cx.now)))
 }
 
-pub(super) fn dimensions(policy: &Policy) -> Result<Dimensions> {
-    Ok(serde_json::from_str(&policy.dimensions).map_err(|e| StoreError::Fault(format!("dimensions: {e}")))?)
+/// The policy of a workspace with which nothing was agreed.
+fn unsaid(tier: Tier, workspace: Uuid, now: Time) -> Policy {
+    Policy {
+        workspace_id: workspace,
+        quota_policy_id: workspace,
+        tier: UNSAID.to_owned(),
+        dimensions: json!(Dimensions::default()).to_string(),
+        soft_threshold_percent: 80,
+        hard_enforcement: tier.is_hosted(),
+        overage_mode: if tier.is_hosted() { "block" } else { "grace" }.to_owned(),
+        updated_by: None,
+        updated_at: now,
+    }
+}
+
+pub(super) fn dimensions(policy: &Policy) -> Result<Dimensions, StoreError> {
+    serde_json::from_str(&policy.dimensions).map_err(|e| StoreError::Fault(format!("dimensions: {e}")))
 }
 
 pub fn prepare_update(_: &Before<'_>, input: UpdateQuota) -> Result<(u16, UpdateQuota)> {
@@ -176,7 +247,6 @@ pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateQuota) -> Result<QuotaAnswer> {
     let place = tenants::place(cx, Some(&input.org_id), Some(&input.workspace_id), Permission::ChangeQuotas)?;
     let updated_by = input.updated_by_actor_id.clone().unwrap_or_else(|| cx.caller.actor());
     let policy = Policy {
-        tier: "custom".to_owned(),
         dimensions: json!(input.dimensions).to_string(),
         soft_threshold_percent: i64::try_from(input.soft_threshold_percent.unwrap_or(80)).unwrap_or(80),
         hard_enforcement: input.hard_enforcement.unwrap_or(true),
@@ -184,15 +254,15 @@ pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateQuota) -> Result<QuotaAnswer> {
         ..fresh(cx, place.workspace, updated_by)?
     };
     put(cx, &policy, "quotas.update")?;
-    answer(&place, &policy)
+    answer(cx, &place, &policy)
 }
 
 fn fresh(cx: &mut Cx<'_, '_>, workspace: Uuid, updated_by: String) -> Result<Policy> {
     let known = store::lock_policy(cx.tx, workspace)?;
     Ok(Policy {
         workspace_id: workspace,
-        quota_policy_id: known.map_or_else(|| cx.dice.uuid_at(cx.now), |policy| policy.quota_policy_id),
-        tier: String::new(),
+        quota_policy_id: known.as_ref().map_or_else(|| cx.dice.uuid_at(cx.now), |policy| policy.quota_policy_id),
+        tier: known.map_or_else(|| UNSAID.to_owned(), |policy| policy.tier),
         dimensions: String::new(),
         soft_threshold_percent: 80,
         hard_enforcement: true,
@@ -213,26 +283,18 @@ fn put(cx: &mut Cx<'_, '_>, policy: &Policy, action: &str) -> Result<()> {
 pub fn upgrade(cx: &mut Cx<'_, '_>, request: &AccessRequest) -> Result<()> {
     let workspace = request.workspace_id.unwrap_or(request.from_workspace_id);
     let tier = request.requested_tier.clone().unwrap_or_else(|| "email_verified".to_owned());
-    let (requests, intents, inbox, storage) =
-        if tier == "corporate" { (600, 5_000, 2_000, 10 << 30) } else { (120, 500, 200, 1 << 30) };
-    let limits = Dimensions {
-        requests_per_minute: requests,
-        intents_per_day: intents,
-        inbox_writes_per_day: inbox,
-        media_storage_bytes: storage,
-        ..Dimensions::default()
-    };
+    let limits = Tier::parse(&tier).unwrap_or(Tier::EmailVerified).allowance().dimensions;
     let updated_by = cx.caller.actor();
     let policy = Policy { tier, dimensions: json!(limits).to_string(), ..fresh(cx, workspace, updated_by)? };
     put(cx, &policy, "quotas.upgrade")
 }
 
-fn answer(place: &Place, policy: &Policy) -> Result<QuotaAnswer> {
+fn answer(cx: &Cx<'_, '_>, place: &Place, policy: &Policy) -> Result<QuotaAnswer> {
     let quota_policy = QuotaPolicy {
         quota_policy_id: policy.quota_policy_id.to_string(),
         org_id: place.org.to_string(),
         workspace_id: place.workspace.to_string(),
-        dimensions: dimensions(policy)?,
+        dimensions: shown(cx.limits, policy)?,
         soft_threshold_percent: u64::try_from(policy.soft_threshold_percent).unwrap_or(80),
         hard_enforcement: policy.hard_enforcement,
         overage_mode: policy.overage_mode.clone(),
@@ -257,7 +319,7 @@ pub fn summary(cx: &mut Cx<'_, '_>, (input, days): &(AskSummary, i64)) -> Result
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
     let start = day(cx.now) - (days - 1) * HOURS_A_DAY;
-    let limits = dimensions(&find(cx, &place)?)?;
+    let limits = shown(cx.limits, &find(cx, &place)?)?;
     let mut sums = Dimensions::default();
     for (name, _, used) in store::list_since(cx.tx, place.workspace, start)? {
         add(&mut sums, &name, used);

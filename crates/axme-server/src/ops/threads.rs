@@ -79,7 +79,7 @@ fn add(
     also: Option<(Address, bool)>,
 ) -> Result<ThreadAnswer> {
     let workspace = cx.caller.workspace;
-    quotas::charge(cx, workspace, Dimension::InboxWrites, source.id.lane())?;
+    quotas::charge(cx, workspace, Dimension::InboxWrites)?;
     let entry = Entry {
         id: cx.dice.uuid_at(cx.now),
         kind: kind.to_owned(),

@@ -99,6 +99,15 @@ fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
     })
 }
 
+/// How many agents a workspace has.
+pub fn count_agents(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*) FROM service_accounts WHERE workspace_id = $1 AND address IS NOT NULL AND status <> 'deleted'",
+        &[workspace.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
 /// Adds an account unless its address is taken. False when it was.
 pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
     let added = tx.run(
@@ -247,6 +256,45 @@ pub fn insert_key(tx: &mut Tx<'_>, key: &NewKey<'_>) -> Result<(), StoreError> {
             key.created_at.into(),
             key.expires_at.into(),
         ],
+    )
+}
+
+/// A key as it is listed.
+pub struct KnownKey {
+    pub key_id: String,
+    pub hint: String,
+    pub created_at: Time,
+    pub expires_at: Option<Time>,
+    pub revoked_at: Option<Time>,
+    pub last_used_at: Option<Time>,
+}
+
+/// The newest keys of an account.
+pub fn list_keys(tx: &mut Tx<'_>, workspace: Uuid, account: &str, limit: i64) -> Result<Vec<KnownKey>, StoreError> {
+    let rows = tx.rows(
+        "SELECT key_id, hint, created_at, expires_at, revoked_at, last_used_at FROM api_keys \
+         WHERE workspace_id = $1 AND service_account_id = $2 ORDER BY key_id DESC LIMIT $3",
+        &[workspace.into(), account.into(), limit.into()],
+    )?;
+    let key = |row: &Row| {
+        Ok(KnownKey {
+            key_id: row.string(0)?,
+            hint: row.string(1)?,
+            created_at: row.time(2)?,
+            expires_at: row.opt_time(3)?,
+            revoked_at: row.opt_time(4)?,
+            last_used_at: row.opt_time(5)?,
+        })
+    };
+    rows.iter().map(key).collect()
+}
+
+/// Notes that a key was used, unless a later use is noted already.
+pub fn set_last_used(tx: &mut Tx<'_>, workspace: Uuid, key: &str, at: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE api_keys SET last_used_at = $1 \
+         WHERE workspace_id = $2 AND key_id = $3 AND (last_used_at IS NULL OR last_used_at < $1)",
+        &[at.into(), workspace.into(), key.into()],
     )
 }
 

@@ -110,6 +110,16 @@ pub fn insert_link(tx: &mut Tx<'_>, hash: &[u8], upload: &Upload, expires_at: Ti
     )
 }
 
+/// The bytes of a workspace's files: of those that are there, and of those that may still come as they were announced.
+pub fn sum_bytes(tx: &mut Tx<'_>, workspace: Uuid, now: Time) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM media_uploads \
+         WHERE workspace_id = $1 AND (stored_file IS NOT NULL OR (finalized_at IS NULL AND expires_at > $2))",
+        &[workspace.into(), now.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
 /// Notes what arrived, or that it is gone. False when the file was finished meanwhile.
 pub fn set_stored(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, stored: Option<&Stored>) -> Result<bool, StoreError> {
     let changed = tx.run(
@@ -149,6 +159,11 @@ pub fn list_expired(tx: &mut Tx<'_>, now: Time, limit: i64) -> Result<Vec<Upload
         &[now.into(), limit.into()],
     )?;
     rows.iter().map(upload).collect()
+}
+
+/// Whether an upload has its bytes in a file of that name.
+pub fn is_known(tx: &mut Tx<'_>, file: &str) -> Result<bool, StoreError> {
+    Ok(tx.row("SELECT 1 FROM media_uploads WHERE stored_file = $1", &[file.into()])?.is_some())
 }
 
 /// Forgets links, and files without bytes that were not finished, which ended before a moment, a bounded number at a time.

@@ -113,6 +113,15 @@ pub fn update(tx: &mut Tx<'_>, m: &Member) -> Result<(), StoreError> {
     )
 }
 
+/// How many people work in a workspace: its members, and those of the whole organization.
+pub fn count(tx: &mut Tx<'_>, org: Uuid, workspace: Uuid) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(DISTINCT actor_id) FROM org_members WHERE org_id = $1 AND workspace_id IN ($2, $3) AND status <> 'removed'",
+        &[org.into(), workspace.into(), Uuid::nil().into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
 /// How many active owners an organization has, but for one member.
 pub fn count_owners_but(tx: &mut Tx<'_>, org: Uuid, member: Uuid) -> Result<i64, StoreError> {
     let row = tx.row(

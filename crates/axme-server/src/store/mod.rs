@@ -53,12 +53,14 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result, StoreError};
 use crate::wake::{Wake, Wakes};
+use crate::world::Dice;
 use lane::{Job, Lane};
 pub(crate) use postgres::Line;
+use usage::Tally;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 18] = [
+const MIGRATIONS: [(&str, &str); 20] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -77,6 +79,8 @@ const MIGRATIONS: [(&str, &str); 18] = [
     ("V16__usage", include_str!("migrations/0016_usage.sql")),
     ("V17__logins", include_str!("migrations/0017_logins.sql")),
     ("V18__governance", include_str!("migrations/0018_governance.sql")),
+    ("V19__key_uses", include_str!("migrations/0019_key_uses.sql")),
+    ("V20__sweeps", include_str!("migrations/0020_sweeps.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.
@@ -123,6 +127,8 @@ pub(crate) trait Connection {
     /// Runs a statement whose result nobody needs; the engine may delay it until the next read or the commit.
     fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError>;
     fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
+    /// Counts one use in a row that no other connection writes; the engine may add it up until the commit.
+    fn tally(&mut self, tally: Tally) -> Result<(), StoreError>;
 }
 
 impl<'a> Tx<'a> {
@@ -145,6 +151,11 @@ impl<'a> Tx<'a> {
     /// The first row, if any.
     pub fn row(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
         Ok(self.connection.rows(sql, params)?.into_iter().next())
+    }
+
+    /// Counts one use. It is seen by others once it is committed, and perhaps not before by this transaction.
+    pub fn tally(&mut self, tally: Tally) -> Result<(), StoreError> {
+        self.connection.tally(tally)
     }
 
     /// True when a workspace uses a thing.
@@ -199,12 +210,12 @@ impl Store {
     pub async fn open_postgres(url: &str, shape: Shape, wakes: Arc<Wakes>) -> Result<Store, StoreError> {
         let target = postgres::Target::parse(url, shape.durable)?;
         postgres::migrate(&target).await?;
-        let lane =
-            |name: &str| Lane::spawn(name, vec![Box::new(postgres::Postgres::new(target.clone()))], 1, QUEUE_JOBS);
+        // Usage is counted by each connection in rows of its own.
+        let dice = Dice::real();
+        let connect = || Box::new(postgres::Postgres::new(target.clone(), u32::from_be_bytes(dice.bytes())));
+        let lane = |name: &str| Lane::spawn(name, vec![connect()], 1, QUEUE_JOBS);
         let write = (0..shape.postgres_lanes.max(1)).map(|n| lane(&format!("write-{n}"))).collect();
-        let readers = (0..shape.read_threads.max(1))
-            .map(|_| Box::new(postgres::Postgres::new(target.clone())) as Box<dyn lane::Engine>)
-            .collect();
+        let readers = (0..shape.read_threads.max(1)).map(|_| connect() as Box<dyn lane::Engine>).collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
         Ok(Store { write, read, wakes, known: Known::default(), engine: "postgresql" })
     }

@@ -19,6 +19,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Statement};
 use uuid::Uuid;
 
 use super::lane::{Engine, Job, run_guarded};
+use super::usage::{self, Tally};
 use super::{Connection, Row, Tx, Value};
 use crate::error::{Error, Result, StoreError};
 
@@ -144,6 +145,8 @@ pub(crate) struct Postgres {
     target: Target,
     runtime: Option<Runtime>,
     session: Option<Session>,
+    /// Where it counts usage.
+    slot: u32,
 }
 
 struct Session {
@@ -154,8 +157,8 @@ struct Session {
 }
 
 impl Postgres {
-    pub fn new(target: Target) -> Postgres {
-        Postgres { target, runtime: None, session: None }
+    pub fn new(target: Target, slot: u32) -> Postgres {
+        Postgres { target, runtime: None, session: None, slot }
     }
 
     /// Runs one job in one transaction.
@@ -176,7 +179,7 @@ impl Postgres {
             self.session = Some(Session { client, statements: HashMap::new(), is_lost: false });
         }
         let session = self.session.as_mut().expect("connected above");
-        let mut live = Live { runtime, session, begun: false, queued: Vec::new() };
+        let mut live = Live { runtime, session, begun: false, queued: Vec::new(), slot: self.slot };
         let outcome = run_guarded(job, &mut Tx::new(&mut live));
         match outcome {
             Ok(()) => live.commit().map_err(Error::from),
@@ -210,6 +213,7 @@ struct Live<'a> {
     session: &'a mut Session,
     begun: bool,
     queued: Vec<(Statement, Vec<Value<'static>>)>,
+    slot: u32,
 }
 
 impl Live<'_> {
@@ -306,6 +310,11 @@ impl Connection for Live<'_> {
                 values.map(Row).map_err(|e| explain(&e, sql))
             })
             .collect()
+    }
+
+    fn tally(&mut self, tally: Tally) -> Result<(), StoreError> {
+        let slot = i64::from(self.slot);
+        usage::add(&mut Tx::new(self), tally, slot, 1)
     }
 }
 

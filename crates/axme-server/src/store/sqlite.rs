@@ -13,6 +13,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ToSql};
 
 use super::lane::{Engine, Job, run_guarded};
+use super::usage::{self, Tally};
 use super::{Connection, Row, Tx, Value};
 use crate::error::{Result, StoreError};
 
@@ -79,13 +80,14 @@ impl Sqlite {
     fn attempt(&mut self, jobs: &mut [Box<dyn Job>], guard: Guard) -> Result<Vec<Result<()>>, Gone> {
         self.exec(if self.role == Role::Writer { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
         let mut outcomes = Vec::with_capacity(jobs.len());
+        let mut used = Used::default();
         for job in jobs.iter_mut() {
             if guard == Guard::Each {
                 self.exec("SAVEPOINT job")?;
             }
-            let mut live = Live { connection: &self.connection, has_written: false };
+            let mut live = Live { connection: &self.connection, has_written: false, tallies: Vec::new() };
             let outcome = run_guarded(job.as_mut(), &mut Tx::new(&mut live));
-            let has_written = live.has_written;
+            let Live { has_written, tallies, .. } = live;
             if self.connection.is_autocommit() {
                 return Err(StoreError::Unavailable("the transaction was ended by the database".to_owned()).into());
             }
@@ -98,8 +100,12 @@ impl Sqlite {
                     self.exec("RELEASE job")?;
                 }
             }
+            if outcome.is_ok() {
+                used.add(tallies);
+            }
             outcomes.push(outcome);
         }
+        used.write(&mut Live { connection: &self.connection, has_written: false, tallies: Vec::new() })?;
         self.commit()?;
         Ok(outcomes)
     }
@@ -199,6 +205,27 @@ fn private(file: &Path) -> std::io::Result<()> {
 struct Live<'a> {
     connection: &'a rusqlite::Connection,
     has_written: bool,
+    tallies: Vec<Tally>,
+}
+
+/// What the jobs of a group have used together: counting each by itself would cost a statement per job.
+#[derive(Default)]
+struct Used(Vec<(Tally, i64)>);
+
+impl Used {
+    fn add(&mut self, tallies: Vec<Tally>) {
+        for tally in tallies {
+            match self.0.iter_mut().find(|(known, _)| *known == tally) {
+                Some((_, count)) => *count += 1,
+                None => self.0.push((tally, 1)),
+            }
+        }
+    }
+
+    fn write(self, live: &mut Live<'_>) -> Result<(), StoreError> {
+        // There is one writer, so one row will do.
+        self.0.into_iter().try_for_each(|(tally, count)| usage::add(&mut Tx::new(live), tally, 0, count))
+    }
 }
 
 impl Connection for Live<'_> {
@@ -225,6 +252,11 @@ impl Connection for Live<'_> {
             found.push(Row(values.map_err(|e| explain(e, sql))?));
         }
         Ok(found)
+    }
+
+    fn tally(&mut self, tally: Tally) -> Result<(), StoreError> {
+        self.tallies.push(tally);
+        Ok(())
     }
 }
 

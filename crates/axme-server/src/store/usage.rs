@@ -6,6 +6,9 @@ use uuid::Uuid;
 use super::{Row, Tx};
 use crate::error::StoreError;
 
+/// Series tell of 90 days.
+const KEPT_DAYS: u64 = 100;
+
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub workspace_id: Uuid,
@@ -53,6 +56,26 @@ pub fn lock_policy(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Policy>, S
     row.as_ref().map(policy).transpose()
 }
 
+/// Adds the policy of a workspace that has none.
+pub fn add_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO quota_policies (workspace_id, quota_policy_id, tier, dimensions, soft_threshold_percent, \
+         hard_enforcement, overage_mode, updated_by, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         ON CONFLICT (workspace_id) DO NOTHING",
+        &[
+            p.workspace_id.into(),
+            p.quota_policy_id.into(),
+            (&p.tier).into(),
+            (&p.dimensions).into(),
+            p.soft_threshold_percent.into(),
+            p.hard_enforcement.into(),
+            (&p.overage_mode).into(),
+            p.updated_by.as_ref().into(),
+            p.updated_at.into(),
+        ],
+    )
+}
+
 /// Sets the policy of a workspace; its id stays.
 pub fn put_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
     tx.push(
@@ -84,12 +107,20 @@ pub fn list_limited(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Uuid
     rows.iter().map(|row| row.uuid(0)).collect()
 }
 
-/// Counts one more in an hour, which is numbered from the beginning of time.
-pub fn count(tx: &mut Tx<'_>, workspace: Uuid, dimension: &str, hour: i64, slot: i64) -> Result<(), StoreError> {
+/// One use of a thing in an hour, which is numbered from the beginning of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    pub workspace: Uuid,
+    pub dimension: &'static str,
+    pub hour: i64,
+}
+
+/// Adds uses to those of an hour. Rows of several slots make up one hour, so that connections need not wait for one another.
+pub fn add(tx: &mut Tx<'_>, tally: Tally, slot: i64, count: i64) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO usage_slots (workspace_id, dimension, hour, slot, used) VALUES ($1, $2, $3, $4, 1) \
-         ON CONFLICT (workspace_id, dimension, hour, slot) DO UPDATE SET used = usage_slots.used + 1",
-        &[workspace.into(), dimension.into(), hour.into(), slot.into()],
+        "INSERT INTO usage_slots (workspace_id, dimension, hour, slot, used) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (workspace_id, dimension, hour, slot) DO UPDATE SET used = usage_slots.used + excluded.used",
+        &[tally.workspace.into(), tally.dimension.into(), tally.hour.into(), slot.into(), count.into()],
     )
 }
 
@@ -126,4 +157,20 @@ pub fn list_since(tx: &mut Tx<'_>, workspace: Uuid, hour: i64) -> Result<Vec<(St
         &[workspace.into(), hour.into()],
     )?;
     rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?, row.int(2)?))).collect()
+}
+
+/// Forgets what was used longer before a moment than any series tells, a bounded number of rows at a time. Says how many.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let hour = before.minus_millis(KEPT_DAYS * 24 * 3_600_000).micros().div_euclid(3_600_000_000);
+    let rows = tx.rows(
+        "SELECT workspace_id, dimension, hour, slot FROM usage_slots WHERE hour < $1 ORDER BY hour LIMIT $2",
+        &[hour.into(), limit.into()],
+    )?;
+    for row in &rows {
+        tx.push(
+            "DELETE FROM usage_slots WHERE workspace_id = $1 AND dimension = $2 AND hour = $3 AND slot = $4",
+            &[row.uuid(0)?.into(), row.text(1)?.into(), row.int(2)?.into(), row.int(3)?.into()],
+        )?;
+    }
+    Ok(rows.len())
 }

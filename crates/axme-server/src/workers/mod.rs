@@ -4,6 +4,7 @@
 pub mod billing;
 pub mod doorbell;
 pub mod fanout;
+pub mod key_uses;
 pub mod lines;
 pub mod mesh;
 pub mod notices;

@@ -4,12 +4,15 @@
 use std::sync::Arc;
 
 use axme_intent::Time;
+use futures_util::TryStreamExt;
+use futures_util::future::ready;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::Result;
 use crate::http::media as files;
 use crate::ops::COMMON_LANE;
-use crate::store::{invites, links, logins, media, mesh, notices, people, replies, routed, webhooks};
+use crate::store::{Tx, invites, links, logins, media, mesh, notices, people, replies, routed, usage, webhooks};
 
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 500;
@@ -17,11 +20,22 @@ const INTERVAL_SECONDS: u64 = 600;
 /// How long events are kept, to be replayed; notices; and links that have expired, to say so.
 const KEPT_DAYS: u64 = 30;
 
+/// How often all files are looked through. A file is whole or given up after this many days: an upload lives a week at most.
+const ORPHANS_HOURS: u64 = 24;
+const ORPHAN_DAYS: u64 = 8;
+
 /// Runs until the server stops.
 pub async fn run(app: Arc<App>) {
+    let mut orphans_at = app.world.clock.now();
     loop {
         if let Err(error) = tick(&app).await {
             tracing::warn!(%error, "old replies could not be swept");
+        }
+        if orphans_at <= app.world.clock.now() {
+            orphans_at = app.world.clock.now().plus_seconds(ORPHANS_HOURS * 3_600);
+            if let Err(error) = sweep_orphans(&app).await {
+                tracing::warn!(%error, "files that nothing leads to could not be swept");
+            }
         }
         let next = app.world.clock.now().plus_seconds(INTERVAL_SECONDS);
         tokio::select! {
@@ -43,6 +57,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
             break;
         }
     }
+    app.limiter.sweep(app.world.clock.now());
     let before = app.world.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
     for sweep in [
         logins::sweep,
@@ -54,6 +69,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
         notices::sweep,
         links::sweep,
         mesh::sweep,
+        usage::sweep,
     ] {
         loop {
             let swept = app.store.write(COMMON_LANE, move |tx| Ok(sweep(tx, before, BATCH)?)).await?;
@@ -79,10 +95,41 @@ async fn sweep_files(app: &Arc<App>) -> Result<usize> {
         for upload in expired {
             // The bytes first: what is done half is done again.
             if let Some(stored) = upload.stored {
-                files::remove(files::path_of(app, &stored.file)?).await;
+                files::place(app)?.remove(&stored.file).await?;
             }
             let (workspace, id) = (upload.workspace, upload.id);
             app.store.write(COMMON_LANE, move |tx| Ok(media::set_stored(tx, workspace, id, None)?)).await?;
         }
     }
+}
+
+/// Removes files that no upload names: what a crash has left. Says how many. Files that are not called as ours are stay.
+pub async fn sweep_orphans(app: &Arc<App>) -> Result<usize> {
+    let Ok(files) = files::place(app) else { return Ok(0) };
+    let before = app.world.clock.now().minus_millis(ORPHAN_DAYS * 24 * 3_600_000);
+    let mut names = files.names().await?.try_filter(|name| ready(is_older(name, before))).try_chunks(BATCH as usize);
+    let mut gone = 0;
+    while let Some(chunk) = names.try_next().await.map_err(|error| error.1)? {
+        let unknown = move |tx: &mut Tx<'_>| {
+            let mut unknown = Vec::new();
+            for name in &chunk {
+                if !media::is_known(tx, name)? {
+                    unknown.push(name.clone());
+                }
+            }
+            Ok(unknown)
+        };
+        for name in app.store.read(unknown).await? {
+            files.remove(&name).await?;
+            gone += 1;
+        }
+    }
+    Ok(gone)
+}
+
+/// Whether a file belongs to an upload that was announced before a moment, as its name says.
+fn is_older(name: &str, before: Time) -> bool {
+    let id = name.get(..36).and_then(|id| Uuid::parse_str(id).ok());
+    let announced = id.and_then(|id| id.get_timestamp()).map(|at| at.to_unix());
+    announced.is_some_and(|(seconds, _)| i64::try_from(seconds).unwrap_or(i64::MAX) < before.micros() / 1_000_000)
 }

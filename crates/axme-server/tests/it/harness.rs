@@ -13,6 +13,7 @@ use axme_server::channels::guard::Guard;
 use axme_server::channels::mailer::Mailer;
 use axme_server::channels::outbound::Web;
 use axme_server::config::MailSettings;
+use axme_server::files::Files;
 use axme_server::folder::{Bootstrap, Folder};
 use axme_server::store::{Shape, Store, Tx, accounts};
 use axme_server::wake::{SWEEP_BETWEEN_NODES, Wakes};
@@ -135,7 +136,12 @@ impl Server {
         let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds).expect("a client"));
         let world = World { clock: Arc::new(clock.clone()), dice: Dice::real(), outbound };
         let (stop, stopping) = watch::channel(false);
-        let site = Site { base_url: SITE.to_owned(), media: Some(folder.path().join("media")), ..site };
+        let site = Site {
+            base_url: SITE.to_owned(),
+            media: Some(Files::in_folder(folder.path().join("media"), false)),
+            trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
+            ..site
+        };
         let app = App::new(store.expect("the store opens"), world, wakes, Arc::new(limits), site, stopping);
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");

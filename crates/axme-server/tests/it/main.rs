@@ -24,6 +24,7 @@ mod intents;
 mod invites;
 mod invoices;
 mod ladders;
+mod limits;
 mod logins;
 mod macros;
 mod mcp;

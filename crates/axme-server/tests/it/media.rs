@@ -176,3 +176,24 @@ fn a_file_that_cannot_be_or_belongs_to_others_is_refused() {
         answer.refused(422, "validation_failed");
     });
 }
+
+#[test]
+fn what_a_crash_has_left_is_swept() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (whole, pending) = (announce(&server, json!({})).await, announce(&server, json!({})).await);
+        put(&server, &whole, b"0123456789").await.ok();
+        finish(&server, &whole, json!({})).await.ok();
+        let folder = server.folder().join("media");
+        let id = |upload: &Value| upload["upload_id"].as_str().unwrap().to_owned();
+        for name in [format!("{}-77", id(&whole)), format!("{}-77.part", id(&pending)), "readme.txt".to_owned()] {
+            std::fs::write(folder.join(name), "x").unwrap();
+        }
+        // What was begun lately may still be arriving.
+        assert_eq!(workers::sweep::sweep_orphans(&server.app).await.unwrap(), 0);
+        server.clock.advance(Duration::from_secs(9 * 86_400));
+        assert_eq!(workers::sweep::sweep_orphans(&server.app).await.unwrap(), 2);
+        assert_eq!(files(&server), 2, "the file that is whole, and one that is not ours");
+        assert_ne!(see(&server, &server.admin, &whole).await["download_url"], Value::Null);
+    });
+}

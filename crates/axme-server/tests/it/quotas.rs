@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axme_server::workers;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Server, on_both};
@@ -124,6 +125,12 @@ fn usage_is_told_by_the_hour_and_by_the_day() {
         ] {
             server.send(&server.admin, "GET", path, None).await.refused(422, "validation_failed");
         }
+        // What no series tells any more is forgotten.
+        server.clock.advance(Duration::from_secs(131 * 86_400));
+        workers::sweep::tick(&server.app).await.unwrap();
+        create(&server, json!({})).await.ok();
+        assert_eq!(workers::sweep::tick(&server.app).await.unwrap(), 0);
+        assert_eq!(used(&server, "", "day").await["used"], 1);
         let path = "/v1/usage/rollups/daily?window_days=x";
         server.send(&server.admin, "POST", path, None).await.refused(422, "validation_failed");
     });

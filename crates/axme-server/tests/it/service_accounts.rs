@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use axme_server::workers;
+
 use crate::harness::{Engine, Server, on_both};
 
 const ACCOUNTS: &str = "/v1/service-accounts";
@@ -41,7 +43,9 @@ fn an_account_comes_with_its_mirrors_and_twins() {
             "service_account_id": id, "address": address, "agent_address": address,
         });
         assert_eq!(created, expected);
-        assert_eq!(server.get(&server.admin, &format!("{ACCOUNTS}/{id}")).await, expected);
+        let mut alone = expected.clone();
+        alone["keys"] = json!([]);
+        assert_eq!(server.get(&server.admin, &format!("{ACCOUNTS}/{id}")).await, alone);
         let listed = server.get(&server.admin, ACCOUNTS).await["service_accounts"].clone();
         assert!(listed.as_array().unwrap().contains(&expected["service_account"]), "{listed}");
         server.send(&server.admin, "GET", &format!("{ACCOUNTS}/sa_unknown"), None).await.refused(404, "not_found");
@@ -302,5 +306,57 @@ fn no_secret_is_stored_in_the_clear() {
             let as_digits: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
             assert!(!has(secret) && !has(&as_digits));
         }
+    });
+}
+
+#[test]
+fn it_is_told_when_a_key_was_last_used() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let id = account(&server, "worker").await;
+        let mut made = Vec::new();
+        for body in [json!({}), json!({ "expires_at": "2026-01-01T00:10:00Z" }), json!({})] {
+            let key = server.post(&server.admin, &keys(&id), body).await;
+            made.push((key["key"]["key_id"].as_str().unwrap().to_owned(), key["api_key"].as_str().unwrap().to_owned()));
+            server.clock.advance(Duration::from_millis(1));
+        }
+        // Newest first: what is known of each key but its secret.
+        let told = async || {
+            let keys = server.get(&server.admin, &format!("{ACCOUNTS}/{id}")).await["keys"].as_array().unwrap().clone();
+            assert_eq!(keys.len(), 3);
+            for (key, (key_id, token)) in keys.iter().rev().zip(&made) {
+                assert_eq!(&key["key_id"], key_id);
+                assert!(key["key_hint"].as_str().unwrap().ends_with(&token[token.len() - 4..]));
+                assert!(!key.to_string().contains(token));
+            }
+            let told = |key: &Value| (key["status"].clone(), key["last_used_at"].clone());
+            keys.iter().rev().map(told).collect::<Vec<_>>()
+        };
+        let never = (json!("active"), Value::Null);
+        assert_eq!(told().await, [never.clone(), never.clone(), never.clone()]);
+        server.clock.advance(Duration::from_secs(30));
+        let used_at = server.now().to_string();
+        for (_, token) in &made[..2] {
+            server.get(token, "/v1/me").await;
+        }
+        // Not on the way of the call, but once a minute.
+        assert_eq!(told().await, [never.clone(), never.clone(), never.clone()]);
+        workers::key_uses::tick(&server.app).await.unwrap();
+        let used = (json!("active"), json!(used_at));
+        assert_eq!(told().await, [used.clone(), used.clone(), never.clone()]);
+
+        server.clock.advance(Duration::from_secs(600));
+        server.get(&made[0].1, "/v1/me").await;
+        server.send(&made[1].1, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
+        let again = json!(server.now().to_string());
+        server.post(&server.admin, &format!("{}/{}/revoke", keys(&id), made[2].0), json!({})).await;
+        workers::key_uses::tick(&server.app).await.unwrap();
+        let expected = [(json!("active"), again), (json!("expired"), json!(used_at)), (json!("revoked"), Value::Null)];
+        assert_eq!(told().await, expected);
+        // The admin's own call is all that there is to note now.
+        server.clock.advance(Duration::from_secs(60));
+        server.get(&server.admin, "/v1/me").await;
+        assert_eq!(workers::key_uses::tick(&server.app).await.unwrap(), 1);
+        assert_eq!(workers::key_uses::tick(&server.app).await.unwrap(), 0);
     });
 }

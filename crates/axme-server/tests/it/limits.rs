@@ -1,0 +1,240 @@
+//! Rate limits, and what the tiers of hosted servers allow.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axme_server::Limits;
+use axme_server::tier::Tier;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Request};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Engine, Server, id_of, on_both};
+
+async fn hosted(engine: Engine, tier: Tier) -> Server {
+    Server::start_with(engine, Limits { tier, ..Limits::default() }).await
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<u64> {
+    headers.get(name).map(|value| value.to_str().unwrap().parse().unwrap())
+}
+
+/// What the headers say: the limit, what is left of it, and when it is whole again.
+fn told(headers: &HeaderMap) -> Option<[u64; 3]> {
+    let number = |name: &str| header(headers, name);
+    Some([number("x-ratelimit-limit")?, number("x-ratelimit-remaining")?, number("x-ratelimit-reset")?])
+}
+
+async fn me(server: &Server, key: &str) -> Answer {
+    server.send(key, "GET", "/v1/me", None).await
+}
+
+fn exceeded(answer: Answer, dimension: &str, used: u64, limit: u64) {
+    let expected = json!({ "dimension": dimension, "used": used, "limit": limit, "reset_at": null });
+    assert_eq!(answer.body["error"]["details"], expected, "{}", answer.body);
+    answer.refused(429, "quota_exceeded");
+}
+
+#[test]
+fn a_server_of_ones_own_has_no_limits() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        for _ in 0..200 {
+            let answer = me(&server, &server.admin).await;
+            assert_eq!(told(&answer.headers), None);
+            answer.ok();
+        }
+        assert_eq!(server.get(&server.admin, "/v1/quotas").await["quota_policy"]["dimensions"]["intents_per_day"], 0);
+    });
+}
+
+#[test]
+fn a_key_calls_an_operation_so_often_in_a_minute() {
+    on_both(async |engine| {
+        let limits = Limits { rate_limit_per_minute: Some(3), ..Limits::default() };
+        let server = Server::start_with(engine, limits).await;
+        let worker = server.agent("worker").await;
+        for left in [2, 1, 0] {
+            let answer = me(&server, &worker).await;
+            assert_eq!(told(&answer.headers), Some([3, left, 60 - 20 * left]));
+            answer.ok();
+        }
+        let refused = me(&server, &worker).await;
+        assert_eq!(header(&refused.headers, "retry-after"), Some(20));
+        assert_eq!(told(&refused.headers), Some([3, 0, 60]));
+        refused.refused(429, "rate_limit_exceeded");
+        // Other keys and other operations have allowances of their own; what is refused for other reasons counts as well.
+        me(&server, &server.admin).await.ok();
+        let wrong = server.send(&worker, "POST", "/v1/intents", Some(json!({}))).await;
+        assert_eq!(told(&wrong.headers), Some([3, 2, 20]));
+        wrong.refused(422, "validation_failed");
+        server.send("wrong", "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
+
+        server.clock.advance(Duration::from_secs(19));
+        assert_eq!(header(&me(&server, &worker).await.headers, "retry-after"), Some(1));
+        server.clock.advance(Duration::from_secs(1));
+        me(&server, &worker).await.ok();
+        me(&server, &worker).await.refused(429, "rate_limit_exceeded");
+    });
+}
+
+#[test]
+fn a_tier_limits_what_nothing_else_was_agreed_about() {
+    on_both(async |engine| {
+        let server = hosted(engine, Tier::EmailVerified).await;
+        let admin = &server.admin;
+        assert_eq!(told(&me(&server, admin).await.headers).unwrap()[..2], [120, 119]);
+        let dimensions = server.get(admin, "/v1/quotas").await["quota_policy"]["dimensions"].clone();
+        assert_eq!((&dimensions["intents_per_day"], &dimensions["inbox_writes_per_day"]), (&json!(500), &json!(200)));
+        let policy = |dimensions: Value| {
+            json!({ "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id, "dimensions": dimensions,
+                "overage_mode": "block", "updated_by_actor_id": "me" })
+        };
+        // What is said replaces what the tier says, thing by thing, and is felt within some seconds.
+        let said = json!({ "requests_per_minute": 2, "intents_per_day": 1 });
+        let said = server.send(admin, "PATCH", "/v1/quotas", Some(policy(said))).await.ok();
+        assert_eq!(said["quota_policy"]["dimensions"]["inbox_writes_per_day"], 200);
+        server.clock.advance(Duration::from_secs(60));
+        assert_eq!(told(&me(&server, admin).await.headers).unwrap()[..2], [2, 1]);
+        let create = async || {
+            let body = json!({ "intent_type": "x.y.v1", "to_agent": "worker", "payload": {} });
+            server.send(admin, "POST", "/v1/intents", Some(body)).await
+        };
+        create().await.ok();
+        create().await.refused(429, "quota_exceeded");
+        create().await.refused(429, "rate_limit_exceeded");
+        // An upgrade gives the limits of its tier.
+        let body = json!({ "request_type": "quota_upgrade", "requester_actor_id": "me", "requested_tier": "corporate",
+            "company_name": "Local", "justification": "more of it" });
+        let asked = server.post(admin, "/v1/access-requests", body).await;
+        let id = asked["access_request"]["access_request_id"].as_str().unwrap().to_owned();
+        let review = json!({ "decision": "approve", "reviewer_actor_id": "me" });
+        server.post(admin, &format!("/v1/access-requests/{id}/review"), review).await;
+        server.clock.advance(Duration::from_secs(60));
+        assert_eq!(told(&me(&server, admin).await.headers).unwrap()[0], 600);
+        create().await.ok();
+    });
+}
+
+#[test]
+fn a_tier_limits_agents_people_files_and_streams() {
+    on_both(async |engine| {
+        let server = hosted(engine, Tier::EmailVerified).await;
+        let admin = &server.admin;
+        let register = async |n: u32| {
+            let body = json!({ "name": format!("agent-{n}") });
+            server.send(admin, "POST", "/v1/service-accounts", Some(body)).await
+        };
+        let first = register(0).await.ok()["service_account_id"].as_str().unwrap().to_owned();
+        for n in 1..20 {
+            register(n).await.ok();
+        }
+        exceeded(register(20).await, "service_accounts_per_workspace", 20, 20);
+        register(7).await.ok();
+        server.send(admin, "DELETE", &format!("/v1/service-accounts/{first}"), None).await.ok();
+        register(21).await.ok();
+        exceeded(register(0).await, "service_accounts_per_workspace", 20, 20);
+
+        let org = &server.bootstrap.org_id;
+        let add = async |n: u32| {
+            let body = json!({ "actor_id": format!("p{n}@example.com"), "role": "member",
+                "workspace_id": server.bootstrap.workspace_id });
+            server.send(admin, "POST", &format!("/v1/organizations/{org}/members"), Some(body)).await
+        };
+        for n in 1..20 {
+            add(n).await.ok();
+        }
+        exceeded(add(20).await, "actors_total", 20, 20);
+        add(1).await.refused(409, "member_exists");
+
+        let announce = async |bytes: u64| {
+            let body = json!({ "owner_agent": "agent-1", "filename": "f", "mime_type": "a/b", "size_bytes": bytes });
+            server.send(admin, "POST", "/v1/media/create-upload", Some(body)).await
+        };
+        let hundred = 100 << 20;
+        for _ in 0..10 {
+            announce(hundred).await.ok();
+        }
+        exceeded(announce(hundred).await, "media_storage_bytes", 10 * hundred, 1 << 30);
+        announce((1 << 30) - 10 * hundred).await.ok();
+        // What did not come in time takes no room.
+        server.clock.advance(Duration::from_secs(3_600));
+        announce(hundred).await.ok();
+
+        let id = id_of(
+            &server
+                .post(
+                    admin,
+                    "/v1/intents",
+                    json!({
+                        "intent_type": "x.y.v1", "to_agent": "agent-1", "payload": {},
+                    }),
+                )
+                .await,
+        );
+        let path = format!("/v1/intents/{id}/events/stream?follow=1");
+        let mut open = Vec::new();
+        for _ in 0..20 {
+            let stream = server.open(admin, &path, &[]).await;
+            assert_eq!(stream.status, 200);
+            open.push(stream);
+        }
+        exceeded(server.send(admin, "GET", &path, None).await, "sse_streams_max", 20, 20);
+    });
+}
+
+#[test]
+fn a_tool_is_called_so_often_in_a_minute() {
+    on_both(async |engine| {
+        let server = hosted(engine, Tier::Corporate).await;
+        let call = async |tool: &str| {
+            let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool } });
+            server.send(&server.admin, "POST", "/mcp", Some(body)).await.body
+        };
+        for _ in 0..120 {
+            assert_eq!(call("axme.me.get").await["result"]["ok"], true);
+        }
+        let refused = call("axme.me.get").await;
+        assert_eq!(refused["error"]["code"], -32004);
+        assert_eq!(refused["error"]["data"]["code"], "rate_limit_exceeded");
+        assert_eq!(call("axme.capabilities.get").await["result"]["ok"], true);
+    });
+}
+
+#[test]
+fn what_needs_no_key_is_limited_by_address() {
+    on_both(async |engine| {
+        let limits = Limits { rate_limit_per_minute: Some(2), ..Limits::default() };
+        let server = Server::start_with(engine, limits).await;
+        let get = async |peer: &str, forwarded: &str| {
+            let uri = "/v1/media/download/x?token=y";
+            let mut request = Request::builder().uri(uri).header("x-forwarded-for", forwarded);
+            let peer = SocketAddr::new(peer.parse().unwrap(), 1);
+            request.extensions_mut().unwrap().insert(ConnectInfo(peer));
+            let response = server.request(request.body(Body::empty()).unwrap()).await;
+            (response.status().as_u16(), header(response.headers(), "retry-after"))
+        };
+        // Whoever is no trusted proxy speaks for itself only.
+        assert_eq!(get("203.0.113.5", "192.0.2.1").await, (404, None));
+        assert_eq!(get("203.0.113.5", "192.0.2.2").await, (404, None));
+        assert_eq!(get("203.0.113.5", "192.0.2.3").await, (429, Some(30)));
+        assert_eq!(get("10.0.0.1", "192.0.2.3").await, (404, None));
+        assert_eq!(get("10.0.0.1", "203.0.113.5").await, (429, Some(30)));
+        // A network of IPv6 is one client.
+        for end in ["::1", "::2"] {
+            assert_eq!(get(&format!("2001:db8:0:1{end}"), "").await.0, 404);
+        }
+        assert_eq!(get("2001:db8:0:1::3", "").await.0, 429);
+        assert_eq!(get("2001:db8:0:2::1", "").await.0, 404);
+        // Signing in as well.
+        let sign_in = async || {
+            let body = json!({ "email": "nobody@example.com" });
+            server.send("", "POST", "/v1/auth/login-intent", Some(body)).await
+        };
+        for left in [1, 0] {
+            assert_eq!(told(&sign_in().await.headers).unwrap()[..2], [2, left]);
+        }
+        sign_in().await.refused(429, "rate_limit_exceeded");
+    });
+}
