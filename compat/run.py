@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Callable
 
+import conformance_checks
 import mail_checks
 import page_checks
 import push_checks
@@ -26,6 +27,16 @@ from world import Server, World, free_port
 
 Check = Callable[[World], None]
 
+MODULES = (
+    sdk_checks,
+    conformance_checks,
+    push_checks,
+    wire_checks,
+    mail_checks,
+    page_checks,
+    server_checks,
+)
+
 
 def main() -> int:
     if not __debug__:
@@ -34,7 +45,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the clean-up below, not past it
     checks = [
         check
-        for module in (sdk_checks, push_checks, wire_checks, mail_checks, page_checks, server_checks)
+        for module in MODULES
         for check in checks_of(module)
         if arguments.only in title(check)
     ]
