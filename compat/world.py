@@ -22,7 +22,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Callable, Mapping, Self
 
-from axme import AxmeClient, AxmeClientConfig
+from axme import AxmeClient, AxmeClientConfig, AxmeHttpError
 
 import wire
 from browser import Browser
@@ -42,6 +42,15 @@ def until(what: str, look: Callable[[], Any], seconds: float = SECONDS_TO_HAPPEN
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.05)
     return found
+
+
+def refusal(kind: type[AxmeHttpError], call: Callable[[], Any]) -> AxmeHttpError:
+    """The error of a call that must be refused, and of the kind that programs catch."""
+    try:
+        answer = call()
+    except kind as error:
+        return error
+    raise AssertionError(f"expected a refusal, got {answer!r}")
 
 
 class Server:
