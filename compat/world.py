@@ -252,6 +252,11 @@ class World:
         default = {"x-api-key": self.key, "Content-Type": "application/json"}
         return wire.request(self.server.base_url, "POST", path, default if headers is None else headers, body)
 
+    def put(self, path: str, body: dict[str, Any]) -> wire.Reply:
+        """A raw PUT with the admin's key."""
+        headers = {"x-api-key": self.key, "Content-Type": "application/json"}
+        return wire.request(self.server.base_url, "PUT", path, headers, json.dumps(body).encode())
+
     def window(self, path: str, *, since: int, wait_seconds: int, key: str | None = None) -> wire.Window:
         """One stream window, read to its end before it is looked at."""
         headers = {"x-api-key": key or self.key, "Accept": "text/event-stream"}
