@@ -30,6 +30,7 @@ pub mod quotas;
 pub mod roles;
 pub mod routing;
 pub mod scenarios;
+pub mod schema_files;
 pub mod schemas;
 pub mod service_accounts;
 pub mod sessions;
