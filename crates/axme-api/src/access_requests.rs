@@ -8,18 +8,18 @@ use crate::op::{Access, Op};
 
 pub static CREATE: Op<CreateAccessRequest, AccessRequestAnswer> =
     Op::post("access_requests.create", "/v1/access-requests")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Ask for an organization, a membership, a role or a higher quota.");
 pub static LIST: Op<ListAccessRequests, AccessRequestList> = Op::get("access_requests.list", "/v1/access-requests")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("Requests from the caller's workspace, and those to an organization it may review for.");
 pub static GET: Op<GetAccessRequest, AccessRequestAnswer> =
     Op::get("access_requests.get", "/v1/access-requests/{access_request_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("One request.");
 pub static REVIEW: Op<ReviewAccessRequest, AccessRequestAnswer> =
     Op::post("access_requests.review", "/v1/access-requests/{access_request_id}/review")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Decide a request. Approving it carries it out.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

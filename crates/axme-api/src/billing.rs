@@ -8,10 +8,10 @@ use crate::quotas::NamedWorkspace;
 use crate::{Object, lenient};
 
 pub static PLAN: Op<NamedWorkspace, PlanAnswer> = Op::get("billing.plan.get", "/v1/billing/plan")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("The plan that a workspace is billed by.");
 pub static UPDATE_PLAN: Op<UpdatePlan, PlanAnswer> = Op::patch("billing.plan.update", "/v1/billing/plan")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("Record the plan that a workspace is billed by.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

@@ -6,6 +6,7 @@
 pub mod access_requests;
 pub mod agents;
 pub mod approvals;
+pub mod auth;
 pub mod billing;
 pub mod capabilities;
 pub mod deliveries;
@@ -24,6 +25,7 @@ pub mod mesh;
 pub mod op;
 pub mod openapi;
 pub mod organizations;
+pub mod personal;
 pub mod policies;
 pub mod principals;
 pub mod quotas;
@@ -178,6 +180,25 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &quotas::ROLLUPS,
         &billing::PLAN,
         &billing::UPDATE_PLAN,
+        &auth::LOGIN_INTENT,
+        &auth::VERIFY,
+        &auth::GRANT,
+        &auth::POLL,
+        &auth::REFRESH,
+        &auth::LOGIN,
+        &auth::REGISTER_PASSWORD,
+        &auth::LOGOUT,
+        &auth::LOGOUT_ALL,
+        &auth::SESSIONS,
+        &auth::REVOKE,
+        &auth::ASSISTANT_LINKS,
+        &auth::DASHBOARD,
+        &auth::EXCHANGE,
+        &auth::INTROSPECT,
+        &personal::CONTEXT,
+        &personal::SELECT,
+        &personal::PROFILE,
+        &personal::OVERVIEW,
     ]
 }
 
@@ -199,5 +220,11 @@ pub fn routes() -> Vec<Route> {
         tasks::PAGE,
         tasks::PAGE_ANSWER,
         tasks::STYLE,
+        auth::KEYS,
+        auth::MAIL_PAGE,
+        auth::MAIL_PAGE_ANSWER,
+        auth::CALLBACK,
+        auth::DEVICE_PAGE,
+        auth::DEVICE_PAGE_ANSWER,
     ]
 }

@@ -48,7 +48,9 @@ pub fn tools() -> &'static [Tool] {
                 "type": "object", "required": ["nick"], "properties": { "nick": { "type": "string" } },
             }),
         };
-        std::iter::once(nick).chain(crate::table().into_iter().map(tool)).collect()
+        // Whoever calls tools has signed in.
+        let table = crate::table().into_iter().filter(|op| op.info().access != Access::Public);
+        std::iter::once(nick).chain(table.map(tool)).collect()
     });
     &TOOLS
 }

@@ -7,7 +7,8 @@ use crate::capabilities::Nothing;
 use crate::op::Op;
 use crate::service_accounts::ServiceAccount;
 
-pub static GET: Op<Nothing, Me> = Op::get("me.get", "/v1/me").about("The identity of the key that is presented.");
+pub static GET: Op<Nothing, Me> =
+    Op::get("me.get", "/v1/me").about("The identity of the credential that is presented.");
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Me {
@@ -18,7 +19,10 @@ pub struct Me {
     pub org_slug: String,
     pub workspace_id: String,
     pub workspace_slug: String,
-    /// `workspace_admin` or `agent`.
+    /// `workspace_admin`, `agent`, `member`, or `visitor` for who has no part in the work.
     pub role: String,
-    pub service_account: ServiceAccount,
+    /// Null for a person without a key.
+    pub service_account: Option<ServiceAccount>,
+    /// The person of the token, when one is presented.
+    pub email: Option<String>,
 }

@@ -8,27 +8,27 @@ use crate::op::{Access, Op};
 
 pub static LIST: Op<ListMembers, MemberList> =
     Op::get("organizations.members.list", "/v1/organizations/{org_id}/members")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("The members of an organization, or of one of its workspaces.");
 pub static ADD: Op<AddMember, MemberAnswer> =
     Op::post("organizations.members.add", "/v1/organizations/{org_id}/members")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Give somebody a role in an organization, or in one of its workspaces.");
 pub static UPDATE: Op<UpdateMember, MemberAnswer> =
     Op::patch("organizations.members.update", "/v1/organizations/{org_id}/members/{member_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Change a member's role or status.");
 pub static REMOVE: Op<RemoveMember, MemberRemoved> =
     Op::delete("organizations.members.remove", "/v1/organizations/{org_id}/members/{member_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Take a member out of an organization.");
 pub static INCLUDE: Op<IncludeMember, MemberAnswer> =
     Op::post("workspaces.members.include", "/v1/workspaces/{workspace_id}/members/include")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Give somebody a role in a workspace.");
 pub static EXCLUDE: Op<ExcludeMember, MemberRemoved> =
     Op::delete("workspaces.members.exclude", "/v1/workspaces/{workspace_id}/members/{member_id}/exclude")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Take a member out of a workspace.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

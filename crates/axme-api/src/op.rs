@@ -32,10 +32,14 @@ impl Method {
 pub enum Access {
     /// Anybody, without a credential.
     Public,
-    /// Any key of a workspace.
+    /// Any key of a workspace, and people who work in it.
     Key,
-    /// A workspace-admin key.
+    /// A workspace-admin key, or a person by their role: what exactly, the operation asks ([`crate::roles::Permission`]).
+    Role,
+    /// A workspace-admin key, or a person who is an admin of the workspace.
     Admin,
+    /// A person who has signed in, with a key or without.
+    Person,
 }
 
 /// Whether an operation may change something.

@@ -115,7 +115,8 @@ fn path_parameter(name: &str) -> Value {
 fn security(access: Access) -> Value {
     match access {
         Access::Public => json!([]),
-        Access::Key | Access::Admin => json!([{ "key": [] }, { "bearer": [] }]),
+        Access::Person => json!([{ "bearer": [] }]),
+        Access::Key | Access::Role | Access::Admin => json!([{ "key": [] }, { "bearer": [] }]),
     }
 }
 

@@ -7,26 +7,26 @@ use crate::op::{Access, Op};
 use crate::{Object, lenient};
 
 pub static CREATE: Op<CreateOrganization, OrganizationAnswer> = Op::post("organizations.create", "/v1/organizations")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("Make an organization. The owner of the key becomes its org_owner.");
 pub static GET: Op<GetOrganization, OrganizationSeen> = Op::get("organizations.get", "/v1/organizations/{org_id}")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("One organization, with how many workspaces and members it has.");
 pub static UPDATE: Op<UpdateOrganization, OrganizationAnswer> =
     Op::patch("organizations.update", "/v1/organizations/{org_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Change what is told of an organization, or its status.");
 pub static CREATE_WORKSPACE: Op<CreateWorkspace, WorkspaceAnswer> =
     Op::post("organizations.workspaces.create", "/v1/organizations/{org_id}/workspaces")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Make a workspace.");
 pub static LIST_WORKSPACES: Op<ListWorkspaces, WorkspaceList> =
     Op::get("organizations.workspaces.list", "/v1/organizations/{org_id}/workspaces")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("The workspaces of an organization, by id.");
 pub static UPDATE_WORKSPACE: Op<UpdateWorkspace, WorkspaceAnswer> =
     Op::patch("organizations.workspaces.update", "/v1/organizations/{org_id}/workspaces/{workspace_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Change a workspace. Keys of one that is suspended or archived are refused.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

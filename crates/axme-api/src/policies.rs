@@ -7,51 +7,51 @@ use crate::op::{Access, Op};
 
 pub static RECEIVE_GET: Op<OrgNamed, PolicyAnswer> =
     Op::get("organizations.receive_policy.get", "/v1/organizations/{org_id}/receive-policy")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Says who of other organizations may send to this one.");
 pub static RECEIVE_PUT: Op<SetReceivePolicy, PolicyAnswer> =
     Op::put("organizations.receive_policy.put", "/v1/organizations/{org_id}/receive-policy")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Sets who of other organizations may send to this one.");
 pub static RECEIVE_ADD: Op<OrgEntry, EntryAnswer> =
     Op::post("organizations.receive_policy.entries.add", "/v1/organizations/{org_id}/receive-policy/entries")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Adds a pattern of senders.");
 pub static RECEIVE_REMOVE: Op<OrgEntryNamed, EntryRemoved> = Op::delete(
     "organizations.receive_policy.entries.remove",
     "/v1/organizations/{org_id}/receive-policy/entries/{entry_id}",
 )
-.access(Access::Admin)
+.access(Access::Role)
 .about("Takes a pattern of senders out.");
 pub static OVERRIDE_GET: Op<AgentNamed, OverrideAnswer> =
     Op::get("agents.receive_override.get", "/v1/agents/{*address}/receive-override")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Says who of other organizations may send to an agent, whatever its organization says.");
 pub static OVERRIDE_PUT: Op<SetOverride, OverrideAnswer> =
     Op::put("agents.receive_override.put", "/v1/agents/{*address}/receive-override")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Sets who of other organizations may send to an agent, whatever its organization says.");
 pub static OVERRIDE_ADD: Op<AgentEntry, EntryAnswer> =
     Op::post("agents.receive_override.entries.add", "/v1/agents/{*address}/receive-override/entries")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Adds a pattern of senders.");
 pub static OVERRIDE_REMOVE: Op<AgentEntryNamed, EntryRemoved> =
     Op::delete("agents.receive_override.entries.remove", "/v1/agents/{*address}/receive-override/entries/{entry_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Takes a pattern of senders out.");
 pub static SEND_GET: Op<AgentNamed, PolicyAnswer> = Op::get("agents.policy.get", "/v1/agents/{*address}/policy")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("Says who may send to an agent.");
 pub static SEND_PUT: Op<SetSendPolicy, PolicyAnswer> = Op::put("agents.policy.put", "/v1/agents/{*address}/policy")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("Sets who may send to an agent.");
 pub static SEND_ADD: Op<AgentEntry, EntryAnswer> =
     Op::post("agents.policy.entries.add", "/v1/agents/{*address}/policy/entries")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Adds a pattern of senders.");
 pub static SEND_REMOVE: Op<AgentEntryNamed, EntryRemoved> =
     Op::delete("agents.policy.entries.remove", "/v1/agents/{*address}/policy/entries/{entry_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("Takes a pattern of senders out.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

@@ -7,17 +7,17 @@ use crate::lenient;
 use crate::op::{Access, Op};
 
 pub static GET: Op<NamedWorkspace, QuotaAnswer> =
-    Op::get("quotas.get", "/v1/quotas").access(Access::Admin).about("What a workspace may use.");
+    Op::get("quotas.get", "/v1/quotas").access(Access::Role).about("What a workspace may use.");
 pub static UPDATE: Op<UpdateQuota, QuotaAnswer> =
-    Op::patch("quotas.update", "/v1/quotas").access(Access::Admin).about("Limit what a workspace may use.");
+    Op::patch("quotas.update", "/v1/quotas").access(Access::Role).about("Limit what a workspace may use.");
 pub static SUMMARY: Op<AskSummary, UsageSummaryAnswer> = Op::get("usage.summary", "/v1/usage/summary")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("What a workspace has used today, or in the last 7 or 30 days.");
 pub static TIMESERIES: Op<AskSeries, UsageSeriesAnswer> = Op::get("usage.timeseries", "/v1/usage/timeseries")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("What a workspace has used, day by day; hour by hour for up to two days.");
 pub static ROLLUPS: Op<AskSeries, UsageSeriesAnswer> = Op::ask("usage.rollups.daily", "/v1/usage/rollups/daily")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("The sums of each day. They are always up to date.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

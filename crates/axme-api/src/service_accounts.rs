@@ -8,33 +8,33 @@ use crate::op::{Access, Op};
 
 pub static CREATE: Op<CreateServiceAccount, ServiceAccountAnswer> =
     Op::post("service_accounts.create", "/v1/service-accounts")
-        .access(Access::Admin)
+        .access(Access::Role)
         .secret()
         .about("Register an agent. An existing account of the same address is returned as it is.");
 pub static LIST: Op<ListServiceAccounts, ServiceAccountList> = Op::get("service_accounts.list", "/v1/service-accounts")
-    .access(Access::Admin)
+    .access(Access::Role)
     .about("The service accounts of the workspace, oldest first.");
 pub static GET: Op<GetServiceAccount, ServiceAccountAnswer> =
     Op::get("service_accounts.get", "/v1/service-accounts/{service_account_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("One service account.");
 pub static UPDATE: Op<UpdateServiceAccount, ServiceAccountAnswer> =
     Op::patch("service_accounts.update", "/v1/service-accounts/{service_account_id}")
-        .access(Access::Admin)
+        .access(Access::Role)
         .secret()
         .about("Change how intents reach an agent: delivery_mode, callback_url, webhook_secret.");
 pub static DELETE: Op<GetServiceAccount, ServiceAccountDeleted> =
-    Op::delete("service_accounts.delete", "/v1/service-accounts/{service_account_id}").access(Access::Admin).about(
+    Op::delete("service_accounts.delete", "/v1/service-accounts/{service_account_id}").access(Access::Role).about(
         "Delete an account and end its keys. Its address stays its own: who registers it again revives the account.",
     );
 pub static CREATE_KEY: Op<CreateKey, KeyAnswer> =
     Op::post("service_accounts.keys.create", "/v1/service-accounts/{service_account_id}/keys")
-        .access(Access::Admin)
+        .access(Access::Role)
         .secret()
         .about("Make a key. Its token is shown in this answer and never again; older keys stay valid.");
 pub static REVOKE_KEY: Op<RevokeKey, RevokedKeyAnswer> =
     Op::post("service_accounts.keys.revoke", "/v1/service-accounts/{service_account_id}/keys/{key_id}/revoke")
-        .access(Access::Admin)
+        .access(Access::Role)
         .about("End a key. Calls with it are refused within a second, on every node.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

@@ -38,6 +38,8 @@ pub struct Site {
     pub embed_origins: Vec<String>,
     /// The folder of files; without one, none are taken.
     pub media: Option<PathBuf>,
+    /// Whoever signs in first with an address that nobody knows gets an organization of their own.
+    pub sign_up: bool,
 }
 
 /// Mail that a watcher may be behind.
@@ -58,7 +60,7 @@ impl App {
         site: Site,
         stopping: watch::Receiver<bool>,
     ) -> Arc<App> {
-        let keys = Keys::new(limits.cached_keys);
+        let keys = Keys::new(limits.cached_keys, &site.base_url);
         let (mails, _) = broadcast::channel(MOST_MAILS);
         Arc::new(App { store, world, wakes, keys, limits, site, mails, stopping, streams: Mutex::default() })
     }

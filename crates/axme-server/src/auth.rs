@@ -1,72 +1,83 @@
-//! Who calls: keys in either header, looked up by their hash.
+//! Who calls: keys in either header, looked up by their hash, and tokens of people.
 //!
-//! What a key opens is remembered for a second, so that the write path does not pay for it and a revocation is felt within
+//! What a credential opens is remembered for a second, so that the write path does not pay for it and a revocation is felt within
 //! that second on every node.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axme_api::{ApiError, ErrorKind};
-use axme_intent::Time;
+use axme_intent::{Address, Time};
 use axum::http::HeaderMap;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::cx::{Caller, Role};
+use crate::cx::{Bearer, Caller, Role};
 use crate::error::Result;
-use crate::store::{Store, accounts};
+use crate::ops::people;
+use crate::signer::{Bad, Person, Signer, is_token};
+use crate::store::people::{self as records, Account, Membership};
+use crate::store::{Store, Tx, accounts};
 use crate::world::Dice;
 
-/// How long a looked-up key is trusted.
+/// How long what was looked up is trusted.
 const TRUST_MILLIS: u64 = 1_000;
-/// Longer tokens are refused unread.
-const MAX_TOKEN_BYTES: usize = 512;
+/// Longer keys and longer tokens are refused unread.
+const MAX_KEY_BYTES: usize = 512;
+const MAX_TOKEN_BYTES: usize = 4_096;
 
 type Hash = [u8; 32];
 
 pub struct Keys {
     known: Mutex<HashMap<Hash, (Arc<Caller>, Time)>>,
     most: usize,
+    pub signer: Signer,
+}
+
+/// What a request shows of its caller.
+struct Presented<'a> {
+    key: Option<&'a str>,
+    /// Of a person.
+    token: Option<&'a str>,
+}
+
+/// A person's token that counts, with what is known of the person.
+struct SignedIn {
+    person: Arc<Person>,
+    account: Account,
+    memberships: Vec<Membership>,
+    until: Time,
 }
 
 impl Keys {
-    pub fn new(most: usize) -> Keys {
-        Keys { known: Mutex::default(), most }
+    pub fn new(most: usize, issuer: &str) -> Keys {
+        Keys { known: Mutex::default(), most, signer: Signer::new(issuer) }
     }
 
-    /// Identifies the caller. `x-api-key` is the machine's credential; a key may also come as bearer.
+    /// Identifies the caller. `x-api-key` is the machine's credential and says which workspace is meant; a key may also come
+    /// as bearer. A token as bearer says which person acts; without a key it also says where.
     pub async fn identify(&self, store: &Store, headers: &HeaderMap, now: Time) -> Result<Arc<Caller>> {
-        let token = credential(headers)?;
-        let hash = hash(token);
+        let presented = presented(headers)?;
+        let hash = match (presented.key, presented.token) {
+            (Some(key), None) | (None, Some(key)) => hash(key),
+            (Some(key), Some(token)) => hash(&format!("{key} {token}")),
+            (None, None) => return Err(missing_key().into()),
+        };
         if let Some((caller, until)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash)
             && now < *until
         {
             return Ok(caller.clone());
         }
-        let found = store.read(move |tx| Ok(accounts::find_key_holder(tx, &hash)?)).await?;
-        let holder = found.filter(|h| bool::from(h.hash.ct_eq(&hash))).ok_or_else(invalid_key)?;
-        let is_live = holder.revoked_at.is_none()
-            && holder.expires_at.is_none_or(|at| now < at)
-            && holder.account_status == "active";
-        if !is_live {
-            self.forget(&hash);
-            return Err(invalid_key().into());
-        }
-        if holder.workspace_status != "active" || holder.org_status != "active" {
-            let message = format!("workspace {}/{} is not active", holder.org_slug, holder.workspace_slug);
-            return Err(ApiError::new(ErrorKind::Forbidden, "workspace_not_active", message).into());
-        }
-        let caller = Arc::new(Caller {
-            workspace: holder.workspace_id,
-            workspace_slug: holder.workspace_slug,
-            org: holder.org_id,
-            org_slug: holder.org_slug,
-            service_account_id: holder.service_account_id,
-            role: if holder.role == Role::WorkspaceAdmin.as_str() { Role::WorkspaceAdmin } else { Role::Agent },
-            address: holder.address,
-            owner: holder.created_by,
-        });
-        let until = now.plus_millis(TRUST_MILLIS).min(holder.expires_at.unwrap_or(Time::from_micros(i64::MAX)));
+        let found = self.look_up(store, presented, now).await;
+        let (caller, until) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.forget(&hash);
+                return Err(error);
+            }
+        };
+        let caller = Arc::new(caller);
+        let until = now.plus_millis(TRUST_MILLIS).min(until);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= self.most {
             known.retain(|_, (_, until)| now < *until);
@@ -76,6 +87,59 @@ impl Keys {
         }
         known.insert(hash, (caller.clone(), until));
         Ok(caller)
+    }
+
+    /// Who it is, and until when that may be trusted at the most.
+    async fn look_up(&self, store: &Store, presented: Presented<'_>, now: Time) -> Result<(Caller, Time)> {
+        let Some(key) = presented.key else {
+            return match self.signed_in(store, presented.token.unwrap_or_default(), now).await? {
+                Ok(signed_in) => of_person(store, signed_in).await,
+                Err(bad) => Err(bad_token(bad).into()),
+            };
+        };
+        let (mut caller, mut until) = of_key(store, hash(key), now).await?;
+        match presented.token {
+            None => {}
+            // A token that does not count must not break what a key alone may do.
+            Some(token) => match self.signed_in(store, token, now).await? {
+                Err(bad) => caller.bearer = Bearer::Bad(bad),
+                Ok(signed_in) => {
+                    if people::role_in(&signed_in.memberships, caller.org, caller.workspace)
+                        == Some(Role::WorkspaceAdmin)
+                    {
+                        caller.role = Role::WorkspaceAdmin;
+                    }
+                    caller.owner.clone_from(&signed_in.person.email);
+                    caller.bearer = Bearer::Person(signed_in.person);
+                    until = until.min(signed_in.until);
+                }
+            },
+        }
+        Ok((caller, until))
+    }
+
+    async fn signed_in(&self, store: &Store, token: &str, now: Time) -> Result<std::result::Result<SignedIn, Bad>> {
+        let claims = match self.signer.read(store, token, now).await? {
+            Ok(claims) => claims,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        let (session, account) = (claims.sid, claims.sub);
+        let look = move |tx: &mut Tx<'_>| {
+            let Some(session) = records::find_session(tx, session)?.filter(|s| s.account_id == account) else {
+                return Ok(None);
+            };
+            let Some(account) = records::find(tx, account)? else { return Ok(None) };
+            let memberships = people::memberships(tx, &account.email)?;
+            Ok(Some((session, account, memberships)))
+        };
+        let Some((session, account, memberships)) = store.read(look).await? else { return Ok(Err(Bad::Invalid)) };
+        if session.revoked_at.is_some() || session.expires_at <= now {
+            return Ok(Err(Bad::Invalid));
+        }
+        let person =
+            Person { account_id: account.account_id, session_id: session.session_id, email: account.email.clone() };
+        let until = Time::from_micros(i64::try_from(claims.exp.saturating_mul(1_000_000)).unwrap_or(i64::MAX));
+        Ok(Ok(SignedIn { person: Arc::new(person), account, memberships, until }))
     }
 
     /// Drops everything that is remembered: a key was just revoked here.
@@ -88,26 +152,144 @@ impl Keys {
     }
 }
 
-/// The token that is presented.
-pub fn credential(headers: &HeaderMap) -> Result<&str> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let token = match text("x-api-key").filter(|key| !key.is_empty()) {
-        Some(key) => key,
-        None => {
-            let header = text("authorization").unwrap_or_default();
-            let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-            if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
-                return Err(ApiError::new(
-                    ErrorKind::Unauthenticated,
-                    "missing_platform_api_key",
-                    "missing platform api key: send x-api-key, or Authorization: Bearer <key>",
-                )
-                .into());
+/// The caller that a key stands for.
+async fn of_key(store: &Store, hash: Hash, now: Time) -> Result<(Caller, Time)> {
+    let look = move |tx: &mut Tx<'_>| {
+        let Some(holder) = accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
+        // What the key of a login may do is what the person may.
+        let role = match Role::of_account(&holder.role) {
+            Some(role) => Some(role),
+            None => {
+                let memberships = people::memberships(tx, &holder.created_by)?;
+                people::role_in(&memberships, holder.org_id, holder.workspace_id)
             }
-            token.trim()
-        }
+        };
+        Ok(Some((holder, role)))
     };
-    if token.len() > MAX_TOKEN_BYTES { Err(invalid_key().into()) } else { Ok(token) }
+    let found = store.read(look).await?;
+    let (holder, role) = found.filter(|(holder, _)| bool::from(holder.hash.ct_eq(&hash))).ok_or_else(invalid_key)?;
+    let is_live =
+        holder.revoked_at.is_none() && holder.expires_at.is_none_or(|at| now < at) && holder.account_status == "active";
+    if !is_live {
+        return Err(invalid_key().into());
+    }
+    if holder.workspace_status != "active" || holder.org_status != "active" {
+        let message = format!("workspace {}/{} is not active", holder.org_slug, holder.workspace_slug);
+        return Err(ApiError::new(ErrorKind::Forbidden, "workspace_not_active", message).into());
+    }
+    let Some(role) = role else { return Err(outside().into()) };
+    let mut caller = Caller {
+        workspace: holder.workspace_id,
+        workspace_slug: holder.workspace_slug,
+        org: holder.org_id,
+        org_slug: holder.org_slug,
+        service_account_id: holder.service_account_id,
+        role,
+        address: holder.address,
+        owner: holder.created_by,
+        bearer: Bearer::None,
+    };
+    name_member(&mut caller);
+    Ok((caller, holder.expires_at.unwrap_or(Time::from_micros(i64::MAX))))
+}
+
+/// The caller that a person is without a key.
+async fn of_person(store: &Store, signed_in: SignedIn) -> Result<(Caller, Time)> {
+    let SignedIn { person, account, memberships, until } = signed_in;
+    let look = move |tx: &mut Tx<'_>| {
+        let home = people::home(tx, &account, &memberships)?;
+        let role = home
+            .as_ref()
+            .and_then(|(org, workspace)| people::role_in(&memberships, org.org_id, workspace.workspace_id));
+        Ok((home, role))
+    };
+    let (home, role) = store.read(look).await?;
+    let mut caller = Caller {
+        service_account_id: format!("acct_{}", person.account_id.simple()),
+        role: role.unwrap_or(Role::Visitor),
+        owner: person.email.clone(),
+        bearer: Bearer::Person(person),
+        ..Caller::nobody()
+    };
+    if let Some((org, workspace)) = home {
+        (caller.org, caller.org_slug) = (org.org_id, org.slug);
+        (caller.workspace, caller.workspace_slug) = (workspace.workspace_id, workspace.slug);
+    }
+    name_member(&mut caller);
+    Ok((caller, until))
+}
+
+/// Members work under an address of their own.
+fn name_member(caller: &mut Caller) {
+    if caller.role == Role::Member && caller.address.is_none() {
+        caller.address = Some(Address::resolve(&format!("user://{}", caller.owner), caller.home()));
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn presented(headers: &HeaderMap) -> Result<Presented<'_>> {
+    let key = text(headers, "x-api-key");
+    let bearer = text(headers, "authorization").and_then(|header| header.split_once(' '));
+    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    let presented = match (key, bearer) {
+        (key, Some(token)) if is_token(token) => Presented { key, token: Some(token) },
+        (None, bearer) => Presented { key: bearer, token: None },
+        (key, _) => Presented { key, token: None },
+    };
+    let is_long = |text: Option<&str>, most: usize| text.is_some_and(|text| text.len() > most);
+    if is_long(presented.key, MAX_KEY_BYTES) || is_long(presented.token, MAX_TOKEN_BYTES) {
+        return Err(invalid_key().into());
+    }
+    Ok(presented)
+}
+
+/// The credential that is presented; the key, when there are two.
+pub fn credential(headers: &HeaderMap) -> Result<&str> {
+    let presented = presented(headers)?;
+    presented.key.or(presented.token).ok_or_else(|| missing_key().into())
+}
+
+/// Whether there is any credential, good or not.
+pub fn shows_anything(headers: &HeaderMap) -> bool {
+    !matches!(presented(headers), Ok(Presented { key: None, token: None }))
+}
+
+fn missing_key() -> ApiError {
+    ApiError::new(
+        ErrorKind::Unauthenticated,
+        "missing_platform_api_key",
+        "missing platform api key: send x-api-key, or Authorization: Bearer <key>",
+    )
+}
+
+/// Refuses who does not show to be a person. The command line refreshes its token at these codes (contract `wire.md` §1.3).
+pub fn check_person(caller: &Caller) -> Result<&Person> {
+    match &caller.bearer {
+        Bearer::Person(person) => Ok(person),
+        Bearer::Bad(bad) => Err(bad_token(*bad).into()),
+        Bearer::None => {
+            let message = "missing actor token: sign in, and send Authorization: Bearer <access token>";
+            Err(ApiError::new(ErrorKind::Unauthenticated, "missing_actor_token", message).into())
+        }
+    }
+}
+
+fn bad_token(bad: Bad) -> ApiError {
+    let (code, message) = match bad {
+        Bad::Expired => ("token_expired", "the access token has expired: refresh it"),
+        Bad::Invalid => ("invalid_actor_token", "invalid actor token: sign in again"),
+    };
+    ApiError::new(ErrorKind::Unauthenticated, code, message)
+}
+
+/// The person of a login's key belongs there no more.
+fn outside() -> ApiError {
+    let message =
+        "this workspace is outside actor membership scope: whoever signed in for this key is no member of it any more";
+    ApiError::new(ErrorKind::Forbidden, "invalid_actor_scope", message)
 }
 
 fn invalid_key() -> ApiError {

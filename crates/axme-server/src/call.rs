@@ -4,6 +4,7 @@
 //! outside the transaction), then in one transaction: the idempotency key, the operation itself, the stored reply. The
 //! commit makes it durable; only then does anybody hear of it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axme_api::{Access, ApiError, ErrorKind, Input, Object, Op};
@@ -19,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::app::App;
 use crate::auth;
 use crate::config::Limits;
-use crate::cx::{Caller, Cx};
+use crate::cx::{Caller, Cx, Role};
 use crate::error::{Error, Result, StoreError};
 use crate::seal;
 use crate::store::Mark;
@@ -90,6 +91,62 @@ impl<I, O, P> Clone for Bound<I, O, P> {
 
 impl<I, O, P> Copy for Bound<I, O, P> {}
 
+/// An operation that is more than one transaction: it signs, hashes or looks elsewhere between them.
+pub struct Served<I: 'static, O: 'static> {
+    pub op: &'static Op<I, O>,
+    pub run: fn(Visit, I) -> Later<O>,
+}
+
+/// An answer that takes its time.
+pub type Later<O> = Pin<Box<dyn Future<Output = Result<O>> + Send>>;
+
+impl<I, O> Clone for Served<I, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I, O> Copy for Served<I, O> {}
+
+/// What such an operation works with.
+pub struct Visit {
+    pub app: Arc<App>,
+    /// Nobody, for a public operation.
+    pub caller: Arc<Caller>,
+    pub headers: HeaderMap,
+    pub now: Time,
+}
+
+/// Handles a request for one such operation. An idempotency key changes nothing: what it answers holds secrets.
+pub async fn serve<I, O>(app: &Arc<App>, served: Served<I, O>, request: Request) -> Result<Sent>
+where
+    I: DeserializeOwned + 'static,
+    O: Serialize + Send + 'static,
+{
+    let info = &served.op.info;
+    let now = app.world.clock.now();
+    let caller = identify(app, info.access, &request.headers, now).await?;
+    check_access(info.access, &caller)?;
+    check_text(&request)?;
+    let input: I = decode(info.input, &request)?;
+    let visit = Visit { app: app.clone(), caller, headers: request.headers, now };
+    let output = (served.run)(visit, input).await?;
+    Ok(Sent { status: 200, body: to_json(&output)? })
+}
+
+/// Who calls. What is public is nobody's, whatever credentials come along: a stale one must not stand in the way.
+pub async fn identify(app: &App, access: Access, headers: &HeaderMap, now: Time) -> Result<Arc<Caller>> {
+    match access {
+        Access::Public => Ok(Arc::new(Caller::nobody())),
+        Access::Person if !auth::shows_anything(headers) => {
+            let nobody = Caller::nobody();
+            auth::check_person(&nobody)?;
+            Ok(Arc::new(nobody))
+        }
+        _ => app.keys.identify(&app.store, headers, now).await,
+    }
+}
+
 /// Handles a request for one operation.
 pub async fn call<I, O, P>(app: &App, bound: Bound<I, O, P>, request: Request) -> Result<Sent>
 where
@@ -99,7 +156,7 @@ where
 {
     let info = &bound.op.info;
     let now = app.world.clock.now();
-    let caller = app.keys.identify(&app.store, &request.headers, now).await?;
+    let caller = identify(app, info.access, &request.headers, now).await?;
     check_access(info.access, &caller)?;
     check_owner(&request, &caller)?;
     check_text(&request)?;
@@ -168,11 +225,19 @@ fn via(info: &axme_api::OpInfo, headers: &HeaderMap) -> Via {
     }
 }
 
-fn check_access(access: Access, caller: &Caller) -> Result<()> {
-    match access {
-        Access::Public | Access::Key => Ok(()),
-        Access::Admin if caller.is_admin() => Ok(()),
-        Access::Admin => Err(ApiError::forbidden("this needs a workspace-admin key").into()),
+/// Refuses a caller whom an operation is not for.
+pub fn check_access(access: Access, caller: &Caller) -> Result<()> {
+    match (access, caller.role) {
+        (Access::Public, _) | (Access::Admin, Role::WorkspaceAdmin) => Ok(()),
+        (Access::Person, _) => auth::check_person(caller).map(|_| ()),
+        (Access::Key, Role::Visitor) => {
+            Err(ApiError::forbidden("you have no part in the work of this workspace").into())
+        }
+        (Access::Key, _) => Ok(()),
+        (Access::Role, Role::Agent) | (Access::Admin, _) => {
+            Err(ApiError::forbidden("this needs a workspace-admin key").into())
+        }
+        (Access::Role, _) => Ok(()),
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Config {
     /// How clients reach the server when that is not the address it listens on.
     pub public_url: Option<String>,
     pub mail: MailSettings,
+    /// Whoever signs in first with an address that nobody knows gets an organization of their own. Otherwise only members of
+    /// organizations sign in.
+    pub sign_up: bool,
     /// Web origins that may show the pages of tasks in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
     pub limits: Limits,
@@ -91,6 +94,10 @@ pub struct Limits {
     pub outbound_allow: Vec<String>,
     /// How long an intent lives whose sender does not say; for ever when unset. In seconds.
     pub default_ttl_seconds: Option<u64>,
+    /// How long somebody stays signed in who does nothing.
+    pub session_days: u64,
+    /// How long the key is good that a sign-in gives.
+    pub login_key_days: u64,
     /// Keys remembered between calls. A revoked key is refused within a second all the same.
     pub cached_keys: usize,
 }
@@ -104,6 +111,7 @@ impl Default for Config {
             owner_email: "owner@local".to_owned(),
             public_url: None,
             mail: MailSettings::default(),
+            sign_up: false,
             embed_origins: Vec::new(),
             limits: Limits::default(),
         }
@@ -136,6 +144,8 @@ impl Default for Limits {
             push_seconds: 10,
             outbound_allow: Vec::new(),
             default_ttl_seconds: None,
+            session_days: 30,
+            login_key_days: 90,
             cached_keys: 10_000,
         }
     }

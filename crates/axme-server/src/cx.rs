@@ -8,16 +8,21 @@ use uuid::Uuid;
 
 use crate::config::Limits;
 use crate::error::{Result, StoreError};
+use crate::signer::{Bad, Person};
 use crate::store::{Tx, replies};
 use crate::world::Dice;
 
-/// What a key may do.
+/// What a caller may do in its workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Everything in its workspace.
+    /// Everything.
     WorkspaceAdmin,
-    /// What concerns its own address.
+    /// An agent: what concerns its own address.
     Agent,
+    /// A person who works here: what concerns their own address, and the tasks they are asked to answer.
+    Member,
+    /// A person without a part in the work: an auditor, say, or somebody who has signed in and belongs nowhere yet.
+    Visitor,
 }
 
 impl Role {
@@ -25,8 +30,32 @@ impl Role {
         match self {
             Role::WorkspaceAdmin => "workspace_admin",
             Role::Agent => "agent",
+            Role::Member => "member",
+            Role::Visitor => "visitor",
         }
     }
+
+    /// Of a service account, as it is kept. `None` for the account of a person's logins, whose role is the person's.
+    pub fn of_account(text: &str) -> Option<Role> {
+        match text {
+            "workspace_admin" => Some(Role::WorkspaceAdmin),
+            LOGIN => None,
+            _ => Some(Role::Agent),
+        }
+    }
+}
+
+/// The role of the service accounts that keys of logins belong to.
+pub const LOGIN: &str = "login";
+
+/// The person behind a call, when a token of one is presented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bearer {
+    /// No token.
+    None,
+    /// A token that does not count.
+    Bad(Bad),
+    Person(Arc<Person>),
 }
 
 /// Who calls.
@@ -36,12 +65,14 @@ pub struct Caller {
     pub workspace_slug: String,
     pub org: Uuid,
     pub org_slug: String,
+    /// The account of the key; `acct_…` for a person without a key.
     pub service_account_id: String,
     pub role: Role,
-    /// The agent's address; none for a key that is no agent's.
+    /// The agent's or the member's address; none for an admin and for who has no part in the work.
     pub address: Option<Address>,
-    /// The account's owner, as events name a caller without an address.
+    /// The account's owner, as events name a caller without an address; the person, when a token says who it is.
     pub owner: String,
+    pub bearer: Bearer,
 }
 
 impl Caller {
@@ -56,6 +87,29 @@ impl Caller {
 
     pub fn is_admin(&self) -> bool {
         self.role == Role::WorkspaceAdmin
+    }
+
+    /// The person of the token.
+    pub fn person(&self) -> Option<&Person> {
+        match &self.bearer {
+            Bearer::Person(person) => Some(person),
+            Bearer::None | Bearer::Bad(_) => None,
+        }
+    }
+
+    /// Whoever calls without any credential.
+    pub fn nobody() -> Caller {
+        Caller {
+            workspace: Uuid::nil(),
+            workspace_slug: String::new(),
+            org: Uuid::nil(),
+            org_slug: String::new(),
+            service_account_id: String::new(),
+            role: Role::Visitor,
+            address: None,
+            owner: "nobody".to_owned(),
+            bearer: Bearer::None,
+        }
     }
 }
 

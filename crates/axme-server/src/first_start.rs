@@ -13,7 +13,7 @@ use crate::auth::{FreshKey, fresh_key};
 use crate::cx::Role;
 use crate::error::{Error, StoreError};
 use crate::folder::{Bootstrap, Folder};
-use crate::ops::COMMON_LANE;
+use crate::ops::{COMMON_LANE, members};
 use crate::store::accounts::{self, NewKey, ServiceAccount};
 
 const ORG_SLUG: &str = "local";
@@ -39,7 +39,7 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
         status: "active".to_owned(),
         address: None,
         delivery_mode: "poll".to_owned(),
-        created_by: owner_email.to_owned(),
+        created_by: members::name_of(owner_email),
         created_at: now,
         updated_at: now,
         callback_url: None,
@@ -47,7 +47,7 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
     };
     let FreshKey { token, hash, hint } = fresh_key(dice, &admin.service_account_id);
     let key_id = format!("sak_{}", dice.uuid_at(now).simple());
-    let email = owner_email.to_owned();
+    let email = members::name_of(owner_email);
     let bootstrap = Bootstrap {
         base_url: base_url.to_owned(),
         api_key: token,

@@ -15,7 +15,9 @@ pub mod first_start;
 pub mod folder;
 pub mod http;
 mod ops;
+mod passwords;
 mod seal;
+mod signer;
 pub mod store;
 mod table;
 pub mod wake;
@@ -90,6 +92,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         base_url: base_url.clone(),
         embed_origins: config.embed_origins.clone(),
         media: Some(folder.path().join("media")),
+        sign_up: config.sign_up,
     };
     let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;

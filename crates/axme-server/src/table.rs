@@ -1,12 +1,12 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    access_requests, agents, approvals, billing, capabilities, deliveries, inbox, intents, invites, macros, me, media,
-    members, mesh, organizations, policies, principals, quotas, routing, scenarios, schemas, service_accounts,
-    sessions, tasks, users, webhooks,
+    access_requests, agents, approvals, auth, billing, capabilities, deliveries, inbox, intents, invites, macros, me,
+    media, members, mesh, organizations, personal, policies, principals, quotas, routing, scenarios, schemas,
+    service_accounts, sessions, tasks, users, webhooks,
 };
 
-use crate::call::{BodyKey, Bound};
+use crate::call::{BodyKey, Bound, Served};
 use crate::http::mount::Mount;
 use crate::ops;
 
@@ -151,6 +151,25 @@ pub fn mount(mount: &mut Mount) {
     bind!(mesh::GET_ACTION, ops::mesh::prepare_named, ops::admission::get_action);
     bind!(mesh::PUT_ACTION, ops::admission::prepare_put_action, ops::admission::change_action);
     bind!(mesh::DELETE_ACTION, ops::admission::prepare_delete_action, ops::admission::change_action);
+    mount.served(Served { op: &auth::LOGIN_INTENT, run: ops::logins::ask });
+    mount.served(Served { op: &auth::VERIFY, run: ops::logins::verify });
+    mount.served(Served { op: &auth::GRANT, run: ops::logins::grant });
+    mount.served(Served { op: &auth::POLL, run: ops::logins::poll });
+    mount.served(Served { op: &auth::REFRESH, run: ops::login_sessions::refresh });
+    mount.served(Served { op: &auth::LOGIN, run: ops::passwords::login });
+    mount.served(Served { op: &auth::REGISTER_PASSWORD, run: ops::passwords::register });
+    mount.served(Served { op: &auth::DASHBOARD, run: ops::login_sessions::dashboard });
+    mount.served(Served { op: &auth::EXCHANGE, run: ops::login_sessions::exchange });
+    mount.served(Served { op: &auth::INTROSPECT, run: ops::login_sessions::introspect });
+    bind!(auth::LOGOUT, ops::login_sessions::prepare_nothing, ops::login_sessions::logout);
+    bind!(auth::LOGOUT_ALL, ops::login_sessions::prepare_nothing, ops::login_sessions::logout_all);
+    bind!(auth::SESSIONS, ops::login_sessions::prepare_list, ops::login_sessions::list);
+    bind!(auth::REVOKE, ops::login_sessions::prepare_revoke, ops::login_sessions::revoke);
+    bind!(auth::ASSISTANT_LINKS, ops::login_sessions::prepare_list, ops::login_sessions::assistant_links);
+    bind!(personal::CONTEXT, ops::personal::prepare_context, ops::personal::context);
+    bind!(personal::SELECT, ops::personal::prepare_select, ops::personal::select);
+    bind!(personal::PROFILE, ops::personal::prepare_profile, ops::personal::profile);
+    bind!(personal::OVERVIEW, ops::personal::prepare_overview, ops::personal::overview);
     mount.op(Bound {
         op: &scenarios::APPLY,
         prepare: ops::scenarios::prepare_apply,

@@ -37,7 +37,7 @@ fn identity(session: &Session, me: Option<&Me>) -> Value {
         "owner_agent": value(&setting.owner_agent),
         "agent_addresses": me.and_then(|me| me.address.clone()).into_iter().collect::<Vec<String>>(),
         "role": me.map(|me| me.role.clone()),
-        "service_account": me.map(|me| &me.service_account),
+        "service_account": me.and_then(|me| me.service_account.as_ref()),
         "secret_storage": { "mode": "file", "detail": folders::config().ok().map(|folder| folder.join("secrets.json")) },
         "status": {
             "has_workspace_access_token": setting.api_key.is_some(),
@@ -59,7 +59,8 @@ fn lines(session: &Session, me: Option<&Me>) -> Vec<String> {
         fields.push(("Organization", format!("{} ({})", me.org_slug, me.org_id)));
         fields.push(("Workspace", format!("{} ({})", me.workspace_slug, me.workspace_id)));
         fields.push(("Role", me.role.clone()));
-        fields.push(("Account", me.service_account.name.clone()));
+        let account = me.service_account.as_ref().map(|account| account.name.clone());
+        fields.extend(account.or(me.email.clone()).map(|name| ("Account", name)));
         if let Some(address) = &me.address {
             fields.push(("Agent address", address.clone()));
         }

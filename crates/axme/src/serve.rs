@@ -29,7 +29,8 @@ pub struct Serve {
 /// Run a server for development, and point this command line to it
 ///
 /// Like serve, and sets the active context to the server, so that every other command works without further settings.
-/// Agents on this machine may be pushed to, which serve refuses unless limits.outbound_allow names their network. Mail is
+/// Agents on this machine may be pushed to, which serve refuses unless limits.outbound_allow names their network, and anybody
+/// may sign in, as with sign_up = true. Mail is
 /// shown with its links; without a mail server it is also kept as files in the folder outbox of the data folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme dev")]
@@ -41,7 +42,7 @@ pub struct Dev {
 impl Serve {
     pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let mut stop = Stop::new()?;
-        let running = start(self.flags, flags, "info,refinery_core=warn", &[]).await?;
+        let running = start(self.flags, flags, "info,refinery_core=warn", |_| {}).await?;
         let signal = stop.told().await;
         info!(signal, "stopping");
         running.stop().await;
@@ -52,7 +53,11 @@ impl Serve {
 impl Dev {
     pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let mut stop = Stop::new()?;
-        let running = start(self.flags, flags, "warn", &LOOPBACK).await?;
+        let ease = |server: &mut server::Config| {
+            server.limits.outbound_allow.extend(LOOPBACK.map(str::to_owned));
+            server.sign_up = true;
+        };
+        let running = start(self.flags, flags, "warn", ease).await?;
         let told = match announce(&running, flags).await {
             Ok(()) => {
                 let shown = show_mails(running.mails(), line);
@@ -91,16 +96,16 @@ pub async fn show_mails(
 /// What a server for development may push to, beside public addresses: agents on the same machine.
 pub const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 
-/// Starts the server and its logs, which say at least `level`. `allow` names networks that may be pushed to.
+/// Starts the server and its logs, which say at least `level`. `ease` changes its settings.
 async fn start(
     mut settings: ServerFlags,
     flags: &Flags,
     level: &str,
-    allow: &[&str],
+    ease: impl FnOnce(&mut server::Config),
 ) -> Result<server::Running, Failure> {
     settings.data = settings.data.or_else(|| flags.data.clone());
     let mut settings = Settings::load(&settings)?;
-    settings.server.limits.outbound_allow.extend(allow.iter().map(|network| (*network).to_owned()));
+    ease(&mut settings.server);
     logs::start(settings.log.as_deref().unwrap_or(level), settings.log_format)?;
     server::start(settings.server).await.map_err(Failure::new)
 }

@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::{folders, server};
 
 /// The keys that a settings file may have.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
+    "sign_up",
     "listen",
     "data",
     "database_url",

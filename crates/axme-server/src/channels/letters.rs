@@ -3,7 +3,9 @@
 use askama::Template;
 use axme_intent::lifecycle::Occasion;
 use axme_intent::{HumanTask, Time};
+use uuid::Uuid;
 
+use crate::ops::logins::Secrets;
 use crate::store::notices::Notice;
 use crate::world::Mail;
 
@@ -88,6 +90,34 @@ pub fn of_notice(notice: &Notice, subject: &str, body: &str) -> Mail {
         text: body.to_owned(),
         html: NoticeHtml { subject, body }.render().unwrap_or_default(),
         link: None,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "mail/login.html")]
+struct LoginHtml<'a> {
+    secrets: &'a Secrets,
+    url: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/login.txt", escape = "none")]
+struct LoginText<'a> {
+    secrets: &'a Secrets,
+    url: &'a str,
+}
+
+/// The mail that somebody signs in with.
+pub fn of_login(notice: &Notice, login: Uuid, secrets: &Secrets, base_url: &str) -> Mail {
+    let url = format!("{base_url}/app/login/{login}?token={}", secrets.link_token);
+    let text = LoginText { secrets, url: &url }.render();
+    Mail {
+        id: notice.id.to_string(),
+        to: secrets.email.clone(),
+        subject: format!("{} is your code to sign in to AXME", secrets.code),
+        text: text.unwrap_or_else(|_| url.clone()),
+        html: LoginHtml { secrets, url: &url }.render().unwrap_or_default(),
+        link: Some(url),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axme_api::mcp::{self, Tool};
-use axme_api::{Access, ApiError, ErrorKind, Object, OpInfo};
+use axme_api::{ApiError, ErrorKind, Object, OpInfo};
 use axme_intent::Address;
 use axme_intent::address::agent_name;
 use axum::body::{Body, Bytes};
@@ -19,7 +19,7 @@ use super::mount::{Calls, Fields};
 use super::router::read_body;
 use super::{json as respond_json, status};
 use crate::app::App;
-use crate::call::{Request, check_body};
+use crate::call::{self, Request, check_body};
 use crate::cx::Caller;
 use crate::error::Result;
 use crate::store::accounts;
@@ -159,7 +159,7 @@ impl Asking<'_> {
             }
             "ping" => Ok(json!({ "pong": true })),
             "tools/list" => {
-                let may = |tool: &&Tool| tool.access != Access::Admin || self.caller.is_admin();
+                let may = |tool: &&Tool| call::check_access(tool.access, &self.caller).is_ok();
                 let show = |tool: &Tool| json!({ "name": tool.name, "description": tool.about, "inputSchema": tool.input_schema });
                 Ok(json!({ "tools": mcp::tools().iter().filter(may).map(show).collect::<Vec<_>>() }))
             }

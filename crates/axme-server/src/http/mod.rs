@@ -2,6 +2,7 @@
 
 mod form;
 pub mod frames;
+mod login;
 mod mcp;
 pub(crate) mod media;
 pub mod mount;

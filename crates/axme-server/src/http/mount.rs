@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axme_api::{ApiError, ErrorKind, Method, intents as api_intents};
+use axme_api::{ApiError, ErrorKind, Method, OpInfo, intents as api_intents};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request as HttpRequest;
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::router::{PathFields, acknowledge, field, query, read_body, respond};
 use super::{refusal, stream};
 use crate::app::App;
-use crate::call::{self, Bound, Request, Sent};
+use crate::call::{self, Bound, Request, Sent, Served};
 use crate::error::Result;
 
 /// The fields of a path.
@@ -126,6 +126,35 @@ impl Mount {
             };
             self.route(path, on(filter(info.method), handler));
         }
+    }
+
+    /// Mounts an operation that is more than one transaction.
+    pub fn served<I, O>(&mut self, served: Served<I, O>)
+    where
+        I: DeserializeOwned + Send + 'static,
+        O: Serialize + Send + 'static,
+    {
+        let info = &served.op.info;
+        let app = self.app.clone();
+        let call = move |request: Request| {
+            let app = app.clone();
+            Box::pin(async move { call::serve(&app, served, request).await }) as Later<Result<Sent>>
+        };
+        self.calls.insert(info.id, Arc::new(call));
+        let app = self.app.clone();
+        let handler = move |params: PathFields, request: HttpRequest| {
+            let app = app.clone();
+            let fields = info.path_fields().map(|name| (name, field(&params, name))).collect();
+            async move {
+                respond(match read(&app, info, fields, request).await {
+                    Ok(request) => {
+                        call::serve(&app, served, request).await.map(|sent| super::json(sent.status, sent.body))
+                    }
+                    Err(error) => Err(error),
+                })
+            }
+        };
+        self.route(info.path, on(filter(info.method), handler));
     }
 
     /// A GET whose caller, when it is the receiver, has thereby seen the intent.
@@ -257,19 +286,23 @@ where
     O: Serialize + Send + 'static,
     P: Send + 'static,
 {
-    let info = &bound.op.info;
+    let request = read(app, &bound.op.info, path_fields, request).await?;
+    let sent = call::call(app, bound, request).await?;
+    Ok(super::json(sent.status, sent.body))
+}
+
+/// Reads a request, its body included.
+async fn read(app: &App, info: &OpInfo, path_fields: Fields, request: HttpRequest) -> Result<Request> {
     let (parts, body) = request.into_parts();
     // Before a body is read for anybody: who it is. The answer is remembered, so that asking again costs nothing.
-    app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
+    call::identify(app, info.access, &parts.headers, app.world.clock.now()).await?;
     let body = read_body(app, body).await?;
-    let request = Request {
+    Ok(Request {
         method: info.method.as_str(),
         path: parts.uri.path().to_owned(),
         path_fields,
         query: query(parts.uri.query()),
         headers: parts.headers,
         body,
-    };
-    let sent = call::call(app, bound, request).await?;
-    Ok(super::json(sent.status, sent.body))
+    })
 }

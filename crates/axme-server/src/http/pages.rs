@@ -124,19 +124,19 @@ struct ConfirmPage<'a> {
 }
 
 /// A page, and its status.
-struct Page(u16, String);
+pub(super) struct Page(u16, String);
 
-fn page(status: u16, template: &impl Template) -> Result<Page> {
+pub(super) fn page(status: u16, template: &impl Template) -> Result<Page> {
     let fault = |error: askama::Error| crate::error::StoreError::Fault(error.to_string());
     Ok(Page(status, template.render().map_err(fault)?))
 }
 
-fn message(status: u16, title: &str, sentences: &[&str]) -> Result<Page> {
+pub(super) fn message(status: u16, title: &str, sentences: &[&str]) -> Result<Page> {
     let sentences = sentences.iter().map(|sentence| (*sentence).to_owned()).collect();
     page(status, &Message { title: title.to_owned(), sentences })
 }
 
-fn sent(app: &App, outcome: Result<Page>) -> Response<Body> {
+pub(super) fn sent(app: &App, outcome: Result<Page>) -> Response<Body> {
     let Page(status, html) =
         outcome.or_else(|error| refused(error.into_api())).unwrap_or_else(|_| Page(500, String::new()));
     let mut response = super::json(status, html.into_bytes());
@@ -161,7 +161,7 @@ fn sent(app: &App, outcome: Result<Page>) -> Response<Body> {
 }
 
 /// What could not be done, as a page.
-fn refused(error: ApiError) -> Result<Page> {
+pub(super) fn refused(error: ApiError) -> Result<Page> {
     let status = super::status(error.kind);
     let title = match error.kind {
         ErrorKind::Unavailable => "Please try again in a moment",

@@ -62,7 +62,7 @@ pub fn router(app: Arc<App>) -> Router {
             async move { respond(mcp::answer(&app, &calls, request).await) }
         }
     };
-    super::media::mount(&app, super::pages::mount(&app, mount.finish()))
+    super::login::mount(&app, super::media::mount(&app, super::pages::mount(&app, mount.finish())))
         .route(api_sessions::STREAM.path, get(feed))
         .route(api_mcp::ENDPOINT.path, post(tools))
         .route(api_intents::STREAM.path, get(events))

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{Access, ApiError, ErrorKind};
 use axme_intent::{Address, IntentId, Status, Time};
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{frames, router};
 use crate::app::{App, StreamSeat};
+use crate::call::check_access;
 use crate::cx::Caller;
 use crate::error::Result;
 use crate::ops::{self, view};
@@ -117,6 +118,7 @@ pub async fn agent(app: Arc<App>, address: String, request: Parts) -> Result<Res
 
 async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
     let caller = app.keys.identify(&app.store, &request.headers, app.world.clock.now()).await?;
+    check_access(Access::Key, &caller)?;
     let fields = router::query(request.uri.query());
     let field = |name: &str| {
         fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim()).filter(|v| !v.is_empty())
@@ -144,7 +146,8 @@ async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
 
 /// The key must still be good.
 async fn recheck(app: &App, window: &Window) -> Result<()> {
-    app.keys.identify(&app.store, &window.credentials, app.world.clock.now()).await.map(|_| ())
+    let caller = app.keys.identify(&app.store, &window.credentials, app.world.clock.now()).await?;
+    check_access(Access::Key, &caller)
 }
 
 /// The published Python client names itself only by its HTTP library and the trace id that it always sends.

@@ -220,7 +220,7 @@ pub fn review(cx: &mut Cx<'_, '_>, review: &Review) -> Result<AccessRequestAnswe
 }
 
 fn carry_out(cx: &mut Cx<'_, '_>, request: &mut AccessRequest, authority: &Authority) -> Result<()> {
-    let actor = request.requester_actor_id.clone();
+    let actor = super::members::name_of(&request.requester_actor_id);
     match request.request_type.as_str() {
         "create_organization" => {
             let made = CreateOrganization {

@@ -427,16 +427,17 @@ pub fn prepare_nothing(_: &Before<'_>, input: Nothing) -> Result<(u16, Nothing)>
 }
 
 pub fn me(cx: &mut Cx<'_, '_>, _: &Nothing) -> Result<Me> {
-    let account = find(cx, &cx.caller.service_account_id)?;
+    let account = store::find_service_account(cx.tx, cx.caller.workspace, &cx.caller.service_account_id)?;
     Ok(Me {
         ok: true,
-        address: account.address.as_ref().map(|a| a.as_str().to_owned()),
+        address: cx.caller.address.as_ref().map(|address| address.as_str().to_owned()),
         org_id: cx.caller.org.to_string(),
         org_slug: cx.caller.org_slug.clone(),
         workspace_id: cx.caller.workspace.to_string(),
         workspace_slug: cx.caller.workspace_slug.clone(),
         role: cx.caller.role.as_str().to_owned(),
-        service_account: view(&account),
+        service_account: account.as_ref().map(view),
+        email: cx.caller.person().map(|person| person.email.clone()),
     })
 }
 

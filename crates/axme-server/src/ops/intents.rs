@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::admission::{Part, admit};
 use super::quotas::{self, Dimension};
+use super::tasks::answers;
 use super::{COMMON_LANE, check_size, page_size, policies, view};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
@@ -292,7 +293,8 @@ pub fn get(cx: &mut Cx<'_, '_>, id: &IntentId) -> Result<IntentAnswer> {
     })
 }
 
-/// An intent that the caller may see: all of its workspace for an admin, those to or from it for an agent.
+/// An intent that the caller may see: all of its workspace for an admin, those to or from it for an agent, those with a task
+/// that they are asked to answer for a person.
 pub fn find_visible(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<Head> {
     let head = store::find(tx, caller.workspace, id)?;
     visible(head, caller, id)
@@ -305,7 +307,8 @@ fn is_granted(head: &Head, own: &Address, action: Action) -> bool {
 /// A party may do everything here; a delegate what it was granted.
 pub(crate) fn check_granted(caller: &Caller, head: &Head, action: Action) -> Result<()> {
     let may = |own: &Address| engine::is_party(head, own) || is_granted(head, own, action);
-    if caller.is_admin() || caller.address.as_ref().is_some_and(may) {
+    let is_own_task = action == Action::Resume && answers(caller, head);
+    if caller.is_admin() || is_own_task || caller.address.as_ref().is_some_and(may) {
         return Ok(());
     }
     Err(ApiError::forbidden(format!("the grant does not allow {}", action.as_str())).into())
@@ -313,7 +316,7 @@ pub(crate) fn check_granted(caller: &Caller, head: &Head, action: Action) -> Res
 
 pub(crate) fn is_visible(caller: &Caller, head: &Head) -> bool {
     let is_party = |own: &Address| engine::is_party(head, own) || is_granted(head, own, Action::Read);
-    caller.is_admin() || caller.address.as_ref().is_some_and(is_party)
+    answers(caller, head) || caller.address.as_ref().is_some_and(is_party)
 }
 
 fn visible(head: Option<Head>, caller: &Caller, id: IntentId) -> Result<Head> {

@@ -15,7 +15,7 @@ use super::intents::desk;
 use super::resume::answer_as_person;
 use crate::auth;
 use crate::config::Limits;
-use crate::cx::{Caller, Cx, Role};
+use crate::cx::{Bearer, Caller, Cx, Role};
 use crate::engine;
 use crate::error::{Result, StoreError};
 use crate::store::Tx;
@@ -278,6 +278,7 @@ fn person(link: &Link, place: Place) -> Caller {
         role: Role::Agent,
         address: None,
         owner: link.person.clone(),
+        bearer: Bearer::None,
     }
 }
 

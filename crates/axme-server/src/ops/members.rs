@@ -8,9 +8,11 @@ use axme_api::members::{
 };
 use axme_api::roles::{OrgRole, Permission};
 use axme_api::{ApiError, ErrorKind};
+use axme_intent::human::is_email;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::people;
 use super::tenants::{self, Authority};
 use super::{COMMON_LANE, check_chars, check_word, page_size, read_after, read_id};
 use crate::call::Before;
@@ -70,8 +72,13 @@ pub fn prepare_include(_: &Before<'_>, input: IncludeMember) -> Result<(u16, New
     new_member(input.org_id, Some(input.workspace_id), &input.actor_id, role)
 }
 
+/// Whom a membership is of: an address for mail as people sign in with it, any other name as it is.
+pub fn name_of(actor: &str) -> String {
+    if is_email(actor.trim()) { people::address(actor) } else { actor.trim().to_owned() }
+}
+
 fn new_member(org: Option<String>, workspace: Option<String>, actor: &str, role: OrgRole) -> Result<(u16, NewMember)> {
-    let actor = actor.trim().to_owned();
+    let actor = name_of(actor);
     check_chars("actor_id", Some(&actor), 1, 255)?;
     Ok((COMMON_LANE, NewMember { org, workspace, actor, role }))
 }

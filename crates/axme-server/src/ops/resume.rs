@@ -10,6 +10,7 @@ use axme_intent::{IntentId, Object, TaskResult};
 use serde_json::Value;
 
 use super::intents::{check_granted, check_step_is_own, find_visible, lock_visible, parse_id, send, stale};
+use super::tasks::answers;
 use super::{check_size, view};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
@@ -57,7 +58,7 @@ pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
     if let Some(stale) = stale(&head, resumption.expected_generation) {
         return Ok(nothing(Some(stale), &head));
     }
-    if head.intent.open_task().is_some() && !cx.caller.is_admin() {
+    if head.intent.open_task().is_some() && !answers(cx.caller, &head) {
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
     check_step_is_own(cx.caller, &head, Action::Resume)?;
@@ -90,7 +91,7 @@ pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
 
 /// A person's answer to a task, by another way than resume.
 pub(crate) fn answer_task(cx: &mut Cx<'_, '_>, head: Head, answer: TaskResult) -> Result<Advanced> {
-    if !cx.caller.is_admin() {
+    if !answers(cx.caller, &head) {
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
     let birth = store::birth(cx.tx, cx.caller.workspace, head.intent.id)?;
@@ -144,7 +145,7 @@ fn forwarded(cx: &mut Cx<'_, '_>, head: &Head, command: &Command) -> Result<Opti
         return Ok(None);
     };
     let parent = store::find(cx.tx, cx.caller.workspace, parent)?.filter(|p| p.intent.open_task().is_some());
-    if parent.is_some() && !cx.caller.is_admin() {
+    if parent.as_ref().is_some_and(|parent| !answers(cx.caller, parent)) {
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
     Ok(parent)

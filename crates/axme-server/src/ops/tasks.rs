@@ -9,10 +9,11 @@ use serde_json::json;
 
 use super::intents::{lock_visible, parse_id, send};
 use super::links::Wanted;
+pub(super) use super::links::is_asked;
 use super::resume::is_requester;
 use super::{COMMON_LANE, links, page_size};
 use crate::call::Before;
-use crate::cx::Cx;
+use crate::cx::{Caller, Cx, Role};
 use crate::error::Result;
 use crate::store::intents::{self, Head};
 
@@ -24,16 +25,28 @@ pub fn prepare_list(_: &Before<'_>, input: ListTasks) -> Result<(u16, i64)> {
     Ok((COMMON_LANE, page_size(input.limit, 100, 500)?))
 }
 
-/// Every task of the workspace for its admin; none for an agent, which may not answer any.
+/// Every task of the workspace for its admin, those they are asked to answer for a person; none for an agent, which may not
+/// answer any.
 pub fn list(cx: &mut Cx<'_, '_>, limit: &i64) -> Result<TaskList> {
-    if !cx.caller.is_admin() {
+    let workspace = cx.caller.workspace;
+    if cx.caller.is_admin() {
+        let heads = intents::list_tasks(cx.tx, workspace, *limit)?;
+        return Ok(TaskList { ok: true, tasks: heads.iter().filter_map(view).collect() });
+    }
+    if cx.caller.role == Role::Agent && cx.caller.person().is_none() {
         return Ok(TaskList { ok: true, tasks: Vec::new() });
     }
-    let heads = intents::list_tasks(cx.tx, cx.caller.workspace, *limit)?;
-    Ok(TaskList { ok: true, tasks: heads.iter().filter_map(view).collect() })
+    let heads = intents::list_tasks(cx.tx, workspace, intents::MOST_TASKS_SEEN)?;
+    let asked = heads.iter().filter(|head| is_asked(head, &cx.caller.owner)).filter_map(view);
+    Ok(TaskList { ok: true, tasks: asked.take(usize::try_from(*limit).unwrap_or(0)).collect() })
 }
 
-fn view(head: &Head) -> Option<Task> {
+/// Whether the caller answers the task that waits: an admin, or a person who is asked and shows to be it.
+pub(super) fn answers(caller: &Caller, head: &Head) -> bool {
+    caller.is_admin() || caller.person().is_some_and(|person| is_asked(head, &person.email))
+}
+
+pub(super) fn view(head: &Head) -> Option<Task> {
     let waiting = head.intent.waiting()?;
     Some(Task {
         intent_id: head.intent.id.to_string(),

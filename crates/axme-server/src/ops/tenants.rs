@@ -9,7 +9,7 @@ use axme_api::roles::{OrgRole, Permission};
 use axme_intent::Home;
 use uuid::Uuid;
 
-use crate::cx::{Caller, Cx};
+use crate::cx::{Caller, Cx, Role};
 use crate::error::{Error, Result};
 use crate::store::{members, organizations};
 
@@ -45,10 +45,10 @@ impl Authority {
     /// What the caller may do in an organization. Keys of agents do nothing in their owner's name.
     pub fn in_org(cx: &mut Cx<'_, '_>, org: Uuid) -> Result<Authority> {
         let mut roles = Vec::new();
-        if !cx.caller.is_admin() {
+        if cx.caller.role == Role::Agent {
             return Ok(Authority(roles));
         }
-        if org == cx.caller.org {
+        if org == cx.caller.org && cx.caller.is_admin() {
             roles.push((OrgRole::WorkspaceAdmin, Some(cx.caller.workspace)));
         }
         for (role, workspace) in members::roles_of(cx.tx, org, &cx.caller.owner)? {

@@ -5,7 +5,7 @@ use axme_api::webhooks::{
     Counters, DeleteSubscription, EventPublished, EventReplayed, ListSubscriptions, PublishEvent, ReplayEvent,
     Subscription as SubscriptionView, SubscriptionAnswer, SubscriptionDeleted, SubscriptionList, UpsertSubscription,
 };
-use axme_intent::Address;
+use axme_intent::{Address, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,9 +15,9 @@ use super::{COMMON_LANE, check_size};
 use crate::call::Before;
 use crate::channels::signature;
 use crate::cx::{Caller, Cx};
-use crate::error::Result;
-use crate::store::Mark;
+use crate::error::{Result, StoreError};
 use crate::store::webhooks::{self as store, Event, Subscription};
+use crate::store::{Mark, Tx};
 use crate::wake::Wake;
 
 /// Subscriptions of one workspace, and ended ones that are listed.
@@ -193,7 +193,7 @@ pub fn prepare_publish(before: &Before<'_>, input: PublishEvent) -> Result<(u16,
 
 pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventPublished> {
     store::insert_event(cx.tx, cx.caller.workspace, event)?;
-    let queued = queue(cx, event)?;
+    let queued = queue(cx.tx, cx.caller.workspace, event)?;
     cx.audit("webhooks.events.publish", &event.id.to_string(), &json!({ "event_type": event.event_type }))?;
     Ok(EventPublished {
         ok: true,
@@ -208,31 +208,40 @@ pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventP
 
 /// Tells an owner's subscribers of something that happened here.
 pub(super) fn tell(cx: &mut Cx<'_, '_>, owner: Address, event_type: &str, payload: Value) -> Result<()> {
-    if !cx.tx.has(Mark::Subscribers, cx.caller.workspace) {
-        return Ok(());
-    }
-    let event = Event {
-        id: cx.dice.uuid_at(cx.now),
+    let event = event(cx.dice.uuid_at(cx.now), cx.now, owner, event_type, "invites", payload);
+    Ok(tell_in(cx.tx, cx.caller.workspace, &event)?)
+}
+
+/// An event before anybody was told.
+pub(super) fn event(id: Uuid, now: Time, owner: Address, event_type: &str, source: &str, payload: Value) -> Event {
+    Event {
+        id,
         owners: vec![owner],
         event_type: event_type.to_owned(),
-        source: "invites".to_owned(),
+        source: source.to_owned(),
         payload,
         queued: 0,
         delivered: 0,
-        created_at: cx.now,
-    };
-    store::insert_event(cx.tx, cx.caller.workspace, &event)?;
-    queue(cx, &event)?;
-    Ok(())
+        created_at: now,
+    }
+}
+
+/// Tells the subscribers of a workspace.
+pub(super) fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: &Event) -> Result<(), StoreError> {
+    if !tx.has(Mark::Subscribers, workspace) {
+        return Ok(());
+    }
+    store::insert_event(tx, workspace, event)?;
+    queue(tx, workspace, event).map(|_| ())
 }
 
 /// Puts an event into the queues of all who want it. Says how many.
-fn queue(cx: &mut Cx<'_, '_>, event: &Event) -> Result<u64> {
+fn queue(tx: &mut Tx<'_>, workspace: Uuid, event: &Event) -> Result<u64, StoreError> {
     let mut queued = 0;
-    for subscription in store::list(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)? {
+    for subscription in store::list(tx, workspace, MOST_SUBSCRIPTIONS)? {
         if subscription.active && subscription.wants(&event.event_type, &event.owners) {
-            store::queue(cx.tx, &subscription, event.id, cx.now)?;
-            cx.tx.wake(Wake::queue(subscription.workspace, &subscription.address()));
+            store::queue(tx, &subscription, event.id, event.created_at)?;
+            tx.wake(Wake::queue(subscription.workspace, &subscription.address()));
             queued += 1;
         }
     }
@@ -265,7 +274,7 @@ pub fn replay(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<EventReplayed> {
         cx.caller.is_admin() || cx.caller.address.as_ref().is_some_and(|own| event.owners.contains(own))
     };
     let event = found.filter(may).ok_or_else(|| ApiError::not_found(format!("event {id}")))?;
-    let queued = queue(cx, &event)?;
+    let queued = queue(cx.tx, cx.caller.workspace, &event)?;
     cx.audit("webhooks.events.replay", &id.to_string(), &json!({ "queued": queued }))?;
     Ok(EventReplayed {
         ok: true,

@@ -137,3 +137,12 @@ pub fn update(tx: &mut Tx<'_>, r: &AccessRequest) -> Result<(), StoreError> {
         ],
     )
 }
+
+/// How many requests of somebody nobody has decided.
+pub fn count_pending_of(tx: &mut Tx<'_>, email: &str) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*) FROM access_requests WHERE requested_by = $1 AND state IN ('pending', 'under_review', 'waitlisted')",
+        &[email.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}

@@ -346,3 +346,13 @@ pub fn list_pushed(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<V
     )?;
     rows.iter().map(service_account).collect()
 }
+
+/// The account that the keys of somebody's logins in a workspace belong to.
+pub fn find_login_account(tx: &mut Tx<'_>, workspace: Uuid, email: &str) -> Result<Option<String>, StoreError> {
+    let row = tx.row(
+        "SELECT service_account_id FROM service_accounts \
+         WHERE workspace_id = $1 AND created_by = $2 AND role = 'login' AND status = 'active' LIMIT 1",
+        &[workspace.into(), email.into()],
+    )?;
+    row.map(|row| row.string(0)).transpose()
+}

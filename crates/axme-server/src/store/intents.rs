@@ -313,6 +313,9 @@ impl Filter {
     }
 }
 
+/// Tasks of a workspace that are looked through for those of one person.
+pub const MOST_TASKS_SEEN: i64 = 2_000;
+
 /// Intents that wait for a person, the longest waiting first.
 pub fn list_tasks(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Head>, StoreError> {
     let rows = tx.rows(

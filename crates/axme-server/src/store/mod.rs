@@ -17,11 +17,13 @@ pub mod intents;
 pub mod invites;
 mod lane;
 pub mod links;
+pub mod logins;
 pub mod media;
 pub mod members;
 pub mod mesh;
 pub mod notices;
 pub mod organizations;
+pub mod people;
 pub mod policies;
 mod postgres;
 pub mod principals;
@@ -52,7 +54,7 @@ pub(crate) use postgres::Line;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 16] = [
+const MIGRATIONS: [(&str, &str); 17] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -69,6 +71,7 @@ const MIGRATIONS: [(&str, &str); 16] = [
     ("V14__organizations", include_str!("migrations/0014_organizations.sql")),
     ("V15__policies", include_str!("migrations/0015_policies.sql")),
     ("V16__usage", include_str!("migrations/0016_usage.sql")),
+    ("V17__logins", include_str!("migrations/0017_logins.sql")),
 ];
 
 /// Waiting jobs per lane; callers wait for a place beyond it.

@@ -22,6 +22,7 @@ use crate::channels::letters::{self, Letter};
 use crate::error::Result;
 use crate::ops::COMMON_LANE;
 use crate::ops::links::{self, Wanted};
+use crate::ops::logins;
 use crate::store::notices::{self as store, Notice};
 use crate::store::{Tx, deliveries, intents};
 use crate::wake::Wake;
@@ -53,6 +54,10 @@ enum Content {
     Text {
         subject: String,
         body: String,
+    },
+    /// Somebody wants to sign in.
+    Login {
+        login: Uuid,
     },
     /// What goes along a route, as it is sent.
     Delivery {
@@ -234,6 +239,14 @@ async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Res
         Ok(Content::Text { subject, body }) => {
             let body = shape(notice, &subject, &body);
             post(app, notice, &body).await.map_err(|why| Unsent { why, is_final: false })
+        }
+        Ok(Content::Login { login }) => {
+            let (dice, now) = (app.world.dice.clone(), app.world.clock.now());
+            let draw = move |tx: &mut Tx<'_>| Ok(logins::draw(tx, &dice, now, login)?);
+            match app.store.write(COMMON_LANE, draw).await? {
+                Some(secrets) => mail(app, letters::of_login(notice, login, &secrets, &app.site.base_url)).await,
+                None => Ok(()),
+            }
         }
         Ok(Content::Delivery { delivery }) => {
             post(app, notice, &delivery).await.map_err(|why| Unsent { why, is_final: false })

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::http::media as files;
 use crate::ops::COMMON_LANE;
-use crate::store::{invites, links, media, mesh, notices, replies, routed, webhooks};
+use crate::store::{invites, links, logins, media, mesh, notices, people, replies, routed, webhooks};
 
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 500;
@@ -44,9 +44,17 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
         }
     }
     let before = app.world.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
-    for sweep in
-        [invites::sweep, media::sweep, routed::sweep, webhooks::sweep, notices::sweep, links::sweep, mesh::sweep]
-    {
+    for sweep in [
+        logins::sweep,
+        people::sweep,
+        invites::sweep,
+        media::sweep,
+        routed::sweep,
+        webhooks::sweep,
+        notices::sweep,
+        links::sweep,
+        mesh::sweep,
+    ] {
         loop {
             let swept = app.store.write(COMMON_LANE, move |tx| Ok(sweep(tx, before, BATCH)?)).await?;
             gone += swept;

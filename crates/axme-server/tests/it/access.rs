@@ -82,6 +82,7 @@ impl Things {
             .replace("{subscription_id}", &self.intent)
             .replace("{event_id}", &self.intent)
             .replace("{session_id}", &self.intent)
+            .replace("{grant_id}", &self.intent)
             // The same in every workspace.
             .replace("{macro_id}", "macro.approval.v1")
             .replace("{key_id}", &self.key_id)
@@ -90,6 +91,24 @@ impl Things {
             .replace("{member_id}", &self.member)
             .replace("{*address_id}", &self.agent)
             .replace("{*address}", &self.agent)
+    }
+}
+
+/// What people sign in with takes no other credential than what it is given.
+fn signs_in(template: &str) -> bool {
+    template.starts_with("/v1/auth/") || template.starts_with("/app/login/")
+}
+
+/// The status of a call that is given nothing it could sign in with.
+fn signs_in_with(method: Method, template: &str) -> u16 {
+    match template {
+        "/v1/auth/cli-grants" => 200,
+        "/app/login/cli" if method == Method::Get => 200,
+        // To the page, which then asks for more.
+        "/v1/auth/login-intent/{intent_id}/callback" => 303,
+        "/v1/auth/login-intent" | "/v1/auth/refresh" | "/v1/auth/login" | "/v1/auth/exchange" => 422,
+        "/v1/auth/login-intent/{intent_id}/verify" => 422,
+        _ => 404,
     }
 }
 
@@ -165,11 +184,15 @@ fn nothing_but_the_public_answers_without_a_key_that_counts() {
                         assert_eq!(answer.status, expected, "{path}");
                         assert!(!answer.body.to_string().contains(&things.intent), "{path}");
                     }
+                    Access::Public if signs_in(template) => {
+                        assert_eq!(answer.status, signs_in_with(method, template), "{path}")
+                    }
                     Access::Public if path.contains("/media/") => {
                         answer.refused(404, "not_found");
                     }
                     Access::Public => assert_eq!(answer.status, 200, "{path}"),
-                    Access::Key | Access::Admin => {
+                    Access::Person => drop(answer.refused(401, "missing_actor_token")),
+                    Access::Key | Access::Role | Access::Admin => {
                         assert_eq!(answer.headers["www-authenticate"], "Bearer");
                         answer.refused(401, "missing_platform_api_key");
                     }
@@ -209,13 +232,54 @@ fn an_agents_key_does_no_admins_work() {
             let path = things.path(template);
             let answer = call(&server, &agent, method, &path, &[]).await;
             match access {
-                Access::Admin => {
-                    answer.refused(403, "forbidden");
-                }
+                Access::Admin | Access::Role => drop(answer.refused(403, "forbidden")),
+                Access::Person => drop(answer.refused(401, "missing_actor_token")),
                 Access::Key | Access::Public => assert_ne!(answer.status, 401, "{path}"),
             }
         }
         assert_eq!(server.events(&things.intent).await.len(), 3, "an agent that is no party changed nothing");
+    });
+}
+
+#[test]
+fn what_people_may_call_follows_from_their_roles() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let things = Things::make(&server).await;
+        let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
+        for role in axme_api::roles::OrgRole::ALL {
+            let email = format!("{}@example.com", role.as_str());
+            let owner = server.sign_in("owner@local").await;
+            let given = json!({ "actor_id": email, "role": role.as_str() });
+            server.as_person(&owner, "POST", &members, Some(given)).await.ok();
+            let person = server.sign_in(&email).await;
+            let is_admin = role.gives().contains(&axme_api::roles::OrgRole::WorkspaceAdmin);
+            let works = is_admin || role == axme_api::roles::OrgRole::Member;
+            for (method, template, access) in surface() {
+                let path = things.path(template);
+                // What only looks is enough to see who is let in; that nothing else is let in is seen with every method.
+                let is_refused = match access {
+                    Access::Public => continue,
+                    // Each tool is asked for when it is called.
+                    _ if template == "/mcp" => continue,
+                    Access::Key => !works,
+                    Access::Admin => !is_admin,
+                    Access::Role | Access::Person => false,
+                };
+                if !is_refused && (method != Method::Get || path.ends_with("/stream")) {
+                    continue;
+                }
+                let answer = call(&server, "", method, &path, &[("authorization", &person.bearer)]).await;
+                match is_refused {
+                    true => drop(answer.refused(403, "forbidden")),
+                    false if is_admin && access != Access::Role => {
+                        assert!(![401, 403].contains(&answer.status.as_u16()), "{role:?} {path}: {}", answer.body)
+                    }
+                    false => assert_ne!(answer.status, 401, "{role:?} {path}: {}", answer.body),
+                }
+            }
+        }
+        assert_eq!(server.events(&things.intent).await.len(), 3, "nothing happened to it");
     });
 }
 

@@ -69,6 +69,30 @@ pub struct Server {
     folder: tempfile::TempDir,
 }
 
+/// What somebody has who has signed in.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub key: String,
+    pub token: String,
+    /// The header.
+    pub bearer: String,
+    pub refresh: String,
+}
+
+impl Person {
+    pub fn new(answer: &Value) -> Person {
+        let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+        let token = text("account_session_token");
+        Person { key: text("api_key"), bearer: format!("Bearer {token}"), token, refresh: text("refresh_token") }
+    }
+}
+
+/// The code of the mail that was sent.
+pub fn code_of(mails: &[Mail]) -> String {
+    assert_eq!(mails.len(), 1, "one mail");
+    mails[0].subject.split(' ').next().expect("a code").to_owned()
+}
+
 /// An answer that was read whole.
 #[derive(Debug)]
 pub struct Answer {
@@ -82,7 +106,16 @@ impl Server {
         Server::start_with(engine, Limits::default()).await
     }
 
+    /// A server on which anybody may sign in.
+    pub async fn start_open(engine: Engine) -> Server {
+        Server::start_at(engine, Limits::default(), Site { sign_up: true, ..Site::default() }).await
+    }
+
     pub async fn start_with(engine: Engine, limits: Limits) -> Server {
+        Server::start_at(engine, limits, Site::default()).await
+    }
+
+    async fn start_at(engine: Engine, limits: Limits, site: Site) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let limits = Limits { durable: false, postgres_lanes: 2, ..limits };
         let wakes = Wakes::new(SWEEP_BETWEEN_NODES);
@@ -102,8 +135,7 @@ impl Server {
         let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds).expect("a client"));
         let world = World { clock: Arc::new(clock.clone()), dice: Dice::real(), outbound };
         let (stop, stopping) = watch::channel(false);
-        let site =
-            Site { base_url: SITE.to_owned(), embed_origins: Vec::new(), media: Some(folder.path().join("media")) };
+        let site = Site { base_url: SITE.to_owned(), media: Some(folder.path().join("media")), ..site };
         let app = App::new(store.expect("the store opens"), world, wakes, Arc::new(limits), site, stopping);
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
@@ -124,6 +156,19 @@ impl Server {
         let mut sent = self.app.mails.subscribe();
         workers::notices::tick(&self.app).await.expect("notices are sent");
         std::iter::from_fn(|| sent.try_recv().ok()).collect()
+    }
+
+    /// Signs somebody in by the code of a mail; returns the credentials.
+    pub async fn sign_in(&self, email: &str) -> Person {
+        let asked = self.post("", "/v1/auth/login-intent", json!({ "email": email })).await;
+        let code = code_of(&self.mails().await);
+        let path = format!("/v1/auth/login-intent/{}/verify", asked["intent_id"].as_str().expect("an id"));
+        Person::new(&self.post("", &path, json!({ "code": code })).await)
+    }
+
+    /// Calls as a person, without a key.
+    pub async fn as_person(&self, person: &Person, method: &str, path: &str, body: Option<Value>) -> Answer {
+        self.send_with("", method, path, body, &[("authorization", &person.bearer)]).await
     }
 
     /// Opens a page.

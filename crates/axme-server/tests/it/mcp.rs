@@ -1,5 +1,6 @@
 //! The Model Context Protocol over plain JSON (contract `wire.md` §7).
 
+use axme_api::Access;
 use serde_json::{Value, json};
 
 use crate::harness::{Server, on_both, poll};
@@ -47,7 +48,13 @@ fn a_client_says_hello_and_finds_its_tools() {
 
         let all = rpc(&server, &server.admin, "tools/list", json!({})).await["result"]["tools"].clone();
         let all = all.as_array().unwrap();
-        assert_eq!(all.len(), axme_api::table().len() + 1);
+        let is_for_keys = |op: &&&dyn axme_api::AnyOp| !matches!(op.info().access, Access::Public | Access::Person);
+        assert_eq!(all.len(), axme_api::table().iter().filter(is_for_keys).count() + 1);
+        let owner = server.sign_in("owner@local").await;
+        let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": "axme.portal.personal.context", "arguments": {} } });
+        let told = server.as_person(&owner, "POST", "/mcp", Some(call)).await;
+        assert_eq!(told.body["result"]["data"]["account"]["email"], "owner@local", "{}", told.body);
         assert_eq!(all[0]["name"], "axme.check_nick");
         for tool in all {
             let schema = &tool["inputSchema"];

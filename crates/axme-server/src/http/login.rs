@@ -1,0 +1,224 @@
+//! Pages to sign in on: behind the link of a mail, and for what waits on another device.
+//!
+//! Opening a page signs nobody in; a button does. No page sets a cookie: what is signed in is the program that waits.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axme_api::{ApiError, auth as api};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request as HttpRequest};
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::routing::get;
+use uuid::Uuid;
+
+use super::form::Filled;
+use super::pages::{Page, message, page, sent};
+use super::router::{query, read_body, respond};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::ops::logins::{self as ops, Rules, Wanted};
+use crate::ops::{COMMON_LANE, read_id};
+use crate::store::Tx;
+use crate::store::logins::{self as store, Grant};
+
+pub fn mount(app: &Arc<App>, router: Router) -> Router {
+    let mail = {
+        let app = app.clone();
+        move |Path(id): Path<String>, request: HttpRequest| {
+            let app = app.clone();
+            let token = field(&query(request.uri().query()), "token");
+            async move { sent(&app, look(&app, &id, token).await) }
+        }
+    };
+    let mail_answer = {
+        let app = app.clone();
+        move |Path(id): Path<String>, request: HttpRequest| {
+            let app = app.clone();
+            async move { sent(&app, enter(&app, &id, request).await) }
+        }
+    };
+    let callback = |Path(id): Path<String>, request: HttpRequest| async move { respond(lead(&id, &request)) };
+    let device = {
+        let app = app.clone();
+        move |request: HttpRequest| {
+            let app = app.clone();
+            let code = field(&query(request.uri().query()), "code");
+            async move { sent(&app, device(&app, &code).await) }
+        }
+    };
+    let device_answer = {
+        let app = app.clone();
+        move |request: HttpRequest| {
+            let app = app.clone();
+            async move { sent(&app, approve(&app, request).await) }
+        }
+    };
+    let keys = {
+        let app = app.clone();
+        move || {
+            let app = app.clone();
+            async move { respond(published(&app).await) }
+        }
+    };
+    router
+        .route(api::MAIL_PAGE.path, get(mail).post(mail_answer))
+        .route(api::CALLBACK.path, get(callback))
+        .route(api::DEVICE_PAGE.path, get(device).post(device_answer))
+        .route(api::KEYS.path, get(keys))
+}
+
+fn field(fields: &[(String, String)], name: &str) -> String {
+    fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+async fn published(app: &App) -> Result<Response<Body>> {
+    let keys = app.keys.signer.published(&app.store, app.world.clock.now()).await?;
+    let mut response = super::json(200, keys.to_string().into_bytes());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    Ok(response)
+}
+
+/// Clients know the page under another path.
+fn lead(id: &str, request: &HttpRequest) -> Result<Response<Body>> {
+    let id = read_id("sign-in", id)?;
+    let token = field(&query(request.uri().query()), "token");
+    if !token.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(ApiError::not_found("this link").into());
+    }
+    let to = HeaderValue::from_str(&format!("/app/login/{id}?token={token}"));
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    response.headers_mut().extend(to.ok().map(|to| (header::LOCATION, to)));
+    Ok(response)
+}
+
+#[derive(Template)]
+#[template(path = "login_mail.html")]
+struct MailPage<'a> {
+    email: &'a str,
+    token: &'a str,
+}
+
+async fn look(app: &App, id: &str, token: String) -> Result<Page> {
+    let id = read_id("this link", id)?;
+    let (now, given) = (app.world.clock.now(), token.clone());
+    let job = move |tx: &mut Tx<'_>| ops::look_at_link(tx, now, id, &given);
+    match app.store.write(COMMON_LANE, job).await {
+        Ok(intent) => page(200, &MailPage { email: &intent.email, token: &token }),
+        Err(error) => refused(error),
+    }
+}
+
+async fn enter(app: &App, id: &str, request: HttpRequest) -> Result<Page> {
+    let id = read_id("this link", id)?;
+    let filled = read_form(app, request).await?;
+    let token = filled.get("token").to_owned();
+    let (dice, now, rules) = (app.world.dice.clone(), app.world.clock.now(), Rules::of(app));
+    let job = move |tx: &mut Tx<'_>| ops::use_link(tx, &dice, now, rules, id, &token);
+    match app.store.write(COMMON_LANE, job).await {
+        Ok(email) => done(&email),
+        Err(error) => refused(error),
+    }
+}
+
+async fn read_form(app: &App, request: HttpRequest) -> Result<Filled> {
+    let body = read_body(app, request.into_body()).await?;
+    let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
+    let pairs = query(Some(text));
+    if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
+    }
+    Ok(Filled::new(pairs))
+}
+
+fn done(email: &str) -> Result<Page> {
+    let who = format!("You are {email} there.");
+    message(200, "You are signed in", &[&who, "Go back to the program that waits; this page can be closed."])
+}
+
+/// What is no fault is told in the page's own words.
+fn refused(error: Error) -> Result<Page> {
+    let error = error.into_api();
+    let status = super::status(error.kind);
+    let title = match status {
+        404 => "This link is not known",
+        409 => "This link was used already",
+        410 => "This has expired",
+        _ => "You could not be signed in",
+    };
+    message(status, title, &[&error.message, "Nobody was signed in."])
+}
+
+#[derive(Template)]
+#[template(path = "login_device.html")]
+struct DevicePage<'a> {
+    user_code: &'a str,
+    email: &'a str,
+    /// The sign-in whose code is asked for, once a mail was sent.
+    intent_id: &'a str,
+    error: &'a str,
+}
+
+/// A code as people write it.
+fn user_code(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_uppercase()).take(16).collect()
+}
+
+async fn waiting(app: &App, user_code: &str) -> Result<Option<Grant>> {
+    let (code, now) = (user_code.to_owned(), app.world.clock.now());
+    let grant = app.store.read(move |tx| Ok(store::find_grant_by_code(tx, &code)?)).await?;
+    Ok(grant.filter(|grant| now < grant.expires_at && grant.account_id.is_none()))
+}
+
+async fn device(app: &App, code: &str) -> Result<Page> {
+    let code = user_code(code);
+    let found = waiting(app, &code).await?.map(|grant| grant.user_code).unwrap_or_default();
+    let error = if code.is_empty() || !found.is_empty() { "" } else { UNKNOWN };
+    let status = if error.is_empty() { 200 } else { 404 };
+    page(status, &DevicePage { user_code: &found, email: "", intent_id: "", error })
+}
+
+const UNKNOWN: &str = "No device waits under this code. It may have expired: start again on the device.";
+
+/// One step: the address, then the code that was mailed to it.
+async fn approve(app: &App, request: HttpRequest) -> Result<Page> {
+    let filled = read_form(app, request).await?;
+    let code = user_code(filled.get("user_code"));
+    let again = |status: u16, user_code: &str, intent_id: &str, error: &str| {
+        page(status, &DevicePage { user_code, email: filled.get("email"), intent_id, error })
+    };
+    let Some(grant) = waiting(app, &code).await? else { return again(404, "", "", UNKNOWN) };
+    if filled.get("email").is_empty() {
+        return again(200, &grant.user_code, "", "");
+    }
+    if filled.get("code").is_empty() {
+        return match ops::begin(app, filled.get("email"), Wanted::Known(grant.hash)).await {
+            Ok(intent) => again(200, &grant.user_code, &intent.to_string(), ""),
+            Err(error) => {
+                let error = error.into_api();
+                again(super::status(error.kind), &grant.user_code, "", &error.message)
+            }
+        };
+    }
+    let intent = filled.get("intent_id").to_owned();
+    let Ok(id) = Uuid::parse_str(&intent) else { return again(422, &grant.user_code, "", "") };
+    let (dice, now, rules) = (app.world.dice.clone(), app.world.clock.now(), Rules::of(app));
+    let (typed, hash) = (filled.get("code").to_owned(), grant.hash.clone());
+    let job = move |tx: &mut Tx<'_>| {
+        let email = ops::use_code(tx, now, id, &typed)?;
+        let account = ops::admit(tx, &dice, now, rules, &email)?;
+        ops::approve(tx, now, &hash, &account)?;
+        Ok(email)
+    };
+    match app.store.write(COMMON_LANE, job).await {
+        Ok(email) => done(&email),
+        Err(error) => {
+            let error = error.into_api();
+            // What has expired or was used begins again with the address.
+            let intent = if error.code == "invalid_code" { intent.as_str() } else { "" };
+            again(super::status(error.kind), &grant.user_code, intent, &error.message)
+        }
+    }
+}

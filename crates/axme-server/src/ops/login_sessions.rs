@@ -1,0 +1,251 @@
+//! Staying signed in: refreshing, looking at one's sessions, ending them, and opening a dashboard.
+
+use axme_api::auth::{
+    AssistantLink, AssistantLinks, DashboardToken, Exchange, Introspect, Introspection, ListLogins, LoggedOut, Login,
+    LoginList, RefreshToken, Refreshed, RevokeSession, SessionRevoked, SignedIn,
+};
+use axme_api::capabilities::Nothing;
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::{Address, Home, Time};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::logins::{Client, Place, Rules, enter, fresh_refresh, signed_in};
+use super::{COMMON_LANE, people, read_id, webhooks};
+use crate::auth;
+use crate::call::{Before, Later, Visit};
+use crate::cx::Cx;
+use crate::error::{Error, Result};
+use crate::signer::{Person, TOKEN_SECONDS};
+use crate::store::Tx;
+use crate::store::people::{self as store, Session};
+use crate::world::Dice;
+
+/// A program that did not hear the answer to a refresh tries again with the same token: for so long that is no theft.
+const REPEAT_SECONDS: u64 = 10;
+const EXCHANGE_SECONDS: u64 = 300;
+const MOST_SESSIONS: i64 = 500;
+/// What the `client_type` of an assistant's session begins with.
+const ASSISTANT: &str = "assistant:";
+
+pub fn refresh(visit: Visit, input: RefreshToken) -> Later<Refreshed> {
+    Box::pin(async move {
+        let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
+        let hash = auth::hash(&input.refresh_token);
+        let job = move |tx: &mut Tx<'_>| {
+            let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
+            let session = store::lock_session(tx, known.session_id)?.ok_or_else(unknown)?;
+            if session.revoked_at.is_some() || session.expires_at <= now || known.expires_at <= now {
+                return Err(unknown().into());
+            }
+            // Only with the lock is it sure whether it was used.
+            let used_at = store::find_refresh(tx, &hash)?.and_then(|token| token.used_at);
+            if used_at.is_some_and(|at| at.plus_seconds(REPEAT_SECONDS) <= now) {
+                // Somebody else has it: whoever is right signs in again.
+                store::revoke_session(tx, session.account_id, session.session_id, now)?;
+                let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
+                tell_ended(tx, &dice, now, &account, &[session.session_id], "refresh_token_reused")?;
+                let message = "this refresh token was used before, so its session was ended: sign in again";
+                return Err(Error::Kept(ApiError::new(ErrorKind::Unauthenticated, "refresh_token_reused", message)));
+            }
+            let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
+            store::use_refresh(tx, &hash, now)?;
+            let expires_at = now.plus_seconds(rules.session_days * 86_400);
+            let session = Session { refreshed_at: now, expires_at, ..session };
+            store::extend_session(tx, &session)?;
+            let token = fresh_refresh(tx, &dice, now, &session)?;
+            let person =
+                Person { account_id: account.account_id, session_id: session.session_id, email: account.email };
+            Ok((person, token))
+        };
+        let (person, refresh_token) = visit.app.store.write(COMMON_LANE, job).await?;
+        let access_token =
+            visit.app.keys.signer.sign(&visit.app.store, &visit.app.world.dice, visit.now, &person).await?;
+        Ok(Refreshed {
+            ok: true,
+            account_session_token: access_token.clone(),
+            access_token,
+            refresh_token,
+            expires_in: TOKEN_SECONDS,
+            token_type: "Bearer".to_owned(),
+            session_id: person.session_id.to_string(),
+        })
+    })
+}
+
+fn unknown() -> ApiError {
+    let message = "the refresh token is unknown, expired or revoked: sign in again";
+    ApiError::new(ErrorKind::Unauthenticated, "invalid_refresh_token", message)
+}
+
+pub fn prepare_list(_: &Before<'_>, input: ListLogins) -> Result<(u16, bool)> {
+    Ok((COMMON_LANE, input.include_revoked.unwrap_or(false)))
+}
+
+/// The sessions of the person who calls; those that are over only when they are asked for.
+fn own(cx: &mut Cx<'_, '_>, with_revoked: bool) -> Result<(Uuid, Vec<Session>)> {
+    let person = auth::check_person(cx.caller)?;
+    let mut sessions = store::list_sessions(cx.tx, person.account_id, MOST_SESSIONS)?;
+    sessions.retain(|session| with_revoked || (session.revoked_at.is_none() && cx.now < session.expires_at));
+    Ok((person.session_id, sessions))
+}
+
+pub fn list(cx: &mut Cx<'_, '_>, with_revoked: &bool) -> Result<LoginList> {
+    let (current, sessions) = own(cx, *with_revoked)?;
+    let view = |session: Session| Login {
+        session_id: session.session_id.to_string(),
+        is_current: session.session_id == current,
+        client_type: session.client_type,
+        device_label: session.device_label,
+        created_at: session.created_at.to_string(),
+        last_seen_at: session.refreshed_at.to_string(),
+        expires_at: session.expires_at.to_string(),
+        revoked: session.revoked_at.is_some(),
+        revoked_at: session.revoked_at.map(|at| at.to_string()),
+    };
+    Ok(LoginList { ok: true, sessions: sessions.into_iter().map(view).collect() })
+}
+
+pub fn assistant_links(cx: &mut Cx<'_, '_>, with_revoked: &bool) -> Result<AssistantLinks> {
+    let (_, sessions) = own(cx, *with_revoked)?;
+    let view = |session: Session| {
+        Some(AssistantLink {
+            session_id: session.session_id.to_string(),
+            provider: session.client_type.strip_prefix(ASSISTANT)?.to_owned(),
+            device_label: session.device_label,
+            created_at: session.created_at.to_string(),
+            last_seen_at: session.refreshed_at.to_string(),
+            revoked_at: session.revoked_at.map(|at| at.to_string()),
+        })
+    };
+    Ok(AssistantLinks { ok: true, links: sessions.into_iter().filter_map(view).collect() })
+}
+
+pub fn prepare_revoke(_: &Before<'_>, input: RevokeSession) -> Result<(u16, Uuid)> {
+    Ok((COMMON_LANE, read_id("session", &input.session_id)?))
+}
+
+/// Ending a session twice is no error.
+pub fn revoke(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<SessionRevoked> {
+    let person = auth::check_person(cx.caller)?;
+    let known = store::find_session(cx.tx, *id)?.filter(|session| session.account_id == person.account_id);
+    let known = known.ok_or_else(|| ApiError::not_found(format!("session {id}")))?;
+    store::revoke_session(cx.tx, person.account_id, *id, cx.now)?;
+    if known.revoked_at.is_none() {
+        let account = store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?;
+        tell_ended(cx.tx, cx.dice, cx.now, &account, &[*id], "revoked")?;
+    }
+    Ok(SessionRevoked { ok: true, revoked: true, session_id: id.to_string() })
+}
+
+pub fn prepare_nothing(_: &Before<'_>, _: Nothing) -> Result<(u16, ())> {
+    Ok((COMMON_LANE, ()))
+}
+
+pub fn logout(cx: &mut Cx<'_, '_>, (): &()) -> Result<SessionRevoked> {
+    let current = auth::check_person(cx.caller)?.session_id;
+    revoke(cx, &current)
+}
+
+pub fn logout_all(cx: &mut Cx<'_, '_>, (): &()) -> Result<LoggedOut> {
+    let person = auth::check_person(cx.caller)?;
+    let ended = store::revoke_all(cx.tx, person.account_id, cx.now)?;
+    let account = store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?;
+    tell_ended(cx.tx, cx.dice, cx.now, &account, &ended, "logout_all")?;
+    Ok(LoggedOut { ok: true, revoked_sessions: ended.len() as u64 })
+}
+
+pub fn dashboard(visit: Visit, _: Nothing) -> Later<DashboardToken> {
+    Box::pin(async move {
+        let (dice, now, caller) = (visit.app.world.dice.clone(), visit.now, visit.caller.clone());
+        let token = format!("axme_dx_{}", dice.hex::<32>());
+        let hash = auth::hash(&token);
+        let job = move |tx: &mut Tx<'_>| {
+            let account = store::find_by_email(tx, &people::address(&caller.owner))?;
+            let account = account.ok_or_else(|| {
+                let message = format!("the owner of this key, {}, is no person who could sign in", caller.owner);
+                ApiError::new(ErrorKind::Conflict, "no_account", message)
+            })?;
+            let until = now.plus_seconds(EXCHANGE_SECONDS);
+            store::insert_exchange(tx, &hash, account.account_id, caller.workspace, until)?;
+            let (workspace, actor) = (caller.workspace, caller.actor());
+            let line = json!({ "service_account_id": caller.service_account_id });
+            super::logins::audit(tx, &dice, now, workspace, &actor, "auth.dashboard_token", &line)?;
+            Ok(())
+        };
+        visit.app.store.write(COMMON_LANE, job).await?;
+        Ok(DashboardToken { ok: true, token, expires_in: EXCHANGE_SECONDS })
+    })
+}
+
+pub fn exchange(visit: Visit, input: Exchange) -> Later<SignedIn> {
+    Box::pin(async move {
+        let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
+        let hash = auth::hash(&input.token);
+        let client = Client { kind: "dashboard".to_owned(), label: None };
+        let job = move |tx: &mut Tx<'_>| {
+            let taken = store::take_exchange(tx, &hash, now)?;
+            let wrong = || {
+                let message = "the token is unknown, used or expired: open the dashboard again";
+                ApiError::new(ErrorKind::Unauthenticated, "invalid_exchange_token", message)
+            };
+            let (account, workspace) = taken.ok_or_else(wrong)?;
+            let account = store::find(tx, account)?.ok_or_else(wrong)?;
+            Ok(enter(tx, &dice, now, rules, &account, &client, Place::Workspace(workspace))?)
+        };
+        let entered = visit.app.store.write(COMMON_LANE, job).await?;
+        signed_in(&visit.app, visit.now, entered).await
+    })
+}
+
+/// What is no token, expired or revoked is inactive, and nothing more is told of it.
+pub fn introspect(visit: Visit, input: Introspect) -> Later<Introspection> {
+    Box::pin(async move {
+        let inactive = Introspection { ok: true, ..Introspection::default() };
+        let app = &visit.app;
+        let Ok(claims) = app.keys.signer.read(&app.store, &input.token, visit.now).await? else { return Ok(inactive) };
+        let (session, account) = (claims.sid, claims.sub);
+        let look = move |tx: &mut Tx<'_>| {
+            let session = store::find_session(tx, session)?.filter(|session| session.account_id == account);
+            Ok(session.zip(store::find(tx, account)?))
+        };
+        let found = app.store.read(look).await?;
+        let is_live = |session: &Session| session.revoked_at.is_none() && visit.now < session.expires_at;
+        let Some((session, account)) = found.filter(|(session, _)| is_live(session)) else { return Ok(inactive) };
+        Ok(Introspection {
+            ok: true,
+            active: true,
+            sub: Some(account.account_id.to_string()),
+            email: Some(account.email),
+            session_id: Some(session.session_id.to_string()),
+            scope: Some(claims.scope),
+            owner_agent: Some(claims.owner_agent),
+            exp: Some(claims.exp),
+        })
+    })
+}
+
+/// Notes in the trail of the workspace where somebody works that sessions of theirs have ended, and tells those who are
+/// subscribed to it there.
+fn tell_ended(
+    tx: &mut Tx<'_>,
+    dice: &Dice,
+    now: Time,
+    account: &store::Account,
+    sessions: &[Uuid],
+    why: &str,
+) -> Result<()> {
+    let memberships = store::memberships(tx, &account.email)?;
+    let Some((org, workspace)) = people::home(tx, account, &memberships)? else { return Ok(()) };
+    let home = Home { org: &org.slug, workspace: &workspace.slug };
+    for session in sessions {
+        let line = json!({ "session_id": session, "why": why });
+        super::logins::audit(tx, dice, now, workspace.workspace_id, &account.email, "auth.sign_out", &line)?;
+        let payload =
+            json!({ "session_id": session, "account_id": account.account_id, "email": account.email, "reason": why });
+        let owner = Address::resolve(&format!("user://{}", account.email), home);
+        let event = webhooks::event(dice.uuid_at(now), now, owner, "auth.session_revoked", "auth", payload);
+        webhooks::tell_in(tx, workspace.workspace_id, &event)?;
+    }
+    Ok(())
+}

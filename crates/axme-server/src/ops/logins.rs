@@ -1,0 +1,575 @@
+//! Signing in: by the code or the link of a mail, and on another device by a grant that somebody approves.
+//!
+//! A grant is what a program polls; its id is a secret. A mail's link, a mail's code typed on the approval page, or a sign-in
+//! elsewhere approves it in somebody's name; the poll after that gets the credentials, once. Whether anybody is known by an
+//! address is told to nobody but the reader of its mail.
+
+use axme_api::auth::{
+    AskGrant, Grant as GrantView, GrantState, LoginIntended, LoginIntent as AskLogin, PollGrant, SignedIn, VerifyCode,
+};
+use axme_api::organizations::CreateOrganization;
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::human::is_email;
+use axme_intent::{IntentId, Time};
+use axum::http::HeaderMap;
+use serde_json::json;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use super::{COMMON_LANE, organizations, people, read_id};
+use crate::app::App;
+use crate::auth::{self, FreshKey, fresh_key};
+use crate::call::{Later, Visit};
+use crate::cx::{Caller, Cx, LOGIN};
+use crate::error::{Error, Result, StoreError};
+use crate::signer::{Person, TOKEN_SECONDS};
+use crate::store::accounts::{self, NewKey, ServiceAccount};
+use crate::store::logins::{self as store, Grant, LoginIntent};
+use crate::store::notices::{self, Notice};
+use crate::store::organizations::Workspace;
+use crate::store::people::{self as records, Account, Session};
+use crate::store::{Tx, organizations as tenants};
+use crate::wake::Wake;
+use crate::world::Dice;
+
+/// How long a mail's code and link are good.
+const INTENT_SECONDS: u64 = 300;
+const GRANT_SECONDS: u64 = 600;
+const POLL_SECONDS: u64 = 3;
+/// Wrong codes for one mail, and for one address in a day: a code has a million values.
+const MOST_WRONG_CODES: i64 = 5;
+const MOST_WRONG_CODES_A_DAY: i64 = 20;
+/// Mails to one address in an hour.
+const MOST_MAILS_AN_HOUR: i64 = 10;
+const HOUR_MILLIS: u64 = 3_600_000;
+/// Letters that are not mistaken for one another, and make no words.
+const USER_CODE_LETTERS: &[u8] = b"BCDFGHJKLMNPQRSTVWXZ";
+const USER_CODE_CHARS: usize = 8;
+
+/// Which program signs in.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub kind: String,
+    pub label: Option<String>,
+}
+
+impl Client {
+    /// What is said, or what the headers tell.
+    pub fn read(kind: Option<String>, label: Option<String>, headers: &HeaderMap) -> Result<Client> {
+        super::check_chars("client_type", kind.as_deref(), 1, 32)?;
+        super::check_chars("device_label", label.as_deref(), 1, 120)?;
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let told = match header("x-axme-client") {
+            client if client.starts_with("axme-cli/") => "cli",
+            client if client.starts_with("axme-sdk-") => "sdk",
+            _ => "api",
+        };
+        Ok(Client { kind: kind.unwrap_or_else(|| told.to_owned()), label })
+    }
+}
+
+pub fn ask(visit: Visit, input: AskLogin) -> Later<LoginIntended> {
+    Box::pin(async move {
+        let grant_id = fresh_grant_id(&visit.app.world.dice);
+        let intent_id = begin(&visit.app, &input.email, Wanted::New(grant_id.clone())).await?;
+        Ok(LoginIntended {
+            ok: true,
+            intent_id: intent_id.to_string(),
+            grant_id,
+            delivery: "email".to_owned(),
+            expires_in: INTENT_SECONDS,
+        })
+    })
+}
+
+/// The grant that a mail is to approve.
+pub enum Wanted {
+    /// One to be made, by its id.
+    New(String),
+    /// One that is there, by its hash.
+    Known(Vec<u8>),
+}
+
+/// Sends somebody a code and a link, when they are known or anybody may come. The answer is the same in any case.
+pub async fn begin(app: &App, email: &str, wanted: Wanted) -> Result<Uuid> {
+    let email = people::address(email);
+    if !is_email(&email) {
+        return Err(ApiError::invalid("email: must be an address for mail, such as ann@example.com").into());
+    }
+    let (dice, now, may_anybody) = (app.world.dice.clone(), app.world.clock.now(), app.site.sign_up);
+    let job = move |tx: &mut Tx<'_>| {
+        let (mails, _) = store::count_since(tx, &email, now.minus_millis(HOUR_MILLIS))?;
+        if mails >= MOST_MAILS_AN_HOUR {
+            return Err(too_many("too many sign-ins were asked for by this address; try again in an hour", 3_600));
+        }
+        let grant_hash = match &wanted {
+            Wanted::Known(hash) => hash.clone(),
+            Wanted::New(id) => put_grant(tx, &dice, now, id, INTENT_SECONDS)?.hash,
+        };
+        let intent = LoginIntent {
+            id: dice.uuid(),
+            email: email.clone(),
+            grant_hash,
+            code_hash: None,
+            link_hash: None,
+            wrong_codes: 0,
+            created_at: now,
+            expires_at: now.plus_seconds(INTENT_SECONDS),
+            used_at: None,
+        };
+        store::insert(tx, &intent)?;
+        if may_anybody || records::is_member(tx, &email)? {
+            let notice = Notice {
+                workspace: Uuid::nil(),
+                id: dice.uuid_at(now),
+                intent: IntentId(Uuid::nil()),
+                line: "mail".to_owned(),
+                channel: "email".to_owned(),
+                recipient: email.clone(),
+                content: json!({ "login": intent.id }),
+                created_at: now,
+            };
+            notices::insert(tx, &notice)?;
+            tx.wake(Wake::notices());
+        }
+        Ok(intent.id)
+    };
+    app.store.write(COMMON_LANE, job).await
+}
+
+/// What the mail of a sign-in says.
+pub struct Secrets {
+    pub email: String,
+    pub code: String,
+    pub link_token: String,
+    pub expires_at: Time,
+}
+
+/// Draws the code and the link of a mail that is about to be sent; those of a mail before are good no more. `None` when it
+/// is too late for it.
+pub fn draw(tx: &mut Tx<'_>, dice: &Dice, now: Time, id: Uuid) -> Result<Option<Secrets>, StoreError> {
+    let Some(intent) = store::lock(tx, id)?.filter(|intent| intent.used_at.is_none() && now < intent.expires_at) else {
+        return Ok(None);
+    };
+    // Of 2⁶⁴ values a million is so small a part that no code is likelier than another.
+    let code = format!("{:06}", u64::from_be_bytes(dice.bytes()) % 1_000_000);
+    let link_token = dice.hex::<32>();
+    store::set_secrets(tx, id, &code_hash(id, &code), &auth::hash(&link_token))?;
+    Ok(Some(Secrets { email: intent.email, code, link_token, expires_at: intent.expires_at }))
+}
+
+fn code_hash(id: Uuid, code: &str) -> [u8; 32] {
+    auth::hash(&format!("{id} {code}"))
+}
+
+pub fn verify(visit: Visit, input: VerifyCode) -> Later<SignedIn> {
+    Box::pin(async move {
+        let id = read_id("sign-in", &input.intent_id)?;
+        let client = Client::read(input.client_type, input.device_label, &visit.headers)?;
+        let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
+        let code = input.code;
+        let job = move |tx: &mut Tx<'_>| {
+            let email = use_code(tx, now, id, &code)?;
+            let account = admit(tx, &dice, now, rules, &email)?;
+            Ok(enter(tx, &dice, now, rules, &account, &client, Place::HomeWithKey)?)
+        };
+        let entered = visit.app.store.write(COMMON_LANE, job).await?;
+        signed_in(&visit.app, visit.now, entered).await
+    })
+}
+
+/// Uses up the code of a mail; returns whose it is.
+pub fn use_code(tx: &mut Tx<'_>, now: Time, id: Uuid, code: &str) -> Result<String> {
+    let intent = store::lock(tx, id)?.ok_or_else(|| ApiError::not_found(format!("sign-in {id}")))?;
+    check_open(&intent, now)?;
+    let (_, wrong_today) = store::count_since(tx, &intent.email, now.minus_millis(24 * HOUR_MILLIS))?;
+    if wrong_today >= MOST_WRONG_CODES_A_DAY {
+        let message = "too many wrong codes for this address today; use the link of the mail instead";
+        return Err(too_many(message, 3_600));
+    }
+    let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    let fits = intent.code_hash.as_ref().is_some_and(|hash| bool::from(hash.ct_eq(&code_hash(id, &code))));
+    if fits {
+        store::mark_used(tx, id, now)?;
+        return Ok(intent.email);
+    }
+    store::count_wrong_code(tx, id)?;
+    let left = MOST_WRONG_CODES - intent.wrong_codes - 1;
+    let message = match left {
+        0 => "invalid code, and that was the last try: ask for a new one".to_owned(),
+        1 => "invalid code: one try is left".to_owned(),
+        left => format!("invalid code: {left} tries are left"),
+    };
+    // Kept: the count must not be lost with the refusal.
+    Err(Error::Kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
+}
+
+fn check_open(intent: &LoginIntent, now: Time) -> Result<()> {
+    if intent.used_at.is_some() {
+        return Err(ApiError::new(ErrorKind::Conflict, "code_already_used", "this sign-in was used already").into());
+    }
+    if intent.expires_at <= now || intent.wrong_codes >= MOST_WRONG_CODES {
+        return Err(
+            ApiError::new(ErrorKind::Gone, "code_expired", "this sign-in has expired: ask for a new one").into()
+        );
+    }
+    Ok(())
+}
+
+fn too_many(message: &str, seconds: u64) -> Error {
+    ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message).with("retry_after_seconds", seconds).into()
+}
+
+/// Whether the link of a mail leads to a sign-in that is open; returns whose, otherwise says why not.
+pub fn look_at_link(tx: &mut Tx<'_>, now: Time, id: Uuid, token: &str) -> Result<LoginIntent> {
+    let unknown = || ApiError::not_found("this link");
+    let intent = store::lock(tx, id)?.ok_or_else(unknown)?;
+    let hash = auth::hash(token);
+    if !intent.link_hash.as_ref().is_some_and(|known| bool::from(known.ct_eq(&hash))) {
+        return Err(unknown().into());
+    }
+    check_open(&intent, now)?;
+    Ok(intent)
+}
+
+/// Signs in by the link of a mail: approves what waits for it. Returns the address.
+pub fn use_link(tx: &mut Tx<'_>, dice: &Dice, now: Time, rules: Rules, id: Uuid, token: &str) -> Result<String> {
+    let intent = look_at_link(tx, now, id, token)?;
+    let account = admit(tx, dice, now, rules, &intent.email)?;
+    store::mark_used(tx, id, now)?;
+    approve(tx, now, &intent.grant_hash, &account)?;
+    Ok(intent.email)
+}
+
+/// Approves a grant in somebody's name.
+pub fn approve(tx: &mut Tx<'_>, now: Time, grant: &[u8], account: &Account) -> Result<()> {
+    if store::approve(tx, grant, account.account_id, now)? {
+        return Ok(());
+    }
+    let message = "the device has stopped waiting: start again there";
+    Err(ApiError::new(ErrorKind::Gone, "grant_expired", message).into())
+}
+
+fn fresh_grant_id(dice: &Dice) -> String {
+    format!("grant_{}", dice.hex::<32>())
+}
+
+fn put_grant(tx: &mut Tx<'_>, dice: &Dice, now: Time, id: &str, seconds: u64) -> Result<Grant> {
+    let draw = || {
+        let letters = dice.bytes::<USER_CODE_CHARS>();
+        letters.iter().map(|byte| char::from(USER_CODE_LETTERS[usize::from(*byte) % USER_CODE_LETTERS.len()])).collect()
+    };
+    let mut grant = Grant {
+        hash: auth::hash(id).to_vec(),
+        user_code: draw(),
+        account_id: None,
+        created_at: now,
+        expires_at: now.plus_seconds(seconds),
+        delivered_at: None,
+    };
+    while !store::insert_grant(tx, &grant)? {
+        grant.user_code = draw();
+    }
+    Ok(grant)
+}
+
+pub fn grant(visit: Visit, _: AskGrant) -> Later<GrantView> {
+    Box::pin(async move {
+        let (dice, now) = (visit.app.world.dice.clone(), visit.now);
+        let grant_id = fresh_grant_id(&dice);
+        let id = grant_id.clone();
+        let job = move |tx: &mut Tx<'_>| put_grant(tx, &dice, now, &id, GRANT_SECONDS);
+        let user_code = visit.app.store.write(COMMON_LANE, job).await?.user_code;
+        Ok(GrantView {
+            ok: true,
+            grant_id,
+            approval_url: format!("{}/app/login/cli?code={user_code}", visit.app.site.base_url),
+            user_code,
+            poll_interval: POLL_SECONDS,
+            expires_in: GRANT_SECONDS,
+        })
+    })
+}
+
+/// Whoever waits asks often: only an approval takes the write lane.
+pub fn poll(visit: Visit, input: PollGrant) -> Later<GrantState> {
+    Box::pin(async move {
+        let (app, now) = (&visit.app, visit.now);
+        let client = Client::read(None, input.device_label, &visit.headers)?;
+        let hash = auth::hash(&input.grant_id).to_vec();
+        let looked_for = hash.clone();
+        let grant = app.store.read(move |tx| Ok(store::find_grant(tx, &looked_for)?)).await?;
+        if check_grant(grant, now)?.is_none() {
+            return Ok(GrantState { ok: true, state: "pending".to_owned(), ..GrantState::default() });
+        }
+        let (dice, rules) = (app.world.dice.clone(), Rules::of(app));
+        let job = move |tx: &mut Tx<'_>| {
+            let gone = || ApiError::new(ErrorKind::Gone, "grant_expired", "whoever approved this is no more");
+            let account = check_grant(store::lock_grant(tx, &hash)?, now)?.ok_or_else(gone)?;
+            let account = records::find(tx, account)?.ok_or_else(gone)?;
+            store::mark_delivered(tx, &hash, now)?;
+            Ok(enter(tx, &dice, now, rules, &account, &client, Place::HomeWithKey)?)
+        };
+        let entered = app.store.write(COMMON_LANE, job).await?;
+        let signed_in = signed_in(app, now, entered).await?;
+        Ok(GrantState {
+            ok: true,
+            state: "approved".to_owned(),
+            api_key: signed_in.api_key,
+            access_token: Some(signed_in.access_token),
+            account_session_token: Some(signed_in.account_session_token),
+            refresh_token: Some(signed_in.refresh_token),
+            expires_in: Some(signed_in.expires_in),
+            session_id: Some(signed_in.session_id),
+            org_id: signed_in.org_id,
+            workspace_id: signed_in.workspace_id,
+        })
+    })
+}
+
+/// Who approved a grant; `None` while nobody has.
+fn check_grant(grant: Option<Grant>, now: Time) -> Result<Option<Uuid>> {
+    let grant = grant.ok_or_else(|| ApiError::not_found("grant"))?;
+    let gone = |message: &str| Err(ApiError::new(ErrorKind::Gone, "grant_expired", message).into());
+    if grant.delivered_at.is_some() {
+        return gone("the credentials of this sign-in were fetched already: start again");
+    }
+    if grant.expires_at <= now {
+        return gone("nobody approved this sign-in in time: start again");
+    }
+    Ok(grant.account_id)
+}
+
+/// What a sign-in goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    pub may_anybody: bool,
+    pub session_days: u64,
+    pub key_days: u64,
+}
+
+impl Rules {
+    pub fn of(app: &App) -> Rules {
+        Rules {
+            may_anybody: app.site.sign_up,
+            session_days: app.limits.session_days,
+            key_days: app.limits.login_key_days,
+        }
+    }
+}
+
+/// The account of somebody who has shown to read the mail of an address. Whoever was invited belongs from now on; whoever
+/// belongs nowhere gets an organization of their own, where that is open to anybody.
+pub fn admit(tx: &mut Tx<'_>, dice: &Dice, now: Time, rules: Rules, email: &str) -> Result<Account> {
+    let is_member = records::take_up(tx, email, now)?;
+    if !is_member && !rules.may_anybody {
+        let message =
+            format!("{email} is outside actor membership scope: ask an owner of an organization here to add you");
+        return Err(ApiError::new(ErrorKind::Forbidden, "sign_up_closed", message).into());
+    }
+    records::insert(tx, dice.uuid(), email, now)?;
+    let account = records::find_by_email(tx, email)?;
+    let mut account = account.ok_or_else(|| StoreError::Fault("an account vanished while it was made".to_owned()))?;
+    if account.verified_at.is_none() {
+        account.verified_at = Some(now);
+        records::update(tx, &account)?;
+    }
+    // Whoever signs in twice at once has waited here for the other.
+    if !is_member && !records::is_member(tx, email)? {
+        found(tx, dice, now, email)?;
+    }
+    Ok(account)
+}
+
+/// An organization with a sandbox, for one person.
+pub fn found(tx: &mut Tx<'_>, dice: &Dice, now: Time, email: &str) -> Result<Workspace> {
+    let limits = std::sync::Arc::default();
+    let caller = Caller { owner: email.to_owned(), ..Caller::nobody() };
+    let via = axme_intent::human::Via::Api;
+    let mut cx = Cx { tx, caller: &caller, now, dice, limits: &limits, via };
+    let name = email.split_once('@').map_or(email, |(name, _)| name);
+    let name: String = if name.chars().count() < 2 { email } else { name }.chars().take(120).collect();
+    let made = organizations::found(&mut cx, &CreateOrganization { name, ..CreateOrganization::default() }, email)?;
+    let workspace = Workspace {
+        workspace_id: dice.uuid_at(now),
+        org_id: made.org_id,
+        slug: "sandbox".to_owned(),
+        name: "Sandbox".to_owned(),
+        environment: "sandbox".to_owned(),
+        status: "active".to_owned(),
+        region: None,
+        created_at: now,
+        updated_at: now,
+    };
+    if !tenants::insert_workspace(cx.tx, &workspace)? {
+        return Err(StoreError::Conflict("a new organization has a workspace already".to_owned()).into());
+    }
+    cx.audit_in(workspace.workspace_id, "auth.sign_up", email, &json!({ "org_id": made.org_id }))?;
+    Ok(workspace)
+}
+
+/// Where a session begins.
+#[derive(Debug, Clone, Copy)]
+pub enum Place {
+    /// Where the person works.
+    Home,
+    /// The same, with a key for it.
+    HomeWithKey,
+    /// In a workspace that the person comes from.
+    Workspace(Uuid),
+}
+
+/// A session that was made, with all that is shown of it once.
+pub struct Entered {
+    person: Person,
+    refresh_token: String,
+    api_key: Option<String>,
+    org: Option<Uuid>,
+    workspace: Option<Uuid>,
+}
+
+/// Begins a session of somebody.
+pub fn enter(
+    tx: &mut Tx<'_>,
+    dice: &Dice,
+    now: Time,
+    rules: Rules,
+    account: &Account,
+    client: &Client,
+    place: Place,
+) -> Result<Entered, StoreError> {
+    let session = Session {
+        account_id: account.account_id,
+        session_id: dice.uuid(),
+        client_type: client.kind.clone(),
+        device_label: client.label.clone(),
+        created_at: now,
+        refreshed_at: now,
+        expires_at: now.plus_seconds(rules.session_days * 86_400),
+        revoked_at: None,
+    };
+    records::insert_session(tx, &session)?;
+    let refresh_token = fresh_refresh(tx, dice, now, &session)?;
+    let memberships = records::memberships(tx, &account.email)?;
+    let mut account = account.clone();
+    if let Place::Workspace(workspace) = place {
+        account.selected_workspace = Some(workspace);
+    }
+    let home = people::home(tx, &account, &memberships)?;
+    if let Some((_, workspace)) = &home
+        && account.selected_workspace != Some(workspace.workspace_id)
+    {
+        account.selected_workspace = Some(workspace.workspace_id);
+        records::update(tx, &account)?;
+    }
+    let api_key = match (&home, place) {
+        (Some((org, workspace)), Place::HomeWithKey) => {
+            Some(fresh_login_key(tx, dice, now, rules, &account, (org.org_id, workspace.workspace_id))?)
+        }
+        _ => None,
+    };
+    if let Some((_, workspace)) = &home {
+        let line = json!({ "session_id": session.session_id, "client_type": client.kind });
+        audit(tx, dice, now, workspace.workspace_id, &account.email, "auth.sign_in", &line)?;
+    }
+    Ok(Entered {
+        person: Person { account_id: account.account_id, session_id: session.session_id, email: account.email.clone() },
+        refresh_token,
+        api_key,
+        org: home.as_ref().map(|(org, _)| org.org_id),
+        workspace: home.as_ref().map(|(_, workspace)| workspace.workspace_id),
+    })
+}
+
+/// A line in the trail of a workspace, about what somebody did who has no key there yet.
+pub fn audit(
+    tx: &mut Tx<'_>,
+    dice: &Dice,
+    now: Time,
+    workspace: Uuid,
+    actor: &str,
+    action: &str,
+    details: &serde_json::Value,
+) -> Result<(), StoreError> {
+    let line = crate::store::replies::AuditLine {
+        workspace,
+        id: dice.uuid_at(now),
+        at: now,
+        actor,
+        action,
+        subject: actor,
+        details,
+    };
+    crate::store::replies::insert_audit(tx, &line)
+}
+
+/// Makes a refresh token of a session.
+pub fn fresh_refresh(tx: &mut Tx<'_>, dice: &Dice, now: Time, session: &Session) -> Result<String, StoreError> {
+    let token = format!("axme_rt_{}", dice.hex::<32>());
+    records::insert_refresh(tx, &auth::hash(&token), session.session_id, now, session.expires_at)?;
+    Ok(token)
+}
+
+/// A key of somebody in a workspace. What it may do is what they may do there, at any time.
+fn fresh_login_key(
+    tx: &mut Tx<'_>,
+    dice: &Dice,
+    now: Time,
+    rules: Rules,
+    account: &Account,
+    (org, workspace): (Uuid, Uuid),
+) -> Result<String, StoreError> {
+    let id = match accounts::find_login_account(tx, workspace, &account.email)? {
+        Some(id) => id,
+        None => {
+            let holder = ServiceAccount {
+                workspace_id: workspace,
+                service_account_id: format!("sa_{}", dice.uuid_at(now).simple()),
+                org_id: org,
+                name: format!("login of {}", account.email),
+                display_name: account.display_name.clone(),
+                description: None,
+                role: LOGIN.to_owned(),
+                status: "active".to_owned(),
+                address: None,
+                delivery_mode: "poll".to_owned(),
+                created_by: account.email.clone(),
+                created_at: now,
+                updated_at: now,
+                callback_url: None,
+                webhook_secret: None,
+            };
+            accounts::insert_service_account(tx, &holder)?;
+            holder.service_account_id
+        }
+    };
+    let FreshKey { token, hash, hint } = fresh_key(dice, &id);
+    let key = NewKey {
+        workspace,
+        key_id: &format!("sak_{}", dice.uuid_at(now).simple()),
+        service_account_id: &id,
+        hash: &hash,
+        hint: &hint,
+        created_at: now,
+        expires_at: Some(now.plus_seconds(rules.key_days * 86_400)),
+    };
+    accounts::insert_key(tx, &key)?;
+    Ok(token)
+}
+
+/// Signs the access token of a session that was made, and shows all of it.
+pub async fn signed_in(app: &App, now: Time, entered: Entered) -> Result<SignedIn> {
+    let access_token = app.keys.signer.sign(&app.store, &app.world.dice, now, &entered.person).await?;
+    Ok(SignedIn {
+        ok: true,
+        account_session_token: access_token.clone(),
+        access_token,
+        refresh_token: entered.refresh_token,
+        expires_in: TOKEN_SECONDS,
+        token_type: "Bearer".to_owned(),
+        session_id: entered.person.session_id.to_string(),
+        api_key: entered.api_key,
+        org_id: entered.org.map(|id| id.to_string()),
+        workspace_id: entered.workspace.map(|id| id.to_string()),
+    })
+}

@@ -1,0 +1,204 @@
+//! SQL of ways to sign in: mails with a code and a link, programs that wait for an approval, and wrong passwords.
+
+use axme_intent::Time;
+use uuid::Uuid;
+
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+/// Somebody asked to sign in by mail.
+#[derive(Debug, Clone)]
+pub struct LoginIntent {
+    pub id: Uuid,
+    /// In lower case.
+    pub email: String,
+    /// The grant that the link of the mail approves.
+    pub grant_hash: Vec<u8>,
+    /// Both are set once the mail is sent.
+    pub code_hash: Option<Vec<u8>>,
+    pub link_hash: Option<Vec<u8>>,
+    pub wrong_codes: i64,
+    pub created_at: Time,
+    pub expires_at: Time,
+    pub used_at: Option<Time>,
+}
+
+pub fn insert(tx: &mut Tx<'_>, i: &LoginIntent) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO login_intents (login_intent_id, email, grant_hash, wrong_codes, created_at, expires_at) \
+         VALUES ($1, $2, $3, 0, $4, $5)",
+        &[i.id.into(), (&i.email).into(), (&i.grant_hash[..]).into(), i.created_at.into(), i.expires_at.into()],
+    )
+}
+
+/// An intent with its lock: codes are tried one after the other.
+pub fn lock(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<LoginIntent>, StoreError> {
+    let row = tx.row(
+        "SELECT login_intent_id, email, grant_hash, code_hash, link_hash, wrong_codes, created_at, expires_at, used_at \
+         FROM login_intents WHERE login_intent_id = $1 FOR UPDATE",
+        &[id.into()],
+    )?;
+    row.map(|row| {
+        Ok(LoginIntent {
+            id: row.uuid(0)?,
+            email: row.string(1)?,
+            grant_hash: row.bytes(2)?.to_vec(),
+            code_hash: row.opt_bytes(3)?.map(<[u8]>::to_vec),
+            link_hash: row.opt_bytes(4)?.map(<[u8]>::to_vec),
+            wrong_codes: row.int(5)?,
+            created_at: row.time(6)?,
+            expires_at: row.time(7)?,
+            used_at: row.opt_time(8)?,
+        })
+    })
+    .transpose()
+}
+
+/// Sets what the mail that is being sent says.
+pub fn set_secrets(tx: &mut Tx<'_>, id: Uuid, code: &[u8], link: &[u8]) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE login_intents SET code_hash = $1, link_hash = $2 WHERE login_intent_id = $3",
+        &[code.into(), link.into(), id.into()],
+    )
+}
+
+pub fn count_wrong_code(tx: &mut Tx<'_>, id: Uuid) -> Result<(), StoreError> {
+    tx.push("UPDATE login_intents SET wrong_codes = wrong_codes + 1 WHERE login_intent_id = $1", &[id.into()])
+}
+
+pub fn mark_used(tx: &mut Tx<'_>, id: Uuid, now: Time) -> Result<(), StoreError> {
+    tx.push("UPDATE login_intents SET used_at = $1 WHERE login_intent_id = $2", &[now.into(), id.into()])
+}
+
+/// How often an address was asked for since a moment, and how many wrong codes were tried for it.
+pub fn count_since(tx: &mut Tx<'_>, email: &str, since: Time) -> Result<(i64, i64), StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(wrong_codes), 0) AS BIGINT) FROM login_intents WHERE email = $1 AND created_at > $2",
+        &[email.into(), since.into()],
+    )?;
+    row.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
+}
+
+/// What a program polls until somebody has approved it elsewhere.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    pub hash: Vec<u8>,
+    pub user_code: String,
+    /// Who approved it.
+    pub account_id: Option<Uuid>,
+    pub created_at: Time,
+    pub expires_at: Time,
+    /// When the program got what it waited for: once.
+    pub delivered_at: Option<Time>,
+}
+
+fn grant(row: &Row) -> Result<Grant, StoreError> {
+    Ok(Grant {
+        hash: row.bytes(0)?.to_vec(),
+        user_code: row.string(1)?,
+        account_id: row.opt_uuid(2)?,
+        created_at: row.time(3)?,
+        expires_at: row.time(4)?,
+        delivered_at: row.opt_time(5)?,
+    })
+}
+
+/// A statement that reads whole rows.
+macro_rules! grant {
+    ($rest:literal) => {
+        concat!("SELECT hash, user_code, account_id, created_at, expires_at, delivered_at FROM cli_grants ", $rest)
+    };
+}
+
+/// Adds a grant; false when its user code is taken.
+pub fn insert_grant(tx: &mut Tx<'_>, g: &Grant) -> Result<bool, StoreError> {
+    let added = tx.run(
+        "INSERT INTO cli_grants (hash, user_code, created_at, expires_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (user_code) DO NOTHING",
+        &[(&g.hash[..]).into(), (&g.user_code).into(), g.created_at.into(), g.expires_at.into()],
+    )?;
+    Ok(added > 0)
+}
+
+/// A grant, without its lock.
+pub fn find_grant(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<Grant>, StoreError> {
+    let row = tx.row(grant!("WHERE hash = $1"), &[hash.into()])?;
+    row.as_ref().map(grant).transpose()
+}
+
+/// A grant with its lock.
+pub fn lock_grant(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<Grant>, StoreError> {
+    let row = tx.row(grant!("WHERE hash = $1 FOR UPDATE"), &[hash.into()])?;
+    row.as_ref().map(grant).transpose()
+}
+
+pub fn find_grant_by_code(tx: &mut Tx<'_>, user_code: &str) -> Result<Option<Grant>, StoreError> {
+    let row = tx.row(grant!("WHERE user_code = $1"), &[user_code.into()])?;
+    row.as_ref().map(grant).transpose()
+}
+
+/// Approves a grant in somebody's name. False when it was approved or has expired.
+pub fn approve(tx: &mut Tx<'_>, hash: &[u8], account: Uuid, now: Time) -> Result<bool, StoreError> {
+    let changed = tx.run(
+        "UPDATE cli_grants SET account_id = $1 WHERE hash = $2 AND account_id IS NULL AND expires_at > $3",
+        &[account.into(), hash.into(), now.into()],
+    )?;
+    Ok(changed > 0)
+}
+
+pub fn mark_delivered(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<(), StoreError> {
+    tx.push("UPDATE cli_grants SET delivered_at = $1 WHERE hash = $2", &[now.into(), hash.into()])
+}
+
+/// The wrong passwords that were tried for a name.
+#[derive(Debug, Clone, Default)]
+pub struct Failures {
+    pub failures: i64,
+    pub last_at: Option<Time>,
+    pub locked_until: Option<Time>,
+}
+
+pub fn failures(tx: &mut Tx<'_>, name: &[u8]) -> Result<Failures, StoreError> {
+    let row =
+        tx.row("SELECT failures, last_at, locked_until FROM login_failures WHERE name_hash = $1", &[name.into()])?;
+    row.map_or(Ok(Failures::default()), |row| {
+        Ok(Failures { failures: row.int(0)?, last_at: row.opt_time(1)?, locked_until: row.opt_time(2)? })
+    })
+}
+
+/// Counts one more, from the start when the last was before `fresh`. Returns how many there are.
+pub fn count_failure(tx: &mut Tx<'_>, name: &[u8], now: Time, fresh: Time) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "INSERT INTO login_failures (name_hash, failures, last_at) VALUES ($1, 1, $2) ON CONFLICT (name_hash) DO UPDATE \
+         SET failures = CASE WHEN login_failures.last_at < $3 THEN 1 ELSE login_failures.failures + 1 END, last_at = $2 \
+         RETURNING failures",
+        &[name.into(), now.into(), fresh.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
+pub fn lock_name(tx: &mut Tx<'_>, name: &[u8], until: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE login_failures SET locked_until = $1, failures = 0 WHERE name_hash = $2",
+        &[until.into(), name.into()],
+    )
+}
+
+pub fn forget_failures(tx: &mut Tx<'_>, name: &[u8]) -> Result<(), StoreError> {
+    tx.push("DELETE FROM login_failures WHERE name_hash = $1", &[name.into()])
+}
+
+/// Forgets what ended before a moment.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let statements = [
+        "DELETE FROM login_intents WHERE login_intent_id IN \
+         (SELECT login_intent_id FROM login_intents WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM cli_grants WHERE hash IN (SELECT hash FROM cli_grants WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM login_failures WHERE name_hash IN (SELECT name_hash FROM login_failures WHERE last_at < $1 LIMIT $2)",
+    ];
+    let mut gone = 0;
+    for statement in statements {
+        gone = tx.run(statement, &[before.into(), limit.into()])?.max(gone);
+    }
+    Ok(usize::try_from(gone).unwrap_or(usize::MAX))
+}

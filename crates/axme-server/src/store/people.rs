@@ -1,0 +1,318 @@
+//! SQL of people: their accounts, the sessions they have signed in to, and the keys that sign their tokens.
+
+use axme_intent::Time;
+use uuid::Uuid;
+
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub account_id: Uuid,
+    /// In lower case.
+    pub email: String,
+    pub nick: Option<String>,
+    pub display_name: Option<String>,
+    pub company: Option<String>,
+    pub password_hash: Option<String>,
+    pub selected_workspace: Option<Uuid>,
+    pub created_at: Time,
+    pub verified_at: Option<Time>,
+}
+
+/// A statement that reads whole rows.
+macro_rules! account {
+    ($rest:literal) => {
+        concat!("SELECT account_id, email, nick, display_name, company, password_hash, selected_workspace_id, created_at, verified_at FROM accounts ", $rest)
+    };
+}
+
+fn account(row: &Row) -> Result<Account, StoreError> {
+    Ok(Account {
+        account_id: row.uuid(0)?,
+        email: row.string(1)?,
+        nick: row.opt_string(2)?,
+        display_name: row.opt_string(3)?,
+        company: row.opt_string(4)?,
+        password_hash: row.opt_string(5)?,
+        selected_workspace: row.opt_uuid(6)?,
+        created_at: row.time(7)?,
+        verified_at: row.opt_time(8)?,
+    })
+}
+
+pub fn find(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Account>, StoreError> {
+    let row = tx.row(account!("WHERE account_id = $1"), &[id.into()])?;
+    row.as_ref().map(account).transpose()
+}
+
+pub fn find_by_email(tx: &mut Tx<'_>, email: &str) -> Result<Option<Account>, StoreError> {
+    let row = tx.row(account!("WHERE email = $1"), &[email.into()])?;
+    row.as_ref().map(account).transpose()
+}
+
+pub fn find_by_nick(tx: &mut Tx<'_>, nick: &str) -> Result<Option<Account>, StoreError> {
+    let row = tx.row(account!("WHERE nick = $1"), &[nick.into()])?;
+    row.as_ref().map(account).transpose()
+}
+
+/// Makes the account of an address, unless there is one.
+pub fn insert(tx: &mut Tx<'_>, id: Uuid, email: &str, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO accounts (account_id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
+        &[id.into(), email.into(), now.into()],
+    )
+}
+
+/// Writes what a person may change. False when another has the nick.
+pub fn update(tx: &mut Tx<'_>, a: &Account) -> Result<bool, StoreError> {
+    if let Some(nick) = &a.nick
+        && find_by_nick(tx, nick)?.is_some_and(|other| other.account_id != a.account_id)
+    {
+        return Ok(false);
+    }
+    tx.push(
+        "UPDATE accounts SET nick = $1, display_name = $2, company = $3, password_hash = $4, selected_workspace_id = $5, \
+         verified_at = $6 WHERE account_id = $7",
+        &[
+            a.nick.as_ref().into(),
+            a.display_name.as_ref().into(),
+            a.company.as_ref().into(),
+            a.password_hash.as_ref().into(),
+            a.selected_workspace.into(),
+            a.verified_at.into(),
+            a.account_id.into(),
+        ],
+    )?;
+    Ok(true)
+}
+
+/// A role of somebody, in a workspace or in a whole organization.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    pub org_id: Uuid,
+    /// `None` for the whole organization.
+    pub workspace_id: Option<Uuid>,
+    pub role: String,
+}
+
+/// The roles somebody has in organizations that are active.
+pub fn memberships(tx: &mut Tx<'_>, email: &str) -> Result<Vec<Membership>, StoreError> {
+    let rows = tx.rows(
+        "SELECT m.org_id, m.workspace_id, m.role FROM org_members m JOIN organizations o ON o.org_id = m.org_id \
+         WHERE m.actor_id = $1 AND m.status = 'active' AND o.status = 'active' ORDER BY m.created_at, m.member_id",
+        &[email.into()],
+    )?;
+    let read = |row: &Row| {
+        let workspace = row.uuid(1)?;
+        let workspace_id = Some(workspace).filter(|id| !id.is_nil());
+        Ok(Membership { org_id: row.uuid(0)?, workspace_id, role: row.string(2)? })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Who was invited belongs from now on. Says whether somebody is known at all: as a member, or as one who was invited.
+pub fn take_up(tx: &mut Tx<'_>, email: &str, now: Time) -> Result<bool, StoreError> {
+    tx.push(
+        "UPDATE org_members SET status = 'active', updated_at = $1 WHERE actor_id = $2 AND status = 'invited'",
+        &[now.into(), email.into()],
+    )?;
+    is_member(tx, email)
+}
+
+/// Whether somebody is a member of something, or is invited to be.
+pub fn is_member(tx: &mut Tx<'_>, email: &str) -> Result<bool, StoreError> {
+    let row = tx.row(
+        "SELECT 1 FROM org_members WHERE actor_id = $1 AND status IN ('active', 'invited') LIMIT 1",
+        &[email.into()],
+    )?;
+    Ok(row.is_some())
+}
+
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub account_id: Uuid,
+    pub session_id: Uuid,
+    /// Which program signed in: `cli`, `web`, `dashboard`, or what it called itself.
+    pub client_type: String,
+    pub device_label: Option<String>,
+    pub created_at: Time,
+    pub refreshed_at: Time,
+    pub expires_at: Time,
+    pub revoked_at: Option<Time>,
+}
+
+/// A statement that reads whole rows.
+macro_rules! session {
+    ($rest:literal) => {
+        concat!("SELECT account_id, session_id, client_type, device_label, created_at, refreshed_at, expires_at, revoked_at FROM login_sessions ", $rest)
+    };
+}
+
+fn session(row: &Row) -> Result<Session, StoreError> {
+    Ok(Session {
+        account_id: row.uuid(0)?,
+        session_id: row.uuid(1)?,
+        client_type: row.string(2)?,
+        device_label: row.opt_string(3)?,
+        created_at: row.time(4)?,
+        refreshed_at: row.time(5)?,
+        expires_at: row.time(6)?,
+        revoked_at: row.opt_time(7)?,
+    })
+}
+
+pub fn insert_session(tx: &mut Tx<'_>, s: &Session) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO login_sessions (account_id, session_id, client_type, device_label, created_at, refreshed_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            s.account_id.into(),
+            s.session_id.into(),
+            (&s.client_type).into(),
+            s.device_label.as_ref().into(),
+            s.created_at.into(),
+            s.refreshed_at.into(),
+            s.expires_at.into(),
+        ],
+    )
+}
+
+pub fn find_session(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Session>, StoreError> {
+    let row = tx.row(session!("WHERE session_id = $1"), &[id.into()])?;
+    row.as_ref().map(session).transpose()
+}
+
+/// The same, taking its lock: refreshes of one session happen one after the other.
+pub fn lock_session(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Session>, StoreError> {
+    let row = tx.row(session!("WHERE session_id = $1 FOR UPDATE"), &[id.into()])?;
+    row.as_ref().map(session).transpose()
+}
+
+/// The latest sessions of a person first.
+pub fn list_sessions(tx: &mut Tx<'_>, account: Uuid, limit: i64) -> Result<Vec<Session>, StoreError> {
+    let rows = tx.rows(
+        session!("WHERE account_id = $1 ORDER BY created_at DESC, session_id DESC LIMIT $2"),
+        &[account.into(), limit.into()],
+    )?;
+    rows.iter().map(session).collect()
+}
+
+pub fn extend_session(tx: &mut Tx<'_>, s: &Session) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE login_sessions SET refreshed_at = $1, expires_at = $2 WHERE account_id = $3 AND session_id = $4",
+        &[s.refreshed_at.into(), s.expires_at.into(), s.account_id.into(), s.session_id.into()],
+    )
+}
+
+/// Ends a session, unless it is over. False when it is none of the person's.
+pub fn revoke_session(tx: &mut Tx<'_>, account: Uuid, id: Uuid, now: Time) -> Result<bool, StoreError> {
+    let changed = tx.run(
+        "UPDATE login_sessions SET revoked_at = COALESCE(revoked_at, $1) WHERE account_id = $2 AND session_id = $3",
+        &[now.into(), account.into(), id.into()],
+    )?;
+    Ok(changed > 0)
+}
+
+/// Ends every session of a person; returns those that were still good.
+pub fn revoke_all(tx: &mut Tx<'_>, account: Uuid, now: Time) -> Result<Vec<Uuid>, StoreError> {
+    let rows = tx.rows(
+        "UPDATE login_sessions SET revoked_at = $1 WHERE account_id = $2 AND revoked_at IS NULL AND expires_at > $1 \
+         RETURNING session_id",
+        &[now.into(), account.into()],
+    )?;
+    rows.iter().map(|row| row.uuid(0)).collect()
+}
+
+/// What a program gets its next access token with.
+#[derive(Debug, Clone)]
+pub struct RefreshToken {
+    pub session_id: Uuid,
+    pub expires_at: Time,
+    pub used_at: Option<Time>,
+}
+
+pub fn insert_refresh(
+    tx: &mut Tx<'_>,
+    hash: &[u8],
+    session: Uuid,
+    now: Time,
+    expires_at: Time,
+) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+        &[hash.into(), session.into(), now.into(), expires_at.into()],
+    )
+}
+
+pub fn find_refresh(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<RefreshToken>, StoreError> {
+    let row = tx.row("SELECT session_id, expires_at, used_at FROM refresh_tokens WHERE hash = $1", &[hash.into()])?;
+    row.map(|row| Ok(RefreshToken { session_id: row.uuid(0)?, expires_at: row.time(1)?, used_at: row.opt_time(2)? }))
+        .transpose()
+}
+
+pub fn use_refresh(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<(), StoreError> {
+    tx.push("UPDATE refresh_tokens SET used_at = COALESCE(used_at, $1) WHERE hash = $2", &[now.into(), hash.into()])
+}
+
+pub fn insert_exchange(
+    tx: &mut Tx<'_>,
+    hash: &[u8],
+    account: Uuid,
+    workspace: Uuid,
+    expires_at: Time,
+) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO exchange_tokens (hash, account_id, workspace_id, expires_at) VALUES ($1, $2, $3, $4)",
+        &[hash.into(), account.into(), workspace.into(), expires_at.into()],
+    )
+}
+
+/// Uses up an exchange token; returns whose it was and in which workspace, unless it was used or has expired.
+pub fn take_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<(Uuid, Uuid)>, StoreError> {
+    let row = tx.row(
+        "UPDATE exchange_tokens SET used_at = $1 WHERE hash = $2 AND used_at IS NULL AND expires_at > $1 \
+         RETURNING account_id, workspace_id",
+        &[now.into(), hash.into()],
+    )?;
+    row.map(|row| Ok((row.uuid(0)?, row.uuid(1)?))).transpose()
+}
+
+/// A key that signs tokens, as it is kept.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    pub key_id: String,
+    pub seed: Vec<u8>,
+    pub created_at: Time,
+}
+
+/// The keys made since a moment, the newest first.
+pub fn signing_keys(tx: &mut Tx<'_>, since: Time) -> Result<Vec<Seed>, StoreError> {
+    let rows = tx.rows(
+        "SELECT key_id, seed, created_at FROM signing_keys WHERE created_at >= $1 ORDER BY created_at DESC, key_id DESC",
+        &[since.into()],
+    )?;
+    let read = |row: &Row| Ok(Seed { key_id: row.string(0)?, seed: row.bytes(1)?.to_vec(), created_at: row.time(2)? });
+    rows.iter().map(read).collect()
+}
+
+pub fn insert_signing_key(tx: &mut Tx<'_>, key: &Seed) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO signing_keys (key_id, seed, created_at) VALUES ($1, $2, $3)",
+        &[(&key.key_id).into(), (&key.seed[..]).into(), key.created_at.into()],
+    )
+}
+
+/// Forgets sessions that ended before a moment, with their tokens, and keys that nothing is signed with any more.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let statements = [
+        "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM login_sessions WHERE session_id IN (SELECT session_id FROM login_sessions WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM exchange_tokens WHERE hash IN (SELECT hash FROM exchange_tokens WHERE expires_at < $1 LIMIT $2)",
+    ];
+    let mut gone = 0;
+    for statement in statements {
+        gone = tx.run(statement, &[before.into(), limit.into()])?.max(gone);
+    }
+    Ok(usize::try_from(gone).unwrap_or(usize::MAX))
+}

@@ -1,0 +1,238 @@
+//! What people may do who have signed in: by their roles, and in the workspace they work in.
+
+use std::time::Duration;
+
+use axme_api::roles::{OrgRole, Permission};
+use serde_json::{Value, json};
+
+use crate::harness::{Person, Server, on_both};
+
+const OWNER: &str = "owner@local";
+
+impl Server {
+    /// Gives somebody a role, in the organization of the first start or in a workspace of it.
+    async fn give(&self, email: &str, role: &str, workspace: Option<&str>) -> String {
+        let path = format!("/v1/organizations/{}/members", self.bootstrap.org_id);
+        let body = json!({ "actor_id": email, "role": role, "workspace_id": workspace });
+        self.post(&self.admin, &path, body).await["member"]["member_id"].as_str().unwrap().to_owned()
+    }
+}
+
+fn task_for(people: Value) -> Value {
+    json!({
+        "intent_type": "x", "to_agent": "worker", "payload": { "a": 1 },
+        "human_task": { "title": "Ship it?", "assignees": people },
+    })
+}
+
+#[test]
+fn a_member_answers_the_tasks_they_are_asked() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        server.give("Ann@example.com", "member", None).await;
+        server.give("bob@example.com", "member", None).await;
+        let (ann, bob) = (server.sign_in("ann@example.com").await, server.sign_in("bob@example.com").await);
+        let id = server.post(&server.admin, "/v1/intents", task_for(json!(["Ann@Example.com"]))).await["intent_id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let other = server.submit("worker", json!({})).await;
+        let tasks = async |person: &Person| {
+            let listed = server.as_person(person, "GET", "/v1/me/tasks", None).await.ok();
+            listed["tasks"].as_array().unwrap().iter().map(|t| t["intent_id"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!((tasks(&ann).await, tasks(&bob).await), (vec![json!(id)], vec![]));
+        let overview = server.as_person(&ann, "GET", "/v1/portal/personal/overview", None).await.ok();
+        assert_eq!((&overview["tasks"][0]["intent_id"], &overview["roles"]), (&json!(id), &json!(["member"])));
+
+        // What concerns others is not there for them.
+        let intent = format!("/v1/intents/{id}");
+        assert_eq!(server.as_person(&ann, "GET", &intent, None).await.ok()["payload"], json!({ "a": 1 }));
+        server.as_person(&bob, "GET", &intent, None).await.refused(404, "not_found");
+        server.as_person(&ann, "GET", &format!("/v1/intents/{other}"), None).await.refused(404, "not_found");
+        let answer = json!({ "task_result": { "outcome": "approved" } });
+        let resume = format!("{intent}/resume");
+        server.as_person(&bob, "POST", &resume, Some(answer.clone())).await.refused(404, "not_found");
+        // The key of a sign-in is no proof that the person is there.
+        server.send(&ann.key, "POST", &resume, Some(answer.clone())).await.refused(404, "not_found");
+        let answered = server.as_person(&ann, "POST", &resume, Some(answer.clone())).await.ok();
+        assert_eq!(answered["intent"]["status"], "COMPLETED");
+        let events = server.events(&id).await;
+        assert_eq!(events.last().unwrap()["actor"], "user://ann@example.com", "{events:?}");
+
+        // With the key beside the token, as the command line sends both.
+        let id = server.post(&server.admin, "/v1/intents", task_for(json!(["bob@example.com"]))).await;
+        let resume = format!("/v1/intents/{}/resume", id["intent_id"].as_str().unwrap());
+        let both = [("authorization", bob.bearer.as_str())];
+        server.send_with(&bob.key, "POST", &resume, Some(answer), &both).await.ok();
+
+        // What a member sends is theirs to see.
+        let sent = json!({ "intent_type": "x", "to_agent": "worker" });
+        let sent = server.as_person(&bob, "POST", "/v1/intents", Some(sent)).await.ok();
+        let own = format!("/v1/intents/{}", sent["intent_id"].as_str().unwrap());
+        assert_eq!(
+            server.as_person(&bob, "GET", &own, None).await.ok()["intent"]["from_agent"],
+            "user://bob@example.com"
+        );
+        let listed = server.as_person(&bob, "GET", "/v1/intents", None).await.ok();
+        assert_eq!(listed["intents"].as_array().unwrap().len(), 1, "{listed}");
+        server.as_person(&ann, "GET", &own, None).await.refused(404, "not_found");
+    });
+}
+
+#[test]
+fn every_role_of_a_person_may_do_what_the_matrix_says() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let org = server.bootstrap.org_id.clone();
+        let pair = format!("?org_id={org}&workspace_id={}", server.bootstrap.workspace_id);
+        let reads = [
+            (Permission::ViewOrganization, format!("/v1/organizations/{org}")),
+            (Permission::ViewMembers, format!("/v1/organizations/{org}/members{pair}")),
+            (Permission::ManageAccounts, format!("/v1/service-accounts{pair}")),
+            (Permission::ViewPolicies, format!("/v1/organizations/{org}/receive-policy")),
+            (Permission::ViewUsage, format!("/v1/usage/summary{pair}")),
+            (Permission::ViewBilling, format!("/v1/billing/plan{pair}")),
+        ];
+        let plan = json!({
+            "org_id": org, "workspace_id": server.bootstrap.workspace_id, "plan_code": "team", "currency": "EUR",
+            "billing_cycle": "monthly", "monthly_commit_minor": 1, "updated_by_actor_id": "x",
+        });
+        let owner = server.sign_in(OWNER).await;
+        server.as_person(&owner, "PATCH", "/v1/billing/plan", Some(plan)).await.ok();
+        for role in OrgRole::ALL {
+            let email = format!("{}@example.com", role.as_str());
+            // Owners and admins are so everywhere; the others in the workspace.
+            let workspace = Some(server.bootstrap.workspace_id.as_str()).filter(|_| !role.spans_organization());
+            if role.spans_organization() {
+                server
+                    .as_person(
+                        &owner,
+                        "POST",
+                        &format!("/v1/organizations/{org}/members"),
+                        Some(json!({ "actor_id": email, "role": role.as_str() })),
+                    )
+                    .await
+                    .ok();
+            } else {
+                let body = json!({ "actor_id": email, "role": role.as_str(), "workspace_id": workspace });
+                server.as_person(&owner, "POST", &format!("/v1/organizations/{org}/members"), Some(body)).await.ok();
+            }
+            let person = server.sign_in(&email).await;
+            for (permission, path) in &reads {
+                let expected = if permission.holders().contains(&role) { 200 } else { 403 };
+                for by_key in [false, true] {
+                    let answer = match by_key {
+                        true => server.send(&person.key, "GET", path, None).await,
+                        false => server.as_person(&person, "GET", path, None).await,
+                    };
+                    assert_eq!(answer.status, expected, "{role:?} {path}: {}", answer.body);
+                }
+            }
+            // Who only looks has no part in the work.
+            let expected = if matches!(role, OrgRole::BillingViewer | OrgRole::SecurityAuditor) { 403 } else { 200 };
+            assert_eq!(server.as_person(&person, "GET", "/v1/intents", None).await.status, expected, "{role:?}");
+            let expected = if role.gives().contains(&OrgRole::WorkspaceAdmin) { 200 } else { 403 };
+            assert_eq!(
+                server.as_person(&person, "GET", "/v1/mesh/agents", None).await.status,
+                if matches!(role, OrgRole::BillingViewer | OrgRole::SecurityAuditor) { 403 } else { 200 }
+            );
+            let link = server.as_person(&person, "POST", "/v1/auth/introspect", Some(json!({ "token": "x" }))).await;
+            assert_eq!(link.status, expected, "{role:?}: {}", link.body);
+        }
+    });
+}
+
+#[test]
+fn a_person_works_where_they_choose() {
+    on_both(async |engine| {
+        let server = Server::start_open(engine).await;
+        let owner = server.sign_in(OWNER).await;
+        let org = server.bootstrap.org_id.clone();
+        let body = json!({ "name": "Second", "environment": "staging" });
+        let made =
+            server.as_person(&owner, "POST", &format!("/v1/organizations/{org}/workspaces"), Some(body)).await.ok();
+        let second = made["workspace"]["workspace_id"].as_str().unwrap();
+        let select = async |person: &Person, org: &str, workspace: &str| {
+            let body = json!({ "org_id": org, "workspace_id": workspace });
+            server.as_person(person, "POST", "/v1/portal/personal/workspace-selection", Some(body)).await
+        };
+        let chosen = select(&owner, &org, second).await.ok();
+        assert_eq!(
+            (&chosen["selected_workspace"]["name"], &chosen["context"]["workspace_id"]),
+            (&json!("Second"), &json!(second))
+        );
+        server.clock.advance(Duration::from_secs(2));
+        let me = server.as_person(&owner, "GET", "/v1/me", None).await.ok();
+        assert_eq!(me["workspace_slug"], "second");
+        // A key says where it is, whatever is selected.
+        let both = [("authorization", owner.bearer.as_str())];
+        assert_eq!(server.send_with(&owner.key, "GET", "/v1/me", None, &both).await.ok()["workspace_slug"], "default");
+        // The next sign-in begins there.
+        assert_eq!(server.get(&server.sign_in(OWNER).await.key, "/v1/me").await["workspace_slug"], "second");
+
+        let stranger = server.sign_in("stranger@example.com").await;
+        let own = server.get(&stranger.key, "/v1/me").await;
+        let (own_org, own_workspace) = (own["org_id"].as_str().unwrap(), own["workspace_id"].as_str().unwrap());
+        for (org, workspace) in [(org.as_str(), second), (own_org, second), (&org, own_workspace), ("x", "y"), ("", "")]
+        {
+            let refused = select(&stranger, org, workspace).await.refused(403, "forbidden");
+            assert!(refused.contains("outside actor membership scope"), "{refused}");
+        }
+        let overview = format!("/v1/portal/personal/overview?org_id={org}&workspace_id={second}");
+        server.as_person(&stranger, "GET", &overview, None).await.refused(403, "forbidden");
+        server
+            .as_person(&stranger, "GET", "/v1/portal/personal/overview?org_id=x", None)
+            .await
+            .refused(422, "validation_failed");
+
+        let profile =
+            async |body: Value| server.as_person(&stranger, "POST", "/v1/portal/personal/profile", Some(body)).await;
+        profile(json!({ "display_name": "S. Tranger", "company": "" })).await.ok();
+        let kept = profile(json!({ "company": "Acme" })).await.ok();
+        assert_eq!(
+            (&kept["account"]["display_name"], &kept["account"]["company"]),
+            (&json!("S. Tranger"), &json!("Acme"))
+        );
+        profile(json!({ "display_name": "x".repeat(121) })).await.refused(422, "validation_failed");
+        profile(json!({ "company": 1 })).await.refused(422, "validation_failed");
+    });
+}
+
+#[test]
+fn who_is_taken_out_is_out_at_once() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let member = server.give("ann@example.com", "workspace_admin", Some(&server.bootstrap.workspace_id)).await;
+        let ann = server.sign_in("ann@example.com").await;
+        assert_eq!(server.get(&ann.key, "/v1/me").await["role"], "workspace_admin");
+        let path = format!("/v1/organizations/{}/members/{member}", server.bootstrap.org_id);
+        server.send(&server.admin, "PATCH", &path, Some(json!({ "role": "member" }))).await.ok();
+        server.clock.advance(Duration::from_secs(2));
+        assert_eq!(server.get(&ann.key, "/v1/me").await["role"], "member");
+        server.send(&ann.key, "GET", "/v1/service-accounts", None).await.refused(403, "forbidden");
+        server.send(&server.admin, "DELETE", &path, None).await.ok();
+        server.clock.advance(Duration::from_secs(2));
+        server.send(&ann.key, "GET", "/v1/me", None).await.refused(403, "invalid_actor_scope");
+        server.as_person(&ann, "GET", "/v1/intents", None).await.refused(403, "forbidden");
+        let shown = server.as_person(&ann, "GET", "/v1/portal/personal/context", None).await.ok();
+        assert_eq!((&shown["context"]["org_id"], &shown["organizations"]), (&json!(""), &json!([])));
+        let refused =
+            server.as_person(&ann, "GET", "/v1/portal/personal/overview", None).await.refused(404, "not_found");
+        assert!(refused.contains("not bound to an organization/workspace context"), "{refused}");
+        // The session lives on; another sign-in does not begin.
+        let asked = server.post("", "/v1/auth/login-intent", json!({ "email": "ann@example.com" })).await;
+        assert!(asked["ok"] == true && server.mails().await.is_empty());
+
+        // Who is invited belongs from the first sign-in on.
+        let invited = server.give("bob@example.com", "member", None).await;
+        let path = format!("/v1/organizations/{}/members/{invited}", server.bootstrap.org_id);
+        server.send(&server.admin, "PATCH", &path, Some(json!({ "status": "invited" }))).await.ok();
+        let bob = server.sign_in("bob@example.com").await;
+        assert_eq!(server.get(&bob.key, "/v1/me").await["role"], "member");
+        let members =
+            server.get(&server.admin, &format!("/v1/organizations/{}/members", server.bootstrap.org_id)).await;
+        let bob = members["members"].as_array().unwrap().iter().find(|m| m["member_id"] == json!(invited)).unwrap();
+        assert_eq!(bob["status"], "active");
+    });
+}
