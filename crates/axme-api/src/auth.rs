@@ -100,6 +100,26 @@ pub const DEVICE_PAGE_ANSWER: Route = Route {
     about: "One step of approving a sign-in on another device.",
 };
 
+/// Where the button of the approval page leads, when a provider of OpenID Connect is set.
+pub const PROVIDER: Route = Route {
+    method: Method::Get,
+    path: "/app/login/provider",
+    access: Access::Public,
+    about: "Leads to the provider of OpenID Connect.",
+};
+pub const PROVIDER_ANSWER: Route = Route {
+    method: Method::Get,
+    path: "/app/login/provider-callback",
+    access: Access::Public,
+    about: "Where the provider of OpenID Connect leads back to: the page on which the sign-in is confirmed.",
+};
+pub const PROVIDER_CONFIRM: Route = Route {
+    method: Method::Post,
+    path: "/app/login/provider-callback",
+    access: Access::Public,
+    about: "Sign in as whom the provider of OpenID Connect has said.",
+};
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LoginIntent {
     /// An address for mail.

@@ -5,6 +5,7 @@
 
 pub mod access_requests;
 pub mod agents;
+pub mod alpha;
 pub mod approvals;
 pub mod auth;
 pub mod billing;
@@ -195,6 +196,10 @@ pub fn table() -> Vec<&'static dyn AnyOp> {
         &auth::DASHBOARD,
         &auth::EXCHANGE,
         &auth::INTROSPECT,
+        &alpha::BOOTSTRAP,
+        &alpha::VERIFY,
+        &alpha::VERIFY_LINK,
+        &alpha::RESEND,
         &personal::CONTEXT,
         &personal::SELECT,
         &personal::PROFILE,
@@ -226,5 +231,8 @@ pub fn routes() -> Vec<Route> {
         auth::CALLBACK,
         auth::DEVICE_PAGE,
         auth::DEVICE_PAGE_ANSWER,
+        auth::PROVIDER,
+        auth::PROVIDER_ANSWER,
+        auth::PROVIDER_CONFIRM,
     ]
 }

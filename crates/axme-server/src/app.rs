@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, watch};
 use axme_api::{ApiError, ErrorKind};
 
 use crate::auth::Keys;
-use crate::config::Limits;
+use crate::config::{Limits, OidcSettings};
 use crate::error::Result;
 use crate::store::Store;
 use crate::wake::Wakes;
@@ -40,6 +40,9 @@ pub struct Site {
     pub media: Option<PathBuf>,
     /// Whoever signs in first with an address that nobody knows gets an organization of their own.
     pub sign_up: bool,
+    pub oidc: Option<Arc<OidcSettings>>,
+    /// Whoever asks gets an organization and a key for a trial.
+    pub trials: bool,
 }
 
 /// Mail that a watcher may be behind.

@@ -22,6 +22,10 @@ pub struct Config {
     /// Whoever signs in first with an address that nobody knows gets an organization of their own. Otherwise only members of
     /// organizations sign in.
     pub sign_up: bool,
+    /// Whoever asks gets an organization and a key, without a sign-in: `POST /v1/alpha/bootstrap`.
+    pub trials: bool,
+    /// Sign-in by a provider of OpenID Connect; off unless it is set.
+    pub oidc: Option<OidcSettings>,
     /// Web origins that may show the pages of tasks in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
     pub limits: Limits,
@@ -36,6 +40,41 @@ pub struct MailSettings {
     pub smtp_url: Option<String>,
     /// Whom mail comes from.
     pub from: String,
+}
+
+/// A provider of OpenID Connect that people sign in at.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OidcSettings {
+    /// As its discovery document says, such as `https://sso.example.com`.
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: String,
+    /// What the button says.
+    pub name: String,
+    /// Whose addresses count, such as `example.com`; those of everybody without any.
+    pub domains: Vec<String>,
+}
+
+/// Shows everything but the secret.
+impl fmt::Debug for OidcSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OidcSettings").field("issuer", &self.issuer).field("client_id", &self.client_id).finish()
+    }
+}
+
+impl OidcSettings {
+    fn validate(&self) -> Result<(), String> {
+        let is_inside =
+            ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|p| self.issuer.starts_with(p));
+        if !self.issuer.starts_with("https://") && !is_inside {
+            return Err(format!("oidc.issuer \"{}\" must begin with https://", self.issuer));
+        }
+        if self.client_id.is_empty() || self.client_secret.is_empty() {
+            return Err("oidc.client_id and oidc.client_secret are needed with oidc.issuer".to_owned());
+        }
+        Ok(())
+    }
 }
 
 impl Default for MailSettings {
@@ -112,6 +151,8 @@ impl Default for Config {
             public_url: None,
             mail: MailSettings::default(),
             sign_up: false,
+            trials: false,
+            oidc: None,
             embed_origins: Vec::new(),
             limits: Limits::default(),
         }
@@ -170,6 +211,7 @@ impl Config {
         {
             return Err(format!("public_url \"{url}\" must begin with http:// or https://"));
         }
+        self.oidc.as_ref().map_or(Ok(()), OidcSettings::validate)?;
         let is_origin = |text: &str| {
             let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
             !host.is_empty() && host != "*" && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:*[]".contains(&b))

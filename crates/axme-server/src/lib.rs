@@ -14,6 +14,7 @@ pub mod error;
 pub mod first_start;
 pub mod folder;
 pub mod http;
+mod oidc;
 mod ops;
 mod passwords;
 mod seal;
@@ -93,6 +94,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         embed_origins: config.embed_origins.clone(),
         media: Some(folder.path().join("media")),
         sign_up: config.sign_up,
+        trials: config.trials,
+        oidc: config.oidc.clone().map(Arc::new),
     };
     let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;

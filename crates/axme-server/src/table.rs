@@ -1,9 +1,9 @@
 //! Binds each operation of the table to what it does.
 
 use axme_api::{
-    access_requests, agents, approvals, auth, billing, capabilities, deliveries, inbox, intents, invites, macros, me,
-    media, members, mesh, organizations, personal, policies, principals, quotas, routing, scenarios, schemas,
-    service_accounts, sessions, tasks, users, webhooks,
+    access_requests, agents, alpha, approvals, auth, billing, capabilities, deliveries, inbox, intents, invites,
+    macros, me, media, members, mesh, organizations, personal, policies, principals, quotas, routing, scenarios,
+    schemas, service_accounts, sessions, tasks, users, webhooks,
 };
 
 use crate::call::{BodyKey, Bound, Served};
@@ -161,6 +161,10 @@ pub fn mount(mount: &mut Mount) {
     mount.served(Served { op: &auth::DASHBOARD, run: ops::login_sessions::dashboard });
     mount.served(Served { op: &auth::EXCHANGE, run: ops::login_sessions::exchange });
     mount.served(Served { op: &auth::INTROSPECT, run: ops::login_sessions::introspect });
+    mount.served(Served { op: &alpha::BOOTSTRAP, run: ops::alpha::bootstrap });
+    mount.served(Served { op: &alpha::VERIFY, run: ops::alpha::verify });
+    mount.served(Served { op: &alpha::VERIFY_LINK, run: ops::alpha::verify });
+    mount.served(Served { op: &alpha::RESEND, run: ops::alpha::resend });
     bind!(auth::LOGOUT, ops::login_sessions::prepare_nothing, ops::login_sessions::logout);
     bind!(auth::LOGOUT_ALL, ops::login_sessions::prepare_nothing, ops::login_sessions::logout_all);
     bind!(auth::SESSIONS, ops::login_sessions::prepare_list, ops::login_sessions::list);

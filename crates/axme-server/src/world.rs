@@ -35,6 +35,15 @@ pub struct Post {
     pub body: Vec<u8>,
 }
 
+/// A request to a server that whoever runs this one has named in the settings, and trusts.
+#[derive(Debug, Clone)]
+pub struct Fetch {
+    pub url: String,
+    pub headers: Vec<(&'static str, String)>,
+    /// A form to send; without one it is a GET.
+    pub form: Option<String>,
+}
+
 /// A mail to one person.
 #[derive(Debug, Clone)]
 pub struct Mail {
@@ -63,6 +72,8 @@ pub trait Outbound: Send + Sync {
     fn check(&self, url: &str) -> Result<(), String>;
     /// Sends; returns the status that was answered, or why there was no answer.
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>>;
+    /// Asks a trusted server; returns the status and the body, or why there was no answer.
+    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = Result<(u16, Vec<u8>), String>> + Send + '_>>;
     /// Hands a mail to the mail server, or says why that failed.
     fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>>;
 }

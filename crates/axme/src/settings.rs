@@ -10,8 +10,10 @@ use crate::failure::Failure;
 use crate::{folders, server};
 
 /// The keys that a settings file may have.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "sign_up",
+    "trials",
+    "oidc",
     "listen",
     "data",
     "database_url",
@@ -103,6 +105,7 @@ fn merge(
         .separator("__")
         .list_separator(",")
         .with_list_parse_key("embed_origins")
+        .with_list_parse_key("oidc.domains")
         .with_list_parse_key("limits.offer_seconds")
         .with_list_parse_key("limits.push_retry_seconds")
         .with_list_parse_key("limits.outbound_allow")

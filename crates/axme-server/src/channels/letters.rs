@@ -6,6 +6,7 @@ use axme_intent::{HumanTask, Time};
 use uuid::Uuid;
 
 use crate::ops::logins::Secrets;
+use crate::store::alpha::Trial;
 use crate::store::notices::Notice;
 use crate::world::Mail;
 
@@ -117,6 +118,25 @@ pub fn of_login(notice: &Notice, login: Uuid, secrets: &Secrets, base_url: &str)
         subject: format!("{} is your code to sign in to AXME", secrets.code),
         text: text.unwrap_or_else(|_| url.clone()),
         html: LoginHtml { secrets, url: &url }.render().unwrap_or_default(),
+        link: Some(url),
+    }
+}
+
+/// The mail of a trial.
+pub fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &str) -> Mail {
+    let url = format!("{base_url}/v1/alpha/verify-email?token={token}");
+    let subject = "Verify your address for AXME";
+    let body = format!(
+        "Somebody began a trial of AXME at {base_url} with this address. If it was you, open this link until {}; you can \
+         sign in with the address from then on. If it was not, do nothing.\n\n{url}",
+        trial.expires_at.in_minutes()
+    );
+    Mail {
+        id: notice.id.to_string(),
+        to: trial.email.clone(),
+        subject: subject.to_owned(),
+        html: NoticeHtml { subject, body: &body }.render().unwrap_or_default(),
+        text: body,
         link: Some(url),
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::guard::Guard;
 use super::mailer::Mailer;
-use crate::world::{Mail, Outbound, Post, Unsent};
+use crate::world::{Fetch, Mail, Outbound, Post, Unsent};
 
 /// Requests to one host and port at a time: a host that hangs holds up its own and nobody else. More than one account is
 /// pushed at a time, so that one hanging agent does not hold up another at the same host.
@@ -19,8 +19,13 @@ const PER_HOST: usize = 32;
 const MOST_HOSTS: usize = 1_024;
 const CONNECT_SECONDS: u64 = 5;
 
+/// What a trusted server may answer.
+const MOST_FETCHED_BYTES: usize = 1024 * 1024;
+
 pub struct Web {
     client: reqwest::Client,
+    /// For servers that the settings name: those may be inside.
+    trusting: reqwest::Client,
     guard: Guard,
     mailer: Mailer,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
@@ -29,16 +34,17 @@ pub struct Web {
 impl Web {
     /// A request, with its answer, takes at most `seconds`.
     pub fn new(guard: Guard, mailer: Mailer, seconds: u64) -> Result<Web, String> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(guard.clone()))
-            .connect_timeout(Duration::from_secs(CONNECT_SECONDS.min(seconds)))
-            .timeout(Duration::from_secs(seconds))
-            .user_agent(concat!("axme/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Web { client, guard, mailer, hosts: Mutex::default() })
+        let builder = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .connect_timeout(Duration::from_secs(CONNECT_SECONDS.min(seconds)))
+                .timeout(Duration::from_secs(seconds))
+                .user_agent(concat!("axme/", env!("CARGO_PKG_VERSION")))
+        };
+        let client = builder().dns_resolver(Arc::new(guard.clone())).build().map_err(|error| error.to_string())?;
+        let trusting = builder().build().map_err(|error| error.to_string())?;
+        Ok(Web { client, trusting, guard, mailer, hosts: Mutex::default() })
     }
 
     fn gate(&self, url: &reqwest::Url) -> Arc<Semaphore> {
@@ -67,6 +73,30 @@ impl Outbound for Web {
             }
             // The status is all that counts; what else is answered is not read.
             request.send().await.map(|answer| answer.status().as_u16()).map_err(|error| reason(&error))
+        })
+    }
+
+    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = Result<(u16, Vec<u8>), String>> + Send + '_>> {
+        Box::pin(async move {
+            let mut request = match fetch.form {
+                None => self.trusting.get(&fetch.url),
+                Some(form) => {
+                    let kind = "application/x-www-form-urlencoded";
+                    self.trusting.post(&fetch.url).header("content-type", kind).body(form)
+                }
+            };
+            for (name, value) in fetch.headers {
+                request = request.header(name, value);
+            }
+            let mut answer = request.send().await.map_err(|error| reason(&error))?;
+            let mut body = Vec::new();
+            while let Some(part) = answer.chunk().await.map_err(|error| reason(&error))? {
+                body.extend_from_slice(&part);
+                if body.len() > MOST_FETCHED_BYTES {
+                    return Err(format!("the answer is longer than {MOST_FETCHED_BYTES} bytes"));
+                }
+            }
+            Ok((answer.status().as_u16(), body))
         })
     }
 

@@ -69,7 +69,7 @@ pub fn mount(app: &Arc<App>, router: Router) -> Router {
         .route(api::KEYS.path, get(keys))
 }
 
-fn field(fields: &[(String, String)], name: &str) -> String {
+pub(super) fn field(fields: &[(String, String)], name: &str) -> String {
     fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
@@ -123,7 +123,7 @@ async fn enter(app: &App, id: &str, request: HttpRequest) -> Result<Page> {
     }
 }
 
-async fn read_form(app: &App, request: HttpRequest) -> Result<Filled> {
+pub(super) async fn read_form(app: &App, request: HttpRequest) -> Result<Filled> {
     let body = read_body(app, request.into_body()).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
     let pairs = query(Some(text));
@@ -133,13 +133,13 @@ async fn read_form(app: &App, request: HttpRequest) -> Result<Filled> {
     Ok(Filled::new(pairs))
 }
 
-fn done(email: &str) -> Result<Page> {
+pub(super) fn done(email: &str) -> Result<Page> {
     let who = format!("You are {email} there.");
     message(200, "You are signed in", &[&who, "Go back to the program that waits; this page can be closed."])
 }
 
 /// What is no fault is told in the page's own words.
-fn refused(error: Error) -> Result<Page> {
+pub(super) fn refused(error: Error) -> Result<Page> {
     let error = error.into_api();
     let status = super::status(error.kind);
     let title = match status {
@@ -159,14 +159,16 @@ struct DevicePage<'a> {
     /// The sign-in whose code is asked for, once a mail was sent.
     intent_id: &'a str,
     error: &'a str,
+    /// The name of the provider of OpenID Connect, when there is one.
+    provider: &'a str,
 }
 
 /// A code as people write it.
-fn user_code(text: &str) -> String {
+pub(super) fn user_code(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_uppercase()).take(16).collect()
 }
 
-async fn waiting(app: &App, user_code: &str) -> Result<Option<Grant>> {
+pub(super) async fn waiting(app: &App, user_code: &str) -> Result<Option<Grant>> {
     let (code, now) = (user_code.to_owned(), app.world.clock.now());
     let grant = app.store.read(move |tx| Ok(store::find_grant_by_code(tx, &code)?)).await?;
     Ok(grant.filter(|grant| now < grant.expires_at && grant.account_id.is_none()))
@@ -177,7 +179,15 @@ async fn device(app: &App, code: &str) -> Result<Page> {
     let found = waiting(app, &code).await?.map(|grant| grant.user_code).unwrap_or_default();
     let error = if code.is_empty() || !found.is_empty() { "" } else { UNKNOWN };
     let status = if error.is_empty() { 200 } else { 404 };
-    page(status, &DevicePage { user_code: &found, email: "", intent_id: "", error })
+    page(status, &DevicePage { user_code: &found, email: "", intent_id: "", error, provider: provider(app) })
+}
+
+fn provider(app: &App) -> &str {
+    match app.site.oidc.as_deref() {
+        None => "",
+        Some(oidc) if oidc.name.is_empty() => "your organization",
+        Some(oidc) => &oidc.name,
+    }
 }
 
 const UNKNOWN: &str = "No device waits under this code. It may have expired: start again on the device.";
@@ -187,7 +197,8 @@ async fn approve(app: &App, request: HttpRequest) -> Result<Page> {
     let filled = read_form(app, request).await?;
     let code = user_code(filled.get("user_code"));
     let again = |status: u16, user_code: &str, intent_id: &str, error: &str| {
-        page(status, &DevicePage { user_code, email: filled.get("email"), intent_id, error })
+        let (email, provider) = (filled.get("email"), provider(app));
+        page(status, &DevicePage { user_code, email, intent_id, error, provider })
     };
     let Some(grant) = waiting(app, &code).await? else { return again(404, "", "", UNKNOWN) };
     if filled.get("email").is_empty() {

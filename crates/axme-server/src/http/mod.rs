@@ -7,6 +7,7 @@ mod mcp;
 pub(crate) mod media;
 pub mod mount;
 mod pages;
+mod provider;
 pub mod router;
 pub mod stream;
 

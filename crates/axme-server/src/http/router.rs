@@ -62,7 +62,8 @@ pub fn router(app: Arc<App>) -> Router {
             async move { respond(mcp::answer(&app, &calls, request).await) }
         }
     };
-    super::login::mount(&app, super::media::mount(&app, super::pages::mount(&app, mount.finish())))
+    let router = super::media::mount(&app, super::pages::mount(&app, mount.finish()));
+    super::provider::mount(&app, super::login::mount(&app, router))
         .route(api_sessions::STREAM.path, get(feed))
         .route(api_mcp::ENDPOINT.path, post(tools))
         .route(api_intents::STREAM.path, get(events))

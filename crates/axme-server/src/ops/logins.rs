@@ -216,7 +216,7 @@ fn check_open(intent: &LoginIntent, now: Time) -> Result<()> {
     Ok(())
 }
 
-fn too_many(message: &str, seconds: u64) -> Error {
+pub(super) fn too_many(message: &str, seconds: u64) -> Error {
     ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message).with("retry_after_seconds", seconds).into()
 }
 
@@ -376,20 +376,20 @@ pub fn admit(tx: &mut Tx<'_>, dice: &Dice, now: Time, rules: Rules, email: &str)
     }
     // Whoever signs in twice at once has waited here for the other.
     if !is_member && !records::is_member(tx, email)? {
-        found(tx, dice, now, email)?;
+        let name = email.split_once('@').map_or(email, |(name, _)| name);
+        found(tx, dice, now, email, if name.chars().count() < 2 { email } else { name })?;
     }
     Ok(account)
 }
 
-/// An organization with a sandbox, for one person.
-pub fn found(tx: &mut Tx<'_>, dice: &Dice, now: Time, email: &str) -> Result<Workspace> {
+/// An organization with a sandbox, that somebody owns.
+pub fn found(tx: &mut Tx<'_>, dice: &Dice, now: Time, owner: &str, name: &str) -> Result<Workspace> {
     let limits = std::sync::Arc::default();
-    let caller = Caller { owner: email.to_owned(), ..Caller::nobody() };
+    let caller = Caller { owner: owner.to_owned(), ..Caller::nobody() };
     let via = axme_intent::human::Via::Api;
     let mut cx = Cx { tx, caller: &caller, now, dice, limits: &limits, via };
-    let name = email.split_once('@').map_or(email, |(name, _)| name);
-    let name: String = if name.chars().count() < 2 { email } else { name }.chars().take(120).collect();
-    let made = organizations::found(&mut cx, &CreateOrganization { name, ..CreateOrganization::default() }, email)?;
+    let name = name.chars().take(120).collect();
+    let made = organizations::found(&mut cx, &CreateOrganization { name, ..CreateOrganization::default() }, owner)?;
     let workspace = Workspace {
         workspace_id: dice.uuid_at(now),
         org_id: made.org_id,
@@ -404,7 +404,7 @@ pub fn found(tx: &mut Tx<'_>, dice: &Dice, now: Time, email: &str) -> Result<Wor
     if !tenants::insert_workspace(cx.tx, &workspace)? {
         return Err(StoreError::Conflict("a new organization has a workspace already".to_owned()).into());
     }
-    cx.audit_in(workspace.workspace_id, "auth.sign_up", email, &json!({ "org_id": made.org_id }))?;
+    cx.audit_in(workspace.workspace_id, "auth.sign_up", owner, &json!({ "org_id": made.org_id }))?;
     Ok(workspace)
 }
 

@@ -3,6 +3,7 @@
 pub mod access_requests;
 pub mod accounts;
 pub mod admission;
+pub mod alpha;
 pub mod approvals;
 pub mod billing;
 pub mod control;

@@ -150,6 +150,49 @@ pub fn mark_delivered(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<(), Sto
     tx.push("UPDATE cli_grants SET delivered_at = $1 WHERE hash = $2", &[now.into(), hash.into()])
 }
 
+/// Somebody who is at a provider of OpenID Connect.
+#[derive(Debug, Clone)]
+pub struct OidcLogin {
+    pub grant_hash: Vec<u8>,
+    pub nonce: String,
+    pub verifier: String,
+    /// Known once the provider has said who it is.
+    pub email: Option<String>,
+    pub expires_at: Time,
+}
+
+pub fn insert_oidc(tx: &mut Tx<'_>, hash: &[u8], login: &OidcLogin) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO oidc_logins (hash, grant_hash, nonce, verifier, email, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            hash.into(),
+            (&login.grant_hash[..]).into(),
+            (&login.nonce).into(),
+            (&login.verifier).into(),
+            login.email.as_ref().into(),
+            login.expires_at.into(),
+        ],
+    )
+}
+
+/// Takes a login out: each state, and each confirmation, counts once.
+pub fn take_oidc(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<OidcLogin>, StoreError> {
+    let row = tx.row(
+        "DELETE FROM oidc_logins WHERE hash = $1 RETURNING grant_hash, nonce, verifier, email, expires_at",
+        &[hash.into()],
+    )?;
+    row.map(|row| {
+        Ok(OidcLogin {
+            grant_hash: row.bytes(0)?.to_vec(),
+            nonce: row.string(1)?,
+            verifier: row.string(2)?,
+            email: row.opt_string(3)?,
+            expires_at: row.time(4)?,
+        })
+    })
+    .transpose()
+}
+
 /// The wrong passwords that were tried for a name.
 #[derive(Debug, Clone, Default)]
 pub struct Failures {
@@ -193,6 +236,7 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
     let statements = [
         "DELETE FROM login_intents WHERE login_intent_id IN \
          (SELECT login_intent_id FROM login_intents WHERE expires_at < $1 LIMIT $2)",
+        "DELETE FROM oidc_logins WHERE hash IN (SELECT hash FROM oidc_logins WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM cli_grants WHERE hash IN (SELECT hash FROM cli_grants WHERE expires_at < $1 LIMIT $2)",
         "DELETE FROM login_failures WHERE name_hash IN (SELECT name_hash FROM login_failures WHERE last_at < $1 LIMIT $2)",
     ];

@@ -9,6 +9,7 @@
 
 pub mod access_requests;
 pub mod accounts;
+pub mod alpha;
 pub mod approvals;
 pub mod billing;
 pub mod deliveries;

@@ -22,7 +22,7 @@ use crate::channels::letters::{self, Letter};
 use crate::error::Result;
 use crate::ops::COMMON_LANE;
 use crate::ops::links::{self, Wanted};
-use crate::ops::logins;
+use crate::ops::{alpha, logins};
 use crate::store::notices::{self as store, Notice};
 use crate::store::{Tx, deliveries, intents};
 use crate::wake::Wake;
@@ -58,6 +58,10 @@ enum Content {
     /// Somebody wants to sign in.
     Login {
         login: Uuid,
+    },
+    /// Somebody has begun a trial.
+    Trial {
+        trial: Uuid,
     },
     /// What goes along a route, as it is sent.
     Delivery {
@@ -245,6 +249,14 @@ async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Res
             let draw = move |tx: &mut Tx<'_>| Ok(logins::draw(tx, &dice, now, login)?);
             match app.store.write(COMMON_LANE, draw).await? {
                 Some(secrets) => mail(app, letters::of_login(notice, login, &secrets, &app.site.base_url)).await,
+                None => Ok(()),
+            }
+        }
+        Ok(Content::Trial { trial }) => {
+            let (dice, now) = (app.world.dice.clone(), app.world.clock.now());
+            let draw = move |tx: &mut Tx<'_>| Ok(alpha::draw(tx, &dice, now, trial)?);
+            match app.store.write(COMMON_LANE, draw).await? {
+                Some((trial, token)) => mail(app, letters::of_trial(notice, &trial, &token, &app.site.base_url)).await,
                 None => Ok(()),
             }
         }

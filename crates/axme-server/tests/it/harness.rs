@@ -115,7 +115,7 @@ impl Server {
         Server::start_at(engine, limits, Site::default()).await
     }
 
-    async fn start_at(engine: Engine, limits: Limits, site: Site) -> Server {
+    pub async fn start_at(engine: Engine, limits: Limits, site: Site) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let limits = Limits { durable: false, postgres_lanes: 2, ..limits };
         let wakes = Wakes::new(SWEEP_BETWEEN_NODES);

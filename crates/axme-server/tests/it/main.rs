@@ -6,6 +6,7 @@
 mod access;
 mod access_requests;
 mod agents;
+mod alpha;
 mod answers;
 mod approvals;
 mod bundles;
@@ -28,6 +29,7 @@ mod media;
 mod members;
 mod mesh;
 mod nodes;
+mod oidc;
 mod openapi;
 mod organizations;
 mod passwords;

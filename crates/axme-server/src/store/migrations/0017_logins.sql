@@ -36,6 +36,16 @@ CREATE TABLE cli_grants (
 );
 CREATE UNIQUE INDEX cli_grants_code ON cli_grants (user_code);
 
+-- Somebody who is at a provider of OpenID Connect. `hash` is of the state that comes back, then of what confirms on the page.
+CREATE TABLE oidc_logins (
+  hash BYTEA NOT NULL PRIMARY KEY,
+  grant_hash BYTEA NOT NULL,
+  nonce TEXT NOT NULL,
+  verifier TEXT NOT NULL,
+  email TEXT,
+  expires_at BIGINT NOT NULL
+);
+
 CREATE TABLE login_sessions (
   account_id UUID NOT NULL,
   session_id UUID NOT NULL,
@@ -85,3 +95,18 @@ CREATE TABLE signing_keys (
 -- The account of a person's logins is looked for by the person.
 CREATE INDEX service_accounts_logins ON service_accounts (workspace_id, created_by) WHERE role = 'login';
 CREATE INDEX access_requests_of ON access_requests (requested_by, state);
+
+-- Trials whose address is to be verified, with the hash of the token of the last mail.
+CREATE TABLE trials (
+  trial_id UUID NOT NULL PRIMARY KEY,
+  email TEXT COLLATE "C" NOT NULL,
+  org_id UUID NOT NULL,
+  workspace_id UUID NOT NULL,
+  hash BYTEA,
+  mails BIGINT NOT NULL DEFAULT 0,
+  created_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  verified_at BIGINT
+);
+CREATE INDEX trials_email ON trials (email, created_at);
+CREATE INDEX trials_hash ON trials (hash);

@@ -1,0 +1,170 @@
+//! Sign-in by a provider of OpenID Connect: the way there, the way back, and the page that asks once more.
+//!
+//! The page is what keeps a link that somebody sends from signing that person's device in: whoever is signed in at the
+//! provider already would see nothing of it otherwise.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axme_api::{ApiError, ErrorKind, auth as api};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request as HttpRequest;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::routing::get;
+
+use super::login::{done, field, read_form, refused, user_code, waiting};
+use super::pages::{Page, message, page, sent};
+use super::router::query;
+use crate::app::App;
+use crate::auth;
+use crate::config::OidcSettings;
+use crate::error::Result;
+use crate::oidc::{self, Binding};
+use crate::ops::COMMON_LANE;
+use crate::ops::logins::{self as ops, Rules};
+use crate::store::Tx;
+use crate::store::logins::{self as store, OidcLogin};
+
+/// How long somebody may take at the provider, and on the page after it.
+const LOGIN_SECONDS: u64 = 600;
+
+pub fn mount(app: &Arc<App>, router: Router) -> Router {
+    let there = {
+        let app = app.clone();
+        move |request: HttpRequest| {
+            let app = app.clone();
+            let code = field(&query(request.uri().query()), "code");
+            async move { lead(&app, &code).await.unwrap_or_else(|page| sent(&app, page)) }
+        }
+    };
+    let back = {
+        let app = app.clone();
+        move |request: HttpRequest| {
+            let app = app.clone();
+            let fields = query(request.uri().query());
+            async move { sent(&app, come_back(&app, &fields).await) }
+        }
+    };
+    let confirm = {
+        let app = app.clone();
+        move |request: HttpRequest| {
+            let app = app.clone();
+            async move { sent(&app, enter(&app, request).await) }
+        }
+    };
+    router.route(api::PROVIDER.path, get(there)).route(api::PROVIDER_ANSWER.path, get(back).post(confirm))
+}
+
+fn settings(app: &App) -> Result<Arc<OidcSettings>> {
+    app.site.oidc.clone().ok_or_else(|| ApiError::not_found("a provider to sign in at").into())
+}
+
+fn redirect_uri(app: &App) -> String {
+    format!("{}{}", app.site.base_url, api::PROVIDER_ANSWER.path)
+}
+
+/// Sends the browser to the provider, or shows why not.
+async fn lead(app: &App, code: &str) -> Result<Response<Body>, Result<Page>> {
+    let settings = settings(app).map_err(refused)?;
+    let Some(grant) = waiting(app, &user_code(code)).await.map_err(refused)? else {
+        return Err(message(
+            404,
+            "No device waits under this code",
+            &["It may have expired: start again on the device."],
+        ));
+    };
+    let dice = &app.world.dice;
+    let (state, now) = (dice.hex::<32>(), app.world.clock.now());
+    let login = OidcLogin {
+        grant_hash: grant.hash,
+        nonce: dice.hex::<32>(),
+        verifier: dice.hex::<32>(),
+        email: None,
+        expires_at: now.plus_seconds(LOGIN_SECONDS),
+    };
+    let redirect_uri = redirect_uri(app);
+    let binding =
+        Binding { state: &state, nonce: &login.nonce, verifier: &login.verifier, redirect_uri: &redirect_uri };
+    let url = oidc::authorization_url(app.world.outbound.as_ref(), &settings, &binding).await.map_err(failed)?;
+    let hash = auth::hash(&state);
+    let keep = move |tx: &mut Tx<'_>| Ok(store::insert_oidc(tx, &hash, &login)?);
+    app.store.write(COMMON_LANE, keep).await.map_err(refused)?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let to = HeaderValue::from_str(&url).map_err(|_| failed("its address cannot be opened".to_owned()))?;
+    response.headers_mut().insert(header::LOCATION, to);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// What the provider did wrong is for the log of whoever runs the server; the person is told too, without secrets.
+fn failed(why: String) -> Result<Page> {
+    tracing::warn!(why, "a sign-in by the provider of OpenID Connect failed");
+    message(502, "The provider could not be used", &[&why, "Nobody was signed in."])
+}
+
+#[derive(Template)]
+#[template(path = "login_provider.html")]
+struct ConfirmPage<'a> {
+    email: &'a str,
+    user_code: &'a str,
+    token: &'a str,
+}
+
+async fn come_back(app: &App, fields: &[(String, String)]) -> Result<Page> {
+    let settings = match settings(app) {
+        Ok(settings) => settings,
+        Err(error) => return refused(error),
+    };
+    let (state, code) = (field(fields, "state"), field(fields, "code"));
+    let (hash, now) = (auth::hash(&state), app.world.clock.now());
+    let taken = app.store.write(COMMON_LANE, move |tx| Ok(store::take_oidc(tx, &hash)?)).await?;
+    let Some(login) = taken.filter(|login| login.email.is_none() && now < login.expires_at) else {
+        return message(404, "This sign-in is not known", &["It may have expired: start again on the device."]);
+    };
+    if code.is_empty() {
+        return message(
+            403,
+            "You were not signed in",
+            &["The provider did not sign you in. Start again on the device."],
+        );
+    }
+    let redirect_uri = redirect_uri(app);
+    let binding =
+        Binding { state: &state, nonce: &login.nonce, verifier: &login.verifier, redirect_uri: &redirect_uri };
+    let email = match oidc::who(app.world.outbound.as_ref(), &settings, &binding, &code, now).await {
+        Ok(email) => email,
+        Err(why) => return failed(why),
+    };
+    let token = app.world.dice.hex::<32>();
+    let (hash, known) = (auth::hash(&token), OidcLogin { email: Some(email.clone()), ..login });
+    let keep = move |tx: &mut Tx<'_>| {
+        store::insert_oidc(tx, &hash, &known)?;
+        Ok(store::find_grant(tx, &known.grant_hash)?)
+    };
+    let Some(grant) = app.store.write(COMMON_LANE, keep).await? else {
+        return message(410, "This has expired", &["Start again on the device."]);
+    };
+    page(200, &ConfirmPage { email: &email, user_code: &grant.user_code, token: &token })
+}
+
+async fn enter(app: &App, request: HttpRequest) -> Result<Page> {
+    let token = read_form(app, request).await?.get("token").to_owned();
+    let (dice, now, rules) = (app.world.dice.clone(), app.world.clock.now(), Rules::of(app));
+    let hash = auth::hash(&token);
+    let job = move |tx: &mut Tx<'_>| {
+        let login = store::take_oidc(tx, &hash)?.filter(|login| now < login.expires_at);
+        let unknown =
+            || ApiError::new(ErrorKind::NotFound, "not_found", "this sign-in is not known, or was used already");
+        let login = login.ok_or_else(unknown)?;
+        let email = login.email.ok_or_else(unknown)?;
+        let account = ops::admit(tx, &dice, now, rules, &email)?;
+        ops::approve(tx, now, &login.grant_hash, &account)?;
+        Ok(email)
+    };
+    match app.store.write(COMMON_LANE, job).await {
+        Ok(email) => done(&email),
+        Err(error) => refused(error),
+    }
+}

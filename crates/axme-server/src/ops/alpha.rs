@@ -1,0 +1,223 @@
+//! The first steps of trials: an organization for somebody whose address nobody has verified yet.
+//!
+//! Until it is verified, the address owns nothing: keys act in the name of their owner, and whoever begins a trial may have
+//! typed somebody else's address.
+
+use axme_api::alpha::{
+    Bootstrap, Bootstrapped, EmailVerification, ResendEmail, Resent, TrialKey, TrialOrganization, TrialWorkspace,
+    Verified, VerifyEmail,
+};
+use axme_api::roles::OrgRole;
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::human::is_email;
+use axme_intent::{IntentId, Time};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::logins::{audit, found, too_many};
+use super::{COMMON_LANE, check_chars, people};
+use crate::auth::{self, FreshKey, fresh_key};
+use crate::call::{Later, Visit};
+use crate::cx::Role;
+use crate::error::{Result, StoreError};
+use crate::store::accounts::{self, NewKey, ServiceAccount};
+use crate::store::alpha::{self as store, Trial};
+use crate::store::members::{self, Member};
+use crate::store::notices::{self, Notice};
+use crate::store::people as records;
+use crate::store::{Tx, organizations};
+use crate::wake::Wake;
+use crate::world::Dice;
+
+/// How long a trial may be verified.
+const TRIAL_SECONDS: u64 = 7 * 86_400;
+/// Trials of one address in a day, and mails of one trial.
+const MOST_TRIALS_A_DAY: i64 = 3;
+const MOST_MAILS: i64 = 5;
+const DAY_MILLIS: u64 = 86_400_000;
+
+fn check_enabled(visit: &Visit) -> Result<()> {
+    if visit.app.site.trials {
+        return Ok(());
+    }
+    let message = "this server gives no trials; ask whoever runs it for a key, or sign in";
+    Err(ApiError::new(ErrorKind::Forbidden, "trials_disabled", message).into())
+}
+
+pub fn bootstrap(visit: Visit, input: Bootstrap) -> Later<Bootstrapped> {
+    Box::pin(async move {
+        check_enabled(&visit)?;
+        let email = people::address(&input.email);
+        if !is_email(&email) {
+            return Err(ApiError::invalid("email: must be an address for mail, such as ann@example.com").into());
+        }
+        check_chars("use_case", Some(&input.use_case), 2, 120)?;
+        check_chars("company", input.company.as_deref(), 2, 120)?;
+        let (dice, now) = (visit.app.world.dice.clone(), visit.now);
+        let job = move |tx: &mut Tx<'_>| {
+            let known = store::list(tx, &email, now.minus_millis(DAY_MILLIS), MOST_TRIALS_A_DAY)?;
+            if known.len() as i64 >= MOST_TRIALS_A_DAY {
+                return Err(too_many("this address has begun enough trials for today", 86_400));
+            }
+            let id = dice.uuid_at(now);
+            let owner = format!("trial:{id}");
+            let name = input.company.clone().unwrap_or_else(|| email.clone());
+            let workspace = found(tx, &dice, now, &owner, &name)?;
+            let organization = organizations::find(tx, workspace.org_id)?;
+            let organization =
+                organization.ok_or_else(|| StoreError::Fault("a new organization is not there".to_owned()))?;
+            let key = first_key(tx, &dice, now, &owner, (workspace.org_id, workspace.workspace_id))?;
+            let trial = Trial {
+                id,
+                email: email.clone(),
+                org_id: workspace.org_id,
+                workspace_id: workspace.workspace_id,
+                created_at: now,
+                expires_at: now.plus_seconds(TRIAL_SECONDS),
+                verified_at: None,
+            };
+            store::insert(tx, &trial)?;
+            let line = json!({ "email": email, "use_case": input.use_case });
+            audit(tx, &dice, now, workspace.workspace_id, &owner, "alpha.bootstrap", &line)?;
+            tell(tx, &dice, now, &trial)?;
+            Ok(Bootstrapped {
+                ok: true,
+                organization: TrialOrganization { org_id: workspace.org_id.to_string(), name: organization.name },
+                workspace: TrialWorkspace { workspace_id: workspace.workspace_id.to_string(), name: workspace.name },
+                key,
+                email_verification: view(&trial),
+            })
+        };
+        visit.app.store.write(COMMON_LANE, job).await
+    })
+}
+
+fn first_key(
+    tx: &mut Tx<'_>,
+    dice: &Dice,
+    now: Time,
+    owner: &str,
+    (org, workspace): (Uuid, Uuid),
+) -> Result<TrialKey, StoreError> {
+    let account = ServiceAccount {
+        workspace_id: workspace,
+        service_account_id: format!("sa_{}", dice.uuid_at(now).simple()),
+        org_id: org,
+        name: "admin".to_owned(),
+        display_name: Some("Workspace admin".to_owned()),
+        description: None,
+        role: Role::WorkspaceAdmin.as_str().to_owned(),
+        status: "active".to_owned(),
+        address: None,
+        delivery_mode: "poll".to_owned(),
+        created_by: owner.to_owned(),
+        created_at: now,
+        updated_at: now,
+        callback_url: None,
+        webhook_secret: None,
+    };
+    accounts::insert_service_account(tx, &account)?;
+    let FreshKey { token, hash, hint } = fresh_key(dice, &account.service_account_id);
+    let key_id = format!("sak_{}", dice.uuid_at(now).simple());
+    let key = NewKey {
+        workspace,
+        key_id: &key_id,
+        service_account_id: &account.service_account_id,
+        hash: &hash,
+        hint: &hint,
+        created_at: now,
+        expires_at: None,
+    };
+    accounts::insert_key(tx, &key)?;
+    Ok(TrialKey { key_id, service_account_id: account.service_account_id, token })
+}
+
+/// Sends the mail of a trial.
+fn tell(tx: &mut Tx<'_>, dice: &Dice, now: Time, trial: &Trial) -> Result<(), StoreError> {
+    let notice = Notice {
+        workspace: Uuid::nil(),
+        id: dice.uuid_at(now),
+        intent: IntentId(Uuid::nil()),
+        line: "mail".to_owned(),
+        channel: "email".to_owned(),
+        recipient: trial.email.clone(),
+        content: json!({ "trial": trial.id }),
+        created_at: now,
+    };
+    notices::insert(tx, &notice)?;
+    tx.wake(Wake::notices());
+    Ok(())
+}
+
+/// Draws the token of a mail that is about to be sent. `None` when it is too late for it.
+pub fn draw(tx: &mut Tx<'_>, dice: &Dice, now: Time, id: Uuid) -> Result<Option<(Trial, String)>, StoreError> {
+    let Some(trial) = store::find(tx, id)?.filter(|trial| trial.verified_at.is_none() && now < trial.expires_at) else {
+        return Ok(None);
+    };
+    let token = dice.hex::<32>();
+    store::set_token(tx, id, &auth::hash(&token))?;
+    Ok(Some((trial, token)))
+}
+
+fn view(trial: &Trial) -> EmailVerification {
+    EmailVerification {
+        email: trial.email.clone(),
+        status: if trial.verified_at.is_some() { "verified" } else { "pending" }.to_owned(),
+        expires_at: trial.expires_at.to_string(),
+    }
+}
+
+/// Verifying twice is no error.
+pub fn verify(visit: Visit, input: VerifyEmail) -> Later<Verified> {
+    Box::pin(async move {
+        check_enabled(&visit)?;
+        check_chars("token", Some(&input.token), 16, 512)?;
+        let (dice, now) = (visit.app.world.dice.clone(), visit.now);
+        let hash = auth::hash(&input.token);
+        let job = move |tx: &mut Tx<'_>| {
+            let trial = store::lock(tx, &hash)?.ok_or_else(|| ApiError::not_found("this token"))?;
+            if trial.verified_at.is_some() {
+                return Ok(Verified { ok: true, email_verification: view(&trial) });
+            }
+            if trial.expires_at <= now {
+                let message = "this mail has expired: begin a new trial";
+                return Err(ApiError::new(ErrorKind::Gone, "verification_expired", message).into());
+            }
+            store::mark_verified(tx, trial.id, now)?;
+            records::insert(tx, dice.uuid(), &trial.email, now)?;
+            let member = Member {
+                org_id: trial.org_id,
+                member_id: dice.uuid_at(now),
+                workspace_id: Uuid::nil(),
+                actor_id: trial.email.clone(),
+                role: OrgRole::OrgOwner.as_str().to_owned(),
+                status: "active".to_owned(),
+                created_at: now,
+                updated_at: now,
+            };
+            members::insert(tx, &member)?;
+            let line = json!({ "org_id": trial.org_id });
+            audit(tx, &dice, now, trial.workspace_id, &trial.email, "alpha.verify_email", &line)?;
+            let trial = Trial { verified_at: Some(now), ..trial };
+            Ok(Verified { ok: true, email_verification: view(&trial) })
+        };
+        visit.app.store.write(COMMON_LANE, job).await
+    })
+}
+
+pub fn resend(visit: Visit, input: ResendEmail) -> Later<Resent> {
+    Box::pin(async move {
+        check_enabled(&visit)?;
+        let (dice, now, email) = (visit.app.world.dice.clone(), visit.now, people::address(&input.email));
+        let job = move |tx: &mut Tx<'_>| {
+            let trials = store::list(tx, &email, now.minus_millis(TRIAL_SECONDS * 1_000), 1)?;
+            if let Some(trial) = trials.first().filter(|trial| trial.verified_at.is_none() && now < trial.expires_at)
+                && store::count_mail(tx, trial.id)? < MOST_MAILS
+            {
+                tell(tx, &dice, now, trial)?;
+            }
+            Ok(Resent { ok: true })
+        };
+        visit.app.store.write(COMMON_LANE, job).await
+    })
+}

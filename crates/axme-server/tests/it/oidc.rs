@@ -1,0 +1,245 @@
+//! Sign-in by a provider of OpenID Connect: a provider of our own on this machine, honest or not.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axme_server::Limits;
+use axme_server::app::Site;
+use axme_server::config::OidcSettings;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::harness::{Answer, Engine, SITE, Server, on_both};
+
+const CLIENT: &str = "axme at home";
+const SECRET: &str = "a secret: with signs";
+
+/// What the provider answers with, and what it has seen.
+#[derive(Default)]
+struct Desk {
+    url: String,
+    claims: Value,
+    /// Signs with the public half as a shared secret, as a forger would.
+    is_forged: bool,
+    /// The challenge of the authorization request, and its nonce.
+    challenge: String,
+    nonce: String,
+}
+
+type Shared = Arc<Mutex<Desk>>;
+
+struct Provider {
+    desk: Shared,
+    url: String,
+}
+
+/// A seed, and the public half of its key.
+fn key() -> ([u8; 32], String) {
+    let seed = [7; 32];
+    let pair = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+    (seed, BASE64_URL_SAFE_NO_PAD.encode(aws_lc_rs::signature::KeyPair::public_key(&pair).as_ref()))
+}
+
+fn sign(desk: &Desk) -> String {
+    let (seed, public) = key();
+    let mut claims =
+        json!({ "iss": desk.url, "aud": CLIENT, "sub": "1", "nonce": desk.nonce, "exp": 4_000_000_000_u64 });
+    claims.as_object_mut().unwrap().extend(desk.claims.as_object().unwrap().clone());
+    let (algorithm, key) = match desk.is_forged {
+        true => (Algorithm::HS256, EncodingKey::from_secret(public.as_bytes())),
+        false => {
+            let prefix = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+            (Algorithm::EdDSA, EncodingKey::from_ed_der(&[&prefix[..], &seed].concat()))
+        }
+    };
+    jsonwebtoken::encode(&Header { kid: Some("k1".to_owned()), ..Header::new(algorithm) }, &claims, &key).unwrap()
+}
+
+async fn tokens(State(desk): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    let field = |name: &str| {
+        let value = body.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}="))).unwrap_or_default();
+        percent_encoding::percent_decode_str(value).decode_utf8().unwrap().into_owned()
+    };
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{}:{}", encode(CLIENT), encode(SECRET))));
+    let desk = desk.lock().unwrap();
+    let is_right = headers["authorization"] == basic.as_str()
+        && BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(field("code_verifier"))) == desk.challenge
+        && field("code") == "the code"
+        && field("redirect_uri") == format!("{SITE}/app/login/provider-callback");
+    match is_right {
+        true => (StatusCode::OK, json!({ "id_token": sign(&desk), "access_token": "x" }).to_string()),
+        false => (StatusCode::BAD_REQUEST, json!({ "error": "invalid_grant" }).to_string()),
+    }
+}
+
+impl Provider {
+    async fn start() -> Provider {
+        let desk = Shared::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        desk.lock().unwrap().url = url.clone();
+        let discovery = json!({
+            "issuer": url, "authorization_endpoint": format!("{url}/authorize?x=1"),
+            "token_endpoint": format!("{url}/token"), "jwks_uri": format!("{url}/keys"),
+        });
+        let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": key().1 }] });
+        let router = Router::new()
+            .route("/.well-known/openid-configuration", get(async move || discovery.to_string()))
+            .route("/keys", get(async move || keys.to_string()))
+            .route("/token", post(tokens))
+            .with_state(desk.clone());
+        tokio::spawn(async { axum::serve(listener, router).await });
+        Provider { desk, url }
+    }
+
+    fn says(&self, claims: Value) {
+        self.desk.lock().unwrap().claims = claims;
+    }
+}
+
+async fn start(engine: Engine, provider: &Provider, sign_up: bool) -> Server {
+    let oidc = OidcSettings {
+        issuer: provider.url.clone(),
+        client_id: CLIENT.to_owned(),
+        client_secret: SECRET.to_owned(),
+        name: "Acme".to_owned(),
+        domains: vec!["local".to_owned(), "example.com".to_owned()],
+    };
+    let site = Site { oidc: Some(Arc::new(oidc)), sign_up, ..Site::default() };
+    Server::start_at(engine, Limits::default(), site).await
+}
+
+/// Begins on a device, goes to the provider, and comes back. Returns the grant and what the browser is shown then.
+async fn go(server: &Server, provider: &Provider) -> (Value, Answer) {
+    let grant = server.post("", "/v1/auth/cli-grants", json!({})).await;
+    let page = server.page(grant["approval_url"].as_str().unwrap()).await.body.to_string();
+    let user_code = grant["user_code"].as_str().unwrap();
+    assert!(page.contains(&format!("provider?code={user_code}")) && page.contains("Acme"), "{page}");
+    let led = server.page(&format!("/app/login/provider?code={user_code}")).await;
+    assert_eq!(led.status, 303, "{led:?}");
+    let location = led.headers["location"].to_str().unwrap();
+    assert!(location.starts_with(&format!("{}/authorize?x=1&response_type=code&", provider.url)), "{location}");
+    let field = |name: &str| {
+        let value = location.split(&format!("&{name}=")).nth(1).unwrap();
+        percent_encoding::percent_decode_str(value.split('&').next().unwrap()).decode_utf8().unwrap().into_owned()
+    };
+    assert_eq!((field("client_id"), field("code_challenge_method")), (CLIENT.to_owned(), "S256".to_owned()));
+    {
+        let mut desk = provider.desk.lock().unwrap();
+        (desk.challenge, desk.nonce) = (field("code_challenge"), field("nonce"));
+    }
+    let back = format!("/app/login/provider-callback?state={}&code=the%20code", field("state"));
+    let shown = server.page(&back).await;
+    // A way back is gone once.
+    assert_eq!(server.page(&back).await.status, 404);
+    (grant, shown)
+}
+
+/// Confirms on the page that is shown.
+async fn confirm(server: &Server, shown: &Answer) -> Answer {
+    let page = shown.body.to_string();
+    let token = page.split("name=\\\"token\\\" value=\\\"").nth(1).unwrap().split('\\').next().unwrap();
+    server.fill(&format!("/app/login/provider-callback?token={token}"), &[]).await
+}
+
+async fn poll(server: &Server, grant: &Value) -> Answer {
+    server.send("", "GET", &format!("/v1/auth/cli-grants/{}", grant["grant_id"].as_str().unwrap()), None).await
+}
+
+#[test]
+fn a_provider_signs_people_in() {
+    on_both(async |engine| {
+        let provider = Provider::start().await;
+        let server = start(engine, &provider, false).await;
+        provider.says(json!({ "email": "Owner@Local", "email_verified": true }));
+        let (grant, shown) = go(&server, &provider).await;
+        let page = shown.body.to_string();
+        assert!(
+            page.contains("Sign in as owner@local?") && page.contains(grant["user_code"].as_str().unwrap()),
+            "{page}"
+        );
+        assert_eq!(poll(&server, &grant).await.ok()["state"], "pending", "coming back signs nobody in");
+        assert_eq!(confirm(&server, &shown).await.status, 200);
+        assert_eq!(confirm(&server, &shown).await.status, 404, "once");
+        let answer = poll(&server, &grant).await.ok();
+        assert_eq!(server.get(answer["api_key"].as_str().unwrap(), "/v1/me").await["role"], "workspace_admin");
+
+        // Who is no member stays out, and comes in where anybody may.
+        provider.says(json!({ "email": "ann@example.com", "email_verified": "true" }));
+        let (grant, shown) = go(&server, &provider).await;
+        assert_eq!(confirm(&server, &shown).await.status, 403);
+        assert_eq!(poll(&server, &grant).await.ok()["state"], "pending");
+        let open = start(engine, &provider, true).await;
+        let (grant, shown) = go(&open, &provider).await;
+        confirm(&open, &shown).await;
+        assert_eq!(poll(&open, &grant).await.ok()["state"], "approved");
+    });
+}
+
+#[test]
+fn what_a_provider_does_not_vouch_for_signs_nobody_in() {
+    on_both(async |engine| {
+        let provider = Provider::start().await;
+        let server = start(engine, &provider, true).await;
+        let good = json!({ "email": "owner@local", "email_verified": true });
+        let with = |name: &str, value: Value| {
+            let mut claims = good.clone();
+            claims[name] = value;
+            claims
+        };
+        let now = server.now().millis() / 1_000;
+        for claims in [
+            json!({}),
+            with("email_verified", json!(false)),
+            with("email_verified", Value::Null),
+            with("email", json!("owner@local.evil.org")),
+            with("iss", json!("https://elsewhere.example")),
+            with("aud", json!("another client")),
+            with("azp", json!("another client")),
+            with("nonce", json!("another sign-in")),
+            with("exp", json!(now - 61)),
+        ] {
+            provider.says(claims.clone());
+            let (grant, shown) = go(&server, &provider).await;
+            assert_eq!(shown.status, 502, "{claims}: {}", shown.body);
+            assert!(!shown.body.to_string().contains(SECRET));
+            assert_eq!(poll(&server, &grant).await.ok()["state"], "pending");
+        }
+        provider.says(good.clone());
+        provider.desk.lock().unwrap().is_forged = true;
+        assert_eq!(go(&server, &provider).await.1.status, 502);
+        provider.desk.lock().unwrap().is_forged = false;
+        // A clock that is a little behind is none of that; a page that is left too long is.
+        provider.says(with("exp", json!(now - 59)));
+        let (_, shown) = go(&server, &provider).await;
+        assert_eq!(shown.status, 200, "{}", shown.body);
+        server.clock.advance(Duration::from_secs(601));
+        assert_eq!(confirm(&server, &shown).await.status, 404);
+        for path in [
+            "/app/login/provider-callback",
+            "/app/login/provider-callback?state=x&code=y",
+            "/app/login/provider?code=X",
+        ] {
+            assert_eq!(server.page(path).await.status, 404, "{path}");
+        }
+        // Without a provider there is none.
+        let plain = Server::start(engine).await;
+        let grant = plain.post("", "/v1/auth/cli-grants", json!({})).await;
+        let page = plain.page(grant["approval_url"].as_str().unwrap()).await.body.to_string();
+        assert!(!page.contains("provider?code="));
+        let path = format!("/app/login/provider?code={}", grant["user_code"].as_str().unwrap());
+        assert_eq!(plain.page(&path).await.status, 404);
+    });
+}
