@@ -44,6 +44,9 @@ pub struct Fetch {
     pub form: Option<String>,
 }
 
+/// The status and the body that were answered, or why there was no answer.
+pub type Fetched = Result<(u16, Vec<u8>), String>;
+
 /// A mail to one person.
 #[derive(Debug, Clone)]
 pub struct Mail {
@@ -72,8 +75,8 @@ pub trait Outbound: Send + Sync {
     fn check(&self, url: &str) -> Result<(), String>;
     /// Sends; returns the status that was answered, or why there was no answer.
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>>;
-    /// Asks a trusted server; returns the status and the body, or why there was no answer.
-    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = Result<(u16, Vec<u8>), String>> + Send + '_>>;
+    /// Asks a trusted server.
+    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + '_>>;
     /// Hands a mail to the mail server, or says why that failed.
     fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>>;
 }

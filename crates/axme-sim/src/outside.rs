@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axme_server::world::{Fetch, Mail, Outbound, Post, Unsent};
+use axme_server::world::{Fetch, Fetched, Mail, Outbound, Post, Unsent};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
@@ -81,7 +81,7 @@ impl Outbound for Outside {
         })
     }
 
-    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = Result<(u16, Vec<u8>), String>> + Send + '_>> {
+    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + '_>> {
         Box::pin(async { Err("nobody is there".to_owned()) })
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::guard::Guard;
 use super::mailer::Mailer;
-use crate::world::{Fetch, Mail, Outbound, Post, Unsent};
+use crate::world::{Fetch, Fetched, Mail, Outbound, Post, Unsent};
 
 /// Requests to one host and port at a time: a host that hangs holds up its own and nobody else. More than one account is
 /// pushed at a time, so that one hanging agent does not hold up another at the same host.
@@ -76,7 +76,7 @@ impl Outbound for Web {
         })
     }
 
-    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = Result<(u16, Vec<u8>), String>> + Send + '_>> {
+    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + '_>> {
         Box::pin(async move {
             let mut request = match fetch.form {
                 None => self.trusting.get(&fetch.url),
