@@ -10,6 +10,7 @@ from axme import AxmeAuthError, AxmeHttpError, AxmeRateLimitError, AxmeValidatio
 
 from world import World, refusal, until
 
+DAY_MICROS = 24 * 60 * 60 * 1_000_000
 DIMENSIONS = (
     "requests_per_minute",
     "intents_per_day",
@@ -173,18 +174,26 @@ def a_billing_plan_is_recorded(world: World) -> None:
     assert (changed["plan_code"], changed["seats_included"]) == ("works", 50), changed
 
 
-def an_invoice_follows_from_a_plan(world: World) -> None:
-    tenant = _new_tenant(world)
-    plan = world.admin.update_billing_plan(_plan(world, tenant))["billing_plan"]
-    invoices = world.admin.list_billing_invoices(**tenant.named)["invoices"]
-    assert invoices, "no invoice of the plan is listed"
-    for invoice in invoices:
-        assert {name: invoice[name] for name in tenant.named} == tenant.named, invoice
-        assert (invoice["billing_plan_id"], invoice["currency"]) == (plan["billing_plan_id"], "EUR"), invoice
-        assert invoice["status"] in ("draft", "issued", "paid", "overdue", "void"), invoice
-        assert world.admin.get_billing_invoice(invoice["invoice_id"])["invoice"] == invoice
-        same = world.admin.list_billing_invoices(**tenant.named, status=invoice["status"])["invoices"]
-        assert invoice in same, same
+def a_period_that_is_over_becomes_an_invoice(world: World) -> None:
+    home = Tenant(world.bootstrap.org_id, world.bootstrap.workspace_id)
+    plan = world.admin.update_billing_plan(_plan(world, home))["billing_plan"]
+    assert world.admin.list_billing_invoices(**home.named)["invoices"] == []
+    # Nobody waits a month here: the month is made to have begun earlier.
+    world.server.stop()
+    world.server.execute(
+        f"UPDATE billing_plans SET period_start = period_start - {34 * DAY_MICROS}, "
+        f"period_end = period_start - {3 * DAY_MICROS}"
+    )
+    world.server.start()
+    invoices = until(
+        "the invoice is issued",
+        lambda: world.admin.list_billing_invoices(**home.named, status="issued")["invoices"],
+    )
+    invoice = invoices[-1]
+    assert {name: invoice[name] for name in home.named} == home.named, invoice
+    assert (invoice["billing_plan_id"], invoice["currency"]) == (plan["billing_plan_id"], "EUR"), invoice
+    assert invoice["total_minor"] == 4900 and invoice["issued_at"], invoice
+    assert world.admin.get_billing_invoice(invoice["invoice_id"])["invoice"] == invoice
 
 
 def _plan(world: World, tenant: Tenant) -> dict[str, Any]:

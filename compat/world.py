@@ -11,11 +11,13 @@ import queue
 import random
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -67,6 +69,7 @@ class Server:
         self._command = [str(axme), "serve", "--listen", f"127.0.0.1:{port}", "--data", str(data)]
         if database_url is not None:
             self._command += ["--database-url", database_url]
+        self._database_url = database_url
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -107,6 +110,15 @@ class Server:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def execute(self, statement: str) -> None:
+        """In its database, while it is stopped."""
+        assert not self.running, "a running server is not meddled with"
+        if self._database_url is not None:
+            subprocess.run(["psql", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statement, self._database_url], check=True)
+            return
+        with closing(sqlite3.connect(self.data / "axme.db")) as database, database:
+            database.execute(statement)
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")
