@@ -35,13 +35,14 @@ class Page(HTMLParser):
         unknown = typed.keys() - self._fields.keys()
         assert not unknown, f"{unknown} is not among the fields {list(self._fields)}"
         assert label in self._buttons, f"{label} is not among the buttons {list(self._buttons)}: {self.text}"
-        fields = [*(self._fields | typed).items(), self._buttons[label]]
+        button = [self._buttons[label]] if self._buttons[label][0] else []
+        fields = [*(self._fields | typed).items(), *button]
         return type(self)(self._url, visit(self._url, "POST", FORM, urlencode(fields).encode()))
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}
         if tag == "button":
-            self._button = (given["name"], given["value"])
+            self._button = (given.get("name", ""), given.get("value", ""))
         elif tag in ("input", "textarea", "select"):
             self._fields[given["name"]] = given.get("value", "")
 

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Callable
 
 import conformance_checks
+import login_checks
 import mail_checks
 import page_checks
 import push_checks
@@ -41,6 +42,7 @@ MODULES = (
     push_checks,
     wire_checks,
     mail_checks,
+    login_checks,
     page_checks,
     server_checks,
 )
