@@ -167,7 +167,7 @@ def _token(link: str) -> str:
 def _dead_letters(world: World, intent_id: str) -> list[dict]:
     reply = world.get("/v1/deliveries")
     assert reply.status == 200, reply
-    return [letter for letter in reply.json["deliveries"] if letter["intent_id"] == intent_id]
+    return [letter for letter in reply.json["deliveries"] if letter.get("intent_id") == intent_id]
 
 
 def _bundle(agent_name: str, callback_url: str, person: str) -> dict:

@@ -1,4 +1,7 @@
-"""Runs every check of this folder against a real server. See README.md."""
+"""Runs every check of this folder against a real server, and fails as well when a public method of the SDK was not used.
+
+See README.md.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,37 @@ from pathlib import Path
 from types import ModuleType
 from typing import Callable
 
+import conformance_checks
 import login_checks
 import mail_checks
 import media_checks
 import page_checks
 import push_checks
+import registry_checks
 import sdk_checks
 import server_checks
+import tenancy_checks
 import wire_checks
 from bucket_server import BucketServer
+from calls import Calls
 from mail_server import MailServer
 from world import Server, World, free_port
 
 Check = Callable[[World], None]
+
+MODULES = (
+    sdk_checks,
+    tenancy_checks,
+    registry_checks,
+    conformance_checks,
+    push_checks,
+    wire_checks,
+    mail_checks,
+    login_checks,
+    page_checks,
+    media_checks,
+    server_checks,
+)
 
 
 def main() -> int:
@@ -37,17 +58,26 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the clean-up below, not past it
     checks = [
         check
-        for module in (sdk_checks, push_checks, wire_checks, mail_checks, login_checks, page_checks, media_checks, server_checks)
+        for module in MODULES
         for check in checks_of(module)
         if arguments.only in title(check)
     ]
     engine = "PostgreSQL" if arguments.database_url else "SQLite"
     print(f"{len(checks)} checks, axme {version('axme')} from PyPI, server on {engine}", flush=True)
     began = time.monotonic()
+    calls = Calls()
+    calls.watch()
     with tempfile.TemporaryDirectory(prefix="axme-compat-") as folder:
         failed = run(checks, arguments, Path(folder, "data"))
+    if arguments.only:
+        print("the SDK's methods are counted only when all checks run")
+    elif calls.missing:
+        print(f"FAIL no check called successfully: {', '.join(calls.missing)}")
+    else:
+        print(f"ok   all {len(calls.expected)} public methods of the SDK were called")
     print(f"{len(checks) - failed} passed, {failed} failed in {time.monotonic() - began:.0f} s")
-    return 1 if failed or not checks else 0
+    is_whole = bool(arguments.only) or not calls.missing
+    return 0 if checks and not failed and is_whole else 1
 
 
 def run(checks: list[Check], arguments: argparse.Namespace, data: Path) -> int:
@@ -123,9 +153,11 @@ def passes(check: Check, world: World) -> bool:
 def own_traceback(error: Exception) -> str:
     """The traceback without the dozens of lines from inside the HTTP libraries."""
     shown = traceback.TracebackException.from_exception(error)
-    here = str(Path(__file__).parent)
+    here = Path(__file__).parent
+    around = (here / "run.py", here / "calls.py")
+    files = [(frame, Path(frame.filename)) for frame in shown.stack]
     shown.stack = traceback.StackSummary.from_list(
-        [frame for frame in shown.stack if frame.filename.startswith(here) and frame.name != passes.__name__]
+        [frame for frame, file in files if file.is_relative_to(here) and file not in around]
     )
     return "".join(shown.format(chain=False))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable
+from typing import Any
 from uuid import uuid4
 
 from axme import AxmeHttpError, AxmeValidationError
 
-from world import SECONDS_TO_HAPPEN, Listener, World, until
+from world import SECONDS_TO_HAPPEN, Listener, World, refusal, until
 
 FIRST_EVENTS = ["intent.created", "intent.submitted", "intent.delivered"]
 
@@ -251,7 +251,8 @@ def resolve_ends_an_intent_exactly_once(world: World) -> None:
     assert resolved["completion_delivery"]["delivered"] is False, resolved
     fresh = world.events(intent_id, since=last)
     assert fresh[-1]["event_type"] == "intent.completed" and fresh[-1]["seq"] == resolved["event"]["seq"], fresh
-    refused = _refusal(lambda: world.admin.resolve_intent(intent_id, {"status": "CANCELED", "reason": "too late"}))
+    late = {"status": "CANCELED", "reason": "too late"}
+    refused = refusal(AxmeHttpError, lambda: world.admin.resolve_intent(intent_id, late))
     assert isinstance(refused, AxmeValidationError) and refused.status_code == 409, refused
     assert world.events(intent_id, since=last) == fresh
     assert world.intent(intent_id)["result"] == {"n": 3}
@@ -269,7 +270,7 @@ def the_same_idempotency_key_gives_the_same_intent_or_a_conflict(world: World) -
     assert send({"n": 1}, correlation_id) == first
     # A program that is run again makes a new correlation id; it must still find its intent.
     assert send({"n": 1}, str(uuid4())) == first
-    refused = _refusal(lambda: send({"n": 2}, correlation_id))
+    refused = refusal(AxmeHttpError, lambda: send({"n": 2}, correlation_id))
     assert isinstance(refused, AxmeValidationError) and refused.status_code == 409, refused
     assert world.agent_window(agent, since=0, wait_seconds=2).intent_ids == [first]
 
@@ -279,7 +280,7 @@ def a_resume_repeated_with_its_idempotency_key_gets_the_first_answer(world: Worl
     intent_id = world.send(agent)
     first = agent.client.resume_intent(intent_id, {"action": "complete", "n": 1}, idempotency_key=key)
     assert agent.client.resume_intent(intent_id, {"action": "complete", "n": 1}, idempotency_key=key) == first
-    refused = _refusal(lambda: agent.client.resume_intent(intent_id, {"action": "complete", "n": 1}))
+    refused = refusal(AxmeHttpError, lambda: agent.client.resume_intent(intent_id, {"action": "complete", "n": 1}))
     assert refused.status_code == 409, refused
 
 
@@ -298,8 +299,8 @@ def a_human_task_is_listed_and_answered_by_the_admin_only(world: World) -> None:
     assert world.open_tasks(agent.key) == []
     approval = {"task_result": {"outcome": "approved"}}
     # An agent's key neither sees another party's intent nor may it play the person.
-    assert _refusal(lambda: agent.client.resume_intent(intent_id, approval)).status_code in (403, 404)
-    wrong = _refusal(lambda: world.admin.resume_intent(intent_id, {"task_result": {"outcome": "maybe"}}))
+    assert refusal(AxmeHttpError, lambda: agent.client.resume_intent(intent_id, approval)).status_code in (403, 404)
+    wrong = refusal(AxmeHttpError, lambda: world.admin.resume_intent(intent_id, {"task_result": {"outcome": "maybe"}}))
     assert isinstance(wrong, AxmeValidationError) and wrong.status_code == 422, wrong
     world.admin.resume_intent(intent_id, approval)
     event = world.outcome(intent_id)
@@ -370,18 +371,9 @@ def an_unknown_role_is_reported_and_nothing_is_created(world: World) -> None:
     bad = world.admin.validate_scenario(bundle)
     assert bad["valid"] is False and bad["errors"], bad
     assert all(isinstance(error, str) for error in bad["errors"]), bad
-    refused = _refusal(lambda: world.admin.apply_scenario(bundle))
+    refused = refusal(AxmeHttpError, lambda: world.admin.apply_scenario(bundle))
     assert isinstance(refused, AxmeValidationError) and refused.status_code == 422, refused
-    assert _refusal(lambda: world.admin.get_agent(f"agent://local/default/{name}")).status_code == 404
-
-
-def _refusal(call: Callable[[], Any]) -> AxmeHttpError:
-    """The error of a call that must be refused."""
-    try:
-        answer = call()
-    except AxmeHttpError as error:
-        return error
-    raise AssertionError(f"expected a refusal, got {answer!r}")
+    assert refusal(AxmeHttpError, lambda: world.admin.get_agent(f"agent://local/default/{name}")).status_code == 404
 
 
 def _scenario(agent_name: str, *steps: dict[str, Any]) -> dict[str, Any]:

@@ -11,18 +11,20 @@ import queue
 import random
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any, Callable, Mapping, Self
 
-from axme import AxmeClient, AxmeClientConfig
+from axme import AxmeClient, AxmeClientConfig, AxmeHttpError
 
 import wire
 from browser import Browser
@@ -45,6 +47,15 @@ def until(what: str, look: Callable[[], Any], seconds: float = SECONDS_TO_HAPPEN
     return found
 
 
+def refusal(kind: type[AxmeHttpError], call: Callable[[], Any]) -> AxmeHttpError:
+    """The error of a call that must be refused, and of the kind that programs catch."""
+    try:
+        answer = call()
+    except kind as error:
+        return error
+    raise AssertionError(f"expected a refusal, got {answer!r}")
+
+
 class Server:
     """The program under test. It can be stopped and started again on the same data, address and port."""
 
@@ -59,6 +70,7 @@ class Server:
         self._command = [str(axme), "serve", "--listen", f"127.0.0.1:{port}", "--data", str(data)]
         if database_url is not None:
             self._command += ["--database-url", database_url]
+        self._database_url = database_url
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -99,6 +111,15 @@ class Server:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def execute(self, statement: str) -> None:
+        """In its database, while it is stopped."""
+        assert not self.running, "a running server is not meddled with"
+        if self._database_url is not None:
+            subprocess.run(["psql", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statement, self._database_url], check=True)
+            return
+        with closing(sqlite3.connect(self.data / "axme.db")) as database, database:
+            database.execute(statement)
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -244,6 +265,11 @@ class World:
         """A raw POST; the admin's key and a JSON content type are sent unless headers are given."""
         default = {"x-api-key": self.key, "Content-Type": "application/json"}
         return wire.request(self.server.base_url, "POST", path, default if headers is None else headers, body)
+
+    def put(self, path: str, body: dict[str, Any]) -> wire.Reply:
+        """A raw PUT with the admin's key."""
+        headers = {"x-api-key": self.key, "Content-Type": "application/json"}
+        return wire.request(self.server.base_url, "PUT", path, headers, json.dumps(body).encode())
 
     def window(self, path: str, *, since: int, wait_seconds: int, key: str | None = None) -> wire.Window:
         """One stream window, read to its end before it is looked at."""

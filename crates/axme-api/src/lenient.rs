@@ -13,12 +13,18 @@ pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, 
             .parse()
             .map(Some)
             .map_err(|_| de::Error::custom(format!("\"{text}\" is not a whole number of at least 0"))),
-        Some(Value::Number(number)) => match number.as_u64() {
+        Some(Value::Number(number)) => match number.as_u64().or_else(|| exactly(number.as_f64()?)) {
             Some(whole) => Ok(Some(whole)),
             None => Err(de::Error::custom(format!("{number} is not a whole number of at least 0"))),
         },
         Some(other) => Err(de::Error::custom(format!("expected a whole number, got {}", kind_of(&other)))),
     }
+}
+
+/// `7.0` is a whole number to a JSON Schema, and some programs write it so.
+fn exactly(number: f64) -> Option<u64> {
+    let largest = 2f64.powi(53);
+    (number.fract() == 0.0 && (0.0..=largest).contains(&number)).then_some(number as u64)
 }
 
 /// Text; empty text and null are absent.

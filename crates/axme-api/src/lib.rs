@@ -36,6 +36,7 @@ pub mod roles;
 pub mod routing;
 pub mod scenarios;
 pub mod scheduler;
+pub mod schema_files;
 pub mod schemas;
 pub mod service_accounts;
 pub mod sessions;

@@ -26,7 +26,7 @@ pub fn document() -> Value {
             "summary": route.about,
             "parameters": parameters,
             "security": security(route.access),
-            "responses": { "200": { "description": "OK" } },
+            "responses": { "200": { "description": "OK" }, "default": { "description": "Error" } },
         });
     }
     paths.sort_keys();
@@ -57,7 +57,7 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator) -> Value 
     let required: Vec<&str> =
         input.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let rest = properties.iter().filter(|(name, _)| !in_path.contains(&name.as_str()));
-    let mut body = None;
+    let (mut body, mut is_needed) = (None, false);
     match (info.method, info.input) {
         (Method::Get | Method::Delete, _) => {
             parameters.extend(rest.map(|(name, schema)| {
@@ -65,11 +65,13 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator) -> Value 
             }));
         }
         (_, Input::RawBody) => {
-            body = Some(properties.get("body").cloned().unwrap_or_else(|| json!({ "type": "object" })))
+            body = Some(properties.get("body").cloned().unwrap_or_else(|| json!({ "type": "object" })));
+            is_needed = required.contains(&"body");
         }
         (_, Input::Flat) => {
             let fields: Map<String, Value> = rest.map(|(name, schema)| (name.clone(), schema.clone())).collect();
             let needed: Vec<&str> = required.iter().filter(|name| !in_path.contains(name)).copied().collect();
+            is_needed = !needed.is_empty();
             body = Some(json!({ "type": "object", "properties": fields, "required": needed }));
         }
     }
@@ -94,7 +96,7 @@ fn describe(op: &dyn AnyOp, generator: &mut schemars::SchemaGenerator) -> Value 
     });
     if let Some(schema) = body {
         described["requestBody"] =
-            json!({ "required": false, "content": { "application/json": { "schema": schema } } });
+            json!({ "required": is_needed, "content": { "application/json": { "schema": schema } } });
     }
     described
 }

@@ -5,6 +5,7 @@ mod about;
 mod agents;
 mod api;
 mod clock;
+mod conformance;
 mod context;
 mod contexts;
 mod examples;
@@ -70,6 +71,8 @@ enum Command {
     #[command(subcommand)]
     Context(context::ContextCommand),
     Api(api::Api),
+    #[command(subcommand)]
+    Conformance(conformance::Conformance),
     /// Show the version of this program
     Version,
 }
@@ -110,6 +113,7 @@ async fn run(command: Command, flags: Flags) -> Result<(), Failure> {
         Command::Status => about::status(&flags).await,
         Command::Context(context) => context.run(&flags).await,
         Command::Api(api) => api.run(&flags).await,
+        Command::Conformance(conformance) => conformance.run(&flags).await,
         Command::Version => about::version(flags.form()),
     }
 }

@@ -210,6 +210,8 @@ fn a_create_that_cannot_work_is_refused_by_name() {
             (json!({ "remind_after_seconds": 0 }), "remind_after_seconds"),
             (json!({ "ttl_seconds": 59 }), "ttl_seconds"),
             (json!({ "ttl_seconds": 604_801 }), "ttl_seconds"),
+            (json!({ "ttl_seconds": 60.5 }), "ttl_seconds"),
+            (json!({ "ttl_seconds": -60.0 }), "ttl_seconds"),
             (json!({ "ttl_seconds": 60, "deadline_at": "2026-06-01T00:00:00Z" }), "give deadline_at or ttl_seconds"),
             (json!({ "deadline_at": "tomorrow" }), "deadline_at"),
             (json!({ "deadline_at": "2025-12-31T23:59:59Z" }), "deadline_at"),
@@ -223,6 +225,23 @@ fn a_create_that_cannot_work_is_refused_by_name() {
         }
         let listed = server.get(&server.admin, "/v1/intents").await;
         assert_eq!(listed["intents"], json!([]), "a refused create leaves nothing");
+    });
+}
+
+/// `3.0` is an integer to a JSON Schema, and so it is in the published one.
+#[test]
+fn whole_numbers_may_have_a_fraction_of_zero() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let body = json!({
+            "intent_type": "intent.test.v1", "to_agent": "x", "payload": {},
+            "remind_after_seconds": 60.0, "max_reminders": 3.0,
+        });
+        let created = server.post(&server.admin, "/v1/intents", body).await;
+        let intent_id = created["intent_id"].as_str().unwrap();
+        let shown = server.get(&server.admin, &format!("/v1/intents/{intent_id}")).await;
+        let intent = &shown["intent"];
+        assert_eq!((&intent["remind_after_seconds"], &intent["max_reminders"]), (&json!(60), &json!(3)), "{intent}");
     });
 }
 
