@@ -6,6 +6,7 @@ import shutil
 from contextlib import contextmanager
 from typing import Any, Iterator
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
 SECONDS_TO_SHOW = 15
@@ -19,6 +20,27 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# The rules of axe that depend on colours, and so on the scheme.
+COLOURS = ["color-contrast", "link-in-text-block"]
+# They are slow, and a page that repeats itself has the same colours everywhere: the third article of a section and those
+# after it are left out. All other rules see the whole page.
+REPETITIONS = {"exclude": [["article:nth-of-type(n+3)"]]}
+
+
+def is_accessible(page: Page, name: str) -> None:
+    """Nothing that axe knows is wrong with the page, in light and in dark."""
+    all_else = {"rules": {rule: {"enabled": False} for rule in COLOURS}}
+    _finds_nothing(page, name, None, all_else)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        _finds_nothing(page, f"{name}, {scheme}", REPETITIONS, {"runOnly": {"type": "rule", "values": COLOURS}})
+
+
+def _finds_nothing(page: Page, name: str, context: Any, options: dict[str, Any]) -> None:
+    # Reports of what is right are megabytes, and nobody reads them.
+    found = Axe().run(page, context=context, options=options | {"resultTypes": ["violations"]})
+    assert found.violations_count == 0, f"the {name} page: {found.generate_report()}"
 
 
 class Browser:

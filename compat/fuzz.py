@@ -87,7 +87,7 @@ def main() -> int:
         server = Server(arguments.axme.resolve(), folder / "data", arguments.database_url, settings)
         running.callback(server.kill)
         server.start()
-        world = World(server, mail, "")
+        world = World(server, mail)
         document = world.get("/openapi.json", headers={})
         OpenAPIV31SpecValidator(document.json).validate()
         print("the document is valid", flush=True)

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Iterator
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FrameLocator, Page, expect
 
+from browser import is_accessible
 from world import World, until
 
 TITLE = "Read access to the sales figures?"
@@ -78,7 +78,7 @@ def no_page_is_wider_than_a_phone(world: World) -> None:
 
 def every_page_passes_the_accessibility_check_in_light_and_dark(world: World) -> None:
     with world.browser.page(bypass_csp=True) as page:
-        _visit_every_page(world, page, _is_accessible)
+        _visit_every_page(world, page, is_accessible)
 
 
 def a_page_is_framed_by_the_allowed_origin_alone(world: World) -> None:
@@ -183,13 +183,6 @@ def _is_as_narrow_as_its_window(page: Page, name: str) -> None:
         page.set_viewport_size({"width": width, "height": 844})
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"the {name} page is {wide} pixels wide in a window of {width}"
-
-
-def _is_accessible(page: Page, name: str) -> None:
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"the {name} page, {scheme}: {found.generate_report()}"
 
 
 def _framing(link: str) -> str:

@@ -156,9 +156,12 @@ class Agent:
 
 
 class World:
-    """`embedder` is the one web origin that may show the server's pages in a frame; nothing listens there yet."""
+    """`embedder` is the one web origin that may show the server's pages in a frame; nothing listens there yet. Without a
+    bucket, files are on the disk."""
 
-    def __init__(self, server: Server, mail: MailServer, embedder: str, bucket: BucketServer) -> None:
+    def __init__(
+        self, server: Server, mail: MailServer, embedder: str = "", bucket: BucketServer | None = None
+    ) -> None:
         self.server = server
         self.mail = mail
         self.bucket = bucket

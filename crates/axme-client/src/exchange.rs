@@ -71,14 +71,17 @@ impl Client {
         let method =
             reqwest::Method::from_bytes(request.method.as_str().as_bytes()).expect("a Method is an HTTP method");
         let url = format!("{}{}", self.inner.base_url, request.path);
-        let mut builder = self.inner.http.request(method, url).timeout(self.inner.call_timeout);
-        if let Some(key) = key {
-            builder = builder.header("idempotency-key", key);
-        }
-        if let Some(body) = &request.body {
-            builder = builder.json(body);
-        }
-        let response = accepted(builder.send().await.map_err(ClientError::Transport)?).await?;
+        let build = || {
+            let mut builder = self.inner.http.request(method.clone(), &url).timeout(self.inner.call_timeout);
+            if let Some(key) = key {
+                builder = builder.header("idempotency-key", key);
+            }
+            if let Some(body) = &request.body {
+                builder = builder.json(body);
+            }
+            builder
+        };
+        let response = self.send(build).await?;
         let bytes = response.bytes().await.map_err(ClientError::Transport)?;
         serde_json::from_slice(&bytes)
             .map_err(|_| ClientError::Answer(format!("{} {} answered no JSON", request.method.as_str(), request.path)))

@@ -17,6 +17,7 @@
 
 mod error;
 mod exchange;
+mod person;
 mod request;
 mod stream;
 mod verbs;
@@ -29,6 +30,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub use axme_api as api;
 pub use error::{ClientError, Refusal};
+pub use person::{TokenStore, Tokens};
 pub use stream::{Delivery, Feed};
 pub use verbs::fresh_key;
 
@@ -59,6 +61,7 @@ struct Inner {
     /// Without a trailing slash.
     base_url: String,
     call_timeout: Duration,
+    person: Option<person::Person>,
 }
 
 impl Client {
@@ -68,7 +71,7 @@ impl Client {
     }
 
     pub fn builder(base_url: &str) -> Builder {
-        Builder { base_url: base_url.to_owned(), headers: Vec::new(), call_timeout: CALL_TIMEOUT }
+        Builder { base_url: base_url.to_owned(), headers: Vec::new(), call_timeout: CALL_TIMEOUT, person: None }
     }
 
     pub fn base_url(&self) -> &str {
@@ -88,6 +91,7 @@ pub struct Builder {
     base_url: String,
     headers: Vec<(&'static str, String)>,
     call_timeout: Duration,
+    person: Option<person::Person>,
 }
 
 impl Builder {
@@ -99,6 +103,12 @@ impl Builder {
     /// Says which person is calling, beside or instead of the key.
     pub fn bearer(self, token: &str) -> Builder {
         self.header("authorization", format!("Bearer {token}"))
+    }
+
+    /// Says which person is calling, with a token that is refreshed in time; new ones go to `store`.
+    pub fn signed_in(mut self, tokens: Tokens, store: impl TokenStore + 'static) -> Builder {
+        self.person = Some(person::Person::new(tokens, Box::new(store)));
+        self
     }
 
     /// The agent in whose name calls are made.
@@ -146,7 +156,8 @@ impl Builder {
             http = http.no_proxy();
         }
         let http = http.build().map_err(ClientError::Transport)?;
-        Ok(Client { inner: Arc::new(Inner { http, base_url, call_timeout: self.call_timeout }) })
+        let inner = Inner { http, base_url, call_timeout: self.call_timeout, person: self.person };
+        Ok(Client { inner: Arc::new(inner) })
     }
 
     fn header(mut self, name: &'static str, value: String) -> Builder {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sse_stream::{Sse, SseByteStream};
 
-use crate::exchange::{REPEATS, accepted, pause};
+use crate::exchange::{REPEATS, pause};
 use crate::request::{path, query};
 use crate::{Client, ClientError, Object, is_terminal};
 
@@ -260,8 +260,8 @@ impl Reader {
         path += &query(window.as_object().expect("it was written as an object"));
         let inner = &self.client.inner;
         // No time limit as a whole, for it is meant to last; silence is limited by the client.
-        let sent = inner.http.get(format!("{}{path}", inner.base_url)).header(ACCEPT, "text/event-stream").send().await;
-        let response = accepted(sent.map_err(ClientError::Transport)?).await?;
+        let url = format!("{}{path}", inner.base_url);
+        let response = self.client.send(|| inner.http.get(&url).header(ACCEPT, "text/event-stream")).await?;
         Ok(Box::pin(SseByteStream::new(Box::pin(response.bytes_stream()))))
     }
 }

@@ -3,10 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axme_client::api::intents::{self, CreateIntent, ListIntents};
-use axme_client::{Client, ClientError};
+use axme_client::{Client, ClientError, TokenStore, Tokens};
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -182,4 +183,106 @@ fn what_cannot_be_a_client_is_refused_when_it_is_built() {
         assert!(matches!(Client::new(base_url, "k"), Err(ClientError::Input(_))), "{base_url}");
     }
     assert!(matches!(Client::new("http://host", "two\nlines"), Err(ClientError::Input(_))));
+}
+
+/// What a client keeps of a person, where a test can look.
+#[derive(Clone)]
+struct Kept(Arc<Mutex<Option<Tokens>>>);
+
+impl TokenStore for Kept {
+    fn read(&self) -> Option<Tokens> {
+        self.0.lock().unwrap().clone()
+    }
+
+    fn write(&self, tokens: &Tokens) {
+        *self.0.lock().unwrap() = Some(tokens.clone());
+    }
+}
+
+/// A token that is good until 2100, as far as its reader can tell.
+fn token(name: &str) -> String {
+    format!("{name}.eyJleHAiOjQxMDI0NDQ4MDB9.e30")
+}
+
+fn tokens(access: String, refresh: &str) -> Tokens {
+    Tokens { access, refresh: refresh.to_owned() }
+}
+
+/// Like `server`, for somebody who is signed in with `access`.
+async fn signed_in(answers: Vec<String>, access: String) -> (Client, Kept, JoinHandle<Vec<String>>) {
+    let (client, serving) = server(answers).await;
+    let tokens = tokens(access, "r1");
+    let kept = Kept(Arc::new(Mutex::new(Some(tokens.clone()))));
+    let client = Client::builder(client.base_url()).api_key("key").signed_in(tokens, kept.clone()).build().unwrap();
+    (client, kept, serving)
+}
+
+fn refreshed(name: &str) -> String {
+    answer("200 OK", &json!({ "ok": true, "access_token": token(name), "refresh_token": "r2" }).to_string())
+}
+
+fn refused(code: &str) -> String {
+    answer("401 Unauthorized", &json!({ "ok": false, "error": { "code": code, "message": "no" } }).to_string())
+}
+
+/// Each request in a few words.
+fn seen(heads: &[String]) -> Vec<String> {
+    let bearer = |head: &str| head.lines().find_map(|line| line.strip_prefix("authorization: bearer ")).map(name_of);
+    let path = |head: &str| head.split(' ').nth(1).unwrap().to_owned();
+    heads.iter().map(|head| format!("{} {}", path(head), bearer(head).unwrap_or_default())).collect()
+}
+
+fn name_of(token: &str) -> String {
+    token.split('.').next().unwrap().to_owned()
+}
+
+const REFRESHING: &str = "/v1/auth/refresh ";
+
+#[tokio::test]
+async fn a_token_that_runs_out_is_refreshed_before_the_call() {
+    for old in ["opaque".to_owned(), "old.eyJleHAiOjF9.e30".to_owned()] {
+        let script = vec![refreshed("new"), answer("200 OK", LIST), answer("200 OK", LIST)];
+        let (client, kept, requests) = signed_in(script, old).await;
+        for _ in 0..2 {
+            client.call(&intents::LIST, &ListIntents::default()).await.unwrap();
+        }
+        let heads = requests.await.unwrap();
+        assert_eq!(seen(&heads), [REFRESHING, "/v1/intents new", "/v1/intents new"]);
+        assert!(heads[0].contains("x-api-key: key"));
+        assert!(kept.read() == Some(tokens(token("new"), "r2")));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_refreshed_once() {
+    let again = "invalid_actor_token";
+    let script = vec![refused("token_expired"), refreshed("new"), refused(again)];
+    let (client, _, requests) = signed_in(script, token("old")).await;
+    let error = client.call(&intents::LIST, &ListIntents::default()).await.unwrap_err();
+    assert_eq!(error.code(), Some(again));
+    assert_eq!(seen(&requests.await.unwrap()), ["/v1/intents old", REFRESHING, "/v1/intents new"]);
+
+    // Other refusals are no reason.
+    let (client, _, requests) = signed_in(vec![refused("invalid_platform_api_key")], token("old")).await;
+    client.call(&intents::LIST, &ListIntents::default()).await.unwrap_err();
+    assert_eq!(requests.await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_is_over_is_left_alone() {
+    let script = vec![refused("refresh_token_reused"), answer("200 OK", LIST), answer("200 OK", LIST)];
+    let (client, kept, requests) = signed_in(script, "opaque".to_owned()).await;
+    for _ in 0..2 {
+        client.call(&intents::LIST, &ListIntents::default()).await.unwrap();
+    }
+    assert_eq!(seen(&requests.await.unwrap()), [REFRESHING, "/v1/intents opaque", "/v1/intents opaque"]);
+    assert!(kept.read() == Some(tokens("opaque".to_owned(), "r1")));
+}
+
+#[tokio::test]
+async fn what_another_process_has_fetched_is_used() {
+    let (client, kept, requests) = signed_in(vec![answer("200 OK", LIST)], "opaque".to_owned()).await;
+    kept.write(&tokens(token("theirs"), "r7"));
+    client.call(&intents::LIST, &ListIntents::default()).await.unwrap();
+    assert_eq!(seen(&requests.await.unwrap()), ["/v1/intents theirs"]);
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use axme_client::Object;
+use axme_client::{Object, TokenStore, Tokens};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,8 @@ struct ConfigFile {
     active_context: String,
     #[serde(default)]
     contexts: BTreeMap<String, Context>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_login_email: Option<String>,
     #[serde(flatten)]
     rest: Object,
 }
@@ -99,6 +101,15 @@ impl Contexts {
         self.secrets.insert(name.to_owned(), secrets);
     }
 
+    /// Who signed in last, in whatever context.
+    pub fn last_login_email(&self) -> Option<&str> {
+        self.config.last_login_email.as_deref()
+    }
+
+    pub fn remember_login(&mut self, email: &str) {
+        self.config.last_login_email = Some(email.to_owned());
+    }
+
     /// Writes both files, each replaced as a whole.
     pub fn save(&mut self) -> Result<(), Failure> {
         if self.config.active_context.is_empty() {
@@ -126,6 +137,35 @@ impl Contexts {
                 secrets.api_key = secrets.api_key.take().or(key);
                 secrets.actor_token = secrets.actor_token.take().or(actor).or(bearer);
             }
+        }
+    }
+}
+
+/// The tokens of a person, kept in a context.
+pub struct Kept {
+    pub context: String,
+}
+
+impl TokenStore for Kept {
+    fn read(&self) -> Option<Tokens> {
+        let contexts = Contexts::load().ok()?;
+        let (_, secrets) = contexts.get(&self.context)?;
+        Some(Tokens { access: secrets.actor_token?, refresh: secrets.refresh_token? })
+    }
+
+    fn write(&self, tokens: &Tokens) {
+        let written = Contexts::load().and_then(|mut contexts| {
+            // A context that was deleted meanwhile stays so.
+            let Some((context, secrets)) = contexts.get(&self.context).map(|(c, s)| (c.clone(), s)) else {
+                return Ok(());
+            };
+            let (access, refresh) = (Some(tokens.access.clone()), Some(tokens.refresh.clone()));
+            contexts.put(&self.context, context, Secrets { actor_token: access, refresh_token: refresh, ..secrets });
+            contexts.save()
+        });
+        if let Err(failure) = written {
+            // The command goes on with the new tokens; only the next one would be signed out.
+            eprintln!("axme: the new tokens of your session are not kept: {}", failure.message);
         }
     }
 }

@@ -14,7 +14,10 @@ mod folders;
 mod follow;
 mod intents;
 mod lifecycle;
+mod lines;
 mod local;
+mod login;
+mod logins;
 mod logs;
 mod scenarios;
 mod screen;
@@ -64,6 +67,10 @@ enum Command {
     Intents(intents::Intents),
     #[command(subcommand, alias = "agent")]
     Agents(agents::Agents),
+    Login(login::Login),
+    Logout(logins::Logout),
+    #[command(subcommand)]
+    Session(logins::SessionCommand),
     /// Show who you are to the server, and where that comes from
     Whoami,
     /// Show what the server says of itself
@@ -109,6 +116,9 @@ async fn run(command: Command, flags: Flags) -> Result<(), Failure> {
         Command::Tasks(tasks) => tasks.run(&flags).await,
         Command::Intents(intents) => intents.run(&flags).await,
         Command::Agents(agents) => agents.run(&flags).await,
+        Command::Login(login) => login.run(&flags).await,
+        Command::Logout(logout) => logout.run(&flags).await,
+        Command::Session(session) => session.run(&flags).await,
         Command::Whoami => about::whoami(&flags).await,
         Command::Status => about::status(&flags).await,
         Command::Context(context) => context.run(&flags).await,

@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use axme_client::api::{Op, OpInfo};
-use axme_client::{Client, ClientError};
+use axme_client::{Client, ClientError, Tokens};
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::contexts::{Context, Contexts, Secrets};
+use crate::contexts::{self, Context, Contexts, Secrets};
 use crate::failure::Failure;
 use crate::folders;
 use crate::local::{self, Live};
@@ -80,6 +80,8 @@ pub struct Setting {
     pub base_url: Given,
     pub api_key: Option<Given>,
     pub actor_token: Option<Given>,
+    /// What the actor token is refreshed with, when both are the context's and so is the server.
+    pub refresh_token: Option<String>,
     pub org_id: Option<Given>,
     pub workspace_id: Option<Given>,
     pub owner_agent: Option<Given>,
@@ -92,6 +94,11 @@ pub struct Setting {
 impl Setting {
     pub async fn find(flags: &Flags) -> Result<Setting, Failure> {
         Finder::new(flags)?.find(flags.data.as_deref()).await
+    }
+
+    /// What a context has that is about to be signed in, if there is one of that name.
+    pub async fn to_sign_in(flags: &Flags, name: &str) -> Result<Setting, Failure> {
+        Finder::of(flags, &Contexts::load()?, name).find(flags.data.as_deref()).await
     }
 
     /// The server that somebody runs from `live.folder`, with its own key.
@@ -110,8 +117,13 @@ impl Setting {
         if let Some(key) = &self.api_key {
             client = client.api_key(&key.value);
         }
-        if let Some(token) = &self.actor_token {
-            client = client.bearer(&token.value);
+        match (&self.actor_token, &self.refresh_token) {
+            (Some(access), Some(refresh)) => {
+                let tokens = Tokens { access: access.value.clone(), refresh: refresh.clone() };
+                client = client.signed_in(tokens, contexts::Kept { context: self.context.clone() });
+            }
+            (Some(access), None) => client = client.bearer(&access.value),
+            (None, _) => {}
         }
         if let Some(owner) = &self.owner_agent {
             client = client.owner_agent(&owner.value);
@@ -161,6 +173,12 @@ impl Session {
     pub fn explain(&self, error: &ClientError) -> Failure {
         let base_url = &self.setting.base_url;
         match error {
+            ClientError::Refused(refusal) if refusal.status == 401 && NO_PERSON.contains(&refusal.code.as_str()) => {
+                Failure::usage(match &self.setting.actor_token {
+                    None => format!("this is for a person who is signed in at {}: `axme login`", base_url.value),
+                    Some(_) => format!("your session at {} has ended; sign in again: `axme login`", base_url.value),
+                })
+            }
             ClientError::Refused(refusal) if refusal.status == 401 => Failure::new(match &self.setting.api_key {
                 None => format!(
                     "no key to present to {}: start a server with `axme dev`, or give one with --api-key, AXME_API_KEY or \
@@ -179,6 +197,9 @@ impl Session {
         }
     }
 }
+
+/// The server says so when it wants a person and sees none (contract `wire.md` §1.4).
+const NO_PERSON: [&str; 3] = ["missing_actor_token", "token_expired", "invalid_actor_token"];
 
 /// Whether the server of the data folder was asked for, or is only what is left.
 #[derive(Clone, Copy, PartialEq)]
@@ -201,20 +222,24 @@ impl Finder {
     fn new(flags: &Flags) -> Result<Finder, Failure> {
         // Without a home folder there are no contexts, and everything else still works.
         let contexts = if folders::config().is_ok() { Contexts::load()? } else { Contexts::default() };
-        let name = flags.context_name.as_deref().unwrap_or(contexts.active()).to_owned();
-        let found = contexts.get(&name).map(|(context, secrets)| (context.clone(), secrets));
-        if found.is_none() && flags.context_name.is_some() {
+        let name = flags.context_name.as_deref().unwrap_or(contexts.active());
+        if flags.context_name.is_some() && contexts.get(name).is_none() {
             return Err(Failure::usage(format!("there is no context \"{name}\"; see `axme context list`")));
         }
+        Ok(Finder::of(flags, &contexts, name))
+    }
+
+    fn of(flags: &Flags, contexts: &Contexts, name: &str) -> Finder {
+        let found = contexts.get(name).map(|(context, secrets)| (context.clone(), secrets));
         let (context, secrets) = found.unwrap_or_default();
-        Ok(Finder {
+        Finder {
             flags: flags.clone(),
-            name,
+            name: name.to_owned(),
             context,
             secrets,
             form: flags.form(),
             environment: folders::environment,
-        })
+        }
     }
 
     async fn find(&self, data: Option<&Path>) -> Result<Setting, Failure> {
@@ -230,7 +255,8 @@ impl Finder {
         }
         let setting = self.setting(None, Local::Last);
         let Ok(folder) = folder else { return Ok(setting) };
-        if setting.api_key.is_none() || setting.base_url.from == DEFAULT_ORIGIN {
+        let is_nobody = setting.api_key.is_none() && setting.actor_token.is_none();
+        if is_nobody || setting.base_url.from == DEFAULT_ORIGIN {
             return Ok(self.setting(local::find(&folder).await, Local::Last));
         }
         if self.flags.base_url.is_none()
@@ -266,21 +292,25 @@ impl Finder {
         let base_url = pick(("--base-url", &flags.base_url), live_url.clone(), self.context_url(), &BASE_URL_VARIABLES)
             .unwrap_or(Given { value: DEFAULT_BASE_URL.to_owned(), from: DEFAULT_ORIGIN.to_owned() });
         // The key of the local server is for that server only.
-        let at_home =
-            live_url.is_some_and(|url| url.value.trim_end_matches('/') == base_url.value.trim_end_matches('/'));
+        let at_home = live_url.is_some_and(|url| is_same_server(&url.value, &base_url.value));
         let own = |value: Option<&String>| if at_home { here(value) } else { None };
+        let actor_token = pick(
+            ("--actor-token", &flags.actor_token),
+            None,
+            secrets.actor_token.as_ref(),
+            &["AXME_ACTOR_TOKEN", "AXME_PORTAL_SCOPED_BEARER_TOKEN"],
+        );
+        // A refresh token is shown to nobody but the server that gave it.
+        let is_own = actor_token.as_ref().map(|token| &token.value) == secrets.actor_token.as_ref()
+            && is_same_server(&base_url.value, &context.base_url);
         Setting {
+            refresh_token: secrets.refresh_token.clone().filter(|_| is_own),
+            actor_token,
             api_key: pick(
                 ("--api-key", &flags.api_key),
                 own(bootstrap.map(|b| &b.api_key)),
                 secrets.api_key.as_ref(),
                 &API_KEY_VARIABLES,
-            ),
-            actor_token: pick(
-                ("--actor-token", &flags.actor_token),
-                None,
-                secrets.actor_token.as_ref(),
-                &["AXME_ACTOR_TOKEN", "AXME_PORTAL_SCOPED_BEARER_TOKEN"],
             ),
             org_id: pick(
                 ("--org-id", &flags.org_id),
@@ -313,11 +343,16 @@ impl Finder {
         }
     }
 
-    /// The context's address. The default one beside no key was never chosen by anybody.
+    /// The context's address. The default one beside no credential was never chosen by anybody.
     fn context_url(&self) -> Option<&String> {
         let url = &self.context.base_url;
-        (!url.is_empty() && (url != DEFAULT_BASE_URL || self.secrets.api_key.is_some())).then_some(url)
+        let is_used = self.secrets.api_key.is_some() || self.secrets.actor_token.is_some();
+        (!url.is_empty() && (url != DEFAULT_BASE_URL || is_used)).then_some(url)
     }
+}
+
+fn is_same_server(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
 }
 
 const DEFAULT_ORIGIN: &str = "the default";
@@ -394,6 +429,18 @@ mod tests {
         assert_eq!(setting.org_id.unwrap().value, "live-org");
         let elsewhere = finder("http://context", None, nothing).setting(live(), Local::Last);
         assert_eq!(url_and_key(&elsewhere), ("http://context", None));
+    }
+
+    #[test]
+    fn a_refresh_token_goes_to_its_own_server_only() {
+        let mut finder = finder("http://context/", Some("key"), nothing);
+        finder.secrets.actor_token = Some("access".to_owned());
+        finder.secrets.refresh_token = Some("refresh".to_owned());
+        assert_eq!(finder.setting(None, Local::Last).refresh_token.as_deref(), Some("refresh"));
+        finder.flags.base_url = Some("http://other".to_owned());
+        assert_eq!(finder.setting(None, Local::Last).refresh_token, None);
+        finder.flags = Flags { actor_token: Some("another".to_owned()), ..Flags::default() };
+        assert_eq!(finder.setting(None, Local::Last).refresh_token, None);
     }
 
     #[test]

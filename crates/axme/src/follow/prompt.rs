@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::Reply;
 use crate::failure::Failure;
+use crate::lines::read_lines;
 use crate::screen::part;
 
 /// What a task asks.
@@ -217,19 +218,6 @@ impl Prompt {
             }
         }
     }
-}
-
-/// Reads stdin on a thread of its own, which nothing waits for: a read cannot be taken back.
-fn read_lines() -> mpsc::Receiver<String> {
-    let (sender, receiver) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        for line in stdin().lines().map_while(Result::ok) {
-            if sender.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
 
+mod login;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,0 +1,224 @@
+//! A person at the command line: signing in by the code and by the link of a mail and on a page, staying signed in, and
+//! ending it. Mail is read where `axme dev` leaves it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write as _};
+use std::process::{Child, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{Home, Server, mode, stderr, stdout, until};
+
+const SECRETS: &str = ".config/axme/secrets.json";
+
+/// A server where anybody may sign in, and the context `default` that leads to it as its administrator.
+fn with_server() -> (Home, Server) {
+    let home = Home::new();
+    let server = home.serve("dev");
+    until("the context is written", || home.path(".config/axme/config.json").exists());
+    (home, server)
+}
+
+fn mails(home: &Home) -> Vec<String> {
+    let folder = fs::read_dir(home.path(".local/share/axme/outbox"));
+    folder.into_iter().flatten().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
+}
+
+/// The mail to somebody, waited for.
+fn mail(home: &Home, person: &str) -> String {
+    let find = || mails(home).into_iter().find(|mail| mail.contains(&format!("To: {person}")));
+    until("the mail is there", || find().is_some());
+    find().unwrap()
+}
+
+/// The code stands first in the subject.
+fn code(mail: &str) -> String {
+    let subject = mail.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap();
+    subject.split(' ').next().unwrap().to_owned()
+}
+
+fn start(home: &Home, args: &[&str]) -> Child {
+    home.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Types a line and ends the input; gives what came of it.
+fn typed(mut child: Child, line: &str) -> Output {
+    writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// Signs somebody in by the code of a mail, in a context of that name.
+fn sign_in(home: &Home, person: &str, context: &str) -> String {
+    let child = start(home, &["login", "--email", person, "--context", context]);
+    let output = typed(child, &code(&mail(home, person)));
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    stdout(&output)
+}
+
+/// The server remembers for a second whom it has seen.
+fn is_over(home: &Home, context: &str) {
+    let list = || home.run(&["session", "list", "--context-name", context]);
+    until("the session is over", || !list().status.success());
+    let output = list();
+    let said = stderr(&output);
+    assert!(output.status.code() == Some(2) && said.contains("has ended; sign in again: `axme login`"), "{said}");
+}
+
+fn secrets(home: &Home) -> Value {
+    serde_json::from_str(&fs::read_to_string(home.path(SECRETS)).unwrap()).unwrap()
+}
+
+fn set_secret(home: &Home, context: &str, name: &str, value: &str) {
+    let mut all = secrets(home);
+    all[context][name] = json!(value);
+    fs::write(home.path(SECRETS), all.to_string()).unwrap();
+}
+
+#[test]
+fn a_person_signs_in_by_a_code_looks_around_and_leaves() {
+    let (home, _server) = with_server();
+    let said = sign_in(&home, "kim@example.com", "kim");
+    assert!(said.contains("✓ Signed in as kim@example.com at http://127.0.0.1:"), "{said}");
+    assert!(said.contains("axme context use kim"), "{said}");
+    assert_eq!(mode(&home.path(SECRETS)), 0o600);
+    assert!(secrets(&home)["default"]["api_key"].is_string(), "another context is left alone");
+
+    home.ok(&["context", "use", "kim"]);
+    let me = home.ok_json(&["whoami", "--json"]);
+    assert_eq!(
+        (&me["account"]["email"], &me["status"]["account_signed_in"]),
+        (&json!("kim@example.com"), &json!(true))
+    );
+    assert_eq!((&me["org_id"], &me["session_summary"]["active_count"]), (&me["server_context"]["org_id"], &json!(1)));
+    assert!(home.ok(&["whoami"]).contains("Signed in as:   kim@example.com"));
+    assert_eq!(home.ok(&["tasks", "list"]), "No pending tasks.\n");
+
+    // A second session of the same person, ended by the first one.
+    let second = start(&home, &["login", "--email", "KIM@example.com", "--context", "second", "--json"]);
+    until("a second mail is there", || mails(&home).len() == 2);
+    // The code of the first mail is no code of this sign-in, and takes one of its tries.
+    let codes: Vec<String> = mails(&home).iter().map(|mail| code(mail)).collect();
+    let output = typed(second, &codes.join("\n"));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines[0]["intent_id"].is_string() && lines.len() == 2, "{lines:?}");
+    assert_eq!((&lines[1]["hydrated"], &lines[1]["account"]["email"]), (&json!(true), &json!("kim@example.com")));
+    let list = home.ok_json(&["session", "list", "--json"]);
+    let other = list["sessions"].as_array().unwrap().iter().find(|login| login["is_current"] == false).unwrap();
+    assert_eq!((&list["summary"]["session_count"], &other["client_type"]), (&json!(2), &json!("cli")));
+    let revoked = home.ok_json(&["session", "revoke", other["session_id"].as_str().unwrap(), "--json"]);
+    assert_eq!((&revoked["revoked"], &revoked["mode"]), (&json!(true), &json!("session_id")));
+    assert_eq!(home.ok(&["session", "list"]).lines().count(), 2);
+    assert_eq!(home.ok(&["session", "list", "--all"]).lines().count(), 3);
+    is_over(&home, "second");
+
+    let said = home.ok(&["logout"]);
+    assert!(said.contains("✓ Signed out of") && said.contains("logout --all"), "{said}");
+    let left = &secrets(&home)["kim"];
+    assert!(left["api_key"].is_string() && left["actor_token"].is_null() && left["refresh_token"].is_null());
+    assert!(home.fails(&["session", "list"], 2).contains("nobody is signed in here"));
+    assert_eq!(home.ok_json(&["logout", "--all", "--json"])["server_logout"]["attempted"], false);
+    assert!(secrets(&home)["kim"].is_null());
+}
+
+#[test]
+fn the_link_of_the_mail_signs_in_too() {
+    let (home, _server) = with_server();
+    let mut child = start(&home, &["login", "--email", "lou@example.com", "--context", "lou"]);
+    // Nobody types anything.
+    drop(child.stdin.take());
+    let text = mail(&home, "lou@example.com").replace("=\r\n", "").replace("=3D", "=");
+    let link = text.split_whitespace().find(|word| word.contains("/app/login/")).unwrap();
+    let (url, token) = link.split_once("?").unwrap();
+    let pressed = post(url, token);
+    assert!(pressed.contains("You are signed in"), "{pressed}");
+    let output = child.wait_with_output().unwrap();
+    assert!(stdout(&output).contains("✓ Signed in as lou@example.com"), "{}{}", stdout(&output), stderr(&output));
+}
+
+#[test]
+fn a_page_signs_another_device_in() {
+    let (home, _server) = with_server();
+    let mut child = start(&home, &["login", "--browser", "--no-browser", "--context", "eve", "--json"]);
+    let mut shown = BufReader::new(child.stdout.take().unwrap()).lines();
+    let asked: Value = serde_json::from_str(&shown.next().unwrap().unwrap()).unwrap();
+    let (page, query) = asked["approval_url"].as_str().unwrap().split_once('?').unwrap();
+    assert!(query.contains(asked["user_code"].as_str().unwrap()) && query.contains("&grant="), "{query}");
+    let user_code = asked["user_code"].as_str().unwrap();
+    let form = format!("user_code={user_code}&email=eve%40example.com");
+    let mailed = post(page, &form);
+    let intent = mailed.split("name=\"intent_id\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let code = code(&mail(&home, "eve@example.com"));
+    let approved = post(page, &format!("{form}&intent_id={intent}&code={code}"));
+    assert!(approved.contains("You are signed in"), "{approved}");
+    let summary: Value = serde_json::from_str(&shown.next().unwrap().unwrap()).unwrap();
+    assert_eq!(summary["account"]["email"], "eve@example.com");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn tokens_are_refreshed_in_time_and_when_they_are_refused() {
+    let (home, _server) = with_server();
+    sign_in(&home, "kim@example.com", "kim");
+    home.ok(&["context", "use", "kim"]);
+    let first = secrets(&home)["kim"].clone();
+
+    // A token that has come to its end, as far as anybody can read it.
+    set_secret(&home, "kim", "actor_token", "opaque");
+    home.ok(&["session", "list"]);
+    let second = secrets(&home)["kim"].clone();
+    assert!(second["actor_token"].as_str().unwrap().matches('.').count() == 2);
+    assert_ne!((&second["refresh_token"], &second["api_key"]), (&first["refresh_token"], &Value::Null));
+    assert_eq!(second["api_key"], first["api_key"]);
+    assert_eq!(mode(&home.path(SECRETS)), 0o600);
+
+    // One that seems good, and that the server does not take: the year is 2100, and nobody has signed it.
+    set_secret(&home, "kim", "actor_token", "e30.eyJleHAiOjQxMDI0NDQ4MDB9.e30");
+    home.ok(&["session", "list"]);
+    let third = secrets(&home)["kim"].clone();
+    assert_ne!(third["refresh_token"], second["refresh_token"]);
+
+    assert_eq!(home.ok_json(&["login", "--json"])["method"], "refresh");
+    assert_ne!(secrets(&home)["kim"]["refresh_token"], third["refresh_token"]);
+
+    // Another server is not told the refresh token, and nothing is written.
+    let before = secrets(&home);
+    home.fails(&["session", "list", "--base-url", "http://127.0.0.1:9"], 1);
+    assert_eq!(secrets(&home), before);
+
+    home.ok(&["session", "revoke", "--current"]);
+    is_over(&home, "kim");
+    assert!(home.ok(&["whoami"]).contains("Session:        ended"));
+    assert!(home.fails(&["login"], 1).contains("nobody is at the terminal"));
+    let gone = home.ok_json(&["logout", "--all-sessions", "--json"]);
+    assert_eq!((&gone["ok"], &gone["account_session_cleared"]), (&json!(true), &json!(true)));
+}
+
+#[test]
+fn what_does_not_sign_in_says_why() {
+    let (home, _server) = with_server();
+    assert!(home.fails(&["login"], 1).contains("give --email"));
+    assert_eq!(home.ok_json(&["login", "--json"])["error"], "no_credentials");
+    assert!(home.fails(&["login", "--email", "nobody"], 1).contains("must be an address for mail"));
+    home.fails(&["login", "--email", "kim@example.com", "--browser"], 2);
+    assert!(home.fails(&["session", "list"], 2).contains("nobody is signed in here"));
+    home.fails(&["session", "revoke"], 2);
+
+    let child = start(&home, &["login", "--email", "kim@example.com", "--context", "kim"]);
+    let right = code(&mail(&home, "kim@example.com"));
+    let output = typed(child, if right == "000000" { "000001" } else { "000000" });
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("4 tries are left"), "{}", stderr(&output));
+    assert!(secrets(&home)["kim"].is_null());
+
+    let kept = home.ok_json(&["login", "--context", "given", "--api-key", "secret", "--json"]);
+    assert_eq!((&kept["method"], &secrets(&home)["given"]["api_key"]), (&json!("manual"), &json!("secret")));
+}
+
+/// Sends a form, as a browser does.
+fn post(url: &str, form: &str) -> String {
+    let request = reqwest::Client::new().post(url).body(form.to_owned());
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { request.send().await.unwrap().text().await.unwrap() })
+}
