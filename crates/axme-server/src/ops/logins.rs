@@ -168,6 +168,8 @@ pub fn verify(visit: Visit, input: VerifyCode) -> Later<SignedIn> {
         let client = Client::read(input.client_type, input.device_label, &visit.headers)?;
         let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
         let code = input.code;
+        // Nothing is written for a sign-in that nobody asked for, or that is over.
+        visit.app.store.read(move |tx| check_open(&known(store::find(tx, id)?, id)?, now)).await?;
         let job = move |tx: &mut Tx<'_>| {
             let email = use_code(tx, now, id, &code)?;
             let account = admit(tx, &dice, now, rules, &email)?;
@@ -180,7 +182,7 @@ pub fn verify(visit: Visit, input: VerifyCode) -> Later<SignedIn> {
 
 /// Uses up the code of a mail; returns whose it is.
 pub fn use_code(tx: &mut Tx<'_>, now: Time, id: Uuid, code: &str) -> Result<String> {
-    let intent = store::lock(tx, id)?.ok_or_else(|| ApiError::not_found(format!("sign-in {id}")))?;
+    let intent = known(store::lock(tx, id)?, id)?;
     check_open(&intent, now)?;
     let (_, wrong_today) = store::count_since(tx, &intent.email, now.minus_millis(24 * HOUR_MILLIS))?;
     if wrong_today >= MOST_WRONG_CODES_A_DAY {
@@ -204,6 +206,10 @@ pub fn use_code(tx: &mut Tx<'_>, now: Time, id: Uuid, code: &str) -> Result<Stri
     Err(Error::Kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
 }
 
+fn known(intent: Option<LoginIntent>, id: Uuid) -> Result<LoginIntent> {
+    intent.ok_or_else(|| ApiError::not_found(format!("sign-in {id}")).into())
+}
+
 fn check_open(intent: &LoginIntent, now: Time) -> Result<()> {
     if intent.used_at.is_some() {
         return Err(ApiError::new(ErrorKind::Conflict, "code_already_used", "this sign-in was used already").into());
@@ -222,8 +228,12 @@ pub(super) fn too_many(message: &str, seconds: u64) -> Error {
 
 /// Whether the link of a mail leads to a sign-in that is open; returns whose, otherwise says why not.
 pub fn look_at_link(tx: &mut Tx<'_>, now: Time, id: Uuid, token: &str) -> Result<LoginIntent> {
+    check_link(store::find(tx, id)?, now, token)
+}
+
+fn check_link(intent: Option<LoginIntent>, now: Time, token: &str) -> Result<LoginIntent> {
     let unknown = || ApiError::not_found("this link");
-    let intent = store::lock(tx, id)?.ok_or_else(unknown)?;
+    let intent = intent.ok_or_else(unknown)?;
     let hash = auth::hash(token);
     if !intent.link_hash.as_ref().is_some_and(|known| bool::from(known.ct_eq(&hash))) {
         return Err(unknown().into());
@@ -234,7 +244,7 @@ pub fn look_at_link(tx: &mut Tx<'_>, now: Time, id: Uuid, token: &str) -> Result
 
 /// Signs in by the link of a mail: approves what waits for it. Returns the address.
 pub fn use_link(tx: &mut Tx<'_>, dice: &Dice, now: Time, rules: Rules, id: Uuid, token: &str) -> Result<String> {
-    let intent = look_at_link(tx, now, id, token)?;
+    let intent = check_link(store::lock(tx, id)?, now, token)?;
     let account = admit(tx, dice, now, rules, &intent.email)?;
     store::mark_used(tx, id, now)?;
     approve(tx, now, &intent.grant_hash, &account)?;
