@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, Method, Op, Route};
 
 pub static BOOTSTRAP: Op<Bootstrap, Bootstrapped> = Op::post("alpha.bootstrap", "/v1/alpha/bootstrap")
     .access(Access::Public)
@@ -13,13 +13,29 @@ pub static BOOTSTRAP: Op<Bootstrap, Bootstrapped> = Op::post("alpha.bootstrap", 
 pub static VERIFY: Op<VerifyEmail, Verified> = Op::post("alpha.verify_email", "/v1/alpha/verify-email")
     .access(Access::Public)
     .about("Verify the address of a trial with the token of its mail: from then on its owner signs in with it.");
-pub static VERIFY_LINK: Op<VerifyEmail, Verified> = Op::get("alpha.verify_email_link", "/v1/alpha/verify-email")
-    .writing()
-    .access(Access::Public)
-    .about("The same, as the link of the mail.");
 pub static RESEND: Op<ResendEmail, Resent> = Op::post("alpha.verify_email.resend", "/v1/alpha/verify-email/resend")
     .access(Access::Public)
     .about("Send the mail of a trial again. Whether there is one by the address is not told.");
+
+/// Where clients know the page behind the link of the mail.
+pub const LINK: Route = Route {
+    method: Method::Get,
+    path: "/v1/alpha/verify-email",
+    access: Access::Public,
+    about: "Leads to the page behind the link of a trial's mail.",
+};
+pub const PAGE: Route = Route {
+    method: Method::Get,
+    path: "/app/login/trial",
+    access: Access::Public,
+    about: "The page behind the link of a trial's mail, with a button.",
+};
+pub const PAGE_ANSWER: Route = Route {
+    method: Method::Post,
+    path: "/app/login/trial",
+    access: Access::Public,
+    about: "Verify the address of a trial by the link of its mail.",
+};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Bootstrap {

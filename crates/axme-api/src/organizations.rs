@@ -7,7 +7,7 @@ use crate::op::{Access, Op};
 use crate::{Object, lenient};
 
 pub static CREATE: Op<CreateOrganization, OrganizationAnswer> = Op::post("organizations.create", "/v1/organizations")
-    .access(Access::Role)
+    .access(Access::Admin)
     .about("Make an organization. The owner of the key becomes its org_owner.");
 pub static GET: Op<GetOrganization, OrganizationSeen> = Op::get("organizations.get", "/v1/organizations/{org_id}")
     .access(Access::Role)

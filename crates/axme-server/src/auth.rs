@@ -12,7 +12,7 @@ use axum::http::HeaderMap;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::cx::{Bearer, Caller, Role};
+use crate::cx::{Bearer, Caller, LOGIN, Role};
 use crate::error::Result;
 use crate::ops::people;
 use crate::signer::{Bad, Person, Signer, is_token};
@@ -106,13 +106,16 @@ impl Keys {
             Some(token) => match self.signed_in(store, token, now).await? {
                 Err(bad) => caller.bearer = Bearer::Bad(bad),
                 Ok(signed_in) => {
-                    if people::role_in(&signed_in.memberships, caller.org, caller.workspace)
-                        == Some(Role::WorkspaceAdmin)
-                    {
-                        caller.role = Role::WorkspaceAdmin;
-                    }
+                    let theirs = people::role_in(&signed_in.memberships, caller.org, caller.workspace);
                     caller.owner.clone_from(&signed_in.person.email);
                     caller.bearer = Bearer::Person(signed_in.person);
+                    // What either may do.
+                    match (theirs, caller.role) {
+                        (Some(Role::WorkspaceAdmin), _) => caller.role = Role::WorkspaceAdmin,
+                        (Some(role), Role::Visitor) => caller.role = role,
+                        _ => {}
+                    }
+                    name_member(&mut caller);
                     until = until.min(signed_in.until);
                 }
             },
@@ -191,6 +194,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
         address: holder.address,
         owner: holder.created_by,
         bearer: Bearer::None,
+        is_login: holder.role == LOGIN,
     };
     name_member(&mut caller);
     Ok((caller, holder.expires_at.unwrap_or(Time::from_micros(i64::MAX))))

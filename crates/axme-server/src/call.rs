@@ -234,6 +234,7 @@ pub fn check_access(access: Access, caller: &Caller) -> Result<()> {
             Err(ApiError::forbidden("you have no part in the work of this workspace").into())
         }
         (Access::Key, _) => Ok(()),
+        (Access::Role, Role::Agent) if caller.person().is_some() => Ok(()),
         (Access::Role, Role::Agent) | (Access::Admin, _) => {
             Err(ApiError::forbidden("this needs a workspace-admin key").into())
         }

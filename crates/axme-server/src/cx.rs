@@ -73,6 +73,8 @@ pub struct Caller {
     /// The account's owner, as events name a caller without an address; the person, when a token says who it is.
     pub owner: String,
     pub bearer: Bearer,
+    /// The key of a person's login, which counts in its own organization only.
+    pub is_login: bool,
 }
 
 impl Caller {
@@ -82,6 +84,9 @@ impl Caller {
 
     /// How events and audit lines name the caller.
     pub fn actor(&self) -> String {
+        if let Some(person) = self.person().filter(|_| self.role == Role::Agent) {
+            return person.email.clone();
+        }
         self.address.as_ref().map_or_else(|| self.owner.clone(), |address| address.as_str().to_owned())
     }
 
@@ -109,6 +114,7 @@ impl Caller {
             address: None,
             owner: "nobody".to_owned(),
             bearer: Bearer::None,
+            is_login: false,
         }
     }
 }

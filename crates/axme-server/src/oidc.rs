@@ -4,6 +4,7 @@
 //! against its published keys, by asymmetric algorithms only.
 
 use axme_intent::Time;
+use axme_intent::human::is_email;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::JwkSet;
@@ -149,8 +150,12 @@ pub async fn who(
         return Err("the provider's token is for another client".to_owned());
     }
     let is_verified = claims.email_verified == Value::Bool(true) || claims.email_verified == "true";
-    let email = claims.email.filter(|_| is_verified).map(|email| email.trim().to_lowercase());
+    let email = claims.email.filter(|_| is_verified).map(|email| email.trim().to_ascii_lowercase());
     let email = email.ok_or("the provider does not vouch for an address for mail (email with email_verified)")?;
+    // Letters that only look like others, or become others in lower case, would make one person out of two.
+    if !email.is_ascii() || !is_email(&email) {
+        return Err("the provider vouches for what is no plain address for mail".to_owned());
+    }
     let domain = email.rsplit_once('@').map(|(_, domain)| domain).unwrap_or_default();
     if !settings.domains.is_empty() && !settings.domains.iter().any(|known| known.eq_ignore_ascii_case(domain)) {
         return Err(format!("addresses of {domain} do not sign in here"));

@@ -170,7 +170,6 @@ pub fn mount(mount: &mut Mount) {
     mount.served(Served { op: &auth::INTROSPECT, run: ops::login_sessions::introspect });
     mount.served(Served { op: &alpha::BOOTSTRAP, run: ops::alpha::bootstrap });
     mount.served(Served { op: &alpha::VERIFY, run: ops::alpha::verify });
-    mount.served(Served { op: &alpha::VERIFY_LINK, run: ops::alpha::verify });
     mount.served(Served { op: &alpha::RESEND, run: ops::alpha::resend });
     bind!(auth::LOGOUT, ops::login_sessions::prepare_nothing, ops::login_sessions::logout);
     bind!(auth::LOGOUT_ALL, ops::login_sessions::prepare_nothing, ops::login_sessions::logout_all);

@@ -124,7 +124,7 @@ pub fn of_login(notice: &Notice, login: Uuid, secrets: &Secrets, base_url: &str)
 
 /// The mail of a trial.
 pub fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &str) -> Mail {
-    let url = format!("{base_url}/v1/alpha/verify-email?token={token}");
+    let url = format!("{base_url}/app/login/trial?token={token}");
     let subject = "Verify your address for AXME";
     let body = format!(
         "Somebody began a trial of AXME at {base_url} with this address. If it was you, open this link until {}; you can \

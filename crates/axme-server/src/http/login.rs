@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axme_api::{ApiError, auth as api};
+use axme_api::{ApiError, alpha, auth as api};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request as HttpRequest};
@@ -18,6 +18,7 @@ use super::pages::{Page, message, page, sent};
 use super::router::{query, read_body, respond};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::ops::alpha as trials;
 use crate::ops::logins::{self as ops, Rules, Wanted};
 use crate::ops::{COMMON_LANE, read_id};
 use crate::store::Tx;
@@ -39,7 +40,12 @@ pub fn mount(app: &Arc<App>, router: Router) -> Router {
             async move { sent(&app, enter(&app, &id, request).await) }
         }
     };
-    let callback = |Path(id): Path<String>, request: HttpRequest| async move { respond(lead(&id, &request)) };
+    let callback = |Path(id): Path<String>, request: HttpRequest| async move {
+        respond(match read_id("sign-in", &id) {
+            Ok(id) => lead(&format!("/app/login/{id}"), &request),
+            Err(error) => Err(error),
+        })
+    };
     let device = {
         let app = app.clone();
         move |request: HttpRequest| {
@@ -55,6 +61,22 @@ pub fn mount(app: &Arc<App>, router: Router) -> Router {
             async move { sent(&app, approve(&app, request).await) }
         }
     };
+    let trial_link = |request: HttpRequest| async move { respond(lead("/app/login/trial", &request)) };
+    let trial = {
+        let app = app.clone();
+        move |request: HttpRequest| {
+            let app = app.clone();
+            let token = field(&query(request.uri().query()), "token");
+            async move { sent(&app, page(200, &TrialPage { token: &token })) }
+        }
+    };
+    let trial_answer = {
+        let app = app.clone();
+        move |request: HttpRequest| {
+            let app = app.clone();
+            async move { sent(&app, begin_trial(&app, request).await) }
+        }
+    };
     let keys = {
         let app = app.clone();
         move || {
@@ -66,6 +88,8 @@ pub fn mount(app: &Arc<App>, router: Router) -> Router {
         .route(api::MAIL_PAGE.path, get(mail).post(mail_answer))
         .route(api::CALLBACK.path, get(callback))
         .route(api::DEVICE_PAGE.path, get(device).post(device_answer))
+        .route(alpha::LINK.path, get(trial_link))
+        .route(alpha::PAGE.path, get(trial).post(trial_answer))
         .route(api::KEYS.path, get(keys))
 }
 
@@ -80,14 +104,13 @@ async fn published(app: &App) -> Result<Response<Body>> {
     Ok(response)
 }
 
-/// Clients know the page under another path.
-fn lead(id: &str, request: &HttpRequest) -> Result<Response<Body>> {
-    let id = read_id("sign-in", id)?;
+/// Clients know some pages under another path.
+fn lead(page: &str, request: &HttpRequest) -> Result<Response<Body>> {
     let token = field(&query(request.uri().query()), "token");
     if !token.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(ApiError::not_found("this link").into());
     }
-    let to = HeaderValue::from_str(&format!("/app/login/{id}?token={token}"));
+    let to = HeaderValue::from_str(&format!("{page}?token={token}"));
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     response.headers_mut().extend(to.ok().map(|to| (header::LOCATION, to)));
@@ -95,9 +118,32 @@ fn lead(id: &str, request: &HttpRequest) -> Result<Response<Body>> {
 }
 
 #[derive(Template)]
+#[template(path = "login_trial.html")]
+struct TrialPage<'a> {
+    token: &'a str,
+}
+
+async fn begin_trial(app: &App, request: HttpRequest) -> Result<Page> {
+    let token = read_form(app, request).await?.get("token").to_owned();
+    if let Err(error) = trials::check_enabled(app) {
+        return refused(error);
+    }
+    match trials::confirm(app, token).await {
+        Ok(trial) => {
+            let who = format!("{} owns the trial now.", trial.email);
+            message(200, "Your address is verified", &[&who, "Sign in with it whenever you like."])
+        }
+        Err(error) => refused(error),
+    }
+}
+
+#[derive(Template)]
 #[template(path = "login_mail.html")]
 struct MailPage<'a> {
     email: &'a str,
+    /// What the device must show; empty when none waits.
+    user_code: &'a str,
+    since: String,
     token: &'a str,
 }
 
@@ -105,7 +151,11 @@ async fn look(app: &App, id: &str, token: String) -> Result<Page> {
     let id = read_id("this link", id)?;
     let (now, given) = (app.world.clock.now(), token.clone());
     match app.store.read(move |tx| ops::look_at_link(tx, now, id, &given)).await {
-        Ok(intent) => page(200, &MailPage { email: &intent.email, token: &token }),
+        Ok(linked) => {
+            let user_code = linked.user_code.as_deref().unwrap_or_default();
+            let since = linked.intent.created_at.in_minutes();
+            page(200, &MailPage { email: &linked.intent.email, user_code, since, token: &token })
+        }
         Err(error) => refused(error),
     }
 }

@@ -11,6 +11,7 @@ use axme_api::organizations::CreateOrganization;
 use axme_api::roles::{OrgRole, Permission};
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::Time;
+use axme_intent::human::is_same_person;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -134,7 +135,7 @@ pub fn prepare_list(_: &Before<'_>, input: ListAccessRequests) -> Result<(u16, (
 
 /// What the state and the workspace of a filter leave of a page; it may be short, and goes on after its last.
 pub fn list(cx: &mut Cx<'_, '_>, (input, after, limit): &(ListAccessRequests, Uuid, i64)) -> Result<AccessRequestList> {
-    let mut found = match input.org_id.as_deref() {
+    let found: Vec<AccessRequest> = match input.org_id.as_deref() {
         Some(org) => {
             let (org, authority) = tenants::visible_org(cx, org)?;
             if authority.allows(Permission::ReviewRequests, None) {
@@ -146,6 +147,13 @@ pub fn list(cx: &mut Cx<'_, '_>, (input, after, limit): &(ListAccessRequests, Uu
         }
         None => store::list_from(cx.tx, cx.caller.workspace, *after, *limit)?,
     };
+    let mut shown = Vec::with_capacity(found.len());
+    for request in found {
+        if is_visible(cx, &request)? {
+            shown.push(request);
+        }
+    }
+    let mut found = shown;
     if let Some(workspace) = input.workspace_id.as_deref() {
         let id = read_id("workspace", workspace)?;
         found.retain(|request| request.workspace_id == Some(id) || request.from_workspace_id == id);
@@ -164,13 +172,21 @@ pub fn get(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<AccessRequestAnswer> {
     Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
 }
 
-/// A request of the caller's workspace, or one that the caller may decide.
+/// Admins see the requests of their workspace, whoever asked sees their own, and whoever decides sees what there is to decide.
+fn is_visible(cx: &mut Cx<'_, '_>, request: &AccessRequest) -> Result<bool> {
+    let is_here = cx.caller.is_admin() && request.from_workspace_id == cx.caller.workspace;
+    if is_here || is_same_person(&request.requested_by, &cx.caller.owner) {
+        return Ok(true);
+    }
+    Ok(Authority::in_org(cx, request.review_org_id)?.allows(Permission::ReviewRequests, None))
+}
+
+/// A request that the caller may see, with what they may do where it is decided.
 fn find(cx: &mut Cx<'_, '_>, id: Uuid) -> Result<(AccessRequest, Authority)> {
     let not_found = || ApiError::not_found(format!("access request {id}"));
     let request = store::find(cx.tx, id)?.ok_or_else(not_found)?;
     let authority = Authority::in_org(cx, request.review_org_id)?;
-    let is_own = request.from_workspace_id == cx.caller.workspace;
-    if !is_own && !authority.allows(Permission::ReviewRequests, None) {
+    if !is_visible(cx, &request)? {
         return Err(not_found().into());
     }
     Ok((request, authority))

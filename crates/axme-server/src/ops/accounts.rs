@@ -22,7 +22,7 @@ use super::{COMMON_LANE, page_size, quotas};
 use crate::auth::{FreshKey, fresh_key};
 use crate::call::Before;
 use crate::channels::signature;
-use crate::cx::{Cx, Role};
+use crate::cx::{Cx, LOGIN, Role};
 use crate::error::{Result, StoreError};
 use crate::store::accounts::{self as store, NewKey, ServiceAccount};
 use crate::tier::Allowance;
@@ -324,6 +324,11 @@ fn known_key(key: store::KnownKey, now: Time) -> KnownKey {
 fn find(cx: &mut Cx<'_, '_>, id: &str) -> Result<ServiceAccount> {
     let not_found = || ApiError::not_found(format!("service account {id}"));
     if let Some(own) = store::find_service_account(cx.tx, cx.caller.workspace, id)? {
+        // People look after the account of their own logins themselves.
+        let is_theirs = own.role == LOGIN && is_same_person(&own.created_by, &cx.caller.owner);
+        if !is_theirs {
+            Authority::in_org(cx, own.org_id)?.check(Permission::ManageAccounts, Some(own.workspace_id))?;
+        }
         return Ok(own);
     }
     let account = store::find_anywhere(cx.tx, id)?.ok_or_else(not_found)?;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::logins::{audit, found, too_many};
 use super::{COMMON_LANE, check_chars, people};
+use crate::app::App;
 use crate::auth::{self, FreshKey, fresh_key};
 use crate::call::{Later, Visit};
 use crate::cx::Role;
@@ -36,8 +37,8 @@ const MOST_TRIALS_A_DAY: i64 = 3;
 const MOST_MAILS: i64 = 5;
 const DAY_MILLIS: u64 = 86_400_000;
 
-fn check_enabled(visit: &Visit) -> Result<()> {
-    if visit.app.site.trials {
+pub fn check_enabled(app: &App) -> Result<()> {
+    if app.site.trials {
         return Ok(());
     }
     let message = "this server gives no trials; ask whoever runs it for a key, or sign in";
@@ -46,7 +47,7 @@ fn check_enabled(visit: &Visit) -> Result<()> {
 
 pub fn bootstrap(visit: Visit, input: Bootstrap) -> Later<Bootstrapped> {
     Box::pin(async move {
-        check_enabled(&visit)?;
+        check_enabled(&visit.app)?;
         let email = people::address(&input.email);
         if !is_email(&email) {
             return Err(ApiError::invalid("email: must be an address for mail, such as ann@example.com").into());
@@ -60,7 +61,7 @@ pub fn bootstrap(visit: Visit, input: Bootstrap) -> Later<Bootstrapped> {
                 return Err(too_many("this address has begun enough trials for today", 86_400));
             }
             let id = dice.uuid_at(now);
-            let owner = format!("trial:{id}");
+            let owner = owner_of(id);
             let name = input.company.clone().unwrap_or_else(|| email.clone());
             let workspace = found(tx, &dice, now, &owner, &name)?;
             let organization = organizations::find(tx, workspace.org_id)?;
@@ -138,7 +139,7 @@ fn tell(tx: &mut Tx<'_>, dice: &Dice, now: Time, trial: &Trial) -> Result<(), St
         workspace: Uuid::nil(),
         id: dice.uuid_at(now),
         intent: IntentId(Uuid::nil()),
-        line: "mail".to_owned(),
+        line: "login".to_owned(),
         channel: "email".to_owned(),
         recipient: trial.email.clone(),
         content: json!({ "trial": trial.id }),
@@ -167,47 +168,61 @@ fn view(trial: &Trial) -> EmailVerification {
     }
 }
 
-/// Verifying twice is no error.
 pub fn verify(visit: Visit, input: VerifyEmail) -> Later<Verified> {
     Box::pin(async move {
-        check_enabled(&visit)?;
+        check_enabled(&visit.app)?;
         check_chars("token", Some(&input.token), 16, 512)?;
-        let (dice, now) = (visit.app.world.dice.clone(), visit.now);
-        let hash = auth::hash(&input.token);
-        let job = move |tx: &mut Tx<'_>| {
-            let trial = store::lock(tx, &hash)?.ok_or_else(|| ApiError::not_found("this token"))?;
-            if trial.verified_at.is_some() {
-                return Ok(Verified { ok: true, email_verification: view(&trial) });
-            }
-            if trial.expires_at <= now {
-                let message = "this mail has expired: begin a new trial";
-                return Err(ApiError::new(ErrorKind::Gone, "verification_expired", message).into());
-            }
-            store::mark_verified(tx, trial.id, now)?;
-            records::insert(tx, dice.uuid(), &trial.email, now)?;
-            let member = Member {
-                org_id: trial.org_id,
-                member_id: dice.uuid_at(now),
-                workspace_id: Uuid::nil(),
-                actor_id: trial.email.clone(),
-                role: OrgRole::OrgOwner.as_str().to_owned(),
-                status: "active".to_owned(),
-                created_at: now,
-                updated_at: now,
-            };
-            members::insert(tx, &member)?;
-            let line = json!({ "org_id": trial.org_id });
-            audit(tx, &dice, now, trial.workspace_id, &trial.email, "alpha.verify_email", &line)?;
-            let trial = Trial { verified_at: Some(now), ..trial };
-            Ok(Verified { ok: true, email_verification: view(&trial) })
-        };
-        visit.app.store.write(COMMON_LANE, job).await
+        let trial = confirm(&visit.app, input.token).await?;
+        Ok(Verified { ok: true, email_verification: view(&trial) })
     })
+}
+
+/// Gives a trial to its address. Doing so twice is no error. The first key loses what it could do in the organization beyond
+/// its workspace: whoever began the trial may be somebody else.
+pub async fn confirm(app: &App, token: String) -> Result<Trial> {
+    let (dice, now) = (app.world.dice.clone(), app.world.clock.now());
+    let hash = auth::hash(&token);
+    let job = move |tx: &mut Tx<'_>| {
+        let trial = store::lock(tx, &hash)?.ok_or_else(|| ApiError::not_found("this token"))?;
+        if trial.verified_at.is_some() {
+            return Ok(trial);
+        }
+        if trial.expires_at <= now {
+            let message = "this mail has expired: begin a new trial";
+            return Err(ApiError::new(ErrorKind::Gone, "verification_expired", message).into());
+        }
+        store::mark_verified(tx, trial.id, now)?;
+        records::insert(tx, dice.uuid(), &trial.email, now)?;
+        let first = members::find_actor(tx, trial.org_id, &owner_of(trial.id), Uuid::nil())?;
+        if let Some(first) = first {
+            members::update(tx, &Member { status: "removed".to_owned(), updated_at: now, ..first })?;
+        }
+        let member = Member {
+            org_id: trial.org_id,
+            member_id: dice.uuid_at(now),
+            workspace_id: Uuid::nil(),
+            actor_id: trial.email.clone(),
+            role: OrgRole::OrgOwner.as_str().to_owned(),
+            status: "active".to_owned(),
+            created_at: now,
+            updated_at: now,
+        };
+        members::insert(tx, &member)?;
+        let line = json!({ "org_id": trial.org_id });
+        audit(tx, &dice, now, trial.workspace_id, &trial.email, "alpha.verify_email", &line)?;
+        Ok(Trial { verified_at: Some(now), ..trial })
+    };
+    app.store.write(COMMON_LANE, job).await
+}
+
+/// Whom the keys of a trial belong to.
+fn owner_of(trial: Uuid) -> String {
+    format!("trial:{trial}")
 }
 
 pub fn resend(visit: Visit, input: ResendEmail) -> Later<Resent> {
     Box::pin(async move {
-        check_enabled(&visit)?;
+        check_enabled(&visit.app)?;
         let (dice, now, email) = (visit.app.world.dice.clone(), visit.now, people::address(&input.email));
         let job = move |tx: &mut Tx<'_>| {
             let trials = store::list(tx, &email, now.minus_millis(TRIAL_SECONDS * 1_000), 1)?;

@@ -279,6 +279,7 @@ fn person(link: &Link, place: Place) -> Caller {
         address: None,
         owner: link.person.clone(),
         bearer: Bearer::None,
+        is_login: false,
     }
 }
 

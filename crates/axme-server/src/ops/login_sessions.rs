@@ -25,6 +25,8 @@ use crate::world::Dice;
 const REPEAT_SECONDS: u64 = 10;
 const EXCHANGE_SECONDS: u64 = 300;
 const MOST_SESSIONS: i64 = 500;
+/// The `client_type` of a session that was made with a key.
+pub(super) const DASHBOARD: &str = "dashboard";
 /// What the `client_type` of an assistant's session begins with.
 const ASSISTANT: &str = "assistant:";
 
@@ -191,7 +193,7 @@ pub fn exchange(visit: Visit, input: Exchange) -> Later<SignedIn> {
     Box::pin(async move {
         let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
         let hash = auth::hash(&input.token);
-        let client = Client { kind: "dashboard".to_owned(), label: None };
+        let client = Client { kind: DASHBOARD.to_owned(), label: None };
         let wrong = || {
             let message = "the token is unknown, used or expired: open the dashboard again";
             ApiError::new(ErrorKind::Unauthenticated, "invalid_exchange_token", message)
@@ -202,7 +204,7 @@ pub fn exchange(visit: Visit, input: Exchange) -> Later<SignedIn> {
         let job = move |tx: &mut Tx<'_>| {
             let (account, workspace) = store::take_exchange(tx, &hash, now)?.ok_or_else(wrong)?;
             let account = store::find(tx, account)?.ok_or_else(wrong)?;
-            Ok(enter(tx, &dice, now, rules, &account, &client, Place::Workspace(workspace))?)
+            enter(tx, &dice, now, rules, &account, &client, Place::Workspace(workspace))
         };
         let entered = visit.app.store.write(COMMON_LANE, job).await?;
         signed_in(&visit.app, visit.now, entered).await

@@ -59,6 +59,10 @@ impl Client {
         super::check_chars("client_type", kind.as_deref(), 1, 32)?;
         super::check_chars("device_label", label.as_deref(), 1, 120)?;
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // Only an exchange makes one.
+        if kind.as_deref() == Some(super::login_sessions::DASHBOARD) {
+            return Err(ApiError::invalid("client_type: \"dashboard\" is not for programs").into());
+        }
         let told = match header("x-axme-client") {
             client if client.starts_with("axme-cli/") => "cli",
             client if client.starts_with("axme-sdk-") => "sdk",
@@ -104,7 +108,7 @@ pub async fn begin(app: &App, email: &str, wanted: Wanted) -> Result<Uuid> {
         }
         let grant_hash = match &wanted {
             Wanted::Known(hash) => hash.clone(),
-            Wanted::New(id) => put_grant(tx, &dice, now, id, INTENT_SECONDS)?.hash,
+            Wanted::New(id) => put_grant(tx, &dice, now, id, INTENT_SECONDS, false)?.hash,
         };
         let intent = LoginIntent {
             id: dice.uuid(),
@@ -123,7 +127,8 @@ pub async fn begin(app: &App, email: &str, wanted: Wanted) -> Result<Uuid> {
                 workspace: Uuid::nil(),
                 id: dice.uuid_at(now),
                 intent: IntentId(Uuid::nil()),
-                line: "mail".to_owned(),
+                // Of its own: whoever waits for a code does not wait for other mail.
+                line: "login".to_owned(),
                 channel: "email".to_owned(),
                 recipient: email.clone(),
                 content: json!({ "login": intent.id }),
@@ -173,7 +178,7 @@ pub fn verify(visit: Visit, input: VerifyCode) -> Later<SignedIn> {
         let job = move |tx: &mut Tx<'_>| {
             let email = use_code(tx, now, id, &code)?;
             let account = admit(tx, &dice, now, rules, &email)?;
-            Ok(enter(tx, &dice, now, rules, &account, &client, Place::HomeWithKey)?)
+            enter(tx, &dice, now, rules, &account, &client, Place::HomeWithKey)
         };
         let entered = visit.app.store.write(COMMON_LANE, job).await?;
         signed_in(&visit.app, visit.now, entered).await
@@ -226,9 +231,19 @@ pub(super) fn too_many(message: &str, seconds: u64) -> Error {
     ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message).with("retry_after_seconds", seconds).into()
 }
 
-/// Whether the link of a mail leads to a sign-in that is open; returns whose, otherwise says why not.
-pub fn look_at_link(tx: &mut Tx<'_>, now: Time, id: Uuid, token: &str) -> Result<LoginIntent> {
-    check_link(store::find(tx, id)?, now, token)
+/// Where the link of a mail leads.
+pub struct Linked {
+    pub intent: LoginIntent,
+    /// What the device shows that waits; none when a program waits that shows nothing.
+    pub user_code: Option<String>,
+}
+
+/// Whether the link of a mail leads to a sign-in that is open; returns which, otherwise says why not.
+pub fn look_at_link(tx: &mut Tx<'_>, now: Time, id: Uuid, token: &str) -> Result<Linked> {
+    let intent = check_link(store::find(tx, id)?, now, token)?;
+    let grant = store::find_grant(tx, &intent.grant_hash)?;
+    let user_code = grant.filter(|grant| grant.is_device).map(|grant| grant.user_code);
+    Ok(Linked { intent, user_code })
 }
 
 fn check_link(intent: Option<LoginIntent>, now: Time, token: &str) -> Result<LoginIntent> {
@@ -264,7 +279,7 @@ fn fresh_grant_id(dice: &Dice) -> String {
     format!("grant_{}", dice.hex::<32>())
 }
 
-fn put_grant(tx: &mut Tx<'_>, dice: &Dice, now: Time, id: &str, seconds: u64) -> Result<Grant> {
+fn put_grant(tx: &mut Tx<'_>, dice: &Dice, now: Time, id: &str, seconds: u64, is_device: bool) -> Result<Grant> {
     let draw = || {
         let letters = dice.bytes::<USER_CODE_CHARS>();
         letters.iter().map(|byte| char::from(USER_CODE_LETTERS[usize::from(*byte) % USER_CODE_LETTERS.len()])).collect()
@@ -272,6 +287,7 @@ fn put_grant(tx: &mut Tx<'_>, dice: &Dice, now: Time, id: &str, seconds: u64) ->
     let mut grant = Grant {
         hash: auth::hash(id).to_vec(),
         user_code: draw(),
+        is_device,
         account_id: None,
         created_at: now,
         expires_at: now.plus_seconds(seconds),
@@ -288,7 +304,7 @@ pub fn grant(visit: Visit, _: AskGrant) -> Later<GrantView> {
         let (dice, now) = (visit.app.world.dice.clone(), visit.now);
         let grant_id = fresh_grant_id(&dice);
         let id = grant_id.clone();
-        let job = move |tx: &mut Tx<'_>| put_grant(tx, &dice, now, &id, GRANT_SECONDS);
+        let job = move |tx: &mut Tx<'_>| put_grant(tx, &dice, now, &id, GRANT_SECONDS, true);
         let user_code = visit.app.store.write(COMMON_LANE, job).await?.user_code;
         Ok(GrantView {
             ok: true,
@@ -318,7 +334,7 @@ pub fn poll(visit: Visit, input: PollGrant) -> Later<GrantState> {
             let account = check_grant(store::lock_grant(tx, &hash)?, now)?.ok_or_else(gone)?;
             let account = records::find(tx, account)?.ok_or_else(gone)?;
             store::mark_delivered(tx, &hash, now)?;
-            Ok(enter(tx, &dice, now, rules, &account, &client, Place::HomeWithKey)?)
+            enter(tx, &dice, now, rules, &account, &client, Place::HomeWithKey)
         };
         let entered = app.store.write(COMMON_LANE, job).await?;
         let signed_in = signed_in(app, now, entered).await?;
@@ -373,16 +389,14 @@ impl Rules {
 pub fn admit(tx: &mut Tx<'_>, dice: &Dice, now: Time, rules: Rules, email: &str) -> Result<Account> {
     let is_member = records::take_up(tx, email, now)?;
     if !is_member && !rules.may_anybody {
-        let message =
-            format!("{email} is outside actor membership scope: ask an owner of an organization here to add you");
-        return Err(ApiError::new(ErrorKind::Forbidden, "sign_up_closed", message).into());
+        return Err(outside(email));
     }
     records::insert(tx, dice.uuid(), email, now)?;
     let account = records::find_by_email(tx, email)?;
     let mut account = account.ok_or_else(|| StoreError::Fault("an account vanished while it was made".to_owned()))?;
     if account.verified_at.is_none() {
         account.verified_at = Some(now);
-        records::update(tx, &account)?;
+        records::mark_verified(tx, account.account_id, now)?;
     }
     // Whoever signs in twice at once has waited here for the other.
     if !is_member && !records::is_member(tx, email)? {
@@ -390,6 +404,11 @@ pub fn admit(tx: &mut Tx<'_>, dice: &Dice, now: Time, rules: Rules, email: &str)
         found(tx, dice, now, email, if name.chars().count() < 2 { email } else { name })?;
     }
     Ok(account)
+}
+
+fn outside(email: &str) -> Error {
+    let message = format!("{email} is outside actor membership scope: ask an owner of an organization here to add you");
+    ApiError::new(ErrorKind::Forbidden, "sign_up_closed", message).into()
 }
 
 /// An organization with a sandbox, that somebody owns.
@@ -438,7 +457,7 @@ pub struct Entered {
     workspace: Option<Uuid>,
 }
 
-/// Begins a session of somebody.
+/// Begins a session of somebody, unless they belong nowhere any more.
 pub fn enter(
     tx: &mut Tx<'_>,
     dice: &Dice,
@@ -447,7 +466,10 @@ pub fn enter(
     account: &Account,
     client: &Client,
     place: Place,
-) -> Result<Entered, StoreError> {
+) -> Result<Entered> {
+    if !rules.may_anybody && !records::is_member(tx, &account.email)? {
+        return Err(outside(&account.email));
+    }
     let session = Session {
         account_id: account.account_id,
         session_id: dice.uuid(),
@@ -470,7 +492,7 @@ pub fn enter(
         && account.selected_workspace != Some(workspace.workspace_id)
     {
         account.selected_workspace = Some(workspace.workspace_id);
-        records::update(tx, &account)?;
+        records::select_workspace(tx, account.account_id, workspace.workspace_id)?;
     }
     let api_key = match (&home, place) {
         (Some((org, workspace)), Place::HomeWithKey) => {

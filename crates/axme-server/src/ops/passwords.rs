@@ -2,18 +2,22 @@
 
 use axme_api::auth::{PasswordLogin, PasswordRegistered, RegisterPassword, SignedIn};
 use axme_api::{ApiError, ErrorKind};
-use axme_intent::Time;
+use axme_intent::{IntentId, Time};
 use serde_json::json;
+use uuid::Uuid;
 
+use super::login_sessions::DASHBOARD;
 use super::logins::{Client, Place, Rules, audit, enter, signed_in};
 use super::{COMMON_LANE, check_chars, people};
 use crate::auth;
 use crate::call::{Later, Visit};
-use crate::error::{Error, Result};
-use crate::passwords;
-use crate::store::Tx;
-use crate::store::logins;
+use crate::error::{Error, Result, StoreError};
+use crate::passwords::Turn;
+use crate::store::notices::{self, Notice};
 use crate::store::people::{self as store, Account};
+use crate::store::{Tx, logins};
+use crate::wake::Wake;
+use crate::world::Dice;
 
 const LEAST_CHARS: usize = 12;
 const MOST_CHARS: usize = 1_024;
@@ -22,43 +26,82 @@ const LEAST_DIFFERENT: usize = 5;
 /// After so many wrong passwords a name is locked for a while, whether anybody has it or not.
 const MOST_FAILURES: i64 = 5;
 const LOCK_SECONDS: u64 = 900;
+/// A first password is set by who has just signed in.
+const FRESH_SECONDS: u64 = 900;
 
 pub fn register(visit: Visit, input: RegisterPassword) -> Later<PasswordRegistered> {
     Box::pin(async move {
         let person = auth::check_person(&visit.caller)?.clone();
         check_nick(input.nick.as_deref())?;
-        let find = move |tx: &mut Tx<'_>| Ok(store::find(tx, person.account_id)?);
-        let account = visit.app.store.read(find).await?.ok_or_else(|| ApiError::not_found("account"))?;
+        let session_id = person.session_id;
+        let find =
+            move |tx: &mut Tx<'_>| Ok(store::find(tx, person.account_id)?.zip(store::find_session(tx, session_id)?));
+        let (account, session) = visit.app.store.read(find).await?.ok_or_else(|| ApiError::not_found("account"))?;
         check_strength(&input.password, &account.email, input.nick.as_deref().or(account.nick.as_deref()))?;
-        if let Some(known) = account.password_hash.clone() {
-            let name = auth::hash(&account.email);
-            check_unlocked(&visit, name).await?;
-            let given = input.current_password.clone().unwrap_or_default();
-            if !passwords::fits(Some(known), given).await? {
-                let why = "current_password: not the password that is set now";
-                return Err(refuse(&visit, name, ErrorKind::Forbidden, "wrong_current_password", why).await);
+        let turn = Turn::take().await?;
+        match account.password_hash.clone() {
+            Some(known) => {
+                let name = auth::hash(&account.email);
+                let tries = reserve(&visit, name).await?;
+                let given = input.current_password.clone().unwrap_or_default();
+                if !turn.fits(Some(known), given).await? {
+                    let why = "current_password: not the password that is set now";
+                    return Err(refuse(&visit, name, tries, ErrorKind::Forbidden, "wrong_current_password", why).await);
+                }
             }
+            // Whoever got hold of a token or of a key must not make a password of it, which outlives both.
+            None if session.client_type == DASHBOARD || session.created_at.plus_seconds(FRESH_SECONDS) <= visit.now => {
+                let message = "sign in again by mail or at your provider, and set the password within 15 minutes";
+                return Err(ApiError::new(ErrorKind::Forbidden, "sign_in_again", message).into());
+            }
+            None => {}
         }
-        let hashed = passwords::hash(&visit.app.world.dice, input.password.clone()).await?;
+        let hashed = turn.hash(&visit.app.world.dice, input.password.clone()).await?;
         let (dice, now, workspace) = (visit.app.world.dice.clone(), visit.now, visit.caller.workspace);
         let (nick, before) = (input.nick.map(|nick| nick.to_lowercase()), account.password_hash);
+        let base_url = visit.app.site.base_url.clone();
         let job = move |tx: &mut Tx<'_>| {
             let gone = || ApiError::not_found("account");
-            let known = store::find(tx, account.account_id)?.ok_or_else(gone)?;
+            let known = store::lock(tx, account.account_id)?.ok_or_else(gone)?;
             if known.password_hash != before {
                 let message = "the password was changed at the same time; nothing was changed by this call";
                 return Err(ApiError::new(ErrorKind::Conflict, "password_changed", message).into());
             }
             let changed =
                 Account { nick: nick.clone().or(known.nick.clone()), password_hash: Some(hashed.clone()), ..known };
-            if !store::update(tx, &changed)? {
+            if !store::set_password(tx, &changed)? {
                 return Err(ApiError::new(ErrorKind::Conflict, "nick_taken", "nick: somebody has it").into());
             }
+            logins::forget_failures(tx, &auth::hash(&changed.email))?;
+            // Whoever is signed in elsewhere may be whom the new password is to keep out.
+            store::revoke_others(tx, changed.account_id, session_id, now)?;
+            tell(tx, &dice, now, &changed.email, &base_url)?;
             audit(tx, &dice, now, workspace, &changed.email, "auth.password", &json!({ "nick": changed.nick }))?;
             Ok(PasswordRegistered { ok: true, email: changed.email, nick: changed.nick })
         };
         visit.app.store.write(COMMON_LANE, job).await
     })
+}
+
+/// A mail to whom it concerns, who may not have done it.
+fn tell(tx: &mut Tx<'_>, dice: &Dice, now: Time, email: &str, base_url: &str) -> Result<(), StoreError> {
+    let body = format!(
+        "The password of {email} at {base_url} was set, and all other sessions were ended. If it was not you, sign in by mail, set \
+         another password, and tell whoever runs the server."
+    );
+    let notice = Notice {
+        workspace: Uuid::nil(),
+        id: dice.uuid_at(now),
+        intent: IntentId(Uuid::nil()),
+        line: "login".to_owned(),
+        channel: "email".to_owned(),
+        recipient: email.to_owned(),
+        content: json!({ "subject": "Your AXME password was set", "body": body }),
+        created_at: now,
+    };
+    notices::insert(tx, &notice)?;
+    tx.wake(Wake::notices());
+    Ok(())
 }
 
 fn check_nick(nick: Option<&str>) -> Result<()> {
@@ -104,36 +147,46 @@ pub fn login(visit: Visit, input: PasswordLogin) -> Later<SignedIn> {
         let (account, given) = visit.app.store.read(find).await?;
         // One person is locked by both their names.
         let name = auth::hash(account.as_ref().map_or(&given, |account| &account.email));
-        check_unlocked(&visit, name).await?;
+        let turn = Turn::take().await?;
+        let tries = reserve(&visit, name).await?;
         let known = account.as_ref().and_then(|account| account.password_hash.clone());
-        let fits = passwords::fits(known, input.password).await?;
+        let fits = turn.fits(known, input.password).await?;
         let Some(account) = account.filter(|_| fits) else {
             let why = "the name or the password is wrong";
-            return Err(refuse(&visit, name, ErrorKind::Unauthenticated, "invalid_credentials", why).await);
+            return Err(refuse(&visit, name, tries, ErrorKind::Unauthenticated, "invalid_credentials", why).await);
         };
         let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
         let job = move |tx: &mut Tx<'_>| {
             logins::forget_failures(tx, &name)?;
-            let known = store::find(tx, account.account_id)?;
+            let known = store::lock(tx, account.account_id)?;
             // Whoever changed the password meanwhile did so to keep others out.
             if known.is_none_or(|known| known.password_hash != account.password_hash) {
                 let message = "the password was changed at the same time: try again";
                 return Err(ApiError::new(ErrorKind::Unauthenticated, "invalid_credentials", message).into());
             }
-            Ok(enter(tx, &dice, now, rules, &account, &client, Place::Home)?)
+            enter(tx, &dice, now, rules, &account, &client, Place::Home)
         };
         let entered = visit.app.store.write(COMMON_LANE, job).await?;
         signed_in(&visit.app, visit.now, entered).await
     })
 }
 
-/// Refuses a name that is locked, before any time goes into its password.
-async fn check_unlocked(visit: &Visit, name: [u8; 32]) -> Result<()> {
-    let known = visit.app.store.read(move |tx| Ok(logins::failures(tx, &name)?)).await?;
-    match known.locked_until.filter(|until| visit.now < *until) {
-        Some(until) => Err(locked(visit.now, until).into()),
-        None => Ok(()),
-    }
+/// Counts a try before it is made, however many are made at once; refuses a name that is locked. Returns how many tries that
+/// makes.
+async fn reserve(visit: &Visit, name: [u8; 32]) -> Result<i64> {
+    let now = visit.now;
+    let count = move |tx: &mut Tx<'_>| {
+        let tries = logins::count_failure(tx, &name, now, now.minus_millis(LOCK_SECONDS * 1_000))?;
+        // The row is this transaction's own now: what it says holds.
+        if let Some(until) = logins::failures(tx, &name)?.locked_until.filter(|until| now < *until) {
+            return Err(locked(now, until).into());
+        }
+        if tries > MOST_FAILURES {
+            return Err(locked(now, now.plus_seconds(LOCK_SECONDS)).into());
+        }
+        Ok(tries)
+    };
+    visit.app.store.write(COMMON_LANE, count).await
 }
 
 fn locked(now: Time, until: Time) -> ApiError {
@@ -142,21 +195,21 @@ fn locked(now: Time, until: Time) -> ApiError {
     ApiError::new(ErrorKind::RateLimited, "account_locked", message).with("retry_after_seconds", seconds)
 }
 
-/// Counts a wrong password, and says what is wrong.
-async fn refuse(visit: &Visit, name: [u8; 32], kind: ErrorKind, code: &'static str, why: &'static str) -> Error {
-    let now = visit.now;
-    let count = move |tx: &mut Tx<'_>| -> Result<Option<Time>, Error> {
-        let failures = logins::count_failure(tx, &name, now, now.minus_millis(LOCK_SECONDS * 1_000))?;
-        if failures < MOST_FAILURES {
-            return Ok(None);
-        }
-        let until = now.plus_seconds(LOCK_SECONDS);
-        logins::lock_name(tx, &name, until)?;
-        Ok(Some(until))
-    };
-    match visit.app.store.write(COMMON_LANE, count).await {
-        Ok(None) => ApiError::new(kind, code, why).into(),
-        Ok(Some(until)) => locked(now, until).into(),
+/// Says what is wrong; the last wrong try locks the name.
+async fn refuse(
+    visit: &Visit,
+    name: [u8; 32],
+    tries: i64,
+    kind: ErrorKind,
+    code: &'static str,
+    why: &'static str,
+) -> Error {
+    if tries < MOST_FAILURES {
+        return ApiError::new(kind, code, why).into();
+    }
+    let (now, until) = (visit.now, visit.now.plus_seconds(LOCK_SECONDS));
+    match visit.app.store.write(COMMON_LANE, move |tx| Ok(logins::lock_name(tx, &name, until)?)).await {
+        Ok(()) => locked(now, until).into(),
         Err(error) => error,
     }
 }

@@ -126,7 +126,7 @@ pub fn select(cx: &mut Cx<'_, '_>, input: &SelectWorkspace) -> Result<Context> {
     let (mut account, memberships) = own(cx)?;
     let workspace = reach(cx, &memberships, &input.org_id, &input.workspace_id)?;
     account.selected_workspace = Some(workspace.workspace_id);
-    store::update(cx.tx, &account)?;
+    store::select_workspace(cx.tx, account.account_id, workspace.workspace_id)?;
     let line = json!({ "org_id": workspace.org_id });
     cx.audit_in(workspace.workspace_id, "portal.select_workspace", &account.email, &line)?;
     shown(cx, &account, &memberships)
@@ -143,7 +143,7 @@ pub fn profile(cx: &mut Cx<'_, '_>, input: &ChangeProfile) -> Result<Profile> {
     let (mut account, _) = own(cx)?;
     account.display_name = input.display_name.clone().or(account.display_name);
     account.company = input.company.clone().or(account.company);
-    store::update(cx.tx, &account)?;
+    store::set_profile(cx.tx, &account)?;
     cx.audit("portal.profile", &account.email, &json!({}))?;
     Ok(Profile { ok: true, account: view(&account) })
 }

@@ -61,10 +61,13 @@ impl<T> In<T> {
 pub struct Authority(Vec<(OrgRole, Option<Uuid>)>);
 
 impl Authority {
-    /// What the caller may do in an organization. Keys of agents do nothing in their owner's name.
+    /// What the caller may do in an organization. Keys of agents do nothing in their owner's name; those of logins, and of who
+    /// is no admin, only where they are.
     pub fn in_org(cx: &mut Cx<'_, '_>, org: Uuid) -> Result<Authority> {
         let mut roles = Vec::new();
-        if cx.caller.role == Role::Agent {
+        let is_person = cx.caller.person().is_some();
+        let is_bound = !is_person && (cx.caller.is_login || !cx.caller.is_admin());
+        if (cx.caller.role == Role::Agent && !is_person) || (is_bound && org != cx.caller.org) {
             return Ok(Authority(roles));
         }
         if org == cx.caller.org && cx.caller.is_admin() {
@@ -73,6 +76,9 @@ impl Authority {
         for (role, workspace) in members::roles_of(cx.tx, org, &cx.caller.owner)? {
             let Some(role) = OrgRole::parse(&role) else { continue };
             let is_wide = workspace.is_nil() || role.spans_organization();
+            if is_bound && !is_wide && workspace != cx.caller.workspace {
+                continue;
+            }
             roles.push((role, Some(workspace).filter(|_| !is_wide)));
         }
         Ok(Authority(roles))

@@ -98,6 +98,8 @@ pub fn count_since(tx: &mut Tx<'_>, email: &str, since: Time) -> Result<(i64, i6
 pub struct Grant {
     pub hash: Vec<u8>,
     pub user_code: String,
+    /// A device shows the user code; otherwise nobody sees it.
+    pub is_device: bool,
     /// Who approved it.
     pub account_id: Option<Uuid>,
     pub created_at: Time,
@@ -114,22 +116,26 @@ fn grant(row: &Row) -> Result<Grant, StoreError> {
         created_at: row.time(3)?,
         expires_at: row.time(4)?,
         delivered_at: row.opt_time(5)?,
+        is_device: row.int(6)? != 0,
     })
 }
 
 /// A statement that reads whole rows.
 macro_rules! grant {
     ($rest:literal) => {
-        concat!("SELECT hash, user_code, account_id, created_at, expires_at, delivered_at FROM cli_grants ", $rest)
+        concat!(
+            "SELECT hash, user_code, account_id, created_at, expires_at, delivered_at, is_device FROM cli_grants ",
+            $rest
+        )
     };
 }
 
 /// Adds a grant; false when its user code is taken.
 pub fn insert_grant(tx: &mut Tx<'_>, g: &Grant) -> Result<bool, StoreError> {
     let added = tx.run(
-        "INSERT INTO cli_grants (hash, user_code, created_at, expires_at) VALUES ($1, $2, $3, $4) \
+        "INSERT INTO cli_grants (hash, user_code, created_at, expires_at, is_device) VALUES ($1, $2, $3, $4, $5) \
          ON CONFLICT (user_code) DO NOTHING",
-        &[(&g.hash[..]).into(), (&g.user_code).into(), g.created_at.into(), g.expires_at.into()],
+        &[(&g.hash[..]).into(), (&g.user_code).into(), g.created_at.into(), g.expires_at.into(), g.is_device.into()],
     )?;
     Ok(added > 0)
 }

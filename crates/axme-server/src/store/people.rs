@@ -64,25 +64,41 @@ pub fn insert(tx: &mut Tx<'_>, id: Uuid, email: &str, now: Time) -> Result<(), S
     )
 }
 
-/// Writes what a person may change. False when another has the nick.
-pub fn update(tx: &mut Tx<'_>, a: &Account) -> Result<bool, StoreError> {
+/// An account with its lock.
+pub fn lock(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Account>, StoreError> {
+    let row = tx.row(account!("WHERE account_id = $1 FOR UPDATE"), &[id.into()])?;
+    row.as_ref().map(account).transpose()
+}
+
+/// Notes that somebody has shown to read the mail of the address.
+pub fn mark_verified(tx: &mut Tx<'_>, id: Uuid, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE accounts SET verified_at = COALESCE(verified_at, $1) WHERE account_id = $2",
+        &[now.into(), id.into()],
+    )
+}
+
+pub fn select_workspace(tx: &mut Tx<'_>, id: Uuid, workspace: Uuid) -> Result<(), StoreError> {
+    tx.push("UPDATE accounts SET selected_workspace_id = $1 WHERE account_id = $2", &[workspace.into(), id.into()])
+}
+
+pub fn set_profile(tx: &mut Tx<'_>, a: &Account) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE accounts SET display_name = $1, company = $2 WHERE account_id = $3",
+        &[a.display_name.as_ref().into(), a.company.as_ref().into(), a.account_id.into()],
+    )
+}
+
+/// Sets the password, and the name to sign in with. False when another has the name.
+pub fn set_password(tx: &mut Tx<'_>, a: &Account) -> Result<bool, StoreError> {
     if let Some(nick) = &a.nick
         && find_by_nick(tx, nick)?.is_some_and(|other| other.account_id != a.account_id)
     {
         return Ok(false);
     }
     tx.push(
-        "UPDATE accounts SET nick = $1, display_name = $2, company = $3, password_hash = $4, selected_workspace_id = $5, \
-         verified_at = $6 WHERE account_id = $7",
-        &[
-            a.nick.as_ref().into(),
-            a.display_name.as_ref().into(),
-            a.company.as_ref().into(),
-            a.password_hash.as_ref().into(),
-            a.selected_workspace.into(),
-            a.verified_at.into(),
-            a.account_id.into(),
-        ],
+        "UPDATE accounts SET nick = $1, password_hash = $2 WHERE account_id = $3",
+        &[a.nick.as_ref().into(), a.password_hash.as_ref().into(), a.account_id.into()],
     )?;
     Ok(true)
 }
@@ -224,6 +240,14 @@ pub fn revoke_all(tx: &mut Tx<'_>, account: Uuid, now: Time) -> Result<Vec<Uuid>
     rows.iter().map(|row| row.uuid(0)).collect()
 }
 
+/// Ends every session of a person but one.
+pub fn revoke_others(tx: &mut Tx<'_>, account: Uuid, kept: Uuid, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE login_sessions SET revoked_at = $1 WHERE account_id = $2 AND session_id <> $3 AND revoked_at IS NULL",
+        &[now.into(), account.into(), kept.into()],
+    )
+}
+
 /// What a program gets its next access token with.
 #[derive(Debug, Clone)]
 pub struct RefreshToken {
@@ -323,5 +347,8 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
     for statement in statements {
         gone = tx.run(statement, &[before.into(), limit.into()])?.max(gone);
     }
+    // Keys are known for a day longer than they sign.
+    let unknown = before.minus_millis(2 * 86_400_000);
+    tx.push("DELETE FROM signing_keys WHERE created_at < $1", &[unknown.into()])?;
     Ok(usize::try_from(gone).unwrap_or(usize::MAX))
 }

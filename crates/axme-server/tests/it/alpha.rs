@@ -44,11 +44,24 @@ fn a_trial_begins_without_a_sign_in() {
         server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "ann@example.com" })).await;
         let again = server.mails().await[0].link.clone().unwrap();
         verify(&server, token_of(&link)).await.refused(404, "not_found");
+        // Whatever opens links in mail verifies nothing.
+        assert_eq!(server.page(&again).await.status, 200);
+        let led = server.page(&format!("/v1/alpha/verify-email?token={}", token_of(&again))).await;
+        assert_eq!(
+            (led.status.as_u16(), led.headers["location"].to_str().unwrap()),
+            (303, &again[crate::harness::SITE.len()..])
+        );
+        let own = format!("/v1/organizations/{}", me["org_id"].as_str().unwrap());
+        let rename = Some(json!({ "name": "Acme again" }));
+        server.send(key, "PATCH", &own, rename.clone()).await.ok();
         for _ in 0..2 {
-            let verified = server.page(&again).await.ok();
-            assert_eq!(verified["email_verification"]["status"], "verified");
+            assert_eq!(server.fill(&again, &[]).await.status, 200);
         }
-        verify(&server, token_of(&again)).await.ok();
+        assert_eq!(verify(&server, token_of(&again)).await.ok()["email_verification"]["status"], "verified");
+        // The key keeps its workspace, and loses the organization to whom the address belongs.
+        server.clock.advance(Duration::from_secs(2));
+        assert_eq!(server.get(key, "/v1/me").await["role"], "workspace_admin");
+        server.send(key, "PATCH", &own, rename).await.refused(403, "forbidden");
         // The address signs in now, as the owner.
         let ann = server.sign_in("ann@example.com").await;
         let shown = server.as_person(&ann, "GET", "/v1/portal/personal/context", None).await.ok();

@@ -150,6 +150,15 @@ fn another_device_is_signed_in_on_its_page() {
         assert_eq!(server.get(&Person::new(&answer).key, "/v1/me").await["role"], "workspace_admin");
         assert_eq!(step(&typed(&code)).await.status, 404, "nothing waits any more");
 
+        // The link of a device's mail shows the code to compare; that of a program, since when it waits.
+        let device = server.post("", "/v1/auth/cli-grants", json!({})).await;
+        let user_code = device["user_code"].as_str().unwrap();
+        step(&[("user_code", user_code), ("email", OWNER)]).await;
+        let link = server.mails().await[0].link.clone().unwrap();
+        assert!(server.page(&link).await.body.to_string().contains(user_code));
+        assert_eq!(server.fill(&link, &[]).await.status, 200);
+        assert_eq!(poll(&server, &device).await.ok()["state"], "approved");
+
         let late = server.post("", "/v1/auth/cli-grants", json!({})).await;
         server.clock.advance(Duration::from_secs(601));
         poll(&server, &late).await.refused(410, "grant_expired");

@@ -205,6 +205,9 @@ fn what_a_provider_does_not_vouch_for_signs_nobody_in() {
             with("email_verified", json!(false)),
             with("email_verified", Value::Null),
             with("email", json!("owner@local.evil.org")),
+            // A Kelvin sign is a k in lower case.
+            with("email", json!("mi\u{212a}e@example.com")),
+            with("email", json!("owner")),
             with("iss", json!("https://elsewhere.example")),
             with("aud", json!("another client")),
             with("azp", json!("another client")),

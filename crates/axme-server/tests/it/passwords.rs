@@ -60,6 +60,7 @@ fn a_name_is_locked_after_wrong_passwords() {
         let server = Server::start(engine).await;
         let owner = server.sign_in(OWNER).await;
         set(&server, &owner, json!({ "password": PASSWORD, "nick": "boss" })).await.ok();
+        server.mails().await;
         // Whether anybody has the name makes no difference, and one person is locked by all their names.
         for names in [["nobody@example.com", "nobody@example.com"], [OWNER, "boss"]] {
             for _ in 0..2 {
@@ -108,11 +109,56 @@ fn what_is_easy_to_guess_is_no_password() {
         }
         let taken = json!({ "password": PASSWORD, "nick": "taken" });
         set(&server, &owner, taken.clone()).await.ok();
+        server.mails().await;
         let other = server.sign_in("other@example.com").await;
         set(&server, &other, taken).await.refused(409, "nick_taken");
         for body in [json!({}), json!({ "nick": "x" }), json!({ "password": "x" }), json!({ "nick": 1, "password": 2 })]
         {
             server.send("", "POST", "/v1/auth/login", Some(body)).await.refused(422, "validation_failed");
         }
+    });
+}
+
+#[test]
+fn tries_are_counted_before_they_are_made() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let owner = server.sign_in(OWNER).await;
+        set(&server, &owner, json!({ "password": PASSWORD })).await.ok();
+        // However many are made at once, five of them count; the fifth locks the name.
+        let wrong = (0..12).map(|_| login(&server, OWNER, "wrong"));
+        let answers = futures_util::future::join_all(wrong).await;
+        let refused = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+        assert_eq!((refused(401), refused(429)), (4, 8), "{answers:?}");
+        login(&server, OWNER, PASSWORD).await.refused(429, "account_locked");
+    });
+}
+
+#[test]
+fn a_first_password_is_set_by_who_has_just_signed_in() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (owner, elsewhere) = (server.sign_in(OWNER).await, server.sign_in(OWNER).await);
+        let made = server.post(&server.admin, "/v1/auth/dashboard-token", json!({})).await;
+        let dashboard = server.post("", "/v1/auth/exchange", json!({ "token": made["token"] })).await;
+        let body = json!({ "password": PASSWORD });
+        set(&server, &Person::new(&dashboard), body.clone()).await.refused(403, "sign_in_again");
+        server.clock.advance(Duration::from_secs(900));
+        let late = server.post("", "/v1/auth/refresh", json!({ "refresh_token": owner.refresh })).await;
+        set(&server, &Person::new(&late), body.clone()).await.refused(403, "sign_in_again");
+        let fresh = server.sign_in(OWNER).await;
+        set(&server, &fresh, body).await.ok();
+        // The person hears of it, and every other session ends.
+        let mails = server.mails().await;
+        assert_eq!(
+            (mails.len(), mails[0].to.as_str(), mails[0].subject.as_str()),
+            (1, OWNER, "Your AXME password was set")
+        );
+        let body = json!({ "refresh_token": elsewhere.refresh });
+        server.send("", "POST", "/v1/auth/refresh", Some(body)).await.refused(401, "invalid_refresh_token");
+        let body = json!({ "refresh_token": fresh.refresh });
+        server.post("", "/v1/auth/refresh", body).await;
+        let named = json!({ "nick": OWNER, "password": PASSWORD, "client_type": "dashboard" });
+        server.send("", "POST", "/v1/auth/login", Some(named)).await.refused(422, "validation_failed");
     });
 }

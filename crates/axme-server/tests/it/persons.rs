@@ -205,6 +205,9 @@ fn who_is_taken_out_is_out_at_once() {
         let server = Server::start(engine).await;
         let member = server.give("ann@example.com", "workspace_admin", Some(&server.bootstrap.workspace_id)).await;
         let ann = server.sign_in("ann@example.com").await;
+        let password = json!({ "password": "Correct horse, battery" });
+        server.as_person(&ann, "POST", "/v1/auth/register-password", Some(password)).await.ok();
+        server.mails().await;
         assert_eq!(server.get(&ann.key, "/v1/me").await["role"], "workspace_admin");
         let path = format!("/v1/organizations/{}/members/{member}", server.bootstrap.org_id);
         server.send(&server.admin, "PATCH", &path, Some(json!({ "role": "member" }))).await.ok();
@@ -220,7 +223,9 @@ fn who_is_taken_out_is_out_at_once() {
         let refused =
             server.as_person(&ann, "GET", "/v1/portal/personal/overview", None).await.refused(404, "not_found");
         assert!(refused.contains("not bound to an organization/workspace context"), "{refused}");
-        // The session lives on; another sign-in does not begin.
+        // The session lives on; another sign-in does not begin, whichever way.
+        let body = json!({ "nick": "ann@example.com", "password": "Correct horse, battery" });
+        server.send("", "POST", "/v1/auth/login", Some(body)).await.refused(403, "sign_up_closed");
         let asked = server.post("", "/v1/auth/login-intent", json!({ "email": "ann@example.com" })).await;
         assert!(asked["ok"] == true && server.mails().await.is_empty());
 
@@ -310,5 +315,116 @@ fn a_stream_ends_with_the_rights_it_was_opened_with() {
             assert_eq!(stream.frame().await.event, "stream.timeout", "{n}");
             assert_eq!(stream.next().await, None, "{n}");
         }
+    });
+}
+
+#[test]
+fn accounts_are_looked_after_by_who_may() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let workspace = server.bootstrap.workspace_id.clone();
+        for role in ["member", "billing_viewer", "workspace_admin"] {
+            server.give(&format!("{role}@example.com"), role, Some(&workspace)).await;
+        }
+        let account = server.post(&server.admin, "/v1/service-accounts", json!({ "name": "worker" })).await;
+        let id = account["service_account_id"].as_str().unwrap();
+        let key = server.post(&server.admin, &format!("/v1/service-accounts/{id}/keys"), json!({})).await;
+        let key_id = key["key"]["key_id"].as_str().unwrap();
+        let calls = |id: &str| {
+            [
+                ("GET", format!("/v1/service-accounts/{id}"), None),
+                ("PATCH", format!("/v1/service-accounts/{id}"), Some(json!({ "delivery_mode": "poll" }))),
+                ("POST", format!("/v1/service-accounts/{id}/keys"), Some(json!({}))),
+                ("POST", format!("/v1/service-accounts/{id}/keys/{key_id}/revoke"), None),
+                ("DELETE", format!("/v1/service-accounts/{id}"), None),
+            ]
+        };
+        for role in ["member", "billing_viewer"] {
+            let person = server.sign_in(&format!("{role}@example.com")).await;
+            for (method, path, body) in calls(id) {
+                server.as_person(&person, method, &path, body.clone()).await.refused(403, "forbidden");
+                server.send(&person.key, method, &path, body).await.refused(403, "forbidden");
+            }
+            // What is one's own one looks after oneself.
+            let own = server.get(&server.admin, "/v1/service-accounts").await["service_accounts"].clone();
+            let own =
+                own.as_array().unwrap().iter().find(|a| a["name"] == format!("login of {role}@example.com").as_str());
+            let own = own.unwrap()["service_account_id"].as_str().unwrap().to_owned();
+            let shown = server.as_person(&person, "GET", &format!("/v1/service-accounts/{own}"), None).await.ok();
+            let key = shown["keys"][0]["key_id"].as_str().unwrap();
+            let path = format!("/v1/service-accounts/{own}/keys/{key}/revoke");
+            server.as_person(&person, "POST", &path, None).await.ok();
+            server.clock.advance(Duration::from_secs(2));
+            server.send(&person.key, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
+        }
+        let admin = server.sign_in("workspace_admin@example.com").await;
+        for (method, path, body) in calls(id) {
+            server.as_person(&admin, method, &path, body).await.ok();
+        }
+    });
+}
+
+#[test]
+fn the_key_of_a_login_counts_where_it_is() {
+    on_both(async |engine| {
+        let server = Server::start_open(engine).await;
+        let ann = server.sign_in("ann@example.com").await;
+        let own = server.get(&ann.key, "/v1/me").await;
+        let own = format!("/v1/organizations/{}", own["org_id"].as_str().unwrap());
+        server.give("ann@example.com", "member", None).await;
+        let body = json!({ "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id });
+        server.as_person(&ann, "POST", "/v1/portal/personal/workspace-selection", Some(body)).await.ok();
+        let there = server.sign_in("ann@example.com").await;
+        assert_eq!(server.get(&there.key, "/v1/me").await["role"], "member");
+        // Owner of another organization, but not by a key that anybody may have found.
+        server.send(&there.key, "GET", &own, None).await.refused(404, "not_found");
+        server.as_person(&there, "GET", &own, None).await.ok();
+        let both = [("authorization", there.bearer.as_str())];
+        server.send_with(&there.key, "GET", &own, None, &both).await.ok();
+        // A member founds no organization.
+        let body = json!({ "name": "Another" });
+        server.send(&there.key, "POST", "/v1/organizations", Some(body.clone())).await.refused(403, "forbidden");
+        server.send(&ann.key, "POST", "/v1/organizations", Some(body)).await.ok();
+    });
+}
+
+#[test]
+fn access_requests_are_seen_by_whom_they_concern() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        for name in ["ann", "bob"] {
+            server.give(&format!("{name}@example.com"), "member", None).await;
+        }
+        let (ann, bob) = (server.sign_in("ann@example.com").await, server.sign_in("bob@example.com").await);
+        let body = json!({
+            "request_type": "elevated_role", "requester_actor_id": "ann@example.com", "requested_role": "org_admin",
+            "org_id": server.bootstrap.org_id, "justification": "mine alone",
+        });
+        let made = server.as_person(&ann, "POST", "/v1/access-requests", Some(body)).await.ok();
+        let path = format!("/v1/access-requests/{}", made["access_request"]["access_request_id"].as_str().unwrap());
+        for (person, sees) in [(&ann, true), (&bob, false)] {
+            let answer = server.as_person(person, "GET", &path, None).await;
+            assert_eq!(answer.status, if sees { 200 } else { 404 }, "{}", answer.body);
+            let listed = server.as_person(person, "GET", "/v1/access-requests", None).await.ok();
+            assert_eq!(listed.to_string().contains("mine alone"), sees, "{listed}");
+        }
+        server.get(&server.admin, &path).await;
+    });
+}
+
+#[test]
+fn a_token_beside_an_agents_key_says_who_answered() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        server.give("ann@example.com", "member", None).await;
+        let (ann, worker) = (server.sign_in("ann@example.com").await, server.agent("worker").await);
+        let asked = server.post(&server.admin, "/v1/intents", task_for(json!(["ann@example.com"]))).await;
+        let id = asked["intent_id"].as_str().unwrap();
+        let both = [("authorization", ann.bearer.as_str())];
+        let answer = json!({ "task_result": { "outcome": "approved" } });
+        let resume = format!("/v1/intents/{id}/resume");
+        server.send(&worker, "POST", &resume, Some(answer.clone())).await.refused(403, "forbidden");
+        server.send_with(&worker, "POST", &resume, Some(answer), &both).await.ok();
+        assert_eq!(server.events(id).await.last().unwrap()["actor"], "ann@example.com");
     });
 }

@@ -29,6 +29,7 @@ CREATE INDEX login_intents_email ON login_intents (email, created_at);
 CREATE TABLE cli_grants (
   hash BYTEA NOT NULL PRIMARY KEY,
   user_code TEXT COLLATE "C" NOT NULL,
+  is_device BIGINT NOT NULL,
   account_id UUID,
   created_at BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
