@@ -174,7 +174,7 @@ pub fn verify(visit: Visit, input: VerifyCode) -> Later<SignedIn> {
         let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
         let code = input.code;
         // Nothing is written for a sign-in that nobody asked for, or that is over.
-        visit.app.store.read(move |tx| check_open(&known(store::find(tx, id)?, id)?, now)).await?;
+        visit.app.store.read(move |tx| check_open(store::find(tx, id)?, "this sign-in", now)).await?;
         let job = move |tx: &mut Tx<'_>| {
             let email = use_code(tx, now, id, &code)?;
             let account = admit(tx, &dice, now, rules, &email)?;
@@ -187,8 +187,7 @@ pub fn verify(visit: Visit, input: VerifyCode) -> Later<SignedIn> {
 
 /// Uses up the code of a mail; returns whose it is.
 pub fn use_code(tx: &mut Tx<'_>, now: Time, id: Uuid, code: &str) -> Result<String> {
-    let intent = known(store::lock(tx, id)?, id)?;
-    check_open(&intent, now)?;
+    let intent = check_open(store::lock(tx, id)?, "this sign-in", now)?;
     let (_, wrong_today) = store::count_since(tx, &intent.email, now.minus_millis(24 * HOUR_MILLIS))?;
     if wrong_today >= MOST_WRONG_CODES_A_DAY {
         let message = "too many wrong codes for this address today; use the link of the mail instead";
@@ -211,11 +210,8 @@ pub fn use_code(tx: &mut Tx<'_>, now: Time, id: Uuid, code: &str) -> Result<Stri
     Err(Error::Kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
 }
 
-fn known(intent: Option<LoginIntent>, id: Uuid) -> Result<LoginIntent> {
-    intent.ok_or_else(|| ApiError::not_found(format!("sign-in {id}")).into())
-}
-
-fn check_open(intent: &LoginIntent, now: Time) -> Result<()> {
+fn check_open(intent: Option<LoginIntent>, name: &str, now: Time) -> Result<LoginIntent> {
+    let intent = intent.ok_or_else(|| ApiError::not_found(name))?;
     if intent.used_at.is_some() {
         return Err(ApiError::new(ErrorKind::Conflict, "code_already_used", "this sign-in was used already").into());
     }
@@ -224,7 +220,7 @@ fn check_open(intent: &LoginIntent, now: Time) -> Result<()> {
             ApiError::new(ErrorKind::Gone, "code_expired", "this sign-in has expired: ask for a new one").into()
         );
     }
-    Ok(())
+    Ok(intent)
 }
 
 pub(super) fn too_many(message: &str, seconds: u64) -> Error {
@@ -247,14 +243,9 @@ pub fn look_at_link(tx: &mut Tx<'_>, now: Time, id: Uuid, token: &str) -> Result
 }
 
 fn check_link(intent: Option<LoginIntent>, now: Time, token: &str) -> Result<LoginIntent> {
-    let unknown = || ApiError::not_found("this link");
-    let intent = intent.ok_or_else(unknown)?;
     let hash = auth::hash(token);
-    if !intent.link_hash.as_ref().is_some_and(|known| bool::from(known.ct_eq(&hash))) {
-        return Err(unknown().into());
-    }
-    check_open(&intent, now)?;
-    Ok(intent)
+    let leads = |i: &LoginIntent| i.link_hash.as_ref().is_some_and(|known| bool::from(known.ct_eq(&hash)));
+    check_open(intent.filter(leads), "this link", now)
 }
 
 /// Signs in by the link of a mail: approves what waits for it. Returns the address.
