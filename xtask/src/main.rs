@@ -1,6 +1,7 @@
-//! Chores of the repository: `cargo xtask openapi`, `cargo xtask bench`, `cargo xtask sim`. Nothing here is shipped.
+//! Chores of the repository: `cargo xtask openapi`, `cargo xtask covered`, `cargo xtask bench`, `cargo xtask sim`. Nothing here is shipped.
 
 mod bench;
+mod covered;
 mod openapi;
 mod sim;
 
@@ -21,6 +22,8 @@ struct Xtask {
 enum Chore {
     /// Write spec/openapi.json from the table of operations.
     Openapi,
+    /// Say which operations the tests have left out, after they ran on both engines.
+    Covered,
     /// Measure the server beside a floor, in the same run (bench/README.md says how to read it).
     Bench(bench::Options),
     /// Play the server in a world that misbehaves, one history per seed (docs/decisions/0008-simulation.md).
@@ -39,6 +42,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Xtask::parse().chore {
         Chore::Openapi => openapi::write(),
+        Chore::Covered => covered::check(),
         Chore::Bench(options) => bench::run(&options),
         Chore::Sim(options) => sim::run(&options),
         Chore::BenchLoad => bench::load::serve(),

@@ -7,7 +7,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axme_api::{Access, ApiError, ErrorKind, Input, Object, Op};
+use axme_api::{Access, ApiError, ErrorKind, Input, Object, Op, OpInfo};
 use axme_intent::human::Via;
 use axme_intent::{Address, Time};
 use axum::body::Bytes;
@@ -91,6 +91,45 @@ impl<I, O, P> Clone for Bound<I, O, P> {
 
 impl<I, O, P> Copy for Bound<I, O, P> {}
 
+/// An operation in one transaction, its types forgotten: so the pipeline is compiled once, and not once for each of them.
+pub trait Work: Send + Sync {
+    fn info(&self) -> &'static OpInfo;
+    fn in_body(&self) -> Option<BodyKey>;
+    /// Reads the input and prepares; says which write lane the job belongs on.
+    fn begin(&self, before: &Before<'_>, request: &Request) -> Result<(u16, Job)>;
+}
+
+/// What is done in the transaction, and may be done more than once.
+pub type Job = Box<dyn Fn(&mut Cx<'_, '_>) -> Result<Output> + Send>;
+
+/// An answer that is yet to be written out.
+pub type Output = Box<dyn FnOnce() -> Result<Vec<u8>> + Send>;
+
+impl<I, O, P> Work for Bound<I, O, P>
+where
+    I: DeserializeOwned + 'static,
+    O: Serialize + Send + 'static,
+    P: Send + 'static,
+{
+    fn info(&self) -> &'static OpInfo {
+        &self.op.info
+    }
+
+    fn in_body(&self) -> Option<BodyKey> {
+        self.in_body
+    }
+
+    fn begin(&self, before: &Before<'_>, request: &Request) -> Result<(u16, Job)> {
+        let (lane, prepared) = (self.prepare)(before, decode(self.op.info.input, request)?)?;
+        let run = self.run;
+        let job = move |cx: &mut Cx<'_, '_>| {
+            let output = run(cx, &prepared)?;
+            Ok(Box::new(move || to_json(&output)) as Output)
+        };
+        Ok((lane, Box::new(job)))
+    }
+}
+
 /// An operation that is more than one transaction: it signs, hashes or looks elsewhere between them.
 pub struct Served<I: 'static, O: 'static> {
     pub op: &'static Op<I, O>,
@@ -124,14 +163,17 @@ where
     O: Serialize + Send + 'static,
 {
     let info = &served.op.info;
+    let visit = visit(app, info, &request).await?;
+    let output = (served.run)(visit, decode(info.input, &request)?).await?;
+    Ok(Sent { status: 200, body: to_json(&output)? })
+}
+
+async fn visit(app: &Arc<App>, info: &OpInfo, request: &Request) -> Result<Visit> {
     let now = app.world.clock.now();
     let caller = identify(app, info.access, &request.headers, now).await?;
     check_access(info.access, &caller)?;
-    check_text(&request)?;
-    let input: I = decode(info.input, &request)?;
-    let visit = Visit { app: app.clone(), caller, headers: request.headers, now };
-    let output = (served.run)(visit, input).await?;
-    Ok(Sent { status: 200, body: to_json(&output)? })
+    check_text(request)?;
+    Ok(Visit { app: app.clone(), caller, headers: request.headers.clone(), now })
 }
 
 /// Who calls. What is public is nobody's, whatever credentials come along: a stale one must not stand in the way.
@@ -148,21 +190,15 @@ pub async fn identify(app: &App, access: Access, headers: &HeaderMap, now: Time)
 }
 
 /// Handles a request for one operation.
-pub async fn call<I, O, P>(app: &App, bound: Bound<I, O, P>, request: Request) -> Result<Sent>
-where
-    I: DeserializeOwned + 'static,
-    O: Serialize + Send + 'static,
-    P: Send + 'static,
-{
-    let info = &bound.op.info;
+pub async fn call(app: &App, work: &dyn Work, request: Request) -> Result<Sent> {
+    let info = work.info();
     let now = app.world.clock.now();
     let caller = identify(app, info.access, &request.headers, now).await?;
     check_access(info.access, &caller)?;
     check_owner(&request, &caller)?;
     check_text(&request)?;
     check_named_once(&request)?;
-    let repeat = Repeat::of(app, &bound, &request, &caller)?;
-    let input: I = decode(info.input, &request)?;
+    let repeat = Repeat::of(app, work, &request, &caller)?;
     let owner_header = request.headers.get("x-owner-agent").and_then(|value| value.to_str().ok());
     let before = Before {
         owner_header: owner_header.filter(|text| !text.trim().is_empty()),
@@ -174,12 +210,12 @@ where
         outbound: app.world.outbound.as_ref(),
         has_schemas: app.store.has(Mark::Schemas, caller.workspace),
     };
-    let (lane, prepared) = (bound.prepare)(&before, input)?;
+    let (lane, run) = work.begin(&before, &request)?;
     let (dice, limits) = (app.world.dice.clone(), app.limits.clone());
     let is_read = info.effect == axme_api::Effect::Read;
     let secret = info.secret;
     let via = via(info, &request.headers);
-    let mark = bound.in_body.map(|b| b.mark);
+    let mark = work.in_body().map(|key| key.mark);
     let job = move |tx: &mut crate::store::Tx<'_>| {
         if let Some(repeat) = &repeat
             && !replies::take_key(tx, &repeat.key, &repeat.fingerprint, now)?
@@ -189,10 +225,10 @@ where
             return repeat.replay(reply, mark).map(Done::Written);
         }
         let mut cx = Cx { tx, caller: &caller, now, dice: &dice, limits: &limits, via };
-        let outcome = (bound.run)(&mut cx, &prepared);
+        let outcome = run(&mut cx);
         let Some(repeat) = &repeat else { return outcome.map(Done::Fresh) };
         let (status, body, kept) = match outcome {
-            Ok(output) => (200, to_json(&output)?, None),
+            Ok(output) => (200, output()?, None),
             Err(Error::Kept(error)) => (crate::http::status(error.kind), to_json(&error.body())?, Some(error)),
             Err(error) => return Err(error),
         };
@@ -205,18 +241,18 @@ where
     let done = if is_read { app.store.read(job).await } else { app.store.write(lane, job).await };
     match done? {
         Done::Written(sent) => Ok(sent),
-        Done::Fresh(output) => Ok(Sent { status: 200, body: to_json(&output)? }),
+        Done::Fresh(output) => Ok(Sent { status: 200, body: output()? }),
     }
 }
 
 /// What a job ended with. Answers that are not stored are written out after the transaction.
-enum Done<O> {
-    Fresh(O),
+enum Done {
+    Fresh(Output),
     Written(Sent),
 }
 
 /// How an answer that this call gives for a person has come.
-fn via(info: &axme_api::OpInfo, headers: &HeaderMap) -> Via {
+fn via(info: &OpInfo, headers: &HeaderMap) -> Via {
     let client = headers.get("x-axme-client").and_then(|value| value.to_str().ok()).unwrap_or_default();
     match info.id.split('.').next() {
         Some("inbox" | "approvals") => Via::Inbox,
@@ -405,21 +441,22 @@ struct Repeat {
 }
 
 impl Repeat {
-    fn of<I, O, P>(app: &App, bound: &Bound<I, O, P>, request: &Request, caller: &Caller) -> Result<Option<Repeat>> {
-        if bound.op.info.effect == axme_api::Effect::Read {
+    fn of(app: &App, work: &dyn Work, request: &Request, caller: &Caller) -> Result<Option<Repeat>> {
+        let in_body = work.in_body();
+        if work.info().effect == axme_api::Effect::Read {
             return Ok(None);
         }
         let header = request.headers.get("idempotency-key").map(|value| value.to_str());
         let header = header.transpose().map_err(|_| ApiError::invalid("Idempotency-Key must be plain ASCII text"))?;
         let header = header.map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
-        if header.is_none() && bound.in_body.is_none() {
+        if header.is_none() && in_body.is_none() {
             return Ok(None);
         }
         let mut fields = body_object(&request.body)?;
         // A key in the body names what is to happen once; it wins over a header, which may be fresh on each try.
-        let own = bound.in_body.and_then(|field| fields.remove(field.field)).filter(|own| !own.is_null());
+        let own = in_body.and_then(|field| fields.remove(field.field)).filter(|own| !own.is_null());
         if let (Some(field), Some(Value::Object(_) | Value::Array(_) | Value::Bool(_) | Value::Number(_))) =
-            (bound.in_body, &own)
+            (in_body, &own)
         {
             return Err(ApiError::invalid(format!("{}: must be a string", field.field)).into());
         }

@@ -12,14 +12,14 @@ use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::http::Response;
 use axum::http::request::Parts;
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::router::{PathFields, acknowledge, field, query, read_body, respond};
 use super::{client, refusal, stream};
 use crate::app::App;
-use crate::call::{self, Bound, Request, Sent, Served};
+use crate::call::{self, Bound, Request, Sent, Served, Work};
 use crate::error::Result;
 use crate::limiter::Left;
 
@@ -88,46 +88,15 @@ impl Mount {
         self.calls.clone()
     }
 
-    fn callable<I, O, P>(&mut self, bound: Bound<I, O, P>)
-    where
-        I: DeserializeOwned + Send + 'static,
-        O: Serialize + Send + 'static,
-        P: Send + 'static,
-    {
-        let app = self.app.clone();
-        let call = move |request: Request| {
-            let app = app.clone();
-            Box::pin(async move { call::call(&app, bound, request).await }) as Later<Result<Sent>>
-        };
-        self.calls.insert(bound.op.info.id, Arc::new(call));
-    }
-
-    /// Mounts an operation under its path and its aliases.
+    /// Mounts an operation in one transaction.
     pub fn op<I, O, P>(&mut self, bound: Bound<I, O, P>)
     where
-        I: DeserializeOwned + Send + 'static,
+        I: DeserializeOwned + 'static,
         O: Serialize + Send + 'static,
         P: Send + 'static,
     {
-        self.callable(bound);
-        let info = &bound.op.info;
-        for path in std::iter::once(&info.path).chain(info.aliases) {
-            let app = self.app.clone();
-            if let Some(place) = wildcard(path) {
-                let handler = move |fields: Fields, request: HttpRequest| {
-                    let app = app.clone();
-                    let answer = async move { respond(handle(&app, bound, fields, request).await) };
-                    Box::pin(answer) as Later<Response<Body>>
-                };
-                self.tail(info.method, place, Arc::new(handler));
-                continue;
-            }
-            let handler = move |params: PathFields, request: HttpRequest| {
-                let app = app.clone();
-                async move { respond(handle(&app, bound, fields_of(&bound, &params), request).await) }
-            };
-            self.route(path, on(filter(info.method), handler));
-        }
+        let call = self.call(Arc::new(bound));
+        self.add(&bound.op.info, call);
     }
 
     /// Mounts an operation that is more than one transaction.
@@ -136,23 +105,12 @@ impl Mount {
         I: DeserializeOwned + Send + 'static,
         O: Serialize + Send + 'static,
     {
-        let info = &served.op.info;
         let app = self.app.clone();
         let call = move |request: Request| {
             let app = app.clone();
             Box::pin(async move { call::serve(&app, served, request).await }) as Later<Result<Sent>>
         };
-        self.calls.insert(info.id, Arc::new(call));
-        let app = self.app.clone();
-        let handler = move |params: PathFields, request: HttpRequest| {
-            let app = app.clone();
-            let fields = info.path_fields().map(|name| (name, field(&params, name))).collect();
-            async move {
-                let work = |request| call::serve(&app, served, request);
-                respond(answer(&app, info, fields, request, work).await)
-            }
-        };
-        self.route(info.path, on(filter(info.method), handler));
+        self.add(&served.op.info, Arc::new(call));
     }
 
     /// A GET whose caller, when it is the receiver, has thereby seen the intent.
@@ -161,32 +119,48 @@ impl Mount {
         O: Serialize + Send + 'static,
         P: Send + 'static,
     {
-        let app = self.app.clone();
+        let (app, get) = (self.app.clone(), self.call(Arc::new(bound)));
         let call = move |request: Request| {
             let (app, headers) = (app.clone(), request.headers.clone());
             let id = request.path_fields.first().map(|(_, id)| id.clone()).unwrap_or_default();
+            let answer = get(request);
             let answer = async move {
-                let sent = call::call(&app, bound, request).await?;
+                let sent = answer.await?;
                 acknowledge(&app, &headers, &id).await;
                 Ok(sent)
             };
             Box::pin(answer) as Later<Result<Sent>>
         };
-        self.calls.insert(bound.op.info.id, Arc::new(call));
+        self.add(&bound.op.info, Arc::new(call));
+    }
+
+    fn call(&self, work: Arc<dyn Work>) -> Call {
         let app = self.app.clone();
-        let handler = move |params: PathFields, request: HttpRequest| {
-            let app = app.clone();
-            async move {
-                let headers = request.headers().clone();
-                let id = field(&params, "intent_id");
-                let response = respond(handle(&app, bound, fields_of(&bound, &params), request).await);
-                if response.status().is_success() {
-                    acknowledge(&app, &headers, &id).await;
-                }
-                response
+        Arc::new(move |request: Request| {
+            let (app, work) = (app.clone(), work.clone());
+            Box::pin(async move { call::call(&app, work.as_ref(), request).await }) as Later<Result<Sent>>
+        })
+    }
+
+    /// Mounts an operation under its path and its aliases.
+    fn add(&mut self, info: &'static OpInfo, call: Call) {
+        self.calls.insert(info.id, call.clone());
+        for path in std::iter::once(&info.path).chain(info.aliases) {
+            let (app, call) = (self.app.clone(), call.clone());
+            let handler = move |fields: Fields, request: HttpRequest| {
+                let (app, call) = (app.clone(), call.clone());
+                let answer = async move { respond(answer(&app, info, fields, request, &call).await) };
+                Box::pin(answer) as Later<Response<Body>>
+            };
+            if let Some(place) = wildcard(path) {
+                self.tail(info.method, place, Arc::new(handler));
+                continue;
             }
-        };
-        self.route(bound.op.info.path, get(handler));
+            let handler = move |params: PathFields, request: HttpRequest| {
+                handler(info.path_fields().map(|name| (name, field(&params, name))).collect(), request)
+            };
+            self.route(path, on(filter(info.method), handler));
+        }
     }
 
     /// The stream of an agent's intents.
@@ -269,36 +243,18 @@ fn below(mut tails: Vec<Tail>) -> MethodRouter {
         })
 }
 
-fn fields_of<I, O, P>(bound: &Bound<I, O, P>, params: &PathFields) -> Fields {
-    bound.op.info.path_fields().map(|name| (name, field(params, name))).collect()
-}
-
-async fn handle<I, O, P>(
-    app: &App,
-    bound: Bound<I, O, P>,
-    path_fields: Fields,
-    request: HttpRequest,
-) -> Result<Response<Body>>
-where
-    I: DeserializeOwned + Send + 'static,
-    O: Serialize + Send + 'static,
-    P: Send + 'static,
-{
-    answer(app, &bound.op.info, path_fields, request, |request| call::call(app, bound, request)).await
-}
-
 /// Answers a request, unless its caller calls too often.
-async fn answer<F: Future<Output = Result<Sent>> + Send>(
+async fn answer(
     app: &App,
     info: &OpInfo,
     path_fields: Fields,
     request: HttpRequest,
-    work: impl FnOnce(Request) -> F + Send,
+    call: &Call,
 ) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let left = admit(app, info, &parts).await?;
     let answered = async {
-        let sent = work(read(app, info, path_fields, parts, body).await?).await?;
+        let sent = call(read(app, info, path_fields, parts, body).await?).await?;
         Ok(super::json(sent.status, sent.body))
     };
     let mut response = respond(answered.await);

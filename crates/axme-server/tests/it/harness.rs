@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::coverage;
 use axme_intent::Time;
 use axme_server::app::{App, Site};
 use axme_server::channels::guard::Guard;
@@ -61,6 +62,7 @@ pub fn on_both<F: Future<Output = ()>>(test: impl Fn(Engine) -> F) {
 }
 
 pub struct Server {
+    engine: Engine,
     pub app: Arc<App>,
     pub clock: Arc<ManualClock>,
     pub admin: String,
@@ -148,7 +150,7 @@ impl Server {
         let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json is there");
         let bootstrap: Bootstrap = serde_json::from_str(&text).expect("bootstrap.json is JSON");
         let router = http::router::router(app.clone());
-        Server { app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, folder }
+        Server { engine, app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, folder }
     }
 
     /// Moves the clock and works off the timers that are due then.
@@ -246,6 +248,7 @@ impl Server {
         }
         let response = self.request(request.body(Body::from(body)).expect("a request")).await;
         let (parts, body) = response.into_parts();
+        coverage::note(self.engine, method, path, parts.status.as_u16());
         // A stream that should have been refused would not end while the clock stands.
         let body = tokio::time::timeout(PATIENCE, body.collect()).await.expect("the answer ends");
         let bytes = body.expect("the body arrives").to_bytes();

@@ -1,0 +1,61 @@
+//! Which operations the tests have called, on which engine, and with which statuses: `cargo xtask covered` reads it.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use crate::harness::Engine;
+
+/// What was noted, and the file that it is written into, which each run of the tests begins anew.
+static NOTED: LazyLock<Mutex<(BTreeSet<String>, File)>> = LazyLock::new(|| {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("operations.txt");
+    Mutex::new((BTreeSet::new(), File::create(file).expect("the list of operations can be written")))
+});
+
+/// Tests that call every operation alike say nothing about any of them.
+const GENERATED: [&str; 2] = ["access::", "openapi::"];
+
+pub fn note(engine: Engine, method: &str, path: &str, status: u16) {
+    let test = std::thread::current();
+    if GENERATED.iter().any(|module| test.name().is_some_and(|name| name.starts_with(module))) {
+        return;
+    }
+    let Some(id) = operation(method, path.split('?').next().unwrap_or_default()) else { return };
+    let line = format!("{engine:?} {id} {status}");
+    let mut noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if noted.0.insert(line.clone()) {
+        writeln!(noted.1, "{line}").expect("the list of operations can be written");
+    }
+}
+
+/// The operation of a call: the one whose path has the most words in common with it.
+fn operation(method: &str, path: &str) -> Option<&'static str> {
+    let ops = axme_api::table();
+    let infos = ops.iter().map(|op| op.info()).filter(|info| info.method.as_str() == method);
+    let paths = infos.flat_map(|info| std::iter::once(&info.path).chain(info.aliases).map(|path| (info.id, *path)));
+    paths.filter_map(|(id, template)| Some((words_in_common(template, path)?, id))).max().map(|(_, id)| id)
+}
+
+/// How many words of a path stand in its template; `None` when it does not fit.
+fn words_in_common(template: &str, path: &str) -> Option<usize> {
+    let (template, tail) = match template.split_once("/{*") {
+        Some((head, rest)) => (head, rest.split_once('}').map(|(_, tail)| tail)),
+        None => (template, None),
+    };
+    let path = match tail {
+        Some(tail) => {
+            let rest = path.strip_prefix(template)?.strip_prefix('/')?;
+            let ending: Vec<&str> = tail.rsplit('/').filter(|word| !word.is_empty()).collect();
+            let mut words = rest.rsplit('/');
+            let fits =
+                ending.iter().all(|word| words.next().is_some_and(|given| word.starts_with('{') || given == *word));
+            return fits.then_some(template.split('/').count() + ending.len());
+        }
+        None => path,
+    };
+    let (words, given): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
+    let fits = words.len() == given.len() && words.iter().zip(&given).all(|(w, g)| w.starts_with('{') || w == g);
+    fits.then(|| words.iter().filter(|word| !word.starts_with('{')).count())
+}

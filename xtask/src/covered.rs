@@ -1,0 +1,49 @@
+//! Whether every operation has a story and bad input among the tests, on both engines: read from what the tests have noted
+//! (`crates/axme-server/tests/it/coverage.rs`).
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use axme_api::{Access, OpInfo};
+
+/// Operations that take nothing a caller could get wrong but the credential.
+const TAKE_NOTHING: [&str; 3] = ["capabilities.get", "macros.list", "me.get"];
+
+pub fn check() -> anyhow::Result<()> {
+    let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
+    let file = Path::new(&target).join("tmp/operations.txt");
+    let text = std::fs::read_to_string(&file)
+        .with_context(|| format!("{}: run `cargo test -p axme-server --test it` before", file.display()))?;
+    let noted: BTreeSet<(&str, &str, u16)> = text.lines().filter_map(read).collect();
+    let table = axme_api::table();
+    let missing: Vec<String> = table.iter().flat_map(|op| missing(op.info(), &noted)).collect();
+    if !missing.is_empty() {
+        bail!("{} of what the tests must show is not shown:\n{}", missing.len(), missing.join("\n"));
+    }
+    println!("{} operations have a story and bad input, on both engines", table.len());
+    Ok(())
+}
+
+fn read(line: &str) -> Option<(&str, &str, u16)> {
+    let mut words = line.split(' ');
+    Some((words.next()?, words.next()?, words.next()?.parse().ok()?))
+}
+
+fn missing(info: &OpInfo, noted: &BTreeSet<(&str, &str, u16)>) -> Vec<String> {
+    // Without a key nothing is looked at; what needs none, or a person, is refused for itself.
+    let is_own = matches!(info.access, Access::Public | Access::Person);
+    let is_bad = |status: u16| (400..500).contains(&status) && (status != 401 || is_own);
+    let mut missing = Vec::new();
+    for engine in ["Sqlite", "Postgres"] {
+        let statuses =
+            || noted.iter().filter(|(e, id, _)| *e == engine && *id == info.id).map(|(_, _, status)| *status);
+        if !statuses().any(|status| status == 200) {
+            missing.push(format!("{} succeeds on {engine}", info.id));
+        }
+        if !TAKE_NOTHING.contains(&info.id) && !statuses().any(is_bad) {
+            missing.push(format!("{} refuses bad input on {engine}", info.id));
+        }
+    }
+    missing
+}
