@@ -55,7 +55,7 @@ pub static EXCHANGE: Op<Exchange, SignedIn> = Op::post("auth.exchange", "/v1/aut
     .access(Access::Public)
     .secret()
     .about("Sign a dashboard in with the token it was opened with.");
-pub static INTROSPECT: Op<Introspect, Introspection> = Op::post("auth.introspect", "/v1/auth/introspect")
+pub static INTROSPECT: Op<Introspect, Introspection> = Op::ask("auth.introspect", "/v1/auth/introspect")
     .access(Access::Admin)
     .about("Whether an access token counts, and whose it is.");
 

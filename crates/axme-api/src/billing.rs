@@ -94,6 +94,7 @@ pub struct UpdatePlan {
     /// `monthly` or `annual`; `monthly` unless given.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub billing_cycle: Option<String>,
+    #[serde(deserialize_with = "lenient::number")]
     pub monthly_commit_minor: u64,
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub seats_included: Option<u64>,

@@ -13,18 +13,25 @@ pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, 
             .parse()
             .map(Some)
             .map_err(|_| de::Error::custom(format!("\"{text}\" is not a whole number of at least 0"))),
-        Some(Value::Number(number)) => match number.as_u64().or_else(|| exactly(number.as_f64()?)) {
-            Some(whole) => Ok(Some(whole)),
-            None => Err(de::Error::custom(format!("{number} is not a whole number of at least 0"))),
-        },
+        Some(Value::Number(number)) => whole_of(&number).map(Some),
         Some(other) => Err(de::Error::custom(format!("expected a whole number, got {}", kind_of(&other)))),
     }
 }
 
+/// A number that must be there and whole.
+pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Number(number) => whole_of(&number),
+        other => Err(de::Error::custom(format!("expected a whole number, got {}", kind_of(&other)))),
+    }
+}
+
 /// `7.0` is a whole number to a JSON Schema, and some programs write it so.
-fn exactly(number: f64) -> Option<u64> {
+fn whole_of<E: de::Error>(number: &serde_json::Number) -> Result<u64, E> {
     let largest = 2f64.powi(53);
-    (number.fract() == 0.0 && (0.0..=largest).contains(&number)).then_some(number as u64)
+    let exactly = |number: f64| (number.fract() == 0.0 && (0.0..=largest).contains(&number)).then_some(number as u64);
+    let whole = number.as_u64().or_else(|| exactly(number.as_f64()?));
+    whole.ok_or_else(|| E::custom(format!("{number} is not a whole number of at least 0")))
 }
 
 /// Text; empty text and null are absent.

@@ -44,6 +44,7 @@ pub struct CreateUpload {
     /// 3 to 255 characters.
     pub mime_type: String,
     /// At least 1; beyond what the server takes the answer is 413.
+    #[serde(deserialize_with = "lenient::number")]
     pub size_bytes: u64,
     /// 64 digits.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -56,6 +57,7 @@ pub struct CreateUpload {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct FinalizeUpload {
     pub upload_id: String,
+    #[serde(deserialize_with = "lenient::number")]
     pub size_bytes: u64,
     /// 64 digits.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]

@@ -71,12 +71,19 @@ pub struct AskSeries {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Dimensions {
+    #[serde(deserialize_with = "lenient::number")]
     pub requests_per_minute: u64,
+    #[serde(deserialize_with = "lenient::number")]
     pub intents_per_day: u64,
+    #[serde(deserialize_with = "lenient::number")]
     pub inbox_writes_per_day: u64,
+    #[serde(deserialize_with = "lenient::number")]
     pub media_upload_bytes_per_day: u64,
+    #[serde(deserialize_with = "lenient::number")]
     pub media_storage_bytes: u64,
+    #[serde(deserialize_with = "lenient::number")]
     pub webhook_deliveries_per_day: u64,
+    #[serde(deserialize_with = "lenient::number")]
     pub schema_writes_per_day: u64,
 }
 

@@ -150,8 +150,7 @@ struct MailPage<'a> {
 async fn look(app: &App, id: &str, token: String) -> Result<Page> {
     let id = read_id("this link", id)?;
     let (now, given) = (app.world.clock.now(), token.clone());
-    let job = move |tx: &mut Tx<'_>| ops::look_at_link(tx, now, id, &given);
-    match app.store.write(COMMON_LANE, job).await {
+    match app.store.read(move |tx| ops::look_at_link(tx, now, id, &given)).await {
         Ok(linked) => {
             let user_code = linked.user_code.as_deref().unwrap_or_default();
             let since = linked.intent.created_at.in_minutes();
@@ -166,6 +165,11 @@ async fn enter(app: &App, id: &str, request: HttpRequest) -> Result<Page> {
     let filled = read_form(app, request).await?;
     let token = filled.get("token").to_owned();
     let (dice, now, rules) = (app.world.dice.clone(), app.world.clock.now(), Rules::of(app));
+    // Nothing is written for a link that leads nowhere.
+    let given = token.clone();
+    if let Err(error) = app.store.read(move |tx| ops::look_at_link(tx, now, id, &given)).await {
+        return refused(error);
+    }
     let job = move |tx: &mut Tx<'_>| ops::use_link(tx, &dice, now, rules, id, &token);
     match app.store.write(COMMON_LANE, job).await {
         Ok(email) => done(&email),

@@ -119,7 +119,11 @@ async fn come_back(app: &App, fields: &[(String, String)]) -> Result<Page> {
     };
     let (state, code) = (field(fields, "state"), field(fields, "code"));
     let (hash, now) = (auth::hash(&state), app.world.clock.now());
-    let taken = app.store.write(COMMON_LANE, move |tx| Ok(store::take_oidc(tx, &hash)?)).await?;
+    let taken = match app.store.read(move |tx| Ok(store::is_oidc(tx, &hash, now)?)).await? {
+        true => app.store.write(COMMON_LANE, move |tx| Ok(store::take_oidc(tx, &hash)?)).await?,
+        // Nothing is written for who comes from nowhere.
+        false => None,
+    };
     let Some(login) = taken.filter(|login| login.email.is_none() && now < login.expires_at) else {
         return message(404, "This sign-in is not known", &["It may have expired: start again on the device."]);
     };
@@ -153,10 +157,12 @@ async fn enter(app: &App, request: HttpRequest) -> Result<Page> {
     let token = read_form(app, request).await?.get("token").to_owned();
     let (dice, now, rules) = (app.world.dice.clone(), app.world.clock.now(), Rules::of(app));
     let hash = auth::hash(&token);
+    let unknown = || ApiError::new(ErrorKind::NotFound, "not_found", "this sign-in is not known, or was used already");
+    if !app.store.read(move |tx| Ok(store::is_oidc(tx, &hash, now)?)).await? {
+        return refused(unknown().into());
+    }
     let job = move |tx: &mut Tx<'_>| {
         let login = store::take_oidc(tx, &hash)?.filter(|login| now < login.expires_at);
-        let unknown =
-            || ApiError::new(ErrorKind::NotFound, "not_found", "this sign-in is not known, or was used already");
         let login = login.ok_or_else(unknown)?;
         let email = login.email.ok_or_else(unknown)?;
         let account = ops::admit(tx, &dice, now, rules, &email)?;

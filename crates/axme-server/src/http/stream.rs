@@ -33,8 +33,8 @@ struct Window {
     /// The official Python client sleeps a second after each window, so its windows of events stay open to their end.
     stays_open: bool,
     status: Option<Vec<Status>>,
-    /// What was presented. Looked at again whenever the stream is about to show something: a key that is revoked or expires
-    /// ends it.
+    /// What was presented. Looked at again whenever the stream is about to show something: what is revoked, expires, or opens
+    /// something else than before ends it.
     credentials: HeaderMap,
 }
 
@@ -144,10 +144,16 @@ async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
     Ok((caller, window))
 }
 
-/// The key must still be good.
-async fn recheck(app: &App, window: &Window) -> Result<()> {
+/// Whoever opened the stream must still be who they were then, in the same place with the same role.
+async fn recheck(app: &App, window: &Window, opened_as: &Caller) -> Result<()> {
     let caller = app.keys.identify(&app.store, &window.credentials, app.world.clock.now()).await?;
-    check_access(Access::Key, &caller)
+    check_access(Access::Key, &caller)?;
+    let rights =
+        |caller: &Caller| (caller.org, caller.workspace, caller.role, caller.address.clone(), caller.bearer.clone());
+    if rights(&caller) == rights(opened_as) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden("what the caller may do has changed since the stream was opened").into())
 }
 
 /// The published Python client names itself only by its HTTP library and the trace id that it always sends.
@@ -284,7 +290,7 @@ impl EventStream {
     }
 
     async fn look(&self, since: u64, most: usize) -> Result<Seen> {
-        recheck(&self.app, &self.window).await?;
+        recheck(&self.app, &self.window, &self.caller).await?;
         match self.subject {
             Subject::Intent(id) => self.look_at_intent(id, since, most).await,
             Subject::Session(id) => self.look_at_session(id, since, most).await,
@@ -401,7 +407,7 @@ impl AgentStream {
     }
 
     async fn look(&self, waiter: &Waiter, left: usize) -> Result<(Vec<Offer>, Option<Time>)> {
-        recheck(&self.app, &self.window).await?;
+        recheck(&self.app, &self.window, &self.caller).await?;
         // Several windows on one address share what there is.
         let most = left.div_ceil(self.app.wakes.waiters(waiter.wake()).max(1));
         queue::offer(&self.app, self.reading(most)).await
@@ -448,10 +454,11 @@ impl AgentStream {
 fn fail(error: crate::error::Error) -> Result<(), Gone> {
     // The window ends as if its time were up: the client comes back and sees whether the store works again.
     let error = error.into_api();
-    if error.kind == ErrorKind::Unauthenticated {
-        tracing::info!(%error, "a stream ended with its key");
-    } else {
-        tracing::warn!(%error, "a stream ended early");
+    match error.kind {
+        ErrorKind::Unauthenticated | ErrorKind::Forbidden => {
+            tracing::info!(%error, "a stream ended with the rights to it")
+        }
+        _ => tracing::warn!(%error, "a stream ended early"),
     }
     Ok(())
 }

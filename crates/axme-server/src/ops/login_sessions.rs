@@ -34,12 +34,15 @@ pub fn refresh(visit: Visit, input: RefreshToken) -> Later<Refreshed> {
     Box::pin(async move {
         let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
         let hash = auth::hash(&input.refresh_token);
+        // Nothing is written for a token that is none, or of a session that is over.
+        let look = move |tx: &mut Tx<'_>| {
+            let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
+            check_live(store::find_session(tx, known.session_id)?, &known, now).map(|_| ())
+        };
+        visit.app.store.read(look).await?;
         let job = move |tx: &mut Tx<'_>| {
             let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
-            let session = store::lock_session(tx, known.session_id)?.ok_or_else(unknown)?;
-            if session.revoked_at.is_some() || session.expires_at <= now || known.expires_at <= now {
-                return Err(unknown().into());
-            }
+            let session = check_live(store::lock_session(tx, known.session_id)?, &known, now)?;
             // Only with the lock is it sure whether it was used.
             let used_at = store::find_refresh(tx, &hash)?.and_then(|token| token.used_at);
             if used_at.is_some_and(|at| at.plus_seconds(REPEAT_SECONDS) <= now) {
@@ -73,6 +76,12 @@ pub fn refresh(visit: Visit, input: RefreshToken) -> Later<Refreshed> {
             session_id: person.session_id.to_string(),
         })
     })
+}
+
+/// The session of a refresh token, if both are good.
+fn check_live(session: Option<Session>, token: &store::RefreshToken, now: Time) -> Result<Session> {
+    let is_live = |session: &Session| session.revoked_at.is_none() && now < session.expires_at.min(token.expires_at);
+    session.filter(is_live).ok_or_else(|| unknown().into())
 }
 
 fn unknown() -> ApiError {
@@ -185,13 +194,15 @@ pub fn exchange(visit: Visit, input: Exchange) -> Later<SignedIn> {
         let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
         let hash = auth::hash(&input.token);
         let client = Client { kind: DASHBOARD.to_owned(), label: None };
+        let wrong = || {
+            let message = "the token is unknown, used or expired: open the dashboard again";
+            ApiError::new(ErrorKind::Unauthenticated, "invalid_exchange_token", message)
+        };
+        if !visit.app.store.read(move |tx| Ok(store::is_exchange(tx, &hash, now)?)).await? {
+            return Err(wrong().into());
+        }
         let job = move |tx: &mut Tx<'_>| {
-            let taken = store::take_exchange(tx, &hash, now)?;
-            let wrong = || {
-                let message = "the token is unknown, used or expired: open the dashboard again";
-                ApiError::new(ErrorKind::Unauthenticated, "invalid_exchange_token", message)
-            };
-            let (account, workspace) = taken.ok_or_else(wrong)?;
+            let (account, workspace) = store::take_exchange(tx, &hash, now)?.ok_or_else(wrong)?;
             let account = store::find(tx, account)?.ok_or_else(wrong)?;
             enter(tx, &dice, now, rules, &account, &client, Place::Workspace(workspace))
         };

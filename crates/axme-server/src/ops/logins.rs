@@ -173,6 +173,8 @@ pub fn verify(visit: Visit, input: VerifyCode) -> Later<SignedIn> {
         let client = Client::read(input.client_type, input.device_label, &visit.headers)?;
         let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
         let code = input.code;
+        // Nothing is written for a sign-in that nobody asked for, or that is over.
+        visit.app.store.read(move |tx| check_open(store::find(tx, id)?, "this sign-in", now)).await?;
         let job = move |tx: &mut Tx<'_>| {
             let email = use_code(tx, now, id, &code)?;
             let account = admit(tx, &dice, now, rules, &email)?;
@@ -185,8 +187,7 @@ pub fn verify(visit: Visit, input: VerifyCode) -> Later<SignedIn> {
 
 /// Uses up the code of a mail; returns whose it is.
 pub fn use_code(tx: &mut Tx<'_>, now: Time, id: Uuid, code: &str) -> Result<String> {
-    let intent = store::lock(tx, id)?.ok_or_else(|| ApiError::not_found(format!("sign-in {id}")))?;
-    check_open(&intent, now)?;
+    let intent = check_open(store::lock(tx, id)?, "this sign-in", now)?;
     let (_, wrong_today) = store::count_since(tx, &intent.email, now.minus_millis(24 * HOUR_MILLIS))?;
     if wrong_today >= MOST_WRONG_CODES_A_DAY {
         let message = "too many wrong codes for this address today; use the link of the mail instead";
@@ -209,7 +210,8 @@ pub fn use_code(tx: &mut Tx<'_>, now: Time, id: Uuid, code: &str) -> Result<Stri
     Err(Error::Kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
 }
 
-fn check_open(intent: &LoginIntent, now: Time) -> Result<()> {
+fn check_open(intent: Option<LoginIntent>, name: &str, now: Time) -> Result<LoginIntent> {
+    let intent = intent.ok_or_else(|| ApiError::not_found(name))?;
     if intent.used_at.is_some() {
         return Err(ApiError::new(ErrorKind::Conflict, "code_already_used", "this sign-in was used already").into());
     }
@@ -218,7 +220,7 @@ fn check_open(intent: &LoginIntent, now: Time) -> Result<()> {
             ApiError::new(ErrorKind::Gone, "code_expired", "this sign-in has expired: ask for a new one").into()
         );
     }
-    Ok(())
+    Ok(intent)
 }
 
 pub(super) fn too_many(message: &str, seconds: u64) -> Error {
@@ -234,21 +236,21 @@ pub struct Linked {
 
 /// Whether the link of a mail leads to a sign-in that is open; returns which, otherwise says why not.
 pub fn look_at_link(tx: &mut Tx<'_>, now: Time, id: Uuid, token: &str) -> Result<Linked> {
-    let unknown = || ApiError::not_found("this link");
-    let intent = store::lock(tx, id)?.ok_or_else(unknown)?;
-    let hash = auth::hash(token);
-    if !intent.link_hash.as_ref().is_some_and(|known| bool::from(known.ct_eq(&hash))) {
-        return Err(unknown().into());
-    }
-    check_open(&intent, now)?;
+    let intent = check_link(store::find(tx, id)?, now, token)?;
     let grant = store::find_grant(tx, &intent.grant_hash)?;
     let user_code = grant.filter(|grant| grant.is_device).map(|grant| grant.user_code);
     Ok(Linked { intent, user_code })
 }
 
+fn check_link(intent: Option<LoginIntent>, now: Time, token: &str) -> Result<LoginIntent> {
+    let hash = auth::hash(token);
+    let leads = |i: &LoginIntent| i.link_hash.as_ref().is_some_and(|known| bool::from(known.ct_eq(&hash)));
+    check_open(intent.filter(leads), "this link", now)
+}
+
 /// Signs in by the link of a mail: approves what waits for it. Returns the address.
 pub fn use_link(tx: &mut Tx<'_>, dice: &Dice, now: Time, rules: Rules, id: Uuid, token: &str) -> Result<String> {
-    let Linked { intent, .. } = look_at_link(tx, now, id, token)?;
+    let intent = check_link(store::lock(tx, id)?, now, token)?;
     let account = admit(tx, dice, now, rules, &intent.email)?;
     store::mark_used(tx, id, now)?;
     approve(tx, now, &intent.grant_hash, &account)?;

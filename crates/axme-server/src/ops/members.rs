@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::people;
 use super::tenants::{self, Authority};
-use super::{COMMON_LANE, check_chars, check_word, page_size, quotas, read_after, read_id};
+use super::{COMMON_LANE, check_chars, check_word, page_size, quotas, read_after, read_id, webhooks};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::{Error, Result};
@@ -165,10 +165,16 @@ pub fn raise(
             check_owner_left(cx, &known)?;
         }
         (known.role, known.status, known.updated_at) = (role.as_str().to_owned(), "active".to_owned(), cx.now);
-        store::update(cx.tx, &known)?;
-        audit(cx, &known, "organizations.members.update")?;
+        change_to(cx, &known, "organizations.members.update")?;
     }
     Ok(())
+}
+
+/// Keeps a change of a membership; what rested on the role before ends with it.
+fn change_to(cx: &mut Cx<'_, '_>, member: &Member, action: &str) -> Result<()> {
+    store::update(cx.tx, member)?;
+    audit(cx, member, action)?;
+    webhooks::end_without_right(cx, member.org_id, &member.actor_id)
 }
 
 fn audit(cx: &mut Cx<'_, '_>, member: &Member, action: &str) -> Result<()> {
@@ -211,8 +217,7 @@ pub fn update(cx: &mut Cx<'_, '_>, change: &Change) -> Result<MemberAnswer> {
     if was_owner && !is_owner(&member) {
         check_owner_left(cx, &member)?;
     }
-    store::update(cx.tx, &member)?;
-    audit(cx, &member, "organizations.members.update")?;
+    change_to(cx, &member, "organizations.members.update")?;
     Ok(MemberAnswer { ok: true, member: view(&member) })
 }
 
@@ -269,8 +274,7 @@ fn take_out(cx: &mut Cx<'_, '_>, mut member: Member) -> Result<MemberRemoved> {
         check_owner_left(cx, &member)?;
     }
     (member.status, member.updated_at) = ("removed".to_owned(), cx.now);
-    store::update(cx.tx, &member)?;
-    audit(cx, &member, "organizations.members.remove")?;
+    change_to(cx, &member, "organizations.members.remove")?;
     let shown = view(&member);
     Ok(MemberRemoved {
         ok: true,

@@ -53,7 +53,7 @@ pub fn overview(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<OverviewA
         org_id: place.org.to_string(),
         workspace_id: place.workspace.to_string(),
         quota_policy: OverviewPolicy {
-            tier: policy.tier,
+            tier: quotas::tier_name(cx.limits, &policy).to_owned(),
             overage_mode: policy.overage_mode,
             hard_enforcement: policy.hard_enforcement,
             dimensions: limits.collect(),

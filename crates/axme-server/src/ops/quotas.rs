@@ -33,7 +33,7 @@ const HOURS_A_DAY: i64 = 24;
 const LOCKED_SLOT: i64 = 0;
 /// What is left of what has no limit.
 const NO_LIMIT: i64 = 2_147_483_647;
-/// The tier of a policy that no tier was granted by: that of the server holds.
+/// What a policy has for a tier when none was granted: for what it does not limit, that of the server holds.
 const UNSAID: &str = "custom";
 /// Longest series that is told by the hour.
 const HOURLY_DAYS: u64 = 2;
@@ -213,6 +213,16 @@ pub fn get(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<QuotaAnswer> {
 pub(super) fn find(cx: &mut Cx<'_, '_>, place: &Place) -> Result<Policy> {
     let known = store::find_policy(cx.tx, place.workspace)?;
     Ok(known.unwrap_or_else(|| unsaid(cx.limits.tier, place.workspace, cx.now)))
+}
+
+/// The tier of a policy as people are told it: the one that was granted, the server's where nobody has agreed anything, and
+/// no tier at all where the limits were agreed one by one.
+pub(super) fn tier_name(limits: &Limits, policy: &Policy) -> &'static str {
+    match (Tier::parse(&policy.tier), &policy.updated_by) {
+        (Some(granted), _) => granted.as_str(),
+        (None, None) => limits.tier.as_str(),
+        (None, Some(_)) => UNSAID,
+    }
 }
 
 /// The policy of a workspace with which nothing was agreed.

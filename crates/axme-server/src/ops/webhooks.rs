@@ -11,13 +11,14 @@ use uuid::Uuid;
 
 use super::accounts::{check_callback, check_secret};
 use super::inbox::owner;
-use super::{COMMON_LANE, check_size};
+use super::{COMMON_LANE, check_size, people};
 use crate::call::Before;
 use crate::channels::signature;
-use crate::cx::{Caller, Cx};
+use crate::cx::{Caller, Cx, Role};
 use crate::error::{Result, StoreError};
+use crate::store::people::Membership;
 use crate::store::webhooks::{self as store, Event, Subscription};
-use crate::store::{Mark, Tx};
+use crate::store::{Mark, Tx, accounts, members, organizations as tenants};
 use crate::wake::Wake;
 
 /// Subscriptions of one workspace, and ended ones that are listed.
@@ -55,6 +56,7 @@ pub fn prepare_upsert(before: &Before<'_>, input: UpsertSubscription) -> Result<
         event_types: input.event_types,
         active: input.active.unwrap_or(true),
         description: input.description,
+        created_by: None,
         created_at: before.now,
         updated_at: before.now,
         revoked_at: None,
@@ -83,19 +85,32 @@ fn of_caller(caller: &Caller) -> Address {
 
 pub fn upsert(cx: &mut Cx<'_, '_>, new: &NewSubscription) -> Result<SubscriptionAnswer> {
     let NewSubscription { subscription: fresh, secret } = new;
+    let created_by = whose_right(cx)?;
+    if let Some(person) = &created_by {
+        // Behind the lock that a change of their role takes: what is set up now is seen by the next change.
+        tenants::lock(cx.tx, cx.caller.org)?;
+        if !may_have(&memberships(cx, cx.caller.org, person)?, cx.caller.org, person, fresh) {
+            let message = format!("{person} may not have this subscription in this workspace");
+            return Err(ApiError::forbidden(message).into());
+        }
+    }
     let known = store::list(cx.tx, fresh.workspace, MOST_SUBSCRIPTIONS + 1)?;
-    let is_same = |s: &&Subscription| s.owner == fresh.owner && s.callback_url == fresh.callback_url;
+    let is_same = |s: &&Subscription| {
+        (&s.owner, s.for_all, &s.callback_url) == (&fresh.owner, fresh.for_all, &fresh.callback_url)
+    };
     let old = known.iter().find(is_same).cloned();
     if old.is_none() && known.len() as i64 >= MOST_SUBSCRIPTIONS {
         return Err(ApiError::invalid(format!("a workspace has at most {MOST_SUBSCRIPTIONS} subscriptions")).into());
     }
     let is_made = old.is_none() && secret.is_none();
     let mut subscription = match old {
-        None => fresh.clone(),
+        None => Subscription { created_by, ..fresh.clone() },
+        // Whoever sets it up last answers for it, unless a key does by itself.
         Some(old) => Subscription {
             event_types: fresh.event_types.clone(),
             active: fresh.active,
             description: fresh.description.clone().or(old.description),
+            created_by: old.created_by.and(created_by),
             updated_at: cx.now,
             ..old
         },
@@ -115,6 +130,63 @@ pub fn upsert(cx: &mut Cx<'_, '_>, new: &NewSubscription) -> Result<Subscription
     let mut shown = view(&subscription);
     shown.secret = is_made.then(|| subscription.secret.clone());
     Ok(SubscriptionAnswer { ok: true, subscription: shown })
+}
+
+/// The person whose role a subscription of this caller rests on; none where the key may have it by itself.
+fn whose_right(cx: &mut Cx<'_, '_>) -> Result<Option<String>> {
+    let caller = cx.caller;
+    let account = accounts::find_service_account(cx.tx, caller.workspace, &caller.service_account_id)?;
+    let of_key = account.and_then(|account| Role::of_account(&account.role));
+    Ok((of_key != Some(caller.role)).then(|| caller.owner.clone()))
+}
+
+/// The active roles of somebody in one organization, whether it is suspended or not.
+fn memberships(cx: &mut Cx<'_, '_>, org: Uuid, person: &str) -> Result<Vec<Membership>, StoreError> {
+    let roles = members::roles_of(cx.tx, org, person)?.into_iter();
+    let membership = |(role, workspace): (String, Uuid)| {
+        let workspace_id = Some(workspace).filter(|id| !id.is_nil());
+        Membership { org_id: org, workspace_id, role }
+    };
+    Ok(roles.map(membership).collect())
+}
+
+/// Whoever runs a workspace may have any subscription there; whoever works in it, to what concerns their own address.
+fn may_have(memberships: &[Membership], org: Uuid, person: &str, subscription: &Subscription) -> bool {
+    match people::role_in(memberships, org, subscription.workspace) {
+        Some(Role::WorkspaceAdmin) => true,
+        Some(Role::Member) => !subscription.for_all && subscription.owner.as_str() == format!("user://{person}"),
+        Some(Role::Agent | Role::Visitor) | None => false,
+    }
+}
+
+/// Ends the subscriptions that rest on a role which somebody has lost in an organization.
+pub(super) fn end_without_right(cx: &mut Cx<'_, '_>, org: Uuid, person: &str) -> Result<()> {
+    let memberships = memberships(cx, org, person)?;
+    let mut after = (Uuid::nil(), Uuid::nil());
+    loop {
+        let page = store::list_of(cx.tx, person, after, MOST_SUBSCRIPTIONS)?;
+        let is_last = (page.len() as i64) < MOST_SUBSCRIPTIONS;
+        for subscription in page {
+            after = (subscription.workspace, subscription.id);
+            let is_here =
+                tenants::find_workspace(cx.tx, subscription.workspace)?.is_some_and(|found| found.org_id == org);
+            if is_here && !may_have(&memberships, org, person, &subscription) {
+                end(cx, subscription, &json!({ "created_by": person, "why": "role_lost" }))?;
+            }
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+fn end(cx: &mut Cx<'_, '_>, subscription: Subscription, why: &Value) -> Result<(), StoreError> {
+    let (trail, id) = (subscription.workspace, subscription.id);
+    store::drop_queue(cx.tx, &subscription)?;
+    store::put(cx.tx, &Subscription { revoked_at: Some(cx.now), updated_at: cx.now, ..subscription })?;
+    cx.audit_in(trail, "webhooks.subscriptions.delete", &id.to_string(), why)?;
+    cx.tx.wake(Wake::lines());
+    Ok(())
 }
 
 fn view(subscription: &Subscription) -> SubscriptionView {
@@ -161,10 +233,7 @@ pub fn delete(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<SubscriptionDeleted> {
     let found = found.filter(may).ok_or_else(|| ApiError::not_found(format!("subscription {id}")))?;
     let revoked_at = found.revoked_at.unwrap_or(cx.now);
     if found.revoked_at.is_none() {
-        store::drop_queue(cx.tx, &found)?;
-        store::put(cx.tx, &Subscription { revoked_at: Some(cx.now), updated_at: cx.now, ..found })?;
-        cx.audit("webhooks.subscriptions.delete", &id.to_string(), &json!({}))?;
-        cx.tx.wake(Wake::lines());
+        end(cx, found, &json!({}))?;
     }
     Ok(SubscriptionDeleted { ok: true, subscription_id: id.to_string(), revoked_at: revoked_at.to_string() })
 }

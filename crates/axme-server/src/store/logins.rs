@@ -31,27 +31,41 @@ pub fn insert(tx: &mut Tx<'_>, i: &LoginIntent) -> Result<(), StoreError> {
     )
 }
 
+fn intent(row: &Row) -> Result<LoginIntent, StoreError> {
+    Ok(LoginIntent {
+        id: row.uuid(0)?,
+        email: row.string(1)?,
+        grant_hash: row.bytes(2)?.to_vec(),
+        code_hash: row.opt_bytes(3)?.map(<[u8]>::to_vec),
+        link_hash: row.opt_bytes(4)?.map(<[u8]>::to_vec),
+        wrong_codes: row.int(5)?,
+        created_at: row.time(6)?,
+        expires_at: row.time(7)?,
+        used_at: row.opt_time(8)?,
+    })
+}
+
+/// A statement that reads whole intents.
+macro_rules! intent {
+    ($rest:literal) => {
+        concat!(
+            "SELECT login_intent_id, email, grant_hash, code_hash, link_hash, wrong_codes, created_at, expires_at, used_at \
+             FROM login_intents ",
+            $rest
+        )
+    };
+}
+
+/// An intent, without its lock.
+pub fn find(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<LoginIntent>, StoreError> {
+    let row = tx.row(intent!("WHERE login_intent_id = $1"), &[id.into()])?;
+    row.as_ref().map(intent).transpose()
+}
+
 /// An intent with its lock: codes are tried one after the other.
 pub fn lock(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<LoginIntent>, StoreError> {
-    let row = tx.row(
-        "SELECT login_intent_id, email, grant_hash, code_hash, link_hash, wrong_codes, created_at, expires_at, used_at \
-         FROM login_intents WHERE login_intent_id = $1 FOR UPDATE",
-        &[id.into()],
-    )?;
-    row.map(|row| {
-        Ok(LoginIntent {
-            id: row.uuid(0)?,
-            email: row.string(1)?,
-            grant_hash: row.bytes(2)?.to_vec(),
-            code_hash: row.opt_bytes(3)?.map(<[u8]>::to_vec),
-            link_hash: row.opt_bytes(4)?.map(<[u8]>::to_vec),
-            wrong_codes: row.int(5)?,
-            created_at: row.time(6)?,
-            expires_at: row.time(7)?,
-            used_at: row.opt_time(8)?,
-        })
-    })
-    .transpose()
+    let row = tx.row(intent!("WHERE login_intent_id = $1 FOR UPDATE"), &[id.into()])?;
+    row.as_ref().map(intent).transpose()
 }
 
 /// Sets what the mail that is being sent says.
@@ -179,6 +193,12 @@ pub fn insert_oidc(tx: &mut Tx<'_>, hash: &[u8], login: &OidcLogin) -> Result<()
             login.expires_at.into(),
         ],
     )
+}
+
+/// Whether there is a login that has not ended.
+pub fn is_oidc(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<bool, StoreError> {
+    let row = tx.row("SELECT 1 FROM oidc_logins WHERE hash = $1 AND expires_at > $2", &[hash.into(), now.into()])?;
+    Ok(row.is_some())
 }
 
 /// Takes a login out: each state, and each confirmation, counts once.

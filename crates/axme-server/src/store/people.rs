@@ -292,6 +292,15 @@ pub fn insert_exchange(
     )
 }
 
+/// Whether an exchange token is good.
+pub fn is_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<bool, StoreError> {
+    let row = tx.row(
+        "SELECT 1 FROM exchange_tokens WHERE hash = $1 AND used_at IS NULL AND expires_at > $2",
+        &[hash.into(), now.into()],
+    )?;
+    Ok(row.is_some())
+}
+
 /// Uses up an exchange token; returns whose it was and in which workspace, unless it was used or has expired.
 pub fn take_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<(Uuid, Uuid)>, StoreError> {
     let row = tx.row(

@@ -19,6 +19,8 @@ pub struct Subscription {
     pub event_types: Vec<String>,
     pub active: bool,
     pub description: Option<String>,
+    /// Who set it up, when it rests on what they may do in the workspace.
+    pub created_by: Option<String>,
     pub created_at: Time,
     pub updated_at: Time,
     pub revoked_at: Option<Time>,
@@ -39,15 +41,26 @@ impl Subscription {
     }
 }
 
+/// A statement that reads whole subscriptions.
+macro_rules! subscription {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, subscription_id, owner, for_all, callback_url, secret, event_types, active, description, \
+             created_by, created_at, updated_at, revoked_at FROM webhook_subscriptions ",
+            $rest
+        )
+    };
+}
+
 pub fn put(tx: &mut Tx<'_>, s: &Subscription) -> Result<(), StoreError> {
     let event_types = serde_json::to_string(&s.event_types).map_err(|error| StoreError::Fault(error.to_string()))?;
     tx.push(
         "INSERT INTO webhook_subscriptions (workspace_id, subscription_id, owner, for_all, callback_url, secret, \
-         event_types, active, description, created_at, updated_at, revoked_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         event_types, active, description, created_by, created_at, updated_at, revoked_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
          ON CONFLICT (workspace_id, subscription_id) DO UPDATE SET secret = excluded.secret, \
          event_types = excluded.event_types, active = excluded.active, description = excluded.description, \
-         updated_at = excluded.updated_at, revoked_at = excluded.revoked_at",
+         created_by = excluded.created_by, updated_at = excluded.updated_at, revoked_at = excluded.revoked_at",
         &[
             s.workspace.into(),
             s.id.into(),
@@ -58,6 +71,7 @@ pub fn put(tx: &mut Tx<'_>, s: &Subscription) -> Result<(), StoreError> {
             event_types.into(),
             s.active.into(),
             s.description.as_ref().into(),
+            s.created_by.as_ref().into(),
             s.created_at.into(),
             s.updated_at.into(),
             s.revoked_at.into(),
@@ -66,20 +80,15 @@ pub fn put(tx: &mut Tx<'_>, s: &Subscription) -> Result<(), StoreError> {
 }
 
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Subscription>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, subscription_id, owner, for_all, callback_url, secret, event_types, active, description, \
-         created_at, updated_at, revoked_at FROM webhook_subscriptions WHERE workspace_id = $1 AND subscription_id = $2",
-        &[workspace.into(), id.into()],
-    )?;
+    let row =
+        tx.row(subscription!("WHERE workspace_id = $1 AND subscription_id = $2"), &[workspace.into(), id.into()])?;
     row.as_ref().map(subscription).transpose()
 }
 
 /// Subscriptions of a workspace that were not ended, oldest first.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Subscription>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, subscription_id, owner, for_all, callback_url, secret, event_types, active, description, \
-         created_at, updated_at, revoked_at FROM webhook_subscriptions WHERE workspace_id = $1 AND revoked_at IS NULL \
-         ORDER BY subscription_id LIMIT $2",
+        subscription!("WHERE workspace_id = $1 AND revoked_at IS NULL ORDER BY subscription_id LIMIT $2"),
         &[workspace.into(), limit.into()],
     )?;
     rows.iter().map(subscription).collect()
@@ -88,10 +97,28 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Subscrip
 /// Subscriptions that were ended, the latest first.
 pub fn list_revoked(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Subscription>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, subscription_id, owner, for_all, callback_url, secret, event_types, active, description, \
-         created_at, updated_at, revoked_at FROM webhook_subscriptions WHERE workspace_id = $1 AND revoked_at IS NOT NULL \
-         ORDER BY revoked_at DESC, subscription_id LIMIT $2",
+        subscription!(
+            "WHERE workspace_id = $1 AND revoked_at IS NOT NULL \
+             ORDER BY revoked_at DESC, subscription_id LIMIT $2"
+        ),
         &[workspace.into(), limit.into()],
+    )?;
+    rows.iter().map(subscription).collect()
+}
+
+/// A page of the subscriptions that somebody set up and that were not ended, in all workspaces.
+pub fn list_of(
+    tx: &mut Tx<'_>,
+    created_by: &str,
+    after: (Uuid, Uuid),
+    limit: i64,
+) -> Result<Vec<Subscription>, StoreError> {
+    let rows = tx.rows(
+        subscription!(
+            "WHERE created_by = $1 AND revoked_at IS NULL AND (workspace_id, subscription_id) > ($2, $3) \
+             ORDER BY workspace_id, subscription_id LIMIT $4"
+        ),
+        &[created_by.into(), after.0.into(), after.1.into(), limit.into()],
     )?;
     rows.iter().map(subscription).collect()
 }
@@ -99,10 +126,10 @@ pub fn list_revoked(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<
 /// A page of the active subscriptions of all workspaces.
 pub fn list_active(tx: &mut Tx<'_>, after: (Uuid, Uuid), limit: i64) -> Result<Vec<Subscription>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, subscription_id, owner, for_all, callback_url, secret, event_types, active, description, \
-         created_at, updated_at, revoked_at FROM webhook_subscriptions \
-         WHERE (workspace_id, subscription_id) > ($1, $2) AND active = 1 AND revoked_at IS NULL \
-         ORDER BY workspace_id, subscription_id LIMIT $3",
+        subscription!(
+            "WHERE (workspace_id, subscription_id) > ($1, $2) AND active = 1 AND revoked_at IS NULL \
+             ORDER BY workspace_id, subscription_id LIMIT $3"
+        ),
         &[after.0.into(), after.1.into(), limit.into()],
     )?;
     rows.iter().map(subscription).collect()
@@ -119,9 +146,10 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         event_types: row.json(6)?,
         active: row.int(7)? != 0,
         description: row.opt_string(8)?,
-        created_at: row.time(9)?,
-        updated_at: row.time(10)?,
-        revoked_at: row.opt_time(11)?,
+        created_by: row.opt_string(9)?,
+        created_at: row.time(10)?,
+        updated_at: row.time(11)?,
+        revoked_at: row.opt_time(12)?,
     })
 }
 

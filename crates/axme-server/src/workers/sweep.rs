@@ -9,7 +9,7 @@ use futures_util::future::ready;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::http::media as files;
 use crate::ops::COMMON_LANE;
 use crate::store::{Tx, invites, links, logins, media, mesh, notices, people, replies, routed, usage, webhooks};
@@ -19,6 +19,8 @@ const BATCH: i64 = 500;
 const INTERVAL_SECONDS: u64 = 600;
 /// How long events are kept, to be replayed; notices; and links that have expired, to say so.
 const KEPT_DAYS: u64 = 30;
+/// How long sign-ins that have ended are kept: tries are counted over a day.
+const LOGINS_KEPT_HOURS: u64 = 24;
 
 /// How often all files are looked through. A file is whole or given up after this many days: an upload lives a week at most.
 const ORPHANS_HOURS: u64 = 24;
@@ -58,19 +60,21 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
         }
     }
     app.limiter.sweep(app.world.clock.now());
-    let before = app.world.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
-    for sweep in [
-        logins::sweep,
-        people::sweep,
-        invites::sweep,
-        media::sweep,
-        routed::sweep,
-        webhooks::sweep,
-        notices::sweep,
-        links::sweep,
-        mesh::sweep,
-        usage::sweep,
-    ] {
+    type Sweep = fn(&mut Tx<'_>, Time, i64) -> Result<usize, StoreError>;
+    let sweeps: [(Sweep, u64); 10] = [
+        (logins::sweep, LOGINS_KEPT_HOURS),
+        (people::sweep, KEPT_DAYS * 24),
+        (invites::sweep, KEPT_DAYS * 24),
+        (media::sweep, KEPT_DAYS * 24),
+        (routed::sweep, KEPT_DAYS * 24),
+        (webhooks::sweep, KEPT_DAYS * 24),
+        (notices::sweep, KEPT_DAYS * 24),
+        (links::sweep, KEPT_DAYS * 24),
+        (mesh::sweep, KEPT_DAYS * 24),
+        (usage::sweep, KEPT_DAYS * 24),
+    ];
+    for (sweep, hours) in sweeps {
+        let before = app.world.clock.now().minus_millis(hours * 3_600_000);
         loop {
             let swept = app.store.write(COMMON_LANE, move |tx| Ok(sweep(tx, before, BATCH)?)).await?;
             gone += swept;

@@ -56,6 +56,7 @@ mod service_accounts;
 mod sessions;
 mod steps;
 mod store;
+mod strangers;
 mod streams;
 mod tasks;
 mod threads;

@@ -37,7 +37,7 @@ struct Desk {
 
 type Shared = Arc<Mutex<Desk>>;
 
-struct Provider {
+pub struct Provider {
     desk: Shared,
     url: String,
 }
@@ -85,7 +85,7 @@ async fn tokens(State(desk): State<Shared>, headers: HeaderMap, body: Bytes) -> 
 }
 
 impl Provider {
-    async fn start() -> Provider {
+    pub async fn start() -> Provider {
         let desk = Shared::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -109,7 +109,7 @@ impl Provider {
     }
 }
 
-async fn start(engine: Engine, provider: &Provider, sign_up: bool) -> Server {
+pub async fn start(engine: Engine, provider: &Provider, sign_up: bool) -> Server {
     let oidc = OidcSettings {
         issuer: provider.url.clone(),
         client_id: CLIENT.to_owned(),

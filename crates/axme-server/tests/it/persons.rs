@@ -11,7 +11,7 @@ const OWNER: &str = "owner@local";
 
 impl Server {
     /// Gives somebody a role, in the organization of the first start or in a workspace of it.
-    async fn give(&self, email: &str, role: &str, workspace: Option<&str>) -> String {
+    pub async fn give(&self, email: &str, role: &str, workspace: Option<&str>) -> String {
         let path = format!("/v1/organizations/{}/members", self.bootstrap.org_id);
         let body = json!({ "actor_id": email, "role": role, "workspace_id": workspace });
         self.post(&self.admin, &path, body).await["member"]["member_id"].as_str().unwrap().to_owned()
@@ -274,6 +274,47 @@ fn nobody_makes_keys_that_act_in_anothers_name() {
         let account = server.get(&worker, "/v1/me").await["service_account"]["service_account_id"].clone();
         let path = format!("/v1/service-accounts/{}/keys", account.as_str().unwrap());
         server.as_person(&ann, "POST", &path, Some(json!({}))).await.ok();
+    });
+}
+
+#[test]
+fn a_stream_ends_with_the_rights_it_was_opened_with() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let owner = server.sign_in(OWNER).await;
+        let member = server.give("ann@example.com", "org_admin", None).await;
+        let ann = server.sign_in("ann@example.com").await;
+        let worker = server.submit("worker", json!({})).await;
+        let events = format!("/v1/intents/{worker}/events/stream?since=6&wait_seconds=60");
+        let queue = "/v1/agents/worker/intents/stream?follow=1";
+        // A token alone, the key of a login, and a token beside the key of a machine.
+        let by_token = [("authorization", ann.bearer.as_str())];
+        let beside_key = [("authorization", owner.bearer.as_str())];
+        let mut open = Vec::new();
+        for (key, path, headers) in [
+            ("", events.as_str(), &by_token[..]),
+            (&ann.key, &events, &[]),
+            (&ann.key, queue, &[]),
+            (&server.admin, &events, &beside_key),
+        ] {
+            open.push(server.open(key, path, headers).await);
+        }
+        assert_eq!(open[2].frame().await.event, "intent.delivered");
+        let mut kept = server.open(&server.admin, &events, &[]).await;
+        server.held().await;
+
+        let path = format!("/v1/organizations/{}/members/{member}", server.bootstrap.org_id);
+        let demoted = json!({ "role": "member" });
+        server.send(&server.admin, "PATCH", &path, Some(demoted)).await.ok();
+        server.as_person(&owner, "POST", "/v1/auth/logout", None).await.ok();
+        server.clock.advance(Duration::from_secs(1));
+        server.submit("worker", json!({})).await;
+        server.post(&server.admin, &format!("/v1/intents/{worker}/resume"), json!({ "answer": 42 })).await;
+        assert_eq!(kept.frame().await.event, "intent.completed", "whose rights are the same reads on");
+        for (n, stream) in open.iter_mut().enumerate() {
+            assert_eq!(stream.frame().await.event, "stream.timeout", "{n}");
+            assert_eq!(stream.next().await, None, "{n}");
+        }
     });
 }
 

@@ -183,3 +183,47 @@ fn a_billing_plan_is_recorded() {
         assert_eq!(changed["plan_code"], "corp");
     });
 }
+
+#[test]
+fn a_number_without_a_fraction_is_whole_however_it_is_written() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let upload = "/v1/media/create-upload";
+        let place = json!({ "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id });
+        for (method, path, fields, pointer) in [
+            (
+                "PATCH",
+                "/v1/quotas",
+                json!({ "overage_mode": "grace", "dimensions": { "intents_per_day": "{n}" } }),
+                "/quota_policy/dimensions/intents_per_day",
+            ),
+            (
+                "PATCH",
+                "/v1/billing/plan",
+                json!({ "plan_code": "p1", "currency": "EUR", "monthly_commit_minor": "{n}" }),
+                "/billing_plan/monthly_commit_minor",
+            ),
+            (
+                "POST",
+                upload,
+                json!({ "owner_agent": "worker", "filename": "f", "mime_type": "text/plain", "size_bytes": "{n}" }),
+                "/upload_id",
+            ),
+        ] {
+            let send = async |number: &str| {
+                let mut body = fields.as_object().unwrap().clone();
+                body.extend(place.as_object().unwrap().clone());
+                let text = Value::Object(body).to_string().replace("\"{n}\"", number);
+                server.send_raw(&server.admin, method, path, text.into_bytes(), &[]).await
+            };
+            for number in ["3", "3.0", "3e0"] {
+                let answer = send(number).await.ok();
+                let shown = answer.pointer(pointer).expect(pointer);
+                assert!(*shown == json!(3) || path == upload, "{path}: {answer}");
+            }
+            for number in ["3.5", "-3.0", "1e300", "true", "null", "\"three\""] {
+                send(number).await.refused(422, "validation_failed");
+            }
+        }
+    });
+}

@@ -1,5 +1,6 @@
 //! Subscriptions to events, and events of one's own, with a real receiver (contract `wire.md` §2.17).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axme_server::workers;
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::{Server, id_of, on_both};
+use crate::organizations::{organization, workspace};
 use crate::pushes::{Answer, Receiver, server_that_may_call_loopback, sign};
 
 const SUBSCRIPTIONS: &str = "/v1/webhooks/subscriptions";
@@ -338,5 +340,78 @@ fn nothing_is_lost_or_doubled_when_the_fanning_out_is_repeated() {
         seen.sort();
         seen.dedup();
         assert_eq!((count, seen.len()), (250, 250));
+    });
+}
+
+#[test]
+fn a_subscription_ends_with_the_role_it_rests_on() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        server.agent("worker").await;
+        let (acme, acme_id) = organization(&server, "Acme").await;
+        let main = workspace(&server, &acme, "Main").await;
+        let role = json!({ "actor_id": "ann@example.com", "role": "workspace_admin", "workspace_id": main });
+        server.post(&server.admin, &format!("{acme}/members"), role).await;
+        let elsewhere = server.sign_in("ann@example.com").await;
+        let ann_id = server.give("ann@example.com", "org_admin", None).await;
+        let bob_id = server.give("bob@example.com", "member", None).await;
+        let home = json!({ "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id });
+        server.as_person(&elsewhere, "POST", "/v1/portal/personal/workspace-selection", Some(home)).await.ok();
+        let (ann, bob) = (server.sign_in("ann@example.com").await, server.sign_in("bob@example.com").await);
+        let url = "https://example.com/hook";
+        let all = json!(["*"]);
+        let in_acme = subscribe(&server, &elsewhere.key, url, all.clone(), None).await;
+        let of_everybody = json!({ "callback_url": url, "event_types": ["*"] });
+        let of_everybody = server.as_person(&ann, "POST", SUBSCRIPTIONS, Some(of_everybody)).await.ok();
+        let of_everybody = of_everybody["subscription"]["subscription_id"].as_str().unwrap().to_owned();
+        let of_worker = subscribe(&server, &ann.key, url, all.clone(), Some("worker")).await;
+        let own = subscribe(&server, &ann.key, url, all.clone(), Some("user://ann@example.com")).await;
+        let bobs = subscribe(&server, &bob.key, url, all.clone(), None).await;
+        let of_machine = subscribe(&server, &server.admin, url, all.clone(), None).await;
+        // Whom a key lets do it anyway is not asked for a role, and leaves it to the key.
+        let again = json!({ "callback_url": "https://example.com/other", "event_types": ["*"] });
+        let both = [("authorization", ann.bearer.as_str())];
+        let changed = server.send_with(&server.admin, "POST", SUBSCRIPTIONS, Some(again), &both).await.ok();
+        let with_both = changed["subscription"]["subscription_id"].as_str().unwrap().to_owned();
+
+        let live = async || {
+            let list = server.get(&server.admin, SUBSCRIPTIONS).await;
+            let ids = list["subscriptions"].as_array().unwrap().iter().map(|s| s["subscription_id"].clone());
+            ids.map(|id| id.as_str().unwrap().to_owned()).collect::<BTreeSet<String>>()
+        };
+        let ids = |ids: &[&String]| ids.iter().map(|id| (*id).clone()).collect::<BTreeSet<String>>();
+        let every = [&of_everybody, &of_worker, &own, &bobs, &of_machine, &with_both];
+        assert_eq!(live().await, ids(&every));
+        let event = publish(&server, &server.admin, "a.b").await;
+        let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
+        let change = async |id: &str, change: Value| {
+            server.send(&server.admin, "PATCH", &format!("{members}/{id}"), Some(change)).await.ok();
+        };
+        change(&ann_id, json!({ "role": "member" })).await;
+        assert_eq!(live().await, ids(&[&own, &bobs, &of_machine, &with_both]), "a member keeps what is their own");
+        let trail = server.get(&server.admin, "/v1/audit/events?action_prefix=webhooks.subscriptions.delete").await;
+        let why = json!({ "created_by": "ann@example.com", "why": "role_lost" });
+        let ended: Vec<&Value> = trail["events"].as_array().unwrap().iter().map(|line| &line["details"]).collect();
+        assert_eq!(ended, [&why, &why]);
+        // What had not been sent is not sent any more.
+        let workspace: Uuid = server.bootstrap.workspace_id.parse().unwrap();
+        let next = workers::webhooks::tick(&server.app, workspace, of_everybody.parse().unwrap()).await.unwrap();
+        assert_eq!((next, event["pending"].as_u64()), (None, Some(3)));
+
+        // Whoever is remembered from the second before sets nothing up any more.
+        change(&bob_id, json!({ "status": "suspended" })).await;
+        assert_eq!(live().await, ids(&[&own, &of_machine, &with_both]));
+        let body = json!({ "callback_url": url, "event_types": ["*"] });
+        server.send(&bob.key, "POST", SUBSCRIPTIONS, Some(body)).await.refused(403, "forbidden");
+        server.send(&server.admin, "DELETE", &format!("{members}/{ann_id}"), None).await.ok();
+        assert_eq!(live().await, ids(&[&of_machine, &with_both]));
+
+        // Each organization by itself.
+        let of_acme = format!("{SUBSCRIPTIONS}/{in_acme}");
+        let me = server.get(&elsewhere.key, "/v1/me").await;
+        assert_eq!(me["org_id"], json!(acme_id));
+        let list = server.get(&elsewhere.key, SUBSCRIPTIONS).await;
+        assert_eq!(list["subscriptions"][0]["subscription_id"], json!(in_acme));
+        server.send(&elsewhere.key, "DELETE", &of_acme, None).await.ok();
     });
 }

@@ -44,3 +44,8 @@ CREATE TABLE invoices (
 ) /* clustered */;
 CREATE UNIQUE INDEX invoices_period ON invoices (workspace_id, period_start);
 CREATE INDEX invoices_drafts ON invoices (period_end) WHERE issued_at IS NULL;
+
+-- Who set a subscription up, when it rests on what they may do in the workspace: it ends with that.
+ALTER TABLE webhook_subscriptions ADD COLUMN created_by TEXT COLLATE "C";
+CREATE INDEX webhook_subscriptions_of ON webhook_subscriptions (created_by, workspace_id, subscription_id)
+  WHERE created_by IS NOT NULL AND revoked_at IS NULL;
