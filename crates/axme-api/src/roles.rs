@@ -111,6 +111,17 @@ impl Permission {
         }
     }
 
+    /// True for what concerns the whole organization, so that a role in one workspace is not enough.
+    pub const fn is_of_organization(self) -> bool {
+        matches!(
+            self,
+            Permission::ChangeOrganization
+                | Permission::CreateWorkspaces
+                | Permission::ReviewRequests
+                | Permission::ManagePolicies
+        )
+    }
+
     /// True for what concerns no workspace, and may be done with a role in any of them.
     pub const fn is_of_any_workspace(self) -> bool {
         matches!(self, Permission::ViewOrganization | Permission::ViewPolicies)

@@ -182,8 +182,11 @@ pub fn verify(visit: Visit, input: VerifyEmail) -> Later<Verified> {
 pub async fn confirm(app: &App, token: String) -> Result<Trial> {
     let (dice, now) = (app.world.dice.clone(), app.world.clock.now());
     let hash = auth::hash(&token);
+    let unknown = || ApiError::not_found("this token");
+    // Garbage does not take the write lane.
+    app.store.read(move |tx| Ok(store::is_known(tx, &hash)?)).await?.then_some(()).ok_or_else(unknown)?;
     let job = move |tx: &mut Tx<'_>| {
-        let trial = store::lock(tx, &hash)?.ok_or_else(|| ApiError::not_found("this token"))?;
+        let trial = store::lock(tx, &hash)?.ok_or_else(unknown)?;
         if trial.verified_at.is_some() {
             return Ok(trial);
         }

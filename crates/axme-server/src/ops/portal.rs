@@ -32,14 +32,18 @@ pub fn overview(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<OverviewA
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
     let policy = quotas::find(cx, &place)?;
-    let quota = quotas::dimensions(&policy)?;
+    let said = quotas::shown(cx.limits, &policy)?;
+    let quota = &said.dimensions;
     let whole = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let streams = if said.streams > 0 { said.streams } else { whole(cx.limits.streams_per_account) };
     let limits = [
         ("intents_per_day", quota.intents_per_day),
         ("rate_limit_per_minute", quota.requests_per_minute),
         ("payload_max_bytes", whole(MAX_PAYLOAD_BYTES)),
         ("storage_bytes", quota.media_storage_bytes),
-        ("sse_streams_max", whole(cx.limits.streams_per_account)),
+        ("sse_streams_max", streams),
+        ("actors_total", said.actors_total),
+        ("service_accounts_per_workspace", said.service_accounts),
     ];
     let used = [
         ("intents_per_day", quotas::intents_today(cx, place.workspace)?),
@@ -104,22 +108,13 @@ const PARTS: [Part; 9] = [
     ),
 ];
 
-/// What concerns the whole organization.
-fn is_wide(permission: Permission) -> bool {
-    matches!(
-        permission,
-        Permission::ChangeOrganization
-            | Permission::CreateWorkspaces
-            | Permission::ReviewRequests
-            | Permission::ManagePolicies
-    )
-}
-
 pub fn navigation(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<NavigationAnswer> {
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let Place { org, workspace, .. } = tenants::place(cx, org, workspace, Permission::ViewOrganization)?;
     let authority = Authority::in_org(cx, org)?;
-    let may = |permission: Permission| authority.allows(permission, Some(workspace).filter(|_| !is_wide(permission)));
+    let may = |permission: Permission| {
+        authority.allows(permission, Some(workspace).filter(|_| !permission.is_of_organization()))
+    };
     let sections = PARTS.iter().filter(|(_, _, see, _)| may(*see)).map(|(section, path, _, change)| Section {
         section: (*section).to_owned(),
         path: path.replace("{org}", &org.to_string()).replace("{workspace}", &workspace.to_string()),

@@ -119,9 +119,9 @@ pub fn allowance(limits: &Limits, policy: Option<&Policy>) -> Result<Allowance, 
 }
 
 /// What a policy says with what the server adds, also where going beyond it is not refused.
-fn shown(limits: &Limits, policy: &Policy) -> Result<Dimensions, StoreError> {
+pub(super) fn shown(limits: &Limits, policy: &Policy) -> Result<Allowance, StoreError> {
     let hard = Policy { hard_enforcement: true, overage_mode: "block".to_owned(), ..policy.clone() };
-    Ok(allowance(limits, Some(&hard))?.dimensions)
+    allowance(limits, Some(&hard))
 }
 
 /// What goes beyond is refused.
@@ -304,7 +304,7 @@ fn answer(cx: &Cx<'_, '_>, place: &Place, policy: &Policy) -> Result<QuotaAnswer
         quota_policy_id: policy.quota_policy_id.to_string(),
         org_id: place.org.to_string(),
         workspace_id: place.workspace.to_string(),
-        dimensions: shown(cx.limits, policy)?,
+        dimensions: shown(cx.limits, policy)?.dimensions,
         soft_threshold_percent: u64::try_from(policy.soft_threshold_percent).unwrap_or(80),
         hard_enforcement: policy.hard_enforcement,
         overage_mode: policy.overage_mode.clone(),
@@ -329,7 +329,7 @@ pub fn summary(cx: &mut Cx<'_, '_>, (input, days): &(AskSummary, i64)) -> Result
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
     let start = day(cx.now) - (days - 1) * HOURS_A_DAY;
-    let limits = shown(cx.limits, &find(cx, &place)?)?;
+    let limits = shown(cx.limits, &find(cx, &place)?)?.dimensions;
     let mut sums = Dimensions::default();
     for (name, _, used) in store::list_since(cx.tx, place.workspace, start)? {
         add(&mut sums, &name, used);

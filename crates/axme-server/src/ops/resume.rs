@@ -1,7 +1,7 @@
 //! Resume: one endpoint with many meanings (contract `wire.md` §4.6), and answers of people by whatever way they come.
 
-use axme_api::ApiError;
 use axme_api::intents::{ResumeIntent, Resumed};
+use axme_api::{ApiError, lenient};
 use axme_intent::human::{Response, is_same_person};
 use axme_intent::lifecycle::{Answer, Birth, Command};
 use axme_intent::policy::Action;
@@ -30,7 +30,9 @@ pub struct Resumption {
 pub fn prepare_resume(_: &Before<'_>, input: ResumeIntent) -> Result<(u16, Resumption)> {
     let id = parse_id(&input.intent_id)?;
     check_size("result", &input.body)?;
-    let expected_generation = input.body.get("expected_policy_generation").and_then(Value::as_u64);
+    let expected = input.body.get("expected_policy_generation").cloned().unwrap_or_default();
+    let expected_generation =
+        lenient::whole(expected).map_err(|error| ApiError::invalid(format!("expected_policy_generation: {error}")))?;
     let mut wrapped = input.body.clone();
     if !wrapped.contains_key("task_result") {
         wrapped.insert("task_result".to_owned(), Value::Object(input.body.clone()));

@@ -60,6 +60,11 @@ pub fn lock(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<Trial>, StoreError> {
     tx.row(trial!("WHERE hash = $1 FOR UPDATE"), &[hash.into()])?.as_ref().map(trial).transpose()
 }
 
+/// Whether a mail holds a token with this hash.
+pub fn is_known(tx: &mut Tx<'_>, hash: &[u8]) -> Result<bool, StoreError> {
+    Ok(tx.row("SELECT 1 FROM trials WHERE hash = $1", &[hash.into()])?.is_some())
+}
+
 /// The latest trials of an address first.
 pub fn list(tx: &mut Tx<'_>, email: &str, since: Time, limit: i64) -> Result<Vec<Trial>, StoreError> {
     let rows = tx.rows(

@@ -101,12 +101,19 @@ fn a_stale_generation_changes_nothing_and_is_no_error() {
             ("resolve", json!({ "status": "COMPLETED", "expected_policy_generation": 3 })),
             ("resume", json!({ "action": "complete", "expected_policy_generation": 3 })),
             ("resume", json!({ "approve_current_step": true, "expected_policy_generation": 3 })),
+            ("resume", json!({ "action": "complete", "expected_policy_generation": 3.0 })),
         ] {
             let answer = server.post(&server.admin, &format!("/v1/intents/{id}/{call}"), body).await;
             assert_eq!(answer["applied"], false);
             assert_eq!(answer["reason"], "stale_policy_generation");
             assert_eq!(answer["policy_generation"], 0);
             assert_eq!(answer["intent"]["status"], "DELIVERED");
+        }
+        // A guard that cannot be read is none that holds.
+        for generation in [json!("first"), json!(-1), json!(0.5), json!([])] {
+            let body = json!({ "action": "complete", "expected_policy_generation": generation });
+            let path = format!("/v1/intents/{id}/resume");
+            server.send(&server.admin, "POST", &path, Some(body)).await.refused(422, "validation_failed");
         }
         assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered"]);
         let body = json!({ "action": "complete", "expected_policy_generation": 0, "x": 1 });

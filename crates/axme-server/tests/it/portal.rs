@@ -1,5 +1,7 @@
 //! What a portal of an organization shows (contract `wire.md` §2.6).
 
+use axme_server::Limits;
+use axme_server::tier::Tier;
 use serde_json::{Value, json};
 
 use crate::harness::{Server, on_both};
@@ -37,6 +39,22 @@ fn the_overview_says_what_there_is_and_what_is_used() {
         let seen = (&limits["intents_per_day"], &limits["rate_limit_per_minute"], &limits["storage_bytes"]);
         assert_eq!(seen, (&json!(5_000), &json!(600), &json!(10)));
         assert_eq!((&policy["tier"], &policy["hard_enforcement"]), (&json!("custom"), &json!(true)));
+    });
+}
+
+#[test]
+fn the_overview_says_what_the_tier_of_a_hosted_server_allows() {
+    on_both(async |engine| {
+        let limits = Limits { tier: Tier::EmailVerified, ..Limits::default() };
+        let server = Server::start_with(engine, limits).await;
+        let path = format!("{PORTAL}/overview?{}", place(&server));
+        let policy = server.get(&server.admin, &path).await["overview"]["quota_policy"].clone();
+        assert_eq!(policy["tier"], "email_verified");
+        let expected = json!({
+            "intents_per_day": 500, "rate_limit_per_minute": 120, "payload_max_bytes": 131_072, "storage_bytes": 1 << 30,
+            "actors_total": 20, "service_accounts_per_workspace": 20, "sse_streams_max": 20,
+        });
+        assert_eq!(policy["dimensions"], expected);
     });
 }
 
