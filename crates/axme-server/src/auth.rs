@@ -134,7 +134,7 @@ impl Keys {
                 return Ok(None);
             };
             let Some(account) = records::find(tx, account)? else { return Ok(None) };
-            let memberships = people::memberships(tx, &account.email)?;
+            let memberships = records::memberships(tx, &account.email)?;
             Ok(Some((session, account, memberships)))
         };
         let Some((session, account, memberships)) = store.read(look).await? else { return Ok(Err(Bad::Invalid)) };
@@ -165,7 +165,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
         let role = match Role::of_account(&holder.role) {
             Some(role) => Some(role),
             None => {
-                let memberships = people::memberships(tx, &holder.created_by)?;
+                let memberships = records::memberships(tx, &holder.created_by)?;
                 people::role_in(&memberships, holder.org_id, holder.workspace_id)
             }
         };

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use crate::StartError;
 use crate::app::App;
 use crate::auth::{FreshKey, fresh_key};
-use crate::cx::Role;
 use crate::error::{Error, StoreError};
 use crate::folder::{Bootstrap, Folder};
 use crate::ops::{COMMON_LANE, members};
@@ -28,26 +27,10 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
     }
     let (dice, now) = (&app.world.dice, app.world.clock.now());
     let (org, workspace, account) = (dice.uuid(), dice.uuid(), dice.uuid());
-    let admin = ServiceAccount {
-        workspace_id: workspace,
-        service_account_id: format!("sa_{}", dice.uuid_at(now).simple()),
-        org_id: org,
-        name: "admin".to_owned(),
-        display_name: Some("Workspace admin".to_owned()),
-        description: None,
-        role: Role::WorkspaceAdmin.as_str().to_owned(),
-        status: "active".to_owned(),
-        address: None,
-        delivery_mode: "poll".to_owned(),
-        created_by: members::name_of(owner_email),
-        created_at: now,
-        updated_at: now,
-        callback_url: None,
-        webhook_secret: None,
-    };
+    let email = members::name_of(owner_email);
+    let admin = ServiceAccount::of_owner(dice.uuid_at(now), org, workspace, &email, now);
     let FreshKey { token, hash, hint } = fresh_key(dice, &admin.service_account_id);
     let key_id = format!("sak_{}", dice.uuid_at(now).simple());
-    let email = members::name_of(owner_email);
     let bootstrap = Bootstrap {
         base_url: base_url.to_owned(),
         api_key: token,

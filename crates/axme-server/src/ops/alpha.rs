@@ -9,25 +9,22 @@ use axme_api::alpha::{
 };
 use axme_api::roles::OrgRole;
 use axme_api::{ApiError, ErrorKind};
+use axme_intent::Time;
 use axme_intent::human::is_email;
-use axme_intent::{IntentId, Time};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::logins::{audit, found, too_many};
+use super::logins::{audit, found, mail, too_many};
 use super::{COMMON_LANE, check_chars, people};
 use crate::app::App;
 use crate::auth::{self, FreshKey, fresh_key};
 use crate::call::{Later, Visit};
-use crate::cx::Role;
 use crate::error::{Result, StoreError};
 use crate::store::accounts::{self, NewKey, ServiceAccount};
 use crate::store::alpha::{self as store, Trial};
 use crate::store::members::{self, Member};
-use crate::store::notices::{self, Notice};
 use crate::store::people as records;
 use crate::store::{Tx, organizations};
-use crate::wake::Wake;
 use crate::world::Dice;
 
 /// How long a trial may be verified.
@@ -100,23 +97,7 @@ fn first_key(
     owner: &str,
     (org, workspace): (Uuid, Uuid),
 ) -> Result<TrialKey, StoreError> {
-    let account = ServiceAccount {
-        workspace_id: workspace,
-        service_account_id: format!("sa_{}", dice.uuid_at(now).simple()),
-        org_id: org,
-        name: "admin".to_owned(),
-        display_name: Some("Workspace admin".to_owned()),
-        description: None,
-        role: Role::WorkspaceAdmin.as_str().to_owned(),
-        status: "active".to_owned(),
-        address: None,
-        delivery_mode: "poll".to_owned(),
-        created_by: owner.to_owned(),
-        created_at: now,
-        updated_at: now,
-        callback_url: None,
-        webhook_secret: None,
-    };
+    let account = ServiceAccount::of_owner(dice.uuid_at(now), org, workspace, owner, now);
     accounts::insert_service_account(tx, &account)?;
     let FreshKey { token, hash, hint } = fresh_key(dice, &account.service_account_id);
     let key_id = format!("sak_{}", dice.uuid_at(now).simple());
@@ -135,19 +116,7 @@ fn first_key(
 
 /// Sends the mail of a trial.
 fn tell(tx: &mut Tx<'_>, dice: &Dice, now: Time, trial: &Trial) -> Result<(), StoreError> {
-    let notice = Notice {
-        workspace: Uuid::nil(),
-        id: dice.uuid_at(now),
-        intent: IntentId(Uuid::nil()),
-        line: "login".to_owned(),
-        channel: "email".to_owned(),
-        recipient: trial.email.clone(),
-        content: json!({ "trial": trial.id }),
-        created_at: now,
-    };
-    notices::insert(tx, &notice)?;
-    tx.wake(Wake::notices());
-    Ok(())
+    mail(tx, dice, now, &trial.email, json!({ "trial": trial.id }))
 }
 
 /// Draws the token of a mail that is about to be sent. `None` when it is too late for it.

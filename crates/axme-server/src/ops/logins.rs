@@ -12,7 +12,7 @@ use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::is_email;
 use axme_intent::{IntentId, Time};
 use axum::http::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -123,23 +123,28 @@ pub async fn begin(app: &App, email: &str, wanted: Wanted) -> Result<Uuid> {
         };
         store::insert(tx, &intent)?;
         if may_anybody || records::is_member(tx, &email)? {
-            let notice = Notice {
-                workspace: Uuid::nil(),
-                id: dice.uuid_at(now),
-                intent: IntentId(Uuid::nil()),
-                // Of its own: whoever waits for a code does not wait for other mail.
-                line: "login".to_owned(),
-                channel: "email".to_owned(),
-                recipient: email.clone(),
-                content: json!({ "login": intent.id }),
-                created_at: now,
-            };
-            notices::insert(tx, &notice)?;
-            tx.wake(Wake::notices());
+            mail(tx, &dice, now, &email, json!({ "login": intent.id }))?;
         }
         Ok(intent.id)
     };
     app.store.write(COMMON_LANE, job).await
+}
+
+/// Mails somebody about their own account. On a line of its own: whoever waits for a code does not wait for other mail.
+pub(super) fn mail(tx: &mut Tx<'_>, dice: &Dice, now: Time, to: &str, content: Value) -> Result<(), StoreError> {
+    let notice = Notice {
+        workspace: Uuid::nil(),
+        id: dice.uuid_at(now),
+        intent: IntentId(Uuid::nil()),
+        line: "login".to_owned(),
+        channel: "email".to_owned(),
+        recipient: to.to_owned(),
+        content,
+        created_at: now,
+    };
+    notices::insert(tx, &notice)?;
+    tx.wake(Wake::notices());
+    Ok(())
 }
 
 /// What the mail of a sign-in says.
@@ -546,21 +551,10 @@ fn fresh_login_key(
         Some(id) => id,
         None => {
             let holder = ServiceAccount {
-                workspace_id: workspace,
-                service_account_id: format!("sa_{}", dice.uuid_at(now).simple()),
-                org_id: org,
                 name: format!("login of {}", account.email),
                 display_name: account.display_name.clone(),
-                description: None,
                 role: LOGIN.to_owned(),
-                status: "active".to_owned(),
-                address: None,
-                delivery_mode: "poll".to_owned(),
-                created_by: account.email.clone(),
-                created_at: now,
-                updated_at: now,
-                callback_url: None,
-                webhook_secret: None,
+                ..ServiceAccount::of_owner(dice.uuid_at(now), org, workspace, &account.email, now)
             };
             accounts::insert_service_account(tx, &holder)?;
             holder.service_account_id

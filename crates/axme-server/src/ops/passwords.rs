@@ -2,21 +2,18 @@
 
 use axme_api::auth::{PasswordLogin, PasswordRegistered, RegisterPassword, SignedIn};
 use axme_api::{ApiError, ErrorKind};
-use axme_intent::{IntentId, Time};
+use axme_intent::Time;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::login_sessions::DASHBOARD;
-use super::logins::{Client, Place, Rules, audit, enter, signed_in};
+use super::logins::{Client, Place, Rules, audit, enter, mail, signed_in};
 use super::{COMMON_LANE, check_chars, people};
 use crate::auth;
 use crate::call::{Later, Visit};
 use crate::error::{Error, Result, StoreError};
 use crate::passwords::Turn;
-use crate::store::notices::{self, Notice};
 use crate::store::people::{self as store, Account};
 use crate::store::{Tx, logins};
-use crate::wake::Wake;
 use crate::world::Dice;
 
 const LEAST_CHARS: usize = 12;
@@ -89,19 +86,7 @@ fn tell(tx: &mut Tx<'_>, dice: &Dice, now: Time, email: &str, base_url: &str) ->
         "The password of {email} at {base_url} was set, and all other sessions were ended. If it was not you, sign in by mail, set \
          another password, and tell whoever runs the server."
     );
-    let notice = Notice {
-        workspace: Uuid::nil(),
-        id: dice.uuid_at(now),
-        intent: IntentId(Uuid::nil()),
-        line: "login".to_owned(),
-        channel: "email".to_owned(),
-        recipient: email.to_owned(),
-        content: json!({ "subject": "Your AXME password was set", "body": body }),
-        created_at: now,
-    };
-    notices::insert(tx, &notice)?;
-    tx.wake(Wake::notices());
-    Ok(())
+    mail(tx, dice, now, email, json!({ "subject": "Your AXME password was set", "body": body }))
 }
 
 fn check_nick(nick: Option<&str>) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::cx::Role;
 use crate::error::StoreError;
 use crate::store::Tx;
 use crate::store::organizations::{self, Organization, Workspace};
-use crate::store::people::{self as store, Account, Membership};
+use crate::store::people::{Account, Membership};
 
 /// Workspaces of one organization that are looked at.
 const MOST_WORKSPACES: i64 = 1_000;
@@ -86,9 +86,4 @@ pub fn home(
     }
     let mut all = belongings(tx, memberships)?.into_iter();
     Ok(all.find_map(|belonging| Some((belonging.organization, belonging.workspaces.into_iter().next()?))))
-}
-
-/// The roles of a person.
-pub fn memberships(tx: &mut Tx<'_>, email: &str) -> Result<Vec<Membership>, StoreError> {
-    store::memberships(tx, email)
 }

@@ -23,7 +23,7 @@ const MOST_SESSIONS: i64 = 500;
 fn own(cx: &mut Cx<'_, '_>) -> Result<(Account, Vec<Membership>)> {
     let id = auth::check_person(cx.caller)?.account_id;
     let account = store::find(cx.tx, id)?.ok_or_else(|| ApiError::not_found("account"))?;
-    let memberships = people::memberships(cx.tx, &account.email)?;
+    let memberships = store::memberships(cx.tx, &account.email)?;
     Ok((account, memberships))
 }
 

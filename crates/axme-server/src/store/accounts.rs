@@ -79,6 +79,29 @@ pub struct ServiceAccount {
     pub webhook_secret: Option<String>,
 }
 
+impl ServiceAccount {
+    /// An account that is no agent: its keys act in the name of their owner. The workspace's admin, unless it is changed.
+    pub fn of_owner(id: Uuid, org: Uuid, workspace: Uuid, owner: &str, now: Time) -> ServiceAccount {
+        ServiceAccount {
+            workspace_id: workspace,
+            service_account_id: format!("sa_{}", id.simple()),
+            org_id: org,
+            name: "admin".to_owned(),
+            display_name: Some("Workspace admin".to_owned()),
+            description: None,
+            role: "workspace_admin".to_owned(),
+            status: "active".to_owned(),
+            address: None,
+            delivery_mode: "poll".to_owned(),
+            created_by: owner.to_owned(),
+            created_at: now,
+            updated_at: now,
+            callback_url: None,
+            webhook_secret: None,
+        }
+    }
+}
+
 fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
     Ok(ServiceAccount {
         workspace_id: row.uuid(0)?,
