@@ -63,6 +63,8 @@ pub struct Before<'a> {
     pub outbound: &'a dyn Outbound,
     /// The caller's workspace has semantic schemas.
     pub has_schemas: bool,
+    /// Of one payload or result in the caller's workspace.
+    pub payload_bytes: usize,
 }
 
 /// An operation bound to what it does.
@@ -200,6 +202,7 @@ pub async fn call(app: &App, work: &dyn Work, request: Request) -> Result<Sent> 
     check_named_once(&request)?;
     let repeat = Repeat::of(app, work, &request, &caller)?;
     let owner_header = request.headers.get("x-owner-agent").and_then(|value| value.to_str().ok());
+    let allowance = app.limiter.allowance(app, caller.workspace).await?.unwrap_or_default();
     let before = Before {
         owner_header: owner_header.filter(|text| !text.trim().is_empty()),
         caller: &caller,
@@ -209,6 +212,7 @@ pub async fn call(app: &App, work: &dyn Work, request: Request) -> Result<Sent> 
         base_url: &app.site.base_url,
         outbound: app.world.outbound.as_ref(),
         has_schemas: app.store.has(Mark::Schemas, caller.workspace),
+        payload_bytes: usize::try_from(allowance.most_payload_bytes()).unwrap_or(usize::MAX),
     };
     let (lane, run) = work.begin(&before, &request)?;
     let (dice, limits) = (app.world.dice.clone(), app.limits.clone());

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use axme_api::intents::MAX_PAYLOAD_BYTES;
 use axme_api::quotas::Dimensions;
 use serde::Deserialize;
 
+const KIB: u64 = 1 << 10;
 const GIB: u64 = 1 << 30;
 
 /// How a server is run: by oneself, without limits, or for others (contract `semantics.md` §3.6).
@@ -30,6 +32,8 @@ pub struct Allowance {
     pub service_accounts: u64,
     /// Open at a time.
     pub streams: u64,
+    /// Of one payload or result; 0 for what every server takes.
+    pub payload_bytes: u64,
 }
 
 impl Tier {
@@ -52,10 +56,10 @@ impl Tier {
     }
 
     pub fn allowance(self) -> Allowance {
-        let (requests, intents, inbox, storage, actors, streams) = match self {
+        let (requests, intents, inbox, storage, actors, streams, payload_bytes) = match self {
             Tier::SelfHosted => return Allowance::default(),
-            Tier::EmailVerified => (120, 500, 200, GIB, 20, 20),
-            Tier::Corporate => (600, 5_000, 2_000, 10 * GIB, 50, 100),
+            Tier::EmailVerified => (120, 500, 200, GIB, 20, 20, 0),
+            Tier::Corporate => (600, 5_000, 2_000, 10 * GIB, 50, 100, 512 * KIB),
         };
         Allowance {
             dimensions: Dimensions {
@@ -69,7 +73,15 @@ impl Tier {
             actors_total: actors,
             service_accounts: actors,
             streams,
+            payload_bytes,
         }
+    }
+}
+
+impl Allowance {
+    /// The most bytes of JSON that a payload or a result may have.
+    pub fn most_payload_bytes(&self) -> u64 {
+        if self.payload_bytes == 0 { MAX_PAYLOAD_BYTES as u64 } else { self.payload_bytes }
     }
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::admission::admit;
 use super::tasks::answers;
-use super::{COMMON_LANE, check_size, page_size, quotas, view};
+use super::{COMMON_LANE, check_payload, check_size, page_size, quotas, view};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
 use crate::engine::{self, Advanced, Desk, Newborn};
@@ -66,7 +66,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
     // Any call may name its owner in the query; that is no part of the work.
     rest.remove("owner_agent");
     let payload = Value::Object(input.payload.unwrap_or(rest));
-    check_size("payload", &payload)?;
+    check_payload(before, "payload", &payload)?;
     let tenant = quotas::named_tenant(&payload);
     let to_check = super::schemas::to_check(before, &payload);
     let birth = Birth {
@@ -329,11 +329,11 @@ pub struct Resolution {
     expected_generation: Option<u64>,
 }
 
-pub fn prepare_resolve(_: &Before<'_>, input: ResolveIntent) -> Result<(u16, Resolution)> {
+pub fn prepare_resolve(before: &Before<'_>, input: ResolveIntent) -> Result<(u16, Resolution)> {
     let id = parse_id(&input.intent_id)?;
     let ending = match parse_status(&input.status)? {
         Status::Completed => {
-            check_size("result", &input.result)?;
+            check_payload(before, "result", &input.result)?;
             Ending::Completed(if input.result.is_null() { json!({}) } else { input.result })
         }
         Status::Failed => {

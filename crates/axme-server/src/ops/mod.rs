@@ -47,6 +47,7 @@ use axme_intent::Address;
 use axme_intent::human::is_same_person;
 use uuid::Uuid;
 
+use crate::call::Before;
 use crate::cx::Caller;
 use crate::error::Result;
 
@@ -103,9 +104,17 @@ pub fn requested_by(caller: &Caller, from: &Address) -> Option<String> {
     Some(caller.owner.clone()).filter(|owner| !is_same_person(owner, from.as_str()))
 }
 
-/// Refuses JSON that is too long.
+/// Refuses JSON that is longer than any server takes.
 pub fn check_size(what: &str, value: &impl serde::Serialize) -> Result<()> {
-    let most = axme_api::intents::MAX_PAYLOAD_BYTES;
+    check_bytes(what, value, axme_api::intents::MAX_PAYLOAD_BYTES)
+}
+
+/// Refuses a payload or a result that is longer than the workspace may have it.
+pub fn check_payload(before: &Before<'_>, what: &str, value: &impl serde::Serialize) -> Result<()> {
+    check_bytes(what, value, before.payload_bytes)
+}
+
+fn check_bytes(what: &str, value: &impl serde::Serialize, most: usize) -> Result<()> {
     let mut counter = Counter(0);
     let counted = serde_json::to_writer(&mut counter, value);
     if counted.is_ok() && counter.0 <= most {

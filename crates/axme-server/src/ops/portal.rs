@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use axme_api::ApiError;
-use axme_api::intents::MAX_PAYLOAD_BYTES;
 use axme_api::portal::{
     AskQueue, Navigation, NavigationAnswer, Overview, OverviewAnswer, OverviewPolicy, OverviewUsage, OverviewUsed,
     RequestQueue, Section,
@@ -39,7 +38,7 @@ pub fn overview(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<OverviewA
     let limits = [
         ("intents_per_day", quota.intents_per_day),
         ("rate_limit_per_minute", quota.requests_per_minute),
-        ("payload_max_bytes", whole(MAX_PAYLOAD_BYTES)),
+        ("payload_max_bytes", said.most_payload_bytes()),
         ("storage_bytes", quota.media_storage_bytes),
         ("sse_streams_max", streams),
         ("actors_total", said.actors_total),

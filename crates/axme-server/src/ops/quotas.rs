@@ -102,7 +102,8 @@ pub fn allowance(limits: &Limits, policy: Option<&Policy>) -> Result<Allowance, 
     }
     let Some(policy) = policy else { return Ok(allowance) };
     if !is_hard(policy) {
-        return Ok(Allowance::default());
+        // How long a payload may be is no use that adds up: it stays what the tier gives.
+        return Ok(Allowance { payload_bytes: allowance.payload_bytes, ..Allowance::default() });
     }
     let (said, usual) = (dimensions(policy)?, allowance.dimensions);
     let or = |said: u64, usual: u64| if said == 0 { usual } else { said };

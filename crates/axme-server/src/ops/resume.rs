@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::intents::{check_granted, check_step_is_own, find_visible, lock_visible, parse_id, send, stale};
 use super::tasks::answers;
-use super::{check_size, view};
+use super::{check_payload, view};
 use crate::call::Before;
 use crate::cx::{Caller, Cx};
 use crate::engine::Advanced;
@@ -27,9 +27,9 @@ pub struct Resumption {
     expected_generation: Option<u64>,
 }
 
-pub fn prepare_resume(_: &Before<'_>, input: ResumeIntent) -> Result<(u16, Resumption)> {
+pub fn prepare_resume(before: &Before<'_>, input: ResumeIntent) -> Result<(u16, Resumption)> {
     let id = parse_id(&input.intent_id)?;
-    check_size("result", &input.body)?;
+    check_payload(before, "result", &input.body)?;
     let expected = input.body.get("expected_policy_generation").cloned().unwrap_or_default();
     let expected_generation =
         lenient::whole(expected).map_err(|error| ApiError::invalid(format!("expected_policy_generation: {error}")))?;

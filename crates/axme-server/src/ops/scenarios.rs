@@ -13,7 +13,7 @@ use super::accounts::{self, Callback, NewAgent};
 use super::admission::admit;
 use super::intents::{check_ahead, conceive_root, desk};
 use super::tenants::Place;
-use super::{COMMON_LANE, check_size};
+use super::{COMMON_LANE, check_payload, check_size};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::engine::{self, Newborn};
@@ -70,7 +70,7 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
         let error = ApiError::new(axme_api::ErrorKind::Invalid, "scenario_invalid", report.errors.join("; "));
         return Err(error.with("errors", report.errors).with("warnings", report.warnings).into());
     };
-    check_size("intent.payload", &scenario.payload)?;
+    check_payload(before, "intent.payload", &scenario.payload)?;
     check_size("workflow", &scenario.plan)?;
     check_size("intent.human_task", &scenario.task)?;
     let plan_text = scenario.plan.as_ref().map(|plan| json!(plan).to_string());

@@ -238,3 +238,39 @@ fn what_needs_no_key_is_limited_by_address() {
         sign_in().await.refused(429, "rate_limit_exceeded");
     });
 }
+
+#[test]
+fn a_payload_may_be_as_long_as_its_tier_says() {
+    on_both(async |engine| {
+        for (tier, most) in [(Tier::EmailVerified, 131_072), (Tier::Corporate, 524_288)] {
+            let server = hosted(engine, tier).await;
+            let worker = server.agent("worker").await;
+            // With the JSON around it.
+            let object = |bytes: usize| json!({ "p": "x".repeat(bytes - r#"{"p":""}"#.len()) });
+            let create = async |bytes: usize| {
+                let body = json!({ "intent_type": "x.y.v1", "to_agent": "worker", "payload": object(bytes) });
+                server.send(&server.admin, "POST", "/v1/intents", Some(body)).await
+            };
+            create(most + 1).await.refused(413, "payload_too_large");
+            let id = crate::harness::id_of(&create(most).await.ok());
+            let apply = async |bytes: usize| {
+                let body = json!({
+                    "scenario_id": "s.v1", "intent": { "type": "intent.ask.v1", "payload": object(bytes) },
+                });
+                server.send(&server.admin, "POST", "/v1/scenarios/apply", Some(body)).await
+            };
+            apply(most + 1).await.refused(413, "payload_too_large");
+            apply(most).await.ok();
+            let resolve = async |bytes: usize| {
+                let body = json!({ "status": "COMPLETED", "result": object(bytes) });
+                server.send(&worker, "POST", &format!("/v1/intents/{id}/resolve"), Some(body)).await
+            };
+            resolve(most + 1).await.refused(413, "payload_too_large");
+            resolve(most).await.ok();
+            let intent = server.intent(&id).await;
+            assert_eq!((&intent["payload"], &intent["result"]), (&object(most), &object(most)));
+            let overview = server.get(&server.admin, "/v1/portal/enterprise/overview").await["overview"].clone();
+            assert_eq!(overview["quota_policy"]["dimensions"]["payload_max_bytes"], most);
+        }
+    });
+}
