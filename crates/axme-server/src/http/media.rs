@@ -26,6 +26,7 @@ use crate::error::Result;
 use crate::files::Files;
 use crate::ops::COMMON_LANE;
 use crate::ops::media::PICTURES;
+use crate::ops::quotas::{Dimension, Meter};
 use crate::store::Tx;
 use crate::store::media::{self as store, Stored, Upload};
 use crate::world::hex;
@@ -69,11 +70,23 @@ fn named(found: Option<Upload>, id: &str) -> Result<Upload> {
 
 async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Response<Body>> {
     let hash = auth::hash(token(&query(request.uri().query())));
-    let upload = named(app.store.read(move |tx| Ok(store::find_by_token(tx, &hash)?)).await?, id)?;
+    let (limits, now) = (app.limits.clone(), app.world.clock.now());
+    let look = {
+        let limits = limits.clone();
+        move |tx: &mut Tx<'_>| {
+            let found = store::find_by_token(tx, &hash)?;
+            if let Some(upload) = &found {
+                let announced = u64::try_from(upload.size_bytes).unwrap_or(0);
+                Meter { tx, limits: &limits, now }.check(upload.workspace, Dimension::MediaUploadBytes, announced)?;
+            }
+            Ok(found)
+        }
+    };
+    let upload = named(app.store.read(look).await?, id)?;
     if upload.finalized_at.is_some() {
         return Err(finished());
     }
-    if upload.expires_at <= app.world.clock.now() {
+    if upload.expires_at <= now {
         return Err(ApiError::new(ErrorKind::Gone, "upload_expired", "the upload was not finished in time").into());
     }
     let name = format!("{}-{}", upload.id, app.world.dice.hex::<8>());
@@ -83,7 +96,12 @@ async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Respon
     let (workspace, upload_id) = (upload.workspace, upload.id);
     let job = move |tx: &mut Tx<'_>| {
         let before = store::find(tx, workspace, upload_id)?.and_then(|upload| upload.stored);
-        Ok((store::set_stored(tx, workspace, upload_id, Some(&stored))?, before))
+        let is_new = store::set_stored(tx, workspace, upload_id, Some(&stored))?;
+        if is_new {
+            let arrived = u64::try_from(stored.bytes).unwrap_or(0);
+            Meter { tx, limits: &limits, now }.charge(workspace, Dimension::MediaUploadBytes, arrived)?;
+        }
+        Ok((is_new, before))
     };
     match app.store.write(COMMON_LANE, job).await {
         Ok((true, before)) => {

@@ -57,7 +57,10 @@ pub fn refusal(error: &ApiError) -> Response<Body> {
         }
         ErrorKind::Unavailable | ErrorKind::RateLimited => {
             let seconds = error.details.get("retry_after_seconds").and_then(Value::as_u64).unwrap_or(1);
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            // Clients sleep as long as they are told. What a quota refuses is for tomorrow, or for somebody to change.
+            if !error.details.contains_key("reset_at") {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
             if let Some(left) = Left::of_refusal(error) {
                 left.show(headers);
             }

@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::mesh::{self, Named, midnight, names, tell, usd};
-use super::quotas::{self, Dimension};
+use super::quotas::{self, Dimension, Meter};
 use super::{COMMON_LANE, policies};
 use crate::call::Before;
 use crate::cx::Cx;
@@ -52,7 +52,7 @@ pub fn admit<'a>(
     check_parties(cx, &parties, &head.intent_type)?;
     policies::check_sender(cx, &head.from, &head.to)?;
     let workspace = quotas::charged(cx, tenant)?;
-    quotas::charge(cx, workspace, Dimension::Intents)
+    Meter::of(cx).charge(workspace, Dimension::Intents, 1)
 }
 
 /// Refuses an intent that somebody in it may not send or get; counts it against the limits of both.

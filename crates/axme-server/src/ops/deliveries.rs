@@ -9,6 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::principals::{RUN, read_range};
+use super::quotas::{Dimension, Meter};
 use super::tenants::{In, Place};
 use super::{COMMON_LANE, check_word, page_size};
 use crate::call::Before;
@@ -74,6 +75,9 @@ pub fn replay(cx: &mut Cx<'_, '_>, asked: &In<IntentId>) -> Result<DeliveryAnswe
     }
     let letter = store::find_dead(cx.tx, workspace, id)?;
     let letter = letter.ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
+    if is_webhook(&letter) {
+        Meter::of(cx).charge(workspace, Dimension::WebhookDeliveries, 1)?;
+    }
     store::revive(cx.tx, workspace, &letter.address, id, cx.now)?;
     cx.audit_in(workspace, "deliveries.replay", &id.to_string(), &json!({ "to_agent": letter.address }))?;
     if notices::line_of(&letter.address).is_some() {
@@ -82,6 +86,11 @@ pub fn replay(cx: &mut Cx<'_, '_>, asked: &In<IntentId>) -> Result<DeliveryAnswe
     }
     cx.tx.wake(Wake::queue(workspace, &letter.address));
     Ok(DeliveryAnswer { ok: true, delivery: view(&letter, &place, "pending") })
+}
+
+/// An event that a subscriber did not get.
+fn is_webhook(letter: &DeadLetter) -> bool {
+    letter.address.as_str().starts_with("webhook://")
 }
 
 pub(super) fn view(letter: &DeadLetter, place: &Place, status: &str) -> Delivery {
@@ -97,7 +106,7 @@ pub(super) fn view(letter: &DeadLetter, place: &Place, status: &str) -> Delivery
         transport_type: match notices::line_of(&letter.address) {
             Some(MAIL_LINE) => "email",
             Some(_) => "webhook",
-            None if letter.address.as_str().starts_with("webhook://") => "webhook",
+            None if is_webhook(letter) => "webhook",
             None => "http",
         }
         .to_owned(),

@@ -11,6 +11,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::logins::{Client, Place, Rules, enter, fresh_refresh, signed_in};
+use super::quotas::Meter;
 use super::{COMMON_LANE, people, read_id, webhooks};
 use crate::auth;
 use crate::call::{Before, Later, Visit};
@@ -33,6 +34,7 @@ const ASSISTANT: &str = "assistant:";
 pub fn refresh(visit: Visit, input: RefreshToken) -> Later<Refreshed> {
     Box::pin(async move {
         let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
+        let limits = visit.app.limits.clone();
         let hash = auth::hash(&input.refresh_token);
         // Nothing is written for a token that is none, or of a session that is over.
         let look = move |tx: &mut Tx<'_>| {
@@ -49,7 +51,8 @@ pub fn refresh(visit: Visit, input: RefreshToken) -> Later<Refreshed> {
                 // Somebody else has it: whoever is right signs in again.
                 store::revoke_session(tx, session.account_id, session.session_id, now)?;
                 let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
-                tell_ended(tx, &dice, now, &account, &[session.session_id], "refresh_token_reused")?;
+                let mut meter = Meter { tx, limits: &limits, now };
+                tell_ended(&mut meter, &dice, &account, &[session.session_id], "refresh_token_reused")?;
                 let message = "this refresh token was used before, so its session was ended: sign in again";
                 return Err(Error::Kept(ApiError::new(ErrorKind::Unauthenticated, "refresh_token_reused", message)));
             }
@@ -143,8 +146,8 @@ pub fn revoke(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<SessionRevoked> {
     let known = known.ok_or_else(|| ApiError::not_found(format!("session {id}")))?;
     store::revoke_session(cx.tx, person.account_id, *id, cx.now)?;
     if known.revoked_at.is_none() {
-        let account = store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?;
-        tell_ended(cx.tx, cx.dice, cx.now, &account, &[*id], "revoked")?;
+        let (account, dice) = (store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?, cx.dice);
+        tell_ended(&mut Meter::of(cx), dice, &account, &[*id], "revoked")?;
     }
     Ok(SessionRevoked { ok: true, revoked: true, session_id: id.to_string() })
 }
@@ -161,8 +164,8 @@ pub fn logout(cx: &mut Cx<'_, '_>, (): &()) -> Result<SessionRevoked> {
 pub fn logout_all(cx: &mut Cx<'_, '_>, (): &()) -> Result<LoggedOut> {
     let person = auth::check_person(cx.caller)?;
     let ended = store::revoke_all(cx.tx, person.account_id, cx.now)?;
-    let account = store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?;
-    tell_ended(cx.tx, cx.dice, cx.now, &account, &ended, "logout_all")?;
+    let (account, dice) = (store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?, cx.dice);
+    tell_ended(&mut Meter::of(cx), dice, &account, &ended, "logout_all")?;
     Ok(LoggedOut { ok: true, revoked_sessions: ended.len() as u64 })
 }
 
@@ -241,24 +244,24 @@ pub fn introspect(visit: Visit, input: Introspect) -> Later<Introspection> {
 /// Notes in the trail of the workspace where somebody works that sessions of theirs have ended, and tells those who are
 /// subscribed to it there.
 fn tell_ended(
-    tx: &mut Tx<'_>,
+    meter: &mut Meter<'_, '_>,
     dice: &Dice,
-    now: Time,
     account: &store::Account,
     sessions: &[Uuid],
     why: &str,
 ) -> Result<()> {
+    let (tx, now) = (&mut *meter.tx, meter.now);
     let memberships = store::memberships(tx, &account.email)?;
     let Some((org, workspace)) = people::home(tx, account, &memberships)? else { return Ok(()) };
     let home = Home { org: &org.slug, workspace: &workspace.slug };
     for session in sessions {
         let line = json!({ "session_id": session, "why": why });
-        super::logins::audit(tx, dice, now, workspace.workspace_id, &account.email, "auth.sign_out", &line)?;
+        super::logins::audit(meter.tx, dice, now, workspace.workspace_id, &account.email, "auth.sign_out", &line)?;
         let payload =
             json!({ "session_id": session, "account_id": account.account_id, "email": account.email, "reason": why });
         let owner = Address::resolve(&format!("user://{}", account.email), home);
         let event = webhooks::event(dice.uuid_at(now), now, owner, "auth.session_revoked", "auth", payload);
-        webhooks::tell_in(tx, workspace.workspace_id, &event)?;
+        webhooks::tell_in(meter, workspace.workspace_id, &event)?;
     }
     Ok(())
 }

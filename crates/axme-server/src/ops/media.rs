@@ -9,7 +9,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::inbox::owner;
-use super::{COMMON_LANE, check_chars, quotas, read_id};
+use super::quotas::{self, Dimension, Meter};
+use super::{COMMON_LANE, check_chars, read_id};
 use crate::auth;
 use crate::call::Before;
 use crate::cx::Cx;
@@ -109,6 +110,9 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &NewUpload) -> Result<UploadCreated> {
         let used = count(store::sum_bytes(cx.tx, cx.caller.workspace, cx.now)?);
         quotas::check_total("media_storage_bytes", used, count(new.upload.size_bytes), most)?;
     }
+    // Counted when they arrive; whoever could not send them now need not begin.
+    let workspace = cx.caller.workspace;
+    Meter::of(cx).check(workspace, Dimension::MediaUploadBytes, count(new.upload.size_bytes))?;
     store::insert(cx.tx, &new.upload, &new.token_hash)?;
     let line = json!({ "owner": new.upload.owner, "size_bytes": new.upload.size_bytes });
     cx.audit("media.create_upload", &new.upload.id.to_string(), &line)?;

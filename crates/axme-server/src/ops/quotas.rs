@@ -22,9 +22,8 @@ use crate::config::Limits;
 use crate::cx::Cx;
 use crate::error::{Error, Result, StoreError};
 use crate::store::access_requests::AccessRequest;
-use crate::store::organizations;
 use crate::store::usage::{self as store, Policy, Tally};
-use crate::store::{Mark, Tx};
+use crate::store::{Mark, Tx, media, organizations};
 use crate::tier::{Allowance, Tier};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
@@ -43,20 +42,38 @@ const HOURLY_DAYS: u64 = 2;
 pub enum Dimension {
     Intents,
     InboxWrites,
+    MediaUploadBytes,
+    /// Events put into the queue of one subscriber each.
+    WebhookDeliveries,
+    SchemaWrites,
 }
 
 impl Dimension {
+    const ALL: [Dimension; 5] = [
+        Dimension::Intents,
+        Dimension::InboxWrites,
+        Dimension::MediaUploadBytes,
+        Dimension::WebhookDeliveries,
+        Dimension::SchemaWrites,
+    ];
+
     const fn as_str(self) -> &'static str {
         match self {
             Dimension::Intents => "intents_per_day",
             Dimension::InboxWrites => "inbox_writes_per_day",
+            Dimension::MediaUploadBytes => "media_upload_bytes_per_day",
+            Dimension::WebhookDeliveries => "webhook_deliveries_per_day",
+            Dimension::SchemaWrites => "schema_writes_per_day",
         }
     }
 
-    const fn of(self, dimensions: &Dimensions) -> u64 {
+    const fn of(self, dimensions: &mut Dimensions) -> &mut u64 {
         match self {
-            Dimension::Intents => dimensions.intents_per_day,
-            Dimension::InboxWrites => dimensions.inbox_writes_per_day,
+            Dimension::Intents => &mut dimensions.intents_per_day,
+            Dimension::InboxWrites => &mut dimensions.inbox_writes_per_day,
+            Dimension::MediaUploadBytes => &mut dimensions.media_upload_bytes_per_day,
+            Dimension::WebhookDeliveries => &mut dimensions.webhook_deliveries_per_day,
+            Dimension::SchemaWrites => &mut dimensions.schema_writes_per_day,
         }
     }
 }
@@ -82,7 +99,7 @@ pub(super) fn intents_today(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<i64>
 /// is beyond the quota is not billed.
 pub fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<u64> {
     let Some(policy) = store::find_policy(tx, workspace)? else { return Ok(0) };
-    let limit = Dimension::Intents.of(&dimensions(&policy)?);
+    let limit = dimensions(&policy)?.intents_per_day;
     if limit == 0 || policy.overage_mode != "bill_overage" {
         return Ok(0);
     }
@@ -132,54 +149,123 @@ fn is_hard(policy: &Policy) -> bool {
 
 /// What a workspace may use, behind a lock under which it is counted one after the other. `None` without limits.
 pub fn lock(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<Option<Allowance>> {
-    if !cx.tx.has(Mark::Quota, workspace) && !cx.limits.tier.is_hosted() {
-        return Ok(None);
-    }
-    let mut policy = store::lock_policy(cx.tx, workspace)?;
-    if policy.is_none() && cx.limits.tier.is_hosted() {
-        // A lock needs a row. This one says nothing, so that the settings of the server stay what holds.
-        store::add_policy(cx.tx, &unsaid(cx.limits.tier, workspace, cx.now))?;
-        cx.tx.mark(Mark::Quota, workspace);
-        policy = store::lock_policy(cx.tx, workspace)?;
-    }
-    Ok(policy.map(|policy| allowance(cx.limits, Some(&policy))).transpose()?)
+    Ok(Meter::of(cx).lock(workspace)?)
 }
 
 /// Refuses what there may be no more of. Nothing resets it but taking something away.
-pub fn check_total(dimension: &str, used: u64, more: u64, limit: u64) -> Result<()> {
-    if limit == 0 || used.saturating_add(more) <= limit { Ok(()) } else { Err(exceeded(dimension, used, limit, None)) }
+pub fn check_total(dimension: &'static str, used: u64, more: u64, limit: u64) -> Result<()> {
+    if limit == 0 || used.saturating_add(more) <= limit {
+        return Ok(());
+    }
+    Err(Exceeded { dimension, used, limit, reset_at: None }.into())
 }
 
-fn exceeded(dimension: &str, used: u64, limit: u64, reset_at: Option<Time>) -> Error {
-    let error = ApiError::new(ErrorKind::RateLimited, "quota_exceeded", format!("quota exceeded for {dimension}"));
-    let reset_at = reset_at.map(|at| at.to_string());
-    error.with("dimension", dimension).with("used", used).with("limit", limit).with("reset_at", reset_at).into()
+/// A quota that does not allow what is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exceeded {
+    dimension: &'static str,
+    used: u64,
+    limit: u64,
+    reset_at: Option<Time>,
 }
 
-/// Counts one more, or refuses it where it would be one too many. Where nothing is limited, uses are added up until the
-/// commit; where something is, the next one to take the lock must see this one.
-pub fn charge(cx: &mut Cx<'_, '_>, workspace: Uuid, dimension: Dimension) -> Result<()> {
-    let tally = Tally { workspace, dimension: dimension.as_str(), hour: hour(cx.now) };
-    match lock(cx, workspace)? {
-        None => Ok(cx.tx.tally(tally)?),
-        Some(allowance) => {
-            check(cx, workspace, &allowance, dimension)?;
-            Ok(store::add(cx.tx, tally, LOCKED_SLOT, 1)?)
+impl std::fmt::Display for Exceeded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "quota exceeded for {}", self.dimension)
+    }
+}
+
+impl From<Exceeded> for Error {
+    fn from(exceeded: Exceeded) -> Error {
+        let error = ApiError::new(ErrorKind::RateLimited, "quota_exceeded", exceeded.to_string());
+        let error = error.with("dimension", exceeded.dimension).with("used", exceeded.used);
+        error.with("limit", exceeded.limit).with("reset_at", exceeded.reset_at.map(|at| at.to_string())).into()
+    }
+}
+
+/// Counts in an open transaction what workspaces use.
+pub struct Meter<'a, 'tx> {
+    pub tx: &'a mut Tx<'tx>,
+    pub limits: &'a Limits,
+    pub now: Time,
+}
+
+impl<'a, 'tx> Meter<'a, 'tx> {
+    pub fn of(cx: &'a mut Cx<'_, 'tx>) -> Meter<'a, 'tx> {
+        Meter { tx: cx.tx, limits: cx.limits, now: cx.now }
+    }
+
+    /// Counts so many more, or refuses them where they would be too many. Where nothing is limited, uses are added up until
+    /// the commit; where something is, the next one to take the lock must see these.
+    pub fn charge(&mut self, workspace: Uuid, dimension: Dimension, more: u64) -> Result<()> {
+        Ok(self.try_charge(workspace, dimension, more)?.map_or(Ok(()), Err)?)
+    }
+
+    /// The same for what cannot be refused: it is not counted, and something else is done with it.
+    pub fn try_charge(
+        &mut self,
+        workspace: Uuid,
+        dimension: Dimension,
+        more: u64,
+    ) -> Result<Option<Exceeded>, StoreError> {
+        let tally = Tally { workspace, dimension: dimension.as_str(), hour: hour(self.now) };
+        let count = i64::try_from(more).unwrap_or(i64::MAX);
+        let Some(allowance) = self.lock(workspace)? else {
+            self.tx.tally(tally, count)?;
+            return Ok(None);
+        };
+        if let Some(exceeded) = self.exceeded(workspace, allowance, dimension, more)? {
+            return Ok(Some(exceeded));
         }
+        store::add(self.tx, tally, LOCKED_SLOT, count)?;
+        Ok(None)
     }
-}
 
-fn check(cx: &mut Cx<'_, '_>, workspace: Uuid, allowance: &Allowance, dimension: Dimension) -> Result<()> {
-    let limit = dimension.of(&allowance.dimensions);
-    if limit == 0 {
-        return Ok(());
+    /// Refuses what could not be charged now, and counts nothing; without the lock, so also in a transaction that only reads.
+    pub fn check(&mut self, workspace: Uuid, dimension: Dimension, more: u64) -> Result<()> {
+        if !self.is_limited(workspace) {
+            return Ok(());
+        }
+        let allowance = allowance(self.limits, store::find_policy(self.tx, workspace)?.as_ref())?;
+        Ok(self.exceeded(workspace, allowance, dimension, more)?.map_or(Ok(()), Err)?)
     }
-    let used = store::used_since(cx.tx, workspace, dimension.as_str(), day(cx.now))?;
-    let used = u64::try_from(used).unwrap_or(0);
-    if used < limit {
-        return Ok(());
+
+    fn exceeded(
+        &mut self,
+        workspace: Uuid,
+        mut allowance: Allowance,
+        dimension: Dimension,
+        more: u64,
+    ) -> Result<Option<Exceeded>, StoreError> {
+        let limit = *dimension.of(&mut allowance.dimensions);
+        if limit == 0 {
+            return Ok(None);
+        }
+        let used = store::used_since(self.tx, workspace, dimension.as_str(), day(self.now))?;
+        let used = u64::try_from(used).unwrap_or(0);
+        let reset_at = Some(at_hour(day(self.now) + HOURS_A_DAY));
+        let exceeded = Exceeded { dimension: dimension.as_str(), used, limit, reset_at };
+        Ok((used.saturating_add(more) > limit).then_some(exceeded))
     }
-    Err(exceeded(dimension.as_str(), used, limit, Some(at_hour(day(cx.now) + HOURS_A_DAY))))
+
+    fn is_limited(&self, workspace: Uuid) -> bool {
+        self.limits.tier.is_hosted() || self.tx.has(Mark::Quota, workspace)
+    }
+
+    fn lock(&mut self, workspace: Uuid) -> Result<Option<Allowance>, StoreError> {
+        if !self.is_limited(workspace) {
+            return Ok(None);
+        }
+        let tier = self.limits.tier;
+        let mut policy = store::lock_policy(self.tx, workspace)?;
+        if policy.is_none() && tier.is_hosted() {
+            // A lock needs a row. This one says nothing, so that the settings of the server stay what holds.
+            store::add_policy(self.tx, &unsaid(tier, workspace, self.now))?;
+            self.tx.mark(Mark::Quota, workspace);
+            policy = store::lock_policy(self.tx, workspace)?;
+        }
+        policy.map(|policy| allowance(self.limits, Some(&policy))).transpose()
+    }
 }
 
 /// The workspace that a payload names to be charged: `tenant{org_id, workspace_id}`.
@@ -335,6 +421,7 @@ pub fn summary(cx: &mut Cx<'_, '_>, (input, days): &(AskSummary, i64)) -> Result
     for (name, _, used) in store::list_since(cx.tx, place.workspace, start)? {
         add(&mut sums, &name, used);
     }
+    sums.media_storage_bytes = u64::try_from(media::sum_bytes(cx.tx, place.workspace, cx.now)?).unwrap_or(0);
     let used = |used: u64, limit: u64, days: i64| {
         let limit = limit.saturating_mul(u64::try_from(days).unwrap_or(1));
         let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -361,11 +448,8 @@ pub fn summary(cx: &mut Cx<'_, '_>, (input, days): &(AskSummary, i64)) -> Result
 }
 
 fn add(sums: &mut Dimensions, name: &str, used: i64) {
-    let used = u64::try_from(used).unwrap_or(0);
-    match name {
-        "intents_per_day" => sums.intents_per_day += used,
-        "inbox_writes_per_day" => sums.inbox_writes_per_day += used,
-        _ => {}
+    if let Some(dimension) = Dimension::ALL.into_iter().find(|dimension| dimension.as_str() == name) {
+        *dimension.of(sums) += u64::try_from(used).unwrap_or(0);
     }
 }
 

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::inbox::owner;
 use super::intents::address;
+use super::quotas::{Dimension, Meter};
 use super::{COMMON_LANE, check_chars};
 use crate::call::Before;
 use crate::cx::Cx;
@@ -76,6 +77,7 @@ fn is_semantic_type(text: &str) -> bool {
 }
 
 pub fn upsert(cx: &mut Cx<'_, '_>, fresh: &Schema) -> Result<SchemaAnswer> {
+    Meter::of(cx).charge(fresh.workspace, Dimension::SchemaWrites, 1)?;
     let known = store::find(cx.tx, fresh.workspace, &fresh.semantic_type, &fresh.owner)?;
     let old = known.into_iter().find(|known| known.owner == fresh.owner);
     if old.is_none() && store::count(cx.tx, fresh.workspace)? >= MOST_SCHEMAS {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::check_chars;
 use super::inbox::{Source, Wanted, find, is_decision, show, wanted};
 use super::intents::{address, desk, send};
-use super::quotas::{self, Dimension};
+use super::quotas::{Dimension, Meter};
 use super::resume::answer_task;
 use crate::call::Before;
 use crate::cx::Cx;
@@ -79,7 +79,7 @@ fn add(
     also: Option<(Address, bool)>,
 ) -> Result<ThreadAnswer> {
     let workspace = cx.caller.workspace;
-    quotas::charge(cx, workspace, Dimension::InboxWrites)?;
+    Meter::of(cx).charge(workspace, Dimension::InboxWrites, 1)?;
     let entry = Entry {
         id: cx.dice.uuid_at(cx.now),
         kind: kind.to_owned(),

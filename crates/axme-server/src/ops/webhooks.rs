@@ -5,12 +5,13 @@ use axme_api::webhooks::{
     Counters, DeleteSubscription, EventPublished, EventReplayed, ListSubscriptions, PublishEvent, ReplayEvent,
     Subscription as SubscriptionView, SubscriptionAnswer, SubscriptionDeleted, SubscriptionList, UpsertSubscription,
 };
-use axme_intent::{Address, Time};
+use axme_intent::{Address, IntentId, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::accounts::{check_callback, check_secret};
 use super::inbox::owner;
+use super::quotas::{Dimension, Meter};
 use super::{COMMON_LANE, check_size, people};
 use crate::call::Before;
 use crate::channels::signature;
@@ -18,7 +19,7 @@ use crate::cx::{Caller, Cx, Role};
 use crate::error::{Result, StoreError};
 use crate::store::people::Membership;
 use crate::store::webhooks::{self as store, Event, Subscription};
-use crate::store::{Mark, Tx, accounts, members, organizations as tenants};
+use crate::store::{Mark, Tx, accounts, deliveries, members, organizations as tenants};
 use crate::wake::Wake;
 
 /// Subscriptions of one workspace, and ended ones that are listed.
@@ -261,8 +262,7 @@ pub fn prepare_publish(before: &Before<'_>, input: PublishEvent) -> Result<(u16,
 }
 
 pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventPublished> {
-    store::insert_event(cx.tx, cx.caller.workspace, event)?;
-    let queued = queue(cx.tx, cx.caller.workspace, event)?;
+    let queued = send(cx, event)?;
     cx.audit("webhooks.events.publish", &event.id.to_string(), &json!({ "event_type": event.event_type }))?;
     Ok(EventPublished {
         ok: true,
@@ -278,7 +278,8 @@ pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventP
 /// Tells an owner's subscribers of something that happened here.
 pub(super) fn tell(cx: &mut Cx<'_, '_>, owner: Address, event_type: &str, payload: Value) -> Result<()> {
     let event = event(cx.dice.uuid_at(cx.now), cx.now, owner, event_type, "invites", payload);
-    Ok(tell_in(cx.tx, cx.caller.workspace, &event)?)
+    let workspace = cx.caller.workspace;
+    Ok(tell_in(&mut Meter::of(cx), workspace, &event)?)
 }
 
 /// An event before anybody was told.
@@ -296,25 +297,71 @@ pub(super) fn event(id: Uuid, now: Time, owner: Address, event_type: &str, sourc
 }
 
 /// Tells the subscribers of a workspace.
-pub(super) fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: &Event) -> Result<(), StoreError> {
-    if !tx.has(Mark::Subscribers, workspace) {
+pub(super) fn tell_in(meter: &mut Meter<'_, '_>, workspace: Uuid, event: &Event) -> Result<(), StoreError> {
+    if !meter.tx.has(Mark::Subscribers, workspace) {
         return Ok(());
     }
-    store::insert_event(tx, workspace, event)?;
-    queue(tx, workspace, event).map(|_| ())
+    let subscribers = subscribers(meter.tx, workspace)?;
+    let wanting = wanting(&subscribers, event);
+    store::insert_event(meter.tx, workspace, event)?;
+    spread(meter, workspace, event, &wanting)
 }
 
-/// Puts an event into the queues of all who want it. Says how many.
-fn queue(tx: &mut Tx<'_>, workspace: Uuid, event: &Event) -> Result<u64, StoreError> {
-    let mut queued = 0;
-    for subscription in store::list(tx, workspace, MOST_SUBSCRIPTIONS)? {
-        if subscription.active && subscription.wants(&event.event_type, &event.owners) {
-            store::queue(tx, &subscription, event.id, event.created_at)?;
-            tx.wake(Wake::queue(subscription.workspace, &subscription.address()));
-            queued += 1;
+/// Those who get events of a workspace.
+pub fn subscribers(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Vec<Subscription>, StoreError> {
+    let all = store::list(tx, workspace, MOST_SUBSCRIPTIONS)?;
+    Ok(all.into_iter().filter(|subscription| subscription.active).collect())
+}
+
+/// Those of them who want an event.
+pub fn wanting<'a>(subscribers: &'a [Subscription], event: &Event) -> Vec<&'a Subscription> {
+    subscribers.iter().filter(|subscription| subscription.wants(&event.event_type, &event.owners)).collect()
+}
+
+/// Puts what happened into the queues of those who want it. It cannot be refused any more: what is beyond the quota of the
+/// workspace becomes a dead letter, to be replayed.
+pub fn spread(
+    meter: &mut Meter<'_, '_>,
+    workspace: Uuid,
+    event: &Event,
+    wanting: &[&Subscription],
+) -> Result<(), StoreError> {
+    if meter.try_charge(workspace, Dimension::WebhookDeliveries, whole(wanting.len()))?.is_none() {
+        return queue(meter.tx, event.id, wanting, meter.now);
+    }
+    for subscription in wanting {
+        let exceeded = meter.try_charge(workspace, Dimension::WebhookDeliveries, 1)?;
+        queue(meter.tx, event.id, &[subscription], meter.now)?;
+        if let Some(exceeded) = exceeded {
+            let (address, id) = (subscription.address(), IntentId(event.id));
+            deliveries::note(meter.tx, workspace, &address, id, &exceeded.to_string())?;
+            deliveries::bury(meter.tx, workspace, &address, id, meter.now)?;
         }
     }
-    Ok(queued)
+    Ok(())
+}
+
+/// Puts what somebody wants to have sent into the queues of those who want it, or refuses it. Says how many they are.
+fn send(cx: &mut Cx<'_, '_>, event: &Event) -> Result<u64> {
+    let workspace = cx.caller.workspace;
+    let subscribers = subscribers(cx.tx, workspace)?;
+    let wanting = wanting(&subscribers, event);
+    Meter::of(cx).charge(workspace, Dimension::WebhookDeliveries, whole(wanting.len()))?;
+    store::insert_event(cx.tx, workspace, event)?;
+    queue(cx.tx, event.id, &wanting, cx.now)?;
+    Ok(whole(wanting.len()))
+}
+
+fn queue(tx: &mut Tx<'_>, event: Uuid, wanting: &[&Subscription], now: Time) -> Result<(), StoreError> {
+    for subscription in wanting {
+        store::queue(tx, subscription, event, now)?;
+        tx.wake(Wake::queue(subscription.workspace, &subscription.address()));
+    }
+    Ok(())
+}
+
+fn whole(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 fn counters(cx: &mut Cx<'_, '_>, event: Uuid, queued: u64) -> Result<Counters> {
@@ -343,7 +390,7 @@ pub fn replay(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<EventReplayed> {
         cx.caller.is_admin() || cx.caller.address.as_ref().is_some_and(|own| event.owners.contains(own))
     };
     let event = found.filter(may).ok_or_else(|| ApiError::not_found(format!("event {id}")))?;
-    let queued = queue(cx.tx, cx.caller.workspace, &event)?;
+    let queued = send(cx, &event)?;
     cx.audit("webhooks.events.replay", &id.to_string(), &json!({ "queued": queued }))?;
     Ok(EventReplayed {
         ok: true,

@@ -128,7 +128,7 @@ pub(crate) trait Connection {
     fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError>;
     fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
     /// Counts one use in a row that no other connection writes; the engine may add it up until the commit.
-    fn tally(&mut self, tally: Tally) -> Result<(), StoreError>;
+    fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError>;
 }
 
 impl<'a> Tx<'a> {
@@ -154,8 +154,8 @@ impl<'a> Tx<'a> {
     }
 
     /// Counts one use. It is seen by others once it is committed, and perhaps not before by this transaction.
-    pub fn tally(&mut self, tally: Tally) -> Result<(), StoreError> {
-        self.connection.tally(tally)
+    pub fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
+        self.connection.tally(tally, count)
     }
 
     /// True when a workspace uses a thing.

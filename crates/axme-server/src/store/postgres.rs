@@ -312,9 +312,9 @@ impl Connection for Live<'_> {
             .collect()
     }
 
-    fn tally(&mut self, tally: Tally) -> Result<(), StoreError> {
+    fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
         let slot = i64::from(self.slot);
-        usage::add(&mut Tx::new(self), tally, slot, 1)
+        usage::add(&mut Tx::new(self), tally, slot, count)
     }
 }
 

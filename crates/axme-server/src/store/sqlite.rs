@@ -205,7 +205,7 @@ fn private(file: &Path) -> std::io::Result<()> {
 struct Live<'a> {
     connection: &'a rusqlite::Connection,
     has_written: bool,
-    tallies: Vec<Tally>,
+    tallies: Vec<(Tally, i64)>,
 }
 
 /// What the jobs of a group have used together: counting each by itself would cost a statement per job.
@@ -213,11 +213,11 @@ struct Live<'a> {
 struct Used(Vec<(Tally, i64)>);
 
 impl Used {
-    fn add(&mut self, tallies: Vec<Tally>) {
-        for tally in tallies {
+    fn add(&mut self, tallies: Vec<(Tally, i64)>) {
+        for (tally, more) in tallies {
             match self.0.iter_mut().find(|(known, _)| *known == tally) {
-                Some((_, count)) => *count += 1,
-                None => self.0.push((tally, 1)),
+                Some((_, count)) => *count = count.saturating_add(more),
+                None => self.0.push((tally, more)),
             }
         }
     }
@@ -254,8 +254,8 @@ impl Connection for Live<'_> {
         Ok(found)
     }
 
-    fn tally(&mut self, tally: Tally) -> Result<(), StoreError> {
-        self.tallies.push(tally);
+    fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
+        self.tallies.push((tally, count));
         Ok(())
     }
 }

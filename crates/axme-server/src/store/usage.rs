@@ -107,7 +107,7 @@ pub fn list_limited(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Uuid
     rows.iter().map(|row| row.uuid(0)).collect()
 }
 
-/// One use of a thing in an hour, which is numbered from the beginning of time.
+/// Where uses of a thing in an hour are counted; the hour is numbered from the beginning of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
     pub workspace: Uuid,

@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::{Result, StoreError};
-use crate::ops::{COMMON_LANE, view};
+use crate::ops::quotas::Meter;
+use crate::ops::{COMMON_LANE, view, webhooks};
 use crate::store::webhooks::{self as store, Event, Fanout, Subscription};
 use crate::store::{Mark, Tx, inbox, intents, policies, schemas, usage};
 use crate::wake::Wake;
@@ -22,7 +23,6 @@ use crate::wake::Wake;
 /// Rows worked off in one transaction.
 const ROUND: i64 = 100;
 const PAGE: i64 = 500;
-const MOST_SUBSCRIPTIONS: i64 = 100;
 /// How soon a subscription made on another node counts on this one.
 const INTERVAL_SECONDS: u64 = 2;
 
@@ -89,7 +89,7 @@ type List = fn(&mut Tx<'_>, Uuid, i64) -> Result<Vec<Uuid>, StoreError>;
 pub async fn tick(app: &Arc<App>) -> Result<usize> {
     let mut done = 0;
     while app.store.read(|tx| Ok(store::has_fanouts(tx)?)).await? {
-        let now = app.world.clock.now();
+        let (limits, now) = (app.limits.clone(), app.world.clock.now());
         let job = move |tx: &mut Tx<'_>| {
             let mut subscribers = HashMap::new();
             let rows = store::take_fanouts(tx, ROUND)?;
@@ -98,12 +98,15 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
                 let known: &mut Vec<Subscription> = match known {
                     std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
                     std::collections::hash_map::Entry::Vacant(empty) => {
-                        let all = store::list(tx, row.workspace, MOST_SUBSCRIPTIONS)?;
-                        empty.insert(all.into_iter().filter(|subscription| subscription.active).collect())
+                        empty.insert(webhooks::subscribers(tx, row.workspace)?)
                     }
                 };
                 for event in events(tx, row, known)? {
-                    spread(tx, row.workspace, &event, known, now)?;
+                    let wanting = webhooks::wanting(known, &event);
+                    if !wanting.is_empty() && store::insert_event(tx, row.workspace, &event)? {
+                        let mut meter = Meter { tx, limits: &limits, now };
+                        webhooks::spread(&mut meter, row.workspace, &event, &wanting)?;
+                    }
                 }
             }
             Ok(rows.len())
@@ -116,25 +119,6 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
         }
     }
     Ok(done)
-}
-
-fn spread(
-    tx: &mut Tx<'_>,
-    workspace: Uuid,
-    event: &Event,
-    subscribers: &[Subscription],
-    now: Time,
-) -> Result<(), StoreError> {
-    let wanting: Vec<&Subscription> =
-        subscribers.iter().filter(|subscription| subscription.wants(&event.event_type, &event.owners)).collect();
-    if wanting.is_empty() || !store::insert_event(tx, workspace, event)? {
-        return Ok(());
-    }
-    for subscription in wanting {
-        store::queue(tx, subscription, event.id, now)?;
-        tx.wake(Wake::queue(workspace, &subscription.address()));
-    }
-    Ok(())
 }
 
 /// The events of a row.

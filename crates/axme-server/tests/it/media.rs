@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::harness::{Answer, Engine, SITE, Server, dump, on_both};
+use crate::quotas::{limit, refused_until_tomorrow, used_today};
 
 fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -195,5 +196,46 @@ fn what_a_crash_has_left_is_swept() {
         assert_eq!(workers::sweep::sweep_orphans(&server.app).await.unwrap(), 2);
         assert_eq!(files(&server), 2, "the file that is whole, and one that is not ours");
         assert_ne!(see(&server, &server.admin, &whole).await["download_url"], Value::Null);
+    });
+}
+
+#[test]
+fn bytes_that_arrive_are_counted_and_refused_beyond_their_quota() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let dimension = "media_upload_bytes_per_day";
+        let (first, second) = (announce(&server, json!({})).await, announce(&server, json!({})).await);
+        assert_eq!(used_today(&server, dimension).await["used"], 0, "nothing arrived yet");
+        let (org, ws) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
+        limit(&server, org, ws, json!({ dimension: 19 }), "block").await;
+        put(&server, &first, b"0123456789").await.ok();
+        finish(&server, &first, json!({})).await.ok();
+        assert_eq!(used_today(&server, dimension).await, json!({ "used": 10, "limit": 19, "remaining": 9 }));
+
+        refused_until_tomorrow(put(&server, &second, b"0123456789").await, dimension, 10, 19);
+        assert_eq!(files(&server), 1);
+        assert_eq!(see(&server, &server.admin, &second).await["status"], "pending");
+        let body = json!({ "owner_agent": "worker", "filename": "f", "mime_type": "image/png", "size_bytes": 10 });
+        let path = "/v1/media/create-upload";
+        refused_until_tomorrow(server.send(&server.admin, "POST", path, Some(body)).await, dimension, 10, 19);
+        put(&server, &announce(&server, json!({ "size_bytes": 9 })).await, b"012345678").await.ok();
+        let storage = used_today(&server, "media_storage_bytes").await;
+        assert_eq!(storage["used"], 29, "what is stored, and what is announced yet");
+
+        // Two at once, of which one is too many.
+        limit(&server, org, ws, json!({ dimension: 30 }), "block").await;
+        let third = announce(&server, json!({})).await;
+        let (one, other) = tokio::join!(put(&server, &second, b"0123456789"), put(&server, &third, b"0123456789"));
+        let mut answers = [one, other];
+        answers.sort_by_key(|answer| answer.status);
+        let [arrived, refused] = answers;
+        arrived.ok();
+        refused_until_tomorrow(refused, dimension, 29, 30);
+        assert_eq!(used_today(&server, dimension).await["used"], 29);
+        assert_eq!(files(&server), 3);
+
+        server.clock.advance(Duration::from_secs(24 * 3_600));
+        put(&server, &announce(&server, json!({})).await, b"0123456789").await.ok();
+        assert_eq!(used_today(&server, dimension).await["used"], 10);
     });
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Server, on_both};
 use crate::organizations::{organization, workspace};
 
-async fn limit(server: &Server, org: &str, ws: &str, dimensions: Value, mode: &str) -> Value {
+pub async fn limit(server: &Server, org: &str, ws: &str, dimensions: Value, mode: &str) -> Value {
     let body = json!({
         "org_id": org, "workspace_id": ws, "dimensions": dimensions, "overage_mode": mode, "updated_by_actor_id": "me",
     });
@@ -18,6 +18,22 @@ async fn limit(server: &Server, org: &str, ws: &str, dimensions: Value, mode: &s
 async fn create(server: &Server, payload: Value) -> Answer {
     let body = json!({ "intent_type": "x.y.v1", "to_agent": "worker", "payload": payload });
     server.send(&server.admin, "POST", "/v1/intents", Some(body)).await
+}
+
+/// What one dimension of the caller's own workspace allows today, and what is used of it.
+pub async fn used_today(server: &Server, dimension: &str) -> Value {
+    server.get(&server.admin, "/v1/usage/summary").await["summary"]["dimensions"][dimension].clone()
+}
+
+/// A refusal by a quota whose days are those of the harness.
+pub fn refused_until_tomorrow(answer: Answer, dimension: &str, used: u64, limit: u64) {
+    let expected = json!({
+        "dimension": dimension, "used": used, "limit": limit, "reset_at": "2026-01-02T00:00:00.000Z",
+    });
+    assert_eq!(answer.body["error"]["details"], expected);
+    // A client that slept until tomorrow would seem to hang; one that tried again in a moment would do so in vain.
+    assert_eq!(answer.headers.get("retry-after"), None);
+    answer.refused(429, "quota_exceeded");
 }
 
 async fn used(server: &Server, pair: &str, window: &str) -> Value {
@@ -35,12 +51,7 @@ fn what_a_payload_charges_to_a_workspace_is_refused_beyond_its_quota() {
         assert_eq!(policy["dimensions"]["intents_per_day"], 1);
         let tenant = json!({ "tenant": { "org_id": org, "workspace_id": ws } });
         create(&server, tenant.clone()).await.ok();
-        let refused = create(&server, tenant.clone()).await;
-        let expected = json!({
-            "dimension": "intents_per_day", "used": 1, "limit": 1, "reset_at": "2026-01-02T00:00:00.000Z",
-        });
-        assert_eq!(refused.body["error"]["details"], expected);
-        refused.refused(429, "quota_exceeded");
+        refused_until_tomorrow(create(&server, tenant.clone()).await, "intents_per_day", 1, 1);
         let pair = format!("org_id={org}&workspace_id={ws}");
         assert_eq!(used(&server, &pair, "day").await, json!({ "used": 1, "limit": 1, "remaining": 0 }));
         assert_eq!(used(&server, &pair, "week").await, json!({ "used": 1, "limit": 7, "remaining": 6 }));
@@ -84,6 +95,37 @@ fn a_quota_holds_when_many_come_at_once() {
         let bundle = json!({ "scenario_id": "s.v1", "intent": { "type": "intent.ask.v1" } });
         let applied = server.send(&server.admin, "POST", "/v1/scenarios/apply", Some(bundle)).await;
         applied.refused(429, "quota_exceeded");
+    });
+}
+
+#[test]
+fn writes_of_schemas_are_counted_and_refused_beyond_their_quota() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let write = async |name: &str| {
+            let body = json!({
+                "semantic_type": format!("a.b.{name}.v1"), "schema_json": { "type": "object" },
+                "compatibility_mode": "strict",
+            });
+            server.send(&server.admin, "POST", "/v1/schemas", Some(body)).await
+        };
+        write("one").await.ok();
+        let dimension = "schema_writes_per_day";
+        assert_eq!(used_today(&server, dimension).await, json!({ "used": 1, "limit": 0, "remaining": 2_147_483_647 }));
+        let (org, ws) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
+        limit(&server, org, ws, json!({ dimension: 2 }), "block").await;
+        write("one").await.ok();
+        refused_until_tomorrow(write("two").await, dimension, 2, 2);
+        server.send(&server.admin, "GET", "/v1/schemas/a.b.two.v1", None).await.refused(404, "not_found");
+        assert_eq!(used_today(&server, dimension).await, json!({ "used": 2, "limit": 2, "remaining": 0 }));
+        let body = json!({ "semantic_type": "no", "schema_json": {}, "compatibility_mode": "strict" });
+        server.send(&server.admin, "POST", "/v1/schemas", Some(body)).await.refused(422, "validation_failed");
+        server.clock.advance(Duration::from_secs(24 * 3_600));
+        write("two").await.ok();
+        assert_eq!(used_today(&server, dimension).await["used"], 1);
+        let path = "/v1/usage/rollups/daily?window_days=2";
+        let days = server.send(&server.admin, "POST", path, None).await.ok()["series"]["points"].clone();
+        assert_eq!((&days[0]["dimensions"][dimension], &days[1]["dimensions"][dimension]), (&json!(2), &json!(1)));
     });
 }
 

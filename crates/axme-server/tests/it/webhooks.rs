@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::harness::{Server, id_of, on_both};
 use crate::organizations::{organization, workspace};
 use crate::pushes::{Answer, Receiver, server_that_may_call_loopback, sign};
+use crate::quotas::{limit, refused_until_tomorrow, used_today};
 
 const SUBSCRIPTIONS: &str = "/v1/webhooks/subscriptions";
 const SECRET: &str = "a secret of the subscriber";
@@ -237,6 +238,51 @@ fn a_dead_letter_is_replayed_by_its_id_too() {
             round(&server, &id).await;
             assert_eq!(receiver.got().len(), pushes, "it begins anew");
         }
+    });
+}
+
+#[test]
+fn deliveries_are_counted_and_beyond_their_quota_refused_or_put_aside() {
+    on_both(async |engine| {
+        let server = server_that_may_call_loopback(engine).await;
+        let dimension = "webhook_deliveries_per_day";
+        let (receiver, addr) = Receiver::start().await;
+        let url = format!("http://{addr}/intent");
+        let id = subscribe(&server, &server.admin, &url, json!(["order.*", "intent.created"]), None).await;
+        let event = publish(&server, &server.admin, "order.paid").await;
+        publish(&server, &server.admin, "nobody.cares").await;
+        round(&server, &id).await;
+        assert_eq!(types(&receiver), ["order.paid"]);
+        assert_eq!(used_today(&server, dimension).await["used"], 1);
+
+        let (org, ws) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
+        limit(&server, org, ws, json!({ dimension: 2 }), "block").await;
+        server.submit("worker", json!({})).await;
+        let late = server.submit("worker", json!({})).await;
+        round(&server, &id).await;
+        assert_eq!(types(&receiver), ["intent.created"], "the second is beyond the quota");
+        assert_eq!(used_today(&server, dimension).await, json!({ "used": 2, "limit": 2, "remaining": 0 }));
+        let dead = server.get(&server.admin, "/v1/deliveries?status=dead_lettered").await["deliveries"].clone();
+        assert_eq!(dead.as_array().unwrap().len(), 1);
+        assert_eq!(dead[0]["error_detail"], format!("quota exceeded for {dimension}"));
+        assert_eq!(server.event_types(&late).await[0], "created", "the intent itself goes on");
+
+        let body = json!({ "event_type": "order.paid", "source": "test", "payload": {} });
+        let path = "/v1/webhooks/events";
+        refused_until_tomorrow(server.send(&server.admin, "POST", path, Some(body)).await, dimension, 2, 2);
+        let again = format!("{path}/{}/replay", event["event_id"].as_str().unwrap());
+        let dead = format!("/v1/deliveries/{}/replay", dead[0]["delivery_id"].as_str().unwrap());
+        for path in [&again, &dead] {
+            refused_until_tomorrow(server.send(&server.admin, "POST", path, Some(json!({}))).await, dimension, 2, 2);
+        }
+        round(&server, &id).await;
+        assert!(receiver.got().is_empty(), "what was refused left nothing");
+
+        server.pass(Duration::from_secs(24 * 3_600)).await;
+        server.post(&server.admin, &dead, json!({})).await;
+        round(&server, &id).await;
+        assert_eq!(types(&receiver), ["intent.created"]);
+        assert_eq!(used_today(&server, dimension).await["used"], 1);
     });
 }
 
