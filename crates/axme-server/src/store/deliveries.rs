@@ -237,6 +237,22 @@ pub fn claim(
     Ok(claimed > 0)
 }
 
+/// Whether a delivery is still as it was claimed: nobody has made it due anew since, or ended it. Locks it, if so.
+pub fn is_as_claimed(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    to: &Address,
+    id: IntentId,
+    (offers, due_at): (u32, Time),
+) -> Result<bool, StoreError> {
+    let row = tx.row(
+        "SELECT offers FROM deliveries WHERE workspace_id = $1 AND address = $2 AND intent_id = $3 AND offers = $4 \
+         AND due_at = $5 FOR UPDATE",
+        &[workspace.into(), to.into(), id.into(), i64::from(offers).into(), due_at.into()],
+    )?;
+    Ok(row.is_some())
+}
+
 /// Takes an offer back that was never sent: due again at once. Nothing when it has moved on.
 pub fn release(
     tx: &mut Tx<'_>,

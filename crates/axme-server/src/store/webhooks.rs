@@ -235,18 +235,21 @@ pub fn queue(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Resu
     )
 }
 
-/// A delivery arrived: counted, and in the queue no more. Nothing when it is not there any more.
+/// A delivery arrived: counted, and in the queue no more.
 pub fn arrived(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result<(), StoreError> {
-    let gone = tx.run(
-        "DELETE FROM deliveries WHERE workspace_id = $1 AND address = $2 AND intent_id = $3",
-        &[to.workspace.into(), (&to.address()).into(), event.into()],
-    )?;
-    if gone == 0 {
-        return Ok(());
-    }
+    deliveries::delete(tx, to.workspace, &to.address(), IntentId(event))?;
     tx.push(
         "UPDATE webhook_events SET delivered = delivered + 1 WHERE workspace_id = $1 AND event_id = $2",
         &[to.workspace.into(), event.into()],
+    )
+}
+
+/// A delivery arrived that was made due again meanwhile: that is one more, and stays in the queue.
+pub fn arrived_before(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE webhook_events SET delivered = delivered + 1, queued = queued + 1 WHERE workspace_id = $1 AND event_id = $2 \
+         AND EXISTS (SELECT 1 FROM deliveries WHERE workspace_id = $1 AND address = $3 AND intent_id = $2)",
+        &[to.workspace.into(), event.into(), (&to.address()).into()],
     )
 }
 

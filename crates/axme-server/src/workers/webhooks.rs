@@ -30,6 +30,8 @@ struct Taken {
     subscription: Subscription,
     /// With the number of the attempt, from 1.
     events: Vec<(Event, u32)>,
+    /// When they would be sent again if nothing more were heard of them.
+    until: Time,
     /// Nothing was due.
     is_empty: bool,
     next_due: Option<Time>,
@@ -55,7 +57,8 @@ pub async fn round(app: &Arc<App>, workspace: Uuid, subscription: Uuid, most: i6
 }
 
 async fn deliver(app: &Arc<App>, taken: &Taken) -> Result<()> {
-    let sent = taken.events.iter().map(|(event, attempt)| send(app, &taken.subscription, event, *attempt));
+    let sent =
+        taken.events.iter().map(|(event, attempt)| send(app, &taken.subscription, event, (*attempt, taken.until)));
     for outcome in join_all(sent).await {
         outcome?;
     }
@@ -73,10 +76,10 @@ async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Op
     };
     // Most looks find nothing, and need no transaction that writes.
     let Some((due, next_due, subscription)) = app.store.read(is_due).await? else { return Ok(None) };
-    if due.is_empty() {
-        return Ok(Some(Taken { subscription, events: Vec::new(), is_empty: true, next_due }));
-    }
     let until = now.plus_seconds(app.limits.push_seconds + MARGIN_SECONDS);
+    if due.is_empty() {
+        return Ok(Some(Taken { subscription, events: Vec::new(), until, is_empty: true, next_due }));
+    }
     let claim = move |tx: &mut Tx<'_>| {
         let address = subscription.address();
         let mut events = Vec::new();
@@ -90,12 +93,13 @@ async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Op
                 None => deliveries::delete(tx, workspace, &address, candidate.intent_id)?,
             }
         }
-        Ok(Taken { subscription: subscription.clone(), events, is_empty: false, next_due })
+        Ok(Taken { subscription: subscription.clone(), events, until, is_empty: false, next_due })
     };
     app.store.write(COMMON_LANE, claim).await.map(Some)
 }
 
-async fn send(app: &Arc<App>, to: &Subscription, event: &Event, attempt: u32) -> Result<()> {
+async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, Time)) -> Result<()> {
+    let (attempt, _) = claimed;
     let body = json!({
         "event_id": event.id, "event_type": event.event_type, "source": event.source,
         "owner_agent": event.owners.first(), "subscription_id": to.id, "occurred_at": event.created_at.to_string(),
@@ -115,6 +119,10 @@ async fn send(app: &Arc<App>, to: &Subscription, event: &Event, attempt: u32) ->
     let (to, id) = (to.clone(), event.id);
     let record = move |tx: &mut Tx<'_>| {
         let address = to.address();
+        // A replay in the meantime asks for one more: it stands, whatever came of this one.
+        if !deliveries::is_as_claimed(tx, to.workspace, &address, IntentId(id), claimed)? {
+            return if outcome.is_ok() { Ok(store::arrived_before(tx, &to, id)?) } else { Ok(()) };
+        }
         match (&outcome, pauses.get(attempt as usize - 1)) {
             (Ok(()), _) => store::arrived(tx, &to, id)?,
             (Err(error), Some(pause)) => {

@@ -17,6 +17,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::harness::{Engine, Server, id_of, on_both};
@@ -35,6 +36,8 @@ pub enum Answer {
     Status(u16),
     Redirect(String),
     Never,
+    /// Once it is let go.
+    Held(Arc<Notify>, u16),
 }
 
 impl Receiver {
@@ -64,6 +67,10 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
         Answer::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
         Answer::Redirect(to) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
         Answer::Never => std::future::pending().await,
+        Answer::Held(gate, status) => {
+            gate.notified().await;
+            StatusCode::from_u16(status).unwrap().into_response()
+        }
     }
 }
 

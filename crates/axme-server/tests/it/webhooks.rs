@@ -1,13 +1,15 @@
 //! Subscriptions to events, and events of one's own, with a real receiver (contract `wire.md` §2.17).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axme_server::workers;
+use axme_server::{Limits, workers};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::harness::{Server, id_of, on_both};
+use crate::harness::{Server, id_of, on_both, poll};
 use crate::organizations::{organization, workspace};
 use crate::pushes::{Answer, Receiver, server_that_may_call_loopback, sign};
 use crate::quotas::{limit, refused_until_tomorrow, used_today};
@@ -215,6 +217,42 @@ fn an_event_that_does_not_arrive_is_tried_again_and_then_a_dead_letter() {
         round(&server, &id).await;
         assert_eq!(receiver.got().len(), 1);
         assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"], json!([]));
+    });
+}
+
+#[test]
+fn a_replay_stands_whatever_becomes_of_an_attempt_that_is_under_way() {
+    on_both(async |engine| {
+        for (status, attempts) in [(200, 1), (500, 1), (500, 4)] {
+            let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], ..Limits::default() };
+            let server = Server::start_with(engine, limits).await;
+            let (receiver, addr) = Receiver::start().await;
+            let id = subscribe(&server, &server.admin, &format!("http://{addr}/intent"), json!(["*"]), None).await;
+            let gate = Arc::new(Notify::new());
+            let mut answers = vec![Answer::Status(500); attempts - 1];
+            answers.push(Answer::Held(gate.clone(), status));
+            receiver.will(&answers);
+            let event = publish(&server, &server.admin, "a.b").await;
+            for pause in [30, 120, 600].into_iter().take(attempts - 1) {
+                round(&server, &id).await;
+                server.pass(Duration::from_secs(pause)).await;
+            }
+            receiver.got();
+            let meanwhile = async {
+                poll(async || (!receiver.got().is_empty()).then_some(())).await;
+                let replayed = replay(&server, &event).await;
+                gate.notify_one();
+                replayed
+            };
+            let ((), replayed) = tokio::join!(round(&server, &id), meanwhile);
+            assert_eq!(replayed["queued_deliveries"], 1);
+            round(&server, &id).await;
+            assert_eq!(types(&receiver), ["a.b"], "sent once more after {status} to attempt {attempts}");
+            round(&server, &id).await;
+            assert!(receiver.got().is_empty());
+            let all = if status == 200 { 2 } else { 1 };
+            assert_eq!(counters(&replay(&server, &event).await), [1, all, 1, 0]);
+        }
     });
 }
 
