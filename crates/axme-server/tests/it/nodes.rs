@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Engine, fresh_schema, on_both};
+use crate::harness::{Engine, fresh_schema, on_both, poll};
 
 async fn start(url: &str) -> (Running, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config { data: folder.path().to_owned(), database_url: Some(url.to_owned()), ..Config::default() };
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     config.limits.postgres_lanes = 2;
+    // What tokens name as their issuer: one for all.
+    config.public_url = Some("https://axme.example.com".to_owned());
     (axme_server::start(config).await.unwrap(), folder)
 }
 
@@ -127,6 +129,99 @@ fn members_of_a_family_take_turns_across_nodes() {
                 }
             }
         }
+        for (node, _) in nodes {
+            node.stop().await;
+        }
+    });
+}
+
+/// The code of a mail that one of the nodes has written to its outbox.
+async fn code(folders: &[&tempfile::TempDir], address: &str) -> String {
+    poll(async || {
+        let files = folders.iter().filter_map(|folder| std::fs::read_dir(folder.path().join("outbox")).ok()).flatten();
+        for file in files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "eml")) {
+            let Ok(text) = std::fs::read_to_string(&file) else { continue };
+            let subject = text.lines().find_map(|line| line.strip_prefix("Subject: "));
+            if let Some(subject) = subject.filter(|_| text.contains(&format!("To: {address}\r\n"))) {
+                let code = subject.split(' ').next().unwrap().to_owned();
+                std::fs::remove_file(&file).unwrap();
+                return Some(code);
+            }
+        }
+        None
+    })
+    .await
+}
+
+fn is_ok(answer: &str) -> bool {
+    answer.starts_with("HTTP/1.1 200")
+}
+
+fn body_of(answer: &str) -> Value {
+    assert!(is_ok(answer), "{answer}");
+    serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
+}
+
+#[test]
+fn people_sign_in_on_several_nodes_at_once() {
+    on_both(async |engine| {
+        if engine == Engine::Sqlite {
+            return; // One process by nature.
+        }
+        let url = fresh_schema().await;
+        let nodes = [start(&url).await, start(&url).await];
+        let [(a, a_folder), (b, b_folder)] = &nodes;
+        let folders = [a_folder, b_folder];
+        let bootstrap = std::fs::read_to_string(a_folder.path().join("bootstrap.json")).unwrap();
+        let Bootstrap { api_key: admin, org_id, .. } = serde_json::from_str(&bootstrap).unwrap();
+        for n in 0..6 {
+            let email = format!("person{n}@example.com");
+            let member = json!({ "actor_id": email, "role": "workspace_admin" });
+            post(a, &admin, &format!("/v1/organizations/{org_id}/members"), member).await;
+            // Two mails, both used at once, each on both nodes: nobody here has signed in before.
+            let ask = json!({ "email": email });
+            let mut tries = Vec::new();
+            for _ in 0..2 {
+                let asked = post(a, "", "/v1/auth/login-intent", ask.clone()).await;
+                let body = json!({ "code": code(&folders, &email).await }).to_string();
+                tries.push((format!("/v1/auth/login-intent/{}/verify", asked["intent_id"].as_str().unwrap()), body));
+            }
+            let calls = tries.iter().flat_map(|(path, body)| [a, b].map(|node| call(node, "", "POST", path, body)));
+            let answers = join_all(calls).await;
+            for pair in answers.chunks(2) {
+                let entered = pair.iter().filter(|answer| is_ok(answer)).count();
+                assert_eq!(entered, 1, "a code is good once: {pair:#?}");
+                let used = pair.iter().filter(|answer| answer.contains("code_already_used")).count();
+                assert_eq!(used, 1, "{pair:#?}");
+            }
+            let people: Vec<Value> =
+                answers.iter().filter(|answer| is_ok(answer)).map(|answer| body_of(answer)).collect();
+            let me = async |node: &Running, key: &Value| {
+                body_of(&call(node, key.as_str().unwrap(), "GET", "/v1/me", "").await)
+            };
+            for (node, person) in [(a, &people[0]), (b, &people[0]), (a, &people[1]), (b, &people[1])] {
+                assert_eq!(me(node, &person["api_key"]).await["role"], "workspace_admin");
+            }
+            let accounts = body_of(&call(a, &admin, "GET", "/v1/service-accounts?limit=1000", "").await);
+            let name = format!("login of {email}");
+            let logins = accounts["service_accounts"].as_array().unwrap().iter().filter(|one| one["name"] == name);
+            assert_eq!(logins.count(), 1, "one account for the keys of both");
+
+            // One refresh token at once on both nodes, as a client does that repeats: the session lives on.
+            let refresh = json!({ "refresh_token": people[0]["refresh_token"] }).to_string();
+            let answers = join_all([a, b].map(|node| call(node, "", "POST", "/v1/auth/refresh", &refresh))).await;
+            for answer in &answers {
+                let next = json!({ "refresh_token": body_of(answer)["refresh_token"] });
+                let entered = post(b, "", "/v1/auth/refresh", next).await;
+                assert_eq!(entered["session_id"], people[0]["session_id"]);
+                // What one node has signed, the other believes.
+                let token = entered["access_token"].clone();
+                let known = post(a, &admin, "/v1/auth/introspect", json!({ "token": token })).await;
+                assert_eq!((&known["active"], &known["email"]), (&json!(true), &json!(email)));
+            }
+        }
+        let keys = join_all([a, b].map(|node| call(node, "", "GET", "/.well-known/jwks.json", ""))).await;
+        assert_eq!(body_of(&keys[0]), body_of(&keys[1]), "signing keys are those of all nodes");
         for (node, _) in nodes {
             node.stop().await;
         }
