@@ -262,7 +262,7 @@ pub fn count_dead(tx: &mut Tx<'_>, workspace: Uuid, event: Uuid) -> Result<i64, 
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// Forgets events from before a moment with what of them was given up, a bounded number at a time. Says how many.
+/// Forgets events from before a moment with what of them has not arrived, a bounded number at a time. Says how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, event_id FROM webhook_events WHERE created_at < $1 ORDER BY created_at LIMIT $2",
@@ -270,7 +270,7 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
     )?;
     for row in &rows {
         tx.push(
-            "DELETE FROM deliveries WHERE workspace_id = $1 AND intent_id = $2 AND dead_at IS NOT NULL",
+            "DELETE FROM deliveries WHERE workspace_id = $1 AND intent_id = $2",
             &[row.uuid(0)?.into(), row.uuid(1)?.into()],
         )?;
         tx.push(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axme_server::store::{deliveries, webhooks as subscriptions};
 use axme_server::{Limits, workers};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -253,6 +254,28 @@ fn a_replay_stands_whatever_becomes_of_an_attempt_that_is_under_way() {
             let all = if status == 200 { 2 } else { 1 };
             assert_eq!(counters(&replay(&server, &event).await), [1, all, 1, 0]);
         }
+    });
+}
+
+#[test]
+fn what_a_paused_subscriber_never_got_is_forgotten_with_its_event() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let url = "https://example.com/hook";
+        let id = subscribe(&server, &server.admin, url, json!(["*"]), None).await;
+        publish(&server, &server.admin, "a.b").await;
+        let pause = json!({ "callback_url": url, "event_types": ["*"], "active": false });
+        let paused = server.post(&server.admin, SUBSCRIPTIONS, pause).await;
+        assert_eq!(paused["subscription"]["subscription_id"], json!(id));
+        server.clock.advance(Duration::from_secs(31 * 86_400));
+        assert!(workers::sweep::tick(&server.app).await.unwrap() > 0);
+        let (workspace, id): (Uuid, Uuid) = (server.bootstrap.workspace_id.parse().unwrap(), id.parse().unwrap());
+        let now = server.now();
+        let left = server.app.store.read(move |tx| {
+            let address = subscriptions::find(tx, workspace, id)?.unwrap().address();
+            Ok(deliveries::list_due(tx, workspace, &address, now, None, 10)?.len())
+        });
+        assert_eq!(left.await.unwrap(), 0);
     });
 }
 
