@@ -261,7 +261,7 @@ fn tell_ended(
             json!({ "session_id": session, "account_id": account.account_id, "email": account.email, "reason": why });
         let owner = Address::resolve(&format!("user://{}", account.email), home);
         let event = webhooks::event(dice.uuid_at(now), now, owner, "auth.session_revoked", "auth", payload);
-        webhooks::tell_in(meter, workspace.workspace_id, &event)?;
+        webhooks::tell_in(meter, workspace.workspace_id, event)?;
     }
     Ok(())
 }

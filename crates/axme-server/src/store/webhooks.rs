@@ -218,6 +218,11 @@ pub fn find_event(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<E
     .transpose()
 }
 
+/// Puts an event that is new into the queue of a subscription; the event says already that it is queued.
+pub fn queue_first(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Result<(), StoreError> {
+    deliveries::insert(tx, to.workspace, &to.address(), IntentId(event), now)
+}
+
 /// Puts an event into the queue of a subscription, or makes it due again there.
 pub fn queue(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Result<(), StoreError> {
     let address = to.address();
@@ -299,12 +304,18 @@ pub fn insert_fanout(tx: &mut Tx<'_>, fanout: &Fanout) -> Result<(), StoreError>
     )
 }
 
-/// What has yet to be fanned out, locked: several nodes share the work.
-pub fn take_fanouts(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Fanout>, StoreError> {
+/// The next workspace after one of them in which something has yet to be fanned out.
+pub fn next_to_fan_out(tx: &mut Tx<'_>, after: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let sql = "SELECT workspace_id FROM fanouts WHERE workspace_id > $1 ORDER BY workspace_id LIMIT 1";
+    tx.row(sql, &[after.into()])?.map(|row| row.uuid(0)).transpose()
+}
+
+/// What has yet to be fanned out in a workspace, locked: several nodes share the work.
+pub fn take_fanouts(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Fanout>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, intent_id, position, entry FROM fanouts ORDER BY workspace_id, intent_id, position, entry \
-         LIMIT $1 FOR UPDATE SKIP LOCKED",
-        &[limit.into()],
+        "SELECT workspace_id, intent_id, position, entry FROM fanouts WHERE workspace_id = $1 \
+         ORDER BY intent_id, position, entry LIMIT $2 FOR UPDATE SKIP LOCKED",
+        &[workspace.into(), limit.into()],
     )?;
     let fanouts: Vec<Fanout> = rows
         .iter()
@@ -324,8 +335,4 @@ pub fn take_fanouts(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Fanout>, StoreErr
         )?;
     }
     Ok(fanouts)
-}
-
-pub fn has_fanouts(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    Ok(tx.row("SELECT position FROM fanouts LIMIT 1", &[])?.is_some())
 }

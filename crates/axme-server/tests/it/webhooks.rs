@@ -280,6 +280,31 @@ fn what_a_paused_subscriber_never_got_is_forgotten_with_its_event() {
 }
 
 #[test]
+fn much_is_fanned_out_in_parts_and_every_workspace_has_its_turn() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let other = server.workspace("acme", "prod").await;
+        for n in 0..50 {
+            let url = format!("https://example.com/{n}");
+            subscribe(&server, &server.admin, &url, json!(["intent.created"]), None).await;
+        }
+        subscribe(&server, &other, "https://example.com/", json!(["intent.created"]), None).await;
+        let body = json!({ "intent_type": "x.y.v1", "to_agent": "worker", "payload": {} });
+        for _ in 0..15 {
+            for key in [&server.admin, &other] {
+                server.post(key, "/v1/intents", body.clone()).await;
+            }
+        }
+        assert_eq!(workers::fanout::tick(&server.app).await.unwrap(), 30);
+        assert_eq!(workers::fanout::tick(&server.app).await.unwrap(), 0);
+        for (key, deliveries) in [(&server.admin, 15 * 50), (&other, 15)] {
+            let summary = server.get(key, "/v1/usage/summary").await["summary"].clone();
+            assert_eq!(summary["dimensions"]["webhook_deliveries_per_day"]["used"], deliveries);
+        }
+    });
+}
+
+#[test]
 fn a_dead_letter_is_replayed_by_its_id_too() {
     on_both(async |engine| {
         let server = server_that_may_call_loopback(engine).await;
