@@ -21,6 +21,14 @@ async fn start(url: &str) -> (Running, tempfile::TempDir) {
     (axme_server::start(config).await.unwrap(), folder)
 }
 
+/// Two nodes on one database, and what the first start has made.
+async fn two() -> ([(Running, tempfile::TempDir); 2], Bootstrap) {
+    let url = fresh_schema().await;
+    let nodes = [start(&url).await, start(&url).await];
+    let bootstrap = std::fs::read_to_string(nodes[0].1.path().join("bootstrap.json")).unwrap();
+    (nodes, serde_json::from_str(&bootstrap).unwrap())
+}
+
 /// One request on a connection of its own; the body as text.
 async fn call(node: &Running, key: &str, method: &str, path: &str, body: &str) -> String {
     let mut connection = TcpStream::connect(node.addr()).await.unwrap();
@@ -90,11 +98,8 @@ fn members_of_a_family_take_turns_across_nodes() {
         if engine == Engine::Sqlite {
             return; // One process by nature.
         }
-        let url = fresh_schema().await;
-        let nodes = [start(&url).await, start(&url).await];
-        let [(a, folder), (b, _b)] = &nodes;
-        let bootstrap = std::fs::read_to_string(folder.path().join("bootstrap.json")).unwrap();
-        let Bootstrap { api_key: admin, .. } = serde_json::from_str(&bootstrap).unwrap();
+        let (nodes, Bootstrap { api_key: admin, .. }) = two().await;
+        let [(a, _), (b, _)] = &nodes;
         let step = |id: &str| json!({ "step_id": id, "assigned_to": "w" });
         let bundle = json!({
             "scenario_id": "s.v1", "agents": [{ "role": "w", "address": "worker" }], "intent": { "type": "x" },
@@ -168,12 +173,9 @@ fn people_sign_in_on_several_nodes_at_once() {
         if engine == Engine::Sqlite {
             return; // One process by nature.
         }
-        let url = fresh_schema().await;
-        let nodes = [start(&url).await, start(&url).await];
+        let (nodes, Bootstrap { api_key: admin, org_id, .. }) = two().await;
         let [(a, a_folder), (b, b_folder)] = &nodes;
         let folders = [a_folder, b_folder];
-        let bootstrap = std::fs::read_to_string(a_folder.path().join("bootstrap.json")).unwrap();
-        let Bootstrap { api_key: admin, org_id, .. } = serde_json::from_str(&bootstrap).unwrap();
         for n in 0..6 {
             let email = format!("person{n}@example.com");
             let member = json!({ "actor_id": email, "role": "workspace_admin" });
@@ -234,11 +236,8 @@ fn what_two_nodes_change_of_one_thing_stands_on_both() {
         if engine == Engine::Sqlite {
             return; // One process by nature.
         }
-        let url = fresh_schema().await;
-        let nodes = [start(&url).await, start(&url).await];
-        let [(a, folder), (b, _b)] = &nodes;
-        let bootstrap = std::fs::read_to_string(folder.path().join("bootstrap.json")).unwrap();
-        let Bootstrap { api_key: admin, org_id, .. } = serde_json::from_str(&bootstrap).unwrap();
+        let (nodes, Bootstrap { api_key: admin, org_id, .. }) = two().await;
+        let [(a, _), (b, _)] = &nodes;
         for n in 0..20 {
             let agent = post(a, &admin, "/v1/service-accounts", json!({ "name": format!("agent {n}") })).await;
             let path = format!("/v1/mesh/agents/agent-{n}");
