@@ -309,14 +309,15 @@ fn carry_out(cx: &mut Cx<'_, '_>, request: &mut AccessRequest, authority: &Autho
             request.org_id = Some(super::organizations::found(cx, &made, &actor)?.org_id);
         }
         "join_organization" | "elevated_role" => {
-            let role = request.requested_role.as_deref().and_then(OrgRole::parse).unwrap_or(OrgRole::Member);
+            let asked = request.requested_role.as_deref().and_then(OrgRole::parse);
+            let role = asked.unwrap_or(OrgRole::Member);
             if !authority.gives(role, None) {
                 let message = format!("only a higher role gives the role {}", role.as_str());
                 return Err(ApiError::forbidden(message).into());
             }
             organizations::lock(cx.tx, request.review_org_id)?;
             let workspace = request.workspace_id.filter(|_| !role.spans_organization());
-            raise(cx, request.review_org_id, workspace, &actor, role, authority)?;
+            raise(cx, request.review_org_id, workspace, &actor, asked, authority)?;
         }
         _ => super::quotas::upgrade(cx, request)?,
     }

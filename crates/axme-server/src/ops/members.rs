@@ -146,23 +146,27 @@ pub fn put(
     Ok(added)
 }
 
-/// Gives somebody a role, whether or not there was one before.
+/// Gives somebody a role, that of a member where none was asked for, whether or not there was one before. It is never a step
+/// down: whoever asked need not be whom it concerns.
 pub fn raise(
     cx: &mut Cx<'_, '_>,
     org: Uuid,
     workspace: Option<Uuid>,
     actor: &str,
-    role: OrgRole,
+    asked: Option<OrgRole>,
     authority: &Authority,
 ) -> Result<()> {
+    let role = asked.unwrap_or(OrgRole::Member);
     if put(cx, org, workspace, actor, role)?.is_some() {
         return Ok(());
     }
     if let Some(mut known) = store::find_actor(cx.tx, org, actor, workspace.unwrap_or_default())? {
-        check_gives(authority, OrgRole::parse(&known.role).unwrap_or(OrgRole::OrgOwner), workspace)?;
-        let is_last = known.role == OrgRole::OrgOwner.as_str() && role != OrgRole::OrgOwner;
-        if is_last {
-            check_owner_left(cx, &known)?;
+        let own = OrgRole::parse(&known.role).unwrap_or(OrgRole::OrgOwner);
+        check_gives(authority, own, workspace)?;
+        let is_down = asked.is_none_or(|role| role.gives().len() < own.gives().len());
+        if own != role && is_down {
+            let message = format!("{actor} is {} already; change the role of that membership", own.as_str());
+            return Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into());
         }
         (known.role, known.status, known.updated_at) = (role.as_str().to_owned(), "active".to_owned(), cx.now);
         change_to(cx, &known, "organizations.members.update")?;

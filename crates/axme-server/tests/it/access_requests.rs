@@ -282,3 +282,49 @@ fn who_is_no_admin_sees_their_own_behind_those_of_others() {
         }
     });
 }
+
+#[test]
+fn a_request_takes_no_role_from_anybody() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, id) = organization(&server, "Acme").await;
+        let members = format!("{org}/members");
+        for (actor, role) in [
+            ("b@example.com", "org_owner"),
+            ("c@example.com", "workspace_admin"),
+            ("d@example.com", "security_auditor"),
+            ("e@example.com", "member"),
+        ] {
+            server.post(&server.admin, &members, json!({ "actor_id": actor, "role": role })).await;
+        }
+        let before = server.get(&server.admin, &members).await;
+        let stranger = server.workspace("other", "default").await;
+        let join = async |actor: &str, role: Value| {
+            let body = json!({
+                "request_type": "join_organization", "requester_actor_id": actor, "org_id": id, "requested_role": role,
+            });
+            ask(&server, &stranger, body).await
+        };
+        for (actor, role) in [
+            ("b@example.com", Value::Null),
+            ("b@example.com", json!("org_admin")),
+            ("c@example.com", json!("member")),
+            ("c@example.com", json!("billing_viewer")),
+            ("d@example.com", Value::Null),
+        ] {
+            let asked = join(actor, role).await;
+            review(&server, &server.admin, &asked, "approve").await.refused(409, "member_exists");
+            assert_eq!(server.get(&server.admin, &members).await, before, "{asked}");
+            review(&server, &server.admin, &asked, "reject").await.ok();
+        }
+        for (actor, role) in [("e@example.com", Value::Null), ("d@example.com", json!("org_admin"))] {
+            review(&server, &server.admin, &join(actor, role).await, "approve").await.ok();
+        }
+        let after = server.get(&server.admin, &members).await["members"].clone();
+        let of = |actor: &str| after.as_array().unwrap().iter().find(|member| member["actor_id"] == actor).unwrap();
+        assert_eq!(
+            (&of("e@example.com")["role"], &of("d@example.com")["role"]),
+            (&json!("member"), &json!("org_admin"))
+        );
+    });
+}
