@@ -18,7 +18,7 @@ use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::Result;
 use crate::store::access_requests::{self as requests, Filter};
-use crate::store::{members, organizations, portal as store};
+use crate::store::{accounts, media, members, organizations};
 
 pub fn prepare(_: &Before<'_>, input: NamedWorkspace) -> Result<(u16, NamedWorkspace)> {
     Ok((COMMON_LANE, input))
@@ -41,11 +41,12 @@ pub fn overview(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<OverviewA
         ("actors_total", said.actors_total),
         ("service_accounts_per_workspace", said.service_accounts),
     ];
+    // Counted as what enforces the limits counts.
     let used = [
         ("intents_per_day", quotas::intents_today(cx, place.workspace)?),
-        ("storage_bytes", store::stored_bytes(cx.tx, place.workspace)?),
-        ("actors_total", members::count_in(cx.tx, place.workspace)?),
-        ("service_accounts_per_workspace", store::count_accounts(cx.tx, place.workspace)?),
+        ("storage_bytes", media::sum_bytes(cx.tx, place.workspace, cx.now)?),
+        ("actors_total", members::count(cx.tx, place.org, place.workspace)?),
+        ("service_accounts_per_workspace", accounts::count_agents(cx.tx, place.workspace)?),
     ];
     let limits = limits.into_iter().filter(|(_, limit)| *limit > 0).map(|(name, limit)| (name.to_owned(), limit));
     let used = used.map(|(name, used)| (name.to_owned(), OverviewUsed { used: u64::try_from(used).unwrap_or(0) }));

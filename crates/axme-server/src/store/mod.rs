@@ -28,7 +28,6 @@ pub mod notices;
 pub mod organizations;
 pub mod people;
 pub mod policies;
-pub mod portal;
 mod postgres;
 pub mod principals;
 pub mod replies;
