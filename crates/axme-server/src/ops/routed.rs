@@ -52,7 +52,7 @@ fn send(
     submission: &Submission,
     replay_of: Option<Uuid>,
 ) -> Result<DeliveryAnswer> {
-    let found = resolve_target(cx, place, &submission.target)?;
+    let found = resolve_target(cx, place, &submission.target, 1)?;
     let route = found.best;
     if route.transport_type == "queue" {
         return Err(ApiError::not_supported_yet("deliveries along routes of transport_type queue are").into());
