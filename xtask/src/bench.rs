@@ -69,10 +69,13 @@ pub enum Measure {
     /// Creates that each carry an Idempotency-Key
     CreateKeyed,
     Lifecycle,
+    /// Heartbeats with numbers, of a thousand agents in turn
+    Heartbeat,
 }
 
 impl Measure {
-    const ALL: [Measure; 5] = [Measure::Http, Measure::Row, Measure::Create, Measure::CreateKeyed, Measure::Lifecycle];
+    const ALL: [Measure; 6] =
+        [Measure::Http, Measure::Row, Measure::Create, Measure::CreateKeyed, Measure::Lifecycle, Measure::Heartbeat];
 }
 
 /// One measure at one number of clients.
@@ -138,6 +141,8 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
     let config = settings(folder.join("data"), url);
     let lanes = config.limits.postgres_lanes;
     let server = runtime.block_on(axme_server::start(config))?;
+    let wanted = |measure: &Measure| options.only.is_empty() || options.only.contains(measure);
+    let measures: Vec<Measure> = Measure::ALL.into_iter().filter(wanted).collect();
     let targets = Targets {
         server: server.addr(),
         http: runtime.block_on(floors::http())?,
@@ -146,10 +151,13 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
             Some(url) => runtime.block_on(floors::row_on_postgres(url, lanes))?,
         },
         parties: runtime.block_on(provision(server.addr(), server.data()))?,
+        crowd_keys: if measures.contains(&Measure::Heartbeat) {
+            runtime.block_on(crowd(server.addr(), server.data()))?
+        } else {
+            Vec::new()
+        },
     };
     let mut generator = Generator::start()?;
-    let wanted = |measure: &Measure| options.only.is_empty() || options.only.contains(measure);
-    let measures: Vec<Measure> = Measure::ALL.into_iter().filter(wanted).collect();
     let mut series = Vec::new();
     for &clients in &options.clients {
         let mut here: Vec<Series> =
@@ -187,17 +195,26 @@ struct Targets {
     http: SocketAddr,
     row: SocketAddr,
     parties: Parties,
+    /// Of agents that beat.
+    crowd_keys: Vec<String>,
 }
 
 impl Targets {
     fn order(&self, measure: Measure, clients: usize, round: usize, seconds: u64) -> Order {
-        let posts = |repeat| Work::Posts(Posts { key: self.parties.sender_key.clone(), body: body(), repeat });
+        let posts = |repeat| {
+            let keys = vec![self.parties.sender_key.clone()];
+            Work::Posts(Posts { path: "/v1/intents".to_owned(), keys, body: body(), repeat })
+        };
         let (address, work) = match measure {
             Measure::Http => (self.http, posts(Repeat::Plain)),
             Measure::Row => (self.row, posts(Repeat::Plain)),
             Measure::Create => (self.server, posts(Repeat::Plain)),
             Measure::CreateKeyed => (self.server, posts(Repeat::Keyed(format!("bench-{clients}-{round}")))),
             Measure::Lifecycle => (self.server, Work::Lifecycles(self.parties.clone())),
+            Measure::Heartbeat => {
+                let (path, keys) = ("/v1/mesh/heartbeat".to_owned(), self.crowd_keys.clone());
+                (self.server, Work::Posts(Posts { path, keys, body: beat(), repeat: Repeat::Plain }))
+            }
         };
         let measured = Duration::from_secs(seconds);
         Order { address, clients, warm_up: measured / 4, measured, work }
@@ -215,24 +232,58 @@ fn body() -> String {
     .to_string()
 }
 
+/// What an agent reports every half a minute.
+fn beat() -> String {
+    json!({ "metrics": { "intents_total": 3, "intents_succeeded": 2, "intents_failed": 1, "avg_latency_ms": 41.5, "cost_usd": 0.01 } })
+        .to_string()
+}
+
+/// Agents that beat.
+const CROWD: usize = 1_000;
+
+/// Registers agents.
+struct Registry {
+    connection: Connection,
+    admin_key: String,
+}
+
+impl Registry {
+    async fn open(address: SocketAddr, data: &Path) -> anyhow::Result<Registry> {
+        let bootstrap: Bootstrap = serde_json::from_slice(&std::fs::read(data.join("bootstrap.json"))?)?;
+        Ok(Registry { connection: Connection::open(address).await?, admin_key: bootstrap.api_key })
+    }
+
+    /// The address and a key of a new agent.
+    async fn register(&mut self, name: &str) -> anyhow::Result<(String, String)> {
+        let text = |answer: &Value, field: &str| answer[field].as_str().map(str::to_owned).context("an answer");
+        let account = self.call("/v1/service-accounts", json!({ "name": name })).await?;
+        let id = text(&account, "service_account_id")?;
+        let key = self.call(&format!("/v1/service-accounts/{id}/keys"), json!({})).await?;
+        Ok((text(&account, "address")?, text(&key, "api_key")?))
+    }
+
+    async fn call(&mut self, path: &str, input: Value) -> anyhow::Result<Value> {
+        let request = connection::post(path, &self.admin_key, "", &input.to_string());
+        Ok(serde_json::from_slice(&self.connection.exchange(&request).await?)?)
+    }
+}
+
 /// Registers the sender and the agent.
 async fn provision(address: SocketAddr, data: &Path) -> anyhow::Result<Parties> {
-    let bootstrap: Bootstrap = serde_json::from_slice(&std::fs::read(data.join("bootstrap.json"))?)?;
-    let mut connection = Connection::open(address).await?;
-    let mut register = async |name: &str| {
-        let mut call = async |path: &str, input: Value| {
-            let request = connection::post(path, &bootstrap.api_key, "", &input.to_string());
-            anyhow::Ok(serde_json::from_slice::<Value>(&connection.exchange(&request).await?)?)
-        };
-        let text = |answer: &Value, field: &str| answer[field].as_str().map(str::to_owned).context("an answer");
-        let account = call("/v1/service-accounts", json!({ "name": name })).await?;
-        let id = text(&account, "service_account_id")?;
-        let key = call(&format!("/v1/service-accounts/{id}/keys"), json!({})).await?;
-        anyhow::Ok((text(&account, "address")?, text(&key, "api_key")?))
-    };
-    let (_, sender_key) = register("bench-sender").await?;
-    let (agent, agent_key) = register("bench-agent").await?;
+    let mut registry = Registry::open(address, data).await?;
+    let (_, sender_key) = registry.register("bench-sender").await?;
+    let (agent, agent_key) = registry.register("bench-agent").await?;
     Ok(Parties { sender_key, agent_key, agent })
+}
+
+/// The keys of many agents.
+async fn crowd(address: SocketAddr, data: &Path) -> anyhow::Result<Vec<String>> {
+    let mut registry = Registry::open(address, data).await?;
+    let mut keys = Vec::with_capacity(CROWD);
+    for n in 0..CROWD {
+        keys.push(registry.register(&format!("bench-crowd-{n}")).await?.1);
+    }
+    Ok(keys)
 }
 
 /// The process that makes the load.

@@ -147,11 +147,6 @@ impl Keys {
         Ok(Ok(SignedIn { person: Arc::new(person), account, memberships, until }))
     }
 
-    /// Drops everything that is remembered: a key was just revoked here.
-    pub fn forget_all(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
     fn forget(&self, hash: &Hash) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
     }
@@ -190,6 +185,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
         org: holder.org_id,
         org_slug: holder.org_slug,
         service_account_id: holder.service_account_id,
+        key_id: Some(holder.key_id),
         role,
         address: holder.address,
         owner: holder.created_by,

@@ -67,6 +67,8 @@ pub struct Caller {
     pub org_slug: String,
     /// The account of the key; `acct_…` for a person without a key.
     pub service_account_id: String,
+    /// None for a person without a key.
+    pub key_id: Option<String>,
     pub role: Role,
     /// The agent's or the member's address; none for an admin and for who has no part in the work.
     pub address: Option<Address>,
@@ -110,6 +112,7 @@ impl Caller {
             org: Uuid::nil(),
             org_slug: String::new(),
             service_account_id: String::new(),
+            key_id: None,
             role: Role::Visitor,
             address: None,
             owner: "nobody".to_owned(),

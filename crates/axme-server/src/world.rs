@@ -29,6 +29,8 @@ impl World {
 /// A request to somebody else's server.
 #[derive(Debug, Clone)]
 pub struct Post {
+    /// On whose behalf.
+    pub workspace: Uuid,
     pub url: String,
     pub headers: Vec<(&'static str, String)>,
     /// JSON.

@@ -3,7 +3,7 @@
 use axme_client::api::health::Health;
 use clap::Args;
 use tokio::sync::broadcast;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::contexts::{self, Context, Contexts, Secrets};
 use crate::failure::Failure;
@@ -38,6 +38,10 @@ pub struct Dev {
     #[command(flatten)]
     flags: ServerFlags,
 }
+
+/// Open files that are asked for, and a number that is worth a word.
+const MOST_FILES: u64 = 65_536;
+const FEW_FILES: u64 = 4_096;
 
 impl Serve {
     pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
@@ -107,7 +111,19 @@ async fn start(
     let mut settings = Settings::load(&settings)?;
     ease(&mut settings.server);
     logs::start(settings.log.as_deref().unwrap_or(level), settings.log_format)?;
+    open_many_files();
     server::start(settings.server).await.map_err(Failure::new)
+}
+
+/// Every stream and every call holds a connection, and systems let a program have few open unless it asks for more.
+fn open_many_files() {
+    match rlimit::increase_nofile_limit(MOST_FILES) {
+        Ok(most) if most < FEW_FILES => {
+            warn!(most, "few connections can be open at a time: raise the limit of open files")
+        }
+        Ok(_) => {}
+        Err(error) => warn!(%error, "the limit of open files could not be raised"),
+    }
 }
 
 async fn announce(running: &server::Running, flags: &Flags) -> Result<(), Failure> {

@@ -102,37 +102,42 @@ async fn post_again_and_again(
     }
 }
 
-/// The requests of one client: the same bytes, but for the idempotency key.
+/// The requests of one client: the same bytes, but for the keys.
 struct Requests {
-    bytes: Vec<u8>,
-    /// Where the counter stands that makes keys differ.
+    /// One for each key of the caller.
+    bytes: Vec<Vec<u8>>,
+    /// Where the counter stands that makes idempotency keys differ.
     counter: Option<std::ops::Range<usize>>,
-    sent: u64,
+    sent: usize,
 }
 
 impl Requests {
-    const PATH: &str = "/v1/intents";
-
-    fn new(Posts { key, body, repeat }: &Posts, client: usize) -> Requests {
+    fn new(Posts { path, keys, body, repeat }: &Posts, client: usize) -> Requests {
+        // Each client begins with another key.
+        let keys = keys.iter().cycle().skip(client * keys.len() / 64).take(keys.len());
         match repeat {
-            Repeat::Plain => Requests { bytes: connection::post(Self::PATH, key, "", body), counter: None, sent: 0 },
+            Repeat::Plain => {
+                let bytes = keys.map(|key| connection::post(path, key, "", body)).collect();
+                Requests { bytes, counter: None, sent: 0 }
+            }
             Repeat::Keyed(phase) => {
                 let counter = "0000000000";
                 let header = format!("idempotency-key: {phase}-{client:04}-{counter}\r\n");
-                let bytes = connection::post(Self::PATH, key, &header, body);
+                let bytes = connection::post(path, &keys.map(String::as_str).collect::<String>(), &header, body);
                 let text = String::from_utf8_lossy(&bytes);
                 let end = text.find(&header).map(|at| at + header.len() - 2).unwrap_or_default();
-                Requests { counter: Some(end - counter.len()..end), bytes, sent: 0 }
+                Requests { counter: Some(end - counter.len()..end), bytes: vec![bytes], sent: 0 }
             }
         }
     }
 
     fn next(&mut self) -> &[u8] {
+        self.sent += 1;
+        let place = self.sent % self.bytes.len();
         if let Some(range) = self.counter.clone() {
-            self.sent += 1;
             let digits = format!("{:010}", self.sent);
-            self.bytes[range].copy_from_slice(digits.as_bytes());
+            self.bytes[place][range].copy_from_slice(digits.as_bytes());
         }
-        &self.bytes
+        &self.bytes[place]
     }
 }

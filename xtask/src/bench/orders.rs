@@ -22,10 +22,12 @@ pub enum Work {
     Lifecycles(Parties),
 }
 
-/// Every client sends the same intent again and again.
+/// Every client sends the same again and again.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Posts {
-    pub key: String,
+    pub path: String,
+    /// Clients take turns with them.
+    pub keys: Vec<String>,
     pub body: String,
     pub repeat: Repeat,
 }

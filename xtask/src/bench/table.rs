@@ -56,6 +56,7 @@ fn name(measure: Measure) -> &'static str {
         Measure::Create => "create",
         Measure::CreateKeyed => "create with Idempotency-Key",
         Measure::Lifecycle => "lifecycle, submit to result",
+        Measure::Heartbeat => "heartbeat",
     }
 }
 

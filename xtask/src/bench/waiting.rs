@@ -110,7 +110,12 @@ impl Server {
     /// Creates that wait `seconds` for an agent that does not come.
     fn order(&self, seconds: u64) -> Order {
         let body = body(Time::from_micros(micros()).plus_seconds(seconds)).to_string();
-        let posts = Posts { key: self.parties.sender_key.clone(), body, repeat: Repeat::Plain };
+        let posts = Posts {
+            path: "/v1/intents".to_owned(),
+            keys: vec![self.parties.sender_key.clone()],
+            body,
+            repeat: Repeat::Plain,
+        };
         let (warm_up, measured) = (Duration::ZERO, Duration::ZERO);
         Order { address: self.address, clients: CLIENTS, warm_up, measured, work: Work::Posts(posts) }
     }

@@ -1,12 +1,15 @@
-//! HTTP to the outside: no redirects, no proxy, bounded in time and in number per host.
+//! HTTP to the outside: no redirects, no proxy, bounded in time and in number: of one workspace, to one host, and in all.
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::guard::Guard;
 use super::mailer::Mailer;
@@ -15,8 +18,12 @@ use crate::world::{Fetch, Fetched, Mail, Outbound, Post, Unsent};
 /// Requests to one host and port at a time: a host that hangs holds up its own and nobody else. More than one account is
 /// pushed at a time, so that one hanging agent does not hold up another at the same host.
 const PER_HOST: usize = 32;
-/// Hosts remembered; those that nobody waits for are forgotten beyond it.
-const MOST_HOSTS: usize = 1_024;
+/// Requests of one workspace at a time, wherever they go: one that calls nothing but hosts that hang holds up itself.
+const PER_WORKSPACE: usize = 64;
+/// Each holds a connection, and those who call us need some too.
+const IN_ALL: usize = 512;
+/// Gates remembered; those that nobody waits for are forgotten beyond it.
+const MOST_GATES: usize = 1_024;
 const CONNECT_SECONDS: u64 = 5;
 
 /// What a trusted server may answer.
@@ -28,11 +35,35 @@ pub struct Web {
     trusting: reqwest::Client,
     guard: Guard,
     mailer: Mailer,
-    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+    patience: Duration,
+    workspaces: Gates<Uuid>,
+    /// By host and port.
+    hosts: Gates<String>,
+    all: Arc<Semaphore>,
+}
+
+/// A number of places for each of many.
+struct Gates<K> {
+    places: usize,
+    known: Mutex<HashMap<K, Arc<Semaphore>>>,
+}
+
+impl<K: Eq + Hash> Gates<K> {
+    fn new(places: usize) -> Gates<K> {
+        Gates { places, known: Mutex::default() }
+    }
+
+    fn of(&self, key: K) -> Arc<Semaphore> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_GATES {
+            known.retain(|_, gate| Arc::strong_count(gate) > 1);
+        }
+        known.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.places))).clone()
+    }
 }
 
 impl Web {
-    /// A request, with its answer, takes at most `seconds`.
+    /// A request takes at most `seconds`, with its answer and with waiting for a place.
     pub fn new(guard: Guard, mailer: Mailer, seconds: u64) -> Result<Web, String> {
         let builder = || {
             reqwest::Client::builder()
@@ -44,16 +75,27 @@ impl Web {
         };
         let client = builder().dns_resolver(Arc::new(guard.clone())).build().map_err(|error| error.to_string())?;
         let trusting = builder().build().map_err(|error| error.to_string())?;
-        Ok(Web { client, trusting, guard, mailer, hosts: Mutex::default() })
+        Ok(Web {
+            client,
+            trusting,
+            guard,
+            mailer,
+            patience: Duration::from_secs(seconds),
+            workspaces: Gates::new(PER_WORKSPACE),
+            hosts: Gates::new(PER_HOST),
+            all: Arc::new(Semaphore::new(IN_ALL)),
+        })
     }
 
-    fn gate(&self, url: &reqwest::Url) -> Arc<Semaphore> {
+    /// Waits for a place among the requests of a workspace, those to a host, and all.
+    async fn places(&self, workspace: Uuid, url: &reqwest::Url) -> Result<[OwnedSemaphorePermit; 3], String> {
         let host = format!("{} {:?}", url.host_str().unwrap_or_default(), url.port_or_known_default());
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if hosts.len() >= MOST_HOSTS {
-            hosts.retain(|_, gate| Arc::strong_count(gate) > 1);
-        }
-        hosts.entry(host).or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))).clone()
+        let enter = async |gate: Arc<Semaphore>| gate.acquire_owned().await.map_err(|error| error.to_string());
+        Ok([
+            enter(self.workspaces.of(workspace)).await?,
+            enter(self.hosts.of(host)).await?,
+            enter(self.all.clone()).await?,
+        ])
     }
 }
 
@@ -65,9 +107,12 @@ impl Outbound for Web {
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>> {
         Box::pin(async move {
             let url = self.guard.check(&post.url)?;
-            let gate = self.gate(&url);
-            let _place = gate.acquire_owned().await.map_err(|error| error.to_string())?;
-            let mut request = self.client.post(url).header("content-type", "application/json").body(post.body);
+            let until = Instant::now() + self.patience;
+            let places = tokio::time::timeout_at(until, self.places(post.workspace, &url)).await;
+            let _places = places.map_err(|_| "too many requests were under way".to_owned())??;
+            let left = until.saturating_duration_since(Instant::now());
+            let request = self.client.post(url).header("content-type", "application/json").body(post.body);
+            let mut request = request.timeout(left);
             for (name, value) in post.headers {
                 request = request.header(name, value);
             }

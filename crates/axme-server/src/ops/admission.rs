@@ -170,6 +170,11 @@ fn rules_of(cx: &mut Cx<'_, '_>, agent: &Agent) -> Result<Rules> {
     Ok(store::find_rules(cx.tx, cx.caller.workspace, &agent.address)?.unwrap_or_default())
 }
 
+/// The same, to be changed.
+fn lock_rules(cx: &mut Cx<'_, '_>, agent: &Agent) -> Result<Rules> {
+    Ok(store::lock_rules(cx.tx, cx.caller.workspace, &agent.address, cx.now)?)
+}
+
 pub fn get_cost(cx: &mut Cx<'_, '_>, named: &Named) -> Result<CostAnswer> {
     let agent = mesh::find(cx, &named.agent)?;
     let rules = rules_of(cx, &agent)?;
@@ -225,14 +230,14 @@ pub fn prepare_put_cost(_: &Before<'_>, input: PutCost) -> Result<(u16, (String,
 
 pub fn put_cost(cx: &mut Cx<'_, '_>, (named, policy): &(String, CostPolicy)) -> Result<CostAnswer> {
     let agent = mesh::find(cx, named)?;
-    let rules = Rules { cost: Some(policy.clone()), ..rules_of(cx, &agent)? };
+    let rules = Rules { cost: Some(policy.clone()), ..lock_rules(cx, &agent)? };
     hold(cx, &agent, &rules, "mesh.policies.cost.put")?;
     cost_answer(cx, &agent, rules.cost)
 }
 
 pub fn delete_cost(cx: &mut Cx<'_, '_>, named: &Named) -> Result<CostAnswer> {
     let agent = mesh::find(cx, &named.agent)?;
-    let rules = rules_of(cx, &agent)?;
+    let rules = lock_rules(cx, &agent)?;
     if rules.cost.is_some() {
         hold(cx, &agent, &Rules { cost: None, ..rules }, "mesh.policies.cost.delete")?;
     }
@@ -293,7 +298,7 @@ fn action_answer(agent: &Agent, policy: ActionPolicy) -> ActionAnswer {
 
 pub fn change_action(cx: &mut Cx<'_, '_>, change: &ActionChange) -> Result<ActionAnswer> {
     let agent = mesh::find(cx, &change.agent)?;
-    let mut rules = rules_of(cx, &agent)?;
+    let mut rules = lock_rules(cx, &agent)?;
     let before = rules.action.clone();
     if change.directions.0 {
         rules.action.send.clone_from(&change.rule);

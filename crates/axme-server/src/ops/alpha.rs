@@ -14,7 +14,8 @@ use axme_intent::human::is_email;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::logins::{audit, found, mail, too_many};
+use super::entering::audit;
+use super::logins::{found, mail, too_many};
 use super::{COMMON_LANE, check_chars, people};
 use crate::app::App;
 use crate::auth::{self, FreshKey, fresh_key};

@@ -19,15 +19,18 @@ use super::{COMMON_LANE, page_size, view};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::{Result, StoreError};
-use crate::store::inbox::{self as store, Entry, Member};
+use crate::store::inbox::{self as store, Entry, Member, Most};
 use crate::store::intents::{self, Head};
 
 /// How much of a message a list shows, so that a page of long results stays small.
 const MOST_LISTED_CHARS: usize = 4_096;
 
-/// How many of the last entries of a thread are shown, in a list and alone.
-const MOST_LISTED_ENTRIES: i64 = 20;
-const MOST_ENTRIES: i64 = 1_000;
+/// How much of a thread's end is shown, in a list and alone.
+const MOST_LISTED: Most = Most { entries: 20, bytes: 64 * 1024 };
+const MOST_SHOWN: Most = Most { entries: 1_000, bytes: 1024 * 1024 };
+
+/// Messages that are looked at to be deleted.
+const MOST_MESSAGES: i64 = 10_000;
 
 /// Threads looked at in one step, and steps in one call, when threads of one status are asked for.
 const BATCH: i64 = 100;
@@ -93,7 +96,7 @@ pub fn list(cx: &mut Cx<'_, '_>, page: &Page) -> Result<ThreadList> {
         let is_last = (batch.len() as i64) < BATCH;
         for source in batch {
             before = source.id;
-            let thread = source.load(cx, MOST_LISTED_ENTRIES)?;
+            let thread = source.load(cx, MOST_LISTED)?;
             if page.stage.is_none_or(|stage| stage == thread.stage()) {
                 threads.push(thread.view(MOST_LISTED_CHARS));
                 if threads.len() == page.limit {
@@ -189,7 +192,7 @@ pub fn get(cx: &mut Cx<'_, '_>, (id, owner): &Wanted) -> Result<ThreadAnswer> {
 }
 
 pub(super) fn show(cx: &mut Cx<'_, '_>, source: Source) -> Result<ThreadAnswer> {
-    Ok(ThreadAnswer { ok: true, thread: source.load(cx, MOST_ENTRIES)?.view(usize::MAX) })
+    Ok(ThreadAnswer { ok: true, thread: source.load(cx, MOST_SHOWN)?.view(usize::MAX) })
 }
 
 pub(super) fn not_found(id: &str) -> ApiError {
@@ -228,7 +231,7 @@ pub fn changes(cx: &mut Cx<'_, '_>, since: &Since) -> Result<ChangeList> {
     numbered.truncate(usize::try_from(since.limit).unwrap_or(usize::MAX));
     let mut changes = Vec::with_capacity(numbered.len());
     for (number, id) in numbered {
-        let thread = find(cx, id, Some(&since.owner))?.load(cx, MOST_LISTED_ENTRIES)?.view(MOST_LISTED_CHARS);
+        let thread = find(cx, id, Some(&since.owner))?.load(cx, MOST_LISTED)?.view(MOST_LISTED_CHARS);
         changes.push(Change { cursor: format!("{number}:{id}"), thread });
     }
     let next_cursor = changes.last().map(|change| change.cursor.clone()).or_else(|| since.cursor.clone());
@@ -260,17 +263,25 @@ pub(super) struct Loaded {
 }
 
 impl Source {
-    pub fn load(self, cx: &mut Cx<'_, '_>, most_entries: i64) -> Result<Loaded, StoreError> {
+    pub fn load(self, cx: &mut Cx<'_, '_>, most: Most) -> Result<Loaded, StoreError> {
         let mut loaded = Loaded { source: self, entries: Vec::new(), is_end_deleted: false };
         let (id, owner) = (loaded.source.id, &loaded.source.owner);
         // Whatever is added to a thread gives the receiver a part in it.
         if loaded.source.member.is_some() || loaded.source.is_reply {
-            let deleted = store::deleted(cx.tx, cx.caller.workspace, id, owner)?;
-            loaded.entries = store::entries(cx.tx, cx.caller.workspace, id, most_entries)?;
-            loaded.entries.retain(|entry| entry.kind != "reply" || !deleted.contains(&entry.id));
-            loaded.is_end_deleted = deleted.contains(&derived_id(id, COMPLETION));
+            let workspace = cx.caller.workspace;
+            loaded.entries = store::entries(cx.tx, workspace, id, owner, most)?;
+            loaded.is_end_deleted = store::is_deleted(cx.tx, workspace, id, owner, derived_id(id, COMPLETION))?;
         }
         Ok(loaded)
+    }
+
+    /// The ids of the messages that the owner sees, the latest first.
+    pub fn message_ids(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<Uuid>, StoreError> {
+        let (workspace, end) = (cx.caller.workspace, derived_id(self.id, COMPLETION));
+        let is_ended = self.head.as_ref().is_some_and(|head| head.intent.status().is_terminal());
+        let is_shown = is_ended && !store::is_deleted(cx.tx, workspace, self.id, &self.owner, end)?;
+        let replies = store::replies(cx.tx, workspace, self.id, &self.owner, MOST_MESSAGES)?;
+        Ok(Some(end).filter(|_| is_shown).into_iter().chain(replies).collect())
     }
 
     pub fn is_receivers(&self) -> bool {
@@ -350,14 +361,6 @@ impl Loaded {
         let is_receiver = self.source.head.as_ref().is_some_and(|head| head.to.as_str() == entry.actor);
         let role = if is_receiver { "agent" } else { "user" };
         Some(message(&entry.id.to_string(), role, &entry.actor, text, entry.at, most_chars))
-    }
-
-    /// The ids of the messages that are shown, oldest first.
-    pub fn message_ids(&self) -> Vec<Uuid> {
-        let replies = self.entries.iter().filter(|entry| entry.kind == "reply").map(|entry| entry.id);
-        let is_ended = self.source.head.as_ref().is_some_and(|head| head.intent.status().is_terminal());
-        let end = Some(derived_id(self.source.id, COMPLETION)).filter(|_| is_ended && !self.is_end_deleted);
-        replies.chain(end).collect()
     }
 }
 

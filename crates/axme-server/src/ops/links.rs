@@ -275,6 +275,7 @@ fn person(link: &Link, place: Place) -> Caller {
         org: place.org,
         org_slug: place.org_slug,
         service_account_id: String::new(),
+        key_id: None,
         role: Role::Agent,
         address: None,
         owner: link.person.clone(),

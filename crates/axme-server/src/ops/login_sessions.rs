@@ -10,7 +10,8 @@ use axme_intent::{Address, Home, Time};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::logins::{Client, Place, Rules, enter, fresh_refresh, signed_in};
+use super::entering::{Place, audit, enter, fresh_refresh, signed_in};
+use super::logins::{Client, Rules};
 use super::quotas::Meter;
 use super::{COMMON_LANE, people, read_id, webhooks};
 use crate::auth;
@@ -181,10 +182,10 @@ pub fn dashboard(visit: Visit, _: Nothing) -> Later<DashboardToken> {
                 ApiError::new(ErrorKind::Conflict, "no_account", message)
             })?;
             let until = now.plus_seconds(EXCHANGE_SECONDS);
-            store::insert_exchange(tx, &hash, account.account_id, caller.workspace, until)?;
+            store::insert_exchange(tx, &hash, account.account_id, caller.workspace, caller.key_id.as_deref(), until)?;
             let (workspace, actor) = (caller.workspace, caller.actor());
             let line = json!({ "service_account_id": caller.service_account_id });
-            super::logins::audit(tx, &dice, now, workspace, &actor, "auth.dashboard_token", &line)?;
+            audit(tx, &dice, now, workspace, &actor, "auth.dashboard_token", &line)?;
             Ok(())
         };
         visit.app.store.write(COMMON_LANE, job).await?;
@@ -205,9 +206,9 @@ pub fn exchange(visit: Visit, input: Exchange) -> Later<SignedIn> {
             return Err(wrong().into());
         }
         let job = move |tx: &mut Tx<'_>| {
-            let (account, workspace) = store::take_exchange(tx, &hash, now)?.ok_or_else(wrong)?;
+            let (account, workspace, key) = store::take_exchange(tx, &hash, now)?.ok_or_else(wrong)?;
             let account = store::find(tx, account)?.ok_or_else(wrong)?;
-            enter(tx, &dice, now, rules, &account, &client, Place::Workspace(workspace))
+            enter(tx, &dice, now, rules, &account, &client, Place::OfKey(workspace, key))
         };
         let entered = visit.app.store.write(COMMON_LANE, job).await?;
         signed_in(&visit.app, visit.now, entered).await
@@ -256,12 +257,12 @@ fn tell_ended(
     let home = Home { org: &org.slug, workspace: &workspace.slug };
     for session in sessions {
         let line = json!({ "session_id": session, "why": why });
-        super::logins::audit(meter.tx, dice, now, workspace.workspace_id, &account.email, "auth.sign_out", &line)?;
+        audit(meter.tx, dice, now, workspace.workspace_id, &account.email, "auth.sign_out", &line)?;
         let payload =
             json!({ "session_id": session, "account_id": account.account_id, "email": account.email, "reason": why });
         let owner = Address::resolve(&format!("user://{}", account.email), home);
         let event = webhooks::event(dice.uuid_at(now), now, owner, "auth.session_revoked", "auth", payload);
-        webhooks::tell_in(meter, workspace.workspace_id, &event)?;
+        webhooks::tell_in(meter, workspace.workspace_id, event)?;
     }
     Ok(())
 }

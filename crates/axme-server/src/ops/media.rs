@@ -134,7 +134,8 @@ pub fn prepare_finalize(_: &Before<'_>, input: FinalizeUpload) -> Result<(u16, F
 
 /// Without bytes a file is finished as it was announced, which the conformance suite needs; it can never be downloaded.
 pub fn finalize(cx: &mut Cx<'_, '_>, asked: &Finish) -> Result<UploadFinalized> {
-    let mut upload = find(cx, asked.id)?;
+    let found = store::lock(cx.tx, cx.caller.workspace, asked.id)?;
+    let mut upload = found.ok_or_else(|| ApiError::not_found(format!("upload {}", asked.id)))?;
     if !cx.caller.is_admin() && cx.caller.address.as_ref() != Some(&upload.owner) {
         return Err(ApiError::not_found(format!("upload {}", asked.id)).into());
     }

@@ -85,11 +85,15 @@ fn read_metrics(mut metrics: Object) -> Result<(Counts, Object)> {
     let cost = number("cost_usd", MOST_USD)?.unwrap_or(0.0);
     // The mean is one over the intents of this heartbeat.
     let latencies = if latency.is_some() { total.max(1.0) } else { 0.0 };
+    let latency_micros = latency.unwrap_or(0.0) * 1_000.0 * latencies;
+    if latency_micros.max(cost * 1_000_000.0) > store::MOST_AT_ONCE as f64 {
+        return Err(ApiError::invalid("metrics: no agent takes or costs so much between two heartbeats").into());
+    }
     let counts = Counts {
         total: total as i64,
         succeeded: succeeded as i64,
         failed: failed as i64,
-        latency_micros: (latency.unwrap_or(0.0) * 1_000.0 * latencies) as i64,
+        latency_micros: latency_micros as i64,
         latencies: latencies as i64,
         cost_micros: (cost * 1_000_000.0).round() as i64,
         admitted: 0,
@@ -339,7 +343,7 @@ pub fn resume(cx: &mut Cx<'_, '_>, named: &Named) -> Result<Switched> {
 fn switch(cx: &mut Cx<'_, '_>, named: &Named, kill: bool) -> Result<Switched> {
     let mut agent = find(cx, &named.agent)?;
     let (workspace, address) = (cx.caller.workspace, agent.address.clone());
-    let rules = store::find_rules(cx.tx, workspace, &address)?.unwrap_or_default();
+    let rules = store::lock_rules(cx.tx, workspace, &address, cx.now)?;
     if rules.is_killed != kill {
         store::put_rules(cx.tx, workspace, &address, &Rules { is_killed: kill, ..rules }, cx.now)?;
         let (event_type, action) =

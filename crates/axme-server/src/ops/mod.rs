@@ -9,6 +9,7 @@ pub mod audit;
 pub mod billing;
 pub mod control;
 pub mod deliveries;
+pub mod entering;
 pub mod inbox;
 pub mod intents;
 pub mod invites;

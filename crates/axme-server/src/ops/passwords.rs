@@ -5,8 +5,9 @@ use axme_api::{ApiError, ErrorKind};
 use axme_intent::Time;
 use serde_json::json;
 
+use super::entering::{Place, audit, enter, signed_in};
 use super::login_sessions::DASHBOARD;
-use super::logins::{Client, Place, Rules, audit, enter, mail, signed_in};
+use super::logins::{Client, Rules, mail};
 use super::{COMMON_LANE, check_chars, people};
 use crate::auth;
 use crate::call::{Later, Visit};

@@ -87,6 +87,12 @@ pub fn check_sender(cx: &mut Cx<'_, '_>, from: &Address, to: &Address) -> Result
     let workspace = if to.is_elsewhere(home) {
         let Some((org, workspace)) = place_of(cx, to)? else { return Ok(()) };
         if org != cx.caller.org {
+            // Receivers let senders in by their addresses: nobody speaks for another's.
+            if from.name_in(home).is_none() && from.as_str() != format!("user://{}", cx.caller.owner) {
+                let message =
+                    format!("{to} is of another organization, and {from} is neither you nor of your workspace");
+                return Err(ApiError::forbidden(message).into());
+            }
             check_receiver(cx, from, to, org, workspace)?;
         }
         workspace

@@ -216,13 +216,19 @@ impl<'a, 'tx> Meter<'a, 'tx> {
         dimension: Dimension,
         more: u64,
     ) -> Result<Option<Exceeded>, StoreError> {
+        if more == 0 {
+            return Ok(None);
+        }
         let tally = Tally { workspace, dimension: dimension.as_str(), hour: hour(self.now) };
         let count = i64::try_from(more).unwrap_or(i64::MAX);
-        let Some(allowance) = self.lock(workspace)? else {
+        // The lock is for what is limited: nobody waits for it with anything else.
+        if self.limit(workspace, dimension)? == 0 {
             self.tx.tally(tally, count)?;
             return Ok(None);
-        };
-        if let Some(exceeded) = self.exceeded(workspace, allowance, dimension, more)? {
+        }
+        let mut allowance = self.lock(workspace)?.unwrap_or_default();
+        let limit = *dimension.of(&mut allowance.dimensions);
+        if let Some(exceeded) = self.exceeded(workspace, limit, dimension, more)? {
             return Ok(Some(exceeded));
         }
         store::add(self.tx, tally, LOCKED_SLOT, count)?;
@@ -231,21 +237,26 @@ impl<'a, 'tx> Meter<'a, 'tx> {
 
     /// Refuses what could not be charged now, and counts nothing; without the lock, so also in a transaction that only reads.
     pub fn check(&mut self, workspace: Uuid, dimension: Dimension, more: u64) -> Result<()> {
+        let limit = self.limit(workspace, dimension)?;
+        Ok(self.exceeded(workspace, limit, dimension, more)?.map_or(Ok(()), Err)?)
+    }
+
+    /// How much of a thing a workspace may use in a day; 0 for no limit.
+    fn limit(&mut self, workspace: Uuid, dimension: Dimension) -> Result<u64, StoreError> {
         if !self.is_limited(workspace) {
-            return Ok(());
+            return Ok(0);
         }
-        let allowance = allowance(self.limits, store::find_policy(self.tx, workspace)?.as_ref())?;
-        Ok(self.exceeded(workspace, allowance, dimension, more)?.map_or(Ok(()), Err)?)
+        let mut allowance = allowance(self.limits, store::find_policy(self.tx, workspace)?.as_ref())?;
+        Ok(*dimension.of(&mut allowance.dimensions))
     }
 
     fn exceeded(
         &mut self,
         workspace: Uuid,
-        mut allowance: Allowance,
+        limit: u64,
         dimension: Dimension,
         more: u64,
     ) -> Result<Option<Exceeded>, StoreError> {
-        let limit = *dimension.of(&mut allowance.dimensions);
         if limit == 0 {
             return Ok(None);
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::check_chars;
-use super::inbox::{Source, Wanted, find, is_decision, show, wanted};
+use super::inbox::{Source, Wanted, find, show, wanted};
 use super::intents::{address, desk, send};
 use super::quotas::{Dimension, Meter};
 use super::resume::answer_task;
@@ -32,9 +32,6 @@ const MAX_COMMENT_CHARS: usize = 2_000;
 
 /// How many messages one call deletes.
 const MOST_DELETED: u64 = 100;
-
-/// How many entries are looked through for messages and decisions.
-const MOST_ENTRIES: i64 = 1_000;
 
 pub struct NewReply {
     wanted: Wanted,
@@ -167,10 +164,9 @@ pub fn decide(cx: &mut Cx<'_, '_>, new: &NewDecision) -> Result<ThreadAnswer> {
     let (id, owner) = &new.wanted;
     let head = engine::lock(&mut desk(cx), *id)?;
     let source = find(cx, *id, owner.as_ref())?;
-    let entries = store::entries(cx.tx, cx.caller.workspace, *id, MOST_ENTRIES)?;
-    let last = entries.iter().rev().find(|entry| is_decision(&entry.kind));
+    let last = store::last_decision(cx.tx, cx.caller.workspace, *id)?;
     let is_waiting = head.as_ref().is_some_and(|head| head.intent.open_task().is_some());
-    if !is_waiting && last.is_some_and(|last| last.kind == new.outcome) {
+    if !is_waiting && last.as_deref() == Some(new.outcome) {
         return show(cx, source);
     }
     if let Some(head) = head {
@@ -274,9 +270,9 @@ pub fn delete(cx: &mut Cx<'_, '_>, deletion: &Deletion) -> Result<MessagesDelete
     engine::lock(&mut desk(cx), *id)?;
     let source = find(cx, *id, owner.as_ref())?;
     let owner = source.owner.clone();
-    let shown = find(cx, *id, Some(&owner))?.load(cx, MOST_ENTRIES)?.message_ids();
+    let shown = source.message_ids(cx)?;
     let is_meant = |message: &Uuid| deletion.ids.as_ref().is_none_or(|ids| ids.contains(message));
-    let meant: Vec<Uuid> = shown.into_iter().rev().filter(is_meant).take(deletion.limit).collect();
+    let meant: Vec<Uuid> = shown.into_iter().filter(is_meant).take(deletion.limit).collect();
     for message in &meant {
         let owner = Some(&owner).filter(|_| !deletion.for_all);
         store::delete_message(cx.tx, workspace, *id, owner, *message)?;

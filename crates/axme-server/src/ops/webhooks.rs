@@ -262,7 +262,16 @@ pub fn prepare_publish(before: &Before<'_>, input: PublishEvent) -> Result<(u16,
 }
 
 pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventPublished> {
-    let queued = send(cx, event)?;
+    let workspace = cx.caller.workspace;
+    let subscribers = subscribers(cx.tx, workspace)?;
+    let wanting = wanting(&subscribers, event);
+    let queued = wanting.len() as u64;
+    Meter::of(cx).charge(workspace, Dimension::WebhookDeliveries, queued)?;
+    store::insert_event(cx.tx, workspace, &Event { queued: whole(wanting.len()), ..event.clone() })?;
+    for subscription in wanting {
+        store::queue_first(cx.tx, subscription, event.id, cx.now)?;
+        cx.tx.wake(Wake::queue(workspace, &subscription.address()));
+    }
     cx.audit("webhooks.events.publish", &event.id.to_string(), &json!({ "event_type": event.event_type }))?;
     Ok(EventPublished {
         ok: true,
@@ -279,7 +288,7 @@ pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventP
 pub(super) fn tell(cx: &mut Cx<'_, '_>, owner: Address, event_type: &str, payload: Value) -> Result<()> {
     let event = event(cx.dice.uuid_at(cx.now), cx.now, owner, event_type, "invites", payload);
     let workspace = cx.caller.workspace;
-    Ok(tell_in(&mut Meter::of(cx), workspace, &event)?)
+    Ok(tell_in(&mut Meter::of(cx), workspace, event)?)
 }
 
 /// An event before anybody was told.
@@ -297,13 +306,12 @@ pub(super) fn event(id: Uuid, now: Time, owner: Address, event_type: &str, sourc
 }
 
 /// Tells the subscribers of a workspace.
-pub(super) fn tell_in(meter: &mut Meter<'_, '_>, workspace: Uuid, event: &Event) -> Result<(), StoreError> {
+pub(super) fn tell_in(meter: &mut Meter<'_, '_>, workspace: Uuid, event: Event) -> Result<(), StoreError> {
     if !meter.tx.has(Mark::Subscribers, workspace) {
         return Ok(());
     }
     let subscribers = subscribers(meter.tx, workspace)?;
-    let wanting = wanting(&subscribers, event);
-    store::insert_event(meter.tx, workspace, event)?;
+    let wanting = wanting(&subscribers, &event);
     spread(meter, workspace, event, &wanting)
 }
 
@@ -318,50 +326,39 @@ pub fn wanting<'a>(subscribers: &'a [Subscription], event: &Event) -> Vec<&'a Su
     subscribers.iter().filter(|subscription| subscription.wants(&event.event_type, &event.owners)).collect()
 }
 
-/// Puts what happened into the queues of those who want it. It cannot be refused any more: what is beyond the quota of the
-/// workspace becomes a dead letter, to be replayed.
+/// Puts what happened into the queues of those who want it, once. It cannot be refused any more: what is beyond the quota of
+/// the workspace becomes a dead letter, to be replayed.
 pub fn spread(
     meter: &mut Meter<'_, '_>,
     workspace: Uuid,
-    event: &Event,
+    mut event: Event,
     wanting: &[&Subscription],
 ) -> Result<(), StoreError> {
-    if meter.try_charge(workspace, Dimension::WebhookDeliveries, whole(wanting.len()))?.is_none() {
-        return queue(meter.tx, event.id, wanting, meter.now);
+    event.queued = whole(wanting.len());
+    if wanting.is_empty() || !store::insert_event(meter.tx, workspace, &event)? {
+        return Ok(());
     }
+    let all = meter.try_charge(workspace, Dimension::WebhookDeliveries, wanting.len() as u64)?;
     for subscription in wanting {
-        let exceeded = meter.try_charge(workspace, Dimension::WebhookDeliveries, 1)?;
-        queue(meter.tx, event.id, &[subscription], meter.now)?;
-        if let Some(exceeded) = exceeded {
-            let (address, id) = (subscription.address(), IntentId(event.id));
-            deliveries::note(meter.tx, workspace, &address, id, &exceeded.to_string())?;
-            deliveries::bury(meter.tx, workspace, &address, id, meter.now)?;
+        let exceeded = match &all {
+            None => None,
+            Some(_) => meter.try_charge(workspace, Dimension::WebhookDeliveries, 1)?,
+        };
+        let (address, id) = (subscription.address(), IntentId(event.id));
+        store::queue_first(meter.tx, subscription, event.id, meter.now)?;
+        match exceeded {
+            None => meter.tx.wake(Wake::queue(workspace, &address)),
+            Some(exceeded) => {
+                deliveries::note(meter.tx, workspace, &address, id, &exceeded.to_string())?;
+                deliveries::bury(meter.tx, workspace, &address, id, meter.now)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Puts what somebody wants to have sent into the queues of those who want it, or refuses it. Says how many they are.
-fn send(cx: &mut Cx<'_, '_>, event: &Event) -> Result<u64> {
-    let workspace = cx.caller.workspace;
-    let subscribers = subscribers(cx.tx, workspace)?;
-    let wanting = wanting(&subscribers, event);
-    Meter::of(cx).charge(workspace, Dimension::WebhookDeliveries, whole(wanting.len()))?;
-    store::insert_event(cx.tx, workspace, event)?;
-    queue(cx.tx, event.id, &wanting, cx.now)?;
-    Ok(whole(wanting.len()))
-}
-
-fn queue(tx: &mut Tx<'_>, event: Uuid, wanting: &[&Subscription], now: Time) -> Result<(), StoreError> {
-    for subscription in wanting {
-        store::queue(tx, subscription, event, now)?;
-        tx.wake(Wake::queue(subscription.workspace, &subscription.address()));
-    }
-    Ok(())
-}
-
-fn whole(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn counters(cx: &mut Cx<'_, '_>, event: Uuid, queued: u64) -> Result<Counters> {
@@ -390,7 +387,15 @@ pub fn replay(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<EventReplayed> {
         cx.caller.is_admin() || cx.caller.address.as_ref().is_some_and(|own| event.owners.contains(own))
     };
     let event = found.filter(may).ok_or_else(|| ApiError::not_found(format!("event {id}")))?;
-    let queued = send(cx, &event)?;
+    let workspace = cx.caller.workspace;
+    let subscribers = subscribers(cx.tx, workspace)?;
+    let wanting = wanting(&subscribers, &event);
+    let queued = wanting.len() as u64;
+    Meter::of(cx).charge(workspace, Dimension::WebhookDeliveries, queued)?;
+    for subscription in wanting {
+        store::queue(cx.tx, subscription, event.id, cx.now)?;
+        cx.tx.wake(Wake::queue(workspace, &subscription.address()));
+    }
     cx.audit("webhooks.events.replay", &id.to_string(), &json!({ "queued": queued }))?;
     Ok(EventReplayed {
         ok: true,

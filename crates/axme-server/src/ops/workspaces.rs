@@ -72,6 +72,8 @@ pub fn prepare_update(_: &Before<'_>, input: UpdateWorkspace) -> Result<(u16, Up
 pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateWorkspace) -> Result<WorkspaceAnswer> {
     let (org, authority) = tenants::visible_org(cx, &input.org_id)?;
     let id = read_id("workspace", &input.workspace_id)?;
+    // Two changes at once must not put back what the other has changed.
+    store::lock(cx.tx, org)?;
     let known = store::find_workspace(cx.tx, id)?.filter(|known| known.org_id == org);
     let mut known = known.ok_or_else(|| ApiError::not_found(format!("workspace {id}")))?;
     authority.check(Permission::ChangeWorkspace, Some(id))?;

@@ -13,6 +13,9 @@ use crate::error::StoreError;
 /// How far a look for changes goes back behind the last one: longer than a transaction may take and clocks may differ.
 const LOOK_BACK_MILLIS: u64 = 300_000;
 
+/// Entries of a thread that are read first.
+const FIRST_PAGE: i64 = 8;
+
 /// How many changes one look numbers of each kind.
 const MOST_NUMBERED: i64 = 500;
 
@@ -187,14 +190,74 @@ fn read_entry(row: &super::Row) -> Result<Entry, StoreError> {
     Ok(Entry { id: row.uuid(0)?, kind: row.string(1)?, actor: row.string(2)?, at: row.time(3)?, details: row.json(4)? })
 }
 
-/// What was added to a thread last, oldest first, at most `limit`.
-pub fn entries(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, limit: i64) -> Result<Vec<Entry>, StoreError> {
+/// How many entries, and how many bytes of them, are read; the last entry always is.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    pub entries: i64,
+    pub bytes: usize,
+}
+
+/// What was added to a thread last and what of it `owner` sees, oldest first.
+pub fn entries(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    thread: IntentId,
+    owner: &Address,
+    most: Most,
+) -> Result<Vec<Entry>, StoreError> {
+    let (mut found, mut bytes, mut before) = (Vec::new(), 0, i64::MAX);
+    // Few at first: they may be long.
+    let mut page = FIRST_PAGE;
+    loop {
+        let limit = page.min(most.entries - found.len() as i64);
+        let rows = tx.rows(
+            "SELECT entry_id, kind, actor, at, details, number FROM inbox_entries e \
+             WHERE workspace_id = $1 AND thread_id = $2 AND number < $3 AND (kind <> 'reply' OR NOT EXISTS \
+             (SELECT 1 FROM inbox_deleted d WHERE d.workspace_id = e.workspace_id AND d.thread_id = e.thread_id \
+             AND d.owner IN ('', $4) AND d.message_id = e.entry_id)) ORDER BY number DESC LIMIT $5",
+            &[workspace.into(), thread.into(), before.into(), owner.into(), limit.into()],
+        )?;
+        for row in &rows {
+            bytes += row.text(4)?.len();
+            if bytes > most.bytes && !found.is_empty() {
+                break;
+            }
+            found.push(read_entry(row)?);
+            before = row.int(5)?;
+        }
+        if (rows.len() as i64) < limit || bytes > most.bytes || found.len() as i64 >= most.entries {
+            found.reverse();
+            return Ok(found);
+        }
+        page *= 2;
+    }
+}
+
+/// The ids of the replies that `owner` sees in a thread, the latest first.
+pub fn replies(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    thread: IntentId,
+    owner: &Address,
+    limit: i64,
+) -> Result<Vec<Uuid>, StoreError> {
     let rows = tx.rows(
-        "SELECT entry_id, kind, actor, at, details FROM inbox_entries \
-         WHERE workspace_id = $1 AND thread_id = $2 ORDER BY number DESC LIMIT $3",
-        &[workspace.into(), thread.into(), limit.into()],
+        "SELECT entry_id FROM inbox_entries e WHERE workspace_id = $1 AND thread_id = $2 AND kind = 'reply' AND NOT EXISTS \
+         (SELECT 1 FROM inbox_deleted d WHERE d.workspace_id = e.workspace_id AND d.thread_id = e.thread_id \
+         AND d.owner IN ('', $3) AND d.message_id = e.entry_id) ORDER BY number DESC LIMIT $4",
+        &[workspace.into(), thread.into(), owner.into(), limit.into()],
     )?;
-    rows.iter().rev().map(read_entry).collect()
+    rows.iter().map(|row| row.uuid(0)).collect()
+}
+
+/// How a thread was decided last: `approved` or `rejected`.
+pub fn last_decision(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId) -> Result<Option<String>, StoreError> {
+    let row = tx.row(
+        "SELECT kind FROM inbox_entries WHERE workspace_id = $1 AND thread_id = $2 AND kind IN ('approved', 'rejected') \
+         ORDER BY number DESC LIMIT 1",
+        &[workspace.into(), thread.into()],
+    )?;
+    row.map(|row| row.string(0)).transpose()
 }
 
 /// Puts a message out of sight, of `owner` or of all.
@@ -212,13 +275,19 @@ pub fn delete_message(
     )
 }
 
-/// The messages of a thread that `owner` does not see.
-pub fn deleted(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, owner: &Address) -> Result<Vec<Uuid>, StoreError> {
-    let rows = tx.rows(
-        "SELECT message_id FROM inbox_deleted WHERE workspace_id = $1 AND thread_id = $2 AND (owner = $3 OR owner = '')",
-        &[workspace.into(), thread.into(), owner.into()],
+/// Whether `owner` does not see a message of a thread any more.
+pub fn is_deleted(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    thread: IntentId,
+    owner: &Address,
+    message: Uuid,
+) -> Result<bool, StoreError> {
+    let row = tx.row(
+        "SELECT 1 FROM inbox_deleted WHERE workspace_id = $1 AND thread_id = $2 AND owner IN ('', $3) AND message_id = $4",
+        &[workspace.into(), thread.into(), owner.into(), message.into()],
     )?;
-    rows.iter().map(|row| row.uuid(0)).collect()
+    Ok(row.is_some())
 }
 
 /// Where the result of an intent goes, as a canonical address.

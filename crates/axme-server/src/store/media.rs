@@ -51,23 +51,31 @@ pub fn insert(tx: &mut Tx<'_>, upload: &Upload, token_hash: &[u8]) -> Result<(),
     )
 }
 
+macro_rules! upload {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, upload_id, owner, filename, mime_type, size_bytes, sha256, created_at, expires_at, \
+             finalized_at, stored_file, stored_bytes, stored_sha256 FROM media_uploads ",
+            $rest
+        )
+    };
+}
+
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Upload>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, upload_id, owner, filename, mime_type, size_bytes, sha256, created_at, expires_at, \
-         finalized_at, stored_file, stored_bytes, stored_sha256 FROM media_uploads \
-         WHERE workspace_id = $1 AND upload_id = $2",
-        &[workspace.into(), id.into()],
-    )?;
+    let row = tx.row(upload!("WHERE workspace_id = $1 AND upload_id = $2"), &[workspace.into(), id.into()])?;
+    row.as_ref().map(upload).transpose()
+}
+
+/// The same to be finished, locked: no other bytes may come meanwhile.
+pub fn lock(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Upload>, StoreError> {
+    let row =
+        tx.row(upload!("WHERE workspace_id = $1 AND upload_id = $2 FOR UPDATE"), &[workspace.into(), id.into()])?;
     row.as_ref().map(upload).transpose()
 }
 
 /// The file that may be uploaded with a token.
 pub fn find_by_token(tx: &mut Tx<'_>, token_hash: &[u8]) -> Result<Option<Upload>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, upload_id, owner, filename, mime_type, size_bytes, sha256, created_at, expires_at, \
-         finalized_at, stored_file, stored_bytes, stored_sha256 FROM media_uploads WHERE token_hash = $1",
-        &[token_hash.into()],
-    )?;
+    let row = tx.row(upload!("WHERE token_hash = $1"), &[token_hash.into()])?;
     row.as_ref().map(upload).transpose()
 }
 
@@ -153,9 +161,9 @@ pub fn finalize(tx: &mut Tx<'_>, upload: &Upload, now: Time) -> Result<(), Store
 /// Files that were not finished in time and whose bytes are there still.
 pub fn list_expired(tx: &mut Tx<'_>, now: Time, limit: i64) -> Result<Vec<Upload>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, upload_id, owner, filename, mime_type, size_bytes, sha256, created_at, expires_at, \
-         finalized_at, stored_file, stored_bytes, stored_sha256 FROM media_uploads \
-         WHERE expires_at < $1 AND finalized_at IS NULL AND stored_file IS NOT NULL ORDER BY expires_at LIMIT $2",
+        upload!(
+            "WHERE expires_at < $1 AND finalized_at IS NULL AND stored_file IS NOT NULL ORDER BY expires_at LIMIT $2"
+        ),
         &[now.into(), limit.into()],
     )?;
     rows.iter().map(upload).collect()

@@ -159,6 +159,9 @@ pub fn set_health(tx: &mut Tx<'_>, seen: &Stale, health: &str) -> Result<bool, S
     Ok(changed > 0)
 }
 
+/// The most that is added to a sum at once.
+pub const MOST_AT_ONCE: i64 = 1_000_000_000_000_000;
+
 /// What is counted of an agent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -172,16 +175,45 @@ pub struct Counts {
     pub admitted: i64,
 }
 
-/// Adds to an hour, a number of hours since 1970.
+/// A sum grows until it is so large that it means nothing any more: those of a month must fit into a column.
+macro_rules! grown {
+    ($column:literal) => {
+        concat!(
+            $column,
+            " = CASE WHEN mesh_hours.",
+            $column,
+            " < 4000000000000000 THEN mesh_hours.",
+            $column,
+            " + excluded.",
+            $column,
+            " ELSE mesh_hours.",
+            $column,
+            " END"
+        )
+    };
+}
+
+/// Adds to an hour, a number of hours since 1970. Each number is at most [`MOST_AT_ONCE`].
 pub fn add(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, hour: i64, c: &Counts) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO mesh_hours (workspace_id, address, hour, total, succeeded, failed, latency_micros, latencies, cost_micros, \
-         admitted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-         ON CONFLICT (workspace_id, address, hour) DO UPDATE SET total = mesh_hours.total + excluded.total, \
-         succeeded = mesh_hours.succeeded + excluded.succeeded, failed = mesh_hours.failed + excluded.failed, \
-         latency_micros = mesh_hours.latency_micros + excluded.latency_micros, \
-         latencies = mesh_hours.latencies + excluded.latencies, \
-         cost_micros = mesh_hours.cost_micros + excluded.cost_micros, admitted = mesh_hours.admitted + excluded.admitted",
+        concat!(
+            "INSERT INTO mesh_hours (workspace_id, address, hour, total, succeeded, failed, latency_micros, latencies, \
+             cost_micros, admitted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+             ON CONFLICT (workspace_id, address, hour) DO UPDATE SET ",
+            grown!("total"),
+            ", ",
+            grown!("succeeded"),
+            ", ",
+            grown!("failed"),
+            ", ",
+            grown!("latency_micros"),
+            ", ",
+            grown!("latencies"),
+            ", ",
+            grown!("cost_micros"),
+            ", ",
+            grown!("admitted")
+        ),
         &[
             workspace.into(),
             address.into(),
@@ -231,12 +263,28 @@ pub fn find_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result
         "SELECT killed, cost, action FROM mesh_rules WHERE workspace_id = $1 AND address = $2",
         &[workspace.into(), address.into()],
     )?;
-    row.map(|row| {
-        let cost = row.opt_text(1)?.map(|_| row.json(1)).transpose()?;
-        let action = row.opt_text(2)?.map(|_| row.json(2)).transpose()?.unwrap_or_default();
-        Ok(Rules { is_killed: row.int(0)? != 0, cost, action })
-    })
-    .transpose()
+    row.as_ref().map(rules).transpose()
+}
+
+/// The same to be changed, locked: what one node changes must not put back what another has changed meanwhile.
+pub fn lock_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, now: Time) -> Result<Rules, StoreError> {
+    // A lock needs a row.
+    tx.push(
+        "INSERT INTO mesh_rules (workspace_id, address, killed, updated_at) VALUES ($1, $2, 0, $3) \
+         ON CONFLICT (workspace_id, address) DO NOTHING",
+        &[workspace.into(), address.into(), now.into()],
+    )?;
+    let row = tx.row(
+        "SELECT killed, cost, action FROM mesh_rules WHERE workspace_id = $1 AND address = $2 FOR UPDATE",
+        &[workspace.into(), address.into()],
+    )?;
+    Ok(row.as_ref().map(rules).transpose()?.unwrap_or_default())
+}
+
+fn rules(row: &Row) -> Result<Rules, StoreError> {
+    let cost = row.opt_text(1)?.map(|_| row.json(1)).transpose()?;
+    let action = row.opt_text(2)?.map(|_| row.json(2)).transpose()?.unwrap_or_default();
+    Ok(Rules { is_killed: row.int(0)? != 0, cost, action })
 }
 
 pub fn put_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, r: &Rules, now: Time) -> Result<(), StoreError> {

@@ -156,12 +156,20 @@ pub struct Session {
     pub refreshed_at: Time,
     pub expires_at: Time,
     pub revoked_at: Option<Time>,
+    /// The workspace and the id of the key that it was begun with, and ends with.
+    pub key: Option<(Uuid, String)>,
 }
 
-/// A statement that reads whole rows.
+/// A statement that reads whole rows. A session is over when its key is.
 macro_rules! session {
     ($rest:literal) => {
-        concat!("SELECT account_id, session_id, client_type, device_label, created_at, refreshed_at, expires_at, revoked_at FROM login_sessions ", $rest)
+        concat!(
+            "SELECT s.account_id, s.session_id, s.client_type, s.device_label, s.created_at, s.refreshed_at, \
+             CASE WHEN k.expires_at < s.expires_at THEN k.expires_at ELSE s.expires_at END, \
+             COALESCE(s.revoked_at, k.revoked_at), s.key_workspace_id, s.key_id FROM login_sessions s \
+             LEFT JOIN api_keys k ON k.workspace_id = s.key_workspace_id AND k.key_id = s.key_id ",
+            $rest
+        )
     };
 }
 
@@ -175,13 +183,14 @@ fn session(row: &Row) -> Result<Session, StoreError> {
         refreshed_at: row.time(5)?,
         expires_at: row.time(6)?,
         revoked_at: row.opt_time(7)?,
+        key: row.opt_uuid(8)?.zip(row.opt_string(9)?),
     })
 }
 
 pub fn insert_session(tx: &mut Tx<'_>, s: &Session) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO login_sessions (account_id, session_id, client_type, device_label, created_at, refreshed_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO login_sessions (account_id, session_id, client_type, device_label, created_at, refreshed_at, expires_at, \
+         key_workspace_id, key_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         &[
             s.account_id.into(),
             s.session_id.into(),
@@ -190,25 +199,27 @@ pub fn insert_session(tx: &mut Tx<'_>, s: &Session) -> Result<(), StoreError> {
             s.created_at.into(),
             s.refreshed_at.into(),
             s.expires_at.into(),
+            s.key.as_ref().map(|(workspace, _)| *workspace).into(),
+            s.key.as_ref().map(|(_, key)| key).into(),
         ],
     )
 }
 
 pub fn find_session(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Session>, StoreError> {
-    let row = tx.row(session!("WHERE session_id = $1"), &[id.into()])?;
+    let row = tx.row(session!("WHERE s.session_id = $1"), &[id.into()])?;
     row.as_ref().map(session).transpose()
 }
 
 /// The same, taking its lock: refreshes of one session happen one after the other.
 pub fn lock_session(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Session>, StoreError> {
-    let row = tx.row(session!("WHERE session_id = $1 FOR UPDATE"), &[id.into()])?;
+    let row = tx.row(session!("WHERE s.session_id = $1 FOR UPDATE OF s"), &[id.into()])?;
     row.as_ref().map(session).transpose()
 }
 
 /// The latest sessions of a person first.
 pub fn list_sessions(tx: &mut Tx<'_>, account: Uuid, limit: i64) -> Result<Vec<Session>, StoreError> {
     let rows = tx.rows(
-        session!("WHERE account_id = $1 ORDER BY created_at DESC, session_id DESC LIMIT $2"),
+        session!("WHERE s.account_id = $1 ORDER BY s.created_at DESC, s.session_id DESC LIMIT $2"),
         &[account.into(), limit.into()],
     )?;
     rows.iter().map(session).collect()
@@ -284,11 +295,12 @@ pub fn insert_exchange(
     hash: &[u8],
     account: Uuid,
     workspace: Uuid,
+    key_id: Option<&str>,
     expires_at: Time,
 ) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO exchange_tokens (hash, account_id, workspace_id, expires_at) VALUES ($1, $2, $3, $4)",
-        &[hash.into(), account.into(), workspace.into(), expires_at.into()],
+        "INSERT INTO exchange_tokens (hash, account_id, workspace_id, key_id, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        &[hash.into(), account.into(), workspace.into(), key_id.into(), expires_at.into()],
     )
 }
 
@@ -301,14 +313,19 @@ pub fn is_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<bool, Stor
     Ok(row.is_some())
 }
 
-/// Uses up an exchange token; returns whose it was and in which workspace, unless it was used or has expired.
-pub fn take_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<(Uuid, Uuid)>, StoreError> {
+/// Whose an exchange token was, in which workspace, and with which key it was made.
+pub type Exchanged = (Uuid, Uuid, Option<String>);
+
+/// Uses up an exchange token, unless it was used or has expired, or its key has.
+pub fn take_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<Exchanged>, StoreError> {
     let row = tx.row(
         "UPDATE exchange_tokens SET used_at = $1 WHERE hash = $2 AND used_at IS NULL AND expires_at > $1 \
-         RETURNING account_id, workspace_id",
+         AND (key_id IS NULL OR EXISTS (SELECT 1 FROM api_keys k WHERE k.workspace_id = exchange_tokens.workspace_id \
+         AND k.key_id = exchange_tokens.key_id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $1))) \
+         RETURNING account_id, workspace_id, key_id",
         &[now.into(), hash.into()],
     )?;
-    row.map(|row| Ok((row.uuid(0)?, row.uuid(1)?))).transpose()
+    row.map(|row| Ok((row.uuid(0)?, row.uuid(1)?, row.opt_string(2)?))).transpose()
 }
 
 /// A key that signs tokens, as it is kept.

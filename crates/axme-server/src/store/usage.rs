@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::{Row, Tx};
 use crate::error::StoreError;
 
-/// Series tell of 90 days.
-const KEPT_DAYS: u64 = 100;
+/// Series tell of 90 days, and the invoice of a year is written when it is over.
+const KEPT_DAYS: u64 = 400;
 
 #[derive(Debug, Clone)]
 pub struct Policy {

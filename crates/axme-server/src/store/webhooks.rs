@@ -218,6 +218,11 @@ pub fn find_event(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<E
     .transpose()
 }
 
+/// Puts an event that is new into the queue of a subscription; the event says already that it is queued.
+pub fn queue_first(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Result<(), StoreError> {
+    deliveries::insert(tx, to.workspace, &to.address(), IntentId(event), now)
+}
+
 /// Puts an event into the queue of a subscription, or makes it due again there.
 pub fn queue(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Result<(), StoreError> {
     let address = to.address();
@@ -262,7 +267,7 @@ pub fn count_dead(tx: &mut Tx<'_>, workspace: Uuid, event: Uuid) -> Result<i64, 
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// Forgets events from before a moment with what of them was given up, a bounded number at a time. Says how many.
+/// Forgets events from before a moment with what of them has not arrived, a bounded number at a time. Says how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, event_id FROM webhook_events WHERE created_at < $1 ORDER BY created_at LIMIT $2",
@@ -270,7 +275,7 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
     )?;
     for row in &rows {
         tx.push(
-            "DELETE FROM deliveries WHERE workspace_id = $1 AND intent_id = $2 AND dead_at IS NOT NULL",
+            "DELETE FROM deliveries WHERE workspace_id = $1 AND intent_id = $2",
             &[row.uuid(0)?.into(), row.uuid(1)?.into()],
         )?;
         tx.push(
@@ -299,12 +304,18 @@ pub fn insert_fanout(tx: &mut Tx<'_>, fanout: &Fanout) -> Result<(), StoreError>
     )
 }
 
-/// What has yet to be fanned out, locked: several nodes share the work.
-pub fn take_fanouts(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Fanout>, StoreError> {
+/// The next workspace after one of them in which something has yet to be fanned out.
+pub fn next_to_fan_out(tx: &mut Tx<'_>, after: Uuid) -> Result<Option<Uuid>, StoreError> {
+    let sql = "SELECT workspace_id FROM fanouts WHERE workspace_id > $1 ORDER BY workspace_id LIMIT 1";
+    tx.row(sql, &[after.into()])?.map(|row| row.uuid(0)).transpose()
+}
+
+/// What has yet to be fanned out in a workspace, locked: several nodes share the work.
+pub fn take_fanouts(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Fanout>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, intent_id, position, entry FROM fanouts ORDER BY workspace_id, intent_id, position, entry \
-         LIMIT $1 FOR UPDATE SKIP LOCKED",
-        &[limit.into()],
+        "SELECT workspace_id, intent_id, position, entry FROM fanouts WHERE workspace_id = $1 \
+         ORDER BY intent_id, position, entry LIMIT $2 FOR UPDATE SKIP LOCKED",
+        &[workspace.into(), limit.into()],
     )?;
     let fanouts: Vec<Fanout> = rows
         .iter()
@@ -324,8 +335,4 @@ pub fn take_fanouts(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Fanout>, StoreErr
         )?;
     }
     Ok(fanouts)
-}
-
-pub fn has_fanouts(tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-    Ok(tx.row("SELECT position FROM fanouts LIMIT 1", &[])?.is_some())
 }

@@ -4,7 +4,6 @@
 //! for them. Here the rows become events and deliveries, under ids that follow from what happened, so that a crash in
 //! between repeats nothing.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axme_intent::{Address, IntentId, Time};
@@ -15,13 +14,13 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::{Result, StoreError};
 use crate::ops::quotas::Meter;
-use crate::ops::{COMMON_LANE, view, webhooks};
+use crate::ops::{view, webhooks};
 use crate::store::webhooks::{self as store, Event, Fanout, Subscription};
 use crate::store::{Mark, Tx, inbox, intents, policies, schemas, usage};
 use crate::wake::Wake;
 
-/// Rows worked off in one transaction.
-const ROUND: i64 = 100;
+/// Deliveries that one transaction makes of rows, give or take: a row makes one or two events.
+const MOST_DELIVERIES: usize = 500;
 const PAGE: i64 = 500;
 /// How soon a subscription made on another node counts on this one.
 const INTERVAL_SECONDS: u64 = 2;
@@ -29,19 +28,22 @@ const INTERVAL_SECONDS: u64 = 2;
 /// Runs until the server stops.
 pub async fn run(app: Arc<App>) {
     let waiter = app.wakes.subscribe(Wake::fanouts());
+    let mut watch_at = app.world.clock.now();
     loop {
         let listening = waiter.listen();
-        let outcome = match watch(&app).await {
-            Ok(()) => tick(&app).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = outcome {
+        let now = app.world.clock.now();
+        if watch_at <= now {
+            watch_at = now.plus_seconds(INTERVAL_SECONDS);
+            if let Err(error) = watch(&app).await {
+                tracing::warn!(%error, "subscribers, schemas and policies could not be read");
+            }
+        }
+        if let Err(error) = tick(&app).await {
             tracing::warn!(%error, "events could not be fanned out");
         }
         let over = async {
-            let next = app.world.clock.now().plus_seconds(INTERVAL_SECONDS);
             tokio::select! {
-                () = app.world.clock.sleep_until(next) => {}
+                () = app.world.clock.sleep_until(watch_at) => {}
                 () = app.stopped() => {}
             }
         };
@@ -85,40 +87,46 @@ pub async fn watch(app: &Arc<App>) -> Result<()> {
 /// A page of workspaces after one of them.
 type List = fn(&mut Tx<'_>, Uuid, i64) -> Result<Vec<Uuid>, StoreError>;
 
-/// Fans out what there is. Says how many rows.
+/// Fans out what there is, of each workspace in turn: one with much to tell keeps no other waiting. Says how many rows.
 pub async fn tick(app: &Arc<App>) -> Result<usize> {
     let mut done = 0;
-    while app.store.read(|tx| Ok(store::has_fanouts(tx)?)).await? {
-        let (limits, now) = (app.limits.clone(), app.world.clock.now());
-        let job = move |tx: &mut Tx<'_>| {
-            let mut subscribers = HashMap::new();
-            let rows = store::take_fanouts(tx, ROUND)?;
-            for row in &rows {
-                let known = subscribers.entry(row.workspace);
-                let known: &mut Vec<Subscription> = match known {
-                    std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-                    std::collections::hash_map::Entry::Vacant(empty) => {
-                        empty.insert(webhooks::subscribers(tx, row.workspace)?)
-                    }
-                };
-                for event in events(tx, row, known)? {
-                    let wanting = webhooks::wanting(known, &event);
-                    if !wanting.is_empty() && store::insert_event(tx, row.workspace, &event)? {
-                        let mut meter = Meter { tx, limits: &limits, now };
-                        webhooks::spread(&mut meter, row.workspace, &event, &wanting)?;
-                    }
-                }
-            }
-            Ok(rows.len())
-        };
-        let count = app.store.write(COMMON_LANE, job).await?;
-        done += count;
-        // What is left is in the hands of another node.
-        if count == 0 {
-            break;
+    loop {
+        let (mut after, mut is_more) = (Uuid::nil(), false);
+        while let Some(workspace) = app.store.read(move |tx| Ok(store::next_to_fan_out(tx, after)?)).await? {
+            let (count, is_full) = round(app, workspace).await?;
+            done += count;
+            is_more |= is_full;
+            after = workspace;
+        }
+        // What is left is in the hands of another node, or rings.
+        if !is_more {
+            return Ok(done);
         }
     }
-    Ok(done)
+}
+
+/// Fans out some rows of a workspace. Says how many, and whether there may be more.
+async fn round(app: &Arc<App>, workspace: Uuid) -> Result<(usize, bool)> {
+    let (limits, now) = (app.limits.clone(), app.world.clock.now());
+    let job = move |tx: &mut Tx<'_>| {
+        let subscribers = webhooks::subscribers(tx, workspace)?;
+        let most = (MOST_DELIVERIES / subscribers.len().max(1)).max(1);
+        let rows = store::take_fanouts(tx, workspace, i64::try_from(most).unwrap_or(1))?;
+        for row in &rows {
+            for event in events(tx, row, &subscribers)? {
+                let wanting = webhooks::wanting(&subscribers, &event);
+                webhooks::spread(&mut Meter { tx, limits: &limits, now }, workspace, event, &wanting)?;
+            }
+        }
+        Ok((rows.len(), rows.len() == most))
+    };
+    app.store.write(lane(workspace), job).await
+}
+
+/// A workspace's own: nobody else waits for what it has to tell.
+fn lane(workspace: Uuid) -> u16 {
+    let bytes = workspace.as_bytes();
+    u16::from_be_bytes([bytes[14], bytes[15]])
 }
 
 /// The events of a row.

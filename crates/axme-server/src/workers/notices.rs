@@ -304,7 +304,12 @@ async fn mail(app: &App, mail: Mail) -> std::result::Result<(), Unsent> {
 async fn post(app: &App, notice: &Notice, body: &Value) -> std::result::Result<(), String> {
     let body = body.to_string().into_bytes();
     let headers = vec![("webhook-id", notice.id.to_string())];
-    match app.world.outbound.post(Post { url: notice.recipient.clone(), headers, body }).await? {
+    match app
+        .world
+        .outbound
+        .post(Post { workspace: notice.workspace, url: notice.recipient.clone(), headers, body })
+        .await?
+    {
         status if (200..300).contains(&status) => Ok(()),
         status => Err(format!("answered with status {status}")),
     }

@@ -52,7 +52,7 @@ async fn push(app: &Arc<App>, account: &ServiceAccount, offer: &Offer) -> Result
     let secret = account.webhook_secret.as_deref().unwrap_or_default();
     let headers = signature::headers(secret, &offer.intent_id.to_string(), app.world.clock.now(), &body);
     let url = account.callback_url.clone().unwrap_or_default();
-    let outcome = match app.world.outbound.post(Post { url, headers, body }).await {
+    let outcome = match app.world.outbound.post(Post { workspace: account.workspace_id, url, headers, body }).await {
         Ok(status) if (200..300).contains(&status) => Ok(()),
         Ok(status) => Err(format!("answered with status {status}")),
         Err(error) => Err(error.chars().take(MAX_ERROR_CHARS).collect()),

@@ -22,6 +22,8 @@ const BATCH: i64 = 500;
 const INTERVAL_SECONDS: u64 = 600;
 /// How long events are kept, to be replayed; notices; and links that have expired, to say so.
 const KEPT_DAYS: u64 = 30;
+/// A call is through so long after it came, at the latest.
+const LATE_MILLIS: u64 = 60_000;
 /// How long sign-ins that have ended are kept: tries are counted over a day.
 const LOGINS_KEPT_HOURS: u64 = 24;
 
@@ -92,7 +94,8 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
 
 /// Removes the bytes of files that were not finished in time. Says how many files.
 async fn sweep_files(app: &Arc<App>) -> Result<usize> {
-    let now = app.world.clock.now();
+    // A call that came just in time may not be through yet.
+    let now = app.world.clock.now().minus_millis(LATE_MILLIS);
     let mut gone = 0;
     loop {
         let expired = app.store.read(move |tx| Ok(media::list_expired(tx, now, BATCH)?)).await?;
@@ -101,12 +104,15 @@ async fn sweep_files(app: &Arc<App>) -> Result<usize> {
         }
         gone += expired.len();
         for upload in expired {
-            // The bytes first: what is done half is done again.
-            if let Some(stored) = upload.stored {
-                files::place(app)?.remove(&stored.file).await?;
-            }
             let (workspace, id) = (upload.workspace, upload.id);
-            app.store.write(COMMON_LANE, move |tx| Ok(media::set_stored(tx, workspace, id, None)?)).await?;
+            // The row first: it may have been finished in the last moment. What is then left without a row is an orphan.
+            let is_over =
+                app.store.write(COMMON_LANE, move |tx| Ok(media::set_stored(tx, workspace, id, None)?)).await?;
+            if let Some(stored) = upload.stored.filter(|_| is_over)
+                && let Err(error) = files::place(app)?.remove(&stored.file).await
+            {
+                tracing::warn!(name = stored.file, %error, "a file could not be removed yet");
+            }
         }
     }
 }
@@ -128,8 +134,10 @@ pub async fn sweep_orphans(app: &Arc<App>) -> Result<usize> {
             Ok(unknown)
         };
         for name in app.store.read(unknown).await? {
-            files.remove(&name).await?;
-            gone += 1;
+            match files.remove(&name).await {
+                Ok(()) => gone += 1,
+                Err(error) => tracing::warn!(name, %error, "a file could not be removed yet"),
+            }
         }
     }
     Ok(gone)

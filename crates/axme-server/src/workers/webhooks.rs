@@ -109,7 +109,7 @@ async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, T
     let mut headers = signature::headers(&to.secret, &event.id.to_string(), app.world.clock.now(), &body);
     headers.push(("x-axme-event", event.event_type.clone()));
     let url = to.callback_url.clone();
-    let outcome = match app.world.outbound.post(Post { url, headers, body }).await {
+    let outcome = match app.world.outbound.post(Post { workspace: to.workspace, url, headers, body }).await {
         Ok(status) if (200..300).contains(&status) => Ok(()),
         Ok(status) => Err(format!("answered with status {status}")),
         Err(error) => Err(error.chars().take(MAX_ERROR_CHARS).collect::<String>()),

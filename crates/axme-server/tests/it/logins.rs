@@ -387,6 +387,45 @@ fn only_our_own_tokens_count() {
 }
 
 #[test]
+fn what_was_begun_with_a_key_ends_with_it() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let accounts = server.get(&server.admin, "/v1/service-accounts").await["service_accounts"].clone();
+        let keys = format!("/v1/service-accounts/{}/keys", accounts[0]["service_account_id"].as_str().unwrap());
+        let make = async |fields: Value| {
+            let made = server.post(&server.admin, &keys, fields).await;
+            let id = made["key"]["key_id"].as_str().unwrap().to_owned();
+            (made["api_key"].as_str().unwrap().to_owned(), id)
+        };
+        let open =
+            async |key: &str| server.send(key, "POST", "/v1/auth/dashboard-token", None).await.ok()["token"].clone();
+        let exchange =
+            async |token: &Value| server.send("", "POST", "/v1/auth/exchange", Some(json!({ "token": token }))).await;
+        let (key, id) = make(json!({})).await;
+        let entered = exchange(&open(&key).await).await.ok();
+        let (person, waiting) = (Person::new(&entered), open(&key).await);
+        let other = Person::new(&exchange(&open(&server.admin).await).await.ok());
+        context(&server, &person).await.ok();
+        server.post(&server.admin, &format!("{keys}/{id}/revoke"), json!({})).await;
+        // What was looked up is believed for a second.
+        server.clock.advance(Duration::from_secs(1));
+        context(&server, &person).await.refused(401, "invalid_actor_token");
+        let token = entered["refresh_token"].as_str().unwrap();
+        refresh(&server, token).await.refused(401, "invalid_refresh_token");
+        exchange(&waiting).await.refused(401, "invalid_exchange_token");
+        context(&server, &other).await.ok();
+
+        let end = server.now().plus_seconds(120).to_string();
+        let (key, _) = make(json!({ "expires_at": end })).await;
+        let entered = exchange(&open(&key).await).await.ok();
+        let next = refresh(&server, entered["refresh_token"].as_str().unwrap()).await.ok();
+        server.clock.advance(Duration::from_secs(121));
+        refresh(&server, next["refresh_token"].as_str().unwrap()).await.refused(401, "invalid_refresh_token");
+        context(&server, &Person::new(&entered)).await.refused(401, "invalid_actor_token");
+    });
+}
+
+#[test]
 fn a_dashboard_is_opened_once() {
     on_both(async |engine| {
         let server = Server::start(engine).await;

@@ -43,6 +43,30 @@ async fn audited(server: &Server) -> usize {
 }
 
 #[test]
+fn an_agent_that_reports_nonsense_hurts_no_other() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let worker = server.agent("worker").await;
+        policy(&server, "cost", json!({ "max_intents_per_day": 5 })).await;
+        // A mean of eleven days over as many intents as may be counted.
+        let lies = json!({ "intents_total": 1e12, "avg_latency_ms": 1e9 });
+        let answer = server.send(&worker, "POST", "/v1/mesh/heartbeat", Some(json!({ "metrics": lies }))).await;
+        answer.refused(422, "validation_failed");
+        for _ in 0..2 {
+            for _ in 0..12 {
+                beat(&server, &worker, json!({ "intents_total": 1e12, "avg_latency_ms": 1, "cost_usd": 1e9 })).await;
+            }
+            server.clock.advance(Duration::from_secs(3_600));
+        }
+        assert_eq!(health(&server, "window=month").await.len(), 1);
+        let seen = server.get(&server.admin, &format!("/v1/mesh/agents/{WORKER}?window=month")).await;
+        // Sums end where they mean nothing any more.
+        assert_eq!(seen["metrics"]["cost_usd"], 8e9);
+        submit(&server, &server.admin, "worker", "a.b").await.ok();
+    });
+}
+
+#[test]
 fn health_follows_from_the_heartbeat() {
     on_both(async |engine| {
         let server = Server::start(engine).await;

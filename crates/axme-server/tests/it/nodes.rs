@@ -227,3 +227,59 @@ fn people_sign_in_on_several_nodes_at_once() {
         }
     });
 }
+
+#[test]
+fn what_two_nodes_change_of_one_thing_stands_on_both() {
+    on_both(async |engine| {
+        if engine == Engine::Sqlite {
+            return; // One process by nature.
+        }
+        let url = fresh_schema().await;
+        let nodes = [start(&url).await, start(&url).await];
+        let [(a, folder), (b, _b)] = &nodes;
+        let bootstrap = std::fs::read_to_string(folder.path().join("bootstrap.json")).unwrap();
+        let Bootstrap { api_key: admin, org_id, .. } = serde_json::from_str(&bootstrap).unwrap();
+        for n in 0..20 {
+            let agent = post(a, &admin, "/v1/service-accounts", json!({ "name": format!("agent {n}") })).await;
+            let path = format!("/v1/mesh/agents/agent-{n}");
+            let cost = json!({ "max_intents_per_day": 5 }).to_string();
+            let action = json!({ "mode": "allowlist", "intent_types": ["a.b"], "direction": "send" }).to_string();
+            let (kill, costs, actions) =
+                (format!("{path}/kill"), format!("{path}/policies/cost"), format!("{path}/policies/action"));
+            let answers = tokio::join!(
+                call(a, &admin, "POST", &kill, "{}"),
+                call(b, &admin, "PUT", &costs, &cost),
+                call(b, &admin, "PUT", &actions, &action),
+            );
+            for answer in [&answers.0, &answers.1, &answers.2] {
+                body_of(answer);
+            }
+            let seen = body_of(&call(b, &admin, "GET", &path, "").await);
+            assert_eq!(seen["agent"]["health_status"], "killed", "{agent}: {seen}");
+            assert_eq!(
+                (&seen["cost_policy"]["max_intents_per_day"], &seen["action_policy"]["send"]["mode"]),
+                (&json!(5), &json!("allowlist")),
+                "{seen}"
+            );
+
+            let workspaces = format!("/v1/organizations/{org_id}/workspaces");
+            let made =
+                post(a, &admin, &workspaces, json!({ "name": format!("W {n}"), "environment": "staging" })).await;
+            let path = format!("{workspaces}/{}", made["workspace"]["workspace_id"].as_str().unwrap());
+            let answers = tokio::join!(
+                call(a, &admin, "PATCH", &path, r#"{"status":"suspended"}"#),
+                call(b, &admin, "PATCH", &path, r#"{"name":"Another name"}"#),
+            );
+            for answer in [&answers.0, &answers.1] {
+                body_of(answer);
+            }
+            let listed = body_of(&call(a, &admin, "GET", &workspaces, "").await);
+            let id = &made["workspace"]["workspace_id"];
+            let seen = listed["workspaces"].as_array().unwrap().iter().find(|one| one["workspace_id"] == *id).unwrap();
+            assert_eq!((&seen["status"], &seen["name"]), (&json!("suspended"), &json!("Another name")));
+        }
+        for (node, _) in nodes {
+            node.stop().await;
+        }
+    });
+}

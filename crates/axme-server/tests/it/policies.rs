@@ -41,6 +41,15 @@ fn another_organization_sends_only_where_it_is_let_in() {
         send(&server, &stranger, WORKER).await.refused(403, "sender_not_in_receive_allowlist");
         let listed = entry(&server, &org, "user://owner@other*").await;
         send(&server, &stranger, WORKER).await.ok();
+        entry(&server, &org, "agent://other/*").await;
+        entry(&server, &org, "agent://partner/*").await;
+        for (from, is_own) in
+            [("agent://other/default/a", true), ("agent://partner/default/a", false), ("user://owner@other.org", false)]
+        {
+            let body = json!({ "intent_type": "x.y.v1", "to_agent": WORKER, "from_agent": from, "payload": {} });
+            let answer = server.send(&stranger, "POST", "/v1/intents", Some(body)).await;
+            if is_own { drop(answer.ok()) } else { drop(answer.refused(403, "forbidden")) }
+        }
         let shown = server.get(&server.admin, &org).await["policy"]["entries"].clone();
         assert_eq!(shown[0]["sender_pattern"], "user://owner@other*");
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axme_server::world::Post;
 use axme_server::{Limits, workers};
 use axum::Router;
 use axum::body::Bytes;
@@ -13,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::join_all;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -20,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::harness::{Engine, Server, id_of, on_both};
+use crate::harness::{Engine, Server, id_of, on_both, poll};
 
 const SECRET: &str = "a secret of the receiver";
 
@@ -349,5 +351,42 @@ fn the_worker_pushes_by_itself() {
         assert_eq!(receiver.got().len(), 1);
         server.stop();
         worker.await.unwrap();
+    });
+}
+
+#[test]
+fn a_workspace_that_calls_hosts_that_hang_holds_up_itself_only() {
+    on_both(async |engine| {
+        let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], ..Limits::default() };
+        let server = Server::start_with(engine, limits).await;
+        let outbound = &server.app.world.outbound;
+        let mut hanging = Vec::new();
+        for _ in 0..3 {
+            let (receiver, addr) = Receiver::start().await;
+            receiver.will(&vec![Answer::Never; 30]);
+            hanging.push((receiver, addr));
+        }
+        let (_good, good) = Receiver::start().await;
+        let (greedy, modest) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let post = |workspace: Uuid, to: SocketAddr| {
+            outbound.post(Post {
+                workspace,
+                url: format!("http://{to}/intent"),
+                headers: Vec::new(),
+                body: b"{}".to_vec(),
+            })
+        };
+        let calls = join_all(hanging.iter().flat_map(|(_, addr)| (0..24).map(|_| post(greedy, *addr))));
+        let meanwhile = async {
+            let got = || hanging.iter().map(|(receiver, _)| receiver.got.lock().unwrap().len()).sum::<usize>();
+            poll(async || (got() >= 64).then_some(())).await;
+            assert_eq!(post(modest, good).await, Ok(200));
+            assert_eq!(got(), 64);
+        };
+        tokio::select! {
+            outcomes = calls => panic!("they hang: {outcomes:?}"),
+            () = meanwhile => {}
+        }
+        assert_eq!(post(greedy, good).await, Ok(200), "places are given back");
     });
 }

@@ -168,7 +168,7 @@ fn usage_is_told_by_the_hour_and_by_the_day() {
             server.send(&server.admin, "GET", path, None).await.refused(422, "validation_failed");
         }
         // What no series tells any more is forgotten.
-        server.clock.advance(Duration::from_secs(131 * 86_400));
+        server.clock.advance(Duration::from_secs(431 * 86_400));
         workers::sweep::tick(&server.app).await.unwrap();
         create(&server, json!({})).await.ok();
         assert_eq!(workers::sweep::tick(&server.app).await.unwrap(), 0);

@@ -220,6 +220,37 @@ fn messages_are_written_read_and_deleted() {
 }
 
 #[test]
+fn of_a_long_thread_its_end_is_shown_and_all_of_it_can_be_deleted() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let desk = server.agent("desk").await;
+        let id = server.submit("desk", json!({})).await;
+        act(&server, &desk, &id, "reply", json!({ "message": "short" })).await;
+        for n in 0..11 {
+            let message = format!("{n} {}", "x".repeat(130_000));
+            act(&server, &desk, &id, "reply", json!({ "message": message })).await;
+        }
+        let first = |thread: &Value| thread["messages"][0]["content"].as_str().unwrap()[..2].to_owned();
+        let shown = async || {
+            let thread = server.get(&desk, &format!("/v1/inbox/{id}")).await["thread"].clone();
+            (thread["messages"].as_array().unwrap().len(), thread)
+        };
+        let (count, thread) = shown().await;
+        assert_eq!((count, first(&thread)), (8, "3 ".to_owned()), "a megabyte of it");
+        let listed = list(&server, &desk, "desk").await;
+        assert_eq!(listed[0]["messages"].as_array().unwrap().len(), 1);
+
+        // What is not seen any more makes room for what lies behind it.
+        let path = format!("/v1/inbox/{id}/messages/delete");
+        assert_eq!(server.post(&desk, &path, json!({ "limit": 4 })).await["deleted_count"], 4);
+        let (count, thread) = shown().await;
+        assert_eq!((count, first(&thread)), (8, "sh".to_owned()));
+        assert_eq!(server.post(&desk, &path, json!({})).await["deleted_count"], 8);
+        assert_eq!(shown().await.0, 0);
+    });
+}
+
+#[test]
 fn an_unknown_id_begins_a_thread_by_a_reply_only() {
     on_both(async |engine| {
         let server = Server::start(engine).await;

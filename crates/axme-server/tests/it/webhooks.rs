@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axme_server::store::{deliveries, webhooks as subscriptions};
 use axme_server::{Limits, workers};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -252,6 +253,53 @@ fn a_replay_stands_whatever_becomes_of_an_attempt_that_is_under_way() {
             assert!(receiver.got().is_empty());
             let all = if status == 200 { 2 } else { 1 };
             assert_eq!(counters(&replay(&server, &event).await), [1, all, 1, 0]);
+        }
+    });
+}
+
+#[test]
+fn what_a_paused_subscriber_never_got_is_forgotten_with_its_event() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let url = "https://example.com/hook";
+        let id = subscribe(&server, &server.admin, url, json!(["*"]), None).await;
+        publish(&server, &server.admin, "a.b").await;
+        let pause = json!({ "callback_url": url, "event_types": ["*"], "active": false });
+        let paused = server.post(&server.admin, SUBSCRIPTIONS, pause).await;
+        assert_eq!(paused["subscription"]["subscription_id"], json!(id));
+        server.clock.advance(Duration::from_secs(31 * 86_400));
+        assert!(workers::sweep::tick(&server.app).await.unwrap() > 0);
+        let (workspace, id): (Uuid, Uuid) = (server.bootstrap.workspace_id.parse().unwrap(), id.parse().unwrap());
+        let now = server.now();
+        let left = server.app.store.read(move |tx| {
+            let address = subscriptions::find(tx, workspace, id)?.unwrap().address();
+            Ok(deliveries::list_due(tx, workspace, &address, now, None, 10)?.len())
+        });
+        assert_eq!(left.await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn much_is_fanned_out_in_parts_and_every_workspace_has_its_turn() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let other = server.workspace("acme", "prod").await;
+        for n in 0..50 {
+            let url = format!("https://example.com/{n}");
+            subscribe(&server, &server.admin, &url, json!(["intent.created"]), None).await;
+        }
+        subscribe(&server, &other, "https://example.com/", json!(["intent.created"]), None).await;
+        let body = json!({ "intent_type": "x.y.v1", "to_agent": "worker", "payload": {} });
+        for _ in 0..15 {
+            for key in [&server.admin, &other] {
+                server.post(key, "/v1/intents", body.clone()).await;
+            }
+        }
+        assert_eq!(workers::fanout::tick(&server.app).await.unwrap(), 30);
+        assert_eq!(workers::fanout::tick(&server.app).await.unwrap(), 0);
+        for (key, deliveries) in [(&server.admin, 15 * 50), (&other, 15)] {
+            let summary = server.get(key, "/v1/usage/summary").await["summary"].clone();
+            assert_eq!(summary["dimensions"]["webhook_deliveries_per_day"]["used"], deliveries);
         }
     });
 }

@@ -362,3 +362,21 @@ fn the_help_is_as_agreed() {
         "the help has changed; if that is meant, run this test with UPDATE=1 and look at the difference"
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_may_have_more_files_open_than_a_program_usually_has() {
+    let home = Home::new();
+    let mut command = Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_axme");
+    command.args(["-c", "ulimit -Sn 256; exec \"$0\" serve --listen 127.0.0.1:0", program]);
+    let child =
+        command.env_clear().env("HOME", home.0.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let server = Server(child.spawn().unwrap());
+    until("the server is there", || home.path(".local/share/axme/run.json").exists());
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.0.id())).unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let [soft, hard] = [0, 1].map(|n| files.split_whitespace().nth(n).unwrap().parse().unwrap_or(u64::MAX));
+    assert_eq!(soft, hard.min(65_536), "{files}");
+    server.stop();
+}

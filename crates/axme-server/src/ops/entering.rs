@@ -1,0 +1,180 @@
+//! Beginning a session: what every way of signing in ends with.
+
+use axme_api::auth::SignedIn;
+use axme_intent::Time;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::logins::{Client, Rules, outside};
+use super::people;
+use crate::app::App;
+use crate::auth::{self, FreshKey, fresh_key};
+use crate::cx::LOGIN;
+use crate::error::{Result, StoreError};
+use crate::signer::{Person, TOKEN_SECONDS};
+use crate::store::Tx;
+use crate::store::accounts::{self, NewKey, ServiceAccount};
+use crate::store::people::{self as records, Account, Session};
+use crate::world::Dice;
+
+/// Where a session begins.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// Where the person works.
+    Home,
+    /// The same, with a key for it.
+    HomeWithKey,
+    /// In the workspace of a key, for as long as the key is good; a person may also come without one.
+    OfKey(Uuid, Option<String>),
+}
+
+/// A session that was made, with all that is shown of it once.
+pub struct Entered {
+    person: Person,
+    refresh_token: String,
+    api_key: Option<String>,
+    org: Option<Uuid>,
+    workspace: Option<Uuid>,
+}
+
+/// Begins a session of somebody, unless they belong nowhere any more.
+pub fn enter(
+    tx: &mut Tx<'_>,
+    dice: &Dice,
+    now: Time,
+    rules: Rules,
+    account: &Account,
+    client: &Client,
+    place: Place,
+) -> Result<Entered> {
+    if !rules.may_anybody && !records::is_member(tx, &account.email)? {
+        return Err(outside(&account.email));
+    }
+    let session = Session {
+        account_id: account.account_id,
+        session_id: dice.uuid(),
+        client_type: client.kind.clone(),
+        device_label: client.label.clone(),
+        created_at: now,
+        refreshed_at: now,
+        expires_at: now.plus_seconds(rules.session_days * 86_400),
+        revoked_at: None,
+        key: match &place {
+            Place::OfKey(workspace, Some(key)) => Some((*workspace, key.clone())),
+            _ => None,
+        },
+    };
+    records::insert_session(tx, &session)?;
+    let refresh_token = fresh_refresh(tx, dice, now, &session)?;
+    let memberships = records::memberships(tx, &account.email)?;
+    let mut account = account.clone();
+    if let Place::OfKey(workspace, _) = &place {
+        account.selected_workspace = Some(*workspace);
+    }
+    let home = people::home(tx, &account, &memberships)?;
+    if let Some((_, workspace)) = &home
+        && account.selected_workspace != Some(workspace.workspace_id)
+    {
+        account.selected_workspace = Some(workspace.workspace_id);
+        records::select_workspace(tx, account.account_id, workspace.workspace_id)?;
+    }
+    let api_key = match (&home, place) {
+        (Some((org, workspace)), Place::HomeWithKey) => {
+            Some(fresh_login_key(tx, dice, now, rules, &account, (org.org_id, workspace.workspace_id))?)
+        }
+        _ => None,
+    };
+    if let Some((_, workspace)) = &home {
+        let line = json!({ "session_id": session.session_id, "client_type": client.kind });
+        audit(tx, dice, now, workspace.workspace_id, &account.email, "auth.sign_in", &line)?;
+    }
+    Ok(Entered {
+        person: Person { account_id: account.account_id, session_id: session.session_id, email: account.email.clone() },
+        refresh_token,
+        api_key,
+        org: home.as_ref().map(|(org, _)| org.org_id),
+        workspace: home.as_ref().map(|(_, workspace)| workspace.workspace_id),
+    })
+}
+
+/// A line in the trail of a workspace, about what somebody did who has no key there yet.
+pub fn audit(
+    tx: &mut Tx<'_>,
+    dice: &Dice,
+    now: Time,
+    workspace: Uuid,
+    actor: &str,
+    action: &str,
+    details: &serde_json::Value,
+) -> Result<(), StoreError> {
+    let line = crate::store::audit::Line {
+        trail: workspace,
+        id: dice.uuid_at(now),
+        at: now,
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        subject: actor.to_owned(),
+        details: details.clone(),
+    };
+    crate::store::audit::insert(tx, &line)
+}
+
+/// Makes a refresh token of a session.
+pub fn fresh_refresh(tx: &mut Tx<'_>, dice: &Dice, now: Time, session: &Session) -> Result<String, StoreError> {
+    let token = format!("axme_rt_{}", dice.hex::<32>());
+    records::insert_refresh(tx, &auth::hash(&token), session.session_id, now, session.expires_at)?;
+    Ok(token)
+}
+
+/// A key of somebody in a workspace. What it may do is what they may do there, at any time.
+fn fresh_login_key(
+    tx: &mut Tx<'_>,
+    dice: &Dice,
+    now: Time,
+    rules: Rules,
+    account: &Account,
+    (org, workspace): (Uuid, Uuid),
+) -> Result<String, StoreError> {
+    let id = match accounts::find_login_account(tx, workspace, &account.email)? {
+        Some(id) => id,
+        None => {
+            let holder = ServiceAccount {
+                name: format!("login of {}", account.email),
+                display_name: account.display_name.clone(),
+                role: LOGIN.to_owned(),
+                ..ServiceAccount::of_owner(dice.uuid_at(now), org, workspace, &account.email, now)
+            };
+            accounts::insert_service_account(tx, &holder)?;
+            holder.service_account_id
+        }
+    };
+    let FreshKey { token, hash, hint } = fresh_key(dice, &id);
+    let key = NewKey {
+        workspace,
+        key_id: &format!("sak_{}", dice.uuid_at(now).simple()),
+        service_account_id: &id,
+        hash: &hash,
+        hint: &hint,
+        created_at: now,
+        expires_at: Some(now.plus_seconds(rules.key_days * 86_400)),
+    };
+    accounts::insert_key(tx, &key)?;
+    Ok(token)
+}
+
+/// Signs the access token of a session that was made, and shows all of it.
+pub async fn signed_in(app: &App, now: Time, entered: Entered) -> Result<SignedIn> {
+    let access_token = app.keys.signer.sign(&app.store, &app.world.dice, now, &entered.person).await?;
+    Ok(SignedIn {
+        ok: true,
+        account_session_token: access_token.clone(),
+        access_token,
+        refresh_token: entered.refresh_token,
+        expires_in: TOKEN_SECONDS,
+        token_type: "Bearer".to_owned(),
+        session_id: entered.person.session_id.to_string(),
+        api_key: entered.api_key,
+        org_id: entered.org.map(|id| id.to_string()),
+        workspace_id: entered.workspace.map(|id| id.to_string()),
+    })
+}
