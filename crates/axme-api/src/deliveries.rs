@@ -23,7 +23,7 @@ pub static RECONCILE: Op<Reconcile, Reconciled> = Op::post("deliveries.reconcile
     .about("End deliveries along routes that have been pending for too long.");
 pub static REPLAY: Op<ReplayDelivery, DeliveryAnswer> =
     Op::post("deliveries.replay", "/v1/deliveries/{delivery_id}/replay").access(Access::Role).about(
-        "Send once more: a delivery along a route as a new one, a dead letter as itself. Its intent stays FAILED: the receiver learns of it and cannot answer it.",
+        "Send once more: a delivery along a route as a new one, the dead letters of an id as themselves. Its intent stays FAILED: the receiver learns of it and cannot answer it.",
     );
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +38,7 @@ pub struct ListDeliveries {
     /// `submitted`, `pending`, `delivered`, `dead_lettered` or `failed`, which nothing is: what fails is tried again.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// At most this many, 1 to 1000; 200 unless given.
+    /// At most this many, 1 to 1000; 200 unless given. Dead letters with the same id are not parted.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
     /// Only deliveries older than this id: the last of the previous page.

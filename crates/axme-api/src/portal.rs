@@ -97,12 +97,15 @@ pub struct AskQueue {
     /// At most this many, 1 to 1000; 200 unless given.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// Only requests after this id: the last of the previous page.
+    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RequestQueue {
     pub ok: bool,
     pub requests: Vec<AccessRequest>,
-    /// True when there may be more beyond the limit.
+    /// True when there are more: ask for those after the last of these.
     pub has_more: bool,
 }

@@ -22,14 +22,25 @@ use super::{COMMON_LANE, check_chars, check_word, page_size, read_after, read_id
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::Result;
-use crate::store::access_requests::{self as store, AccessRequest};
+use crate::store::access_requests::{self as store, AccessRequest, Filter};
 use crate::store::organizations;
 
 const TYPES: [&str; 4] = ["create_organization", "join_organization", "elevated_role", "quota_upgrade"];
 /// States in which a request can be decided yet.
 pub(super) const OPEN: [&str; 3] = ["pending", "under_review", "waitlisted"];
 pub(super) const STATES: [&str; 6] = ["pending", "under_review", "approved", "rejected", "waitlisted", "expired"];
+/// What is kept of a request; that it has expired is told by the clock.
+const KEPT_STATES: [&str; 5] = ["pending", "under_review", "waitlisted", "approved", "rejected"];
 const TIERS: [&str; 2] = ["email_verified", "corporate"];
+/// How long requests are kept that were decided, or that expired.
+pub const KEPT_DAYS: u64 = 90;
+/// Requests of one requester that are not decided. Those that have expired count until they are forgotten.
+const MOST_OPEN_OF_ONE: i64 = 100;
+/// Requests from outside that an organization can decide yet.
+const MOST_OPEN_FROM_OUTSIDE: i64 = 1_000;
+/// Requests from one workspace that are looked at for those that a caller may see, and how many together.
+const MOST_LOOKED_AT: usize = 10_000;
+const LOOKED_AT_TOGETHER: i64 = 500;
 
 pub struct NewRequest {
     input: CreateAccessRequest,
@@ -99,10 +110,25 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &NewRequest) -> Result<AccessRequestAnsw
         created_at: cx.now,
         updated_at: cx.now,
     };
+    check_room(cx, request.review_org_id)?;
     store::insert(cx.tx, &request)?;
     let line = json!({ "request_type": request.request_type, "requester_actor_id": request.requester_actor_id });
     cx.audit("access_requests.create", &request.access_request_id.to_string(), &line)?;
     Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
+}
+
+/// Anybody may ask, so nobody may ask without end.
+fn check_room(cx: &mut Cx<'_, '_>, org: Uuid) -> Result<()> {
+    if store::count_pending_of(cx.tx, &cx.caller.owner)? >= MOST_OPEN_OF_ONE {
+        let message = format!("a requester has at most {MOST_OPEN_OF_ONE} requests that are not decided");
+        return Err(ApiError::invalid(message).into());
+    }
+    let is_outside = Authority::in_org(cx, org)?.is_none();
+    if is_outside && store::count_from_outside(cx.tx, org, cx.now)? >= MOST_OPEN_FROM_OUTSIDE {
+        let message = format!("an organization has at most {MOST_OPEN_FROM_OUTSIDE} requests from outside to decide");
+        return Err(ApiError::invalid(message).into());
+    }
+    Ok(())
 }
 
 /// Whoever has its id may ask to join an organization; what else is asked for concerns one's own.
@@ -133,34 +159,68 @@ pub fn prepare_list(_: &Before<'_>, input: ListAccessRequests) -> Result<(u16, (
     Ok((COMMON_LANE, (input, after, limit)))
 }
 
-/// What the state and the workspace of a filter leave of a page; it may be short, and goes on after its last.
+/// A page by id, oldest first; the next one goes on after its last.
 pub fn list(cx: &mut Cx<'_, '_>, (input, after, limit): &(ListAccessRequests, Uuid, i64)) -> Result<AccessRequestList> {
-    let found: Vec<AccessRequest> = match input.org_id.as_deref() {
-        Some(org) => {
-            let (org, authority) = tenants::visible_org(cx, org)?;
-            if authority.allows(Permission::ReviewRequests, None) {
-                store::list_for_review(cx.tx, org, *after, *limit)?
-            } else {
-                let own = store::list_from(cx.tx, cx.caller.workspace, *after, *limit)?;
-                own.into_iter().filter(|request| request.org_id == Some(org)).collect()
+    let org = input.org_id.as_deref().map(|text| tenants::visible_org(cx, text)).transpose()?;
+    let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
+    let (states, expires) = kept_as(input.state.as_deref(), cx.now);
+    let every = (Uuid::nil(), Uuid::max());
+    let workspaces = workspace.map_or(every, |id| (id, id));
+    let mut filter = Filter { states, expires, orgs: every, workspaces, after: *after, limit: *limit };
+    let found = match org {
+        Some((org, authority)) if authority.allows(Permission::ReviewRequests, None) => {
+            store::list_for_review(cx.tx, org, &filter)?
+        }
+        Some((org, _)) => {
+            filter.orgs = (org, org);
+            visible_from(cx, filter)?
+        }
+        None => visible_from(cx, filter)?,
+    };
+    let shown = found.iter().map(|request| view(request, cx.now));
+    Ok(AccessRequestList { ok: true, access_requests: shown.collect() })
+}
+
+/// As what requests in a state are kept, and between which moments they expire. Without one, all are meant.
+pub(super) fn kept_as(state: Option<&str>, now: Time) -> (&'static [&'static str], (i64, i64)) {
+    let always = (i64::MIN, store::NEVER);
+    let Some(state) = state else { return (&KEPT_STATES, always) };
+    if state == "expired" {
+        return (&OPEN, (i64::MIN, now.micros()));
+    }
+    let known = KEPT_STATES.iter().position(|kept| *kept == state);
+    let kept = known.map_or(&[][..], |place| &KEPT_STATES[place..=place]);
+    (kept, if OPEN.contains(&state) { still_open(now) } else { always })
+}
+
+/// When requests expire that can be decided yet.
+pub(super) fn still_open(now: Time) -> (i64, i64) {
+    (now.micros().saturating_add(1), store::NEVER)
+}
+
+/// Requests from the caller's workspace that it may see.
+fn visible_from(cx: &mut Cx<'_, '_>, mut filter: Filter<'_>) -> Result<Vec<AccessRequest>> {
+    let (from, wanted) = (cx.caller.workspace, usize::try_from(filter.limit).unwrap_or(usize::MAX));
+    if cx.caller.is_admin() {
+        return Ok(store::list_from(cx.tx, from, &filter)?);
+    }
+    filter.limit = filter.limit.max(LOOKED_AT_TOGETHER);
+    let (mut shown, mut looked_at) = (Vec::new(), 0);
+    loop {
+        let page = store::list_from(cx.tx, from, &filter)?;
+        looked_at += page.len();
+        let is_last = (page.len() as i64) < filter.limit || looked_at >= MOST_LOOKED_AT;
+        for request in page {
+            filter.after = request.access_request_id;
+            if is_visible(cx, &request)? {
+                shown.push(request);
             }
         }
-        None => store::list_from(cx.tx, cx.caller.workspace, *after, *limit)?,
-    };
-    let mut shown = Vec::with_capacity(found.len());
-    for request in found {
-        if is_visible(cx, &request)? {
-            shown.push(request);
+        if is_last || shown.len() >= wanted {
+            shown.truncate(wanted);
+            return Ok(shown);
         }
     }
-    let mut found = shown;
-    if let Some(workspace) = input.workspace_id.as_deref() {
-        let id = read_id("workspace", workspace)?;
-        found.retain(|request| request.workspace_id == Some(id) || request.from_workspace_id == id);
-    }
-    let shown = found.iter().map(|request| view(request, cx.now));
-    let shown = shown.filter(|request| input.state.as_ref().is_none_or(|state| *state == request.state));
-    Ok(AccessRequestList { ok: true, access_requests: shown.collect() })
 }
 
 pub fn prepare_get(_: &Before<'_>, input: GetAccessRequest) -> Result<(u16, Uuid)> {
@@ -249,14 +309,15 @@ fn carry_out(cx: &mut Cx<'_, '_>, request: &mut AccessRequest, authority: &Autho
             request.org_id = Some(super::organizations::found(cx, &made, &actor)?.org_id);
         }
         "join_organization" | "elevated_role" => {
-            let role = request.requested_role.as_deref().and_then(OrgRole::parse).unwrap_or(OrgRole::Member);
+            let asked = request.requested_role.as_deref().and_then(OrgRole::parse);
+            let role = asked.unwrap_or(OrgRole::Member);
             if !authority.gives(role, None) {
                 let message = format!("only a higher role gives the role {}", role.as_str());
                 return Err(ApiError::forbidden(message).into());
             }
             organizations::lock(cx.tx, request.review_org_id)?;
             let workspace = request.workspace_id.filter(|_| !role.spans_organization());
-            raise(cx, request.review_org_id, workspace, &actor, role, authority)?;
+            raise(cx, request.review_org_id, workspace, &actor, asked, authority)?;
         }
         _ => super::quotas::upgrade(cx, request)?,
     }

@@ -20,6 +20,9 @@ use crate::store::deliveries::{self as store, DeadLetter};
 use crate::store::{notices, routed};
 use crate::wake::Wake;
 
+/// Dead letters under one id: more than there are subscribers to an event.
+const MOST_OF_ONE: i64 = 1_000;
+
 /// Which deliveries are meant.
 pub struct Wanted {
     /// One principal's; without, dead letters of other kinds are listed as well.
@@ -43,22 +46,46 @@ pub fn prepare_list(_: &Before<'_>, input: ListDeliveries) -> Result<(u16, In<Wa
 }
 
 /// One listing, by id: what went along routes, however it stands, and what else was given up. A dead letter that went along a
-/// route is there once, as what it is.
+/// route is there once, as what it is. Letters under one id stay together, since a page ends at an id: the last of them may go
+/// beyond the limit.
 pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Wanted>) -> Result<DeliveryList> {
     let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
     let (workspace, limit) = (place.workspace, wanted.limit);
     let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
     let routed = routed::list(cx.tx, workspace, range, wanted.before.0, wanted.status.as_deref(), limit)?;
-    let mut found: BTreeMap<Uuid, Delivery> = BTreeMap::new();
+    let mut dead = Vec::new();
     if wanted.principals.is_none() && wanted.status.as_deref().is_none_or(|status| status == "dead_lettered") {
-        let dead = store::list_dead(cx.tx, workspace, wanted.before, limit)?;
-        found.extend(dead.iter().map(|letter| (letter.intent_id.0, view(letter, &place, "dead_lettered"))));
+        dead = store::list_dead(cx.tx, workspace, wanted.before, limit)?;
+        if let Some(last) = dead.last().filter(|_| is_full(&dead, limit)).map(|letter| letter.intent_id) {
+            dead.retain(|letter| letter.intent_id != last);
+            dead.extend(store::list_dead_of(cx.tx, workspace, last, MOST_OF_ONE)?);
+        }
     }
-    found.extend(routed.into_iter().map(|delivery| (delivery.id, super::routed::view(delivery, &place))));
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let deliveries: Vec<Delivery> = found.into_values().rev().take(most).collect();
-    let next_before = deliveries.last().filter(|_| deliveries.len() == most).map(|last| last.delivery_id.clone());
+    let mut found: BTreeMap<Uuid, Vec<Delivery>> = BTreeMap::new();
+    for letter in &dead {
+        found.entry(letter.intent_id.0).or_default().push(view(letter, &place, "dead_lettered"));
+    }
+    found.extend(routed.into_iter().map(|delivery| (delivery.id, vec![super::routed::view(delivery, &place)])));
+    let mut deliveries = Vec::new();
+    for of_one in found.into_values().rev() {
+        if is_full(&deliveries, limit) {
+            break;
+        }
+        deliveries.extend(of_one);
+    }
+    let next_before = deliveries.last().filter(|_| is_full(&deliveries, limit)).map(|last| last.delivery_id.clone());
     Ok(DeliveryList { ok: true, deliveries, next_before })
+}
+
+fn is_full<T>(page: &[T], limit: i64) -> bool {
+    usize::try_from(limit).is_ok_and(|limit| page.len() >= limit)
+}
+
+/// What was given up under an id; there is at least one.
+pub(super) fn dead(cx: &mut Cx<'_, '_>, workspace: Uuid, id: IntentId) -> Result<(DeadLetter, Vec<DeadLetter>)> {
+    let letters = store::list_dead_of(cx.tx, workspace, id, MOST_OF_ONE)?;
+    let first = letters.first().cloned().ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
+    Ok((first, letters))
 }
 
 pub fn prepare_replay(_: &Before<'_>, input: ReplayDelivery) -> Result<(u16, In<IntentId>)> {
@@ -73,19 +100,21 @@ pub fn replay(cx: &mut Cx<'_, '_>, asked: &In<IntentId>) -> Result<DeliveryAnswe
     if let Some(again) = super::routed::replay(cx, &place, id.0)? {
         return Ok(again);
     }
-    let letter = store::find_dead(cx.tx, workspace, id)?;
-    let letter = letter.ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
-    if is_webhook(&letter) {
-        Meter::of(cx).charge(workspace, Dimension::WebhookDeliveries, 1)?;
+    let (first, letters) = dead(cx, workspace, id)?;
+    let webhooks = letters.iter().filter(|letter| is_webhook(letter)).count() as u64;
+    if webhooks > 0 {
+        Meter::of(cx).charge(workspace, Dimension::WebhookDeliveries, webhooks)?;
     }
-    store::revive(cx.tx, workspace, &letter.address, id, cx.now)?;
-    cx.audit_in(workspace, "deliveries.replay", &id.to_string(), &json!({ "to_agent": letter.address }))?;
-    if notices::line_of(&letter.address).is_some() {
-        notices::reopen(cx.tx, workspace, id.0)?;
-        cx.tx.wake(Wake::notices());
+    for letter in &letters {
+        store::revive(cx.tx, workspace, &letter.address, id, cx.now)?;
+        cx.audit_in(workspace, "deliveries.replay", &id.to_string(), &json!({ "to_agent": letter.address }))?;
+        if notices::line_of(&letter.address).is_some() {
+            notices::reopen(cx.tx, workspace, id.0)?;
+            cx.tx.wake(Wake::notices());
+        }
+        cx.tx.wake(Wake::queue(workspace, &letter.address));
     }
-    cx.tx.wake(Wake::queue(workspace, &letter.address));
-    Ok(DeliveryAnswer { ok: true, delivery: view(&letter, &place, "pending") })
+    Ok(DeliveryAnswer { ok: true, delivery: view(&first, &place, "pending") })
 }
 
 /// An event that a subscriber did not get.

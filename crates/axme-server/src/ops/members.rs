@@ -21,6 +21,8 @@ use crate::error::{Error, Result};
 use crate::store::members::{self as store, Member};
 use crate::store::organizations;
 
+/// Workspaces looked at together.
+const WORKSPACES_PAGE: i64 = 500;
 const STATUSES: [&str; 4] = ["active", "invited", "suspended", "removed"];
 
 pub fn read_role(text: &str) -> Result<OrgRole> {
@@ -116,7 +118,7 @@ fn check_gives(authority: &Authority, role: OrgRole, workspace: Option<Uuid>) ->
     Err(ApiError::forbidden(format!("only a higher role gives or takes the role {}", role.as_str())).into())
 }
 
-/// Adds a member with a line of the audit trail; `None` when there is such a member.
+/// Adds a member with a line of the audit trail; `None` when there is such a member. The organization is locked.
 pub fn put(
     cx: &mut Cx<'_, '_>,
     org: Uuid,
@@ -136,33 +138,61 @@ pub fn put(
     };
     let added = store::insert(cx.tx, &member)?;
     if let Some(added) = &added {
-        let scope = workspace.unwrap_or(cx.caller.workspace);
-        if let Some(most) = quotas::lock(cx, scope)?.map(|allowance| allowance.actors_total).filter(|most| *most > 0) {
-            let others = store::count(cx.tx, org, scope)?.saturating_sub(1);
-            quotas::check_total("actors_total", u64::try_from(others).unwrap_or(0), 1, most)?;
-        }
+        check_seats(cx, added)?;
         audit(cx, added, "organizations.members.add")?;
     }
     Ok(added)
 }
 
-/// Gives somebody a role, whether or not there was one before.
+/// Refuses who has just become a member, or is one again, where that is one too many: in their workspace or, for one of the
+/// whole organization, in any. Members come one after the other, behind the lock of the organization.
+fn check_seats(cx: &mut Cx<'_, '_>, member: &Member) -> Result<()> {
+    if let Some(workspace) = shown(member.workspace_id) {
+        return check_seats_in(cx, member.org_id, workspace);
+    }
+    let mut after = Uuid::nil();
+    loop {
+        let page = organizations::list_workspaces(cx.tx, member.org_id, after, WORKSPACES_PAGE)?;
+        for workspace in page.iter().filter(|workspace| workspace.status == "active") {
+            check_seats_in(cx, member.org_id, workspace.workspace_id)?;
+        }
+        match page.last() {
+            Some(last) if page.len() as i64 == WORKSPACES_PAGE => after = last.workspace_id,
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn check_seats_in(cx: &mut Cx<'_, '_>, org: Uuid, workspace: Uuid) -> Result<()> {
+    let most = quotas::current(cx, workspace)?.actors_total;
+    if most == 0 {
+        return Ok(());
+    }
+    let others = store::count(cx.tx, org, workspace)?.saturating_sub(1);
+    quotas::check_total("actors_total", u64::try_from(others).unwrap_or(0), 1, most)
+}
+
+/// Gives somebody a role, that of a member where none was asked for, whether or not there was one before. It is never a step
+/// down: whoever asked need not be whom it concerns.
 pub fn raise(
     cx: &mut Cx<'_, '_>,
     org: Uuid,
     workspace: Option<Uuid>,
     actor: &str,
-    role: OrgRole,
+    asked: Option<OrgRole>,
     authority: &Authority,
 ) -> Result<()> {
+    let role = asked.unwrap_or(OrgRole::Member);
     if put(cx, org, workspace, actor, role)?.is_some() {
         return Ok(());
     }
     if let Some(mut known) = store::find_actor(cx.tx, org, actor, workspace.unwrap_or_default())? {
-        check_gives(authority, OrgRole::parse(&known.role).unwrap_or(OrgRole::OrgOwner), workspace)?;
-        let is_last = known.role == OrgRole::OrgOwner.as_str() && role != OrgRole::OrgOwner;
-        if is_last {
-            check_owner_left(cx, &known)?;
+        let own = OrgRole::parse(&known.role).unwrap_or(OrgRole::OrgOwner);
+        check_gives(authority, own, workspace)?;
+        let is_down = asked.is_none_or(|role| role.gives().len() < own.gives().len());
+        if own != role && is_down {
+            let message = format!("{actor} is {} already; change the role of that membership", own.as_str());
+            return Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into());
         }
         (known.role, known.status, known.updated_at) = (role.as_str().to_owned(), "active".to_owned(), cx.now);
         change_to(cx, &known, "organizations.members.update")?;
@@ -210,7 +240,7 @@ pub fn update(cx: &mut Cx<'_, '_>, change: &Change) -> Result<MemberAnswer> {
         check_gives(&authority, role, shown(member.workspace_id))?;
     }
     let is_owner = |member: &Member| member.role == OrgRole::OrgOwner.as_str() && member.status == "active";
-    let was_owner = is_owner(&member);
+    let (was_owner, was_removed) = (is_owner(&member), member.status == "removed");
     member.role = change.role.map_or(member.role, |role| role.as_str().to_owned());
     member.status = change.status.clone().unwrap_or(member.status);
     member.updated_at = cx.now;
@@ -218,6 +248,9 @@ pub fn update(cx: &mut Cx<'_, '_>, change: &Change) -> Result<MemberAnswer> {
         check_owner_left(cx, &member)?;
     }
     change_to(cx, &member, "organizations.members.update")?;
+    if was_removed && member.status != "removed" {
+        check_seats(cx, &member)?;
+    }
     Ok(MemberAnswer { ok: true, member: view(&member) })
 }
 

@@ -13,15 +13,12 @@ use axme_api::roles::Permission;
 use uuid::Uuid;
 
 use super::tenants::{self, Authority, Place};
-use super::{COMMON_LANE, access_requests, check_word, page_size, quotas, read_id};
+use super::{COMMON_LANE, access_requests, check_word, page_size, quotas, read_after, read_id};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::Result;
-use crate::store::{access_requests as requests, members, organizations, portal as store};
-
-/// Requests read at a time, and how often.
-const BATCH: i64 = 500;
-const MOST_BATCHES: usize = 10;
+use crate::store::access_requests::{self as requests, Filter};
+use crate::store::{accounts, media, members, organizations};
 
 pub fn prepare(_: &Before<'_>, input: NamedWorkspace) -> Result<(u16, NamedWorkspace)> {
     Ok((COMMON_LANE, input))
@@ -44,11 +41,12 @@ pub fn overview(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<OverviewA
         ("actors_total", said.actors_total),
         ("service_accounts_per_workspace", said.service_accounts),
     ];
+    // Counted as what enforces the limits counts.
     let used = [
         ("intents_per_day", quotas::intents_today(cx, place.workspace)?),
-        ("storage_bytes", store::stored_bytes(cx.tx, place.workspace)?),
-        ("actors_total", members::count_in(cx.tx, place.workspace)?),
-        ("service_accounts_per_workspace", store::count_accounts(cx.tx, place.workspace)?),
+        ("storage_bytes", media::sum_bytes(cx.tx, place.workspace, cx.now)?),
+        ("actors_total", members::count(cx.tx, place.org, place.workspace)?),
+        ("service_accounts_per_workspace", accounts::count_agents(cx.tx, place.workspace)?),
     ];
     let limits = limits.into_iter().filter(|(_, limit)| *limit > 0).map(|(name, limit)| (name.to_owned(), limit));
     let used = used.map(|(name, used)| (name.to_owned(), OverviewUsed { used: u64::try_from(used).unwrap_or(0) }));
@@ -136,42 +134,31 @@ pub struct Queue {
     org: String,
     workspace: Option<Uuid>,
     state: Option<String>,
-    limit: usize,
+    after: Uuid,
+    limit: i64,
 }
 
 pub fn prepare_queue(_: &Before<'_>, input: AskQueue) -> Result<(u16, Queue)> {
     check_word("state", input.state.as_deref(), &access_requests::STATES)?;
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
-    let limit = page_size(input.limit, 200, 1_000)?.try_into().unwrap_or(usize::MAX);
-    Ok((COMMON_LANE, Queue { org: input.org_id, workspace, state: input.state, limit }))
+    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 200, 1_000)?);
+    Ok((COMMON_LANE, Queue { org: input.org_id, workspace, state: input.state, after, limit }))
 }
 
-/// Oldest first. A bounded number of requests is looked through.
+/// Oldest first; the next page goes on after the last.
 pub fn queue(cx: &mut Cx<'_, '_>, queue: &Queue) -> Result<RequestQueue> {
     let (org, _) = tenants::org(cx, &queue.org, Permission::ReviewRequests)?;
-    let mut found = Vec::new();
-    let mut after = Uuid::nil();
-    for _ in 0..MOST_BATCHES {
-        let batch = requests::list_for_review(cx.tx, org, after, BATCH)?;
-        let is_last = batch.len() < BATCH as usize;
-        for request in batch {
-            after = request.access_request_id;
-            let is_here = [request.workspace_id, Some(request.from_workspace_id)].contains(&queue.workspace);
-            let shown = access_requests::view(&request, cx.now);
-            let is_meant = match queue.state.as_deref() {
-                Some(state) => shown.state == state,
-                None => access_requests::OPEN.contains(&shown.state.as_str()),
-            };
-            if is_meant && (is_here || queue.workspace.is_none()) {
-                if found.len() == queue.limit {
-                    return Ok(RequestQueue { ok: true, requests: found, has_more: true });
-                }
-                found.push(shown);
-            }
-        }
-        if is_last {
-            return Ok(RequestQueue { ok: true, requests: found, has_more: false });
-        }
-    }
-    Ok(RequestQueue { ok: true, requests: found, has_more: true })
+    let (states, expires) = match queue.state.as_deref() {
+        Some(state) => access_requests::kept_as(Some(state), cx.now),
+        None => (&access_requests::OPEN[..], access_requests::still_open(cx.now)),
+    };
+    let every = (Uuid::nil(), Uuid::max());
+    let workspaces = queue.workspace.map_or(every, |id| (id, id));
+    let filter =
+        Filter { states, expires, orgs: every, workspaces, after: queue.after, limit: queue.limit.saturating_add(1) };
+    let found = requests::list_for_review(cx.tx, org, &filter)?;
+    let limit = usize::try_from(queue.limit).unwrap_or(usize::MAX);
+    let has_more = found.len() > limit;
+    let shown = found.iter().take(limit).map(|request| access_requests::view(request, cx.now));
+    Ok(RequestQueue { ok: true, requests: shown.collect(), has_more })
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::tenants::{In, Place};
-use super::{COMMON_LANE, check_chars, check_size, check_word, page_size, read_id};
+use super::{COMMON_LANE, check_bytes, check_chars, check_word, page_size, read_id};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::Result;
@@ -19,8 +19,11 @@ use crate::store::principals::{self as store, Alias, Principal};
 /// Who runs the accounts of a workspace runs its directory.
 pub(super) const RUN: Permission = Permission::ManageAccounts;
 
+/// What a listing of a thousand can carry.
+const MOST_METADATA_BYTES: usize = 16 * 1_024;
+
 pub(super) fn read_metadata(metadata: Option<Object>) -> Result<Object> {
-    check_size("metadata", &metadata)?;
+    check_bytes("metadata", &metadata, MOST_METADATA_BYTES)?;
     Ok(metadata.unwrap_or_default())
 }
 

@@ -152,6 +152,14 @@ pub fn lock(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<Option<Allowance>> {
     Ok(Meter::of(cx).lock(workspace)?)
 }
 
+/// What a workspace may use, without its lock: for what another lock counts one after the other.
+pub(super) fn current(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<Allowance> {
+    if !Meter::of(cx).is_limited(workspace) {
+        return Ok(Allowance::default());
+    }
+    Ok(allowance(cx.limits, store::find_policy(cx.tx, workspace)?.as_ref())?)
+}
+
 /// Refuses what there may be no more of. Nothing resets it but taking something away.
 pub fn check_total(dimension: &'static str, used: u64, more: u64, limit: u64) -> Result<()> {
     if limit == 0 || used.saturating_add(more) <= limit {

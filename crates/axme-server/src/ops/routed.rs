@@ -15,9 +15,9 @@ use super::{COMMON_LANE, check_chars, check_size, check_word, read_id};
 use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::Result;
+use crate::store::deliveries;
 use crate::store::notices::{self, Notice};
 use crate::store::routed::{self as store, Routed};
-use crate::store::{deliveries, deliveries::DeadLetter};
 use crate::wake::Wake;
 
 pub struct Submission {
@@ -52,7 +52,7 @@ fn send(
     submission: &Submission,
     replay_of: Option<Uuid>,
 ) -> Result<DeliveryAnswer> {
-    let found = resolve_target(cx, place, &submission.target)?;
+    let found = resolve_target(cx, place, &submission.target, 1)?;
     let route = found.best;
     if route.transport_type == "queue" {
         return Err(ApiError::not_supported_yet("deliveries along routes of transport_type queue are").into());
@@ -126,9 +126,8 @@ pub fn get(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<DeliveryAnswer> {
     let delivery = match store::find(cx.tx, place.workspace, id)? {
         Some(routed) => view(routed, &place),
         None => {
-            let dead = deliveries::find_dead(cx.tx, place.workspace, IntentId(id))?;
-            let dead: DeadLetter = dead.ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
-            super::deliveries::view(&dead, &place, "dead_lettered")
+            let (first, _) = super::deliveries::dead(cx, place.workspace, IntentId(id))?;
+            super::deliveries::view(&first, &place, "dead_lettered")
         }
     };
     Ok(DeliveryAnswer { ok: true, delivery })

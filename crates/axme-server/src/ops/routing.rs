@@ -16,10 +16,10 @@ use crate::call::Before;
 use crate::cx::Cx;
 use crate::error::Result;
 use crate::store::principals::{Alias, Principal};
-use crate::store::routing::{self as store, Binding, Route};
+use crate::store::routing::{self as store, Binding, Filter, Route};
 
-/// Routes, and bindings, of one workspace.
-const MOST_PLACES: i64 = 10_000;
+/// Routes of one workspace, and as many bindings.
+const MOST_PLACES: i64 = 1_000;
 const USUAL_PRIORITY: i64 = 100;
 /// How a name becomes a place (contract `wire.md` §2.19).
 const CHAIN: [&str; 4] = ["alias", "principal_id", "endpoint_route", "transport_dispatch"];
@@ -89,8 +89,17 @@ pub fn register(cx: &mut Cx<'_, '_>, new: &In<Route>) -> Result<RouteAnswer> {
     let route = Route { workspace: place.workspace, ..new.what.clone() };
     principals::find(cx, &place, route.principal)?;
     store::put(cx.tx, &route)?;
+    check_room("routes", store::count(cx.tx, place.workspace)?)?;
     audit(cx, "routing.endpoints.register", &route)?;
     Ok(RouteAnswer { ok: true, route: view(route, &place) })
+}
+
+/// Refuses what was just added where it is one too many.
+fn check_room(what: &str, count: i64) -> Result<()> {
+    if count > MOST_PLACES {
+        return Err(ApiError::invalid(format!("a workspace has at most {MOST_PLACES} {what}")).into());
+    }
+    Ok(())
 }
 
 fn audit(cx: &mut Cx<'_, '_>, action: &'static str, route: &Route) -> Result<()> {
@@ -101,35 +110,20 @@ fn audit(cx: &mut Cx<'_, '_>, action: &'static str, route: &Route) -> Result<()>
     Ok(cx.audit_in(route.workspace, action, &route.id.to_string(), &line)?)
 }
 
-pub struct Places {
-    principals: (Uuid, Uuid),
-    transport_type: Option<String>,
-    status: Option<String>,
-    limit: usize,
-}
-
-impl Places {
-    fn has(&self, transport_type: &str, status: &str) -> bool {
-        self.transport_type.as_ref().is_none_or(|wanted| wanted == transport_type)
-            && self.status.as_ref().is_none_or(|wanted| wanted == status)
-    }
-}
-
-pub fn prepare_list(_: &Before<'_>, input: ListPlaces) -> Result<(u16, In<Places>)> {
-    let places = Places {
+pub fn prepare_list(_: &Before<'_>, input: ListPlaces) -> Result<(u16, In<Filter>)> {
+    let filter = Filter {
         principals: read_range(input.principal_id.as_deref())?,
         transport_type: input.transport_type,
         status: input.status,
-        limit: page_size(input.limit, 200, 1_000)?.try_into().unwrap_or(usize::MAX),
+        limit: page_size(input.limit, 200, 1_000)?,
     };
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, places)))
+    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, filter)))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Places>) -> Result<RouteList> {
-    let (place, places) = (asked.place(cx, RUN)?, &asked.what);
-    let found = store::list(cx.tx, place.workspace, places.principals, MOST_PLACES)?;
-    let found = found.into_iter().filter(|route| places.has(&route.transport_type, &route.status));
-    Ok(RouteList { ok: true, routes: found.take(places.limit).map(|route| view(route, &place)).collect() })
+pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Filter>) -> Result<RouteList> {
+    let place = asked.place(cx, RUN)?;
+    let found = store::list(cx.tx, place.workspace, &asked.what)?;
+    Ok(RouteList { ok: true, routes: found.into_iter().map(|route| view(route, &place)).collect() })
 }
 
 pub struct Change {
@@ -219,28 +213,27 @@ pub(super) fn read_target(alias: Option<String>, principal_id: Option<&str>) -> 
     }
 }
 
-/// A target with the ways to it, the best first; there is at least one.
+/// A target with the ways to it.
 pub(super) struct Resolved {
     pub alias: Option<Alias>,
     pub principal: Principal,
     pub best: Route,
-    pub routes: Vec<Route>,
+    /// Those after the best.
+    pub others: Vec<Route>,
 }
 
-pub(super) fn resolve_target(cx: &mut Cx<'_, '_>, place: &Place, target: &Target) -> Result<Resolved> {
+/// The best ways to a target, at most so many; there is at least one.
+pub(super) fn resolve_target(cx: &mut Cx<'_, '_>, place: &Place, target: &Target, most: i64) -> Result<Resolved> {
     let (alias, principal) = match target {
         Target::Alias(name) => find_named(cx, place, name)?,
         Target::Principal(id) => (None, principals::find(cx, place, *id)?),
     };
-    let mut routes = store::list(cx.tx, place.workspace, (principal.id, principal.id), MOST_PLACES)?;
-    routes.retain(|route| route.status == "active");
-    // What is known to be down comes last.
-    routes.sort_by_key(|route| (route.health_status == "unhealthy", route.priority, route.id));
-    let Some(best) = routes.first().cloned() else {
+    let mut routes = store::list_best(cx.tx, place.workspace, principal.id, most)?.into_iter();
+    let Some(best) = routes.next() else {
         let message = format!("principal {} has no active route", principal.id);
         return Err(ApiError::new(ErrorKind::NotFound, "route_not_found", message).into());
     };
-    Ok(Resolved { alias, principal, best, routes })
+    Ok(Resolved { alias, principal, best, others: routes.collect() })
 }
 
 fn find_named(cx: &mut Cx<'_, '_>, place: &Place, name: &str) -> Result<(Option<Alias>, Principal)> {
@@ -254,12 +247,14 @@ pub fn prepare_resolve(_: &Before<'_>, input: ResolveRoute) -> Result<(u16, In<T
 
 pub fn resolve(cx: &mut Cx<'_, '_>, asked: &In<Target>) -> Result<RouteResolved> {
     let place = asked.place(cx, RUN)?;
-    let found = resolve_target(cx, &place, &asked.what)?;
+    let found = resolve_target(cx, &place, &asked.what, MOST_PLACES)?;
+    let best = view(found.best, &place);
+    let others = found.others.into_iter().map(|route| view(route, &place));
     let resolution = RouteResolution {
         alias: found.alias.map(|alias| principals::view_alias(alias, &place)),
         principal: principals::view(found.principal, &place),
-        selected_route: view(found.best, &place),
-        candidate_routes: found.routes.into_iter().map(|route| view(route, &place)).collect(),
+        candidate_routes: std::iter::once(best.clone()).chain(others).collect(),
+        selected_route: best,
         resolver_chain: CHAIN.map(str::to_owned).to_vec(),
     };
     Ok(RouteResolved { ok: true, resolution })
@@ -311,16 +306,16 @@ pub fn bind(cx: &mut Cx<'_, '_>, new: &In<Binding>) -> Result<BindingAnswer> {
     let fresh = Binding { workspace: place.workspace, ..new.what.clone() };
     principals::find(cx, &place, fresh.principal)?;
     let binding = store::put_binding(cx.tx, &fresh)?;
+    check_room("handles", store::count_bindings(cx.tx, place.workspace)?)?;
     let line = json!({ "principal_id": binding.principal, "transport_handle": binding.transport_handle });
     cx.audit_in(place.workspace, "transports.bindings.upsert", &binding.id.to_string(), &line)?;
     Ok(BindingAnswer { ok: true, binding: view_binding(binding, &place) })
 }
 
-pub fn list_bindings(cx: &mut Cx<'_, '_>, asked: &In<Places>) -> Result<BindingList> {
-    let (place, places) = (asked.place(cx, RUN)?, &asked.what);
-    let found = store::list_bindings(cx.tx, place.workspace, places.principals, MOST_PLACES)?;
-    let found = found.into_iter().filter(|binding| places.has(&binding.transport_type, &binding.status));
-    let bindings = found.take(places.limit).map(|binding| view_binding(binding, &place)).collect();
+pub fn list_bindings(cx: &mut Cx<'_, '_>, asked: &In<Filter>) -> Result<BindingList> {
+    let place = asked.place(cx, RUN)?;
+    let found = store::list_bindings(cx.tx, place.workspace, &asked.what)?;
+    let bindings = found.into_iter().map(|binding| view_binding(binding, &place)).collect();
     Ok(BindingList { ok: true, bindings })
 }
 

@@ -98,28 +98,72 @@ pub fn lock(tx: &mut Tx<'_>, id: Uuid) -> Result<(), StoreError> {
     tx.row(sql, &[id.into()]).map(|_| ())
 }
 
+/// Which requests are meant.
+pub struct Filter<'a> {
+    /// As they are kept.
+    pub states: &'a [&'static str],
+    /// Between which moments they expire, in microseconds; those that never do are [`NEVER`].
+    pub expires: (i64, i64),
+    /// The organizations that are asked for; the nil id stands for none.
+    pub orgs: (Uuid, Uuid),
+    /// The workspaces that they are about, or come from.
+    pub workspaces: (Uuid, Uuid),
+    pub after: Uuid,
+    pub limit: i64,
+}
+
+pub const NEVER: i64 = i64::MAX;
+
 /// A page of the requests that the members of an organization decide, by id.
-pub fn list_for_review(tx: &mut Tx<'_>, org: Uuid, after: Uuid, limit: i64) -> Result<Vec<AccessRequest>, StoreError> {
-    let rows = tx.rows(
-        "SELECT access_request_id, review_org_id, from_workspace_id, requested_by, request_type, state, requester_actor_id, \
+pub fn list_for_review(tx: &mut Tx<'_>, org: Uuid, filter: &Filter<'_>) -> Result<Vec<AccessRequest>, StoreError> {
+    let sql = "SELECT access_request_id, review_org_id, from_workspace_id, requested_by, request_type, state, requester_actor_id, \
          org_id, workspace_id, requested_role, requested_tier, company_name, justification, reviewer_actor_id, review_comment, \
          reviewed_at, expires_at, created_at, updated_at FROM access_requests \
-         WHERE review_org_id = $1 AND access_request_id > $2 ORDER BY access_request_id LIMIT $3",
-        &[org.into(), after.into(), limit.into()],
-    )?;
-    rows.iter().map(request).collect()
+         WHERE review_org_id = $1 AND state = $2 AND access_request_id > $3 AND COALESCE(expires_at, $4) BETWEEN $5 AND $6 \
+         AND COALESCE(org_id, $7) BETWEEN $8 AND $9 \
+         AND (workspace_id BETWEEN $10 AND $11 OR from_workspace_id BETWEEN $10 AND $11) ORDER BY access_request_id LIMIT $12";
+    page(tx, sql, org, filter)
 }
 
 /// A page of the requests from a workspace, by id.
-pub fn list_from(tx: &mut Tx<'_>, workspace: Uuid, after: Uuid, limit: i64) -> Result<Vec<AccessRequest>, StoreError> {
-    let rows = tx.rows(
-        "SELECT access_request_id, review_org_id, from_workspace_id, requested_by, request_type, state, requester_actor_id, \
+pub fn list_from(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter<'_>) -> Result<Vec<AccessRequest>, StoreError> {
+    let sql = "SELECT access_request_id, review_org_id, from_workspace_id, requested_by, request_type, state, requester_actor_id, \
          org_id, workspace_id, requested_role, requested_tier, company_name, justification, reviewer_actor_id, review_comment, \
          reviewed_at, expires_at, created_at, updated_at FROM access_requests \
-         WHERE from_workspace_id = $1 AND access_request_id > $2 ORDER BY access_request_id LIMIT $3",
-        &[workspace.into(), after.into(), limit.into()],
-    )?;
-    rows.iter().map(request).collect()
+         WHERE from_workspace_id = $1 AND state = $2 AND access_request_id > $3 AND COALESCE(expires_at, $4) BETWEEN $5 AND $6 \
+         AND COALESCE(org_id, $7) BETWEEN $8 AND $9 \
+         AND (workspace_id BETWEEN $10 AND $11 OR from_workspace_id BETWEEN $10 AND $11) ORDER BY access_request_id LIMIT $12";
+    page(tx, sql, workspace, filter)
+}
+
+/// Each state is read in the order of its index.
+fn page(tx: &mut Tx<'_>, sql: &'static str, of: Uuid, f: &Filter<'_>) -> Result<Vec<AccessRequest>, StoreError> {
+    let mut found = Vec::new();
+    for state in f.states {
+        let rows = tx.rows(
+            sql,
+            &[
+                of.into(),
+                (*state).into(),
+                f.after.into(),
+                NEVER.into(),
+                f.expires.0.into(),
+                f.expires.1.into(),
+                Uuid::nil().into(),
+                f.orgs.0.into(),
+                f.orgs.1.into(),
+                f.workspaces.0.into(),
+                f.workspaces.1.into(),
+                f.limit.into(),
+            ],
+        )?;
+        for row in &rows {
+            found.push(request(row)?);
+        }
+    }
+    found.sort_by_key(|request| request.access_request_id);
+    found.truncate(usize::try_from(f.limit).unwrap_or(usize::MAX));
+    Ok(found)
 }
 
 pub fn update(tx: &mut Tx<'_>, r: &AccessRequest) -> Result<(), StoreError> {
@@ -145,4 +189,30 @@ pub fn count_pending_of(tx: &mut Tx<'_>, email: &str) -> Result<i64, StoreError>
         &[email.into()],
     )?;
     row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// How many requests from outside an organization it can decide yet.
+pub fn count_from_outside(tx: &mut Tx<'_>, org: Uuid, now: Time) -> Result<i64, StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*) FROM access_requests r WHERE r.review_org_id = $1 \
+         AND r.state IN ('pending', 'under_review', 'waitlisted') AND (r.expires_at IS NULL OR r.expires_at > $2) \
+         AND NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.workspace_id = r.from_workspace_id AND w.org_id = r.review_org_id)",
+        &[org.into(), now.into()],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// Forgets requests that were decided, or that expired, before a moment. Says how many at most of each.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let statements = [
+        "DELETE FROM access_requests WHERE access_request_id IN (SELECT access_request_id FROM access_requests \
+         WHERE state IN ('approved', 'rejected') AND reviewed_at < $1 LIMIT $2)",
+        "DELETE FROM access_requests WHERE access_request_id IN (SELECT access_request_id FROM access_requests \
+         WHERE expires_at IS NOT NULL AND expires_at < $1 AND state NOT IN ('approved', 'rejected') LIMIT $2)",
+    ];
+    let mut gone = 0;
+    for statement in statements {
+        gone = tx.run(statement, &[before.into(), limit.into()])?.max(gone);
+    }
+    Ok(usize::try_from(gone).unwrap_or(usize::MAX))
 }

@@ -101,7 +101,7 @@ pub struct DeadLetter {
     pub last_error: Option<String>,
 }
 
-/// Dead letters, newest intents first, below an id.
+/// Dead letters, newest intents first, below an id. Those of one intent to several stand by address.
 pub fn list_dead(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -111,20 +111,22 @@ pub fn list_dead(
     let rows = tx.rows(
         "SELECT d.intent_id, d.address, d.dead_at, d.last_error, n.intent_id FROM deliveries d \
          LEFT JOIN notices n ON n.workspace_id = d.workspace_id AND n.notice_id = d.intent_id \
-         WHERE d.workspace_id = $1 AND d.intent_id < $2 AND d.dead_at IS NOT NULL ORDER BY d.intent_id DESC LIMIT $3",
+         WHERE d.workspace_id = $1 AND d.intent_id < $2 AND d.dead_at IS NOT NULL \
+         ORDER BY d.intent_id DESC, d.address LIMIT $3",
         &[workspace.into(), before.into(), limit.into()],
     )?;
     rows.iter().map(dead_letter).collect()
 }
 
-pub fn find_dead(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<DeadLetter>, StoreError> {
-    let row = tx.row(
+/// The dead letters of one intent, by address.
+pub fn list_dead_of(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
+    let rows = tx.rows(
         "SELECT d.intent_id, d.address, d.dead_at, d.last_error, n.intent_id FROM deliveries d \
          LEFT JOIN notices n ON n.workspace_id = d.workspace_id AND n.notice_id = d.intent_id \
-         WHERE d.workspace_id = $1 AND d.intent_id = $2 AND d.dead_at IS NOT NULL",
-        &[workspace.into(), id.into()],
+         WHERE d.workspace_id = $1 AND d.intent_id = $2 AND d.dead_at IS NOT NULL ORDER BY d.address LIMIT $3",
+        &[workspace.into(), id.into(), limit.into()],
     )?;
-    row.as_ref().map(dead_letter).transpose()
+    rows.iter().map(dead_letter).collect()
 }
 
 fn dead_letter(row: &super::Row) -> Result<DeadLetter, StoreError> {

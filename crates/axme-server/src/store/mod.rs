@@ -28,7 +28,6 @@ pub mod notices;
 pub mod organizations;
 pub mod people;
 pub mod policies;
-pub mod portal;
 mod postgres;
 pub mod principals;
 pub mod replies;
@@ -60,7 +59,7 @@ use usage::Tally;
 pub use value::{Row, Value};
 
 /// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 21] = [
+const MIGRATIONS: [(&str, &str); 22] = [
     ("V1__core", include_str!("migrations/0001_core.sql")),
     ("V2__policy", include_str!("migrations/0002_policy.sql")),
     ("V3__push", include_str!("migrations/0003_push.sql")),
@@ -81,6 +80,7 @@ const MIGRATIONS: [(&str, &str); 21] = [
     ("V18__governance", include_str!("migrations/0018_governance.sql")),
     ("V19__key_uses", include_str!("migrations/0019_key_uses.sql")),
     ("V20__sweeps", include_str!("migrations/0020_sweeps.sql")),
+    ("V21__lists", include_str!("migrations/0021_lists.sql")),
     ("V22__session_keys", include_str!("migrations/0022_session_keys.sql")),
 ];
 

@@ -4,7 +4,7 @@ use axme_intent::{Object, Time};
 use uuid::Uuid;
 
 use super::principals::json;
-use super::{Row, Tx};
+use super::{Row, Tx, Value};
 use crate::error::StoreError;
 
 #[derive(Debug, Clone)]
@@ -66,15 +66,55 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Route>,
     row.as_ref().map(route).transpose()
 }
 
-/// Routes of the principals in a range, oldest first.
-pub fn list(tx: &mut Tx<'_>, workspace: Uuid, principals: (Uuid, Uuid), limit: i64) -> Result<Vec<Route>, StoreError> {
+/// Which routes, or bindings, are meant.
+pub struct Filter {
+    pub principals: (Uuid, Uuid),
+    /// Without them, of every kind and in every state.
+    pub transport_type: Option<String>,
+    pub status: Option<String>,
+    pub limit: i64,
+}
+
+impl Filter {
+    fn values(&self, workspace: Uuid) -> [Value<'_>; 6] {
+        [
+            workspace.into(),
+            self.principals.0.into(),
+            self.principals.1.into(),
+            self.transport_type.as_deref().unwrap_or_default().into(),
+            self.status.as_deref().unwrap_or_default().into(),
+            self.limit.into(),
+        ]
+    }
+}
+
+/// Routes, oldest first.
+pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<Vec<Route>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, route_id, principal_id, transport_type, endpoint_url, auth_mode, region, cluster_id, \
          failover_policy, priority, health_status, status, metadata, created_at, updated_at FROM routes \
-         WHERE workspace_id = $1 AND principal_id BETWEEN $2 AND $3 ORDER BY route_id LIMIT $4",
-        &[workspace.into(), principals.0.into(), principals.1.into(), limit.into()],
+         WHERE workspace_id = $1 AND principal_id BETWEEN $2 AND $3 AND $4 IN ('', transport_type) \
+         AND $5 IN ('', status) ORDER BY route_id LIMIT $6",
+        &filter.values(workspace),
     )?;
     rows.iter().map(route).collect()
+}
+
+/// The active routes of a principal by priority; what is known to be down comes last.
+pub fn list_best(tx: &mut Tx<'_>, workspace: Uuid, principal: Uuid, limit: i64) -> Result<Vec<Route>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, route_id, principal_id, transport_type, endpoint_url, auth_mode, region, cluster_id, \
+         failover_policy, priority, health_status, status, metadata, created_at, updated_at FROM routes \
+         WHERE workspace_id = $1 AND principal_id = $2 AND status = 'active' \
+         ORDER BY CASE WHEN health_status = 'unhealthy' THEN 1 ELSE 0 END, priority, route_id LIMIT $3",
+        &[workspace.into(), principal.into(), limit.into()],
+    )?;
+    rows.iter().map(route).collect()
+}
+
+pub fn count(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
+    let row = tx.row("SELECT COUNT(*) FROM routes WHERE workspace_id = $1", &[workspace.into()])?;
+    row.map_or(Ok(0), |row| row.int(0))
 }
 
 pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<bool, StoreError> {
@@ -142,18 +182,18 @@ pub fn put_binding(tx: &mut Tx<'_>, binding: &Binding) -> Result<Binding, StoreE
     Ok(Binding { id: row.uuid(0)?, created_at: row.time(1)?, ..binding.clone() })
 }
 
-/// Bindings of the principals in a range, oldest first.
-pub fn list_bindings(
-    tx: &mut Tx<'_>,
-    workspace: Uuid,
-    principals: (Uuid, Uuid),
-    limit: i64,
-) -> Result<Vec<Binding>, StoreError> {
+pub fn count_bindings(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
+    let row = tx.row("SELECT COUNT(*) FROM transport_bindings WHERE workspace_id = $1", &[workspace.into()])?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// Bindings, oldest first.
+pub fn list_bindings(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<Vec<Binding>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, binding_id, principal_id, transport_type, transport_handle, priority, status, metadata, \
          created_at, updated_at FROM transport_bindings WHERE workspace_id = $1 AND principal_id BETWEEN $2 AND $3 \
-         ORDER BY binding_id LIMIT $4",
-        &[workspace.into(), principals.0.into(), principals.1.into(), limit.into()],
+         AND $4 IN ('', transport_type) AND $5 IN ('', status) ORDER BY binding_id LIMIT $6",
+        &filter.values(workspace),
     )?;
     rows.iter()
         .map(|row| {

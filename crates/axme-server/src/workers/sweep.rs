@@ -12,7 +12,10 @@ use crate::app::App;
 use crate::error::{Result, StoreError};
 use crate::http::media as files;
 use crate::ops::COMMON_LANE;
-use crate::store::{Tx, invites, links, logins, media, mesh, notices, people, replies, routed, usage, webhooks};
+use crate::ops::access_requests::KEPT_DAYS as REQUESTS_KEPT_DAYS;
+use crate::store::{
+    Tx, access_requests, invites, links, logins, media, mesh, notices, people, replies, routed, usage, webhooks,
+};
 
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 500;
@@ -63,7 +66,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
     }
     app.limiter.sweep(app.world.clock.now());
     type Sweep = fn(&mut Tx<'_>, Time, i64) -> Result<usize, StoreError>;
-    let sweeps: [(Sweep, u64); 10] = [
+    let sweeps: [(Sweep, u64); 11] = [
         (logins::sweep, LOGINS_KEPT_HOURS),
         (people::sweep, KEPT_DAYS * 24),
         (invites::sweep, KEPT_DAYS * 24),
@@ -74,6 +77,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
         (links::sweep, KEPT_DAYS * 24),
         (mesh::sweep, KEPT_DAYS * 24),
         (usage::sweep, KEPT_DAYS * 24),
+        (access_requests::sweep, REQUESTS_KEPT_DAYS * 24),
     ];
     for (sweep, hours) in sweeps {
         let before = app.world.clock.now().minus_millis(hours * 3_600_000);

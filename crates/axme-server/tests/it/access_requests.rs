@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use axme_server::store::Tx;
+use axme_server::store::access_requests::{self as requests, AccessRequest};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::harness::{Answer, Server, on_both};
 use crate::organizations::organization;
@@ -136,5 +139,192 @@ fn requests_expire_and_bad_ones_are_refused() {
         let listed = server.get(&server.admin, &format!("{REQUESTS}?state=expired")).await["access_requests"].clone();
         assert_eq!(listed[0]["access_request_id"], asked["access_request_id"]);
         review(&server, &server.admin, &asked, "approve").await.refused(409, "access_request_decided");
+    });
+}
+
+/// A workspace that nobody knows.
+const ELSEWHERE: Uuid = Uuid::from_u128(7);
+
+/// Requests to join an organization, a second apart, each of which expires so many seconds later.
+async fn fill(
+    server: &Server,
+    org: &str,
+    (from, requester): (Uuid, &str),
+    states: &'static [&'static str],
+    expires: Option<u64>,
+) {
+    let (org, requester) = (org.parse().unwrap(), requester.to_owned());
+    let (now, dice) = (server.now(), server.app.world.dice.clone());
+    let insert = move |tx: &mut Tx<'_>| {
+        for (n, state) in (0..).zip(states) {
+            let at = now.plus_seconds(n);
+            let request = AccessRequest {
+                access_request_id: dice.uuid_at(at),
+                review_org_id: org,
+                from_workspace_id: from,
+                requested_by: requester.clone(),
+                request_type: "join_organization".to_owned(),
+                state: (*state).to_owned(),
+                requester_actor_id: format!("{state}@example.com"),
+                org_id: Some(org),
+                workspace_id: None,
+                requested_role: None,
+                requested_tier: None,
+                company_name: None,
+                justification: None,
+                reviewer_actor_id: None,
+                review_comment: None,
+                reviewed_at: None,
+                expires_at: expires.map(|seconds| at.plus_seconds(seconds)),
+                created_at: at,
+                updated_at: at,
+            };
+            requests::insert(tx, &request)?;
+            if ["approved", "rejected"].contains(state) {
+                requests::update(tx, &AccessRequest { reviewed_at: Some(at), ..request })?;
+            }
+        }
+        Ok(())
+    };
+    server.app.store.write(0, insert).await.unwrap();
+}
+
+#[test]
+fn what_waits_is_found_behind_what_was_decided() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (_, id) = organization(&server, "Acme").await;
+        fill(&server, &id, (ELSEWHERE, "a"), &["rejected"; 6_000], None).await;
+        server.clock.advance(Duration::from_secs(10_000));
+        fill(&server, &id, (ELSEWHERE, "b"), &["pending", "approved", "waitlisted", "pending"], None).await;
+        server.clock.advance(Duration::from_secs(10));
+        fill(&server, &id, (ELSEWHERE, "b"), &["pending"], Some(1)).await;
+        server.clock.advance(Duration::from_secs(10));
+        let listed = async |path: &str, field: &str| {
+            let found = server.get(&server.admin, path).await;
+            let requests = found[field].as_array().unwrap().clone();
+            let states = requests.iter().map(|request| request["state"].as_str().unwrap().to_owned());
+            (states.collect::<Vec<_>>(), requests.last().map(|last| last["access_request_id"].clone()), found)
+        };
+        for (state, count) in [("pending", 2), ("waitlisted", 1), ("approved", 1), ("expired", 1), ("rejected", 100)] {
+            let (states, ..) = listed(&format!("{REQUESTS}?org_id={id}&state={state}"), "access_requests").await;
+            assert_eq!(states, vec![state; count]);
+        }
+        let (all, ..) = listed(&format!("{REQUESTS}?org_id={id}&limit=1000"), "access_requests").await;
+        assert_eq!(all, vec!["rejected"; 1_000]);
+
+        let queue = format!("/v1/portal/enterprise/request-queue?org_id={id}");
+        let (states, _, answer) = listed(&queue, "requests").await;
+        assert_eq!((states.join(" ").as_str(), &answer["has_more"]), ("pending waitlisted pending", &json!(false)));
+        let (states, last, answer) = listed(&format!("{queue}&limit=2"), "requests").await;
+        assert_eq!((states.join(" ").as_str(), &answer["has_more"]), ("pending waitlisted", &json!(true)));
+        let path = format!("{queue}&limit=2&after={}", last.unwrap().as_str().unwrap());
+        let (states, _, answer) = listed(&path, "requests").await;
+        assert_eq!((states.join(" ").as_str(), &answer["has_more"]), ("pending", &json!(false)));
+
+        // What was decided, and what expired, is forgotten in the end. What waits is not.
+        server.clock.advance(Duration::from_secs(91 * 86_400));
+        axme_server::workers::sweep::tick(&server.app).await.unwrap();
+        let (states, ..) = listed(&format!("{REQUESTS}?org_id={id}"), "access_requests").await;
+        assert_eq!(states.join(" "), "pending waitlisted pending");
+    });
+}
+
+#[test]
+fn nobody_asks_without_end() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (_, id) = organization(&server, "Acme").await;
+        let stranger = server.workspace("other", "default").await;
+        let body = json!({ "request_type": "join_organization", "requester_actor_id": "x", "org_id": id });
+        fill(&server, &id, (ELSEWHERE, "owner@other.default"), &["pending"; 99], None).await;
+        let last = ask(&server, &stranger, body.clone()).await;
+        let answer = server.send(&stranger, "POST", REQUESTS, Some(body.clone())).await;
+        answer.refused(422, "validation_failed");
+        review(&server, &server.admin, &last, "reject").await.ok();
+        ask(&server, &stranger, body.clone()).await;
+
+        fill(&server, &id, (ELSEWHERE, "others"), &["waitlisted"; 900], None).await;
+        let third = server.workspace("third", "default").await;
+        let answer = server.send(&third, "POST", REQUESTS, Some(body.clone())).await;
+        assert!(answer.body["message"].as_str().unwrap().contains("from outside"), "{}", answer.body);
+        answer.refused(422, "validation_failed");
+        ask(&server, &server.admin, body.clone()).await;
+        let (_, elsewhere) = organization(&server, "Else").await;
+        let body = json!({ "request_type": "join_organization", "requester_actor_id": "x", "org_id": elsewhere });
+        ask(&server, &third, body).await;
+    });
+}
+
+#[test]
+fn who_is_no_admin_sees_their_own_behind_those_of_others() {
+    on_both(async |engine| {
+        let server = Server::start_open(engine).await;
+        let (_, id) = organization(&server, "Acme").await;
+        let here = &server.bootstrap.workspace_id;
+        fill(&server, &id, (here.parse().unwrap(), "others"), &["pending"; 600], None).await;
+        server.clock.advance(Duration::from_secs(600));
+        let body = json!({ "actor_id": "ann@example.com", "role": "member", "workspace_id": here });
+        let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
+        server.post(&server.admin, &members, body).await;
+        let ann = server.sign_in("ann@example.com").await;
+        let body = json!({ "request_type": "join_organization", "requester_actor_id": "x", "org_id": id });
+        let mine = server.as_person(&ann, "POST", REQUESTS, Some(body)).await.ok()["access_request"].clone();
+        let after = format!("after={}", mine["access_request_id"].as_str().unwrap());
+        for (query, expected) in [
+            ("limit=1", json!([mine])),
+            ("limit=2&state=pending", json!([mine])),
+            ("limit=1&state=rejected", json!([])),
+            (&after, json!([])),
+        ] {
+            let listed = server.as_person(&ann, "GET", &format!("{REQUESTS}?{query}"), None).await.ok();
+            assert_eq!(listed["access_requests"], expected, "{query}");
+        }
+    });
+}
+
+#[test]
+fn a_request_takes_no_role_from_anybody() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, id) = organization(&server, "Acme").await;
+        let members = format!("{org}/members");
+        for (actor, role) in [
+            ("b@example.com", "org_owner"),
+            ("c@example.com", "workspace_admin"),
+            ("d@example.com", "security_auditor"),
+            ("e@example.com", "member"),
+        ] {
+            server.post(&server.admin, &members, json!({ "actor_id": actor, "role": role })).await;
+        }
+        let before = server.get(&server.admin, &members).await;
+        let stranger = server.workspace("other", "default").await;
+        let join = async |actor: &str, role: Value| {
+            let body = json!({
+                "request_type": "join_organization", "requester_actor_id": actor, "org_id": id, "requested_role": role,
+            });
+            ask(&server, &stranger, body).await
+        };
+        for (actor, role) in [
+            ("b@example.com", Value::Null),
+            ("b@example.com", json!("org_admin")),
+            ("c@example.com", json!("member")),
+            ("c@example.com", json!("billing_viewer")),
+            ("d@example.com", Value::Null),
+        ] {
+            let asked = join(actor, role).await;
+            review(&server, &server.admin, &asked, "approve").await.refused(409, "member_exists");
+            assert_eq!(server.get(&server.admin, &members).await, before, "{asked}");
+            review(&server, &server.admin, &asked, "reject").await.ok();
+        }
+        for (actor, role) in [("e@example.com", Value::Null), ("d@example.com", json!("org_admin"))] {
+            review(&server, &server.admin, &join(actor, role).await, "approve").await.ok();
+        }
+        let after = server.get(&server.admin, &members).await["members"].clone();
+        let of = |actor: &str| after.as_array().unwrap().iter().find(|member| member["actor_id"] == actor).unwrap();
+        assert_eq!(
+            (&of("e@example.com")["role"], &of("d@example.com")["role"]),
+            (&json!("member"), &json!("org_admin"))
+        );
     });
 }

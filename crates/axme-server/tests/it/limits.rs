@@ -11,6 +11,8 @@ use axum::http::{HeaderMap, Request};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Engine, Server, id_of, on_both};
+use crate::organizations::{organization, workspace};
+use crate::quotas::limit;
 
 async fn hosted(engine: Engine, tier: Tier) -> Server {
     Server::start_with(engine, Limits { tier, ..Limits::default() }).await
@@ -272,5 +274,63 @@ fn a_payload_may_be_as_long_as_its_tier_says() {
             let overview = server.get(&server.admin, "/v1/portal/enterprise/overview").await["overview"].clone();
             assert_eq!(overview["quota_policy"]["dimensions"]["payload_max_bytes"], most);
         }
+    });
+}
+
+#[test]
+fn who_was_removed_comes_back_only_where_there_is_room() {
+    on_both(async |engine| {
+        let server = hosted(engine, Tier::EmailVerified).await;
+        let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
+        let workspace = &server.bootstrap.workspace_id;
+        let add = async |n: u32| {
+            let body = json!({ "actor_id": format!("p{n}@example.com"), "role": "member", "workspace_id": workspace });
+            let added = server.send(&server.admin, "POST", &members, Some(body)).await.ok();
+            format!("{members}/{}", added["member"]["member_id"].as_str().unwrap())
+        };
+        let patch = async |path: &str, status: &str| {
+            server.send(&server.admin, "PATCH", path, Some(json!({ "status": status }))).await
+        };
+        let (first, second) = (add(1).await, add(2).await);
+        for n in 3..20 {
+            add(n).await;
+        }
+        server.send(&server.admin, "DELETE", &first, None).await.ok();
+        add(20).await;
+        for status in ["active", "invited", "suspended"] {
+            exceeded(patch(&first, status).await, "actors_total", 20, 20);
+        }
+        patch(&second, "suspended").await.ok();
+        exceeded(patch(&first, "active").await, "actors_total", 20, 20);
+        patch(&second, "removed").await.ok();
+        patch(&first, "active").await.ok();
+        patch(&first, "suspended").await.ok();
+        patch(&first, "active").await.ok();
+    });
+}
+
+#[test]
+fn members_everywhere_count_in_the_workspaces_of_their_own_organization() {
+    on_both(async |engine| {
+        let server = hosted(engine, Tier::EmailVerified).await;
+        let (path, org) = organization(&server, "Acme").await;
+        let main = workspace(&server, &path, "Main").await;
+        let members = format!("{path}/members");
+        let body = json!({ "actor_id": "here@example.com", "role": "member", "workspace_id": main });
+        server.post(&server.admin, &members, body).await;
+        // The workspace of the key that adds them has no limit, and nothing to do with it.
+        limit(&server, &server.bootstrap.org_id, &server.bootstrap.workspace_id, json!({}), "grace").await;
+        let add = async |n: u32| {
+            let body = json!({ "actor_id": format!("p{n}@example.com"), "role": "member" });
+            server.send(&server.admin, "POST", &members, Some(body)).await
+        };
+        for n in 0..18 {
+            add(n).await.ok();
+        }
+        exceeded(add(18).await, "actors_total", 20, 20);
+        let list = server.get(&server.admin, &members).await;
+        assert_eq!(list["members"].as_array().unwrap().len(), 20, "what was refused left nothing");
+        limit(&server, &org, &main, json!({}), "grace").await;
+        add(18).await.ok();
     });
 }

@@ -27,7 +27,7 @@ fn the_overview_says_what_there_is_and_what_is_used() {
         let used = &overview["usage_summary"]["dimensions"];
         let count = |name: &str| used[name]["used"].as_u64().unwrap();
         let counts = ["intents_per_day", "storage_bytes", "actors_total", "service_accounts_per_workspace"].map(count);
-        assert_eq!(counts, [1, 0, 1, 1]);
+        assert_eq!(counts, [1, 0, 1, 0]);
 
         let quota = json!({
             "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id, "overage_mode": "block",
@@ -55,6 +55,36 @@ fn the_overview_says_what_the_tier_of_a_hosted_server_allows() {
             "actors_total": 20, "service_accounts_per_workspace": 20, "sse_streams_max": 20,
         });
         assert_eq!(policy["dimensions"], expected);
+    });
+}
+
+#[test]
+fn the_overview_counts_as_the_limits_do() {
+    on_both(async |engine| {
+        let limits = Limits { tier: Tier::EmailVerified, ..Limits::default() };
+        let server = Server::start_with(engine, limits).await;
+        let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
+        for n in 0..18 {
+            let body = json!({ "actor_id": format!("p{n}@example.com"), "role": "member" });
+            server.post(&server.admin, &members, body).await;
+            server.post(&server.admin, "/v1/service-accounts", json!({ "name": format!("agent-{n}") })).await;
+        }
+        let listed = server.get(&server.admin, &members).await["members"].clone();
+        for (member, status) in listed.as_array().unwrap()[1..].iter().zip(["invited", "suspended", "removed"]) {
+            let path = format!("{members}/{}", member["member_id"].as_str().unwrap());
+            server.send(&server.admin, "PATCH", &path, Some(json!({ "status": status }))).await.ok();
+        }
+        let gone = server.post(&server.admin, "/v1/service-accounts", json!({ "name": "gone" })).await;
+        let path = format!("/v1/service-accounts/{}", gone["service_account_id"].as_str().unwrap());
+        server.send(&server.admin, "DELETE", &path, None).await.ok();
+        let body = json!({ "owner_agent": "agent-1", "filename": "f", "mime_type": "a/b", "size_bytes": 1_000 });
+        server.post(&server.admin, "/v1/media/create-upload", body).await;
+
+        let path = format!("{PORTAL}/overview?{}", place(&server));
+        let used = server.get(&server.admin, &path).await["overview"]["usage_summary"]["dimensions"].clone();
+        let count = |name: &str| used[name]["used"].as_u64().unwrap();
+        let counts = ["storage_bytes", "actors_total", "service_accounts_per_workspace"].map(count);
+        assert_eq!(counts, [1_000, 18, 18]);
     });
 }
 

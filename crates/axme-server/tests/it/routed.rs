@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use axme_intent::{Address, IntentId};
+use axme_server::store::{Tx, deliveries};
 use axme_server::workers;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::harness::{Server, on_both};
 use crate::principals::{alias, place, principal};
 use crate::pushes::{Answer, Receiver, server_that_may_call_loopback};
+use crate::quotas::{limit, used_today};
 use crate::routing::route;
 
 fn submission(server: &Server, fields: Value) -> Value {
@@ -146,5 +150,73 @@ fn a_delivery_that_cannot_be_is_refused() {
             let answer = server.send(&server.admin, "POST", "/v1/deliveries/reconcile", Some(body)).await;
             answer.refused(422, "validation_failed");
         }
+    });
+}
+
+/// Dead letters of events, each to some subscribers; returns the ids of the events, the newest first.
+async fn bury(server: &Server, events: usize, subscribers: usize) -> Vec<String> {
+    let (now, dice) = (server.now(), server.app.world.dice.clone());
+    let workspace = server.bootstrap.workspace_id.parse().unwrap();
+    let bury = move |tx: &mut Tx<'_>| {
+        let mut ids = Vec::new();
+        for n in 0..events {
+            let id = IntentId(dice.uuid_at(now.plus_seconds(n as u64)));
+            for subscriber in 0..subscribers {
+                let to = Address::from_canonical(format!("webhook://{}", Uuid::from_u128(subscriber as u128)));
+                deliveries::insert(tx, workspace, &to, id, now)?;
+                deliveries::bury(tx, workspace, &to, id, now)?;
+            }
+            ids.insert(0, id.to_string());
+        }
+        Ok(ids)
+    };
+    server.app.store.write(0, bury).await.unwrap()
+}
+
+#[test]
+fn every_dead_letter_is_listed_and_replayed() {
+    on_both(async |engine| {
+        let server = server_that_may_call_loopback(engine).await;
+        let (_receiver, addr) = Receiver::start().await;
+        let ann = principal(&server).await;
+        alias(&server, &ann, "ann").await;
+        route(&server, &ann, &format!("http://{addr}/intent"), 1).await;
+        let sent = submit(&server).await;
+        server.clock.advance(Duration::from_secs(1));
+        let events = bury(&server, 7, 3).await;
+        let wanted: Vec<String> =
+            events.iter().flat_map(|id| vec![id.clone(); 3]).chain(std::iter::once(sent.clone())).collect();
+        for limit in [1, 2, 3, 4, 7, 20, 21, 22, 100] {
+            let (mut before, mut found) = (String::new(), Vec::new());
+            loop {
+                let path = format!("/v1/deliveries?limit={limit}{before}");
+                let page = server.get(&server.admin, &path).await;
+                let deliveries = page["deliveries"].as_array().unwrap().clone();
+                assert!(deliveries.len() < limit + 3, "letters of one id are not parted, and no more");
+                found.extend(deliveries.iter().map(|one| one["delivery_id"].as_str().unwrap().to_owned()));
+                match page["next_before"].as_str() {
+                    Some(next) => before = format!("&before={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(found, wanted, "limit {limit}");
+        }
+        let dead = server.get(&server.admin, "/v1/deliveries?status=dead_lettered&limit=3").await;
+        let to: Vec<&Value> = dead["deliveries"].as_array().unwrap().iter().map(|one| &one["to_agent"]).collect();
+        let addresses = [0, 1, 2].map(|n| json!(format!("webhook://{}", Uuid::from_u128(n))));
+        assert_eq!(to, addresses.iter().collect::<Vec<_>>());
+
+        let path = format!("/v1/deliveries/{}", events[0]);
+        assert_eq!(server.get(&server.admin, &path).await["delivery"]["to_agent"], addresses[0]);
+        let replay = format!("{path}/replay");
+        let (org, ws, day) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id, "webhook_deliveries_per_day");
+        limit(&server, org, ws, json!({ day: 2 }), "block").await;
+        server.send(&server.admin, "POST", &replay, Some(json!({}))).await.refused(429, "quota_exceeded");
+        limit(&server, org, ws, json!({ day: 3 }), "block").await;
+        server.post(&server.admin, &replay, json!({})).await;
+        assert_eq!(used_today(&server, day).await["used"], 3);
+        server.send(&server.admin, "GET", &path, None).await.refused(404, "not_found");
+        let left = server.get(&server.admin, "/v1/deliveries?status=dead_lettered").await;
+        assert_eq!(left["deliveries"].as_array().unwrap().len(), 18, "all three are due again");
     });
 }

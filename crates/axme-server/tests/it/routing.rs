@@ -1,6 +1,10 @@
 //! Routes and transport bindings (contract `wire.md` §2.19).
 
+use axme_intent::Object;
+use axme_server::store::Tx;
+use axme_server::store::routing::{self, Binding, Route};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::harness::{Server, on_both};
 use crate::principals::{alias, place, principal};
@@ -131,5 +135,123 @@ fn a_place_that_cannot_be_is_refused() {
         let body = json!({ "principal_id": ann, "transport_type": "http", "transport_handle": "xx" });
         server.send(&stranger, "POST", BINDINGS, Some(body)).await.refused(404, "not_found");
         assert_eq!(server.get(&stranger, ENDPOINTS).await["routes"], json!([]));
+    });
+}
+
+/// Adds routes and handles, none of which is looked at.
+async fn fill(server: &Server, principal: &str, count: u128) {
+    let (workspace, principal) = (server.bootstrap.workspace_id.parse().unwrap(), principal.parse().unwrap());
+    let now = server.now();
+    let fill = move |tx: &mut Tx<'_>| {
+        for n in 0..count {
+            let id = Uuid::from_u128(n);
+            let route = Route {
+                workspace,
+                id,
+                principal,
+                transport_type: "queue".to_owned(),
+                endpoint_url: "somewhere".to_owned(),
+                auth_mode: "none".to_owned(),
+                region: None,
+                cluster_id: None,
+                failover_policy: "none".to_owned(),
+                priority: 100,
+                health_status: "unknown".to_owned(),
+                status: "inactive".to_owned(),
+                metadata: Object::default(),
+                created_at: now,
+                updated_at: now,
+            };
+            let binding = Binding {
+                workspace,
+                id,
+                principal,
+                transport_type: "queue".to_owned(),
+                transport_handle: format!("q{n}"),
+                priority: 100,
+                status: "inactive".to_owned(),
+                metadata: Object::default(),
+                created_at: now,
+                updated_at: now,
+            };
+            routing::put(tx, &route)?;
+            routing::put_binding(tx, &binding)?;
+        }
+        Ok(())
+    };
+    server.app.store.write(0, fill).await.unwrap();
+}
+
+#[test]
+fn there_are_so_many_places_and_what_is_meant_is_found_among_them() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let ann = principal(&server).await;
+        fill(&server, &ann, 999).await;
+        let last = route(&server, &ann, "https://example.com/", 1).await;
+        let endpoint = json!({
+            "principal_id": ann, "transport_type": "http", "endpoint_url": "https://example.com/", "auth_mode": "none",
+        });
+        let handle = |name: &str| json!({ "principal_id": ann, "transport_type": "webhook", "transport_handle": name });
+        server.post(&server.admin, BINDINGS, handle("last")).await;
+        for (path, body) in [(ENDPOINTS, endpoint), (BINDINGS, handle("one more"))] {
+            let answer = server.send(&server.admin, "POST", path, Some(body)).await;
+            assert!(answer.body["message"].as_str().unwrap().contains("at most 1000"), "{}", answer.body);
+            answer.refused(422, "validation_failed");
+        }
+        server.post(&server.admin, BINDINGS, handle("last")).await;
+        let path = format!("{ENDPOINTS}/{last}");
+        server.send(&server.admin, "PATCH", &path, Some(json!({ "region": "eu" }))).await.ok();
+
+        for (path, field, transport) in [(ENDPOINTS, "routes", "http"), (BINDINGS, "bindings", "webhook")] {
+            let count = async |query: &str| {
+                let list = server.get(&server.admin, &format!("{path}?{query}")).await;
+                list[field].as_array().unwrap().len()
+            };
+            for query in ["limit=1&status=active", &format!("limit=1&transport_type={transport}"), "status=active"] {
+                assert_eq!(count(query).await, 1, "{path} {query}");
+            }
+            assert_eq!((count("").await, count("limit=1000").await), (200, 1_000));
+            assert_eq!(count(&format!("status=inactive&transport_type={transport}")).await, 0);
+        }
+        let target = json!({
+            "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id, "principal_id": ann,
+        });
+        let found = server.post(&server.admin, "/v1/routing/resolve", target).await["resolution"].clone();
+        assert_eq!(found["selected_route"]["route_id"], json!(last));
+        assert_eq!(found["candidate_routes"].as_array().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn metadata_of_the_directory_is_short() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let ann = principal(&server).await;
+        let place = json!({ "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id });
+        for (path, fields) in [
+            ("/v1/principals", json!({ "principal_type": "user" })),
+            ("/v1/aliases", json!({ "principal_id": ann, "alias": "ann", "alias_type": "service" })),
+            (
+                ENDPOINTS,
+                json!({
+                    "principal_id": ann, "transport_type": "queue", "endpoint_url": "somewhere", "auth_mode": "none",
+                }),
+            ),
+            (BINDINGS, json!({ "principal_id": ann, "transport_type": "queue", "transport_handle": "q1" })),
+        ] {
+            let mut body = place.clone();
+            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            // With the name, the quotes and the braces of an object of one field.
+            body["metadata"] = json!({ "text": "x".repeat(16 * 1_024 - 11) });
+            let made = server.post(&server.admin, path, body.clone()).await;
+            body["metadata"] = json!({ "text": "x".repeat(16 * 1_024 - 10) });
+            server.send(&server.admin, "POST", path, Some(body.clone())).await.refused(413, "payload_too_large");
+            if path == ENDPOINTS {
+                let path = format!("{path}/{}", made["route"]["route_id"].as_str().unwrap());
+                let change = Some(json!({ "metadata": body["metadata"] }));
+                server.send(&server.admin, "PATCH", &path, change).await.refused(413, "payload_too_large");
+            }
+        }
     });
 }
