@@ -15,7 +15,8 @@ use crate::folder::{Bootstrap, Folder};
 use crate::ops::{COMMON_LANE, members};
 use crate::store::accounts::{self, NewKey, ServiceAccount};
 
-const ORG_SLUG: &str = "local";
+/// The organization of those who run the server.
+pub const ORG_SLUG: &str = "local";
 const WORKSPACE_SLUG: &str = "default";
 
 /// Makes what is missing. Nothing on any start but the first.

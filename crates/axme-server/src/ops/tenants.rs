@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::cx::{Caller, Cx, Role};
 use crate::error::{Error, Result};
-use crate::store::{members, organizations};
+use crate::store::{accounts, members, organizations};
 
 /// A workspace that the caller may act in.
 #[derive(Debug, Clone)]
@@ -138,7 +138,20 @@ fn no_org() -> Error {
 }
 
 /// The workspace that is named, the caller's own without a name, when the caller may do something there.
+///
+/// On a server that is run for others, whoever runs it sees and sets what every workspace may use and owes, and nobody else sets it.
 pub fn place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: Option<&str>, permission: Permission) -> Result<Place> {
+    let is_set = matches!(permission, Permission::ChangeQuotas | Permission::ChangeBilling);
+    let is_seen = matches!(permission, Permission::ViewUsage | Permission::ViewBilling);
+    if (is_set || is_seen) && cx.limits.tier.is_hosted() {
+        if !is_operator(cx)? {
+            if is_set {
+                return Err(ApiError::forbidden("this is set by those who run this server").into());
+            }
+        } else if let Some(workspace) = workspace {
+            return any_place(cx, org, workspace);
+        }
+    }
     let caller = cx.caller;
     let own_org = org.map(|org| org == caller.org.to_string() || org == caller.org_slug);
     let own_workspace = workspace.map(|ws| ws == caller.workspace.to_string() || ws == caller.workspace_slug);
@@ -158,6 +171,34 @@ pub fn place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: Option<&str>, pe
         (Some(false), Some(true)) if workspace != Some(&caller.workspace_slug) => Err(no_pair()),
         _ => named_place(cx, org, workspace.unwrap_or_default(), permission),
     }
+}
+
+/// Whether the caller runs the server: may change the organization that its first start has made.
+pub fn is_operator(cx: &mut Cx<'_, '_>) -> Result<bool> {
+    let Some(org) = operators(cx)? else { return Ok(false) };
+    Ok(Authority::in_org(cx, org)?.allows(Permission::ChangeOrganization, None))
+}
+
+/// The organization of those who run the server.
+pub fn operators(cx: &mut Cx<'_, '_>) -> Result<Option<Uuid>> {
+    Ok(accounts::find_organization(cx.tx, crate::first_start::ORG_SLUG)?)
+}
+
+/// Any workspace there is.
+fn any_place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: &str) -> Result<Place> {
+    if workspace == cx.caller.workspace_slug && org.is_none_or(|org| org == cx.caller.org_slug) {
+        return Ok(Place::own(cx.caller));
+    }
+    let found = match Uuid::parse_str(workspace.trim()) {
+        Ok(id) => organizations::find_workspace(cx.tx, id)?,
+        Err(_) => None,
+    };
+    let found = found.ok_or_else(|| ApiError::not_found("workspace"))?;
+    let of = organizations::find(cx.tx, found.org_id)?.ok_or_else(no_org)?;
+    if org.is_some_and(|org| org != of.org_id.to_string() && org != of.slug) {
+        return Err(no_pair());
+    }
+    Ok(Place { org: of.org_id, org_slug: of.slug, workspace: found.workspace_id, workspace_slug: found.slug })
 }
 
 /// A workspace of another than the caller's, by its id.

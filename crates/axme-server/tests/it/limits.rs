@@ -120,6 +120,54 @@ fn a_tier_limits_what_nothing_else_was_agreed_about() {
 }
 
 #[test]
+fn on_a_hosted_server_those_who_run_it_set_what_others_may_use() {
+    on_both(async |engine| {
+        let server = hosted(engine, Tier::EmailVerified).await;
+        let operator = &server.admin;
+        let tenant = server.workspace("acme", "prod").await;
+        let me = server.get(&tenant, "/v1/me").await;
+        let (org, ws) = (me["org_id"].as_str().unwrap(), me["workspace_id"].as_str().unwrap());
+        let place = format!("org_id={org}&workspace_id={ws}");
+        let quota = json!({
+            "org_id": org, "workspace_id": ws, "dimensions": { "intents_per_day": 7 }, "overage_mode": "block",
+        });
+        let plan = json!({
+            "org_id": org, "workspace_id": ws, "plan_code": "p1", "currency": "EUR", "monthly_commit_minor": 5,
+        });
+        let of_tenant = |path: &'static str| format!("{path}?{place}");
+        for (path, body) in [("/v1/quotas", &quota), ("/v1/billing/plan", &plan)] {
+            server.send(&tenant, "PATCH", path, Some(body.clone())).await.refused(403, "forbidden");
+            server.send(operator, "PATCH", path, Some(body.clone())).await.ok();
+            server.get(operator, &of_tenant(path)).await;
+        }
+        let seen = |answer: Value| answer["quota_policy"]["dimensions"]["intents_per_day"].clone();
+        assert_eq!(seen(server.get(&tenant, "/v1/quotas").await), 7);
+        assert_eq!(seen(server.get(operator, &of_tenant("/v1/quotas")).await), 7);
+        server.get(operator, &of_tenant("/v1/usage/summary")).await;
+        // That is all that is theirs to see.
+        server.send(operator, "GET", &format!("/v1/organizations/{org}"), None).await.refused(404, "not_found");
+        let mixed = format!("/v1/quotas?org_id={}&workspace_id={ws}", server.bootstrap.org_id);
+        server.send(operator, "GET", &mixed, None).await.refused(403, "forbidden");
+        let unknown = format!("/v1/quotas?workspace_id={}", uuid::Uuid::from_u128(5));
+        server.send(operator, "GET", &unknown, None).await.refused(404, "not_found");
+
+        let body = json!({ "request_type": "quota_upgrade", "requester_actor_id": "me", "requested_tier": "corporate",
+            "company_name": "Acme", "justification": "more of it" });
+        let asked = server.post(&tenant, "/v1/access-requests", body).await["access_request"].clone();
+        let path = format!("/v1/access-requests/{}", asked["access_request_id"].as_str().unwrap());
+        let review = json!({ "decision": "approve", "reviewer_actor_id": "me" });
+        let refused = server.send(&tenant, "POST", &format!("{path}/review"), Some(review.clone())).await;
+        refused.refused(403, "forbidden");
+        let path_of_queue = format!("/v1/portal/enterprise/request-queue?org_id={}", server.bootstrap.org_id);
+        let queue = server.get(operator, &path_of_queue).await;
+        assert_eq!(queue["requests"][0]["access_request_id"], asked["access_request_id"]);
+        server.post(operator, &format!("{path}/review"), review).await;
+        assert_eq!(seen(server.get(&tenant, "/v1/quotas").await), 5_000);
+        assert_eq!(server.get(&tenant, &path).await["access_request"]["state"], "approved");
+    });
+}
+
+#[test]
 fn a_tier_limits_agents_people_files_and_streams() {
     on_both(async |engine| {
         let server = hosted(engine, Tier::EmailVerified).await;
