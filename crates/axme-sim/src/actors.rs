@@ -73,6 +73,8 @@ const MOVES: [(u32, Move); 28] = [
 pub struct Cast {
     /// The keys of [`AGENTS`].
     pub agents: Vec<String>,
+    /// The key of an admin who starts nothing.
+    pub chief: String,
     /// A key of another workspace.
     pub stranger: String,
     /// What agents have in their hands: which agent, and what.
@@ -109,30 +111,41 @@ pub fn enter(sim: &mut Sim) -> Checked {
         let key = text(&key.body, "api_key")?;
         sim.cast.agents.push(key);
     }
+    let me = by_admin(sim, "GET", "/v1/me", Value::Null)?;
+    let id = |field: &str| text(&me.body, field)?.parse().map_err(|error: uuid::Error| error.to_string());
+    sim.cast.chief = make_admin(sim, "chief", id("org_id")?, id("workspace_id")?);
     sim.cast.stranger = make_stranger(sim);
     receivers::enter(sim)
 }
 
 fn make_stranger(sim: &mut Sim) -> String {
-    use sha2::{Digest, Sha256};
-    let token = "axme_sa_elsewhere_secret".to_owned();
-    let (hash, now) = (Sha256::digest(&token), sim.stage.now());
+    let (org, workspace, now) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2), sim.stage.now());
     sim.stage.make(move |tx| {
-        let (org, workspace) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
         accounts::insert_organization(tx, org, "elsewhere", "Elsewhere", now)?;
-        accounts::insert_workspace(tx, workspace, org, "default", "Default", now)?;
+        Ok(accounts::insert_workspace(tx, workspace, org, "default", "Default", now)?)
+    });
+    make_admin(sim, "elsewhere", org, workspace)
+}
+
+/// An admin of a workspace, who is somebody of their own; returns the key.
+fn make_admin(sim: &mut Sim, name: &'static str, org: uuid::Uuid, workspace: uuid::Uuid) -> String {
+    use sha2::{Digest, Sha256};
+    let token = format!("axme_sa_{name}_secret");
+    let (hash, now) = (Sha256::digest(&token), sim.stage.now());
+    let (account, key) = (format!("sa_{name}"), format!("sak_{name}"));
+    sim.stage.make(move |tx| {
         let admin = accounts::ServiceAccount {
             workspace_id: workspace,
-            service_account_id: "sa_elsewhere".to_owned(),
+            service_account_id: account.clone(),
             org_id: org,
-            name: "admin".to_owned(),
+            name: name.to_owned(),
             display_name: None,
             description: None,
             role: "workspace_admin".to_owned(),
             status: "active".to_owned(),
             address: None,
             delivery_mode: "poll".to_owned(),
-            created_by: "owner@elsewhere".to_owned(),
+            created_by: format!("owner@{name}"),
             created_at: now,
             updated_at: now,
             callback_url: None,
@@ -141,8 +154,8 @@ fn make_stranger(sim: &mut Sim) -> String {
         accounts::insert_service_account(tx, &admin)?;
         let key = accounts::NewKey {
             workspace,
-            key_id: "sak_elsewhere",
-            service_account_id: "sa_elsewhere",
+            key_id: &key,
+            service_account_id: &account,
             hash: &hash,
             hint: "",
             created_at: now,
@@ -159,6 +172,12 @@ fn text(body: &Value, field: &str) -> Result<String, String> {
 
 pub fn by_admin(sim: &mut Sim, method: &'static str, path: &str, body: Value) -> Result<Answer, String> {
     let call = Call { key: sim.stage.admin.clone(), method, path: path.to_owned(), body, idempotency_key: None };
+    sim.send_one(&call)
+}
+
+/// By an admin who starts nothing, and so may say who answers.
+pub fn by_chief(sim: &mut Sim, method: &'static str, path: &str, body: Value) -> Result<Answer, String> {
+    let call = Call { key: sim.cast.chief.clone(), method, path: path.to_owned(), body, idempotency_key: None };
     sim.send_one(&call)
 }
 

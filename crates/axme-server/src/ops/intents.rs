@@ -388,8 +388,7 @@ pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved>
         .into());
     }
     if engine::is_completion(&resolution.ending) && head.intent.open_task().is_some_and(HumanTask::is_guarded) {
-        let message =
-            "it matters who answers this task: it cannot be completed in their place; cancel it, or reassign it";
+        let message = "it matters who answers this task: it cannot be completed in their place; cancel it, or have an admin who did not start it reassign it";
         return Err(ApiError::new(axme_api::ErrorKind::Forbidden, "task_is_guarded", message).into());
     }
     check_step_is_own(cx.caller, &head, Action::Resolve)?;

@@ -3,7 +3,7 @@
 use axme_api::tasks::{LinkTask, ListTasks, ReassignTask, Reassigned, Task, TaskLink, TaskList};
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::{Via, is_email};
-use axme_intent::lifecycle::Command;
+use axme_intent::lifecycle::{Birth, Command};
 use axme_intent::{Holder, HolderKind, HumanTask, IntentId};
 use serde_json::json;
 
@@ -91,12 +91,25 @@ pub fn prepare_reassign(_: &Before<'_>, input: ReassignTask) -> Result<(u16, Rea
 
 pub fn reassign(cx: &mut Cx<'_, '_>, new: &Reassignment) -> Result<Reassigned> {
     let head = lock_visible(cx, new.id)?;
-    let deadline_at = intents::birth(cx.tx, cx.caller.workspace, new.id)?.deadline_at;
+    let birth = intents::birth(cx.tx, cx.caller.workspace, new.id)?;
+    if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
+        refuse_requester(cx.caller, &birth, "give it to somebody else")?;
+    }
+    let deadline_at = birth.deadline_at;
     let holder = Holder::named(HolderKind::Human, &new.to);
     let advanced =
         send(cx, head, deadline_at, Command::Reassign { holder, from: new.from.clone(), note: new.note.clone() })?;
     let task = view(&advanced.head).ok_or_else(|| ApiError::not_found("task"))?;
     Ok(Reassigned { ok: true, intent_id: new.id.to_string(), assigned_to: new.to.clone(), task })
+}
+
+/// Whoever started the intent would choose who answers a task for which that matters.
+fn refuse_requester(caller: &Caller, birth: &Birth, what: &str) -> Result<()> {
+    if !is_requester(caller, birth) {
+        return Ok(());
+    }
+    let message = format!("it matters who answers this task: whoever started the intent may not {what}");
+    Err(ApiError::new(ErrorKind::Forbidden, "requester_may_not_answer", message).into())
 }
 
 pub struct NewLink {
@@ -125,11 +138,7 @@ pub fn link(cx: &mut Cx<'_, '_>, new: &NewLink) -> Result<TaskLink> {
                 format!("{} is not one of those who are asked: {}", new.person, head.intent.asked().join(", "));
             return Err(ApiError::new(ErrorKind::Forbidden, "not_asked", message).into());
         }
-        let is_excluded = head.intent.open_task().is_some_and(|task| task.exclude_requester);
-        if is_excluded && is_requester(cx.caller, &birth) {
-            let message = "whoever started the intent may not answer this task, nor make links to it";
-            return Err(ApiError::new(ErrorKind::Forbidden, "requester_may_not_answer", message).into());
-        }
+        refuse_requester(cx.caller, &birth, "make links to it")?;
     }
     let issued_by = cx.caller.actor();
     let wanted = Wanted { person: &new.person, via: Via::Form, issued_by: Some(&issued_by) };

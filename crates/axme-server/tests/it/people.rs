@@ -369,13 +369,14 @@ fn what_cannot_be_mailed_is_a_dead_letter_and_can_be_sent_again() {
 fn several_people_are_several_however_they_are_spelled() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
+        let chief = server.second_admin().await;
         let id = ask(&server, json!({ "title": "Pay?", "assignees": [ANN, BOB], "quorum": 2 })).await;
         server.mails().await;
         let links = format!("/v1/tasks/{id}/links");
-        let stranger = server.send(&server.admin, "POST", &links, Some(json!({ "person": "eve@example.com" }))).await;
+        let stranger = server.send(&chief, "POST", &links, Some(json!({ "person": "eve@example.com" }))).await;
         stranger.refused(403, "not_asked");
         let act = async |person: &str| {
-            let made = server.post(&server.admin, &links, json!({ "person": person })).await;
+            let made = server.post(&chief, &links, json!({ "person": person })).await;
             let body = json!({ "token": made["token"], "outcome": "approved" });
             server.send("", "POST", "/v1/tasks/action", Some(body)).await
         };
@@ -385,11 +386,11 @@ fn several_people_are_several_however_they_are_spelled() {
         let by_key = server.send(&server.admin, "POST", &format!("/v1/intents/{id}/resume"), Some(resume)).await;
         by_key.refused(403, "not_asked");
         server
-            .send(&server.admin, "POST", &format!("/v1/tasks/{id}/reassign"), Some(json!({ "to": "eve@example.com" })))
+            .send(&chief, "POST", &format!("/v1/tasks/{id}/reassign"), Some(json!({ "to": "eve@example.com" })))
             .await
             .refused(422, "from_required");
         let to = json!({ "to": "eve@example.com", "from": "BOB@example.com" });
-        server.post(&server.admin, &format!("/v1/tasks/{id}/reassign"), to).await;
+        server.post(&chief, &format!("/v1/tasks/{id}/reassign"), to).await;
         let mails = server.mails().await;
         assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), ["eve@example.com"]);
         act("eve@example.com").await.ok();
@@ -418,6 +419,37 @@ fn whoever_starts_something_does_not_approve_it_under_another_name() {
             }
             assert_eq!(server.intent(&id).await["status"], "WAITING");
         }
+    });
+}
+
+#[test]
+fn whoever_starts_something_does_not_choose_who_answers_where_that_matters() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let chief = server.second_admin().await;
+        for guard in [json!({ "quorum": 2 }), json!({ "exclude_requester": true })] {
+            let mut task = json!({ "title": "Pay?", "assignees": ["kim", "ann"] });
+            task.as_object_mut().unwrap().extend(guard.as_object().unwrap().clone());
+            let id = ask(&server, task).await;
+            let (link, reassign) = (format!("/v1/tasks/{id}/links"), format!("/v1/tasks/{id}/reassign"));
+            let before = server.events(&id).await;
+            for (path, body) in [
+                (&link, json!({ "person": "kim" })),
+                (&reassign, json!({ "to": "mallory", "from": "ann" })),
+                (&reassign, json!({ "to": "mallory" })),
+            ] {
+                let refused = server.send(&server.admin, "POST", path, Some(body)).await;
+                refused.refused(403, "requester_may_not_answer");
+            }
+            assert_eq!(server.events(&id).await, before);
+            // Another admin can do both.
+            server.post(&chief, &link, json!({ "person": "kim" })).await;
+            server.post(&chief, &reassign, json!({ "to": "eve", "from": "ann" })).await;
+        }
+        // Where it does not matter, nothing is in the way.
+        let id = ask(&server, json!({ "title": "Ship?", "assignees": ["kim"] })).await;
+        server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({ "person": "kim" })).await;
+        server.post(&server.admin, &format!("/v1/tasks/{id}/reassign"), json!({ "to": "eve" })).await;
     });
 }
 

@@ -16,6 +16,12 @@ impl Server {
         let body = json!({ "actor_id": email, "role": role, "workspace_id": workspace });
         self.post(&self.admin, &path, body).await["member"]["member_id"].as_str().unwrap().to_owned()
     }
+
+    /// The key of an admin of the workspace who is not its first.
+    pub async fn second_admin(&self) -> String {
+        self.give("chief@example.com", "workspace_admin", Some(&self.bootstrap.workspace_id)).await;
+        self.sign_in("chief@example.com").await.key
+    }
 }
 
 fn task_for(people: Value) -> Value {

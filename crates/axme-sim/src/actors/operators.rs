@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::bundles::PEOPLE;
 use super::recipients::ask_for_link;
-use super::{answer, by_admin};
+use super::{answer, by_admin, by_chief};
 use crate::invariants::{hold, same};
 use crate::stage::Call;
 use crate::{Checked, Sim};
@@ -118,7 +118,7 @@ pub fn reassign(sim: &mut Sim) -> Checked {
     let Some(id) = asked(sim) else { return Ok(()) };
     let to = ["ann@example.com", "cat@example.com", "deputy@example.com", "clerk"][sim.stage.below(4)];
     let before = sim.stage.snapshot();
-    let heard = by_admin(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": to, "note": "away" }))?;
+    let heard = by_chief(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": to, "note": "away" }))?;
     if heard.is_unknown() {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::bundles::PEOPLE;
 use super::recipients::answer_by_form;
-use super::{answer, by_admin};
+use super::{answer, by_admin, by_chief};
 use crate::{Checked, Sim};
 
 fn tasks(sim: &mut Sim) -> Result<Vec<IntentId>, String> {
@@ -52,7 +52,7 @@ pub fn decide_all(sim: &mut Sim) -> Result<usize, String> {
         // Nobody who may answer can be reached: it is given to somebody who can.
         let task = sim.watch.seen.get(id).and_then(|seen| seen.head.intent.open_task());
         if task.is_some_and(|task| task.exclude_requester && task.quorum.is_none()) {
-            by_admin(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": PEOPLE[0] }))?;
+            by_chief(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": PEOPLE[0] }))?;
             crate::check(sim)?;
         }
     }

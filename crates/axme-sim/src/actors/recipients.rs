@@ -6,7 +6,7 @@ use axme_server::store::simulated::{Fate, forget_askings};
 use axme_server::workers;
 use serde_json::{Value, json};
 
-use super::by_admin;
+use super::by_chief;
 use crate::invariants::{hold, same};
 use crate::stage::{Answer, Call};
 use crate::{Checked, Mutation, Sim};
@@ -147,7 +147,7 @@ pub fn scan(sim: &mut Sim) -> Checked {
 
 /// Somebody who embeds a form gets a link for a person. Refused when nobody is asked.
 pub fn ask_for_link(sim: &mut Sim, id: IntentId, person: &str) -> Result<Answer, String> {
-    let heard = by_admin(sim, "POST", &format!("/v1/tasks/{id}/links"), json!({ "person": person }))?;
+    let heard = by_chief(sim, "POST", &format!("/v1/tasks/{id}/links"), json!({ "person": person }))?;
     let waiting = sim.watch.seen.get(&id).and_then(|seen| seen.head.intent.open_task().and(seen.head.intent.waiting()));
     let asking = waiting.map(|waiting| waiting.asking);
     if heard.status == 200 {
