@@ -97,7 +97,7 @@ pub struct Created {
     pub created_at: String,
     pub correlation_id: String,
     pub intent: CreatedIntent,
-    /// Where the payload differs from a schema that lets it pass.
+    /// Fields that are probably misspelt, and where the payload differs from a schema that lets it pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

@@ -10,6 +10,7 @@
 pub mod address;
 mod apply;
 mod decide;
+pub mod fields;
 pub mod form;
 pub mod human;
 pub mod ids;

@@ -4,6 +4,7 @@
 //! a bundle without errors comes back lowered: roles resolved, order explicit, sugar gone.
 
 mod internal;
+mod known;
 mod ladders;
 pub mod macros;
 mod retries;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use crate::address::{MAX_ADDRESS_CHARS, agent_name};
 use crate::status::{Holder, HolderKind};
 use crate::workflow::{Plan, Step, StepKind};
-use crate::{Address, Home, HumanTask, Ladder, Object, Time};
+use crate::{Address, Home, HumanTask, Ladder, Object, Time, fields};
 
 /// A bundle ready to be applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,20 +95,7 @@ impl Reader<'_> {
     }
 
     fn bundle(&mut self, bundle: &Object) -> Option<Scenario> {
-        const KNOWN: [&str; 9] = [
-            "scenario_id",
-            "title",
-            "description",
-            "idempotency_key",
-            "agents",
-            "humans",
-            "workflow",
-            "intent",
-            "$schema",
-        ];
-        for key in bundle.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
-            self.warn(key, "unknown field, ignored");
-        }
+        self.known(bundle, "", &known::BUNDLE);
         let scenario_id = self.required(bundle, "scenario_id", "scenario_id", 255).unwrap_or_default();
         let agents = self.agents(bundle);
         let humans = self.humans(bundle, &agents);
@@ -142,6 +130,7 @@ impl Reader<'_> {
         humans: &[Human],
         mut plan: Option<Plan>,
     ) -> Option<Scenario> {
+        self.known(intent, "intent", &known::INTENT);
         let intent_type = self.required(intent, "type", "intent.type", 255).unwrap_or_default();
         if !intent_type.is_empty() && !is_intent_type(&intent_type) {
             self.error("intent.type", "may have letters, digits, '.', '_' and '-' only");
@@ -202,6 +191,7 @@ impl Reader<'_> {
     fn agents(&mut self, bundle: &Object) -> Vec<Agent> {
         let mut agents: Vec<Agent> = Vec::new();
         for (place, entry) in self.entries(bundle, "agents", "agents", 50) {
+            self.known(&entry, &place, &known::AGENT);
             let role = self.required(&entry, "role", &format!("{place}.role"), 100);
             let written = self.required(&entry, "address", &format!("{place}.address"), MAX_ADDRESS_CHARS);
             let (Some(role), Some(written)) = (role, written) else { continue };
@@ -252,6 +242,7 @@ impl Reader<'_> {
     fn humans(&mut self, bundle: &Object, agents: &[Agent]) -> Vec<Human> {
         let mut humans: Vec<Human> = Vec::new();
         for (place, entry) in self.entries(bundle, "humans", "humans", 20) {
+            self.known(&entry, &place, &known::HUMAN);
             let Some(role) = self.required(&entry, "role", &format!("{place}.role"), 100) else { continue };
             if humans.iter().any(|h| h.role == role) || agents.iter().any(|a| a.role == role) {
                 self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice"));
@@ -292,6 +283,7 @@ impl Reader<'_> {
         let mut steps = Vec::new();
         let mut seen = BTreeSet::new();
         for (index, (place, entry)) in entries.iter().enumerate() {
+            self.known(entry, place, &known::STEP);
             let Some(id) = self.required(entry, "step_id", &format!("{place}.step_id"), 100) else { continue };
             if !seen.insert(id.clone()) {
                 self.error(&format!("{place}.step_id"), format!("\"{id}\" is used twice"));
@@ -468,6 +460,9 @@ impl Reader<'_> {
     }
 
     fn task(&mut self, source: &Object, place: &str) -> HumanTask {
+        for (name, doubt) in fields::doubts(source) {
+            self.warn(&format!("{place}.{name}"), doubt);
+        }
         let (task, complaints) = HumanTask::read(source);
         for complaint in complaints {
             self.error(

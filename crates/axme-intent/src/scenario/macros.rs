@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Agent, Human, MAX_COUNT, Reader, is_address, is_person};
+use super::{Agent, Human, MAX_COUNT, Reader, is_address, is_person, known};
 use crate::Object;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::workflow::Plan;
@@ -260,6 +260,7 @@ impl Reader<'_> {
         agents: &[Agent],
         humans: &[Human],
     ) -> Option<Plan> {
+        self.known(workflow, "workflow", &known::WORKFLOW);
         let given = match workflow.get("parameters") {
             None | Some(Value::Null) => Object::new(),
             Some(Value::Object(given)) => given.clone(),

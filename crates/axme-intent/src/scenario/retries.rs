@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Reader;
+use super::{Reader, known};
 use crate::Object;
 use crate::workflow::Retry;
 
@@ -24,6 +24,7 @@ impl Reader<'_> {
                 return None;
             }
         };
+        self.known(source, &place, &known::RETRY);
         let max_retries = self.count(source, "max_retries", &format!("{place}.max_retries"))?;
         if max_retries > MOST_RETRIES {
             self.error(&format!("{place}.max_retries"), format!("at most {MOST_RETRIES}"));

@@ -28,6 +28,21 @@ fn bundles_become_plans() {
     golden::report(differences);
 }
 
+/// Whoever copies one begins without warnings.
+#[test]
+fn nothing_is_to_be_said_about_the_examples() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    let mut count = 0;
+    for example in fs::read_dir(folder).unwrap() {
+        let path = example.unwrap().path().join("scenario.json");
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let bundle: Object = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_eq!(check(&bundle, HOME).1, Report::default(), "{}", path.display());
+        count += 1;
+    }
+    assert!(count > 20, "{count} examples");
+}
+
 fn show(scenario: Option<&Scenario>, report: &Report) -> String {
     let mut text = String::new();
     for (name, list) in [("errors", &report.errors), ("warnings", &report.warnings)] {

@@ -8,7 +8,7 @@ use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Given, Intent, Refusal};
 use axme_intent::policy::{Action, MAX_SPAN_SECONDS};
-use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Status, Time, scenario};
+use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Status, Time, fields, scenario};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -21,6 +21,25 @@ use crate::engine::{self, Advanced, Desk, Newborn};
 use crate::error::{Error, Result};
 use crate::store::intents::{self as store, Filter, Head};
 use crate::store::{Tx, inbox};
+
+/// The fields of a new intent.
+const KNOWN: [&str; 15] = [
+    "intent_type",
+    "to_agent",
+    "from_agent",
+    "reply_to",
+    "correlation_id",
+    "payload",
+    "deadline_at",
+    "ttl_seconds",
+    "remind_after_seconds",
+    "remind_interval_seconds",
+    "max_reminders",
+    "escalate_to",
+    "max_delivery_attempts",
+    "human_task",
+    "owner_agent",
+];
 
 pub struct NewIntent {
     newborn: Newborn,
@@ -65,6 +84,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
     let mut rest = input.rest;
     // Any call may name its owner in the query; that is no part of the work.
     rest.remove("owner_agent");
+    let warnings = doubts(input.human_task.as_ref(), &rest, input.payload.is_some());
     let payload = Value::Object(input.payload.unwrap_or(rest));
     check_payload(before, "payload", &payload)?;
     let tenant = quotas::named_tenant(&payload);
@@ -98,7 +118,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         status,
         created_at: intent.created_at.to_string(),
         correlation_id: correlation_id.to_string(),
-        warnings: Vec::new(),
+        warnings,
     };
     Ok((intent.id.lane(), NewIntent { newborn, deadline_at, answer, to_check, tenant }))
 }
@@ -118,9 +138,23 @@ pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
 pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
     check_ahead("deadline_at", new.deadline_at, cx.now)?;
     admit(cx, &new.newborn, [], new.tenant)?;
-    let warnings = super::schemas::check(cx, new.newborn.intent_type(), new.newborn.to(), new.to_check.as_ref())?;
+    let mut answer = new.answer.clone();
+    let of_schemas = super::schemas::check(cx, new.newborn.intent_type(), new.newborn.to(), new.to_check.as_ref())?;
+    answer.warnings.extend(of_schemas);
     engine::create(&mut desk(cx), &new.newborn)?;
-    Ok(Created { warnings, ..new.answer.clone() })
+    Ok(answer)
+}
+
+/// What a sender probably meant otherwise: in the task, and names beside it that are a slip away from known ones.
+fn doubts(task: Option<&Object>, rest: &Object, has_payload: bool) -> Vec<String> {
+    let in_task = task.map(fields::doubts).unwrap_or_default().into_iter();
+    let in_task = in_task.map(|(name, doubt)| format!("human_task.{name}: {doubt}"));
+    let fate = if has_payload { "ignored" } else { "part of the payload" };
+    let misspelt = rest.keys().filter_map(|name| {
+        let meant = fields::meant(name, &KNOWN)?;
+        Some(format!("{name}: unknown field, {fate}; did you mean {meant}?"))
+    });
+    in_task.chain(misspelt).collect()
 }
 
 /// When the intent times out: at `deadline_at`, or `ttl_seconds` from now, or after the time the server is set to.

@@ -232,8 +232,24 @@ fn the_published_bundles_validate() {
         let server = Server::start(engine).await;
         for (name, bundle) in &bundles {
             let report = server.post(&server.admin, VALIDATE, bundle.clone()).await;
-            assert_eq!((&report["valid"], &report["errors"]), (&json!(true), &json!([])), "{name}");
+            assert_eq!(report, json!({ "ok": true, "valid": true, "errors": [], "warnings": [] }), "{name}");
         }
+    });
+}
+
+#[test]
+fn a_misspelt_guard_of_a_bundle_does_not_vanish_in_silence() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let mut bundle = check_and_sign_off();
+        bundle["workflow"]["steps"][0]["step_dedline_seconds"] = json!(60);
+        bundle["workflow"]["steps"][1]["human_task"]["quroum"] = json!(2);
+        let expected = json!([
+            "workflow.steps[0].step_dedline_seconds: unknown field, ignored; did you mean step_deadline_seconds?",
+            "workflow.steps[1].human_task.quroum: unknown field, kept and shown, but without effect; did you mean quorum?",
+        ]);
+        assert_eq!(server.post(&server.admin, VALIDATE, bundle.clone()).await["warnings"], expected);
+        assert_eq!(server.post(&server.admin, APPLY, bundle).await["warnings"], expected);
     });
 }
 
@@ -248,7 +264,8 @@ fn the_published_direct_intents_are_taken() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
         for (name, intent) in &intents {
-            server.post(&server.admin, "/v1/intents", (*intent).clone()).await;
+            let created = server.post(&server.admin, "/v1/intents", (*intent).clone()).await;
+            assert_eq!(created.get("warnings"), None, "{name}");
             let status = server.get(&server.admin, "/v1/intents?limit=1").await["intents"][0]["status"].clone();
             assert_eq!(status, if intent.get("human_task").is_some() { "WAITING" } else { "DELIVERED" }, "{name}");
             server.clock.advance(Duration::from_millis(1));

@@ -181,6 +181,32 @@ fn the_first_three_events_are_there_with_the_answer() {
 }
 
 #[test]
+fn what_is_probably_misspelt_is_said_and_taken() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let create = async |body: Value| server.post(&server.admin, "/v1/intents", body).await;
+        let task = json!({ "title": "Pay?", "quroum": 2, "mood": 1, "task_type": "approvall" });
+        let created = create(json!({ "intent_type": "x", "human_task": task, "payload": {}, "reply_too": "me" })).await;
+        let expected = json!([
+            "human_task.quroum: unknown field, kept and shown, but without effect; did you mean quorum?",
+            "human_task.mood: unknown field, kept and shown, but without effect",
+            "human_task.task_type: unknown type \"approvall\": any word is taken as its outcome; did you mean approval?",
+            "reply_too: unknown field, ignored; did you mean reply_to?",
+        ]);
+        assert_eq!(created["warnings"], expected);
+        assert_eq!(server.intent(&id_of(&created)).await["human_task"]["quroum"], 2);
+
+        // Without a payload it is part of it, as any other field.
+        let created =
+            create(json!({ "intent_type": "x", "to_agent": "worker", "human_tsak": { "title": "t" }, "n": 1 })).await;
+        let expected = json!(["human_tsak: unknown field, part of the payload; did you mean human_task?"]);
+        assert_eq!(created["warnings"], expected);
+        let payload = server.intent(&id_of(&created)).await["payload"].clone();
+        assert_eq!(payload, json!({ "human_tsak": { "title": "t" }, "n": 1 }));
+    });
+}
+
+#[test]
 fn a_create_that_cannot_work_is_refused_by_name() {
     on_both(async |engine| {
         let server = Server::start(engine).await;

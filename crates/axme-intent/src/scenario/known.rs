@@ -1,0 +1,59 @@
+//! The fields that a bundle may have, place by place. What a sender fills in freely is not listed: payloads, `input`, the
+//! settings of internal steps, schemas of forms.
+
+use super::Reader;
+use crate::{Object, fields};
+
+pub(super) const BUNDLE: [&str; 9] =
+    ["scenario_id", "title", "description", "idempotency_key", "agents", "humans", "workflow", "intent", "$schema"];
+
+pub(super) const AGENT: [&str; 6] =
+    ["role", "address", "create_if_missing", "display_name", "delivery_mode", "callback_url"];
+
+pub(super) const HUMAN: [&str; 3] = ["role", "contact", "display_name"];
+
+pub(super) const WORKFLOW: [&str; 4] = ["steps", "entry_step", "macro_id", "parameters"];
+
+pub(super) const STEP: [&str; 17] = [
+    "step_id",
+    "tool_id",
+    "runtime_type",
+    "runtime_config",
+    "config",
+    "input",
+    "assigned_to",
+    "requires_approval",
+    "human_task",
+    "step_deadline_seconds",
+    "remind_after_seconds",
+    "remind_interval_seconds",
+    "max_reminders",
+    "escalate_to",
+    "retry",
+    "on_success",
+    "on_failure",
+];
+
+pub(super) const RETRY: [&str; 2] = ["max_retries", "retry_delay_seconds"];
+
+pub(super) const INTENT: [&str; 9] = [
+    "type",
+    "payload",
+    "deadline_at",
+    "max_delivery_attempts",
+    "remind_after_seconds",
+    "remind_interval_seconds",
+    "max_reminders",
+    "escalate_to",
+    "human_task",
+];
+
+impl Reader<'_> {
+    /// Warns of the fields of `source` that nothing reads.
+    pub(super) fn known(&mut self, source: &Object, place: &str, known: &[&str]) {
+        for (name, text) in fields::unknown(source, known, "ignored") {
+            let place = if place.is_empty() { name } else { format!("{place}.{name}") };
+            self.warn(&place, text);
+        }
+    }
+}
