@@ -36,13 +36,16 @@ pub fn prepare_decide(_: &Before<'_>, input: DecideApproval) -> Result<(u16, Dec
     Ok((IntentId(id).lane(), Decision { id, word, comment: input.comment }))
 }
 
-/// A waiting task is answered under its own rules. The same decision again is shown again; the other one comes too late.
+/// A waiting task is answered under its own rules, by those who may. The same decision again is shown again; the other one
+/// comes too late. A decision about an id that is no intent's is recorded, and nothing else.
 pub fn decide(cx: &mut Cx<'_, '_>, decision: &Decision) -> Result<Decided> {
     let workspace = cx.caller.workspace;
     let head = engine::lock(&mut desk(cx), IntentId(decision.id))?;
-    // To an agent that is no party the id is unknown like any other; its word must not stand beside the real decision.
-    let is_hidden = head.as_ref().is_some_and(|head| !is_visible(cx.caller, head));
-    if let Some(head) = head.filter(|_| !is_hidden) {
+    if let Some(head) = head {
+        // Whoever may not see the task does not decide it, and their word must not stand beside the real decision.
+        if !is_visible(cx.caller, &head) {
+            return Err(ApiError::not_found(format!("intent {}", decision.id)).into());
+        }
         let known = store::find(cx.tx, workspace, decision.id)?;
         if let Some(known) = known.filter(|k| k.decision == decision.word && head.intent.open_task().is_none()) {
             return Ok(answer(&known));
@@ -59,9 +62,7 @@ pub fn decide(cx: &mut Cx<'_, '_>, decision: &Decision) -> Result<Decided> {
         decided_by: cx.caller.actor(),
         decided_at: cx.now,
     };
-    if !is_hidden {
-        store::put(cx.tx, workspace, &approval)?;
-    }
+    store::put(cx.tx, workspace, &approval)?;
     let line = json!({ "decision": approval.decision, "comment": approval.comment });
     cx.audit("approvals.decide", &approval.approval_id.to_string(), &line)?;
     Ok(answer(&approval))

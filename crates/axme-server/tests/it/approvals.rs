@@ -21,7 +21,7 @@ fn a_waiting_task_is_answered_under_its_rules() {
         let worker = server.agent("worker").await;
         let id = task(&server, json!({ "title": "Pay?", "required_comment": true })).await;
         let approve = json!({ "decision": "approve" });
-        server.send(&worker, "POST", &path(&id), Some(approve.clone())).await.ok();
+        server.send(&worker, "POST", &path(&id), Some(approve.clone())).await.refused(404, "not_found");
         assert_eq!(server.intent(&id).await["status"], "WAITING", "what an agent cannot see it cannot answer");
         let refused = server.send(&server.admin, "POST", &path(&id), Some(approve)).await;
         assert_eq!(refused.status, 422, "{}", refused.body);
@@ -42,6 +42,37 @@ fn a_waiting_task_is_answered_under_its_rules() {
         let reject = json!({ "decision": "reject", "comment": "no" });
         server.send(&server.admin, "POST", &path(&id), Some(reject)).await.refused(409, "intent_already_terminal");
         assert_eq!(server.intent(&id).await, intent);
+    });
+}
+
+#[test]
+fn who_may_not_decide_a_task_is_told_so_and_leaves_no_word_about_it() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (worker, stranger) = (server.agent("worker").await, server.agent("stranger").await);
+        for email in ["ann@example.com", "bob@example.com"] {
+            server.give(email, "member", None).await;
+        }
+        let (ann, bob) = (server.sign_in("ann@example.com").await, server.sign_in("bob@example.com").await);
+        let body = json!({ "intent_type": "x", "human_task": { "title": "Pay?", "assignees": ["ann@example.com"] } });
+        let id = id_of(&server.post(&worker, "/v1/intents", body).await);
+        let approve = Some(json!({ "decision": "approve" }));
+        server.send(&worker, "POST", &path(&id), approve.clone()).await.refused(403, "forbidden");
+        for key in [&stranger, &ann.key, &bob.key] {
+            server.send(key, "POST", &path(&id), approve.clone()).await.refused(404, "not_found");
+        }
+        server.as_person(&bob, "POST", &path(&id), approve.clone()).await.refused(404, "not_found");
+        assert_eq!(server.intent(&id).await["status"], "WAITING");
+        let lines = async || {
+            let trail = server.get(&server.admin, "/v1/audit/events?action_prefix=approvals.").await;
+            trail["events"].as_array().unwrap().len()
+        };
+        assert_eq!(lines().await, 0);
+        server.as_person(&ann, "POST", &path(&id), approve.clone()).await.ok();
+        assert_eq!((&server.intent(&id).await["status"], lines().await), (&json!("COMPLETED"), 1));
+        // An id that is no intent's is recorded for anybody.
+        server.send(&worker, "POST", &path(&Uuid::from_u128(7).to_string()), approve).await.ok();
+        assert_eq!(lines().await, 2);
     });
 }
 
