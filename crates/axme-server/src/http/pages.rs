@@ -180,6 +180,7 @@ fn unknown() -> Result<Page> {
 
 fn over(over: &Over) -> Result<Page> {
     let (status, title) = match over {
+        Over::Left => (410, "This link does not work any more"),
         Over::Expired { .. } => (410, "This link has expired"),
         Over::Used { .. } => (200, "You have answered already"),
         Over::Answered { .. } => (200, "This was answered already"),

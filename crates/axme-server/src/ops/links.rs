@@ -12,6 +12,7 @@ use axme_intent::{HumanTask, Object, Status, TaskResult, Time};
 use serde_json::json;
 
 use super::intents::desk;
+use super::people;
 use super::resume::answer_as_person;
 use crate::auth;
 use crate::config::Limits;
@@ -113,6 +114,8 @@ impl Asked {
 /// Why a link is of no use any more.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Over {
+    /// The person is no member here any more.
+    Left,
     Expired {
         at: Time,
     },
@@ -140,6 +143,7 @@ impl Over {
     /// In a sentence for the person.
     pub fn sentence(&self) -> String {
         match self {
+            Over::Left => "This link is for somebody who is no longer a member here.".to_owned(),
             Over::Expired { at } => format!("This link was valid until {}.", at.in_minutes()),
             Over::Used { outcome, at } => format!("You answered “{outcome}” with this link at {}.", at.in_minutes()),
             Over::Answered { by, outcome, at } => format!("{by} answered “{outcome}” at {}.", at.in_minutes()),
@@ -153,6 +157,7 @@ impl Over {
 
     fn refuse(&self) -> ApiError {
         let (kind, code) = match self {
+            Over::Left => (ErrorKind::Gone, "no_longer_a_member"),
             Over::Expired { .. } => (ErrorKind::Gone, "link_expired"),
             Over::Used { .. } => (ErrorKind::Conflict, "link_used"),
             Over::Answered { .. } | Over::Voted => (ErrorKind::Conflict, "already_answered"),
@@ -176,6 +181,9 @@ pub fn look(tx: &mut Tx<'_>, token: &str, now: Time) -> Result<Standing> {
 
 fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>, now: Time) -> Result<Standing> {
     let Some(head) = head else { return Ok(Standing::Unknown) };
+    if people::has_left(tx, link.workspace, &link.person)? {
+        return Ok(Standing::Over(Over::Left));
+    }
     if let (Some(at), Some(outcome)) = (link.used_at, link.outcome.clone()) {
         return Ok(Standing::Over(Over::Used { outcome, at }));
     }

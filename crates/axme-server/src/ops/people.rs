@@ -1,13 +1,15 @@
 //! Where a person belongs: the organizations and workspaces they are a member of, and their role in each.
 
 use axme_api::roles::OrgRole;
+use axme_intent::human::person_key;
 use uuid::Uuid;
 
+use super::members;
 use crate::cx::Role;
 use crate::error::StoreError;
-use crate::store::Tx;
 use crate::store::organizations::{self, Organization, Workspace};
 use crate::store::people::{Account, Membership};
+use crate::store::{self, Tx};
 
 /// Workspaces of one organization that are looked at.
 const MOST_WORKSPACES: i64 = 1_000;
@@ -45,6 +47,21 @@ pub fn role_in(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Option
         OrgRole::BillingViewer | OrgRole::SecurityAuditor => (0, Role::Visitor),
     };
     roles_in(memberships, org, workspace).map(rank).max_by_key(|(rank, _)| *rank).map(|(_, role)| role)
+}
+
+/// True for somebody who is known as a member here and is none: removed, suspended, or not there yet. Memberships of the
+/// workspace or its whole organization count; where there are none, those of its other workspaces. Whoever never was a member
+/// is a stranger, who may well be asked.
+pub fn has_left(tx: &mut Tx<'_>, workspace: Uuid, person: &str) -> Result<bool, StoreError> {
+    let (name, key) = (members::name_of(person), person_key(person));
+    let known = store::members::standing(tx, workspace, [&name, &key, &format!("user://{key}")])?;
+    let reaches = |(role, of, _): &&(String, Uuid, String)| {
+        of.is_nil() || *of == workspace || OrgRole::parse(role).is_some_and(OrgRole::spans_organization)
+    };
+    let is_active = |(_, _, status): &(String, Uuid, String)| status == "active";
+    let here: Vec<_> = known.iter().filter(reaches).cloned().collect();
+    let counted = if here.is_empty() { known } else { here };
+    Ok(!counted.is_empty() && !counted.iter().any(is_active))
 }
 
 /// An organization that a person belongs to, with the workspaces they reach.

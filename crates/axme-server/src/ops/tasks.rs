@@ -11,7 +11,7 @@ use super::intents::{lock_visible, parse_id, send};
 use super::links::Wanted;
 pub(super) use super::links::is_asked;
 use super::resume::is_requester;
-use super::{COMMON_LANE, links, page_size};
+use super::{COMMON_LANE, links, page_size, people};
 use crate::call::Before;
 use crate::cx::{Caller, Cx, Role};
 use crate::error::Result;
@@ -139,6 +139,10 @@ pub fn link(cx: &mut Cx<'_, '_>, new: &NewLink) -> Result<TaskLink> {
             return Err(ApiError::new(ErrorKind::Forbidden, "not_asked", message).into());
         }
         refuse_requester(cx.caller, &birth, "make links to it")?;
+    }
+    if people::has_left(cx.tx, workspace, &new.person)? {
+        let message = format!("{} is no longer a member here, and could not use a link", new.person);
+        return Err(ApiError::new(ErrorKind::Forbidden, "no_longer_a_member", message).into());
     }
     let issued_by = cx.caller.actor();
     let wanted = Wanted { person: &new.person, via: Via::Form, issued_by: Some(&issued_by) };

@@ -41,6 +41,16 @@ pub fn roles_of(tx: &mut Tx<'_>, org: Uuid, actor: &str) -> Result<Vec<(String, 
     rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?))).collect()
 }
 
+/// Every membership of somebody, under any of three names, in the organization of a workspace: role, workspace or nil, status.
+pub fn standing(tx: &mut Tx<'_>, workspace: Uuid, names: [&str; 3]) -> Result<Vec<(String, Uuid, String)>, StoreError> {
+    let rows = tx.rows(
+        "SELECT m.role, m.workspace_id, m.status FROM workspaces w JOIN org_members m ON m.org_id = w.org_id \
+         WHERE w.workspace_id = $1 AND m.actor_id IN ($2, $3, $4)",
+        &[workspace.into(), names[0].into(), names[1].into(), names[2].into()],
+    )?;
+    rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?, row.string(2)?))).collect()
+}
+
 /// Adds a member, or brings back one that was removed. `None` when there is such a member already.
 pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError> {
     let row = tx.row(

@@ -22,7 +22,7 @@ use crate::channels::letters::{self, Letter};
 use crate::error::Result;
 use crate::ops::COMMON_LANE;
 use crate::ops::links::{self, Wanted};
-use crate::ops::{alpha, logins};
+use crate::ops::{alpha, logins, people};
 use crate::store::notices::{self as store, Notice};
 use crate::store::{Tx, deliveries, intents};
 use crate::wake::Wake;
@@ -267,7 +267,8 @@ async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Res
     })
 }
 
-/// What a mail about a task says, with a link made for it. `None` when the task is over, asked anew, or somebody else's.
+/// What a mail about a task says, with a link made for it. `None` when the task is over, asked anew, or somebody else's,
+/// or when whoever is asked has left.
 async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<Letter>> {
     let (dice, now, notice) = (app.world.dice.clone(), app.world.clock.now(), notice.clone());
     let base_url = app.site.base_url.clone();
@@ -277,6 +278,11 @@ async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -
         let is_asking = head.intent.waiting().is_some_and(|waiting| waiting.asking == asking);
         let is_theirs = links::is_asked(&head, &notice.recipient);
         let Some(task) = head.intent.open_task().filter(|_| is_asking && is_theirs) else { return Ok(None) };
+        if people::has_left(tx, notice.workspace, &notice.recipient)? {
+            let intent = notice.intent;
+            tracing::warn!(%intent, "a mail about a task is dropped: who is asked is no longer a member");
+            return Ok(None);
+        }
         let birth = intents::birth(tx, notice.workspace, notice.intent)?;
         let wanted = Wanted { person: &notice.recipient, via: Via::Email, issued_by: None };
         let fresh = links::make(tx, &dice, now, notice.workspace, &head, &wanted)?;

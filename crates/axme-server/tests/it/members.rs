@@ -1,9 +1,11 @@
 //! Members and their roles.
 
+use std::collections::BTreeMap;
+
 use axme_api::roles::{OrgRole, Permission};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Server, on_both};
+use crate::harness::{Answer, Server, id_of, on_both};
 use crate::organizations::{organization, workspace};
 
 /// Whom the keys of a workspace of the harness are owned by.
@@ -269,5 +271,63 @@ fn every_role_does_what_the_matrix_says() {
             patch(&server, &server.admin, &path, json!({ "status": "suspended" })).await.ok();
             server.send(&key, "GET", &org, None).await.refused(404, "not_found");
         }
+    });
+}
+
+#[test]
+fn who_has_left_answers_by_no_link() {
+    on_both(async |engine| {
+        const ANN: &str = "ann@example.com";
+        let server = Server::start(engine).await;
+        let org = format!("/v1/organizations/{}", server.bootstrap.org_id);
+        let ws = server.bootstrap.workspace_id.clone();
+        let ask = async || {
+            let task = json!({ "title": "Pay?", "assignees": ["Ann@example.com", "outside@example.com"] });
+            let body = json!({ "intent_type": "x", "human_task": task });
+            id_of(&server.post(&server.admin, "/v1/intents", body).await)
+        };
+        let mailed = async || {
+            let mails = server.mails().await;
+            mails.into_iter().map(|mail| (mail.to, mail.link.unwrap())).collect::<BTreeMap<_, _>>()
+        };
+        let token = |link: &str| link.split_once("token=").unwrap().1.to_owned();
+        let act = async |token: &str| {
+            let body = json!({ "token": token, "outcome": "approved" });
+            server.send("", "POST", "/v1/tasks/action", Some(body)).await
+        };
+        for workspace in [Value::Null, json!(ws)] {
+            let body = json!({ "actor_id": ANN, "role": "member", "workspace_id": workspace });
+            let path = format!("{org}/members/{}", add(&server, &org, body.clone()).await);
+            let id = ask().await;
+            let links = mailed().await;
+            let (ann, outside) = (&links["Ann@example.com"], &links["outside@example.com"]);
+            for status in ["suspended", "removed"] {
+                patch(&server, &server.admin, &path, json!({ "status": status })).await.ok();
+                let page = server.page(ann).await;
+                assert_eq!(page.status, 410);
+                assert!(page.body.as_str().unwrap().contains("no longer a member"), "{}", page.body);
+                act(&token(ann)).await.refused(410, "no_longer_a_member");
+                assert_eq!(server.fill(ann, &[("outcome", "approved"), ("step", "confirm")]).await.status, 410);
+                let made = format!("/v1/tasks/{id}/links");
+                for person in [ANN, "user://Ann@example.com"] {
+                    let body = Some(json!({ "person": person }));
+                    server.send(&server.admin, "POST", &made, body).await.refused(403, "no_longer_a_member");
+                }
+                assert_eq!(server.intent(&id).await["status"], "WAITING");
+                // Nor are they mailed a new one; who never was a member is.
+                ask().await;
+                assert_eq!(mailed().await.into_keys().collect::<Vec<_>>(), ["outside@example.com"]);
+            }
+            assert_eq!(server.page(outside).await.status, 200);
+            // Who comes back has the link again.
+            server.post(&server.admin, &format!("{org}/members"), body).await;
+            act(&token(ann)).await.ok();
+            assert_eq!(server.intent(&id).await["status"], "COMPLETED");
+            server.send(&server.admin, "DELETE", &path, None).await.ok();
+        }
+        // Whoever is still a member of the whole organization is one everywhere in it.
+        add(&server, &org, json!({ "actor_id": ANN, "role": "member" })).await;
+        ask().await;
+        assert_eq!(mailed().await.len(), 2);
     });
 }
