@@ -260,6 +260,20 @@ impl HumanTask {
         self.needed() > 1 || self.exclude_requester
     }
 
+    /// Why a task can never get the answers it needs when whoever started the intent may not give one. `holders` are asked beside
+    /// those that the task names.
+    pub fn out_of_reach(&self, holders: &[&str], is_requester: impl Fn(&str) -> bool) -> Option<String> {
+        let asked = holders.iter().copied().chain(self.assignees.iter().flatten().map(String::as_str));
+        let asked = asked.chain(self.notify_email.as_deref()).filter(|person| !is_requester(person));
+        let left = asked.map(person_key).collect::<BTreeSet<_>>().len();
+        (self.exclude_requester && left < self.needed()).then(|| {
+            let needed = self.needed();
+            format!(
+                "exclude_requester: without whoever starts the intent {left} are asked, and {needed} have to answer"
+            )
+        })
+    }
+
     /// How many people have to say yes.
     pub fn needed(&self) -> usize {
         self.quorum.unwrap_or(1) as usize

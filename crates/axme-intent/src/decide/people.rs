@@ -8,7 +8,7 @@ use crate::human::{Response, Verdict, Vote, is_email, is_same_person};
 use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Waiting};
 use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::Plan;
-use crate::{HumanTask, Object};
+use crate::{HumanTask, Intent, Object};
 
 impl Draft<'_> {
     /// The task that waits, and who has it.
@@ -22,18 +22,9 @@ impl Draft<'_> {
 
     pub(super) fn decide_task(&mut self, plan: Option<&Plan>, response: &Response) -> Result<(), Refusal> {
         let (waiting, task) = self.open_task()?;
-        if task.exclude_requester && response.is_requester {
-            let message = "whoever started the intent may not answer this task".to_owned();
-            return Err(Refusal::forbidden("requester_may_not_answer", message));
-        }
         let by = &self.given.actor;
-        if task.needed() > 1 && task.assignees.is_some() && !self.intent.asked().iter().any(|a| is_same_person(a, by)) {
-            let message = format!("{by} is not one of those who are asked: {}", self.intent.asked().join(", "));
-            return Err(Refusal::forbidden("not_asked", message));
-        }
-        if waiting.votes.iter().any(|vote| is_same_person(&vote.by, by)) {
-            let message = format!("{by} said yes already; {} have to, each for themselves", task.needed());
-            return Err(Refusal::conflict("already_answered", message));
+        if let Some(refusal) = self.intent.bars(by, response.is_requester) {
+            return Err(refusal);
         }
         let (record, verdict) = task.check(&response.answer)?;
         let mut result = Value::Object(record);
@@ -146,6 +137,26 @@ impl Draft<'_> {
         if !to.is_empty() {
             self.effect(Effect::Mail { about, to: to.to_vec() });
         }
+    }
+}
+
+impl Intent {
+    /// Why somebody may not answer the task that waits, whatever they would say.
+    pub fn bars(&self, by: &str, is_requester: bool) -> Option<Refusal> {
+        let (waiting, task) = self.waiting().zip(self.open_task())?;
+        if task.exclude_requester && is_requester {
+            let message = "whoever started the intent may not answer this task".to_owned();
+            return Some(Refusal::forbidden("requester_may_not_answer", message));
+        }
+        if task.needed() > 1 && task.assignees.is_some() && !self.asked().iter().any(|a| is_same_person(a, by)) {
+            let message = format!("{by} is not one of those who are asked: {}", self.asked().join(", "));
+            return Some(Refusal::forbidden("not_asked", message));
+        }
+        if waiting.votes.iter().any(|vote| is_same_person(&vote.by, by)) {
+            let message = format!("{by} said yes already; {} have to, each for themselves", task.needed());
+            return Some(Refusal::conflict("already_answered", message));
+        }
+        None
     }
 }
 

@@ -6,6 +6,7 @@ use axme_api::intents::{
 };
 use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
+use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Given, Intent, Refusal};
 use axme_intent::policy::{Action, MAX_SPAN_SECONDS};
 use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Status, Time, fields, scenario};
@@ -68,6 +69,15 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         (None, Some(supplied)) => address(supplied, "from_agent", before.caller)?,
         (None, None) => Address::resolve(&format!("user://{}", before.caller.owner), home),
     };
+    if let Some(task) = &task {
+        let is_requester =
+            |person: &str| is_same_person(person, from.as_str()) || is_same_person(person, &before.caller.owner);
+        // Whom it is sent to is asked where the task names nobody.
+        let holder = task.assignees.is_none().then_some(to.as_str());
+        if let Some(why) = task.out_of_reach(holder.as_slice(), is_requester) {
+            return Err(ApiError::invalid(format!("human_task.{why}")).into());
+        }
+    }
     if input.reply_to.as_ref().is_some_and(|r| r.chars().count() > MAX_ADDRESS_CHARS) {
         return Err(ApiError::invalid(format!("reply_to: at most {MAX_ADDRESS_CHARS} characters")).into());
     }

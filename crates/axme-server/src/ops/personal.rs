@@ -166,7 +166,15 @@ pub fn overview(cx: &mut Cx<'_, '_>, input: &PersonalOverview) -> Result<Overvie
         _ => return Err(ApiError::invalid("org_id and workspace_id: give both or neither").into()),
     };
     let heads = intents::list_tasks(cx.tx, workspace.workspace_id, intents::MOST_TASKS_SEEN)?;
-    let asked = heads.iter().filter(|head| tasks::is_asked(head, &account.email));
+    let mut open = Vec::new();
+    for head in heads.iter().filter(|head| tasks::is_asked(head, &account.email)) {
+        if open.len() == MOST_TASKS {
+            break;
+        }
+        if !tasks::is_barred(cx, workspace.workspace_id, head)? {
+            open.extend(tasks::view(head));
+        }
+    }
     let pending = access_requests::count_pending_of(cx.tx, &account.email)?;
     let sessions = store::list_sessions(cx.tx, account.account_id, MOST_SESSIONS)?;
     let is_live = |session: &&store::Session| session.revoked_at.is_none() && cx.now < session.expires_at;
@@ -174,7 +182,7 @@ pub fn overview(cx: &mut Cx<'_, '_>, input: &PersonalOverview) -> Result<Overvie
         ok: true,
         context: Selected { org_id: workspace.org_id.to_string(), workspace_id: workspace.workspace_id.to_string() },
         roles: people::role_names(&memberships, workspace.org_id, workspace.workspace_id),
-        tasks: asked.filter_map(tasks::view).take(MOST_TASKS).collect(),
+        tasks: open,
         pending_access_requests: u64::try_from(pending).unwrap_or(0),
         active_sessions: sessions.iter().filter(is_live).count() as u64,
         account: view(&account),

@@ -3,6 +3,7 @@
 use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Validation};
 use axme_api::{ApiError, Object};
 use axme_intent::Address;
+use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::Birth;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
 use axme_intent::workflow::{Step, StepKind, Target};
@@ -15,7 +16,7 @@ use super::intents::{check_ahead, conceive_root, desk};
 use super::tenants::Place;
 use super::{COMMON_LANE, check_payload, check_size};
 use crate::call::Before;
-use crate::cx::Cx;
+use crate::cx::{Caller, Cx};
 use crate::engine::{self, Newborn};
 use crate::error::Result;
 use crate::store::accounts as store;
@@ -25,6 +26,7 @@ pub fn prepare_validate(before: &Before<'_>, input: Bundle) -> Result<(u16, Repo
     let (scenario, mut report) = check(&input.body, before.caller.home());
     if let Some(scenario) = &scenario {
         report.errors = wrong_callbacks(before, scenario);
+        report.errors.extend(out_of_reach(before.caller, scenario));
     }
     Ok((COMMON_LANE, report))
 }
@@ -50,6 +52,27 @@ fn wrong_callbacks(before: &Before<'_>, scenario: &Scenario) -> Vec<String> {
     scenario.agents.iter().enumerate().filter_map(wrong).chain(steps.filter_map(targets)).collect()
 }
 
+/// Tasks that only whoever starts the scenario is asked to answer, and may not.
+fn out_of_reach(caller: &Caller, scenario: &Scenario) -> Vec<String> {
+    let is_requester = |person: &str| {
+        is_same_person(person, &caller.owner)
+            || caller.address.as_ref().is_some_and(|own| is_same_person(person, own.as_str()))
+    };
+    let of_step = |(index, step): (usize, &Step)| {
+        let StepKind::Human { holder, task, escalated_from } = &step.kind else { return None };
+        let holders = [Some(holder), escalated_from.as_ref()].into_iter().flatten();
+        let holders: Vec<&str> = holders.map(|holder| holder.reference.as_str()).collect();
+        let why = task.out_of_reach(&holders, is_requester)?;
+        Some(format!("workflow.steps[{index}].human_task.{why}"))
+    };
+    let direct = scenario.task.as_ref().and_then(|task| {
+        let holder = task.assignees.is_none().then_some(scenario.to.as_str());
+        Some(format!("intent.human_task.{}", task.out_of_reach(holder.as_slice(), is_requester)?))
+    });
+    let steps = scenario.plan.iter().flat_map(|plan| plan.steps.iter().enumerate());
+    direct.into_iter().chain(steps.filter_map(of_step)).collect()
+}
+
 pub struct Application {
     newborn: Newborn,
     scenario: Scenario,
@@ -65,6 +88,7 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
     let (scenario, mut report) = check(&input.body, before.caller.home());
     if let Some(scenario) = &scenario {
         report.errors = wrong_callbacks(before, scenario);
+        report.errors.extend(out_of_reach(before.caller, scenario));
     }
     let Some(scenario) = scenario.filter(|_| report.errors.is_empty()) else {
         let error = ApiError::new(axme_api::ErrorKind::Invalid, "scenario_invalid", report.errors.join("; "));

@@ -6,6 +6,7 @@ use axme_intent::human::{Via, is_email};
 use axme_intent::lifecycle::{Birth, Command};
 use axme_intent::{Holder, HolderKind, HumanTask, IntentId};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::intents::{lock_visible, parse_id, send};
 use super::links::Wanted;
@@ -25,20 +26,30 @@ pub fn prepare_list(_: &Before<'_>, input: ListTasks) -> Result<(u16, i64)> {
     Ok((COMMON_LANE, page_size(input.limit, 100, 500)?))
 }
 
-/// Every task of the workspace for its admin, those they are asked to answer for a person; none for an agent, which may not
-/// answer any.
+/// What the caller may answer: any task of the workspace for its admin, those they are asked to answer for a person; none for
+/// an agent, which may not answer any. What their answer would be refused for, whatever it says, is left out.
 pub fn list(cx: &mut Cx<'_, '_>, limit: &i64) -> Result<TaskList> {
-    let workspace = cx.caller.workspace;
-    if cx.caller.is_admin() {
-        let heads = intents::list_tasks(cx.tx, workspace, *limit)?;
-        return Ok(TaskList { ok: true, tasks: heads.iter().filter_map(view).collect() });
-    }
+    let (is_admin, person) = (cx.caller.is_admin(), cx.caller.owner.clone());
+    let mut tasks = Vec::new();
     if cx.caller.role == Role::Agent && cx.caller.person().is_none() {
-        return Ok(TaskList { ok: true, tasks: Vec::new() });
+        return Ok(TaskList { ok: true, tasks });
     }
-    let heads = intents::list_tasks(cx.tx, workspace, intents::MOST_TASKS_SEEN)?;
-    let asked = heads.iter().filter(|head| is_asked(head, &cx.caller.owner)).filter_map(view);
-    Ok(TaskList { ok: true, tasks: asked.take(usize::try_from(*limit).unwrap_or(0)).collect() })
+    for head in intents::list_tasks(cx.tx, cx.caller.workspace, intents::MOST_TASKS_SEEN)? {
+        if tasks.len() as i64 == *limit {
+            break;
+        }
+        if (is_admin || is_asked(&head, &person)) && !is_barred(cx, cx.caller.workspace, &head)? {
+            tasks.extend(view(&head));
+        }
+    }
+    Ok(TaskList { ok: true, tasks })
+}
+
+/// True when the rules of the task that waits in a workspace refuse the caller's answer, whatever it says.
+pub(super) fn is_barred(cx: &mut Cx<'_, '_>, workspace: Uuid, head: &Head) -> Result<bool> {
+    let excludes = head.intent.open_task().is_some_and(|task| task.exclude_requester);
+    let is_requester = excludes && is_requester(cx.caller, &intents::birth(cx.tx, workspace, head.intent.id)?);
+    Ok(head.intent.bars(&cx.caller.actor(), is_requester).is_some())
 }
 
 /// Whether the caller answers the task that waits: an admin, or a person who is asked and shows to be it.

@@ -454,6 +454,52 @@ fn whoever_starts_something_does_not_choose_who_answers_where_that_matters() {
 }
 
 #[test]
+fn a_task_that_only_its_requester_is_asked_is_refused() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let agent = server.agent("robot").await;
+        let own = "Owner@local";
+        let guarded = |assignees: Value| json!({ "title": "Pay?", "assignees": assignees, "exclude_requester": true });
+        let send = async |key: &str, task: Value, to: &str| {
+            let body = json!({ "intent_type": "x", "to_agent": to, "human_task": task });
+            server.send(key, "POST", "/v1/intents", Some(body)).await
+        };
+        let mut quorum = guarded(json!([own, ANN]));
+        quorum["quorum"] = json!(2);
+        for (task, to) in [
+            (guarded(json!([own])), "agent_core"),
+            (guarded(json!(["user://owner@local"])), "agent_core"),
+            (guarded(Value::Null), "user://owner@local"),
+            (quorum.clone(), "agent_core"),
+        ] {
+            for key in [&server.admin, &agent] {
+                let text = send(key, task.clone(), to).await.refused(422, "validation_failed");
+                assert!(text.starts_with("human_task.exclude_requester: "), "{text}");
+            }
+        }
+        // So is a bundle, and its validation says so.
+        let step = json!({ "step_id": "ask", "assigned_to": "boss", "human_task": guarded(Value::Null) });
+        let bundle = json!({
+            "scenario_id": "own.v1", "humans": [{ "role": "boss", "contact": own }],
+            "workflow": { "steps": [step] }, "intent": { "type": "intent.own.v1" },
+        });
+        let refused = server.send(&server.admin, "POST", "/v1/scenarios/apply", Some(bundle.clone())).await;
+        let text = refused.refused(422, "scenario_invalid");
+        assert!(text.starts_with("workflow.steps[0].human_task.exclude_requester: "), "{text}");
+        let report = server.post(&server.admin, "/v1/scenarios/validate", bundle).await;
+        assert_eq!((&report["valid"], &report["errors"][0]), (&json!(false), &json!(text)));
+        assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));
+
+        // With somebody else, or nobody in particular, it is taken.
+        quorum["notify_email"] = json!(BOB);
+        for task in [guarded(json!([own, ANN])), guarded(Value::Null), quorum] {
+            send(&server.admin, task, "agent_core").await.ok();
+        }
+        send(&server.admin, json!({ "title": "Pay?", "assignees": [own] }), "agent_core").await.ok();
+    });
+}
+
+#[test]
 fn what_was_made_for_one_asking_is_of_no_use_for_another() {
     on_both(async |engine| {
         let server = Server::start(engine).await;

@@ -87,6 +87,56 @@ fn a_member_answers_the_tasks_they_are_asked() {
 }
 
 #[test]
+fn nobody_is_shown_a_task_that_they_may_not_answer() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        for email in ["ann@example.com", "bob@example.com"] {
+            server.give(email, "member", None).await;
+        }
+        let chief = server.second_admin().await;
+        let (ann, bob) = (server.sign_in("ann@example.com").await, server.sign_in("bob@example.com").await);
+        let both = json!(["ann@example.com", "bob@example.com"]);
+        let task = |title: &str, guard: (&str, Value)| {
+            let mut body = task_for(both.clone());
+            body["human_task"]["title"] = json!(title);
+            body["human_task"][guard.0] = guard.1;
+            body
+        };
+        let titles = |listed: &Value| -> Vec<String> {
+            listed["tasks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|t| t["human_task"]["title"].as_str().unwrap().into())
+                .collect()
+        };
+        let of = async |person: &Person| {
+            let listed = server.as_person(person, "GET", "/v1/me/tasks", None).await.ok();
+            let overview = server.as_person(person, "GET", "/v1/portal/personal/overview", None).await.ok();
+            assert_eq!(overview["tasks"], listed["tasks"]);
+            titles(&listed)
+        };
+        let by_key = async |key: &String, query: &str| titles(&server.get(key, &format!("/v1/me/tasks{query}")).await);
+
+        // Ann starts one, and the admin two.
+        let own = task("ann's", ("exclude_requester", json!(true)));
+        server.as_person(&ann, "POST", "/v1/intents", Some(own)).await.ok();
+        server.post(&server.admin, "/v1/intents", task("admin's", ("exclude_requester", json!(true)))).await;
+        let voted = server.post(&server.admin, "/v1/intents", task("both's", ("quorum", json!(2)))).await;
+        assert_eq!(of(&ann).await, ["admin's", "both's"]);
+        assert_eq!(of(&bob).await, ["ann's", "admin's", "both's"]);
+        assert_eq!(by_key(&server.admin, "").await, ["ann's"]);
+        assert_eq!(by_key(&chief, "").await, ["ann's", "admin's"], "with a quorum only those who are asked");
+        assert_eq!(by_key(&chief, "?limit=1").await, ["ann's"]);
+
+        let resume = format!("/v1/intents/{}/resume", voted["intent_id"].as_str().unwrap());
+        let yes = json!({ "task_result": { "outcome": "approved" } });
+        server.as_person(&ann, "POST", &resume, Some(yes)).await.ok();
+        assert_eq!((of(&ann).await, of(&bob).await.len()), (vec!["admin's".to_owned()], 3), "she has voted");
+    });
+}
+
+#[test]
 fn every_role_of_a_person_may_do_what_the_matrix_says() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
