@@ -238,8 +238,8 @@ pub fn changes(cx: &mut Cx<'_, '_>, since: &Since) -> Result<ChangeList> {
     Ok(ChangeList { ok: true, changes, next_cursor, has_more })
 }
 
-/// Whose inbox is meant: the query wins over the header (they do not differ), both over the caller's own address. An
-/// agent's key opens its own inbox only. `None` is the whole workspace, for its admin.
+/// Whose inbox, files, invites or events are meant: the query wins over the header (they do not differ), both over the
+/// caller's own address. Without an admin key only one's own can be. `None` is the whole workspace, for its admin.
 pub(super) fn owner(before: &Before<'_>, field: Option<&str>) -> Result<Option<Address>> {
     let caller = before.caller;
     let named = field.filter(|text| !text.trim().is_empty()).or(before.owner_header);
@@ -250,7 +250,10 @@ pub(super) fn owner(before: &Before<'_>, field: Option<&str>) -> Result<Option<A
     match (&caller.address, named) {
         (Some(own), None) => Ok(Some(own.clone())),
         (Some(own), Some(named)) if named == *own => Ok(Some(named)),
-        _ => Err(ApiError::forbidden("an agent's key opens the inbox of its own address only").into()),
+        (Some(own), Some(_)) => {
+            Err(ApiError::forbidden(format!("owner_agent: this key acts for its own address only, {own}")).into())
+        }
+        (None, _) => Err(ApiError::forbidden("this key has no address, and acts for no owner_agent").into()),
     }
 }
 

@@ -170,3 +170,29 @@ fn an_inbox_is_opened_by_its_owner_only() {
         assert_eq!(list(&server, &server.admin, "").await.len(), 1, "an admin without an owner sees all threads");
     });
 }
+
+#[test]
+fn who_acts_for_another_is_told_so_in_words_that_fit() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let worker = server.agent("worker").await;
+        let body = json!({
+            "owner_agent": "somebody", "filename": "a.txt", "mime_type": "text/plain", "size_bytes": 1,
+            "callback_url": "https://example.com/hook", "event_types": ["x.y"], "semantic_type": "d.e.f.v1",
+            "schema_json": {}, "compatibility_mode": "warn",
+        });
+        for (method, path) in [
+            ("GET", "/v1/inbox?owner_agent=somebody"),
+            ("POST", "/v1/media/create-upload"),
+            ("POST", "/v1/invites/create"),
+            ("POST", "/v1/webhooks/subscriptions"),
+            ("GET", "/v1/webhooks/subscriptions?owner_agent=somebody"),
+            ("POST", "/v1/schemas"),
+        ] {
+            let body = Some(body.clone()).filter(|_| method == "POST");
+            let text = server.send(&worker, method, path, body).await.refused(403, "forbidden");
+            let expected = "owner_agent: this key acts for its own address only, agent://local/default/worker";
+            assert_eq!(text, expected, "{path}");
+        }
+    });
+}
