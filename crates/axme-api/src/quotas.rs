@@ -32,15 +32,15 @@ pub struct NamedWorkspace {
 pub struct UpdateQuota {
     pub org_id: String,
     pub workspace_id: String,
-    pub dimensions: Dimensions,
+    pub dimensions: SetDimensions,
     /// `block`, `grace` or `bill_overage`. Only `block` refuses what goes beyond.
     pub overage_mode: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub updated_by_actor_id: Option<String>,
-    /// 1 to 100; 80 unless given.
+    /// 1 to 100; as it was unless given, 80 at first.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub soft_threshold_percent: Option<u64>,
-    /// True unless given; false refuses nothing.
+    /// As it was unless given, true at first; false refuses nothing.
     #[serde(default, deserialize_with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub hard_enforcement: Option<bool>,
 }
@@ -85,6 +85,41 @@ pub struct Dimensions {
     pub webhook_deliveries_per_day: u64,
     #[serde(deserialize_with = "lenient::number")]
     pub schema_writes_per_day: u64,
+}
+
+/// The limits that are to change; 0 takes one away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SetDimensions {
+    #[serde(deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u64>,
+    #[serde(deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub intents_per_day: Option<u64>,
+    #[serde(deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub inbox_writes_per_day: Option<u64>,
+    #[serde(deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub media_upload_bytes_per_day: Option<u64>,
+    #[serde(deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub media_storage_bytes: Option<u64>,
+    #[serde(deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub webhook_deliveries_per_day: Option<u64>,
+    #[serde(deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
+    pub schema_writes_per_day: Option<u64>,
+}
+
+impl SetDimensions {
+    /// The limits that were there, with those that are given in their place.
+    pub fn over(&self, known: &Dimensions) -> Dimensions {
+        Dimensions {
+            requests_per_minute: self.requests_per_minute.unwrap_or(known.requests_per_minute),
+            intents_per_day: self.intents_per_day.unwrap_or(known.intents_per_day),
+            inbox_writes_per_day: self.inbox_writes_per_day.unwrap_or(known.inbox_writes_per_day),
+            media_upload_bytes_per_day: self.media_upload_bytes_per_day.unwrap_or(known.media_upload_bytes_per_day),
+            media_storage_bytes: self.media_storage_bytes.unwrap_or(known.media_storage_bytes),
+            webhook_deliveries_per_day: self.webhook_deliveries_per_day.unwrap_or(known.webhook_deliveries_per_day),
+            schema_writes_per_day: self.schema_writes_per_day.unwrap_or(known.schema_writes_per_day),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::cx::{Bearer, Caller, LOGIN, Role};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ops::people;
 use crate::signer::{Bad, Person, Signer, is_token};
 use crate::store::people::{self as records, Account, Membership};
@@ -37,6 +37,7 @@ pub struct Keys {
 }
 
 /// What a request shows of its caller.
+#[derive(Clone, Copy)]
 struct Presented<'a> {
     key: Option<&'a str>,
     /// Of a person.
@@ -59,7 +60,20 @@ impl Keys {
     /// Identifies the caller. `x-api-key` is the machine's credential and says which workspace is meant; a key may also come
     /// as bearer. A token as bearer says which person acts; without a key it also says where.
     pub async fn identify(&self, store: &Store, headers: &HeaderMap, now: Time) -> Result<Arc<Caller>> {
+        self.find(store, presented(headers)?, now).await
+    }
+
+    /// The same for what concerns the person alone: a key that does not count, or does not any more, is not in their way.
+    pub async fn identify_person(&self, store: &Store, headers: &HeaderMap, now: Time) -> Result<Arc<Caller>> {
         let presented = presented(headers)?;
+        let alone = Presented { key: None, ..presented };
+        match self.find(store, presented, now).await {
+            Err(Error::Api(_)) if alone.token.is_some() => self.find(store, alone, now).await,
+            found => found,
+        }
+    }
+
+    async fn find(&self, store: &Store, presented: Presented<'_>, now: Time) -> Result<Arc<Caller>> {
         let hash = match (presented.key, presented.token) {
             (Some(key), None) | (None, Some(key)) => hash(key),
             (Some(key), Some(token)) => hash(&format!("{key} {token}")),

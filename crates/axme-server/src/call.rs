@@ -187,6 +187,7 @@ pub async fn identify(app: &App, access: Access, headers: &HeaderMap, now: Time)
             auth::check_person(&nobody)?;
             Ok(Arc::new(nobody))
         }
+        Access::Person => app.keys.identify_person(&app.store, headers, now).await,
         _ => app.keys.identify(&app.store, headers, now).await,
     }
 }

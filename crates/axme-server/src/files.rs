@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_api::ApiError;
+use axme_api::{ApiError, ErrorKind};
 use axum::body::{Body, Bytes};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
@@ -107,18 +107,23 @@ impl Files {
         match self {
             Files::Folder { path, .. } => {
                 let path = path.join(name);
-                let file = on_disk(move || {
-                    let mut file = File::open(path)?;
-                    file.seek(SeekFrom::Start(from))?;
-                    Ok(file)
-                })
-                .await?;
-                Ok(parts(file, to.saturating_sub(from)))
+                let file = on_disk(move || match File::open(path) {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                    opened => {
+                        let mut file = opened?;
+                        file.seek(SeekFrom::Start(from))?;
+                        Ok(Some(file))
+                    }
+                });
+                Ok(parts(file.await?.ok_or_else(|| missing(name))?, to.saturating_sub(from)))
             }
             Files::Bucket { store, prefix } => {
                 let range = GetRange::Bounded(from..to);
                 let options = GetOptions { range: Some(range), ..GetOptions::default() };
-                let found = store.get_opts(&prefix.clone().join(name), options).await.map_err(unavailable)?;
+                let found = store.get_opts(&prefix.clone().join(name), options).await.map_err(|error| match error {
+                    object_store::Error::NotFound { .. } => missing(name),
+                    error => unavailable(error),
+                })?;
                 Ok(Body::from_stream(found.into_stream()))
             }
         }
@@ -234,6 +239,13 @@ fn ended() -> Error {
 fn unavailable(why: impl std::fmt::Display) -> Error {
     tracing::error!(%why, "files cannot be reached");
     ApiError::unavailable("files cannot be stored or read now: try again").into()
+}
+
+/// Trying again does not help: it was removed by hand, or it lies with another node.
+fn missing(name: &str) -> Error {
+    tracing::error!(name, "a file is not where files are kept: do all nodes keep them in one place?");
+    ApiError::new(ErrorKind::NotFound, "file_missing", "the bytes of the file are not where this server keeps files")
+        .into()
 }
 
 /// Works with the disk on a thread that may wait.

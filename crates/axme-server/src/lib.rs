@@ -86,6 +86,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     } else if config.public_url.is_none() {
         tracing::warn!("public_url is not set: links in mail lead to the address that the server listens on");
     }
+    if config.database_url.is_some() && config.media.url.is_none() {
+        tracing::info!(
+            "files lie in the data folder of this node: others on the same database need the same folder, or a bucket"
+        );
+    }
     let web = channels::outbound::Web::new(guard, mailer, limits.push_seconds).map_err(StartError::Config)?;
     let listener =
         TcpListener::bind(config.listen).await.map_err(|why| StartError::Listen { address: config.listen, why })?;

@@ -362,30 +362,30 @@ pub fn prepare_update(_: &Before<'_>, input: UpdateQuota) -> Result<(u16, Update
 pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateQuota) -> Result<QuotaAnswer> {
     let place = tenants::place(cx, Some(&input.org_id), Some(&input.workspace_id), Permission::ChangeQuotas)?;
     let updated_by = input.updated_by_actor_id.clone().unwrap_or_else(|| cx.caller.actor());
+    let known = fresh(cx, place.workspace, updated_by)?;
+    let percent = input.soft_threshold_percent.and_then(|percent| i64::try_from(percent).ok());
     let policy = Policy {
-        dimensions: json!(input.dimensions).to_string(),
-        soft_threshold_percent: i64::try_from(input.soft_threshold_percent.unwrap_or(80)).unwrap_or(80),
-        hard_enforcement: input.hard_enforcement.unwrap_or(true),
+        dimensions: json!(input.dimensions.over(&dimensions(&known)?)).to_string(),
+        soft_threshold_percent: percent.unwrap_or(known.soft_threshold_percent),
+        hard_enforcement: input.hard_enforcement.unwrap_or(known.hard_enforcement),
         overage_mode: input.overage_mode.clone(),
-        ..fresh(cx, place.workspace, updated_by)?
+        ..known
     };
     put(cx, &policy, "quotas.update")?;
     answer(cx, &place, &policy)
 }
 
+/// The policy of a workspace, locked to be changed; a first one where there is none.
 fn fresh(cx: &mut Cx<'_, '_>, workspace: Uuid, updated_by: String) -> Result<Policy> {
     let known = store::lock_policy(cx.tx, workspace)?;
-    Ok(Policy {
-        workspace_id: workspace,
+    let first = || Policy {
         quota_policy_id: known.as_ref().map_or_else(|| cx.dice.uuid_at(cx.now), |policy| policy.quota_policy_id),
-        tier: known.map_or_else(|| UNSAID.to_owned(), |policy| policy.tier),
-        dimensions: String::new(),
-        soft_threshold_percent: 80,
         hard_enforcement: true,
         overage_mode: "block".to_owned(),
-        updated_by: Some(updated_by),
-        updated_at: cx.now,
-    })
+        ..unsaid(cx.limits.tier, workspace, cx.now)
+    };
+    let agreed = known.clone().filter(|policy| policy.updated_by.is_some()).unwrap_or_else(first);
+    Ok(Policy { updated_by: Some(updated_by), updated_at: cx.now, ..agreed })
 }
 
 fn put(cx: &mut Cx<'_, '_>, policy: &Policy, action: &str) -> Result<()> {

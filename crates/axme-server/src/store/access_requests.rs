@@ -31,6 +31,19 @@ pub struct AccessRequest {
     pub updated_at: Time,
 }
 
+/// A statement that reads whole rows.
+macro_rules! request {
+    ($rest:literal) => {
+        concat!(
+            "SELECT access_request_id, review_org_id, from_workspace_id, requested_by, request_type, state, \
+             requester_actor_id, org_id, workspace_id, requested_role, requested_tier, company_name, \
+             justification, reviewer_actor_id, review_comment, reviewed_at, expires_at, created_at, \
+             updated_at FROM access_requests ",
+            $rest
+        )
+    };
+}
+
 fn request(row: &Row) -> Result<AccessRequest, StoreError> {
     Ok(AccessRequest {
         access_request_id: row.uuid(0)?,
@@ -83,12 +96,7 @@ pub fn insert(tx: &mut Tx<'_>, r: &AccessRequest) -> Result<(), StoreError> {
 
 /// One request.
 pub fn find(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<AccessRequest>, StoreError> {
-    let row = tx.row(
-        "SELECT access_request_id, review_org_id, from_workspace_id, requested_by, request_type, state, requester_actor_id, \
-         org_id, workspace_id, requested_role, requested_tier, company_name, justification, reviewer_actor_id, review_comment, \
-         reviewed_at, expires_at, created_at, updated_at FROM access_requests WHERE access_request_id = $1",
-        &[id.into()],
-    )?;
+    let row = tx.row(request!("WHERE access_request_id = $1"), &[id.into()])?;
     row.as_ref().map(request).transpose()
 }
 
@@ -116,23 +124,21 @@ pub const NEVER: i64 = i64::MAX;
 
 /// A page of the requests that the members of an organization decide, by id.
 pub fn list_for_review(tx: &mut Tx<'_>, org: Uuid, filter: &Filter<'_>) -> Result<Vec<AccessRequest>, StoreError> {
-    let sql = "SELECT access_request_id, review_org_id, from_workspace_id, requested_by, request_type, state, requester_actor_id, \
-         org_id, workspace_id, requested_role, requested_tier, company_name, justification, reviewer_actor_id, review_comment, \
-         reviewed_at, expires_at, created_at, updated_at FROM access_requests \
-         WHERE review_org_id = $1 AND state = $2 AND access_request_id > $3 AND COALESCE(expires_at, $4) BETWEEN $5 AND $6 \
+    let sql = request!(
+        "WHERE review_org_id = $1 AND state = $2 AND access_request_id > $3 AND COALESCE(expires_at, $4) BETWEEN $5 AND $6 \
          AND COALESCE(org_id, $7) BETWEEN $8 AND $9 \
-         AND (workspace_id BETWEEN $10 AND $11 OR from_workspace_id BETWEEN $10 AND $11) ORDER BY access_request_id LIMIT $12";
+         AND (workspace_id BETWEEN $10 AND $11 OR from_workspace_id BETWEEN $10 AND $11) ORDER BY access_request_id LIMIT $12"
+    );
     page(tx, sql, org, filter)
 }
 
 /// A page of the requests from a workspace, by id.
 pub fn list_from(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter<'_>) -> Result<Vec<AccessRequest>, StoreError> {
-    let sql = "SELECT access_request_id, review_org_id, from_workspace_id, requested_by, request_type, state, requester_actor_id, \
-         org_id, workspace_id, requested_role, requested_tier, company_name, justification, reviewer_actor_id, review_comment, \
-         reviewed_at, expires_at, created_at, updated_at FROM access_requests \
-         WHERE from_workspace_id = $1 AND state = $2 AND access_request_id > $3 AND COALESCE(expires_at, $4) BETWEEN $5 AND $6 \
+    let sql = request!(
+        "WHERE from_workspace_id = $1 AND state = $2 AND access_request_id > $3 AND COALESCE(expires_at, $4) BETWEEN $5 AND $6 \
          AND COALESCE(org_id, $7) BETWEEN $8 AND $9 \
-         AND (workspace_id BETWEEN $10 AND $11 OR from_workspace_id BETWEEN $10 AND $11) ORDER BY access_request_id LIMIT $12";
+         AND (workspace_id BETWEEN $10 AND $11 OR from_workspace_id BETWEEN $10 AND $11) ORDER BY access_request_id LIMIT $12"
+    );
     page(tx, sql, workspace, filter)
 }
 

@@ -102,6 +102,18 @@ impl ServiceAccount {
     }
 }
 
+/// A statement that reads whole rows.
+macro_rules! service_account {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, \
+             address, delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM \
+             service_accounts ",
+            $rest
+        )
+    };
+}
+
 fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
     Ok(ServiceAccount {
         workspace_id: row.uuid(0)?,
@@ -159,33 +171,20 @@ pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<boo
 }
 
 pub fn find_service_account(tx: &mut Tx<'_>, workspace: Uuid, id: &str) -> Result<Option<ServiceAccount>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
-         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
-         WHERE workspace_id = $1 AND service_account_id = $2",
-        &[workspace.into(), id.into()],
-    )?;
+    let row = tx
+        .row(service_account!("WHERE workspace_id = $1 AND service_account_id = $2"), &[workspace.into(), id.into()])?;
     row.as_ref().map(service_account).transpose()
 }
 
 pub fn find_agent(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<Option<ServiceAccount>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
-         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
-         WHERE workspace_id = $1 AND address = $2",
-        &[workspace.into(), address.into()],
-    )?;
+    let row =
+        tx.row(service_account!("WHERE workspace_id = $1 AND address = $2"), &[workspace.into(), address.into()])?;
     row.as_ref().map(service_account).transpose()
 }
 
 /// The account of an id in whichever workspace it is.
 pub fn find_anywhere(tx: &mut Tx<'_>, id: &str) -> Result<Option<ServiceAccount>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
-         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
-         WHERE service_account_id = $1 ORDER BY workspace_id LIMIT 1",
-        &[id.into()],
-    )?;
+    let row = tx.row(service_account!("WHERE service_account_id = $1 ORDER BY workspace_id LIMIT 1"), &[id.into()])?;
     row.as_ref().map(service_account).transpose()
 }
 
@@ -232,9 +231,7 @@ pub fn list_service_accounts(
     limit: i64,
 ) -> Result<Vec<ServiceAccount>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
-         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
-         WHERE workspace_id = $1 AND service_account_id > $2 AND status <> 'deleted' ORDER BY service_account_id LIMIT $3",
+        service_account!("WHERE workspace_id = $1 AND service_account_id > $2 AND status <> 'deleted' ORDER BY service_account_id LIMIT $3"),
         &[workspace.into(), after.into(), limit.into()],
     )?;
     rows.iter().map(service_account).collect()
@@ -248,9 +245,7 @@ pub fn list_agents(
     limit: i64,
 ) -> Result<Vec<ServiceAccount>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
-         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
-         WHERE workspace_id = $1 AND address > $2 AND status <> 'deleted' ORDER BY address LIMIT $3",
+        service_account!("WHERE workspace_id = $1 AND address > $2 AND status <> 'deleted' ORDER BY address LIMIT $3"),
         &[workspace.into(), after.into(), limit.into()],
     )?;
     rows.iter().map(service_account).collect()
@@ -409,10 +404,10 @@ pub fn update_delivery(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<(), StoreE
 /// The accounts of all workspaces that are pushed to, after one of them.
 pub fn list_pushed(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<Vec<ServiceAccount>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, service_account_id, org_id, name, display_name, description, role, status, address, \
-         delivery_mode, created_by, created_at, updated_at, callback_url, webhook_secret FROM service_accounts \
-         WHERE callback_url IS NOT NULL AND (workspace_id, service_account_id) > ($1, $2) \
-         ORDER BY workspace_id, service_account_id LIMIT $3",
+        service_account!(
+            "WHERE callback_url IS NOT NULL AND (workspace_id, service_account_id) > ($1, $2) \
+         ORDER BY workspace_id, service_account_id LIMIT $3"
+        ),
         &[after.0.into(), after.1.into(), limit.into()],
     )?;
     rows.iter().map(service_account).collect()

@@ -426,6 +426,31 @@ fn what_was_begun_with_a_key_ends_with_it() {
 }
 
 #[test]
+fn a_key_that_is_dead_is_not_in_the_way_of_a_person() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
+        let body = json!({ "actor_id": "ann@example.com", "role": "member" });
+        let member = server.post(&server.admin, &members, body).await["member"]["member_id"].clone();
+        let ann = server.sign_in("ann@example.com").await;
+        server.send(&server.admin, "DELETE", &format!("{members}/{}", member.as_str().unwrap()), None).await.ok();
+        server.clock.advance(Duration::from_secs(1));
+        let call = async |key: &str, method: &str, path: &str| {
+            server.send_with(key, method, path, None, &[("authorization", ann.bearer.as_str())]).await
+        };
+        call(&ann.key, "GET", "/v1/me").await.refused(403, "invalid_actor_scope");
+        for key in [ann.key.as_str(), "axme_sa_nobody_knows", ""] {
+            let sessions = call(key, "GET", "/v1/auth/sessions").await.ok();
+            assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1, "{key}");
+        }
+        server.send(&ann.key, "GET", "/v1/auth/sessions", None).await.refused(403, "invalid_actor_scope");
+        call(&ann.key, "POST", "/v1/auth/logout").await.ok();
+        server.clock.advance(Duration::from_secs(1));
+        call(&ann.key, "GET", "/v1/auth/sessions").await.refused(401, "invalid_actor_token");
+    });
+}
+
+#[test]
 fn a_dashboard_is_opened_once() {
     on_both(async |engine| {
         let server = Server::start(engine).await;

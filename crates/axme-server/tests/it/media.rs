@@ -242,3 +242,19 @@ fn bytes_that_arrive_are_counted_and_refused_beyond_their_quota() {
         assert_eq!(used_today(&server, dimension).await["used"], 10);
     });
 }
+
+#[test]
+fn a_file_whose_bytes_are_gone_is_not_there_rather_than_busy() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let upload = announce(&server, json!({})).await;
+        put(&server, &upload, b"0123456789").await.ok();
+        finish(&server, &upload, json!({})).await.ok();
+        let seen = see(&server, &server.admin, &upload).await;
+        let url = seen["download_url"].as_str().unwrap().strip_prefix(SITE).unwrap();
+        for file in std::fs::read_dir(server.folder().join("media")).unwrap() {
+            std::fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        server.send_raw("", "GET", url, Vec::new(), &[]).await.refused(404, "file_missing");
+    });
+}

@@ -99,6 +99,34 @@ fn a_quota_holds_when_many_come_at_once() {
 }
 
 #[test]
+fn what_a_change_of_a_quota_does_not_name_stays() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (org, ws) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
+        limit(&server, org, ws, json!({ "intents_per_day": 100, "inbox_writes_per_day": 9 }), "block").await;
+        let both = json!({
+            "org_id": org, "workspace_id": ws, "dimensions": {}, "overage_mode": "grace", "soft_threshold_percent": 50,
+            "hard_enforcement": false,
+        });
+        server.send(&server.admin, "PATCH", "/v1/quotas", Some(both)).await.ok();
+        let dimensions = json!({ "schema_writes_per_day": 5, "inbox_writes_per_day": 0 });
+        let policy = limit(&server, org, ws, dimensions, "block").await;
+        let is = |name: &str| policy["dimensions"][name].clone();
+        assert_eq!(
+            (is("intents_per_day"), is("schema_writes_per_day"), is("inbox_writes_per_day")),
+            (json!(100), json!(5), json!(0))
+        );
+        assert_eq!((&policy["soft_threshold_percent"], &policy["hard_enforcement"]), (&json!(50), &json!(false)));
+        // A limit that is misspelt would not limit.
+        let body = json!({
+            "org_id": org, "workspace_id": ws, "dimensions": { "intents_per_dya": 1 }, "overage_mode": "block",
+        });
+        let refused = server.send(&server.admin, "PATCH", "/v1/quotas", Some(body)).await;
+        assert!(refused.refused(422, "validation_failed").contains("intents_per_dya"));
+    });
+}
+
+#[test]
 fn writes_of_schemas_are_counted_and_refused_beyond_their_quota() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
@@ -263,8 +291,13 @@ fn a_number_without_a_fraction_is_whole_however_it_is_written() {
                 let shown = answer.pointer(pointer).expect(pointer);
                 assert!(*shown == json!(3) || path == upload, "{path}: {answer}");
             }
-            for number in ["3.5", "-3.0", "1e300", "true", "null", "\"three\""] {
+            for number in ["3.5", "-3.0", "1e300", "true", "\"three\""] {
                 send(number).await.refused(422, "validation_failed");
+            }
+            // Of a quota, what is null is not said, and stays.
+            match send("null").await {
+                answer if path == "/v1/quotas" => assert_eq!(answer.ok().pointer(pointer), Some(&json!(3))),
+                answer => drop(answer.refused(422, "validation_failed")),
             }
         }
     });
