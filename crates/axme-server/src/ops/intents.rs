@@ -72,8 +72,9 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
     if let Some(task) = &task {
         let is_requester =
             |person: &str| is_same_person(person, from.as_str()) || is_same_person(person, &before.caller.owner);
-        // Whom it is sent to is asked where the task names nobody.
-        let holder = task.assignees.is_none().then_some(to.as_str());
+        // Whom it is sent to is asked where the task names nobody; an agent stands for no person in particular.
+        let receiver = if to.as_str().starts_with("agent://") { "human" } else { to.as_str() };
+        let holder = task.assignees.is_none().then_some(receiver);
         if let Some(why) = task.out_of_reach(holder.as_slice(), is_requester) {
             return Err(ApiError::invalid(format!("human_task.{why}")).into());
         }

@@ -496,6 +496,7 @@ fn a_task_that_only_its_requester_is_asked_is_refused() {
             send(&server.admin, task, "agent_core").await.ok();
         }
         send(&server.admin, json!({ "title": "Pay?", "assignees": [own] }), "agent_core").await.ok();
+        send(&agent, guarded(Value::Null), "robot").await.ok();
     });
 }
 
