@@ -289,6 +289,25 @@ fn dev_sets_the_context_and_keeps_the_key_to_itself() {
 }
 
 #[test]
+fn a_task_says_who_has_voted_and_what_an_answer_needs() {
+    let home = Home::new();
+    let _server = home.serve("serve");
+    let task = r#"{"intent_type": "intent.payment.v1", "human_task": {"title": "Pay?", "quorum": 2, "required_comment": true,
+        "assignees": ["owner@local", "kim@example.com"]}}"#;
+    let created = home.ok_json(&["api", "intents.create", "--input", task, "--json"]);
+    let id = created["body"]["intent_id"].as_str().unwrap();
+    let said = home.ok(&["tasks", "get", id]);
+    assert!(said.contains("Quorum:      0 of 2 have said yes\n"), "{said}");
+    assert!(said.contains(&format!("tasks approve {id} --comment WHY")), "{said}");
+    assert!(said.contains(&format!("tasks reject {id} --comment WHY")), "{said}");
+    home.ok(&["tasks", "approve", id, "--comment", "fine"]);
+    let said = home.ok(&["tasks", "get", id]);
+    assert!(said.contains("Quorum:      1 of 2 have said yes: owner@local (approved)\n"), "{said}");
+    let live = home.ok(&["intents", "log", id]);
+    assert!(live.contains("  Status:        WAITING (for human)") && !live.contains("Final"), "{live}");
+}
+
+#[test]
 fn contexts_are_private_and_complete() {
     let home = Home::new();
     home.ok(&["context", "set", "work", "--base-url", "http://127.0.0.1:9", "--api-key", "secret", "--org-id", "o"]);
