@@ -197,6 +197,9 @@ fn a_server_and_its_commands() {
     let key = home.ok_json(&["agents", "keys", "create", "--agent-id", "worker", "--json"])["body"].clone();
     let token = key["api_key"].as_str().unwrap();
     assert_eq!(home.ok_json(&["whoami", "--json", "--api-key", token])["role"], "agent");
+    let judged = home.ok_json(&["conformance", "run", "--only", "health", "--api-key", token, "--json"]);
+    assert!(judged["hint"].as_str().unwrap().contains("role agent"), "{judged}");
+    assert!(home.ok_json(&["conformance", "run", "--only", "health", "--json"])["hint"].is_null());
     home.ok(&["agents", "keys", "revoke", "--agent-id", "worker", "--key-id", key["key"]["key_id"].as_str().unwrap()]);
 
     let sent = home.ok_json(&["intents", "send", "--to", "worker", "--data-json", "{\"n\": 1}", "--json"]);
