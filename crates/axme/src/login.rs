@@ -92,6 +92,7 @@ fn keep_given(flags: &Flags, setting: &Setting) -> Result<(), Failure> {
         owner_agent: flags.owner_agent.clone().or(context.owner_agent.clone()),
         org_id: flags.org_id.clone().or(context.org_id.clone()),
         workspace_id: flags.workspace_id.clone().or(context.workspace_id.clone()),
+        dev_data: None,
         ..context
     };
     let secrets = match &flags.actor_token {
@@ -320,6 +321,7 @@ fn keep(session: &Session, entered: &Entered, email: Option<&str>) -> Result<(),
         base_url: setting.base_url.value.clone(),
         org_id: entered.org_id.clone(),
         workspace_id: entered.workspace_id.clone(),
+        dev_data: None,
         ..context
     };
     let secrets = Secrets {

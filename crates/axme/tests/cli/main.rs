@@ -292,6 +292,42 @@ fn dev_sets_the_context_and_keeps_the_key_to_itself() {
 }
 
 #[test]
+fn dev_takes_no_context_that_holds_something_else() {
+    let home = Home::new();
+    home.ok(&["context", "set", "default", "--base-url", "http://127.0.0.1:9", "--actor-token", "kims-token"]);
+    let config = home.path(".config/axme/config.json");
+    let active = || {
+        let config: Value = serde_json::from_str(&fs::read_to_string(&config).unwrap()).unwrap();
+        config["active_context"].as_str().unwrap().to_owned()
+    };
+    let server = home.serve("dev");
+    until("the context is written", || active() == "dev");
+    let (_, said) = server.stop();
+    assert!(said.contains("\"default\" leads elsewhere and stays as it is: axme context use default"), "{said}");
+    home.ok(&["context", "use", "default"]);
+    let shown = home.ok_json(&["context", "show", "--json"]);
+    assert_eq!((&shown["base_url"], &shown["has_actor"]), (&Value::from("http://127.0.0.1:9"), &Value::Bool(true)));
+
+    // The same folder has the same context again, another folder has another one.
+    let server = home.serve("dev");
+    until("the context is written", || active() == "dev");
+    let data = home.path("d4");
+    let mut command = home.command(&["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    let second = Server(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    until("the second context is written", || active() == "dev-2");
+    second.stop();
+    home.ok(&["context", "use", "dev"]);
+    assert_eq!(home.ok_json(&["whoami", "--json"])["role"], "workspace_admin");
+    server.stop();
+    // A folder that begins anew keeps its context, though not its key.
+    fs::remove_dir_all(home.path(".local/share/axme")).unwrap();
+    home.ok(&["context", "use", "default"]);
+    let _server = home.serve("dev");
+    until("the context is written", || active() == "dev");
+    assert_eq!(home.ok_json(&["whoami", "--json"])["role"], "workspace_admin");
+}
+
+#[test]
 fn a_task_says_who_has_voted_and_what_an_answer_needs() {
     let home = Home::new();
     let _server = home.serve("serve");
