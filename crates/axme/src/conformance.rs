@@ -63,6 +63,7 @@ impl Run {
             return list(&chosen, flags.form());
         }
         let setting = Setting::find(flags).await?;
+        setting.check_server()?;
         let Some(key) = &setting.api_key else {
             return Err(Failure::usage(format!(
                 "no key to present to {}: give one with --api-key or AXME_API_KEY",

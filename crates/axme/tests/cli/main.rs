@@ -8,7 +8,8 @@ mod login;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -289,6 +290,82 @@ fn dev_sets_the_context_and_keeps_the_key_to_itself() {
     // A context for another server is kept to.
     home.ok(&["context", "set", "default", "--base-url", "http://127.0.0.1:9", "--api-key", "another"]);
     assert!(home.fails(&["examples", "run", "delivery/stream"], 1).contains("context \"default\""));
+}
+
+/// Calls a program with variables set; gives what it says on both sides.
+fn with_variables(home: &Home, args: &[&str]) -> (Output, String) {
+    let variables = [("AXME_BASE_URL", "http://127.0.0.1:8"), ("AXME_API_KEY", "of-the-environment")];
+    let output = home.command(args).envs(variables).output().unwrap();
+    let said = stderr(&output);
+    (output, said)
+}
+
+#[test]
+fn variables_that_give_way_to_a_context_are_told() {
+    let home = Home::new();
+    let (shown, said) = with_variables(&home, &["context", "show", "--json"]);
+    assert!(stdout(&shown).contains("http://127.0.0.1:8\"") && said.is_empty(), "{said}");
+    home.ok(&["context", "set", "work", "--base-url", "http://127.0.0.1:9", "--api-key", "of-the-context"]);
+    let (shown, said) = with_variables(&home, &["context", "show", "--json"]);
+    assert!(stdout(&shown).contains("http://127.0.0.1:9\""), "{}", stdout(&shown));
+    let expected = "axme: AXME_BASE_URL and AXME_API_KEY are not used, context \"work\" comes first; say otherwise with \
+                    --base-url and --api-key, or see `axme context -h`\n";
+    assert_eq!(said, expected);
+    let (_, said) = with_variables(&home, &["context", "show", "--base-url", "http://127.0.0.1:9"]);
+    assert!(said.starts_with("axme: AXME_API_KEY is not used"), "{said}");
+    for quiet in [
+        &["context", "show", "--base-url", "http://127.0.0.1:9", "--api-key", "of-the-flag"][..],
+        &["context", "show", "--help"],
+        &["context", "list"],
+    ] {
+        assert_eq!(with_variables(&home, quiet).1, "", "{quiet:?}");
+    }
+    home.ok(&["context", "set", "work", "--base-url", "http://127.0.0.1:8/", "--api-key", "of-the-environment"]);
+    assert_eq!(with_variables(&home, &["context", "show"]).1, "", "they say the same");
+}
+
+#[test]
+fn what_a_context_keeps_secret_goes_to_its_own_server_only() {
+    let home = Home::new();
+    home.ok(&["context", "set", "kim", "--base-url", "http://127.0.0.1:9", "--api-key", "kims-key"]);
+    home.ok(&["context", "set", "kim", "--actor-token", "kims-token"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let foreign = format!("http://{}", listener.local_addr().unwrap());
+    for args in [
+        &["intents", "list"][..],
+        &["whoami"],
+        &["session", "list"],
+        &["logout"],
+        &["examples", "run", "delivery/stream"],
+        &["conformance", "run"],
+        &["tasks", "list", "--json"],
+    ] {
+        let said = home.fails(&[args, &["--base-url", &foreign]].concat(), 2);
+        assert!(said.contains("context \"kim\"") && said.contains("--api-key"), "{args:?}: {said}");
+        assert!(listener.accept().is_err(), "{args:?} has called");
+    }
+    let kept = fs::read_to_string(home.path(".config/axme/secrets.json")).unwrap();
+    assert!(kept.contains("kims-token"), "logout has forgotten a session that goes on");
+
+    // Whoever brings a key takes nothing else along; and the health of a server needs nobody.
+    listener.set_nonblocking(false).unwrap();
+    for args in [&["intents", "list", "--api-key", "another"][..], &["status"]] {
+        let mut command = home.command(&[args, &["--base-url", &foreign]].concat());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let (mut caller, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let length = caller.read(&mut request).unwrap();
+        let request = String::from_utf8_lossy(&request[..length]).into_owned();
+        assert!(request.starts_with("GET /") && !request.contains("kims-"), "{request}");
+        assert_eq!(request.contains("another"), args.len() > 1, "{request}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    // A key for another server takes the place of everything from this one.
+    home.ok(&["login", "--context", "kim", "--base-url", &foreign, "--api-key", "another"]);
+    let kept = fs::read_to_string(home.path(".config/axme/secrets.json")).unwrap();
+    assert!(kept.contains("another") && !kept.contains("kims-"), "{kept}");
 }
 
 #[test]
