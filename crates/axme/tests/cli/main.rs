@@ -215,6 +215,14 @@ fn a_server_and_its_commands() {
     // For programs a refusal is an answer (contract `wire.md` §3.1).
     assert_eq!(home.ok_json(&["intents", "cancel", id, "--json"])["status_code"], 409);
 
+    // An organization that is not the key's is told with where it came from.
+    let bootstrap: Value = serde_json::from_slice(&fs::read(data.join("bootstrap.json")).unwrap()).unwrap();
+    let admin = bootstrap["api_key"].as_str().unwrap();
+    let nowhere = "00000000-0000-4000-8000-000000000000";
+    home.ok(&["context", "set", "other", "--api-key", "another", "--org-id", nowhere, "--workspace-id", nowhere]);
+    let said = home.fails(&["agents", "register", "--name", "bad name/..", "--api-key", admin], 1);
+    assert!(said.contains("organization not found") && said.contains("is from context \"other\""), "{said}");
+
     let (code, said) = server.stop();
     assert_eq!(code, Some(0), "{said}");
     assert!(!data.join("run.json").exists());
