@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::tier::Tier;
 
@@ -32,10 +33,20 @@ pub struct Config {
     /// Web origins that may show the pages of tasks in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
     /// What workspaces may use when nothing else was agreed with them.
+    #[serde(deserialize_with = "named_tier")]
     pub tier: Tier,
     /// Networks of proxies whose `X-Forwarded-For` is believed, such as `10.1.0.0/16`.
     pub trusted_proxies: Vec<String>,
     pub limits: Limits,
+}
+
+/// A tier by its name. A wrong one is told with the choices, and with the variable that it may have come from.
+fn named_tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tier, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Tier::parse(&name).ok_or_else(|| {
+        let choices = [Tier::SelfHosted, Tier::EmailVerified, Tier::Corporate].map(Tier::as_str).join(", ");
+        D::Error::custom(format!("tier (AXME_TIER): \"{name}\" is none of {choices}"))
+    })
 }
 
 /// How people are mailed.

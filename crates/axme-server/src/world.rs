@@ -37,6 +37,23 @@ pub struct Post {
     pub body: Vec<u8>,
 }
 
+/// Why a request to somebody else's server has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unposted {
+    /// It was not sent: too many others are under way. That is no fault of the receiver.
+    NoPlace,
+    Failed(String),
+}
+
+impl From<String> for Unposted {
+    fn from(why: String) -> Unposted {
+        Unposted::Failed(why)
+    }
+}
+
+/// When something that found no place is tried again.
+pub const PLACE_PAUSE_SECONDS: u64 = 5;
+
 /// A request to a server that whoever runs this one has named in the settings, and trusts.
 #[derive(Debug, Clone)]
 pub struct Fetch {
@@ -76,7 +93,7 @@ pub trait Outbound: Send + Sync {
     /// Whether a URL may be called, as far as it says itself; otherwise why not.
     fn check(&self, url: &str) -> Result<(), String>;
     /// Sends; returns the status that was answered, or why there was no answer.
-    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>>;
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, Unposted>> + Send + '_>>;
     /// Asks a trusted server.
     fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + '_>>;
     /// Hands a mail to the mail server, or says why that failed.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axme_server::world::{Fetch, Fetched, Mail, Outbound, Post, Unsent};
+use axme_server::world::{Fetch, Fetched, Mail, Outbound, Post, Unposted, Unsent};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
@@ -63,18 +63,20 @@ impl Outbound for Outside {
         Ok(())
     }
 
-    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>> {
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, Unposted>> + Send + '_>> {
         Box::pin(async move {
             let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let drawn = if inner.is_faulty { inner.rng.random_range(0..100) } else { 100 };
-            if drawn < 20 {
-                return Err("connection refused".to_owned());
+            match drawn {
+                ..15 => return Err(Unposted::Failed("connection refused".to_owned())),
+                15..20 => return Err(Unposted::NoPlace),
+                _ => {}
             }
             let body = serde_json::from_slice(&post.body).map_err(|error| error.to_string())?;
             let id = post.headers.iter().find(|(name, _)| *name == "webhook-id").map(|(_, id)| id.clone());
             inner.arrivals.push(Arrival { url: post.url, id: id.unwrap_or_default(), body });
             match drawn {
-                20..35 => Err("the reply was lost".to_owned()),
+                20..35 => Err(Unposted::Failed("the reply was lost".to_owned())),
                 35..50 => Ok(500),
                 _ => Ok(204),
             }

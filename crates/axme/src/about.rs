@@ -11,22 +11,22 @@ use crate::failure::Failure;
 use crate::folders;
 use crate::logins::summary;
 use crate::screen::{Form, line};
-use crate::session::{Flags, Given, Session};
+use crate::session::{Flags, Given, Session, Setting};
 
 /// Who the key and the token say we are, and where the settings come from.
 pub async fn whoami(flags: &Flags) -> Result<(), Failure> {
     let session = Session::open(flags).await?;
     let person = Person::find(&session).await?;
     let me = match session.client.call(&me::GET, &Nothing::default()).await {
-        Ok(me) => Some(me),
+        Ok(me) => Ok(me),
         Err(error @ ClientError::Refused(_)) if !session.form().is_json() && matches!(person, Person::None) => {
             return Err(session.explain(&error));
         }
-        Err(ClientError::Refused(_)) => None,
+        Err(ClientError::Refused(refusal)) => Err(refusal.message),
         Err(error) => return Err(session.explain(&error)),
     };
     match session.form() {
-        Form::Json => session.form().value(&identity(&session, me.as_ref(), &person)),
+        Form::Json => session.form().value(&identity(&session, me.as_ref().ok(), &person)),
         Form::Human => lines(&session, me.as_ref(), &person).iter().try_for_each(line),
     }
 }
@@ -34,8 +34,10 @@ pub async fn whoami(flags: &Flags) -> Result<(), Failure> {
 /// Who is signed in, when anybody is.
 enum Person {
     None,
-    /// The session has ended, or the server wants nobody; it says so.
+    /// The session has ended; the server says so.
     Ended(String),
+    /// The server tells nothing of the session, for this reason.
+    Untold(String),
     Here(Box<(personal::Context, LoginList)>),
 }
 
@@ -44,6 +46,7 @@ impl Person {
         if session.setting.actor_token.is_none() {
             return Ok(Person::None);
         }
+        let session = session.setting.clone().in_person().connect()?;
         let found = async {
             let portal = session.client.call(&personal::CONTEXT, &Nothing::default()).await?;
             let input = ListLogins { include_revoked: Some(false) };
@@ -51,7 +54,11 @@ impl Person {
         };
         match found.await {
             Ok(found) => Ok(Person::Here(Box::new(found))),
-            Err(error @ ClientError::Refused(_)) => Ok(Person::Ended(session.explain(&error).message)),
+            Err(error @ ClientError::Refused(_)) => {
+                let is_over = error.refusal().is_some_and(|refusal| refusal.status == 401);
+                let message = session.explain(&error).message;
+                Ok(if is_over { Person::Ended(message) } else { Person::Untold(message) })
+            }
             Err(error) => Err(session.explain(&error)),
         }
     }
@@ -63,15 +70,24 @@ impl Person {
     fn here(&self) -> Option<&(personal::Context, LoginList)> {
         match self {
             Person::Here(found) => Some(found),
-            Person::None | Person::Ended(_) => None,
+            Person::None | Person::Ended(_) | Person::Untold(_) => None,
         }
     }
 
-    fn ended(&self) -> Option<&str> {
+    fn error(&self) -> Option<&str> {
         match self {
-            Person::Ended(message) => Some(message),
+            Person::Ended(message) | Person::Untold(message) => Some(message),
             Person::None | Person::Here(_) => None,
         }
+    }
+
+    /// What the person is where they work.
+    fn roles(&self) -> Option<&[String]> {
+        let portal = self.portal()?;
+        let (org, workspace) = (&portal.context.org_id, &portal.context.workspace_id);
+        let place = portal.workspaces.iter().find(|place| place.workspace_id == *workspace).map(|place| &place.roles);
+        let whole = portal.organizations.iter().find(|place| place.org_id == *org).map(|place| &place.roles);
+        place.or(whole).map(Vec::as_slice)
     }
 }
 
@@ -79,15 +95,18 @@ fn identity(session: &Session, me: Option<&Me>, person: &Person) -> Value {
     let setting = &session.setting;
     let (portal, logins) = (person.portal(), person.here().map(|(_, logins)| logins));
     let value = |given: &Option<Given>| given.as_ref().map(|given| given.value.clone());
+    let selected = portal.map(|portal| &portal.context).filter(|place| !place.org_id.is_empty());
     json!({
         "context": setting.context,
         "base_url": setting.base_url.value,
-        "org_id": me.map(|me| me.org_id.clone()).or(value(&setting.org_id)),
-        "workspace_id": me.map(|me| me.workspace_id.clone()).or(value(&setting.workspace_id)),
+        "org_id": me.map(|me| me.org_id.clone()).or(value(&setting.org_id)).or(selected.map(|place| place.org_id.clone())),
+        "workspace_id": me.map(|me| me.workspace_id.clone()).or(value(&setting.workspace_id))
+            .or(selected.map(|place| place.workspace_id.clone())),
         "environment": value(&setting.environment),
         "owner_agent": value(&setting.owner_agent),
         "agent_addresses": me.and_then(|me| me.address.clone()).into_iter().collect::<Vec<String>>(),
         "role": me.map(|me| me.role.clone()),
+        "roles": person.roles(),
         "service_account": me.and_then(|me| me.service_account.as_ref()),
         "secret_storage": { "mode": "file", "detail": folders::config().ok().map(|folder| folder.join("secrets.json")) },
         "status": {
@@ -104,30 +123,43 @@ fn identity(session: &Session, me: Option<&Me>, person: &Person) -> Value {
         "server_guidance": portal.map(|portal| &portal.guidance),
         "sessions": logins.map(|logins| &logins.sessions),
         "session_summary": logins.map(|logins| summary(logins, false)),
-        "sessions_error": person.ended(),
+        "sessions_error": person.error(),
     })
 }
 
-fn lines(session: &Session, me: Option<&Me>, person: &Person) -> Vec<String> {
+/// `me` may be what the server says instead.
+fn lines(session: &Session, me: Result<&Me, &String>, person: &Person) -> Vec<String> {
     let setting = &session.setting;
-    let key = setting.api_key.as_ref().map_or("none".to_owned(), |key| format!("from {}", key.from));
+    let key = match (&setting.api_key, me) {
+        (None, _) => "none".to_owned(),
+        (Some(key), Ok(_)) => format!("from {}", key.from),
+        (Some(key), Err(why)) => format!("from {}; not taken: {why}", key.from),
+    };
+    let roles = person.roles().map(|roles| roles.join(", ")).filter(|roles| !roles.is_empty());
     let mut fields = vec![
         ("Context", setting.context.clone()),
         ("API endpoint", format!("{} (from {})", setting.base_url.value, setting.base_url.from)),
         ("Key", key),
     ];
-    if let Some(me) = me {
+    if let Ok(me) = me {
         fields.push(("Organization", format!("{} ({})", me.org_slug, me.org_id)));
         fields.push(("Workspace", format!("{} ({})", me.workspace_slug, me.workspace_id)));
-        fields.push(("Role", me.role.clone()));
+        let roles = roles.filter(|_| me.role == "visitor");
+        fields.push(("Role", roles.unwrap_or_else(|| me.role.clone())));
         let account = me.service_account.as_ref().map(|account| account.name.clone());
         fields.extend(account.or(me.email.clone()).map(|name| ("Account", name)));
         if let Some(address) = &me.address {
             fields.push(("Agent address", address.clone()));
         }
+    } else if let Some(portal) = person.portal() {
+        let (org, workspace) = (&portal.selected_organization, &portal.selected_workspace);
+        fields.extend(org.iter().map(|org| ("Organization", format!("{} ({})", org.name, org.org_id))));
+        fields.extend(workspace.iter().map(|place| ("Workspace", format!("{} ({})", place.name, place.workspace_id))));
+        fields.extend(roles.map(|roles| ("Role", roles)));
     }
     match person {
         Person::None => {}
+        Person::Untold(why) => fields.push(("Session", format!("the server does not tell: {why}"))),
         Person::Ended(_) => fields.push(("Session", "ended; sign in again with `axme login`".to_owned())),
         Person::Here(found) => {
             let (portal, logins) = &**found;
@@ -145,7 +177,8 @@ fn lines(session: &Session, me: Option<&Me>, person: &Person) -> Vec<String> {
 
 /// What the server says of itself.
 pub async fn status(flags: &Flags) -> Result<(), Failure> {
-    let session = Session::open(flags).await?;
+    // Anybody may ask, so nobody is named.
+    let session = Setting::find(flags).await?.anonymous().connect()?;
     let health = match session.client.health().await {
         Ok(health) => health,
         Err(ClientError::Refused(refusal)) if session.form().is_json() => {

@@ -117,7 +117,7 @@ impl List {
         if session.form().is_json() {
             return session.show(&agents::LIST.info, &input, None).await;
         }
-        let listed = session.call(&agents::LIST, &input).await?.agents;
+        let listed = session.call(&agents::LIST, &input).await.map_err(|failure| placed(session, failure))?.agents;
         let rows = listed.iter().map(|agent| {
             vec![
                 agent.address.clone(),
@@ -146,8 +146,20 @@ impl Register {
             callback_url: self.callback_url,
             ..CreateServiceAccount::default()
         };
-        session.show(&service_accounts::CREATE.info, &input, None).await
+        session.show(&service_accounts::CREATE.info, &input, None).await.map_err(|failure| placed(session, failure))
     }
+}
+
+/// A failure, with a word about an organization that may not be that of the key.
+fn placed(session: &Session, failure: Failure) -> Failure {
+    let (Some(org), Some(key)) = (&session.setting.org_id, &session.setting.api_key) else { return failure };
+    if org.from == key.from || org.from.starts_with("--") {
+        return failure;
+    }
+    let hint = "if it is not the key's, give --org-id and --workspace-id too";
+    let message =
+        format!("{}; the organization is from {}, the key from {}: {hint}", failure.message, org.from, key.from);
+    Failure { message, ..failure }
 }
 
 /// Accounts have ids of their own; whoever has only the address gets there too.

@@ -1,6 +1,7 @@
 //! `axme api`: every operation of the table, by its id.
 
 use axme_client::Object;
+use axme_client::api::schema_files::schema_files;
 use axme_client::api::{Effect, OpInfo, table};
 use clap::Args;
 use serde_json::{Value, json};
@@ -37,8 +38,9 @@ impl Api {
             return Err(Failure::usage(format!("there is no operation \"{id}\"; see `axme api --list`")));
         };
         let input = read(&self.input)?;
+        check_fields(op.info(), &input)?;
         let session = Session::open(flags).await?;
-        session.show(op.info(), &input, self.idempotency_key.as_deref()).await
+        session.show(op.info(), &Value::Object(input), self.idempotency_key.as_deref()).await
     }
 }
 
@@ -64,14 +66,64 @@ fn effect(info: &OpInfo) -> &'static str {
     }
 }
 
-fn read(input: &str) -> Result<Value, Failure> {
+/// Refuses what the operation does not know: a server would pass it over, and do something else than was meant.
+fn check_fields(info: &OpInfo, input: &Object) -> Result<(), Failure> {
+    let name = format!("{}.input.json", info.id);
+    let schema = schema_files().into_iter().find(|(file, _)| *file == name).map(|(_, schema)| schema);
+    let Some(mut schema) = schema else { return Ok(()) };
+    if let Some(at) = schema["$ref"].as_str().and_then(|to| to.strip_prefix('#'))
+        && let Some(definition) = schema.pointer(at)
+    {
+        schema = definition.clone();
+    }
+    let nothing = Object::new();
+    let known = schema["properties"].as_object().unwrap_or(&nothing);
+    let is_open = schema["additionalProperties"] == true || schema["additionalProperties"].is_object();
+    // Any call may say whose work it is.
+    let is_unknown = |field: &&String| !is_open && !known.contains_key(*field) && *field != "owner_agent";
+    let unknown: Vec<&str> = input.keys().filter(is_unknown).map(String::as_str).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let takes = match known.is_empty() {
+        true => "no fields".to_owned(),
+        false => known.keys().map(String::as_str).collect::<Vec<&str>>().join(", "),
+    };
+    Err(Failure::usage(format!("{} has no field \"{}\"; it takes {takes}", info.id, unknown.join("\", \""))))
+}
+
+fn read(input: &str) -> Result<Object, Failure> {
     let text = match input.strip_prefix('@') {
         None => Ok(input.to_owned()),
         Some("-") => std::io::read_to_string(std::io::stdin()),
         Some(file) => std::fs::read_to_string(file),
     };
     let text = text.map_err(|e| Failure::new(format!("cannot read {}: {e}", &input[1..])))?;
-    let object: Object =
-        serde_json::from_str(&text).map_err(|e| Failure::usage(format!("--input takes a JSON object: {e}")))?;
-    Ok(Value::Object(object))
+    serde_json::from_str(&text).map_err(|e| Failure::usage(format!("--input takes a JSON object: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(id: &str, input: Value) -> Result<(), Failure> {
+        let table = table();
+        let op = table.iter().find(|op| op.info().id == id).unwrap();
+        check_fields(op.info(), input.as_object().unwrap())
+    }
+
+    #[test]
+    fn fields_that_an_operation_does_not_have_are_refused() {
+        for (id, input) in [
+            ("intents.bulk_cancel", json!({ "dry_run": false, "owner_agent": "agent://a" })),
+            ("intents.resume", json!({ "intent_id": "i", "body": { "anything": 1 } })),
+            ("me.get", json!({})),
+        ] {
+            check(id, input).unwrap();
+        }
+        let wrapped = check("intents.bulk_cancel", json!({ "body": { "dry_run": false } })).unwrap_err();
+        assert!(wrapped.code == 2 && wrapped.message.contains("has no field \"body\"; it takes "), "{wrapped:?}");
+        assert!(wrapped.message.contains("dry_run"), "{wrapped:?}");
+        assert!(check("me.get", json!({ "x": 1 })).unwrap_err().message.ends_with("it takes no fields"));
+    }
 }

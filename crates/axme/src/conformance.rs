@@ -26,7 +26,8 @@ pub enum Conformance {
 
 /// Run the conformance checks against a server
 ///
-/// The checks call the server in a fixed order with the key as a bearer token, and say what was expected and what came. They
+/// The checks call the server in a fixed order with the key as a bearer token, and say what was expected and what came. The
+/// key must be a workspace admin's, as most of them do what only such a key may. They
 /// leave a few intents, an invite, a file and a user behind, and may be run again on the same server. Exits with 0 when all
 /// checks pass, with 1 when one does not.
 #[derive(Debug, Args)]
@@ -62,6 +63,7 @@ impl Run {
             return list(&chosen, flags.form());
         }
         let setting = Setting::find(flags).await?;
+        setting.check_server()?;
         let Some(key) = &setting.api_key else {
             return Err(Failure::usage(format!(
                 "no key to present to {}: give one with --api-key or AXME_API_KEY",
@@ -72,6 +74,8 @@ impl Run {
         wire.find_server().await?;
         let form = flags.form();
         form.say(format!("{} checks against {}", chosen.len(), setting.base_url.value))?;
+        let hint = hint(&wire).await;
+        hint.iter().try_for_each(|hint| form.say(hint))?;
         let mut suite = Suite::new(wire);
         let mut done: Vec<(&Check, Outcome)> = Vec::new();
         for check in chosen {
@@ -79,8 +83,15 @@ impl Run {
             form.say(shown(check, &outcome))?;
             done.push((check, outcome));
         }
-        report(&done, &setting.base_url.value, form)
+        report(&done, &setting.base_url.value, hint, form)
     }
+}
+
+/// A word about a key that cannot do what the checks do. A server that does not tell whose key it is gets none.
+async fn hint(wire: &Wire) -> Option<String> {
+    let me = wire.get("/v1/me", &[]).await.ok()?;
+    let role = me.role().filter(|role| *role != "workspace_admin")?;
+    Some(format!("hint  the key is of role {role}: checks that need a workspace admin's key will fail"))
 }
 
 /// The checks that are asked for and, before them, what they build on; in the order of the table.
@@ -126,7 +137,7 @@ fn shown(check: &Check, outcome: &Outcome) -> String {
     format!("{word}  {:30}{text}", check.name)
 }
 
-fn report(done: &[(&Check, Outcome)], base_url: &str, form: Form) -> Result<(), Failure> {
+fn report(done: &[(&Check, Outcome)], base_url: &str, hint: Option<String>, form: Form) -> Result<(), Failure> {
     let count = |is: fn(&Outcome) -> bool| done.iter().filter(|(_, outcome)| is(outcome)).count();
     let passed = count(|outcome| matches!(outcome, Outcome::Passed));
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
@@ -137,6 +148,7 @@ fn report(done: &[(&Check, Outcome)], base_url: &str, form: Form) -> Result<(), 
         Form::Json => form.value(&json!({
             "ok": all_passed,
             "base_url": base_url,
+            "hint": hint,
             "passed": passed,
             "failed": failed,
             "skipped": skipped,

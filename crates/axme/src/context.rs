@@ -124,6 +124,7 @@ impl Set {
             org_id: flags.org_id.clone().or(old.org_id),
             workspace_id: flags.workspace_id.clone().or(old.workspace_id),
             environment: flags.environment.clone().or(old.environment),
+            dev_data: None,
             rest: old.rest,
         };
         let secrets = Secrets {

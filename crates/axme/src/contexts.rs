@@ -27,6 +27,9 @@ pub struct Context {
     pub workspace_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// The data folder of the `axme dev` that wrote it, until something else does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dev_data: Option<PathBuf>,
     #[serde(flatten)]
     pub rest: Object,
 }

@@ -149,7 +149,7 @@ async fn log(session: &Session, intent_id: &str) -> Result<(), Failure> {
 }
 
 /// Every event so far, page by page.
-async fn all_events(session: &Session, intent_id: &str, since: u64) -> Result<Vec<EventView>, Failure> {
+pub async fn all_events(session: &Session, intent_id: &str, since: u64) -> Result<Vec<EventView>, Failure> {
     let mut events: Vec<EventView> = Vec::new();
     loop {
         let since = events.last().map_or(since, |last| last.seq);

@@ -98,9 +98,10 @@ pub fn status_label(status: &str, waiting_reason: Option<&str>) -> String {
 /// How an intent ended, or where it stands: the last lines of every command that follows one.
 pub fn ending(intent: &IntentView) -> Vec<String> {
     let reason = intent.lifecycle_waiting_reason.as_deref();
+    let status = if axme_client::is_terminal(&intent.status) { "Final status:" } else { "Status:" };
     let mut lines = vec![
         crate::screen::divider(),
-        format!("  Final status:  {}", status_label(&intent.status, reason)),
+        format!("  {status:15}{}", status_label(&intent.status, reason)),
         format!("  Intent ID:     {}", intent.intent_id),
     ];
     if let Some(code) = intent.error["code"].as_str() {

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::folders;
 use crate::lines::read_lines;
 use crate::screen::{Form, line, part};
-use crate::session::{Flags, Session, Setting};
+use crate::session::{Flags, Session, Setting, is_same_server};
 
 /// How often the link of a mail is asked about.
 const MAIL_POLL: Duration = Duration::from_secs(2);
@@ -60,7 +60,7 @@ impl Login {
         }
         let refresh_token = setting.refresh_token.clone();
         // Nobody is shown what the context has before it is replaced.
-        let blank = Setting { api_key: None, actor_token: None, refresh_token: None, owner_agent: None, ..setting };
+        let blank = Setting { owner_agent: None, ..setting.anonymous() };
         let session = blank.connect()?;
         if self.browser {
             let entered = on_a_page(&session, self.no_browser || flags.json).await?;
@@ -87,11 +87,15 @@ fn keep_given(flags: &Flags, setting: &Setting) -> Result<(), Failure> {
     let mut contexts = Contexts::load()?;
     let name = &setting.context;
     let (context, old) = contexts.get(name).map(|(context, secrets)| (context.clone(), secrets)).unwrap_or_default();
+    // What another server has given is of no use at this one, and is not for its eyes.
+    let moves = !context.base_url.is_empty() && !is_same_server(&context.base_url, &setting.base_url.value);
+    let old = if moves { Secrets::default() } else { old };
     let context = Context {
         base_url: setting.base_url.value.clone(),
         owner_agent: flags.owner_agent.clone().or(context.owner_agent.clone()),
         org_id: flags.org_id.clone().or(context.org_id.clone()),
         workspace_id: flags.workspace_id.clone().or(context.workspace_id.clone()),
+        dev_data: None,
         ..context
     };
     let secrets = match &flags.actor_token {
@@ -320,6 +324,7 @@ fn keep(session: &Session, entered: &Entered, email: Option<&str>) -> Result<(),
         base_url: setting.base_url.value.clone(),
         org_id: entered.org_id.clone(),
         workspace_id: entered.workspace_id.clone(),
+        dev_data: None,
         ..context
     };
     let secrets = Secrets {
@@ -344,7 +349,7 @@ fn put(contexts: &mut Contexts, name: &str, context: Context, secrets: Secrets) 
 async fn finish(flags: &Flags, session: &Session, entered: Entered, email: Option<&str>) -> Result<(), Failure> {
     keep(session, &entered, email)?;
     let name = &session.setting.context;
-    let session = Setting::to_sign_in(flags, name).await?.connect()?;
+    let session = Setting::signed_in(flags, name).await?.connect()?;
     // Whoever has signed in stays so, whatever becomes of this.
     let portal = match session.client.call(&personal::CONTEXT, &Nothing::default()).await {
         Ok(portal) => Some(settled(&session, portal).await?),

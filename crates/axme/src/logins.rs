@@ -46,7 +46,7 @@ pub enum SessionCommand {
 
 impl SessionCommand {
     pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
-        let session = Session::open(flags).await?;
+        let session = Setting::find(flags).await?.in_person().connect()?;
         if session.setting.actor_token.is_none() {
             return Err(Failure::usage("nobody is signed in here: `axme login`"));
         }
@@ -120,8 +120,9 @@ async fn current(session: &Session) -> Result<String, ClientError> {
 impl Logout {
     pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let setting = Setting::find(flags).await?;
+        setting.check_server()?;
         let told = match &setting.actor_token {
-            Some(_) => Some(self.tell(&setting.clone().connect()?).await),
+            Some(_) => Some(self.tell(&setting.clone().in_person().connect()?).await),
             None => None,
         };
         let had_session = told.is_some();

@@ -1,5 +1,7 @@
 //! `axme serve` and `axme dev`: the server in the foreground, until a signal ends it.
 
+use std::path::Path;
+
 use axme_client::api::health::Health;
 use clap::Args;
 use tokio::sync::broadcast;
@@ -8,7 +10,7 @@ use tracing::{info, warn};
 use crate::contexts::{self, Context, Contexts, Secrets};
 use crate::failure::Failure;
 use crate::screen::line;
-use crate::session::Flags;
+use crate::session::{DEFAULT_BASE_URL, Flags};
 use crate::settings::{ServerFlags, Settings};
 use crate::{local, logs, server};
 
@@ -28,7 +30,8 @@ pub struct Serve {
 
 /// Run a server for development, and point this command line to it
 ///
-/// Like serve, and sets the active context to the server, so that every other command works without further settings.
+/// Like serve, and sets the active context to the server, so that every other command works without further settings. That is
+/// the context "default"; one that holds another server or a person's sign-in is kept, and "dev" or "dev-2" taken instead.
 /// Agents on this machine may be pushed to, which serve refuses unless limits.outbound_allow names their network, and anybody
 /// may sign in, as with sign_up = true. Mail is
 /// shown with its links; without a mail server it is also kept as files in the folder outbox of the data folder.
@@ -135,8 +138,12 @@ async fn announce(running: &server::Running, flags: &Flags) -> Result<(), Failur
     }
     match local::bootstrap(running.data()) {
         Some(bootstrap) => {
-            let name = remember(flags, base_url, bootstrap)?;
-            line(format!("  context    {name} (its key is in bootstrap.json)"))?;
+            let usual = flags.context_name.as_deref().unwrap_or(contexts::DEFAULT);
+            let name = remember(usual, base_url, running.data(), bootstrap)?;
+            line(format!("  context    {name}, the active one from now on (its key is in bootstrap.json)"))?;
+            if name != usual {
+                line(format!("             \"{usual}\" leads elsewhere and stays as it is: axme context use {usual}"))?;
+            }
         }
         None => line("  context    unchanged: the administrator's key was given to another node")?,
     }
@@ -151,18 +158,24 @@ async fn health(base_url: &str) -> Option<Health> {
     axme_client::Client::builder(base_url).build().ok()?.health().await.ok()
 }
 
-/// Sets a context to the server and makes it the active one. A `default` that leads to another machine is left alone.
-fn remember(flags: &Flags, base_url: &str, bootstrap: server::Bootstrap) -> Result<String, Failure> {
+/// Sets a context to the server and makes it the active one: the usual one, or where that holds something else, a free one.
+fn remember(usual: &str, base_url: &str, data: &Path, bootstrap: server::Bootstrap) -> Result<String, Failure> {
+    let data = std::path::absolute(data)?;
     let mut contexts = Contexts::load()?;
-    let taken = contexts.get(contexts::DEFAULT).is_some_and(|(context, secrets)| {
-        (secrets.api_key.is_some() || secrets.actor_token.is_some()) && !is_here(&context.base_url)
-    });
-    let name = flags.context_name.clone().unwrap_or(if taken { "dev" } else { contexts::DEFAULT }.to_owned());
+    let free = |name: &String| {
+        contexts
+            .get(name)
+            .is_none_or(|(context, secrets)| is_free(context, &secrets, base_url, &data, &bootstrap.api_key))
+    };
+    let others = (2u32..).map(|number| format!("dev-{number}"));
+    let mut names = [usual.to_owned(), "dev".to_owned()].into_iter().chain(others);
+    let name = names.find(free).expect("there is always another number");
     let old = contexts.get(&name).map(|(context, _)| context.clone()).unwrap_or_default();
     let context = Context {
         base_url: base_url.to_owned(),
         org_id: Some(bootstrap.org_id),
         workspace_id: Some(bootstrap.workspace_id),
+        dev_data: Some(data),
         ..old
     };
     contexts.put(&name, context, Secrets { api_key: Some(bootstrap.api_key), ..Secrets::default() });
@@ -171,10 +184,16 @@ fn remember(flags: &Flags, base_url: &str, bootstrap: server::Bootstrap) -> Resu
     Ok(name)
 }
 
-/// Whether an address leads to this machine.
-fn is_here(base_url: &str) -> bool {
-    let host = base_url.split("://").nth(1).unwrap_or(base_url);
-    ["127.0.0.1", "localhost", "[::1]"].iter().any(|here| host.starts_with(here)) || host.is_empty()
+/// Whether nothing is lost with what a context holds: it is from the same data folder, or says nothing that was chosen.
+fn is_free(context: &Context, secrets: &Secrets, base_url: &str, data: &Path, own_key: &str) -> bool {
+    if secrets.actor_token.is_some() || secrets.refresh_token.is_some() {
+        return false;
+    }
+    let unchosen = ["", DEFAULT_BASE_URL, base_url];
+    match &secrets.api_key {
+        Some(key) => key == own_key || context.dev_data.as_deref() == Some(data),
+        None => context.dev_data.as_deref() == Some(data) || unchosen.contains(&context.base_url.trim_end_matches('/')),
+    }
 }
 
 /// Signals that end the process. Made before anything that takes time, so that an early signal is not lost.

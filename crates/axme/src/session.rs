@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use axme_client::api::{Op, OpInfo};
 use axme_client::{Client, ClientError, Tokens};
 use clap::Args;
+use reqwest::Url;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -86,6 +87,8 @@ pub struct Setting {
     pub workspace_id: Option<Given>,
     pub owner_agent: Option<Given>,
     pub environment: Option<Given>,
+    /// Where the context's own server is, when the context has secrets and `--base-url` leads elsewhere: they stay here.
+    pub own_server: Option<String>,
     pub form: Form,
     /// How this program is called, for another terminal, so that it finds the same server.
     pub command: String,
@@ -93,11 +96,23 @@ pub struct Setting {
 
 impl Setting {
     pub async fn find(flags: &Flags) -> Result<Setting, Failure> {
-        Finder::new(flags)?.find(flags.data.as_deref()).await
+        let finder = Finder::new(flags)?;
+        let setting = finder.find(flags.data.as_deref()).await?;
+        finder.note_unused(&setting);
+        Ok(setting)
     }
 
     /// What a context has that is about to be signed in, if there is one of that name.
     pub async fn to_sign_in(flags: &Flags, name: &str) -> Result<Setting, Failure> {
+        let finder = Finder::of(flags, &Contexts::load()?, name);
+        let setting = finder.find(flags.data.as_deref()).await?;
+        // No key has a part in that.
+        finder.note_unused(&setting.clone().anonymous());
+        Ok(setting)
+    }
+
+    /// What a context has in which somebody has just signed in.
+    pub async fn signed_in(flags: &Flags, name: &str) -> Result<Setting, Failure> {
         Finder::of(flags, &Contexts::load()?, name).find(flags.data.as_deref()).await
     }
 
@@ -112,7 +127,31 @@ impl Setting {
         own.is_some() && own.as_ref() == self.api_key.as_ref().map(|key| &key.value)
     }
 
+    /// With nothing that says who is calling.
+    pub fn anonymous(self) -> Setting {
+        Setting { api_key: None, actor_token: None, refresh_token: None, own_server: None, ..self }
+    }
+
+    /// As the person alone, where one is signed in: a key that has ended is no hindrance then.
+    pub fn in_person(self) -> Setting {
+        let api_key = self.api_key.filter(|_| self.actor_token.is_none());
+        Setting { api_key, ..self }
+    }
+
+    /// A context's secrets are for its own server. Whoever means another one says with what to go there.
+    pub fn check_server(&self) -> Result<(), Failure> {
+        match &self.own_server {
+            Some(own) => Err(Failure::usage(format!(
+                "the credentials of context \"{}\" are for {own}, so {} does not get them: give yours for it with --api-key or \
+                 --actor-token, or name its context with --context-name",
+                self.context, self.base_url.value
+            ))),
+            None => Ok(()),
+        }
+    }
+
     pub fn connect(self) -> Result<Session, Failure> {
+        self.check_server()?;
         let mut client = Client::builder(&self.base_url.value).program(concat!("axme-cli/", env!("CARGO_PKG_VERSION")));
         if let Some(key) = &self.api_key {
             client = client.api_key(&key.value);
@@ -179,14 +218,21 @@ impl Session {
                     Some(_) => format!("your session at {} has ended; sign in again: `axme login`", base_url.value),
                 })
             }
-            ClientError::Refused(refusal) if refusal.status == 401 => Failure::new(match &self.setting.api_key {
-                None => format!(
-                    "no key to present to {}: start a server with `axme dev`, or give one with --api-key, AXME_API_KEY or \
-                     `axme context set`",
-                    base_url.value
-                ),
-                Some(key) => format!("{} does not take the key from {}: {}", base_url.value, key.from, refusal.message),
-            }),
+            ClientError::Refused(refusal) if refusal.status == 401 => {
+                let Setting { api_key, actor_token, .. } = &self.setting;
+                let mut presented =
+                    api_key.iter().map(|key| ("key", key)).chain(actor_token.iter().map(|t| ("token", t)));
+                Failure::new(match presented.next() {
+                    None => format!(
+                        "no key to present to {}: start a server with `axme dev`, or give one with --api-key, AXME_API_KEY \
+                         or `axme context set`",
+                        base_url.value
+                    ),
+                    Some((what, given)) => {
+                        format!("{} does not take the {what} from {}: {}", base_url.value, given.from, refusal.message)
+                    }
+                })
+            }
             ClientError::Refused(refusal) => Failure::new(refusal),
             ClientError::Transport(_) => Failure::new(format!(
                 "{error} (address from {}); `axme dev` starts a server on this machine",
@@ -288,9 +334,16 @@ impl Finder {
                 given.or(first).or(of_context(context)).or_else(|| variables.iter().find_map(variable)).or(last)
             };
 
-        let (flags, context, secrets) = (&self.flags, &self.context, &self.secrets);
+        let (flags, context) = (&self.flags, &self.context);
         let base_url = pick(("--base-url", &flags.base_url), live_url.clone(), self.context_url(), &BASE_URL_VARIABLES)
             .unwrap_or(Given { value: DEFAULT_BASE_URL.to_owned(), from: DEFAULT_ORIGIN.to_owned() });
+        // The ids of one server mean nothing at another.
+        let is_abroad = self.flags.base_url.as_ref().is_some_and(|url| !is_same_server(url, &context.base_url));
+        let is_abroad = is_abroad && !context.base_url.is_empty();
+        let is_elsewhere = local == Local::Last && is_abroad && self.guards_secrets();
+        let nothing = Secrets::default();
+        let secrets = if is_elsewhere { &nothing } else { &self.secrets };
+        let names_credentials = flags.api_key.is_some() || flags.actor_token.is_some();
         // The key of the local server is for that server only.
         let at_home = live_url.is_some_and(|url| is_same_server(&url.value, &base_url.value));
         let own = |value: Option<&String>| if at_home { here(value) } else { None };
@@ -315,13 +368,13 @@ impl Finder {
             org_id: pick(
                 ("--org-id", &flags.org_id),
                 own(bootstrap.map(|b| &b.org_id)),
-                context.org_id.as_ref(),
+                context.org_id.as_ref().filter(|_| !is_abroad),
                 &["AXME_ORG_ID"],
             ),
             workspace_id: pick(
                 ("--workspace-id", &flags.workspace_id),
                 own(bootstrap.map(|b| &b.workspace_id)),
-                context.workspace_id.as_ref(),
+                context.workspace_id.as_ref().filter(|_| !is_abroad),
                 &["AXME_WORKSPACE_ID"],
             ),
             owner_agent: pick(
@@ -336,11 +389,48 @@ impl Finder {
                 context.environment.as_ref(),
                 &["AXME_ENVIRONMENT"],
             ),
+            own_server: Some(context.base_url.clone()).filter(|_| is_elsewhere && !names_credentials),
             context: self.name.clone(),
             base_url,
             form: self.form,
             command: crate::program_for(flags.data.as_deref()),
         }
+    }
+
+    /// Whether the context has secrets, and a server of its own that they are for.
+    fn guards_secrets(&self) -> bool {
+        let has_secrets = self.secrets.api_key.is_some() || self.secrets.actor_token.is_some();
+        has_secrets && !is_same_server(&self.context.base_url, DEFAULT_BASE_URL)
+    }
+
+    fn note_unused(&self, setting: &Setting) {
+        // Whoever names a data folder means its server.
+        if self.flags.data.is_none()
+            && let Some(note) = self.unused(setting)
+        {
+            eprintln!("axme: {note}");
+        }
+    }
+
+    /// Variables that are set and give way to something else, so that nobody wonders.
+    fn unused(&self, setting: &Setting) -> Option<String> {
+        let gives_way = |chosen: Option<&Given>, flag: &Option<String>, variables: &[&'static str]| {
+            let (chosen, is_flag) = (chosen?, flag.is_some());
+            let set = variables.iter().find_map(|name| Some((*name, (self.environment)(name)?)));
+            let (name, value) =
+                set.filter(|(name, value)| !is_flag && *name != chosen.from && *value != chosen.value)?;
+            let is_url = variables == BASE_URL_VARIABLES;
+            (!is_url || !is_same_server(&value, &chosen.value)).then(|| (name, chosen.from.clone()))
+        };
+        let url = gives_way(Some(&setting.base_url), &self.flags.base_url, &BASE_URL_VARIABLES);
+        let key = gives_way(setting.api_key.as_ref(), &self.flags.api_key, &API_KEY_VARIABLES);
+        let (flags, names, from) = match (url, key) {
+            (Some((url, from)), Some((key, _))) => ("--base-url and --api-key", format!("{url} and {key} are"), from),
+            (Some((url, from)), None) => ("--base-url", format!("{url} is"), from),
+            (None, Some((key, from))) => ("--api-key", format!("{key} is"), from),
+            (None, None) => return None,
+        };
+        Some(format!("{names} not used, {from} comes first; say otherwise with {flags}, or see `axme context -h`"))
     }
 
     /// The context's address. The default one beside no credential was never chosen by anybody.
@@ -351,8 +441,12 @@ impl Finder {
     }
 }
 
-fn is_same_server(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/') == other.trim_end_matches('/')
+/// Whether two addresses have the same scheme, host and port.
+pub fn is_same_server(one: &str, other: &str) -> bool {
+    match (Url::parse(one), Url::parse(other)) {
+        (Ok(one), Ok(other)) => one.origin().is_tuple() && one.origin() == other.origin(),
+        _ => one == other,
+    }
 }
 
 const DEFAULT_ORIGIN: &str = "the default";
@@ -441,6 +535,27 @@ mod tests {
         assert_eq!(finder.setting(None, Local::Last).refresh_token, None);
         finder.flags = Flags { actor_token: Some("another".to_owned()), ..Flags::default() };
         assert_eq!(finder.setting(None, Local::Last).refresh_token, None);
+    }
+
+    #[test]
+    fn secrets_of_a_context_stay_with_its_server() {
+        let abroad = |url: &str, flags: Flags| {
+            let mut finder = finder(url, Some("key"), nothing);
+            finder.context.org_id = Some("org".to_owned());
+            finder.flags = Flags { base_url: Some("http://other:8100".to_owned()), ..flags };
+            finder.setting(None, Local::Last)
+        };
+        let refused = abroad("http://context", Flags::default());
+        assert_eq!((refused.api_key.as_ref(), refused.org_id.as_ref()), (None, None));
+        assert_eq!(refused.connect().err().map(|failure| failure.code), Some(2));
+        let own = abroad("http://context", Flags { api_key: Some("mine".to_owned()), ..Flags::default() });
+        assert_eq!(url_and_key(&own), ("http://other:8100", Some("mine")));
+        assert!(own.connect().is_ok());
+        // The same server with a path, and contexts that never chose one.
+        for url in ["http://other:8100/path", "", DEFAULT_BASE_URL] {
+            assert_eq!(url_and_key(&abroad(url, Flags::default())), ("http://other:8100", Some("key")), "{url}");
+        }
+        assert!(!is_same_server("http://a", "https://a") && is_same_server("http://a/", "http://a:80"));
     }
 
     #[test]

@@ -192,6 +192,20 @@ mod tests {
     }
 
     #[test]
+    fn a_tier_that_is_none_is_told_with_the_choices() {
+        let read = |tier: &str| {
+            let config = merge(&ServerFlags::default(), None, variables(&[("AXME_TIER", tier)])).unwrap();
+            config.try_deserialize::<server::Config>().map(|config| config.tier.as_str())
+        };
+        assert_eq!(read("corporate").unwrap(), "corporate");
+        let wrong = read("gold").unwrap_err().to_string();
+        assert!(
+            wrong.contains("AXME_TIER") && wrong.contains("\"gold\" is none of self_hosted, email_verified"),
+            "{wrong}"
+        );
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("axme.toml");

@@ -1,12 +1,13 @@
 //! `axme tasks`: what waits for a person, and that person's answer (contract `wire.md` §3.7, §5).
 
 use axme_client::Object;
-use axme_client::api::intents::{self, GetIntent, IntentView, ResumeIntent};
+use axme_client::api::intents::{self, EventView, GetIntent, IntentView, ResumeIntent};
 use axme_client::api::tasks::{self, LinkTask, ListTasks, ReassignTask};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::intents::all_events;
 use crate::screen::{line, short, table};
 use crate::session::{Flags, Session};
 
@@ -158,15 +159,33 @@ async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
     if session.form().is_json() {
         return line(serde_json::to_string_pretty(&answer)?);
     }
-    describe(&answer.intent, &session.setting.command).iter().try_for_each(line)
+    let counts = answer.intent.human_task.as_ref().is_some_and(|task| task["quorum"].is_u64());
+    let events = if counts { all_events(session, intent_id, 0).await? } else { Vec::new() };
+    describe(&answer.intent, &votes(&events), &session.setting.command).iter().try_for_each(line)
 }
 
-fn describe(intent: &IntentView, program: &str) -> Vec<String> {
+/// Who has said yes to the task that is open, and how. A vote is told like any other waiting, with who gave it.
+fn votes(events: &[EventView]) -> Vec<String> {
+    let asked = events.iter().rposition(|event| event.event_type == "intent.human_task_assigned").unwrap_or(0);
+    let vote = |event: &EventView| {
+        let by = event.details.get("answered_by")?.as_str()?;
+        Some(format!("{by} ({})", event.details.get("task_result")?["outcome"].as_str()?))
+    };
+    events[asked..].iter().filter(|event| event.event_type == "intent.waiting").filter_map(vote).collect()
+}
+
+fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String> {
     let task = intent.human_task.clone().unwrap_or(Value::Null);
+    let quorum = task["quorum"].as_u64().filter(|_| intent.status == "WAITING").map(|needed| {
+        let who = if votes.is_empty() { String::new() } else { format!(": {}", votes.join(", ")) };
+        format!("{} of {needed} have said yes{who}", votes.len())
+    });
     let text = |key: &str| task[key].as_str().unwrap_or_default().to_owned();
     let title = Some(text("title")).filter(|title| !title.is_empty()).unwrap_or("(no title)".to_owned());
-    let outcomes: Vec<&str> =
-        task["allowed_outcomes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let words = |key: &str| -> String {
+        let words = task[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+        words.collect::<Vec<&str>>().join(", ")
+    };
     let fields = [
         ("Intent ID", intent.intent_id.clone()),
         ("Type", intent.intent_type.clone()),
@@ -175,7 +194,9 @@ fn describe(intent: &IntentView, program: &str) -> Vec<String> {
         ("Title", title),
         ("Description", text("description")),
         ("Task type", text("task_type")),
-        ("Outcomes", outcomes.join(", ")),
+        ("Outcomes", words("allowed_outcomes")),
+        ("Asked", words("assignees")),
+        ("Quorum", quorum.unwrap_or_default()),
         ("Due", intent.due_at.clone().unwrap_or_default()),
     ];
     let mut lines: Vec<String> = fields
@@ -234,6 +255,13 @@ pub fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
         _ if outcomes.is_empty() || outcomes == ["approved", "rejected"] => vec![approve, reject("To reject:")],
         _ => outcomes.iter().map(|outcome| submit(&format!("For {outcome}:"), outcome)).collect(),
     };
+    // Needed whatever the outcome.
+    for (need, name, flag) in
+        [("required_comment", "comment", " --comment WHY"), ("evidence_required", "evidence", " --data evidence=WHERE")]
+    {
+        let lacks = |hint: &str| !hint.contains(&format!("--{name}")) && !hint.contains(&format!(" {name}="));
+        hints.iter_mut().filter(|hint| task[need] == true && lacks(hint)).for_each(|hint| hint.push_str(flag));
+    }
     hints.push(on_page);
     hints
 }
@@ -300,5 +328,13 @@ mod tests {
         assert!(commands(unheard_of).contains("tasks submit ID --outcome stop"));
         let form = json!({ "form_schema": { "required": ["approved", "days"] } });
         assert!(commands(form).contains("tasks approve ID --data days=VALUE\n"));
+        let strict = json!({ "required_comment": true, "form_schema": { "required": ["cost_center"] } });
+        let strict = commands(strict);
+        assert!(strict.contains("tasks approve ID --data cost_center=VALUE --comment WHY\n"), "{strict}");
+        assert!(strict.contains("tasks reject ID --comment WHY\n") && strict.ends_with("tasks link ID"), "{strict}");
+        let talk = json!({ "task_type": "clarification", "required_comment": true, "evidence_required": true });
+        let talk = commands(talk);
+        assert!(talk.contains("--comment TEXT --data evidence=WHERE\n"), "{talk}");
+        assert!(!talk.contains("TEXT --comment"), "{talk}");
     }
 }

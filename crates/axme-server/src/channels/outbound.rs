@@ -1,4 +1,5 @@
-//! HTTP to the outside: no redirects, no proxy, bounded in time and in number: of one workspace, to one host, and in all.
+//! HTTP to the outside: no redirects, no proxy, bounded in time and in number: of one workspace to one host, of one workspace,
+//! and in all.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -8,22 +9,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::guard::Guard;
 use super::mailer::Mailer;
-use crate::world::{Fetch, Fetched, Mail, Outbound, Post, Unsent};
+use crate::world::{Fetch, Fetched, Mail, Outbound, Post, Unposted, Unsent};
 
-/// Requests to one host and port at a time: a host that hangs holds up its own and nobody else. More than one account is
-/// pushed at a time, so that one hanging agent does not hold up another at the same host.
-const PER_HOST: usize = 32;
+/// Requests of one workspace to one host and port at a time: a host that hangs leaves places for others. More than one account
+/// is pushed at a time, so that one hanging agent does not hold up another at the same host.
+const PER_HOST: usize = 16;
 /// Requests of one workspace at a time, wherever they go: one that calls nothing but hosts that hang holds up itself.
 const PER_WORKSPACE: usize = 64;
 /// Each holds a connection, and those who call us need some too.
 const IN_ALL: usize = 512;
 /// Gates remembered; those that nobody waits for are forgotten beyond it.
 const MOST_GATES: usize = 1_024;
+/// How long a request waits for a place.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT_SECONDS: u64 = 5;
 
 /// What a trusted server may answer.
@@ -35,10 +37,9 @@ pub struct Web {
     trusting: reqwest::Client,
     guard: Guard,
     mailer: Mailer,
-    patience: Duration,
     workspaces: Gates<Uuid>,
-    /// By host and port.
-    hosts: Gates<String>,
+    /// By workspace, host and port.
+    hosts: Gates<(Uuid, String)>,
     all: Arc<Semaphore>,
 }
 
@@ -63,7 +64,7 @@ impl<K: Eq + Hash> Gates<K> {
 }
 
 impl Web {
-    /// A request takes at most `seconds`, with its answer and with waiting for a place.
+    /// A request, with its answer, takes at most `seconds`; it may wait [`PATIENCE`] before that.
     pub fn new(guard: Guard, mailer: Mailer, seconds: u64) -> Result<Web, String> {
         let builder = || {
             reqwest::Client::builder()
@@ -80,20 +81,20 @@ impl Web {
             trusting,
             guard,
             mailer,
-            patience: Duration::from_secs(seconds),
             workspaces: Gates::new(PER_WORKSPACE),
             hosts: Gates::new(PER_HOST),
             all: Arc::new(Semaphore::new(IN_ALL)),
         })
     }
 
-    /// Waits for a place among the requests of a workspace, those to a host, and all.
+    /// Waits for a place among the requests of a workspace to a host, all of the workspace, and all. Whoever waits holds nothing
+    /// that another workspace could wait for.
     async fn places(&self, workspace: Uuid, url: &reqwest::Url) -> Result<[OwnedSemaphorePermit; 3], String> {
         let host = format!("{} {:?}", url.host_str().unwrap_or_default(), url.port_or_known_default());
         let enter = async |gate: Arc<Semaphore>| gate.acquire_owned().await.map_err(|error| error.to_string());
         Ok([
+            enter(self.hosts.of((workspace, host))).await?,
             enter(self.workspaces.of(workspace)).await?,
-            enter(self.hosts.of(host)).await?,
             enter(self.all.clone()).await?,
         ])
     }
@@ -104,20 +105,18 @@ impl Outbound for Web {
         self.guard.check(url).map(|_| ())
     }
 
-    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, String>> + Send + '_>> {
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, Unposted>> + Send + '_>> {
         Box::pin(async move {
             let url = self.guard.check(&post.url)?;
-            let until = Instant::now() + self.patience;
-            let places = tokio::time::timeout_at(until, self.places(post.workspace, &url)).await;
-            let _places = places.map_err(|_| "too many requests were under way".to_owned())??;
-            let left = until.saturating_duration_since(Instant::now());
-            let request = self.client.post(url).header("content-type", "application/json").body(post.body);
-            let mut request = request.timeout(left);
+            let places = tokio::time::timeout(PATIENCE, self.places(post.workspace, &url)).await;
+            let _places = places.map_err(|_| Unposted::NoPlace)??;
+            let mut request = self.client.post(url).header("content-type", "application/json").body(post.body);
             for (name, value) in post.headers {
                 request = request.header(name, value);
             }
             // The status is all that counts; what else is answered is not read.
-            request.send().await.map(|answer| answer.status().as_u16()).map_err(|error| reason(&error))
+            let answer = request.send().await.map_err(|error| reason(&error))?;
+            Ok(answer.status().as_u16())
         })
     }
 

@@ -3,6 +3,8 @@
 //! A request is decided by the members of the organization it names; one that names none, by those of the organization it
 //! comes from. Approving it carries it out in the same transaction.
 
+use std::collections::HashMap;
+
 use axme_api::access_requests::{
     AccessRequest as View, AccessRequestAnswer, AccessRequestList, CreateAccessRequest, GetAccessRequest,
     ListAccessRequests, ReviewAccessRequest,
@@ -110,7 +112,7 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &NewRequest) -> Result<AccessRequestAnsw
         created_at: cx.now,
         updated_at: cx.now,
     };
-    check_room(cx, request.review_org_id)?;
+    check_room(cx, &request)?;
     store::insert(cx.tx, &request)?;
     let line = json!({ "request_type": request.request_type, "requester_actor_id": request.requester_actor_id });
     cx.audit("access_requests.create", &request.access_request_id.to_string(), &line)?;
@@ -124,12 +126,14 @@ fn decided_by(cx: &mut Cx<'_, '_>, request_type: &str, org: Uuid) -> Result<Uuid
 }
 
 /// Anybody may ask, so nobody may ask without end.
-fn check_room(cx: &mut Cx<'_, '_>, org: Uuid) -> Result<()> {
+fn check_room(cx: &mut Cx<'_, '_>, request: &AccessRequest) -> Result<()> {
+    let org = request.review_org_id;
     if store::count_pending_of(cx.tx, &cx.caller.owner)? >= MOST_OPEN_OF_ONE {
         let message = format!("a requester has at most {MOST_OPEN_OF_ONE} requests that are not decided");
         return Err(ApiError::invalid(message).into());
     }
-    let is_outside = Authority::in_org(cx, org)?.is_none();
+    // All tenants ask those who run the server: they must not take each other's room.
+    let is_outside = request.request_type != "quota_upgrade" && Authority::in_org(cx, org)?.is_none();
     if is_outside && store::count_from_outside(cx.tx, org, cx.now)? >= MOST_OPEN_FROM_OUTSIDE {
         let message = format!("an organization has at most {MOST_OPEN_FROM_OUTSIDE} requests from outside to decide");
         return Err(ApiError::invalid(message).into());
@@ -211,14 +215,21 @@ fn visible_from(cx: &mut Cx<'_, '_>, mut filter: Filter<'_>) -> Result<Vec<Acces
         return Ok(store::list_from(cx.tx, from, &filter)?);
     }
     filter.limit = filter.limit.max(LOOKED_AT_TOGETHER);
-    let (mut shown, mut looked_at) = (Vec::new(), 0);
+    let (mut shown, mut looked_at, mut reviewed) = (Vec::new(), 0, HashMap::new());
     loop {
         let page = store::list_from(cx.tx, from, &filter)?;
         looked_at += page.len();
         let is_last = (page.len() as i64) < filter.limit || looked_at >= MOST_LOOKED_AT;
         for request in page {
             filter.after = request.access_request_id;
-            if is_visible(cx, &request)? {
+            let org = request.review_org_id;
+            let is_own = is_same_person(&request.requested_by, &cx.caller.owner);
+            let may = match (is_own, reviewed.get(&org)) {
+                (true, _) => true,
+                (false, Some(may)) => *may,
+                (false, None) => *reviewed.entry(org).or_insert(is_visible(cx, &request)?),
+            };
+            if may {
                 shown.push(request);
             }
         }
@@ -323,7 +334,13 @@ fn carry_out(cx: &mut Cx<'_, '_>, request: &mut AccessRequest, authority: &Autho
             }
             organizations::lock(cx.tx, request.review_org_id)?;
             let workspace = request.workspace_id.filter(|_| !role.spans_organization());
-            raise(cx, request.review_org_id, workspace, &actor, asked, authority)?;
+            // Whoever asks to join may be a stranger, who must not move anybody.
+            let may_differ = request.request_type == "elevated_role";
+            raise(cx, request.review_org_id, workspace, &actor, (asked, may_differ), authority)?;
+        }
+        // It may have been asked for when others decided.
+        _ if cx.limits.tier.is_hosted() && !tenants::is_operator(cx)? => {
+            return Err(ApiError::forbidden("this is decided by those who run this server").into());
         }
         _ => super::quotas::upgrade(cx, request)?,
     }

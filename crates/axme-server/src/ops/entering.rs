@@ -14,7 +14,7 @@ use crate::error::{Result, StoreError};
 use crate::signer::{Person, TOKEN_SECONDS};
 use crate::store::Tx;
 use crate::store::accounts::{self, NewKey, ServiceAccount};
-use crate::store::people::{self as records, Account, Session};
+use crate::store::people::{self as records, Account, Key, Session};
 use crate::world::Dice;
 
 /// Where a session begins.
@@ -24,8 +24,8 @@ pub enum Place {
     Home,
     /// The same, with a key for it.
     HomeWithKey,
-    /// In the workspace of a key, for as long as the key is good; a person may also come without one.
-    OfKey(Uuid, Option<String>),
+    /// In a workspace, for as long as a key is good that it comes from; a person may also come without one.
+    OfKey(Uuid, Option<Key>),
 }
 
 /// A session that was made, with all that is shown of it once.
@@ -60,7 +60,7 @@ pub fn enter(
         expires_at: now.plus_seconds(rules.session_days * 86_400),
         revoked_at: None,
         key: match &place {
-            Place::OfKey(workspace, Some(key)) => Some((*workspace, key.clone())),
+            Place::OfKey(_, key) => key.clone(),
             _ => None,
         },
     };

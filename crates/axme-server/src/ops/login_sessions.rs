@@ -182,7 +182,12 @@ pub fn dashboard(visit: Visit, _: Nothing) -> Later<DashboardToken> {
                 ApiError::new(ErrorKind::Conflict, "no_account", message)
             })?;
             let until = now.plus_seconds(EXCHANGE_SECONDS);
-            store::insert_exchange(tx, &hash, account.account_id, caller.workspace, caller.key_id.as_deref(), until)?;
+            // A session that ends with a key begins none that does not.
+            let session =
+                caller.person().map(|person| store::find_session(tx, person.session_id)).transpose()?.flatten();
+            let own_key = caller.key_id.clone().map(|key| (caller.workspace, key));
+            let key = session.and_then(|session| session.key).or(own_key);
+            store::insert_exchange(tx, &hash, account.account_id, caller.workspace, key.as_ref(), until)?;
             let (workspace, actor) = (caller.workspace, caller.actor());
             let line = json!({ "service_account_id": caller.service_account_id });
             audit(tx, &dice, now, workspace, &actor, "auth.dashboard_token", &line)?;

@@ -172,14 +172,14 @@ fn check_seats_in(cx: &mut Cx<'_, '_>, org: Uuid, workspace: Uuid) -> Result<()>
     quotas::check_total("actors_total", u64::try_from(others).unwrap_or(0), 1, most)
 }
 
-/// Gives somebody a role, that of a member where none was asked for, whether or not there was one before. It is never a step
-/// down: whoever asked need not be whom it concerns.
+/// Gives somebody a role, that of a member where none was asked for, whether or not there was one before. It is a step up,
+/// or to another role that gives as many where it may differ: whoever asked need not be whom it concerns.
 pub fn raise(
     cx: &mut Cx<'_, '_>,
     org: Uuid,
     workspace: Option<Uuid>,
     actor: &str,
-    asked: Option<OrgRole>,
+    (asked, may_differ): (Option<OrgRole>, bool),
     authority: &Authority,
 ) -> Result<()> {
     let role = asked.unwrap_or(OrgRole::Member);
@@ -189,8 +189,9 @@ pub fn raise(
     if let Some(mut known) = store::find_actor(cx.tx, org, actor, workspace.unwrap_or_default())? {
         let own = OrgRole::parse(&known.role).unwrap_or(OrgRole::OrgOwner);
         check_gives(authority, own, workspace)?;
-        let is_down = asked.is_none_or(|role| role.gives().len() < own.gives().len());
-        if own != role && is_down {
+        let (more, own_more) = (role.gives().len(), own.gives().len());
+        let is_given = if may_differ { more >= own_more } else { more > own_more };
+        if own != role && (asked.is_none() || !is_given) {
             let message = format!("{actor} is {} already; change the role of that membership", own.as_str());
             return Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into());
         }

@@ -109,13 +109,14 @@ pub fn navigation(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<Navigat
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let Place { org, workspace, .. } = tenants::place(cx, org, workspace, Permission::ViewOrganization)?;
     let authority = Authority::in_org(cx, org)?;
+    let sets_limits = !cx.limits.tier.is_hosted() || tenants::is_operator(cx)?;
     let may = |permission: Permission| {
         authority.allows(permission, Some(workspace).filter(|_| !permission.is_of_organization()))
     };
     let sections = PARTS.iter().filter(|(_, _, see, _)| may(*see)).map(|(section, path, _, change)| Section {
         section: (*section).to_owned(),
         path: path.replace("{org}", &org.to_string()).replace("{workspace}", &workspace.to_string()),
-        can_change: *section != "audit" && may(*change),
+        can_change: *section != "audit" && may(*change) && (sets_limits || !tenants::is_of_operators(*change)),
     });
     let sections = sections.collect();
     let named = organizations::find(cx.tx, org)?.ok_or_else(|| ApiError::not_found("organization"))?;

@@ -377,9 +377,10 @@ pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateQuota) -> Result<QuotaAnswer> {
 
 /// The policy of a workspace, locked to be changed; a first one where there is none.
 fn fresh(cx: &mut Cx<'_, '_>, workspace: Uuid, updated_by: String) -> Result<Policy> {
+    // A lock needs a row: two first changes at once must both be there in the end.
+    store::add_policy(cx.tx, &unsaid(cx.limits.tier, workspace, cx.now))?;
     let known = store::lock_policy(cx.tx, workspace)?;
     let first = || Policy {
-        quota_policy_id: known.as_ref().map_or_else(|| cx.dice.uuid_at(cx.now), |policy| policy.quota_policy_id),
         hard_enforcement: true,
         overage_mode: "block".to_owned(),
         ..unsaid(cx.limits.tier, workspace, cx.now)

@@ -141,7 +141,7 @@ fn no_org() -> Error {
 ///
 /// On a server that is run for others, whoever runs it sees and sets what every workspace may use and owes, and nobody else sets it.
 pub fn place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: Option<&str>, permission: Permission) -> Result<Place> {
-    let is_set = matches!(permission, Permission::ChangeQuotas | Permission::ChangeBilling);
+    let is_set = is_of_operators(permission);
     let is_seen = matches!(permission, Permission::ViewUsage | Permission::ViewBilling);
     if (is_set || is_seen) && cx.limits.tier.is_hosted() {
         if !is_operator(cx)? {
@@ -173,6 +173,11 @@ pub fn place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: Option<&str>, pe
     }
 }
 
+/// What those who run a server for others do there, and nobody else.
+pub fn is_of_operators(permission: Permission) -> bool {
+    matches!(permission, Permission::ChangeQuotas | Permission::ChangeBilling)
+}
+
 /// Whether the caller runs the server: may change the organization that its first start has made.
 pub fn is_operator(cx: &mut Cx<'_, '_>) -> Result<bool> {
     let Some(org) = operators(cx)? else { return Ok(false) };
@@ -186,7 +191,8 @@ pub fn operators(cx: &mut Cx<'_, '_>) -> Result<Option<Uuid>> {
 
 /// Any workspace there is.
 fn any_place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: &str) -> Result<Place> {
-    if workspace == cx.caller.workspace_slug && org.is_none_or(|org| org == cx.caller.org_slug) {
+    let is_own = |org: &str| org == cx.caller.org_slug || org == cx.caller.org.to_string();
+    if workspace == cx.caller.workspace_slug && org.is_none_or(is_own) {
         return Ok(Place::own(cx.caller));
     }
     let found = match Uuid::parse_str(workspace.trim()) {

@@ -18,6 +18,9 @@ use crate::store::organizations::{self as store, Workspace};
 const ENVIRONMENTS: [&str; 3] = ["sandbox", "staging", "production"];
 const STATUSES: [&str; 3] = ["active", "suspended", "archived"];
 
+/// Of one organization: some changes look at each of them.
+const MOST_WORKSPACES: i64 = 500;
+
 pub fn prepare_create(_: &Before<'_>, input: CreateWorkspace) -> Result<(u16, CreateWorkspace)> {
     check_chars("name", Some(&input.name), 2, 120)?;
     check_word("environment", Some(&input.environment), &ENVIRONMENTS)?;
@@ -27,6 +30,9 @@ pub fn prepare_create(_: &Before<'_>, input: CreateWorkspace) -> Result<(u16, Cr
 
 pub fn create(cx: &mut Cx<'_, '_>, input: &CreateWorkspace) -> Result<WorkspaceAnswer> {
     let (org, _) = tenants::org(cx, &input.org_id, Permission::CreateWorkspaces)?;
+    if store::count_workspaces(cx.tx, org)? >= MOST_WORKSPACES {
+        return Err(ApiError::invalid(format!("an organization has at most {MOST_WORKSPACES} workspaces")).into());
+    }
     let id = cx.dice.uuid_at(cx.now);
     let mut made = Workspace {
         workspace_id: id,

@@ -74,6 +74,15 @@ pub fn postpone(
     )
 }
 
+/// What was claimed could not be tried: due again at `due_at`, and not counted as an attempt.
+pub fn put_off(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, due_at: Time) -> Result<(), StoreError> {
+    tx.push(
+        "UPDATE deliveries SET due_at = $1, offers = offers - 1 \
+         WHERE workspace_id = $2 AND address = $3 AND intent_id = $4 AND dead_at IS NULL AND offers > 0",
+        &[due_at.into(), workspace.into(), to.into(), id.into()],
+    )
+}
+
 /// A dead letter is due once more, as if it were new.
 pub fn revive(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now: Time) -> Result<(), StoreError> {
     tx.push(

@@ -141,6 +141,11 @@ pub fn list_workspaces(tx: &mut Tx<'_>, org: Uuid, after: Uuid, limit: i64) -> R
     rows.iter().map(workspace).collect()
 }
 
+pub fn count_workspaces(tx: &mut Tx<'_>, org: Uuid) -> Result<i64, StoreError> {
+    let row = tx.row("SELECT COUNT(*) FROM workspaces WHERE org_id = $1", &[org.into()])?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
 /// Adds a workspace; false when its slug is taken.
 pub fn insert_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<bool, StoreError> {
     let added = tx.run(

@@ -156,9 +156,12 @@ pub struct Session {
     pub refreshed_at: Time,
     pub expires_at: Time,
     pub revoked_at: Option<Time>,
-    /// The workspace and the id of the key that it was begun with, and ends with.
-    pub key: Option<(Uuid, String)>,
+    /// The key that it was begun with, and ends with.
+    pub key: Option<Key>,
 }
+
+/// The workspace and the id of a key.
+pub type Key = (Uuid, String);
 
 /// A statement that reads whole rows. A session is over when its key is.
 macro_rules! session {
@@ -295,12 +298,20 @@ pub fn insert_exchange(
     hash: &[u8],
     account: Uuid,
     workspace: Uuid,
-    key_id: Option<&str>,
+    key: Option<&Key>,
     expires_at: Time,
 ) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO exchange_tokens (hash, account_id, workspace_id, key_id, expires_at) VALUES ($1, $2, $3, $4, $5)",
-        &[hash.into(), account.into(), workspace.into(), key_id.into(), expires_at.into()],
+        "INSERT INTO exchange_tokens (hash, account_id, workspace_id, key_workspace_id, key_id, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &[
+            hash.into(),
+            account.into(),
+            workspace.into(),
+            key.map(|(workspace, _)| *workspace).into(),
+            key.map(|(_, id)| id).into(),
+            expires_at.into(),
+        ],
     )
 }
 
@@ -314,18 +325,18 @@ pub fn is_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<bool, Stor
 }
 
 /// Whose an exchange token was, in which workspace, and with which key it was made.
-pub type Exchanged = (Uuid, Uuid, Option<String>);
+pub type Exchanged = (Uuid, Uuid, Option<Key>);
 
 /// Uses up an exchange token, unless it was used or has expired, or its key has.
 pub fn take_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<Exchanged>, StoreError> {
     let row = tx.row(
         "UPDATE exchange_tokens SET used_at = $1 WHERE hash = $2 AND used_at IS NULL AND expires_at > $1 \
-         AND (key_id IS NULL OR EXISTS (SELECT 1 FROM api_keys k WHERE k.workspace_id = exchange_tokens.workspace_id \
+         AND (key_id IS NULL OR EXISTS (SELECT 1 FROM api_keys k WHERE k.workspace_id = exchange_tokens.key_workspace_id \
          AND k.key_id = exchange_tokens.key_id AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $1))) \
-         RETURNING account_id, workspace_id, key_id",
+         RETURNING account_id, workspace_id, key_workspace_id, key_id",
         &[now.into(), hash.into()],
     )?;
-    row.map(|row| Ok((row.uuid(0)?, row.uuid(1)?, row.opt_string(2)?))).transpose()
+    row.map(|row| Ok((row.uuid(0)?, row.uuid(1)?, row.opt_uuid(2)?.zip(row.opt_string(3)?)))).transpose()
 }
 
 /// A key that signs tokens, as it is kept.

@@ -267,7 +267,7 @@ pub fn count_dead(tx: &mut Tx<'_>, workspace: Uuid, event: Uuid) -> Result<i64, 
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// Forgets events from before a moment with what of them has not arrived, a bounded number at a time. Says how many.
+/// Forgets events from before a moment with what of them was given up, a bounded number at a time. Says how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, event_id FROM webhook_events WHERE created_at < $1 ORDER BY created_at LIMIT $2",
@@ -275,7 +275,7 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
     )?;
     for row in &rows {
         tx.push(
-            "DELETE FROM deliveries WHERE workspace_id = $1 AND intent_id = $2",
+            "DELETE FROM deliveries WHERE workspace_id = $1 AND intent_id = $2 AND dead_at IS NOT NULL",
             &[row.uuid(0)?.into(), row.uuid(1)?.into()],
         )?;
         tx.push(
@@ -284,6 +284,26 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
         )?;
     }
     Ok(rows.len())
+}
+
+/// A page of the subscriptions that get nothing: paused, or ended.
+pub fn list_idle(tx: &mut Tx<'_>, after: (Uuid, Uuid), limit: i64) -> Result<Vec<Subscription>, StoreError> {
+    let rows = tx.rows(
+        subscription!(
+            "WHERE (workspace_id, subscription_id) > ($1, $2) AND (active = 0 OR revoked_at IS NOT NULL) \
+             ORDER BY workspace_id, subscription_id LIMIT $3"
+        ),
+        &[after.0.into(), after.1.into(), limit.into()],
+    )?;
+    rows.iter().map(subscription).collect()
+}
+
+/// Drops what such a subscription has not got of events from before a moment: they are forgotten themselves.
+pub fn drop_old(tx: &mut Tx<'_>, subscription: &Subscription, before: Time) -> Result<u64, StoreError> {
+    tx.run(
+        "DELETE FROM deliveries WHERE workspace_id = $1 AND address = $2 AND intent_id < $3",
+        &[subscription.workspace.into(), (&subscription.address()).into(), IntentId::first_at(before).into()],
+    )
 }
 
 /// Something that has yet to be turned into events: a decision about an intent, or an entry of a thread.

@@ -93,10 +93,12 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
     loop {
         let (mut after, mut is_more) = (Uuid::nil(), false);
         while let Some(workspace) = app.store.read(move |tx| Ok(store::next_to_fan_out(tx, after)?)).await? {
-            let (count, is_full) = round(app, workspace).await?;
-            done += count;
-            is_more |= is_full;
             after = workspace;
+            match round(app, workspace).await {
+                Ok((count, is_full)) => (done, is_more) = (done + count, is_more | is_full),
+                // It has its turn again; those behind it do not wait for that.
+                Err(error) => tracing::warn!(%error, %workspace, "events of a workspace could not be fanned out"),
+            }
         }
         // What is left is in the hands of another node, or rings.
         if !is_more {

@@ -26,7 +26,7 @@ use crate::ops::{alpha, logins, people};
 use crate::store::notices::{self as store, Notice};
 use crate::store::{Tx, deliveries, intents};
 use crate::wake::Wake;
-use crate::world::{Mail, Post, Unsent};
+use crate::world::{Mail, Post, Unposted, Unsent};
 
 /// Sent on one line at a time.
 const AT_ONCE: i64 = 8;
@@ -310,12 +310,12 @@ async fn mail(app: &App, mail: Mail) -> std::result::Result<(), Unsent> {
 async fn post(app: &App, notice: &Notice, body: &Value) -> std::result::Result<(), String> {
     let body = body.to_string().into_bytes();
     let headers = vec![("webhook-id", notice.id.to_string())];
-    match app
-        .world
-        .outbound
-        .post(Post { workspace: notice.workspace, url: notice.recipient.clone(), headers, body })
-        .await?
-    {
+    let request = Post { workspace: notice.workspace, url: notice.recipient.clone(), headers, body };
+    let answered = app.world.outbound.post(request).await.map_err(|unposted| match unposted {
+        Unposted::NoPlace => "too many requests were under way".to_owned(),
+        Unposted::Failed(why) => why,
+    });
+    match answered? {
         status if (200..300).contains(&status) => Ok(()),
         status => Err(format!("answered with status {status}")),
     }

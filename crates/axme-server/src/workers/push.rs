@@ -18,7 +18,7 @@ use crate::engine::{self, Desk, GATEWAY};
 use crate::error::Result;
 use crate::store::accounts::{self, ServiceAccount};
 use crate::store::{deliveries, intents};
-use crate::world::Post;
+use crate::world::{PLACE_PAUSE_SECONDS, Post, Unposted};
 
 /// Pushes of one account at a time.
 const AT_ONCE: usize = 8;
@@ -55,9 +55,18 @@ async fn push(app: &Arc<App>, account: &ServiceAccount, offer: &Offer) -> Result
     let outcome = match app.world.outbound.post(Post { workspace: account.workspace_id, url, headers, body }).await {
         Ok(status) if (200..300).contains(&status) => Ok(()),
         Ok(status) => Err(format!("answered with status {status}")),
-        Err(error) => Err(error.chars().take(MAX_ERROR_CHARS).collect()),
+        Err(Unposted::NoPlace) => return put_off(app, account, offer.intent_id).await,
+        Err(Unposted::Failed(error)) => Err(error.chars().take(MAX_ERROR_CHARS).collect()),
     };
     record(app, account, offer.intent_id, outcome).await
+}
+
+/// It was not tried: no fault of the agent's.
+async fn put_off(app: &Arc<App>, account: &ServiceAccount, id: IntentId) -> Result<()> {
+    let due_at = app.world.clock.now().plus_seconds(PLACE_PAUSE_SECONDS);
+    let workspace = account.workspace_id;
+    let Some(to) = account.address.clone() else { return Ok(()) };
+    app.store.write(id.lane(), move |tx| Ok(deliveries::put_off(tx, workspace, &to, id, due_at)?)).await
 }
 
 async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome: Result<(), String>) -> Result<()> {

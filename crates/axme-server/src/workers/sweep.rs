@@ -89,7 +89,22 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
             }
         }
     }
-    Ok(gone + sweep_files(app).await?)
+    Ok(gone + sweep_idle(app).await? + sweep_files(app).await?)
+}
+
+/// Forgets what subscribers that are paused or ended have not got of events that are forgotten. Says how many rows.
+async fn sweep_idle(app: &Arc<App>) -> Result<usize> {
+    let before = app.world.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
+    let (mut gone, mut after) = (0, (Uuid::nil(), Uuid::nil()));
+    loop {
+        let idle = app.store.read(move |tx| Ok(webhooks::list_idle(tx, after, BATCH)?)).await?;
+        let Some(last) = idle.last() else { return Ok(gone) };
+        after = (last.workspace, last.id);
+        let drop = move |tx: &mut Tx<'_>| {
+            Ok(idle.iter().map(|idle| webhooks::drop_old(tx, idle, before)).sum::<Result<u64, StoreError>>()?)
+        };
+        gone += usize::try_from(app.store.write(COMMON_LANE, drop).await?).unwrap_or(0);
+    }
 }
 
 /// Removes the bytes of files that were not finished in time. Says how many files.

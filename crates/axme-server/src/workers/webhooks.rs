@@ -12,12 +12,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::channels::outbound::PATIENCE;
 use crate::channels::signature;
 use crate::error::Result;
 use crate::ops::COMMON_LANE;
 use crate::store::webhooks::{self as store, Event, Subscription};
 use crate::store::{Tx, deliveries};
-use crate::world::Post;
+use crate::world::{PLACE_PAUSE_SECONDS, Post, Unposted};
 
 /// Sent to one subscriber at a time.
 const AT_ONCE: i64 = 8;
@@ -76,7 +77,7 @@ async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Op
     };
     // Most looks find nothing, and need no transaction that writes.
     let Some((due, next_due, subscription)) = app.store.read(is_due).await? else { return Ok(None) };
-    let until = now.plus_seconds(app.limits.push_seconds + MARGIN_SECONDS);
+    let until = now.plus_seconds(app.limits.push_seconds + PATIENCE.as_secs() + MARGIN_SECONDS);
     if due.is_empty() {
         return Ok(Some(Taken { subscription, events: Vec::new(), until, is_empty: true, next_due }));
     }
@@ -98,6 +99,10 @@ async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Op
     app.store.write(COMMON_LANE, claim).await.map(Some)
 }
 
+fn short(error: &str) -> String {
+    error.chars().take(MAX_ERROR_CHARS).collect()
+}
+
 async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, Time)) -> Result<()> {
     let (attempt, _) = claimed;
     let body = json!({
@@ -111,8 +116,8 @@ async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, T
     let url = to.callback_url.clone();
     let outcome = match app.world.outbound.post(Post { workspace: to.workspace, url, headers, body }).await {
         Ok(status) if (200..300).contains(&status) => Ok(()),
-        Ok(status) => Err(format!("answered with status {status}")),
-        Err(error) => Err(error.chars().take(MAX_ERROR_CHARS).collect::<String>()),
+        Ok(status) => Err(Unposted::Failed(format!("answered with status {status}"))),
+        Err(unposted) => Err(unposted),
     };
     let now = app.world.clock.now();
     let pauses = app.limits.push_retry_seconds.clone();
@@ -125,12 +130,16 @@ async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, T
         }
         match (&outcome, pauses.get(attempt as usize - 1)) {
             (Ok(()), _) => store::arrived(tx, &to, id)?,
-            (Err(error), Some(pause)) => {
-                let due_at = now.plus_seconds(*pause);
-                deliveries::postpone(tx, to.workspace, &address, IntentId(id), due_at, error)?;
+            (Err(Unposted::NoPlace), _) => {
+                let due_at = now.plus_seconds(PLACE_PAUSE_SECONDS);
+                deliveries::put_off(tx, to.workspace, &address, IntentId(id), due_at)?;
             }
-            (Err(error), None) => {
-                deliveries::note(tx, to.workspace, &address, IntentId(id), error)?;
+            (Err(Unposted::Failed(error)), Some(pause)) => {
+                let due_at = now.plus_seconds(*pause);
+                deliveries::postpone(tx, to.workspace, &address, IntentId(id), due_at, &short(error))?;
+            }
+            (Err(Unposted::Failed(error)), None) => {
+                deliveries::note(tx, to.workspace, &address, IntentId(id), &short(error))?;
                 deliveries::bury(tx, to.workspace, &address, IntentId(id), now)?;
             }
         }

@@ -311,6 +311,7 @@ fn a_request_takes_no_role_from_anybody() {
             ("c@example.com", json!("member")),
             ("c@example.com", json!("billing_viewer")),
             ("d@example.com", Value::Null),
+            ("e@example.com", json!("billing_viewer")),
         ] {
             let asked = join(actor, role).await;
             review(&server, &server.admin, &asked, "approve").await.refused(409, "member_exists");

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axme_server::Limits;
+use axme_server::store::Tx;
+use axme_server::store::access_requests::{self as requests, AccessRequest};
 use axme_server::tier::Tier;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -164,6 +166,31 @@ fn on_a_hosted_server_those_who_run_it_set_what_others_may_use() {
         server.post(operator, &format!("{path}/review"), review).await;
         assert_eq!(seen(server.get(&tenant, "/v1/quotas").await), 5_000);
         assert_eq!(server.get(&tenant, &path).await["access_request"]["state"], "approved");
+
+        // One from before the server was run for others, which its own organization was to decide.
+        let (old, id) = (asked["access_request_id"].as_str().unwrap().parse().unwrap(), uuid::Uuid::from_u128(7));
+        let own: uuid::Uuid = org.parse().unwrap();
+        let keep = move |tx: &mut Tx<'_>| {
+            let request = requests::find(tx, old)?.unwrap();
+            let pending =
+                AccessRequest { access_request_id: id, review_org_id: own, state: "pending".to_owned(), ..request };
+            Ok(requests::insert(tx, &pending)?)
+        };
+        server.app.store.write(0, keep).await.unwrap();
+        let review = json!({ "decision": "approve", "reviewer_actor_id": "me" });
+        let path = format!("/v1/access-requests/{id}/review");
+        server.send(&tenant, "POST", &path, Some(review)).await.refused(403, "forbidden");
+
+        let navigation = server.get(&tenant, "/v1/portal/enterprise/navigation").await["navigation"].clone();
+        let sections = navigation["sections"].as_array().unwrap();
+        let can_change = |name: &str| sections.iter().find(|one| one["section"] == name).unwrap()["can_change"].clone();
+        let operators = server.get(operator, "/v1/portal/enterprise/navigation").await["navigation"].clone();
+        let of_operator =
+            operators["sections"].as_array().unwrap().iter().find(|one| one["section"] == "quotas").unwrap();
+        assert_eq!([&can_change("quotas"), &of_operator["can_change"]], [&json!(false), &json!(true)]);
+        assert_eq!(can_change("members"), true);
+        let own = format!("/v1/quotas?org_id={}&workspace_id=default", server.bootstrap.org_id);
+        server.get(operator, &own).await;
     });
 }
 

@@ -406,12 +406,19 @@ fn what_was_begun_with_a_key_ends_with_it() {
         let (person, waiting) = (Person::new(&entered), open(&key).await);
         let other = Person::new(&exchange(&open(&server.admin).await).await.ok());
         context(&server, &person).await.ok();
+        // What such a session begins in its turn does not shed the key.
+        let opened = server.as_person(&person, "POST", "/v1/auth/dashboard-token", None).await.ok();
+        let second = exchange(&opened["token"]).await.ok();
+        context(&server, &Person::new(&second)).await.ok();
         server.post(&server.admin, &format!("{keys}/{id}/revoke"), json!({})).await;
         // What was looked up is believed for a second.
         server.clock.advance(Duration::from_secs(1));
         context(&server, &person).await.refused(401, "invalid_actor_token");
-        let token = entered["refresh_token"].as_str().unwrap();
-        refresh(&server, token).await.refused(401, "invalid_refresh_token");
+        context(&server, &Person::new(&second)).await.refused(401, "invalid_actor_token");
+        for entered in [&entered, &second] {
+            let token = entered["refresh_token"].as_str().unwrap();
+            refresh(&server, token).await.refused(401, "invalid_refresh_token");
+        }
         exchange(&waiting).await.refused(401, "invalid_exchange_token");
         context(&server, &other).await.ok();
 

@@ -272,6 +272,25 @@ fn what_two_nodes_change_of_one_thing_stands_on_both() {
             for answer in [&answers.0, &answers.1] {
                 body_of(answer);
             }
+            let quota = |dimension: &str| {
+                let body = json!({
+                    "org_id": org_id, "workspace_id": made["workspace"]["workspace_id"], "dimensions": { dimension: 5 },
+                    "overage_mode": "grace",
+                });
+                body.to_string()
+            };
+            let (intents, schemas) = (quota("intents_per_day"), quota("schema_writes_per_day"));
+            let answers = tokio::join!(
+                call(a, &admin, "PATCH", "/v1/quotas", &intents),
+                call(b, &admin, "PATCH", "/v1/quotas", &schemas),
+            );
+            for answer in [&answers.0, &answers.1] {
+                body_of(answer);
+            }
+            let ws = made["workspace"]["workspace_id"].as_str().unwrap();
+            let path = format!("/v1/quotas?org_id={org_id}&workspace_id={ws}");
+            let dimensions = body_of(&call(a, &admin, "GET", &path, "").await)["quota_policy"]["dimensions"].clone();
+            assert_eq!([&dimensions["intents_per_day"], &dimensions["schema_writes_per_day"]], [5, 5], "{dimensions}");
             let listed = body_of(&call(a, &admin, "GET", &workspaces, "").await);
             let id = &made["workspace"]["workspace_id"];
             let seen = listed["workspaces"].as_array().unwrap().iter().find(|one| one["workspace_id"] == *id).unwrap();

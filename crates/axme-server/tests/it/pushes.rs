@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axme_server::world::Post;
+use axme_server::world::{Post, Unposted};
 use axme_server::{Limits, workers};
 use axum::Router;
 use axum::body::Bytes;
@@ -361,7 +361,7 @@ fn a_workspace_that_calls_hosts_that_hang_holds_up_itself_only() {
         let server = Server::start_with(engine, limits).await;
         let outbound = &server.app.world.outbound;
         let mut hanging = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..5 {
             let (receiver, addr) = Receiver::start().await;
             receiver.will(&vec![Answer::Never; 30]);
             hanging.push((receiver, addr));
@@ -376,17 +376,59 @@ fn a_workspace_that_calls_hosts_that_hang_holds_up_itself_only() {
                 body: b"{}".to_vec(),
             })
         };
-        let calls = join_all(hanging.iter().flat_map(|(_, addr)| (0..24).map(|_| post(greedy, *addr))));
+        let calls = join_all(hanging.iter().flat_map(|(_, addr)| (0..20).map(|_| post(greedy, *addr))));
         let meanwhile = async {
             let got = || hanging.iter().map(|(receiver, _)| receiver.got.lock().unwrap().len()).sum::<usize>();
             poll(async || (got() >= 64).then_some(())).await;
             assert_eq!(post(modest, good).await, Ok(200));
             assert_eq!(got(), 64);
+            assert!(hanging.iter().all(|(receiver, _)| receiver.got.lock().unwrap().len() <= 16), "to one host");
+            assert_eq!(post(greedy, good).await, Err(Unposted::NoPlace));
         };
         tokio::select! {
             outcomes = calls => panic!("they hang: {outcomes:?}"),
             () = meanwhile => {}
         }
         assert_eq!(post(greedy, good).await, Ok(200), "places are given back");
+    });
+}
+
+#[test]
+fn what_finds_no_place_is_put_off_and_counts_as_no_attempt() {
+    on_both(async |engine| {
+        let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], ..Limits::default() };
+        let server = Server::start_with(engine, limits).await;
+        let (receiver, addr) = Receiver::start().await;
+        let (account, _) = pushed(&server, "worker", &format!("http://{addr}/intent")).await;
+        let gate = Arc::new(Notify::new());
+        receiver.will(&vec![Answer::Held(gate.clone(), 200); 16]);
+        let workspace: Uuid = server.bootstrap.workspace_id.parse().unwrap();
+        let post = |to: SocketAddr| {
+            server.app.world.outbound.post(Post {
+                workspace,
+                url: format!("http://{to}/intent"),
+                headers: Vec::new(),
+                body: b"{}".to_vec(),
+            })
+        };
+        let busy = join_all((0..16).map(|_| post(addr)));
+        let meanwhile = async {
+            poll(async || (receiver.got.lock().unwrap().len() == 16).then_some(())).await;
+            let id = server.submit("worker", json!({})).await;
+            round(&server, &account).await;
+            assert_eq!(receiver.got.lock().unwrap().len(), 16, "it has not been sent");
+            for _ in 0..16 {
+                gate.notify_one();
+            }
+            id
+        };
+        let (outcomes, id) = tokio::join!(busy, meanwhile);
+        assert!(outcomes.iter().all(|outcome| *outcome == Ok(200)), "{outcomes:?}");
+        receiver.got();
+        let intent = server.intent(&id).await;
+        assert_eq!((&intent["status"], &intent["delivery_attempt"]), (&json!("DELIVERED"), &json!(0)));
+        server.pass(Duration::from_secs(5)).await;
+        round(&server, &account).await;
+        assert_eq!(receiver.got().len(), 1, "five seconds later");
     });
 }

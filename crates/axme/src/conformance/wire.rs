@@ -131,6 +131,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// What an answer about the caller says of its role.
+    pub fn role(&self) -> Option<&str> {
+        self.body["role"].as_str()
+    }
+
     pub fn wrong(&self, expected: impl Display) -> Wrong {
         let came = short(&self.text.replace('\n', "\\n"), SHOWN);
         Wrong(format!("{}: expected {expected}, got {} {came}", self.call, self.status))

@@ -27,6 +27,7 @@ impl Stage {
         let folder = folders::data(flags.data.as_deref());
         if flags.data.is_none() {
             let setting = Setting::find(flags).await?;
+            setting.check_server()?;
             // A key that `axme dev` left behind leads to this folder too, whether or not its server still runs.
             let ours = flags.base_url.is_none() && folder.as_ref().is_ok_and(|folder| setting.is_of(folder));
             if setting.api_key.is_some() && !ours {

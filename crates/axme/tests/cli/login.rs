@@ -173,7 +173,7 @@ fn tokens_are_refreshed_in_time_and_when_they_are_refused() {
     assert_eq!(mode(&home.path(SECRETS)), 0o600);
 
     // One that seems good, and that the server does not take: the year is 2100, and nobody has signed it.
-    set_secret(&home, "kim", "actor_token", "e30.eyJleHAiOjQxMDI0NDQ4MDB9.e30");
+    set_secret(&home, "kim", "actor_token", "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.e30");
     home.ok(&["session", "list"]);
     let third = secrets(&home)["kim"].clone();
     assert_ne!(third["refresh_token"], second["refresh_token"]);
@@ -183,7 +183,7 @@ fn tokens_are_refreshed_in_time_and_when_they_are_refused() {
 
     // Another server is not told the refresh token, and nothing is written.
     let before = secrets(&home);
-    home.fails(&["session", "list", "--base-url", "http://127.0.0.1:9"], 1);
+    home.fails(&["session", "list", "--base-url", "http://127.0.0.1:9"], 2);
     assert_eq!(secrets(&home), before);
 
     home.ok(&["session", "revoke", "--current"]);
@@ -213,6 +213,33 @@ fn what_does_not_sign_in_says_why() {
 
     let kept = home.ok_json(&["login", "--context", "given", "--api-key", "secret", "--json"]);
     assert_eq!((&kept["method"], &secrets(&home)["given"]["api_key"]), (&json!("manual"), &json!("secret")));
+}
+
+#[test]
+fn whose_key_has_ended_is_still_a_person() {
+    let (home, _server) = with_server();
+    let admin = |operation: &str, input: &Value| -> Value {
+        let input = input.to_string();
+        home.ok_json(&["api", operation, "--input", &input, "--json", "--context-name", "default"])["body"].clone()
+    };
+    let org_id = home.ok_json(&["whoami", "--json"])["org_id"].clone();
+    let member = json!({ "org_id": org_id, "actor_id": "kim@example.com", "role": "security_auditor" });
+    let member = admin("organizations.members.add", &member)["member"]["member_id"].clone();
+    assert!(member.is_string(), "{member}");
+    sign_in(&home, "kim@example.com", "kim");
+    home.ok(&["context", "use", "kim"]);
+    let said = home.ok(&["whoami"]);
+    for part in ["Role:           security_auditor", "Organization:   ", "Workspace:      ", "Session:        until"] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+
+    admin("organizations.members.remove", &json!({ "org_id": org_id, "member_id": member }));
+    until("the key has ended", || home.run(&["intents", "list"]).status.code() == Some(1));
+    let said = home.ok(&["whoami"]);
+    assert!(said.contains("not taken: ") && said.contains("Session:        until"), "{said}");
+    assert_eq!(home.ok(&["session", "list"]).lines().count(), 2);
+    assert!(home.ok(&["logout"]).contains("✓ Signed out of"));
+    assert!(secrets(&home)["kim"]["actor_token"].is_null());
 }
 
 /// Sends a form, as a browser does.

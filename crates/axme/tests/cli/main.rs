@@ -8,7 +8,8 @@ mod login;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -197,6 +198,9 @@ fn a_server_and_its_commands() {
     let key = home.ok_json(&["agents", "keys", "create", "--agent-id", "worker", "--json"])["body"].clone();
     let token = key["api_key"].as_str().unwrap();
     assert_eq!(home.ok_json(&["whoami", "--json", "--api-key", token])["role"], "agent");
+    let judged = home.ok_json(&["conformance", "run", "--only", "health", "--api-key", token, "--json"]);
+    assert!(judged["hint"].as_str().unwrap().contains("role agent"), "{judged}");
+    assert!(home.ok_json(&["conformance", "run", "--only", "health", "--json"])["hint"].is_null());
     home.ok(&["agents", "keys", "revoke", "--agent-id", "worker", "--key-id", key["key"]["key_id"].as_str().unwrap()]);
 
     let sent = home.ok_json(&["intents", "send", "--to", "worker", "--data-json", "{\"n\": 1}", "--json"]);
@@ -210,6 +214,14 @@ fn a_server_and_its_commands() {
     assert!(again.contains("409"), "{again}");
     // For programs a refusal is an answer (contract `wire.md` §3.1).
     assert_eq!(home.ok_json(&["intents", "cancel", id, "--json"])["status_code"], 409);
+
+    // An organization that is not the key's is told with where it came from.
+    let bootstrap: Value = serde_json::from_slice(&fs::read(data.join("bootstrap.json")).unwrap()).unwrap();
+    let admin = bootstrap["api_key"].as_str().unwrap();
+    let nowhere = "00000000-0000-4000-8000-000000000000";
+    home.ok(&["context", "set", "other", "--api-key", "another", "--org-id", nowhere, "--workspace-id", nowhere]);
+    let said = home.fails(&["agents", "register", "--name", "bad name/..", "--api-key", admin], 1);
+    assert!(said.contains("organization not found") && said.contains("is from context \"other\""), "{said}");
 
     let (code, said) = server.stop();
     assert_eq!(code, Some(0), "{said}");
@@ -286,6 +298,137 @@ fn dev_sets_the_context_and_keeps_the_key_to_itself() {
     // A context for another server is kept to.
     home.ok(&["context", "set", "default", "--base-url", "http://127.0.0.1:9", "--api-key", "another"]);
     assert!(home.fails(&["examples", "run", "delivery/stream"], 1).contains("context \"default\""));
+}
+
+/// Calls a program with variables set; gives what it says on both sides.
+fn with_variables(home: &Home, args: &[&str]) -> (Output, String) {
+    let variables = [("AXME_BASE_URL", "http://127.0.0.1:8"), ("AXME_API_KEY", "of-the-environment")];
+    let output = home.command(args).envs(variables).output().unwrap();
+    let said = stderr(&output);
+    (output, said)
+}
+
+#[test]
+fn variables_that_give_way_to_a_context_are_told() {
+    let home = Home::new();
+    let (shown, said) = with_variables(&home, &["context", "show", "--json"]);
+    assert!(stdout(&shown).contains("http://127.0.0.1:8\"") && said.is_empty(), "{said}");
+    home.ok(&["context", "set", "work", "--base-url", "http://127.0.0.1:9", "--api-key", "of-the-context"]);
+    let (shown, said) = with_variables(&home, &["context", "show", "--json"]);
+    assert!(stdout(&shown).contains("http://127.0.0.1:9\""), "{}", stdout(&shown));
+    let expected = "axme: AXME_BASE_URL and AXME_API_KEY are not used, context \"work\" comes first; say otherwise with \
+                    --base-url and --api-key, or see `axme context -h`\n";
+    assert_eq!(said, expected);
+    let (_, said) = with_variables(&home, &["context", "show", "--base-url", "http://127.0.0.1:9"]);
+    assert!(said.starts_with("axme: AXME_API_KEY is not used"), "{said}");
+    for quiet in [
+        &["context", "show", "--base-url", "http://127.0.0.1:9", "--api-key", "of-the-flag"][..],
+        &["context", "show", "--help"],
+        &["context", "list"],
+    ] {
+        assert_eq!(with_variables(&home, quiet).1, "", "{quiet:?}");
+    }
+    home.ok(&["context", "set", "work", "--base-url", "http://127.0.0.1:8/", "--api-key", "of-the-environment"]);
+    assert_eq!(with_variables(&home, &["context", "show"]).1, "", "they say the same");
+}
+
+#[test]
+fn what_a_context_keeps_secret_goes_to_its_own_server_only() {
+    let home = Home::new();
+    home.ok(&["context", "set", "kim", "--base-url", "http://127.0.0.1:9", "--api-key", "kims-key"]);
+    home.ok(&["context", "set", "kim", "--actor-token", "kims-token"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let foreign = format!("http://{}", listener.local_addr().unwrap());
+    for args in [
+        &["intents", "list"][..],
+        &["whoami"],
+        &["session", "list"],
+        &["logout"],
+        &["examples", "run", "delivery/stream"],
+        &["conformance", "run"],
+        &["tasks", "list", "--json"],
+    ] {
+        let said = home.fails(&[args, &["--base-url", &foreign]].concat(), 2);
+        assert!(said.contains("context \"kim\"") && said.contains("--api-key"), "{args:?}: {said}");
+        assert!(listener.accept().is_err(), "{args:?} has called");
+    }
+    let kept = fs::read_to_string(home.path(".config/axme/secrets.json")).unwrap();
+    assert!(kept.contains("kims-token"), "logout has forgotten a session that goes on");
+
+    // Whoever brings a key takes nothing else along; and the health of a server needs nobody.
+    listener.set_nonblocking(false).unwrap();
+    for args in [&["intents", "list", "--api-key", "another"][..], &["status"]] {
+        let mut command = home.command(&[args, &["--base-url", &foreign]].concat());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let (mut caller, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let length = caller.read(&mut request).unwrap();
+        let request = String::from_utf8_lossy(&request[..length]).into_owned();
+        assert!(request.starts_with("GET /") && !request.contains("kims-"), "{request}");
+        assert_eq!(request.contains("another"), args.len() > 1, "{request}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    // A key for another server takes the place of everything from this one.
+    home.ok(&["login", "--context", "kim", "--base-url", &foreign, "--api-key", "another"]);
+    let kept = fs::read_to_string(home.path(".config/axme/secrets.json")).unwrap();
+    assert!(kept.contains("another") && !kept.contains("kims-"), "{kept}");
+}
+
+#[test]
+fn dev_takes_no_context_that_holds_something_else() {
+    let home = Home::new();
+    home.ok(&["context", "set", "default", "--base-url", "http://127.0.0.1:9", "--actor-token", "kims-token"]);
+    let config = home.path(".config/axme/config.json");
+    let active = || {
+        let config: Value = serde_json::from_str(&fs::read_to_string(&config).unwrap()).unwrap();
+        config["active_context"].as_str().unwrap().to_owned()
+    };
+    let server = home.serve("dev");
+    until("the context is written", || active() == "dev");
+    let (_, said) = server.stop();
+    assert!(said.contains("\"default\" leads elsewhere and stays as it is: axme context use default"), "{said}");
+    home.ok(&["context", "use", "default"]);
+    let shown = home.ok_json(&["context", "show", "--json"]);
+    assert_eq!((&shown["base_url"], &shown["has_actor"]), (&Value::from("http://127.0.0.1:9"), &Value::Bool(true)));
+
+    // The same folder has the same context again, another folder has another one.
+    let server = home.serve("dev");
+    until("the context is written", || active() == "dev");
+    let data = home.path("d4");
+    let mut command = home.command(&["dev", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    let second = Server(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    until("the second context is written", || active() == "dev-2");
+    second.stop();
+    home.ok(&["context", "use", "dev"]);
+    assert_eq!(home.ok_json(&["whoami", "--json"])["role"], "workspace_admin");
+    server.stop();
+    // A folder that begins anew keeps its context, though not its key.
+    fs::remove_dir_all(home.path(".local/share/axme")).unwrap();
+    home.ok(&["context", "use", "default"]);
+    let _server = home.serve("dev");
+    until("the context is written", || active() == "dev");
+    assert_eq!(home.ok_json(&["whoami", "--json"])["role"], "workspace_admin");
+}
+
+#[test]
+fn a_task_says_who_has_voted_and_what_an_answer_needs() {
+    let home = Home::new();
+    let _server = home.serve("serve");
+    let task = r#"{"intent_type": "intent.payment.v1", "human_task": {"title": "Pay?", "quorum": 2, "required_comment": true,
+        "assignees": ["owner@local", "kim@example.com"]}}"#;
+    let created = home.ok_json(&["api", "intents.create", "--input", task, "--json"]);
+    let id = created["body"]["intent_id"].as_str().unwrap();
+    let said = home.ok(&["tasks", "get", id]);
+    assert!(said.contains("Quorum:      0 of 2 have said yes\n"), "{said}");
+    assert!(said.contains(&format!("tasks approve {id} --comment WHY")), "{said}");
+    assert!(said.contains(&format!("tasks reject {id} --comment WHY")), "{said}");
+    home.ok(&["tasks", "approve", id, "--comment", "fine"]);
+    let said = home.ok(&["tasks", "get", id]);
+    assert!(said.contains("Quorum:      1 of 2 have said yes: owner@local (approved)\n"), "{said}");
+    let live = home.ok(&["intents", "log", id]);
+    assert!(live.contains("  Status:        WAITING (for human)") && !live.contains("Final"), "{live}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 -- The key that a session of a dashboard was begun with: it ends with the key.
+ALTER TABLE exchange_tokens ADD COLUMN key_workspace_id UUID;
 ALTER TABLE exchange_tokens ADD COLUMN key_id TEXT COLLATE "C";
 ALTER TABLE login_sessions ADD COLUMN key_workspace_id UUID;
 ALTER TABLE login_sessions ADD COLUMN key_id TEXT COLLATE "C";
