@@ -49,7 +49,7 @@ pub fn role_in(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Option
     roles_in(memberships, org, workspace).map(rank).max_by_key(|(rank, _)| *rank).map(|(_, role)| role)
 }
 
-/// True for somebody who is known as a member here and is none: removed, suspended, or not there yet. Memberships of the
+/// True for somebody who was a member here and is none: removed or suspended. Memberships of the
 /// workspace or its whole organization count; where there are none, those of its other workspaces. Whoever never was a member
 /// is a stranger, who may well be asked.
 pub fn has_left(tx: &mut Tx<'_>, workspace: Uuid, person: &str) -> Result<bool, StoreError> {
@@ -58,10 +58,10 @@ pub fn has_left(tx: &mut Tx<'_>, workspace: Uuid, person: &str) -> Result<bool, 
     let reaches = |(role, of, _): &&(String, Uuid, String)| {
         of.is_nil() || *of == workspace || OrgRole::parse(role).is_some_and(OrgRole::spans_organization)
     };
-    let is_active = |(_, _, status): &(String, Uuid, String)| status == "active";
+    let is_out = |(_, _, status): &(String, Uuid, String)| status == "removed" || status == "suspended";
     let here: Vec<_> = known.iter().filter(reaches).cloned().collect();
     let counted = if here.is_empty() { known } else { here };
-    Ok(!counted.is_empty() && !counted.iter().any(is_active))
+    Ok(!counted.is_empty() && counted.iter().all(is_out))
 }
 
 /// An organization that a person belongs to, with the workspaces they reach.

@@ -301,6 +301,9 @@ fn who_has_left_answers_by_no_link() {
             let id = ask().await;
             let links = mailed().await;
             let (ann, outside) = (&links["Ann@example.com"], &links["outside@example.com"]);
+            // Who has yet to come is asked like anybody from outside.
+            patch(&server, &server.admin, &path, json!({ "status": "invited" })).await.ok();
+            assert_eq!(server.page(ann).await.status, 200);
             for status in ["suspended", "removed"] {
                 patch(&server, &server.admin, &path, json!({ "status": status })).await.ok();
                 let page = server.page(ann).await;
