@@ -357,7 +357,7 @@ fn the_worker_pushes_by_itself() {
 #[test]
 fn a_workspace_that_calls_hosts_that_hang_holds_up_itself_only() {
     on_both(async |engine| {
-        let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], ..Limits::default() };
+        let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], push_seconds: 25, ..Limits::default() };
         let server = Server::start_with(engine, limits).await;
         let outbound = &server.app.world.outbound;
         let mut hanging = Vec::new();
@@ -396,7 +396,7 @@ fn a_workspace_that_calls_hosts_that_hang_holds_up_itself_only() {
 #[test]
 fn what_finds_no_place_is_put_off_and_counts_as_no_attempt() {
     on_both(async |engine| {
-        let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], ..Limits::default() };
+        let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], push_seconds: 25, ..Limits::default() };
         let server = Server::start_with(engine, limits).await;
         let (receiver, addr) = Receiver::start().await;
         let (account, _) = pushed(&server, "worker", &format!("http://{addr}/intent")).await;
