@@ -72,7 +72,7 @@ async fn post(order: &Order, posts: &Posts) -> anyhow::Result<Report> {
     let schedule = Schedule::new(order);
     let mut clients = JoinSet::new();
     for (client, connection) in connections.into_iter().enumerate() {
-        let requests = Requests::new(posts, client);
+        let requests = Requests::new(posts, client, order.clients);
         clients.spawn(post_again_and_again(connection, requests, schedule));
     }
     let mut times = Vec::new();
@@ -112,9 +112,9 @@ struct Requests {
 }
 
 impl Requests {
-    fn new(Posts { path, keys, body, repeat }: &Posts, client: usize) -> Requests {
+    fn new(Posts { path, keys, body, repeat }: &Posts, client: usize, clients: usize) -> Requests {
         // Each client begins with another key.
-        let keys = keys.iter().cycle().skip(client * keys.len() / 64).take(keys.len());
+        let keys = keys.iter().cycle().skip(client * keys.len() / clients).take(keys.len());
         match repeat {
             Repeat::Plain => {
                 let bytes = keys.map(|key| connection::post(path, key, "", body)).collect();

@@ -154,10 +154,7 @@ pub fn lock(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<Option<Allowance>> {
 
 /// What a workspace may use, without its lock: for what another lock counts one after the other.
 pub(super) fn current(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<Allowance> {
-    if !Meter::of(cx).is_limited(workspace) {
-        return Ok(Allowance::default());
-    }
-    Ok(allowance(cx.limits, store::find_policy(cx.tx, workspace)?.as_ref())?)
+    Ok(Meter::of(cx).current(workspace)?)
 }
 
 /// Refuses what there may be no more of. Nothing resets it but taking something away.
@@ -243,11 +240,16 @@ impl<'a, 'tx> Meter<'a, 'tx> {
 
     /// How much of a thing a workspace may use in a day; 0 for no limit.
     fn limit(&mut self, workspace: Uuid, dimension: Dimension) -> Result<u64, StoreError> {
-        if !self.is_limited(workspace) {
-            return Ok(0);
-        }
-        let mut allowance = allowance(self.limits, store::find_policy(self.tx, workspace)?.as_ref())?;
+        let mut allowance = self.current(workspace)?;
         Ok(*dimension.of(&mut allowance.dimensions))
+    }
+
+    /// What a workspace may use, without its lock.
+    fn current(&mut self, workspace: Uuid) -> Result<Allowance, StoreError> {
+        if !self.is_limited(workspace) {
+            return Ok(Allowance::default());
+        }
+        allowance(self.limits, store::find_policy(self.tx, workspace)?.as_ref())
     }
 
     fn exceeded(

@@ -91,14 +91,17 @@ type List = fn(&mut Tx<'_>, Uuid, i64) -> Result<Vec<Uuid>, StoreError>;
 pub async fn tick(app: &Arc<App>) -> Result<usize> {
     let mut done = 0;
     loop {
-        let (mut after, mut is_more) = (Uuid::nil(), false);
+        let (mut after, mut is_more, mut failed) = (Uuid::nil(), false, None);
         while let Some(workspace) = app.store.read(move |tx| Ok(store::next_to_fan_out(tx, after)?)).await? {
             after = workspace;
             match round(app, workspace).await {
                 Ok((count, is_full)) => (done, is_more) = (done + count, is_more | is_full),
                 // It has its turn again; those behind it do not wait for that.
-                Err(error) => tracing::warn!(%error, %workspace, "events of a workspace could not be fanned out"),
+                Err(error) => failed = failed.or(Some(error)),
             }
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         // What is left is in the hands of another node, or rings.
         if !is_more {
