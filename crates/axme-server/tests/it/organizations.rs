@@ -243,3 +243,17 @@ fn a_deleted_account_ends_with_its_keys_and_comes_back_without_them() {
         server.send(&server.admin, "DELETE", "/v1/service-accounts/sa_no", None).await.refused(404, "not_found");
     });
 }
+
+#[test]
+fn an_organization_has_so_many_workspaces_and_no_more() {
+    on_both(async |engine| {
+        let server = Server::start(engine).await;
+        let (path, _) = organization(&server, "Acme").await;
+        for n in 0..500 {
+            workspace(&server, &path, &format!("W {n}")).await;
+        }
+        let body = json!({ "name": "One more", "environment": "staging" });
+        let refused = server.send(&server.admin, "POST", &format!("{path}/workspaces"), Some(body)).await;
+        assert!(refused.refused(422, "validation_failed").contains("at most 500"));
+    });
+}
