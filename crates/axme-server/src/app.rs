@@ -18,13 +18,13 @@ use crate::files::Files;
 use crate::limiter::Limiter;
 use crate::ops::quotas;
 use crate::store::Store;
-use crate::wake::Wakes;
-use crate::world::{Mail, World};
+use crate::system::{Mail, System};
+use crate::wakeups::Wakeups;
 
 pub struct App {
     pub store: Store,
-    pub world: World,
-    pub wakes: Arc<Wakes>,
+    pub system: System,
+    pub wakeups: Arc<Wakeups>,
     pub keys: Keys,
     pub limiter: Limiter,
     pub limits: Arc<Limits>,
@@ -74,15 +74,15 @@ struct Streams {
 impl App {
     pub fn new(
         store: Store,
-        world: World,
-        wakes: Arc<Wakes>,
+        system: System,
+        wakeups: Arc<Wakeups>,
         limits: Arc<Limits>,
         site: Site,
         stopping: watch::Receiver<bool>,
     ) -> Arc<App> {
         let (keys, limiter) = (Keys::new(limits.cached_keys, &site.base_url), Limiter::default());
         let (mails, _) = broadcast::channel(MOST_MAILS);
-        Arc::new(App { store, world, wakes, keys, limiter, limits, site, mails, stopping, streams: Mutex::default() })
+        Arc::new(App { store, world, wakeups, keys, limiter, limits, site, mails, stopping, streams: Mutex::default() })
     }
 
     /// Takes a place for a stream, if the account and its workspace have one left.

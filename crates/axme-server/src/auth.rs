@@ -18,8 +18,8 @@ use crate::ops::people;
 use crate::signer::{Bad, Person, Signer, is_token};
 use crate::store::people::{self as records, Account, Membership};
 use crate::store::{Store, Tx, accounts};
+use crate::system::Rng;
 use crate::workers::key_uses::KeyUses;
-use crate::world::Dice;
 
 /// How long what was looked up is trusted.
 const TRUST_MILLIS: u64 = 1_000;
@@ -325,8 +325,8 @@ pub struct FreshKey {
 }
 
 /// Makes a key of a service account: 256 random bits behind a readable prefix.
-pub fn fresh_key(dice: &Dice, service_account_id: &str) -> FreshKey {
-    let secret = dice.hex::<32>();
+pub fn fresh_key(rng: &Rng, service_account_id: &str) -> FreshKey {
+    let secret = rng.hex::<32>();
     let token = format!("axme_sa_{service_account_id}_{secret}");
     let hint = format!("axme_sa_{service_account_id}_...{}", &secret[secret.len() - 4..]);
     FreshKey { hash: hash(&token), token, hint }

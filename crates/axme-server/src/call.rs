@@ -20,12 +20,12 @@ use sha2::{Digest, Sha256};
 use crate::app::App;
 use crate::auth;
 use crate::config::Limits;
-use crate::cx::{Caller, Cx, Role};
+use crate::cx::{CallContext, Caller, Role};
 use crate::error::{Error, Result, StoreError};
 use crate::seal;
 use crate::store::Mark;
 use crate::store::replies::{self, Reply, ReplyKey};
-use crate::world::{Dice, Outbound};
+use crate::system::{Outbound, Rng};
 
 /// The deepest nesting of a body. What is stored is read again inside a few more levels, and JSON readers, ours and those
 /// of clients, stop at 128.
@@ -45,18 +45,18 @@ pub struct Request {
 }
 
 /// A body to send, with the status of a stored refusal where it repeats one.
-pub struct Sent {
+pub struct EncodedReply {
     pub status: u16,
     pub body: Vec<u8>,
 }
 
 /// What `prepare` works with.
-pub struct Before<'a> {
+pub struct PrepareContext<'a> {
     /// `x-owner-agent`, when there is one.
     pub owner_header: Option<&'a str>,
     pub caller: &'a Arc<Caller>,
     pub now: Time,
-    pub dice: &'a Dice,
+    pub rng: &'a Rng,
     pub limits: &'a Limits,
     /// How people and clients reach the server; no slash at the end.
     pub base_url: &'a str,
@@ -71,10 +71,10 @@ pub struct Before<'a> {
 ///
 /// `prepare` turns the input into what the transaction needs, and says which write lane it belongs on. `run` does the work;
 /// it may run more than once, so it takes its input by reference.
-pub struct Bound<I: 'static, O: 'static, P> {
+pub struct Handler<I: 'static, O: 'static, P> {
     pub op: &'static Op<I, O>,
-    pub prepare: fn(&Before<'_>, I) -> Result<(u16, P)>,
-    pub run: fn(&mut Cx<'_, '_>, &P) -> Result<O>,
+    pub prepare: fn(&PrepareContext<'_>, I) -> Result<P>,
+    pub run: fn(&mut CallContext<'_, '_>, &P) -> Result<O>,
     /// Where the body may hold an idempotency key of its own, and how a repeated answer is marked.
     pub in_body: Option<BodyKey>,
 }
@@ -85,29 +85,29 @@ pub struct BodyKey {
     pub mark: fn(&mut Object),
 }
 
-impl<I, O, P> Clone for Bound<I, O, P> {
+impl<I, O, P> Clone for Handler<I, O, P> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<I, O, P> Copy for Bound<I, O, P> {}
+impl<I, O, P> Copy for Handler<I, O, P> {}
 
 /// An operation in one transaction, its types forgotten: so the pipeline is compiled once, and not once for each of them.
-pub trait Work: Send + Sync {
+pub trait ErasedHandler: Send + Sync {
     fn info(&self) -> &'static OpInfo;
     fn in_body(&self) -> Option<BodyKey>;
     /// Reads the input and prepares; says which write lane the job belongs on.
-    fn begin(&self, before: &Before<'_>, request: &Request) -> Result<(u16, Job)>;
+    fn begin(&self, before: &PrepareContext<'_>, request: &Request) -> Result<Job>;
 }
 
 /// What is done in the transaction, and may be done more than once.
-pub type Job = Box<dyn Fn(&mut Cx<'_, '_>) -> Result<Output> + Send>;
+pub type Job = Box<dyn Fn(&mut CallContext<'_, '_>) -> Result<Output> + Send>;
 
 /// An answer that is yet to be written out.
 pub type Output = Box<dyn FnOnce() -> Result<Vec<u8>> + Send>;
 
-impl<I, O, P> Work for Bound<I, O, P>
+impl<I, O, P> ErasedHandler for Handler<I, O, P>
 where
     I: DeserializeOwned + 'static,
     O: Serialize + Send + 'static,
@@ -121,10 +121,10 @@ where
         self.in_body
     }
 
-    fn begin(&self, before: &Before<'_>, request: &Request) -> Result<(u16, Job)> {
-        let (lane, prepared) = (self.prepare)(before, decode(self.op.info.input, request)?)?;
+    fn begin(&self, context: &PrepareContext<'_>, request: &Request) -> Result<Job> {
+        let (lane, prepared) = (self.prepare)(context, decode(self.op.info.input, request)?)?;
         let run = self.run;
-        let job = move |cx: &mut Cx<'_, '_>| {
+        let job = move |cx: &mut CallContext<'_, '_>| {
             let output = run(cx, &prepared)?;
             Ok(Box::new(move || to_json(&output)) as Output)
         };
@@ -133,24 +133,24 @@ where
 }
 
 /// An operation that is more than one transaction: it signs, hashes or looks elsewhere between them.
-pub struct Served<I: 'static, O: 'static> {
+pub struct AsyncHandler<I: 'static, O: 'static> {
     pub op: &'static Op<I, O>,
-    pub run: fn(Visit, I) -> Later<O>,
+    pub run: fn(AsyncContext, I) -> BoxFuture<O>,
 }
 
 /// An answer that takes its time.
-pub type Later<O> = Pin<Box<dyn Future<Output = Result<O>> + Send>>;
+pub type BoxFuture<O> = Pin<Box<dyn Future<Output = Result<O>> + Send>>;
 
-impl<I, O> Clone for Served<I, O> {
+impl<I, O> Clone for AsyncHandler<I, O> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<I, O> Copy for Served<I, O> {}
+impl<I, O> Copy for AsyncHandler<I, O> {}
 
 /// What such an operation works with.
-pub struct Visit {
+pub struct AsyncContext {
     pub app: Arc<App>,
     /// Nobody, for a public operation.
     pub caller: Arc<Caller>,
@@ -159,7 +159,7 @@ pub struct Visit {
 }
 
 /// Handles a request for one such operation. An idempotency key changes nothing: what it answers holds secrets.
-pub async fn serve<I, O>(app: &Arc<App>, served: Served<I, O>, request: Request) -> Result<Sent>
+pub async fn serve<I, O>(app: &Arc<App>, served: AsyncHandler<I, O>, request: Request) -> Result<EncodedReply>
 where
     I: DeserializeOwned + 'static,
     O: Serialize + Send + 'static,
@@ -167,15 +167,15 @@ where
     let info = &served.op.info;
     let visit = visit(app, info, &request).await?;
     let output = (served.run)(visit, decode(info.input, &request)?).await?;
-    Ok(Sent { status: 200, body: to_json(&output)? })
+    Ok(EncodedReply { status: 200, body: to_json(&output)? })
 }
 
-async fn visit(app: &Arc<App>, info: &OpInfo, request: &Request) -> Result<Visit> {
-    let now = app.world.clock.now();
+async fn visit(app: &Arc<App>, info: &OpInfo, request: &Request) -> Result<AsyncContext> {
+    let now = app.system.clock.now();
     let caller = identify(app, info.access, &request.headers, now).await?;
     check_access(info.access, &caller)?;
     check_text(request)?;
-    Ok(Visit { app: app.clone(), caller, headers: request.headers.clone(), now })
+    Ok(AsyncContext { app: app.clone(), caller, headers: request.headers.clone(), now })
 }
 
 /// Who calls. What is public is nobody's, whatever credentials come along: a stale one must not stand in the way.
@@ -193,9 +193,9 @@ pub async fn identify(app: &App, access: Access, headers: &HeaderMap, now: Time)
 }
 
 /// Handles a request for one operation.
-pub async fn call(app: &App, work: &dyn Work, request: Request) -> Result<Sent> {
+pub async fn call(app: &App, work: &dyn ErasedHandler, request: Request) -> Result<EncodedReply> {
     let info = work.info();
-    let now = app.world.clock.now();
+    let now = app.system.clock.now();
     let caller = identify(app, info.access, &request.headers, now).await?;
     check_access(info.access, &caller)?;
     check_owner(&request, &caller)?;
@@ -208,15 +208,15 @@ pub async fn call(app: &App, work: &dyn Work, request: Request) -> Result<Sent> 
         owner_header: owner_header.filter(|text| !text.trim().is_empty()),
         caller: &caller,
         now,
-        dice: &app.world.dice,
+        rng: &app.system.rng,
         limits: &app.limits,
         base_url: &app.site.base_url,
-        outbound: app.world.outbound.as_ref(),
+        outbound: app.system.outbound.as_ref(),
         has_schemas: app.store.has(Mark::Schemas, caller.workspace),
         payload_bytes: usize::try_from(allowance.most_payload_bytes()).unwrap_or(usize::MAX),
     };
     let (lane, run) = work.begin(&before, &request)?;
-    let (dice, limits) = (app.world.dice.clone(), app.limits.clone());
+    let (rng, limits) = (app.system.rng.clone(), app.limits.clone());
     let is_read = info.effect == axme_api::Effect::Read;
     let secret = info.secret;
     let via = via(info, &request.headers);
@@ -229,7 +229,7 @@ pub async fn call(app: &App, work: &dyn Work, request: Request) -> Result<Sent> 
             let reply = reply.ok_or_else(|| StoreError::Conflict("the reply of a taken key is gone".to_owned()))?;
             return repeat.replay(reply, mark).map(Done::Written);
         }
-        let mut cx = Cx { tx, caller: &caller, now, dice: &dice, limits: &limits, via };
+        let mut cx = CallContext { tx, caller: &caller, now, rng: &rng, limits: &limits, via };
         let outcome = run(&mut cx);
         let Some(repeat) = &repeat else { return outcome.map(Done::Fresh) };
         let (status, body, kept) = match outcome {
@@ -237,23 +237,23 @@ pub async fn call(app: &App, work: &dyn Work, request: Request) -> Result<Sent> 
             Err(Error::Kept(error)) => (crate::http::status(error.kind), to_json(&error.body())?, Some(error)),
             Err(error) => return Err(error),
         };
-        replies::put(tx, &repeat.key, &repeat.reply(&dice, status, &body, secret)?)?;
+        replies::put(tx, &repeat.key, &repeat.reply(&rng, status, &body, secret)?)?;
         match kept {
             Some(error) => Err(Error::Kept(error)),
-            None => Ok(Done::Written(Sent { status, body })),
+            None => Ok(Done::Written(EncodedReply { status, body })),
         }
     };
     let done = if is_read { app.store.read(job).await } else { app.store.write(lane, job).await };
     match done? {
         Done::Written(sent) => Ok(sent),
-        Done::Fresh(output) => Ok(Sent { status: 200, body: output()? }),
+        Done::Fresh(output) => Ok(EncodedReply { status: 200, body: output()? }),
     }
 }
 
 /// What a job ended with. Answers that are not stored are written out after the transaction.
 enum Done {
     Fresh(Output),
-    Written(Sent),
+    Written(EncodedReply),
 }
 
 /// How an answer that this call gives for a person has come.
@@ -446,7 +446,7 @@ struct Repeat {
 }
 
 impl Repeat {
-    fn of(app: &App, work: &dyn Work, request: &Request, caller: &Caller) -> Result<Option<Repeat>> {
+    fn of(app: &App, work: &dyn ErasedHandler, request: &Request, caller: &Caller) -> Result<Option<Repeat>> {
         let in_body = work.in_body();
         if work.info().effect == axme_api::Effect::Read {
             return Ok(None);
@@ -485,10 +485,10 @@ impl Repeat {
         format!("{} {} {} {}", self.key.workspace, self.key.caller, self.key.endpoint, self.key.key)
     }
 
-    fn reply(&self, dice: &Dice, status: u16, body: &[u8], secret: bool) -> Result<Reply> {
+    fn reply(&self, rng: &Rng, status: u16, body: &[u8], secret: bool) -> Result<Reply> {
         let text = String::from_utf8(body.to_vec()).map_err(|e| StoreError::Fault(e.to_string()))?;
         let (answer, sealed) = if secret {
-            let sealed = seal::seal(dice, &self.token, &self.place(), &text);
+            let sealed = seal::seal(rng, &self.token, &self.place(), &text);
             (None, Some(sealed.ok_or_else(|| StoreError::Fault("an answer could not be sealed".to_owned()))?))
         } else {
             (Some(text), None)
@@ -496,7 +496,7 @@ impl Repeat {
         Ok(Reply { fingerprint: self.fingerprint.to_vec(), status, answer, sealed })
     }
 
-    fn replay(&self, reply: Reply, mark: Option<fn(&mut Object)>) -> Result<Sent> {
+    fn replay(&self, reply: Reply, mark: Option<fn(&mut Object)>) -> Result<EncodedReply> {
         if reply.fingerprint != self.fingerprint {
             let text = "idempotency key reused with different payload";
             return Err(ApiError::new(ErrorKind::Conflict, "idempotency_key_reused", text).into());
@@ -518,7 +518,7 @@ impl Repeat {
             mark(&mut fields);
             body = to_json(&fields)?;
         }
-        Ok(Sent { status: reply.status, body })
+        Ok(EncodedReply { status: reply.status, body })
     }
 }
 
@@ -526,7 +526,7 @@ impl Repeat {
 fn endpoint(request: &Request) -> String {
     let path = &request.path;
     let has_token = request.path_fields.iter().any(|(name, _)| *name == "token");
-    let path = if has_token { crate::world::hex(&auth::hash(path)) } else { path.clone() };
+    let path = if has_token { crate::system::hex(&auth::hash(path)) } else { path.clone() };
     format!("{} {path}", request.method)
 }
 

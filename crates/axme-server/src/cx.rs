@@ -10,7 +10,7 @@ use crate::config::Limits;
 use crate::error::{Result, StoreError};
 use crate::signer::{Bad, Person};
 use crate::store::{Tx, audit};
-use crate::world::Dice;
+use crate::system::Rng;
 
 /// What a caller may do in its workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,17 +123,17 @@ impl Caller {
 }
 
 /// The context of one call inside its transaction.
-pub struct Cx<'a, 'tx> {
+pub struct CallContext<'a, 'tx> {
     pub tx: &'a mut Tx<'tx>,
     pub caller: &'a Caller,
     pub now: Time,
-    pub dice: &'a Dice,
+    pub rng: &'a Rng,
     pub limits: &'a Arc<Limits>,
     /// Which way the call came, where it answers for a person.
     pub via: Via,
 }
 
-impl Cx<'_, '_> {
+impl CallContext<'_, '_> {
     /// Writes a line of the audit trail, in the same transaction as what it tells of.
     pub fn audit(&mut self, action: &str, subject: &str, details: &serde_json::Value) -> Result<(), StoreError> {
         self.audit_in(self.caller.workspace, action, subject, details)
@@ -149,7 +149,7 @@ impl Cx<'_, '_> {
     ) -> Result<(), StoreError> {
         let line = audit::Line {
             trail,
-            id: self.dice.uuid_at(self.now),
+            id: self.rng.uuid_at(self.now),
             at: self.now,
             actor: self.caller.actor(),
             action: action.to_owned(),

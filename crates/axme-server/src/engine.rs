@@ -21,8 +21,8 @@ use crate::store::Mark;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
 use crate::store::{Tx, deliveries, inbox, intents, timers, webhooks};
-use crate::wake::Wake;
-use crate::world::Dice;
+use crate::system::Rng;
+use crate::wakeups::Signal;
 
 /// How events name the platform itself.
 pub const GATEWAY: &str = "gateway";
@@ -35,7 +35,7 @@ pub struct Desk<'a, 'tx> {
     pub tx: &'a mut Tx<'tx>,
     pub workspace: Uuid,
     pub now: Time,
-    pub dice: &'a Dice,
+    pub rng: &'a Rng,
     pub limits: &'a Limits,
 }
 
@@ -168,7 +168,7 @@ fn step(desk: &mut Desk<'_, '_>, mut head: Head, command: Command, actor: &str, 
     if let Some(events) = intents::EventsRow::of(&decision.events)? {
         intents::update(desk.tx, desk.workspace, &head.intent)?;
         intents::insert_events(desk.tx, desk.workspace, head.intent.id, &events)?;
-        desk.tx.wake(Wake::intent(head.intent.id));
+        desk.tx.signal(Signal::intent(head.intent.id));
         give_threads(desk, &head)?;
         fan_out(desk, &head)?;
     }
@@ -190,7 +190,7 @@ fn fan_out(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
     if desk.tx.has(Mark::Subscribers, desk.workspace) {
         let (intent, position) = (head.intent.id, i64::from(head.intent.position));
         webhooks::insert_fanout(desk.tx, &Fanout { workspace: desk.workspace, intent, position, entry: 0 })?;
-        desk.tx.wake(Wake::fanouts());
+        desk.tx.signal(Signal::fanouts());
     }
     Ok(())
 }
@@ -199,7 +199,7 @@ fn given(desk: &Desk<'_, '_>, intent: &Intent, actor: &str) -> Given {
     Given {
         now: desk.now,
         actor: actor.to_owned(),
-        child: intent.root.relative(desk.now, desk.dice.ordered_bytes(desk.now)),
+        child: intent.root.relative(desk.now, desk.rng.ordered_bytes(desk.now)),
     }
 }
 
@@ -215,7 +215,7 @@ fn carry_out(
         match effect {
             Effect::Deliver { to } => {
                 deliveries::insert(desk.tx, workspace, to, id, desk.now)?;
-                desk.tx.wake(Wake::queue(workspace, to));
+                desk.tx.signal(Signal::queue(workspace, to));
             }
             Effect::MarkAcknowledged => {
                 let again_at = desk.now.plus_seconds(desk.limits.acknowledged_seconds);
@@ -245,7 +245,7 @@ fn carry_out(
             }
             Effect::SetTimer { kind, at } => {
                 timers::put(desk.tx, workspace, id, kind, *at)?;
-                desk.tx.wake(Wake::timers());
+                desk.tx.signal(Signal::timers());
             }
             Effect::ClearTimer(kind) => timers::clear(desk.tx, workspace, id, kind)?,
             Effect::ClearTimers => timers::clear_all(desk.tx, workspace, id)?,
@@ -277,7 +277,7 @@ fn receivers(head: &Head) -> Vec<Address> {
 
 fn offer_again(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
     deliveries::offer_again(desk.tx, desk.workspace, &head.to, head.intent.id, desk.now)?;
-    desk.tx.wake(Wake::queue(desk.workspace, &head.to));
+    desk.tx.signal(Signal::queue(desk.workspace, &head.to));
     Ok(())
 }
 
@@ -289,7 +289,7 @@ pub fn change_policy(desk: &mut Desk<'_, '_>, mut head: Head, patch: &Patch) -> 
     head.intent.policy_generation = head.intent.policy_generation.saturating_add(1);
     head.intent.updated_at = head.intent.updated_at.max(desk.now);
     intents::update(desk.tx, desk.workspace, &head.intent)?;
-    desk.tx.wake(Wake::intent(head.intent.id));
+    desk.tx.signal(Signal::intent(head.intent.id));
     let mut more = VecDeque::new();
     carry_out(desk, &head, None, &change.effects, &mut more)?;
     settle(desk, more)?;

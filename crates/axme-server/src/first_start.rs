@@ -12,7 +12,8 @@ use crate::app::App;
 use crate::auth::{FreshKey, fresh_key};
 use crate::error::{Error, StoreError};
 use crate::folder::{Bootstrap, Folder};
-use crate::ops::{COMMON_LANE, members};
+use crate::ops::members;
+use crate::store::Shard;
 use crate::store::accounts::{self, NewKey, ServiceAccount};
 
 /// The organization of those who run the server.
@@ -26,12 +27,12 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
         // A start that was killed right after the commit left its draft.
         return Ok(folder.publish_draft(&org.to_string())?);
     }
-    let (dice, now) = (&app.world.dice, app.world.clock.now());
-    let (org, workspace, account) = (dice.uuid(), dice.uuid(), dice.uuid());
+    let (rng, now) = (&app.system.rng, app.system.clock.now());
+    let (org, workspace, account) = (rng.uuid(), rng.uuid(), rng.uuid());
     let email = members::name_of(owner_email);
-    let admin = ServiceAccount::of_owner(dice.uuid_at(now), org, workspace, &email, now);
-    let FreshKey { token, hash, hint } = fresh_key(dice, &admin.service_account_id);
-    let key_id = format!("sak_{}", dice.uuid_at(now).simple());
+    let admin = ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, &email, now);
+    let FreshKey { token, hash, hint } = fresh_key(rng, &admin.service_account_id);
+    let key_id = format!("sak_{}", rng.uuid_at(now).simple());
     let bootstrap = Bootstrap {
         base_url: base_url.to_owned(),
         api_key: token,
@@ -62,7 +63,7 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
     };
     // The file first: were it written after the commit, a crash between the two would lose the only key.
     folder.write_draft(&bootstrap)?;
-    if app.store.write(COMMON_LANE, job).await.map_err(failed)? {
+    if app.store.write(Shard::CONTROL, job).await.map_err(failed)? {
         tracing::info!(folder = %folder.path().display(), "first start: organization, workspace and key are in bootstrap.json");
     }
     let org = app.store.read(|tx| Ok(accounts::find_organization(tx, ORG_SLUG)?)).await.map_err(failed)?;

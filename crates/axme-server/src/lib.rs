@@ -43,8 +43,8 @@ pub use config::{Config, Limits};
 pub use folder::{Bootstrap, RunFile};
 use folder::{Folder, FolderError};
 use store::{Shape, Store};
-use wake::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS, Wakes};
-use world::{Mail, World};
+use system::{Mail, System};
+use wake::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS, Wakeups};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -76,7 +76,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let folder = Folder::open(&config.data)?;
     let limits = Arc::new(Limits { tier: config.tier, ..config.limits.clone() });
     let (stop, stopping) = watch::channel(false);
-    let (store, wakes) = open_store(&config, &folder).await?;
+    let (store, wakeups) = open_store(&config, &folder).await?;
     let guard = channels::guard::Guard::new(&limits.outbound_allow)
         .map_err(|why| StartError::Config(format!("limits.outbound_allow: {why}")))?;
     let mailer =
@@ -110,7 +110,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         trials: config.trials,
         oidc: config.oidc.clone().map(Arc::new),
     };
-    let app = App::new(store, World::real(Arc::new(web)), wakes, limits.clone(), site, stopping);
+    let app = App::new(store, System::real(Arc::new(web)), wakeups, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
     // Before the first call: nothing that happens may pass by those who are subscribed to it.
     workers::fanout::watch(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
@@ -151,7 +151,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails })
 }
 
-async fn open_store(config: &Config, folder: &Folder) -> Result<(Store, Arc<Wakes>), StartError> {
+async fn open_store(config: &Config, folder: &Folder) -> Result<(Store, Arc<Wakeups>), StartError> {
     let limits = &config.limits;
     let shape = Shape {
         write_group: limits.write_group,
@@ -162,14 +162,14 @@ async fn open_store(config: &Config, folder: &Folder) -> Result<(Store, Arc<Wake
     let failed = |error: error::StoreError| StartError::Store(error.to_string());
     match &config.database_url {
         None => {
-            let wakes = Wakes::new(SWEEP_IN_PROCESS);
-            let store = Store::open_sqlite(&folder.path().join("axme.db"), shape, wakes.clone()).map_err(failed)?;
-            Ok((store, wakes))
+            let wakeups = Wakeups::new(SWEEP_IN_PROCESS);
+            let store = Store::open_sqlite(&folder.path().join("axme.db"), shape, wakeups.clone()).map_err(failed)?;
+            Ok((store, wakeups))
         }
         Some(url) => {
-            let wakes = Wakes::new(SWEEP_BETWEEN_NODES);
-            let store = Store::open_postgres(url, shape, wakes.clone()).await.map_err(failed)?;
-            Ok((store, wakes))
+            let wakeups = Wakeups::new(SWEEP_BETWEEN_NODES);
+            let store = Store::open_postgres(url, shape, wakeups.clone()).await.map_err(failed)?;
+            Ok((store, wakeups))
         }
     }
 }

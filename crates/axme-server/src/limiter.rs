@@ -73,13 +73,13 @@ impl Limiter {
     pub async fn admit(&self, app: &App, caller: &Caller, operation: &str) -> Result<Option<Left>> {
         let Some(allowance) = self.allowance(app, caller.workspace).await? else { return Ok(None) };
         let rate = allowance.dimensions.requests_per_minute;
-        self.check(&caller.service_account_id, operation, rate, app.world.clock.now())
+        self.check(&caller.service_account_id, operation, rate, app.system.clock.now())
     }
 
     /// The same for a tool that is called over MCP.
     pub async fn admit_tool(&self, app: &App, caller: &Caller, tool: &str) -> Result<Option<Left>> {
         let Some(allowance) = self.allowance(app, caller.workspace).await? else { return Ok(None) };
-        self.check(&caller.service_account_id, tool, allowance.tool_calls_per_minute, app.world.clock.now())
+        self.check(&caller.service_account_id, tool, allowance.tool_calls_per_minute, app.system.clock.now())
     }
 
     /// What a workspace may use, as of some seconds ago. `None` when nobody has limited anything.
@@ -92,7 +92,7 @@ impl Limiter {
         if !has_policy {
             return Ok(Some(quotas::allowance(limits, None)?));
         }
-        let now = app.world.clock.now();
+        let now = app.system.clock.now();
         let known = self.allowances.lock().unwrap_or_else(PoisonError::into_inner).get(&workspace).copied();
         if let Some((allowance, until)) = known
             && now < until

@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::config::OidcSettings;
-use crate::world::{Fetch, Outbound};
+use crate::system::{Fetch, Outbound};
 
 /// How far the provider's clock may be ahead or behind.
 const LEEWAY_SECONDS: u64 = 60;

@@ -7,7 +7,7 @@ use axme_api::ApiError;
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use crate::error::{Result, StoreError};
-use crate::world::Dice;
+use crate::system::Rng;
 
 /// Each takes 19 MiB and a core for a while.
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
@@ -32,8 +32,8 @@ impl Turn {
     }
 
     /// The hash to keep, as a PHC string.
-    pub async fn hash(&self, dice: &Dice, password: String) -> Result<String> {
-        let salt = dice.bytes::<16>();
+    pub async fn hash(&self, rng: &Rng, password: String) -> Result<String> {
+        let salt = rng.bytes::<16>();
         work(move || {
             let hashed = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
             hashed.map(|hash: PasswordHash| hash.to_string()).map_err(|error| error.to_string())
@@ -65,9 +65,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_fits_its_own_hash_only() {
-        let dice = Dice::real();
+        let rng = Rng::system();
         let turn = Turn::take().await.unwrap();
-        let hash = turn.hash(&dice, "correct horse battery".to_owned()).await.unwrap();
+        let hash = turn.hash(&rng, "correct horse battery".to_owned()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         assert!(turn.fits(Some(hash.clone()), "correct horse battery".to_owned()).await.unwrap());
         assert!(!turn.fits(Some(hash), "correct horse batterx".to_owned()).await.unwrap());

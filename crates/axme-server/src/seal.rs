@@ -5,13 +5,13 @@ use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
 use sha2::{Digest, Sha256};
 
-use crate::world::Dice;
+use crate::system::Rng;
 
 const NONCE_BYTES: usize = 12;
 
 /// Encrypts `text` under a token; `place` binds it to where it is stored.
-pub fn seal(dice: &Dice, token: &str, place: &str, text: &str) -> Option<Vec<u8>> {
-    let nonce: [u8; NONCE_BYTES] = dice.bytes();
+pub fn seal(rng: &Rng, token: &str, place: &str, text: &str) -> Option<Vec<u8>> {
+    let nonce: [u8; NONCE_BYTES] = rng.bytes();
     let payload = Payload { msg: text.as_bytes(), aad: place.as_bytes() };
     let sealed = cipher(token).encrypt(&Nonce::from(nonce), payload).ok()?;
     Some([nonce.as_slice(), &sealed].concat())
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn only_the_same_token_opens_it_and_only_in_its_place() {
-        let sealed = seal(&Dice::seeded(1), "token", "place", "secret").unwrap();
+        let sealed = seal(&Rng::seeded(1), "token", "place", "secret").unwrap();
         assert!(!sealed.windows(6).any(|w| w == b"secret"));
         assert_eq!(open("token", "place", &sealed).as_deref(), Some("secret"));
         assert_eq!(open("other", "place", &sealed), None);

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
-use crate::ops::COMMON_LANE;
+use crate::store::Shard;
 use crate::store::people::{self, Seed};
 use crate::store::{Store, Tx};
-use crate::world::Dice;
+use crate::system::Rng;
 
 /// How long a token is good.
 pub const TOKEN_SECONDS: u64 = 900;
@@ -90,8 +90,8 @@ impl Signer {
     }
 
     /// Signs a token for a session.
-    pub async fn sign(&self, store: &Store, dice: &Dice, now: Time, person: &Person) -> Result<String> {
-        let key = self.current(store, dice, now).await?;
+    pub async fn sign(&self, store: &Store, rng: &Rng, now: Time, person: &Person) -> Result<String> {
+        let key = self.current(store, rng, now).await?;
         let iat = now.millis() / 1_000;
         let claims = Claims {
             sub: person.account_id,
@@ -99,7 +99,7 @@ impl Signer {
             aud: AUDIENCE.to_owned(),
             exp: iat + TOKEN_SECONDS,
             iat,
-            jti: dice.uuid(),
+            jti: rng.uuid(),
             sid: person.session_id,
             scope: SCOPE.to_owned(),
             owner_agent: format!("user://{}", person.email),
@@ -139,7 +139,7 @@ impl Signer {
     }
 
     /// The key that signs now; a new one when the last has signed long enough.
-    async fn current(&self, store: &Store, dice: &Dice, now: Time) -> Result<Arc<Key>> {
+    async fn current(&self, store: &Store, rng: &Rng, now: Time) -> Result<Arc<Key>> {
         let signs = |keys: Vec<Arc<Key>>| {
             keys.into_iter().next().filter(|key| now < key.created_at.plus_seconds(SIGNS_DAYS * 86_400))
         };
@@ -151,9 +151,9 @@ impl Signer {
             return Ok(key);
         }
         // Two nodes may make one each at the same time: both are good.
-        let seed = Seed { key_id: dice.uuid().to_string(), seed: dice.bytes::<32>().to_vec(), created_at: now };
+        let seed = Seed { key_id: rng.uuid().to_string(), seed: rng.bytes::<32>().to_vec(), created_at: now };
         let (kept, key) = (seed.clone(), Arc::new(Key::read(&seed)?));
-        store.write(COMMON_LANE, move |tx: &mut Tx<'_>| Ok(people::insert_signing_key(tx, &kept)?)).await?;
+        store.write(Shard::CONTROL, move |tx: &mut Tx<'_>| Ok(people::insert_signing_key(tx, &kept)?)).await?;
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(0, key.clone());
         Ok(key)
     }

@@ -6,7 +6,7 @@ use axme_api::{
     scenarios, schemas, service_accounts, sessions, tasks, users, webhooks,
 };
 
-use crate::call::{BodyKey, Bound, Served};
+use crate::call::{AsyncHandler, BodyKey, Handler};
 use crate::http::mount::Mount;
 use crate::ops;
 
@@ -15,7 +15,7 @@ use crate::ops;
 pub fn mount(mount: &mut Mount) {
     macro_rules! bind {
         ($op:expr, $prepare:expr, $run:expr) => {
-            mount.op(Bound { op: &$op, prepare: $prepare, run: $run, in_body: None })
+            mount.op(Handler { op: &$op, prepare: $prepare, run: $run, in_body: None })
         };
     }
     bind!(intents::CREATE, ops::intents::prepare_create, ops::intents::create);
@@ -82,7 +82,7 @@ pub fn mount(mount: &mut Mount) {
     bind!(deliveries::GET, ops::routed::prepare_get, ops::routed::get);
     bind!(deliveries::OPERATIONS, ops::routed::prepare_operations, ops::routed::operations);
     bind!(deliveries::RECONCILE, ops::routed::prepare_reconcile, ops::routed::reconcile);
-    mount.op(Bound {
+    mount.op(Handler {
         op: &deliveries::SUBMIT,
         prepare: ops::routed::prepare_submit,
         run: ops::routed::submit,
@@ -158,19 +158,19 @@ pub fn mount(mount: &mut Mount) {
     bind!(mesh::GET_ACTION, ops::mesh::prepare_named, ops::admission::get_action);
     bind!(mesh::PUT_ACTION, ops::admission::prepare_put_action, ops::admission::change_action);
     bind!(mesh::DELETE_ACTION, ops::admission::prepare_delete_action, ops::admission::change_action);
-    mount.served(Served { op: &auth::LOGIN_INTENT, run: ops::logins::ask });
-    mount.served(Served { op: &auth::VERIFY, run: ops::logins::verify });
-    mount.served(Served { op: &auth::GRANT, run: ops::logins::grant });
-    mount.served(Served { op: &auth::POLL, run: ops::logins::poll });
-    mount.served(Served { op: &auth::REFRESH, run: ops::login_sessions::refresh });
-    mount.served(Served { op: &auth::LOGIN, run: ops::passwords::login });
-    mount.served(Served { op: &auth::REGISTER_PASSWORD, run: ops::passwords::register });
-    mount.served(Served { op: &auth::DASHBOARD, run: ops::login_sessions::dashboard });
-    mount.served(Served { op: &auth::EXCHANGE, run: ops::login_sessions::exchange });
-    mount.served(Served { op: &auth::INTROSPECT, run: ops::login_sessions::introspect });
-    mount.served(Served { op: &alpha::BOOTSTRAP, run: ops::alpha::bootstrap });
-    mount.served(Served { op: &alpha::VERIFY, run: ops::alpha::verify });
-    mount.served(Served { op: &alpha::RESEND, run: ops::alpha::resend });
+    mount.served(AsyncHandler { op: &auth::LOGIN_INTENT, run: ops::logins::ask });
+    mount.served(AsyncHandler { op: &auth::VERIFY, run: ops::logins::verify });
+    mount.served(AsyncHandler { op: &auth::GRANT, run: ops::logins::grant });
+    mount.served(AsyncHandler { op: &auth::POLL, run: ops::logins::poll });
+    mount.served(AsyncHandler { op: &auth::REFRESH, run: ops::login_sessions::refresh });
+    mount.served(AsyncHandler { op: &auth::LOGIN, run: ops::passwords::login });
+    mount.served(AsyncHandler { op: &auth::REGISTER_PASSWORD, run: ops::passwords::register });
+    mount.served(AsyncHandler { op: &auth::DASHBOARD, run: ops::login_sessions::dashboard });
+    mount.served(AsyncHandler { op: &auth::EXCHANGE, run: ops::login_sessions::exchange });
+    mount.served(AsyncHandler { op: &auth::INTROSPECT, run: ops::login_sessions::introspect });
+    mount.served(AsyncHandler { op: &alpha::BOOTSTRAP, run: ops::alpha::bootstrap });
+    mount.served(AsyncHandler { op: &alpha::VERIFY, run: ops::alpha::verify });
+    mount.served(AsyncHandler { op: &alpha::RESEND, run: ops::alpha::resend });
     bind!(auth::LOGOUT, ops::login_sessions::prepare_nothing, ops::login_sessions::logout);
     bind!(auth::LOGOUT_ALL, ops::login_sessions::prepare_nothing, ops::login_sessions::logout_all);
     bind!(auth::SESSIONS, ops::login_sessions::prepare_list, ops::login_sessions::list);
@@ -180,13 +180,13 @@ pub fn mount(mount: &mut Mount) {
     bind!(personal::SELECT, ops::personal::prepare_select, ops::personal::select);
     bind!(personal::PROFILE, ops::personal::prepare_profile, ops::personal::profile);
     bind!(personal::OVERVIEW, ops::personal::prepare_overview, ops::personal::overview);
-    mount.op(Bound {
+    mount.op(Handler {
         op: &scenarios::APPLY,
         prepare: ops::scenarios::prepare_apply,
         run: ops::scenarios::apply,
         in_body: Some(BodyKey { field: "idempotency_key", mark: ops::scenarios::mark_repeated }),
     });
-    mount.acknowledging_get(Bound {
+    mount.acknowledging_get(Handler {
         op: &intents::GET,
         prepare: ops::intents::prepare_get,
         run: ops::intents::get,

@@ -28,42 +28,42 @@ pub struct Wake(u64);
 impl Wake {
     /// There are new events of an intent.
     pub fn intent(id: IntentId) -> Wake {
-        Wake::of(("intent", id))
+        Signal::of(("intent", id))
     }
 
     /// There is something in the queue of an address.
     pub fn queue(workspace: Uuid, address: &Address) -> Wake {
-        Wake::of(("queue", workspace, address.as_str()))
+        Signal::of(("queue", workspace, address.as_str()))
     }
 
     /// Those who are pushed to, agents and subscribers, are not the same any more.
     pub fn lines() -> Wake {
-        Wake::of("lines")
+        Signal::of("lines")
     }
 
     /// Something is to be fanned out, or there is a new subscriber.
     pub fn fanouts() -> Wake {
-        Wake::of("fanouts")
+        Signal::of("fanouts")
     }
 
     /// What agents are held to has changed.
     pub fn rules() -> Wake {
-        Wake::of("rules")
+        Signal::of("rules")
     }
 
     /// Something happened in a session.
     pub fn session(id: Uuid) -> Wake {
-        Wake::of(("session", id))
+        Signal::of(("session", id))
     }
 
     /// Somebody is to be told something.
     pub fn notices() -> Wake {
-        Wake::of("notices")
+        Signal::of("notices")
     }
 
     /// A timer was set.
     pub fn timers() -> Wake {
-        Wake::of("timers")
+        Signal::of("timers")
     }
 
     fn of(key: impl Hash) -> Wake {
@@ -82,7 +82,7 @@ impl Wake {
 }
 
 /// All who wait on this node.
-pub struct Wakes {
+pub struct Wakeups {
     sweep: Duration,
     waiting: Mutex<HashMap<Wake, Seat>>,
     /// Where rings go that other nodes should hear; set on PostgreSQL.
@@ -96,14 +96,14 @@ struct Seat {
 
 /// A place to wait at; while it lives, rings for its key are heard.
 pub struct Waiter {
-    wakes: Arc<Wakes>,
+    wakeups: Arc<Wakeups>,
     wake: Wake,
     bell: Arc<Notify>,
 }
 
-impl Wakes {
-    pub fn new(sweep: Duration) -> Arc<Wakes> {
-        Arc::new(Wakes { sweep, waiting: Mutex::default(), outside: Mutex::default() })
+impl Wakeups {
+    pub fn new(sweep: Duration) -> Arc<Wakeups> {
+        Arc::new(Wakeups { sweep, waiting: Mutex::default(), outside: Mutex::default() })
     }
 
     /// Rings here and, if there are other nodes, there.
@@ -120,7 +120,7 @@ impl Wakes {
         }
     }
 
-    /// Wakes everybody: what was rung while nobody listened to the other nodes is unknown.
+    /// Wakeups everybody: what was rung while nobody listened to the other nodes is unknown.
     pub(crate) fn ring_all_here(&self) {
         for seat in self.waiting.lock().unwrap_or_else(PoisonError::into_inner).values() {
             seat.bell.notify_waiters();
@@ -131,11 +131,11 @@ impl Wakes {
         *self.outside.lock().unwrap_or_else(PoisonError::into_inner) = Some(outside);
     }
 
-    pub fn subscribe(self: &Arc<Wakes>, wake: Wake) -> Waiter {
+    pub fn subscribe(self: &Arc<Wakeups>, wake: Wake) -> Waiter {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let seat = waiting.entry(wake).or_insert_with(|| Seat { bell: Arc::new(Notify::new()), waiters: 0 });
         seat.waiters += 1;
-        Waiter { wakes: self.clone(), wake, bell: seat.bell.clone() }
+        Waiter { wakeups: self.clone(), wake, bell: seat.bell.clone() }
     }
 
     /// How many wait for this key, this waiter included.
@@ -153,7 +153,7 @@ impl Waiter {
     pub fn listen(&self) -> Listening {
         let mut rung = Box::pin(self.bell.clone().notified_owned());
         rung.as_mut().enable();
-        Listening { rung, sweep: self.wakes.sweep }
+        Listening { rung, sweep: self.wakeups.sweep }
     }
 }
 
@@ -177,7 +177,7 @@ impl Listening {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        let mut waiting = self.wakes.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.wakeups.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seat) = waiting.get_mut(&self.wake) {
             seat.waiters -= 1;
             if seat.waiters == 0 {
@@ -193,13 +193,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_ring_between_looking_and_waiting_is_heard() {
-        let wakes = Wakes::new(SWEEP_IN_PROCESS);
-        let waiter = wakes.subscribe(Wake::timers());
+        let wakeups = Wakeups::new(SWEEP_IN_PROCESS);
+        let waiter = wakeups.subscribe(Signal::timers());
         let listening = waiter.listen();
-        wakes.ring(Wake::timers());
+        wakeups.ring(Signal::timers());
         assert!(listening.or(std::future::pending()).await);
         assert!(!waiter.listen().or(std::future::ready(())).await);
         drop(waiter);
-        assert_eq!(wakes.waiters(Wake::timers()), 0);
+        assert_eq!(wakeups.subscriptions(Signal::timers()), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Everything outside that makes two runs differ: the clock, the dice, and other people's servers. Real ones in the program, controlled ones in
+//! Everything outside that makes two runs differ: the clock, the rng, and other people's servers. Real ones in the program, controlled ones in
 //! tests. Nothing else in the server reads the time or draws a random number.
 
 use std::future::Future;
@@ -14,15 +14,15 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 #[derive(Clone)]
-pub struct World {
+pub struct System {
     pub clock: Arc<dyn Clock>,
-    pub dice: Dice,
+    pub rng: Rng,
     pub outbound: Arc<dyn Outbound>,
 }
 
-impl World {
-    pub fn real(outbound: Arc<dyn Outbound>) -> World {
-        World { clock: Arc::new(RealClock), dice: Dice::real(), outbound }
+impl System {
+    pub fn real(outbound: Arc<dyn Outbound>) -> System {
+        System { clock: Arc::new(RealClock), rng: Rng::system(), outbound }
     }
 }
 
@@ -64,7 +64,7 @@ pub struct Fetch {
 }
 
 /// The status and the body that were answered, or why there was no answer.
-pub type Fetched = Result<(u16, Vec<u8>), String>;
+pub type Fetched = Result<Vec<u8>, String>;
 
 /// A mail to one person.
 #[derive(Debug, Clone)]
@@ -201,7 +201,7 @@ impl Clock for Arc<ManualClock> {
 
 /// Randomness for ids and secrets.
 #[derive(Clone)]
-pub struct Dice {
+pub struct Rng {
     source: Source,
     /// Of the last id that sorts by time: its millisecond, and behind it in [`COUNTER_BITS`] its number within that.
     last: Arc<AtomicU64>,
@@ -218,14 +218,14 @@ enum Source {
 /// As many bits as an UUIDv7 has between its millisecond and its variant.
 const COUNTER_BITS: u32 = 12;
 
-impl Dice {
-    pub fn real() -> Dice {
-        Dice { source: Source::System, last: Arc::default() }
+impl Rng {
+    pub fn real() -> Rng {
+        Rng { source: Source::System, last: Arc::default() }
     }
 
-    pub fn seeded(seed: u64) -> Dice {
+    pub fn seeded(seed: u64) -> Rng {
         let rng = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
-        Dice { source: Source::Seeded(rng), last: Arc::default() }
+        Rng { source: Source::Seeded(rng), last: Arc::default() }
     }
 
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
@@ -276,14 +276,14 @@ mod tests {
 
     #[test]
     fn ids_of_one_millisecond_sort_in_the_order_they_are_drawn() {
-        let dice = Dice::real();
-        let root = IntentId::root(Time::from_micros(5_000_000), dice.bytes());
+        let rng = Rng::system();
+        let root = IntentId::root(Time::from_micros(5_000_000), rng.bytes());
         for millis in [7, 8] {
             let at = Time::from_micros(millis * 1_000);
             let ids: Vec<IntentId> = (0..4_096)
                 .map(|n| match n % 2 {
-                    0 => IntentId(dice.uuid_at(at)),
-                    _ => root.relative(at, dice.ordered_bytes(at)),
+                    0 => IntentId(rng.uuid_at(at)),
+                    _ => root.relative(at, rng.ordered_bytes(at)),
                 })
                 .collect();
             assert!(ids.is_sorted());

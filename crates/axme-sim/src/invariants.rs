@@ -121,7 +121,7 @@ impl Watch {
             };
             let Some(elder) = self.seen.get(&parent) else { return Err(format!("{id}: its parent is missing")) };
             hold!(intent.root == elder.head.intent.root, "{id}: another root than its parent's");
-            hold!(id.lane() == intent.root.lane(), "{id}: another lane than its root's");
+            hold!(id.shard() == intent.root.shard(), "{id}: another lane than its root's");
             if !seen.status().is_terminal() {
                 live.entry(parent).or_default().push(*id);
             }

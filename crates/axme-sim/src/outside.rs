@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axme_server::world::{Fetch, Fetched, Mail, Outbound, Post, Unposted, Unsent};
+use axme_server::system::{Fetch, Fetched, Mail, Outbound, Post, Unposted, Unsent};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;

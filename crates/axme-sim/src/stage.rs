@@ -12,8 +12,8 @@ use axme_server::app::{App, Site};
 use axme_server::folder::{Bootstrap, Folder};
 use axme_server::store::simulated::{Fate, Hand, Snapshot, snapshot};
 use axme_server::store::{Store, Tx};
-use axme_server::wake::{SWEEP_BETWEEN_NODES, Wakes};
-use axme_server::world::{Dice, ManualClock, World};
+use axme_server::system::{ManualClock, Rng, System};
+use axme_server::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
 use axme_server::{Limits, first_start, http, workers};
 use axum::Router;
 use axum::body::Body;
@@ -46,7 +46,7 @@ pub struct Stage {
     /// How the commits since the last call of `fates` ended.
     fates: Vec<Fate>,
     mutation: Option<Mutation>,
-    dice: Dice,
+    rng: Rng,
     nodes: Vec<Node>,
     runtime: tokio::runtime::Runtime,
     folder: tempfile::TempDir,
@@ -96,7 +96,7 @@ impl Stage {
             crashes: 0,
             fates: Vec::new(),
             mutation,
-            dice: Dice::seeded(seed),
+            rng: Rng::seeded(seed),
             nodes: Vec::new(),
             runtime,
             folder: tempfile::tempdir().expect("a temporary folder"),
@@ -115,21 +115,21 @@ impl Stage {
     }
 
     fn open(&self) -> Node {
-        let wakes = Wakes::new(SWEEP_BETWEEN_NODES);
+        let wakeups = Wakeups::new(SWEEP_BETWEEN_NODES);
         let (store, hand) =
-            Store::open_simulated(&self.folder.path().join("axme.db"), wakes.clone()).expect("the store opens");
-        let world = World {
+            Store::open_simulated(&self.folder.path().join("axme.db"), wakeups.clone()).expect("the store opens");
+        let world = System {
             clock: Arc::new(self.clock.clone()),
-            dice: self.dice.clone(),
+            rng: self.rng.clone(),
             outbound: Arc::new(self.outside.clone()),
         };
         let (stop, stopping) = watch::channel(false);
-        let app = App::new(store, world, wakes, Arc::new(Limits::default()), Site::default(), stopping);
+        let app = App::new(store, world, wakeups, Arc::new(Limits::default()), Site::default(), stopping);
         Node { router: http::router::router(app.clone()), app, hand, is_dead: false, _stop: stop }
     }
 
     pub fn now(&self) -> Time {
-        use axme_server::world::Clock;
+        use axme_server::system::Clock;
         self.clock.now()
     }
 

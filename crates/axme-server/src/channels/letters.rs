@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::ops::logins::Secrets;
 use crate::store::alpha::Trial;
 use crate::store::notices::Notice;
-use crate::world::Mail;
+use crate::system::Mail;
 
 const MAX_SUBJECT_CHARS: usize = 200;
 

@@ -7,7 +7,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use crate::config::MailSettings;
-use crate::world::{Mail, Unsent};
+use crate::system::{Mail, Unsent};
 
 /// How long handing one mail over may take.
 const SEND_SECONDS: u64 = 20;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::guard::Guard;
 use super::mailer::Mailer;
-use crate::world::{Fetch, Fetched, Mail, Outbound, Post, Unposted, Unsent};
+use crate::system::{Fetch, Fetched, Mail, Outbound, Post, Unposted, Unsent};
 
 /// Requests of one workspace to one host and port at a time: a host that hangs leaves places for others. More than one account
 /// is pushed at a time, so that one hanging agent does not hold up another at the same host.

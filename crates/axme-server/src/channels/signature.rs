@@ -7,13 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::world::{Dice, hex};
+use crate::system::{Rng, hex};
 
 const PREFIX: &str = "whsec_";
 
 /// A fresh secret in the form of Standard Webhooks.
-pub fn fresh_secret(dice: &Dice) -> String {
-    format!("{PREFIX}{}", STANDARD.encode(dice.bytes::<24>()))
+pub fn fresh_secret(rng: &Rng) -> String {
+    format!("{PREFIX}{}", STANDARD.encode(rng.bytes::<24>()))
 }
 
 /// The headers of a push. `id` is the same for every attempt.

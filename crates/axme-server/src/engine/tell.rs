@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::store::inbox::{self, Entry};
 use crate::store::intents::Head;
 use crate::store::notices::{self, Notice};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 /// The line of all mail: there is one server for it.
 pub const MAIL_LINE: &str = "mail";
@@ -74,7 +74,7 @@ fn insert(desk: &mut Desk<'_, '_>, intent: IntentId, target: &Target, content: V
     };
     let notice = Notice {
         workspace: desk.workspace,
-        id: desk.dice.uuid_at(desk.now),
+        id: desk.rng.uuid_at(desk.now),
         intent,
         line,
         channel: target.channel().to_owned(),
@@ -83,7 +83,7 @@ fn insert(desk: &mut Desk<'_, '_>, intent: IntentId, target: &Target, content: V
         created_at: desk.now,
     };
     notices::insert(desk.tx, &notice)?;
-    desk.tx.wake(Wake::notices());
+    desk.tx.signal(Signal::notices());
     Ok(())
 }
 
@@ -99,7 +99,7 @@ fn write_to_inbox(
     inbox::join(desk.tx, desk.workspace, &owner, intent, false, desk.now)?;
     inbox::touch(desk.tx, desk.workspace, intent)?;
     let entry = Entry {
-        id: desk.dice.uuid_at(desk.now),
+        id: desk.rng.uuid_at(desk.now),
         kind: "reply".to_owned(),
         actor: GATEWAY.to_owned(),
         at: desk.now,

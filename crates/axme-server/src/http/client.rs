@@ -46,7 +46,7 @@ pub fn check(app: &App, parts: &Parts, operation: &str, per_minute: u64) -> Resu
         Some(address) => address.to_string(),
         None => "unknown".to_owned(),
     };
-    app.limiter.check(&key, operation, per_minute, app.world.clock.now())
+    app.limiter.check(&key, operation, per_minute, app.system.clock.now())
 }
 
 fn address(trusted: &[IpNet], extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {

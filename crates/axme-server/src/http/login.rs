@@ -20,7 +20,8 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ops::alpha as trials;
 use crate::ops::logins::{self as ops, Rules, Wanted};
-use crate::ops::{COMMON_LANE, read_id};
+use crate::ops::read_id;
+use crate::store::Shard;
 use crate::store::Tx;
 use crate::store::logins::{self as store, Grant};
 
@@ -98,7 +99,7 @@ pub(super) fn field(fields: &[(String, String)], name: &str) -> String {
 }
 
 async fn published(app: &App) -> Result<Response<Body>> {
-    let keys = app.keys.signer.published(&app.store, app.world.clock.now()).await?;
+    let keys = app.keys.signer.published(&app.store, app.system.clock.now()).await?;
     let mut response = super::json(200, keys.to_string().into_bytes());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     Ok(response)
@@ -149,7 +150,7 @@ struct MailPage<'a> {
 
 async fn look(app: &App, id: &str, token: String) -> Result<Page> {
     let id = read_id("this link", id)?;
-    let (now, given) = (app.world.clock.now(), token.clone());
+    let (now, given) = (app.system.clock.now(), token.clone());
     match app.store.read(move |tx| ops::look_at_link(tx, now, id, &given)).await {
         Ok(linked) => {
             let user_code = linked.user_code.as_deref().unwrap_or_default();
@@ -164,14 +165,14 @@ async fn enter(app: &App, id: &str, request: HttpRequest) -> Result<Page> {
     let id = read_id("this link", id)?;
     let filled = read_form(app, request).await?;
     let token = filled.get("token").to_owned();
-    let (dice, now, rules) = (app.world.dice.clone(), app.world.clock.now(), Rules::of(app));
+    let (rng, now, rules) = (app.system.rng.clone(), app.system.clock.now(), Rules::of(app));
     // Nothing is written for a link that leads nowhere.
     let given = token.clone();
     if let Err(error) = app.store.read(move |tx| ops::look_at_link(tx, now, id, &given)).await {
         return refused(error);
     }
-    let job = move |tx: &mut Tx<'_>| ops::use_link(tx, &dice, now, rules, id, &token);
-    match app.store.write(COMMON_LANE, job).await {
+    let job = move |tx: &mut Tx<'_>| ops::use_link(tx, &rng, now, rules, id, &token);
+    match app.store.write(Shard::CONTROL, job).await {
         Ok(email) => done(&email),
         Err(error) => refused(error),
     }
@@ -223,7 +224,7 @@ pub(super) fn user_code(text: &str) -> String {
 }
 
 pub(super) async fn waiting(app: &App, user_code: &str) -> Result<Option<Grant>> {
-    let (code, now) = (user_code.to_owned(), app.world.clock.now());
+    let (code, now) = (user_code.to_owned(), app.system.clock.now());
     let grant = app.store.read(move |tx| Ok(store::find_grant_by_code(tx, &code)?)).await?;
     Ok(grant.filter(|grant| now < grant.expires_at && grant.account_id.is_none()))
 }
@@ -269,15 +270,15 @@ async fn approve(app: &App, request: HttpRequest) -> Result<Page> {
     }
     let intent = filled.get("intent_id").to_owned();
     let Ok(id) = Uuid::parse_str(&intent) else { return again(422, &grant.user_code, "", "") };
-    let (dice, now, rules) = (app.world.dice.clone(), app.world.clock.now(), Rules::of(app));
+    let (rng, now, rules) = (app.system.rng.clone(), app.system.clock.now(), Rules::of(app));
     let (typed, hash) = (filled.get("code").to_owned(), grant.hash.clone());
     let job = move |tx: &mut Tx<'_>| {
         let email = ops::use_code(tx, now, id, &typed)?;
-        let account = ops::admit(tx, &dice, now, rules, &email)?;
+        let account = ops::admit(tx, &rng, now, rules, &email)?;
         ops::approve(tx, now, &hash, &account)?;
         Ok(email)
     };
-    match app.store.write(COMMON_LANE, job).await {
+    match app.store.write(Shard::CONTROL, job).await {
         Ok(email) => done(&email),
         Err(error) => {
             let error = error.into_api();

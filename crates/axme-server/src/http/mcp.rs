@@ -79,7 +79,7 @@ struct Asking<'a> {
 /// Answers a request, or a batch of them.
 pub async fn answer(app: &Arc<App>, calls: &Calls, request: HttpRequest) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
-    let caller = app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
+    let caller = app.keys.identify(&app.store, &parts.headers, app.system.clock.now()).await?;
     let body = read_body(app, body).await?;
     let asking = Asking { app, calls, caller, headers: parts.headers };
     let answer = match read(&body) {

@@ -24,12 +24,12 @@ use crate::app::App;
 use crate::auth;
 use crate::error::Result;
 use crate::files::Files;
-use crate::ops::COMMON_LANE;
 use crate::ops::media::PICTURES;
 use crate::ops::quotas::{Dimension, Meter};
+use crate::store::Shard;
 use crate::store::Tx;
 use crate::store::media::{self as store, Stored, Upload};
-use crate::world::hex;
+use crate::system::hex;
 
 pub fn mount(app: &Arc<App>, router: Router) -> Router {
     let uploaded = {
@@ -70,7 +70,7 @@ fn named(found: Option<Upload>, id: &str) -> Result<Upload> {
 
 async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Response<Body>> {
     let hash = auth::hash(token(&query(request.uri().query())));
-    let (limits, now) = (app.limits.clone(), app.world.clock.now());
+    let (limits, now) = (app.limits.clone(), app.system.clock.now());
     let look = {
         let limits = limits.clone();
         move |tx: &mut Tx<'_>| {
@@ -89,7 +89,7 @@ async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Respon
     if upload.expires_at <= now {
         return Err(ApiError::new(ErrorKind::Gone, "upload_expired", "the upload was not finished in time").into());
     }
-    let name = format!("{}-{}", upload.id, app.world.dice.hex::<8>());
+    let name = format!("{}-{}", upload.id, app.system.rng.hex::<8>());
     let files = place(app)?;
     let stored = receive(app, &upload, name.clone(), request.into_body()).await?;
     let answer = json!({ "ok": true, "upload_id": upload.id, "size_bytes": stored.bytes, "sha256": stored.sha256 });
@@ -103,7 +103,7 @@ async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Respon
         }
         Ok((is_new, before))
     };
-    match app.store.write(COMMON_LANE, job).await {
+    match app.store.write(Shard::CONTROL, job).await {
         Ok((true, before)) => {
             if let Some(before) = before {
                 remove(files, &before.file).await;
@@ -169,7 +169,7 @@ async fn download(
     headers: &HeaderMap,
     shown: bool,
 ) -> Result<Response<Body>> {
-    let (hash, now) = (auth::hash(token(asked)), app.world.clock.now());
+    let (hash, now) = (auth::hash(token(asked)), app.system.clock.now());
     let upload = named(app.store.read(move |tx| Ok(store::find_by_link(tx, &hash, now)?)).await?, id)?;
     let is_picture = PICTURES.contains(&upload.mime_type.as_str());
     let stored = upload.stored.clone().filter(|_| is_picture || !shown);

@@ -19,17 +19,17 @@ use serde::de::DeserializeOwned;
 use super::router::{PathFields, acknowledge, field, query, read_body, respond};
 use super::{client, refusal, stream};
 use crate::app::App;
-use crate::call::{self, Bound, Request, Sent, Served, Work};
+use crate::call::{self, AsyncHandler, EncodedReply, ErasedHandler, Handler, Request};
 use crate::error::Result;
 use crate::limiter::Left;
 
 /// The fields of a path.
 pub type Fields = Vec<(&'static str, String)>;
-type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type Handler = Arc<dyn Fn(Fields, HttpRequest) -> Later<Response<Body>> + Send + Sync>;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Handler = Arc<dyn Fn(Fields, HttpRequest) -> BoxFuture<Response<Body>> + Send + Sync>;
 
 /// An operation, called by something that is no route of its own.
-pub type Call = Arc<dyn Fn(Request) -> Later<Result<Sent>> + Send + Sync>;
+pub type Call = Arc<dyn Fn(Request) -> BoxFuture<Result<EncodedReply>> + Send + Sync>;
 
 /// All operations by their ids.
 pub type Calls = HashMap<&'static str, Call>;
@@ -89,7 +89,7 @@ impl Mount {
     }
 
     /// Mounts an operation in one transaction.
-    pub fn op<I, O, P>(&mut self, bound: Bound<I, O, P>)
+    pub fn op<I, O, P>(&mut self, bound: Handler<I, O, P>)
     where
         I: DeserializeOwned + 'static,
         O: Serialize + Send + 'static,
@@ -100,7 +100,7 @@ impl Mount {
     }
 
     /// Mounts an operation that is more than one transaction.
-    pub fn served<I, O>(&mut self, served: Served<I, O>)
+    pub fn served<I, O>(&mut self, served: AsyncHandler<I, O>)
     where
         I: DeserializeOwned + Send + 'static,
         O: Serialize + Send + 'static,
@@ -108,13 +108,13 @@ impl Mount {
         let app = self.app.clone();
         let call = move |request: Request| {
             let app = app.clone();
-            Box::pin(async move { call::serve(&app, served, request).await }) as Later<Result<Sent>>
+            Box::pin(async move { call::serve(&app, served, request).await }) as BoxFuture<Result<EncodedReply>>
         };
         self.add(&served.op.info, Arc::new(call));
     }
 
     /// A GET whose caller, when it is the receiver, has thereby seen the intent.
-    pub fn acknowledging_get<O, P>(&mut self, bound: Bound<api_intents::GetIntent, O, P>)
+    pub fn acknowledging_get<O, P>(&mut self, bound: Handler<api_intents::GetIntent, O, P>)
     where
         O: Serialize + Send + 'static,
         P: Send + 'static,
@@ -129,16 +129,16 @@ impl Mount {
                 acknowledge(&app, &headers, &id).await;
                 Ok(sent)
             };
-            Box::pin(answer) as Later<Result<Sent>>
+            Box::pin(answer) as BoxFuture<Result<EncodedReply>>
         };
         self.add(&bound.op.info, Arc::new(call));
     }
 
-    fn call(&self, work: Arc<dyn Work>) -> Call {
+    fn call(&self, work: Arc<dyn ErasedHandler>) -> Call {
         let app = self.app.clone();
         Arc::new(move |request: Request| {
             let (app, work) = (app.clone(), work.clone());
-            Box::pin(async move { call::call(&app, work.as_ref(), request).await }) as Later<Result<Sent>>
+            Box::pin(async move { call::call(&app, work.as_ref(), request).await }) as BoxFuture<Result<EncodedReply>>
         })
     }
 
@@ -150,7 +150,7 @@ impl Mount {
             let handler = move |fields: Fields, request: HttpRequest| {
                 let (app, call) = (app.clone(), call.clone());
                 let answer = async move { respond(answer(&app, info, fields, request, &call).await) };
-                Box::pin(answer) as Later<Response<Body>>
+                Box::pin(answer) as BoxFuture<Response<Body>>
             };
             if let Some(place) = wildcard(path) {
                 self.tail(info.method, place, Arc::new(handler));
@@ -171,7 +171,7 @@ impl Mount {
             let app = app.clone();
             let address = fields.into_iter().map(|(_, address)| address).next().unwrap_or_default();
             let answer = async move { respond(stream::agent(app, address, request.into_parts().0).await) };
-            Box::pin(answer) as Later<Response<Body>>
+            Box::pin(answer) as BoxFuture<Response<Body>>
         };
         self.tail(Method::Get, place, Arc::new(handler));
     }
@@ -267,7 +267,7 @@ async fn answer(
 /// Before a body is read for anybody: who it is, and whether it may call so often. Who it is is remembered, so that asking again
 /// costs nothing. What is public goes by the address of the client.
 async fn admit(app: &App, info: &OpInfo, parts: &Parts) -> Result<Option<Left>> {
-    let caller = call::identify(app, info.access, &parts.headers, app.world.clock.now()).await?;
+    let caller = call::identify(app, info.access, &parts.headers, app.system.clock.now()).await?;
     match info.access {
         Access::Public => client::check(app, parts, info.id, app.limits.requests_per_minute()),
         _ => app.limiter.admit(app, &caller, info.id).await,

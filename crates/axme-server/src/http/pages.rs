@@ -198,7 +198,7 @@ fn over(over: &Over) -> Result<Page> {
 /// Where a link leads, and the history of its intent.
 async fn look(app: &App, id: &str, token: &str) -> Result<(Standing, Vec<Event>)> {
     let id = id.to_owned();
-    let (token, now) = (token.to_owned(), app.world.clock.now());
+    let (token, now) = (token.to_owned(), app.system.clock.now());
     app.store
         .read(move |tx: &mut Tx<'_>| {
             let standing = match links::look(tx, &token, now)? {
@@ -305,11 +305,11 @@ fn check(asked: &Asked, answer: &TaskResult) -> Result<Verdict, BTreeMap<String,
 }
 
 async fn record(app: &Arc<App>, token: String, answer: TaskResult) -> Result<links::Answered> {
-    let (now, dice, limits) = (app.world.clock.now(), app.world.dice.clone(), app.limits.clone());
+    let (now, rng, limits) = (app.system.clock.now(), app.system.rng.clone(), app.limits.clone());
     let find = token.clone();
     let link = app.store.read(move |tx| Ok(crate::store::links::find(tx, &crate::auth::hash(&find))?)).await?;
-    let lane = link.map_or(0, |(link, _)| link.intent.lane());
-    app.store.write(lane, move |tx| links::answer(tx, &token, &answer, now, &dice, &limits)).await
+    let lane = link.map_or(0, |(link, _)| link.intent.shard());
+    app.store.write(lane, move |tx| links::answer(tx, &token, &answer, now, &rng, &limits)).await
 }
 
 fn form_page(
@@ -345,7 +345,7 @@ fn form_page(
         task_type: words(task.task_type.as_deref().unwrap_or("approval")),
         since: since.in_minutes(),
         due: waiting.and_then(|waiting| waiting.due_at).map(Time::in_minutes).unwrap_or_default(),
-        waited: span(app.world.clock.now(), since),
+        waited: span(app.system.clock.now(), since),
         payload: rows(&asked.birth.payload),
         results: rows(&Value::Object(links::results(asked))),
         history: told(history),

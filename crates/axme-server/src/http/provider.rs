@@ -21,8 +21,8 @@ use crate::auth;
 use crate::config::OidcSettings;
 use crate::error::Result;
 use crate::oidc::{self, Binding};
-use crate::ops::COMMON_LANE;
 use crate::ops::logins::{self as ops, Rules};
+use crate::store::Shard;
 use crate::store::Tx;
 use crate::store::logins::{self as store, OidcLogin};
 
@@ -74,22 +74,22 @@ async fn lead(app: &App, code: &str) -> Result<Response<Body>, Result<Page>> {
             &["It may have expired: start again on the device."],
         ));
     };
-    let dice = &app.world.dice;
-    let (state, now) = (dice.hex::<32>(), app.world.clock.now());
+    let rng = &app.system.rng;
+    let (state, now) = (rng.hex::<32>(), app.system.clock.now());
     let login = OidcLogin {
         grant_hash: grant.hash,
-        nonce: dice.hex::<32>(),
-        verifier: dice.hex::<32>(),
+        nonce: rng.hex::<32>(),
+        verifier: rng.hex::<32>(),
         email: None,
         expires_at: now.plus_seconds(LOGIN_SECONDS),
     };
     let redirect_uri = redirect_uri(app);
     let binding =
         Binding { state: &state, nonce: &login.nonce, verifier: &login.verifier, redirect_uri: &redirect_uri };
-    let url = oidc::authorization_url(app.world.outbound.as_ref(), &settings, &binding).await.map_err(failed)?;
+    let url = oidc::authorization_url(app.system.outbound.as_ref(), &settings, &binding).await.map_err(failed)?;
     let hash = auth::hash(&state);
     let keep = move |tx: &mut Tx<'_>| Ok(store::insert_oidc(tx, &hash, &login)?);
-    app.store.write(COMMON_LANE, keep).await.map_err(refused)?;
+    app.store.write(Shard::CONTROL, keep).await.map_err(refused)?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     let to = HeaderValue::from_str(&url).map_err(|_| failed("its address cannot be opened".to_owned()))?;
@@ -118,9 +118,9 @@ async fn come_back(app: &App, fields: &[(String, String)]) -> Result<Page> {
         Err(error) => return refused(error),
     };
     let (state, code) = (field(fields, "state"), field(fields, "code"));
-    let (hash, now) = (auth::hash(&state), app.world.clock.now());
+    let (hash, now) = (auth::hash(&state), app.system.clock.now());
     let taken = match app.store.read(move |tx| Ok(store::is_oidc(tx, &hash, now)?)).await? {
-        true => app.store.write(COMMON_LANE, move |tx| Ok(store::take_oidc(tx, &hash)?)).await?,
+        true => app.store.write(Shard::CONTROL, move |tx| Ok(store::take_oidc(tx, &hash)?)).await?,
         // Nothing is written for who comes from nowhere.
         false => None,
     };
@@ -137,17 +137,17 @@ async fn come_back(app: &App, fields: &[(String, String)]) -> Result<Page> {
     let redirect_uri = redirect_uri(app);
     let binding =
         Binding { state: &state, nonce: &login.nonce, verifier: &login.verifier, redirect_uri: &redirect_uri };
-    let email = match oidc::who(app.world.outbound.as_ref(), &settings, &binding, &code, now).await {
+    let email = match oidc::who(app.system.outbound.as_ref(), &settings, &binding, &code, now).await {
         Ok(email) => email,
         Err(why) => return failed(why),
     };
-    let token = app.world.dice.hex::<32>();
+    let token = app.system.rng.hex::<32>();
     let (hash, known) = (auth::hash(&token), OidcLogin { email: Some(email.clone()), ..login });
     let keep = move |tx: &mut Tx<'_>| {
         store::insert_oidc(tx, &hash, &known)?;
         Ok(store::find_grant(tx, &known.grant_hash)?)
     };
-    let Some(grant) = app.store.write(COMMON_LANE, keep).await? else {
+    let Some(grant) = app.store.write(Shard::CONTROL, keep).await? else {
         return message(410, "This has expired", &["Start again on the device."]);
     };
     page(200, &ConfirmPage { email: &email, user_code: &grant.user_code, token: &token })
@@ -155,7 +155,7 @@ async fn come_back(app: &App, fields: &[(String, String)]) -> Result<Page> {
 
 async fn enter(app: &App, request: HttpRequest) -> Result<Page> {
     let token = read_form(app, request).await?.get("token").to_owned();
-    let (dice, now, rules) = (app.world.dice.clone(), app.world.clock.now(), Rules::of(app));
+    let (rng, now, rules) = (app.system.rng.clone(), app.system.clock.now(), Rules::of(app));
     let hash = auth::hash(&token);
     let unknown = || ApiError::new(ErrorKind::NotFound, "not_found", "this sign-in is not known, or was used already");
     if !app.store.read(move |tx| Ok(store::is_oidc(tx, &hash, now)?)).await? {
@@ -165,11 +165,11 @@ async fn enter(app: &App, request: HttpRequest) -> Result<Page> {
         let login = store::take_oidc(tx, &hash)?.filter(|login| now < login.expires_at);
         let login = login.ok_or_else(unknown)?;
         let email = login.email.ok_or_else(unknown)?;
-        let account = ops::admit(tx, &dice, now, rules, &email)?;
+        let account = ops::admit(tx, &rng, now, rules, &email)?;
         ops::approve(tx, now, &login.grant_hash, &account)?;
         Ok(email)
     };
-    match app.store.write(COMMON_LANE, job).await {
+    match app.store.write(Shard::CONTROL, job).await {
         Ok(email) => done(&email),
         Err(error) => refused(error),
     }

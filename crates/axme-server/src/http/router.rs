@@ -155,15 +155,15 @@ pub fn query(text: Option<&str>) -> Vec<(String, String)> {
 
 /// Notes that the receiver has seen an intent: queued behind the answer, and nothing when the intent has moved on.
 pub async fn acknowledge(app: &Arc<App>, headers: &axum::http::HeaderMap, id: &str) {
-    let now = app.world.clock.now();
+    let now = app.system.clock.now();
     let Ok(caller) = app.keys.identify(&app.store, headers, now).await else { return };
     let (Ok(id), Some(own)) = (ops::intents::parse_id(id), caller.address.clone()) else { return };
     let app = app.clone();
     tokio::spawn(async move {
-        let (dice, limits) = (app.world.dice.clone(), app.limits.clone());
+        let (rng, limits) = (app.system.rng.clone(), app.limits.clone());
         let workspace = caller.workspace;
         let job = move |tx: &mut crate::store::Tx<'_>| {
-            let mut desk = Desk { tx, workspace, now, dice: &dice, limits: &limits };
+            let mut desk = Desk { tx, workspace, now, rng: &rng, limits: &limits };
             match engine::lock(&mut desk, id)? {
                 Some(head) if head.to == own && head.intent.status() == axme_intent::Status::Delivered => {
                     engine::advance_locked(&mut desk, head, axme_intent::Command::Acknowledge, own.as_str()).map(|_| ())
@@ -171,7 +171,7 @@ pub async fn acknowledge(app: &Arc<App>, headers: &axum::http::HeaderMap, id: &s
                 _ => Ok(()),
             }
         };
-        if let Err(error) = app.store.write(id.lane(), job).await {
+        if let Err(error) = app.store.write(id.shard(), job).await {
             tracing::debug!(%id, %error, "an acknowledgement was not recorded");
         }
     });
@@ -210,14 +210,14 @@ async fn trace(app: Arc<App>, request: HttpRequest, next: Next) -> Response<Body
     const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
     let usable = |value: &&HeaderValue| value.len() <= 128;
     let request_id = request.headers().get(REQUEST_ID).filter(usable).cloned();
-    let request_id = request_id.or_else(|| HeaderValue::from_str(&app.world.dice.uuid().to_string()).ok());
+    let request_id = request_id.or_else(|| HeaderValue::from_str(&app.system.rng.uuid().to_string()).ok());
     let trace_id = request.headers().get(TRACE_ID).filter(usable).cloned();
     let line =
         tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let began = app.world.clock.now();
+    let began = app.system.clock.now();
     let mut response = next.run(request).await;
     if let Some((method, path)) = line {
-        let millis = app.world.clock.now().since(began).as_millis();
+        let millis = app.system.clock.now().since(began).as_millis();
         tracing::debug!(%method, path, status = response.status().as_u16(), millis, ?request_id, "call");
     }
     if let Some(id) = request_id {

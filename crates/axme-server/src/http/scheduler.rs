@@ -24,10 +24,10 @@ use uuid::Uuid;
 use super::router::{read_body, respond};
 use crate::app::App;
 use crate::call::{check_access, check_body};
-use crate::cx::{Caller, Cx};
+use crate::cx::{CallContext, Caller};
 use crate::error::{Result, StoreError};
-use crate::ops::COMMON_LANE;
 use crate::ops::tenants::Authority;
+use crate::store::Shard;
 use crate::store::{deliveries, webhooks as subscriptions};
 use crate::workers::{timers, webhooks};
 
@@ -59,7 +59,7 @@ enum What {
 
 async fn answer(app: &Arc<App>, what: What, request: HttpRequest) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
-    let caller = app.keys.identify(&app.store, &parts.headers, app.world.clock.now()).await?;
+    let caller = app.keys.identify(&app.store, &parts.headers, app.system.clock.now()).await?;
     check_access(Access::Admin, &caller)?;
     let body = read_body(app, body).await?;
     check_body(&body)?;
@@ -112,17 +112,17 @@ fn limit(name: &str, asked: Option<u64>) -> Result<u64> {
 
 /// Refuses those who do not run the organization; a round that is more than a look leaves a line in the audit trail.
 async fn admit(app: &Arc<App>, caller: &Arc<Caller>, action: &'static str, is_dry: bool) -> Result<()> {
-    let (dice, limits, now) = (app.world.dice.clone(), app.limits.clone(), app.world.clock.now());
+    let (rng, limits, now) = (app.system.rng.clone(), app.limits.clone(), app.system.clock.now());
     let caller = caller.clone();
     let job = move |tx: &mut crate::store::Tx<'_>| {
-        let mut cx = Cx { tx, caller: &caller, now, dice: &dice, limits: &limits, via: Via::Api };
+        let mut cx = CallContext { tx, caller: &caller, now, rng: &rng, limits: &limits, via: Via::Api };
         Authority::in_org(&mut cx, caller.org)?.check(Permission::ChangeOrganization, None)?;
         if !is_dry {
             cx.audit(action, "workspace", &json!({}))?;
         }
         Ok(())
     };
-    app.store.write(COMMON_LANE, job).await
+    app.store.write(Shard::CONTROL, job).await
 }
 
 async fn fire(app: &Arc<App>, workspace: Uuid, limit: u64, is_dry: bool) -> Result<Round> {
@@ -137,7 +137,7 @@ async fn fire(app: &Arc<App>, workspace: Uuid, limit: u64, is_dry: bool) -> Resu
 
 /// An attempt that fails is tried again later, as always.
 async fn send(app: &Arc<App>, caller: &Caller, owner: Option<&str>, limit: u64, is_dry: bool) -> Result<Round> {
-    let (workspace, now) = (caller.workspace, app.world.clock.now());
+    let (workspace, now) = (caller.workspace, app.system.clock.now());
     let owner = owner.map(|text| Address::resolve(text, caller.home()));
     let mut known = app.store.read(move |tx| Ok(subscriptions::list(tx, workspace, MOST_SUBSCRIPTIONS)?)).await?;
     known.retain(|subscription| subscription.active && owner.as_ref().is_none_or(|owner| *owner == subscription.owner));

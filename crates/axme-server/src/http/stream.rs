@@ -22,7 +22,7 @@ use crate::cx::Caller;
 use crate::error::Result;
 use crate::ops::{self, view};
 use crate::store::{intents as intent_rows, sessions as session_rows};
-use crate::wake::{Waiter, Wake};
+use crate::wakeups::{Signal, Subscription};
 use crate::workers::queue::{self, Offer, Reading};
 
 /// What a window was asked for.
@@ -111,13 +111,13 @@ pub async fn agent(app: Arc<App>, address: String, request: Parts) -> Result<Res
     }
     let (out, response) = answer(&app, &caller).await?;
     let is_discarded = window.since == 0 && window.wait_seconds == 1 && !window.follow;
-    let backlog_of = is_discarded.then(|| app.world.clock.now());
+    let backlog_of = is_discarded.then(|| app.system.clock.now());
     tokio::spawn(async move { AgentStream { app, caller, address, window, backlog_of, out }.run().await });
     Ok(response)
 }
 
 async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
-    let caller = app.keys.identify(&app.store, &request.headers, app.world.clock.now()).await?;
+    let caller = app.keys.identify(&app.store, &request.headers, app.system.clock.now()).await?;
     check_access(Access::Key, &caller)?;
     let fields = router::query(request.uri.query());
     let field = |name: &str| {
@@ -146,7 +146,7 @@ async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
 
 /// Whoever opened the stream must still be who they were then, in the same place with the same role.
 async fn recheck(app: &App, window: &Window, opened_as: &Caller) -> Result<()> {
-    let caller = app.keys.identify(&app.store, &window.credentials, app.world.clock.now()).await?;
+    let caller = app.keys.identify(&app.store, &window.credentials, app.system.clock.now()).await?;
     check_access(Access::Key, &caller)?;
     let rights =
         |caller: &Caller| (caller.org, caller.workspace, caller.role, caller.address.clone(), caller.bearer.clone());
@@ -188,7 +188,7 @@ impl Hold<'_> {
     /// Ready at the end of the window, when the server stops, or when the client goes.
     async fn over(&self, out: &Out) {
         tokio::select! {
-            () = self.app.world.clock.sleep_until(self.until) => {}
+            () = self.app.system.clock.sleep_until(self.until) => {}
             () = self.app.stopped() => {}
             () = out.sender.closed() => {}
         }
@@ -221,19 +221,19 @@ struct Seen {
 impl EventStream {
     async fn run(self) {
         let mut cursor = self.window.since;
-        let waiter = self.app.wakes.subscribe(match self.subject {
-            Subject::Intent(id) => Wake::intent(id),
-            Subject::Session(id) => Wake::session(id),
+        let waiter = self.app.wakeups.subscribe(match self.subject {
+            Subject::Intent(id) => Signal::intent(id),
+            Subject::Session(id) => Signal::session(id),
         });
         // An error is one of the store and in the log; a client that has gone needs no answer.
         let _ = self.windows(&waiter, &mut cursor).await;
         let _ = self.out.send(frames::timeout(cursor)).await;
     }
 
-    async fn windows(&self, waiter: &Waiter, cursor: &mut u64) -> Result<(), Gone> {
+    async fn windows(&self, waiter: &Subscription, cursor: &mut u64) -> Result<(), Gone> {
         let limits = &self.app.limits;
         let mut left = limits.window_events;
-        let mut until = self.app.world.clock.now().plus_seconds(self.window.wait_seconds);
+        let mut until = self.app.system.clock.now().plus_seconds(self.window.wait_seconds);
         let mut is_first_look = true;
         loop {
             let hold = Hold { app: &self.app, until: self.next_stop(until) };
@@ -263,7 +263,7 @@ impl EventStream {
                 self.out.send(frame).await?;
                 *cursor = number;
             }
-            let now = self.app.world.clock.now();
+            let now = self.app.system.clock.now();
             match (seen.is_over, is_empty) {
                 (true, false) => return Ok(()),
                 // Over and told before: held a moment, or clients without a sense of the end would come back at once.
@@ -283,7 +283,7 @@ impl EventStream {
     /// The end of the window, or the next sign of life of a stream that is followed.
     fn next_stop(&self, until: Time) -> Time {
         if self.window.follow {
-            self.app.world.clock.now().plus_seconds(self.app.limits.keep_alive_seconds)
+            self.app.system.clock.now().plus_seconds(self.app.limits.keep_alive_seconds)
         } else {
             until
         }
@@ -342,25 +342,25 @@ struct AgentStream {
 impl AgentStream {
     async fn run(self) {
         let mut cursor = self.window.since;
-        let waiter = self.app.wakes.subscribe(Wake::queue(self.caller.workspace, &self.address));
+        let waiter = self.app.wakeups.subscribe(Signal::queue(self.caller.workspace, &self.address));
         let _ = self.windows(&waiter, &mut cursor).await;
         let _ = self.out.send(frames::timeout(cursor)).await;
     }
 
-    async fn windows(&self, waiter: &Waiter, cursor: &mut u64) -> Result<(), Gone> {
+    async fn windows(&self, waiter: &Subscription, cursor: &mut u64) -> Result<(), Gone> {
         let limits = &self.app.limits;
-        let began = self.app.world.clock.now();
+        let began = self.app.system.clock.now();
         let mut until = self.backlog_of.unwrap_or_else(|| began.plus_seconds(self.window.wait_seconds));
         let mut left = limits.window_deliveries;
         if self.window.since == 0 {
             let was_shown = self.replay(cursor).await?;
             if was_shown && !self.window.follow {
-                until = until.min(self.app.world.clock.now().plus_millis(limits.linger_millis));
+                until = until.min(self.app.system.clock.now().plus_millis(limits.linger_millis));
             }
         }
         loop {
             let stop = if self.window.follow {
-                self.app.world.clock.now().plus_seconds(limits.keep_alive_seconds)
+                self.app.system.clock.now().plus_seconds(limits.keep_alive_seconds)
             } else {
                 until
             };
@@ -395,7 +395,7 @@ impl AgentStream {
                 () if self.backlog_of.is_some() => break,
                 () if self.window.follow => left = limits.window_deliveries,
                 () if left == 0 => return Ok(()),
-                () => until = until.min(self.app.world.clock.now().plus_millis(limits.linger_millis)),
+                () => until = until.min(self.app.system.clock.now().plus_millis(limits.linger_millis)),
             }
         }
         if let Some(began) = self.backlog_of {
@@ -406,10 +406,10 @@ impl AgentStream {
         Ok(())
     }
 
-    async fn look(&self, waiter: &Waiter, left: usize) -> Result<(Vec<Offer>, Option<Time>)> {
+    async fn look(&self, waiter: &Subscription, left: usize) -> Result<(Vec<Offer>, Option<Time>)> {
         recheck(&self.app, &self.window, &self.caller).await?;
         // Several windows on one address share what there is.
-        let most = left.div_ceil(self.app.wakes.waiters(waiter.wake()).max(1));
+        let most = left.div_ceil(self.app.wakeups.subscriptions(waiter.wake()).max(1));
         queue::offer(&self.app, self.reading(most)).await
     }
 

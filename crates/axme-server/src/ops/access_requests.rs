@@ -20,9 +20,9 @@ use uuid::Uuid;
 use super::intents::check_ahead;
 use super::members::{raise, read_role};
 use super::tenants::{self, Authority};
-use super::{COMMON_LANE, check_chars, check_word, page_size, read_after, read_id};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_chars, check_word, page_size, read_after, read_id};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::access_requests::{self as store, AccessRequest, Filter};
 use crate::store::organizations;
@@ -50,7 +50,7 @@ pub struct NewRequest {
     expires_at: Option<Time>,
 }
 
-pub fn prepare_create(_: &Before<'_>, input: CreateAccessRequest) -> Result<(u16, NewRequest)> {
+pub fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Result<NewRequest> {
     let kind = input.request_type.as_str();
     check_word("request_type", Some(kind), &TYPES)?;
     check_chars("requester_actor_id", Some(input.requester_actor_id.trim()), 1, 255)?;
@@ -70,10 +70,10 @@ pub fn prepare_create(_: &Before<'_>, input: CreateAccessRequest) -> Result<(u16
     let role = input.requested_role.as_deref().map(read_role).transpose()?;
     let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
     let expires_at = input.expires_at.as_deref().map(read).transpose()?;
-    Ok((COMMON_LANE, NewRequest { input, role, expires_at }))
+    Ok(NewRequest { input, role, expires_at })
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, new: &NewRequest) -> Result<AccessRequestAnswer> {
+pub fn create(cx: &mut CallContext<'_, '_>, new: &NewRequest) -> Result<AccessRequestAnswer> {
     check_ahead("expires_at", new.expires_at, cx.now)?;
     let input = &new.input;
     let (mut org, workspace) = (named_org(cx, input)?, named_workspace(cx, input)?);
@@ -92,7 +92,7 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &NewRequest) -> Result<AccessRequestAnsw
         workspace = Some(cx.caller.workspace);
     }
     let request = AccessRequest {
-        access_request_id: cx.dice.uuid_at(cx.now),
+        access_request_id: cx.rng.uuid_at(cx.now),
         review_org_id: decided_by(cx, &input.request_type, org.unwrap_or(cx.caller.org))?,
         from_workspace_id: cx.caller.workspace,
         requested_by: cx.caller.owner.clone(),
@@ -120,13 +120,13 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &NewRequest) -> Result<AccessRequestAnsw
 }
 
 /// The organization that decides. On a server that is run for others, more of it is not given by those who ask for it.
-fn decided_by(cx: &mut Cx<'_, '_>, request_type: &str, org: Uuid) -> Result<Uuid> {
+fn decided_by(cx: &mut CallContext<'_, '_>, request_type: &str, org: Uuid) -> Result<Uuid> {
     let is_of_operators = request_type == "quota_upgrade" && cx.limits.tier.is_hosted();
     Ok(if is_of_operators { tenants::operators(cx)?.unwrap_or(org) } else { org })
 }
 
 /// Anybody may ask, so nobody may ask without end.
-fn check_room(cx: &mut Cx<'_, '_>, request: &AccessRequest) -> Result<()> {
+fn check_room(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<()> {
     let org = request.review_org_id;
     if store::count_pending_of(cx.tx, &cx.caller.owner)? >= MOST_OPEN_OF_ONE {
         let message = format!("a requester has at most {MOST_OPEN_OF_ONE} requests that are not decided");
@@ -142,7 +142,7 @@ fn check_room(cx: &mut Cx<'_, '_>, request: &AccessRequest) -> Result<()> {
 }
 
 /// Whoever has its id may ask to join an organization; what else is asked for concerns one's own.
-fn named_org(cx: &mut Cx<'_, '_>, input: &CreateAccessRequest) -> Result<Option<Uuid>> {
+fn named_org(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest) -> Result<Option<Uuid>> {
     let Some(text) = input.org_id.as_deref() else { return Ok(None) };
     if input.request_type != "join_organization" {
         return Ok(Some(tenants::visible_org(cx, text)?.0));
@@ -152,7 +152,10 @@ fn named_org(cx: &mut Cx<'_, '_>, input: &CreateAccessRequest) -> Result<Option<
     Ok(Some(found.org_id))
 }
 
-fn named_workspace(cx: &mut Cx<'_, '_>, input: &CreateAccessRequest) -> Result<Option<organizations::Workspace>> {
+fn named_workspace(
+    cx: &mut CallContext<'_, '_>,
+    input: &CreateAccessRequest,
+) -> Result<Option<organizations::Workspace>> {
     let Some(text) = input.workspace_id.as_deref() else { return Ok(None) };
     let id = read_id("workspace", text)?;
     let found = organizations::find_workspace(cx.tx, id)?.ok_or_else(|| ApiError::not_found("workspace"))?;
@@ -163,14 +166,17 @@ fn named_workspace(cx: &mut Cx<'_, '_>, input: &CreateAccessRequest) -> Result<O
     Ok(Some(found))
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListAccessRequests) -> Result<(u16, (ListAccessRequests, Uuid, i64))> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result<(ListAccessRequests, Uuid, i64)> {
     check_word("state", input.state.as_deref(), &STATES)?;
     let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 100, 1_000)?);
-    Ok((COMMON_LANE, (input, after, limit)))
+    Ok((input, after, limit))
 }
 
 /// A page by id, oldest first; the next one goes on after its last.
-pub fn list(cx: &mut Cx<'_, '_>, (input, after, limit): &(ListAccessRequests, Uuid, i64)) -> Result<AccessRequestList> {
+pub fn list(
+    cx: &mut CallContext<'_, '_>,
+    (input, after, limit): &(ListAccessRequests, Uuid, i64),
+) -> Result<AccessRequestList> {
     let org = input.org_id.as_deref().map(|text| tenants::visible_org(cx, text)).transpose()?;
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (states, expires) = kept_as(input.state.as_deref(), cx.now);
@@ -209,7 +215,7 @@ pub(super) fn still_open(now: Time) -> (i64, i64) {
 }
 
 /// Requests from the caller's workspace that it may see.
-fn visible_from(cx: &mut Cx<'_, '_>, mut filter: Filter<'_>) -> Result<Vec<AccessRequest>> {
+fn visible_from(cx: &mut CallContext<'_, '_>, mut filter: Filter<'_>) -> Result<Vec<AccessRequest>> {
     let (from, wanted) = (cx.caller.workspace, usize::try_from(filter.limit).unwrap_or(usize::MAX));
     if cx.caller.is_admin() {
         return Ok(store::list_from(cx.tx, from, &filter)?);
@@ -240,17 +246,17 @@ fn visible_from(cx: &mut Cx<'_, '_>, mut filter: Filter<'_>) -> Result<Vec<Acces
     }
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetAccessRequest) -> Result<(u16, Uuid)> {
-    Ok((COMMON_LANE, read_id("access request", &input.access_request_id)?))
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetAccessRequest) -> Result<Uuid> {
+    Ok(read_id("access request", &input.access_request_id)?)
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<AccessRequestAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<AccessRequestAnswer> {
     let (request, _) = find(cx, *id)?;
     Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
 }
 
 /// Admins see the requests of their workspace, whoever asked sees their own, and whoever decides sees what there is to decide.
-fn is_visible(cx: &mut Cx<'_, '_>, request: &AccessRequest) -> Result<bool> {
+fn is_visible(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<bool> {
     let is_here = cx.caller.is_admin() && request.from_workspace_id == cx.caller.workspace;
     if is_here || is_same_person(&request.requested_by, &cx.caller.owner) {
         return Ok(true);
@@ -259,7 +265,7 @@ fn is_visible(cx: &mut Cx<'_, '_>, request: &AccessRequest) -> Result<bool> {
 }
 
 /// A request that the caller may see, with what they may do where it is decided.
-fn find(cx: &mut Cx<'_, '_>, id: Uuid) -> Result<(AccessRequest, Authority)> {
+fn find(cx: &mut CallContext<'_, '_>, id: Uuid) -> Result<(AccessRequest, Authority)> {
     let not_found = || ApiError::not_found(format!("access request {id}"));
     let request = store::find(cx.tx, id)?.ok_or_else(not_found)?;
     let authority = Authority::in_org(cx, request.review_org_id)?;
@@ -275,7 +281,7 @@ pub struct Review {
     input: ReviewAccessRequest,
 }
 
-pub fn prepare_review(_: &Before<'_>, input: ReviewAccessRequest) -> Result<(u16, Review)> {
+pub fn prepare_review(_: &PrepareContext<'_>, input: ReviewAccessRequest) -> Result<Review> {
     let id = read_id("access request", &input.access_request_id)?;
     check_chars("reviewer_actor_id", input.reviewer_actor_id.as_deref(), 1, 255)?;
     check_chars("review_comment", input.review_comment.as_deref(), 0, 4_000)?;
@@ -288,11 +294,11 @@ pub fn prepare_review(_: &Before<'_>, input: ReviewAccessRequest) -> Result<(u16
             return Err(ApiError::invalid(message).into());
         }
     };
-    Ok((COMMON_LANE, Review { id, state, input }))
+    Ok(Review { id, state, input })
 }
 
 /// A request is decided once; one that waits may be decided yet.
-pub fn review(cx: &mut Cx<'_, '_>, review: &Review) -> Result<AccessRequestAnswer> {
+pub fn review(cx: &mut CallContext<'_, '_>, review: &Review) -> Result<AccessRequestAnswer> {
     store::lock(cx.tx, review.id)?;
     let (mut request, authority) = find(cx, review.id)?;
     authority.check(Permission::ReviewRequests, None)?;
@@ -314,7 +320,7 @@ pub fn review(cx: &mut Cx<'_, '_>, review: &Review) -> Result<AccessRequestAnswe
     Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
 }
 
-fn carry_out(cx: &mut Cx<'_, '_>, request: &mut AccessRequest, authority: &Authority) -> Result<()> {
+fn carry_out(cx: &mut CallContext<'_, '_>, request: &mut AccessRequest, authority: &Authority) -> Result<()> {
     let actor = super::members::name_of(&request.requester_actor_id);
     match request.request_type.as_str() {
         "create_organization" => {

@@ -18,20 +18,20 @@ use uuid::Uuid;
 
 use super::intents::check_ahead;
 use super::tenants::{self, Authority, Place};
-use super::{COMMON_LANE, page_size, quotas};
+use super::{page_size, quotas};
 use crate::auth::{FreshKey, fresh_key};
-use crate::call::Before;
+use crate::call::PrepareContext;
 use crate::channels::signature;
-use crate::cx::{Cx, LOGIN, Role};
+use crate::cx::{CallContext, LOGIN, Role};
 use crate::error::{Result, StoreError};
 use crate::store::accounts::{self as store, NewKey, ServiceAccount};
 use crate::tier::Allowance;
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 /// Keys of an account that are shown: the newest.
 const MOST_KEYS: i64 = 100;
 
-pub fn prepare_create(before: &Before<'_>, input: CreateServiceAccount) -> Result<(u16, NewAccount)> {
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceAccount) -> Result<NewAccount> {
     let chars = input.name.chars().count();
     if !(2..=383).contains(&chars) {
         return Err(ApiError::invalid("name: 2 to 383 characters").into());
@@ -42,8 +42,8 @@ pub fn prepare_create(before: &Before<'_>, input: CreateServiceAccount) -> Resul
         }
     }
     let mode = input.delivery_mode.as_deref().unwrap_or("stream");
-    let callback = check_delivery(before, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
-    Ok((COMMON_LANE, NewAccount { input, callback }))
+    let callback = check_delivery(context, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
+    Ok(NewAccount { input, callback })
 }
 
 /// The address that an account gets by its name.
@@ -60,7 +60,7 @@ fn address_of(text: &str, place: &Place) -> Result<Address> {
     Ok(Address::agent(home, &name))
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAnswer> {
+pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAnswer> {
     let NewAccount { input, callback } = new;
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ManageAccounts)?;
@@ -95,7 +95,7 @@ pub struct Callback {
 
 /// What is needed for a delivery mode; `None` for those that nothing is pushed in.
 fn check_delivery(
-    before: &Before<'_>,
+    context: &PrepareContext<'_>,
     mode: &str,
     url: Option<&str>,
     secret: Option<&str>,
@@ -108,9 +108,9 @@ fn check_delivery(
         "stream" | "poll" | "inbox" | "internal" => Ok(None),
         "http" => {
             let url = url.ok_or_else(|| ApiError::invalid("callback_url: delivery_mode \"http\" needs one"))?;
-            let url = check_callback(before, url)?;
+            let url = check_callback(context, url)?;
             check_secret("webhook_secret", secret)?;
-            let made = secret.is_none().then(|| signature::fresh_secret(before.dice));
+            let made = secret.is_none().then(|| signature::fresh_secret(context.rng));
             let is_made = made.is_some();
             let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
             Ok(Some(Callback { url, secret, is_made }))
@@ -123,13 +123,13 @@ fn check_delivery(
 }
 
 /// A callback of a bundle, with a secret of our own: whoever receives sets theirs with `service_accounts.update`.
-pub fn made_callback(before: &Before<'_>, url: Option<&str>) -> Option<Callback> {
-    let secret = signature::fresh_secret(before.dice);
+pub fn made_callback(context: &PrepareContext<'_>, url: Option<&str>) -> Option<Callback> {
+    let secret = signature::fresh_secret(context.rng);
     url.map(|url| Callback { url: url.to_owned(), secret, is_made: true })
 }
 
 /// A bundle says that an account which exists is pushed to. One that is pushed to already keeps its callback.
-pub fn push_to(cx: &mut Cx<'_, '_>, account: &mut ServiceAccount, callback: &Callback) -> Result<()> {
+pub fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount, callback: &Callback) -> Result<()> {
     if account.callback_url.is_some() || account.address.is_none() {
         return Ok(());
     }
@@ -139,15 +139,15 @@ pub fn push_to(cx: &mut Cx<'_, '_>, account: &mut ServiceAccount, callback: &Cal
     store::update_delivery(cx.tx, account)?;
     let line = json!({ "delivery_mode": "http", "callback_url": callback.url });
     cx.audit("service_accounts.update", &account.service_account_id, &line)?;
-    cx.tx.wake(Wake::lines());
+    cx.tx.signal(Signal::push_receivers());
     Ok(())
 }
 
-pub(super) fn check_callback(before: &Before<'_>, url: &str) -> Result<String> {
+pub(super) fn check_callback(context: &PrepareContext<'_>, url: &str) -> Result<String> {
     if !(8..=2_048).contains(&url.len()) {
         return Err(ApiError::invalid("callback_url: 8 to 2048 characters").into());
     }
-    before.outbound.check(url).map_err(|why| ApiError::invalid(format!("callback_url: {why}")))?;
+    context.outbound.check(url).map_err(|why| ApiError::invalid(format!("callback_url: {why}")))?;
     Ok(url.to_owned())
 }
 
@@ -165,23 +165,23 @@ pub struct DeliveryChange {
     fresh_secret: String,
 }
 
-pub fn prepare_update(before: &Before<'_>, input: UpdateServiceAccount) -> Result<(u16, DeliveryChange)> {
+pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceAccount) -> Result<DeliveryChange> {
     match input.delivery_mode.as_deref() {
         None => {
-            input.callback_url.as_deref().map(|url| check_callback(before, url)).transpose()?;
+            input.callback_url.as_deref().map(|url| check_callback(context, url)).transpose()?;
         }
         // Its callback may be there already.
         Some("http") if input.callback_url.is_none() => {}
         Some(mode) => {
-            check_delivery(before, mode, input.callback_url.as_deref(), None)?;
+            check_delivery(context, mode, input.callback_url.as_deref(), None)?;
         }
     }
     check_secret("webhook_secret", input.webhook_secret.as_deref())?;
-    Ok((COMMON_LANE, DeliveryChange { input, fresh_secret: signature::fresh_secret(before.dice) }))
+    Ok(DeliveryChange { input, fresh_secret: signature::fresh_secret(context.rng) })
 }
 
 /// Fields that are not named stay as they are; leaving `http` forgets the callback and its secret.
-pub fn update(cx: &mut Cx<'_, '_>, change: &DeliveryChange) -> Result<ServiceAccountAnswer> {
+pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<ServiceAccountAnswer> {
     let DeliveryChange { input, fresh_secret } = change;
     let mut account = find_live(cx, &input.service_account_id)?;
     account.delivery_mode = input.delivery_mode.clone().unwrap_or(account.delivery_mode);
@@ -206,7 +206,7 @@ pub fn update(cx: &mut Cx<'_, '_>, change: &DeliveryChange) -> Result<ServiceAcc
     store::update_delivery(cx.tx, &account)?;
     let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": account.callback_url });
     audit(cx, &account, "service_accounts.update", &line)?;
-    cx.tx.wake(Wake::lines());
+    cx.tx.signal(Signal::push_receivers());
     let mut shown = answer(&account);
     shown.webhook_secret = made;
     Ok(shown)
@@ -224,10 +224,10 @@ pub struct NewAgent<'a> {
 }
 
 /// Registers an agent, or returns the one that has its address already. Says whether it is new.
-pub fn put_agent(cx: &mut Cx<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAccount, bool)> {
+pub fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAccount, bool)> {
     let account = ServiceAccount {
         workspace_id: new.place.workspace,
-        service_account_id: format!("sa_{}", cx.dice.uuid_at(cx.now).simple()),
+        service_account_id: format!("sa_{}", cx.rng.uuid_at(cx.now).simple()),
         org_id: new.place.org,
         name: new.name.to_owned(),
         display_name: new.display_name.map(str::to_owned),
@@ -243,7 +243,7 @@ pub fn put_agent(cx: &mut Cx<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAcco
         webhook_secret: new.callback.map(|callback| callback.secret.clone()),
     };
     if new.callback.is_some() {
-        cx.tx.wake(Wake::lines());
+        cx.tx.signal(Signal::push_receivers());
     }
     // Under the lock nobody else adds one; an account that is there costs nothing.
     let allowance = quotas::lock(cx, new.place.workspace)?;
@@ -265,7 +265,7 @@ pub fn put_agent(cx: &mut Cx<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAcco
 }
 
 /// Refuses the account that was just added where it is one too many.
-fn check_room(cx: &mut Cx<'_, '_>, workspace: Uuid, allowance: Option<Allowance>) -> Result<()> {
+fn check_room(cx: &mut CallContext<'_, '_>, workspace: Uuid, allowance: Option<Allowance>) -> Result<()> {
     let Some(most) = allowance.map(|allowance| allowance.service_accounts).filter(|most| *most > 0) else {
         return Ok(());
     };
@@ -274,16 +274,16 @@ fn check_room(cx: &mut Cx<'_, '_>, workspace: Uuid, allowance: Option<Allowance>
 }
 
 /// A line in the trail of the account's workspace.
-fn audit(cx: &mut Cx<'_, '_>, account: &ServiceAccount, action: &str, details: &Value) -> Result<()> {
+fn audit(cx: &mut CallContext<'_, '_>, account: &ServiceAccount, action: &str, details: &Value) -> Result<()> {
     Ok(cx.audit_in(account.workspace_id, action, &account.service_account_id, details)?)
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListServiceAccounts) -> Result<(u16, (ListServiceAccounts, i64))> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListServiceAccounts) -> Result<(ListServiceAccounts, i64)> {
     let limit = page_size(input.limit, 1_000, 1_000)?;
-    Ok((COMMON_LANE, (input, limit)))
+    Ok((input, limit))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, (input, limit): &(ListServiceAccounts, i64)) -> Result<ServiceAccountList> {
+pub fn list(cx: &mut CallContext<'_, '_>, (input, limit): &(ListServiceAccounts, i64)) -> Result<ServiceAccountList> {
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ManageAccounts)?;
     let after = input.after.as_deref().unwrap_or_default();
@@ -291,11 +291,11 @@ pub fn list(cx: &mut Cx<'_, '_>, (input, limit): &(ListServiceAccounts, i64)) ->
     Ok(ServiceAccountList { ok: true, service_accounts: accounts.iter().map(view).collect() })
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetServiceAccount) -> Result<(u16, GetServiceAccount)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetServiceAccount) -> Result<GetServiceAccount> {
+    Ok(input)
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountAnswer> {
     let account = find(cx, &input.service_account_id)?;
     let keys = store::list_keys(cx.tx, account.workspace_id, &account.service_account_id, MOST_KEYS)?;
     let keys = keys.into_iter().map(|key| known_key(key, cx.now)).collect();
@@ -321,7 +321,7 @@ fn known_key(key: store::KnownKey, now: Time) -> KnownKey {
 }
 
 /// An account of the caller's workspace, or of another in which the caller manages accounts.
-fn find(cx: &mut Cx<'_, '_>, id: &str) -> Result<ServiceAccount> {
+fn find(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     let not_found = || ApiError::not_found(format!("service account {id}"));
     if let Some(own) = store::find_service_account(cx.tx, cx.caller.workspace, id)? {
         // People look after the account of their own logins themselves.
@@ -342,7 +342,7 @@ fn find(cx: &mut Cx<'_, '_>, id: &str) -> Result<ServiceAccount> {
 }
 
 /// The same, unless it was deleted.
-fn find_live(cx: &mut Cx<'_, '_>, id: &str) -> Result<ServiceAccount> {
+fn find_live(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     let account = find(cx, id)?;
     if account.status == "deleted" {
         let message = format!("service account {id} was deleted; register it again to bring it back");
@@ -352,7 +352,7 @@ fn find_live(cx: &mut Cx<'_, '_>, id: &str) -> Result<ServiceAccount> {
 }
 
 /// Deleting twice is no error. The account of the key itself is not deleted: nobody might be left to act.
-pub fn delete(cx: &mut Cx<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountDeleted> {
+pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountDeleted> {
     let account = find(cx, &input.service_account_id)?;
     if account.service_account_id == cx.caller.service_account_id {
         let message = "this is the account of the key that is presented; use another key";
@@ -362,7 +362,7 @@ pub fn delete(cx: &mut Cx<'_, '_>, input: &GetServiceAccount) -> Result<ServiceA
     if account.status != "deleted" {
         revoked_keys = store::delete(cx.tx, account.workspace_id, &account.service_account_id, cx.now)?;
         audit(cx, &account, "service_accounts.delete", &json!({ "address": account.address, "keys": revoked_keys }))?;
-        cx.tx.wake(Wake::lines());
+        cx.tx.signal(Signal::push_receivers());
     }
     Ok(ServiceAccountDeleted {
         ok: true,
@@ -380,19 +380,19 @@ pub struct KeyRequest {
     expires_at: Option<Time>,
 }
 
-pub fn prepare_create_key(before: &Before<'_>, input: CreateKey) -> Result<(u16, KeyRequest)> {
+pub fn prepare_create_key(context: &PrepareContext<'_>, input: CreateKey) -> Result<KeyRequest> {
     let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
     let expires_at = input.expires_at.as_deref().map(read).transpose()?;
     let request = KeyRequest {
-        fresh: fresh_key(before.dice, &input.service_account_id),
-        key_id: format!("sak_{}", before.dice.uuid_at(before.now).simple()),
+        fresh: fresh_key(context.rng, &input.service_account_id),
+        key_id: format!("sak_{}", context.rng.uuid_at(context.now).simple()),
         service_account_id: input.service_account_id,
         expires_at,
     };
-    Ok((COMMON_LANE, request))
+    Ok(request)
 }
 
-pub fn create_key(cx: &mut Cx<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer> {
+pub fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer> {
     check_ahead("expires_at", request.expires_at, cx.now)?;
     let account = find_live(cx, &request.service_account_id)?;
     check_is_own(cx, &account)?;
@@ -423,7 +423,7 @@ pub fn create_key(cx: &mut Cx<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer
 }
 
 /// Keys of admins and of people act in the name of their owner, in every organization of theirs: nobody else makes them.
-fn check_is_own(cx: &Cx<'_, '_>, account: &ServiceAccount) -> Result<()> {
+fn check_is_own(cx: &CallContext<'_, '_>, account: &ServiceAccount) -> Result<()> {
     if Role::of_account(&account.role) == Some(Role::Agent) || is_same_person(&account.created_by, &cx.caller.owner) {
         return Ok(());
     }
@@ -431,12 +431,12 @@ fn check_is_own(cx: &Cx<'_, '_>, account: &ServiceAccount) -> Result<()> {
     Err(ApiError::forbidden(message).into())
 }
 
-pub fn prepare_revoke_key(_: &Before<'_>, input: RevokeKey) -> Result<(u16, RevokeKey)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_revoke_key(_: &PrepareContext<'_>, input: RevokeKey) -> Result<RevokeKey> {
+    Ok(input)
 }
 
 /// Revoking twice is no error: the key stays revoked since the first time.
-pub fn revoke_key(cx: &mut Cx<'_, '_>, input: &RevokeKey) -> Result<RevokedKeyAnswer> {
+pub fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<RevokedKeyAnswer> {
     let holder = find(cx, &input.service_account_id)?;
     let (account, key) = (&input.service_account_id, &input.key_id);
     let revoked_at = store::revoke_key(cx.tx, holder.workspace_id, account, key, cx.now)?;
@@ -455,23 +455,23 @@ pub fn revoke_key(cx: &mut Cx<'_, '_>, input: &RevokeKey) -> Result<RevokedKeyAn
     })
 }
 
-pub fn prepare_list_agents(_: &Before<'_>, input: ListAgents) -> Result<(u16, (ListAgents, i64))> {
+pub fn prepare_list_agents(_: &PrepareContext<'_>, input: ListAgents) -> Result<(ListAgents, i64)> {
     let limit = page_size(input.limit, 100, 1_000)?;
-    Ok((COMMON_LANE, (input, limit)))
+    Ok((input, limit))
 }
 
-pub fn list_agents(cx: &mut Cx<'_, '_>, (input, limit): &(ListAgents, i64)) -> Result<AgentList> {
+pub fn list_agents(cx: &mut CallContext<'_, '_>, (input, limit): &(ListAgents, i64)) -> Result<AgentList> {
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ViewOrganization)?;
     let agents = store::list_agents(cx.tx, place.workspace, input.after.as_deref().unwrap_or_default(), *limit)?;
     Ok(AgentList { ok: true, agents: agents.iter().filter_map(agent_view).collect() })
 }
 
-pub fn prepare_get_agent(before: &Before<'_>, input: GetAgent) -> Result<(u16, Address)> {
-    Ok((COMMON_LANE, Address::resolve(&input.address, before.caller.home())))
+pub fn prepare_get_agent(context: &PrepareContext<'_>, input: GetAgent) -> Result<Address> {
+    Ok(Address::resolve(&input.address, context.caller.home()))
 }
 
-pub fn get_agent(cx: &mut Cx<'_, '_>, address: &Address) -> Result<AgentAnswer> {
+pub fn get_agent(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<AgentAnswer> {
     let account = store::find_agent(cx.tx, cx.caller.workspace, address)?;
     let agent = account.as_ref().filter(|account| account.status != "deleted").and_then(agent_view);
     let agent = agent
@@ -479,11 +479,11 @@ pub fn get_agent(cx: &mut Cx<'_, '_>, address: &Address) -> Result<AgentAnswer> 
     Ok(AgentAnswer { ok: true, agent })
 }
 
-pub fn prepare_nothing(_: &Before<'_>, input: Nothing) -> Result<(u16, Nothing)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_nothing(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
+    Ok(input)
 }
 
-pub fn me(cx: &mut Cx<'_, '_>, _: &Nothing) -> Result<Me> {
+pub fn me(cx: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Me> {
     let account = store::find_service_account(cx.tx, cx.caller.workspace, &cx.caller.service_account_id)?;
     Ok(Me {
         ok: true,
@@ -498,7 +498,7 @@ pub fn me(cx: &mut Cx<'_, '_>, _: &Nothing) -> Result<Me> {
     })
 }
 
-pub fn capabilities(_: &mut Cx<'_, '_>, _: &Nothing) -> Result<Capabilities> {
+pub fn capabilities(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Capabilities> {
     let capabilities = [
         "intents",
         "intents.stream",

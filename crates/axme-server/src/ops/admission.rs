@@ -12,15 +12,15 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::mesh::{self, Named, midnight, names, tell, usd};
+use super::policies;
 use super::quotas::{self, Dimension, Meter};
-use super::{COMMON_LANE, policies};
-use crate::call::Before;
-use crate::cx::Cx;
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::engine::Newborn;
 use crate::error::{Error, Result, StoreError};
 use crate::store::mesh::{self as store, Agent, Counts, Rules, hour_of};
 use crate::store::{Mark, Tx};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 const MAX_INTENT_TYPES: usize = 100;
 const MAX_INTENT_TYPE_CHARS: usize = 255;
@@ -41,7 +41,7 @@ enum Part {
 ///
 /// It is the first thing in its transaction: a refusal may be kept, and nothing else may be kept with it.
 pub fn admit<'a>(
-    cx: &mut Cx<'_, '_>,
+    cx: &mut CallContext<'_, '_>,
     newborn: &'a Newborn,
     later: impl IntoIterator<Item = &'a Address>,
     tenant: Option<(Uuid, Uuid)>,
@@ -56,7 +56,7 @@ pub fn admit<'a>(
 }
 
 /// Refuses an intent that somebody in it may not send or get; counts it against the limits of both.
-fn check_parties(cx: &mut Cx<'_, '_>, parties: &[(&Address, Part)], intent_type: &str) -> Result<()> {
+fn check_parties(cx: &mut CallContext<'_, '_>, parties: &[(&Address, Part)], intent_type: &str) -> Result<()> {
     let workspace = cx.caller.workspace;
     if !cx.tx.has(Mark::Rules, workspace) {
         return Ok(());
@@ -110,7 +110,7 @@ fn allows(rule: &ActionRule, intent_type: &str) -> bool {
 }
 
 /// Counts an intent, and refuses it when that is one too many: then nothing is counted.
-fn spend(cx: &mut Cx<'_, '_>, address: &Address, policy: &CostPolicy) -> Result<()> {
+fn spend(cx: &mut CallContext<'_, '_>, address: &Address, policy: &CostPolicy) -> Result<()> {
     let (workspace, now) = (cx.caller.workspace, cx.now);
     count(cx.tx, workspace, address, now)?;
     let hour = hour_of(now);
@@ -154,34 +154,34 @@ pub fn is_stopped(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result
 }
 
 /// Replaces what an agent is held to, and lets everybody know.
-fn hold(cx: &mut Cx<'_, '_>, agent: &Agent, rules: &Rules, action: &str) -> Result<()> {
+fn hold(cx: &mut CallContext<'_, '_>, agent: &Agent, rules: &Rules, action: &str) -> Result<()> {
     let (workspace, address) = (cx.caller.workspace, &agent.address);
     store::put_rules(cx.tx, workspace, address, rules, cx.now)?;
     let line = json!({ "cost": rules.cost, "action": rules.action });
     let told = ("agent.policy_changed", Some(cx.caller.actor()), Some(line.clone()));
-    tell(cx.tx, cx.dice, cx.now, workspace, address, told)?;
+    tell(cx.tx, cx.rng, cx.now, workspace, address, told)?;
     cx.audit(action, address.as_str(), &line)?;
     cx.tx.mark(Mark::Rules, workspace);
-    cx.tx.wake(Wake::rules());
+    cx.tx.signal(Signal::rules());
     Ok(())
 }
 
-fn rules_of(cx: &mut Cx<'_, '_>, agent: &Agent) -> Result<Rules> {
+fn rules_of(cx: &mut CallContext<'_, '_>, agent: &Agent) -> Result<Rules> {
     Ok(store::find_rules(cx.tx, cx.caller.workspace, &agent.address)?.unwrap_or_default())
 }
 
 /// The same, to be changed.
-fn lock_rules(cx: &mut Cx<'_, '_>, agent: &Agent) -> Result<Rules> {
+fn lock_rules(cx: &mut CallContext<'_, '_>, agent: &Agent) -> Result<Rules> {
     Ok(store::lock_rules(cx.tx, cx.caller.workspace, &agent.address, cx.now)?)
 }
 
-pub fn get_cost(cx: &mut Cx<'_, '_>, named: &Named) -> Result<CostAnswer> {
+pub fn get_cost(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<CostAnswer> {
     let agent = mesh::find(cx, &named.agent)?;
     let rules = rules_of(cx, &agent)?;
     cost_answer(cx, &agent, rules.cost)
 }
 
-fn cost_answer(cx: &mut Cx<'_, '_>, agent: &Agent, policy: Option<CostPolicy>) -> Result<CostAnswer> {
+fn cost_answer(cx: &mut CallContext<'_, '_>, agent: &Agent, policy: Option<CostPolicy>) -> Result<CostAnswer> {
     let this_hour = store::sum(cx.tx, cx.caller.workspace, &agent.address, hour_of(cx.now))?;
     let today = store::sum(cx.tx, cx.caller.workspace, &agent.address, midnight(cx.now))?;
     let usage = CostUsage {
@@ -193,7 +193,7 @@ fn cost_answer(cx: &mut Cx<'_, '_>, agent: &Agent, policy: Option<CostPolicy>) -
     Ok(CostAnswer { ok: true, address_id, address, policy, usage })
 }
 
-pub fn prepare_put_cost(_: &Before<'_>, input: PutCost) -> Result<(u16, (String, CostPolicy))> {
+pub fn prepare_put_cost(_: &PrepareContext<'_>, input: PutCost) -> Result<(String, CostPolicy)> {
     for (name, most) in
         [("max_intents_per_day", input.max_intents_per_day), ("max_intents_per_hour", input.max_intents_per_hour)]
     {
@@ -225,17 +225,17 @@ pub fn prepare_put_cost(_: &Before<'_>, input: PutCost) -> Result<(u16, (String,
         let message = "give max_intents_per_day, max_intents_per_hour or max_cost_per_day_usd";
         return Err(ApiError::invalid(message).into());
     }
-    Ok((COMMON_LANE, (input.address_id, policy)))
+    Ok((input.address_id, policy))
 }
 
-pub fn put_cost(cx: &mut Cx<'_, '_>, (named, policy): &(String, CostPolicy)) -> Result<CostAnswer> {
+pub fn put_cost(cx: &mut CallContext<'_, '_>, (named, policy): &(String, CostPolicy)) -> Result<CostAnswer> {
     let agent = mesh::find(cx, named)?;
     let rules = Rules { cost: Some(policy.clone()), ..lock_rules(cx, &agent)? };
     hold(cx, &agent, &rules, "mesh.policies.cost.put")?;
     cost_answer(cx, &agent, rules.cost)
 }
 
-pub fn delete_cost(cx: &mut Cx<'_, '_>, named: &Named) -> Result<CostAnswer> {
+pub fn delete_cost(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<CostAnswer> {
     let agent = mesh::find(cx, &named.agent)?;
     let rules = lock_rules(cx, &agent)?;
     if rules.cost.is_some() {
@@ -261,7 +261,7 @@ pub struct ActionChange {
     directions: (bool, bool),
 }
 
-pub fn prepare_put_action(_: &Before<'_>, input: PutAction) -> Result<(u16, ActionChange)> {
+pub fn prepare_put_action(_: &PrepareContext<'_>, input: PutAction) -> Result<ActionChange> {
     if !["open", "allowlist", "denylist"].contains(&input.mode.as_str()) {
         let message = format!("mode: \"{}\" is none of open, allowlist, denylist", input.mode);
         return Err(ApiError::invalid(message).into());
@@ -277,15 +277,15 @@ pub fn prepare_put_action(_: &Before<'_>, input: PutAction) -> Result<(u16, Acti
     }
     let directions = directions(input.direction.as_deref())?;
     let rule = ActionRule { mode: input.mode, intent_types: input.intent_types };
-    Ok((COMMON_LANE, ActionChange { agent: input.address_id, rule: Some(rule), directions }))
+    Ok(ActionChange { agent: input.address_id, rule: Some(rule), directions })
 }
 
-pub fn prepare_delete_action(_: &Before<'_>, input: DeleteAction) -> Result<(u16, ActionChange)> {
+pub fn prepare_delete_action(_: &PrepareContext<'_>, input: DeleteAction) -> Result<ActionChange> {
     let directions = directions(input.direction.as_deref())?;
-    Ok((COMMON_LANE, ActionChange { agent: input.address_id, rule: None, directions }))
+    Ok(ActionChange { agent: input.address_id, rule: None, directions })
 }
 
-pub fn get_action(cx: &mut Cx<'_, '_>, named: &Named) -> Result<ActionAnswer> {
+pub fn get_action(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<ActionAnswer> {
     let agent = mesh::find(cx, &named.agent)?;
     let rules = rules_of(cx, &agent)?;
     Ok(action_answer(&agent, rules.action))
@@ -296,7 +296,7 @@ fn action_answer(agent: &Agent, policy: ActionPolicy) -> ActionAnswer {
     ActionAnswer { ok: true, address_id, address, policy }
 }
 
-pub fn change_action(cx: &mut Cx<'_, '_>, change: &ActionChange) -> Result<ActionAnswer> {
+pub fn change_action(cx: &mut CallContext<'_, '_>, change: &ActionChange) -> Result<ActionAnswer> {
     let agent = mesh::find(cx, &change.agent)?;
     let mut rules = lock_rules(cx, &agent)?;
     let before = rules.action.clone();

@@ -16,17 +16,18 @@ use uuid::Uuid;
 
 use super::entering::audit;
 use super::logins::{found, mail, too_many};
-use super::{COMMON_LANE, check_chars, people};
+use super::{check_chars, people};
 use crate::app::App;
 use crate::auth::{self, FreshKey, fresh_key};
-use crate::call::{Later, Visit};
+use crate::call::{AsyncContext, BoxFuture};
 use crate::error::{Result, StoreError};
+use crate::store::Shard;
 use crate::store::accounts::{self, NewKey, ServiceAccount};
 use crate::store::alpha::{self as store, Trial};
 use crate::store::members::{self, Member};
 use crate::store::people as records;
 use crate::store::{Tx, organizations};
-use crate::world::Dice;
+use crate::system::Rng;
 
 /// How long a trial may be verified.
 const TRIAL_SECONDS: u64 = 7 * 86_400;
@@ -43,29 +44,29 @@ pub fn check_enabled(app: &App) -> Result<()> {
     Err(ApiError::new(ErrorKind::Forbidden, "trials_disabled", message).into())
 }
 
-pub fn bootstrap(visit: Visit, input: Bootstrap) -> Later<Bootstrapped> {
+pub fn bootstrap(visit: AsyncContext, input: Bootstrap) -> BoxFuture<Bootstrapped> {
     Box::pin(async move {
-        check_enabled(&visit.app)?;
+        check_enabled(&context.app)?;
         let email = people::address(&input.email);
         if !is_email(&email) {
             return Err(ApiError::invalid("email: must be an address for mail, such as ann@example.com").into());
         }
         check_chars("use_case", Some(&input.use_case), 2, 120)?;
         check_chars("company", input.company.as_deref(), 2, 120)?;
-        let (dice, now) = (visit.app.world.dice.clone(), visit.now);
+        let (rng, now) = (context.app.system.rng.clone(), context.now);
         let job = move |tx: &mut Tx<'_>| {
             let known = store::list(tx, &email, now.minus_millis(DAY_MILLIS), MOST_TRIALS_A_DAY)?;
             if known.len() as i64 >= MOST_TRIALS_A_DAY {
                 return Err(too_many("this address has begun enough trials for today", 86_400));
             }
-            let id = dice.uuid_at(now);
+            let id = rng.uuid_at(now);
             let owner = owner_of(id);
             let name = input.company.clone().unwrap_or_else(|| email.clone());
-            let workspace = found(tx, &dice, now, &owner, &name)?;
+            let workspace = found(tx, &rng, now, &owner, &name)?;
             let organization = organizations::find(tx, workspace.org_id)?;
             let organization =
                 organization.ok_or_else(|| StoreError::Fault("a new organization is not there".to_owned()))?;
-            let key = first_key(tx, &dice, now, &owner, (workspace.org_id, workspace.workspace_id))?;
+            let key = first_key(tx, &rng, now, &owner, (workspace.org_id, workspace.workspace_id))?;
             let trial = Trial {
                 id,
                 email: email.clone(),
@@ -77,8 +78,8 @@ pub fn bootstrap(visit: Visit, input: Bootstrap) -> Later<Bootstrapped> {
             };
             store::insert(tx, &trial)?;
             let line = json!({ "email": email, "use_case": input.use_case });
-            audit(tx, &dice, now, workspace.workspace_id, &owner, "alpha.bootstrap", &line)?;
-            tell(tx, &dice, now, &trial)?;
+            audit(tx, &rng, now, workspace.workspace_id, &owner, "alpha.bootstrap", &line)?;
+            tell(tx, &rng, now, &trial)?;
             Ok(Bootstrapped {
                 ok: true,
                 organization: TrialOrganization { org_id: workspace.org_id.to_string(), name: organization.name },
@@ -87,21 +88,21 @@ pub fn bootstrap(visit: Visit, input: Bootstrap) -> Later<Bootstrapped> {
                 email_verification: view(&trial),
             })
         };
-        visit.app.store.write(COMMON_LANE, job).await
+        context.app.store.write(Shard::CONTROL, job).await
     })
 }
 
 fn first_key(
     tx: &mut Tx<'_>,
-    dice: &Dice,
+    rng: &Rng,
     now: Time,
     owner: &str,
     (org, workspace): (Uuid, Uuid),
 ) -> Result<TrialKey, StoreError> {
-    let account = ServiceAccount::of_owner(dice.uuid_at(now), org, workspace, owner, now);
+    let account = ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, owner, now);
     accounts::insert_service_account(tx, &account)?;
-    let FreshKey { token, hash, hint } = fresh_key(dice, &account.service_account_id);
-    let key_id = format!("sak_{}", dice.uuid_at(now).simple());
+    let FreshKey { token, hash, hint } = fresh_key(rng, &account.service_account_id);
+    let key_id = format!("sak_{}", rng.uuid_at(now).simple());
     let key = NewKey {
         workspace,
         key_id: &key_id,
@@ -116,16 +117,16 @@ fn first_key(
 }
 
 /// Sends the mail of a trial.
-fn tell(tx: &mut Tx<'_>, dice: &Dice, now: Time, trial: &Trial) -> Result<(), StoreError> {
-    mail(tx, dice, now, &trial.email, json!({ "trial": trial.id }))
+fn tell(tx: &mut Tx<'_>, rng: &Rng, now: Time, trial: &Trial) -> Result<(), StoreError> {
+    mail(tx, rng, now, &trial.email, json!({ "trial": trial.id }))
 }
 
 /// Draws the token of a mail that is about to be sent. `None` when it is too late for it.
-pub fn draw(tx: &mut Tx<'_>, dice: &Dice, now: Time, id: Uuid) -> Result<Option<(Trial, String)>, StoreError> {
+pub fn draw(tx: &mut Tx<'_>, rng: &Rng, now: Time, id: Uuid) -> Result<Option<(Trial, String)>, StoreError> {
     let Some(trial) = store::find(tx, id)?.filter(|trial| trial.verified_at.is_none() && now < trial.expires_at) else {
         return Ok(None);
     };
-    let token = dice.hex::<32>();
+    let token = rng.hex::<32>();
     store::set_token(tx, id, &auth::hash(&token))?;
     Ok(Some((trial, token)))
 }
@@ -138,11 +139,11 @@ fn view(trial: &Trial) -> EmailVerification {
     }
 }
 
-pub fn verify(visit: Visit, input: VerifyEmail) -> Later<Verified> {
+pub fn verify(visit: AsyncContext, input: VerifyEmail) -> BoxFuture<Verified> {
     Box::pin(async move {
-        check_enabled(&visit.app)?;
+        check_enabled(&context.app)?;
         check_chars("token", Some(&input.token), 16, 512)?;
-        let trial = confirm(&visit.app, input.token).await?;
+        let trial = confirm(&context.app, input.token).await?;
         Ok(Verified { ok: true, email_verification: view(&trial) })
     })
 }
@@ -150,7 +151,7 @@ pub fn verify(visit: Visit, input: VerifyEmail) -> Later<Verified> {
 /// Gives a trial to its address. Doing so twice is no error. The first key loses what it could do in the organization beyond
 /// its workspace: whoever began the trial may be somebody else.
 pub async fn confirm(app: &App, token: String) -> Result<Trial> {
-    let (dice, now) = (app.world.dice.clone(), app.world.clock.now());
+    let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
     let hash = auth::hash(&token);
     let unknown = || ApiError::not_found("this token");
     // Garbage does not take the write lane.
@@ -165,14 +166,14 @@ pub async fn confirm(app: &App, token: String) -> Result<Trial> {
             return Err(ApiError::new(ErrorKind::Gone, "verification_expired", message).into());
         }
         store::mark_verified(tx, trial.id, now)?;
-        records::insert(tx, dice.uuid(), &trial.email, now)?;
+        records::insert(tx, rng.uuid(), &trial.email, now)?;
         let first = members::find_actor(tx, trial.org_id, &owner_of(trial.id), Uuid::nil())?;
         if let Some(first) = first {
             members::update(tx, &Member { status: "removed".to_owned(), updated_at: now, ..first })?;
         }
         let member = Member {
             org_id: trial.org_id,
-            member_id: dice.uuid_at(now),
+            member_id: rng.uuid_at(now),
             workspace_id: Uuid::nil(),
             actor_id: trial.email.clone(),
             role: OrgRole::OrgOwner.as_str().to_owned(),
@@ -182,10 +183,10 @@ pub async fn confirm(app: &App, token: String) -> Result<Trial> {
         };
         members::insert(tx, &member)?;
         let line = json!({ "org_id": trial.org_id });
-        audit(tx, &dice, now, trial.workspace_id, &trial.email, "alpha.verify_email", &line)?;
+        audit(tx, &rng, now, trial.workspace_id, &trial.email, "alpha.verify_email", &line)?;
         Ok(Trial { verified_at: Some(now), ..trial })
     };
-    app.store.write(COMMON_LANE, job).await
+    app.store.write(Shard::CONTROL, job).await
 }
 
 /// Whom the keys of a trial belong to.
@@ -193,19 +194,19 @@ fn owner_of(trial: Uuid) -> String {
     format!("trial:{trial}")
 }
 
-pub fn resend(visit: Visit, input: ResendEmail) -> Later<Resent> {
+pub fn resend(visit: AsyncContext, input: ResendEmail) -> BoxFuture<Resent> {
     Box::pin(async move {
-        check_enabled(&visit.app)?;
-        let (dice, now, email) = (visit.app.world.dice.clone(), visit.now, people::address(&input.email));
+        check_enabled(&context.app)?;
+        let (rng, now, email) = (context.app.system.rng.clone(), context.now, people::address(&input.email));
         let job = move |tx: &mut Tx<'_>| {
             let trials = store::list(tx, &email, now.minus_millis(TRIAL_SECONDS * 1_000), 1)?;
             if let Some(trial) = trials.first().filter(|trial| trial.verified_at.is_none() && now < trial.expires_at)
                 && store::count_mail(tx, trial.id)? < MOST_MAILS
             {
-                tell(tx, &dice, now, trial)?;
+                tell(tx, &rng, now, trial)?;
             }
             Ok(Resent { ok: true })
         };
-        visit.app.store.write(COMMON_LANE, job).await
+        context.app.store.write(Shard::CONTROL, job).await
     })
 }

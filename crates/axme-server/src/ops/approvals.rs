@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::intents::{desk, is_visible};
 use super::resume::answer_task;
-use crate::call::Before;
-use crate::cx::Cx;
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::engine;
 use crate::error::Result;
 use crate::store::approvals::{self as store, Approval};
@@ -22,7 +22,7 @@ pub struct Decision {
     comment: Option<String>,
 }
 
-pub fn prepare_decide(_: &Before<'_>, input: DecideApproval) -> Result<(u16, Decision)> {
+pub fn prepare_decide(_: &PrepareContext<'_>, input: DecideApproval) -> Result<Decision> {
     let id = Uuid::parse_str(input.approval_id.trim());
     let id = id.map_err(|_| ApiError::invalid("approval_id: must be a UUID"))?;
     let word = match input.decision.trim().to_ascii_lowercase().as_str() {
@@ -38,7 +38,7 @@ pub fn prepare_decide(_: &Before<'_>, input: DecideApproval) -> Result<(u16, Dec
 
 /// A waiting task is answered under its own rules, by those who may. The same decision again is shown again; the other one
 /// comes too late. A decision about an id that is no intent's is recorded, and nothing else.
-pub fn decide(cx: &mut Cx<'_, '_>, decision: &Decision) -> Result<Decided> {
+pub fn decide(cx: &mut CallContext<'_, '_>, decision: &Decision) -> Result<Decided> {
     let workspace = cx.caller.workspace;
     let head = engine::lock(&mut desk(cx), IntentId(decision.id))?;
     if let Some(head) = head {

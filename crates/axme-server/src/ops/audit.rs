@@ -1,4 +1,4 @@
-//! Reading the audit trail. It is written by `Cx::audit`, in the transaction of the change it tells of.
+//! Reading the audit trail. It is written by `CallContext::audit`, in the transaction of the change it tells of.
 
 use axme_api::ApiError;
 use axme_api::audit::{AuditEvent, AuditList, ListAudit};
@@ -6,9 +6,9 @@ use axme_api::roles::Permission;
 use axme_intent::Address;
 use uuid::Uuid;
 
-use super::{COMMON_LANE, check_chars, page_size, tenants};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_chars, page_size, tenants};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::audit::{self as store, Filter, Line};
 
@@ -20,17 +20,17 @@ pub struct Asked {
     limit: i64,
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListAudit) -> Result<(u16, Asked)> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListAudit) -> Result<Asked> {
     check_chars("action_prefix", input.action_prefix.as_deref(), 1, MAX_PREFIX_CHARS)?;
     let before = input.before.as_deref().map_or(Ok(Uuid::max()), |text| {
         Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("before: must be the id of a line"))
     })?;
     let limit = page_size(input.limit, 100, 1_000)?;
-    Ok((COMMON_LANE, Asked { input, before, limit }))
+    Ok(Asked { input, before, limit })
 }
 
 /// An organization alone means what was changed in it as a whole.
-pub fn list(cx: &mut Cx<'_, '_>, asked: &Asked) -> Result<AuditList> {
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &Asked) -> Result<AuditList> {
     let input = &asked.input;
     let (org, workspace) = match (input.org_id.as_deref(), input.workspace_id.as_deref()) {
         (Some(org), None) => (tenants::org(cx, org, Permission::ReadAudit)?.0, None),

@@ -7,17 +7,17 @@ use axme_api::{ApiError, ErrorKind};
 use serde_json::json;
 
 use super::tenants::{self, Place};
-use super::{COMMON_LANE, check_chars, check_size, check_word, invoices};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_chars, check_size, check_word, invoices};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::{Result, StoreError};
 use crate::store::billing::{self as store, Plan};
 
-pub fn prepare_get(_: &Before<'_>, input: NamedWorkspace) -> Result<(u16, NamedWorkspace)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
+    Ok(input)
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<PlanAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<PlanAnswer> {
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ViewBilling)?;
     let missing = || ApiError::new(ErrorKind::NotFound, "billing_plan_not_found", "this workspace has no billing plan");
@@ -25,7 +25,7 @@ pub fn get(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<PlanAnswer> {
     answer(&place, &plan)
 }
 
-pub fn prepare_update(_: &Before<'_>, input: UpdatePlan) -> Result<(u16, UpdatePlan)> {
+pub fn prepare_update(_: &PrepareContext<'_>, input: UpdatePlan) -> Result<UpdatePlan> {
     check_chars("plan_code", Some(&input.plan_code), 2, 64)?;
     check_chars("currency", Some(&input.currency), 3, 16)?;
     check_word("billing_cycle", input.billing_cycle.as_deref(), &["monthly", "annual"])?;
@@ -41,10 +41,10 @@ pub fn prepare_update(_: &Before<'_>, input: UpdatePlan) -> Result<(u16, UpdateP
             return Err(ApiError::invalid(format!("{name}: too large a number")).into());
         }
     }
-    Ok((COMMON_LANE, input))
+    Ok(input)
 }
 
-pub fn update(cx: &mut Cx<'_, '_>, input: &UpdatePlan) -> Result<PlanAnswer> {
+pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdatePlan) -> Result<PlanAnswer> {
     let place = tenants::place(cx, Some(&input.org_id), Some(&input.workspace_id), Permission::ChangeBilling)?;
     let known = store::lock(cx.tx, place.workspace)?;
     let billing_cycle = input.billing_cycle.clone().unwrap_or_else(|| "monthly".to_owned());
@@ -53,7 +53,7 @@ pub fn update(cx: &mut Cx<'_, '_>, input: &UpdatePlan) -> Result<PlanAnswer> {
     let amount = |n: Option<u64>| i64::try_from(n.unwrap_or(0)).unwrap_or(i64::MAX);
     let plan = Plan {
         workspace_id: place.workspace,
-        billing_plan_id: known.as_ref().map_or_else(|| cx.dice.uuid_at(cx.now), |plan| plan.billing_plan_id),
+        billing_plan_id: known.as_ref().map_or_else(|| cx.rng.uuid_at(cx.now), |plan| plan.billing_plan_id),
         plan_code: input.plan_code.clone(),
         currency: input.currency.clone(),
         period_start,

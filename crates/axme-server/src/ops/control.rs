@@ -8,9 +8,9 @@ use axme_intent::{Address, IntentId, Status};
 use serde_json::{Value, json};
 
 use super::intents::{check_granted, desk, lock_visible, parse_id, parse_status, stale};
-use super::{COMMON_LANE, check_size, page_size, view};
-use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use super::{check_size, page_size, view};
+use crate::call::PrepareContext;
+use crate::cx::{CallContext, Caller};
 use crate::engine;
 use crate::error::Result;
 use crate::store::intents::{self as store, Filter};
@@ -24,18 +24,18 @@ pub struct PolicyChange {
     action: Action,
 }
 
-pub fn prepare_controls(before: &Before<'_>, input: UpdateControls) -> Result<(u16, PolicyChange)> {
+pub fn prepare_controls(context: &PrepareContext<'_>, input: UpdateControls) -> Result<PolicyChange> {
     let patch = Patch { controls: input.controls_patch.unwrap_or_default(), ..Patch::default() };
-    prepare(before, &input.intent_id, patch, input.why, Action::UpdateControls)
+    prepare(context, &input.intent_id, patch, input.why, Action::UpdateControls)
 }
 
-pub fn prepare_policy(before: &Before<'_>, input: UpdatePolicy) -> Result<(u16, PolicyChange)> {
-    let grants = canonical(input.grants_patch.unwrap_or_default(), before.caller);
+pub fn prepare_policy(context: &PrepareContext<'_>, input: UpdatePolicy) -> Result<PolicyChange> {
+    let grants = canonical(input.grants_patch.unwrap_or_default(), context.caller);
     let patch = Patch { grants, envelope: input.envelope_patch.unwrap_or_default(), controls: Object::new() };
-    prepare(before, &input.intent_id, patch, input.why, Action::UpdatePolicy)
+    prepare(context, &input.intent_id, patch, input.why, Action::UpdatePolicy)
 }
 
-fn prepare(_: &Before<'_>, id: &str, patch: Patch, why: ChangeReason, action: Action) -> Result<(u16, PolicyChange)> {
+fn prepare(_: &PrepareContext<'_>, id: &str, patch: Patch, why: ChangeReason, action: Action) -> Result<PolicyChange> {
     let id = parse_id(id)?;
     for part in [&patch.controls, &patch.grants, &patch.envelope] {
         check_size("patch", part)?;
@@ -47,7 +47,7 @@ fn prepare(_: &Before<'_>, id: &str, patch: Patch, why: ChangeReason, action: Ac
     if long(&why.actor, 255) {
         return Err(ApiError::invalid("actor: at most 255 characters").into());
     }
-    Ok((id.lane(), PolicyChange { id, patch, why, action }))
+    Ok((id.shard(), PolicyChange { id, patch, why, action }))
 }
 
 /// Delegates are known by their full address, however they were written.
@@ -59,7 +59,7 @@ fn canonical(grants: Object, caller: &Caller) -> Object {
     grants.into_iter().map(|(key, grant)| (full(key), grant)).collect()
 }
 
-pub fn change(cx: &mut Cx<'_, '_>, change: &PolicyChange) -> Result<PolicyChanged> {
+pub fn change(cx: &mut CallContext<'_, '_>, change: &PolicyChange) -> Result<PolicyChanged> {
     let head = lock_visible(cx, change.id)?;
     check_may_change(cx.caller, &head, change.action)?;
     let birth = store::birth(cx.tx, cx.caller.workspace, change.id)?;
@@ -118,7 +118,7 @@ pub struct Cleanup {
     reason: String,
 }
 
-pub fn prepare_bulk_cancel(before: &Before<'_>, input: BulkCancel) -> Result<(u16, Cleanup)> {
+pub fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCancel) -> Result<Cleanup> {
     let hours = input.older_than_hours.unwrap_or(24.0);
     // Ten years: no intent of this server is older.
     if !(0.1..=87_600.0).contains(&hours) {
@@ -139,20 +139,20 @@ pub fn prepare_bulk_cancel(before: &Before<'_>, input: BulkCancel) -> Result<(u1
     if reason.chars().count() > MAX_REASON_CHARS {
         return Err(ApiError::invalid(format!("reason: at most {MAX_REASON_CHARS} characters")).into());
     }
-    let sender = before.caller.address.clone().filter(|_| !before.caller.is_admin());
+    let sender = context.caller.address.clone().filter(|_| !context.caller.is_admin());
     let filter = Filter {
         statuses,
         to: None,
         party: None,
         sender,
-        before: IntentId::first_at(before.now.minus_millis((hours * 3_600_000.0) as u64)),
+        before: IntentId::first_at(context.now.minus_millis((hours * 3_600_000.0) as u64)),
         limit: page_size(input.limit, 500, 5_000)? as usize,
     };
-    Ok((COMMON_LANE, Cleanup { filter, is_dry: input.dry_run.unwrap_or(true), reason }))
+    Ok(Cleanup { filter, is_dry: input.dry_run.unwrap_or(true), reason })
 }
 
 /// What is found is canceled in the order of the ids: families are always locked in that order.
-pub fn bulk_cancel(cx: &mut Cx<'_, '_>, cleanup: &Cleanup) -> Result<BulkCanceled> {
+pub fn bulk_cancel(cx: &mut CallContext<'_, '_>, cleanup: &Cleanup) -> Result<BulkCanceled> {
     let (heads, next) = store::list(cx.tx, cx.caller.workspace, &cleanup.filter)?;
     let mut ids: Vec<IntentId> = heads.iter().map(|head| head.intent.id).collect();
     ids.sort_unstable();
@@ -179,7 +179,7 @@ pub fn bulk_cancel(cx: &mut Cx<'_, '_>, cleanup: &Cleanup) -> Result<BulkCancele
 }
 
 /// False when somebody else has ended it in the meantime.
-fn cancel(cx: &mut Cx<'_, '_>, id: IntentId, reason: &str) -> Result<bool> {
+fn cancel(cx: &mut CallContext<'_, '_>, id: IntentId, reason: &str) -> Result<bool> {
     let Some(head) = engine::lock(&mut desk(cx), id)? else { return Ok(false) };
     if head.intent.status().is_terminal() {
         return Ok(false);

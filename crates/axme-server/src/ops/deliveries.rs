@@ -11,14 +11,14 @@ use uuid::Uuid;
 use super::principals::{RUN, read_range};
 use super::quotas::{Dimension, Meter};
 use super::tenants::{In, Place};
-use super::{COMMON_LANE, check_word, page_size};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_word, page_size};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::engine::tell::MAIL_LINE;
 use crate::error::Result;
 use crate::store::deliveries::{self as store, DeadLetter};
 use crate::store::{notices, routed};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 /// Dead letters under one id: more than there are subscribers to an event.
 const MOST_OF_ONE: i64 = 1_000;
@@ -32,7 +32,7 @@ pub struct Wanted {
     limit: i64,
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListDeliveries) -> Result<(u16, In<Wanted>)> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<In<Wanted>> {
     let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
     check_word("status", input.status.as_deref(), &words)?;
     let before = match &input.before {
@@ -42,13 +42,13 @@ pub fn prepare_list(_: &Before<'_>, input: ListDeliveries) -> Result<(u16, In<Wa
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
     let limit = page_size(input.limit, 200, 1_000)?;
     let wanted = Wanted { principals, status: input.status, before, limit };
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, wanted)))
+    Ok(In::new(input.org_id, input.workspace_id, wanted))
 }
 
 /// One listing, by id: what went along routes, however it stands, and what else was given up. A dead letter that went along a
 /// route is there once, as what it is. Letters under one id stay together, since a page ends at an id: the last of them may go
 /// beyond the limit.
-pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Wanted>) -> Result<DeliveryList> {
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Wanted>) -> Result<DeliveryList> {
     let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
     let (workspace, limit) = (place.workspace, wanted.limit);
     let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
@@ -82,19 +82,23 @@ fn is_full<T>(page: &[T], limit: i64) -> bool {
 }
 
 /// What was given up under an id; there is at least one.
-pub(super) fn dead(cx: &mut Cx<'_, '_>, workspace: Uuid, id: IntentId) -> Result<(DeadLetter, Vec<DeadLetter>)> {
+pub(super) fn dead(
+    cx: &mut CallContext<'_, '_>,
+    workspace: Uuid,
+    id: IntentId,
+) -> Result<(DeadLetter, Vec<DeadLetter>)> {
     let letters = store::list_dead_of(cx.tx, workspace, id, MOST_OF_ONE)?;
     let first = letters.first().cloned().ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
     Ok((first, letters))
 }
 
-pub fn prepare_replay(_: &Before<'_>, input: ReplayDelivery) -> Result<(u16, In<IntentId>)> {
+pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<In<IntentId>> {
     let id: IntentId =
         input.delivery_id.parse().map_err(|_| ApiError::not_found(format!("delivery {}", input.delivery_id)))?;
-    Ok((id.lane(), In::new(input.org_id, input.workspace_id, id)))
+    Ok((id.shard(), In::new(input.org_id, input.workspace_id, id)))
 }
 
-pub fn replay(cx: &mut Cx<'_, '_>, asked: &In<IntentId>) -> Result<DeliveryAnswer> {
+pub fn replay(cx: &mut CallContext<'_, '_>, asked: &In<IntentId>) -> Result<DeliveryAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     let workspace = place.workspace;
     if let Some(again) = super::routed::replay(cx, &place, id.0)? {
@@ -110,9 +114,9 @@ pub fn replay(cx: &mut Cx<'_, '_>, asked: &In<IntentId>) -> Result<DeliveryAnswe
         cx.audit_in(workspace, "deliveries.replay", &id.to_string(), &json!({ "to_agent": letter.address }))?;
         if notices::line_of(&letter.address).is_some() {
             notices::reopen(cx.tx, workspace, id.0)?;
-            cx.tx.wake(Wake::notices());
+            cx.tx.signal(Signal::notices());
         }
-        cx.tx.wake(Wake::queue(workspace, &letter.address));
+        cx.tx.signal(Signal::queue(workspace, &letter.address));
     }
     Ok(DeliveryAnswer { ok: true, delivery: view(&first, &place, "pending") })
 }

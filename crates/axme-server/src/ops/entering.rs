@@ -15,7 +15,7 @@ use crate::signer::{Person, TOKEN_SECONDS};
 use crate::store::Tx;
 use crate::store::accounts::{self, NewKey, ServiceAccount};
 use crate::store::people::{self as records, Account, Key, Session};
-use crate::world::Dice;
+use crate::system::Rng;
 
 /// Where a session begins.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub struct Entered {
 /// Begins a session of somebody, unless they belong nowhere any more.
 pub fn enter(
     tx: &mut Tx<'_>,
-    dice: &Dice,
+    rng: &Rng,
     now: Time,
     rules: Rules,
     account: &Account,
@@ -52,7 +52,7 @@ pub fn enter(
     }
     let session = Session {
         account_id: account.account_id,
-        session_id: dice.uuid(),
+        session_id: rng.uuid(),
         client_type: client.kind.clone(),
         device_label: client.label.clone(),
         created_at: now,
@@ -65,7 +65,7 @@ pub fn enter(
         },
     };
     records::insert_session(tx, &session)?;
-    let refresh_token = fresh_refresh(tx, dice, now, &session)?;
+    let refresh_token = fresh_refresh(tx, rng, now, &session)?;
     let memberships = records::memberships(tx, &account.email)?;
     let mut account = account.clone();
     if let Place::OfKey(workspace, _) = &place {
@@ -80,13 +80,13 @@ pub fn enter(
     }
     let api_key = match (&home, place) {
         (Some((org, workspace)), Place::HomeWithKey) => {
-            Some(fresh_login_key(tx, dice, now, rules, &account, (org.org_id, workspace.workspace_id))?)
+            Some(fresh_login_key(tx, rng, now, rules, &account, (org.org_id, workspace.workspace_id))?)
         }
         _ => None,
     };
     if let Some((_, workspace)) = &home {
         let line = json!({ "session_id": session.session_id, "client_type": client.kind });
-        audit(tx, dice, now, workspace.workspace_id, &account.email, "auth.sign_in", &line)?;
+        audit(tx, rng, now, workspace.workspace_id, &account.email, "auth.sign_in", &line)?;
     }
     Ok(Entered {
         person: Person { account_id: account.account_id, session_id: session.session_id, email: account.email.clone() },
@@ -100,7 +100,7 @@ pub fn enter(
 /// A line in the trail of a workspace, about what somebody did who has no key there yet.
 pub fn audit(
     tx: &mut Tx<'_>,
-    dice: &Dice,
+    rng: &Rng,
     now: Time,
     workspace: Uuid,
     actor: &str,
@@ -109,7 +109,7 @@ pub fn audit(
 ) -> Result<(), StoreError> {
     let line = crate::store::audit::Line {
         trail: workspace,
-        id: dice.uuid_at(now),
+        id: rng.uuid_at(now),
         at: now,
         actor: actor.to_owned(),
         action: action.to_owned(),
@@ -120,8 +120,8 @@ pub fn audit(
 }
 
 /// Makes a refresh token of a session.
-pub fn fresh_refresh(tx: &mut Tx<'_>, dice: &Dice, now: Time, session: &Session) -> Result<String, StoreError> {
-    let token = format!("axme_rt_{}", dice.hex::<32>());
+pub fn fresh_refresh(tx: &mut Tx<'_>, rng: &Rng, now: Time, session: &Session) -> Result<String, StoreError> {
+    let token = format!("axme_rt_{}", rng.hex::<32>());
     records::insert_refresh(tx, &auth::hash(&token), session.session_id, now, session.expires_at)?;
     Ok(token)
 }
@@ -129,7 +129,7 @@ pub fn fresh_refresh(tx: &mut Tx<'_>, dice: &Dice, now: Time, session: &Session)
 /// A key of somebody in a workspace. What it may do is what they may do there, at any time.
 fn fresh_login_key(
     tx: &mut Tx<'_>,
-    dice: &Dice,
+    rng: &Rng,
     now: Time,
     rules: Rules,
     account: &Account,
@@ -142,16 +142,16 @@ fn fresh_login_key(
                 name: format!("login of {}", account.email),
                 display_name: account.display_name.clone(),
                 role: LOGIN.to_owned(),
-                ..ServiceAccount::of_owner(dice.uuid_at(now), org, workspace, &account.email, now)
+                ..ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, &account.email, now)
             };
             accounts::insert_service_account(tx, &holder)?;
             holder.service_account_id
         }
     };
-    let FreshKey { token, hash, hint } = fresh_key(dice, &id);
+    let FreshKey { token, hash, hint } = fresh_key(rng, &id);
     let key = NewKey {
         workspace,
-        key_id: &format!("sak_{}", dice.uuid_at(now).simple()),
+        key_id: &format!("sak_{}", rng.uuid_at(now).simple()),
         service_account_id: &id,
         hash: &hash,
         hint: &hint,
@@ -164,7 +164,7 @@ fn fresh_login_key(
 
 /// Signs the access token of a session that was made, and shows all of it.
 pub async fn signed_in(app: &App, now: Time, entered: Entered) -> Result<SignedIn> {
-    let access_token = app.keys.signer.sign(&app.store, &app.world.dice, now, &entered.person).await?;
+    let access_token = app.keys.signer.sign(&app.store, &app.system.rng, now, &entered.person).await?;
     Ok(SignedIn {
         ok: true,
         account_session_token: access_token.clone(),

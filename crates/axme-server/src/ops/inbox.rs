@@ -15,9 +15,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::intents::address;
-use super::{COMMON_LANE, page_size, view};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{page_size, view};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::{Result, StoreError};
 use crate::store::inbox::{self as store, Entry, Member, Most};
 use crate::store::intents::{self, Head};
@@ -76,9 +76,9 @@ pub struct Page {
     limit: usize,
 }
 
-pub fn prepare_list(before: &Before<'_>, input: ListThreads) -> Result<(u16, Page)> {
+pub fn prepare_list(context: &PrepareContext<'_>, input: ListThreads) -> Result<Page> {
     let page = Page {
-        owner: owner(before, input.owner_agent.as_deref())?,
+        owner: owner(context, input.owner_agent.as_deref())?,
         stage: input.status.as_deref().map(Stage::parse).transpose()?,
         before: match &input.before {
             None => IntentId(Uuid::max()),
@@ -86,10 +86,10 @@ pub fn prepare_list(before: &Before<'_>, input: ListThreads) -> Result<(u16, Pag
         },
         limit: page_size(input.limit, 50, 100)? as usize,
     };
-    Ok((COMMON_LANE, page))
+    Ok(page)
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, page: &Page) -> Result<ThreadList> {
+pub fn list(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<ThreadList> {
     let (mut threads, mut before) = (Vec::new(), page.before);
     for _ in 0..MOST_BATCHES {
         let batch = sources(cx, page.owner.as_ref(), before)?;
@@ -122,7 +122,7 @@ pub(super) struct Source {
 }
 
 /// A page of threads, newest first.
-fn sources(cx: &mut Cx<'_, '_>, owner: Option<&Address>, before: IntentId) -> Result<Vec<Source>, StoreError> {
+fn sources(cx: &mut CallContext<'_, '_>, owner: Option<&Address>, before: IntentId) -> Result<Vec<Source>, StoreError> {
     let workspace = cx.caller.workspace;
     let mut found = BTreeMap::new();
     for head in store::list(cx.tx, workspace, owner, before, BATCH)? {
@@ -151,7 +151,7 @@ fn sources(cx: &mut Cx<'_, '_>, owner: Option<&Address>, before: IntentId) -> Re
 }
 
 /// A thread of `owner` that is asked for by its id.
-pub(super) fn find(cx: &mut Cx<'_, '_>, id: IntentId, owner: Option<&Address>) -> Result<Source> {
+pub(super) fn find(cx: &mut CallContext<'_, '_>, id: IntentId, owner: Option<&Address>) -> Result<Source> {
     let head = intents::find(cx.tx, cx.caller.workspace, id)?;
     let members = store::members(cx.tx, cx.caller.workspace, id)?;
     let first = head.as_ref().map(|head| &head.to).or(members.first().map(|member| &member.owner));
@@ -175,23 +175,23 @@ pub(super) fn find(cx: &mut Cx<'_, '_>, id: IntentId, owner: Option<&Address>) -
 
 pub type Wanted = (IntentId, Option<Address>);
 
-pub fn prepare_get(before: &Before<'_>, input: GetThread) -> Result<(u16, Wanted)> {
-    let wanted = wanted(before, &input.thread_id, input.owner_agent.as_deref())?;
-    Ok((COMMON_LANE, wanted))
+pub fn prepare_get(context: &PrepareContext<'_>, input: GetThread) -> Result<Wanted> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
+    Ok(wanted)
 }
 
 /// The thread and the owner that a call names. What is no id cannot name a thread, so it is not found.
-pub(super) fn wanted(before: &Before<'_>, id: &str, owner_agent: Option<&str>) -> Result<Wanted> {
-    let owner = owner(before, owner_agent)?;
+pub(super) fn wanted(context: &PrepareContext<'_>, id: &str, owner_agent: Option<&str>) -> Result<Wanted> {
+    let owner = owner(context, owner_agent)?;
     Ok((id.parse().map_err(|_| not_found(id))?, owner))
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, (id, owner): &Wanted) -> Result<ThreadAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, (id, owner): &Wanted) -> Result<ThreadAnswer> {
     let source = find(cx, *id, owner.as_ref())?;
     show(cx, source)
 }
 
-pub(super) fn show(cx: &mut Cx<'_, '_>, source: Source) -> Result<ThreadAnswer> {
+pub(super) fn show(cx: &mut CallContext<'_, '_>, source: Source) -> Result<ThreadAnswer> {
     Ok(ThreadAnswer { ok: true, thread: source.load(cx, MOST_SHOWN)?.view(usize::MAX) })
 }
 
@@ -206,8 +206,8 @@ pub struct Since {
     limit: i64,
 }
 
-pub fn prepare_changes(before: &Before<'_>, input: ListChanges) -> Result<(u16, Since)> {
-    let owner = owner(before, input.owner_agent.as_deref())?;
+pub fn prepare_changes(context: &PrepareContext<'_>, input: ListChanges) -> Result<Since> {
+    let owner = owner(context, input.owner_agent.as_deref())?;
     let cursor = input.cursor.filter(|cursor| !cursor.trim().is_empty());
     let since = Since {
         owner: owner.ok_or_else(|| ApiError::invalid("owner_agent: required, this key has no address"))?,
@@ -215,7 +215,7 @@ pub fn prepare_changes(before: &Before<'_>, input: ListChanges) -> Result<(u16, 
         cursor,
         limit: page_size(input.limit, 50, 100)?,
     };
-    Ok((COMMON_LANE, since))
+    Ok(since)
 }
 
 fn read_cursor(text: &str) -> Result<i64> {
@@ -223,7 +223,7 @@ fn read_cursor(text: &str) -> Result<i64> {
     number.ok_or_else(|| ApiError::invalid("cursor: must be the next_cursor of an earlier answer").into())
 }
 
-pub fn changes(cx: &mut Cx<'_, '_>, since: &Since) -> Result<ChangeList> {
+pub fn changes(cx: &mut CallContext<'_, '_>, since: &Since) -> Result<ChangeList> {
     let workspace = cx.caller.workspace;
     let is_more_to_number = store::number_changes(cx.tx, workspace, &since.owner, cx.now)?;
     let mut numbered = store::list_changes(cx.tx, workspace, &since.owner, since.number, since.limit + 1)?;
@@ -240,9 +240,9 @@ pub fn changes(cx: &mut Cx<'_, '_>, since: &Since) -> Result<ChangeList> {
 
 /// Whose inbox, files, invites or events are meant: the query wins over the header (they do not differ), both over the
 /// caller's own address. Without an admin key only one's own can be. `None` is the whole workspace, for its admin.
-pub(super) fn owner(before: &Before<'_>, field: Option<&str>) -> Result<Option<Address>> {
-    let caller = before.caller;
-    let named = field.filter(|text| !text.trim().is_empty()).or(before.owner_header);
+pub(super) fn owner(context: &PrepareContext<'_>, field: Option<&str>) -> Result<Option<Address>> {
+    let caller = context.caller;
+    let named = field.filter(|text| !text.trim().is_empty()).or(context.owner_header);
     let named = named.map(|text| address(text, "owner_agent", caller)).transpose()?;
     if caller.is_admin() {
         return Ok(named.or_else(|| caller.address.clone()));
@@ -266,7 +266,7 @@ pub(super) struct Loaded {
 }
 
 impl Source {
-    pub fn load(self, cx: &mut Cx<'_, '_>, most: Most) -> Result<Loaded, StoreError> {
+    pub fn load(self, cx: &mut CallContext<'_, '_>, most: Most) -> Result<Loaded, StoreError> {
         let mut loaded = Loaded { source: self, entries: Vec::new(), is_end_deleted: false };
         let (id, owner) = (loaded.source.id, &loaded.source.owner);
         // Whatever is added to a thread gives the receiver a part in it.
@@ -279,7 +279,7 @@ impl Source {
     }
 
     /// The ids of the messages that the owner sees, the latest first.
-    pub fn message_ids(&self, cx: &mut Cx<'_, '_>) -> Result<Vec<Uuid>, StoreError> {
+    pub fn message_ids(&self, cx: &mut CallContext<'_, '_>) -> Result<Vec<Uuid>, StoreError> {
         let (workspace, end) = (cx.caller.workspace, derived_id(self.id, COMPLETION));
         let is_ended = self.head.as_ref().is_some_and(|head| head.intent.status().is_terminal());
         let is_shown = is_ended && !store::is_deleted(cx.tx, workspace, self.id, &self.owner, end)?;

@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 use super::admission::admit;
 use super::tasks::answers;
-use super::{COMMON_LANE, check_payload, check_size, page_size, quotas, view};
-use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use super::{check_payload, check_size, page_size, quotas, view};
+use crate::call::PrepareContext;
+use crate::cx::{CallContext, Caller};
 use crate::engine::{self, Advanced, Desk, Newborn};
 use crate::error::{Error, Result};
 use crate::store::intents::{self as store, Filter, Head};
@@ -52,26 +52,26 @@ pub struct NewIntent {
     to_check: Option<Value>,
 }
 
-pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, NewIntent)> {
-    let home = before.caller.home();
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Result<NewIntent> {
+    let home = context.caller.home();
     if !scenario::is_intent_type(&input.intent_type) {
         return Err(ApiError::invalid("intent_type: 1 to 255 letters, digits, '.', '_' and '-'").into());
     }
     check_size("human_task", &input.human_task)?;
     let task = input.human_task.as_ref().map(read_task).transpose()?;
     let to = match (&input.to_agent, &task) {
-        (Some(to), _) => address(to, "to_agent", before.caller)?,
+        (Some(to), _) => address(to, "to_agent", context.caller)?,
         (None, Some(_)) => Address::resolve("agent://agent_core", home),
         (None, None) => return Err(ApiError::invalid("to_agent: required").into()),
     };
-    let from = match (&before.caller.address, &input.from_agent) {
+    let from = match (&context.caller.address, &input.from_agent) {
         (Some(own), _) => own.clone(),
-        (None, Some(supplied)) => address(supplied, "from_agent", before.caller)?,
-        (None, None) => Address::resolve(&format!("user://{}", before.caller.owner), home),
+        (None, Some(supplied)) => address(supplied, "from_agent", context.caller)?,
+        (None, None) => Address::resolve(&format!("user://{}", context.caller.owner), home),
     };
     if let Some(task) = &task {
         let is_requester =
-            |person: &str| is_same_person(person, from.as_str()) || is_same_person(person, &before.caller.owner);
+            |person: &str| is_same_person(person, from.as_str()) || is_same_person(person, &context.caller.owner);
         // Whom it is sent to is asked where the task names nobody; an agent stands for no person in particular.
         let receiver = if to.as_str().starts_with("agent://") { "human" } else { to.as_str() };
         let holder = task.assignees.is_none().then_some(receiver);
@@ -83,11 +83,11 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         return Err(ApiError::invalid(format!("reply_to: at most {MAX_ADDRESS_CHARS} characters")).into());
     }
     let correlation_id = match &input.correlation_id {
-        None => before.dice.uuid(),
+        None => context.rng.uuid(),
         Some(text) => Uuid::parse_str(text).map_err(|_| ApiError::invalid("correlation_id: must be a UUID"))?,
     };
-    let deadline_at = read_end(before, input.deadline_at.as_deref(), input.ttl_seconds)?;
-    let ladder = read_ladder(before.caller, &input, task.is_some() || to.is_platform())?;
+    let deadline_at = read_end(context, input.deadline_at.as_deref(), input.ttl_seconds)?;
+    let ladder = read_ladder(context.caller, &input, task.is_some() || to.is_platform())?;
     let max_delivery_attempts = match input.max_delivery_attempts {
         Some(0) => return Err(ApiError::invalid("max_delivery_attempts: must be at least 1").into()),
         other => other.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
@@ -97,13 +97,13 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
     rest.remove("owner_agent");
     let warnings = doubts(input.human_task.as_ref(), &rest, input.payload.is_some());
     let payload = Value::Object(input.payload.unwrap_or(rest));
-    check_payload(before, "payload", &payload)?;
+    check_payload(context, "payload", &payload)?;
     let tenant = quotas::named_tenant(&payload);
-    let to_check = super::schemas::to_check(before, &payload);
+    let to_check = super::schemas::to_check(context, &payload);
     let birth = Birth {
         intent_type: input.intent_type,
         correlation_id,
-        requested_by: super::requested_by(before.caller, &from),
+        requested_by: super::requested_by(context.caller, &from),
         from,
         to,
         reply_to: input.reply_to,
@@ -115,7 +115,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         plan: None,
         step: None,
     };
-    let newborn = conceive_root(before, birth)?;
+    let newborn = conceive_root(context, birth)?;
     let intent = newborn.intent();
     let (intent_id, status) = (intent.id.to_string(), intent.status().as_str().to_owned());
     let answer = Created {
@@ -131,22 +131,22 @@ pub fn prepare_create(before: &Before<'_>, input: CreateIntent) -> Result<(u16, 
         correlation_id: correlation_id.to_string(),
         warnings,
     };
-    Ok((intent.id.lane(), NewIntent { newborn, deadline_at, answer, to_check, tenant }))
+    Ok((intent.id.shard(), NewIntent { newborn, deadline_at, answer, to_check, tenant }))
 }
 
 /// Decides a new root intent, before the transaction.
-pub fn conceive_root(before: &Before<'_>, birth: Birth) -> Result<Newborn> {
-    let id = IntentId::root(before.now, before.dice.ordered_bytes(before.now));
+pub fn conceive_root(context: &PrepareContext<'_>, birth: Birth) -> Result<Newborn> {
+    let id = IntentId::root(context.now, context.rng.ordered_bytes(context.now));
     let given = Given {
-        now: before.now,
+        now: context.now,
         actor: birth.from.as_str().to_owned(),
-        child: id.relative(before.now, before.dice.ordered_bytes(before.now)),
+        child: id.relative(context.now, context.rng.ordered_bytes(context.now)),
     };
-    let reply_to = birth.reply_to.as_deref().map(|text| address(text, "reply_to", before.caller)).transpose()?;
-    Ok(engine::conceive(Intent::unborn(id, id, None, before.now), birth, &given)?.replying_to(reply_to))
+    let reply_to = birth.reply_to.as_deref().map(|text| address(text, "reply_to", context.caller)).transpose()?;
+    Ok(engine::conceive(Intent::unborn(id, id, None, context.now), birth, &given)?.replying_to(reply_to))
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, new: &NewIntent) -> Result<Created> {
+pub fn create(cx: &mut CallContext<'_, '_>, new: &NewIntent) -> Result<Created> {
     check_ahead("deadline_at", new.deadline_at, cx.now)?;
     admit(cx, &new.newborn, [], new.tenant)?;
     let mut answer = new.answer.clone();
@@ -169,14 +169,14 @@ fn doubts(task: Option<&Object>, rest: &Object, has_payload: bool) -> Vec<String
 }
 
 /// When the intent times out: at `deadline_at`, or `ttl_seconds` from now, or after the time the server is set to.
-fn read_end(before: &Before<'_>, deadline_at: Option<&str>, ttl_seconds: Option<u64>) -> Result<Option<Time>> {
+fn read_end(context: &PrepareContext<'_>, deadline_at: Option<&str>, ttl_seconds: Option<u64>) -> Result<Option<Time>> {
     match (deadline_at, ttl_seconds) {
         (Some(_), Some(_)) => Err(ApiError::invalid("give deadline_at or ttl_seconds, not both").into()),
         (Some(text), None) => read_deadline(text).map(Some),
         (None, Some(seconds)) if !(60..=604_800).contains(&seconds) => {
             Err(ApiError::invalid("ttl_seconds: must be a whole number from 60 to 604800").into())
         }
-        (None, seconds) => Ok(seconds.or(before.limits.default_ttl_seconds).map(|n| before.now.plus_seconds(n))),
+        (None, seconds) => Ok(seconds.or(context.limits.default_ttl_seconds).map(|n| context.now.plus_seconds(n))),
     }
 }
 
@@ -256,7 +256,7 @@ pub fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()> {
     }
 }
 
-pub fn prepare_list(before: &Before<'_>, input: ListIntents) -> Result<(u16, Filter)> {
+pub fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<Filter> {
     let mut statuses = Vec::new();
     for word in input.status.iter().flat_map(|list| list.split(',')).filter(|word| !word.trim().is_empty()) {
         statuses.push(parse_status(word)?);
@@ -267,16 +267,16 @@ pub fn prepare_list(before: &Before<'_>, input: ListIntents) -> Result<(u16, Fil
     };
     let filter = Filter {
         statuses,
-        to: input.to_agent.as_deref().map(|to| address(to, "to_agent", before.caller)).transpose()?,
-        party: before.caller.address.clone().filter(|_| !before.caller.is_admin()),
+        to: input.to_agent.as_deref().map(|to| address(to, "to_agent", context.caller)).transpose()?,
+        party: context.caller.address.clone().filter(|_| !context.caller.is_admin()),
         sender: None,
         before: before_id,
         limit: page_size(input.limit, 50, 500)? as usize,
     };
-    Ok((COMMON_LANE, filter))
+    Ok(filter)
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, filter: &Filter) -> Result<IntentList> {
+pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList> {
     let (heads, next) = store::list(cx.tx, cx.caller.workspace, filter)?;
     let next_before = next.map(|id| id.to_string());
     let intents = heads.iter().map(|head| {
@@ -307,11 +307,11 @@ pub fn parse_id(text: &str) -> Result<IntentId> {
     text.parse().map_err(|_| ApiError::not_found(format!("intent {text}")).into())
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetIntent) -> Result<(u16, IntentId)> {
-    Ok((COMMON_LANE, parse_id(&input.intent_id)?))
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<IntentId> {
+    Ok(parse_id(&input.intent_id)?)
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, id: &IntentId) -> Result<IntentAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, id: &IntentId) -> Result<IntentAnswer> {
     let head = find_visible(cx.tx, cx.caller, *id)?;
     let birth = store::birth(cx.tx, cx.caller.workspace, *id)?;
     let intent = view::intent(&head, &birth);
@@ -357,12 +357,12 @@ fn visible(head: Option<Head>, caller: &Caller, id: IntentId) -> Result<Head> {
     head.filter(|head| is_visible(caller, head)).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
 }
 
-pub fn prepare_events(_: &Before<'_>, input: ListEvents) -> Result<(u16, (IntentId, i64, i64))> {
+pub fn prepare_events(_: &PrepareContext<'_>, input: ListEvents) -> Result<(IntentId, i64, i64)> {
     let id = parse_id(&input.intent_id)?;
-    Ok((COMMON_LANE, (id, view::position_seen(input.since.unwrap_or(0)), page_size(input.limit, 1_000, 1_000)?)))
+    Ok((id, view::position_seen(input.since.unwrap_or(0)), page_size(input.limit, 1_000, 1_000)?))
 }
 
-pub fn events(cx: &mut Cx<'_, '_>, (id, after, limit): &(IntentId, i64, i64)) -> Result<EventList> {
+pub fn events(cx: &mut CallContext<'_, '_>, (id, after, limit): &(IntentId, i64, i64)) -> Result<EventList> {
     find_visible(cx.tx, cx.caller, *id)?;
     let events = store::list_events(cx.tx, cx.caller.workspace, *id, *after, *limit)?;
     Ok(EventList { ok: true, events: events.iter().map(|event| view::event(*id, event)).collect() })
@@ -374,11 +374,11 @@ pub struct Resolution {
     expected_generation: Option<u64>,
 }
 
-pub fn prepare_resolve(before: &Before<'_>, input: ResolveIntent) -> Result<(u16, Resolution)> {
+pub fn prepare_resolve(context: &PrepareContext<'_>, input: ResolveIntent) -> Result<Resolution> {
     let id = parse_id(&input.intent_id)?;
     let ending = match parse_status(&input.status)? {
         Status::Completed => {
-            check_payload(before, "result", &input.result)?;
+            check_payload(context, "result", &input.result)?;
             Ending::Completed(if input.result.is_null() { json!({}) } else { input.result })
         }
         Status::Failed => {
@@ -395,7 +395,7 @@ pub fn prepare_resolve(before: &Before<'_>, input: ResolveIntent) -> Result<(u16
             return Err(ApiError::invalid(message).into());
         }
     };
-    Ok((id.lane(), Resolution { id, ending, expected_generation: input.expected_policy_generation }))
+    Ok((id.shard(), Resolution { id, ending, expected_generation: input.expected_policy_generation }))
 }
 
 /// An error as a caller states it.
@@ -409,7 +409,7 @@ fn stated_fault(error: &Value, reason: Option<&str>) -> Fault {
     }
 }
 
-pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved> {
+pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<Resolved> {
     let head = lock_visible(cx, resolution.id)?;
     let birth = store::birth(cx.tx, cx.caller.workspace, resolution.id)?;
     check_granted(cx.caller, &head, Action::Resolve)?;
@@ -452,7 +452,7 @@ pub fn resolve(cx: &mut Cx<'_, '_>, resolution: &Resolution) -> Result<Resolved>
 }
 
 /// Whether the result is in an inbox now. It is there by itself, once the intent is terminal.
-fn completion_delivery(cx: &mut Cx<'_, '_>, head: &Head, birth: &Birth) -> Result<CompletionDelivery> {
+fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, birth: &Birth) -> Result<CompletionDelivery> {
     let id = head.intent.id;
     let not = |reason: &str| CompletionDelivery {
         reason: Some(reason.to_owned()),
@@ -479,7 +479,7 @@ fn completion_delivery(cx: &mut Cx<'_, '_>, head: &Head, birth: &Birth) -> Resul
     })
 }
 
-pub(crate) fn lock_visible(cx: &mut Cx<'_, '_>, id: IntentId) -> Result<Head> {
+pub(crate) fn lock_visible(cx: &mut CallContext<'_, '_>, id: IntentId) -> Result<Head> {
     let head = engine::lock(&mut desk(cx), id)?;
     visible(head, cx.caller, id)
 }
@@ -496,7 +496,12 @@ pub(crate) fn check_step_is_own(caller: &Caller, head: &Head, action: Action) ->
 
 /// Sends a command on the caller's behalf. An answer that comes too late is refused, and kept in the audit trail: after the
 /// end, and after a deadline whose timer has not come to it yet.
-pub(crate) fn send(cx: &mut Cx<'_, '_>, head: Head, deadline_at: Option<Time>, command: Command) -> Result<Advanced> {
+pub(crate) fn send(
+    cx: &mut CallContext<'_, '_>,
+    head: Head,
+    deadline_at: Option<Time>,
+    command: Command,
+) -> Result<Advanced> {
     let id = head.intent.id;
     let status = head.intent.status();
     let due_at = head.intent.due_at(deadline_at);
@@ -536,6 +541,6 @@ pub(crate) fn stale(head: &Head, expected: Option<u64>) -> Option<&'static str> 
     expected.filter(|e| *e != u64::from(head.intent.policy_generation)).map(|_| "stale_policy_generation")
 }
 
-pub(crate) fn desk<'a, 'tx>(cx: &'a mut Cx<'_, 'tx>) -> Desk<'a, 'tx> {
-    Desk { tx: cx.tx, workspace: cx.caller.workspace, now: cx.now, dice: cx.dice, limits: cx.limits }
+pub(crate) fn desk<'a, 'tx>(cx: &'a mut CallContext<'_, 'tx>) -> Desk<'a, 'tx> {
+    Desk { tx: cx.tx, workspace: cx.caller.workspace, now: cx.now, rng: cx.rng, limits: cx.limits }
 }

@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::inbox::owner;
 use super::users::{Name, address, nick_taken, public_address, read_nick};
-use super::{COMMON_LANE, check_chars, webhooks};
+use super::{check_chars, webhooks};
 use crate::auth;
-use crate::call::Before;
-use crate::cx::Cx;
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::invites::{self as store, Invite};
 use crate::store::users::{self, User};
@@ -23,8 +23,8 @@ pub struct NewInvite {
     answer: InviteCreated,
 }
 
-pub fn prepare_create(before: &Before<'_>, input: CreateInvite) -> Result<(u16, NewInvite)> {
-    let owner = owner(before, Some(&input.owner_agent))?;
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreateInvite) -> Result<NewInvite> {
+    let owner = owner(context, Some(&input.owner_agent))?;
     let owner = owner.ok_or_else(|| ApiError::invalid("owner_agent: required"))?;
     check_chars("owner_agent", Some(owner.as_str()), 3, 255)?;
     check_chars("recipient_hint", input.recipient_hint.as_deref(), 1, 255)?;
@@ -32,20 +32,20 @@ pub fn prepare_create(before: &Before<'_>, input: CreateInvite) -> Result<(u16, 
     if !(60..=MAX_SECONDS).contains(&seconds) {
         return Err(ApiError::invalid(format!("ttl_seconds: must be a whole number from 60 to {MAX_SECONDS}")).into());
     }
-    let token = format!("{PREFIX}{}", before.dice.hex::<24>());
+    let token = format!("{PREFIX}{}", context.rng.hex::<24>());
     let invite = Invite {
-        workspace: before.caller.workspace,
+        workspace: context.caller.workspace,
         hash: auth::hash(&token).to_vec(),
         owner,
         recipient_hint: input.recipient_hint,
-        created_at: before.now,
-        expires_at: before.now.plus_seconds(seconds),
+        created_at: context.now,
+        expires_at: context.now.plus_seconds(seconds),
         accepted_at: None,
         accepted_by: None,
     };
     let answer = InviteCreated {
         ok: true,
-        invite_url: format!("{}/v1/invites/{token}", before.base_url),
+        invite_url: format!("{}/v1/invites/{token}", context.base_url),
         token,
         owner_agent: invite.owner.to_string(),
         recipient_hint: invite.recipient_hint.clone(),
@@ -53,21 +53,21 @@ pub fn prepare_create(before: &Before<'_>, input: CreateInvite) -> Result<(u16, 
         created_at: invite.created_at.to_string(),
         expires_at: invite.expires_at.to_string(),
     };
-    Ok((COMMON_LANE, NewInvite { invite, answer }))
+    Ok(NewInvite { invite, answer })
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, new: &NewInvite) -> Result<InviteCreated> {
+pub fn create(cx: &mut CallContext<'_, '_>, new: &NewInvite) -> Result<InviteCreated> {
     store::insert(cx.tx, &new.invite)?;
     let line = json!({ "owner": new.invite.owner, "recipient_hint": new.invite.recipient_hint });
     cx.audit("invites.create", new.invite.owner.as_str(), &line)?;
     Ok(new.answer.clone())
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetInvite) -> Result<(u16, GetInvite)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetInvite) -> Result<GetInvite> {
+    Ok(input)
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, GetInvite { token }: &GetInvite) -> Result<InviteView> {
+pub fn get(cx: &mut CallContext<'_, '_>, GetInvite { token }: &GetInvite) -> Result<InviteView> {
     let invite = find(cx, token)?;
     let user = match invite.accepted_by {
         Some(id) => users::find(cx.tx, cx.caller.workspace, id)?,
@@ -94,7 +94,7 @@ pub fn get(cx: &mut Cx<'_, '_>, GetInvite { token }: &GetInvite) -> Result<Invit
 }
 
 /// The text of a token is in no error: logs keep those.
-fn find(cx: &mut Cx<'_, '_>, token: &str) -> Result<Invite> {
+fn find(cx: &mut CallContext<'_, '_>, token: &str) -> Result<Invite> {
     let found = store::find(cx.tx, cx.caller.workspace, &auth::hash(token))?;
     Ok(found.ok_or_else(|| ApiError::not_found("invite"))?)
 }
@@ -105,28 +105,28 @@ pub struct Acceptance {
     user: User,
 }
 
-pub fn prepare_accept(before: &Before<'_>, input: AcceptInvite) -> Result<(u16, Acceptance)> {
+pub fn prepare_accept(context: &PrepareContext<'_>, input: AcceptInvite) -> Result<Acceptance> {
     let name = read_nick(&input.nick)?;
     check_chars("display_name", input.display_name.as_deref(), 1, 120)?;
     let user = User {
-        workspace: before.caller.workspace,
-        id: before.dice.uuid_at(before.now),
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
         nick: name.nick.clone(),
         normalized_nick: name.normalized.clone(),
         display_name: input.display_name,
         phone: None,
         email: None,
         invited: true,
-        registered_by: before.caller.service_account_id.clone(),
-        created_at: before.now,
-        updated_at: before.now,
+        registered_by: context.caller.service_account_id.clone(),
+        created_at: context.now,
+        updated_at: context.now,
     };
-    Ok((COMMON_LANE, Acceptance { token: input.token, name, user }))
+    Ok(Acceptance { token: input.token, name, user })
 }
 
 /// Whoever came by an invite before and gives the same nick again is the same user (contract `wire.md` §9.1 row 35). A user
 /// that was registered otherwise keeps its nick for itself.
-pub fn accept(cx: &mut Cx<'_, '_>, asked: &Acceptance) -> Result<InviteAccepted> {
+pub fn accept(cx: &mut CallContext<'_, '_>, asked: &Acceptance) -> Result<InviteAccepted> {
     let invite = find(cx, &asked.token)?;
     if let Some(known) = invite.accepted_by {
         let user = users::find(cx.tx, cx.caller.workspace, known)?;

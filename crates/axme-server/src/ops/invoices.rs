@@ -12,13 +12,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::tenants::{In, Place};
-use super::{COMMON_LANE, check_word, page_size, quotas, read_id};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_word, page_size, quotas, read_id};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::invoices::{self as store, Invoice};
 use crate::store::{Tx, billing, members};
-use crate::world::Dice;
+use crate::system::Rng;
 
 /// How long an invoice is a draft.
 pub const DRAFT_SECONDS: u64 = 86_400;
@@ -33,7 +33,7 @@ pub fn period_end(start: Time, cycle: &str, made_at: Time) -> Time {
 }
 
 /// Ends the period of a workspace's plan, if it is over: writes its invoice and begins the next one.
-pub fn close(tx: &mut Tx<'_>, dice: &Dice, workspace: Uuid, now: Time) -> Result<()> {
+pub fn close(tx: &mut Tx<'_>, rng: &Rng, workspace: Uuid, now: Time) -> Result<()> {
     let Some(plan) = billing::lock(tx, workspace)?.filter(|plan| plan.period_end <= now) else { return Ok(()) };
     let (start, end) = (plan.period_start, plan.period_end);
     billing::set_period(tx, workspace, end, period_end(end, &plan.billing_cycle, plan.created_at))?;
@@ -42,7 +42,7 @@ pub fn close(tx: &mut Tx<'_>, dice: &Dice, workspace: Uuid, now: Time) -> Result
     }
     let invoice = Invoice {
         workspace,
-        id: dice.uuid_at(now),
+        id: rng.uuid_at(now),
         billing_plan_id: plan.billing_plan_id,
         commit_minor: plan.monthly_commit_minor.saturating_mul(months(&plan.billing_cycle).into()),
         plan_code: plan.plan_code,
@@ -78,16 +78,16 @@ pub struct Wanted {
     limit: i64,
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListInvoices) -> Result<(u16, In<Wanted>)> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<In<Wanted>> {
     check_word("status", input.status.as_deref(), &["draft", "issued", "paid", "overdue", "void"])?;
     let before = input.before.as_deref().map_or(Ok(Uuid::max()), |text| {
         Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("before: must be the id of an invoice"))
     })?;
     let wanted = Wanted { status: input.status, before, limit: page_size(input.limit, 100, 1_000)? };
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, wanted)))
+    Ok(In::new(input.org_id, input.workspace_id, wanted))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Wanted>) -> Result<InvoiceList> {
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Wanted>) -> Result<InvoiceList> {
     let (place, wanted) = (asked.place(cx, Permission::ViewBilling)?, &asked.what);
     let is_issued = match wanted.status.as_deref() {
         None => None,
@@ -99,12 +99,12 @@ pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Wanted>) -> Result<InvoiceList> {
     Ok(InvoiceList { ok: true, invoices: found.into_iter().map(|invoice| view(&place, invoice)).collect() })
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetInvoice) -> Result<(u16, In<Uuid>)> {
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetInvoice) -> Result<In<Uuid>> {
     let id = read_id("invoice", &input.invoice_id)?;
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
+    Ok(In::new(input.org_id, input.workspace_id, id))
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<InvoiceAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<InvoiceAnswer> {
     let place = asked.place(cx, Permission::ViewBilling)?;
     let found = store::find(cx.tx, place.workspace, asked.what)?;
     let invoice = found.ok_or_else(|| ApiError::not_found(format!("invoice {}", asked.what)))?;

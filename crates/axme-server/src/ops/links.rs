@@ -16,13 +16,13 @@ use super::people;
 use super::resume::answer_as_person;
 use crate::auth;
 use crate::config::Limits;
-use crate::cx::{Bearer, Caller, Cx, Role};
+use crate::cx::{Bearer, CallContext, Caller, Role};
 use crate::engine;
 use crate::error::{Result, StoreError};
 use crate::store::Tx;
 use crate::store::intents::{self, Head};
 use crate::store::links::{self as store, Link, Place};
-use crate::world::Dice;
+use crate::system::Rng;
 
 /// How long a link is valid at the most (contract `semantics.md` §2.5).
 pub const DAYS: u64 = 7;
@@ -48,7 +48,7 @@ pub struct Wanted<'a> {
 /// Makes a link to the task that waits.
 pub fn make(
     tx: &mut Tx<'_>,
-    dice: &Dice,
+    rng: &Rng,
     now: Time,
     workspace: uuid::Uuid,
     head: &Head,
@@ -59,7 +59,7 @@ pub fn make(
         let message = format!("the intent waits for no person: it is {}", head.intent.status().as_str());
         ApiError::new(ErrorKind::Conflict, "not_waiting_for_human", message)
     })?;
-    let token = format!("{PREFIX}{}", dice.hex::<32>());
+    let token = format!("{PREFIX}{}", rng.hex::<32>());
     let link = Link {
         workspace,
         hash: auth::hash(&token).to_vec(),
@@ -242,13 +242,13 @@ pub fn answer(
     token: &str,
     answer: &TaskResult,
     now: Time,
-    dice: &Dice,
+    rng: &Rng,
     limits: &Arc<Limits>,
 ) -> Result<Answered> {
     let unknown = || ApiError::not_found("the link");
     let (link, place) = store::find(tx, &auth::hash(token))?.ok_or_else(unknown)?;
     let caller = person(&link, place);
-    let mut cx = Cx { tx, caller: &caller, now, dice, limits, via: link.via };
+    let mut cx = CallContext { tx, caller: &caller, now, rng, limits, via: link.via };
     let head = engine::lock(&mut desk(&mut cx), link.intent)?;
     // Read again under the lock: two may answer with one link at the same moment.
     let (link, _) = store::find(cx.tx, &link.hash)?.ok_or_else(unknown)?;

@@ -13,15 +13,16 @@ use uuid::Uuid;
 use super::entering::{Place, audit, enter, fresh_refresh, signed_in};
 use super::logins::{Client, Rules};
 use super::quotas::Meter;
-use super::{COMMON_LANE, people, read_id, webhooks};
+use super::{people, read_id, webhooks};
 use crate::auth;
-use crate::call::{Before, Later, Visit};
-use crate::cx::Cx;
+use crate::call::{AsyncContext, BoxFuture, PrepareContext};
+use crate::cx::CallContext;
 use crate::error::{Error, Result};
 use crate::signer::{Person, TOKEN_SECONDS};
+use crate::store::Shard;
 use crate::store::Tx;
 use crate::store::people::{self as store, Session};
-use crate::world::Dice;
+use crate::system::Rng;
 
 /// A program that did not hear the answer to a refresh tries again with the same token: for so long that is no theft.
 const REPEAT_SECONDS: u64 = 10;
@@ -32,17 +33,17 @@ pub(super) const DASHBOARD: &str = "dashboard";
 /// What the `client_type` of an assistant's session begins with.
 const ASSISTANT: &str = "assistant:";
 
-pub fn refresh(visit: Visit, input: RefreshToken) -> Later<Refreshed> {
+pub fn refresh(visit: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshed> {
     Box::pin(async move {
-        let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
-        let limits = visit.app.limits.clone();
+        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, Rules::of(&context.app));
+        let limits = context.app.limits.clone();
         let hash = auth::hash(&input.refresh_token);
         // Nothing is written for a token that is none, or of a session that is over.
         let look = move |tx: &mut Tx<'_>| {
             let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
             check_live(store::find_session(tx, known.session_id)?, &known, now).map(|_| ())
         };
-        visit.app.store.read(look).await?;
+        context.app.store.read(look).await?;
         let job = move |tx: &mut Tx<'_>| {
             let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
             let session = check_live(store::lock_session(tx, known.session_id)?, &known, now)?;
@@ -53,7 +54,7 @@ pub fn refresh(visit: Visit, input: RefreshToken) -> Later<Refreshed> {
                 store::revoke_session(tx, session.account_id, session.session_id, now)?;
                 let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
                 let mut meter = Meter { tx, limits: &limits, now };
-                tell_ended(&mut meter, &dice, &account, &[session.session_id], "refresh_token_reused")?;
+                tell_ended(&mut meter, &rng, &account, &[session.session_id], "refresh_token_reused")?;
                 let message = "this refresh token was used before, so its session was ended: sign in again";
                 return Err(Error::Kept(ApiError::new(ErrorKind::Unauthenticated, "refresh_token_reused", message)));
             }
@@ -62,14 +63,14 @@ pub fn refresh(visit: Visit, input: RefreshToken) -> Later<Refreshed> {
             let expires_at = now.plus_seconds(rules.session_days * 86_400);
             let session = Session { refreshed_at: now, expires_at, ..session };
             store::extend_session(tx, &session)?;
-            let token = fresh_refresh(tx, &dice, now, &session)?;
+            let token = fresh_refresh(tx, &rng, now, &session)?;
             let person =
                 Person { account_id: account.account_id, session_id: session.session_id, email: account.email };
             Ok((person, token))
         };
-        let (person, refresh_token) = visit.app.store.write(COMMON_LANE, job).await?;
+        let (person, refresh_token) = context.app.store.write(Shard::CONTROL, job).await?;
         let access_token =
-            visit.app.keys.signer.sign(&visit.app.store, &visit.app.world.dice, visit.now, &person).await?;
+            context.app.keys.signer.sign(&context.app.store, &context.app.system.rng, context.now, &person).await?;
         Ok(Refreshed {
             ok: true,
             account_session_token: access_token.clone(),
@@ -93,19 +94,19 @@ fn unknown() -> ApiError {
     ApiError::new(ErrorKind::Unauthenticated, "invalid_refresh_token", message)
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListLogins) -> Result<(u16, bool)> {
-    Ok((COMMON_LANE, input.include_revoked.unwrap_or(false)))
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListLogins) -> Result<bool> {
+    Ok(input.include_revoked.unwrap_or(false))
 }
 
 /// The sessions of the person who calls; those that are over only when they are asked for.
-fn own(cx: &mut Cx<'_, '_>, with_revoked: bool) -> Result<(Uuid, Vec<Session>)> {
+fn own(cx: &mut CallContext<'_, '_>, with_revoked: bool) -> Result<(Uuid, Vec<Session>)> {
     let person = auth::check_person(cx.caller)?;
     let mut sessions = store::list_sessions(cx.tx, person.account_id, MOST_SESSIONS)?;
     sessions.retain(|session| with_revoked || (session.revoked_at.is_none() && cx.now < session.expires_at));
     Ok((person.session_id, sessions))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, with_revoked: &bool) -> Result<LoginList> {
+pub fn list(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Result<LoginList> {
     let (current, sessions) = own(cx, *with_revoked)?;
     let view = |session: Session| Login {
         session_id: session.session_id.to_string(),
@@ -121,7 +122,7 @@ pub fn list(cx: &mut Cx<'_, '_>, with_revoked: &bool) -> Result<LoginList> {
     Ok(LoginList { ok: true, sessions: sessions.into_iter().map(view).collect() })
 }
 
-pub fn assistant_links(cx: &mut Cx<'_, '_>, with_revoked: &bool) -> Result<AssistantLinks> {
+pub fn assistant_links(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Result<AssistantLinks> {
     let (_, sessions) = own(cx, *with_revoked)?;
     let view = |session: Session| {
         Some(AssistantLink {
@@ -136,44 +137,44 @@ pub fn assistant_links(cx: &mut Cx<'_, '_>, with_revoked: &bool) -> Result<Assis
     Ok(AssistantLinks { ok: true, links: sessions.into_iter().filter_map(view).collect() })
 }
 
-pub fn prepare_revoke(_: &Before<'_>, input: RevokeSession) -> Result<(u16, Uuid)> {
-    Ok((COMMON_LANE, read_id("session", &input.session_id)?))
+pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeSession) -> Result<Uuid> {
+    Ok(read_id("session", &input.session_id)?)
 }
 
 /// Ending a session twice is no error.
-pub fn revoke(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<SessionRevoked> {
+pub fn revoke(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SessionRevoked> {
     let person = auth::check_person(cx.caller)?;
     let known = store::find_session(cx.tx, *id)?.filter(|session| session.account_id == person.account_id);
     let known = known.ok_or_else(|| ApiError::not_found(format!("session {id}")))?;
     store::revoke_session(cx.tx, person.account_id, *id, cx.now)?;
     if known.revoked_at.is_none() {
-        let (account, dice) = (store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?, cx.dice);
-        tell_ended(&mut Meter::of(cx), dice, &account, &[*id], "revoked")?;
+        let (account, rng) = (store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?, cx.rng);
+        tell_ended(&mut Meter::of(cx), rng, &account, &[*id], "revoked")?;
     }
     Ok(SessionRevoked { ok: true, revoked: true, session_id: id.to_string() })
 }
 
-pub fn prepare_nothing(_: &Before<'_>, _: Nothing) -> Result<(u16, ())> {
-    Ok((COMMON_LANE, ()))
+pub fn prepare_nothing(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
+    Ok(())
 }
 
-pub fn logout(cx: &mut Cx<'_, '_>, (): &()) -> Result<SessionRevoked> {
+pub fn logout(cx: &mut CallContext<'_, '_>, (): &()) -> Result<SessionRevoked> {
     let current = auth::check_person(cx.caller)?.session_id;
     revoke(cx, &current)
 }
 
-pub fn logout_all(cx: &mut Cx<'_, '_>, (): &()) -> Result<LoggedOut> {
+pub fn logout_all(cx: &mut CallContext<'_, '_>, (): &()) -> Result<LoggedOut> {
     let person = auth::check_person(cx.caller)?;
     let ended = store::revoke_all(cx.tx, person.account_id, cx.now)?;
-    let (account, dice) = (store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?, cx.dice);
-    tell_ended(&mut Meter::of(cx), dice, &account, &ended, "logout_all")?;
+    let (account, rng) = (store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?, cx.rng);
+    tell_ended(&mut Meter::of(cx), rng, &account, &ended, "logout_all")?;
     Ok(LoggedOut { ok: true, revoked_sessions: ended.len() as u64 })
 }
 
-pub fn dashboard(visit: Visit, _: Nothing) -> Later<DashboardToken> {
+pub fn dashboard(visit: AsyncContext, _: Nothing) -> BoxFuture<DashboardToken> {
     Box::pin(async move {
-        let (dice, now, caller) = (visit.app.world.dice.clone(), visit.now, visit.caller.clone());
-        let token = format!("axme_dx_{}", dice.hex::<32>());
+        let (rng, now, caller) = (context.app.system.rng.clone(), context.now, context.caller.clone());
+        let token = format!("axme_dx_{}", rng.hex::<32>());
         let hash = auth::hash(&token);
         let job = move |tx: &mut Tx<'_>| {
             let account = store::find_by_email(tx, &people::address(&caller.owner))?;
@@ -190,49 +191,51 @@ pub fn dashboard(visit: Visit, _: Nothing) -> Later<DashboardToken> {
             store::insert_exchange(tx, &hash, account.account_id, caller.workspace, key.as_ref(), until)?;
             let (workspace, actor) = (caller.workspace, caller.actor());
             let line = json!({ "service_account_id": caller.service_account_id });
-            audit(tx, &dice, now, workspace, &actor, "auth.dashboard_token", &line)?;
+            audit(tx, &rng, now, workspace, &actor, "auth.dashboard_token", &line)?;
             Ok(())
         };
-        visit.app.store.write(COMMON_LANE, job).await?;
+        context.app.store.write(Shard::CONTROL, job).await?;
         Ok(DashboardToken { ok: true, token, expires_in: EXCHANGE_SECONDS })
     })
 }
 
-pub fn exchange(visit: Visit, input: Exchange) -> Later<SignedIn> {
+pub fn exchange(visit: AsyncContext, input: Exchange) -> BoxFuture<SignedIn> {
     Box::pin(async move {
-        let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
+        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, Rules::of(&context.app));
         let hash = auth::hash(&input.token);
         let client = Client { kind: DASHBOARD.to_owned(), label: None };
         let wrong = || {
             let message = "the token is unknown, used or expired: open the dashboard again";
             ApiError::new(ErrorKind::Unauthenticated, "invalid_exchange_token", message)
         };
-        if !visit.app.store.read(move |tx| Ok(store::is_exchange(tx, &hash, now)?)).await? {
+        if !context.app.store.read(move |tx| Ok(store::is_exchange(tx, &hash, now)?)).await? {
             return Err(wrong().into());
         }
         let job = move |tx: &mut Tx<'_>| {
             let (account, workspace, key) = store::take_exchange(tx, &hash, now)?.ok_or_else(wrong)?;
             let account = store::find(tx, account)?.ok_or_else(wrong)?;
-            enter(tx, &dice, now, rules, &account, &client, Place::OfKey(workspace, key))
+            enter(tx, &rng, now, rules, &account, &client, Place::OfKey(workspace, key))
         };
-        let entered = visit.app.store.write(COMMON_LANE, job).await?;
-        signed_in(&visit.app, visit.now, entered).await
+        let entered = context.app.store.write(Shard::CONTROL, job).await?;
+        signed_in(&context.app, context.now, entered).await
     })
 }
 
 /// What is no token, expired or revoked is inactive, and nothing more is told of it.
-pub fn introspect(visit: Visit, input: Introspect) -> Later<Introspection> {
+pub fn introspect(visit: AsyncContext, input: Introspect) -> BoxFuture<Introspection> {
     Box::pin(async move {
         let inactive = Introspection { ok: true, ..Introspection::default() };
-        let app = &visit.app;
-        let Ok(claims) = app.keys.signer.read(&app.store, &input.token, visit.now).await? else { return Ok(inactive) };
+        let app = &context.app;
+        let Ok(claims) = app.keys.signer.read(&app.store, &input.token, context.now).await? else {
+            return Ok(inactive);
+        };
         let (session, account) = (claims.sid, claims.sub);
         let look = move |tx: &mut Tx<'_>| {
             let session = store::find_session(tx, session)?.filter(|session| session.account_id == account);
             Ok(session.zip(store::find(tx, account)?))
         };
         let found = app.store.read(look).await?;
-        let is_live = |session: &Session| session.revoked_at.is_none() && visit.now < session.expires_at;
+        let is_live = |session: &Session| session.revoked_at.is_none() && context.now < session.expires_at;
         let Some((session, account)) = found.filter(|(session, _)| is_live(session)) else { return Ok(inactive) };
         Ok(Introspection {
             ok: true,
@@ -251,7 +254,7 @@ pub fn introspect(visit: Visit, input: Introspect) -> Later<Introspection> {
 /// subscribed to it there.
 fn tell_ended(
     meter: &mut Meter<'_, '_>,
-    dice: &Dice,
+    rng: &Rng,
     account: &store::Account,
     sessions: &[Uuid],
     why: &str,
@@ -262,11 +265,11 @@ fn tell_ended(
     let home = Home { org: &org.slug, workspace: &workspace.slug };
     for session in sessions {
         let line = json!({ "session_id": session, "why": why });
-        audit(meter.tx, dice, now, workspace.workspace_id, &account.email, "auth.sign_out", &line)?;
+        audit(meter.tx, rng, now, workspace.workspace_id, &account.email, "auth.sign_out", &line)?;
         let payload =
             json!({ "session_id": session, "account_id": account.account_id, "email": account.email, "reason": why });
         let owner = Address::resolve(&format!("user://{}", account.email), home);
-        let event = webhooks::event(dice.uuid_at(now), now, owner, "auth.session_revoked", "auth", payload);
+        let event = webhooks::event(rng.uuid_at(now), now, owner, "auth.session_revoked", "auth", payload);
         webhooks::tell_in(meter, workspace.workspace_id, event)?;
     }
     Ok(())

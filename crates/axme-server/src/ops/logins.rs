@@ -17,19 +17,20 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::entering::{Place, enter, signed_in};
-use super::{COMMON_LANE, organizations, people, read_id};
+use super::{organizations, people, read_id};
 use crate::app::App;
 use crate::auth;
-use crate::call::{Later, Visit};
-use crate::cx::{Caller, Cx};
+use crate::call::{AsyncContext, BoxFuture};
+use crate::cx::{CallContext, Caller};
 use crate::error::{Error, Result, StoreError};
+use crate::store::Shard;
 use crate::store::logins::{self as store, Grant, LoginIntent};
 use crate::store::notices::{self, Notice};
 use crate::store::organizations::Workspace;
 use crate::store::people::{self as records, Account};
 use crate::store::{Tx, organizations as tenants};
-use crate::wake::Wake;
-use crate::world::Dice;
+use crate::system::Rng;
+use crate::wakeups::Signal;
 
 /// How long a mail's code and link are good.
 const INTENT_SECONDS: u64 = 300;
@@ -71,10 +72,10 @@ impl Client {
     }
 }
 
-pub fn ask(visit: Visit, input: AskLogin) -> Later<LoginIntended> {
+pub fn ask(visit: AsyncContext, input: AskLogin) -> BoxFuture<LoginIntended> {
     Box::pin(async move {
-        let grant_id = fresh_grant_id(&visit.app.world.dice);
-        let intent_id = begin(&visit.app, &input.email, Wanted::New(grant_id.clone())).await?;
+        let grant_id = fresh_grant_id(&context.app.system.rng);
+        let intent_id = begin(&context.app, &input.email, Wanted::New(grant_id.clone())).await?;
         Ok(LoginIntended {
             ok: true,
             intent_id: intent_id.to_string(),
@@ -99,7 +100,7 @@ pub async fn begin(app: &App, email: &str, wanted: Wanted) -> Result<Uuid> {
     if !is_email(&email) {
         return Err(ApiError::invalid("email: must be an address for mail, such as ann@example.com").into());
     }
-    let (dice, now, may_anybody) = (app.world.dice.clone(), app.world.clock.now(), app.site.sign_up);
+    let (rng, now, may_anybody) = (app.system.rng.clone(), app.system.clock.now(), app.site.sign_up);
     let job = move |tx: &mut Tx<'_>| {
         let (mails, _) = store::count_since(tx, &email, now.minus_millis(HOUR_MILLIS))?;
         if mails >= MOST_MAILS_AN_HOUR {
@@ -107,10 +108,10 @@ pub async fn begin(app: &App, email: &str, wanted: Wanted) -> Result<Uuid> {
         }
         let grant_hash = match &wanted {
             Wanted::Known(hash) => hash.clone(),
-            Wanted::New(id) => put_grant(tx, &dice, now, id, INTENT_SECONDS, false)?.hash,
+            Wanted::New(id) => put_grant(tx, &rng, now, id, INTENT_SECONDS, false)?.hash,
         };
         let intent = LoginIntent {
-            id: dice.uuid(),
+            id: rng.uuid(),
             email: email.clone(),
             grant_hash,
             code_hash: None,
@@ -122,18 +123,18 @@ pub async fn begin(app: &App, email: &str, wanted: Wanted) -> Result<Uuid> {
         };
         store::insert(tx, &intent)?;
         if may_anybody || records::is_member(tx, &email)? {
-            mail(tx, &dice, now, &email, json!({ "login": intent.id }))?;
+            mail(tx, &rng, now, &email, json!({ "login": intent.id }))?;
         }
         Ok(intent.id)
     };
-    app.store.write(COMMON_LANE, job).await
+    app.store.write(Shard::CONTROL, job).await
 }
 
 /// Mails somebody about their own account. On a line of its own: whoever waits for a code does not wait for other mail.
-pub(super) fn mail(tx: &mut Tx<'_>, dice: &Dice, now: Time, to: &str, content: Value) -> Result<(), StoreError> {
+pub(super) fn mail(tx: &mut Tx<'_>, rng: &Rng, now: Time, to: &str, content: Value) -> Result<(), StoreError> {
     let notice = Notice {
         workspace: Uuid::nil(),
-        id: dice.uuid_at(now),
+        id: rng.uuid_at(now),
         intent: IntentId(Uuid::nil()),
         line: "login".to_owned(),
         channel: "email".to_owned(),
@@ -142,7 +143,7 @@ pub(super) fn mail(tx: &mut Tx<'_>, dice: &Dice, now: Time, to: &str, content: V
         created_at: now,
     };
     notices::insert(tx, &notice)?;
-    tx.wake(Wake::notices());
+    tx.signal(Signal::notices());
     Ok(())
 }
 
@@ -156,13 +157,13 @@ pub struct Secrets {
 
 /// Draws the code and the link of a mail that is about to be sent; those of a mail before are good no more. `None` when it
 /// is too late for it.
-pub fn draw(tx: &mut Tx<'_>, dice: &Dice, now: Time, id: Uuid) -> Result<Option<Secrets>, StoreError> {
+pub fn draw(tx: &mut Tx<'_>, rng: &Rng, now: Time, id: Uuid) -> Result<Option<Secrets>, StoreError> {
     let Some(intent) = store::lock(tx, id)?.filter(|intent| intent.used_at.is_none() && now < intent.expires_at) else {
         return Ok(None);
     };
     // Of 2⁶⁴ values a million is so small a part that no code is likelier than another.
-    let code = format!("{:06}", u64::from_be_bytes(dice.bytes()) % 1_000_000);
-    let link_token = dice.hex::<32>();
+    let code = format!("{:06}", u64::from_be_bytes(rng.bytes()) % 1_000_000);
+    let link_token = rng.hex::<32>();
     store::set_secrets(tx, id, &code_hash(id, &code), &auth::hash(&link_token))?;
     Ok(Some(Secrets { email: intent.email, code, link_token, expires_at: intent.expires_at }))
 }
@@ -171,21 +172,21 @@ fn code_hash(id: Uuid, code: &str) -> [u8; 32] {
     auth::hash(&format!("{id} {code}"))
 }
 
-pub fn verify(visit: Visit, input: VerifyCode) -> Later<SignedIn> {
+pub fn verify(visit: AsyncContext, input: VerifyCode) -> BoxFuture<SignedIn> {
     Box::pin(async move {
         let id = read_id("sign-in", &input.intent_id)?;
-        let client = Client::read(input.client_type, input.device_label, &visit.headers)?;
-        let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
+        let client = Client::read(input.client_type, input.device_label, &context.headers)?;
+        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, Rules::of(&context.app));
         let code = input.code;
         // Nothing is written for a sign-in that nobody asked for, or that is over.
-        visit.app.store.read(move |tx| check_open(store::find(tx, id)?, "this sign-in", now)).await?;
+        context.app.store.read(move |tx| check_open(store::find(tx, id)?, "this sign-in", now)).await?;
         let job = move |tx: &mut Tx<'_>| {
             let email = use_code(tx, now, id, &code)?;
-            let account = admit(tx, &dice, now, rules, &email)?;
-            enter(tx, &dice, now, rules, &account, &client, Place::HomeWithKey)
+            let account = admit(tx, &rng, now, rules, &email)?;
+            enter(tx, &rng, now, rules, &account, &client, Place::HomeWithKey)
         };
-        let entered = visit.app.store.write(COMMON_LANE, job).await?;
-        signed_in(&visit.app, visit.now, entered).await
+        let entered = context.app.store.write(Shard::CONTROL, job).await?;
+        signed_in(&context.app, context.now, entered).await
     })
 }
 
@@ -253,9 +254,9 @@ fn check_link(intent: Option<LoginIntent>, now: Time, token: &str) -> Result<Log
 }
 
 /// Signs in by the link of a mail: approves what waits for it. Returns the address.
-pub fn use_link(tx: &mut Tx<'_>, dice: &Dice, now: Time, rules: Rules, id: Uuid, token: &str) -> Result<String> {
+pub fn use_link(tx: &mut Tx<'_>, rng: &Rng, now: Time, rules: Rules, id: Uuid, token: &str) -> Result<String> {
     let intent = check_link(store::lock(tx, id)?, now, token)?;
-    let account = admit(tx, dice, now, rules, &intent.email)?;
+    let account = admit(tx, rng, now, rules, &intent.email)?;
     store::mark_used(tx, id, now)?;
     approve(tx, now, &intent.grant_hash, &account)?;
     Ok(intent.email)
@@ -270,13 +271,13 @@ pub fn approve(tx: &mut Tx<'_>, now: Time, grant: &[u8], account: &Account) -> R
     Err(ApiError::new(ErrorKind::Gone, "grant_expired", message).into())
 }
 
-fn fresh_grant_id(dice: &Dice) -> String {
-    format!("grant_{}", dice.hex::<32>())
+fn fresh_grant_id(rng: &Rng) -> String {
+    format!("grant_{}", rng.hex::<32>())
 }
 
-fn put_grant(tx: &mut Tx<'_>, dice: &Dice, now: Time, id: &str, seconds: u64, is_device: bool) -> Result<Grant> {
+fn put_grant(tx: &mut Tx<'_>, rng: &Rng, now: Time, id: &str, seconds: u64, is_device: bool) -> Result<Grant> {
     let draw = || {
-        let letters = dice.bytes::<USER_CODE_CHARS>();
+        let letters = rng.bytes::<USER_CODE_CHARS>();
         letters.iter().map(|byte| char::from(USER_CODE_LETTERS[usize::from(*byte) % USER_CODE_LETTERS.len()])).collect()
     };
     let mut grant = Grant {
@@ -294,17 +295,17 @@ fn put_grant(tx: &mut Tx<'_>, dice: &Dice, now: Time, id: &str, seconds: u64, is
     Ok(grant)
 }
 
-pub fn grant(visit: Visit, _: AskGrant) -> Later<GrantView> {
+pub fn grant(visit: AsyncContext, _: AskGrant) -> BoxFuture<GrantView> {
     Box::pin(async move {
-        let (dice, now) = (visit.app.world.dice.clone(), visit.now);
-        let grant_id = fresh_grant_id(&dice);
+        let (rng, now) = (context.app.system.rng.clone(), context.now);
+        let grant_id = fresh_grant_id(&rng);
         let id = grant_id.clone();
-        let job = move |tx: &mut Tx<'_>| put_grant(tx, &dice, now, &id, GRANT_SECONDS, true);
-        let user_code = visit.app.store.write(COMMON_LANE, job).await?.user_code;
+        let job = move |tx: &mut Tx<'_>| put_grant(tx, &rng, now, &id, GRANT_SECONDS, true);
+        let user_code = context.app.store.write(Shard::CONTROL, job).await?.user_code;
         Ok(GrantView {
             ok: true,
             grant_id,
-            approval_url: format!("{}/app/login/cli?code={user_code}", visit.app.site.base_url),
+            approval_url: format!("{}/app/login/cli?code={user_code}", context.app.site.base_url),
             user_code,
             poll_interval: POLL_SECONDS,
             expires_in: GRANT_SECONDS,
@@ -313,25 +314,25 @@ pub fn grant(visit: Visit, _: AskGrant) -> Later<GrantView> {
 }
 
 /// Whoever waits asks often: only an approval takes the write lane.
-pub fn poll(visit: Visit, input: PollGrant) -> Later<GrantState> {
+pub fn poll(visit: AsyncContext, input: PollGrant) -> BoxFuture<GrantState> {
     Box::pin(async move {
-        let (app, now) = (&visit.app, visit.now);
-        let client = Client::read(None, input.device_label, &visit.headers)?;
+        let (app, now) = (&context.app, context.now);
+        let client = Client::read(None, input.device_label, &context.headers)?;
         let hash = auth::hash(&input.grant_id).to_vec();
         let looked_for = hash.clone();
         let grant = app.store.read(move |tx| Ok(store::find_grant(tx, &looked_for)?)).await?;
         if check_grant(grant, now)?.is_none() {
             return Ok(GrantState { ok: true, state: "pending".to_owned(), ..GrantState::default() });
         }
-        let (dice, rules) = (app.world.dice.clone(), Rules::of(app));
+        let (rng, rules) = (app.system.rng.clone(), Rules::of(app));
         let job = move |tx: &mut Tx<'_>| {
             let gone = || ApiError::new(ErrorKind::Gone, "grant_expired", "whoever approved this is no more");
             let account = check_grant(store::lock_grant(tx, &hash)?, now)?.ok_or_else(gone)?;
             let account = records::find(tx, account)?.ok_or_else(gone)?;
             store::mark_delivered(tx, &hash, now)?;
-            enter(tx, &dice, now, rules, &account, &client, Place::HomeWithKey)
+            enter(tx, &rng, now, rules, &account, &client, Place::HomeWithKey)
         };
-        let entered = app.store.write(COMMON_LANE, job).await?;
+        let entered = app.store.write(Shard::CONTROL, job).await?;
         let signed_in = signed_in(app, now, entered).await?;
         Ok(GrantState {
             ok: true,
@@ -381,12 +382,12 @@ impl Rules {
 
 /// The account of somebody who has shown to read the mail of an address. Whoever was invited belongs from now on; whoever
 /// belongs nowhere gets an organization of their own, where that is open to anybody.
-pub fn admit(tx: &mut Tx<'_>, dice: &Dice, now: Time, rules: Rules, email: &str) -> Result<Account> {
+pub fn admit(tx: &mut Tx<'_>, rng: &Rng, now: Time, rules: Rules, email: &str) -> Result<Account> {
     let is_member = records::take_up(tx, email, now)?;
     if !is_member && !rules.may_anybody {
         return Err(outside(email));
     }
-    records::insert(tx, dice.uuid(), email, now)?;
+    records::insert(tx, rng.uuid(), email, now)?;
     let account = records::find_by_email(tx, email)?;
     let mut account = account.ok_or_else(|| StoreError::Fault("an account vanished while it was made".to_owned()))?;
     if account.verified_at.is_none() {
@@ -396,7 +397,7 @@ pub fn admit(tx: &mut Tx<'_>, dice: &Dice, now: Time, rules: Rules, email: &str)
     // Whoever signs in twice at once has waited here for the other.
     if !is_member && !records::is_member(tx, email)? {
         let name = email.split_once('@').map_or(email, |(name, _)| name);
-        found(tx, dice, now, email, if name.chars().count() < 2 { email } else { name })?;
+        found(tx, rng, now, email, if name.chars().count() < 2 { email } else { name })?;
     }
     Ok(account)
 }
@@ -407,15 +408,15 @@ pub(super) fn outside(email: &str) -> Error {
 }
 
 /// An organization with a sandbox, that somebody owns.
-pub fn found(tx: &mut Tx<'_>, dice: &Dice, now: Time, owner: &str, name: &str) -> Result<Workspace> {
+pub fn found(tx: &mut Tx<'_>, rng: &Rng, now: Time, owner: &str, name: &str) -> Result<Workspace> {
     let limits = std::sync::Arc::default();
     let caller = Caller { owner: owner.to_owned(), ..Caller::nobody() };
     let via = axme_intent::human::Via::Api;
-    let mut cx = Cx { tx, caller: &caller, now, dice, limits: &limits, via };
+    let mut cx = CallContext { tx, caller: &caller, now, rng, limits: &limits, via };
     let name = name.chars().take(120).collect();
     let made = organizations::found(&mut cx, &CreateOrganization { name, ..CreateOrganization::default() }, owner)?;
     let workspace = Workspace {
-        workspace_id: dice.uuid_at(now),
+        workspace_id: rng.uuid_at(now),
         org_id: made.org_id,
         slug: "sandbox".to_owned(),
         name: "Sandbox".to_owned(),

@@ -5,25 +5,24 @@ use axme_api::capabilities::Nothing;
 use axme_api::macros::{GetMacro, Macro as MacroView, MacroAnswer, MacroList, MacroParameter};
 use axme_intent::scenario::macros::{MACROS, Macro, Otherwise, find};
 
-use super::COMMON_LANE;
-use crate::call::Before;
-use crate::cx::Cx;
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 
-pub fn prepare_list(_: &Before<'_>, input: Nothing) -> Result<(u16, Nothing)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_list(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
+    Ok(input)
 }
 
-pub fn list(_: &mut Cx<'_, '_>, _: &Nothing) -> Result<MacroList> {
+pub fn list(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<MacroList> {
     Ok(MacroList { ok: true, macros: MACROS.iter().map(view).collect() })
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetMacro) -> Result<(u16, &'static Macro)> {
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetMacro) -> Result<&'static Macro> {
     let known = find(input.macro_id.trim()).ok_or_else(|| ApiError::not_found("macro"))?;
-    Ok((COMMON_LANE, known))
+    Ok(known)
 }
 
-pub fn get(_: &mut Cx<'_, '_>, known: &&'static Macro) -> Result<MacroAnswer> {
+pub fn get(_: &mut CallContext<'_, '_>, known: &&'static Macro) -> Result<MacroAnswer> {
     Ok(MacroAnswer { ok: true, known: view(known) })
 }
 

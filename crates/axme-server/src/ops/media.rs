@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::inbox::owner;
 use super::quotas::{self, Dimension, Meter};
-use super::{COMMON_LANE, check_chars, read_id};
+use super::{check_chars, read_id};
 use crate::auth;
-use crate::call::Before;
-use crate::cx::Cx;
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::media::{self as store, Upload};
 
@@ -33,8 +33,8 @@ pub struct NewUpload {
     answer: UploadCreated,
 }
 
-pub fn prepare_create(before: &Before<'_>, input: CreateUpload) -> Result<(u16, NewUpload)> {
-    let owner = owner(before, Some(&input.owner_agent))?;
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) -> Result<NewUpload> {
+    let owner = owner(context, Some(&input.owner_agent))?;
     let owner = owner.ok_or_else(|| ApiError::invalid("owner_agent: required"))?;
     check_chars("owner_agent", Some(owner.as_str()), 3, 255)?;
     check_chars("filename", Some(&input.filename), 1, 255)?;
@@ -46,7 +46,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateUpload) -> Result<(u16, 
         return Err(ApiError::invalid("filename: no control characters").into());
     }
     check_hash(input.sha256.as_deref())?;
-    let most = before.limits.media_bytes;
+    let most = context.limits.media_bytes;
     if input.size_bytes == 0 {
         return Err(ApiError::invalid("size_bytes: must be at least 1").into());
     }
@@ -58,17 +58,17 @@ pub fn prepare_create(before: &Before<'_>, input: CreateUpload) -> Result<(u16, 
     if !(60..=MAX_SECONDS).contains(&seconds) {
         return Err(ApiError::invalid(format!("ttl_seconds: must be a whole number from 60 to {MAX_SECONDS}")).into());
     }
-    let token = format!("axu_{}", before.dice.hex::<32>());
+    let token = format!("axu_{}", context.rng.hex::<32>());
     let upload = Upload {
-        workspace: before.caller.workspace,
-        id: before.dice.uuid_at(before.now),
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
         owner,
         filename: input.filename,
         mime_type: input.mime_type,
         size_bytes: i64::try_from(input.size_bytes).unwrap_or(i64::MAX),
         sha256: input.sha256,
-        created_at: before.now,
-        expires_at: before.now.plus_seconds(seconds),
+        created_at: context.now,
+        expires_at: context.now.plus_seconds(seconds),
         finalized_at: None,
         stored: None,
     };
@@ -78,12 +78,12 @@ pub fn prepare_create(before: &Before<'_>, input: CreateUpload) -> Result<(u16, 
         owner_agent: upload.owner.to_string(),
         bucket: BUCKET.to_owned(),
         object_path: object_path(&upload),
-        upload_url: format!("{}/v1/media/upload/{}?token={token}", before.base_url, upload.id),
+        upload_url: format!("{}/v1/media/upload/{}?token={token}", context.base_url, upload.id),
         status: "pending".to_owned(),
         expires_at: upload.expires_at.to_string(),
         max_size_bytes: most,
     };
-    Ok((COMMON_LANE, NewUpload { upload, token_hash: auth::hash(&token).to_vec(), answer }))
+    Ok(NewUpload { upload, token_hash: auth::hash(&token).to_vec(), answer })
 }
 
 fn check_hash(hash: Option<&str>) -> Result<()> {
@@ -103,7 +103,7 @@ fn count(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or(0)
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, new: &NewUpload) -> Result<UploadCreated> {
+pub fn create(cx: &mut CallContext<'_, '_>, new: &NewUpload) -> Result<UploadCreated> {
     if let Some(most) = quotas::lock(cx, cx.caller.workspace)?.map(|allowance| allowance.dimensions.media_storage_bytes)
         && most > 0
     {
@@ -125,15 +125,15 @@ pub struct Finish {
     sha256: Option<String>,
 }
 
-pub fn prepare_finalize(_: &Before<'_>, input: FinalizeUpload) -> Result<(u16, Finish)> {
+pub fn prepare_finalize(_: &PrepareContext<'_>, input: FinalizeUpload) -> Result<Finish> {
     check_hash(input.sha256.as_deref())?;
     let size_bytes = i64::try_from(input.size_bytes).unwrap_or(i64::MAX);
     let id = read_id("upload", &input.upload_id)?;
-    Ok((COMMON_LANE, Finish { id, size_bytes, sha256: input.sha256 }))
+    Ok(Finish { id, size_bytes, sha256: input.sha256 })
 }
 
 /// Without bytes a file is finished as it was announced, which the conformance suite needs; it can never be downloaded.
-pub fn finalize(cx: &mut Cx<'_, '_>, asked: &Finish) -> Result<UploadFinalized> {
+pub fn finalize(cx: &mut CallContext<'_, '_>, asked: &Finish) -> Result<UploadFinalized> {
     let found = store::lock(cx.tx, cx.caller.workspace, asked.id)?;
     let mut upload = found.ok_or_else(|| ApiError::not_found(format!("upload {}", asked.id)))?;
     if !cx.caller.is_admin() && cx.caller.address.as_ref() != Some(&upload.owner) {
@@ -181,7 +181,7 @@ fn check_same<T: PartialEq + std::fmt::Display>(field: &str, is: &T, given: &T) 
     Err(ApiError::new(ErrorKind::Conflict, "media_mismatch", message).into())
 }
 
-fn find(cx: &mut Cx<'_, '_>, id: Uuid) -> Result<Upload> {
+fn find(cx: &mut CallContext<'_, '_>, id: Uuid) -> Result<Upload> {
     let found = store::find(cx.tx, cx.caller.workspace, id)?;
     Ok(found.ok_or_else(|| ApiError::not_found(format!("upload {id}")))?)
 }
@@ -192,14 +192,14 @@ pub struct Look {
     base_url: String,
 }
 
-pub fn prepare_get(before: &Before<'_>, input: GetUpload) -> Result<(u16, Look)> {
-    let token = format!("axd_{}", before.dice.hex::<32>());
+pub fn prepare_get(context: &PrepareContext<'_>, input: GetUpload) -> Result<Look> {
+    let token = format!("axd_{}", context.rng.hex::<32>());
     let id = read_id("upload", &input.upload_id)?;
-    Ok((COMMON_LANE, Look { id, token, base_url: before.base_url.to_owned() }))
+    Ok(Look { id, token, base_url: context.base_url.to_owned() })
 }
 
 /// Whoever works in the workspace and knows a file's id may read it: ids travel in payloads.
-pub fn get(cx: &mut Cx<'_, '_>, look: &Look) -> Result<UploadAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, look: &Look) -> Result<UploadAnswer> {
     let upload = find(cx, look.id)?;
     let mut shown = view(&upload, cx.now);
     if upload.finalized_at.is_some() && upload.stored.is_some() {

@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use super::people;
 use super::tenants::{self, Authority};
-use super::{COMMON_LANE, check_chars, check_word, page_size, quotas, read_after, read_id, webhooks};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_chars, check_word, page_size, quotas, read_after, read_id, webhooks};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::{Error, Result};
 use crate::store::members::{self as store, Member};
 use crate::store::organizations;
@@ -31,12 +31,12 @@ pub fn read_role(text: &str) -> Result<OrgRole> {
     OrgRole::parse(text).ok_or_else(|| wrong().into())
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListMembers) -> Result<(u16, (ListMembers, Uuid, i64))> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListMembers) -> Result<(ListMembers, Uuid, i64)> {
     let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 1_000, 1_000)?);
-    Ok((COMMON_LANE, (input, after, limit)))
+    Ok((input, after, limit))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, (input, after, limit): &(ListMembers, Uuid, i64)) -> Result<MemberList> {
+pub fn list(cx: &mut CallContext<'_, '_>, (input, after, limit): &(ListMembers, Uuid, i64)) -> Result<MemberList> {
     let (org, authority) = tenants::visible_org(cx, &input.org_id)?;
     let workspace = input.workspace_id.as_deref().map(|text| workspace_of(cx, org, text)).transpose()?;
     authority.check(Permission::ViewMembers, workspace)?;
@@ -45,7 +45,7 @@ pub fn list(cx: &mut Cx<'_, '_>, (input, after, limit): &(ListMembers, Uuid, i64
 }
 
 /// A workspace of the organization.
-fn workspace_of(cx: &mut Cx<'_, '_>, org: Uuid, text: &str) -> Result<Uuid> {
+fn workspace_of(cx: &mut CallContext<'_, '_>, org: Uuid, text: &str) -> Result<Uuid> {
     let id = read_id("workspace", text)?;
     match organizations::find_workspace(cx.tx, id)? {
         Some(found) if found.org_id == org => Ok(id),
@@ -60,13 +60,13 @@ pub struct NewMember {
     role: OrgRole,
 }
 
-pub fn prepare_add(_: &Before<'_>, input: AddMember) -> Result<(u16, NewMember)> {
+pub fn prepare_add(_: &PrepareContext<'_>, input: AddMember) -> Result<NewMember> {
     check_chars("invited_by_actor_id", input.invited_by_actor_id.as_deref(), 1, 255)?;
     let role = read_role(&input.role)?;
     new_member(Some(input.org_id), input.workspace_id, &input.actor_id, role)
 }
 
-pub fn prepare_include(_: &Before<'_>, input: IncludeMember) -> Result<(u16, NewMember)> {
+pub fn prepare_include(_: &PrepareContext<'_>, input: IncludeMember) -> Result<NewMember> {
     let role = read_role(&input.role)?;
     if role.spans_organization() {
         return Err(ApiError::invalid(format!("role: {} is no role of one workspace", role.as_str())).into());
@@ -79,13 +79,13 @@ pub fn name_of(actor: &str) -> String {
     if is_email(actor.trim()) { people::address(actor) } else { actor.trim().to_owned() }
 }
 
-fn new_member(org: Option<String>, workspace: Option<String>, actor: &str, role: OrgRole) -> Result<(u16, NewMember)> {
+fn new_member(org: Option<String>, workspace: Option<String>, actor: &str, role: OrgRole) -> Result<NewMember> {
     let actor = name_of(actor);
     check_chars("actor_id", Some(&actor), 1, 255)?;
-    Ok((COMMON_LANE, NewMember { org, workspace, actor, role }))
+    Ok(NewMember { org, workspace, actor, role })
 }
 
-pub fn add(cx: &mut Cx<'_, '_>, new: &NewMember) -> Result<MemberAnswer> {
+pub fn add(cx: &mut CallContext<'_, '_>, new: &NewMember) -> Result<MemberAnswer> {
     let (org, authority) = tenants::visible_org(cx, new.org.as_deref().unwrap_or_default())?;
     let workspace = new.workspace.as_deref().map(|text| workspace_of(cx, org, text)).transpose()?;
     check_gives(&authority, new.role, workspace)?;
@@ -99,7 +99,7 @@ pub fn add(cx: &mut Cx<'_, '_>, new: &NewMember) -> Result<MemberAnswer> {
     }
 }
 
-pub fn include(cx: &mut Cx<'_, '_>, new: &NewMember) -> Result<MemberAnswer> {
+pub fn include(cx: &mut CallContext<'_, '_>, new: &NewMember) -> Result<MemberAnswer> {
     let place = tenants::place(cx, new.org.as_deref(), new.workspace.as_deref(), Permission::ManageMembers)?;
     let new = NewMember {
         org: Some(place.org.to_string()),
@@ -120,7 +120,7 @@ fn check_gives(authority: &Authority, role: OrgRole, workspace: Option<Uuid>) ->
 
 /// Adds a member with a line of the audit trail; `None` when there is such a member. The organization is locked.
 pub fn put(
-    cx: &mut Cx<'_, '_>,
+    cx: &mut CallContext<'_, '_>,
     org: Uuid,
     workspace: Option<Uuid>,
     actor: &str,
@@ -128,7 +128,7 @@ pub fn put(
 ) -> Result<Option<Member>> {
     let member = Member {
         org_id: org,
-        member_id: cx.dice.uuid_at(cx.now),
+        member_id: cx.rng.uuid_at(cx.now),
         workspace_id: workspace.unwrap_or_default(),
         actor_id: actor.to_owned(),
         role: role.as_str().to_owned(),
@@ -146,7 +146,7 @@ pub fn put(
 
 /// Refuses who has just become a member, or is one again, where that is one too many: in their workspace or, for one of the
 /// whole organization, in any. Members come one after the other, behind the lock of the organization.
-fn check_seats(cx: &mut Cx<'_, '_>, member: &Member) -> Result<()> {
+fn check_seats(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<()> {
     if let Some(workspace) = shown(member.workspace_id) {
         return check_seats_in(cx, member.org_id, workspace);
     }
@@ -163,7 +163,7 @@ fn check_seats(cx: &mut Cx<'_, '_>, member: &Member) -> Result<()> {
     }
 }
 
-fn check_seats_in(cx: &mut Cx<'_, '_>, org: Uuid, workspace: Uuid) -> Result<()> {
+fn check_seats_in(cx: &mut CallContext<'_, '_>, org: Uuid, workspace: Uuid) -> Result<()> {
     let most = quotas::current(cx, workspace)?.actors_total;
     if most == 0 {
         return Ok(());
@@ -175,7 +175,7 @@ fn check_seats_in(cx: &mut Cx<'_, '_>, org: Uuid, workspace: Uuid) -> Result<()>
 /// Gives somebody a role, that of a member where none was asked for, whether or not there was one before. It is a step up,
 /// or to another role that gives as many where it may differ: whoever asked need not be whom it concerns.
 pub fn raise(
-    cx: &mut Cx<'_, '_>,
+    cx: &mut CallContext<'_, '_>,
     org: Uuid,
     workspace: Option<Uuid>,
     actor: &str,
@@ -202,13 +202,13 @@ pub fn raise(
 }
 
 /// Keeps a change of a membership; what rested on the role before ends with it.
-fn change_to(cx: &mut Cx<'_, '_>, member: &Member, action: &str) -> Result<()> {
+fn change_to(cx: &mut CallContext<'_, '_>, member: &Member, action: &str) -> Result<()> {
     store::update(cx.tx, member)?;
     audit(cx, member, action)?;
     webhooks::end_without_right(cx, member.org_id, &member.actor_id)
 }
 
-fn audit(cx: &mut Cx<'_, '_>, member: &Member, action: &str) -> Result<()> {
+fn audit(cx: &mut CallContext<'_, '_>, member: &Member, action: &str) -> Result<()> {
     let line = json!({
         "org_id": member.org_id, "workspace_id": shown(member.workspace_id), "actor_id": member.actor_id,
         "role": member.role, "status": member.status,
@@ -228,13 +228,13 @@ pub struct Change {
     status: Option<String>,
 }
 
-pub fn prepare_update(_: &Before<'_>, input: UpdateMember) -> Result<(u16, Change)> {
+pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateMember) -> Result<Change> {
     check_word("status", input.status.as_deref(), &STATUSES)?;
     let role = input.role.as_deref().map(read_role).transpose()?;
-    Ok((COMMON_LANE, Change { org: input.org_id, member: input.member_id, role, status: input.status }))
+    Ok(Change { org: input.org_id, member: input.member_id, role, status: input.status })
 }
 
-pub fn update(cx: &mut Cx<'_, '_>, change: &Change) -> Result<MemberAnswer> {
+pub fn update(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<MemberAnswer> {
     let (org, authority) = tenants::visible_org(cx, &change.org)?;
     let mut member = lock_member(cx, org, &change.member, &authority)?;
     if let Some(role) = change.role {
@@ -256,7 +256,7 @@ pub fn update(cx: &mut Cx<'_, '_>, change: &Change) -> Result<MemberAnswer> {
 }
 
 /// A member whose role the caller may take, with the organization locked.
-fn lock_member(cx: &mut Cx<'_, '_>, org: Uuid, id: &str, authority: &Authority) -> Result<Member> {
+fn lock_member(cx: &mut CallContext<'_, '_>, org: Uuid, id: &str, authority: &Authority) -> Result<Member> {
     organizations::lock(cx.tx, org)?;
     let not_found = || Error::from(ApiError::not_found(format!("member {id}")));
     let member = store::find(cx.tx, org, read_id("member", id)?)?.ok_or_else(not_found)?;
@@ -265,7 +265,7 @@ fn lock_member(cx: &mut Cx<'_, '_>, org: Uuid, id: &str, authority: &Authority) 
     Ok(member)
 }
 
-fn check_owner_left(cx: &mut Cx<'_, '_>, member: &Member) -> Result<()> {
+fn check_owner_left(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<()> {
     if store::count_owners_but(cx.tx, member.org_id, member.member_id)? > 0 {
         return Ok(());
     }
@@ -273,22 +273,22 @@ fn check_owner_left(cx: &mut Cx<'_, '_>, member: &Member) -> Result<()> {
     Err(ApiError::new(ErrorKind::Conflict, "last_owner", message).into())
 }
 
-pub fn prepare_remove(_: &Before<'_>, input: RemoveMember) -> Result<(u16, RemoveMember)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_remove(_: &PrepareContext<'_>, input: RemoveMember) -> Result<RemoveMember> {
+    Ok(input)
 }
 
-pub fn remove(cx: &mut Cx<'_, '_>, input: &RemoveMember) -> Result<MemberRemoved> {
+pub fn remove(cx: &mut CallContext<'_, '_>, input: &RemoveMember) -> Result<MemberRemoved> {
     let (org, authority) = tenants::visible_org(cx, &input.org_id)?;
     let member = lock_member(cx, org, &input.member_id, &authority)?;
     take_out(cx, member)
 }
 
-pub fn prepare_exclude(_: &Before<'_>, input: ExcludeMember) -> Result<(u16, ExcludeMember)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_exclude(_: &PrepareContext<'_>, input: ExcludeMember) -> Result<ExcludeMember> {
+    Ok(input)
 }
 
 /// A member of the whole organization is not taken out of one workspace.
-pub fn exclude(cx: &mut Cx<'_, '_>, input: &ExcludeMember) -> Result<MemberRemoved> {
+pub fn exclude(cx: &mut CallContext<'_, '_>, input: &ExcludeMember) -> Result<MemberRemoved> {
     let place = tenants::place(cx, None, Some(&input.workspace_id), Permission::ManageMembers)?;
     let authority = Authority::in_org(cx, place.org)?;
     let id = read_id("member", &input.member_id)?;
@@ -300,7 +300,7 @@ pub fn exclude(cx: &mut Cx<'_, '_>, input: &ExcludeMember) -> Result<MemberRemov
     take_out(cx, member)
 }
 
-fn take_out(cx: &mut Cx<'_, '_>, mut member: Member) -> Result<MemberRemoved> {
+fn take_out(cx: &mut CallContext<'_, '_>, mut member: Member) -> Result<MemberRemoved> {
     if member.status == "removed" {
         return Err(ApiError::not_found(format!("member {}", member.member_id)).into());
     }

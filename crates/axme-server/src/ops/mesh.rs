@@ -12,14 +12,15 @@ use axme_intent::{Address, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{COMMON_LANE, lane_of, page_size};
-use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use super::page_size;
+use crate::call::PrepareContext;
+use crate::cx::{CallContext, Caller};
 use crate::error::{Result, StoreError};
+use crate::store::Shard;
 use crate::store::mesh::{self as store, Agent, Counts, Event, NEVER, Rules, Span, hour_of};
 use crate::store::{Mark, Tx, accounts};
-use crate::wake::Wake;
-use crate::world::Dice;
+use crate::system::Rng;
+use crate::wakeups::Signal;
 
 /// An agent that has beaten within this time is healthy.
 pub const HEALTHY_SECONDS: u64 = 90;
@@ -40,15 +41,15 @@ pub struct Beat {
     metadata: Option<String>,
 }
 
-pub fn prepare_heartbeat(before: &Before<'_>, input: Heartbeat) -> Result<(u16, Beat)> {
-    let own = own_address(before.caller)?;
+pub fn prepare_heartbeat(context: &PrepareContext<'_>, input: Heartbeat) -> Result<Beat> {
+    let own = own_address(context.caller)?;
     let (counts, rest) = read_metrics(input.metrics.unwrap_or_default())?;
     let metadata = (!rest.is_empty()).then(|| Value::Object(rest).to_string());
     if metadata.as_ref().is_some_and(|text| text.len() > MAX_METADATA_BYTES) {
         let message = format!("metrics: what is not counted may have {MAX_METADATA_BYTES} bytes of JSON");
         return Err(ApiError::invalid(message).into());
     }
-    Ok((lane_of(own), Beat { counts, metadata }))
+    Ok((Shard::of_address(own), Beat { counts, metadata }))
 }
 
 /// The agent whose key this is.
@@ -102,7 +103,7 @@ fn read_metrics(mut metrics: Object) -> Result<(Counts, Object)> {
 }
 
 /// One row of the agent, one of its hour if there is anything to count, and an event only when the health changes.
-pub fn heartbeat(cx: &mut Cx<'_, '_>, beat: &Beat) -> Result<HeartbeatAnswer> {
+pub fn heartbeat(cx: &mut CallContext<'_, '_>, beat: &Beat) -> Result<HeartbeatAnswer> {
     let (workspace, now) = (cx.caller.workspace, cx.now);
     let address = own_address(cx.caller)?;
     let known = store::find_beat(cx.tx, workspace, address)?;
@@ -118,7 +119,7 @@ pub fn heartbeat(cx: &mut Cx<'_, '_>, beat: &Beat) -> Result<HeartbeatAnswer> {
     };
     if was != "healthy" {
         let details = json!({ "from": was, "to": "healthy" });
-        tell(cx.tx, cx.dice, now, workspace, address, ("agent.healthy", None, Some(details)))?;
+        tell(cx.tx, cx.rng, now, workspace, address, ("agent.healthy", None, Some(details)))?;
     }
     let is_killed = cx.tx.has(Mark::Rules, workspace)
         && store::find_rules(cx.tx, workspace, address)?.is_some_and(|rules| rules.is_killed);
@@ -136,14 +137,14 @@ pub fn heartbeat(cx: &mut Cx<'_, '_>, beat: &Beat) -> Result<HeartbeatAnswer> {
 /// Writes an event: its type, who did it, and its details.
 pub fn tell(
     tx: &mut Tx<'_>,
-    dice: &Dice,
+    rng: &Rng,
     now: Time,
     workspace: Uuid,
     address: &Address,
     (event_type, actor, details): (&str, Option<String>, Option<Value>),
 ) -> Result<(), StoreError> {
     let event = Event {
-        id: dice.uuid_at(now),
+        id: rng.uuid_at(now),
         address: address.clone(),
         event_type: event_type.to_owned(),
         details: details.map(|details| details.to_string()),
@@ -181,7 +182,7 @@ fn address_id(account: &str) -> String {
 }
 
 /// The agent that a path names by its id or by its address.
-pub fn find(cx: &mut Cx<'_, '_>, named: &str) -> Result<Agent> {
+pub fn find(cx: &mut CallContext<'_, '_>, named: &str) -> Result<Agent> {
     let workspace = cx.caller.workspace;
     let by_id = match named.trim().strip_prefix("addr_") {
         Some(id) => accounts::find_service_account(cx.tx, workspace, &format!("sa_{id}"))?,
@@ -233,7 +234,7 @@ pub struct Listing {
     limit: i64,
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListMesh) -> Result<(u16, Listing)> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListMesh) -> Result<Listing> {
     let health = match input.health.as_deref() {
         None => None,
         Some("dead") => Some("killed"),
@@ -244,10 +245,10 @@ pub fn prepare_list(_: &Before<'_>, input: ListMesh) -> Result<(u16, Listing)> {
         }
     };
     let (window, limit) = (window(input.window.as_deref())?, page_size(input.limit, 100, 1_000)?);
-    Ok((COMMON_LANE, Listing { health, window, after: input.after.unwrap_or_default(), limit }))
+    Ok(Listing { health, window, after: input.after.unwrap_or_default(), limit })
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, listing: &Listing) -> Result<MeshList> {
+pub fn list(cx: &mut CallContext<'_, '_>, listing: &Listing) -> Result<MeshList> {
     let workspace = cx.caller.workspace;
     let (healthy, degraded) = bounds(cx.now);
     let (first, last) = (Time::from_micros(i64::MIN), Time::from_micros(i64::MAX));
@@ -301,11 +302,11 @@ pub struct Named {
     window: Window,
 }
 
-pub fn prepare_named(_: &Before<'_>, input: AgentRef) -> Result<(u16, Named)> {
-    Ok((COMMON_LANE, Named { window: window(input.window.as_deref())?, agent: input.address_id }))
+pub fn prepare_named(_: &PrepareContext<'_>, input: AgentRef) -> Result<Named> {
+    Ok(Named { window: window(input.window.as_deref())?, agent: input.address_id })
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, named: &Named) -> Result<MeshAgentAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<MeshAgentAnswer> {
     let workspace = cx.caller.workspace;
     let agent = find(cx, &named.agent)?;
     let counts = store::sum(cx.tx, workspace, &agent.address, named.window.first_hour(cx.now))?;
@@ -331,16 +332,16 @@ pub fn get(cx: &mut Cx<'_, '_>, named: &Named) -> Result<MeshAgentAnswer> {
     })
 }
 
-pub fn kill(cx: &mut Cx<'_, '_>, named: &Named) -> Result<Switched> {
+pub fn kill(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<Switched> {
     switch(cx, named, true)
 }
 
-pub fn resume(cx: &mut Cx<'_, '_>, named: &Named) -> Result<Switched> {
+pub fn resume(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<Switched> {
     switch(cx, named, false)
 }
 
 /// Killed twice, or resumed while it runs, an agent stays as it is.
-fn switch(cx: &mut Cx<'_, '_>, named: &Named, kill: bool) -> Result<Switched> {
+fn switch(cx: &mut CallContext<'_, '_>, named: &Named, kill: bool) -> Result<Switched> {
     let mut agent = find(cx, &named.agent)?;
     let (workspace, address) = (cx.caller.workspace, agent.address.clone());
     let rules = store::lock_rules(cx.tx, workspace, &address, cx.now)?;
@@ -348,12 +349,12 @@ fn switch(cx: &mut Cx<'_, '_>, named: &Named, kill: bool) -> Result<Switched> {
         store::put_rules(cx.tx, workspace, &address, &Rules { is_killed: kill, ..rules }, cx.now)?;
         let (event_type, action) =
             if kill { ("agent.killed", "mesh.agents.kill") } else { ("agent.resumed", "mesh.agents.resume") };
-        tell(cx.tx, cx.dice, cx.now, workspace, &address, (event_type, Some(cx.caller.actor()), None))?;
+        tell(cx.tx, cx.rng, cx.now, workspace, &address, (event_type, Some(cx.caller.actor()), None))?;
         cx.audit(action, address.as_str(), &json!({}))?;
         cx.tx.mark(Mark::Rules, workspace);
-        cx.tx.wake(Wake::rules());
+        cx.tx.signal(Signal::rules());
         // Whoever reads its queue looks again.
-        cx.tx.wake(Wake::queue(workspace, &address));
+        cx.tx.signal(Signal::queue(workspace, &address));
     }
     agent.is_killed = kill;
     let (address_id, address) = names(&agent);
@@ -361,16 +362,16 @@ fn switch(cx: &mut Cx<'_, '_>, named: &Named, kill: bool) -> Result<Switched> {
     Ok(Switched { ok: true, status, address_id, address, health_status: health_of(&agent, cx.now).to_owned() })
 }
 
-pub fn prepare_events(_: &Before<'_>, input: ListMeshEvents) -> Result<(u16, (Option<String>, i64))> {
-    Ok((COMMON_LANE, (input.event_type, page_size(input.limit, 50, 500)?)))
+pub fn prepare_events(_: &PrepareContext<'_>, input: ListMeshEvents) -> Result<(Option<String>, i64)> {
+    Ok((input.event_type, page_size(input.limit, 50, 500)?))
 }
 
-pub fn events(cx: &mut Cx<'_, '_>, (event_type, limit): &(Option<String>, i64)) -> Result<MeshEventList> {
+pub fn events(cx: &mut CallContext<'_, '_>, (event_type, limit): &(Option<String>, i64)) -> Result<MeshEventList> {
     let events = store::list_events(cx.tx, cx.caller.workspace, event_type.as_ref(), *limit)?;
     Ok(MeshEventList { ok: true, events: view_events(cx, &events)? })
 }
 
-fn view_events(cx: &mut Cx<'_, '_>, events: &[Event]) -> Result<Vec<MeshEvent>> {
+fn view_events(cx: &mut CallContext<'_, '_>, events: &[Event]) -> Result<Vec<MeshEvent>> {
     let mut shown = Vec::with_capacity(events.len());
     for event in events {
         let account = accounts::find_agent(cx.tx, cx.caller.workspace, &event.address)?;

@@ -48,7 +48,7 @@ use axme_intent::Address;
 use axme_intent::human::is_same_person;
 use uuid::Uuid;
 
-use crate::call::Before;
+use crate::call::PrepareContext;
 use crate::cx::Caller;
 use crate::error::Result;
 
@@ -111,8 +111,8 @@ pub fn check_size(what: &str, value: &impl serde::Serialize) -> Result<()> {
 }
 
 /// Refuses a payload or a result that is longer than the workspace may have it.
-pub fn check_payload(before: &Before<'_>, what: &str, value: &impl serde::Serialize) -> Result<()> {
-    check_bytes(what, value, before.payload_bytes)
+pub fn check_payload(context: &PrepareContext<'_>, what: &str, value: &impl serde::Serialize) -> Result<()> {
+    check_bytes(what, value, context.payload_bytes)
 }
 
 fn check_bytes(what: &str, value: &impl serde::Serialize, most: usize) -> Result<()> {

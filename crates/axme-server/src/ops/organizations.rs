@@ -9,9 +9,9 @@ use axme_api::{ApiError, ErrorKind, Object};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{COMMON_LANE, check_chars, check_size, check_word, tenants};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_chars, check_size, check_word, tenants};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::{Result, StoreError};
 use crate::store::members::{self, Member};
 use crate::store::organizations::{self as store, Organization};
@@ -21,10 +21,10 @@ const STATUSES: [&str; 4] = ["pending", "active", "suspended", "archived"];
 /// Longest slug; a few characters are kept for telling slugs apart.
 const MAX_SLUG_CHARS: usize = 56;
 
-pub fn prepare_create(_: &Before<'_>, input: CreateOrganization) -> Result<(u16, CreateOrganization)> {
+pub fn prepare_create(_: &PrepareContext<'_>, input: CreateOrganization) -> Result<CreateOrganization> {
     check_fields(Some(&input.name), input.legal_name.as_deref(), input.primary_domain.as_deref(), &input.metadata)?;
     check_chars("requested_by_actor_id", input.requested_by_actor_id.as_deref(), 1, 255)?;
-    Ok((COMMON_LANE, input))
+    Ok(input)
 }
 
 fn check_fields(
@@ -39,15 +39,15 @@ fn check_fields(
     check_size("metadata", metadata)
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, input: &CreateOrganization) -> Result<OrganizationAnswer> {
+pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateOrganization) -> Result<OrganizationAnswer> {
     let owner = cx.caller.owner.clone();
     let made = found(cx, input, &owner)?;
     Ok(OrganizationAnswer { ok: true, organization: view(&made)? })
 }
 
 /// Makes an organization that somebody owns.
-pub fn found(cx: &mut Cx<'_, '_>, input: &CreateOrganization, owner: &str) -> Result<Organization> {
-    let id = cx.dice.uuid_at(cx.now);
+pub fn found(cx: &mut CallContext<'_, '_>, input: &CreateOrganization, owner: &str) -> Result<Organization> {
+    let id = cx.rng.uuid_at(cx.now);
     let mut made = Organization {
         org_id: id,
         slug: slug(&input.name, "org"),
@@ -67,7 +67,7 @@ pub fn found(cx: &mut Cx<'_, '_>, input: &CreateOrganization, owner: &str) -> Re
     }
     let member = Member {
         org_id: id,
-        member_id: cx.dice.uuid_at(cx.now),
+        member_id: cx.rng.uuid_at(cx.now),
         workspace_id: Uuid::nil(),
         actor_id: owner.to_owned(),
         role: OrgRole::OrgOwner.as_str().to_owned(),
@@ -102,11 +102,11 @@ pub fn distinct(slug: &str, id: Uuid) -> String {
     format!("{slug}-{}", &id[id.len() - 6..])
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetOrganization) -> Result<(u16, GetOrganization)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetOrganization) -> Result<GetOrganization> {
+    Ok(input)
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, input: &GetOrganization) -> Result<OrganizationSeen> {
+pub fn get(cx: &mut CallContext<'_, '_>, input: &GetOrganization) -> Result<OrganizationSeen> {
     let (org, _) = tenants::org(cx, &input.org_id, Permission::ViewOrganization)?;
     let found = find(cx, org)?;
     let (workspaces, members) = store::count(cx.tx, org)?;
@@ -119,19 +119,19 @@ pub fn get(cx: &mut Cx<'_, '_>, input: &GetOrganization) -> Result<OrganizationS
     Ok(OrganizationSeen { ok: true, organization })
 }
 
-fn find(cx: &mut Cx<'_, '_>, org: Uuid) -> Result<Organization> {
+fn find(cx: &mut CallContext<'_, '_>, org: Uuid) -> Result<Organization> {
     store::find(cx.tx, org)?.ok_or_else(|| ApiError::not_found("organization").into())
 }
 
-pub fn prepare_update(_: &Before<'_>, input: UpdateOrganization) -> Result<(u16, UpdateOrganization)> {
+pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateOrganization) -> Result<UpdateOrganization> {
     let name = input.name.as_deref();
     check_fields(name, input.legal_name.as_deref(), input.primary_domain.as_deref(), &input.metadata)?;
     check_word("status", input.status.as_deref(), &STATUSES)?;
-    Ok((COMMON_LANE, input))
+    Ok(input)
 }
 
 /// Fields that are not named stay as they are. What the key itself lives in stays active: nobody could undo it.
-pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateOrganization) -> Result<OrganizationAnswer> {
+pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateOrganization) -> Result<OrganizationAnswer> {
     let (org, _) = tenants::org(cx, &input.org_id, Permission::ChangeOrganization)?;
     store::lock(cx.tx, org)?;
     let mut known = find(cx, org)?;

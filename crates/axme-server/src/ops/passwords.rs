@@ -8,14 +8,15 @@ use serde_json::json;
 use super::entering::{Place, audit, enter, signed_in};
 use super::login_sessions::DASHBOARD;
 use super::logins::{Client, Rules, mail};
-use super::{COMMON_LANE, check_chars, people};
+use super::{check_chars, people};
 use crate::auth;
-use crate::call::{Later, Visit};
+use crate::call::{AsyncContext, BoxFuture};
 use crate::error::{Error, Result, StoreError};
 use crate::passwords::Turn;
+use crate::store::Shard;
 use crate::store::people::{self as store, Account};
 use crate::store::{Tx, logins};
-use crate::world::Dice;
+use crate::system::Rng;
 
 const LEAST_CHARS: usize = 12;
 const MOST_CHARS: usize = 1_024;
@@ -27,37 +28,41 @@ const LOCK_SECONDS: u64 = 900;
 /// A first password is set by who has just signed in.
 const FRESH_SECONDS: u64 = 900;
 
-pub fn register(visit: Visit, input: RegisterPassword) -> Later<PasswordRegistered> {
+pub fn register(visit: AsyncContext, input: RegisterPassword) -> BoxFuture<PasswordRegistered> {
     Box::pin(async move {
-        let person = auth::check_person(&visit.caller)?.clone();
+        let person = auth::check_person(&context.caller)?.clone();
         check_nick(input.nick.as_deref())?;
         let session_id = person.session_id;
         let find =
             move |tx: &mut Tx<'_>| Ok(store::find(tx, person.account_id)?.zip(store::find_session(tx, session_id)?));
-        let (account, session) = visit.app.store.read(find).await?.ok_or_else(|| ApiError::not_found("account"))?;
+        let (account, session) = context.app.store.read(find).await?.ok_or_else(|| ApiError::not_found("account"))?;
         check_strength(&input.password, &account.email, input.nick.as_deref().or(account.nick.as_deref()))?;
         let turn = Turn::take().await?;
         match account.password_hash.clone() {
             Some(known) => {
                 let name = auth::hash(&account.email);
-                let tries = reserve(&visit, name).await?;
+                let tries = reserve(&context, name).await?;
                 let given = input.current_password.clone().unwrap_or_default();
                 if !turn.fits(Some(known), given).await? {
                     let why = "current_password: not the password that is set now";
-                    return Err(refuse(&visit, name, tries, ErrorKind::Forbidden, "wrong_current_password", why).await);
+                    return Err(
+                        refuse(&context, name, tries, ErrorKind::Forbidden, "wrong_current_password", why).await
+                    );
                 }
             }
             // Whoever got hold of a token or of a key must not make a password of it, which outlives both.
-            None if session.client_type == DASHBOARD || session.created_at.plus_seconds(FRESH_SECONDS) <= visit.now => {
+            None if session.client_type == DASHBOARD
+                || session.created_at.plus_seconds(FRESH_SECONDS) <= context.now =>
+            {
                 let message = "sign in again by mail or at your provider, and set the password within 15 minutes";
                 return Err(ApiError::new(ErrorKind::Forbidden, "sign_in_again", message).into());
             }
             None => {}
         }
-        let hashed = turn.hash(&visit.app.world.dice, input.password.clone()).await?;
-        let (dice, now, workspace) = (visit.app.world.dice.clone(), visit.now, visit.caller.workspace);
+        let hashed = turn.hash(&context.app.system.rng, input.password.clone()).await?;
+        let (rng, now, workspace) = (context.app.system.rng.clone(), context.now, context.caller.workspace);
         let (nick, before) = (input.nick.map(|nick| nick.to_lowercase()), account.password_hash);
-        let base_url = visit.app.site.base_url.clone();
+        let base_url = context.app.site.base_url.clone();
         let job = move |tx: &mut Tx<'_>| {
             let gone = || ApiError::not_found("account");
             let known = store::lock(tx, account.account_id)?.ok_or_else(gone)?;
@@ -73,21 +78,21 @@ pub fn register(visit: Visit, input: RegisterPassword) -> Later<PasswordRegister
             logins::forget_failures(tx, &auth::hash(&changed.email))?;
             // Whoever is signed in elsewhere may be whom the new password is to keep out.
             store::revoke_others(tx, changed.account_id, session_id, now)?;
-            tell(tx, &dice, now, &changed.email, &base_url)?;
-            audit(tx, &dice, now, workspace, &changed.email, "auth.password", &json!({ "nick": changed.nick }))?;
+            tell(tx, &rng, now, &changed.email, &base_url)?;
+            audit(tx, &rng, now, workspace, &changed.email, "auth.password", &json!({ "nick": changed.nick }))?;
             Ok(PasswordRegistered { ok: true, email: changed.email, nick: changed.nick })
         };
-        visit.app.store.write(COMMON_LANE, job).await
+        context.app.store.write(Shard::CONTROL, job).await
     })
 }
 
 /// A mail to whom it concerns, who may not have done it.
-fn tell(tx: &mut Tx<'_>, dice: &Dice, now: Time, email: &str, base_url: &str) -> Result<(), StoreError> {
+fn tell(tx: &mut Tx<'_>, rng: &Rng, now: Time, email: &str, base_url: &str) -> Result<(), StoreError> {
     let body = format!(
         "The password of {email} at {base_url} was set, and all other sessions were ended. If it was not you, sign in by mail, set \
          another password, and tell whoever runs the server."
     );
-    mail(tx, dice, now, email, json!({ "subject": "Your AXME password was set", "body": body }))
+    mail(tx, rng, now, email, json!({ "subject": "Your AXME password was set", "body": body }))
 }
 
 fn check_nick(nick: Option<&str>) -> Result<()> {
@@ -119,9 +124,9 @@ fn check_strength(password: &str, email: &str, nick: Option<&str>) -> Result<()>
 }
 
 /// Takes as long, and says the same, for a name that nobody has.
-pub fn login(visit: Visit, input: PasswordLogin) -> Later<SignedIn> {
+pub fn login(visit: AsyncContext, input: PasswordLogin) -> BoxFuture<SignedIn> {
     Box::pin(async move {
-        let client = Client::read(input.client_type, input.device_label, &visit.headers)?;
+        let client = Client::read(input.client_type, input.device_label, &context.headers)?;
         check_chars("nick", Some(&input.nick), 1, 255)?;
         check_chars("password", Some(&input.password), 1, MOST_CHARS)?;
         let given = people::address(&input.nick);
@@ -130,18 +135,18 @@ pub fn login(visit: Visit, input: PasswordLogin) -> Later<SignedIn> {
             let account = if by_email.is_some() { by_email } else { store::find_by_nick(tx, &given)? };
             Ok((account, given.clone()))
         };
-        let (account, given) = visit.app.store.read(find).await?;
+        let (account, given) = context.app.store.read(find).await?;
         // One person is locked by both their names.
         let name = auth::hash(account.as_ref().map_or(&given, |account| &account.email));
         let turn = Turn::take().await?;
-        let tries = reserve(&visit, name).await?;
+        let tries = reserve(&context, name).await?;
         let known = account.as_ref().and_then(|account| account.password_hash.clone());
         let fits = turn.fits(known, input.password).await?;
         let Some(account) = account.filter(|_| fits) else {
             let why = "the name or the password is wrong";
-            return Err(refuse(&visit, name, tries, ErrorKind::Unauthenticated, "invalid_credentials", why).await);
+            return Err(refuse(&context, name, tries, ErrorKind::Unauthenticated, "invalid_credentials", why).await);
         };
-        let (dice, now, rules) = (visit.app.world.dice.clone(), visit.now, Rules::of(&visit.app));
+        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, Rules::of(&context.app));
         let job = move |tx: &mut Tx<'_>| {
             logins::forget_failures(tx, &name)?;
             let known = store::lock(tx, account.account_id)?;
@@ -150,17 +155,17 @@ pub fn login(visit: Visit, input: PasswordLogin) -> Later<SignedIn> {
                 let message = "the password was changed at the same time: try again";
                 return Err(ApiError::new(ErrorKind::Unauthenticated, "invalid_credentials", message).into());
             }
-            enter(tx, &dice, now, rules, &account, &client, Place::Home)
+            enter(tx, &rng, now, rules, &account, &client, Place::Home)
         };
-        let entered = visit.app.store.write(COMMON_LANE, job).await?;
-        signed_in(&visit.app, visit.now, entered).await
+        let entered = context.app.store.write(Shard::CONTROL, job).await?;
+        signed_in(&context.app, context.now, entered).await
     })
 }
 
 /// Counts a try before it is made, however many are made at once; refuses a name that is locked. Returns how many tries that
 /// makes.
-async fn reserve(visit: &Visit, name: [u8; 32]) -> Result<i64> {
-    let now = visit.now;
+async fn reserve(context: &AsyncContext, name: [u8; 32]) -> Result<i64> {
+    let now = context.now;
     let count = move |tx: &mut Tx<'_>| {
         let tries = logins::count_failure(tx, &name, now, now.minus_millis(LOCK_SECONDS * 1_000))?;
         // The row is this transaction's own now: what it says holds.
@@ -172,7 +177,7 @@ async fn reserve(visit: &Visit, name: [u8; 32]) -> Result<i64> {
         }
         Ok(tries)
     };
-    visit.app.store.write(COMMON_LANE, count).await
+    context.app.store.write(Shard::CONTROL, count).await
 }
 
 fn locked(now: Time, until: Time) -> ApiError {
@@ -183,7 +188,7 @@ fn locked(now: Time, until: Time) -> ApiError {
 
 /// Says what is wrong; the last wrong try locks the name.
 async fn refuse(
-    visit: &Visit,
+    context: &AsyncContext,
     name: [u8; 32],
     tries: i64,
     kind: ErrorKind,
@@ -193,8 +198,8 @@ async fn refuse(
     if tries < MOST_FAILURES {
         return ApiError::new(kind, code, why).into();
     }
-    let (now, until) = (visit.now, visit.now.plus_seconds(LOCK_SECONDS));
-    match visit.app.store.write(COMMON_LANE, move |tx| Ok(logins::lock_name(tx, &name, until)?)).await {
+    let (now, until) = (context.now, context.now.plus_seconds(LOCK_SECONDS));
+    match context.app.store.write(Shard::CONTROL, move |tx| Ok(logins::lock_name(tx, &name, until)?)).await {
         Ok(()) => locked(now, until).into(),
         Err(error) => error,
     }

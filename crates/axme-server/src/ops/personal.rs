@@ -9,10 +9,10 @@ use axme_api::{ApiError, ErrorKind};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{COMMON_LANE, check_chars, people, read_id, tasks};
+use super::{check_chars, people, read_id, tasks};
 use crate::auth;
-use crate::call::Before;
-use crate::cx::Cx;
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::people::{self as store, Account, Membership};
 use crate::store::{access_requests, intents, organizations};
@@ -20,23 +20,23 @@ use crate::store::{access_requests, intents, organizations};
 const MOST_TASKS: usize = 100;
 const MOST_SESSIONS: i64 = 500;
 
-fn own(cx: &mut Cx<'_, '_>) -> Result<(Account, Vec<Membership>)> {
+fn own(cx: &mut CallContext<'_, '_>) -> Result<(Account, Vec<Membership>)> {
     let id = auth::check_person(cx.caller)?.account_id;
     let account = store::find(cx.tx, id)?.ok_or_else(|| ApiError::not_found("account"))?;
     let memberships = store::memberships(cx.tx, &account.email)?;
     Ok((account, memberships))
 }
 
-pub fn prepare_context(_: &Before<'_>, _: Nothing) -> Result<(u16, ())> {
-    Ok((COMMON_LANE, ()))
+pub fn prepare_context(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
+    Ok(())
 }
 
-pub fn context(cx: &mut Cx<'_, '_>, (): &()) -> Result<Context> {
+pub fn context(cx: &mut CallContext<'_, '_>, (): &()) -> Result<Context> {
     let (account, memberships) = own(cx)?;
     shown(cx, &account, &memberships)
 }
 
-fn shown(cx: &mut Cx<'_, '_>, account: &Account, memberships: &[Membership]) -> Result<Context> {
+fn shown(cx: &mut CallContext<'_, '_>, account: &Account, memberships: &[Membership]) -> Result<Context> {
     let home = people::home(cx.tx, account, memberships)?;
     let mut organizations = Vec::new();
     for belonging in people::belongings(cx.tx, memberships)? {
@@ -101,13 +101,13 @@ fn view(account: &Account) -> AccountView {
     }
 }
 
-pub fn prepare_select(_: &Before<'_>, input: SelectWorkspace) -> Result<(u16, SelectWorkspace)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_select(_: &PrepareContext<'_>, input: SelectWorkspace) -> Result<SelectWorkspace> {
+    Ok(input)
 }
 
 /// The workspace that is named, if the person belongs to it. Others are all alike, whether they exist or not.
 fn reach(
-    cx: &mut Cx<'_, '_>,
+    cx: &mut CallContext<'_, '_>,
     memberships: &[Membership],
     org: &str,
     workspace: &str,
@@ -122,7 +122,7 @@ fn reach(
     Ok(found)
 }
 
-pub fn select(cx: &mut Cx<'_, '_>, input: &SelectWorkspace) -> Result<Context> {
+pub fn select(cx: &mut CallContext<'_, '_>, input: &SelectWorkspace) -> Result<Context> {
     let (mut account, memberships) = own(cx)?;
     let workspace = reach(cx, &memberships, &input.org_id, &input.workspace_id)?;
     account.selected_workspace = Some(workspace.workspace_id);
@@ -132,14 +132,14 @@ pub fn select(cx: &mut Cx<'_, '_>, input: &SelectWorkspace) -> Result<Context> {
     shown(cx, &account, &memberships)
 }
 
-pub fn prepare_profile(_: &Before<'_>, input: ChangeProfile) -> Result<(u16, ChangeProfile)> {
+pub fn prepare_profile(_: &PrepareContext<'_>, input: ChangeProfile) -> Result<ChangeProfile> {
     check_chars("display_name", input.display_name.as_deref(), 1, 120)?;
     check_chars("company", input.company.as_deref(), 1, 255)?;
-    Ok((COMMON_LANE, input))
+    Ok(input)
 }
 
 /// What is not named stays as it is.
-pub fn profile(cx: &mut Cx<'_, '_>, input: &ChangeProfile) -> Result<Profile> {
+pub fn profile(cx: &mut CallContext<'_, '_>, input: &ChangeProfile) -> Result<Profile> {
     let (mut account, _) = own(cx)?;
     account.display_name = input.display_name.clone().or(account.display_name);
     account.company = input.company.clone().or(account.company);
@@ -148,11 +148,11 @@ pub fn profile(cx: &mut Cx<'_, '_>, input: &ChangeProfile) -> Result<Profile> {
     Ok(Profile { ok: true, account: view(&account) })
 }
 
-pub fn prepare_overview(_: &Before<'_>, input: PersonalOverview) -> Result<(u16, PersonalOverview)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_overview(_: &PrepareContext<'_>, input: PersonalOverview) -> Result<PersonalOverview> {
+    Ok(input)
 }
 
-pub fn overview(cx: &mut Cx<'_, '_>, input: &PersonalOverview) -> Result<Overview> {
+pub fn overview(cx: &mut CallContext<'_, '_>, input: &PersonalOverview) -> Result<Overview> {
     let (account, memberships) = own(cx)?;
     let workspace = match (&input.org_id, &input.workspace_id) {
         (Some(org), Some(workspace)) => reach(cx, &memberships, org, workspace)?,

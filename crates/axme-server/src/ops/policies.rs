@@ -15,9 +15,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::tenants::{self, Authority};
-use super::{COMMON_LANE, check_chars, check_word, read_id};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_chars, check_word, read_id};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::Mark;
 use crate::store::policies::{self as store, Entry, Holder, Policy};
@@ -36,13 +36,13 @@ pub enum Named {
 }
 
 impl Named {
-    fn agent(before: &Before<'_>, address: &str, kind: &'static str) -> Named {
-        Named::Agent(Address::resolve(address, before.caller.home()), kind)
+    fn agent(context: &PrepareContext<'_>, address: &str, kind: &'static str) -> Named {
+        Named::Agent(Address::resolve(address, context.caller.home()), kind)
     }
 }
 
 /// Whose policy it is, when the caller may see or change it; and the trail that tells of it.
-fn holder(cx: &mut Cx<'_, '_>, named: &Named, permission: Permission) -> Result<(Holder, Uuid)> {
+fn holder(cx: &mut CallContext<'_, '_>, named: &Named, permission: Permission) -> Result<(Holder, Uuid)> {
     match named {
         Named::Org(org) => {
             let (org, _) = tenants::org(cx, org, permission)?;
@@ -63,7 +63,7 @@ fn holder(cx: &mut Cx<'_, '_>, named: &Named, permission: Permission) -> Result<
 }
 
 /// The organization and the workspace that an address is in.
-fn place_of(cx: &mut Cx<'_, '_>, address: &Address) -> Result<Option<(Uuid, Uuid)>> {
+fn place_of(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<Option<(Uuid, Uuid)>> {
     if address.name_in(cx.caller.home()).is_some() {
         return Ok(Some((cx.caller.org, cx.caller.workspace)));
     }
@@ -82,7 +82,7 @@ fn slugs(address: &Address) -> Option<(&str, &str)> {
 }
 
 /// Refuses an intent whose receiver does not take it.
-pub fn check_sender(cx: &mut Cx<'_, '_>, from: &Address, to: &Address) -> Result<()> {
+pub fn check_sender(cx: &mut CallContext<'_, '_>, from: &Address, to: &Address) -> Result<()> {
     let home = cx.caller.home();
     let workspace = if to.is_elsewhere(home) {
         let Some((org, workspace)) = place_of(cx, to)? else { return Ok(()) };
@@ -113,7 +113,13 @@ pub fn check_sender(cx: &mut Cx<'_, '_>, from: &Address, to: &Address) -> Result
     if may { Ok(()) } else { Err(refused("policy_denied", format!("{to} does not take intents from {from}"))) }
 }
 
-fn check_receiver(cx: &mut Cx<'_, '_>, from: &Address, to: &Address, org: Uuid, workspace: Uuid) -> Result<()> {
+fn check_receiver(
+    cx: &mut CallContext<'_, '_>,
+    from: &Address,
+    to: &Address,
+    org: Uuid,
+    workspace: Uuid,
+) -> Result<()> {
     let of_agent = Holder { owner_id: workspace, kind: OVERRIDE, address: to.as_str().to_owned() };
     let of_org = Holder { owner_id: org, kind: RECEIVE, address: String::new() };
     let (holder, word, closed) = match store::find(cx.tx, &of_agent)? {
@@ -137,7 +143,7 @@ fn refused(code: &'static str, message: String) -> crate::error::Error {
     ApiError::new(ErrorKind::Forbidden, code, message).into()
 }
 
-fn is_listed(cx: &mut Cx<'_, '_>, holder: &Holder, from: &Address) -> Result<bool> {
+fn is_listed(cx: &mut CallContext<'_, '_>, holder: &Holder, from: &Address) -> Result<bool> {
     let entries = store::entries(cx.tx, holder, MOST_ENTRIES)?;
     Ok(entries.iter().any(|entry| matches(&entry.sender_pattern, from.as_str())))
 }
@@ -147,29 +153,29 @@ fn matches(pattern: &str, sender: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == sender, |beginning| sender.starts_with(beginning))
 }
 
-pub fn prepare_get_receive(_: &Before<'_>, input: OrgNamed) -> Result<(u16, Named)> {
-    Ok((COMMON_LANE, Named::Org(input.org_id)))
+pub fn prepare_get_receive(_: &PrepareContext<'_>, input: OrgNamed) -> Result<Named> {
+    Ok(Named::Org(input.org_id))
 }
 
-pub fn prepare_get_override(before: &Before<'_>, input: AgentNamed) -> Result<(u16, Named)> {
-    Ok((COMMON_LANE, Named::agent(before, &input.address, OVERRIDE)))
+pub fn prepare_get_override(context: &PrepareContext<'_>, input: AgentNamed) -> Result<Named> {
+    Ok(Named::agent(context, &input.address, OVERRIDE))
 }
 
-pub fn prepare_get_send(before: &Before<'_>, input: AgentNamed) -> Result<(u16, Named)> {
-    Ok((COMMON_LANE, Named::agent(before, &input.address, SEND)))
+pub fn prepare_get_send(context: &PrepareContext<'_>, input: AgentNamed) -> Result<Named> {
+    Ok(Named::agent(context, &input.address, SEND))
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, named: &Named) -> Result<PolicyAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<PolicyAnswer> {
     let (holder, _) = holder(cx, named, Permission::ViewPolicies)?;
     show(cx, &holder)
 }
 
-pub fn get_override(cx: &mut Cx<'_, '_>, named: &Named) -> Result<OverrideAnswer> {
+pub fn get_override(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<OverrideAnswer> {
     let (holder, _) = holder(cx, named, Permission::ViewPolicies)?;
     show_override(cx, &holder)
 }
 
-fn show(cx: &mut Cx<'_, '_>, holder: &Holder) -> Result<PolicyAnswer> {
+fn show(cx: &mut CallContext<'_, '_>, holder: &Holder) -> Result<PolicyAnswer> {
     let known = store::find(cx.tx, holder)?;
     let entries = store::entries(cx.tx, holder, MOST_ENTRIES)?;
     let otherwise = if holder.kind == SEND { "open" } else { "closed" };
@@ -186,7 +192,7 @@ fn show(cx: &mut Cx<'_, '_>, holder: &Holder) -> Result<PolicyAnswer> {
     Ok(PolicyAnswer { ok: true, policy })
 }
 
-fn show_override(cx: &mut Cx<'_, '_>, holder: &Holder) -> Result<OverrideAnswer> {
+fn show_override(cx: &mut CallContext<'_, '_>, holder: &Holder) -> Result<OverrideAnswer> {
     let shown = show(cx, holder)?.policy;
     let is_set = shown.policy_id.is_some();
     let set = Override {
@@ -207,28 +213,28 @@ fn entry_view(entry: &Entry) -> EntryView {
     }
 }
 
-pub fn prepare_put_receive(_: &Before<'_>, input: SetReceivePolicy) -> Result<(u16, (Named, String))> {
+pub fn prepare_put_receive(_: &PrepareContext<'_>, input: SetReceivePolicy) -> Result<(Named, String)> {
     check_word("policy_type", Some(&input.policy_type), &["open", "allowlist", "closed"])?;
-    Ok((COMMON_LANE, (Named::Org(input.org_id), input.policy_type)))
+    Ok((Named::Org(input.org_id), input.policy_type))
 }
 
-pub fn prepare_put_override(before: &Before<'_>, input: SetOverride) -> Result<(u16, (Named, String))> {
+pub fn prepare_put_override(context: &PrepareContext<'_>, input: SetOverride) -> Result<(Named, String)> {
     check_word("override_type", Some(&input.override_type), &["open", "allowlist", "closed", "use_org_default"])?;
-    Ok((COMMON_LANE, (Named::agent(before, &input.address, OVERRIDE), input.override_type)))
+    Ok((Named::agent(context, &input.address, OVERRIDE), input.override_type))
 }
 
-pub fn prepare_put_send(before: &Before<'_>, input: SetSendPolicy) -> Result<(u16, (Named, String))> {
+pub fn prepare_put_send(context: &PrepareContext<'_>, input: SetSendPolicy) -> Result<(Named, String)> {
     check_word("policy_type", Some(&input.policy_type), &["open", "allowlist", "denylist"])?;
-    Ok((COMMON_LANE, (Named::agent(before, &input.address, SEND), input.policy_type)))
+    Ok((Named::agent(context, &input.address, SEND), input.policy_type))
 }
 
-pub fn put(cx: &mut Cx<'_, '_>, (named, word): &(Named, String)) -> Result<PolicyAnswer> {
+pub fn put(cx: &mut CallContext<'_, '_>, (named, word): &(Named, String)) -> Result<PolicyAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
     set(cx, &holder, trail, word)?;
     show(cx, &holder)
 }
 
-pub fn put_override(cx: &mut Cx<'_, '_>, (named, word): &(Named, String)) -> Result<OverrideAnswer> {
+pub fn put_override(cx: &mut CallContext<'_, '_>, (named, word): &(Named, String)) -> Result<OverrideAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
     if word == "use_org_default" {
         store::delete(cx.tx, &holder)?;
@@ -239,9 +245,9 @@ pub fn put_override(cx: &mut Cx<'_, '_>, (named, word): &(Named, String)) -> Res
     show_override(cx, &holder)
 }
 
-fn set(cx: &mut Cx<'_, '_>, holder: &Holder, trail: Uuid, word: &str) -> Result<()> {
+fn set(cx: &mut CallContext<'_, '_>, holder: &Holder, trail: Uuid, word: &str) -> Result<()> {
     let policy = Policy {
-        policy_id: cx.dice.uuid_at(cx.now),
+        policy_id: cx.rng.uuid_at(cx.now),
         policy_type: word.to_owned(),
         created_at: cx.now,
         updated_at: cx.now,
@@ -253,7 +259,13 @@ fn set(cx: &mut Cx<'_, '_>, holder: &Holder, trail: Uuid, word: &str) -> Result<
     audit(cx, holder, trail, "put", &json!({ "type": word }))
 }
 
-fn audit(cx: &mut Cx<'_, '_>, holder: &Holder, trail: Uuid, what: &str, details: &serde_json::Value) -> Result<()> {
+fn audit(
+    cx: &mut CallContext<'_, '_>,
+    holder: &Holder,
+    trail: Uuid,
+    what: &str,
+    details: &serde_json::Value,
+) -> Result<()> {
     let subject = if holder.address.is_empty() { holder.owner_id.to_string() } else { holder.address.clone() };
     let family = match holder.kind {
         RECEIVE => "organizations.receive_policy",
@@ -263,29 +275,29 @@ fn audit(cx: &mut Cx<'_, '_>, holder: &Holder, trail: Uuid, what: &str, details:
     Ok(cx.audit_in(trail, &format!("{family}.{what}"), &subject, details)?)
 }
 
-pub fn prepare_add_receive(_: &Before<'_>, input: OrgEntry) -> Result<(u16, (Named, String))> {
+pub fn prepare_add_receive(_: &PrepareContext<'_>, input: OrgEntry) -> Result<(Named, String)> {
     new_entry(Named::Org(input.org_id), &input.sender_pattern)
 }
 
-pub fn prepare_add_override(before: &Before<'_>, input: AgentEntry) -> Result<(u16, (Named, String))> {
-    new_entry(Named::agent(before, &input.address, OVERRIDE), &input.sender_pattern)
+pub fn prepare_add_override(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(Named, String)> {
+    new_entry(Named::agent(context, &input.address, OVERRIDE), &input.sender_pattern)
 }
 
-pub fn prepare_add_send(before: &Before<'_>, input: AgentEntry) -> Result<(u16, (Named, String))> {
-    new_entry(Named::agent(before, &input.address, SEND), &input.sender_pattern)
+pub fn prepare_add_send(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(Named, String)> {
+    new_entry(Named::agent(context, &input.address, SEND), &input.sender_pattern)
 }
 
-fn new_entry(named: Named, pattern: &str) -> Result<(u16, (Named, String))> {
+fn new_entry(named: Named, pattern: &str) -> Result<(Named, String)> {
     let pattern = pattern.trim();
     check_chars("sender_pattern", Some(pattern), 1, MAX_ADDRESS_CHARS)?;
     if pattern.strip_suffix('*').unwrap_or(pattern).contains('*') {
         return Err(ApiError::invalid("sender_pattern: one * at the end, or none").into());
     }
-    Ok((COMMON_LANE, (named, pattern.to_owned())))
+    Ok((named, pattern.to_owned()))
 }
 
 /// An address is meant as it stands; a short one is of the caller's workspace.
-pub fn add(cx: &mut Cx<'_, '_>, (named, pattern): &(Named, String)) -> Result<EntryAnswer> {
+pub fn add(cx: &mut CallContext<'_, '_>, (named, pattern): &(Named, String)) -> Result<EntryAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
     if store::entries(cx.tx, &holder, MOST_ENTRIES)?.len() as i64 >= MOST_ENTRIES {
         return Err(ApiError::invalid(format!("a policy has at most {MOST_ENTRIES} entries")).into());
@@ -295,25 +307,25 @@ pub fn add(cx: &mut Cx<'_, '_>, (named, pattern): &(Named, String)) -> Result<En
     } else {
         Address::resolve(pattern, cx.caller.home()).into_string()
     };
-    let entry = Entry { entry_id: cx.dice.uuid_at(cx.now), sender_pattern, created_at: cx.now };
+    let entry = Entry { entry_id: cx.rng.uuid_at(cx.now), sender_pattern, created_at: cx.now };
     store::add_entry(cx.tx, &holder, &entry)?;
     audit(cx, &holder, trail, "entries.add", &json!({ "sender_pattern": entry.sender_pattern }))?;
     Ok(EntryAnswer { ok: true, entry: entry_view(&entry) })
 }
 
-pub fn prepare_remove_receive(_: &Before<'_>, input: OrgEntryNamed) -> Result<(u16, (Named, String))> {
-    Ok((COMMON_LANE, (Named::Org(input.org_id), input.entry_id)))
+pub fn prepare_remove_receive(_: &PrepareContext<'_>, input: OrgEntryNamed) -> Result<(Named, String)> {
+    Ok((Named::Org(input.org_id), input.entry_id))
 }
 
-pub fn prepare_remove_override(before: &Before<'_>, input: AgentEntryNamed) -> Result<(u16, (Named, String))> {
-    Ok((COMMON_LANE, (Named::agent(before, &input.address, OVERRIDE), input.entry_id)))
+pub fn prepare_remove_override(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(Named, String)> {
+    Ok((Named::agent(context, &input.address, OVERRIDE), input.entry_id))
 }
 
-pub fn prepare_remove_send(before: &Before<'_>, input: AgentEntryNamed) -> Result<(u16, (Named, String))> {
-    Ok((COMMON_LANE, (Named::agent(before, &input.address, SEND), input.entry_id)))
+pub fn prepare_remove_send(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(Named, String)> {
+    Ok((Named::agent(context, &input.address, SEND), input.entry_id))
 }
 
-pub fn remove(cx: &mut Cx<'_, '_>, (named, id): &(Named, String)) -> Result<EntryRemoved> {
+pub fn remove(cx: &mut CallContext<'_, '_>, (named, id): &(Named, String)) -> Result<EntryRemoved> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
     let id = read_id("entry", id)?;
     if !store::remove_entry(cx.tx, &holder, id)? {

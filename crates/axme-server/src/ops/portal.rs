@@ -13,18 +13,18 @@ use axme_api::roles::Permission;
 use uuid::Uuid;
 
 use super::tenants::{self, Authority, Place};
-use super::{COMMON_LANE, access_requests, check_word, page_size, quotas, read_after, read_id};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{access_requests, check_word, page_size, quotas, read_after, read_id};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::access_requests::{self as requests, Filter};
 use crate::store::{accounts, media, members, organizations};
 
-pub fn prepare(_: &Before<'_>, input: NamedWorkspace) -> Result<(u16, NamedWorkspace)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
+    Ok(input)
 }
 
-pub fn overview(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<OverviewAnswer> {
+pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<OverviewAnswer> {
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
     let policy = quotas::find(cx, &place)?;
@@ -105,7 +105,7 @@ const PARTS: [Part; 9] = [
     ),
 ];
 
-pub fn navigation(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<NavigationAnswer> {
+pub fn navigation(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<NavigationAnswer> {
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let Place { org, workspace, .. } = tenants::place(cx, org, workspace, Permission::ViewOrganization)?;
     let authority = Authority::in_org(cx, org)?;
@@ -139,15 +139,15 @@ pub struct Queue {
     limit: i64,
 }
 
-pub fn prepare_queue(_: &Before<'_>, input: AskQueue) -> Result<(u16, Queue)> {
+pub fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Queue> {
     check_word("state", input.state.as_deref(), &access_requests::STATES)?;
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 200, 1_000)?);
-    Ok((COMMON_LANE, Queue { org: input.org_id, workspace, state: input.state, after, limit }))
+    Ok(Queue { org: input.org_id, workspace, state: input.state, after, limit })
 }
 
 /// Oldest first; the next page goes on after the last.
-pub fn queue(cx: &mut Cx<'_, '_>, queue: &Queue) -> Result<RequestQueue> {
+pub fn queue(cx: &mut CallContext<'_, '_>, queue: &Queue) -> Result<RequestQueue> {
     let (org, _) = tenants::org(cx, &queue.org, Permission::ReviewRequests)?;
     let (states, expires) = match queue.state.as_deref() {
         Some(state) => access_requests::kept_as(Some(state), cx.now),

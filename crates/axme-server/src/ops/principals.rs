@@ -10,9 +10,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::tenants::{In, Place};
-use super::{COMMON_LANE, check_bytes, check_chars, check_word, page_size, read_id};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_bytes, check_chars, check_word, page_size, read_id};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::principals::{self as store, Alias, Principal};
 
@@ -35,36 +35,36 @@ pub(super) fn read_range(principal: Option<&str>) -> Result<(Uuid, Uuid)> {
     }
 }
 
-pub(super) fn find(cx: &mut Cx<'_, '_>, place: &Place, id: Uuid) -> Result<Principal> {
+pub(super) fn find(cx: &mut CallContext<'_, '_>, place: &Place, id: Uuid) -> Result<Principal> {
     let found = store::find(cx.tx, place.workspace, id)?;
     Ok(found.ok_or_else(|| ApiError::not_found(format!("principal {id}")))?)
 }
 
 /// Whom a name stands for.
-pub(super) fn find_named(cx: &mut Cx<'_, '_>, place: &Place, name: &str) -> Result<(Alias, Principal)> {
+pub(super) fn find_named(cx: &mut CallContext<'_, '_>, place: &Place, name: &str) -> Result<(Alias, Principal)> {
     let alias = store::find_active(cx.tx, place.workspace, name)?;
     let alias = alias.ok_or_else(|| ApiError::not_found(format!("alias {name}")))?;
     let principal = find(cx, place, alias.principal)?;
     Ok((alias, principal))
 }
 
-pub fn prepare_create(before: &Before<'_>, input: CreatePrincipal) -> Result<(u16, In<Principal>)> {
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreatePrincipal) -> Result<In<Principal>> {
     check_word("principal_type", Some(&input.principal_type), &["user", "service_agent", "service_account"])?;
     check_chars("display_name", input.display_name.as_deref(), 1, 255)?;
     let principal = Principal {
-        workspace: before.caller.workspace,
-        id: before.dice.uuid_at(before.now),
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
         principal_type: input.principal_type,
         display_name: input.display_name,
         status: "active".to_owned(),
         metadata: read_metadata(input.metadata)?,
-        created_at: before.now,
-        updated_at: before.now,
+        created_at: context.now,
+        updated_at: context.now,
     };
-    Ok((COMMON_LANE, In::new(Some(input.org_id), Some(input.workspace_id), principal)))
+    Ok(In::new(Some(input.org_id), Some(input.workspace_id), principal))
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, new: &In<Principal>) -> Result<PrincipalAnswer> {
+pub fn create(cx: &mut CallContext<'_, '_>, new: &In<Principal>) -> Result<PrincipalAnswer> {
     let place = new.place(cx, RUN)?;
     let principal = Principal { workspace: place.workspace, ..new.what.clone() };
     store::insert(cx.tx, &principal)?;
@@ -73,12 +73,12 @@ pub fn create(cx: &mut Cx<'_, '_>, new: &In<Principal>) -> Result<PrincipalAnswe
     Ok(PrincipalAnswer { ok: true, principal: view(principal, &place) })
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetPrincipal) -> Result<(u16, In<Uuid>)> {
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetPrincipal) -> Result<In<Uuid>> {
     let id = read_id("principal", &input.principal_id)?;
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
+    Ok(In::new(input.org_id, input.workspace_id, id))
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<PrincipalAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<PrincipalAnswer> {
     let place = asked.place(cx, RUN)?;
     let principal = find(cx, &place, asked.what)?;
     Ok(PrincipalAnswer { ok: true, principal: view(principal, &place) })
@@ -98,25 +98,25 @@ pub(super) fn view(principal: Principal, place: &Place) -> PrincipalView {
     }
 }
 
-pub fn prepare_bind(before: &Before<'_>, input: BindAlias) -> Result<(u16, In<Alias>)> {
+pub fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Result<In<Alias>> {
     check_chars("alias", Some(&input.alias), 3, 255)?;
     check_word("alias_type", Some(&input.alias_type), &["communication", "service", "external"])?;
     let alias = Alias {
-        workspace: before.caller.workspace,
-        id: before.dice.uuid_at(before.now),
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
         principal: read_id("principal", &input.principal_id)?,
         alias: input.alias,
         alias_type: input.alias_type,
         metadata: read_metadata(input.metadata)?,
-        created_at: before.now,
-        updated_at: before.now,
+        created_at: context.now,
+        updated_at: context.now,
         revoked_at: None,
     };
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, alias)))
+    Ok(In::new(input.org_id, input.workspace_id, alias))
 }
 
 /// The same name for the same principal again changes it.
-pub fn bind(cx: &mut Cx<'_, '_>, new: &In<Alias>) -> Result<AliasAnswer> {
+pub fn bind(cx: &mut CallContext<'_, '_>, new: &In<Alias>) -> Result<AliasAnswer> {
     let place = new.place(cx, RUN)?;
     let fresh = Alias { workspace: place.workspace, ..new.what.clone() };
     find(cx, &place, fresh.principal)?;
@@ -140,7 +140,7 @@ pub struct Wanted {
     limit: i64,
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListAliases) -> Result<(u16, In<Wanted>)> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result<In<Wanted>> {
     let revoked = match input.status.as_deref() {
         None => (0, i64::MAX),
         Some("active") => (0, 0),
@@ -149,20 +149,20 @@ pub fn prepare_list(_: &Before<'_>, input: ListAliases) -> Result<(u16, In<Wante
     };
     let principals = read_range(input.principal_id.as_deref())?;
     let wanted = Wanted { principals, revoked, limit: page_size(input.limit, 200, 1_000)? };
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, wanted)))
+    Ok(In::new(input.org_id, input.workspace_id, wanted))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Wanted>) -> Result<AliasList> {
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Wanted>) -> Result<AliasList> {
     let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
     let found = store::list_aliases(cx.tx, place.workspace, wanted.principals, wanted.revoked, wanted.limit)?;
     Ok(AliasList { ok: true, aliases: found.into_iter().map(|alias| view_alias(alias, &place)).collect() })
 }
 
-pub fn prepare_resolve(_: &Before<'_>, input: ResolveAlias) -> Result<(u16, In<String>)> {
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, input.alias)))
+pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveAlias) -> Result<In<String>> {
+    Ok(In::new(input.org_id, input.workspace_id, input.alias))
 }
 
-pub fn resolve(cx: &mut Cx<'_, '_>, asked: &In<String>) -> Result<AliasResolved> {
+pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &In<String>) -> Result<AliasResolved> {
     let place = asked.place(cx, RUN)?;
     let (alias, principal) = find_named(cx, &place, &asked.what)?;
     let principal = PrincipalBrief {
@@ -174,13 +174,13 @@ pub fn resolve(cx: &mut Cx<'_, '_>, asked: &In<String>) -> Result<AliasResolved>
     Ok(AliasResolved { ok: true, resolution: AliasResolution { alias: view_alias(alias, &place), principal } })
 }
 
-pub fn prepare_revoke(_: &Before<'_>, input: RevokeAlias) -> Result<(u16, In<Uuid>)> {
+pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Result<In<Uuid>> {
     let id = read_id("alias", &input.alias_id)?;
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
+    Ok(In::new(input.org_id, input.workspace_id, id))
 }
 
 /// Revoked again, it answers alike.
-pub fn revoke(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<AliasAnswer> {
+pub fn revoke(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<AliasAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     let found = store::find_alias(cx.tx, place.workspace, id)?;
     let mut alias = found.ok_or_else(|| ApiError::not_found(format!("alias {id}")))?;

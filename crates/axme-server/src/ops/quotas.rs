@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::tenants::{self, Authority, Place};
-use super::{COMMON_LANE, check_chars, check_word};
-use crate::call::Before;
+use super::{check_chars, check_word};
+use crate::call::PrepareContext;
 use crate::config::Limits;
-use crate::cx::Cx;
+use crate::cx::CallContext;
 use crate::error::{Error, Result, StoreError};
 use crate::store::access_requests::AccessRequest;
 use crate::store::usage::{self as store, Policy, Tally};
@@ -91,7 +91,7 @@ fn at_hour(hour: i64) -> Time {
 }
 
 /// How many intents a workspace has been charged for today.
-pub(super) fn intents_today(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<i64> {
+pub(super) fn intents_today(cx: &mut CallContext<'_, '_>, workspace: Uuid) -> Result<i64> {
     Ok(store::used_since(cx.tx, workspace, Dimension::Intents.as_str(), day(cx.now))?)
 }
 
@@ -148,12 +148,12 @@ fn is_hard(policy: &Policy) -> bool {
 }
 
 /// What a workspace may use, behind a lock under which it is counted one after the other. `None` without limits.
-pub fn lock(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<Option<Allowance>> {
+pub fn lock(cx: &mut CallContext<'_, '_>, workspace: Uuid) -> Result<Option<Allowance>> {
     Ok(Meter::of(cx).lock(workspace)?)
 }
 
 /// What a workspace may use, without its lock: for what another lock counts one after the other.
-pub(super) fn current(cx: &mut Cx<'_, '_>, workspace: Uuid) -> Result<Allowance> {
+pub(super) fn current(cx: &mut CallContext<'_, '_>, workspace: Uuid) -> Result<Allowance> {
     Ok(Meter::of(cx).current(workspace)?)
 }
 
@@ -196,7 +196,7 @@ pub struct Meter<'a, 'tx> {
 }
 
 impl<'a, 'tx> Meter<'a, 'tx> {
-    pub fn of(cx: &'a mut Cx<'_, 'tx>) -> Meter<'a, 'tx> {
+    pub fn of(cx: &'a mut CallContext<'_, 'tx>) -> Meter<'a, 'tx> {
         Meter { tx: cx.tx, limits: cx.limits, now: cx.now }
     }
 
@@ -298,7 +298,7 @@ pub fn named_tenant(payload: &Value) -> Option<(Uuid, Uuid)> {
 
 /// Whom an intent is charged to: the tenant that its payload names, when the caller belongs to it; else the caller's own
 /// workspace. A payload may say what it likes.
-pub fn charged(cx: &mut Cx<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<Uuid> {
+pub fn charged(cx: &mut CallContext<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<Uuid> {
     let own = cx.caller.workspace;
     let Some((org, workspace)) = named.filter(|(_, workspace)| *workspace != own) else { return Ok(own) };
     let found = organizations::find_workspace(cx.tx, workspace)?.filter(|found| found.org_id == org);
@@ -306,11 +306,11 @@ pub fn charged(cx: &mut Cx<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<Uuid>
     Ok(if is_own { workspace } else { own })
 }
 
-pub fn prepare_get(_: &Before<'_>, input: NamedWorkspace) -> Result<(u16, NamedWorkspace)> {
-    Ok((COMMON_LANE, input))
+pub fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
+    Ok(input)
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<QuotaAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<QuotaAnswer> {
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
     let policy = find(cx, &place)?;
@@ -318,7 +318,7 @@ pub fn get(cx: &mut Cx<'_, '_>, input: &NamedWorkspace) -> Result<QuotaAnswer> {
 }
 
 /// The policy of a workspace; the one without limits, under the workspace's own id, where there is none.
-pub(super) fn find(cx: &mut Cx<'_, '_>, place: &Place) -> Result<Policy> {
+pub(super) fn find(cx: &mut CallContext<'_, '_>, place: &Place) -> Result<Policy> {
     let known = store::find_policy(cx.tx, place.workspace)?;
     Ok(known.unwrap_or_else(|| unsaid(cx.limits.tier, place.workspace, cx.now)))
 }
@@ -352,16 +352,16 @@ pub(super) fn dimensions(policy: &Policy) -> Result<Dimensions, StoreError> {
     serde_json::from_str(&policy.dimensions).map_err(|e| StoreError::Fault(format!("dimensions: {e}")))
 }
 
-pub fn prepare_update(_: &Before<'_>, input: UpdateQuota) -> Result<(u16, UpdateQuota)> {
+pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateQuota) -> Result<UpdateQuota> {
     check_word("overage_mode", Some(&input.overage_mode), &["block", "grace", "bill_overage"])?;
     check_chars("updated_by_actor_id", input.updated_by_actor_id.as_deref(), 1, 255)?;
     if input.soft_threshold_percent.is_some_and(|percent| !(1..=100).contains(&percent)) {
         return Err(ApiError::invalid("soft_threshold_percent: 1 to 100").into());
     }
-    Ok((COMMON_LANE, input))
+    Ok(input)
 }
 
-pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateQuota) -> Result<QuotaAnswer> {
+pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateQuota) -> Result<QuotaAnswer> {
     let place = tenants::place(cx, Some(&input.org_id), Some(&input.workspace_id), Permission::ChangeQuotas)?;
     let updated_by = input.updated_by_actor_id.clone().unwrap_or_else(|| cx.caller.actor());
     let known = fresh(cx, place.workspace, updated_by)?;
@@ -378,7 +378,7 @@ pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateQuota) -> Result<QuotaAnswer> {
 }
 
 /// The policy of a workspace, locked to be changed; a first one where there is none.
-fn fresh(cx: &mut Cx<'_, '_>, workspace: Uuid, updated_by: String) -> Result<Policy> {
+fn fresh(cx: &mut CallContext<'_, '_>, workspace: Uuid, updated_by: String) -> Result<Policy> {
     // A lock needs a row: two first changes at once must both be there in the end.
     store::add_policy(cx.tx, &unsaid(cx.limits.tier, workspace, cx.now))?;
     let known = store::lock_policy(cx.tx, workspace)?;
@@ -391,7 +391,7 @@ fn fresh(cx: &mut Cx<'_, '_>, workspace: Uuid, updated_by: String) -> Result<Pol
     Ok(Policy { updated_by: Some(updated_by), updated_at: cx.now, ..agreed })
 }
 
-fn put(cx: &mut Cx<'_, '_>, policy: &Policy, action: &str) -> Result<()> {
+fn put(cx: &mut CallContext<'_, '_>, policy: &Policy, action: &str) -> Result<()> {
     store::put_policy(cx.tx, policy)?;
     cx.tx.mark(Mark::Quota, policy.workspace_id);
     let line = json!({ "tier": policy.tier, "dimensions": policy.dimensions, "overage_mode": policy.overage_mode });
@@ -399,7 +399,7 @@ fn put(cx: &mut Cx<'_, '_>, policy: &Policy, action: &str) -> Result<()> {
 }
 
 /// Gives a workspace the limits of a hosted tier, as was asked for.
-pub fn upgrade(cx: &mut Cx<'_, '_>, request: &AccessRequest) -> Result<()> {
+pub fn upgrade(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<()> {
     let workspace = request.workspace_id.unwrap_or(request.from_workspace_id);
     let tier = request.requested_tier.clone().unwrap_or_else(|| "email_verified".to_owned());
     let limits = Tier::parse(&tier).unwrap_or(Tier::EmailVerified).allowance().dimensions;
@@ -408,7 +408,7 @@ pub fn upgrade(cx: &mut Cx<'_, '_>, request: &AccessRequest) -> Result<()> {
     put(cx, &policy, "quotas.upgrade")
 }
 
-fn answer(cx: &Cx<'_, '_>, place: &Place, policy: &Policy) -> Result<QuotaAnswer> {
+fn answer(cx: &CallContext<'_, '_>, place: &Place, policy: &Policy) -> Result<QuotaAnswer> {
     let quota_policy = QuotaPolicy {
         quota_policy_id: policy.quota_policy_id.to_string(),
         org_id: place.org.to_string(),
@@ -423,18 +423,18 @@ fn answer(cx: &Cx<'_, '_>, place: &Place, policy: &Policy) -> Result<QuotaAnswer
     Ok(QuotaAnswer { ok: true, quota_policy })
 }
 
-pub fn prepare_summary(_: &Before<'_>, input: AskSummary) -> Result<(u16, (AskSummary, i64))> {
+pub fn prepare_summary(_: &PrepareContext<'_>, input: AskSummary) -> Result<(AskSummary, i64)> {
     check_word("window", input.window.as_deref(), &["day", "week", "month"])?;
     let days = match input.window.as_deref() {
         Some("week") => 7,
         Some("month") => 30,
         _ => 1,
     };
-    Ok((COMMON_LANE, (input, days)))
+    Ok((input, days))
 }
 
 /// The window ends now; it begins with the first of its days.
-pub fn summary(cx: &mut Cx<'_, '_>, (input, days): &(AskSummary, i64)) -> Result<UsageSummaryAnswer> {
+pub fn summary(cx: &mut CallContext<'_, '_>, (input, days): &(AskSummary, i64)) -> Result<UsageSummaryAnswer> {
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
     let start = day(cx.now) - (days - 1) * HOURS_A_DAY;
@@ -481,26 +481,26 @@ pub struct Span {
     step_hours: i64,
 }
 
-pub fn prepare_series(_: &Before<'_>, input: AskSeries) -> Result<(u16, Span)> {
+pub fn prepare_series(_: &PrepareContext<'_>, input: AskSeries) -> Result<Span> {
     let days = input.window_days.unwrap_or(30);
     let step_hours = if days <= HOURLY_DAYS { 1 } else { HOURS_A_DAY };
     span(input, days, step_hours)
 }
 
-pub fn prepare_rollups(_: &Before<'_>, input: AskSeries) -> Result<(u16, Span)> {
+pub fn prepare_rollups(_: &PrepareContext<'_>, input: AskSeries) -> Result<Span> {
     let days = input.window_days.unwrap_or(30);
     span(input, days, HOURS_A_DAY)
 }
 
-fn span(input: AskSeries, days: u64, step_hours: i64) -> Result<(u16, Span)> {
+fn span(input: AskSeries, days: u64, step_hours: i64) -> Result<Span> {
     if !(1..=90).contains(&days) {
         return Err(ApiError::invalid("window_days: 1 to 90").into());
     }
-    Ok((COMMON_LANE, Span { input, days, step_hours }))
+    Ok(Span { input, days, step_hours })
 }
 
 /// One point for each hour or day up to now, also where nothing was used.
-pub fn series(cx: &mut Cx<'_, '_>, span: &Span) -> Result<UsageSeriesAnswer> {
+pub fn series(cx: &mut CallContext<'_, '_>, span: &Span) -> Result<UsageSeriesAnswer> {
     let (org, workspace) = (span.input.org_id.as_deref(), span.input.workspace_id.as_deref());
     let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
     let days = i64::try_from(span.days).unwrap_or(1);

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::intents::{check_granted, check_step_is_own, find_visible, lock_visible, parse_id, send, stale};
 use super::tasks::answers;
 use super::{check_payload, view};
-use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use crate::call::PrepareContext;
+use crate::cx::{CallContext, Caller};
 use crate::engine::Advanced;
 use crate::error::Result;
 use crate::store::deliveries;
@@ -27,9 +27,9 @@ pub struct Resumption {
     expected_generation: Option<u64>,
 }
 
-pub fn prepare_resume(before: &Before<'_>, input: ResumeIntent) -> Result<(u16, Resumption)> {
+pub fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) -> Result<Resumption> {
     let id = parse_id(&input.intent_id)?;
-    check_payload(before, "result", &input.body)?;
+    check_payload(context, "result", &input.body)?;
     let expected = input.body.get("expected_policy_generation").cloned().unwrap_or_default();
     let expected_generation =
         lenient::whole(expected).map_err(|error| ApiError::invalid(format!("expected_policy_generation: {error}")))?;
@@ -42,10 +42,10 @@ pub fn prepare_resume(before: &Before<'_>, input: ResumeIntent) -> Result<(u16, 
     if let Resume::Unclear(why) = resume {
         return Err(ApiError::invalid(why).into());
     }
-    Ok((id.lane(), Resumption { id, resume, as_task_result, expected_generation }))
+    Ok((id.shard(), Resumption { id, resume, as_task_result, expected_generation }))
 }
 
-pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
+pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
     let head = lock_visible(cx, resumption.id)?;
     let birth = store::birth(cx.tx, cx.caller.workspace, resumption.id)?;
     check_granted(cx.caller, &head, Action::Resume)?;
@@ -92,7 +92,7 @@ pub fn resume(cx: &mut Cx<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
 }
 
 /// A person's answer to a task, by another way than resume.
-pub(crate) fn answer_task(cx: &mut Cx<'_, '_>, head: Head, answer: TaskResult) -> Result<Advanced> {
+pub(crate) fn answer_task(cx: &mut CallContext<'_, '_>, head: Head, answer: TaskResult) -> Result<Advanced> {
     if !answers(cx.caller, &head) {
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
@@ -101,13 +101,18 @@ pub(crate) fn answer_task(cx: &mut Cx<'_, '_>, head: Head, answer: TaskResult) -
 }
 
 /// A person's answer by a link: the caller is that person, and nobody else.
-pub(crate) fn answer_as_person(cx: &mut Cx<'_, '_>, head: Head, birth: &Birth, answer: TaskResult) -> Result<Advanced> {
+pub(crate) fn answer_as_person(
+    cx: &mut CallContext<'_, '_>,
+    head: Head,
+    birth: &Birth,
+    answer: TaskResult,
+) -> Result<Advanced> {
     let command = decision(cx, birth, answer);
     send(cx, head, birth.deadline_at, command)
 }
 
 /// A person's answer with who gives it, and how.
-fn decision(cx: &Cx<'_, '_>, birth: &Birth, answer: TaskResult) -> Command {
+fn decision(cx: &CallContext<'_, '_>, birth: &Birth, answer: TaskResult) -> Command {
     let is_requester = is_requester(cx.caller, birth);
     Command::Decide(Response { answer, via: cx.via, is_requester })
 }
@@ -120,7 +125,7 @@ pub(crate) fn is_requester(caller: &Caller, birth: &Birth) -> bool {
 }
 
 /// What the body asks for, given whom the intent waits for. `None` for a go-on that was declined.
-fn command(cx: &Cx<'_, '_>, head: &Head, birth: &Birth, resumption: &Resumption) -> Option<Command> {
+fn command(cx: &CallContext<'_, '_>, head: &Head, birth: &Birth, resumption: &Resumption) -> Option<Command> {
     let waits_for_person = head.intent.open_task().is_some();
     Some(match &resumption.resume {
         Resume::Human(answer) => decision(cx, birth, answer.clone()),
@@ -142,7 +147,7 @@ fn command(cx: &Cx<'_, '_>, head: &Head, birth: &Birth, resumption: &Resumption)
 }
 
 /// A person's answer that was sent to a step's child goes to the parent that waits for it.
-fn forwarded(cx: &mut Cx<'_, '_>, head: &Head, command: &Command) -> Result<Option<Head>> {
+fn forwarded(cx: &mut CallContext<'_, '_>, head: &Head, command: &Command) -> Result<Option<Head>> {
     let (Command::Decide(_), Some(parent), None) = (command, head.intent.parent, head.intent.open_task()) else {
         return Ok(None);
     };

@@ -11,14 +11,14 @@ use uuid::Uuid;
 use super::principals::RUN;
 use super::routing::{Target, read_target, resolve_target};
 use super::tenants::{In, Place};
-use super::{COMMON_LANE, check_chars, check_size, check_word, read_id};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_chars, check_size, check_word, read_id};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::deliveries;
 use crate::store::notices::{self, Notice};
 use crate::store::routed::{self as store, Routed};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 pub struct Submission {
     target: Target,
@@ -27,7 +27,7 @@ pub struct Submission {
     idempotency_key: Option<String>,
 }
 
-pub fn prepare_submit(_: &Before<'_>, input: SubmitDelivery) -> Result<(u16, In<Submission>)> {
+pub fn prepare_submit(_: &PrepareContext<'_>, input: SubmitDelivery) -> Result<In<Submission>> {
     check_size("payload", &input.payload)?;
     check_chars("correlation_id", input.correlation_id.as_deref(), 3, 255)?;
     check_chars("idempotency_key", input.idempotency_key.as_deref(), 4, 255)?;
@@ -37,17 +37,17 @@ pub fn prepare_submit(_: &Before<'_>, input: SubmitDelivery) -> Result<(u16, In<
         correlation_id: input.correlation_id,
         idempotency_key: input.idempotency_key,
     };
-    Ok((COMMON_LANE, In::new(Some(input.org_id), Some(input.workspace_id), submission)))
+    Ok(In::new(Some(input.org_id), Some(input.workspace_id), submission))
 }
 
-pub fn submit(cx: &mut Cx<'_, '_>, asked: &In<Submission>) -> Result<DeliveryAnswer> {
+pub fn submit(cx: &mut CallContext<'_, '_>, asked: &In<Submission>) -> Result<DeliveryAnswer> {
     let place = asked.place(cx, RUN)?;
     send(cx, &place, &asked.what, None)
 }
 
 /// Puts a delivery on the best route there is now.
 fn send(
-    cx: &mut Cx<'_, '_>,
+    cx: &mut CallContext<'_, '_>,
     place: &Place,
     submission: &Submission,
     replay_of: Option<Uuid>,
@@ -65,7 +65,7 @@ fn send(
     let line = host.unwrap_or_else(|| "nowhere".to_owned());
     let delivery = Routed {
         workspace: place.workspace,
-        id: cx.dice.uuid_at(cx.now),
+        id: cx.rng.uuid_at(cx.now),
         replay_of,
         principal: found.principal.id,
         alias: found.alias.map(|alias| alias.alias),
@@ -97,7 +97,7 @@ fn send(
         created_at: cx.now,
     };
     notices::insert(cx.tx, &notice)?;
-    cx.tx.wake(Wake::notices());
+    cx.tx.signal(Signal::notices());
     let line =
         json!({ "principal_id": delivery.principal, "route_id": delivery.route, "replay_of": delivery.replay_of });
     cx.audit_in(place.workspace, "deliveries.submit", &delivery.id.to_string(), &line)?;
@@ -105,7 +105,7 @@ fn send(
 }
 
 /// Sends what went along a route once more, as a delivery of its own; nothing if there is no such delivery.
-pub(super) fn replay(cx: &mut Cx<'_, '_>, place: &Place, id: Uuid) -> Result<Option<DeliveryAnswer>> {
+pub(super) fn replay(cx: &mut CallContext<'_, '_>, place: &Place, id: Uuid) -> Result<Option<DeliveryAnswer>> {
     let Some(old) = store::find(cx.tx, place.workspace, id)? else { return Ok(None) };
     let submission = Submission {
         target: Target::Principal(old.principal),
@@ -116,12 +116,12 @@ pub(super) fn replay(cx: &mut Cx<'_, '_>, place: &Place, id: Uuid) -> Result<Opt
     send(cx, place, &submission, Some(id)).map(Some)
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetDelivery) -> Result<(u16, In<Uuid>)> {
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<In<Uuid>> {
     let id = read_id("delivery", &input.delivery_id)?;
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
+    Ok(In::new(input.org_id, input.workspace_id, id))
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<DeliveryAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<DeliveryAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     let delivery = match store::find(cx.tx, place.workspace, id)? {
         Some(routed) => view(routed, &place),
@@ -155,14 +155,14 @@ pub(super) fn view(delivery: Routed, place: &Place) -> Delivery {
     }
 }
 
-pub fn prepare_operations(_: &Before<'_>, input: ShowOperations) -> Result<(u16, In<u64>)> {
+pub fn prepare_operations(_: &PrepareContext<'_>, input: ShowOperations) -> Result<In<u64>> {
     match input.window_hours.unwrap_or(24) {
-        hours @ 1..=168 => Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, hours))),
+        hours @ 1..=168 => Ok(In::new(input.org_id, input.workspace_id, hours)),
         _ => Err(ApiError::invalid("window_hours: must be a whole number from 1 to 168").into()),
     }
 }
 
-pub fn operations(cx: &mut Cx<'_, '_>, asked: &In<u64>) -> Result<Operations> {
+pub fn operations(cx: &mut CallContext<'_, '_>, asked: &In<u64>) -> Result<Operations> {
     let (place, hours) = (asked.place(cx, RUN)?, asked.what);
     let counts = store::count(cx.tx, place.workspace, cx.now.minus_millis(hours * 3_600_000))?;
     let of = |status: &str| {
@@ -188,7 +188,7 @@ pub struct Reconciliation {
     reason: String,
 }
 
-pub fn prepare_reconcile(_: &Before<'_>, input: Reconcile) -> Result<(u16, In<Reconciliation>)> {
+pub fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<In<Reconciliation>> {
     let age_seconds = input.max_pending_age_seconds.unwrap_or(300);
     if age_seconds > 86_400 {
         return Err(ApiError::invalid("max_pending_age_seconds: must be a whole number from 0 to 86400").into());
@@ -202,10 +202,10 @@ pub fn prepare_reconcile(_: &Before<'_>, input: Reconcile) -> Result<(u16, In<Re
     check_chars("reason", input.reason.as_deref(), 3, 500)?;
     let reason = input.reason.unwrap_or_else(|| format!("was pending for more than {age_seconds} s"));
     let asked = Reconciliation { age_seconds, limit, target, reason };
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, asked)))
+    Ok(In::new(input.org_id, input.workspace_id, asked))
 }
 
-pub fn reconcile(cx: &mut Cx<'_, '_>, asked: &In<Reconciliation>) -> Result<Reconciled> {
+pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &In<Reconciliation>) -> Result<Reconciled> {
     let (workspace, asked) = (asked.place(cx, RUN)?.workspace, &asked.what);
     let before = cx.now.minus_millis(asked.age_seconds * 1_000);
     let open = store::list_open(cx.tx, workspace, before, asked.limit)?;

@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::principals::{self, RUN, read_metadata, read_range};
 use super::tenants::{In, Place};
-use super::{COMMON_LANE, check_chars, check_word, page_size, read_id};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_chars, check_word, page_size, read_id};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::principals::{Alias, Principal};
 use crate::store::routing::{self as store, Binding, Filter, Route};
@@ -48,25 +48,25 @@ fn read_priority(priority: Option<u64>) -> Result<Option<i64>> {
 }
 
 /// What is called must be callable. Queues are named as their owners like.
-fn check_endpoint(before: &Before<'_>, url: &str) -> Result<()> {
+fn check_endpoint(context: &PrepareContext<'_>, url: &str) -> Result<()> {
     check_chars("endpoint_url", Some(url), 8, 2_048)?;
-    Ok(before.outbound.check(url).map_err(|why| ApiError::invalid(format!("endpoint_url: {why}")))?)
+    Ok(context.outbound.check(url).map_err(|why| ApiError::invalid(format!("endpoint_url: {why}")))?)
 }
 
-pub fn prepare_register(before: &Before<'_>, input: RegisterRoute) -> Result<(u16, In<Route>)> {
+pub fn prepare_register(context: &PrepareContext<'_>, input: RegisterRoute) -> Result<In<Route>> {
     check_transport(&input.transport_type)?;
     check_auth(&input.auth_mode)?;
     check_chars("endpoint_url", Some(&input.endpoint_url), 8, 2_048)?;
     if input.transport_type != "queue" {
-        check_endpoint(before, &input.endpoint_url)?;
+        check_endpoint(context, &input.endpoint_url)?;
     }
     check_chars("region", input.region.as_deref(), 2, 64)?;
     check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
     let failover_policy = input.failover_policy.unwrap_or_else(|| "none".to_owned());
     check_failover(&failover_policy)?;
     let route = Route {
-        workspace: before.caller.workspace,
-        id: before.dice.uuid_at(before.now),
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
         principal: read_id("principal", &input.principal_id)?,
         transport_type: input.transport_type,
         endpoint_url: input.endpoint_url,
@@ -78,13 +78,13 @@ pub fn prepare_register(before: &Before<'_>, input: RegisterRoute) -> Result<(u1
         health_status: "unknown".to_owned(),
         status: "active".to_owned(),
         metadata: read_metadata(input.metadata)?,
-        created_at: before.now,
-        updated_at: before.now,
+        created_at: context.now,
+        updated_at: context.now,
     };
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, route)))
+    Ok(In::new(input.org_id, input.workspace_id, route))
 }
 
-pub fn register(cx: &mut Cx<'_, '_>, new: &In<Route>) -> Result<RouteAnswer> {
+pub fn register(cx: &mut CallContext<'_, '_>, new: &In<Route>) -> Result<RouteAnswer> {
     let place = new.place(cx, RUN)?;
     let route = Route { workspace: place.workspace, ..new.what.clone() };
     principals::find(cx, &place, route.principal)?;
@@ -102,7 +102,7 @@ fn check_room(what: &str, count: i64) -> Result<()> {
     Ok(())
 }
 
-fn audit(cx: &mut Cx<'_, '_>, action: &'static str, route: &Route) -> Result<()> {
+fn audit(cx: &mut CallContext<'_, '_>, action: &'static str, route: &Route) -> Result<()> {
     let line = json!({
         "principal_id": route.principal, "endpoint_url": route.endpoint_url, "priority": route.priority,
         "status": route.status, "health_status": route.health_status,
@@ -110,17 +110,17 @@ fn audit(cx: &mut Cx<'_, '_>, action: &'static str, route: &Route) -> Result<()>
     Ok(cx.audit_in(route.workspace, action, &route.id.to_string(), &line)?)
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListPlaces) -> Result<(u16, In<Filter>)> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListPlaces) -> Result<In<Filter>> {
     let filter = Filter {
         principals: read_range(input.principal_id.as_deref())?,
         transport_type: input.transport_type,
         status: input.status,
         limit: page_size(input.limit, 200, 1_000)?,
     };
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, filter)))
+    Ok(In::new(input.org_id, input.workspace_id, filter))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, asked: &In<Filter>) -> Result<RouteList> {
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Filter>) -> Result<RouteList> {
     let place = asked.place(cx, RUN)?;
     let found = store::list(cx.tx, place.workspace, &asked.what)?;
     Ok(RouteList { ok: true, routes: found.into_iter().map(|route| view(route, &place)).collect() })
@@ -134,7 +134,7 @@ pub struct Change {
     endpoint: Result<(), ApiError>,
 }
 
-pub fn prepare_update(before: &Before<'_>, input: UpdateRoute) -> Result<(u16, In<Change>)> {
+pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -> Result<In<Change>> {
     check_chars("endpoint_url", input.endpoint_url.as_deref(), 8, 2_048)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
     check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
@@ -146,14 +146,14 @@ pub fn prepare_update(before: &Before<'_>, input: UpdateRoute) -> Result<(u16, I
     check_word("status", input.status.as_deref(), &status)?;
     read_metadata(input.metadata.clone())?;
     let priority = read_priority(input.priority)?;
-    let endpoint = input.endpoint_url.as_deref().map_or(Ok(()), |url| check_endpoint(before, url));
+    let endpoint = input.endpoint_url.as_deref().map_or(Ok(()), |url| check_endpoint(context, url));
     let endpoint = endpoint.map_err(crate::error::Error::into_api);
     let (org, workspace) = (input.org_id.clone(), input.workspace_id.clone());
     let change = Change { id: read_id("route", &input.route_id)?, input, priority, endpoint };
-    Ok((COMMON_LANE, In::new(org, workspace, change)))
+    Ok(In::new(org, workspace, change))
 }
 
-pub fn update(cx: &mut Cx<'_, '_>, asked: &In<Change>) -> Result<RouteAnswer> {
+pub fn update(cx: &mut CallContext<'_, '_>, asked: &In<Change>) -> Result<RouteAnswer> {
     let (place, change) = (asked.place(cx, RUN)?, &asked.what);
     let old = find(cx, &place, change.id)?;
     if old.transport_type != "queue" {
@@ -178,17 +178,17 @@ pub fn update(cx: &mut Cx<'_, '_>, asked: &In<Change>) -> Result<RouteAnswer> {
     Ok(RouteAnswer { ok: true, route: view(route, &place) })
 }
 
-fn find(cx: &mut Cx<'_, '_>, place: &Place, id: Uuid) -> Result<Route> {
+fn find(cx: &mut CallContext<'_, '_>, place: &Place, id: Uuid) -> Result<Route> {
     let found = store::find(cx.tx, place.workspace, id)?;
     Ok(found.ok_or_else(|| ApiError::not_found(format!("route {id}")))?)
 }
 
-pub fn prepare_remove(_: &Before<'_>, input: RemoveRoute) -> Result<(u16, In<Uuid>)> {
+pub fn prepare_remove(_: &PrepareContext<'_>, input: RemoveRoute) -> Result<In<Uuid>> {
     let id = read_id("route", &input.route_id)?;
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
+    Ok(In::new(input.org_id, input.workspace_id, id))
 }
 
-pub fn remove(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<RouteRemoved> {
+pub fn remove(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<RouteRemoved> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     if !store::delete(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("route {id}")).into());
@@ -223,7 +223,12 @@ pub(super) struct Resolved {
 }
 
 /// The best ways to a target, at most so many; there is at least one.
-pub(super) fn resolve_target(cx: &mut Cx<'_, '_>, place: &Place, target: &Target, most: i64) -> Result<Resolved> {
+pub(super) fn resolve_target(
+    cx: &mut CallContext<'_, '_>,
+    place: &Place,
+    target: &Target,
+    most: i64,
+) -> Result<Resolved> {
     let (alias, principal) = match target {
         Target::Alias(name) => find_named(cx, place, name)?,
         Target::Principal(id) => (None, principals::find(cx, place, *id)?),
@@ -236,16 +241,16 @@ pub(super) fn resolve_target(cx: &mut Cx<'_, '_>, place: &Place, target: &Target
     Ok(Resolved { alias, principal, best, others: routes.collect() })
 }
 
-fn find_named(cx: &mut Cx<'_, '_>, place: &Place, name: &str) -> Result<(Option<Alias>, Principal)> {
+fn find_named(cx: &mut CallContext<'_, '_>, place: &Place, name: &str) -> Result<(Option<Alias>, Principal)> {
     principals::find_named(cx, place, name).map(|(alias, principal)| (Some(alias), principal))
 }
 
-pub fn prepare_resolve(_: &Before<'_>, input: ResolveRoute) -> Result<(u16, In<Target>)> {
+pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveRoute) -> Result<In<Target>> {
     let target = read_target(input.alias, input.principal_id.as_deref())?;
-    Ok((COMMON_LANE, In::new(Some(input.org_id), Some(input.workspace_id), target)))
+    Ok(In::new(Some(input.org_id), Some(input.workspace_id), target))
 }
 
-pub fn resolve(cx: &mut Cx<'_, '_>, asked: &In<Target>) -> Result<RouteResolved> {
+pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &In<Target>) -> Result<RouteResolved> {
     let place = asked.place(cx, RUN)?;
     let found = resolve_target(cx, &place, &asked.what, MOST_PLACES)?;
     let best = view(found.best, &place);
@@ -281,27 +286,27 @@ fn view(route: Route, place: &Place) -> RouteView {
     }
 }
 
-pub fn prepare_bind(before: &Before<'_>, input: UpsertBinding) -> Result<(u16, In<Binding>)> {
+pub fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -> Result<In<Binding>> {
     check_transport(&input.transport_type)?;
     check_chars("transport_handle", Some(&input.transport_handle), 2, 255)?;
     let status = input.status.unwrap_or_else(|| "active".to_owned());
     check_word("status", Some(&status), &["active", "inactive"])?;
     let binding = Binding {
-        workspace: before.caller.workspace,
-        id: before.dice.uuid_at(before.now),
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
         principal: read_id("principal", &input.principal_id)?,
         transport_type: input.transport_type,
         transport_handle: input.transport_handle,
         priority: read_priority(input.priority)?.unwrap_or(USUAL_PRIORITY),
         status,
         metadata: read_metadata(input.metadata)?,
-        created_at: before.now,
-        updated_at: before.now,
+        created_at: context.now,
+        updated_at: context.now,
     };
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, binding)))
+    Ok(In::new(input.org_id, input.workspace_id, binding))
 }
 
-pub fn bind(cx: &mut Cx<'_, '_>, new: &In<Binding>) -> Result<BindingAnswer> {
+pub fn bind(cx: &mut CallContext<'_, '_>, new: &In<Binding>) -> Result<BindingAnswer> {
     let place = new.place(cx, RUN)?;
     let fresh = Binding { workspace: place.workspace, ..new.what.clone() };
     principals::find(cx, &place, fresh.principal)?;
@@ -312,19 +317,19 @@ pub fn bind(cx: &mut Cx<'_, '_>, new: &In<Binding>) -> Result<BindingAnswer> {
     Ok(BindingAnswer { ok: true, binding: view_binding(binding, &place) })
 }
 
-pub fn list_bindings(cx: &mut Cx<'_, '_>, asked: &In<Filter>) -> Result<BindingList> {
+pub fn list_bindings(cx: &mut CallContext<'_, '_>, asked: &In<Filter>) -> Result<BindingList> {
     let place = asked.place(cx, RUN)?;
     let found = store::list_bindings(cx.tx, place.workspace, &asked.what)?;
     let bindings = found.into_iter().map(|binding| view_binding(binding, &place)).collect();
     Ok(BindingList { ok: true, bindings })
 }
 
-pub fn prepare_unbind(_: &Before<'_>, input: RemoveBinding) -> Result<(u16, In<Uuid>)> {
+pub fn prepare_unbind(_: &PrepareContext<'_>, input: RemoveBinding) -> Result<In<Uuid>> {
     let id = read_id("binding", &input.binding_id)?;
-    Ok((COMMON_LANE, In::new(input.org_id, input.workspace_id, id)))
+    Ok(In::new(input.org_id, input.workspace_id, id))
 }
 
-pub fn unbind(cx: &mut Cx<'_, '_>, asked: &In<Uuid>) -> Result<BindingRemoved> {
+pub fn unbind(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<BindingRemoved> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     if !store::delete_binding(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("binding {id}")).into());

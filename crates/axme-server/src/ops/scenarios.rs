@@ -14,38 +14,38 @@ use super::accounts::{self, Callback, NewAgent};
 use super::admission::admit;
 use super::intents::{check_ahead, conceive_root, desk};
 use super::tenants::Place;
-use super::{COMMON_LANE, check_payload, check_size};
-use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use super::{check_payload, check_size};
+use crate::call::PrepareContext;
+use crate::cx::{CallContext, Caller};
 use crate::engine::{self, Newborn};
 use crate::error::Result;
 use crate::store::accounts as store;
-use crate::world::hex;
+use crate::system::hex;
 
-pub fn prepare_validate(before: &Before<'_>, input: Bundle) -> Result<(u16, Report)> {
-    let (scenario, mut report) = check(&input.body, before.caller.home());
+pub fn prepare_validate(context: &PrepareContext<'_>, input: Bundle) -> Result<Report> {
+    let (scenario, mut report) = check(&input.body, context.caller.home());
     if let Some(scenario) = &scenario {
-        report.errors = wrong_callbacks(before, scenario);
-        report.errors.extend(out_of_reach(before.caller, scenario));
+        report.errors = wrong_callbacks(context, scenario);
+        report.errors.extend(out_of_reach(context.caller, scenario));
     }
-    Ok((COMMON_LANE, report))
+    Ok(report)
 }
 
-pub fn validate(_: &mut Cx<'_, '_>, report: &Report) -> Result<Validation> {
+pub fn validate(_: &mut CallContext<'_, '_>, report: &Report) -> Result<Validation> {
     let (errors, warnings) = (report.errors.clone(), report.warnings.clone());
     Ok(Validation { ok: true, valid: errors.is_empty(), errors, warnings })
 }
 
 /// Where nothing may be pushed to.
-fn wrong_callbacks(before: &Before<'_>, scenario: &Scenario) -> Vec<String> {
+fn wrong_callbacks(context: &PrepareContext<'_>, scenario: &Scenario) -> Vec<String> {
     let wrong = |(index, agent): (usize, &Agent)| {
-        let why = before.outbound.check(agent.callback_url.as_deref()?).err()?;
+        let why = context.outbound.check(agent.callback_url.as_deref()?).err()?;
         Some(format!("agents[{index}].callback_url: {why}"))
     };
     let targets = |(index, step): (usize, &Step)| {
         let urls =
             step.notice()?.targets.iter().filter(|target| !matches!(target, Target::Email(_) | Target::Inbox(_)));
-        let why = urls.filter_map(|target| before.outbound.check(target.to()).err()).next()?;
+        let why = urls.filter_map(|target| context.outbound.check(target.to()).err()).next()?;
         Some(format!("workflow.steps[{index}]: {why}"))
     };
     let steps = scenario.plan.iter().flat_map(|plan| plan.steps.iter().enumerate());
@@ -84,28 +84,28 @@ pub struct Application {
     to_check: Option<serde_json::Value>,
 }
 
-pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Application)> {
-    let (scenario, mut report) = check(&input.body, before.caller.home());
+pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Application> {
+    let (scenario, mut report) = check(&input.body, context.caller.home());
     if let Some(scenario) = &scenario {
-        report.errors = wrong_callbacks(before, scenario);
-        report.errors.extend(out_of_reach(before.caller, scenario));
+        report.errors = wrong_callbacks(context, scenario);
+        report.errors.extend(out_of_reach(context.caller, scenario));
     }
     let Some(scenario) = scenario.filter(|_| report.errors.is_empty()) else {
         let error = ApiError::new(axme_api::ErrorKind::Invalid, "scenario_invalid", report.errors.join("; "));
         return Err(error.with("errors", report.errors).with("warnings", report.warnings).into());
     };
-    check_payload(before, "intent.payload", &scenario.payload)?;
+    check_payload(context, "intent.payload", &scenario.payload)?;
     check_size("workflow", &scenario.plan)?;
     check_size("intent.human_task", &scenario.task)?;
     let plan_text = scenario.plan.as_ref().map(|plan| json!(plan).to_string());
     let compile_id = plan_text.map(|text| format!("cmp_{}", &hex(&Sha256::digest(text))[..24]));
-    let caller = before.caller;
+    let caller = context.caller;
     let from =
         caller.address.clone().unwrap_or_else(|| Address::resolve(&format!("user://{}", caller.owner), caller.home()));
     let requested_by = super::requested_by(caller, &from);
     let birth = Birth {
         intent_type: scenario.intent_type.clone(),
-        correlation_id: before.dice.uuid(),
+        correlation_id: context.rng.uuid(),
         from,
         to: scenario.to.clone(),
         reply_to: None,
@@ -118,17 +118,17 @@ pub fn prepare_apply(before: &Before<'_>, input: Bundle) -> Result<(u16, Applica
         requested_by,
         step: None,
     };
-    let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(before, agent.callback_url.as_deref()));
+    let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(context, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
-    let to_check = super::schemas::to_check(before, &birth.payload);
-    let newborn = conceive_root(before, birth)?;
+    let to_check = super::schemas::to_check(context, &birth.payload);
+    let newborn = conceive_root(context, birth)?;
     Ok((
-        newborn.intent().id.lane(),
+        newborn.intent().id.shard(),
         Application { newborn, scenario, warnings: report.warnings, callbacks, compile_id, to_check },
     ))
 }
 
-pub fn apply(cx: &mut Cx<'_, '_>, application: &Application) -> Result<Applied> {
+pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<Applied> {
     let scenario = &application.scenario;
     check_ahead("intent.deadline_at", scenario.deadline_at, cx.now)?;
     let newborn = &application.newborn;

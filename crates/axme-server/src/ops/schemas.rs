@@ -11,23 +11,23 @@ use axme_intent::semantic::{self, Mode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::check_chars;
 use super::inbox::owner;
 use super::intents::address;
 use super::quotas::{Dimension, Meter};
-use super::{COMMON_LANE, check_chars};
-use crate::call::Before;
-use crate::cx::Cx;
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::{Result, StoreError};
 use crate::store::Mark;
 use crate::store::schemas::{self as store, Schema};
-use crate::world::hex;
+use crate::system::hex;
 
 /// Schemas of one workspace.
 const MOST_SCHEMAS: i64 = 1_000;
 const MAX_TYPE_CHARS: usize = 255;
 
-pub fn prepare_upsert(before: &Before<'_>, input: UpsertSchema) -> Result<(u16, Schema)> {
-    let owner = owner(before, input.owner_agent.as_deref())?;
+pub fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSchema) -> Result<Schema> {
+    let owner = owner(context, input.owner_agent.as_deref())?;
     if !is_semantic_type(&input.semantic_type) {
         let message = "semantic_type: three or more parts of a-z, 0-9 and '_', and a version, such as a.b.c.v1";
         return Err(ApiError::invalid(message).into());
@@ -39,7 +39,7 @@ pub fn prepare_upsert(before: &Before<'_>, input: UpsertSchema) -> Result<(u16, 
     let scope = input.scope.unwrap_or_else(|| "tenant".to_owned());
     let owner = match scope.as_str() {
         "tenant" => owner.map(Address::into_string).unwrap_or_default(),
-        "core" if before.caller.is_admin() => String::new(),
+        "core" if context.caller.is_admin() => String::new(),
         "core" => return Err(ApiError::forbidden("a schema with scope core needs a workspace-admin key").into()),
         _ => return Err(ApiError::invalid("scope: tenant or core").into()),
     };
@@ -48,7 +48,7 @@ pub fn prepare_upsert(before: &Before<'_>, input: UpsertSchema) -> Result<(u16, 
     let mut sorted = schema_json.clone();
     sorted.sort_all_objects();
     let schema = Schema {
-        workspace: before.caller.workspace,
+        workspace: context.caller.workspace,
         schema_ref: input.schema_ref.unwrap_or_else(|| format!("schema://{}", input.semantic_type)),
         semantic_type: input.semantic_type,
         owner,
@@ -57,10 +57,10 @@ pub fn prepare_upsert(before: &Before<'_>, input: UpsertSchema) -> Result<(u16, 
         compatibility_mode: input.compatibility_mode,
         scope,
         active: input.active.unwrap_or(true),
-        created_at: before.now,
-        updated_at: before.now,
+        created_at: context.now,
+        updated_at: context.now,
     };
-    Ok((COMMON_LANE, schema))
+    Ok(schema)
 }
 
 fn is_semantic_type(text: &str) -> bool {
@@ -76,7 +76,7 @@ fn is_semantic_type(text: &str) -> bool {
         && version.chars().all(|c| c.is_ascii_digit())
 }
 
-pub fn upsert(cx: &mut Cx<'_, '_>, fresh: &Schema) -> Result<SchemaAnswer> {
+pub fn upsert(cx: &mut CallContext<'_, '_>, fresh: &Schema) -> Result<SchemaAnswer> {
     Meter::of(cx).charge(fresh.workspace, Dimension::SchemaWrites, 1)?;
     let known = store::find(cx.tx, fresh.workspace, &fresh.semantic_type, &fresh.owner)?;
     let old = known.into_iter().find(|known| known.owner == fresh.owner);
@@ -94,15 +94,15 @@ pub fn upsert(cx: &mut Cx<'_, '_>, fresh: &Schema) -> Result<SchemaAnswer> {
     Ok(SchemaAnswer { ok: true, schema: SemanticSchema { schema_json: None, ..view(schema) } })
 }
 
-pub fn prepare_get(before: &Before<'_>, input: GetSchema) -> Result<(u16, (String, String))> {
-    let named = input.owner_agent.as_deref().or(before.owner_header);
-    let named = named.map(|text| address(text, "owner_agent", before.caller)).transpose()?;
-    let owner = named.or_else(|| before.caller.address.clone()).map(Address::into_string).unwrap_or_default();
-    Ok((COMMON_LANE, (input.semantic_type, owner)))
+pub fn prepare_get(context: &PrepareContext<'_>, input: GetSchema) -> Result<(String, String)> {
+    let named = input.owner_agent.as_deref().or(context.owner_header);
+    let named = named.map(|text| address(text, "owner_agent", context.caller)).transpose()?;
+    let owner = named.or_else(|| context.caller.address.clone()).map(Address::into_string).unwrap_or_default();
+    Ok((input.semantic_type, owner))
 }
 
 /// Senders may see what receivers accept: anybody in the workspace sees the schemas of all.
-pub fn get(cx: &mut Cx<'_, '_>, (semantic_type, owner): &(String, String)) -> Result<SchemaAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, (semantic_type, owner): &(String, String)) -> Result<SchemaAnswer> {
     let found = store::find(cx.tx, cx.caller.workspace, semantic_type, owner)?.into_iter().next();
     let found = found.ok_or_else(|| ApiError::not_found(format!("schema {semantic_type}")))?;
     Ok(SchemaAnswer { ok: true, schema: view(found) })
@@ -124,12 +124,17 @@ fn view(schema: Schema) -> SemanticSchema {
 }
 
 /// What of a new intent has to be looked at: nothing where its workspace has no schemas.
-pub fn to_check(before: &Before<'_>, payload: &Value) -> Option<Value> {
-    before.has_schemas.then(|| payload.clone())
+pub fn to_check(context: &PrepareContext<'_>, payload: &Value) -> Option<Value> {
+    context.has_schemas.then(|| payload.clone())
 }
 
 /// Checks the payload of a new intent. What a schema lets pass with a warning is returned.
-pub fn check(cx: &mut Cx<'_, '_>, intent_type: &str, to: &Address, payload: Option<&Value>) -> Result<Vec<String>> {
+pub fn check(
+    cx: &mut CallContext<'_, '_>,
+    intent_type: &str,
+    to: &Address,
+    payload: Option<&Value>,
+) -> Result<Vec<String>> {
     let Some(payload) = payload else { return Ok(Vec::new()) };
     let mut warnings = Vec::new();
     for schema in store::find(cx.tx, cx.caller.workspace, intent_type, to.as_str())? {

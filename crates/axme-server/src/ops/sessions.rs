@@ -9,13 +9,13 @@ use axme_intent::Time;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{COMMON_LANE, check_chars, check_size, page_size, read_id};
-use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use super::{check_chars, check_size, page_size, read_id};
+use crate::call::PrepareContext;
+use crate::cx::{CallContext, Caller};
 use crate::error::{Result, StoreError};
 use crate::store::Tx;
 use crate::store::sessions::{self as store, Entry, Session};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 const MESSAGE: &str = "session.message";
 const COMPLETED: &str = "session.completed";
@@ -37,7 +37,7 @@ fn lane(id: Uuid) -> u16 {
     u16::from_be_bytes([bytes[14], bytes[15]])
 }
 
-pub fn prepare_create(before: &Before<'_>, input: CreateSession) -> Result<(u16, Session)> {
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreateSession) -> Result<Session> {
     let kind = input.kind.unwrap_or_else(|| "general".to_owned());
     check_chars("type", Some(&kind), 1, 100)?;
     check_chars("project_id", input.project_id.as_deref(), 1, 255)?;
@@ -53,7 +53,7 @@ pub fn prepare_create(before: &Before<'_>, input: CreateSession) -> Result<(u16,
     let depends_on: Result<Vec<String>> =
         depends_on.iter().map(|text| named("depends_on", text).map(shown_id)).collect();
     let session = Session {
-        id: before.dice.uuid_at(before.now),
+        id: context.rng.uuid_at(context.now),
         kind,
         status: "ACTIVE".to_owned(),
         project_id: input.project_id,
@@ -61,16 +61,16 @@ pub fn prepare_create(before: &Before<'_>, input: CreateSession) -> Result<(u16,
         depends_on: depends_on?,
         metadata: input.metadata.map(|metadata| Value::Object(metadata).to_string()),
         result: None,
-        created_by: before.caller.actor(),
+        created_by: context.caller.actor(),
         last_seq: 0,
-        created_at: before.now,
-        updated_at: before.now,
+        created_at: context.now,
+        updated_at: context.now,
         completed_at: None,
     };
     Ok((lane(session.id), session))
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, session: &Session) -> Result<SessionCreated> {
+pub fn create(cx: &mut CallContext<'_, '_>, session: &Session) -> Result<SessionCreated> {
     let workspace = cx.caller.workspace;
     if let Some(parent) = session.parent
         && store::find(cx.tx, workspace, parent)?.is_none()
@@ -93,11 +93,11 @@ pub fn create(cx: &mut Cx<'_, '_>, session: &Session) -> Result<SessionCreated> 
     })
 }
 
-pub fn prepare_get(_: &Before<'_>, input: GetSession) -> Result<(u16, Uuid)> {
-    Ok((COMMON_LANE, read_session(&input.session_id)?))
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetSession) -> Result<Uuid> {
+    Ok(read_session(&input.session_id)?)
 }
 
-pub fn get(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<SessionAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SessionAnswer> {
     Ok(SessionAnswer { ok: true, session: view(&find_visible(cx.tx, cx.caller, *id)?) })
 }
 
@@ -136,7 +136,7 @@ pub struct Listing {
     limit: i64,
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListSessions) -> Result<(u16, Listing)> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListSessions) -> Result<Listing> {
     let status = match input.status.as_deref().map(str::to_ascii_uppercase).as_deref() {
         None => None,
         Some("ACTIVE") => Some("ACTIVE"),
@@ -150,10 +150,10 @@ pub fn prepare_list(_: &Before<'_>, input: ListSessions) -> Result<(u16, Listing
     };
     let parent = input.parent_session_id.as_deref().map(|text| id("parent_session_id", text)).transpose()?;
     let before = input.before.as_deref().map(|text| id("before", text)).transpose()?.unwrap_or(Uuid::max());
-    Ok((COMMON_LANE, Listing { status, parent, before, limit: page_size(input.limit, 100, 500)? }))
+    Ok(Listing { status, parent, before, limit: page_size(input.limit, 100, 500)? })
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, listing: &Listing) -> Result<SessionList> {
+pub fn list(cx: &mut CallContext<'_, '_>, listing: &Listing) -> Result<SessionList> {
     let filter = (listing.status, listing.parent);
     let sessions = store::list(cx.tx, cx.caller.workspace, filter, listing.before, listing.limit)?;
     Ok(SessionList { ok: true, sessions: sessions.iter().map(view).collect() })
@@ -165,7 +165,7 @@ pub struct NewEntry {
     entry: Entry,
 }
 
-pub fn prepare_message(before: &Before<'_>, input: PostMessage) -> Result<(u16, NewEntry)> {
+pub fn prepare_message(context: &PrepareContext<'_>, input: PostMessage) -> Result<NewEntry> {
     let session = read_session(&input.session_id)?;
     check_chars("role", Some(&input.role), 1, 64)?;
     check_size("content", &input.content)?;
@@ -176,25 +176,25 @@ pub fn prepare_message(before: &Before<'_>, input: PostMessage) -> Result<(u16, 
         role: Some(input.role),
         content: Some(input.content.to_string()),
         content_type: Some(content_type),
-        ..entry(before, MESSAGE)
+        ..entry(context, MESSAGE)
     };
     Ok((lane(session), NewEntry { session, entry }))
 }
 
-fn entry(before: &Before<'_>, kind: &str) -> Entry {
+fn entry(context: &PrepareContext<'_>, kind: &str) -> Entry {
     Entry {
         seq: 0,
-        id: before.dice.uuid_at(before.now),
+        id: context.rng.uuid_at(context.now),
         kind: kind.to_owned(),
         role: None,
         content: None,
         content_type: None,
-        actor: before.caller.actor(),
-        at: before.now,
+        actor: context.caller.actor(),
+        at: context.now,
     }
 }
 
-pub fn post_message(cx: &mut Cx<'_, '_>, new: &NewEntry) -> Result<MessagePosted> {
+pub fn post_message(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<MessagePosted> {
     let Some(seq) = add(cx, new)? else {
         find_visible(cx.tx, cx.caller, new.session)?;
         return Err(is_over(new.session).into());
@@ -213,11 +213,11 @@ fn is_over(id: Uuid) -> ApiError {
 }
 
 /// `None` when there is no such session, or it is over.
-fn add(cx: &mut Cx<'_, '_>, new: &NewEntry) -> Result<Option<i64>, StoreError> {
+fn add(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<Option<i64>, StoreError> {
     let workspace = cx.caller.workspace;
     let Some(seq) = store::take_number(cx.tx, workspace, new.session, cx.now)? else { return Ok(None) };
     store::insert_entry(cx.tx, workspace, new.session, &Entry { seq, ..new.entry.clone() })?;
-    cx.tx.wake(Wake::session(new.session));
+    cx.tx.signal(Signal::session(new.session));
     Ok(Some(seq))
 }
 
@@ -232,13 +232,13 @@ pub struct Page {
     limit: i64,
 }
 
-pub fn prepare_messages(_: &Before<'_>, input: ListMessages) -> Result<(u16, Page)> {
+pub fn prepare_messages(_: &PrepareContext<'_>, input: ListMessages) -> Result<Page> {
     let since = input.since.map(|since| i64::try_from(since).unwrap_or(i64::MAX));
     let (session, limit) = (read_session(&input.session_id)?, page_size(input.limit, 100, 500)?);
-    Ok((COMMON_LANE, Page { session, since, limit }))
+    Ok(Page { session, since, limit })
 }
 
-pub fn messages(cx: &mut Cx<'_, '_>, page: &Page) -> Result<MessageList> {
+pub fn messages(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<MessageList> {
     find_visible(cx.tx, cx.caller, page.session)?;
     let after = page.since.unwrap_or(0);
     let entries = store::list_entries(cx.tx, cx.caller.workspace, page.session, after, page.limit)?;
@@ -248,7 +248,7 @@ pub fn messages(cx: &mut Cx<'_, '_>, page: &Page) -> Result<MessageList> {
 }
 
 /// Without a number to go on from, the latest.
-pub fn feed(cx: &mut Cx<'_, '_>, page: &Page) -> Result<Feed> {
+pub fn feed(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<Feed> {
     let session = find_visible(cx.tx, cx.caller, page.session)?;
     let after = page.since.unwrap_or(session.last_seq - page.limit);
     let entries = store::list_entries(cx.tx, cx.caller.workspace, page.session, after, page.limit)?;
@@ -275,15 +275,15 @@ pub fn is_last(entry: &Entry) -> bool {
     entry.kind == COMPLETED
 }
 
-pub fn prepare_complete(before: &Before<'_>, input: CompleteSession) -> Result<(u16, NewEntry)> {
+pub fn prepare_complete(context: &PrepareContext<'_>, input: CompleteSession) -> Result<NewEntry> {
     let session = read_session(&input.session_id)?;
     check_size("result", &input.result)?;
     let content = (!input.result.is_null()).then(|| input.result.to_string());
-    Ok((lane(session), NewEntry { session, entry: Entry { content, ..entry(before, COMPLETED) } }))
+    Ok((lane(session), NewEntry { session, entry: Entry { content, ..entry(context, COMPLETED) } }))
 }
 
 /// Completed again with the same result, or none, it answers alike.
-pub fn complete(cx: &mut Cx<'_, '_>, new: &NewEntry) -> Result<SessionCompleted> {
+pub fn complete(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<SessionCompleted> {
     let result = new.entry.content.as_ref();
     let completed_at = if add(cx, new)?.is_some() {
         store::complete(cx.tx, cx.caller.workspace, new.session, result, cx.now)?;

@@ -12,9 +12,9 @@ use super::intents::{lock_visible, parse_id, send};
 use super::links::Wanted;
 pub(super) use super::links::is_asked;
 use super::resume::is_requester;
-use super::{COMMON_LANE, links, page_size, people};
-use crate::call::Before;
-use crate::cx::{Caller, Cx, Role};
+use super::{links, page_size, people};
+use crate::call::PrepareContext;
+use crate::cx::{CallContext, Caller, Role};
 use crate::error::Result;
 use crate::store::intents::{self, Head};
 
@@ -22,13 +22,13 @@ use crate::store::intents::{self, Head};
 const MAX_PERSON_CHARS: usize = 255;
 const MAX_NOTE_CHARS: usize = 2_000;
 
-pub fn prepare_list(_: &Before<'_>, input: ListTasks) -> Result<(u16, i64)> {
-    Ok((COMMON_LANE, page_size(input.limit, 100, 500)?))
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListTasks) -> Result<i64> {
+    Ok(page_size(input.limit, 100, 500)?)
 }
 
 /// What the caller may answer: any task of the workspace for its admin, those they are asked to answer for a person; none for
 /// an agent, which may not answer any. What their answer would be refused for, whatever it says, is left out.
-pub fn list(cx: &mut Cx<'_, '_>, limit: &i64) -> Result<TaskList> {
+pub fn list(cx: &mut CallContext<'_, '_>, limit: &i64) -> Result<TaskList> {
     let (is_admin, person) = (cx.caller.is_admin(), cx.caller.owner.clone());
     let mut tasks = Vec::new();
     if cx.caller.role == Role::Agent && cx.caller.person().is_none() {
@@ -46,7 +46,7 @@ pub fn list(cx: &mut Cx<'_, '_>, limit: &i64) -> Result<TaskList> {
 }
 
 /// True when the rules of the task that waits in a workspace refuse the caller's answer, whatever it says.
-pub(super) fn is_barred(cx: &mut Cx<'_, '_>, workspace: Uuid, head: &Head) -> Result<bool> {
+pub(super) fn is_barred(cx: &mut CallContext<'_, '_>, workspace: Uuid, head: &Head) -> Result<bool> {
     let excludes = head.intent.open_task().is_some_and(|task| task.exclude_requester);
     let is_requester = excludes && is_requester(cx.caller, &intents::birth(cx.tx, workspace, head.intent.id)?);
     Ok(head.intent.bars(&cx.caller.actor(), is_requester).is_some())
@@ -90,17 +90,17 @@ pub struct Reassignment {
     note: Option<String>,
 }
 
-pub fn prepare_reassign(_: &Before<'_>, input: ReassignTask) -> Result<(u16, Reassignment)> {
+pub fn prepare_reassign(_: &PrepareContext<'_>, input: ReassignTask) -> Result<Reassignment> {
     let id = parse_id(&input.intent_id)?;
     let to = person(&input.to, "to")?;
     if input.note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE_CHARS) {
         return Err(ApiError::invalid(format!("note: at most {MAX_NOTE_CHARS} characters")).into());
     }
     let from = input.from.as_deref().map(|text| person(text, "from")).transpose()?;
-    Ok((id.lane(), Reassignment { id, to, from, note: input.note }))
+    Ok((id.shard(), Reassignment { id, to, from, note: input.note }))
 }
 
-pub fn reassign(cx: &mut Cx<'_, '_>, new: &Reassignment) -> Result<Reassigned> {
+pub fn reassign(cx: &mut CallContext<'_, '_>, new: &Reassignment) -> Result<Reassigned> {
     let head = lock_visible(cx, new.id)?;
     let birth = intents::birth(cx.tx, cx.caller.workspace, new.id)?;
     if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
@@ -129,16 +129,16 @@ pub struct NewLink {
     base_url: String,
 }
 
-pub fn prepare_link(before: &Before<'_>, input: LinkTask) -> Result<(u16, NewLink)> {
+pub fn prepare_link(context: &PrepareContext<'_>, input: LinkTask) -> Result<NewLink> {
     let id = parse_id(&input.intent_id)?;
     let who = match &input.person {
         Some(text) => person(text, "person")?,
-        None => before.caller.owner.clone(),
+        None => context.caller.owner.clone(),
     };
-    Ok((id.lane(), NewLink { id, person: who, base_url: before.base_url.to_owned() }))
+    Ok((id.shard(), NewLink { id, person: who, base_url: context.base_url.to_owned() }))
 }
 
-pub fn link(cx: &mut Cx<'_, '_>, new: &NewLink) -> Result<TaskLink> {
+pub fn link(cx: &mut CallContext<'_, '_>, new: &NewLink) -> Result<TaskLink> {
     let head = lock_visible(cx, new.id)?;
     let workspace = cx.caller.workspace;
     let birth = intents::birth(cx.tx, workspace, new.id)?;
@@ -157,7 +157,7 @@ pub fn link(cx: &mut Cx<'_, '_>, new: &NewLink) -> Result<TaskLink> {
     }
     let issued_by = cx.caller.actor();
     let wanted = Wanted { person: &new.person, via: Via::Form, issued_by: Some(&issued_by) };
-    let fresh = links::make(cx.tx, cx.dice, cx.now, workspace, &head, &wanted)?;
+    let fresh = links::make(cx.tx, cx.rng, cx.now, workspace, &head, &wanted)?;
     cx.audit("tasks.link", &new.id.to_string(), &json!({ "person": new.person }))?;
     Ok(TaskLink {
         ok: true,

@@ -9,7 +9,7 @@ use axme_api::roles::{OrgRole, Permission};
 use axme_intent::Home;
 use uuid::Uuid;
 
-use crate::cx::{Caller, Cx, Role};
+use crate::cx::{CallContext, Caller, Role};
 use crate::error::{Error, Result};
 use crate::store::{accounts, members, organizations};
 
@@ -52,7 +52,7 @@ impl<T> In<T> {
     }
 
     /// The workspace, the caller's own without a name, when the caller may do something there.
-    pub fn place(&self, cx: &mut Cx<'_, '_>, permission: Permission) -> Result<Place> {
+    pub fn place(&self, cx: &mut CallContext<'_, '_>, permission: Permission) -> Result<Place> {
         place(cx, self.org.as_deref(), self.workspace.as_deref(), permission)
     }
 }
@@ -63,7 +63,7 @@ pub struct Authority(Vec<(OrgRole, Option<Uuid>)>);
 impl Authority {
     /// What the caller may do in an organization. Keys of agents do nothing in their owner's name; those of logins, and of who
     /// is no admin, only where they are.
-    pub fn in_org(cx: &mut Cx<'_, '_>, org: Uuid) -> Result<Authority> {
+    pub fn in_org(cx: &mut CallContext<'_, '_>, org: Uuid) -> Result<Authority> {
         let mut roles = Vec::new();
         let is_person = cx.caller.person().is_some();
         let is_bound = !is_person && (cx.caller.is_login || !cx.caller.is_admin());
@@ -119,14 +119,14 @@ impl Authority {
 }
 
 /// The organization that is named, when the caller may do something there.
-pub fn org(cx: &mut Cx<'_, '_>, text: &str, permission: Permission) -> Result<(Uuid, Authority)> {
+pub fn org(cx: &mut CallContext<'_, '_>, text: &str, permission: Permission) -> Result<(Uuid, Authority)> {
     let (org, authority) = visible_org(cx, text)?;
     authority.check(permission, None)?;
     Ok((org, authority))
 }
 
 /// The organization that is named, when the caller belongs to it.
-pub fn visible_org(cx: &mut Cx<'_, '_>, text: &str) -> Result<(Uuid, Authority)> {
+pub fn visible_org(cx: &mut CallContext<'_, '_>, text: &str) -> Result<(Uuid, Authority)> {
     let id = if text == cx.caller.org_slug { Some(cx.caller.org) } else { Uuid::parse_str(text.trim()).ok() };
     let id = id.ok_or_else(no_org)?;
     let authority = Authority::in_org(cx, id)?;
@@ -140,7 +140,12 @@ fn no_org() -> Error {
 /// The workspace that is named, the caller's own without a name, when the caller may do something there.
 ///
 /// On a server that is run for others, whoever runs it sees and sets what every workspace may use and owes, and nobody else sets it.
-pub fn place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: Option<&str>, permission: Permission) -> Result<Place> {
+pub fn place(
+    cx: &mut CallContext<'_, '_>,
+    org: Option<&str>,
+    workspace: Option<&str>,
+    permission: Permission,
+) -> Result<Place> {
     let is_set = is_of_operators(permission);
     let is_seen = matches!(permission, Permission::ViewUsage | Permission::ViewBilling);
     if (is_set || is_seen) && cx.limits.tier.is_hosted() {
@@ -179,18 +184,18 @@ pub fn is_of_operators(permission: Permission) -> bool {
 }
 
 /// Whether the caller runs the server: may change the organization that its first start has made.
-pub fn is_operator(cx: &mut Cx<'_, '_>) -> Result<bool> {
+pub fn is_operator(cx: &mut CallContext<'_, '_>) -> Result<bool> {
     let Some(org) = operators(cx)? else { return Ok(false) };
     Ok(Authority::in_org(cx, org)?.allows(Permission::ChangeOrganization, None))
 }
 
 /// The organization of those who run the server.
-pub fn operators(cx: &mut Cx<'_, '_>) -> Result<Option<Uuid>> {
+pub fn operators(cx: &mut CallContext<'_, '_>) -> Result<Option<Uuid>> {
     Ok(accounts::find_organization(cx.tx, crate::first_start::ORG_SLUG)?)
 }
 
 /// Any workspace there is.
-fn any_place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: &str) -> Result<Place> {
+fn any_place(cx: &mut CallContext<'_, '_>, org: Option<&str>, workspace: &str) -> Result<Place> {
     let is_own = |org: &str| org == cx.caller.org_slug || org == cx.caller.org.to_string();
     if workspace == cx.caller.workspace_slug && org.is_none_or(is_own) {
         return Ok(Place::own(cx.caller));
@@ -208,7 +213,12 @@ fn any_place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: &str) -> Result<
 }
 
 /// A workspace of another than the caller's, by its id.
-fn named_place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: &str, permission: Permission) -> Result<Place> {
+fn named_place(
+    cx: &mut CallContext<'_, '_>,
+    org: Option<&str>,
+    workspace: &str,
+    permission: Permission,
+) -> Result<Place> {
     let not_found = || Error::from(ApiError::not_found("workspace"));
     // One's own organization may be named by any key, also by one without a role in it.
     let named = match org {
@@ -238,7 +248,7 @@ fn named_place(cx: &mut Cx<'_, '_>, org: Option<&str>, workspace: &str, permissi
 }
 
 fn authorized(
-    cx: &mut Cx<'_, '_>,
+    cx: &mut CallContext<'_, '_>,
     found: &organizations::Workspace,
     authority: &Authority,
     permission: Permission,

@@ -15,8 +15,8 @@ use super::inbox::{Source, Wanted, find, show, wanted};
 use super::intents::{address, desk, send};
 use super::quotas::{Dimension, Meter};
 use super::resume::answer_task;
-use crate::call::Before;
-use crate::cx::Cx;
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::engine;
 use crate::error::Result;
 use crate::store::Mark;
@@ -24,7 +24,7 @@ use crate::store::inbox::{self as store, Entry};
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
 use crate::store::{accounts, intents, webhooks};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 /// The longest message and the longest comment or note, in characters.
 const MAX_MESSAGE_CHARS: usize = 131_072;
@@ -38,8 +38,8 @@ pub struct NewReply {
     message: String,
 }
 
-pub fn prepare_reply(before: &Before<'_>, input: Reply) -> Result<(u16, NewReply)> {
-    let wanted = wanted(before, &input.thread_id, input.owner_agent.as_deref())?;
+pub fn prepare_reply(context: &PrepareContext<'_>, input: Reply) -> Result<NewReply> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     if input.message.trim().is_empty() {
         return Err(ApiError::invalid("message: must not be empty").into());
     }
@@ -48,7 +48,7 @@ pub fn prepare_reply(before: &Before<'_>, input: Reply) -> Result<(u16, NewReply
 }
 
 /// Writes into a thread. An id under which there is nothing yet begins a thread of the owner's own.
-pub fn reply(cx: &mut Cx<'_, '_>, new: &NewReply) -> Result<ThreadAnswer> {
+pub fn reply(cx: &mut CallContext<'_, '_>, new: &NewReply) -> Result<ThreadAnswer> {
     let (id, owner) = &new.wanted;
     let workspace = cx.caller.workspace;
     engine::lock(&mut desk(cx), *id)?;
@@ -69,7 +69,7 @@ pub fn reply(cx: &mut Cx<'_, '_>, new: &NewReply) -> Result<ThreadAnswer> {
 
 /// Adds an entry to a thread, lets all who have the thread see it, and `also` somebody who had not, and who may decide or not.
 fn add(
-    cx: &mut Cx<'_, '_>,
+    cx: &mut CallContext<'_, '_>,
     source: &Source,
     kind: &str,
     details: Value,
@@ -78,7 +78,7 @@ fn add(
     let workspace = cx.caller.workspace;
     Meter::of(cx).charge(workspace, Dimension::InboxWrites, 1)?;
     let entry = Entry {
-        id: cx.dice.uuid_at(cx.now),
+        id: cx.rng.uuid_at(cx.now),
         kind: kind.to_owned(),
         actor: cx.caller.address.as_ref().unwrap_or(&source.owner).to_string(),
         at: cx.now,
@@ -89,7 +89,7 @@ fn add(
     if cx.tx.has(Mark::Subscribers, cx.caller.workspace) {
         let fanout = Fanout { workspace: cx.caller.workspace, intent: source.id, position: 0, entry: number };
         webhooks::insert_fanout(cx.tx, &fanout)?;
-        cx.tx.wake(Wake::fanouts());
+        cx.tx.signal(Signal::fanouts());
     }
     let audit = json!({ "owner": source.owner, "entry_id": entry.id });
     cx.audit(&format!("inbox.{kind}"), &source.id.to_string(), &audit)?;
@@ -98,7 +98,7 @@ fn add(
 }
 
 /// Tells all owners of a thread that it has changed.
-fn touch(cx: &mut Cx<'_, '_>, source: &Source, also: Option<(Address, bool)>) -> Result<()> {
+fn touch(cx: &mut CallContext<'_, '_>, source: &Source, also: Option<(Address, bool)>) -> Result<()> {
     let (workspace, id) = (cx.caller.workspace, source.id);
     let mut owners = vec![(source.owner.clone(), false)];
     if let Some(head) = &source.head {
@@ -119,15 +119,15 @@ pub struct NewDelegate {
     note: Option<String>,
 }
 
-pub fn prepare_delegate(before: &Before<'_>, input: Delegate) -> Result<(u16, NewDelegate)> {
-    let wanted = wanted(before, &input.thread_id, input.owner_agent.as_deref())?;
+pub fn prepare_delegate(context: &PrepareContext<'_>, input: Delegate) -> Result<NewDelegate> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     let to = input.delegate_to.ok_or_else(|| ApiError::invalid("delegate_to: required"))?;
-    let to = address(&to, "delegate_to", before.caller)?;
+    let to = address(&to, "delegate_to", context.caller)?;
     check_chars("note", input.note.as_deref(), 0, MAX_COMMENT_CHARS)?;
     Ok((wanted.0.lane(), NewDelegate { wanted, to, note: input.note }))
 }
 
-pub fn delegate(cx: &mut Cx<'_, '_>, new: &NewDelegate) -> Result<ThreadAnswer> {
+pub fn delegate(cx: &mut CallContext<'_, '_>, new: &NewDelegate) -> Result<ThreadAnswer> {
     let (id, owner) = &new.wanted;
     engine::lock(&mut desk(cx), *id)?;
     let source = find(cx, *id, owner.as_ref())?;
@@ -144,23 +144,23 @@ pub struct NewDecision {
     comment: Option<String>,
 }
 
-pub fn prepare_approve(before: &Before<'_>, input: Decide) -> Result<(u16, NewDecision)> {
-    prepare_decision(before, input, "approved")
+pub fn prepare_approve(context: &PrepareContext<'_>, input: Decide) -> Result<NewDecision> {
+    prepare_decision(context, input, "approved")
 }
 
-pub fn prepare_reject(before: &Before<'_>, input: Decide) -> Result<(u16, NewDecision)> {
-    prepare_decision(before, input, "rejected")
+pub fn prepare_reject(context: &PrepareContext<'_>, input: Decide) -> Result<NewDecision> {
+    prepare_decision(context, input, "rejected")
 }
 
-fn prepare_decision(before: &Before<'_>, input: Decide, outcome: &'static str) -> Result<(u16, NewDecision)> {
-    let wanted = wanted(before, &input.thread_id, input.owner_agent.as_deref())?;
+fn prepare_decision(context: &PrepareContext<'_>, input: Decide, outcome: &'static str) -> Result<NewDecision> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     check_chars("comment", input.comment.as_deref(), 0, MAX_COMMENT_CHARS)?;
     Ok((wanted.0.lane(), NewDecision { wanted, outcome, comment: input.comment }))
 }
 
 /// A yes or a no. An open task is answered under its rules; an intent that lies in the inbox, with no agent at work on it,
 /// is completed with the decision. The same decision again is shown again; another one comes too late.
-pub fn decide(cx: &mut Cx<'_, '_>, new: &NewDecision) -> Result<ThreadAnswer> {
+pub fn decide(cx: &mut CallContext<'_, '_>, new: &NewDecision) -> Result<ThreadAnswer> {
     let (id, owner) = &new.wanted;
     let head = engine::lock(&mut desk(cx), *id)?;
     let source = find(cx, *id, owner.as_ref())?;
@@ -175,7 +175,7 @@ pub fn decide(cx: &mut Cx<'_, '_>, new: &NewDecision) -> Result<ThreadAnswer> {
     add(cx, &source, new.outcome, json!({ "comment": new.comment }), None)
 }
 
-fn answer(cx: &mut Cx<'_, '_>, source: &Source, head: Head, new: &NewDecision) -> Result<()> {
+fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDecision) -> Result<()> {
     if head.intent.open_task().is_some() {
         let answer = TaskResult {
             outcome: Some(new.outcome.to_owned()),
@@ -214,17 +214,17 @@ fn answer(cx: &mut Cx<'_, '_>, source: &Source, head: Head, new: &NewDecision) -
 }
 
 /// True when no agent is at work on what is sent to the receiver.
-fn lies_in_inbox(cx: &mut Cx<'_, '_>, head: &Head) -> Result<bool> {
+fn lies_in_inbox(cx: &mut CallContext<'_, '_>, head: &Head) -> Result<bool> {
     let account = accounts::find_agent(cx.tx, cx.caller.workspace, &head.to)?;
     Ok(account.is_none_or(|account| matches!(account.delivery_mode.as_str(), "inbox" | "internal")))
 }
 
-pub fn prepare_read(before: &Before<'_>, input: GetThread) -> Result<(u16, Wanted)> {
-    let wanted = wanted(before, &input.thread_id, input.owner_agent.as_deref())?;
+pub fn prepare_read(context: &PrepareContext<'_>, input: GetThread) -> Result<Wanted> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     Ok((wanted.0.lane(), wanted))
 }
 
-pub fn read(cx: &mut Cx<'_, '_>, (id, owner): &Wanted) -> Result<ThreadAnswer> {
+pub fn read(cx: &mut CallContext<'_, '_>, (id, owner): &Wanted) -> Result<ThreadAnswer> {
     let source = find(cx, *id, owner.as_ref())?;
     let (workspace, owner) = (cx.caller.workspace, source.owner.clone());
     if source.member.is_none() {
@@ -243,8 +243,8 @@ pub struct Deletion {
     limit: usize,
 }
 
-pub fn prepare_delete(before: &Before<'_>, input: DeleteMessages) -> Result<(u16, Deletion)> {
-    let wanted = wanted(before, &input.thread_id, input.owner_agent.as_deref())?;
+pub fn prepare_delete(context: &PrepareContext<'_>, input: DeleteMessages) -> Result<Deletion> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     let for_all = match input.mode.as_deref().map(str::trim) {
         None | Some("" | "self") => false,
         Some("both") => true,
@@ -264,7 +264,7 @@ pub fn prepare_delete(before: &Before<'_>, input: DeleteMessages) -> Result<(u16
 }
 
 /// Messages go out of sight; the timeline stays, and what an intent ended with stays with the intent.
-pub fn delete(cx: &mut Cx<'_, '_>, deletion: &Deletion) -> Result<MessagesDeleted> {
+pub fn delete(cx: &mut CallContext<'_, '_>, deletion: &Deletion) -> Result<MessagesDeleted> {
     let (id, owner) = &deletion.wanted;
     let workspace = cx.caller.workspace;
     engine::lock(&mut desk(cx), *id)?;

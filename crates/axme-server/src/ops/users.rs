@@ -7,9 +7,9 @@ use axme_api::{ApiError, ErrorKind};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{COMMON_LANE, check_chars};
-use crate::call::Before;
-use crate::cx::{Caller, Cx};
+use super::check_chars;
+use crate::call::PrepareContext;
+use crate::cx::{CallContext, Caller};
 use crate::error::Result;
 use crate::store::users::{self as store, User};
 
@@ -55,18 +55,18 @@ fn check_contact(display_name: Option<&str>, phone: Option<&str>, email: Option<
     check_chars("email", email, 3, 255)
 }
 
-pub fn prepare_nick(_: &Before<'_>, input: Nick) -> Result<(u16, NickChecked)> {
+pub fn prepare_nick(_: &PrepareContext<'_>, input: Nick) -> Result<NickChecked> {
     let Name { nick, normalized } = read_nick(&input.nick)?;
     let public_address = public_address(&normalized);
-    Ok((COMMON_LANE, NickChecked { ok: true, nick, normalized_nick: normalized, public_address, available: true }))
+    Ok(NickChecked { ok: true, nick, normalized_nick: normalized, public_address, available: true })
 }
 
-pub fn check_nick(cx: &mut Cx<'_, '_>, asked: &NickChecked) -> Result<NickChecked> {
+pub fn check_nick(cx: &mut CallContext<'_, '_>, asked: &NickChecked) -> Result<NickChecked> {
     let found = store::find_by_nick(cx.tx, cx.caller.workspace, &asked.normalized_nick)?;
     Ok(NickChecked { available: found.is_none(), ..asked.clone() })
 }
 
-pub fn resolve_nick(cx: &mut Cx<'_, '_>, asked: &NickChecked) -> Result<NickResolved> {
+pub fn resolve_nick(cx: &mut CallContext<'_, '_>, asked: &NickChecked) -> Result<NickResolved> {
     let found = store::find_by_nick(cx.tx, cx.caller.workspace, &asked.normalized_nick)?;
     let contact = found.clone().filter(|user| may_see(cx.caller, user));
     Ok(NickResolved {
@@ -87,26 +87,26 @@ fn may_see(caller: &Caller, user: &User) -> bool {
     caller.is_admin() || user.registered_by == caller.service_account_id
 }
 
-pub fn prepare_register(before: &Before<'_>, input: axme_api::users::RegisterNick) -> Result<(u16, User)> {
+pub fn prepare_register(context: &PrepareContext<'_>, input: axme_api::users::RegisterNick) -> Result<User> {
     let name = read_nick(&input.nick)?;
     check_contact(input.display_name.as_deref(), input.phone.as_deref(), input.email.as_deref())?;
     let user = User {
-        workspace: before.caller.workspace,
-        id: before.dice.uuid_at(before.now),
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
         nick: name.nick,
         normalized_nick: name.normalized,
         display_name: input.display_name,
         phone: input.phone,
         email: input.email,
         invited: false,
-        registered_by: before.caller.service_account_id.clone(),
-        created_at: before.now,
-        updated_at: before.now,
+        registered_by: context.caller.service_account_id.clone(),
+        created_at: context.now,
+        updated_at: context.now,
     };
-    Ok((COMMON_LANE, user))
+    Ok(user)
 }
 
-pub fn register(cx: &mut Cx<'_, '_>, user: &User) -> Result<NickRegistered> {
+pub fn register(cx: &mut CallContext<'_, '_>, user: &User) -> Result<NickRegistered> {
     if !store::insert(cx.tx, user)? {
         return Err(nick_taken(&user.nick).into());
     }
@@ -125,15 +125,15 @@ pub fn register(cx: &mut Cx<'_, '_>, user: &User) -> Result<NickRegistered> {
     })
 }
 
-pub fn prepare_profile(_: &Before<'_>, input: GetProfile) -> Result<(u16, Uuid)> {
-    Ok((COMMON_LANE, read_address(&input.owner_agent)?))
+pub fn prepare_profile(_: &PrepareContext<'_>, input: GetProfile) -> Result<Uuid> {
+    Ok(read_address(&input.owner_agent)?)
 }
 
-pub fn profile(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<Profile> {
+pub fn profile(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<Profile> {
     find(cx, *id).map(view)
 }
 
-fn find(cx: &mut Cx<'_, '_>, id: Uuid) -> Result<User> {
+fn find(cx: &mut CallContext<'_, '_>, id: Uuid) -> Result<User> {
     let found = store::find(cx.tx, cx.caller.workspace, id)?.filter(|user| may_see(cx.caller, user));
     Ok(found.ok_or_else(|| ApiError::not_found(format!("user {}", address(id))))?)
 }
@@ -159,20 +159,20 @@ pub struct Change {
     input: ChangeProfile,
 }
 
-pub fn prepare_rename(before: &Before<'_>, input: ChangeProfile) -> Result<(u16, Change)> {
+pub fn prepare_rename(context: &PrepareContext<'_>, input: ChangeProfile) -> Result<Change> {
     if input.nick.is_none() {
         return Err(ApiError::invalid("nick: required").into());
     }
-    prepare_update(before, input)
+    prepare_update(context, input)
 }
 
-pub fn prepare_update(_: &Before<'_>, input: ChangeProfile) -> Result<(u16, Change)> {
+pub fn prepare_update(_: &PrepareContext<'_>, input: ChangeProfile) -> Result<Change> {
     let name = input.nick.as_deref().map(read_nick).transpose()?;
     check_contact(input.display_name.as_deref(), input.phone.as_deref(), input.email.as_deref())?;
-    Ok((COMMON_LANE, Change { id: read_address(&input.owner_agent)?, name, input }))
+    Ok(Change { id: read_address(&input.owner_agent)?, name, input })
 }
 
-pub fn rename(cx: &mut Cx<'_, '_>, change: &Change) -> Result<NickRenamed> {
+pub fn rename(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<NickRenamed> {
     let profile = apply(cx, change, "users.rename_nick")?;
     Ok(NickRenamed {
         ok: true,
@@ -187,11 +187,11 @@ pub fn rename(cx: &mut Cx<'_, '_>, change: &Change) -> Result<NickRenamed> {
     })
 }
 
-pub fn update(cx: &mut Cx<'_, '_>, change: &Change) -> Result<Profile> {
+pub fn update(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<Profile> {
     apply(cx, change, "users.profile.update")
 }
 
-fn apply(cx: &mut Cx<'_, '_>, change: &Change, action: &'static str) -> Result<Profile> {
+fn apply(cx: &mut CallContext<'_, '_>, change: &Change, action: &'static str) -> Result<Profile> {
     let mut user = find(cx, change.id)?;
     if let Some(name) = &change.name {
         let holder = store::find_by_nick(cx.tx, cx.caller.workspace, &name.normalized)?;

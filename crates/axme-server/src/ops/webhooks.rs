@@ -12,15 +12,15 @@ use uuid::Uuid;
 use super::accounts::{check_callback, check_secret};
 use super::inbox::owner;
 use super::quotas::{Dimension, Meter};
-use super::{COMMON_LANE, check_size, people};
-use crate::call::Before;
+use super::{check_size, people};
+use crate::call::PrepareContext;
 use crate::channels::signature;
-use crate::cx::{Caller, Cx, Role};
+use crate::cx::{CallContext, Caller, Role};
 use crate::error::{Result, StoreError};
 use crate::store::people::Membership;
 use crate::store::webhooks::{self as store, Event, Subscription};
 use crate::store::{Mark, Tx, accounts, deliveries, members, organizations as tenants};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 /// Subscriptions of one workspace, and ended ones that are listed.
 const MOST_SUBSCRIPTIONS: i64 = 100;
@@ -32,8 +32,8 @@ pub struct NewSubscription {
     secret: Option<String>,
 }
 
-pub fn prepare_upsert(before: &Before<'_>, input: UpsertSubscription) -> Result<(u16, NewSubscription)> {
-    let (owner, for_all) = whose(before, input.owner_agent.as_deref())?;
+pub fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSubscription) -> Result<NewSubscription> {
+    let (owner, for_all) = whose(context, input.owner_agent.as_deref())?;
     if !(1..=MAX_EVENT_TYPES).contains(&input.event_types.len()) {
         return Err(ApiError::invalid(format!("event_types: 1 to {MAX_EVENT_TYPES}")).into());
     }
@@ -48,21 +48,21 @@ pub fn prepare_upsert(before: &Before<'_>, input: UpsertSubscription) -> Result<
         return Err(ApiError::invalid("description: at most 255 characters").into());
     }
     let subscription = Subscription {
-        workspace: before.caller.workspace,
-        id: before.dice.uuid_at(before.now),
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
         owner,
         for_all,
-        callback_url: check_callback(before, &input.callback_url)?,
-        secret: signature::fresh_secret(before.dice),
+        callback_url: check_callback(context, &input.callback_url)?,
+        secret: signature::fresh_secret(context.rng),
         event_types: input.event_types,
         active: input.active.unwrap_or(true),
         description: input.description,
         created_by: None,
-        created_at: before.now,
-        updated_at: before.now,
+        created_at: context.now,
+        updated_at: context.now,
         revoked_at: None,
     };
-    Ok((COMMON_LANE, NewSubscription { subscription, secret: input.secret }))
+    Ok(NewSubscription { subscription, secret: input.secret })
 }
 
 fn check_event_type(field: &str, text: &str, least: usize) -> Result<()> {
@@ -73,10 +73,10 @@ fn check_event_type(field: &str, text: &str, least: usize) -> Result<()> {
 }
 
 /// Whose events are meant, and whether everybody's are: those of a workspace-admin key that names nobody.
-fn whose(before: &Before<'_>, field: Option<&str>) -> Result<(Address, bool)> {
-    Ok(match owner(before, field)? {
+fn whose(context: &PrepareContext<'_>, field: Option<&str>) -> Result<(Address, bool)> {
+    Ok(match owner(context, field)? {
         Some(owner) => (owner, false),
-        None => (of_caller(before.caller), true),
+        None => (of_caller(context.caller), true),
     })
 }
 
@@ -84,7 +84,7 @@ fn of_caller(caller: &Caller) -> Address {
     Address::resolve(&format!("user://{}", caller.owner), caller.home())
 }
 
-pub fn upsert(cx: &mut Cx<'_, '_>, new: &NewSubscription) -> Result<SubscriptionAnswer> {
+pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<SubscriptionAnswer> {
     let NewSubscription { subscription: fresh, secret } = new;
     let created_by = whose_right(cx)?;
     if let Some(person) = &created_by {
@@ -126,15 +126,15 @@ pub fn upsert(cx: &mut Cx<'_, '_>, new: &NewSubscription) -> Result<Subscription
     });
     cx.audit("webhooks.subscriptions.upsert", &subscription.id.to_string(), &line)?;
     cx.tx.mark(Mark::Subscribers, subscription.workspace);
-    cx.tx.wake(Wake::lines());
-    cx.tx.wake(Wake::fanouts());
+    cx.tx.signal(Signal::push_receivers());
+    cx.tx.signal(Signal::fanouts());
     let mut shown = view(&subscription);
     shown.secret = is_made.then(|| subscription.secret.clone());
     Ok(SubscriptionAnswer { ok: true, subscription: shown })
 }
 
 /// The person whose role a subscription of this caller rests on; none where the key may have it by itself.
-fn whose_right(cx: &mut Cx<'_, '_>) -> Result<Option<String>> {
+fn whose_right(cx: &mut CallContext<'_, '_>) -> Result<Option<String>> {
     let caller = cx.caller;
     let account = accounts::find_service_account(cx.tx, caller.workspace, &caller.service_account_id)?;
     let of_key = account.and_then(|account| Role::of_account(&account.role));
@@ -142,7 +142,7 @@ fn whose_right(cx: &mut Cx<'_, '_>) -> Result<Option<String>> {
 }
 
 /// The active roles of somebody in one organization, whether it is suspended or not.
-fn memberships(cx: &mut Cx<'_, '_>, org: Uuid, person: &str) -> Result<Vec<Membership>, StoreError> {
+fn memberships(cx: &mut CallContext<'_, '_>, org: Uuid, person: &str) -> Result<Vec<Membership>, StoreError> {
     let roles = members::roles_of(cx.tx, org, person)?.into_iter();
     let membership = |(role, workspace): (String, Uuid)| {
         let workspace_id = Some(workspace).filter(|id| !id.is_nil());
@@ -161,7 +161,7 @@ fn may_have(memberships: &[Membership], org: Uuid, person: &str, subscription: &
 }
 
 /// Ends the subscriptions that rest on a role which somebody has lost in an organization.
-pub(super) fn end_without_right(cx: &mut Cx<'_, '_>, org: Uuid, person: &str) -> Result<()> {
+pub(super) fn end_without_right(cx: &mut CallContext<'_, '_>, org: Uuid, person: &str) -> Result<()> {
     let memberships = memberships(cx, org, person)?;
     let mut after = (Uuid::nil(), Uuid::nil());
     loop {
@@ -181,12 +181,12 @@ pub(super) fn end_without_right(cx: &mut Cx<'_, '_>, org: Uuid, person: &str) ->
     }
 }
 
-fn end(cx: &mut Cx<'_, '_>, subscription: Subscription, why: &Value) -> Result<(), StoreError> {
+fn end(cx: &mut CallContext<'_, '_>, subscription: Subscription, why: &Value) -> Result<(), StoreError> {
     let (trail, id) = (subscription.workspace, subscription.id);
     store::drop_queue(cx.tx, &subscription)?;
     store::put(cx.tx, &Subscription { revoked_at: Some(cx.now), updated_at: cx.now, ..subscription })?;
     cx.audit_in(trail, "webhooks.subscriptions.delete", &id.to_string(), why)?;
-    cx.tx.wake(Wake::lines());
+    cx.tx.signal(Signal::push_receivers());
     Ok(())
 }
 
@@ -207,12 +207,15 @@ fn view(subscription: &Subscription) -> SubscriptionView {
     }
 }
 
-pub fn prepare_list(before: &Before<'_>, input: ListSubscriptions) -> Result<(u16, (Option<Address>, bool))> {
-    let owner = owner(before, input.owner_agent.as_deref())?;
-    Ok((COMMON_LANE, (owner, input.include_inactive.unwrap_or(false))))
+pub fn prepare_list(context: &PrepareContext<'_>, input: ListSubscriptions) -> Result<(Option<Address>, bool)> {
+    let owner = owner(context, input.owner_agent.as_deref())?;
+    Ok((owner, input.include_inactive.unwrap_or(false)))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, (owner, include_inactive): &(Option<Address>, bool)) -> Result<SubscriptionList> {
+pub fn list(
+    cx: &mut CallContext<'_, '_>,
+    (owner, include_inactive): &(Option<Address>, bool),
+) -> Result<SubscriptionList> {
     let mut found = store::list(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)?;
     if *include_inactive {
         found.extend(store::list_revoked(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)?);
@@ -221,14 +224,14 @@ pub fn list(cx: &mut Cx<'_, '_>, (owner, include_inactive): &(Option<Address>, b
     Ok(SubscriptionList { ok: true, subscriptions: found.iter().map(view).collect() })
 }
 
-pub fn prepare_delete(before: &Before<'_>, input: DeleteSubscription) -> Result<(u16, Uuid)> {
-    owner(before, input.owner_agent.as_deref())?;
+pub fn prepare_delete(context: &PrepareContext<'_>, input: DeleteSubscription) -> Result<Uuid> {
+    owner(context, input.owner_agent.as_deref())?;
     let id = Uuid::parse_str(input.subscription_id.trim());
-    Ok((COMMON_LANE, id.map_err(|_| ApiError::not_found(format!("subscription {}", input.subscription_id)))?))
+    Ok(id.map_err(|_| ApiError::not_found(format!("subscription {}", input.subscription_id)))?)
 }
 
 /// An admin ends any subscription, whatever owner it names; an agent its own. Ended again, it answers alike.
-pub fn delete(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<SubscriptionDeleted> {
+pub fn delete(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SubscriptionDeleted> {
     let found = store::find(cx.tx, cx.caller.workspace, *id)?;
     let may = |s: &Subscription| cx.caller.is_admin() || cx.caller.address.as_ref() == Some(&s.owner);
     let found = found.filter(may).ok_or_else(|| ApiError::not_found(format!("subscription {id}")))?;
@@ -241,27 +244,27 @@ pub fn delete(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<SubscriptionDeleted> {
 
 pub struct NewEvent(Event);
 
-pub fn prepare_publish(before: &Before<'_>, input: PublishEvent) -> Result<(u16, NewEvent)> {
-    let (owner, _) = whose(before, input.owner_agent.as_deref())?;
+pub fn prepare_publish(context: &PrepareContext<'_>, input: PublishEvent) -> Result<NewEvent> {
+    let (owner, _) = whose(context, input.owner_agent.as_deref())?;
     check_event_type("event_type", &input.event_type, 3)?;
     if !(2..=100).contains(&input.source.chars().count()) {
         return Err(ApiError::invalid("source: 2 to 100 characters").into());
     }
     check_size("payload", &input.payload)?;
     let event = Event {
-        id: before.dice.uuid_at(before.now),
+        id: context.rng.uuid_at(context.now),
         owners: vec![owner],
         event_type: input.event_type,
         source: input.source,
         payload: Value::Object(input.payload),
         queued: 0,
         delivered: 0,
-        created_at: before.now,
+        created_at: context.now,
     };
-    Ok((COMMON_LANE, NewEvent(event)))
+    Ok(NewEvent(event))
 }
 
-pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventPublished> {
+pub fn publish(cx: &mut CallContext<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventPublished> {
     let workspace = cx.caller.workspace;
     let subscribers = subscribers(cx.tx, workspace)?;
     let wanting = wanting(&subscribers, event);
@@ -270,7 +273,7 @@ pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventP
     store::insert_event(cx.tx, workspace, &Event { queued: whole(wanting.len()), ..event.clone() })?;
     for subscription in wanting {
         store::queue_first(cx.tx, subscription, event.id, cx.now)?;
-        cx.tx.wake(Wake::queue(workspace, &subscription.address()));
+        cx.tx.signal(Signal::queue(workspace, &subscription.address()));
     }
     cx.audit("webhooks.events.publish", &event.id.to_string(), &json!({ "event_type": event.event_type }))?;
     Ok(EventPublished {
@@ -285,8 +288,8 @@ pub fn publish(cx: &mut Cx<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventP
 }
 
 /// Tells an owner's subscribers of something that happened here.
-pub(super) fn tell(cx: &mut Cx<'_, '_>, owner: Address, event_type: &str, payload: Value) -> Result<()> {
-    let event = event(cx.dice.uuid_at(cx.now), cx.now, owner, event_type, "invites", payload);
+pub(super) fn tell(cx: &mut CallContext<'_, '_>, owner: Address, event_type: &str, payload: Value) -> Result<()> {
+    let event = event(cx.rng.uuid_at(cx.now), cx.now, owner, event_type, "invites", payload);
     let workspace = cx.caller.workspace;
     Ok(tell_in(&mut Meter::of(cx), workspace, event)?)
 }
@@ -347,7 +350,7 @@ pub fn spread(
         let (address, id) = (subscription.address(), IntentId(event.id));
         store::queue_first(meter.tx, subscription, event.id, meter.now)?;
         match exceeded {
-            None => meter.tx.wake(Wake::queue(workspace, &address)),
+            None => meter.tx.signal(Signal::queue(workspace, &address)),
             Some(exceeded) => {
                 deliveries::note(meter.tx, workspace, &address, id, &exceeded.to_string())?;
                 deliveries::bury(meter.tx, workspace, &address, id, meter.now)?;
@@ -361,7 +364,7 @@ fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn counters(cx: &mut Cx<'_, '_>, event: Uuid, queued: u64) -> Result<Counters> {
+fn counters(cx: &mut CallContext<'_, '_>, event: Uuid, queued: u64) -> Result<Counters> {
     let found = store::find_event(cx.tx, cx.caller.workspace, event)?;
     let (all, delivered) = found.map_or((0, 0), |event| (event.queued, event.delivered));
     let dead = store::count_dead(cx.tx, cx.caller.workspace, event)?;
@@ -375,13 +378,13 @@ fn counters(cx: &mut Cx<'_, '_>, event: Uuid, queued: u64) -> Result<Counters> {
     })
 }
 
-pub fn prepare_replay(before: &Before<'_>, input: ReplayEvent) -> Result<(u16, Uuid)> {
-    owner(before, input.owner_agent.as_deref())?;
+pub fn prepare_replay(context: &PrepareContext<'_>, input: ReplayEvent) -> Result<Uuid> {
+    owner(context, input.owner_agent.as_deref())?;
     let id = Uuid::parse_str(input.event_id.trim());
-    Ok((COMMON_LANE, id.map_err(|_| ApiError::not_found(format!("event {}", input.event_id)))?))
+    Ok(id.map_err(|_| ApiError::not_found(format!("event {}", input.event_id)))?)
 }
 
-pub fn replay(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<EventReplayed> {
+pub fn replay(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<EventReplayed> {
     let found = store::find_event(cx.tx, cx.caller.workspace, *id)?;
     let may = |event: &Event| {
         cx.caller.is_admin() || cx.caller.address.as_ref().is_some_and(|own| event.owners.contains(own))
@@ -394,7 +397,7 @@ pub fn replay(cx: &mut Cx<'_, '_>, id: &Uuid) -> Result<EventReplayed> {
     Meter::of(cx).charge(workspace, Dimension::WebhookDeliveries, queued)?;
     for subscription in wanting {
         store::queue(cx.tx, subscription, event.id, cx.now)?;
-        cx.tx.wake(Wake::queue(workspace, &subscription.address()));
+        cx.tx.signal(Signal::queue(workspace, &subscription.address()));
     }
     cx.audit("webhooks.events.replay", &id.to_string(), &json!({ "queued": queued }))?;
     Ok(EventReplayed {

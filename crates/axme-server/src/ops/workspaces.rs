@@ -9,9 +9,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::organizations::{distinct, own_tenant, slug};
-use super::{COMMON_LANE, check_chars, check_word, page_size, read_after, read_id, tenants};
-use crate::call::Before;
-use crate::cx::Cx;
+use super::{check_chars, check_word, page_size, read_after, read_id, tenants};
+use crate::call::PrepareContext;
+use crate::cx::CallContext;
 use crate::error::{Result, StoreError};
 use crate::store::organizations::{self as store, Workspace};
 
@@ -21,19 +21,19 @@ const STATUSES: [&str; 3] = ["active", "suspended", "archived"];
 /// Of one organization: some changes look at each of them.
 const MOST_WORKSPACES: i64 = 500;
 
-pub fn prepare_create(_: &Before<'_>, input: CreateWorkspace) -> Result<(u16, CreateWorkspace)> {
+pub fn prepare_create(_: &PrepareContext<'_>, input: CreateWorkspace) -> Result<CreateWorkspace> {
     check_chars("name", Some(&input.name), 2, 120)?;
     check_word("environment", Some(&input.environment), &ENVIRONMENTS)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
-    Ok((COMMON_LANE, input))
+    Ok(input)
 }
 
-pub fn create(cx: &mut Cx<'_, '_>, input: &CreateWorkspace) -> Result<WorkspaceAnswer> {
+pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<WorkspaceAnswer> {
     let (org, _) = tenants::org(cx, &input.org_id, Permission::CreateWorkspaces)?;
     if store::count_workspaces(cx.tx, org)? >= MOST_WORKSPACES {
         return Err(ApiError::invalid(format!("an organization has at most {MOST_WORKSPACES} workspaces")).into());
     }
-    let id = cx.dice.uuid_at(cx.now);
+    let id = cx.rng.uuid_at(cx.now);
     let mut made = Workspace {
         workspace_id: id,
         org_id: org,
@@ -56,26 +56,26 @@ pub fn create(cx: &mut Cx<'_, '_>, input: &CreateWorkspace) -> Result<WorkspaceA
     Ok(WorkspaceAnswer { ok: true, workspace: view(&made) })
 }
 
-pub fn prepare_list(_: &Before<'_>, input: ListWorkspaces) -> Result<(u16, (String, Uuid, i64))> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListWorkspaces) -> Result<(String, Uuid, i64)> {
     let after = read_after(input.after.as_deref())?;
-    Ok((COMMON_LANE, (input.org_id, after, page_size(input.limit, 1_000, 1_000)?)))
+    Ok((input.org_id, after, page_size(input.limit, 1_000, 1_000)?))
 }
 
-pub fn list(cx: &mut Cx<'_, '_>, (org, after, limit): &(String, Uuid, i64)) -> Result<WorkspaceList> {
+pub fn list(cx: &mut CallContext<'_, '_>, (org, after, limit): &(String, Uuid, i64)) -> Result<WorkspaceList> {
     let (org, _) = tenants::org(cx, org, Permission::ViewOrganization)?;
     let found = store::list_workspaces(cx.tx, org, *after, *limit)?;
     Ok(WorkspaceList { ok: true, workspaces: found.iter().map(view).collect() })
 }
 
-pub fn prepare_update(_: &Before<'_>, input: UpdateWorkspace) -> Result<(u16, UpdateWorkspace)> {
+pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateWorkspace) -> Result<UpdateWorkspace> {
     check_chars("name", input.name.as_deref(), 2, 120)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
     check_word("environment", input.environment.as_deref(), &ENVIRONMENTS)?;
     check_word("status", input.status.as_deref(), &STATUSES)?;
-    Ok((COMMON_LANE, input))
+    Ok(input)
 }
 
-pub fn update(cx: &mut Cx<'_, '_>, input: &UpdateWorkspace) -> Result<WorkspaceAnswer> {
+pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateWorkspace) -> Result<WorkspaceAnswer> {
     let (org, authority) = tenants::visible_org(cx, &input.org_id)?;
     let id = read_id("workspace", &input.workspace_id)?;
     // Two changes at once must not put back what the other has changed.

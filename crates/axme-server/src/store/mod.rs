@@ -51,8 +51,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::error::{Error, Result, StoreError};
-use crate::wake::{Wake, Wakes};
-use crate::world::Dice;
+use crate::system::Rng;
+use crate::wakeups::{Signal, Wakeups};
 use lane::{Job, Lane};
 pub(crate) use postgres::Line;
 use usage::Tally;
@@ -90,7 +90,7 @@ const QUEUE_JOBS: usize = 4_096;
 /// An open transaction.
 pub struct Tx<'a> {
     connection: &'a mut dyn Connection,
-    wakes: Vec<Wake>,
+    wakeups: Vec<Wake>,
     known: Known,
 }
 
@@ -134,7 +134,7 @@ pub(crate) trait Connection {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection) -> Tx<'a> {
-        Tx { connection, wakes: Vec::new(), known: Known::default() }
+        Tx { connection, wakeups: Vec::new(), known: Known::default() }
     }
 
     pub fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -171,7 +171,7 @@ impl<'a> Tx<'a> {
 
     /// Rings after the commit, and only then.
     pub fn wake(&mut self, wake: Wake) {
-        self.wakes.push(wake);
+        self.wakeups.push(wake);
     }
 }
 
@@ -179,7 +179,7 @@ impl<'a> Tx<'a> {
 pub struct Store {
     write: Vec<Lane>,
     read: Lane,
-    wakes: Arc<Wakes>,
+    wakeups: Arc<Wakeups>,
     known: Known,
     /// `sqlite` or `postgresql`.
     pub engine: &'static str,
@@ -197,28 +197,28 @@ pub struct Shape {
 
 impl Store {
     /// Opens or creates the SQLite file and brings its schema up to date. Blocking.
-    pub fn open_sqlite(file: &Path, shape: Shape, wakes: Arc<Wakes>) -> Result<Store, StoreError> {
+    pub fn open_sqlite(file: &Path, shape: Shape, wakeups: Arc<Wakeups>) -> Result<Store, StoreError> {
         let writer = sqlite::Sqlite::open_writer(file, shape.durable)?;
         let readers: Result<Vec<_>, _> =
             (0..shape.read_threads.max(1)).map(|_| sqlite::Sqlite::open_reader(file)).collect();
         let write = vec![Lane::spawn("write", vec![Box::new(writer)], shape.write_group, QUEUE_JOBS)];
         let readers = readers?.into_iter().map(|r| Box::new(r) as Box<dyn lane::Engine>).collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { write, read, wakes, known: Known::default(), engine: "sqlite" })
+        Ok(Store { write, read, wakeups, known: Known::default(), engine: "sqlite" })
     }
 
     /// Connects to PostgreSQL and brings its schema up to date.
-    pub async fn open_postgres(url: &str, shape: Shape, wakes: Arc<Wakes>) -> Result<Store, StoreError> {
+    pub async fn open_postgres(url: &str, shape: Shape, wakeups: Arc<Wakeups>) -> Result<Store, StoreError> {
         let target = postgres::Target::parse(url, shape.durable)?;
         postgres::migrate(&target).await?;
         // Usage is counted by each connection in rows of its own.
-        let dice = Dice::real();
-        let connect = || Box::new(postgres::Postgres::new(target.clone(), u32::from_be_bytes(dice.bytes())));
+        let rng = Rng::system();
+        let connect = || Box::new(postgres::Postgres::new(target.clone(), u32::from_be_bytes(rng.bytes())));
         let lane = |name: &str| Lane::spawn(name, vec![connect()], 1, QUEUE_JOBS);
         let write = (0..shape.postgres_lanes.max(1)).map(|n| lane(&format!("write-{n}"))).collect();
         let readers = (0..shape.read_threads.max(1)).map(|_| connect() as Box<dyn lane::Engine>).collect();
         let read = Lane::spawn("read", readers, 1, QUEUE_JOBS);
-        Ok(Store { write, read, wakes, known: Known::default(), engine: "postgresql" })
+        Ok(Store { write, read, wakeups, known: Known::default(), engine: "postgresql" })
     }
 
     /// Runs a job in a write transaction and returns once it is durable. `lane` is that of the family it touches.
@@ -256,8 +256,8 @@ impl Store {
         F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let (wakes, known) = (self.wakes.clone(), self.known.clone());
-        let job = TypedJob { job, answer: None, rings: Vec::new(), wakes, known, sender };
+        let (wakeups, known) = (self.wakeups.clone(), self.known.clone());
+        let job = TypedJob { job, answer: None, rings: Vec::new(), wakeups, known, sender };
         lane.send(Box::new(job)).await?;
         let stopped = |_| Error::Store(StoreError::Unavailable("the store has stopped".to_owned()));
         // The job comes back with its answer, so that what it held is freed here and not on the lane.
@@ -271,7 +271,7 @@ struct TypedJob<T, F> {
     job: F,
     answer: Option<Result<T>>,
     rings: Vec<Wake>,
-    wakes: Arc<Wakes>,
+    wakeups: Arc<Wakeups>,
     known: Known,
     sender: oneshot::Sender<(Result<T>, F)>,
 }
@@ -292,16 +292,16 @@ where
             Err(Error::Kept(error)) => self.answer = Some(Err(Error::Kept(error))),
             Err(error) => return Err(error),
         }
-        self.rings = std::mem::take(&mut tx.wakes);
+        self.rings = std::mem::take(&mut tx.wakeups);
         Ok(())
     }
 
     fn finish(self: Box<Self>, outcome: Result<()>) {
-        let TypedJob { job, answer, rings, wakes, known: _, sender } = *self;
+        let TypedJob { job, answer, rings, wakeups, known: _, sender } = *self;
         let answer = match (outcome, answer) {
             (Ok(()), Some(answer)) => {
                 for wake in &rings {
-                    wakes.ring(*wake);
+                    wakeups.ring(*wake);
                 }
                 answer
             }

@@ -15,7 +15,7 @@ use super::lane::{Engine, Job, Lane};
 use super::sqlite::{self, Sqlite};
 use super::{Store, Tx};
 use crate::error::{Result, StoreError};
-use crate::wake::Wakes;
+use crate::wakeups::Wakeups;
 
 /// Events of one intent; a history is bounded by the steps it may run.
 const MOST_EVENTS: i64 = 100_000;
@@ -104,7 +104,7 @@ impl Hand {
 
 impl Store {
     /// Opens or creates the SQLite file, to be worked by hand.
-    pub fn open_simulated(file: &Path, wakes: Arc<Wakes>) -> Result<(Store, Hand), StoreError> {
+    pub fn open_simulated(file: &Path, wakeups: Arc<Wakeups>) -> Result<(Store, Hand), StoreError> {
         let line = Line { engine: Sqlite::open_writer(file, false)?, waiting: Vec::new(), is_dead: false };
         let hand = Hand(Arc::new(Mutex::new(line)));
         let reader = Mutex::new(Sqlite::open_reader(file)?);
@@ -114,7 +114,7 @@ impl Store {
             reader.lock().unwrap_or_else(PoisonError::into_inner).work(vec![job]);
             Ok(())
         }));
-        Ok((Store { write: vec![write], read, wakes, known: super::Known::default(), engine: "sqlite" }, hand))
+        Ok((Store { write: vec![write], read, wakeups, known: super::Known::default(), engine: "sqlite" }, hand))
     }
 }
 

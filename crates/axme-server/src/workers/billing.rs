@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::ops::{COMMON_LANE, invoices};
+use crate::ops::invoices;
+use crate::store::Shard;
 use crate::store::{billing, invoices as store};
 
 /// Plans, and drafts, looked at in one go.
@@ -21,9 +22,9 @@ pub async fn run(app: Arc<App>) {
         if let Err(error) = tick(&app).await {
             tracing::warn!(%error, "invoices could not be written");
         }
-        let next = app.world.clock.now().plus_seconds(INTERVAL_SECONDS);
+        let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
         tokio::select! {
-            () = app.world.clock.sleep_until(next) => {}
+            () = app.system.clock.sleep_until(next) => {}
             () = app.stopped() => return,
         }
     }
@@ -31,12 +32,12 @@ pub async fn run(app: Arc<App>) {
 
 /// One round: ends periods that are over, then issues drafts. A plan that is several periods behind gets an invoice for each.
 pub async fn tick(app: &Arc<App>) -> Result<()> {
-    let now = app.world.clock.now();
+    let now = app.system.clock.now();
     for _ in 0..MOST_BATCHES {
         let over = app.store.read(move |tx| Ok(billing::list_over(tx, now, BATCH)?)).await?;
         for workspace in &over {
-            let (dice, workspace) = (app.world.dice.clone(), *workspace);
-            app.store.write(COMMON_LANE, move |tx| invoices::close(tx, &dice, workspace, now)).await?;
+            let (rng, workspace) = (app.system.rng.clone(), *workspace);
+            app.store.write(Shard::CONTROL, move |tx| invoices::close(tx, &rng, workspace, now)).await?;
         }
         if over.is_empty() {
             break;
@@ -47,7 +48,7 @@ pub async fn tick(app: &Arc<App>) -> Result<()> {
         let drafts = app.store.read(move |tx| Ok(store::list_drafts(tx, ended_before, BATCH)?)).await?;
         let is_last = drafts.is_empty();
         for draft in drafts {
-            app.store.write(COMMON_LANE, move |tx| invoices::issue(tx, &draft, now)).await?;
+            app.store.write(Shard::CONTROL, move |tx| invoices::issue(tx, &draft, now)).await?;
         }
         if is_last {
             break;

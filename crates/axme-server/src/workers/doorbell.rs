@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::app::App;
 use crate::error::StoreError;
 use crate::store::Line;
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 const CHANNEL: &str = "axme_wake";
 /// How long rings are collected before they are told.
@@ -22,8 +22,8 @@ const RECONNECT: Duration = Duration::from_secs(1);
 /// Runs until the server stops.
 pub async fn run(app: Arc<App>, url: String) {
     let (sender, mut rings) = mpsc::unbounded_channel();
-    app.wakes.connect(sender);
-    let node = app.world.dice.hex::<8>();
+    app.wakeups.connect(sender);
+    let node = app.system.rng.hex::<8>();
     loop {
         let outcome = tokio::select! {
             outcome = connected(&app, &url, &node, &mut rings) => outcome,
@@ -33,7 +33,7 @@ pub async fn run(app: Arc<App>, url: String) {
             tracing::warn!(%error, "the doorbell lost its connection; waiters look again by themselves");
         }
         // While nobody listened, anything may have been rung.
-        app.wakes.ring_all_here();
+        app.wakeups.ring_all_here();
         tokio::select! {
             () = tokio::time::sleep(RECONNECT) => {}
             () = app.stopped() => return,
@@ -48,7 +48,7 @@ async fn connected(
     rings: &mut mpsc::UnboundedReceiver<Wake>,
 ) -> Result<(), StoreError> {
     let mut line = Line::open(url, CHANNEL).await?;
-    app.wakes.ring_all_here();
+    app.wakeups.ring_all_here();
     loop {
         tokio::select! {
             message = line.hear() => match message {
@@ -77,6 +77,6 @@ fn hear(app: &App, node: &str, payload: &str) {
         return;
     }
     for number in words.filter_map(|word| u64::from_str_radix(word, 16).ok()) {
-        app.wakes.ring_here(Wake::from_number(number));
+        app.wakeups.ring_here(Signal::from_number(number));
     }
 }

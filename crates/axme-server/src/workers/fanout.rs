@@ -17,7 +17,7 @@ use crate::ops::quotas::Meter;
 use crate::ops::{view, webhooks};
 use crate::store::webhooks::{self as store, Event, Fanout, Subscription};
 use crate::store::{Mark, Tx, inbox, intents, policies, schemas, usage};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 /// Deliveries that one transaction makes of rows, give or take: a row makes one or two events.
 const MOST_DELIVERIES: usize = 500;
@@ -27,11 +27,11 @@ const INTERVAL_SECONDS: u64 = 2;
 
 /// Runs until the server stops.
 pub async fn run(app: Arc<App>) {
-    let waiter = app.wakes.subscribe(Wake::fanouts());
-    let mut watch_at = app.world.clock.now();
+    let waiter = app.wakeups.subscribe(Signal::fanouts());
+    let mut watch_at = app.system.clock.now();
     loop {
         let listening = waiter.listen();
-        let now = app.world.clock.now();
+        let now = app.system.clock.now();
         if watch_at <= now {
             watch_at = now.plus_seconds(INTERVAL_SECONDS);
             if let Err(error) = watch(&app).await {
@@ -43,7 +43,7 @@ pub async fn run(app: Arc<App>) {
         }
         let over = async {
             tokio::select! {
-                () = app.world.clock.sleep_until(watch_at) => {}
+                () = app.system.clock.sleep_until(watch_at) => {}
                 () = app.stopped() => {}
             }
         };
@@ -112,7 +112,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
 
 /// Fans out some rows of a workspace. Says how many, and whether there may be more.
 async fn round(app: &Arc<App>, workspace: Uuid) -> Result<(usize, bool)> {
-    let (limits, now) = (app.limits.clone(), app.world.clock.now());
+    let (limits, now) = (app.limits.clone(), app.system.clock.now());
     let job = move |tx: &mut Tx<'_>| {
         let subscribers = webhooks::subscribers(tx, workspace)?;
         let most = (MOST_DELIVERIES / subscribers.len().max(1)).max(1);

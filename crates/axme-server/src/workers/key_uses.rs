@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::ops::COMMON_LANE;
+use crate::store::Shard;
 use crate::store::accounts;
 
 const INTERVAL_SECONDS: u64 = 60;
@@ -38,9 +38,9 @@ impl KeyUses {
 /// Runs until the server stops.
 pub async fn run(app: Arc<App>) {
     loop {
-        let next = app.world.clock.now().plus_seconds(INTERVAL_SECONDS);
+        let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
         tokio::select! {
-            () = app.world.clock.sleep_until(next) => {}
+            () = app.system.clock.sleep_until(next) => {}
             () = app.stopped() => {}
         }
         if let Err(error) = tick(&app).await {
@@ -63,7 +63,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
             }
             Ok(())
         };
-        app.store.write(COMMON_LANE, job).await?;
+        app.store.write(Shard::CONTROL, job).await?;
     }
     Ok(uses.len())
 }

@@ -13,7 +13,7 @@ use super::{push, webhooks};
 use crate::app::App;
 use crate::error::Result;
 use crate::store::{accounts, webhooks as subscriptions};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 /// Receivers read at a time.
 const PAGE: i64 = 500;
@@ -31,7 +31,7 @@ enum Receiver {
 
 /// Keeps a line for every receiver, until the server stops.
 pub async fn run(app: Arc<App>) {
-    let waiter = app.wakes.subscribe(Wake::lines());
+    let waiter = app.wakeups.subscribe(Signal::push_receivers());
     let mut lines: HashMap<Receiver, JoinHandle<()>> = HashMap::new();
     loop {
         let listening = waiter.listen();
@@ -39,7 +39,7 @@ pub async fn run(app: Arc<App>) {
             Ok(receivers) => keep(&app, &mut lines, receivers),
             Err(error) => tracing::warn!(%error, "those who are pushed to could not be read"),
         }
-        listening.or(rest(&app, app.world.clock.now().plus_seconds(LONGEST_WAIT_SECONDS))).await;
+        listening.or(rest(&app, app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS))).await;
         if *app.stopping.borrow() {
             break;
         }
@@ -52,7 +52,7 @@ pub async fn run(app: Arc<App>) {
 
 async fn rest(app: &App, until: Time) {
     tokio::select! {
-        () = app.world.clock.sleep_until(until) => {}
+        () = app.system.clock.sleep_until(until) => {}
         () = app.stopped() => {}
     }
 }
@@ -105,10 +105,10 @@ async fn line(app: Arc<App>, receiver: Receiver, address: Address) {
     let workspace = match &receiver {
         Receiver::Agent(workspace, _) | Receiver::Subscriber(workspace, _) => *workspace,
     };
-    let waiter = app.wakes.subscribe(Wake::queue(workspace, &address));
+    let waiter = app.wakeups.subscribe(Signal::queue(workspace, &address));
     while !*app.stopping.borrow() {
         let listening = waiter.listen();
-        let now = app.world.clock.now();
+        let now = app.system.clock.now();
         let outcome = match &receiver {
             Receiver::Agent(_, account) => push::tick(&app, workspace, account).await,
             Receiver::Subscriber(_, subscription) => webhooks::tick(&app, workspace, *subscription).await,

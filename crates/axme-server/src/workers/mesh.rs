@@ -7,10 +7,10 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::ops::COMMON_LANE;
 use crate::ops::mesh::{DEGRADED_SECONDS, HEALTHY_SECONDS, health_at, tell};
+use crate::store::Shard;
 use crate::store::{Mark, Tx, mesh as store};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 /// Agents told of in one transaction.
 const ROUND: i64 = 500;
@@ -20,14 +20,14 @@ const HEALTH_SECONDS: u64 = 15;
 
 /// Runs until the server stops.
 pub async fn run(app: Arc<App>) {
-    let waiter = app.wakes.subscribe(Wake::rules());
-    let mut health_at = app.world.clock.now();
+    let waiter = app.wakeups.subscribe(Signal::rules());
+    let mut health_at = app.system.clock.now();
     loop {
         let listening = waiter.listen();
         if let Err(error) = rule(&app).await {
             tracing::warn!(%error, "what agents are held to could not be read");
         }
-        let now = app.world.clock.now();
+        let now = app.system.clock.now();
         if health_at <= now {
             health_at = now.plus_seconds(HEALTH_SECONDS);
             if let Err(error) = tick(&app).await {
@@ -36,7 +36,7 @@ pub async fn run(app: Arc<App>) {
         }
         let over = async {
             tokio::select! {
-                () = app.world.clock.sleep_until(now.plus_seconds(RULES_SECONDS)) => {}
+                () = app.system.clock.sleep_until(now.plus_seconds(RULES_SECONDS)) => {}
                 () = app.stopped() => {}
             }
         };
@@ -58,13 +58,13 @@ pub async fn rule(app: &Arc<App>) -> Result<()> {
 pub async fn tick(app: &Arc<App>) -> Result<usize> {
     let mut told = 0;
     loop {
-        let now = app.world.clock.now();
+        let now = app.system.clock.now();
         let stale = app.store.read(move |tx| Ok(list(tx, now)?)).await?;
         let is_last = (stale.len() as i64) < ROUND;
         if stale.is_empty() {
             return Ok(told);
         }
-        let dice = app.world.dice.clone();
+        let rng = app.system.rng.clone();
         let job = move |tx: &mut Tx<'_>| {
             let mut told = 0;
             for agent in &stale {
@@ -72,13 +72,13 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
                 if store::set_health(tx, agent, health)? {
                     let details = json!({ "from": agent.health, "to": health });
                     let event_type = format!("agent.{health}");
-                    tell(tx, &dice, now, agent.workspace, &agent.address, (&event_type, None, Some(details)))?;
+                    tell(tx, &rng, now, agent.workspace, &agent.address, (&event_type, None, Some(details)))?;
                     told += 1;
                 }
             }
             Ok(told)
         };
-        told += app.store.write(COMMON_LANE, job).await?;
+        told += app.store.write(Shard::CONTROL, job).await?;
         if is_last {
             return Ok(told);
         }

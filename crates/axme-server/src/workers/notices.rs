@@ -20,15 +20,15 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::channels::letters::{self, Letter};
 use crate::error::Result;
-use crate::ops::COMMON_LANE;
 use crate::ops::links::{self, Wanted};
 use crate::ops::{alpha, logins, people};
+use crate::store::Shard;
 use crate::store::notices::{self as store, Notice};
 use crate::store::{Tx, deliveries, intents};
-use crate::wake::Wake;
-use crate::world::{Mail, Post, Unposted, Unsent};
+use crate::system::{Mail, Post, Unposted, Unsent};
+use crate::wakeups::Signal;
 
-/// Sent on one line at a time.
+/// EncodedReply on one line at a time.
 const AT_ONCE: i64 = 8;
 /// An attempt is taken for so long; mail may take a while.
 const LEASE_SECONDS: u64 = 60;
@@ -71,7 +71,7 @@ enum Content {
 
 /// Works off every line that has something, until the server stops.
 pub async fn run(app: Arc<App>) {
-    let waiter = app.wakes.subscribe(Wake::notices());
+    let waiter = app.wakeups.subscribe(Signal::notices());
     let mut working = JoinSet::new();
     // Lines that are worked off, and whether somebody rang meanwhile; and when others have something again.
     let mut busy: HashMap<Line, bool> = HashMap::new();
@@ -80,7 +80,7 @@ pub async fn run(app: Arc<App>) {
     let mut is_rung = true;
     // The next ear opens before the one in use is put away: nobody rings in vain.
     while !*app.stopping.borrow() {
-        let now = app.world.clock.now();
+        let now = app.system.clock.now();
         let mut start: Vec<Line> = next.iter().filter(|(_, at)| **at <= now).map(|(line, _)| line.clone()).collect();
         if is_rung {
             start.extend(lines(&app).await.unwrap_or_else(|error| {
@@ -95,11 +95,11 @@ pub async fn run(app: Arc<App>) {
                 working.spawn(work_off(app.clone(), line));
             }
         }
-        let most = app.world.clock.now().plus_seconds(LONGEST_WAIT_SECONDS);
+        let most = app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS);
         let until = next.values().min().map_or(most, |first| most.min(*first));
         let over = async {
             tokio::select! {
-                () = app.world.clock.sleep_until(until) => None,
+                () = app.system.clock.sleep_until(until) => None,
                 () = app.stopped() => None,
                 Some(done) = working.join_next() => Some(done),
             }
@@ -110,7 +110,7 @@ pub async fn run(app: Arc<App>) {
         listening = fresh;
         match done {
             Some(Ok((line, due))) => {
-                let due = if busy.remove(&line) == Some(true) { Some(app.world.clock.now()) } else { due };
+                let due = if busy.remove(&line) == Some(true) { Some(app.system.clock.now()) } else { due };
                 next.extend(due.map(|due| (line, due)));
             }
             // A panic does not say whose. Lines that are worked off twice share the work.
@@ -128,7 +128,7 @@ async fn work_off(app: Arc<App>, line: Line) -> (Line, Option<Time>) {
     let due = tick_line(&app, line.0, &line.1).await.unwrap_or_else(|error| {
         tracing::warn!(%error, line = line.1, "notices could not be sent");
         // Not at once: whatever failed may be short of breath.
-        Some(app.world.clock.now().plus_seconds(RETRY_SECONDS))
+        Some(app.system.clock.now().plus_seconds(RETRY_SECONDS))
     });
     (line, due)
 }
@@ -158,7 +158,7 @@ pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
 
 async fn tick_line(app: &Arc<App>, workspace: Uuid, line: &str) -> Result<Option<Time>> {
     loop {
-        let now = app.world.clock.now();
+        let now = app.system.clock.now();
         let address = store::address(line);
         let look = move |tx: &mut Tx<'_>| {
             let due = deliveries::list_due(tx, workspace, &address, now, None, AT_ONCE)?;
@@ -183,7 +183,7 @@ async fn tick_line(app: &Arc<App>, workspace: Uuid, line: &str) -> Result<Option
             }
             Ok(taken)
         };
-        let taken = app.store.write(COMMON_LANE, claim).await?;
+        let taken = app.store.write(Shard::CONTROL, claim).await?;
         for outcome in join_all(taken.iter().map(|(notice, attempt)| send(app, notice, *attempt))).await {
             outcome?;
         }
@@ -198,7 +198,7 @@ async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
         Ok(outcome) => outcome?,
         Err(_) => Err(Unsent { why: "it took too long".to_owned(), is_final: false }),
     };
-    let now = app.world.clock.now();
+    let now = app.system.clock.now();
     let again_at = outcome.as_ref().err().filter(|unsent| !unsent.is_final).and_then(|_| {
         let usual = app.limits.push_retry_seconds.get(attempt as usize - 1).copied();
         let is_patient = notice.channel == "email" && now < notice.created_at.plus_seconds(MAIL_DAYS * 86_400);
@@ -227,7 +227,7 @@ async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
         }
         Ok(())
     };
-    app.store.write(COMMON_LANE, record).await
+    app.store.write(Shard::CONTROL, record).await
 }
 
 /// Sends a notice, or finds that there is nothing to say any more.
@@ -245,17 +245,17 @@ async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Res
             post(app, notice, &body).await.map_err(|why| Unsent { why, is_final: false })
         }
         Ok(Content::Login { login }) => {
-            let (dice, now) = (app.world.dice.clone(), app.world.clock.now());
-            let draw = move |tx: &mut Tx<'_>| Ok(logins::draw(tx, &dice, now, login)?);
-            match app.store.write(COMMON_LANE, draw).await? {
+            let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
+            let draw = move |tx: &mut Tx<'_>| Ok(logins::draw(tx, &rng, now, login)?);
+            match app.store.write(Shard::CONTROL, draw).await? {
                 Some(secrets) => mail(app, letters::of_login(notice, login, &secrets, &app.site.base_url)).await,
                 None => Ok(()),
             }
         }
         Ok(Content::Trial { trial }) => {
-            let (dice, now) = (app.world.dice.clone(), app.world.clock.now());
-            let draw = move |tx: &mut Tx<'_>| Ok(alpha::draw(tx, &dice, now, trial)?);
-            match app.store.write(COMMON_LANE, draw).await? {
+            let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
+            let draw = move |tx: &mut Tx<'_>| Ok(alpha::draw(tx, &rng, now, trial)?);
+            match app.store.write(Shard::CONTROL, draw).await? {
                 Some((trial, token)) => mail(app, letters::of_trial(notice, &trial, &token, &app.site.base_url)).await,
                 None => Ok(()),
             }
@@ -270,9 +270,9 @@ async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Res
 /// What a mail about a task says, with a link made for it. `None` when the task is over, asked anew, or somebody else's,
 /// or when whoever is asked has left.
 async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<Letter>> {
-    let (dice, now, notice) = (app.world.dice.clone(), app.world.clock.now(), notice.clone());
+    let (rng, now, notice) = (app.system.rng.clone(), app.system.clock.now(), notice.clone());
     let base_url = app.site.base_url.clone();
-    let lane = notice.intent.lane();
+    let lane = notice.intent.shard();
     let job = move |tx: &mut Tx<'_>| {
         let Some(head) = intents::find(tx, notice.workspace, notice.intent)? else { return Ok(None) };
         let is_asking = head.intent.waiting().is_some_and(|waiting| waiting.asking == asking);
@@ -285,7 +285,7 @@ async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -
         }
         let birth = intents::birth(tx, notice.workspace, notice.intent)?;
         let wanted = Wanted { person: &notice.recipient, via: Via::Email, issued_by: None };
-        let fresh = links::make(tx, &dice, now, notice.workspace, &head, &wanted)?;
+        let fresh = links::make(tx, &rng, now, notice.workspace, &head, &wanted)?;
         Ok(Some(Letter {
             about,
             task: task.clone(),
@@ -301,7 +301,7 @@ async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -
 }
 
 async fn mail(app: &App, mail: Mail) -> std::result::Result<(), Unsent> {
-    app.world.outbound.mail(mail.clone()).await?;
+    app.system.outbound.mail(mail.clone()).await?;
     // Nobody watching is usual.
     let _ = app.mails.send(mail);
     Ok(())
@@ -311,7 +311,7 @@ async fn post(app: &App, notice: &Notice, body: &Value) -> std::result::Result<(
     let body = body.to_string().into_bytes();
     let headers = vec![("webhook-id", notice.id.to_string())];
     let request = Post { workspace: notice.workspace, url: notice.recipient.clone(), headers, body };
-    let answered = app.world.outbound.post(request).await.map_err(|unposted| match unposted {
+    let answered = app.system.outbound.post(request).await.map_err(|unposted| match unposted {
         Unposted::NoPlace => "too many requests were under way".to_owned(),
         Unposted::Failed(why) => why,
     });

@@ -18,7 +18,7 @@ use crate::engine::{self, Desk, GATEWAY};
 use crate::error::Result;
 use crate::store::accounts::{self, ServiceAccount};
 use crate::store::{deliveries, intents};
-use crate::world::{PLACE_PAUSE_SECONDS, Post, Unposted};
+use crate::system::{PLACE_PAUSE_SECONDS, Post, Unposted};
 
 /// Pushes of one account at a time.
 const AT_ONCE: usize = 8;
@@ -50,9 +50,9 @@ async fn push(app: &Arc<App>, account: &ServiceAccount, offer: &Offer) -> Result
     envelope["delivery_id"] = json!(offer.intent_id.to_string());
     let body = envelope.to_string().into_bytes();
     let secret = account.webhook_secret.as_deref().unwrap_or_default();
-    let headers = signature::headers(secret, &offer.intent_id.to_string(), app.world.clock.now(), &body);
+    let headers = signature::headers(secret, &offer.intent_id.to_string(), app.system.clock.now(), &body);
     let url = account.callback_url.clone().unwrap_or_default();
-    let outcome = match app.world.outbound.post(Post { workspace: account.workspace_id, url, headers, body }).await {
+    let outcome = match app.system.outbound.post(Post { workspace: account.workspace_id, url, headers, body }).await {
         Ok(status) if (200..300).contains(&status) => Ok(()),
         Ok(status) => Err(format!("answered with status {status}")),
         Err(Unposted::NoPlace) => return put_off(app, account, offer.intent_id).await,
@@ -63,18 +63,18 @@ async fn push(app: &Arc<App>, account: &ServiceAccount, offer: &Offer) -> Result
 
 /// It was not tried: no fault of the agent's.
 async fn put_off(app: &Arc<App>, account: &ServiceAccount, id: IntentId) -> Result<()> {
-    let due_at = app.world.clock.now().plus_seconds(PLACE_PAUSE_SECONDS);
+    let due_at = app.system.clock.now().plus_seconds(PLACE_PAUSE_SECONDS);
     let workspace = account.workspace_id;
     let Some(to) = account.address.clone() else { return Ok(()) };
-    app.store.write(id.lane(), move |tx| Ok(deliveries::put_off(tx, workspace, &to, id, due_at)?)).await
+    app.store.write(id.shard(), move |tx| Ok(deliveries::put_off(tx, workspace, &to, id, due_at)?)).await
 }
 
 async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome: Result<(), String>) -> Result<()> {
-    let (dice, limits, now) = (app.world.dice.clone(), app.limits.clone(), app.world.clock.now());
+    let (rng, limits, now) = (app.system.rng.clone(), app.limits.clone(), app.system.clock.now());
     let workspace = account.workspace_id;
     let Some(to) = account.address.clone() else { return Ok(()) };
     let job = move |tx: &mut crate::store::Tx<'_>| {
-        let mut desk = Desk { tx, workspace, now, dice: &dice, limits: &limits };
+        let mut desk = Desk { tx, workspace, now, rng: &rng, limits: &limits };
         let Some(head) = engine::lock(&mut desk, id)? else { return Ok(()) };
         if head.intent.status().is_terminal() {
             // A dead letter that was replayed, or an intent that ended in the meantime and has no delivery any more.
@@ -115,5 +115,5 @@ async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome:
         }
         Ok(())
     };
-    app.store.write(id.lane(), job).await
+    app.store.write(id.shard(), job).await
 }

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::Result;
 use crate::http::frames;
-use crate::ops::{admission, lane_of, view};
+use crate::ops::{admission, view};
+use crate::store::Shard;
 use crate::store::deliveries::{self, Candidate};
 use crate::store::{Tx, intents};
 
@@ -57,7 +58,7 @@ impl Offer {
 /// Offers what is due, in the order of the numbers, and says when the next delivery comes due. What is returned has been
 /// claimed durably. Nothing while the agent is killed; its resume rings.
 pub async fn offer(app: &Arc<App>, reading: Reading) -> Result<(Vec<Offer>, Option<Time>)> {
-    let now = app.world.clock.now();
+    let now = app.system.clock.now();
     let (due, next_due) = {
         let reading = reading.clone();
         app.store.read(move |tx| look(tx, &reading, now)).await?
@@ -67,7 +68,7 @@ pub async fn offer(app: &Arc<App>, reading: Reading) -> Result<(Vec<Offer>, Opti
         let limits = app.limits.clone();
         let (workspace, address) = (reading.workspace, reading.address.clone());
         let candidates: Vec<Candidate> = due.iter().map(|(candidate, _)| candidate.clone()).collect();
-        let lane = lane_of(&address);
+        let lane = Shard::of_address(&address);
         let job = move |tx: &mut Tx<'_>| {
             let count = i64::try_from(candidates.len()).unwrap_or(i64::MAX);
             let last = deliveries::take_numbers(tx, workspace, &address, count)?;
@@ -98,7 +99,7 @@ pub type Place = (Time, IntentId);
 /// Shows a page of what is out already, with this reader's predecessor or another one, under the numbers it has. `None`
 /// when there is no more. A reader that starts from nothing is shown all of it.
 pub async fn replay(app: &Arc<App>, reading: Reading, after: Option<Place>) -> Result<Option<(Vec<Offer>, Place)>> {
-    let now = app.world.clock.now();
+    let now = app.system.clock.now();
     let after = after.unwrap_or((now, IntentId(Uuid::max())));
     let job = move |tx: &mut Tx<'_>| {
         if admission::is_stopped(tx, reading.workspace, &reading.address)? {
@@ -123,15 +124,15 @@ pub async fn release(app: &Arc<App>, workspace: Uuid, address: &Address, offers:
     if offers.is_empty() {
         return;
     }
-    let now = app.world.clock.now();
-    let lane = lane_of(address);
+    let now = app.system.clock.now();
+    let lane = Shard::of_address(address);
     let address = address.clone();
     let job = move |tx: &mut Tx<'_>| {
         for offer in &offers {
             let position = view::position_seen(offer.number);
             deliveries::release(tx, workspace, &address, offer.intent_id, position, now)?;
         }
-        tx.wake(crate::wake::Wake::queue(workspace, &address));
+        tx.signal(crate::wakeups::Signal::queue(workspace, &address));
         Ok(())
     };
     if let Err(error) = app.store.write(lane, job).await {

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::{Result, StoreError};
 use crate::http::media as files;
-use crate::ops::COMMON_LANE;
 use crate::ops::access_requests::KEPT_DAYS as REQUESTS_KEPT_DAYS;
+use crate::store::Shard;
 use crate::store::{
     Tx, access_requests, invites, links, logins, media, mesh, notices, people, replies, routed, usage, webhooks,
 };
@@ -33,20 +33,20 @@ const ORPHAN_DAYS: u64 = 8;
 
 /// Runs until the server stops.
 pub async fn run(app: Arc<App>) {
-    let mut orphans_at = app.world.clock.now();
+    let mut orphans_at = app.system.clock.now();
     loop {
         if let Err(error) = tick(&app).await {
             tracing::warn!(%error, "old replies could not be swept");
         }
-        if orphans_at <= app.world.clock.now() {
-            orphans_at = app.world.clock.now().plus_seconds(ORPHANS_HOURS * 3_600);
+        if orphans_at <= app.system.clock.now() {
+            orphans_at = app.system.clock.now().plus_seconds(ORPHANS_HOURS * 3_600);
             if let Err(error) = sweep_orphans(&app).await {
                 tracing::warn!(%error, "files that nothing leads to could not be swept");
             }
         }
-        let next = app.world.clock.now().plus_seconds(INTERVAL_SECONDS);
+        let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
         tokio::select! {
-            () = app.world.clock.sleep_until(next) => {}
+            () = app.system.clock.sleep_until(next) => {}
             () = app.stopped() => return,
         }
     }
@@ -55,16 +55,16 @@ pub async fn run(app: Arc<App>) {
 /// Sweeps until nothing old is left. Says how many rows went.
 pub async fn tick(app: &Arc<App>) -> Result<usize> {
     let kept = i64::try_from(app.limits.reply_hours).unwrap_or(i64::MAX).saturating_mul(3_600_000_000);
-    let before = Time::from_micros(app.world.clock.now().micros().saturating_sub(kept));
+    let before = Time::from_micros(app.system.clock.now().micros().saturating_sub(kept));
     let mut gone = 0;
     loop {
-        let swept = app.store.write(COMMON_LANE, move |tx| Ok(replies::sweep(tx, before, BATCH)?)).await?;
+        let swept = app.store.write(Shard::CONTROL, move |tx| Ok(replies::sweep(tx, before, BATCH)?)).await?;
         gone += swept;
         if swept < BATCH as usize {
             break;
         }
     }
-    app.limiter.sweep(app.world.clock.now());
+    app.limiter.sweep(app.system.clock.now());
     type Sweep = fn(&mut Tx<'_>, Time, i64) -> Result<usize, StoreError>;
     let sweeps: [(Sweep, u64); 11] = [
         (logins::sweep, LOGINS_KEPT_HOURS),
@@ -80,9 +80,9 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
         (access_requests::sweep, REQUESTS_KEPT_DAYS * 24),
     ];
     for (sweep, hours) in sweeps {
-        let before = app.world.clock.now().minus_millis(hours * 3_600_000);
+        let before = app.system.clock.now().minus_millis(hours * 3_600_000);
         loop {
-            let swept = app.store.write(COMMON_LANE, move |tx| Ok(sweep(tx, before, BATCH)?)).await?;
+            let swept = app.store.write(Shard::CONTROL, move |tx| Ok(sweep(tx, before, BATCH)?)).await?;
             gone += swept;
             if swept < BATCH as usize {
                 break;
@@ -94,7 +94,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
 
 /// Forgets what subscribers that are paused or ended have not got of events that are forgotten. Says how many rows.
 async fn sweep_idle(app: &Arc<App>) -> Result<usize> {
-    let before = app.world.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
+    let before = app.system.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
     let (mut gone, mut after) = (0, (Uuid::nil(), Uuid::nil()));
     loop {
         let idle = app.store.read(move |tx| Ok(webhooks::list_idle(tx, after, BATCH)?)).await?;
@@ -103,14 +103,14 @@ async fn sweep_idle(app: &Arc<App>) -> Result<usize> {
         let drop = move |tx: &mut Tx<'_>| {
             Ok(idle.iter().map(|idle| webhooks::drop_old(tx, idle, before)).sum::<Result<u64, StoreError>>()?)
         };
-        gone += usize::try_from(app.store.write(COMMON_LANE, drop).await?).unwrap_or(0);
+        gone += usize::try_from(app.store.write(Shard::CONTROL, drop).await?).unwrap_or(0);
     }
 }
 
 /// Removes the bytes of files that were not finished in time. Says how many files.
 async fn sweep_files(app: &Arc<App>) -> Result<usize> {
     // A call that came just in time may not be through yet.
-    let now = app.world.clock.now().minus_millis(LATE_MILLIS);
+    let now = app.system.clock.now().minus_millis(LATE_MILLIS);
     let mut gone = 0;
     loop {
         let expired = app.store.read(move |tx| Ok(media::list_expired(tx, now, BATCH)?)).await?;
@@ -122,7 +122,7 @@ async fn sweep_files(app: &Arc<App>) -> Result<usize> {
             let (workspace, id) = (upload.workspace, upload.id);
             // The row first: it may have been finished in the last moment. What is then left without a row is an orphan.
             let is_over =
-                app.store.write(COMMON_LANE, move |tx| Ok(media::set_stored(tx, workspace, id, None)?)).await?;
+                app.store.write(Shard::CONTROL, move |tx| Ok(media::set_stored(tx, workspace, id, None)?)).await?;
             if let Some(stored) = upload.stored.filter(|_| is_over)
                 && let Err(error) = files::place(app)?.remove(&stored.file).await
             {
@@ -135,7 +135,7 @@ async fn sweep_files(app: &Arc<App>) -> Result<usize> {
 /// Removes files that no upload names: what a crash has left. Says how many. Files that are not called as ours are stay.
 pub async fn sweep_orphans(app: &Arc<App>) -> Result<usize> {
     let Ok(files) = files::place(app) else { return Ok(0) };
-    let before = app.world.clock.now().minus_millis(ORPHAN_DAYS * 24 * 3_600_000);
+    let before = app.system.clock.now().minus_millis(ORPHAN_DAYS * 24 * 3_600_000);
     let mut names = files.names().await?.try_filter(|name| ready(is_older(name, before))).try_chunks(BATCH as usize);
     let mut gone = 0;
     while let Some(chunk) = names.try_next().await.map_err(|error| error.1)? {

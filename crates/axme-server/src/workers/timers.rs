@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::engine::{self, Desk, GATEWAY};
 use crate::error::{Error, Result, StoreError};
 use crate::store::timers::{self as rows, Timer};
-use crate::wake::Wake;
+use crate::wakeups::Signal;
 
 /// Timers fired in one round.
 const ROUND: i64 = 100;
@@ -24,10 +24,10 @@ const SHORTEST_WAIT_MILLIS: u64 = 5;
 
 /// Runs until the server stops.
 pub async fn run(app: Arc<App>) {
-    let waiter = app.wakes.subscribe(Wake::timers());
+    let waiter = app.wakeups.subscribe(Signal::timers());
     loop {
         let listening = waiter.listen();
-        let now = app.world.clock.now();
+        let now = app.system.clock.now();
         let next = match tick(&app).await {
             Ok(next) => next,
             Err(error) => {
@@ -40,7 +40,7 @@ pub async fn run(app: Arc<App>) {
         let until = next.unwrap_or(most).clamp(now.plus_millis(SHORTEST_WAIT_MILLIS), most);
         let over = async {
             tokio::select! {
-                () = app.world.clock.sleep_until(until) => {}
+                () = app.system.clock.sleep_until(until) => {}
                 () = app.stopped() => {}
             }
         };
@@ -54,7 +54,7 @@ pub async fn run(app: Arc<App>) {
 /// One round of what is due. Returns when the next timer is, if there is one.
 pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
     loop {
-        let now = app.world.clock.now();
+        let now = app.system.clock.now();
         let next = app.store.read(|tx| Ok(rows::list_next(tx, ROUND)?)).await?;
         let due = next.iter().take_while(|timer| timer.due_at <= now).count();
         let failures = fire_all(app, &next[..due]).await?;
@@ -68,13 +68,13 @@ pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
 
 /// The timers of one workspace that are due, the earliest first.
 pub async fn list_due(app: &Arc<App>, workspace: Uuid, limit: i64) -> Result<Vec<Timer>> {
-    let now = app.world.clock.now();
+    let now = app.system.clock.now();
     app.store.read(move |tx| Ok(rows::list_due(tx, workspace, now, limit)?)).await
 }
 
 /// Fires timers. Says how many failed.
 pub async fn fire_all(app: &Arc<App>, due: &[Timer]) -> Result<usize> {
-    let now = app.world.clock.now();
+    let now = app.system.clock.now();
     let mut failures = 0;
     for timer in due {
         if let Err(error) = fire(app, timer.clone(), now).await {
@@ -92,10 +92,10 @@ pub async fn fire_all(app: &Arc<App>, due: &[Timer]) -> Result<usize> {
 }
 
 async fn fire(app: &Arc<App>, timer: Timer, now: Time) -> Result<()> {
-    let (dice, limits) = (app.world.dice.clone(), app.limits.clone());
+    let (rng, limits) = (app.system.rng.clone(), app.limits.clone());
     let lane = timer.intent_id.lane();
     let job = move |tx: &mut crate::store::Tx<'_>| {
-        let mut desk = Desk { tx, workspace: timer.workspace, now, dice: &dice, limits: &limits };
+        let mut desk = Desk { tx, workspace: timer.workspace, now, rng: &rng, limits: &limits };
         let head = engine::lock(&mut desk, timer.intent_id)?;
         // Under the lock: another node may have fired it, or an answer may have cleared it.
         if !rows::is_set(desk.tx, &timer)? {

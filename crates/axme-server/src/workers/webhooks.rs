@@ -15,12 +15,12 @@ use crate::app::App;
 use crate::channels::outbound::PATIENCE;
 use crate::channels::signature;
 use crate::error::Result;
-use crate::ops::COMMON_LANE;
+use crate::store::Shard;
 use crate::store::webhooks::{self as store, Event, Subscription};
 use crate::store::{Tx, deliveries};
-use crate::world::{PLACE_PAUSE_SECONDS, Post, Unposted};
+use crate::system::{PLACE_PAUSE_SECONDS, Post, Unposted};
 
-/// Sent to one subscriber at a time.
+/// EncodedReply to one subscriber at a time.
 const AT_ONCE: i64 = 8;
 /// An attempt is taken for so much longer than it may last.
 const MARGIN_SECONDS: u64 = 5;
@@ -67,7 +67,7 @@ async fn deliver(app: &Arc<App>, taken: &Taken) -> Result<()> {
 }
 
 async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Option<Taken>> {
-    let now = app.world.clock.now();
+    let now = app.system.clock.now();
     let is_due = move |tx: &mut Tx<'_>| {
         let found = store::find(tx, workspace, id)?.filter(|s| s.active && s.revoked_at.is_none());
         let Some(subscription) = found else { return Ok(None) };
@@ -96,7 +96,7 @@ async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Op
         }
         Ok(Taken { subscription: subscription.clone(), events, until, is_empty: false, next_due })
     };
-    app.store.write(COMMON_LANE, claim).await.map(Some)
+    app.store.write(Shard::CONTROL, claim).await.map(Some)
 }
 
 fn short(error: &str) -> String {
@@ -111,15 +111,15 @@ async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, T
         "attempt": attempt, "payload": event.payload,
     });
     let body = body.to_string().into_bytes();
-    let mut headers = signature::headers(&to.secret, &event.id.to_string(), app.world.clock.now(), &body);
+    let mut headers = signature::headers(&to.secret, &event.id.to_string(), app.system.clock.now(), &body);
     headers.push(("x-axme-event", event.event_type.clone()));
     let url = to.callback_url.clone();
-    let outcome = match app.world.outbound.post(Post { workspace: to.workspace, url, headers, body }).await {
+    let outcome = match app.system.outbound.post(Post { workspace: to.workspace, url, headers, body }).await {
         Ok(status) if (200..300).contains(&status) => Ok(()),
         Ok(status) => Err(Unposted::Failed(format!("answered with status {status}"))),
         Err(unposted) => Err(unposted),
     };
-    let now = app.world.clock.now();
+    let now = app.system.clock.now();
     let pauses = app.limits.push_retry_seconds.clone();
     let (to, id) = (to.clone(), event.id);
     let record = move |tx: &mut Tx<'_>| {
@@ -145,5 +145,5 @@ async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, T
         }
         Ok(())
     };
-    app.store.write(COMMON_LANE, record).await
+    app.store.write(Shard::CONTROL, record).await
 }

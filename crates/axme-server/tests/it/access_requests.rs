@@ -154,12 +154,12 @@ async fn fill(
     expires: Option<u64>,
 ) {
     let (org, requester) = (org.parse().unwrap(), requester.to_owned());
-    let (now, dice) = (server.now(), server.app.world.dice.clone());
+    let (now, rng) = (server.now(), server.app.system.rng.clone());
     let insert = move |tx: &mut Tx<'_>| {
         for (n, state) in (0..).zip(states) {
             let at = now.plus_seconds(n);
             let request = AccessRequest {
-                access_request_id: dice.uuid_at(at),
+                access_request_id: rng.uuid_at(at),
                 review_org_id: org,
                 from_workspace_id: from,
                 requested_by: requester.clone(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axme_intent::Address;
 use axme_server::Limits;
-use axme_server::wake::Wake;
+use axme_server::wakeups::Signal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -288,8 +288,8 @@ fn readers_of_one_address_share_what_there_is() {
         let path = format!("{WORKER}?since=1&wait_seconds=15");
         let (mut first, mut second) = (server.open(&worker, &path, &[]).await, server.open(&worker, &path, &[]).await);
         let workspace = Uuid::parse_str(&server.bootstrap.workspace_id).unwrap();
-        let queue = Wake::queue(workspace, &Address::from_canonical("agent://local/default/worker".to_owned()));
-        poll(async || (server.app.wakes.waiters(queue) == 2).then_some(())).await;
+        let queue = Signal::queue(workspace, &Address::from_canonical("agent://local/default/worker".to_owned()));
+        poll(async || (server.app.wakeups.subscriptions(queue) == 2).then_some(())).await;
         let submits = (0..60).map(|n| server.submit("worker", json!({ "n": n })));
         let mut submitted = futures_util::future::join_all(submits).await;
         // The clock stands, so whatever comes twice would be a delivery that both took.

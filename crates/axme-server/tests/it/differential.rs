@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use axme_server::world::Dice;
+use axme_server::system::Rng;
 use serde_json::{Value, json};
 
 use crate::harness::{SITE, Server, on_both, poll};
@@ -164,7 +164,7 @@ const OTHERS: [&str; 92] = [
 /// Calls a server in ways that are drawn.
 struct Player {
     server: Server,
-    draw: Dice,
+    draw: Rng,
     agents: Vec<(&'static str, String)>,
     intents: Vec<String>,
     told: Vec<String>,
@@ -182,7 +182,7 @@ impl Player {
         }
         Player {
             server,
-            draw: Dice::seeded(seed + 1_000),
+            draw: Rng::seeded(seed + 1_000),
             agents,
             intents: Vec::new(),
             told: Vec::new(),

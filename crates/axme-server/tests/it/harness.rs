@@ -17,8 +17,8 @@ use axme_server::config::MailSettings;
 use axme_server::files::Files;
 use axme_server::folder::{Bootstrap, Folder};
 use axme_server::store::{Shape, Store, Tx, accounts};
-use axme_server::wake::{SWEEP_BETWEEN_NODES, Wakes};
-use axme_server::world::{Clock, Dice, Mail, ManualClock, World};
+use axme_server::system::{Clock, Mail, ManualClock, Rng, System};
+use axme_server::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
 use axme_server::{Limits, first_start, http, workers};
 use axum::Router;
 use axum::body::Body;
@@ -121,7 +121,7 @@ impl Server {
     pub async fn start_at(engine: Engine, limits: Limits, site: Site) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let limits = Limits { durable: false, postgres_lanes: 2, ..limits };
-        let wakes = Wakes::new(SWEEP_BETWEEN_NODES);
+        let wakeups = Wakeups::new(SWEEP_BETWEEN_NODES);
         let shape = Shape {
             write_group: limits.write_group,
             read_threads: limits.read_threads,
@@ -129,14 +129,14 @@ impl Server {
             durable: false,
         };
         let store = match engine {
-            Engine::Sqlite => Store::open_sqlite(&folder.path().join("axme.db"), shape, wakes.clone()),
-            Engine::Postgres => Store::open_postgres(&fresh_schema().await, shape, wakes.clone()).await,
+            Engine::Sqlite => Store::open_sqlite(&folder.path().join("axme.db"), shape, wakeups.clone()),
+            Engine::Postgres => Store::open_postgres(&fresh_schema().await, shape, wakeups.clone()).await,
         };
         let clock = ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time"));
         let guard = Guard::new(&limits.outbound_allow).expect("networks");
         let mailer = Mailer::new(&MailSettings::default(), &folder.path().join("outbox")).expect("a mailer");
         let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds).expect("a client"));
-        let world = World { clock: Arc::new(clock.clone()), dice: Dice::real(), outbound };
+        let world = System { clock: Arc::new(clock.clone()), rng: Rng::system(), outbound };
         let (stop, stopping) = watch::channel(false);
         let site = Site {
             base_url: SITE.to_owned(),
@@ -144,7 +144,7 @@ impl Server {
             trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
             ..site
         };
-        let app = App::new(store.expect("the store opens"), world, wakes, Arc::new(limits), site, stopping);
+        let app = App::new(store.expect("the store opens"), world, wakeups, Arc::new(limits), site, stopping);
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
         let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json is there");

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axme_server::world::{Post, Unposted};
+use axme_server::system::{Post, Unposted};
 use axme_server::{Limits, workers};
 use axum::Router;
 use axum::body::Bytes;
@@ -359,7 +359,7 @@ fn a_workspace_that_calls_hosts_that_hang_holds_up_itself_only() {
     on_both(async |engine| {
         let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], push_seconds: 25, ..Limits::default() };
         let server = Server::start_with(engine, limits).await;
-        let outbound = &server.app.world.outbound;
+        let outbound = &server.app.system.outbound;
         let mut hanging = Vec::new();
         for _ in 0..5 {
             let (receiver, addr) = Receiver::start().await;
@@ -404,7 +404,7 @@ fn what_finds_no_place_is_put_off_and_counts_as_no_attempt() {
         receiver.will(&vec![Answer::Held(gate.clone(), 200); 16]);
         let workspace: Uuid = server.bootstrap.workspace_id.parse().unwrap();
         let post = |to: SocketAddr| {
-            server.app.world.outbound.post(Post {
+            server.app.system.outbound.post(Post {
                 workspace,
                 url: format!("http://{to}/intent"),
                 headers: Vec::new(),

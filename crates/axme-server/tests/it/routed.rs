@@ -155,12 +155,12 @@ fn a_delivery_that_cannot_be_is_refused() {
 
 /// Dead letters of events, each to some subscribers; returns the ids of the events, the newest first.
 async fn bury(server: &Server, events: usize, subscribers: usize) -> Vec<String> {
-    let (now, dice) = (server.now(), server.app.world.dice.clone());
+    let (now, rng) = (server.now(), server.app.system.rng.clone());
     let workspace = server.bootstrap.workspace_id.parse().unwrap();
     let bury = move |tx: &mut Tx<'_>| {
         let mut ids = Vec::new();
         for n in 0..events {
-            let id = IntentId(dice.uuid_at(now.plus_seconds(n as u64)));
+            let id = IntentId(rng.uuid_at(now.plus_seconds(n as u64)));
             for subscriber in 0..subscribers {
                 let to = Address::from_canonical(format!("webhook://{}", Uuid::from_u128(subscriber as u128)));
                 deliveries::insert(tx, workspace, &to, id, now)?;
