@@ -35,8 +35,8 @@ impl IntentId {
         IntentId(Uuid::from_bytes(bytes))
     }
 
-    /// The write lane of this id's family.
-    pub fn lane(self) -> u16 {
+    /// The shard of this id: the last 16 bits, which its whole family shares.
+    pub fn shard(self) -> u16 {
         let bytes = self.0.as_bytes();
         u16::from_be_bytes([bytes[14], bytes[15]])
     }

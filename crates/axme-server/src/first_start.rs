@@ -12,9 +12,9 @@ use crate::app::App;
 use crate::auth::{FreshKey, fresh_key};
 use crate::error::{Error, StoreError};
 use crate::folder::{Bootstrap, Folder};
-use crate::ops::members;
-use crate::store::Shard;
+use crate::ops::{members};
 use crate::store::accounts::{self, NewKey, ServiceAccount};
+use crate::store::Shard;
 
 /// The organization of those who run the server.
 pub const ORG_SLUG: &str = "local";

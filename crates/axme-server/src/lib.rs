@@ -43,8 +43,8 @@ pub use config::{Config, Limits};
 pub use folder::{Bootstrap, RunFile};
 use folder::{Folder, FolderError};
 use store::{Shape, Store};
-use system::{Mail, System};
 use wake::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS, Wakeups};
+use system::{Mail, System};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

@@ -20,10 +20,10 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ops::alpha as trials;
 use crate::ops::logins::{self as ops, Rules, Wanted};
-use crate::ops::read_id;
-use crate::store::Shard;
+use crate::ops::{read_id};
 use crate::store::Tx;
 use crate::store::logins::{self as store, Grant};
+use crate::store::Shard;
 
 pub fn mount(app: &Arc<App>, router: Router) -> Router {
     let mail = {
@@ -151,7 +151,7 @@ struct MailPage<'a> {
 async fn look(app: &App, id: &str, token: String) -> Result<Page> {
     let id = read_id("this link", id)?;
     let (now, given) = (app.system.clock.now(), token.clone());
-    match app.store.read(move |tx| ops::look_at_link(tx, now, id, &given)).await {
+    match app.store.read(move |tx| ops::look_at_link(tx, id, &given)).await {
         Ok(linked) => {
             let user_code = linked.user_code.as_deref().unwrap_or_default();
             let since = linked.intent.created_at.in_minutes();
@@ -168,10 +168,10 @@ async fn enter(app: &App, id: &str, request: HttpRequest) -> Result<Page> {
     let (rng, now, rules) = (app.system.rng.clone(), app.system.clock.now(), Rules::of(app));
     // Nothing is written for a link that leads nowhere.
     let given = token.clone();
-    if let Err(error) = app.store.read(move |tx| ops::look_at_link(tx, now, id, &given)).await {
+    if let Err(error) = app.store.read(move |tx| ops::look_at_link(tx, id, &given)).await {
         return refused(error);
     }
-    let job = move |tx: &mut Tx<'_>| ops::use_link(tx, &rng, now, rules, id, &token);
+    let job = move |tx: &mut Tx<'_>| ops::use_link(tx, rules, id, &token);
     match app.store.write(Shard::CONTROL, job).await {
         Ok(email) => done(&email),
         Err(error) => refused(error),
@@ -273,9 +273,9 @@ async fn approve(app: &App, request: HttpRequest) -> Result<Page> {
     let (rng, now, rules) = (app.system.rng.clone(), app.system.clock.now(), Rules::of(app));
     let (typed, hash) = (filled.get("code").to_owned(), grant.hash.clone());
     let job = move |tx: &mut Tx<'_>| {
-        let email = ops::use_code(tx, now, id, &typed)?;
-        let account = ops::admit(tx, &rng, now, rules, &email)?;
-        ops::approve(tx, now, &hash, &account)?;
+        let email = ops::use_code(tx, id, &typed)?;
+        let account = ops::admit(tx, rules, &email)?;
+        ops::approve(tx, &hash, &account)?;
         Ok(email)
     };
     match app.store.write(Shard::CONTROL, job).await {

@@ -26,10 +26,10 @@ use crate::error::Result;
 use crate::files::Files;
 use crate::ops::media::PICTURES;
 use crate::ops::quotas::{Dimension, Meter};
-use crate::store::Shard;
 use crate::store::Tx;
 use crate::store::media::{self as store, Stored, Upload};
 use crate::system::hex;
+use crate::store::Shard;
 
 pub fn mount(app: &Arc<App>, router: Router) -> Router {
     let uploaded = {

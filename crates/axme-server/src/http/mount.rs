@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use super::router::{PathFields, acknowledge, field, query, read_body, respond};
 use super::{client, refusal, stream};
 use crate::app::App;
-use crate::call::{self, AsyncHandler, EncodedReply, ErasedHandler, Handler, Request};
+use crate::call::{self, Handler, Request, EncodedReply, AsyncHandler, ErasedHandler};
 use crate::error::Result;
 use crate::limiter::Left;
 

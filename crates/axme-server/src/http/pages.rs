@@ -201,7 +201,7 @@ async fn look(app: &App, id: &str, token: &str) -> Result<(Standing, Vec<Event>)
     let (token, now) = (token.to_owned(), app.system.clock.now());
     app.store
         .read(move |tx: &mut Tx<'_>| {
-            let standing = match links::look(tx, &token, now)? {
+            let standing = match links::look(tx, &token)? {
                 // The address was put together from two.
                 Standing::Open(asked) if asked.link.intent.to_string() != id => Standing::Unknown,
                 standing => standing,
@@ -309,7 +309,7 @@ async fn record(app: &Arc<App>, token: String, answer: TaskResult) -> Result<lin
     let find = token.clone();
     let link = app.store.read(move |tx| Ok(crate::store::links::find(tx, &crate::auth::hash(&find))?)).await?;
     let lane = link.map_or(0, |(link, _)| link.intent.shard());
-    app.store.write(lane, move |tx| links::answer(tx, &token, &answer, now, &rng, &limits)).await
+    app.store.write(lane, move |tx| links::answer(tx, &token, &answer)).await
 }
 
 fn form_page(

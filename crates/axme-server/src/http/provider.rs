@@ -22,9 +22,9 @@ use crate::config::OidcSettings;
 use crate::error::Result;
 use crate::oidc::{self, Binding};
 use crate::ops::logins::{self as ops, Rules};
-use crate::store::Shard;
 use crate::store::Tx;
 use crate::store::logins::{self as store, OidcLogin};
+use crate::store::Shard;
 
 /// How long somebody may take at the provider, and on the page after it.
 const LOGIN_SECONDS: u64 = 600;
@@ -165,8 +165,8 @@ async fn enter(app: &App, request: HttpRequest) -> Result<Page> {
         let login = store::take_oidc(tx, &hash)?.filter(|login| now < login.expires_at);
         let login = login.ok_or_else(unknown)?;
         let email = login.email.ok_or_else(unknown)?;
-        let account = ops::admit(tx, &rng, now, rules, &email)?;
-        ops::approve(tx, now, &login.grant_hash, &account)?;
+        let account = ops::admit(tx, rules, &email)?;
+        ops::approve(tx, &login.grant_hash, &account)?;
         Ok(email)
     };
     match app.store.write(Shard::CONTROL, job).await {

@@ -24,12 +24,12 @@ use uuid::Uuid;
 use super::router::{read_body, respond};
 use crate::app::App;
 use crate::call::{check_access, check_body};
-use crate::cx::{CallContext, Caller};
+use crate::cx::{Caller, CallContext};
 use crate::error::{Result, StoreError};
 use crate::ops::tenants::Authority;
-use crate::store::Shard;
 use crate::store::{deliveries, webhooks as subscriptions};
 use crate::workers::{timers, webhooks};
+use crate::store::Shard;
 
 const MOST: u64 = 500;
 const USUAL: u64 = 50;

@@ -22,7 +22,7 @@ use crate::cx::Caller;
 use crate::error::Result;
 use crate::ops::{self, view};
 use crate::store::{intents as intent_rows, sessions as session_rows};
-use crate::wakeups::{Signal, Subscription};
+use crate::wakeups::{Subscription, Signal};
 use crate::workers::queue::{self, Offer, Reading};
 
 /// What a window was asked for.

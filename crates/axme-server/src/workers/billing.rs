@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::ops::invoices;
-use crate::store::Shard;
+use crate::ops::{invoices};
 use crate::store::{billing, invoices as store};
+use crate::store::Shard;
 
 /// Plans, and drafts, looked at in one go.
 const BATCH: i64 = 100;
@@ -37,7 +37,7 @@ pub async fn tick(app: &Arc<App>) -> Result<()> {
         let over = app.store.read(move |tx| Ok(billing::list_over(tx, now, BATCH)?)).await?;
         for workspace in &over {
             let (rng, workspace) = (app.system.rng.clone(), *workspace);
-            app.store.write(Shard::CONTROL, move |tx| invoices::close(tx, &rng, workspace, now)).await?;
+            app.store.write(Shard::CONTROL, move |tx| invoices::close(tx, workspace)).await?;
         }
         if over.is_empty() {
             break;
@@ -48,7 +48,7 @@ pub async fn tick(app: &Arc<App>) -> Result<()> {
         let drafts = app.store.read(move |tx| Ok(store::list_drafts(tx, ended_before, BATCH)?)).await?;
         let is_last = drafts.is_empty();
         for draft in drafts {
-            app.store.write(Shard::CONTROL, move |tx| invoices::issue(tx, &draft, now)).await?;
+            app.store.write(Shard::CONTROL, move |tx| invoices::issue(tx, &draft)).await?;
         }
         if is_last {
             break;

@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::app::App;
 use crate::error::Result;
 use crate::ops::mesh::{DEGRADED_SECONDS, HEALTHY_SECONDS, health_at, tell};
-use crate::store::Shard;
 use crate::store::{Mark, Tx, mesh as store};
 use crate::wakeups::Signal;
+use crate::store::Shard;
 
 /// Agents told of in one transaction.
 const ROUND: i64 = 500;
@@ -59,7 +59,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
     let mut told = 0;
     loop {
         let now = app.system.clock.now();
-        let stale = app.store.read(move |tx| Ok(list(tx, now)?)).await?;
+        let stale = app.store.read(move |tx| Ok(list(tx)?)).await?;
         let is_last = (stale.len() as i64) < ROUND;
         if stale.is_empty() {
             return Ok(told);
@@ -72,7 +72,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
                 if store::set_health(tx, agent, health)? {
                     let details = json!({ "from": agent.health, "to": health });
                     let event_type = format!("agent.{health}");
-                    tell(tx, &rng, now, agent.workspace, &agent.address, (&event_type, None, Some(details)))?;
+                    tell(tx, agent.workspace, &agent.address, (&event_type, None, Some(details)))?;
                     told += 1;
                 }
             }
@@ -85,7 +85,8 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
     }
 }
 
-fn list(tx: &mut Tx<'_>, now: Time) -> Result<Vec<store::Stale>, crate::error::StoreError> {
+fn list(tx: &mut Tx<'_>) -> Result<Vec<store::Stale>, crate::error::StoreError> {
+    let now = tx.now;
     let degraded = now.minus_millis(HEALTHY_SECONDS * 1_000);
     store::list_stale(tx, degraded, now.minus_millis(DEGRADED_SECONDS * 1_000), ROUND)
 }

@@ -22,11 +22,11 @@ use crate::channels::letters::{self, Letter};
 use crate::error::Result;
 use crate::ops::links::{self, Wanted};
 use crate::ops::{alpha, logins, people};
-use crate::store::Shard;
 use crate::store::notices::{self as store, Notice};
 use crate::store::{Tx, deliveries, intents};
-use crate::system::{Mail, Post, Unposted, Unsent};
 use crate::wakeups::Signal;
+use crate::system::{Mail, Post, Unposted, Unsent};
+use crate::store::Shard;
 
 /// EncodedReply on one line at a time.
 const AT_ONCE: i64 = 8;
@@ -246,7 +246,7 @@ async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Res
         }
         Ok(Content::Login { login }) => {
             let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
-            let draw = move |tx: &mut Tx<'_>| Ok(logins::draw(tx, &rng, now, login)?);
+            let draw = move |tx: &mut Tx<'_>| Ok(logins::draw(tx, login)?);
             match app.store.write(Shard::CONTROL, draw).await? {
                 Some(secrets) => mail(app, letters::of_login(notice, login, &secrets, &app.site.base_url)).await,
                 None => Ok(()),
@@ -254,7 +254,7 @@ async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Res
         }
         Ok(Content::Trial { trial }) => {
             let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
-            let draw = move |tx: &mut Tx<'_>| Ok(alpha::draw(tx, &rng, now, trial)?);
+            let draw = move |tx: &mut Tx<'_>| Ok(alpha::draw(tx, trial)?);
             match app.store.write(Shard::CONTROL, draw).await? {
                 Some((trial, token)) => mail(app, letters::of_trial(notice, &trial, &token, &app.site.base_url)).await,
                 None => Ok(()),
@@ -285,7 +285,7 @@ async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -
         }
         let birth = intents::birth(tx, notice.workspace, notice.intent)?;
         let wanted = Wanted { person: &notice.recipient, via: Via::Email, issued_by: None };
-        let fresh = links::make(tx, &rng, now, notice.workspace, &head, &wanted)?;
+        let fresh = links::make(tx, notice.workspace, &head, &wanted)?;
         Ok(Some(Letter {
             about,
             task: task.clone(),

@@ -12,10 +12,10 @@ use crate::app::App;
 use crate::error::{Result, StoreError};
 use crate::http::media as files;
 use crate::ops::access_requests::KEPT_DAYS as REQUESTS_KEPT_DAYS;
-use crate::store::Shard;
 use crate::store::{
     Tx, access_requests, invites, links, logins, media, mesh, notices, people, replies, routed, usage, webhooks,
 };
+use crate::store::Shard;
 
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 500;

@@ -15,10 +15,10 @@ use crate::app::App;
 use crate::channels::outbound::PATIENCE;
 use crate::channels::signature;
 use crate::error::Result;
-use crate::store::Shard;
 use crate::store::webhooks::{self as store, Event, Subscription};
 use crate::store::{Tx, deliveries};
 use crate::system::{PLACE_PAUSE_SECONDS, Post, Unposted};
+use crate::store::Shard;
 
 /// EncodedReply to one subscriber at a time.
 const AT_ONCE: i64 = 8;

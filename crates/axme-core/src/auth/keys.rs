@@ -1,0 +1,293 @@
+//! Who calls: keys in either header, looked up by their hash, and tokens of people.
+//!
+//! What a credential opens is remembered for a second, so that the write path does not pay for it and a revocation is felt within
+//! that second on every node.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::{Address, Time};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::caller::{Bearer, Caller, LOGIN, Role};
+use super::key_uses::KeyUses;
+use super::membership;
+use super::tokens::{Person, Signer, TokenFault};
+use crate::error::{Error, Result};
+use crate::request::Credentials;
+use crate::store::people::{self as records, Account, Membership};
+use crate::store::{Rng, Store, Tx, accounts};
+
+/// How long what was looked up is trusted.
+const TRUST_MILLIS: u64 = 1_000;
+type Hash = [u8; 32];
+
+pub struct Keys {
+    known: Mutex<HashMap<Hash, (Arc<Caller>, Time)>>,
+    most: usize,
+    pub signer: Signer,
+    pub uses: KeyUses,
+}
+
+/// A person's token that counts, with what is known of the person.
+struct SignedIn {
+    person: Arc<Person>,
+    account: Account,
+    memberships: Vec<Membership>,
+    until: Time,
+}
+
+impl Keys {
+    pub fn new(most: usize, issuer: &str) -> Keys {
+        Keys { known: Mutex::default(), most, signer: Signer::new(issuer), uses: KeyUses::default() }
+    }
+
+    /// Identifies the caller. The key selects the workspace; the token identifies the person, and without a key also says
+    /// where they work.
+    pub async fn identify(&self, store: &Store, credentials: &Credentials, now: Time) -> Result<Arc<Caller>> {
+        self.find(store, credentials, now).await
+    }
+
+    /// The same for what concerns the person alone: an invalid key does not stand in their way.
+    pub async fn identify_person(&self, store: &Store, credentials: &Credentials, now: Time) -> Result<Arc<Caller>> {
+        match (self.find(store, credentials, now).await, credentials.token_alone()) {
+            (Err(Error::Api(_)), Some(alone)) => self.find(store, &alone, now).await,
+            (found, _) => found,
+        }
+    }
+
+    async fn find(&self, store: &Store, credentials: &Credentials, now: Time) -> Result<Arc<Caller>> {
+        let (key, token) = credentials.presented()?;
+        let hash = match (key, token) {
+            (Some(key), None) | (None, Some(key)) => hash(key),
+            (Some(key), Some(token)) => hash(&format!("{key} {token}")),
+            (None, None) => return Err(missing_key().into()),
+        };
+        if let Some((caller, until)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash)
+            && now < *until
+        {
+            return Ok(caller.clone());
+        }
+        let found = self.look_up(store, (key, token), now).await;
+        let (caller, until) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.forget(&hash);
+                return Err(error);
+            }
+        };
+        let caller = Arc::new(caller);
+        let until = now.plus_millis(TRUST_MILLIS).min(until);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= self.most {
+            known.retain(|_, (_, until)| now < *until);
+            if known.len() >= self.most {
+                known.clear();
+            }
+        }
+        known.insert(hash, (caller.clone(), until));
+        Ok(caller)
+    }
+
+    /// Who it is, and until when that may be trusted at the most.
+    async fn look_up(
+        &self,
+        store: &Store,
+        (key, token): (Option<&str>, Option<&str>),
+        now: Time,
+    ) -> Result<(Caller, Time)> {
+        let Some(key) = key else {
+            return match self.signed_in(store, token.unwrap_or_default(), now).await? {
+                Ok(signed_in) => of_person(store, signed_in).await,
+                Err(bad) => Err(bad_token(bad).into()),
+            };
+        };
+        let (mut caller, mut until) = of_key(store, hash(key), now, &self.uses).await?;
+        match token {
+            None => {}
+            // A token that does not count must not break what a key alone may do.
+            Some(token) => match self.signed_in(store, token, now).await? {
+                Err(fault) => caller.bearer = Bearer::Bad(fault),
+                Ok(signed_in) => {
+                    let theirs = membership::role_in(&signed_in.memberships, caller.org, caller.workspace);
+                    caller.owner.clone_from(&signed_in.person.email);
+                    caller.bearer = Bearer::Person(signed_in.person);
+                    // What either may do.
+                    match (theirs, caller.role) {
+                        (Some(Role::WorkspaceAdmin), _) => caller.role = Role::WorkspaceAdmin,
+                        (Some(role), Role::Visitor) => caller.role = role,
+                        _ => {}
+                    }
+                    name_member(&mut caller);
+                    until = until.min(signed_in.until);
+                }
+            },
+        }
+        Ok((caller, until))
+    }
+
+    async fn signed_in(&self, store: &Store, token: &str, now: Time) -> Result<std::result::Result<SignedIn, TokenFault>> {
+        let claims = match self.signer.read(store, token, now).await? {
+            Ok(claims) => claims,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        let (session, account) = (claims.sid, claims.sub);
+        let look = move |tx: &mut Tx<'_>| -> Result<_> {
+            let Some(session) = records::find_session(tx, session)?.filter(|s| s.account_id == account) else {
+                return Ok(None);
+            };
+            let Some(account) = records::find(tx, account)? else { return Ok(None) };
+            let memberships = records::memberships(tx, &account.email)?;
+            Ok(Some((session, account, memberships)))
+        };
+        let Some((session, account, memberships)) = store.read(look).await? else { return Ok(Err(TokenFault::Invalid)) };
+        if session.revoked_at.is_some() || session.expires_at <= now {
+            return Ok(Err(TokenFault::Invalid));
+        }
+        let person =
+            Person { account_id: account.account_id, session_id: session.session_id, email: account.email.clone() };
+        let until = Time::from_micros(i64::try_from(claims.exp.saturating_mul(1_000_000)).unwrap_or(i64::MAX));
+        Ok(Ok(SignedIn { person: Arc::new(person), account, memberships, until }))
+    }
+
+    fn forget(&self, hash: &Hash) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
+    }
+}
+
+/// The caller that a key stands for.
+async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<(Caller, Time)> {
+    let look = move |tx: &mut Tx<'_>| -> Result<_> {
+        let Some(holder) = accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
+        // What the key of a login may do is what the person may.
+        let role = match Role::of_account(&holder.role) {
+            Some(role) => Some(role),
+            None => {
+                let memberships = records::memberships(tx, &holder.created_by)?;
+                membership::role_in(&memberships, holder.org_id, holder.workspace_id)
+            }
+        };
+        Ok(Some((holder, role)))
+    };
+    let found = store.read(look).await?;
+    let (holder, role) = found.filter(|(holder, _)| bool::from(holder.hash.ct_eq(&hash))).ok_or_else(invalid_key)?;
+    let is_live =
+        holder.revoked_at.is_none() && holder.expires_at.is_none_or(|at| now < at) && holder.account_status == "active";
+    if !is_live {
+        return Err(invalid_key().into());
+    }
+    if holder.workspace_status != "active" || holder.org_status != "active" {
+        let message = format!("workspace {}/{} is not active", holder.org_slug, holder.workspace_slug);
+        return Err(ApiError::new(ErrorKind::Forbidden, "workspace_not_active", message).into());
+    }
+    let Some(role) = role else { return Err(outside().into()) };
+    uses.note(holder.workspace_id, &holder.key_id, now);
+    let mut caller = Caller {
+        workspace: holder.workspace_id,
+        workspace_slug: holder.workspace_slug,
+        org: holder.org_id,
+        org_slug: holder.org_slug,
+        service_account_id: holder.service_account_id,
+        key_id: Some(holder.key_id),
+        role,
+        address: holder.address,
+        owner: holder.created_by,
+        bearer: Bearer::None,
+        is_login: holder.role == LOGIN,
+    };
+    name_member(&mut caller);
+    Ok((caller, holder.expires_at.unwrap_or(Time::from_micros(i64::MAX))))
+}
+
+/// The caller that a person is without a key.
+async fn of_person(store: &Store, signed_in: SignedIn) -> Result<(Caller, Time)> {
+    let SignedIn { person, account, memberships, until } = signed_in;
+    let look = move |tx: &mut Tx<'_>| -> Result<_> {
+        let home = membership::home(tx, &account, &memberships)?;
+        let role = home
+            .as_ref()
+            .and_then(|(org, workspace)| membership::role_in(&memberships, org.org_id, workspace.workspace_id));
+        Ok((home, role))
+    };
+    let (home, role) = store.read(look).await?;
+    let mut caller = Caller {
+        service_account_id: format!("acct_{}", person.account_id.simple()),
+        role: role.unwrap_or(Role::Visitor),
+        owner: person.email.clone(),
+        bearer: Bearer::Person(person),
+        ..Caller::anonymous()
+    };
+    if let Some((org, workspace)) = home {
+        (caller.org, caller.org_slug) = (org.org_id, org.slug);
+        (caller.workspace, caller.workspace_slug) = (workspace.workspace_id, workspace.slug);
+    }
+    name_member(&mut caller);
+    Ok((caller, until))
+}
+
+/// Members work under an address of their own.
+fn name_member(caller: &mut Caller) {
+    if caller.role == Role::Member && caller.address.is_none() {
+        caller.address = Some(Address::resolve(&format!("user://{}", caller.owner), caller.home()));
+    }
+}
+
+pub(crate) fn missing_key() -> ApiError {
+    ApiError::new(
+        ErrorKind::Unauthenticated,
+        "missing_platform_api_key",
+        "missing platform api key: send x-api-key, or Authorization: Bearer <key>",
+    )
+}
+
+/// Refuses who does not show to be a person. The command line refreshes its token at these codes (contract `wire.md` §1.3).
+pub fn check_person(caller: &Caller) -> Result<&Person> {
+    match &caller.bearer {
+        Bearer::Person(person) => Ok(person),
+        Bearer::Bad(bad) => Err(bad_token(*bad).into()),
+        Bearer::None => {
+            let message = "missing actor token: sign in, and send Authorization: Bearer <access token>";
+            Err(ApiError::new(ErrorKind::Unauthenticated, "missing_actor_token", message).into())
+        }
+    }
+}
+
+fn bad_token(bad: TokenFault) -> ApiError {
+    let (code, message) = match bad {
+        TokenFault::Expired => ("token_expired", "the access token has expired: refresh it"),
+        TokenFault::Invalid => ("invalid_actor_token", "invalid actor token: sign in again"),
+    };
+    ApiError::new(ErrorKind::Unauthenticated, code, message)
+}
+
+/// The person of a login's key belongs there no more.
+fn outside() -> ApiError {
+    let message =
+        "this workspace is outside actor membership scope: whoever signed in for this key is no member of it any more";
+    ApiError::new(ErrorKind::Forbidden, "invalid_actor_scope", message)
+}
+
+pub(crate) fn invalid_key() -> ApiError {
+    ApiError::new(ErrorKind::Unauthenticated, "invalid_platform_api_key", "the api key is unknown, expired or revoked")
+}
+
+pub fn hash(token: &str) -> Hash {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// A key as it is shown once.
+pub struct FreshKey {
+    pub token: String,
+    pub hash: Hash,
+    pub hint: String,
+}
+
+/// Makes a key of a service account: 256 random bits behind a readable prefix.
+pub fn fresh_key(rng: &Rng, service_account_id: &str) -> FreshKey {
+    let secret = rng.hex::<32>();
+    let token = format!("axme_sa_{service_account_id}_{secret}");
+    let hint = format!("axme_sa_{service_account_id}_...{}", &secret[secret.len() - 4..]);
+    FreshKey { hash: hash(&token), token, hint }
+}

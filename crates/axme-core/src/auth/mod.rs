@@ -1,0 +1,15 @@
+//! Who calls, from where, and in which role: keys, tokens, sign-ins, memberships and placement.
+
+mod caller;
+pub mod key_uses;
+mod keys;
+pub mod membership;
+pub mod oidc;
+pub mod passwords;
+pub mod placement;
+pub mod sign_in;
+pub mod tokens;
+
+pub use caller::{Bearer, Caller, LOGIN, Role};
+pub use keys::{FreshKey, Keys, check_person, fresh_key, hash};
+pub(crate) use keys::{invalid_key, missing_key};

@@ -1,0 +1,257 @@
+//! In which workspace a call acts, and whether its caller may.
+//!
+//! An admin key acts in its own workspace as workspace_admin, and wherever else the owner of the key is a member, with the
+//! role that it has there. An organization that is not one's own is not found. A workspace that does not belong to the
+//! organization, and too small a role in one's own, are refused.
+
+use axme_api::ApiError;
+use axme_api::roles::{OrgRole, Permission};
+use axme_intent::Home;
+use uuid::Uuid;
+
+use super::caller::{Caller, Role};
+use crate::context::CallContext;
+use crate::error::{Error, Result};
+use crate::store::{accounts, members, organizations};
+
+/// The slug of the organization that the first start makes: that of those who run the server.
+pub const OPERATORS_ORG_SLUG: &str = "local";
+
+/// A workspace that the caller may act in.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    pub org: Uuid,
+    pub org_slug: String,
+    pub workspace: Uuid,
+    pub workspace_slug: String,
+}
+
+impl Placement {
+    /// The caller's own.
+    pub fn own(caller: &Caller) -> Placement {
+        Placement {
+            org: caller.org,
+            org_slug: caller.org_slug.clone(),
+            workspace: caller.workspace,
+            workspace_slug: caller.workspace_slug.clone(),
+        }
+    }
+
+    pub fn home(&self) -> Home<'_> {
+        Home { org: &self.org_slug, workspace: &self.workspace_slug }
+    }
+}
+
+/// What is asked for, and the workspace that it is asked for in.
+#[derive(Debug, Clone)]
+pub struct Scoped<T> {
+    org: Option<String>,
+    workspace: Option<String>,
+    pub what: T,
+}
+
+impl<T> Scoped<T> {
+    pub fn new(org: Option<String>, workspace: Option<String>, what: T) -> Scoped<T> {
+        Scoped { org, workspace, what }
+    }
+
+    /// The workspace, the caller's own without a name, when the caller may do something there.
+    pub fn place(&self, cx: &mut CallContext<'_, '_>, permission: Permission) -> Result<Placement> {
+        place(cx, self.org.as_deref(), self.workspace.as_deref(), permission)
+    }
+}
+
+/// The roles of a caller in one organization, each with the workspace it is for, or with none for all.
+pub struct RoleSet(Vec<(OrgRole, Option<Uuid>)>);
+
+impl RoleSet {
+    /// What the caller may do in an organization. Keys of agents do nothing in their owner's name; those of logins, and of who
+    /// is no admin, only where they are.
+    pub fn in_org(cx: &mut CallContext<'_, '_>, org: Uuid) -> Result<RoleSet> {
+        let mut roles = Vec::new();
+        let is_person = cx.caller.person().is_some();
+        let is_bound = !is_person && (cx.caller.is_login || !cx.caller.is_admin());
+        if (cx.caller.role == Role::Agent && !is_person) || (is_bound && org != cx.caller.org) {
+            return Ok(RoleSet(roles));
+        }
+        if org == cx.caller.org && cx.caller.is_admin() {
+            roles.push((OrgRole::WorkspaceAdmin, Some(cx.caller.workspace)));
+        }
+        for (role, workspace) in members::roles_of(cx.tx, org, &cx.caller.owner)? {
+            let Some(role) = OrgRole::parse(&role) else { continue };
+            let is_wide = workspace.is_nil() || role.spans_organization();
+            if is_bound && !is_wide && workspace != cx.caller.workspace {
+                continue;
+            }
+            roles.push((role, Some(workspace).filter(|_| !is_wide)));
+        }
+        Ok(RoleSet(roles))
+    }
+
+    pub fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the caller has any role in a workspace.
+    pub fn reaches(&self, workspace: Uuid) -> bool {
+        self.reaching(Some(workspace), false).next().is_some()
+    }
+
+    /// Whether something may be done in a workspace, or, without one, in the whole organization.
+    pub fn allows(&self, permission: Permission, workspace: Option<Uuid>) -> bool {
+        self.reaching(workspace, permission.is_of_any_workspace()).any(|role| permission.holders().contains(&role))
+    }
+
+    /// Whether a role may be given and taken there.
+    pub fn gives(&self, role: OrgRole, workspace: Option<Uuid>) -> bool {
+        self.reaching(workspace, false).any(|own| own.gives().contains(&role))
+    }
+
+    fn reaching(&self, workspace: Option<Uuid>, anywhere: bool) -> impl Iterator<Item = OrgRole> {
+        let reaches = move |scope: &Option<Uuid>| anywhere || scope.is_none() || *scope == workspace;
+        self.0.iter().filter(move |(_, scope)| reaches(scope)).map(|(role, _)| *role)
+    }
+
+    /// Refuses what is not allowed.
+    pub fn check(&self, permission: Permission, workspace: Option<Uuid>) -> Result<()> {
+        if self.allows(permission, workspace) {
+            return Ok(());
+        }
+        let roles: Vec<&str> = permission.holders().iter().map(|role| role.as_str()).collect();
+        Err(ApiError::forbidden(format!("this needs the role {}", roles.join(" or "))).into())
+    }
+}
+
+/// The organization that is named, when the caller may do something there.
+pub fn org(cx: &mut CallContext<'_, '_>, text: &str, permission: Permission) -> Result<(Uuid, RoleSet)> {
+    let (org, authority) = visible_org(cx, text)?;
+    authority.check(permission, None)?;
+    Ok((org, authority))
+}
+
+/// The organization that is named, when the caller belongs to it.
+pub fn visible_org(cx: &mut CallContext<'_, '_>, text: &str) -> Result<(Uuid, RoleSet)> {
+    let id = if text == cx.caller.org_slug { Some(cx.caller.org) } else { Uuid::parse_str(text.trim()).ok() };
+    let id = id.ok_or_else(no_org)?;
+    let authority = RoleSet::in_org(cx, id)?;
+    if authority.is_none() { Err(no_org()) } else { Ok((id, authority)) }
+}
+
+fn no_org() -> Error {
+    ApiError::not_found("organization").into()
+}
+
+/// The workspace that is named, the caller's own without a name, when the caller may do something there.
+///
+/// On a server that is run for others, whoever runs it sees and sets what every workspace may use and owes, and nobody else sets it.
+pub fn place(cx: &mut CallContext<'_, '_>, org: Option<&str>, workspace: Option<&str>, permission: Permission) -> Result<Placement> {
+    let is_set = is_of_operators(permission);
+    let is_seen = matches!(permission, Permission::ViewUsage | Permission::ViewBilling);
+    if (is_set || is_seen) && cx.limits.tier.is_hosted() {
+        if !is_operator(cx)? {
+            if is_set {
+                return Err(ApiError::forbidden("this is set by those who run this server").into());
+            }
+        } else if let Some(workspace) = workspace {
+            return any_place(cx, org, workspace);
+        }
+    }
+    let caller = cx.caller;
+    let own_org = org.map(|org| org == caller.org.to_string() || org == caller.org_slug);
+    let own_workspace = workspace.map(|ws| ws == caller.workspace.to_string() || ws == caller.workspace_slug);
+    match (own_org, own_workspace) {
+        (None | Some(true), None | Some(true)) => {
+            // What the key itself allows needs no look at the members.
+            let by_key = caller.is_admin() && permission.holders().contains(&OrgRole::WorkspaceAdmin);
+            if !by_key && permission != Permission::ViewOrganization {
+                RoleSet::in_org(cx, caller.org)?.check(permission, Some(caller.workspace))?;
+            }
+            Ok(Placement::own(caller))
+        }
+        (Some(false), None) => {
+            visible_org(cx, org.unwrap_or_default())?;
+            Err(ApiError::invalid("workspace_id: needed for an organization that is not the key's own").into())
+        }
+        (Some(false), Some(true)) if workspace != Some(&caller.workspace_slug) => Err(no_pair()),
+        _ => named_place(cx, org, workspace.unwrap_or_default(), permission),
+    }
+}
+
+/// What those who run a server for others do there, and nobody else.
+pub fn is_of_operators(permission: Permission) -> bool {
+    matches!(permission, Permission::ChangeQuotas | Permission::ChangeBilling)
+}
+
+/// Whether the caller runs the server: may change the organization that its first start has made.
+pub fn is_operator(cx: &mut CallContext<'_, '_>) -> Result<bool> {
+    let Some(org) = operators(cx)? else { return Ok(false) };
+    Ok(RoleSet::in_org(cx, org)?.allows(Permission::ChangeOrganization, None))
+}
+
+/// The organization of those who run the server.
+pub fn operators(cx: &mut CallContext<'_, '_>) -> Result<Option<Uuid>> {
+    Ok(accounts::find_organization(cx.tx, OPERATORS_ORG_SLUG)?)
+}
+
+/// Any workspace there is.
+fn any_place(cx: &mut CallContext<'_, '_>, org: Option<&str>, workspace: &str) -> Result<Placement> {
+    let is_own = |org: &str| org == cx.caller.org_slug || org == cx.caller.org.to_string();
+    if workspace == cx.caller.workspace_slug && org.is_none_or(is_own) {
+        return Ok(Placement::own(cx.caller));
+    }
+    let found = match Uuid::parse_str(workspace.trim()) {
+        Ok(id) => organizations::find_workspace(cx.tx, id)?,
+        Err(_) => None,
+    };
+    let found = found.ok_or_else(|| ApiError::not_found("workspace"))?;
+    let of = organizations::find(cx.tx, found.org_id)?.ok_or_else(no_org)?;
+    if org.is_some_and(|org| org != of.org_id.to_string() && org != of.slug) {
+        return Err(no_pair());
+    }
+    Ok(Placement { org: of.org_id, org_slug: of.slug, workspace: found.workspace_id, workspace_slug: found.slug })
+}
+
+/// A workspace of another than the caller's, by its id.
+fn named_place(cx: &mut CallContext<'_, '_>, org: Option<&str>, workspace: &str, permission: Permission) -> Result<Placement> {
+    let not_found = || Error::from(ApiError::not_found("workspace"));
+    // One's own organization may be named by any key, also by one without a role in it.
+    let named = match org {
+        Some(org) if org == cx.caller.org.to_string() || org == cx.caller.org_slug => Ok(Some(cx.caller.org)),
+        Some(org) => visible_org(cx, org).map(|(org, _)| Some(org)),
+        None => Ok(None),
+    };
+    let found = match Uuid::parse_str(workspace.trim()) {
+        Ok(id) => organizations::find_workspace(cx.tx, id)?,
+        Err(_) => None,
+    };
+    let authority = match &found {
+        Some(found) => Some(RoleSet::in_org(cx, found.org_id)?).filter(|authority| !authority.is_none()),
+        None => None,
+    };
+    match (named, found, authority) {
+        // The organization is not the caller's. That its workspace is tells that the two do not belong together.
+        (Err(_), Some(_), Some(_)) => Err(no_pair()),
+        (Err(error), ..) => Err(error),
+        (Ok(Some(named)), Some(found), Some(authority)) if named == found.org_id => {
+            authorized(cx, &found, &authority, permission)
+        }
+        (Ok(Some(_)), ..) => Err(no_pair()),
+        (Ok(None), Some(found), Some(authority)) => authorized(cx, &found, &authority, permission),
+        (Ok(None), ..) => Err(not_found()),
+    }
+}
+
+fn authorized(
+    cx: &mut CallContext<'_, '_>,
+    found: &organizations::Workspace,
+    authority: &RoleSet,
+    permission: Permission,
+) -> Result<Placement> {
+    authority.check(permission, Some(found.workspace_id))?;
+    let org = organizations::find(cx.tx, found.org_id)?.ok_or_else(no_org)?;
+    Ok(Placement { org: org.org_id, org_slug: org.slug, workspace: found.workspace_id, workspace_slug: found.slug.clone() })
+}
+
+fn no_pair() -> Error {
+    ApiError::forbidden("org_id and workspace_id do not belong together").into()
+}

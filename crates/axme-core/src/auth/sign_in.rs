@@ -1,0 +1,230 @@
+//! Beginning a session: what every way of signing in ends with.
+
+use axme_api::auth::SignedIn;
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::Time;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::caller::LOGIN;
+use super::keys::{FreshKey, fresh_key, hash};
+use super::membership;
+use super::tokens::{Person, TOKEN_SECONDS};
+use crate::input::check_chars;
+use crate::error::{Error, Result, StoreError};
+use crate::state::AppState;
+use crate::store::Tx;
+use crate::store::accounts::{self, NewKey, ServiceAccount};
+use crate::store::people::{self as records, Account, Key, Session};
+
+/// The `client_type` of a session that was made with a key.
+pub const DASHBOARD: &str = "dashboard";
+
+/// Where a session begins.
+#[derive(Debug, Clone)]
+pub enum SessionOrigin {
+    /// Where the person works.
+    Home,
+    /// The same, with a key for it.
+    HomeWithKey,
+    /// In a workspace, for as long as a key is good that it comes from; a person may also come without one.
+    OfKey(Uuid, Option<Key>),
+}
+
+/// A session that was made, with all that is shown of it once.
+pub struct NewSession {
+    person: Person,
+    refresh_token: String,
+    api_key: Option<String>,
+    org: Option<Uuid>,
+    workspace: Option<Uuid>,
+}
+
+/// Begins a session of somebody, unless they belong nowhere any more.
+pub fn enter(
+    tx: &mut Tx<'_>,
+    rules: SignInRules,
+    account: &Account,
+    client: &Client,
+    origin: SessionOrigin) -> Result<NewSession> {
+    let rng = tx.rng;
+    let now = tx.now;
+    if !rules.may_anybody && !records::is_member(tx, &account.email)? {
+        return Err(outside(&account.email));
+    }
+    let session = Session {
+        account_id: account.account_id,
+        session_id: rng.uuid(),
+        client_type: client.kind.clone(),
+        device_label: client.label.clone(),
+        created_at: now,
+        refreshed_at: now,
+        expires_at: now.plus_seconds(rules.session_days * 86_400),
+        revoked_at: None,
+        key: match &origin {
+            SessionOrigin::OfKey(_, key) => key.clone(),
+            _ => None,
+        },
+    };
+    records::insert_session(tx, &session)?;
+    let refresh_token = fresh_refresh(tx, &session)?;
+    let memberships = records::memberships(tx, &account.email)?;
+    let mut account = account.clone();
+    if let SessionOrigin::OfKey(workspace, _) = &origin {
+        account.selected_workspace = Some(*workspace);
+    }
+    let home = membership::home(tx, &account, &memberships)?;
+    if let Some((_, workspace)) = &home
+        && account.selected_workspace != Some(workspace.workspace_id)
+    {
+        account.selected_workspace = Some(workspace.workspace_id);
+        records::select_workspace(tx, account.account_id, workspace.workspace_id)?;
+    }
+    let api_key = match (&home, origin) {
+        (Some((org, workspace)), SessionOrigin::HomeWithKey) => {
+            Some(fresh_login_key(tx, rules, &account, (org.org_id, workspace.workspace_id))?)
+        }
+        _ => None,
+    };
+    if let Some((_, workspace)) = &home {
+        let line = json!({ "session_id": session.session_id, "client_type": client.kind });
+        audit(tx, workspace.workspace_id, &account.email, "auth.sign_in", &line)?;
+    }
+    Ok(NewSession {
+        person: Person { account_id: account.account_id, session_id: session.session_id, email: account.email.clone() },
+        refresh_token,
+        api_key,
+        org: home.as_ref().map(|(org, _)| org.org_id),
+        workspace: home.as_ref().map(|(_, workspace)| workspace.workspace_id),
+    })
+}
+
+/// A line in the trail of a workspace, about what somebody did who has no key there yet.
+pub fn audit(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    actor: &str,
+    action: &str,
+    details: &serde_json::Value) -> Result<(), StoreError> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let line = crate::store::audit::Line {
+        trail: workspace,
+        id: rng.uuid_at(now),
+        at: now,
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        subject: actor.to_owned(),
+        details: details.clone(),
+    };
+    crate::store::audit::insert(tx, &line)
+}
+
+/// Makes a refresh token of a session.
+pub fn fresh_refresh(tx: &mut Tx<'_>, session: &Session) -> Result<String, StoreError> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let token = format!("axme_rt_{}", rng.hex::<32>());
+    records::insert_refresh(tx, &hash(&token), session.session_id, now, session.expires_at)?;
+    Ok(token)
+}
+
+/// A key of somebody in a workspace. What it may do is what they may do there, at any time.
+fn fresh_login_key(
+    tx: &mut Tx<'_>,
+    rules: SignInRules,
+    account: &Account,
+    (org, workspace): (Uuid, Uuid)) -> Result<String, StoreError> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let id = match accounts::find_login_account(tx, workspace, &account.email)? {
+        Some(id) => id,
+        None => {
+            let holder = ServiceAccount {
+                name: format!("login of {}", account.email),
+                display_name: account.display_name.clone(),
+                role: LOGIN.to_owned(),
+                ..ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, &account.email, now)
+            };
+            accounts::insert_service_account(tx, &holder)?;
+            holder.service_account_id
+        }
+    };
+    let FreshKey { token, hash, hint } = fresh_key(rng, &id);
+    let key = NewKey {
+        workspace,
+        key_id: &format!("sak_{}", rng.uuid_at(now).simple()),
+        service_account_id: &id,
+        hash: &hash,
+        hint: &hint,
+        created_at: now,
+        expires_at: Some(now.plus_seconds(rules.key_days * 86_400)),
+    };
+    accounts::insert_key(tx, &key)?;
+    Ok(token)
+}
+
+/// Signs the access token of a session that was made, and shows all of it.
+pub async fn signed_in(app: &AppState, now: Time, session: NewSession) -> Result<SignedIn> {
+    let access_token = app.keys.signer.sign(&app.store, &app.system.rng, now, &session.person).await?;
+    Ok(SignedIn {
+        ok: true,
+        account_session_token: access_token.clone(),
+        access_token,
+        refresh_token: session.refresh_token,
+        expires_in: TOKEN_SECONDS,
+        token_type: "Bearer".to_owned(),
+        session_id: session.person.session_id.to_string(),
+        api_key: session.api_key,
+        org_id: session.org.map(|id| id.to_string()),
+        workspace_id: session.workspace.map(|id| id.to_string()),
+    })
+}
+
+/// Which program signs in.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub kind: String,
+    pub label: Option<String>,
+}
+
+impl Client {
+    /// Reads which program signs in: as the request says, or as its `x-axme-client` header does.
+    pub fn read(kind: Option<String>, label: Option<String>, header: &str) -> Result<Client> {
+        check_chars("client_type", kind.as_deref(), 1, 32)?;
+        check_chars("device_label", label.as_deref(), 1, 120)?;
+        // Only an exchange makes one.
+        if kind.as_deref() == Some(DASHBOARD) {
+            return Err(ApiError::invalid("client_type: \"dashboard\" is not for programs").into());
+        }
+        let told = match header {
+            client if client.starts_with("axme-cli/") => "cli",
+            client if client.starts_with("axme-sdk-") => "sdk",
+            _ => "api",
+        };
+        Ok(Client { kind: kind.unwrap_or_else(|| told.to_owned()), label })
+    }
+}
+
+/// What a sign-in goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct SignInRules {
+    pub may_anybody: bool,
+    pub session_days: u64,
+    pub key_days: u64,
+}
+
+impl SignInRules {
+    pub fn of(app: &AppState) -> SignInRules {
+        SignInRules {
+            may_anybody: app.site.sign_up,
+            session_days: app.limits.session_days,
+            key_days: app.limits.login_key_days,
+        }
+    }
+}
+
+pub fn outside(email: &str) -> Error {
+    let message = format!("{email} is outside actor membership scope: ask an owner of an organization here to add you");
+    ApiError::new(ErrorKind::Forbidden, "sign_up_closed", message).into()
+}

@@ -1,0 +1,187 @@
+//! The tokens of people: JSON Web Tokens that live for minutes, signed with Ed25519 keys that every node of a database
+//! shares. A key signs for thirty days; its public half is published for as long as anything it signed may be good.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use axme_intent::Time;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::error::{Result, StoreError};
+use crate::store::people::{self, Seed};
+use crate::store::{Store, Tx};
+use crate::store::Rng;
+use crate::store::Shard;
+
+/// How long a token is good.
+pub const TOKEN_SECONDS: u64 = 900;
+/// How long a key signs.
+const SIGNS_DAYS: u64 = 30;
+/// Clocks of nodes differ; a key is known for a day after it signed last.
+const KNOWN_DAYS: u64 = SIGNS_DAYS + 1;
+const AUDIENCE: &str = "axme";
+const SCOPE: &str = "axme.api";
+/// What an Ed25519 seed is preceded by in PKCS #8.
+const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+
+/// What a token says (contract `wire.md` §1.3).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Claims {
+    /// The account.
+    pub sub: Uuid,
+    pub iss: String,
+    pub aud: String,
+    /// Seconds since 1970.
+    pub exp: u64,
+    pub iat: u64,
+    pub jti: Uuid,
+    /// The session.
+    pub sid: Uuid,
+    pub scope: String,
+    pub owner_agent: String,
+}
+
+/// Why a token is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFault {
+    Expired,
+    Invalid,
+}
+
+pub struct Signer {
+    issuer: String,
+    /// The newest first.
+    keys: Mutex<Vec<Arc<Key>>>,
+}
+
+struct Key {
+    id: String,
+    created_at: Time,
+    signs: EncodingKey,
+    checks: DecodingKey,
+    /// The public half.
+    x: String,
+}
+
+impl Key {
+    fn read(seed: &Seed) -> Result<Key, StoreError> {
+        let fault = |what: &str| StoreError::Fault(format!("signing key {}: {what}", seed.key_id));
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed.seed).map_err(|_| fault("no seed of 32 bytes"))?;
+        let x = BASE64_URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        let checks = DecodingKey::from_ed_components(&x).map_err(|_| fault("no public half"))?;
+        let signs = EncodingKey::from_ed_der(&[&PKCS8[..], &seed.seed].concat());
+        Ok(Key { id: seed.key_id.clone(), created_at: seed.created_at, signs, checks, x })
+    }
+}
+
+/// True for what has the form of a token, as opposed to a key.
+pub fn is_token(text: &str) -> bool {
+    text.starts_with("ey") && text.split('.').count() == 3
+}
+
+impl Signer {
+    pub fn new(issuer: &str) -> Signer {
+        Signer { issuer: issuer.to_owned(), keys: Mutex::default() }
+    }
+
+    /// Signs a token for a session.
+    pub async fn sign(&self, store: &Store, rng: &Rng, now: Time, person: &Person) -> Result<String> {
+        let key = self.current(store, rng, now).await?;
+        let iat = now.millis() / 1_000;
+        let claims = Claims {
+            sub: person.account_id,
+            iss: self.issuer.clone(),
+            aud: AUDIENCE.to_owned(),
+            exp: iat + TOKEN_SECONDS,
+            iat,
+            jti: rng.uuid(),
+            sid: person.session_id,
+            scope: SCOPE.to_owned(),
+            owner_agent: format!("user://{}", person.email),
+        };
+        let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
+        let signed = jsonwebtoken::encode(&header, &claims, &key.signs);
+        Ok(signed.map_err(|error| StoreError::Fault(format!("a token could not be signed: {error}")))?)
+    }
+
+    /// Reads a token; says why where it does not count.
+    pub async fn read(&self, store: &Store, token: &str, now: Time) -> Result<std::result::Result<Claims, TokenFault>> {
+        let Ok(header) = jsonwebtoken::decode_header(token) else { return Ok(Err(TokenFault::Invalid)) };
+        let (Algorithm::EdDSA, Some(id)) = (header.alg, header.kid) else { return Ok(Err(TokenFault::Invalid)) };
+        let Some(key) = self.named(store, &id, now).await? else { return Ok(Err(TokenFault::Invalid)) };
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        // The time is that of our own clock.
+        validation.validate_exp = false;
+        validation.required_spec_claims.clear();
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[&self.issuer]);
+        let Ok(token) = jsonwebtoken::decode::<Claims>(token, &key.checks, &validation) else {
+            return Ok(Err(TokenFault::Invalid));
+        };
+        let is_over = token.claims.exp <= now.millis() / 1_000;
+        Ok(if is_over { Err(TokenFault::Expired) } else { Ok(token.claims) })
+    }
+
+    /// The public halves, as a JSON Web Key Set.
+    pub async fn published(&self, store: &Store, now: Time) -> Result<Value> {
+        self.load(store, now).await?;
+        let show = |key: &Arc<Key>| json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.id, "x": key.x });
+        Ok(json!({ "keys": self.keys().iter().map(show).collect::<Vec<_>>() }))
+    }
+
+    fn keys(&self) -> Vec<Arc<Key>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The key that signs now; a new one when the last has signed long enough.
+    async fn current(&self, store: &Store, rng: &Rng, now: Time) -> Result<Arc<Key>> {
+        let signs = |keys: Vec<Arc<Key>>| {
+            keys.into_iter().next().filter(|key| now < key.created_at.plus_seconds(SIGNS_DAYS * 86_400))
+        };
+        if let Some(key) = signs(self.keys()) {
+            return Ok(key);
+        }
+        self.load(store, now).await?;
+        if let Some(key) = signs(self.keys()) {
+            return Ok(key);
+        }
+        // Two nodes may make one each at the same time: both are good.
+        let seed = Seed { key_id: rng.uuid().to_string(), seed: rng.bytes::<32>().to_vec(), created_at: now };
+        let (kept, key) = (seed.clone(), Arc::new(Key::read(&seed)?));
+        store.write(Shard::CONTROL, move |tx: &mut Tx<'_>| people::insert_signing_key(tx, &kept)).await?;
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(0, key.clone());
+        Ok(key)
+    }
+
+    async fn named(&self, store: &Store, id: &str, now: Time) -> Result<Option<Arc<Key>>> {
+        let find = |keys: Vec<Arc<Key>>| keys.into_iter().find(|key| key.id == id);
+        if let Some(key) = find(self.keys()) {
+            return Ok(Some(key));
+        }
+        // Another node may have made it.
+        self.load(store, now).await?;
+        Ok(find(self.keys()))
+    }
+
+    async fn load(&self, store: &Store, now: Time) -> Result<()> {
+        let since = now.minus_millis(KNOWN_DAYS * 86_400_000);
+        let seeds = store.read(move |tx| people::signing_keys(tx, since)).await?;
+        let keys: Result<Vec<_>, StoreError> = seeds.iter().map(|seed| Key::read(seed).map(Arc::new)).collect();
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys?;
+        Ok(())
+    }
+}
+
+/// Somebody who has signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub account_id: Uuid,
+    pub session_id: Uuid,
+    /// In lower case.
+    pub email: String,
+}

@@ -1,0 +1,235 @@
+//! The pipeline every operation passes through, whichever edge it comes by: REST, MCP, or a tool of our own.
+//!
+//! In order: authenticate the caller and take the call from their rate ([`admit`], before a body is read); authorize;
+//! decode the input; prepare (everything slow or random that can be done outside the transaction); then in one
+//! transaction the idempotency key, the operation itself and the stored reply. The commit makes it durable; only then
+//! does anybody hear of it. Streams, pages and scheduler routes authenticate and authorize with the same functions.
+
+mod decode;
+mod handler;
+mod idempotency;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axme_api::{Access, ApiError, ErrorKind, OpInfo};
+use axme_intent::Address;
+use axme_intent::human::Via;
+use axme_store::replies;
+
+pub use decode::check_body;
+pub use handler::{
+    AfterCall, AsyncContext, AsyncHandler, Binding, BoxFuture, Encoder, ErasedAsyncHandler, ErasedHandler, Handler, Job,
+    KeyField, PrepareContext, PreparedJob, async_handler, handler,
+};
+use idempotency::Repeat;
+
+use crate::auth::{Caller, Role, check_person};
+use crate::context::CallContext;
+use crate::error::{Error, Result, StoreError};
+use crate::policy::rate_limit::RateLeft;
+use crate::policy::tier::{self, Allowance};
+use crate::request::{Request, RequestMeta};
+use crate::state::AppState;
+
+/// A body to send, with the status of a stored refusal where it repeats one.
+pub struct EncodedReply {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+/// Who calls, found out once at the edge, and what their workspace may use.
+pub struct CallPermit {
+    pub caller: Arc<Caller>,
+    allowance: Option<Allowance>,
+    /// What is left of the caller's rate, where it is limited.
+    pub rate: Option<RateLeft>,
+}
+
+/// Authenticates the caller and takes one call of the operation from their rate. Public operations go by the client's
+/// address.
+pub async fn admit(app: &AppState, info: &OpInfo, meta: &RequestMeta) -> Result<CallPermit> {
+    let mut permit = authenticate(app, info.access, meta).await?;
+    permit.rate = match (info.access, &permit.allowance) {
+        (Access::Public, _) => admit_address(app, info.id, meta.source_ip)?,
+        (_, Some(allowance)) => {
+            let rate = allowance.dimensions.requests_per_minute;
+            app.limiter.check(&permit.caller.service_account_id, info.id, rate, app.system.clock.now())?
+        }
+        (_, None) => None,
+    };
+    Ok(permit)
+}
+
+/// Authenticates the caller. Public access is nobody's, whatever credentials come along: a stale one must not stand in
+/// the way.
+pub async fn authenticate(app: &AppState, access: Access, meta: &RequestMeta) -> Result<CallPermit> {
+    let now = app.system.clock.now();
+    let caller = match access {
+        Access::Public => Arc::new(Caller::anonymous()),
+        Access::Person if meta.credentials.is_none() => {
+            let anonymous = Caller::anonymous();
+            check_person(&anonymous)?;
+            Arc::new(anonymous)
+        }
+        Access::Person => app.keys.identify_person(&app.store, &meta.credentials, now).await?,
+        _ => app.keys.identify(&app.store, &meta.credentials, now).await?,
+    };
+    let allowance = app.allowance(caller.workspace).await?;
+    Ok(CallPermit { caller, allowance, rate: None })
+}
+
+/// Takes one call from what the address of a client without credentials may do in a minute, or refuses it.
+pub fn admit_address(app: &AppState, operation: &str, source: Option<IpAddr>) -> Result<Option<RateLeft>> {
+    let per_minute = tier::requests_per_minute(&app.limits);
+    app.limiter.check_address(source, operation, per_minute, app.system.clock.now())
+}
+
+impl CallPermit {
+    /// Takes one call of an MCP tool from the caller's rate of tool calls.
+    pub fn admit_tool(&self, app: &AppState, tool: &str) -> Result<()> {
+        if let Some(allowance) = &self.allowance {
+            let now = app.system.clock.now();
+            app.limiter.check(&self.caller.service_account_id, tool, allowance.tool_calls_per_minute, now)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a caller whom an operation is not for.
+pub fn authorize(access: Access, caller: &Caller) -> Result<()> {
+    match (access, caller.role) {
+        (Access::Public, _) | (Access::Admin, Role::WorkspaceAdmin) => Ok(()),
+        (Access::Person, _) => check_person(caller).map(|_| ()),
+        (Access::Key, Role::Visitor) => {
+            Err(ApiError::forbidden("you have no part in the work of this workspace").into())
+        }
+        (Access::Key, _) => Ok(()),
+        (Access::Role, Role::Agent) if caller.person().is_some() => Ok(()),
+        (Access::Role, Role::Agent) | (Access::Admin, _) => {
+            Err(ApiError::forbidden("this needs a workspace-admin key").into())
+        }
+        (Access::Role, _) => Ok(()),
+    }
+}
+
+/// Handles a request for one operation.
+pub async fn call(
+    app: &Arc<AppState>,
+    binding: &Binding,
+    permit: &CallPermit,
+    request: Request,
+) -> Result<EncodedReply> {
+    let info = binding.info();
+    authorize(info.access, &permit.caller)?;
+    match binding {
+        Binding::Transaction(handler) => transact(app, *handler, permit, request).await,
+        Binding::Async(handler) => {
+            decode::check_text(&request)?;
+            let context = AsyncContext {
+                app: app.clone(),
+                caller: permit.caller.clone(),
+                client: request.meta.client.clone(),
+                now: app.system.clock.now(),
+            };
+            // An idempotency key changes nothing: what these operations answer holds secrets.
+            Ok(EncodedReply { status: 200, body: handler.run(context, &request).await? })
+        }
+    }
+}
+
+/// What a job ended with. Answers that are not stored are written out after the transaction.
+enum Outcome {
+    Fresh(Encoder),
+    Stored(EncodedReply),
+}
+
+async fn transact(
+    app: &Arc<AppState>,
+    handler: &dyn ErasedHandler,
+    permit: &CallPermit,
+    request: Request,
+) -> Result<EncodedReply> {
+    let info = handler.info();
+    let caller = permit.caller.clone();
+    check_owner(&request, &caller)?;
+    decode::check_text(&request)?;
+    decode::check_path_fields(&request)?;
+    let repeat = Repeat::of(app, handler, &request, &caller)?;
+    let payload_bytes = permit.allowance.unwrap_or_default().most_payload_bytes();
+    let context = PrepareContext {
+        owner: request.meta.owner.as_deref().filter(|text| !text.trim().is_empty()),
+        caller: &caller,
+        now: app.system.clock.now(),
+        rng: &app.system.rng,
+        limits: &app.limits,
+        base_url: &app.site.base_url,
+        outbound: app.system.outbound.as_ref(),
+        has_schemas: app.store.has(axme_store::Mark::Schemas, caller.workspace),
+        payload_bytes: usize::try_from(payload_bytes).unwrap_or(usize::MAX),
+    };
+    let PreparedJob { shard, run, after } = handler.begin(&context, &request)?;
+    let secret = info.secret;
+    let via = via(info, &request.meta.client);
+    let mark = handler.key_field().map(|key| key.mark);
+    let for_job = caller.clone();
+    let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
+        if let Some(repeat) = &repeat
+            && !replies::take_key(tx, &repeat.key, &repeat.fingerprint, tx.now)?
+        {
+            let reply = replies::find(tx, &repeat.key)?;
+            let reply = reply.ok_or_else(|| StoreError::Conflict("the reply of a taken key is gone".to_owned()))?;
+            return repeat.replay(reply, mark).map(Outcome::Stored);
+        }
+        let outcome = run(&mut CallContext::new(tx, &for_job, via));
+        let Some(repeat) = &repeat else { return outcome.map(Outcome::Fresh) };
+        let (status, body, kept) = match outcome {
+            Ok(encode) => (200, encode()?, None),
+            Err(Error::Kept(error)) => (error.kind.http_status(), encode(&error.body())?, Some(error)),
+            Err(error) => return Err(error),
+        };
+        replies::put(tx, &repeat.key, &repeat.reply(tx.rng, status, &body, secret)?)?;
+        match kept {
+            Some(error) => Err(Error::Kept(error)),
+            None => Ok(Outcome::Stored(EncodedReply { status, body })),
+        }
+    };
+    let outcome = match info.effect {
+        axme_api::Effect::Read => app.store.read(job).await,
+        axme_api::Effect::Write => app.store.write(shard, job).await,
+    };
+    let reply = match outcome? {
+        Outcome::Stored(reply) => reply,
+        Outcome::Fresh(encode) => EncodedReply { status: 200, body: encode()? },
+    };
+    if let Some(after) = after {
+        after(app.clone(), caller);
+    }
+    Ok(reply)
+}
+
+/// Writes out an answer as JSON.
+fn encode(value: &impl serde::Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|e| StoreError::Fault(e.to_string()).into())
+}
+
+/// How an answer that this call gives for a person has come.
+fn via(info: &OpInfo, client: &str) -> Via {
+    match info.id.split('.').next() {
+        Some("inbox" | "approvals") => Via::Inbox,
+        _ if client.starts_with("axme-cli/") => Via::CommandLine,
+        _ => Via::Api,
+    }
+}
+
+/// The owner may be named in the query or in a header, but not differently in both.
+fn check_owner(request: &Request, caller: &Caller) -> Result<()> {
+    let header = request.meta.owner.as_deref().filter(|text| !text.is_empty());
+    let query = request.query.iter().find(|(name, _)| name == "owner_agent").map(|(_, value)| value.as_str());
+    let (Some(header), Some(query)) = (header, query.filter(|text| !text.is_empty())) else { return Ok(()) };
+    if Address::resolve(header, caller.home()) == Address::resolve(query, caller.home()) {
+        return Ok(());
+    }
+    let message = format!("owner_agent is \"{query}\" in the query and \"{header}\" in x-owner-agent");
+    Err(ApiError::new(ErrorKind::Malformed, "owner_mismatch", message).into())
+}

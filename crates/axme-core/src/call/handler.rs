@@ -1,0 +1,222 @@
+//! How an operation of the table is bound to what it does.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axme_api::{Object, Op, OpInfo};
+use axme_intent::Time;
+use axme_store::{Limits, Rng, Shard};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::decode::{decode, decode_directly};
+use super::encode;
+use crate::auth::Caller;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::check_bytes;
+use crate::request::Request;
+use crate::state::AppState;
+use crate::system::Outbound;
+
+/// What `prepare` works with.
+pub struct PrepareContext<'a> {
+    /// `x-owner-agent`, when there is one.
+    pub owner: Option<&'a str>,
+    pub caller: &'a Arc<Caller>,
+    pub now: Time,
+    pub rng: &'a Rng,
+    pub limits: &'a Limits,
+    /// How people and clients reach the server; no slash at the end.
+    pub base_url: &'a str,
+    pub outbound: &'a dyn Outbound,
+    /// The caller's workspace has semantic schemas.
+    pub has_schemas: bool,
+    /// The longest payload or result that the caller's workspace may send.
+    pub payload_bytes: usize,
+}
+
+impl PrepareContext<'_> {
+    /// Refuses a payload or a result that is longer than the caller's workspace may send.
+    pub fn check_payload(&self, what: &str, value: &impl Serialize) -> Result<()> {
+        check_bytes(what, value, self.payload_bytes)
+    }
+}
+
+/// An operation in one transaction.
+///
+/// `prepare` turns the input into what the transaction needs. `run` does the work; it may run more than once, so it takes
+/// its input by reference.
+pub struct Handler<I: 'static, O: 'static, P> {
+    op: &'static Op<I, O>,
+    prepare: fn(&PrepareContext<'_>, I) -> Result<P>,
+    run: fn(&mut CallContext<'_, '_>, &P) -> Result<O>,
+    shard: fn(&P) -> Shard,
+    key_field: Option<KeyField>,
+    read_directly: Option<fn(&[u8]) -> Option<I>>,
+    after: Option<fn(&P) -> AfterCall>,
+}
+
+/// Where the body may hold an idempotency key of its own, and how a repeated answer is marked.
+#[derive(Clone, Copy)]
+pub struct KeyField {
+    pub field: &'static str,
+    pub mark: fn(&mut Object),
+}
+
+/// Work that is started once the answer is there, and that the answer does not wait for.
+pub type AfterCall = Box<dyn FnOnce(Arc<AppState>, Arc<Caller>) + Send>;
+
+/// Binds an operation to its functions. Its writes go to the control shard.
+pub const fn handler<I, O, P>(
+    op: &'static Op<I, O>,
+    prepare: fn(&PrepareContext<'_>, I) -> Result<P>,
+    run: fn(&mut CallContext<'_, '_>, &P) -> Result<O>,
+) -> Handler<I, O, P> {
+    let shard = |_: &P| Shard::CONTROL;
+    Handler { op, prepare, run, shard, key_field: None, read_directly: None, after: None }
+}
+
+impl<I: DeserializeOwned, O, P> Handler<I, O, P> {
+    /// The shard that the call's writes go to.
+    pub const fn on(mut self, shard: fn(&P) -> Shard) -> Handler<I, O, P> {
+        self.shard = shard;
+        self
+    }
+
+    pub const fn key_field(mut self, field: &'static str, mark: fn(&mut Object)) -> Handler<I, O, P> {
+        self.key_field = Some(KeyField { field, mark });
+        self
+    }
+
+    /// Reads the input straight from the body where that is all there is: for operations whose rate matters. Each such
+    /// input is compiled twice.
+    pub const fn read_directly(mut self) -> Handler<I, O, P> {
+        self.read_directly = Some(|body| serde_json::from_slice(body).ok());
+        self
+    }
+
+    pub const fn after(mut self, after: fn(&P) -> AfterCall) -> Handler<I, O, P> {
+        self.after = Some(after);
+        self
+    }
+}
+
+/// An operation with its types forgotten, so that the pipeline is compiled once and not once for each of them.
+pub trait ErasedHandler: Sync {
+    fn info(&self) -> &'static OpInfo;
+    fn key_field(&self) -> Option<KeyField>;
+    /// Decodes the input and prepares the job.
+    fn begin(&self, context: &PrepareContext<'_>, request: &Request) -> Result<PreparedJob>;
+}
+
+/// A job that is ready for its transaction.
+pub struct PreparedJob {
+    pub shard: Shard,
+    pub run: Job,
+    pub after: Option<AfterCall>,
+}
+
+/// The work inside the transaction; it may be done more than once.
+pub type Job = Box<dyn Fn(&mut CallContext<'_, '_>) -> Result<Encoder> + Send>;
+
+/// An answer that is yet to be written out.
+pub type Encoder = Box<dyn FnOnce() -> Result<Vec<u8>> + Send>;
+
+impl<I, O, P> ErasedHandler for Handler<I, O, P>
+where
+    I: DeserializeOwned + 'static,
+    O: Serialize + Send + 'static,
+    P: Send + 'static,
+{
+    fn info(&self) -> &'static OpInfo {
+        &self.op.info
+    }
+
+    fn key_field(&self) -> Option<KeyField> {
+        self.key_field
+    }
+
+    fn begin(&self, context: &PrepareContext<'_>, request: &Request) -> Result<PreparedJob> {
+        let directly = self.read_directly.and_then(|read| decode_directly(self.op.info.input, request, read));
+        let input = match directly {
+            Some(input) => input,
+            None => decode(self.op.info.input, request)?,
+        };
+        let prepared = (self.prepare)(context, input)?;
+        let (shard, after) = ((self.shard)(&prepared), self.after.map(|after| after(&prepared)));
+        let run = self.run;
+        let job = move |cx: &mut CallContext<'_, '_>| {
+            let output = run(cx, &prepared)?;
+            Ok(Box::new(move || encode(&output)) as Encoder)
+        };
+        Ok(PreparedJob { shard, run: Box::new(job), after })
+    }
+}
+
+/// An operation that is more than one transaction: it signs, hashes or looks elsewhere between them.
+pub struct AsyncHandler<I: 'static, O: 'static> {
+    op: &'static Op<I, O>,
+    run: fn(AsyncContext, I) -> BoxFuture<O>,
+}
+
+pub const fn async_handler<I, O>(
+    op: &'static Op<I, O>,
+    run: fn(AsyncContext, I) -> BoxFuture<O>,
+) -> AsyncHandler<I, O> {
+    AsyncHandler { op, run }
+}
+
+/// An answer that takes its time.
+pub type BoxFuture<O> = Pin<Box<dyn Future<Output = Result<O>> + Send>>;
+
+/// What such an operation works with.
+pub struct AsyncContext {
+    pub app: Arc<AppState>,
+    /// Anonymous, for a public operation.
+    pub caller: Arc<Caller>,
+    /// The calling program, as `x-axme-client` names it.
+    pub client: String,
+    pub now: Time,
+}
+
+/// Such an operation with its types forgotten.
+pub trait ErasedAsyncHandler: Sync {
+    fn info(&self) -> &'static OpInfo;
+    fn run(&self, context: AsyncContext, request: &Request) -> BoxFuture<Vec<u8>>;
+}
+
+impl<I, O> ErasedAsyncHandler for AsyncHandler<I, O>
+where
+    I: DeserializeOwned + 'static,
+    O: Serialize + Send + 'static,
+{
+    fn info(&self) -> &'static OpInfo {
+        &self.op.info
+    }
+
+    fn run(&self, context: AsyncContext, request: &Request) -> BoxFuture<Vec<u8>> {
+        match decode(self.op.info.input, request) {
+            Ok(input) => {
+                let output = (self.run)(context, input);
+                Box::pin(async move { encode(&output.await?) })
+            }
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+}
+
+/// An operation of the table with what it does.
+pub enum Binding {
+    Transaction(&'static dyn ErasedHandler),
+    Async(&'static dyn ErasedAsyncHandler),
+}
+
+impl Binding {
+    pub fn info(&self) -> &'static OpInfo {
+        match self {
+            Binding::Transaction(handler) => handler.info(),
+            Binding::Async(handler) => handler.info(),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Calls that may be repeated under one idempotency key.
+
+use axme_api::{ApiError, ErrorKind, Object};
+use axme_store::replies::{Reply, ReplyKey};
+use axme_store::{Rng, hex};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::decode::body_object;
+use super::handler::ErasedHandler;
+use super::{EncodedReply, encode};
+use crate::auth::{Caller, hash};
+use crate::error::{Result, StoreError};
+use crate::request::{KeyHeader, Request};
+use crate::seal;
+use crate::state::AppState;
+
+/// A call that may be repeated under the same idempotency key.
+pub(super) struct Repeat {
+    pub key: ReplyKey,
+    pub fingerprint: [u8; 32],
+    /// The caller's own token, under which secret answers are sealed.
+    token: String,
+}
+
+impl Repeat {
+    pub fn of(app: &AppState, handler: &dyn ErasedHandler, request: &Request, caller: &Caller) -> Result<Option<Repeat>> {
+        let in_body = handler.key_field();
+        if handler.info().effect == axme_api::Effect::Read {
+            return Ok(None);
+        }
+        let header = match &request.meta.idempotency_key {
+            KeyHeader::Absent => None,
+            KeyHeader::Text(text) => Some(text.trim().to_owned()).filter(|key| !key.is_empty()),
+            KeyHeader::Unreadable => {
+                return Err(ApiError::invalid("Idempotency-Key must be plain ASCII text").into());
+            }
+        };
+        if header.is_none() && in_body.is_none() {
+            return Ok(None);
+        }
+        let mut fields = body_object(&request.body)?;
+        // A key in the body names what is to happen once; it wins over a header, which may be fresh on each try.
+        let own = in_body.and_then(|field| fields.remove(field.field)).filter(|own| !own.is_null());
+        if let (Some(field), Some(Value::Object(_) | Value::Array(_) | Value::Bool(_) | Value::Number(_))) =
+            (in_body, &own)
+        {
+            return Err(ApiError::invalid(format!("{}: must be a string", field.field)).into());
+        }
+        let own = own.as_ref().and_then(Value::as_str).map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned);
+        let Some(key) = own.or(header) else { return Ok(None) };
+        let most = app.limits.idempotency_key_chars;
+        if key.chars().count() > most {
+            return Err(ApiError::invalid(format!("the idempotency key is longer than {most} characters")).into());
+        }
+        let key = ReplyKey {
+            workspace: caller.workspace,
+            caller: caller.service_account_id.clone(),
+            endpoint: endpoint(request),
+            key,
+        };
+        let token = request.meta.credentials.secret()?.to_owned();
+        Ok(Some(Repeat { key, fingerprint: fingerprint(fields, &request.query), token }))
+    }
+
+    fn binding(&self) -> String {
+        format!("{} {} {} {}", self.key.workspace, self.key.caller, self.key.endpoint, self.key.key)
+    }
+
+    pub fn reply(&self, rng: &Rng, status: u16, body: &[u8], secret: bool) -> Result<Reply> {
+        let text = String::from_utf8(body.to_vec()).map_err(|e| StoreError::Fault(e.to_string()))?;
+        let (answer, sealed) = if secret {
+            let sealed = seal::seal(rng, &self.token, &self.binding(), &text);
+            (None, Some(sealed.ok_or_else(|| StoreError::Fault("an answer could not be sealed".to_owned()))?))
+        } else {
+            (Some(text), None)
+        };
+        Ok(Reply { fingerprint: self.fingerprint.to_vec(), status, answer, sealed })
+    }
+
+    pub fn replay(&self, reply: Reply, mark: Option<fn(&mut Object)>) -> Result<EncodedReply> {
+        if reply.fingerprint != self.fingerprint {
+            let text = "idempotency key reused with different payload";
+            return Err(ApiError::new(ErrorKind::Conflict, "idempotency_key_reused", text).into());
+        }
+        let text = match (reply.answer, reply.sealed) {
+            (Some(answer), _) => answer,
+            (None, Some(sealed)) => seal::open(&self.token, &self.binding(), &sealed).ok_or_else(|| {
+                ApiError::new(
+                    ErrorKind::Conflict,
+                    "secret_not_shown_again",
+                    "this call was made with another api key; its secret is shown to that key only",
+                )
+            })?,
+            (None, None) => return Err(StoreError::Fault("a stored reply is empty".to_owned()).into()),
+        };
+        let mut body = text.into_bytes();
+        if let (Some(mark), 200) = (mark, reply.status) {
+            let mut fields: Object = serde_json::from_slice(&body).map_err(|e| StoreError::Fault(e.to_string()))?;
+            mark(&mut fields);
+            body = encode(&fields)?;
+        }
+        Ok(EncodedReply { status: reply.status, body })
+    }
+}
+
+/// What is called, as it is kept with the reply: a token that stands in a path only as its hash.
+fn endpoint(request: &Request) -> String {
+    let path = &request.path;
+    let has_token = request.path_fields.iter().any(|(name, _)| *name == "token");
+    let path = if has_token { hex(&hash(path)) } else { path.clone() };
+    format!("{} {path}", request.method)
+}
+
+/// What makes two calls the same: canonical JSON with sorted keys, without what clients draw anew on each try.
+fn fingerprint(mut fields: Object, query: &[(String, String)]) -> [u8; 32] {
+    for drawn in ["correlation_id", "correlationId", "from_agent", "fromAgent"] {
+        fields.remove(drawn);
+    }
+    let mut query: Vec<_> = query.to_vec();
+    query.sort();
+    let mut value = serde_json::json!({ "body": fields, "query": query });
+    value.sort_all_objects();
+    Sha256::digest(value.to_string()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn print(value: Value) -> [u8; 32] {
+        let Value::Object(fields) = value else { panic!() };
+        fingerprint(fields, &[])
+    }
+
+    #[test]
+    fn fingerprints_ignore_order_and_what_is_drawn_anew() {
+        let a = print(json!({"payload": {"a": 1, "b": [1, 2]}, "correlation_id": "x"}));
+        let b = print(json!({"correlation_id": "y", "payload": {"b": [1, 2], "a": 1}, "from_agent": "z"}));
+        assert_eq!(a, b);
+        assert_ne!(a, print(json!({"payload": {"a": 1, "b": [2, 1]}})));
+    }
+}

@@ -1,0 +1,54 @@
+//! The context of one call inside its transaction.
+
+use std::sync::Arc;
+
+use axme_intent::Time;
+use axme_intent::human::Via;
+use axme_store::{Limits, Rng, StoreError, Tx, audit};
+use uuid::Uuid;
+
+use crate::auth::Caller;
+
+/// What an operation gets: the open transaction, who calls, and which way the call came. Time, randomness and limits are
+/// those of the transaction, here at hand while it is borrowed.
+pub struct CallContext<'a, 'tx> {
+    pub tx: &'a mut Tx<'tx>,
+    pub caller: &'a Caller,
+    /// Which way the call came, where it answers for a person.
+    pub via: Via,
+    pub now: Time,
+    pub rng: &'tx Rng,
+    pub limits: &'tx Arc<Limits>,
+}
+
+impl<'a, 'tx> CallContext<'a, 'tx> {
+    pub fn new(tx: &'a mut Tx<'tx>, caller: &'a Caller, via: Via) -> CallContext<'a, 'tx> {
+        let (now, rng, limits) = (tx.now, tx.rng, tx.limits);
+        CallContext { tx, caller, via, now, rng, limits }
+    }
+
+    /// Writes an audit event, in the same transaction as the change that it reports.
+    pub fn audit(&mut self, action: &str, subject: &str, details: &serde_json::Value) -> Result<(), StoreError> {
+        self.audit_in(self.caller.workspace, action, subject, details)
+    }
+
+    /// Writes an audit event into the trail of another workspace, or of an organization as a whole.
+    pub fn audit_in(
+        &mut self,
+        trail: Uuid,
+        action: &str,
+        subject: &str,
+        details: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let line = audit::Line {
+            trail,
+            id: self.tx.uuid(),
+            at: self.now,
+            actor: self.caller.actor(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            details: details.clone(),
+        };
+        audit::insert(self.tx, &line)
+    }
+}

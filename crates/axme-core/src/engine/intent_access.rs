@@ -1,0 +1,102 @@
+//! Which intents a caller may see, change and answer, and the commands they send to them.
+
+use axme_api::ApiError;
+use axme_intent::lifecycle::{Command, Refusal};
+use axme_intent::policy::Action;
+use axme_intent::{Address, IntentId, Time};
+use axme_store::Tx;
+use axme_store::intents::{self as store, Head};
+use serde_json::json;
+
+use super::Advanced;
+use crate::auth::Caller;
+use crate::context::CallContext;
+use crate::error::{Error, Result};
+use crate::policy::guards::answers;
+
+/// An intent that the caller may see: all of its workspace for an admin, those to or from it for an agent, those with a task
+/// that they are asked to answer for a person.
+pub fn find_visible(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<Head> {
+    let head = store::find(tx, caller.workspace, id)?;
+    visible(head, caller, id)
+}
+
+fn is_granted(head: &Head, own: &Address, action: Action) -> bool {
+    head.intent.policy.grants(own.as_str(), action)
+}
+
+/// A party may do everything here; a delegate what it was granted.
+pub fn check_granted(caller: &Caller, head: &Head, action: Action) -> Result<()> {
+    let may = |own: &Address| super::is_party(head, own) || is_granted(head, own, action);
+    let is_own_task = action == Action::Resume && answers(caller, head);
+    if caller.is_admin() || is_own_task || caller.address.as_ref().is_some_and(may) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(format!("the grant does not allow {}", action.as_str())).into())
+}
+
+pub fn is_visible(caller: &Caller, head: &Head) -> bool {
+    let is_party = |own: &Address| super::is_party(head, own) || is_granted(head, own, Action::Read);
+    answers(caller, head) || caller.address.as_ref().is_some_and(is_party)
+}
+
+fn visible(head: Option<Head>, caller: &Caller, id: IntentId) -> Result<Head> {
+    head.filter(|head| is_visible(caller, head)).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
+}
+
+pub fn lock_visible(cx: &mut CallContext<'_, '_>, id: IntentId) -> Result<Head> {
+    let head = super::lock(cx.tx, cx.caller.workspace, id)?;
+    visible(head, cx.caller, id)
+}
+
+/// The step of a workflow is answered by the agent it was given to. Whoever started the workflow may see it, but an answer
+/// in that agent's name would pass over what the workflow is there for.
+pub fn check_step_is_own(caller: &Caller, head: &Head, action: Action) -> Result<()> {
+    let is_own = |own: &Address| *own == head.to || is_granted(head, own, action);
+    if head.intent.parent.is_none() || caller.is_admin() || caller.address.as_ref().is_some_and(is_own) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(format!("this step belongs to {}", head.to)).into())
+}
+
+/// Sends a command on the caller's behalf. An answer that comes too late is refused, and kept in the audit trail: after the
+/// end, and after a deadline whose timer has not come to it yet.
+pub fn send(cx: &mut CallContext<'_, '_>, head: Head, deadline_at: Option<Time>, command: Command) -> Result<Advanced> {
+    let id = head.intent.id;
+    let status = head.intent.status();
+    let due_at = head.intent.due_at(deadline_at);
+    let refusal = if status.is_terminal() {
+        Refusal::conflict("intent_already_terminal", format!("the intent is already {}", status.as_str()))
+    } else if let Some(due_at) = due_at.filter(|at| *at <= cx.now) {
+        Refusal::conflict("deadline_passed", format!("the deadline passed at {due_at}"))
+    } else {
+        let actor = cx.caller.actor();
+        return super::advance(cx.tx, cx.caller.workspace, head, command, &actor);
+    };
+    let late = json!({ "status": status.as_str(), "command": command_name(&command) });
+    cx.audit("intents.late_answer", &id.to_string(), &late)?;
+    match Error::from(refusal.with("status", status.as_str())) {
+        Error::Api(error) => Err(Error::Kept(error)),
+        other => Err(other),
+    }
+}
+
+/// What was asked for, without what it said: a refused answer is not kept.
+fn command_name(command: &Command) -> &'static str {
+    match command {
+        Command::Acknowledge => "acknowledge",
+        Command::Answer(_) => "answer",
+        Command::Decide(_) => "decide",
+        Command::Reassign { .. } => "reassign",
+        Command::Proceed { .. } => "proceed",
+        Command::Resolve(_) => "resolve",
+        Command::DeadlinePassed | Command::StepDeadlinePassed { .. } | Command::ExecutionTimedOut => "time out",
+        Command::LadderDue => "remind",
+        Command::PushFailed { .. } => "push failed",
+        Command::ChildEnded { .. } => "child ended",
+    }
+}
+
+pub fn stale(head: &Head, expected: Option<u64>) -> Option<&'static str> {
+    expected.filter(|e| *e != u64::from(head.intent.policy_generation)).map(|_| "stale_policy_generation")
+}

@@ -1,0 +1,334 @@
+//! Load, decide, record: the only writer of intents and their events.
+//!
+//! Everything that happens to an intent passes through [`create`] or [`advance`]. Both take the lock of the intent's family
+//! (the row of its root) before they look, ask the rules, and write what the rules say in the caller's transaction:
+//! the new head, the events, and the effects. What a decision causes in other members of the family is worked off in the
+//! same transaction.
+
+pub mod intent_access;
+pub mod notices;
+
+use std::collections::VecDeque;
+
+use axme_intent::lifecycle::{Birth, Command, Effect, Ending, Event, Given, Intent};
+use axme_intent::policy::{self, Patch};
+use axme_intent::{Address, IntentId, Plan, Time, apply, decide, submit, workflow};
+use uuid::Uuid;
+
+use crate::error::{Result, StoreError};
+use crate::policy::agent_limits;
+use crate::store::Mark;
+use crate::store::intents::Head;
+use crate::store::webhooks::Fanout;
+use crate::store::{Rng, Tx, deliveries, inbox, intents, timers, webhooks};
+use crate::store::Signal;
+
+/// How events name the platform itself.
+pub const GATEWAY: &str = "gateway";
+
+/// How many of those who are asked get the task in their inbox.
+const MOST_ASKED: usize = 24;
+
+/// What became of the intent that was addressed.
+pub struct Advanced {
+    pub head: Head,
+    /// The events this call appended to it.
+    pub events: Vec<Event>,
+}
+
+/// A new intent, decided and written out: all that can be done before the transaction.
+pub struct NewIntent {
+    head: Head,
+    row: intents::HeadRow,
+    events: Option<intents::EventsRow>,
+    effects: Vec<Effect>,
+    /// Where its result goes, as a canonical address.
+    reply_to: Option<Address>,
+    /// Its plan and what it was created with, when it has a plan.
+    planned: Option<(Plan, Birth)>,
+}
+
+/// Decides what a new intent begins with. Needs nothing from the store.
+pub fn plan_create(unborn: Intent, birth: Birth, given: &Given) -> Result<NewIntent, StoreError> {
+    let planned = birth.plan.clone().map(|plan| (plan, birth.clone()));
+    let (intent_type, from, to) = (birth.intent_type.clone(), birth.from.clone(), birth.to.clone());
+    let decision = submit(&unborn, birth, given);
+    let mut intent = unborn;
+    for event in &decision.events {
+        apply(&mut intent, event);
+    }
+    let row = intents::HeadRow::of(&intent)?;
+    let events = intents::EventsRow::of(&decision.events)?;
+    Ok(NewIntent {
+        head: Head { intent, intent_type, from, to },
+        row,
+        events,
+        effects: decision.effects,
+        reply_to: None,
+        planned,
+    })
+}
+
+/// Decides what a new root intent begins with.
+pub fn plan_root(now: Time, rng: &Rng, birth: Birth, reply_to: Option<Address>) -> Result<NewIntent, StoreError> {
+    let id = IntentId::root(now, rng.ordered_bytes(now));
+    let child = id.relative(now, rng.ordered_bytes(now));
+    let given = Given { now, actor: birth.from.as_str().to_owned(), child };
+    let new = plan_create(Intent::unborn(id, id, None, now), birth, &given)?;
+    Ok(NewIntent { reply_to, ..new })
+}
+
+/// Records a root intent.
+pub fn create(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent) -> Result<()> {
+    let mut more = VecDeque::new();
+    record(tx, workspace, new, &mut more)?;
+    settle(tx, workspace, more)
+}
+
+impl NewIntent {
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub fn intent(&self) -> &Intent {
+        &self.head.intent
+    }
+
+    pub fn intent_type(&self) -> &str {
+        &self.head.intent_type
+    }
+
+    pub fn from(&self) -> &Address {
+        &self.head.from
+    }
+
+    pub fn to(&self) -> &Address {
+        &self.head.to
+    }
+}
+
+/// Sends a command to an intent that [`lock`] has returned in this transaction.
+pub fn advance(tx: &mut Tx<'_>, workspace: Uuid, head: Head, command: Command, actor: &str) -> Result<Advanced> {
+    let mut more = VecDeque::new();
+    let advanced = step(tx, workspace, head, command, actor, &mut more)?;
+    settle(tx, workspace, more)?;
+    Ok(advanced)
+}
+
+/// Loads an intent with its family locked.
+pub fn lock(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Head>, StoreError> {
+    if let Some(root) = intents::lock_root(tx, workspace, id)? {
+        return Ok(Some(root));
+    }
+    let Some(member) = intents::find(tx, workspace, id)? else { return Ok(None) };
+    intents::lock_root(tx, workspace, member.intent.root)?;
+    // Read again: it may have changed before the lock was ours.
+    intents::find(tx, workspace, id)
+}
+
+/// Commands to other members of the family, caused by what was just recorded.
+type More = VecDeque<(IntentId, Command)>;
+
+fn settle(tx: &mut Tx<'_>, workspace: Uuid, mut more: More) -> Result<()> {
+    while let Some((id, command)) = more.pop_front() {
+        let head = intents::find(tx, workspace, id)?;
+        let head = head.ok_or_else(|| StoreError::Fault(format!("intent {id} of the family is missing")))?;
+        if !head.intent.status().is_terminal() {
+            step(tx, workspace, head, command, GATEWAY, &mut more)?;
+        }
+    }
+    Ok(())
+}
+
+fn record(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent, more: &mut More) -> Result<()> {
+    intents::insert(tx, workspace, &new.head, new.reply_to.as_ref(), &new.row)?;
+    if let Some(events) = &new.events {
+        intents::insert_events(tx, workspace, new.head.intent.id, events)?;
+        fan_out(tx, workspace, &new.head)?;
+    }
+    give_threads(tx, workspace, &new.head)?;
+    let planned = new.planned.as_ref().map(|(plan, birth)| (plan, birth));
+    carry_out(tx, workspace, &new.head, planned, &new.effects, more)
+}
+
+fn step(tx: &mut Tx<'_>, workspace: Uuid, mut head: Head, command: Command, actor: &str, more: &mut More) -> Result<Advanced> {
+    let given = given(tx, &head.intent, actor);
+    let birth = match &head.intent.cursor {
+        Some(_) => Some(intents::birth(tx, workspace, head.intent.id)?),
+        None => None,
+    };
+    let plan = birth.as_ref().and_then(|birth| birth.plan.as_ref());
+    let decision = decide(&head.intent, plan, command, &given)?;
+    for event in &decision.events {
+        apply(&mut head.intent, event);
+    }
+    if let Some(events) = intents::EventsRow::of(&decision.events)? {
+        intents::update(tx, workspace, &head.intent)?;
+        intents::insert_events(tx, workspace, head.intent.id, &events)?;
+        tx.signal(Signal::intent(head.intent.id));
+        give_threads(tx, workspace, &head)?;
+        fan_out(tx, workspace, &head)?;
+    }
+    carry_out(tx, workspace, &head, plan.zip(birth.as_ref()), &decision.effects, more)?;
+    Ok(Advanced { head, events: decision.events })
+}
+
+/// Whoever is asked to answer a task has it in the inbox.
+fn give_threads(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
+    let now = tx.now;
+    for person in head.intent.asked().into_iter().take(MOST_ASKED) {
+        let owner = Address::of_person(person);
+        inbox::join(tx, workspace, &owner, head.intent.id, false, now)?;
+    }
+    Ok(())
+}
+
+/// What was just decided becomes an event for those who are subscribed to it.
+fn fan_out(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
+    if tx.has(Mark::Subscribers, workspace) {
+        let (intent, position) = (head.intent.id, i64::from(head.intent.position));
+        webhooks::insert_fanout(tx, &Fanout { workspace: workspace, intent, position, entry: 0 })?;
+        tx.signal(Signal::fanouts());
+    }
+    Ok(())
+}
+
+fn given(tx: &Tx<'_>, intent: &Intent, actor: &str) -> Given {
+    let now = tx.now;
+    Given {
+        now: now,
+        actor: actor.to_owned(),
+        child: intent.root.relative(now, tx.rng.ordered_bytes(now)),
+    }
+}
+
+fn carry_out(
+    tx: &mut Tx<'_>, workspace: Uuid,
+    head: &Head,
+    planned: Option<(&Plan, &Birth)>,
+    effects: &[Effect],
+    more: &mut More,
+) -> Result<()> {
+    let now = tx.now;
+    let id = head.intent.id;
+    for effect in effects {
+        match effect {
+            Effect::Deliver { to } => {
+                deliveries::insert(tx, workspace, to, id, now)?;
+                tx.signal(Signal::queue(workspace, to));
+            }
+            Effect::MarkAcknowledged => {
+                let again_at = now.plus_seconds(tx.limits.acknowledged_seconds);
+                deliveries::acknowledge(tx, workspace, &head.to, id, again_at)?;
+            }
+            Effect::EndDelivery => {
+                for receiver in receivers(head) {
+                    deliveries::delete(tx, workspace, &receiver, id)?;
+                }
+            }
+            Effect::BuryDelivery => {
+                for receiver in receivers(head).iter().skip(1) {
+                    deliveries::delete(tx, workspace, receiver, id)?;
+                }
+                deliveries::bury(tx, workspace, &head.to, id, now)?;
+            }
+            Effect::OfferAgain => offer_again(tx, workspace, head)?,
+            Effect::OfferChildAgain(child) => {
+                if let Some(child) = intents::find(tx, workspace, *child)? {
+                    offer_again(tx, workspace, &child)?;
+                }
+            }
+            Effect::Mail { about, to } => notices::mail(tx, workspace, head, *about, to)?,
+            Effect::Notify { step } => {
+                let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
+                notices::notify(tx, workspace, head, plan, parent, step)?;
+            }
+            Effect::SetTimer { kind, at } => {
+                timers::put(tx, workspace, id, kind, *at)?;
+                tx.signal(Signal::timers());
+            }
+            Effect::ClearTimer(kind) => timers::clear(tx, workspace, id, kind)?,
+            Effect::ClearTimers => timers::clear_all(tx, workspace, id)?,
+            Effect::StartChild { child, step } => {
+                let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
+                let birth = child_birth(head, plan, parent, step)?;
+                let unborn = Intent::unborn(*child, head.intent.root, Some(id), now);
+                agent_limits::count_step(tx, workspace, &birth.to)?;
+                let given = given(tx, &unborn, GATEWAY);
+                record(tx, workspace, &plan_create(unborn, birth, &given)?, more)?;
+            }
+            Effect::EndChild { child, ending } => more.push_back((*child, Command::Resolve(ending.clone()))),
+            Effect::TellParent(ending) => {
+                if let Some(parent) = head.intent.parent {
+                    more.push_back((parent, Command::ChildEnded { child: id, ending: ending.clone() }));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whose queues an intent is in: its receiver's, and that of whom it was escalated to.
+fn receivers(head: &Head) -> Vec<Address> {
+    let escalated_to = head.intent.tally.escalated_to.as_ref().map(|holder| holder.reference.clone());
+    let escalated_to = escalated_to.map(Address::from_canonical).filter(|address| *address != head.to);
+    std::iter::once(head.to.clone()).chain(escalated_to).collect()
+}
+
+fn offer_again(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
+    let now = tx.now;
+    deliveries::offer_again(tx, workspace, &head.to, head.intent.id, now)?;
+    tx.signal(Signal::queue(workspace, &head.to));
+    Ok(())
+}
+
+/// Changes the settings of an intent that [`lock`] has returned in this transaction. Returns the keys nothing acts on.
+pub fn change_policy(tx: &mut Tx<'_>, workspace: Uuid, mut head: Head, patch: &Patch) -> Result<(Head, Vec<String>)> {
+    let now = tx.now;
+    let birth = intents::birth(tx, workspace, head.intent.id)?;
+    let change = policy::change(&head.intent, birth.plan.as_ref(), birth.deadline_at, patch, now)?;
+    head.intent.policy = change.policy;
+    head.intent.policy_generation = head.intent.policy_generation.saturating_add(1);
+    head.intent.updated_at = head.intent.updated_at.max(now);
+    intents::update(tx, workspace, &head.intent)?;
+    tx.signal(Signal::intent(head.intent.id));
+    let mut more = VecDeque::new();
+    carry_out(tx, workspace, &head, None, &change.effects, &mut more)?;
+    settle(tx, workspace, more)?;
+    Ok((head, change.warnings))
+}
+
+/// What the child that carries out a step is created with.
+fn child_birth(head: &Head, plan: &Plan, parent: &Birth, step: &str) -> Result<Birth, StoreError> {
+    let step = plan.step(step).ok_or_else(|| StoreError::Fault(format!("the plan has no step {step}")))?;
+    let workflow::StepKind::Agent { to, .. } = &step.kind else {
+        return Err(StoreError::Fault(format!("step {} is not for an agent", step.id)));
+    };
+    let empty = axme_intent::Object::new();
+    let results = head.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
+    Ok(Birth {
+        intent_type: parent.intent_type.clone(),
+        correlation_id: parent.correlation_id,
+        from: parent.from.clone(),
+        to: to.clone(),
+        reply_to: None,
+        payload: workflow::child_payload(&head.intent.id.to_string(), &parent.payload, plan, step, results),
+        deadline_at: head.intent.waiting().and_then(|waiting| waiting.due_at),
+        max_delivery_attempts: parent.max_delivery_attempts,
+        ladder: None,
+        task: None,
+        plan: None,
+        requested_by: parent.requested_by.clone(),
+        step: Some(step.id.clone()),
+    })
+}
+
+/// The ending a caller asks for, spelled out for the rules.
+pub fn is_completion(ending: &Ending) -> bool {
+    matches!(ending, Ending::Completed(_))
+}
+
+/// True when `address` is the sender, the receiver, or whom it was escalated to.
+pub fn is_party(head: &Head, address: &Address) -> bool {
+    head.from == *address || receivers(head).contains(address)
+}

@@ -1,0 +1,113 @@
+//! What decisions have people and chats told: notices, which a worker sends after the commit.
+
+use axme_intent::human::is_same_person;
+use axme_intent::lifecycle::{Birth, Occasion};
+use axme_intent::workflow::{self, Notice as Told, Target};
+use axme_intent::{Address, IntentId, Plan, template};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::GATEWAY;
+use crate::error::StoreError;
+use crate::store::inbox::{self, Entry};
+use crate::store::intents::Head;
+use crate::store::notices::{self, Notice};
+use crate::store::{Signal, Tx};
+
+/// The line of all mail: there is one server for it.
+pub const MAIL_QUEUE: &str = "mail";
+
+const MAX_SUBJECT_CHARS: usize = 200;
+
+/// Notices of one intent, all in all: a workflow that goes in circles must not flood anybody.
+const MOST_NOTICES: i64 = 500;
+
+/// Has people mailed about the task that waits.
+pub fn mail(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, about: Occasion, to: &[String]) -> Result<(), StoreError> {
+    let Some(waiting) = head.intent.waiting() else { return Ok(()) };
+    let content = json!({ "about": about, "asking": waiting.asking });
+    for person in to {
+        insert(tx, workspace, head.intent.id, &Target::Email(person.clone()), content.clone())?;
+    }
+    Ok(())
+}
+
+/// Has the targets of a step told.
+pub fn notify(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, plan: &Plan, birth: &Birth, step: &str) -> Result<(), StoreError> {
+    let notice = plan.step(step).and_then(|step| step.notice());
+    let notice = notice.ok_or_else(|| StoreError::Fault(format!("step {step} tells nothing")))?;
+    let (subject, body) = write(notice, head, plan, birth, step);
+    // Whoever is asked gets a mail of their own, with a link.
+    let asked = head.intent.asked();
+    let is_mailed = |person: &String| asked.iter().any(|asked| is_same_person(asked, person));
+    for target in &notice.targets {
+        match target {
+            Target::Email(person) if is_mailed(person) => {}
+            Target::Inbox(owner) => write_to_inbox(tx, workspace, head.intent.id, owner, &subject, &body)?,
+            _ => insert(tx, workspace, head.intent.id, target, json!({ "subject": subject, "body": body }))?,
+        }
+    }
+    Ok(())
+}
+
+/// The subject, in one line, and the body of what a step tells.
+fn write(notice: &Told, head: &Head, plan: &Plan, birth: &Birth, step: &str) -> (String, String) {
+    let empty = axme_intent::Object::new();
+    let results = head.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
+    let context = workflow::notice_context(&head.intent.id.to_string(), birth, plan, step, results);
+    let subject = template::render(&notice.subject, &context);
+    let words: Vec<&str> = subject.split_whitespace().collect();
+    let subject = words.join(" ").chars().take(MAX_SUBJECT_CHARS).collect();
+    (subject, template::render(&notice.body, &context))
+}
+
+fn insert(tx: &mut Tx<'_>, workspace: Uuid, intent: IntentId, target: &Target, content: Value) -> Result<(), StoreError> {
+    let now = tx.now;
+    if notices::count(tx, workspace, intent)? >= MOST_NOTICES {
+        tracing::warn!(%intent, "this intent has told people {MOST_NOTICES} times, which is the most");
+        return Ok(());
+    }
+    let line = match target {
+        Target::Email(_) => MAIL_QUEUE.to_owned(),
+        other => url::Url::parse(other.to())
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_else(|| "nowhere".to_owned()),
+    };
+    let notice = Notice {
+        workspace: workspace,
+        id: tx.rng.uuid_at(now),
+        intent,
+        line,
+        channel: target.channel().to_owned(),
+        recipient: target.to().to_owned(),
+        content,
+        created_at: now,
+    };
+    notices::insert(tx, &notice)?;
+    tx.signal(Signal::notices());
+    Ok(())
+}
+
+/// A message from the platform in the thread of the intent, which the owner gets.
+fn write_to_inbox(
+    tx: &mut Tx<'_>, workspace: Uuid,
+    intent: IntentId,
+    owner: &str,
+    subject: &str,
+    body: &str,
+) -> Result<(), StoreError> {
+    let now = tx.now;
+    let owner = Address::of_person(owner);
+    inbox::join(tx, workspace, &owner, intent, false, now)?;
+    inbox::touch(tx, workspace, intent)?;
+    let entry = Entry {
+        id: tx.rng.uuid_at(now),
+        kind: "reply".to_owned(),
+        actor: GATEWAY.to_owned(),
+        at: now,
+        details: json!({ "message": format!("{subject}\n\n{body}") }),
+    };
+    inbox::add(tx, workspace, intent, &entry)?;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Readers and checks of input fields that operations share. Each refusal names its field.
+
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::address::MAX_ADDRESS_CHARS;
+use axme_intent::{Address, Home, IntentId, Status, Time};
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// A word of a list, or what the list is.
+pub fn check_word(field: &str, word: Option<&str>, known: &[&str]) -> Result<()> {
+    match word {
+        Some(word) if !known.contains(&word) => {
+            Err(ApiError::invalid(format!("{field}: \"{word}\" is none of {}", known.join(", "))).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads an id; what is no id names nothing.
+pub fn read_id(what: &str, text: &str) -> Result<Uuid> {
+    Uuid::parse_str(text.trim()).map_err(|_| ApiError::not_found(format!("{what} {text}")).into())
+}
+
+/// Where a page begins: after the last id of the one before.
+pub fn read_after(after: Option<&str>) -> Result<Uuid> {
+    after.map_or(Ok(Uuid::nil()), |text| {
+        Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("after: must be an id").into())
+    })
+}
+
+/// A page size: what was asked for, within the bounds; `usual` without it.
+pub fn page_size(asked: Option<u64>, usual: u64, most: u64) -> Result<i64> {
+    match asked {
+        None => Ok(usual as i64),
+        Some(0) => Err(ApiError::invalid("limit must be at least 1").into()),
+        Some(n) => Ok(n.min(most) as i64),
+    }
+}
+
+/// Refuses text that is shorter or longer than it may be. Blanks around it do not make it long enough.
+pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
+    if text.is_none_or(|text| text.trim().chars().count() >= least && text.chars().count() <= most) {
+        return Ok(());
+    }
+    let least = if least == 0 { "at most".to_owned() } else { format!("{least} to") };
+    Err(ApiError::invalid(format!("{field}: {least} {most} characters")).into())
+}
+
+/// Refuses JSON that is longer than any server takes.
+pub fn check_size(what: &str, value: &impl serde::Serialize) -> Result<()> {
+    check_bytes(what, value, axme_api::intents::MAX_PAYLOAD_BYTES)
+}
+
+pub fn check_bytes(what: &str, value: &impl serde::Serialize, most: usize) -> Result<()> {
+    let mut counter = Counter(0);
+    let counted = serde_json::to_writer(&mut counter, value);
+    if counted.is_ok() && counter.0 <= most {
+        return Ok(());
+    }
+    let message = format!("{what} has {} bytes of JSON, at most {most} are accepted", counter.0);
+    Err(ApiError::new(ErrorKind::TooLarge, "payload_too_large", message).into())
+}
+
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+pub fn address(text: &str, field: &str, home: Home<'_>) -> Result<Address> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > MAX_ADDRESS_CHARS || text.chars().any(char::is_control) {
+        let message = format!("{field}: an address of 1 to {MAX_ADDRESS_CHARS} characters");
+        return Err(ApiError::new(ErrorKind::Invalid, "invalid_agent_address", message).into());
+    }
+    let address = Address::resolve(text, home);
+    if address.is_nameless() {
+        let message = format!("{field}: there is no name in \"{text}\"");
+        return Err(ApiError::new(ErrorKind::Invalid, "invalid_agent_address", message).into());
+    }
+    Ok(address)
+}
+
+/// A deadline must lie ahead. Checked when the call runs, not while it is prepared: a call that is repeated after its
+/// deadline gets its first answer.
+pub fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()> {
+    match at {
+        Some(at) if at <= now => {
+            Err(ApiError::invalid(format!("{field}: {at} is not in the future; the server's time is {now}")).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub fn parse_status(word: &str) -> Result<Status> {
+    Status::parse(word).ok_or_else(|| {
+        let known: Vec<&str> = Status::ALL.iter().map(|s| s.as_str()).collect();
+        ApiError::invalid(format!("status: \"{}\" is none of {}", word.trim(), known.join(", "))).into()
+    })
+}
+
+/// Reads an id; what is no id cannot name an intent, so it is not found.
+pub fn parse_id(text: &str) -> Result<IntentId> {
+    text.parse().map_err(|_| ApiError::not_found(format!("intent {text}")).into())
+}

@@ -1,0 +1,22 @@
+//! What the server does for a call: the pipeline, authentication, policy, the engine, and the operations.
+//!
+//! No sockets and no web framework: edges hand in a [`request::Request`] and get encoded replies; what leaves the building
+//! goes through [`system::Outbound`]. `ARCHITECTURE.md` has the map.
+
+pub mod auth;
+pub mod call;
+pub mod claims;
+pub mod context;
+pub mod engine;
+pub mod error;
+pub mod input;
+pub mod ops;
+pub mod policy;
+pub mod request;
+mod seal;
+pub mod signature;
+pub mod state;
+pub mod system;
+pub mod views;
+
+pub(crate) use axme_store as store;

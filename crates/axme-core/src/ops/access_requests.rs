@@ -1,0 +1,385 @@
+//! Requests for what somebody else has to grant.
+//!
+//! A request is decided by the members of the organization it names; one that names none, by those of the organization it
+//! comes from. Approving it carries it out in the same transaction.
+
+use std::collections::HashMap;
+
+use axme_api::access_requests::{
+    AccessRequest as View, AccessRequestAnswer, AccessRequestList, CreateAccessRequest, GetAccessRequest,
+    ListAccessRequests, ReviewAccessRequest,
+};
+use axme_api::organizations::CreateOrganization;
+use axme_api::roles::{OrgRole, Permission};
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::Time;
+use axme_intent::human::is_same_person;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::members::{raise, read_role};
+use crate::auth::membership;
+use crate::auth::placement;
+use crate::auth::placement::RoleSet;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::{check_ahead, check_chars, check_word, page_size, read_after, read_id};
+use crate::store::{access_requests as store, organizations};
+use crate::store::access_requests::{AccessRequest, Filter};
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::access_requests::CREATE, prepare_create, create)),
+    Binding::Transaction(&handler(&axme_api::access_requests::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::access_requests::GET, prepare_get, get)),
+    Binding::Transaction(&handler(&axme_api::access_requests::REVIEW, prepare_review, review)),
+    Binding::Transaction(&handler(&axme_api::portal::ACCESS_REQUESTS, prepare_list, list)),
+];
+
+const TYPES: [&str; 4] = ["create_organization", "join_organization", "elevated_role", "quota_upgrade"];
+/// States in which a request can be decided yet.
+pub(super) const OPEN: [&str; 3] = ["pending", "under_review", "waitlisted"];
+pub(super) const STATES: [&str; 6] = ["pending", "under_review", "approved", "rejected", "waitlisted", "expired"];
+/// What is kept of a request; that it has expired is told by the clock.
+const KEPT_STATES: [&str; 5] = ["pending", "under_review", "waitlisted", "approved", "rejected"];
+const TIERS: [&str; 2] = ["email_verified", "corporate"];
+/// How long requests are kept that were decided, or that expired.
+pub const KEPT_DAYS: u64 = 90;
+/// Requests of one requester that are not decided. Those that have expired count until they are forgotten.
+const MOST_OPEN_OF_ONE: i64 = 100;
+/// Requests from outside that an organization can decide yet.
+const MOST_OPEN_FROM_OUTSIDE: i64 = 1_000;
+/// Requests from one workspace that are looked at for those that a caller may see, and how many together.
+const MOST_LOOKED_AT: usize = 10_000;
+const LOOKED_AT_TOGETHER: i64 = 500;
+
+pub struct NewRequest {
+    input: CreateAccessRequest,
+    role: Option<OrgRole>,
+    expires_at: Option<Time>,
+}
+
+pub fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Result<NewRequest> {
+    let kind = input.request_type.as_str();
+    check_word("request_type", Some(kind), &TYPES)?;
+    check_chars("requester_actor_id", Some(input.requester_actor_id.trim()), 1, 255)?;
+    check_chars("company_name", input.company_name.as_deref(), 2, 120)?;
+    check_chars("justification", input.justification.as_deref(), 0, 4_000)?;
+    check_word("requested_tier", input.requested_tier.as_deref(), &TIERS)?;
+    let needed = match kind {
+        "create_organization" if input.company_name.is_none() => Some("company_name"),
+        "join_organization" if input.org_id.is_none() => Some("org_id"),
+        "elevated_role" if input.requested_role.is_none() => Some("requested_role"),
+        "quota_upgrade" if input.requested_tier.is_none() => Some("requested_tier"),
+        _ => None,
+    };
+    if let Some(field) = needed {
+        return Err(ApiError::invalid(format!("{field}: needed for {kind}")).into());
+    }
+    let role = input.requested_role.as_deref().map(read_role).transpose()?;
+    let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
+    let expires_at = input.expires_at.as_deref().map(read).transpose()?;
+    Ok(NewRequest { input, role, expires_at })
+}
+
+pub fn create(cx: &mut CallContext<'_, '_>, new: &NewRequest) -> Result<AccessRequestAnswer> {
+    check_ahead("expires_at", new.expires_at, cx.now)?;
+    let input = &new.input;
+    let (mut org, workspace) = (named_org(cx, input)?, named_workspace(cx, input)?);
+    let places_in_own = matches!(input.request_type.as_str(), "elevated_role" | "quota_upgrade");
+    if org.is_none() && places_in_own {
+        org = Some(workspace.as_ref().map_or(cx.caller.org, |found| found.org_id));
+    }
+    if workspace.as_ref().is_some_and(|found| org.is_some_and(|org| org != found.org_id)) {
+        return Err(ApiError::forbidden("org_id and workspace_id do not belong together").into());
+    }
+    let mut workspace = workspace.map(|found| found.workspace_id);
+    if input.request_type == "quota_upgrade" && workspace.is_none() {
+        if org != Some(cx.caller.org) {
+            return Err(ApiError::invalid("workspace_id: needed for another organization's quota").into());
+        }
+        workspace = Some(cx.caller.workspace);
+    }
+    let request = AccessRequest {
+        access_request_id: cx.rng.uuid_at(cx.now),
+        review_org_id: decided_by(cx, &input.request_type, org.unwrap_or(cx.caller.org))?,
+        from_workspace_id: cx.caller.workspace,
+        requested_by: cx.caller.owner.clone(),
+        request_type: input.request_type.clone(),
+        state: "pending".to_owned(),
+        requester_actor_id: input.requester_actor_id.trim().to_owned(),
+        org_id: org,
+        workspace_id: workspace,
+        requested_role: new.role.map(|role| role.as_str().to_owned()),
+        requested_tier: input.requested_tier.clone(),
+        company_name: input.company_name.clone(),
+        justification: input.justification.clone(),
+        reviewer_actor_id: None,
+        review_comment: None,
+        reviewed_at: None,
+        expires_at: new.expires_at,
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    check_room(cx, &request)?;
+    store::insert(cx.tx, &request)?;
+    let line = json!({ "request_type": request.request_type, "requester_actor_id": request.requester_actor_id });
+    cx.audit("access_requests.create", &request.access_request_id.to_string(), &line)?;
+    Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
+}
+
+/// The organization that decides. On a server that is run for others, more of it is not given by those who ask for it.
+fn decided_by(cx: &mut CallContext<'_, '_>, request_type: &str, org: Uuid) -> Result<Uuid> {
+    let is_of_operators = request_type == "quota_upgrade" && cx.limits.tier.is_hosted();
+    Ok(if is_of_operators { placement::operators(cx)?.unwrap_or(org) } else { org })
+}
+
+/// Anybody may ask, so nobody may ask without end.
+fn check_room(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<()> {
+    let org = request.review_org_id;
+    if store::count_pending_of(cx.tx, &cx.caller.owner)? >= MOST_OPEN_OF_ONE {
+        let message = format!("a requester has at most {MOST_OPEN_OF_ONE} requests that are not decided");
+        return Err(ApiError::invalid(message).into());
+    }
+    // All tenants ask those who run the server: they must not take each other's room.
+    let is_outside = request.request_type != "quota_upgrade" && RoleSet::in_org(cx, org)?.is_none();
+    if is_outside && store::count_from_outside(cx.tx, org, cx.now)? >= MOST_OPEN_FROM_OUTSIDE {
+        let message = format!("an organization has at most {MOST_OPEN_FROM_OUTSIDE} requests from outside to decide");
+        return Err(ApiError::invalid(message).into());
+    }
+    Ok(())
+}
+
+/// Whoever has its id may ask to join an organization; what else is asked for concerns one's own.
+fn named_org(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest) -> Result<Option<Uuid>> {
+    let Some(text) = input.org_id.as_deref() else { return Ok(None) };
+    if input.request_type != "join_organization" {
+        return Ok(Some(placement::visible_org(cx, text)?.0));
+    }
+    let id = read_id("organization", text)?;
+    let found = organizations::find(cx.tx, id)?.ok_or_else(|| ApiError::not_found("organization"))?;
+    Ok(Some(found.org_id))
+}
+
+fn named_workspace(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest) -> Result<Option<organizations::Workspace>> {
+    let Some(text) = input.workspace_id.as_deref() else { return Ok(None) };
+    let id = read_id("workspace", text)?;
+    let found = organizations::find_workspace(cx.tx, id)?.ok_or_else(|| ApiError::not_found("workspace"))?;
+    let is_named = input.org_id.as_deref() == Some(&found.org_id.to_string());
+    if !is_named && RoleSet::in_org(cx, found.org_id)?.is_none() {
+        return Err(ApiError::not_found("workspace").into());
+    }
+    Ok(Some(found))
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result<(ListAccessRequests, Uuid, i64)> {
+    check_word("state", input.state.as_deref(), &STATES)?;
+    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 100, 1_000)?);
+    Ok((input, after, limit))
+}
+
+/// A page by id, oldest first; the next one goes on after its last.
+pub fn list(cx: &mut CallContext<'_, '_>, (input, after, limit): &(ListAccessRequests, Uuid, i64)) -> Result<AccessRequestList> {
+    let org = input.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
+    let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
+    let (states, expires) = kept_as(input.state.as_deref(), cx.now);
+    let every = (Uuid::nil(), Uuid::max());
+    let workspaces = workspace.map_or(every, |id| (id, id));
+    let mut filter = Filter { states, expires, orgs: every, workspaces, after: *after, limit: *limit };
+    let found = match org {
+        Some((org, authority)) if authority.allows(Permission::ReviewRequests, None) => {
+            store::list_for_review(cx.tx, org, &filter)?
+        }
+        Some((org, _)) => {
+            filter.orgs = (org, org);
+            visible_from(cx, filter)?
+        }
+        None => visible_from(cx, filter)?,
+    };
+    let shown = found.iter().map(|request| view(request, cx.now));
+    Ok(AccessRequestList { ok: true, access_requests: shown.collect() })
+}
+
+/// As what requests in a state are kept, and between which moments they expire. Without one, all are meant.
+pub(super) fn kept_as(state: Option<&str>, now: Time) -> (&'static [&'static str], (i64, i64)) {
+    let always = (i64::MIN, store::NEVER);
+    let Some(state) = state else { return (&KEPT_STATES, always) };
+    if state == "expired" {
+        return (&OPEN, (i64::MIN, now.micros()));
+    }
+    let known = KEPT_STATES.iter().position(|kept| *kept == state);
+    let kept = known.map_or(&[][..], |place| &KEPT_STATES[place..=place]);
+    (kept, if OPEN.contains(&state) { still_open(now) } else { always })
+}
+
+/// When requests expire that can be decided yet.
+pub(super) fn still_open(now: Time) -> (i64, i64) {
+    (now.micros().saturating_add(1), store::NEVER)
+}
+
+/// Requests from the caller's workspace that it may see.
+fn visible_from(cx: &mut CallContext<'_, '_>, mut filter: Filter<'_>) -> Result<Vec<AccessRequest>> {
+    let (from, wanted) = (cx.caller.workspace, usize::try_from(filter.limit).unwrap_or(usize::MAX));
+    if cx.caller.is_admin() {
+        return Ok(store::list_from(cx.tx, from, &filter)?);
+    }
+    filter.limit = filter.limit.max(LOOKED_AT_TOGETHER);
+    let (mut shown, mut looked_at, mut reviewed) = (Vec::new(), 0, HashMap::new());
+    loop {
+        let page = store::list_from(cx.tx, from, &filter)?;
+        looked_at += page.len();
+        let is_last = (page.len() as i64) < filter.limit || looked_at >= MOST_LOOKED_AT;
+        for request in page {
+            filter.after = request.access_request_id;
+            let org = request.review_org_id;
+            let is_own = is_same_person(&request.requested_by, &cx.caller.owner);
+            let may = match (is_own, reviewed.get(&org)) {
+                (true, _) => true,
+                (false, Some(may)) => *may,
+                (false, None) => *reviewed.entry(org).or_insert(is_visible(cx, &request)?),
+            };
+            if may {
+                shown.push(request);
+            }
+        }
+        if is_last || shown.len() >= wanted {
+            shown.truncate(wanted);
+            return Ok(shown);
+        }
+    }
+}
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetAccessRequest) -> Result<Uuid> {
+    Ok(read_id("access request", &input.access_request_id)?)
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<AccessRequestAnswer> {
+    let (request, _) = find(cx, *id)?;
+    Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
+}
+
+/// Admins see the requests of their workspace, whoever asked sees their own, and whoever decides sees what there is to decide.
+fn is_visible(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<bool> {
+    let is_here = cx.caller.is_admin() && request.from_workspace_id == cx.caller.workspace;
+    if is_here || is_same_person(&request.requested_by, &cx.caller.owner) {
+        return Ok(true);
+    }
+    Ok(RoleSet::in_org(cx, request.review_org_id)?.allows(Permission::ReviewRequests, None))
+}
+
+/// A request that the caller may see, with what they may do where it is decided.
+fn find(cx: &mut CallContext<'_, '_>, id: Uuid) -> Result<(AccessRequest, RoleSet)> {
+    let not_found = || ApiError::not_found(format!("access request {id}"));
+    let request = store::find(cx.tx, id)?.ok_or_else(not_found)?;
+    let authority = RoleSet::in_org(cx, request.review_org_id)?;
+    if !is_visible(cx, &request)? {
+        return Err(not_found().into());
+    }
+    Ok((request, authority))
+}
+
+pub struct Review {
+    id: Uuid,
+    state: &'static str,
+    input: ReviewAccessRequest,
+}
+
+pub fn prepare_review(_: &PrepareContext<'_>, input: ReviewAccessRequest) -> Result<Review> {
+    let id = read_id("access request", &input.access_request_id)?;
+    check_chars("reviewer_actor_id", input.reviewer_actor_id.as_deref(), 1, 255)?;
+    check_chars("review_comment", input.review_comment.as_deref(), 0, 4_000)?;
+    let state = match input.decision.as_str() {
+        "approve" => "approved",
+        "reject" => "rejected",
+        "waitlist" => "waitlisted",
+        other => {
+            let message = format!("decision: \"{other}\" is none of approve, reject, waitlist");
+            return Err(ApiError::invalid(message).into());
+        }
+    };
+    Ok(Review { id, state, input })
+}
+
+/// A request is decided once; one that waits may be decided yet.
+pub fn review(cx: &mut CallContext<'_, '_>, review: &Review) -> Result<AccessRequestAnswer> {
+    store::lock(cx.tx, review.id)?;
+    let (mut request, authority) = find(cx, review.id)?;
+    authority.check(Permission::ReviewRequests, None)?;
+    let state = state(&request, cx.now).to_owned();
+    if !OPEN.contains(&state.as_str()) {
+        let message = format!("the request is already {state}");
+        return Err(ApiError::new(ErrorKind::Conflict, "access_request_decided", message).with("state", state).into());
+    }
+    if review.state == "approved" {
+        carry_out(cx, &mut request, &authority)?;
+    }
+    request.state = review.state.to_owned();
+    request.reviewer_actor_id = Some(review.input.reviewer_actor_id.clone().unwrap_or_else(|| cx.caller.actor()));
+    request.review_comment = review.input.review_comment.clone();
+    (request.reviewed_at, request.updated_at) = (Some(cx.now), cx.now);
+    store::update(cx.tx, &request)?;
+    let line = json!({ "decision": review.input.decision, "request_type": request.request_type });
+    cx.audit("access_requests.review", &review.id.to_string(), &line)?;
+    Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
+}
+
+fn carry_out(cx: &mut CallContext<'_, '_>, request: &mut AccessRequest, authority: &RoleSet) -> Result<()> {
+    let actor = membership::name_of(&request.requester_actor_id);
+    match request.request_type.as_str() {
+        "create_organization" => {
+            let made = CreateOrganization {
+                name: request.company_name.clone().unwrap_or_default(),
+                requested_by_actor_id: Some(actor.clone()),
+                ..CreateOrganization::default()
+            };
+            request.org_id = Some(super::organizations::found(cx, &made, &actor)?.org_id);
+        }
+        "join_organization" | "elevated_role" => {
+            let asked = request.requested_role.as_deref().and_then(OrgRole::parse);
+            let role = asked.unwrap_or(OrgRole::Member);
+            if !authority.gives(role, None) {
+                let message = format!("only a higher role gives the role {}", role.as_str());
+                return Err(ApiError::forbidden(message).into());
+            }
+            organizations::lock(cx.tx, request.review_org_id)?;
+            let workspace = request.workspace_id.filter(|_| !role.spans_organization());
+            // Whoever asks to join may be a stranger, who must not move anybody.
+            let may_differ = request.request_type == "elevated_role";
+            raise(cx, request.review_org_id, workspace, &actor, (asked, may_differ), authority)?;
+        }
+        // It may have been asked for when others decided.
+        _ if cx.limits.tier.is_hosted() && !placement::is_operator(cx)? => {
+            return Err(ApiError::forbidden("this is decided by those who run this server").into());
+        }
+        _ => super::quotas::upgrade(cx, request)?,
+    }
+    Ok(())
+}
+
+/// Nobody has to be there for a request to expire.
+fn state(request: &AccessRequest, now: Time) -> &str {
+    let is_open = OPEN.contains(&request.state.as_str());
+    if is_open && request.expires_at.is_some_and(|at| at <= now) { "expired" } else { &request.state }
+}
+
+pub(super) fn view(r: &AccessRequest, now: Time) -> View {
+    View {
+        access_request_id: r.access_request_id.to_string(),
+        request_type: r.request_type.clone(),
+        state: state(r, now).to_owned(),
+        requester_actor_id: r.requester_actor_id.clone(),
+        org_id: r.org_id.map(|id| id.to_string()),
+        workspace_id: r.workspace_id.map(|id| id.to_string()),
+        requested_role: r.requested_role.clone(),
+        requested_tier: r.requested_tier.clone(),
+        company_name: r.company_name.clone(),
+        justification: r.justification.clone(),
+        reviewer_actor_id: r.reviewer_actor_id.clone(),
+        review_comment: r.review_comment.clone(),
+        reviewed_at: r.reviewed_at.map(|at| at.to_string()),
+        created_at: r.created_at.to_string(),
+        updated_at: r.updated_at.to_string(),
+    }
+}

@@ -1,0 +1,582 @@
+//! Service accounts, their keys, the agents they are, and who the caller is.
+
+use axme_api::agents::{Agent, AgentAnswer, AgentList, GetAgent, ListAgents};
+use axme_api::capabilities::{Capabilities, Nothing};
+use axme_api::me::Me;
+use axme_api::roles::Permission;
+use axme_api::service_accounts::{
+    CreateKey, CreateServiceAccount, GetServiceAccount, Key, KeyAnswer, KnownKey, ListServiceAccounts, RevokeKey,
+    RevokedKey, RevokedKeyAnswer, ServiceAccount as AccountView, ServiceAccountAnswer, ServiceAccountDeleted,
+    ServiceAccountList, UpdateServiceAccount,
+};
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::address::agent_name;
+use axme_intent::human::is_same_person;
+use axme_intent::{Address, Time};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::signature;
+use crate::auth::{FreshKey, LOGIN, Role, fresh_key, placement};
+use crate::auth::placement::{Placement, RoleSet};
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::{Result, StoreError};
+use crate::input::{check_ahead, page_size};
+use crate::policy::quota;
+use crate::policy::tier::Allowance;
+use crate::store::{Signal, accounts as store};
+use crate::store::accounts::{NewKey, ServiceAccount};
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::me::GET, prepare_nothing, me)),
+    Binding::Transaction(&handler(&axme_api::capabilities::GET, prepare_nothing, capabilities)),
+    Binding::Transaction(&handler(&axme_api::agents::LIST, prepare_list_agents, list_agents)),
+    Binding::Transaction(&handler(&axme_api::service_accounts::CREATE, prepare_create, create)),
+    Binding::Transaction(&handler(&axme_api::service_accounts::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::service_accounts::GET, prepare_get, get)),
+    Binding::Transaction(&handler(&axme_api::service_accounts::UPDATE, prepare_update, update)),
+    Binding::Transaction(&handler(&axme_api::service_accounts::CREATE_KEY, prepare_create_key, create_key)),
+    Binding::Transaction(&handler(&axme_api::service_accounts::REVOKE_KEY, prepare_revoke_key, revoke_key)),
+    Binding::Transaction(&handler(&axme_api::service_accounts::DELETE, prepare_get, delete)),
+    Binding::Transaction(&handler(&axme_api::agents::GET, prepare_get_agent, get_agent)),
+];
+
+/// Keys of an account that are shown: the newest.
+const MOST_KEYS: i64 = 100;
+
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceAccount) -> Result<NewAccount> {
+    let chars = input.name.chars().count();
+    if !(2..=383).contains(&chars) {
+        return Err(ApiError::invalid("name: 2 to 383 characters").into());
+    }
+    for (field, text, most) in [("display_name", &input.display_name, 255), ("description", &input.description, 2000)] {
+        if text.as_ref().is_some_and(|t| t.chars().count() > most) {
+            return Err(ApiError::invalid(format!("{field}: at most {most} characters")).into());
+        }
+    }
+    let mode = input.delivery_mode.as_deref().unwrap_or("stream");
+    let callback = check_delivery(context, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
+    Ok(NewAccount { input, callback })
+}
+
+/// The address that an account gets by its name.
+fn address_of(text: &str, place: &Placement) -> Result<Address> {
+    let home = place.home();
+    let name = agent_name(text, home).ok_or_else(|| {
+        let message = format!(
+            "name: no agent name in \"{}\": use letters and digits, or agent://{}/{}/name; policy, receive-override, stream, \
+             agent_core and human are reserved",
+            text, home.org, home.workspace
+        );
+        ApiError::new(ErrorKind::Invalid, "invalid_agent_address", message)
+    })?;
+    Ok(Address::agent(home, &name))
+}
+
+pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAnswer> {
+    let NewAccount { input, callback } = new;
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let place = placement::place(cx, org, workspace, Permission::ManageAccounts)?;
+    let address = &address_of(&input.name, &place)?;
+    let new = NewAgent {
+        place: &place,
+        name: &input.name,
+        address,
+        display_name: input.display_name.as_deref(),
+        description: input.description.as_deref(),
+        delivery_mode: input.delivery_mode.as_deref().unwrap_or("stream"),
+        callback: callback.as_ref(),
+    };
+    let (account, is_new) = put_agent(cx, &new)?;
+    let mut shown = answer(&account);
+    shown.webhook_secret = callback.as_ref().filter(|c| is_new && c.is_made).map(|c| c.secret.clone());
+    Ok(shown)
+}
+
+pub struct NewAccount {
+    input: CreateServiceAccount,
+    callback: Option<Callback>,
+}
+
+/// Where intents are pushed to, and what signs them.
+pub struct Callback {
+    url: String,
+    secret: String,
+    /// Made here, so shown once.
+    is_made: bool,
+}
+
+/// What is needed for a delivery mode; `None` for those that nothing is pushed in.
+fn check_delivery(
+    context: &PrepareContext<'_>,
+    mode: &str,
+    url: Option<&str>,
+    secret: Option<&str>,
+) -> Result<Option<Callback>> {
+    match mode {
+        "stream" | "poll" | "inbox" | "internal" if url.is_some() => {
+            Err(ApiError::invalid(format!("callback_url: nothing is pushed in delivery_mode \"{mode}\"; choose http"))
+                .into())
+        }
+        "stream" | "poll" | "inbox" | "internal" => Ok(None),
+        "http" => {
+            let url = url.ok_or_else(|| ApiError::invalid("callback_url: delivery_mode \"http\" needs one"))?;
+            let url = check_callback(context, url)?;
+            check_secret("webhook_secret", secret)?;
+            let made = secret.is_none().then(|| signature::fresh_secret(context.rng));
+            let is_made = made.is_some();
+            let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
+            Ok(Some(Callback { url, secret, is_made }))
+        }
+        _ => {
+            let message = format!("delivery_mode: \"{mode}\" is none of stream, poll, http, inbox, internal");
+            Err(ApiError::invalid(message).into())
+        }
+    }
+}
+
+/// A callback of a bundle, with a secret of our own: whoever receives sets theirs with `service_accounts.update`.
+pub fn made_callback(context: &PrepareContext<'_>, url: Option<&str>) -> Option<Callback> {
+    let secret = signature::fresh_secret(context.rng);
+    url.map(|url| Callback { url: url.to_owned(), secret, is_made: true })
+}
+
+/// A bundle says that an account which exists is pushed to. One that is pushed to already keeps its callback.
+pub fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount, callback: &Callback) -> Result<()> {
+    if account.callback_url.is_some() || account.address.is_none() {
+        return Ok(());
+    }
+    account.delivery_mode = "http".to_owned();
+    (account.callback_url, account.webhook_secret) = (Some(callback.url.clone()), Some(callback.secret.clone()));
+    account.updated_at = cx.now;
+    store::update_delivery(cx.tx, account)?;
+    let line = json!({ "delivery_mode": "http", "callback_url": callback.url });
+    cx.audit("service_accounts.update", &account.service_account_id, &line)?;
+    cx.tx.signal(Signal::push_receivers());
+    Ok(())
+}
+
+pub(super) fn check_callback(context: &PrepareContext<'_>, url: &str) -> Result<String> {
+    if !(8..=2_048).contains(&url.len()) {
+        return Err(ApiError::invalid("callback_url: 8 to 2048 characters").into());
+    }
+    context.outbound.check(url).map_err(|why| ApiError::invalid(format!("callback_url: {why}")))?;
+    Ok(url.to_owned())
+}
+
+pub(super) fn check_secret(field: &str, secret: Option<&str>) -> Result<()> {
+    match secret {
+        Some(secret) if !(16..=128).contains(&secret.chars().count()) => {
+            Err(ApiError::invalid(format!("{field}: 16 to 128 characters")).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub struct DeliveryChange {
+    input: UpdateServiceAccount,
+    fresh_secret: String,
+}
+
+pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceAccount) -> Result<DeliveryChange> {
+    match input.delivery_mode.as_deref() {
+        None => {
+            input.callback_url.as_deref().map(|url| check_callback(context, url)).transpose()?;
+        }
+        // Its callback may be there already.
+        Some("http") if input.callback_url.is_none() => {}
+        Some(mode) => {
+            check_delivery(context, mode, input.callback_url.as_deref(), None)?;
+        }
+    }
+    check_secret("webhook_secret", input.webhook_secret.as_deref())?;
+    Ok(DeliveryChange { input, fresh_secret: signature::fresh_secret(context.rng) })
+}
+
+/// Fields that are not named stay as they are; leaving `http` forgets the callback and its secret.
+pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<ServiceAccountAnswer> {
+    let DeliveryChange { input, fresh_secret } = change;
+    let mut account = find_live(cx, &input.service_account_id)?;
+    account.delivery_mode = input.delivery_mode.clone().unwrap_or(account.delivery_mode);
+    let mut made = None;
+    if account.delivery_mode == "http" {
+        account.callback_url = input.callback_url.clone().or(account.callback_url);
+        if account.callback_url.is_none() || account.address.is_none() {
+            return Err(ApiError::invalid("callback_url: delivery_mode \"http\" needs one, and an agent").into());
+        }
+        account.webhook_secret = input.webhook_secret.clone().or(account.webhook_secret);
+        if account.webhook_secret.is_none() {
+            made = Some(fresh_secret.clone());
+            account.webhook_secret.clone_from(&made);
+        }
+    } else {
+        if input.callback_url.is_some() || input.webhook_secret.is_some() {
+            return Err(ApiError::invalid("callback_url: nothing is pushed to this account; choose http").into());
+        }
+        (account.callback_url, account.webhook_secret) = (None, None);
+    }
+    account.updated_at = cx.now;
+    store::update_delivery(cx.tx, &account)?;
+    let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": account.callback_url });
+    audit(cx, &account, "service_accounts.update", &line)?;
+    cx.tx.signal(Signal::push_receivers());
+    let mut shown = answer(&account);
+    shown.webhook_secret = made;
+    Ok(shown)
+}
+
+/// An agent to register.
+pub struct NewAgent<'a> {
+    pub place: &'a Placement,
+    pub name: &'a str,
+    pub address: &'a Address,
+    pub display_name: Option<&'a str>,
+    pub description: Option<&'a str>,
+    pub delivery_mode: &'a str,
+    pub callback: Option<&'a Callback>,
+}
+
+/// Registers an agent, or returns the one that has its address already. Says whether it is new.
+pub fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAccount, bool)> {
+    let account = ServiceAccount {
+        workspace_id: new.place.workspace,
+        service_account_id: format!("sa_{}", cx.rng.uuid_at(cx.now).simple()),
+        org_id: new.place.org,
+        name: new.name.to_owned(),
+        display_name: new.display_name.map(str::to_owned),
+        description: new.description.map(str::to_owned),
+        role: Role::Agent.as_str().to_owned(),
+        status: "active".to_owned(),
+        address: Some(new.address.clone()),
+        delivery_mode: new.delivery_mode.to_owned(),
+        created_by: cx.caller.actor(),
+        created_at: cx.now,
+        updated_at: cx.now,
+        callback_url: new.callback.map(|callback| callback.url.clone()),
+        webhook_secret: new.callback.map(|callback| callback.secret.clone()),
+    };
+    if new.callback.is_some() {
+        cx.tx.signal(Signal::push_receivers());
+    }
+    // Under the lock nobody else adds one; an account that is there costs nothing.
+    let allowance = quota::lock(cx.tx, new.place.workspace)?;
+    if store::insert_service_account(cx.tx, &account)? {
+        check_room(cx, new.place.workspace, allowance)?;
+        audit(cx, &account, "service_accounts.create", &json!({ "address": new.address }))?;
+        return Ok((account, true));
+    }
+    let is_revived = store::revive(cx.tx, &account)?;
+    if is_revived {
+        check_room(cx, new.place.workspace, allowance)?;
+    }
+    let known = store::find_agent(cx.tx, new.place.workspace, new.address)?;
+    let known = known.ok_or_else(|| StoreError::Conflict("an agent vanished while it was registered".to_owned()))?;
+    if is_revived {
+        audit(cx, &known, "service_accounts.revive", &json!({ "address": new.address }))?;
+    }
+    Ok((known, is_revived))
+}
+
+/// Refuses the account that was just added where it is one too many.
+fn check_room(cx: &mut CallContext<'_, '_>, workspace: Uuid, allowance: Option<Allowance>) -> Result<()> {
+    let Some(most) = allowance.map(|allowance| allowance.service_accounts).filter(|most| *most > 0) else {
+        return Ok(());
+    };
+    let others = store::count_agents(cx.tx, workspace)?.saturating_sub(1);
+    quota::check_total("service_accounts_per_workspace", u64::try_from(others).unwrap_or(0), 1, most)
+}
+
+/// A line in the trail of the account's workspace.
+fn audit(cx: &mut CallContext<'_, '_>, account: &ServiceAccount, action: &str, details: &Value) -> Result<()> {
+    Ok(cx.audit_in(account.workspace_id, action, &account.service_account_id, details)?)
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListServiceAccounts) -> Result<(ListServiceAccounts, i64)> {
+    let limit = page_size(input.limit, 1_000, 1_000)?;
+    Ok((input, limit))
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, (input, limit): &(ListServiceAccounts, i64)) -> Result<ServiceAccountList> {
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let place = placement::place(cx, org, workspace, Permission::ManageAccounts)?;
+    let after = input.after.as_deref().unwrap_or_default();
+    let accounts = store::list_service_accounts(cx.tx, place.workspace, after, *limit)?;
+    Ok(ServiceAccountList { ok: true, service_accounts: accounts.iter().map(view).collect() })
+}
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetServiceAccount) -> Result<GetServiceAccount> {
+    Ok(input)
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountAnswer> {
+    let account = find(cx, &input.service_account_id)?;
+    let keys = store::list_keys(cx.tx, account.workspace_id, &account.service_account_id, MOST_KEYS)?;
+    let keys = keys.into_iter().map(|key| known_key(key, cx.now)).collect();
+    Ok(ServiceAccountAnswer { keys: Some(keys), ..answer(&account) })
+}
+
+fn known_key(key: store::KnownKey, now: Time) -> KnownKey {
+    let status = match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(at)) if at <= now => "expired",
+        _ => "active",
+    };
+    let text = |at: Option<Time>| at.map(|at| at.to_string());
+    KnownKey {
+        key_id: key.key_id,
+        key_hint: key.hint,
+        status: status.to_owned(),
+        created_at: key.created_at.to_string(),
+        expires_at: text(key.expires_at),
+        last_used_at: text(key.last_used_at),
+        revoked_at: text(key.revoked_at),
+    }
+}
+
+/// An account of the caller's workspace, or of another in which the caller manages accounts.
+fn find(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
+    let not_found = || ApiError::not_found(format!("service account {id}"));
+    if let Some(own) = store::find_service_account(cx.tx, cx.caller.workspace, id)? {
+        // People look after the account of their own logins themselves.
+        let is_theirs = own.role == LOGIN && is_same_person(&own.created_by, &cx.caller.owner);
+        if !is_theirs {
+            RoleSet::in_org(cx, own.org_id)?.check(Permission::ManageAccounts, Some(own.workspace_id))?;
+        }
+        return Ok(own);
+    }
+    let account = store::find_anywhere(cx.tx, id)?.ok_or_else(not_found)?;
+    let authority = RoleSet::in_org(cx, account.org_id)?;
+    // Another workspace of the key's own organization is as far away as any, unless its owner is a member there.
+    if !authority.reaches(account.workspace_id) {
+        return Err(not_found().into());
+    }
+    authority.check(Permission::ManageAccounts, Some(account.workspace_id))?;
+    Ok(account)
+}
+
+/// The same, unless it was deleted.
+fn find_live(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
+    let account = find(cx, id)?;
+    if account.status == "deleted" {
+        let message = format!("service account {id} was deleted; register it again to bring it back");
+        return Err(ApiError::new(ErrorKind::Conflict, "service_account_deleted", message).into());
+    }
+    Ok(account)
+}
+
+/// Deleting twice is no error. The account of the key itself is not deleted: nobody might be left to act.
+pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountDeleted> {
+    let account = find(cx, &input.service_account_id)?;
+    if account.service_account_id == cx.caller.service_account_id {
+        let message = "this is the account of the key that is presented; use another key";
+        return Err(ApiError::new(ErrorKind::Conflict, "own_service_account", message).into());
+    }
+    let mut revoked_keys = 0;
+    if account.status != "deleted" {
+        revoked_keys = store::delete(cx.tx, account.workspace_id, &account.service_account_id, cx.now)?;
+        audit(cx, &account, "service_accounts.delete", &json!({ "address": account.address, "keys": revoked_keys }))?;
+        cx.tx.signal(Signal::push_receivers());
+    }
+    Ok(ServiceAccountDeleted {
+        ok: true,
+        service_account_id: account.service_account_id,
+        address: account.address.map(Address::into_string),
+        status: "deleted".to_owned(),
+        revoked_keys,
+    })
+}
+
+pub struct KeyRequest {
+    service_account_id: String,
+    key_id: String,
+    fresh: FreshKey,
+    expires_at: Option<Time>,
+}
+
+pub fn prepare_create_key(context: &PrepareContext<'_>, input: CreateKey) -> Result<KeyRequest> {
+    let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
+    let expires_at = input.expires_at.as_deref().map(read).transpose()?;
+    let request = KeyRequest {
+        fresh: fresh_key(context.rng, &input.service_account_id),
+        key_id: format!("sak_{}", context.rng.uuid_at(context.now).simple()),
+        service_account_id: input.service_account_id,
+        expires_at,
+    };
+    Ok(request)
+}
+
+pub fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer> {
+    check_ahead("expires_at", request.expires_at, cx.now)?;
+    let account = find_live(cx, &request.service_account_id)?;
+    check_is_own(cx, &account)?;
+    let key = NewKey {
+        workspace: account.workspace_id,
+        key_id: &request.key_id,
+        service_account_id: &account.service_account_id,
+        hash: &request.fresh.hash,
+        hint: &request.fresh.hint,
+        created_at: cx.now,
+        expires_at: request.expires_at,
+    };
+    store::insert_key(cx.tx, &key)?;
+    audit(cx, &account, "service_accounts.keys.create", &json!({ "key_id": request.key_id }))?;
+    Ok(KeyAnswer {
+        ok: true,
+        api_key: request.fresh.token.clone(),
+        key: Key {
+            key_id: request.key_id.clone(),
+            service_account_id: account.service_account_id,
+            key_hint: request.fresh.hint.clone(),
+            status: "active".to_owned(),
+            created_at: cx.now.to_string(),
+            expires_at: request.expires_at.map(|at| at.to_string()),
+            token: request.fresh.token.clone(),
+        },
+    })
+}
+
+/// Keys of admins and of people act in the name of their owner, in every organization of theirs: nobody else makes them.
+fn check_is_own(cx: &CallContext<'_, '_>, account: &ServiceAccount) -> Result<()> {
+    if Role::of_account(&account.role) == Some(Role::Agent) || is_same_person(&account.created_by, &cx.caller.owner) {
+        return Ok(());
+    }
+    let message = format!("keys of this account act in the name of {}, who alone makes them", account.created_by);
+    Err(ApiError::forbidden(message).into())
+}
+
+pub fn prepare_revoke_key(_: &PrepareContext<'_>, input: RevokeKey) -> Result<RevokeKey> {
+    Ok(input)
+}
+
+/// Revoking twice is no error: the key stays revoked since the first time.
+pub fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<RevokedKeyAnswer> {
+    let holder = find(cx, &input.service_account_id)?;
+    let (account, key) = (&input.service_account_id, &input.key_id);
+    let revoked_at = store::revoke_key(cx.tx, holder.workspace_id, account, key, cx.now)?;
+    let revoked_at = revoked_at.ok_or_else(|| ApiError::not_found(format!("key {key}")))?;
+    if revoked_at == cx.now {
+        audit(cx, &holder, "service_accounts.keys.revoke", &json!({ "key_id": key }))?;
+    }
+    Ok(RevokedKeyAnswer {
+        ok: true,
+        key: RevokedKey {
+            key_id: key.clone(),
+            service_account_id: account.clone(),
+            status: "revoked".to_owned(),
+            revoked_at: revoked_at.to_string(),
+        },
+    })
+}
+
+pub fn prepare_list_agents(_: &PrepareContext<'_>, input: ListAgents) -> Result<(ListAgents, i64)> {
+    let limit = page_size(input.limit, 100, 1_000)?;
+    Ok((input, limit))
+}
+
+pub fn list_agents(cx: &mut CallContext<'_, '_>, (input, limit): &(ListAgents, i64)) -> Result<AgentList> {
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let place = placement::place(cx, org, workspace, Permission::ViewOrganization)?;
+    let agents = store::list_agents(cx.tx, place.workspace, input.after.as_deref().unwrap_or_default(), *limit)?;
+    Ok(AgentList { ok: true, agents: agents.iter().filter_map(agent_view).collect() })
+}
+
+pub fn prepare_get_agent(context: &PrepareContext<'_>, input: GetAgent) -> Result<Address> {
+    Ok(Address::resolve(&input.address, context.caller.home()))
+}
+
+pub fn get_agent(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<AgentAnswer> {
+    let account = store::find_agent(cx.tx, cx.caller.workspace, address)?;
+    let agent = account.as_ref().filter(|account| account.status != "deleted").and_then(agent_view);
+    let agent = agent
+        .ok_or_else(|| ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found")))?;
+    Ok(AgentAnswer { ok: true, agent })
+}
+
+pub fn prepare_nothing(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
+    Ok(input)
+}
+
+pub fn me(cx: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Me> {
+    let account = store::find_service_account(cx.tx, cx.caller.workspace, &cx.caller.service_account_id)?;
+    Ok(Me {
+        ok: true,
+        address: cx.caller.address.as_ref().map(|address| address.as_str().to_owned()),
+        org_id: cx.caller.org.to_string(),
+        org_slug: cx.caller.org_slug.clone(),
+        workspace_id: cx.caller.workspace.to_string(),
+        workspace_slug: cx.caller.workspace_slug.clone(),
+        role: cx.caller.role.as_str().to_owned(),
+        service_account: account.as_ref().map(view),
+        email: cx.caller.person().map(|person| person.email.clone()),
+    })
+}
+
+pub fn capabilities(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Capabilities> {
+    let capabilities = [
+        "intents",
+        "intents.stream",
+        "agents.stream",
+        "human_tasks",
+        "scenarios",
+        "service_accounts",
+        "idempotency",
+        "mesh",
+        "mcp",
+        "sessions",
+    ];
+    let types = ["intent.ask.v1", "intent.notify.v1", "intent.reply.v1"];
+    Ok(Capabilities {
+        ok: true,
+        capabilities: capabilities.map(str::to_owned).to_vec(),
+        supported_intent_types: types.map(str::to_owned).to_vec(),
+    })
+}
+
+fn answer(account: &ServiceAccount) -> ServiceAccountAnswer {
+    let shown = view(account);
+    ServiceAccountAnswer {
+        ok: true,
+        service_account_id: shown.service_account_id.clone(),
+        address: shown.address.clone(),
+        agent_address: shown.address.clone(),
+        service_account: shown,
+        webhook_secret: None,
+        keys: None,
+    }
+}
+
+fn view(account: &ServiceAccount) -> AccountView {
+    let address = account.address.as_ref().map(|a| a.as_str().to_owned());
+    AccountView {
+        service_account_id: account.service_account_id.clone(),
+        org_id: account.org_id.to_string(),
+        workspace_id: account.workspace_id.to_string(),
+        name: account.name.clone(),
+        display_name: account.display_name.clone(),
+        description: account.description.clone(),
+        status: account.status.clone(),
+        created_by_actor_id: account.created_by.clone(),
+        agent_address: address.clone(),
+        address,
+        delivery_mode: account.delivery_mode.clone(),
+        callback_url: account.callback_url.clone(),
+        created_at: account.created_at.to_string(),
+        updated_at: account.updated_at.to_string(),
+    }
+}
+
+fn agent_view(account: &ServiceAccount) -> Option<Agent> {
+    Some(Agent {
+        address: account.address.as_ref()?.as_str().to_owned(),
+        service_account_id: account.service_account_id.clone(),
+        service_account_name: account.name.clone(),
+        display_name: account.display_name.clone(),
+        status: account.status.clone(),
+        delivery_mode: account.delivery_mode.clone(),
+        created_at: account.created_at.to_string(),
+        updated_at: account.updated_at.to_string(),
+    })
+}

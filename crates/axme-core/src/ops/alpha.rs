@@ -1,0 +1,221 @@
+//! The first steps of trials: an organization for somebody whose address nobody has verified yet.
+//!
+//! Until it is verified, the address owns nothing: keys act in the name of their owner, and whoever begins a trial may have
+//! typed somebody else's address.
+
+use axme_api::alpha::{
+    Bootstrap, Bootstrapped, EmailVerification, ResendEmail, Resent, TrialKey, TrialOrganization, TrialWorkspace,
+    Verified, VerifyEmail,
+};
+use axme_api::roles::OrgRole;
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::Time;
+use axme_intent::human::is_email;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::logins::{found, mail, too_many};
+use crate::auth;
+use crate::auth::{FreshKey, fresh_key, membership};
+use crate::auth::sign_in::audit;
+use crate::call::{AsyncContext, BoxFuture};
+use crate::error::{Result, StoreError};
+use crate::input::check_chars;
+use crate::state::AppState;
+use crate::store::{Rng, Shard, Tx, accounts, alpha as store, members, organizations, people as records};
+use crate::store::accounts::{NewKey, ServiceAccount};
+use crate::store::alpha::Trial;
+use crate::store::members::Member;
+use crate::call::{Binding, async_handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Async(&async_handler(&axme_api::alpha::BOOTSTRAP, bootstrap)),
+    Binding::Async(&async_handler(&axme_api::alpha::VERIFY, verify)),
+    Binding::Async(&async_handler(&axme_api::alpha::RESEND, resend)),
+];
+
+/// How long a trial may be verified.
+const TRIAL_SECONDS: u64 = 7 * 86_400;
+/// Trials of one address in a day, and mails of one trial.
+const MOST_TRIALS_A_DAY: i64 = 3;
+const MOST_MAILS: i64 = 5;
+const DAY_MILLIS: u64 = 86_400_000;
+
+pub fn check_enabled(app: &AppState) -> Result<()> {
+    if app.site.trials {
+        return Ok(());
+    }
+    let message = "this server gives no trials; ask whoever runs it for a key, or sign in";
+    Err(ApiError::new(ErrorKind::Forbidden, "trials_disabled", message).into())
+}
+
+pub fn bootstrap(context: AsyncContext, input: Bootstrap) -> BoxFuture<Bootstrapped> {
+    Box::pin(async move {
+        check_enabled(&context.app)?;
+        let email = membership::address(&input.email);
+        if !is_email(&email) {
+            return Err(ApiError::invalid("email: must be an address for mail, such as ann@example.com").into());
+        }
+        check_chars("use_case", Some(&input.use_case), 2, 120)?;
+        check_chars("company", input.company.as_deref(), 2, 120)?;
+        let (rng, now) = (context.app.system.rng.clone(), context.now);
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
+            let known = store::list(tx, &email, now.minus_millis(DAY_MILLIS), MOST_TRIALS_A_DAY)?;
+            if known.len() as i64 >= MOST_TRIALS_A_DAY {
+                return Err(too_many("this address has begun enough trials for today", 86_400));
+            }
+            let id = rng.uuid_at(now);
+            let owner = owner_of(id);
+            let name = input.company.clone().unwrap_or_else(|| email.clone());
+            let workspace = found(tx, &owner, &name)?;
+            let organization = organizations::find(tx, workspace.org_id)?;
+            let organization =
+                organization.ok_or_else(|| StoreError::Fault("a new organization is not there".to_owned()))?;
+            let key = first_key(tx, &owner, (workspace.org_id, workspace.workspace_id))?;
+            let trial = Trial {
+                id,
+                email: email.clone(),
+                org_id: workspace.org_id,
+                workspace_id: workspace.workspace_id,
+                created_at: now,
+                expires_at: now.plus_seconds(TRIAL_SECONDS),
+                verified_at: None,
+            };
+            store::insert(tx, &trial)?;
+            let line = json!({ "email": email, "use_case": input.use_case });
+            audit(tx, workspace.workspace_id, &owner, "alpha.bootstrap", &line)?;
+            tell(tx, &trial)?;
+            Ok(Bootstrapped {
+                ok: true,
+                organization: TrialOrganization { org_id: workspace.org_id.to_string(), name: organization.name },
+                workspace: TrialWorkspace { workspace_id: workspace.workspace_id.to_string(), name: workspace.name },
+                key,
+                email_verification: view(&trial),
+            })
+        };
+        context.app.store.write(Shard::CONTROL, job).await
+    })
+}
+
+fn first_key(
+    tx: &mut Tx<'_>,
+    owner: &str,
+    (org, workspace): (Uuid, Uuid)) -> Result<TrialKey, StoreError> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let account = ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, owner, now);
+    accounts::insert_service_account(tx, &account)?;
+    let FreshKey { token, hash, hint } = fresh_key(rng, &account.service_account_id);
+    let key_id = format!("sak_{}", rng.uuid_at(now).simple());
+    let key = NewKey {
+        workspace,
+        key_id: &key_id,
+        service_account_id: &account.service_account_id,
+        hash: &hash,
+        hint: &hint,
+        created_at: now,
+        expires_at: None,
+    };
+    accounts::insert_key(tx, &key)?;
+    Ok(TrialKey { key_id, service_account_id: account.service_account_id, token })
+}
+
+/// Sends the mail of a trial.
+fn tell(tx: &mut Tx<'_>, trial: &Trial) -> Result<(), StoreError> {
+    let rng = tx.rng;
+    let now = tx.now;
+    mail(tx, &trial.email, json!({ "trial": trial.id }))
+}
+
+/// Draws the token of a mail that is about to be sent. `None` when it is too late for it.
+pub fn draw(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<(Trial, String)>, StoreError> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let Some(trial) = store::find(tx, id)?.filter(|trial| trial.verified_at.is_none() && now < trial.expires_at) else {
+        return Ok(None);
+    };
+    let token = rng.hex::<32>();
+    store::set_token(tx, id, &auth::hash(&token))?;
+    Ok(Some((trial, token)))
+}
+
+fn view(trial: &Trial) -> EmailVerification {
+    EmailVerification {
+        email: trial.email.clone(),
+        status: if trial.verified_at.is_some() { "verified" } else { "pending" }.to_owned(),
+        expires_at: trial.expires_at.to_string(),
+    }
+}
+
+pub fn verify(context: AsyncContext, input: VerifyEmail) -> BoxFuture<Verified> {
+    Box::pin(async move {
+        check_enabled(&context.app)?;
+        check_chars("token", Some(&input.token), 16, 512)?;
+        let trial = confirm(&context.app, input.token).await?;
+        Ok(Verified { ok: true, email_verification: view(&trial) })
+    })
+}
+
+/// Gives a trial to its address. Doing so twice is no error. The first key loses what it could do in the organization beyond
+/// its workspace: whoever began the trial may be somebody else.
+pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
+    let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
+    let hash = auth::hash(&token);
+    let unknown = || ApiError::not_found("this token");
+    // Garbage does not take the write lane.
+    app.store.read(move |tx| store::is_known(tx, &hash)).await?.then_some(()).ok_or_else(unknown)?;
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
+        let trial = store::lock(tx, &hash)?.ok_or_else(unknown)?;
+        if trial.verified_at.is_some() {
+            return Ok(trial);
+        }
+        if trial.expires_at <= now {
+            let message = "this mail has expired: begin a new trial";
+            return Err(ApiError::new(ErrorKind::Gone, "verification_expired", message).into());
+        }
+        store::mark_verified(tx, trial.id, now)?;
+        records::insert(tx, rng.uuid(), &trial.email, now)?;
+        let first = members::find_actor(tx, trial.org_id, &owner_of(trial.id), Uuid::nil())?;
+        if let Some(first) = first {
+            members::update(tx, &Member { status: "removed".to_owned(), updated_at: now, ..first })?;
+        }
+        let member = Member {
+            org_id: trial.org_id,
+            member_id: rng.uuid_at(now),
+            workspace_id: Uuid::nil(),
+            actor_id: trial.email.clone(),
+            role: OrgRole::OrgOwner.as_str().to_owned(),
+            status: "active".to_owned(),
+            created_at: now,
+            updated_at: now,
+        };
+        members::insert(tx, &member)?;
+        let line = json!({ "org_id": trial.org_id });
+        audit(tx, trial.workspace_id, &trial.email, "alpha.verify_email", &line)?;
+        Ok(Trial { verified_at: Some(now), ..trial })
+    };
+    app.store.write(Shard::CONTROL, job).await
+}
+
+/// Whom the keys of a trial belong to.
+fn owner_of(trial: Uuid) -> String {
+    format!("trial:{trial}")
+}
+
+pub fn resend(context: AsyncContext, input: ResendEmail) -> BoxFuture<Resent> {
+    Box::pin(async move {
+        check_enabled(&context.app)?;
+        let (rng, now, email) = (context.app.system.rng.clone(), context.now, membership::address(&input.email));
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
+            let trials = store::list(tx, &email, now.minus_millis(TRIAL_SECONDS * 1_000), 1)?;
+            if let Some(trial) = trials.first().filter(|trial| trial.verified_at.is_none() && now < trial.expires_at)
+                && store::count_mail(tx, trial.id)? < MOST_MAILS
+            {
+                tell(tx, trial)?;
+            }
+            Ok(Resent { ok: true })
+        };
+        context.app.store.write(Shard::CONTROL, job).await
+    })
+}

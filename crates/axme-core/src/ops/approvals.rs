@@ -1,0 +1,89 @@
+//! Decisions by approval id.
+
+use axme_api::approvals::{Approval as ApprovalView, DecideApproval, Decided};
+use axme_api::{ApiError, Object};
+use axme_intent::{IntentId, TaskResult};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::resume::answer_task;
+use crate::engine;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::engine::intent_access::is_visible;
+use crate::error::Result;
+use crate::store::approvals as store;
+use crate::store::approvals::Approval;
+use crate::call::{Binding, handler};
+use crate::store::Shard;
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::approvals::DECIDE, prepare_decide, decide).on(|decision| Shard::of_intent(IntentId(decision.id)))),
+];
+
+const MAX_COMMENT_CHARS: usize = 1_000;
+
+pub struct Decision {
+    id: Uuid,
+    word: &'static str,
+    comment: Option<String>,
+}
+
+pub fn prepare_decide(_: &PrepareContext<'_>, input: DecideApproval) -> Result<Decision> {
+    let id = Uuid::parse_str(input.approval_id.trim());
+    let id = id.map_err(|_| ApiError::invalid("approval_id: must be a UUID"))?;
+    let word = match input.decision.trim().to_ascii_lowercase().as_str() {
+        "approve" | "approved" => "approve",
+        "reject" | "rejected" => "reject",
+        other => return Err(ApiError::invalid(format!("decision: \"{other}\" is neither approve nor reject")).into()),
+    };
+    if input.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
+        return Err(ApiError::invalid(format!("comment: at most {MAX_COMMENT_CHARS} characters")).into());
+    }
+    Ok(Decision { id, word, comment: input.comment })
+}
+
+/// A waiting task is answered under its own rules, by those who may. The same decision again is shown again; the other one
+/// comes too late. A decision about an id that is no intent's is recorded, and nothing else.
+pub fn decide(cx: &mut CallContext<'_, '_>, decision: &Decision) -> Result<Decided> {
+    let workspace = cx.caller.workspace;
+    let head = engine::lock(cx.tx, cx.caller.workspace, IntentId(decision.id))?;
+    if let Some(head) = head {
+        // Whoever may not see the task does not decide it, and their word must not stand beside the real decision.
+        if !is_visible(cx.caller, &head) {
+            return Err(ApiError::not_found(format!("intent {}", decision.id)).into());
+        }
+        let known = store::find(cx.tx, workspace, decision.id)?;
+        if let Some(known) = known.filter(|k| k.decision == decision.word && head.intent.open_task().is_none()) {
+            return Ok(answer(&known));
+        }
+        let outcome = if decision.word == "approve" { "approved" } else { "rejected" };
+        let answer =
+            TaskResult { outcome: Some(outcome.to_owned()), comment: decision.comment.clone(), data: Object::new() };
+        answer_task(cx, head, answer)?;
+    }
+    let approval = Approval {
+        approval_id: decision.id,
+        decision: decision.word.to_owned(),
+        comment: decision.comment.clone(),
+        decided_by: cx.caller.actor(),
+        decided_at: cx.now,
+    };
+    store::put(cx.tx, workspace, &approval)?;
+    let line = json!({ "decision": approval.decision, "comment": approval.comment });
+    cx.audit("approvals.decide", &approval.approval_id.to_string(), &line)?;
+    Ok(answer(&approval))
+}
+
+fn answer(approval: &Approval) -> Decided {
+    Decided {
+        ok: true,
+        approval: ApprovalView {
+            approval_id: approval.approval_id.to_string(),
+            decision: approval.decision.clone(),
+            comment: approval.comment.clone(),
+            decided_at: approval.decided_at.to_string(),
+        },
+    }
+}

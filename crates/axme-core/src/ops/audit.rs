@@ -1,0 +1,77 @@
+//! Reading the audit trail. It is written by `CallContext::audit`, in the transaction of the change it tells of.
+
+use axme_api::ApiError;
+use axme_api::audit::{AuditEvent, AuditList, ListAudit};
+use axme_api::roles::Permission;
+use axme_intent::Address;
+use uuid::Uuid;
+
+use crate::auth::placement;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::{check_chars, page_size};
+use crate::store::audit as store;
+use crate::store::audit::{Filter, Line};
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::audit::LIST, prepare_list, list)),
+];
+
+const MAX_PREFIX_CHARS: usize = 100;
+
+pub struct Asked {
+    input: ListAudit,
+    before: Uuid,
+    limit: i64,
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListAudit) -> Result<Asked> {
+    check_chars("action_prefix", input.action_prefix.as_deref(), 1, MAX_PREFIX_CHARS)?;
+    let before = input.before.as_deref().map_or(Ok(Uuid::max()), |text| {
+        Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("before: must be the id of a line"))
+    })?;
+    let limit = page_size(input.limit, 100, 1_000)?;
+    Ok(Asked { input, before, limit })
+}
+
+/// An organization alone means what was changed in it as a whole.
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &Asked) -> Result<AuditList> {
+    let input = &asked.input;
+    let (org, workspace) = match (input.org_id.as_deref(), input.workspace_id.as_deref()) {
+        (Some(org), None) => (placement::org(cx, org, Permission::ReadAudit)?.0, None),
+        (org, workspace) => {
+            let place = placement::place(cx, org, workspace, Permission::ReadAudit)?;
+            (place.org, Some(place.workspace))
+        }
+    };
+    // Agents are named by their addresses, and people as their keys name them.
+    let names = |text: &String| [text.trim().to_owned(), Address::resolve(text, cx.caller.home()).to_string()];
+    let filter = Filter {
+        trail: workspace.unwrap_or(org),
+        before: asked.before,
+        actor: input.owner_agent.as_ref().map(names),
+        prefix: input.action_prefix.as_deref().map(|text| text.trim().to_owned()),
+        limit: asked.limit,
+    };
+    let lines = store::list(cx.tx, &filter)?;
+    let is_full = usize::try_from(asked.limit).is_ok_and(|limit| lines.len() == limit);
+    let next_before = lines.last().filter(|_| is_full).map(|line| line.id.to_string());
+    let events = lines.into_iter().map(|line| view(org, workspace, line)).collect();
+    Ok(AuditList { ok: true, events, next_before })
+}
+
+fn view(org: Uuid, workspace: Option<Uuid>, line: Line) -> AuditEvent {
+    AuditEvent {
+        audit_id: line.id.to_string(),
+        org_id: org.to_string(),
+        workspace_id: workspace.map(|id| id.to_string()),
+        at: line.at.to_string(),
+        actor: line.actor,
+        action: line.action,
+        subject: line.subject,
+        details: line.details.as_object().cloned().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,201 @@
+//! Control of live intents: their settings, and canceling many at once (contract `wire.md` §4.8).
+
+use axme_api::intents::{BulkCancel, BulkCanceled, ChangeReason, PolicyChanged, UpdateControls, UpdatePolicy};
+use axme_api::{ApiError, Object};
+use axme_intent::lifecycle::{Command, Ending};
+use axme_intent::policy::{Action, Patch};
+use axme_intent::{Address, IntentId, Status};
+use serde_json::{Value, json};
+
+use crate::{engine, views};
+use crate::auth::Caller;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::engine::intent_access::{check_granted, lock_visible, stale};
+use crate::error::Result;
+use crate::input::{check_size, page_size, parse_id, parse_status};
+use crate::store::intents as store;
+use crate::store::intents::Filter;
+use crate::call::{Binding, handler};
+use crate::store::Shard;
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::intents::CONTROLS, prepare_controls, change).on(|change| Shard::of_intent(change.id))),
+    Binding::Transaction(&handler(&axme_api::intents::POLICY, prepare_policy, change).on(|change| Shard::of_intent(change.id))),
+    Binding::Transaction(&handler(&axme_api::intents::BULK_CANCEL, prepare_bulk_cancel, bulk_cancel)),
+];
+
+const MAX_REASON_CHARS: usize = 2_000;
+
+pub struct PolicyChange {
+    id: IntentId,
+    patch: Patch,
+    why: ChangeReason,
+    action: Action,
+}
+
+pub fn prepare_controls(context: &PrepareContext<'_>, input: UpdateControls) -> Result<PolicyChange> {
+    let patch = Patch { controls: input.controls_patch.unwrap_or_default(), ..Patch::default() };
+    prepare(context, &input.intent_id, patch, input.why, Action::UpdateControls)
+}
+
+pub fn prepare_policy(context: &PrepareContext<'_>, input: UpdatePolicy) -> Result<PolicyChange> {
+    let grants = canonical(input.grants_patch.unwrap_or_default(), context.caller);
+    let patch = Patch { grants, envelope: input.envelope_patch.unwrap_or_default(), controls: Object::new() };
+    prepare(context, &input.intent_id, patch, input.why, Action::UpdatePolicy)
+}
+
+fn prepare(_: &PrepareContext<'_>, id: &str, patch: Patch, why: ChangeReason, action: Action) -> Result<PolicyChange> {
+    let id = parse_id(id)?;
+    for part in [&patch.controls, &patch.grants, &patch.envelope] {
+        check_size("patch", part)?;
+    }
+    let long = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
+    if long(&why.reason, MAX_REASON_CHARS) {
+        return Err(ApiError::invalid(format!("reason: at most {MAX_REASON_CHARS} characters")).into());
+    }
+    if long(&why.actor, 255) {
+        return Err(ApiError::invalid("actor: at most 255 characters").into());
+    }
+    Ok(PolicyChange { id, patch, why, action })
+}
+
+/// Delegates are known by their full address, however they were written.
+fn canonical(grants: Object, caller: &Caller) -> Object {
+    let full = |key: String| match key.strip_prefix("delegate:") {
+        Some(name) => format!("delegate:{}", Address::resolve(name, caller.home())),
+        None => key,
+    };
+    grants.into_iter().map(|(key, grant)| (full(key), grant)).collect()
+}
+
+pub fn change(cx: &mut CallContext<'_, '_>, change: &PolicyChange) -> Result<PolicyChanged> {
+    let head = lock_visible(cx, change.id)?;
+    check_may_change(cx.caller, &head, change.action)?;
+    let birth = store::birth(cx.tx, cx.caller.workspace, change.id)?;
+    let (applied, reason, head, warnings) = match stale(&head, change.why.expected_policy_generation) {
+        Some(stale) => (false, Some(stale.to_owned()), head, Vec::new()),
+        None => {
+            let mut patch = change.patch.clone();
+            name_in_full(&mut patch.controls, &head, cx.caller);
+            let (head, warnings) = engine::change_policy(cx.tx, cx.caller.workspace, head, &patch)?;
+            let line = json!({
+                "controls": patch.controls,
+                "grants": patch.grants,
+                "envelope": patch.envelope,
+                "actor": change.why.actor,
+                "reason": change.why.reason,
+                "policy_generation": head.intent.policy_generation,
+            });
+            let op = if change.action == Action::UpdateControls { "intents.controls" } else { "intents.policy" };
+            cx.audit(op, &change.id.to_string(), &line)?;
+            (true, None, head, warnings)
+        }
+    };
+    Ok(PolicyChanged {
+        ok: true,
+        applied,
+        reason,
+        policy_generation: head.intent.policy_generation,
+        intent: views::intent(&head, &birth),
+        warnings,
+    })
+}
+
+/// Settings belong to whoever asked for the work, not to whoever does it.
+fn check_may_change(caller: &Caller, head: &store::Head, action: Action) -> Result<()> {
+    let is_sender = caller.address.as_ref() == Some(&head.from);
+    let is_delegate = |own: &Address| head.intent.policy.grants(own.as_str(), action);
+    if caller.is_admin() || is_sender || caller.address.as_ref().is_some_and(is_delegate) {
+        return check_granted(caller, head, action);
+    }
+    Err(ApiError::forbidden("only its sender, an admin or a delegate changes the settings of an intent").into())
+}
+
+/// An agent that an intent is escalated to is known by its full address.
+fn name_in_full(controls: &mut Object, head: &store::Head, caller: &Caller) {
+    if head.intent.waiting().is_some() {
+        return;
+    }
+    if let Some(Value::String(to)) = controls.get_mut("escalate_to").filter(|to| to.as_str() != Some("")) {
+        *to = Address::resolve(to, caller.home()).to_string();
+    }
+}
+
+pub struct Cleanup {
+    filter: Filter,
+    is_dry: bool,
+    reason: String,
+}
+
+pub fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCancel) -> Result<Cleanup> {
+    let hours = input.older_than_hours.unwrap_or(24.0);
+    // Ten years: no intent of this server is older.
+    if !(0.1..=87_600.0).contains(&hours) {
+        return Err(ApiError::invalid("older_than_hours: must be a number from 0.1 to 87600").into());
+    }
+    let mut statuses = Vec::new();
+    for word in input.status_filter.unwrap_or_default() {
+        let status = parse_status(&word)?;
+        if status.is_terminal() {
+            return Err(ApiError::invalid(format!("status_filter: {} is over already", status.as_str())).into());
+        }
+        statuses.push(status);
+    }
+    if statuses.is_empty() {
+        statuses = vec![Status::Delivered, Status::Waiting, Status::InProgress, Status::Submitted];
+    }
+    let reason = input.reason.unwrap_or_else(|| "bulk cancel".to_owned());
+    if reason.chars().count() > MAX_REASON_CHARS {
+        return Err(ApiError::invalid(format!("reason: at most {MAX_REASON_CHARS} characters")).into());
+    }
+    let sender = context.caller.address.clone().filter(|_| !context.caller.is_admin());
+    let filter = Filter {
+        statuses,
+        to: None,
+        party: None,
+        sender,
+        before: IntentId::first_at(context.now.minus_millis((hours * 3_600_000.0) as u64)),
+        limit: page_size(input.limit, 500, 5_000)? as usize,
+    };
+    Ok(Cleanup { filter, is_dry: input.dry_run.unwrap_or(true), reason })
+}
+
+/// What is found is canceled in the order of the ids: families are always locked in that order.
+pub fn bulk_cancel(cx: &mut CallContext<'_, '_>, cleanup: &Cleanup) -> Result<BulkCanceled> {
+    let (heads, next) = store::list(cx.tx, cx.caller.workspace, &cleanup.filter)?;
+    let mut ids: Vec<IntentId> = heads.iter().map(|head| head.intent.id).collect();
+    ids.sort_unstable();
+    if !cleanup.is_dry {
+        let mut canceled = Vec::with_capacity(ids.len());
+        for id in ids {
+            if cancel(cx, id, &cleanup.reason)? {
+                canceled.push(id);
+            }
+        }
+        ids = canceled;
+        let line = json!({ "canceled": ids.len(), "reason": cleanup.reason });
+        cx.audit("intents.bulk_cancel", "workspace", &line)?;
+    }
+    let count = Some(ids.len() as u64);
+    Ok(BulkCanceled {
+        ok: true,
+        dry_run: cleanup.is_dry,
+        would_cancel: count.filter(|_| cleanup.is_dry),
+        canceled: count.filter(|_| !cleanup.is_dry),
+        intent_ids: ids.iter().map(IntentId::to_string).collect(),
+        has_more: next.is_some(),
+    })
+}
+
+/// False when somebody else has ended it in the meantime.
+fn cancel(cx: &mut CallContext<'_, '_>, id: IntentId, reason: &str) -> Result<bool> {
+    let Some(head) = engine::lock(cx.tx, cx.caller.workspace, id)? else { return Ok(false) };
+    if head.intent.status().is_terminal() {
+        return Ok(false);
+    }
+    let actor = cx.caller.actor();
+    let command = Command::Resolve(Ending::Canceled(reason.to_owned()));
+    engine::advance(cx.tx, cx.caller.workspace, head, command, &actor).map(|_| true)
+}

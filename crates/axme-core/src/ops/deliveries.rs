@@ -1,0 +1,159 @@
+//! The listing of deliveries, in which dead letters of every kind stand beside what went along routes, and their replay.
+
+use std::collections::BTreeMap;
+
+use axme_api::ApiError;
+use axme_api::deliveries::{Delivery, DeliveryAnswer, DeliveryList, ListDeliveries, ReplayDelivery};
+use axme_intent::IntentId;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::principals::{RUN, read_range};
+use crate::auth::placement::{Placement, Scoped};
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::engine::notices::MAIL_QUEUE;
+use crate::error::Result;
+use crate::input::{check_word, page_size};
+use crate::policy::quota;
+use crate::policy::quota::Dimension;
+use crate::store::{Signal, deliveries as store, notices, routed};
+use crate::store::deliveries::DeadLetter;
+use crate::call::{Binding, handler};
+use crate::store::Shard;
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::deliveries::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::deliveries::REPLAY, prepare_replay, replay).on(|query| Shard::of_intent(query.what))),
+];
+
+/// Dead letters under one id: more than there are subscribers to an event.
+const MOST_OF_ONE: i64 = 1_000;
+
+/// Which deliveries are meant.
+pub struct Wanted {
+    /// One principal's; without, dead letters of other kinds are listed as well.
+    principals: Option<(Uuid, Uuid)>,
+    status: Option<String>,
+    before: IntentId,
+    limit: i64,
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<Scoped<Wanted>> {
+    let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
+    check_word("status", input.status.as_deref(), &words)?;
+    let before = match &input.before {
+        None => IntentId(Uuid::max()),
+        Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be a delivery id"))?,
+    };
+    let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
+    let limit = page_size(input.limit, 200, 1_000)?;
+    let wanted = Wanted { principals, status: input.status, before, limit };
+    Ok(Scoped::new(input.org_id, input.workspace_id, wanted))
+}
+
+/// One listing, by id: what went along routes, however it stands, and what else was given up. A dead letter that went along a
+/// route is there once, as what it is. Letters under one id stay together, since a page ends at an id: the last of them may go
+/// beyond the limit.
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<DeliveryList> {
+    let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
+    let (workspace, limit) = (place.workspace, wanted.limit);
+    let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
+    let routed = routed::list(cx.tx, workspace, range, wanted.before.0, wanted.status.as_deref(), limit)?;
+    let mut dead = Vec::new();
+    if wanted.principals.is_none() && wanted.status.as_deref().is_none_or(|status| status == "dead_lettered") {
+        dead = store::list_dead(cx.tx, workspace, wanted.before, limit)?;
+        if let Some(last) = dead.last().filter(|_| is_full(&dead, limit)).map(|letter| letter.intent_id) {
+            dead.retain(|letter| letter.intent_id != last);
+            dead.extend(store::list_dead_of(cx.tx, workspace, last, MOST_OF_ONE)?);
+        }
+    }
+    let mut found: BTreeMap<Uuid, Vec<Delivery>> = BTreeMap::new();
+    for letter in &dead {
+        found.entry(letter.intent_id.0).or_default().push(view(letter, &place, "dead_lettered"));
+    }
+    found.extend(routed.into_iter().map(|delivery| (delivery.id, vec![super::routed::view(delivery, &place)])));
+    let mut deliveries = Vec::new();
+    for of_one in found.into_values().rev() {
+        if is_full(&deliveries, limit) {
+            break;
+        }
+        deliveries.extend(of_one);
+    }
+    let next_before = deliveries.last().filter(|_| is_full(&deliveries, limit)).map(|last| last.delivery_id.clone());
+    Ok(DeliveryList { ok: true, deliveries, next_before })
+}
+
+fn is_full<T>(page: &[T], limit: i64) -> bool {
+    usize::try_from(limit).is_ok_and(|limit| page.len() >= limit)
+}
+
+/// What was given up under an id; there is at least one.
+pub(super) fn dead(cx: &mut CallContext<'_, '_>, workspace: Uuid, id: IntentId) -> Result<(DeadLetter, Vec<DeadLetter>)> {
+    let letters = store::list_dead_of(cx.tx, workspace, id, MOST_OF_ONE)?;
+    let first = letters.first().cloned().ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
+    Ok((first, letters))
+}
+
+pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<Scoped<IntentId>> {
+    let id: IntentId =
+        input.delivery_id.parse().map_err(|_| ApiError::not_found(format!("delivery {}", input.delivery_id)))?;
+    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+}
+
+pub fn replay(cx: &mut CallContext<'_, '_>, asked: &Scoped<IntentId>) -> Result<DeliveryAnswer> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let workspace = place.workspace;
+    if let Some(again) = super::routed::replay(cx, &place, id.0)? {
+        return Ok(again);
+    }
+    let (first, letters) = dead(cx, workspace, id)?;
+    let webhooks = letters.iter().filter(|letter| is_webhook(letter)).count() as u64;
+    if webhooks > 0 {
+        quota::charge(cx.tx, workspace, Dimension::WebhookDeliveries, webhooks)?;
+    }
+    for letter in &letters {
+        store::revive(cx.tx, workspace, &letter.address, id, cx.now)?;
+        cx.audit_in(workspace, "deliveries.replay", &id.to_string(), &json!({ "to_agent": letter.address }))?;
+        if notices::line_of(&letter.address).is_some() {
+            notices::reopen(cx.tx, workspace, id.0)?;
+            cx.tx.signal(Signal::notices());
+        }
+        cx.tx.signal(Signal::queue(workspace, &letter.address));
+    }
+    Ok(DeliveryAnswer { ok: true, delivery: view(&first, &place, "pending") })
+}
+
+/// An event that a subscriber did not get.
+fn is_webhook(letter: &DeadLetter) -> bool {
+    letter.address.as_str().starts_with("webhook://")
+}
+
+pub(super) fn view(letter: &DeadLetter, place: &Placement, status: &str) -> Delivery {
+    Delivery {
+        delivery_id: letter.intent_id.to_string(),
+        replay_of_delivery_id: None,
+        intent_id: Some(letter.told_of.unwrap_or(letter.intent_id).to_string()),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        principal_id: None,
+        alias: None,
+        to_agent: Some(letter.address.to_string()),
+        transport_type: match notices::line_of(&letter.address) {
+            Some(MAIL_LINE) => "email",
+            Some(_) => "webhook",
+            None if is_webhook(letter) => "webhook",
+            None => "http",
+        }
+        .to_owned(),
+        route_id: None,
+        status: status.to_owned(),
+        correlation_id: None,
+        idempotency_key: None,
+        payload: None,
+        error_detail: letter.last_error.clone(),
+        created_at: None,
+        updated_at: letter.dead_at.to_string(),
+    }
+}

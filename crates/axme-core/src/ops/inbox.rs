@@ -1,0 +1,457 @@
+//! Reading the inbox. A thread is derived from its intent each time it is read, so it cannot fall behind it.
+//!
+//! The receiver has the thread from the start; `reply_to` has it once the intent is terminal, whoever ended it; people who
+//! are asked, delegates and writers have it from then on. What is done to a thread is in `threads`.
+
+use std::collections::BTreeMap;
+
+use axme_api::inbox::{
+    Change, ChangeList, GetThread, ListChanges, ListThreads, Message, Thread, ThreadAnswer, ThreadList, TimelineEntry,
+};
+use axme_api::{ApiError, Object};
+use axme_intent::{Address, IntentId, Status, Time};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::views;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::{Result, StoreError};
+use crate::input::{address, page_size};
+use crate::store::{inbox as store, intents};
+use crate::store::inbox::{Entry, Member, Most};
+use crate::store::intents::Head;
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::inbox::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::inbox::CHANGES, prepare_changes, changes)),
+    Binding::Transaction(&handler(&axme_api::inbox::GET, prepare_get, get)),
+];
+
+/// How much of a message a list shows, so that a page of long results stays small.
+const MOST_LISTED_CHARS: usize = 4_096;
+
+/// How much of a thread's end is shown, in a list and alone.
+const MOST_LISTED: Most = Most { entries: 20, bytes: 64 * 1024 };
+const MOST_SHOWN: Most = Most { entries: 1_000, bytes: 1024 * 1024 };
+
+/// Messages that are looked at to be deleted.
+const MOST_MESSAGES: i64 = 10_000;
+
+/// Threads looked at in one step, and steps in one call, when threads of one status are asked for.
+const BATCH: i64 = 100;
+const MOST_BATCHES: usize = 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Pending,
+    Active,
+    Done,
+}
+
+impl Stage {
+    fn of(status: Status) -> Stage {
+        match status {
+            status if status.is_terminal() => Stage::Done,
+            Status::InProgress => Stage::Active,
+            _ => Stage::Pending,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Stage::Pending => "pending",
+            Stage::Active => "active",
+            Stage::Done => "done",
+        }
+    }
+
+    fn parse(word: &str) -> Result<Stage> {
+        let known = [Stage::Pending, Stage::Active, Stage::Done];
+        known
+            .into_iter()
+            .find(|stage| stage.as_str() == word.trim())
+            .ok_or_else(|| ApiError::invalid(format!("status: \"{word}\" is none of pending, active, done")).into())
+    }
+}
+
+pub struct Page {
+    owner: Option<Address>,
+    stage: Option<Stage>,
+    before: IntentId,
+    limit: usize,
+}
+
+pub fn prepare_list(context: &PrepareContext<'_>, input: ListThreads) -> Result<Page> {
+    let page = Page {
+        owner: owner(context, input.owner_agent.as_deref())?,
+        stage: input.status.as_deref().map(Stage::parse).transpose()?,
+        before: match &input.before {
+            None => IntentId(Uuid::max()),
+            Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be a thread id"))?,
+        },
+        limit: page_size(input.limit, 50, 100)? as usize,
+    };
+    Ok(page)
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<ThreadList> {
+    let (mut threads, mut before) = (Vec::new(), page.before);
+    for _ in 0..MOST_BATCHES {
+        let batch = sources(cx, page.owner.as_ref(), before)?;
+        let is_last = (batch.len() as i64) < BATCH;
+        for source in batch {
+            before = source.id;
+            let thread = source.load(cx, MOST_LISTED)?;
+            if page.stage.is_none_or(|stage| stage == thread.stage()) {
+                threads.push(thread.view(MOST_LISTED_CHARS));
+                if threads.len() == page.limit {
+                    return Ok(ThreadList { ok: true, threads, next_before: Some(before.to_string()) });
+                }
+            }
+        }
+        if is_last {
+            return Ok(ThreadList { ok: true, threads, next_before: None });
+        }
+    }
+    Ok(ThreadList { ok: true, threads, next_before: Some(before.to_string()) })
+}
+
+/// What a thread of one owner is made from.
+pub(super) struct Source {
+    pub id: IntentId,
+    pub owner: Address,
+    pub head: Option<Head>,
+    pub member: Option<Member>,
+    /// The intent's result went to the owner.
+    is_reply: bool,
+}
+
+/// A page of threads, newest first.
+fn sources(cx: &mut CallContext<'_, '_>, owner: Option<&Address>, before: IntentId) -> Result<Vec<Source>, StoreError> {
+    let workspace = cx.caller.workspace;
+    let mut found = BTreeMap::new();
+    for head in store::list(cx.tx, workspace, owner, before, BATCH)? {
+        let owner = owner.unwrap_or(&head.to).clone();
+        let is_reply = head.to != owner;
+        found.insert(head.intent.id.0, Source { id: head.intent.id, owner, head: Some(head), member: None, is_reply });
+    }
+    if let Some(owner) = owner {
+        for member in store::list_parts(cx.tx, workspace, owner, before, BATCH)? {
+            let id = member.thread;
+            let empty = Source { id, owner: owner.clone(), head: None, member: None, is_reply: false };
+            found.entry(id.0).or_insert(empty).member = Some(member);
+        }
+    }
+    let mut page: Vec<Source> = found.into_values().rev().take(BATCH as usize).collect();
+    for source in &mut page {
+        if source.head.is_none() {
+            source.head = intents::find(cx.tx, workspace, source.id)?;
+        }
+        if owner.is_none() {
+            let members = store::members(cx.tx, workspace, source.id)?;
+            source.member = members.into_iter().find(|member| member.owner == source.owner);
+        }
+    }
+    Ok(page)
+}
+
+/// A thread of `owner` that is asked for by its id.
+pub(super) fn find(cx: &mut CallContext<'_, '_>, id: IntentId, owner: Option<&Address>) -> Result<Source> {
+    let head = intents::find(cx.tx, cx.caller.workspace, id)?;
+    let members = store::members(cx.tx, cx.caller.workspace, id)?;
+    let first = head.as_ref().map(|head| &head.to).or(members.first().map(|member| &member.owner));
+    let owner = owner.or(first).ok_or_else(|| not_found(&id.to_string()))?.clone();
+    if head.is_none() && members.is_empty() {
+        return Err(not_found(&id.to_string()).into());
+    }
+    let member = members.into_iter().find(|member| member.owner == owner);
+    let is_reply = match &head {
+        Some(head) if head.to != owner && head.intent.status().is_terminal() => {
+            store::reply_to(cx.tx, cx.caller.workspace, id)?.as_ref() == Some(&owner)
+        }
+        _ => false,
+    };
+    let source = Source { id, owner, head, member, is_reply };
+    if source.member.is_none() && !source.is_receivers() && !is_reply {
+        return Err(ApiError::forbidden(format!("thread {id} is not in the inbox of {}", source.owner)).into());
+    }
+    Ok(source)
+}
+
+pub type Wanted = (IntentId, Option<Address>);
+
+pub fn prepare_get(context: &PrepareContext<'_>, input: GetThread) -> Result<Wanted> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
+    Ok(wanted)
+}
+
+/// The thread and the owner that a call names. What is no id cannot name a thread, so it is not found.
+pub(super) fn wanted(context: &PrepareContext<'_>, id: &str, owner_agent: Option<&str>) -> Result<Wanted> {
+    let owner = owner(context, owner_agent)?;
+    Ok((id.parse().map_err(|_| not_found(id))?, owner))
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, (id, owner): &Wanted) -> Result<ThreadAnswer> {
+    let source = find(cx, *id, owner.as_ref())?;
+    show(cx, source)
+}
+
+pub(super) fn show(cx: &mut CallContext<'_, '_>, source: Source) -> Result<ThreadAnswer> {
+    Ok(ThreadAnswer { ok: true, thread: source.load(cx, MOST_SHOWN)?.view(usize::MAX) })
+}
+
+pub(super) fn not_found(id: &str) -> ApiError {
+    ApiError::not_found(format!("thread {id}"))
+}
+
+pub struct Since {
+    owner: Address,
+    number: i64,
+    cursor: Option<String>,
+    limit: i64,
+}
+
+pub fn prepare_changes(context: &PrepareContext<'_>, input: ListChanges) -> Result<Since> {
+    let owner = owner(context, input.owner_agent.as_deref())?;
+    let cursor = input.cursor.filter(|cursor| !cursor.trim().is_empty());
+    let since = Since {
+        owner: owner.ok_or_else(|| ApiError::invalid("owner_agent: required, this key has no address"))?,
+        number: cursor.as_deref().map(read_cursor).transpose()?.unwrap_or(0),
+        cursor,
+        limit: page_size(input.limit, 50, 100)?,
+    };
+    Ok(since)
+}
+
+fn read_cursor(text: &str) -> Result<i64> {
+    let number = text.trim().split(':').next().and_then(|number| number.parse().ok());
+    number.ok_or_else(|| ApiError::invalid("cursor: must be the next_cursor of an earlier answer").into())
+}
+
+pub fn changes(cx: &mut CallContext<'_, '_>, since: &Since) -> Result<ChangeList> {
+    let workspace = cx.caller.workspace;
+    let is_more_to_number = store::number_changes(cx.tx, workspace, &since.owner, cx.now)?;
+    let mut numbered = store::list_changes(cx.tx, workspace, &since.owner, since.number, since.limit + 1)?;
+    let has_more = numbered.len() as i64 > since.limit || is_more_to_number;
+    numbered.truncate(usize::try_from(since.limit).unwrap_or(usize::MAX));
+    let mut changes = Vec::with_capacity(numbered.len());
+    for (number, id) in numbered {
+        let thread = find(cx, id, Some(&since.owner))?.load(cx, MOST_LISTED)?.view(MOST_LISTED_CHARS);
+        changes.push(Change { cursor: format!("{number}:{id}"), thread });
+    }
+    let next_cursor = changes.last().map(|change| change.cursor.clone()).or_else(|| since.cursor.clone());
+    Ok(ChangeList { ok: true, changes, next_cursor, has_more })
+}
+
+/// Whose inbox, files, invites or events are meant: the query wins over the header (they do not differ), both over the
+/// caller's own address. Without an admin key only one's own can be. `None` is the whole workspace, for its admin.
+pub(super) fn owner(context: &PrepareContext<'_>, field: Option<&str>) -> Result<Option<Address>> {
+    let caller = context.caller;
+    let named = field.filter(|text| !text.trim().is_empty()).or(context.owner);
+    let named = named.map(|text| address(text, "owner_agent", caller.home())).transpose()?;
+    if caller.is_admin() {
+        return Ok(named.or_else(|| caller.address.clone()));
+    }
+    match (&caller.address, named) {
+        (Some(own), None) => Ok(Some(own.clone())),
+        (Some(own), Some(named)) if named == *own => Ok(Some(named)),
+        (Some(own), Some(_)) => {
+            Err(ApiError::forbidden(format!("owner_agent: this key acts for its own address only, {own}")).into())
+        }
+        (None, _) => Err(ApiError::forbidden("this key has no address, and acts for no owner_agent").into()),
+    }
+}
+
+/// A thread with everything that is shown of it.
+pub(super) struct Loaded {
+    source: Source,
+    /// What was added, without messages that the owner does not see.
+    pub entries: Vec<Entry>,
+    is_end_deleted: bool,
+}
+
+impl Source {
+    pub fn load(self, cx: &mut CallContext<'_, '_>, most: Most) -> Result<Loaded, StoreError> {
+        let mut loaded = Loaded { source: self, entries: Vec::new(), is_end_deleted: false };
+        let (id, owner) = (loaded.source.id, &loaded.source.owner);
+        // Whatever is added to a thread gives the receiver a part in it.
+        if loaded.source.member.is_some() || loaded.source.is_reply {
+            let workspace = cx.caller.workspace;
+            loaded.entries = store::entries(cx.tx, workspace, id, owner, most)?;
+            loaded.is_end_deleted = store::is_deleted(cx.tx, workspace, id, owner, derived_id(id, COMPLETION))?;
+        }
+        Ok(loaded)
+    }
+
+    /// The ids of the messages that the owner sees, the latest first.
+    pub fn message_ids(&self, cx: &mut CallContext<'_, '_>) -> Result<Vec<Uuid>, StoreError> {
+        let (workspace, end) = (cx.caller.workspace, derived_id(self.id, COMPLETION));
+        let is_ended = self.head.as_ref().is_some_and(|head| head.intent.status().is_terminal());
+        let is_shown = is_ended && !store::is_deleted(cx.tx, workspace, self.id, &self.owner, end)?;
+        let replies = store::replies(cx.tx, workspace, self.id, &self.owner, MOST_MESSAGES)?;
+        Ok(Some(end).filter(|_| is_shown).into_iter().chain(replies).collect())
+    }
+
+    pub fn is_receivers(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| head.to == self.owner)
+    }
+
+    /// True when the owner may decide what was asked of the receiver.
+    pub fn may_decide(&self) -> bool {
+        self.is_receivers() || self.member.as_ref().is_some_and(|member| member.decides)
+    }
+}
+
+impl Loaded {
+    fn stage(&self) -> Stage {
+        match &self.source.head {
+            Some(head) => Stage::of(head.intent.status()),
+            None if self.entries.iter().any(|entry| is_decision(&entry.kind)) => Stage::Done,
+            None => Stage::Active,
+        }
+    }
+
+    fn view(&self, most_chars: usize) -> Thread {
+        let Source { id, owner, head, member, is_reply } = &self.source;
+        let stage = self.stage().as_str().to_owned();
+        let read_at = member.as_ref().and_then(|member| member.read_at).map(|at| at.to_string());
+        let mut messages: Vec<Message> = self.entries.iter().filter_map(|entry| self.said(entry, most_chars)).collect();
+        let mut timeline: Vec<TimelineEntry> = self.entries.iter().map(added).collect();
+        let added_at = self.entries.last().map(|entry| entry.at);
+        let Some(head) = head else {
+            let author = self.entries.first().map_or_else(|| owner.to_string(), |entry| entry.actor.clone());
+            let began_at = member.as_ref().map_or(Time::from_micros(0), |member| member.joined_at);
+            timeline.insert(0, entry(*id, "thread_started", &author, began_at, &[]));
+            return Thread {
+                thread_id: id.to_string(),
+                intent_id: id.to_string(),
+                status: stage,
+                owner_agent: owner.to_string(),
+                from_agent: author,
+                to_agent: owner.to_string(),
+                intent_type: None,
+                subject: "conversation".to_owned(),
+                created_at: began_at.to_string(),
+                updated_at: added_at.unwrap_or(began_at).max(began_at).to_string(),
+                read_at,
+                timeline,
+                messages,
+            };
+        };
+        if !is_reply {
+            timeline.insert(0, received(head));
+        }
+        if head.intent.status().is_terminal() {
+            timeline.push(ended(head, *is_reply));
+            messages.extend(ending(head, most_chars).filter(|_| !self.is_end_deleted));
+        }
+        let title = head.intent.open_task().map(|task| task.title.clone());
+        Thread {
+            thread_id: id.to_string(),
+            intent_id: id.to_string(),
+            status: stage,
+            owner_agent: owner.to_string(),
+            from_agent: if *is_reply { head.to.to_string() } else { head.from.to_string() },
+            to_agent: if *is_reply { owner.to_string() } else { head.to.to_string() },
+            intent_type: Some(head.intent_type.clone()),
+            subject: title.unwrap_or_else(|| head.intent_type.clone()),
+            created_at: head.intent.created_at.to_string(),
+            updated_at: added_at.unwrap_or(head.intent.updated_at).max(head.intent.updated_at).to_string(),
+            read_at,
+            timeline,
+            messages,
+        }
+    }
+
+    /// A reply as a message.
+    fn said(&self, entry: &Entry, most_chars: usize) -> Option<Message> {
+        let text = entry.details.get("message").and_then(Value::as_str).filter(|_| entry.kind == "reply")?;
+        let is_receiver = self.source.head.as_ref().is_some_and(|head| head.to.as_str() == entry.actor);
+        let role = if is_receiver { "agent" } else { "user" };
+        Some(message(&entry.id.to_string(), role, &entry.actor, text, entry.at, most_chars))
+    }
+}
+
+pub(super) fn is_decision(kind: &str) -> bool {
+    kind == "approved" || kind == "rejected"
+}
+
+/// What was added, as a line of the timeline. What was written is among the messages.
+fn added(entry: &Entry) -> TimelineEntry {
+    let mut details = entry.details.as_object().cloned().unwrap_or_default();
+    if entry.kind == "reply" {
+        details = Object::from_iter([("message_id".to_owned(), json!(entry.id.to_string()))]);
+    }
+    TimelineEntry {
+        event_id: entry.id.to_string(),
+        event_type: format!("thread_{}", entry.kind),
+        actor: entry.actor.clone(),
+        at: entry.at.to_string(),
+        details,
+    }
+}
+
+fn received(head: &Head) -> TimelineEntry {
+    let intent = &head.intent;
+    let details = [("intent_id", intent.id.to_string()), ("intent_type", head.intent_type.clone())];
+    entry(intent.id, "intent_received", head.from.as_str(), intent.created_at, &details)
+}
+
+fn ended(head: &Head, is_reply: bool) -> TimelineEntry {
+    let intent = &head.intent;
+    let event_type = if is_reply { "intent_completion_delivered" } else { "intent_ended" };
+    let details = [("intent_id", intent.id.to_string()), ("status", intent.status().as_str().to_owned())];
+    entry(intent.id, event_type, head.to.as_str(), intent.updated_at, &details)
+}
+
+fn entry(id: IntentId, event_type: &str, actor: &str, at: Time, details: &[(&str, String)]) -> TimelineEntry {
+    TimelineEntry {
+        event_id: derived_id(id, event_type).to_string(),
+        event_type: event_type.to_owned(),
+        actor: actor.to_owned(),
+        at: at.to_string(),
+        details: details.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect(),
+    }
+}
+
+/// What a terminal intent ended with, as a message.
+fn ending(head: &Head, most_chars: usize) -> Option<Message> {
+    if !head.intent.status().is_terminal() {
+        return None;
+    }
+    let (result, error) = views::outcome(&head.intent);
+    let content = match if error.is_null() { result } else { error } {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let id = completion_message_id(head.intent.id);
+    Some(message(&id, "agent", head.to.as_str(), &content, head.intent.updated_at, most_chars))
+}
+
+fn message(id: &str, role: &str, author: &str, content: &str, at: Time, most_chars: usize) -> Message {
+    let cut = content.char_indices().nth(most_chars).map(|(at, _)| at);
+    Message {
+        message_id: id.to_owned(),
+        role: role.to_owned(),
+        author: author.to_owned(),
+        truncated: cut.is_some(),
+        content: content[..cut.unwrap_or(content.len())].to_owned(),
+        at: at.to_string(),
+    }
+}
+
+const COMPLETION: &str = "completion";
+
+/// The id of the message that tells how an intent ended: always the same.
+pub fn completion_message_id(id: IntentId) -> String {
+    derived_id(id, COMPLETION).to_string()
+}
+
+fn derived_id(id: IntentId, what: &str) -> Uuid {
+    let digest: [u8; 32] = Sha256::new().chain_update(id.0.as_bytes()).chain_update(what).finalize().into();
+    uuid::Builder::from_custom_bytes(digest[..16].try_into().unwrap_or_default()).into_uuid()
+}

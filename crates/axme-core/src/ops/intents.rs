@@ -1,0 +1,448 @@
+//! Operations on intents.
+
+use axme_api::intents::{
+    Completion, CompletionDelivery, CreateIntent, Created, CreatedIntent, EventList, GetIntent, IntentAnswer,
+    IntentList, IntentSummary, ListEvents, ListIntents, ResolveIntent, Resolved,
+};
+use axme_api::{ApiError, Object};
+use axme_intent::address::MAX_ADDRESS_CHARS;
+use axme_intent::human::is_same_person;
+use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Given, Intent, Refusal};
+use axme_intent::policy::{Action, MAX_SPAN_SECONDS};
+use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Status, Time, fields, scenario};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{engine, views};
+use crate::auth::Caller;
+use crate::call::{PrepareContext};
+use crate::context::CallContext;
+use crate::engine::{Advanced, NewIntent};
+use crate::error::{Error, Result};
+use crate::input::{address, check_ahead, parse_id, parse_status, check_size, page_size};
+use crate::policy::quota;
+use crate::policy::agent_limits::admit;
+use crate::policy::guards::answers;
+use crate::store::{Tx, inbox, intents as store};
+use crate::store::intents::{Filter, Head};
+use crate::call::{AfterCall, Binding, handler};
+use crate::store::Shard;
+use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::intents::CREATE, prepare_create, create).on(|plan| Shard::of_intent(plan.new.intent().id)).read_directly()),
+    Binding::Transaction(&handler(&axme_api::intents::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::intents::EVENTS, prepare_events, events)),
+    Binding::Transaction(&handler(&axme_api::intents::RESOLVE, prepare_resolve, resolve).on(|resolution| Shard::of_intent(resolution.id))),
+    Binding::Transaction(&handler(&axme_api::intents::GET, prepare_get, get).after(|id| acknowledge(*id))),
+];
+
+/// The fields of a new intent.
+const KNOWN: [&str; 15] = [
+    "intent_type",
+    "to_agent",
+    "from_agent",
+    "reply_to",
+    "correlation_id",
+    "payload",
+    "deadline_at",
+    "ttl_seconds",
+    "remind_after_seconds",
+    "remind_interval_seconds",
+    "max_reminders",
+    "escalate_to",
+    "max_delivery_attempts",
+    "human_task",
+    "owner_agent",
+];
+
+/// Decides a new root intent, before the transaction.
+pub fn plan_root(context: &PrepareContext<'_>, birth: Birth) -> Result<NewIntent> {
+    let home = context.caller.home();
+    let reply_to = birth.reply_to.as_deref().map(|text| address(text, "reply_to", home)).transpose()?;
+    Ok(engine::plan_root(context.now, context.rng, birth, reply_to)?)
+}
+
+/// A create call, ready for its transaction.
+pub struct CreatePlan {
+    new: NewIntent,
+    deadline_at: Option<Time>,
+    answer: Created,
+    /// The tenant that the payload names to be charged.
+    tenant: Option<(Uuid, Uuid)>,
+    /// The payload, where a schema may have something to say about it.
+    to_check: Option<Value>,
+}
+
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Result<CreatePlan> {
+    let home = context.caller.home();
+    if !scenario::is_intent_type(&input.intent_type) {
+        return Err(ApiError::invalid("intent_type: 1 to 255 letters, digits, '.', '_' and '-'").into());
+    }
+    check_size("human_task", &input.human_task)?;
+    let task = input.human_task.as_ref().map(read_task).transpose()?;
+    let to = match (&input.to_agent, &task) {
+        (Some(to), _) => address(to, "to_agent", context.caller.home())?,
+        (None, Some(_)) => Address::resolve("agent://agent_core", home),
+        (None, None) => return Err(ApiError::invalid("to_agent: required").into()),
+    };
+    let from = match (&context.caller.address, &input.from_agent) {
+        (Some(own), _) => own.clone(),
+        (None, Some(supplied)) => address(supplied, "from_agent", context.caller.home())?,
+        (None, None) => Address::resolve(&format!("user://{}", context.caller.owner), home),
+    };
+    if let Some(task) = &task {
+        let is_requester =
+            |person: &str| is_same_person(person, from.as_str()) || is_same_person(person, &context.caller.owner);
+        // Whom it is sent to is asked where the task names nobody; an agent stands for no person in particular.
+        let receiver = if to.as_str().starts_with("agent://") { "human" } else { to.as_str() };
+        let holder = task.assignees.is_none().then_some(receiver);
+        if let Some(why) = task.out_of_reach(holder.as_slice(), is_requester) {
+            return Err(ApiError::invalid(format!("human_task.{why}")).into());
+        }
+    }
+    if input.reply_to.as_ref().is_some_and(|r| r.chars().count() > MAX_ADDRESS_CHARS) {
+        return Err(ApiError::invalid(format!("reply_to: at most {MAX_ADDRESS_CHARS} characters")).into());
+    }
+    let correlation_id = match &input.correlation_id {
+        None => context.rng.uuid(),
+        Some(text) => Uuid::parse_str(text).map_err(|_| ApiError::invalid("correlation_id: must be a UUID"))?,
+    };
+    let deadline_at = read_end(context, input.deadline_at.as_deref(), input.ttl_seconds)?;
+    let ladder = read_ladder(context.caller, &input, task.is_some() || to.is_platform())?;
+    let max_delivery_attempts = match input.max_delivery_attempts {
+        Some(0) => return Err(ApiError::invalid("max_delivery_attempts: must be at least 1").into()),
+        other => other.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+    };
+    let mut rest = input.rest;
+    // Any call may name its owner in the query; that is no part of the work.
+    rest.remove("owner_agent");
+    let warnings = doubts(input.human_task.as_ref(), &rest, input.payload.is_some());
+    let payload = Value::Object(input.payload.unwrap_or(rest));
+    context.check_payload("payload", &payload)?;
+    let tenant = quota::named_tenant(&payload);
+    let to_check = super::schemas::to_check(context, &payload);
+    let birth = Birth {
+        intent_type: input.intent_type,
+        correlation_id,
+        requested_by: context.caller.requested_by(&from),
+        from,
+        to,
+        reply_to: input.reply_to,
+        payload,
+        deadline_at,
+        max_delivery_attempts,
+        ladder,
+        task,
+        plan: None,
+        step: None,
+    };
+    let new = plan_root(context, birth)?;
+    let intent = new.intent();
+    let (intent_id, status) = (intent.id.to_string(), intent.status().as_str().to_owned());
+    let answer = Created {
+        ok: true,
+        intent: CreatedIntent {
+            intent_id: intent_id.clone(),
+            status: status.clone(),
+            lifecycle_status: status.clone(),
+        },
+        intent_id,
+        status,
+        created_at: intent.created_at.to_string(),
+        correlation_id: correlation_id.to_string(),
+        warnings,
+    };
+    Ok(CreatePlan { new, deadline_at, answer, to_check, tenant })
+}
+
+pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<Created> {
+    check_ahead("deadline_at", plan.deadline_at, cx.now)?;
+    let new = &plan.new;
+    admit(cx, (new.from(), new.to(), new.intent_type()), [], plan.tenant)?;
+    let mut answer = plan.answer.clone();
+    let of_schemas = super::schemas::check(cx, new.intent_type(), new.to(), plan.to_check.as_ref())?;
+    answer.warnings.extend(of_schemas);
+    engine::create(cx.tx, cx.caller.workspace, new)?;
+    Ok(answer)
+}
+
+/// What a sender probably meant otherwise: in the task, and names beside it that are a slip away from known ones.
+fn doubts(task: Option<&Object>, rest: &Object, has_payload: bool) -> Vec<String> {
+    let in_task = task.map(fields::doubts).unwrap_or_default().into_iter();
+    let in_task = in_task.map(|(name, doubt)| format!("human_task.{name}: {doubt}"));
+    let fate = if has_payload { "ignored" } else { "part of the payload" };
+    let misspelt = rest.keys().filter_map(|name| {
+        let meant = fields::meant(name, &KNOWN)?;
+        Some(format!("{name}: unknown field, {fate}; did you mean {meant}?"))
+    });
+    in_task.chain(misspelt).collect()
+}
+
+/// When the intent times out: at `deadline_at`, or `ttl_seconds` from now, or after the time the server is set to.
+fn read_end(context: &PrepareContext<'_>, deadline_at: Option<&str>, ttl_seconds: Option<u64>) -> Result<Option<Time>> {
+    match (deadline_at, ttl_seconds) {
+        (Some(_), Some(_)) => Err(ApiError::invalid("give deadline_at or ttl_seconds, not both").into()),
+        (Some(text), None) => read_deadline(text).map(Some),
+        (None, Some(seconds)) if !(60..=604_800).contains(&seconds) => {
+            Err(ApiError::invalid("ttl_seconds: must be a whole number from 60 to 604800").into())
+        }
+        (None, seconds) => Ok(seconds.or(context.limits.default_ttl_seconds).map(|n| context.now.plus_seconds(n))),
+    }
+}
+
+/// Reminders and escalation of a direct intent.
+fn read_ladder(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Result<Option<Ladder>> {
+    let spans = [
+        ("remind_after_seconds", input.remind_after_seconds),
+        ("remind_interval_seconds", input.remind_interval_seconds),
+        ("max_reminders", input.max_reminders),
+    ];
+    for (name, value) in spans {
+        if value.is_some_and(|n| !(1..=MAX_SPAN_SECONDS).contains(&n)) {
+            let message = format!("{name}: must be a whole number from 1 to {MAX_SPAN_SECONDS}");
+            return Err(ApiError::invalid(message).into());
+        }
+        // It says when everything else happens.
+        if value.is_some() && input.remind_after_seconds.is_none() {
+            return Err(ApiError::invalid(format!("{name} needs remind_after_seconds")).into());
+        }
+    }
+    let escalate_to = match input.escalate_to.as_deref().map(str::trim).filter(|to| !to.is_empty()) {
+        Some(_) if input.remind_after_seconds.is_none() => {
+            return Err(ApiError::invalid("escalate_to needs remind_after_seconds, which says when").into());
+        }
+        // A person may be named by an address for mail, a role, a name.
+        Some(to) if asks_person => Some(Holder::named(HolderKind::Human, to)),
+        Some(to) => {
+            let to = address(to, "escalate_to", caller.home())?;
+            Some(Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: to.short().to_owned() })
+        }
+        None => None,
+    };
+    let ladder = Ladder {
+        remind_after_seconds: input.remind_after_seconds,
+        remind_interval_seconds: input.remind_interval_seconds,
+        max_reminders: input.max_reminders.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
+        escalate_to,
+    };
+    Ok(Some(ladder).filter(|ladder| !ladder.is_empty()))
+}
+
+fn read_task(source: &Object) -> Result<HumanTask> {
+    let (task, complaints) = HumanTask::read(source);
+    match complaints.first() {
+        Some(complaint) => Err(ApiError::invalid(format!("human_task.{complaint}")).into()),
+        None => Ok(task),
+    }
+}
+
+fn read_deadline(text: &str) -> Result<Time> {
+    let message = "deadline_at: must be an RFC 3339 time such as 2026-01-31T12:00:00Z";
+    Time::parse(text).ok_or_else(|| ApiError::invalid(message).into())
+}
+
+pub fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<Filter> {
+    let mut statuses = Vec::new();
+    for word in input.status.iter().flat_map(|list| list.split(',')).filter(|word| !word.trim().is_empty()) {
+        statuses.push(parse_status(word)?);
+    }
+    let before_id = match &input.before {
+        None => IntentId(Uuid::max()),
+        Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be an intent id"))?,
+    };
+    let filter = Filter {
+        statuses,
+        to: input.to_agent.as_deref().map(|to| address(to, "to_agent", context.caller.home())).transpose()?,
+        party: context.caller.address.clone().filter(|_| !context.caller.is_admin()),
+        sender: None,
+        before: before_id,
+        limit: page_size(input.limit, 50, 500)? as usize,
+    };
+    Ok(filter)
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList> {
+    let (heads, next) = store::list(cx.tx, cx.caller.workspace, filter)?;
+    let next_before = next.map(|id| id.to_string());
+    let intents = heads.iter().map(|head| {
+        let status = head.intent.status().as_str().to_owned();
+        IntentSummary {
+            intent_id: head.intent.id.to_string(),
+            intent_type: head.intent_type.clone(),
+            status: status.clone(),
+            lifecycle_status: status,
+            from_agent: head.from.to_string(),
+            to_agent: head.to.to_string(),
+            created_at: head.intent.created_at.to_string(),
+            updated_at: head.intent.updated_at.to_string(),
+        }
+    });
+    Ok(IntentList { ok: true, intents: intents.collect(), next_before })
+}
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<IntentId> {
+    Ok(parse_id(&input.intent_id)?)
+}
+
+/// Records that the receiver has seen the intent that it got: queued behind the answer, and nothing when the intent has
+/// moved on.
+fn acknowledge(id: IntentId) -> AfterCall {
+    Box::new(move |app, caller| {
+        let Some(own) = caller.address.clone() else { return };
+        let workspace = caller.workspace;
+        let job = move |tx: &mut Tx<'_>| -> Result<()> {
+            match engine::lock(tx, workspace, id)? {
+                Some(head) if head.to == own && head.intent.status() == Status::Delivered => {
+                    engine::advance(tx, workspace, head, Command::Acknowledge, own.as_str()).map(|_| ())
+                }
+                _ => Ok(()),
+            }
+        };
+        tokio::spawn(async move {
+            if let Err(error) = app.store.write(Shard::of_intent(id), job).await {
+                tracing::debug!(%id, %error, "an acknowledgement was not recorded");
+            }
+        });
+    })
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, id: &IntentId) -> Result<IntentAnswer> {
+    let head = find_visible(cx.tx, cx.caller, *id)?;
+    let birth = store::birth(cx.tx, cx.caller.workspace, *id)?;
+    let intent = views::intent(&head, &birth);
+    Ok(IntentAnswer {
+        ok: true,
+        intent_id: intent.intent_id.clone(),
+        status: intent.status.clone(),
+        lifecycle_status: intent.status.clone(),
+        intent_type: intent.intent_type.clone(),
+        payload: intent.payload.clone(),
+        result: intent.result.clone(),
+        intent,
+    })
+}
+
+pub fn prepare_events(_: &PrepareContext<'_>, input: ListEvents) -> Result<(IntentId, i64, i64)> {
+    let id = parse_id(&input.intent_id)?;
+    Ok((id, views::position_seen(input.since.unwrap_or(0)), page_size(input.limit, 1_000, 1_000)?))
+}
+
+pub fn events(cx: &mut CallContext<'_, '_>, (id, after, limit): &(IntentId, i64, i64)) -> Result<EventList> {
+    find_visible(cx.tx, cx.caller, *id)?;
+    let events = store::list_events(cx.tx, cx.caller.workspace, *id, *after, *limit)?;
+    Ok(EventList { ok: true, events: events.iter().map(|event| views::event(*id, event)).collect() })
+}
+
+pub struct Resolution {
+    id: IntentId,
+    ending: Ending,
+    expected_generation: Option<u64>,
+}
+
+pub fn prepare_resolve(context: &PrepareContext<'_>, input: ResolveIntent) -> Result<Resolution> {
+    let id = parse_id(&input.intent_id)?;
+    let ending = match parse_status(&input.status)? {
+        Status::Completed => {
+            context.check_payload("result", &input.result)?;
+            Ending::Completed(if input.result.is_null() { json!({}) } else { input.result })
+        }
+        Status::Failed => {
+            check_size("error", &input.error)?;
+            check_size("reason", &input.reason)?;
+            Ending::Failed(stated_fault(&input.error, input.reason.as_deref()))
+        }
+        Status::Canceled => {
+            check_size("reason", &input.reason)?;
+            Ending::Canceled(input.reason.unwrap_or_default())
+        }
+        other => {
+            let message = format!("status: {} cannot be set; send COMPLETED, FAILED or CANCELED", other.as_str());
+            return Err(ApiError::invalid(message).into());
+        }
+    };
+    Ok(Resolution { id, ending, expected_generation: input.expected_policy_generation })
+}
+
+/// An error as a caller states it.
+fn stated_fault(error: &Value, reason: Option<&str>) -> Fault {
+    let field = |key: &str| error.get(key).and_then(Value::as_str);
+    Fault {
+        code: field("code").unwrap_or("failed").to_owned(),
+        message: field("message").or(error.as_str()).or(reason).unwrap_or("resolved as FAILED").to_owned(),
+        details: Some(error.clone()).filter(|e| e.as_object().is_some_and(|o| !o.is_empty())),
+        result: None,
+    }
+}
+
+pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<Resolved> {
+    let head = lock_visible(cx, resolution.id)?;
+    let birth = store::birth(cx.tx, cx.caller.workspace, resolution.id)?;
+    check_granted(cx.caller, &head, Action::Resolve)?;
+    if let Some(stale) = stale(&head, resolution.expected_generation) {
+        return Ok(Resolved {
+            ok: true,
+            applied: false,
+            reason: Some(stale.to_owned()),
+            policy_generation: head.intent.policy_generation,
+            intent: views::intent(&head, &birth),
+            event: None,
+            completion_delivery: None,
+        });
+    }
+    // Completing by hand would pass over whoever has yet to decide.
+    let is_decided_elsewhere = head.intent.open_task().is_some() || head.intent.cursor.is_some();
+    if engine::is_completion(&resolution.ending) && is_decided_elsewhere && !cx.caller.is_admin() {
+        return Err(ApiError::forbidden(
+            "only a workspace-admin key completes an intent that others have yet to decide",
+        )
+        .into());
+    }
+    if engine::is_completion(&resolution.ending) && head.intent.open_task().is_some_and(HumanTask::is_guarded) {
+        let message = "it matters who answers this task: it cannot be completed in their place; cancel it, or have an admin who did not start it reassign it";
+        return Err(ApiError::new(axme_api::ErrorKind::Forbidden, "task_is_guarded", message).into());
+    }
+    check_step_is_own(cx.caller, &head, Action::Resolve)?;
+    let advanced = send(cx, head, birth.deadline_at, Command::Resolve(resolution.ending.clone()))?;
+    let delivery = completion_delivery(cx, &advanced.head, &birth)?;
+    let last = advanced.events.last().map(|event| views::event(resolution.id, event));
+    Ok(Resolved {
+        ok: true,
+        applied: true,
+        reason: None,
+        policy_generation: advanced.head.intent.policy_generation,
+        intent: views::intent(&advanced.head, &birth),
+        event: last,
+        completion_delivery: Some(delivery),
+    })
+}
+
+/// Whether the result is in an inbox now. It is there by itself, once the intent is terminal.
+fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, birth: &Birth) -> Result<CompletionDelivery> {
+    let id = head.intent.id;
+    let not = |reason: &str| CompletionDelivery {
+        reason: Some(reason.to_owned()),
+        reply_to: birth.reply_to.clone(),
+        ..CompletionDelivery::default()
+    };
+    if birth.reply_to.is_none() {
+        return Ok(not("reply_to_not_set"));
+    }
+    if inbox::reply_to(cx.tx, cx.caller.workspace, id)?.is_none() {
+        return Ok(not("created_before_inboxes"));
+    }
+    Ok(CompletionDelivery {
+        delivered: true,
+        reason: None,
+        reply_to: birth.reply_to.clone(),
+        thread_id: Some(id.to_string()),
+        message_id: Some(super::inbox::completion_message_id(id)),
+        completion: Some(Completion {
+            kind: "intent_completion".to_owned(),
+            intent_id: id.to_string(),
+            status: head.intent.status().as_str().to_owned(),
+        }),
+    })
+}
+

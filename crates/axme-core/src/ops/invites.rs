@@ -1,0 +1,187 @@
+//! Invites. A token is known by its hash; whoever has it and a key of the workspace becomes a user with it, once.
+
+use axme_api::invites::{AcceptInvite, CreateInvite, GetInvite, Invite as InviteView, InviteAccepted, InviteCreated};
+use axme_api::{ApiError, ErrorKind};
+use serde_json::json;
+
+use super::webhooks;
+use super::users::{Name, address, nick_taken, public_address, read_nick};
+use crate::auth;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::check_chars;
+use crate::ops::inbox::owner;
+use crate::store::{invites as store, users};
+use crate::store::invites::Invite;
+use crate::store::users::User;
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::invites::CREATE, prepare_create, create)),
+    Binding::Transaction(&handler(&axme_api::invites::GET, prepare_get, get)),
+    Binding::Transaction(&handler(&axme_api::invites::ACCEPT, prepare_accept, accept)),
+];
+
+const PREFIX: &str = "axi_";
+const USUAL_SECONDS: u64 = 7 * 86_400;
+const MAX_SECONDS: u64 = 1_209_600;
+
+pub struct NewInvite {
+    invite: Invite,
+    answer: InviteCreated,
+}
+
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreateInvite) -> Result<NewInvite> {
+    let owner = owner(context, Some(&input.owner_agent))?;
+    let owner = owner.ok_or_else(|| ApiError::invalid("owner_agent: required"))?;
+    check_chars("owner_agent", Some(owner.as_str()), 3, 255)?;
+    check_chars("recipient_hint", input.recipient_hint.as_deref(), 1, 255)?;
+    let seconds = input.ttl_seconds.unwrap_or(USUAL_SECONDS);
+    if !(60..=MAX_SECONDS).contains(&seconds) {
+        return Err(ApiError::invalid(format!("ttl_seconds: must be a whole number from 60 to {MAX_SECONDS}")).into());
+    }
+    let token = format!("{PREFIX}{}", context.rng.hex::<24>());
+    let invite = Invite {
+        workspace: context.caller.workspace,
+        hash: auth::hash(&token).to_vec(),
+        owner,
+        recipient_hint: input.recipient_hint,
+        created_at: context.now,
+        expires_at: context.now.plus_seconds(seconds),
+        accepted_at: None,
+        accepted_by: None,
+    };
+    let answer = InviteCreated {
+        ok: true,
+        invite_url: format!("{}/v1/invites/{token}", context.base_url),
+        token,
+        owner_agent: invite.owner.to_string(),
+        recipient_hint: invite.recipient_hint.clone(),
+        status: "pending".to_owned(),
+        created_at: invite.created_at.to_string(),
+        expires_at: invite.expires_at.to_string(),
+    };
+    Ok(NewInvite { invite, answer })
+}
+
+pub fn create(cx: &mut CallContext<'_, '_>, new: &NewInvite) -> Result<InviteCreated> {
+    store::insert(cx.tx, &new.invite)?;
+    let line = json!({ "owner": new.invite.owner, "recipient_hint": new.invite.recipient_hint });
+    cx.audit("invites.create", new.invite.owner.as_str(), &line)?;
+    Ok(new.answer.clone())
+}
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetInvite) -> Result<GetInvite> {
+    Ok(input)
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, GetInvite { token }: &GetInvite) -> Result<InviteView> {
+    let invite = find(cx, token)?;
+    let user = match invite.accepted_by {
+        Some(id) => users::find(cx.tx, cx.caller.workspace, id)?,
+        None => None,
+    };
+    let status = match invite.accepted_at {
+        Some(_) => "accepted",
+        None if invite.expires_at <= cx.now => "expired",
+        None => "pending",
+    };
+    Ok(InviteView {
+        ok: true,
+        token: token.clone(),
+        owner_agent: invite.owner.to_string(),
+        recipient_hint: invite.recipient_hint,
+        status: status.to_owned(),
+        created_at: invite.created_at.to_string(),
+        expires_at: invite.expires_at.to_string(),
+        accepted_at: invite.accepted_at.map(|at| at.to_string()),
+        accepted_owner_agent: invite.accepted_by.map(address),
+        public_address: user.as_ref().map(|user| public_address(&user.normalized_nick)),
+        nick: user.map(|user| user.nick),
+    })
+}
+
+/// The text of a token is in no error: logs keep those.
+fn find(cx: &mut CallContext<'_, '_>, token: &str) -> Result<Invite> {
+    let found = store::find(cx.tx, cx.caller.workspace, &auth::hash(token))?;
+    Ok(found.ok_or_else(|| ApiError::not_found("invite"))?)
+}
+
+pub struct Acceptance {
+    token: String,
+    name: Name,
+    user: User,
+}
+
+pub fn prepare_accept(context: &PrepareContext<'_>, input: AcceptInvite) -> Result<Acceptance> {
+    let name = read_nick(&input.nick)?;
+    check_chars("display_name", input.display_name.as_deref(), 1, 120)?;
+    let user = User {
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
+        nick: name.nick.clone(),
+        normalized_nick: name.normalized.clone(),
+        display_name: input.display_name,
+        phone: None,
+        email: None,
+        invited: true,
+        registered_by: context.caller.service_account_id.clone(),
+        created_at: context.now,
+        updated_at: context.now,
+    };
+    Ok(Acceptance { token: input.token, name, user })
+}
+
+/// Whoever came by an invite before and gives the same nick again is the same user (contract `wire.md` §9.1 row 35). A user
+/// that was registered otherwise keeps its nick for itself.
+pub fn accept(cx: &mut CallContext<'_, '_>, asked: &Acceptance) -> Result<InviteAccepted> {
+    let invite = find(cx, &asked.token)?;
+    if let Some(known) = invite.accepted_by {
+        let user = users::find(cx.tx, cx.caller.workspace, known)?;
+        let same = user.filter(|user| user.normalized_nick == asked.name.normalized);
+        let user = same.ok_or_else(taken)?;
+        return Ok(view(asked, &invite, user, invite.accepted_at.unwrap_or(cx.now).to_string()));
+    }
+    if invite.expires_at <= cx.now {
+        return Err(ApiError::new(ErrorKind::Gone, "invite_expired", "the invite has expired: ask for another").into());
+    }
+    let user = match users::find_by_nick(cx.tx, cx.caller.workspace, &asked.name.normalized)? {
+        Some(user) if user.invited => user,
+        Some(_) => return Err(nick_taken(&asked.name.nick).into()),
+        None if users::insert(cx.tx, &asked.user)? => asked.user.clone(),
+        None => return Err(nick_taken(&asked.name.nick).into()),
+    };
+    if !store::accept(cx.tx, &invite, user.id, cx.now)? {
+        return Err(taken().into());
+    }
+    cx.audit("invites.accept", &user.id.to_string(), &json!({ "owner": invite.owner, "nick": user.nick }))?;
+    let answer = view(asked, &invite, user, cx.now.to_string());
+    let payload = json!({
+        "invite_owner_agent": answer.invite_owner_agent, "user_id": answer.user_id, "owner_agent": answer.owner_agent,
+        "nick": answer.nick, "public_address": answer.public_address, "accepted_at": answer.accepted_at,
+    });
+    webhooks::tell(cx, invite.owner, "invite.accepted", payload)?;
+    Ok(answer)
+}
+
+fn taken() -> ApiError {
+    ApiError::new(ErrorKind::Conflict, "invite_already_accepted", "somebody else came by this invite")
+}
+
+fn view(asked: &Acceptance, invite: &Invite, user: User, accepted_at: String) -> InviteAccepted {
+    InviteAccepted {
+        ok: true,
+        token: asked.token.clone(),
+        status: "accepted".to_owned(),
+        invite_owner_agent: invite.owner.to_string(),
+        user_id: user.id.to_string(),
+        owner_agent: address(user.id),
+        nick: user.nick,
+        public_address: public_address(&user.normalized_nick),
+        display_name: user.display_name,
+        accepted_at,
+        registry_bind_status: if invite.recipient_hint.is_some() { "disabled" } else { "skipped_no_hint" }.to_owned(),
+    }
+}

@@ -1,0 +1,156 @@
+//! Invoices: what a billing plan came to in one period. They are records; nobody is charged.
+//!
+//! A period begins on the day of the month on which the plan was made, at midnight UTC, and lasts a month or a year. At its
+//! end a draft is written with the terms that the plan has then. A day later it is counted once more, for what other nodes
+//! were still counting, and issued.
+
+use axme_api::ApiError;
+use axme_api::billing::{GetInvoice, Invoice as View, InvoiceAnswer, InvoiceList, ListInvoices};
+use axme_api::roles::Permission;
+use axme_intent::Time;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::auth::placement::{Placement, Scoped};
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::{check_word, page_size, read_id};
+use crate::policy::quota;
+use crate::store::{Rng, Tx, billing, invoices as store, members};
+use crate::store::invoices::Invoice;
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::billing::INVOICES, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::billing::INVOICE, prepare_get, get)),
+];
+
+/// How long an invoice is a draft.
+pub const DRAFT_SECONDS: u64 = 86_400;
+
+fn months(cycle: &str) -> u32 {
+    if cycle == "annual" { 12 } else { 1 }
+}
+
+/// When a period ends that begins at a midnight, for a plan that was made on some day of a month.
+pub fn period_end(start: Time, cycle: &str, made_at: Time) -> Time {
+    start.day_in_months(months(cycle), made_at.day_of_month())
+}
+
+/// Ends the period of a workspace's plan, if it is over: writes its invoice and begins the next one.
+pub fn close(tx: &mut Tx<'_>, workspace: Uuid) -> Result<()> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let Some(plan) = billing::lock(tx, workspace)?.filter(|plan| plan.period_end <= now) else { return Ok(()) };
+    let (start, end) = (plan.period_start, plan.period_end);
+    billing::set_period(tx, workspace, end, period_end(end, &plan.billing_cycle, plan.created_at))?;
+    if start == end {
+        return Ok(());
+    }
+    let invoice = Invoice {
+        workspace,
+        id: rng.uuid_at(now),
+        billing_plan_id: plan.billing_plan_id,
+        commit_minor: plan.monthly_commit_minor.saturating_mul(months(&plan.billing_cycle).into()),
+        plan_code: plan.plan_code,
+        billing_cycle: plan.billing_cycle,
+        currency: plan.currency,
+        seats_included: plan.seats_included,
+        seats_used: members::count_in(tx, workspace)?,
+        overage_unit_price_minor: plan.overage_unit_price_minor,
+        overage_units: count(tx, workspace, start, end)?,
+        period_start: start,
+        period_end: end,
+        issued_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    Ok(store::insert(tx, &invoice)?)
+}
+
+/// Issues a draft whose day is over.
+pub fn issue(tx: &mut Tx<'_>, draft: &Invoice) -> Result<()> {
+    let now = tx.now;
+    let units = count(tx, draft.workspace, draft.period_start, draft.period_end)?;
+    Ok(store::issue(tx, draft, units, now)?)
+}
+
+fn count(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<i64> {
+    Ok(i64::try_from(quota::intents_beyond(tx, workspace, start, end)?).unwrap_or(i64::MAX))
+}
+
+pub struct Wanted {
+    /// None for all; what nothing is finds nothing.
+    status: Option<String>,
+    before: Uuid,
+    limit: i64,
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<Scoped<Wanted>> {
+    check_word("status", input.status.as_deref(), &["draft", "issued", "paid", "overdue", "void"])?;
+    let before = input.before.as_deref().map_or(Ok(Uuid::max()), |text| {
+        Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("before: must be the id of an invoice"))
+    })?;
+    let wanted = Wanted { status: input.status, before, limit: page_size(input.limit, 100, 1_000)? };
+    Ok(Scoped::new(input.org_id, input.workspace_id, wanted))
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<InvoiceList> {
+    let (place, wanted) = (asked.place(cx, Permission::ViewBilling)?, &asked.what);
+    let is_issued = match wanted.status.as_deref() {
+        None => None,
+        Some("draft") => Some(false),
+        Some("issued") => Some(true),
+        Some(_) => return Ok(InvoiceList { ok: true, invoices: Vec::new() }),
+    };
+    let found = store::list(cx.tx, place.workspace, is_issued, wanted.before, wanted.limit)?;
+    Ok(InvoiceList { ok: true, invoices: found.into_iter().map(|invoice| view(&place, invoice)).collect() })
+}
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetInvoice) -> Result<Scoped<Uuid>> {
+    let id = read_id("invoice", &input.invoice_id)?;
+    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<InvoiceAnswer> {
+    let place = asked.place(cx, Permission::ViewBilling)?;
+    let found = store::find(cx.tx, place.workspace, asked.what)?;
+    let invoice = found.ok_or_else(|| ApiError::not_found(format!("invoice {}", asked.what)))?;
+    Ok(InvoiceAnswer { ok: true, invoice: view(&place, invoice) })
+}
+
+fn view(place: &Placement, invoice: Invoice) -> View {
+    let amount = |n: i64| u64::try_from(n).unwrap_or(0);
+    let overage = amount(invoice.overage_units).saturating_mul(amount(invoice.overage_unit_price_minor));
+    let total = amount(invoice.commit_minor).saturating_add(overage);
+    let metadata = json!({
+        "plan_code": invoice.plan_code,
+        "billing_cycle": invoice.billing_cycle,
+        "commit_minor": invoice.commit_minor,
+        "overage_units": invoice.overage_units,
+        "overage_unit_price_minor": invoice.overage_unit_price_minor,
+        "overage_minor": overage,
+        "seats_included": invoice.seats_included,
+        "seats_used": invoice.seats_used,
+    });
+    View {
+        invoice_id: invoice.id.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        billing_plan_id: Some(invoice.billing_plan_id.to_string()),
+        period_start: invoice.period_start.to_string(),
+        period_end: invoice.period_end.to_string(),
+        subtotal_minor: total,
+        total_minor: total,
+        currency: invoice.currency,
+        status: if invoice.issued_at.is_some() { "issued" } else { "draft" }.to_owned(),
+        due_at: None,
+        issued_at: invoice.issued_at.map(|at| at.to_string()),
+        paid_at: None,
+        metadata: metadata.as_object().cloned().unwrap_or_default(),
+        created_at: invoice.created_at.to_string(),
+        updated_at: invoice.updated_at.to_string(),
+    }
+}

@@ -1,0 +1,284 @@
+//! Staying signed in: refreshing, looking at one's sessions, ending them, and opening a dashboard.
+
+use axme_api::auth::{
+    AssistantLink, AssistantLinks, DashboardToken, Exchange, Introspect, Introspection, ListLogins, LoggedOut, Login,
+    LoginList, RefreshToken, Refreshed, RevokeSession, SessionRevoked, SignedIn,
+};
+use axme_api::capabilities::Nothing;
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::{Address, Home, Time};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::webhooks;
+use crate::auth;
+use crate::auth::membership;
+use crate::auth::sign_in::{Client, SessionOrigin, SignInRules, audit, enter, fresh_refresh, signed_in};
+use crate::auth::tokens::{Person, TOKEN_SECONDS};
+use crate::call::{AsyncContext, BoxFuture, PrepareContext};
+use crate::context::CallContext;
+use crate::error::{Error, Result};
+use crate::input::read_id;
+use crate::policy::quota;
+use crate::store::{Rng, Shard, Tx, people as store};
+use crate::store::people::Session;
+use crate::call::{Binding, async_handler, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::auth::LOGOUT, prepare_nothing, logout)),
+    Binding::Transaction(&handler(&axme_api::auth::LOGOUT_ALL, prepare_nothing, logout_all)),
+    Binding::Transaction(&handler(&axme_api::auth::SESSIONS, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::auth::REVOKE, prepare_revoke, revoke)),
+    Binding::Transaction(&handler(&axme_api::auth::ASSISTANT_LINKS, prepare_list, assistant_links)),
+    Binding::Async(&async_handler(&axme_api::auth::REFRESH, refresh)),
+    Binding::Async(&async_handler(&axme_api::auth::DASHBOARD, dashboard)),
+    Binding::Async(&async_handler(&axme_api::auth::EXCHANGE, exchange)),
+    Binding::Async(&async_handler(&axme_api::auth::INTROSPECT, introspect)),
+];
+
+/// A program that did not hear the answer to a refresh tries again with the same token: for so long that is no theft.
+const REPEAT_SECONDS: u64 = 10;
+const EXCHANGE_SECONDS: u64 = 300;
+const MOST_SESSIONS: i64 = 500;
+/// The `client_type` of a session that was made with a key.
+pub(super) const DASHBOARD: &str = "dashboard";
+/// What the `client_type` of an assistant's session begins with.
+const ASSISTANT: &str = "assistant:";
+
+pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshed> {
+    Box::pin(async move {
+        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, SignInRules::of(&context.app));
+        let limits = context.app.limits.clone();
+        let hash = auth::hash(&input.refresh_token);
+        // Nothing is written for a token that is none, or of a session that is over.
+        let look = move |tx: &mut Tx<'_>| -> Result<_> {
+            let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
+            check_live(store::find_session(tx, known.session_id)?, &known, now).map(|_| ())
+        };
+        context.app.store.read(look).await?;
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
+            let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
+            let session = check_live(store::lock_session(tx, known.session_id)?, &known, now)?;
+            // Only with the lock is it sure whether it was used.
+            let used_at = store::find_refresh(tx, &hash)?.and_then(|token| token.used_at);
+            if used_at.is_some_and(|at| at.plus_seconds(REPEAT_SECONDS) <= now) {
+                // Somebody else has it: whoever is right signs in again.
+                store::revoke_session(tx, session.account_id, session.session_id, now)?;
+                let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
+                    tell_ended(tx, &account, &[session.session_id], "refresh_token_reused")?;
+                let message = "this refresh token was used before, so its session was ended: sign in again";
+                return Err(Error::Kept(ApiError::new(ErrorKind::Unauthenticated, "refresh_token_reused", message)));
+            }
+            let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
+            store::use_refresh(tx, &hash, now)?;
+            let expires_at = now.plus_seconds(rules.session_days * 86_400);
+            let session = Session { refreshed_at: now, expires_at, ..session };
+            store::extend_session(tx, &session)?;
+            let token = fresh_refresh(tx, &session)?;
+            let person =
+                Person { account_id: account.account_id, session_id: session.session_id, email: account.email };
+            Ok((person, token))
+        };
+        let (person, refresh_token) = context.app.store.write(Shard::CONTROL, job).await?;
+        let access_token =
+            context.app.keys.signer.sign(&context.app.store, &context.app.system.rng, context.now, &person).await?;
+        Ok(Refreshed {
+            ok: true,
+            account_session_token: access_token.clone(),
+            access_token,
+            refresh_token,
+            expires_in: TOKEN_SECONDS,
+            token_type: "Bearer".to_owned(),
+            session_id: person.session_id.to_string(),
+        })
+    })
+}
+
+/// The session of a refresh token, if both are good.
+fn check_live(session: Option<Session>, token: &store::RefreshToken, now: Time) -> Result<Session> {
+    let is_live = |session: &Session| session.revoked_at.is_none() && now < session.expires_at.min(token.expires_at);
+    session.filter(is_live).ok_or_else(|| unknown().into())
+}
+
+fn unknown() -> ApiError {
+    let message = "the refresh token is unknown, expired or revoked: sign in again";
+    ApiError::new(ErrorKind::Unauthenticated, "invalid_refresh_token", message)
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListLogins) -> Result<bool> {
+    Ok(input.include_revoked.unwrap_or(false))
+}
+
+/// The sessions of the person who calls; those that are over only when they are asked for.
+fn own(cx: &mut CallContext<'_, '_>, with_revoked: bool) -> Result<(Uuid, Vec<Session>)> {
+    let person = auth::check_person(cx.caller)?;
+    let mut sessions = store::list_sessions(cx.tx, person.account_id, MOST_SESSIONS)?;
+    sessions.retain(|session| with_revoked || (session.revoked_at.is_none() && cx.now < session.expires_at));
+    Ok((person.session_id, sessions))
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Result<LoginList> {
+    let (current, sessions) = own(cx, *with_revoked)?;
+    let view = |session: Session| Login {
+        session_id: session.session_id.to_string(),
+        is_current: session.session_id == current,
+        client_type: session.client_type,
+        device_label: session.device_label,
+        created_at: session.created_at.to_string(),
+        last_seen_at: session.refreshed_at.to_string(),
+        expires_at: session.expires_at.to_string(),
+        revoked: session.revoked_at.is_some(),
+        revoked_at: session.revoked_at.map(|at| at.to_string()),
+    };
+    Ok(LoginList { ok: true, sessions: sessions.into_iter().map(view).collect() })
+}
+
+pub fn assistant_links(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Result<AssistantLinks> {
+    let (_, sessions) = own(cx, *with_revoked)?;
+    let view = |session: Session| {
+        Some(AssistantLink {
+            session_id: session.session_id.to_string(),
+            provider: session.client_type.strip_prefix(ASSISTANT)?.to_owned(),
+            device_label: session.device_label,
+            created_at: session.created_at.to_string(),
+            last_seen_at: session.refreshed_at.to_string(),
+            revoked_at: session.revoked_at.map(|at| at.to_string()),
+        })
+    };
+    Ok(AssistantLinks { ok: true, links: sessions.into_iter().filter_map(view).collect() })
+}
+
+pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeSession) -> Result<Uuid> {
+    Ok(read_id("session", &input.session_id)?)
+}
+
+/// Ending a session twice is no error.
+pub fn revoke(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SessionRevoked> {
+    let person = auth::check_person(cx.caller)?;
+    let known = store::find_session(cx.tx, *id)?.filter(|session| session.account_id == person.account_id);
+    let known = known.ok_or_else(|| ApiError::not_found(format!("session {id}")))?;
+    store::revoke_session(cx.tx, person.account_id, *id, cx.now)?;
+    if known.revoked_at.is_none() {
+        let (account, rng) = (store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?, cx.rng);
+        tell_ended(cx.tx, &account, &[*id], "revoked")?;
+    }
+    Ok(SessionRevoked { ok: true, revoked: true, session_id: id.to_string() })
+}
+
+pub fn prepare_nothing(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
+    Ok(())
+}
+
+pub fn logout(cx: &mut CallContext<'_, '_>, (): &()) -> Result<SessionRevoked> {
+    let current = auth::check_person(cx.caller)?.session_id;
+    revoke(cx, &current)
+}
+
+pub fn logout_all(cx: &mut CallContext<'_, '_>, (): &()) -> Result<LoggedOut> {
+    let person = auth::check_person(cx.caller)?;
+    let ended = store::revoke_all(cx.tx, person.account_id, cx.now)?;
+    let (account, rng) = (store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?, cx.rng);
+    tell_ended(cx.tx, &account, &ended, "logout_all")?;
+    Ok(LoggedOut { ok: true, revoked_sessions: ended.len() as u64 })
+}
+
+pub fn dashboard(context: AsyncContext, _: Nothing) -> BoxFuture<DashboardToken> {
+    Box::pin(async move {
+        let (rng, now, caller) = (context.app.system.rng.clone(), context.now, context.caller.clone());
+        let token = format!("axme_dx_{}", rng.hex::<32>());
+        let hash = auth::hash(&token);
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
+            let account = store::find_by_email(tx, &membership::address(&caller.owner))?;
+            let account = account.ok_or_else(|| {
+                let message = format!("the owner of this key, {}, is no person who could sign in", caller.owner);
+                ApiError::new(ErrorKind::Conflict, "no_account", message)
+            })?;
+            let until = now.plus_seconds(EXCHANGE_SECONDS);
+            // A session that ends with a key begins none that does not.
+            let session =
+                caller.person().map(|person| store::find_session(tx, person.session_id)).transpose()?.flatten();
+            let own_key = caller.key_id.clone().map(|key| (caller.workspace, key));
+            let key = session.and_then(|session| session.key).or(own_key);
+            store::insert_exchange(tx, &hash, account.account_id, caller.workspace, key.as_ref(), until)?;
+            let (workspace, actor) = (caller.workspace, caller.actor());
+            let line = json!({ "service_account_id": caller.service_account_id });
+            audit(tx, workspace, &actor, "auth.dashboard_token", &line)?;
+            Ok(())
+        };
+        context.app.store.write(Shard::CONTROL, job).await?;
+        Ok(DashboardToken { ok: true, token, expires_in: EXCHANGE_SECONDS })
+    })
+}
+
+pub fn exchange(context: AsyncContext, input: Exchange) -> BoxFuture<SignedIn> {
+    Box::pin(async move {
+        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, SignInRules::of(&context.app));
+        let hash = auth::hash(&input.token);
+        let client = Client { kind: DASHBOARD.to_owned(), label: None };
+        let wrong = || {
+            let message = "the token is unknown, used or expired: open the dashboard again";
+            ApiError::new(ErrorKind::Unauthenticated, "invalid_exchange_token", message)
+        };
+        if !context.app.store.read(move |tx| store::is_exchange(tx, &hash, now)).await? {
+            return Err(wrong().into());
+        }
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
+            let (account, workspace, key) = store::take_exchange(tx, &hash, now)?.ok_or_else(wrong)?;
+            let account = store::find(tx, account)?.ok_or_else(wrong)?;
+            enter(tx, rules, &account, &client, SessionOrigin::OfKey(workspace, key))
+        };
+        let entered = context.app.store.write(Shard::CONTROL, job).await?;
+        signed_in(&context.app, context.now, entered).await
+    })
+}
+
+/// What is no token, expired or revoked is inactive, and nothing more is told of it.
+pub fn introspect(context: AsyncContext, input: Introspect) -> BoxFuture<Introspection> {
+    Box::pin(async move {
+        let inactive = Introspection { ok: true, ..Introspection::default() };
+        let app = &context.app;
+        let Ok(claims) = app.keys.signer.read(&app.store, &input.token, context.now).await? else { return Ok(inactive) };
+        let (session, account) = (claims.sid, claims.sub);
+        let look = move |tx: &mut Tx<'_>| -> Result<_> {
+            let session = store::find_session(tx, session)?.filter(|session| session.account_id == account);
+            Ok(session.zip(store::find(tx, account)?))
+        };
+        let found = app.store.read(look).await?;
+        let is_live = |session: &Session| session.revoked_at.is_none() && context.now < session.expires_at;
+        let Some((session, account)) = found.filter(|(session, _)| is_live(session)) else { return Ok(inactive) };
+        Ok(Introspection {
+            ok: true,
+            active: true,
+            sub: Some(account.account_id.to_string()),
+            email: Some(account.email),
+            session_id: Some(session.session_id.to_string()),
+            scope: Some(claims.scope),
+            owner_agent: Some(claims.owner_agent),
+            exp: Some(claims.exp),
+        })
+    })
+}
+
+/// Notes in the trail of the workspace where somebody works that sessions of theirs have ended, and tells those who are
+/// subscribed to it there.
+fn tell_ended(
+    tx: &mut Tx<'_>,
+    account: &store::Account,
+    sessions: &[Uuid],
+    why: &str,
+) -> Result<()> {
+    let memberships = store::memberships(tx, &account.email)?;
+    let Some((org, workspace)) = membership::home(tx, account, &memberships)? else { return Ok(()) };
+    let home = Home { org: &org.slug, workspace: &workspace.slug };
+    for session in sessions {
+        let line = json!({ "session_id": session, "why": why });
+        audit(tx, workspace.workspace_id, &account.email, "auth.sign_out", &line)?;
+        let payload =
+            json!({ "session_id": session, "account_id": account.account_id, "email": account.email, "reason": why });
+        let owner = Address::resolve(&format!("user://{}", account.email), home);
+        let event = webhooks::event(tx, owner, "auth.session_revoked", "auth", payload);
+        webhooks::tell_in(tx, workspace.workspace_id, event)?;
+    }
+    Ok(())
+}

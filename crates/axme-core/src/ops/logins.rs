@@ -1,0 +1,406 @@
+//! Signing in: by the code or the link of a mail, and on another device by a grant that somebody approves.
+//!
+//! A grant is what a program polls; its id is a secret. A mail's link, a mail's code typed on the approval page, or a sign-in
+//! elsewhere approves it in somebody's name; the poll after that gets the credentials, once. Whether anybody is known by an
+//! address is told to nobody but the reader of its mail.
+
+use axme_api::auth::{
+    AskGrant, Grant as GrantView, GrantState, LoginIntended, LoginIntent as AskLogin, PollGrant, SignedIn, VerifyCode,
+};
+use axme_api::organizations::CreateOrganization;
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::human::is_email;
+use axme_intent::{IntentId, Time};
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use super::organizations;
+use crate::auth;
+use crate::auth::{Caller, membership};
+use crate::auth::sign_in::{SessionOrigin, enter, signed_in};
+use crate::call::{AsyncContext, BoxFuture};
+use crate::context::CallContext;
+use crate::error::{Error, Result, StoreError};
+use crate::input::read_id;
+use crate::state::AppState;
+use crate::store::{Rng, Shard, Signal, Tx, logins as store, notices, organizations as tenants, people as records};
+use crate::store::logins::{Grant, LoginIntent};
+use crate::store::notices::Notice;
+use crate::store::organizations::Workspace;
+use crate::store::people::Account;
+use crate::call::{Binding, async_handler};
+use crate::auth::sign_in::{Client, SignInRules, outside};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Async(&async_handler(&axme_api::auth::LOGIN_INTENT, ask)),
+    Binding::Async(&async_handler(&axme_api::auth::VERIFY, verify)),
+    Binding::Async(&async_handler(&axme_api::auth::GRANT, grant)),
+    Binding::Async(&async_handler(&axme_api::auth::POLL, poll)),
+];
+
+/// How long a mail's code and link are good.
+const INTENT_SECONDS: u64 = 300;
+const GRANT_SECONDS: u64 = 600;
+const POLL_SECONDS: u64 = 3;
+/// Wrong codes for one mail, and for one address in a day: a code has a million values.
+const MOST_WRONG_CODES: i64 = 5;
+const MOST_WRONG_CODES_A_DAY: i64 = 20;
+/// Mails to one address in an hour.
+const MOST_MAILS_AN_HOUR: i64 = 10;
+const HOUR_MILLIS: u64 = 3_600_000;
+/// Letters that are not mistaken for one another, and make no words.
+const USER_CODE_LETTERS: &[u8] = b"BCDFGHJKLMNPQRSTVWXZ";
+const USER_CODE_CHARS: usize = 8;
+
+pub fn ask(context: AsyncContext, input: AskLogin) -> BoxFuture<LoginIntended> {
+    Box::pin(async move {
+        let grant_id = fresh_grant_id(&context.app.system.rng);
+        let intent_id = begin(&context.app, &input.email, Wanted::New(grant_id.clone())).await?;
+        Ok(LoginIntended {
+            ok: true,
+            intent_id: intent_id.to_string(),
+            grant_id,
+            delivery: "email".to_owned(),
+            expires_in: INTENT_SECONDS,
+        })
+    })
+}
+
+/// The grant that a mail is to approve.
+pub enum Wanted {
+    /// One to be made, by its id.
+    New(String),
+    /// One that is there, by its hash.
+    Known(Vec<u8>),
+}
+
+/// Sends somebody a code and a link, when they are known or anybody may come. The answer is the same in any case.
+pub async fn begin(app: &AppState, email: &str, wanted: Wanted) -> Result<Uuid> {
+    let email = membership::address(email);
+    if !is_email(&email) {
+        return Err(ApiError::invalid("email: must be an address for mail, such as ann@example.com").into());
+    }
+    let (rng, now, may_anybody) = (app.system.rng.clone(), app.system.clock.now(), app.site.sign_up);
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
+        let (mails, _) = store::count_since(tx, &email, now.minus_millis(HOUR_MILLIS))?;
+        if mails >= MOST_MAILS_AN_HOUR {
+            return Err(too_many("too many sign-ins were asked for by this address; try again in an hour", 3_600));
+        }
+        let grant_hash = match &wanted {
+            Wanted::Known(hash) => hash.clone(),
+            Wanted::New(id) => put_grant(tx, id, INTENT_SECONDS, false)?.hash,
+        };
+        let intent = LoginIntent {
+            id: rng.uuid(),
+            email: email.clone(),
+            grant_hash,
+            code_hash: None,
+            link_hash: None,
+            wrong_codes: 0,
+            created_at: now,
+            expires_at: now.plus_seconds(INTENT_SECONDS),
+            used_at: None,
+        };
+        store::insert(tx, &intent)?;
+        if may_anybody || records::is_member(tx, &email)? {
+            mail(tx, &email, json!({ "login": intent.id }))?;
+        }
+        Ok(intent.id)
+    };
+    app.store.write(Shard::CONTROL, job).await
+}
+
+/// Mails somebody about their own account. On a line of its own: whoever waits for a code does not wait for other mail.
+pub(super) fn mail(tx: &mut Tx<'_>, to: &str, content: Value) -> Result<(), StoreError> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let notice = Notice {
+        workspace: Uuid::nil(),
+        id: rng.uuid_at(now),
+        intent: IntentId(Uuid::nil()),
+        line: "login".to_owned(),
+        channel: "email".to_owned(),
+        recipient: to.to_owned(),
+        content,
+        created_at: now,
+    };
+    notices::insert(tx, &notice)?;
+    tx.signal(Signal::notices());
+    Ok(())
+}
+
+/// What the mail of a sign-in says.
+pub struct Secrets {
+    pub email: String,
+    pub code: String,
+    pub link_token: String,
+    pub expires_at: Time,
+}
+
+/// Draws the code and the link of a mail that is about to be sent; those of a mail before are good no more. `None` when it
+/// is too late for it.
+pub fn draw(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Secrets>, StoreError> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let Some(intent) = store::lock(tx, id)?.filter(|intent| intent.used_at.is_none() && now < intent.expires_at) else {
+        return Ok(None);
+    };
+    // Of 2⁶⁴ values a million is so small a part that no code is likelier than another.
+    let code = format!("{:06}", u64::from_be_bytes(rng.bytes()) % 1_000_000);
+    let link_token = rng.hex::<32>();
+    store::set_secrets(tx, id, &code_hash(id, &code), &auth::hash(&link_token))?;
+    Ok(Some(Secrets { email: intent.email, code, link_token, expires_at: intent.expires_at }))
+}
+
+fn code_hash(id: Uuid, code: &str) -> [u8; 32] {
+    auth::hash(&format!("{id} {code}"))
+}
+
+pub fn verify(context: AsyncContext, input: VerifyCode) -> BoxFuture<SignedIn> {
+    Box::pin(async move {
+        let id = read_id("sign-in", &input.intent_id)?;
+        let client = Client::read(input.client_type, input.device_label, &context.client)?;
+        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, SignInRules::of(&context.app));
+        let code = input.code;
+        // Nothing is written for a sign-in that nobody asked for, or that is over.
+        context.app.store.read(move |tx| check_open(store::find(tx, id)?, "this sign-in", now)).await?;
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
+            let email = use_code(tx, id, &code)?;
+            let account = admit(tx, rules, &email)?;
+            enter(tx, rules, &account, &client, SessionOrigin::HomeWithKey)
+        };
+        let entered = context.app.store.write(Shard::CONTROL, job).await?;
+        signed_in(&context.app, context.now, entered).await
+    })
+}
+
+/// Uses up the code of a mail; returns whose it is.
+pub fn use_code(tx: &mut Tx<'_>, id: Uuid, code: &str) -> Result<String> {
+    let now = tx.now;
+    let intent = check_open(store::lock(tx, id)?, "this sign-in", now)?;
+    let (_, wrong_today) = store::count_since(tx, &intent.email, now.minus_millis(24 * HOUR_MILLIS))?;
+    if wrong_today >= MOST_WRONG_CODES_A_DAY {
+        let message = "too many wrong codes for this address today; use the link of the mail instead";
+        return Err(too_many(message, 3_600));
+    }
+    let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    let fits = intent.code_hash.as_ref().is_some_and(|hash| bool::from(hash.ct_eq(&code_hash(id, &code))));
+    if fits {
+        store::mark_used(tx, id, now)?;
+        return Ok(intent.email);
+    }
+    store::count_wrong_code(tx, id)?;
+    let left = MOST_WRONG_CODES - intent.wrong_codes - 1;
+    let message = match left {
+        0 => "invalid code, and that was the last try: ask for a new one".to_owned(),
+        1 => "invalid code: one try is left".to_owned(),
+        left => format!("invalid code: {left} tries are left"),
+    };
+    // Kept: the count must not be lost with the refusal.
+    Err(Error::Kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
+}
+
+fn check_open(intent: Option<LoginIntent>, name: &str, now: Time) -> Result<LoginIntent> {
+    let intent = intent.ok_or_else(|| ApiError::not_found(name))?;
+    if intent.used_at.is_some() {
+        return Err(ApiError::new(ErrorKind::Conflict, "code_already_used", "this sign-in was used already").into());
+    }
+    if intent.expires_at <= now || intent.wrong_codes >= MOST_WRONG_CODES {
+        return Err(
+            ApiError::new(ErrorKind::Gone, "code_expired", "this sign-in has expired: ask for a new one").into()
+        );
+    }
+    Ok(intent)
+}
+
+pub(super) fn too_many(message: &str, seconds: u64) -> Error {
+    ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message).with("retry_after_seconds", seconds).into()
+}
+
+/// Where the link of a mail leads.
+pub struct Linked {
+    pub intent: LoginIntent,
+    /// What the device shows that waits; none when a program waits that shows nothing.
+    pub user_code: Option<String>,
+}
+
+/// Whether the link of a mail leads to a sign-in that is open; returns which, otherwise says why not.
+pub fn look_at_link(tx: &mut Tx<'_>, id: Uuid, token: &str) -> Result<Linked> {
+    let now = tx.now;
+    let intent = check_link(store::find(tx, id)?, now, token)?;
+    let grant = store::find_grant(tx, &intent.grant_hash)?;
+    let user_code = grant.filter(|grant| grant.is_device).map(|grant| grant.user_code);
+    Ok(Linked { intent, user_code })
+}
+
+fn check_link(intent: Option<LoginIntent>, now: Time, token: &str) -> Result<LoginIntent> {
+    let hash = auth::hash(token);
+    let leads = |i: &LoginIntent| i.link_hash.as_ref().is_some_and(|known| bool::from(known.ct_eq(&hash)));
+    check_open(intent.filter(leads), "this link", now)
+}
+
+/// Signs in by the link of a mail: approves what waits for it. Returns the address.
+pub fn use_link(tx: &mut Tx<'_>, rules: SignInRules, id: Uuid, token: &str) -> Result<String> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let intent = check_link(store::lock(tx, id)?, now, token)?;
+    let account = admit(tx, rules, &intent.email)?;
+    store::mark_used(tx, id, now)?;
+    approve(tx, &intent.grant_hash, &account)?;
+    Ok(intent.email)
+}
+
+/// Approves a grant in somebody's name.
+pub fn approve(tx: &mut Tx<'_>, grant: &[u8], account: &Account) -> Result<()> {
+    let now = tx.now;
+    if store::approve(tx, grant, account.account_id, now)? {
+        return Ok(());
+    }
+    let message = "the device has stopped waiting: start again there";
+    Err(ApiError::new(ErrorKind::Gone, "grant_expired", message).into())
+}
+
+fn fresh_grant_id(rng: &Rng) -> String {
+    format!("grant_{}", rng.hex::<32>())
+}
+
+fn put_grant(tx: &mut Tx<'_>, id: &str, seconds: u64, is_device: bool) -> Result<Grant> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let draw = || {
+        let letters = rng.bytes::<USER_CODE_CHARS>();
+        letters.iter().map(|byte| char::from(USER_CODE_LETTERS[usize::from(*byte) % USER_CODE_LETTERS.len()])).collect()
+    };
+    let mut grant = Grant {
+        hash: auth::hash(id).to_vec(),
+        user_code: draw(),
+        is_device,
+        account_id: None,
+        created_at: now,
+        expires_at: now.plus_seconds(seconds),
+        delivered_at: None,
+    };
+    while !store::insert_grant(tx, &grant)? {
+        grant.user_code = draw();
+    }
+    Ok(grant)
+}
+
+pub fn grant(context: AsyncContext, _: AskGrant) -> BoxFuture<GrantView> {
+    Box::pin(async move {
+        let (rng, now) = (context.app.system.rng.clone(), context.now);
+        let grant_id = fresh_grant_id(&rng);
+        let id = grant_id.clone();
+        let job = move |tx: &mut Tx<'_>| put_grant(tx, &id, GRANT_SECONDS, true);
+        let user_code = context.app.store.write(Shard::CONTROL, job).await?.user_code;
+        Ok(GrantView {
+            ok: true,
+            grant_id,
+            approval_url: format!("{}/app/login/cli?code={user_code}", context.app.site.base_url),
+            user_code,
+            poll_interval: POLL_SECONDS,
+            expires_in: GRANT_SECONDS,
+        })
+    })
+}
+
+/// Whoever waits asks often: only an approval takes the write lane.
+pub fn poll(context: AsyncContext, input: PollGrant) -> BoxFuture<GrantState> {
+    Box::pin(async move {
+        let (app, now) = (&context.app, context.now);
+        let client = Client::read(None, input.device_label, &context.client)?;
+        let hash = auth::hash(&input.grant_id).to_vec();
+        let looked_for = hash.clone();
+        let grant = app.store.read(move |tx| store::find_grant(tx, &looked_for)).await?;
+        if check_grant(grant, now)?.is_none() {
+            return Ok(GrantState { ok: true, state: "pending".to_owned(), ..GrantState::default() });
+        }
+        let (rng, rules) = (app.system.rng.clone(), SignInRules::of(app));
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
+            let gone = || ApiError::new(ErrorKind::Gone, "grant_expired", "whoever approved this is no more");
+            let account = check_grant(store::lock_grant(tx, &hash)?, now)?.ok_or_else(gone)?;
+            let account = records::find(tx, account)?.ok_or_else(gone)?;
+            store::mark_delivered(tx, &hash, now)?;
+            enter(tx, rules, &account, &client, SessionOrigin::HomeWithKey)
+        };
+        let entered = app.store.write(Shard::CONTROL, job).await?;
+        let signed_in = signed_in(app, now, entered).await?;
+        Ok(GrantState {
+            ok: true,
+            state: "approved".to_owned(),
+            api_key: signed_in.api_key,
+            access_token: Some(signed_in.access_token),
+            account_session_token: Some(signed_in.account_session_token),
+            refresh_token: Some(signed_in.refresh_token),
+            expires_in: Some(signed_in.expires_in),
+            session_id: Some(signed_in.session_id),
+            org_id: signed_in.org_id,
+            workspace_id: signed_in.workspace_id,
+        })
+    })
+}
+
+/// Who approved a grant; `None` while nobody has.
+fn check_grant(grant: Option<Grant>, now: Time) -> Result<Option<Uuid>> {
+    let grant = grant.ok_or_else(|| ApiError::not_found("grant"))?;
+    let gone = |message: &str| Err(ApiError::new(ErrorKind::Gone, "grant_expired", message).into());
+    if grant.delivered_at.is_some() {
+        return gone("the credentials of this sign-in were fetched already: start again");
+    }
+    if grant.expires_at <= now {
+        return gone("nobody approved this sign-in in time: start again");
+    }
+    Ok(grant.account_id)
+}
+
+/// The account of somebody who has shown to read the mail of an address. Whoever was invited belongs from now on; whoever
+/// belongs nowhere gets an organization of their own, where that is open to anybody.
+pub fn admit(tx: &mut Tx<'_>, rules: SignInRules, email: &str) -> Result<Account> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let is_member = records::take_up(tx, email, now)?;
+    if !is_member && !rules.may_anybody {
+        return Err(outside(email));
+    }
+    records::insert(tx, rng.uuid(), email, now)?;
+    let account = records::find_by_email(tx, email)?;
+    let mut account = account.ok_or_else(|| StoreError::Fault("an account vanished while it was made".to_owned()))?;
+    if account.verified_at.is_none() {
+        account.verified_at = Some(now);
+        records::mark_verified(tx, account.account_id, now)?;
+    }
+    // Whoever signs in twice at once has waited here for the other.
+    if !is_member && !records::is_member(tx, email)? {
+        let name = email.split_once('@').map_or(email, |(name, _)| name);
+        found(tx, email, if name.chars().count() < 2 { email } else { name })?;
+    }
+    Ok(account)
+}
+
+/// An organization with a sandbox, that somebody owns.
+pub fn found(tx: &mut Tx<'_>, owner: &str, name: &str) -> Result<Workspace> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let caller = Caller { owner: owner.to_owned(), ..Caller::anonymous() };
+    let mut cx = CallContext::new(tx, &caller, axme_intent::human::Via::Api);
+    let name = name.chars().take(120).collect();
+    let made = organizations::found(&mut cx, &CreateOrganization { name, ..CreateOrganization::default() }, owner)?;
+    let workspace = Workspace {
+        workspace_id: rng.uuid_at(now),
+        org_id: made.org_id,
+        slug: "sandbox".to_owned(),
+        name: "Sandbox".to_owned(),
+        environment: "sandbox".to_owned(),
+        status: "active".to_owned(),
+        region: None,
+        created_at: now,
+        updated_at: now,
+    };
+    if !tenants::insert_workspace(cx.tx, &workspace)? {
+        return Err(StoreError::Conflict("a new organization has a workspace already".to_owned()).into());
+    }
+    cx.audit_in(workspace.workspace_id, "auth.sign_up", owner, &json!({ "org_id": made.org_id }))?;
+    Ok(workspace)
+}

@@ -1,0 +1,348 @@
+//! Members: who has which role in an organization or in one of its workspaces.
+//!
+//! Nobody gives or takes a role above their own, and an organization keeps an owner.
+
+use axme_api::members::{
+    AddMember, ExcludeMember, IncludeMember, ListMembers, Member as View, MemberAnswer, MemberList, MemberRemoved,
+    Removal, RemoveMember, UpdateMember,
+};
+use axme_api::roles::{OrgRole, Permission};
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::human::is_email;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::webhooks;
+use crate::auth::{membership, placement};
+use crate::auth::placement::RoleSet;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::{Error, Result};
+use crate::input::{check_chars, check_word, page_size, read_after, read_id};
+use crate::policy::quota;
+use crate::store::{members as store, organizations};
+use crate::store::members::Member;
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::members::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::members::ADD, prepare_add, add)),
+    Binding::Transaction(&handler(&axme_api::members::UPDATE, prepare_update, update)),
+    Binding::Transaction(&handler(&axme_api::members::REMOVE, prepare_remove, remove)),
+    Binding::Transaction(&handler(&axme_api::members::INCLUDE, prepare_include, include)),
+    Binding::Transaction(&handler(&axme_api::members::EXCLUDE, prepare_exclude, exclude)),
+];
+
+/// Workspaces looked at together.
+const WORKSPACES_PAGE: i64 = 500;
+const STATUSES: [&str; 4] = ["active", "invited", "suspended", "removed"];
+
+pub fn read_role(text: &str) -> Result<OrgRole> {
+    let known = OrgRole::ALL.map(OrgRole::as_str);
+    let wrong = || ApiError::invalid(format!("role: \"{text}\" is none of {}", known.join(", ")));
+    OrgRole::parse(text).ok_or_else(|| wrong().into())
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListMembers) -> Result<(ListMembers, Uuid, i64)> {
+    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 1_000, 1_000)?);
+    Ok((input, after, limit))
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, (input, after, limit): &(ListMembers, Uuid, i64)) -> Result<MemberList> {
+    let (org, authority) = placement::visible_org(cx, &input.org_id)?;
+    let workspace = input.workspace_id.as_deref().map(|text| workspace_of(cx, org, text)).transpose()?;
+    authority.check(Permission::ViewMembers, workspace)?;
+    let found = store::list(cx.tx, org, workspace, *after, *limit)?;
+    Ok(MemberList { ok: true, members: found.iter().map(view).collect() })
+}
+
+/// A workspace of the organization.
+fn workspace_of(cx: &mut CallContext<'_, '_>, org: Uuid, text: &str) -> Result<Uuid> {
+    let id = read_id("workspace", text)?;
+    match organizations::find_workspace(cx.tx, id)? {
+        Some(found) if found.org_id == org => Ok(id),
+        _ => Err(ApiError::forbidden("org_id and workspace_id do not belong together").into()),
+    }
+}
+
+pub struct NewMember {
+    org: Option<String>,
+    workspace: Option<String>,
+    actor: String,
+    role: OrgRole,
+}
+
+pub fn prepare_add(_: &PrepareContext<'_>, input: AddMember) -> Result<NewMember> {
+    check_chars("invited_by_actor_id", input.invited_by_actor_id.as_deref(), 1, 255)?;
+    let role = read_role(&input.role)?;
+    new_member(Some(input.org_id), input.workspace_id, &input.actor_id, role)
+}
+
+pub fn prepare_include(_: &PrepareContext<'_>, input: IncludeMember) -> Result<NewMember> {
+    let role = read_role(&input.role)?;
+    if role.spans_organization() {
+        return Err(ApiError::invalid(format!("role: {} is no role of one workspace", role.as_str())).into());
+    }
+    new_member(input.org_id, Some(input.workspace_id), &input.actor_id, role)
+}
+
+fn new_member(org: Option<String>, workspace: Option<String>, actor: &str, role: OrgRole) -> Result<NewMember> {
+    let actor = membership::name_of(actor);
+    check_chars("actor_id", Some(&actor), 1, 255)?;
+    Ok(NewMember { org, workspace, actor, role })
+}
+
+pub fn add(cx: &mut CallContext<'_, '_>, new: &NewMember) -> Result<MemberAnswer> {
+    let (org, authority) = placement::visible_org(cx, new.org.as_deref().unwrap_or_default())?;
+    let workspace = new.workspace.as_deref().map(|text| workspace_of(cx, org, text)).transpose()?;
+    check_gives(&authority, new.role, workspace)?;
+    organizations::lock(cx.tx, org)?;
+    match put(cx, org, workspace, &new.actor, new.role)? {
+        Some(member) => Ok(MemberAnswer { ok: true, member: view(&member) }),
+        None => {
+            let message = format!("{} is a member already; change the role of that membership", new.actor);
+            Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into())
+        }
+    }
+}
+
+pub fn include(cx: &mut CallContext<'_, '_>, new: &NewMember) -> Result<MemberAnswer> {
+    let place = placement::place(cx, new.org.as_deref(), new.workspace.as_deref(), Permission::ManageMembers)?;
+    let new = NewMember {
+        org: Some(place.org.to_string()),
+        workspace: Some(place.workspace.to_string()),
+        actor: new.actor.clone(),
+        role: new.role,
+    };
+    add(cx, &new)
+}
+
+fn check_gives(authority: &RoleSet, role: OrgRole, workspace: Option<Uuid>) -> Result<()> {
+    authority.check(Permission::ManageMembers, workspace)?;
+    if authority.gives(role, workspace) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden(format!("only a higher role gives or takes the role {}", role.as_str())).into())
+}
+
+/// Adds a member with a line of the audit trail; `None` when there is such a member. The organization is locked.
+pub fn put(
+    cx: &mut CallContext<'_, '_>,
+    org: Uuid,
+    workspace: Option<Uuid>,
+    actor: &str,
+    role: OrgRole,
+) -> Result<Option<Member>> {
+    let member = Member {
+        org_id: org,
+        member_id: cx.rng.uuid_at(cx.now),
+        workspace_id: workspace.unwrap_or_default(),
+        actor_id: actor.to_owned(),
+        role: role.as_str().to_owned(),
+        status: "active".to_owned(),
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    let added = store::insert(cx.tx, &member)?;
+    if let Some(added) = &added {
+        check_seats(cx, added)?;
+        audit(cx, added, "organizations.members.add")?;
+    }
+    Ok(added)
+}
+
+/// Refuses who has just become a member, or is one again, where that is one too many: in their workspace or, for one of the
+/// whole organization, in any. Members come one after the other, behind the lock of the organization.
+fn check_seats(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<()> {
+    if let Some(workspace) = shown(member.workspace_id) {
+        return check_seats_in(cx, member.org_id, workspace);
+    }
+    let mut after = Uuid::nil();
+    loop {
+        let page = organizations::list_workspaces(cx.tx, member.org_id, after, WORKSPACES_PAGE)?;
+        for workspace in page.iter().filter(|workspace| workspace.status == "active") {
+            check_seats_in(cx, member.org_id, workspace.workspace_id)?;
+        }
+        match page.last() {
+            Some(last) if page.len() as i64 == WORKSPACES_PAGE => after = last.workspace_id,
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn check_seats_in(cx: &mut CallContext<'_, '_>, org: Uuid, workspace: Uuid) -> Result<()> {
+    let most = quota::current(cx.tx, workspace)?.actors_total;
+    if most == 0 {
+        return Ok(());
+    }
+    let others = store::count(cx.tx, org, workspace)?.saturating_sub(1);
+    quota::check_total("actors_total", u64::try_from(others).unwrap_or(0), 1, most)
+}
+
+/// Gives somebody a role, that of a member where none was asked for, whether or not there was one before. It is a step up,
+/// or to another role that gives as many where it may differ: whoever asked need not be whom it concerns.
+pub fn raise(
+    cx: &mut CallContext<'_, '_>,
+    org: Uuid,
+    workspace: Option<Uuid>,
+    actor: &str,
+    (asked, may_differ): (Option<OrgRole>, bool),
+    authority: &RoleSet,
+) -> Result<()> {
+    let role = asked.unwrap_or(OrgRole::Member);
+    if put(cx, org, workspace, actor, role)?.is_some() {
+        return Ok(());
+    }
+    if let Some(mut known) = store::find_actor(cx.tx, org, actor, workspace.unwrap_or_default())? {
+        let own = OrgRole::parse(&known.role).unwrap_or(OrgRole::OrgOwner);
+        check_gives(authority, own, workspace)?;
+        let (more, own_more) = (role.gives().len(), own.gives().len());
+        let is_given = if may_differ { more >= own_more } else { more > own_more };
+        if own != role && (asked.is_none() || !is_given) {
+            let message = format!("{actor} is {} already; change the role of that membership", own.as_str());
+            return Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into());
+        }
+        (known.role, known.status, known.updated_at) = (role.as_str().to_owned(), "active".to_owned(), cx.now);
+        change_to(cx, &known, "organizations.members.update")?;
+    }
+    Ok(())
+}
+
+/// Keeps a change of a membership; what rested on the role before ends with it.
+fn change_to(cx: &mut CallContext<'_, '_>, member: &Member, action: &str) -> Result<()> {
+    store::update(cx.tx, member)?;
+    audit(cx, member, action)?;
+    webhooks::end_without_right(cx, member.org_id, &member.actor_id)
+}
+
+fn audit(cx: &mut CallContext<'_, '_>, member: &Member, action: &str) -> Result<()> {
+    let line = json!({
+        "org_id": member.org_id, "workspace_id": shown(member.workspace_id), "actor_id": member.actor_id,
+        "role": member.role, "status": member.status,
+    });
+    let trail = shown(member.workspace_id).unwrap_or(member.org_id);
+    Ok(cx.audit_in(trail, action, &member.member_id.to_string(), &line)?)
+}
+
+fn shown(workspace: Uuid) -> Option<Uuid> {
+    Some(workspace).filter(|id| !id.is_nil())
+}
+
+pub struct Change {
+    org: String,
+    member: String,
+    role: Option<OrgRole>,
+    status: Option<String>,
+}
+
+pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateMember) -> Result<Change> {
+    check_word("status", input.status.as_deref(), &STATUSES)?;
+    let role = input.role.as_deref().map(read_role).transpose()?;
+    Ok(Change { org: input.org_id, member: input.member_id, role, status: input.status })
+}
+
+pub fn update(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<MemberAnswer> {
+    let (org, authority) = placement::visible_org(cx, &change.org)?;
+    let mut member = lock_member(cx, org, &change.member, &authority)?;
+    if let Some(role) = change.role {
+        check_gives(&authority, role, shown(member.workspace_id))?;
+    }
+    let is_owner = |member: &Member| member.role == OrgRole::OrgOwner.as_str() && member.status == "active";
+    let (was_owner, was_removed) = (is_owner(&member), member.status == "removed");
+    member.role = change.role.map_or(member.role, |role| role.as_str().to_owned());
+    member.status = change.status.clone().unwrap_or(member.status);
+    member.updated_at = cx.now;
+    if was_owner && !is_owner(&member) {
+        check_owner_left(cx, &member)?;
+    }
+    change_to(cx, &member, "organizations.members.update")?;
+    if was_removed && member.status != "removed" {
+        check_seats(cx, &member)?;
+    }
+    Ok(MemberAnswer { ok: true, member: view(&member) })
+}
+
+/// A member whose role the caller may take, with the organization locked.
+fn lock_member(cx: &mut CallContext<'_, '_>, org: Uuid, id: &str, authority: &RoleSet) -> Result<Member> {
+    organizations::lock(cx.tx, org)?;
+    let not_found = || Error::from(ApiError::not_found(format!("member {id}")));
+    let member = store::find(cx.tx, org, read_id("member", id)?)?.ok_or_else(not_found)?;
+    let role = OrgRole::parse(&member.role).unwrap_or(OrgRole::OrgOwner);
+    check_gives(authority, role, shown(member.workspace_id))?;
+    Ok(member)
+}
+
+fn check_owner_left(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<()> {
+    if store::count_owners_but(cx.tx, member.org_id, member.member_id)? > 0 {
+        return Ok(());
+    }
+    let message = "an organization keeps an owner: make somebody else org_owner first";
+    Err(ApiError::new(ErrorKind::Conflict, "last_owner", message).into())
+}
+
+pub fn prepare_remove(_: &PrepareContext<'_>, input: RemoveMember) -> Result<RemoveMember> {
+    Ok(input)
+}
+
+pub fn remove(cx: &mut CallContext<'_, '_>, input: &RemoveMember) -> Result<MemberRemoved> {
+    let (org, authority) = placement::visible_org(cx, &input.org_id)?;
+    let member = lock_member(cx, org, &input.member_id, &authority)?;
+    take_out(cx, member)
+}
+
+pub fn prepare_exclude(_: &PrepareContext<'_>, input: ExcludeMember) -> Result<ExcludeMember> {
+    Ok(input)
+}
+
+/// A member of the whole organization is not taken out of one workspace.
+pub fn exclude(cx: &mut CallContext<'_, '_>, input: &ExcludeMember) -> Result<MemberRemoved> {
+    let place = placement::place(cx, None, Some(&input.workspace_id), Permission::ManageMembers)?;
+    let authority = RoleSet::in_org(cx, place.org)?;
+    let id = read_id("member", &input.member_id)?;
+    let known = store::find(cx.tx, place.org, id)?;
+    if known.is_none_or(|member| member.workspace_id != place.workspace) {
+        return Err(ApiError::not_found(format!("member {id} of this workspace")).into());
+    }
+    let member = lock_member(cx, place.org, &input.member_id, &authority)?;
+    take_out(cx, member)
+}
+
+fn take_out(cx: &mut CallContext<'_, '_>, mut member: Member) -> Result<MemberRemoved> {
+    if member.status == "removed" {
+        return Err(ApiError::not_found(format!("member {}", member.member_id)).into());
+    }
+    if member.role == OrgRole::OrgOwner.as_str() && member.status == "active" {
+        check_owner_left(cx, &member)?;
+    }
+    (member.status, member.updated_at) = ("removed".to_owned(), cx.now);
+    change_to(cx, &member, "organizations.members.remove")?;
+    let shown = view(&member);
+    Ok(MemberRemoved {
+        ok: true,
+        removed: true,
+        org_id: shown.org_id.clone(),
+        member_id: shown.member_id.clone(),
+        removed_at: shown.updated_at.clone(),
+        result: Removal {
+            removed: true,
+            org_id: shown.org_id,
+            member_id: shown.member_id,
+            workspace_id: shown.workspace_id,
+            removed_at: shown.updated_at,
+        },
+    })
+}
+
+fn view(m: &Member) -> View {
+    View {
+        member_id: m.member_id.to_string(),
+        org_id: m.org_id.to_string(),
+        workspace_id: shown(m.workspace_id).map(|id| id.to_string()),
+        actor_id: m.actor_id.clone(),
+        role: m.role.clone(),
+        status: m.status.clone(),
+        created_at: m.created_at.to_string(),
+        updated_at: m.updated_at.to_string(),
+    }
+}

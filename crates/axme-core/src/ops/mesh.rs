@@ -1,0 +1,392 @@
+//! The mesh: heartbeats, health, and the kill switch. What agents are held to is in `admission`.
+//!
+//! Health follows from the time of the last heartbeat when somebody asks; nothing is written when it changes by itself,
+//! except that `workers::mesh` tells of it in an event.
+
+pub mod rules;
+
+use axme_api::mesh::{
+    AgentRef, Heartbeat, HeartbeatAnswer, ListMesh, ListMeshEvents, MeshAgent, MeshAgentAnswer, MeshEvent,
+    MeshEventList, MeshList, MeshMetrics, MeshSummary, Switched,
+};
+use axme_api::{ApiError, ErrorKind, Object};
+use axme_intent::{Address, Time};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::auth::Caller;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::{Result, StoreError};
+use crate::input::page_size;
+use crate::store::{Mark, Rng, Shard, Signal, Tx, accounts, mesh as store};
+use crate::policy::agent_limits::{AgentRules, midnight, usd};
+use crate::store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::mesh::HEARTBEAT, prepare_heartbeat, heartbeat).on(|beat| beat.shard).read_directly()),
+    Binding::Transaction(&handler(&axme_api::mesh::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::mesh::GET, prepare_named, get)),
+    Binding::Transaction(&handler(&axme_api::mesh::KILL, prepare_named, kill)),
+    Binding::Transaction(&handler(&axme_api::mesh::RESUME, prepare_named, resume)),
+    Binding::Transaction(&handler(&axme_api::mesh::EVENTS, prepare_events, events)),
+];
+
+/// An agent that has beaten within this time is healthy.
+pub const HEALTHY_SECONDS: u64 = 90;
+/// One that has beaten within this time is degraded, later unreachable.
+pub const DEGRADED_SECONDS: u64 = 300;
+
+/// No agent does more, or costs more, between two heartbeats.
+const MOST_COUNTED: u64 = 1_000_000_000_000;
+const MOST_USD: f64 = 1_000_000_000.0;
+const MOST_LATENCY_MILLIS: f64 = 1_000_000_000.0;
+/// What is not counted is kept up to this length of JSON.
+const MAX_METADATA_BYTES: usize = 4_096;
+/// Shown with an agent.
+const LATEST_EVENTS: i64 = 20;
+
+pub struct Beat {
+    shard: Shard,
+    counts: Counts,
+    metadata: Option<String>,
+}
+
+pub fn prepare_heartbeat(context: &PrepareContext<'_>, input: Heartbeat) -> Result<Beat> {
+    let own = own_address(context.caller)?;
+    let (counts, rest) = read_metrics(input.metrics.unwrap_or_default())?;
+    let metadata = (!rest.is_empty()).then(|| Value::Object(rest).to_string());
+    if metadata.as_ref().is_some_and(|text| text.len() > MAX_METADATA_BYTES) {
+        let message = format!("metrics: what is not counted may have {MAX_METADATA_BYTES} bytes of JSON");
+        return Err(ApiError::invalid(message).into());
+    }
+    Ok(Beat { shard: Shard::of_address(own), counts, metadata })
+}
+
+/// The agent whose key this is.
+fn own_address(caller: &Caller) -> Result<&Address> {
+    caller.address.as_ref().ok_or_else(|| {
+        let message = "a heartbeat is sent with the key of an agent; this key is no agent's";
+        ApiError::new(ErrorKind::Forbidden, "not_an_agent", message).into()
+    })
+}
+
+/// What is counted, and the rest. Numbers that are missing or null count nothing.
+fn read_metrics(mut metrics: Object) -> Result<(Counts, Object)> {
+    let mut number = |name: &str, most: f64| -> Result<Option<f64>> {
+        match metrics.get(name) {
+            None => Ok(None),
+            Some(Value::Null) => {
+                metrics.remove(name);
+                Ok(None)
+            }
+            Some(value) => match value.as_f64() {
+                Some(number) if (0.0..=most).contains(&number) => {
+                    metrics.remove(name);
+                    Ok(Some(number))
+                }
+                _ => Err(ApiError::invalid(format!("metrics.{name}: must be a number from 0 to {most}")).into()),
+            },
+        }
+    };
+    let most = MOST_COUNTED as f64;
+    let [total, succeeded, failed] = ["intents_total", "intents_succeeded", "intents_failed"].map(|n| number(n, most));
+    let (total, succeeded, failed) = (total?, succeeded?.unwrap_or(0.0), failed?.unwrap_or(0.0));
+    let total = total.unwrap_or(succeeded + failed);
+    let latency = number("avg_latency_ms", MOST_LATENCY_MILLIS)?;
+    let cost = number("cost_usd", MOST_USD)?.unwrap_or(0.0);
+    // The mean is one over the intents of this heartbeat.
+    let latencies = if latency.is_some() { total.max(1.0) } else { 0.0 };
+    let latency_micros = latency.unwrap_or(0.0) * 1_000.0 * latencies;
+    if latency_micros.max(cost * 1_000_000.0) > store::MOST_AT_ONCE as f64 {
+        return Err(ApiError::invalid("metrics: no agent takes or costs so much between two heartbeats").into());
+    }
+    let counts = Counts {
+        total: total as i64,
+        succeeded: succeeded as i64,
+        failed: failed as i64,
+        latency_micros: latency_micros as i64,
+        latencies: latencies as i64,
+        cost_micros: (cost * 1_000_000.0).round() as i64,
+        admitted: 0,
+    };
+    Ok((counts, metrics))
+}
+
+/// One row of the agent, one of its hour if there is anything to count, and an event only when the health changes.
+pub fn heartbeat(cx: &mut CallContext<'_, '_>, beat: &Beat) -> Result<HeartbeatAnswer> {
+    let (workspace, now) = (cx.caller.workspace, cx.now);
+    let address = own_address(cx.caller)?;
+    let known = store::find_beat(cx.tx, workspace, address)?;
+    store::put_beat(cx.tx, workspace, address, now, "healthy", beat.metadata.as_ref())?;
+    if beat.counts != Counts::default() {
+        store::add(cx.tx, workspace, address, hour_of(now), &beat.counts)?;
+    }
+    let was = match &known {
+        None => "unknown",
+        // The event of the worker may not have been written yet.
+        Some((at, told)) if told == "healthy" => health_at(*at, now),
+        Some((_, told)) => told.as_str(),
+    };
+    if was != "healthy" {
+        let details = json!({ "from": was, "to": "healthy" });
+        record_event(cx.tx, workspace, address, ("agent.healthy", None, Some(details)))?;
+    }
+    let is_killed = cx.tx.has(Mark::Rules, workspace)
+        && store::find_rules(cx.tx, workspace, address)?.is_some_and(|rules| rules.is_killed);
+    let status = if is_killed { "killed" } else { "healthy" }.to_owned();
+    Ok(HeartbeatAnswer {
+        ok: true,
+        health_status: status.clone(),
+        status,
+        address_id: address_id(&cx.caller.service_account_id),
+        address: address.to_string(),
+        received_at: now.to_string(),
+    })
+}
+
+/// Writes an event: its type, who did it, and its details.
+pub fn record_event(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    address: &Address,
+    (event_type, actor, details): (&str, Option<String>, Option<Value>)) -> Result<(), StoreError> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let event = Event {
+        id: rng.uuid_at(now),
+        address: address.clone(),
+        event_type: event_type.to_owned(),
+        details: details.map(|details| details.to_string()),
+        actor,
+        at: now,
+    };
+    store::insert_event(tx, workspace, &event)
+}
+
+/// The health of an agent that last beat at a time.
+pub fn health_at(beat_at: Time, now: Time) -> &'static str {
+    match now.since(beat_at).as_secs() {
+        age if age < HEALTHY_SECONDS => "healthy",
+        age if age < DEGRADED_SECONDS => "degraded",
+        _ => "unreachable",
+    }
+}
+
+fn health_of(agent: &Agent, now: Time) -> &'static str {
+    match agent.beat_at {
+        _ if agent.is_killed => "killed",
+        None => "unknown",
+        Some(at) => health_at(at, now),
+    }
+}
+
+/// The times since which an agent must have beaten to be healthy, and not to be unreachable.
+fn bounds(now: Time) -> (Time, Time) {
+    (now.minus_millis(HEALTHY_SECONDS * 1_000), now.minus_millis(DEGRADED_SECONDS * 1_000))
+}
+
+/// The id of an agent in the mesh: its account's, under a name of its own.
+fn address_id(account: &str) -> String {
+    format!("addr_{}", account.strip_prefix("sa_").unwrap_or(account))
+}
+
+/// The agent that a path names by its id or by its address.
+pub fn find(cx: &mut CallContext<'_, '_>, named: &str) -> Result<Agent> {
+    let workspace = cx.caller.workspace;
+    let by_id = match named.trim().strip_prefix("addr_") {
+        Some(id) => accounts::find_service_account(cx.tx, workspace, &format!("sa_{id}"))?,
+        None => None,
+    };
+    let address = by_id.and_then(|account| account.address);
+    let address = address.unwrap_or_else(|| Address::resolve(named.trim(), cx.caller.home()));
+    let found = store::find(cx.tx, workspace, &address)?;
+    let missing = || ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {named} not found"));
+    Ok(found.ok_or_else(missing)?)
+}
+
+/// How the agent is called in answers: its id and its address.
+pub fn names(agent: &Agent) -> (String, String) {
+    (address_id(&agent.service_account_id), agent.address.to_string())
+}
+
+/// What the numbers of an answer are of.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    name: &'static str,
+    days: i64,
+}
+
+fn window(text: Option<&str>) -> Result<Window> {
+    match text.unwrap_or("day") {
+        "day" => Ok(Window { name: "day", days: 1 }),
+        "week" => Ok(Window { name: "week", days: 7 }),
+        "month" => Ok(Window { name: "month", days: 30 }),
+        other => Err(ApiError::invalid(format!("window: \"{other}\" is none of day, week, month")).into()),
+    }
+}
+
+impl Window {
+    fn first_hour(self, now: Time) -> i64 {
+        midnight(now) - (self.days - 1) * 24
+    }
+}
+
+pub struct Listing {
+    health: Option<&'static str>,
+    window: Window,
+    after: String,
+    limit: i64,
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListMesh) -> Result<Listing> {
+    let health = match input.health.as_deref() {
+        None => None,
+        Some("dead") => Some("killed"),
+        Some(text) => {
+            let all = ["healthy", "degraded", "unreachable", "killed", "unknown"];
+            let known = all.iter().find(|known| **known == text);
+            Some(*known.ok_or_else(|| ApiError::invalid(format!("health: \"{text}\" is none of {}", all.join(", "))))?)
+        }
+    };
+    let (window, limit) = (window(input.window.as_deref())?, page_size(input.limit, 100, 1_000)?);
+    Ok(Listing { health, window, after: input.after.unwrap_or_default(), limit })
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, listing: &Listing) -> Result<MeshList> {
+    let workspace = cx.caller.workspace;
+    let (healthy, degraded) = bounds(cx.now);
+    let (first, last) = (Time::from_micros(i64::MIN), Time::from_micros(i64::MAX));
+    let span = match listing.health {
+        None => Span { after: first, until: last, killed: (false, true) },
+        Some("killed") => Span { after: first, until: last, killed: (true, true) },
+        Some("unknown") => Span { after: first, until: NEVER, killed: (false, false) },
+        Some("healthy") => Span { after: healthy, until: last, killed: (false, false) },
+        Some("degraded") => Span { after: degraded, until: healthy, killed: (false, false) },
+        Some(_) => Span { after: NEVER, until: degraded, killed: (false, false) },
+    };
+    let mut agents = Vec::new();
+    for agent in store::list(cx.tx, workspace, &listing.after, &span, listing.limit)? {
+        let counts = store::sum(cx.tx, workspace, &agent.address, listing.window.first_hour(cx.now))?;
+        agents.push(view(&agent, &counts, cx.now));
+    }
+    let number = |n: i64| u64::try_from(n).unwrap_or(0);
+    let [total, killed, is_healthy, reachable, unknown] = store::count(cx.tx, workspace, healthy, degraded)?;
+    let summary = MeshSummary {
+        total: number(total),
+        healthy: number(is_healthy),
+        degraded: number(reachable - is_healthy),
+        unreachable: number(total - killed - reachable - unknown),
+        killed: number(killed),
+        unknown: number(unknown),
+    };
+    Ok(MeshList { ok: true, agents, summary })
+}
+
+fn view(agent: &Agent, counts: &Counts, now: Time) -> MeshAgent {
+    let (address_id, address) = names(agent);
+    MeshAgent {
+        address_id,
+        address,
+        display_name: agent.display_name.clone(),
+        health_status: health_of(agent, now).to_owned(),
+        last_heartbeat_at: agent.beat_at.map(|at| at.to_string()),
+        created_at: agent.created_at.to_string(),
+        intents_period: u64::try_from(counts.total).unwrap_or(0),
+        cost_period: usd(counts.cost_micros),
+        metadata: agent.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+    }
+}
+
+pub struct AgentQuery {
+    pub agent: String,
+    window: Window,
+}
+
+pub fn prepare_named(_: &PrepareContext<'_>, input: AgentRef) -> Result<AgentQuery> {
+    Ok(AgentQuery { window: window(input.window.as_deref())?, agent: input.address_id })
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<MeshAgentAnswer> {
+    let workspace = cx.caller.workspace;
+    let agent = find(cx, &query.agent)?;
+    let counts = store::sum(cx.tx, workspace, &agent.address, query.window.first_hour(cx.now))?;
+    let rules = AgentRules::find(cx.tx, workspace, &agent.address)?.unwrap_or_default();
+    let events = store::list_events_of(cx.tx, workspace, &agent.address, LATEST_EVENTS)?;
+    let number = |n: i64| u64::try_from(n).unwrap_or(0);
+    let metrics = MeshMetrics {
+        window: query.window.name.to_owned(),
+        intents_total: number(counts.total),
+        intents_succeeded: number(counts.succeeded),
+        intents_failed: number(counts.failed),
+        avg_latency_ms: (counts.latencies > 0)
+            .then(|| counts.latency_micros as f64 / counts.latencies as f64 / 1_000.0),
+        cost_usd: usd(counts.cost_micros),
+    };
+    Ok(MeshAgentAnswer {
+        ok: true,
+        agent: view(&agent, &counts, cx.now),
+        metrics,
+        cost_policy: rules.cost,
+        action_policy: rules.action,
+        events: view_events(cx, &events)?,
+    })
+}
+
+pub fn kill(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<Switched> {
+    switch(cx, query, true)
+}
+
+pub fn resume(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<Switched> {
+    switch(cx, query, false)
+}
+
+/// Killed twice, or resumed while it runs, an agent stays as it is.
+fn switch(cx: &mut CallContext<'_, '_>, query: &AgentQuery, kill: bool) -> Result<Switched> {
+    let mut agent = find(cx, &query.agent)?;
+    let (workspace, address) = (cx.caller.workspace, agent.address.clone());
+    let rules = store::lock_rules(cx.tx, workspace, &address, cx.now)?;
+    if rules.is_killed != kill {
+        store::put_rules(cx.tx, workspace, &address, &Rules { is_killed: kill, ..rules }, cx.now)?;
+        let (event_type, action) =
+            if kill { ("agent.killed", "mesh.agents.kill") } else { ("agent.resumed", "mesh.agents.resume") };
+        record_event(cx.tx, workspace, &address, (event_type, Some(cx.caller.actor()), None))?;
+        cx.audit(action, address.as_str(), &json!({}))?;
+        cx.tx.mark(Mark::Rules, workspace);
+        cx.tx.signal(Signal::rules());
+        // Whoever reads its queue looks again.
+        cx.tx.signal(Signal::queue(workspace, &address));
+    }
+    agent.is_killed = kill;
+    let (address_id, address) = names(&agent);
+    let status = if kill { "killed" } else { "active" }.to_owned();
+    Ok(Switched { ok: true, status, address_id, address, health_status: health_of(&agent, cx.now).to_owned() })
+}
+
+pub fn prepare_events(_: &PrepareContext<'_>, input: ListMeshEvents) -> Result<(Option<String>, i64)> {
+    Ok((input.event_type, page_size(input.limit, 50, 500)?))
+}
+
+pub fn events(cx: &mut CallContext<'_, '_>, (event_type, limit): &(Option<String>, i64)) -> Result<MeshEventList> {
+    let events = store::list_events(cx.tx, cx.caller.workspace, event_type.as_ref(), *limit)?;
+    Ok(MeshEventList { ok: true, events: view_events(cx, &events)? })
+}
+
+fn view_events(cx: &mut CallContext<'_, '_>, events: &[Event]) -> Result<Vec<MeshEvent>> {
+    let mut shown = Vec::with_capacity(events.len());
+    for event in events {
+        let account = accounts::find_agent(cx.tx, cx.caller.workspace, &event.address)?;
+        shown.push(MeshEvent {
+            event_id: event.id.to_string(),
+            address_id: account.map(|account| address_id(&account.service_account_id)).unwrap_or_default(),
+            address: event.address.to_string(),
+            event_type: event.event_type.clone(),
+            details: event.details.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+            actor_id: event.actor.clone(),
+            created_at: event.at.to_string(),
+        });
+    }
+    Ok(shown)
+}

@@ -1,0 +1,201 @@
+//! Organizations.
+
+use axme_api::organizations::{
+    CountedOrganization, CreateOrganization, GetOrganization, Organization as View, OrganizationAnswer,
+    OrganizationSeen, UpdateOrganization,
+};
+use axme_api::roles::{OrgRole, Permission};
+use axme_api::{ApiError, ErrorKind, Object};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::auth::placement;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::{Result, StoreError};
+use crate::input::{check_chars, check_size, check_word};
+use crate::store::{members, organizations as store};
+use crate::store::members::Member;
+use crate::store::organizations::Organization;
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::organizations::CREATE, prepare_create, create)),
+    Binding::Transaction(&handler(&axme_api::organizations::GET, prepare_get, get)),
+    Binding::Transaction(&handler(&axme_api::organizations::UPDATE, prepare_update, update)),
+];
+
+const STATUSES: [&str; 4] = ["pending", "active", "suspended", "archived"];
+
+/// Longest slug; a few characters are kept for telling slugs apart.
+const MAX_SLUG_CHARS: usize = 56;
+
+pub fn prepare_create(_: &PrepareContext<'_>, input: CreateOrganization) -> Result<CreateOrganization> {
+    check_fields(Some(&input.name), input.legal_name.as_deref(), input.primary_domain.as_deref(), &input.metadata)?;
+    check_chars("requested_by_actor_id", input.requested_by_actor_id.as_deref(), 1, 255)?;
+    Ok(input)
+}
+
+fn check_fields(
+    name: Option<&str>,
+    legal: Option<&str>,
+    domain: Option<&str>,
+    metadata: &Option<Object>,
+) -> Result<()> {
+    check_chars("name", name, 2, 120)?;
+    check_chars("legal_name", legal, 2, 255)?;
+    check_chars("primary_domain", domain, 3, 255)?;
+    check_size("metadata", metadata)
+}
+
+pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateOrganization) -> Result<OrganizationAnswer> {
+    let owner = cx.caller.owner.clone();
+    let made = found(cx, input, &owner)?;
+    Ok(OrganizationAnswer { ok: true, organization: view(&made)? })
+}
+
+/// Makes an organization that somebody owns.
+pub fn found(cx: &mut CallContext<'_, '_>, input: &CreateOrganization, owner: &str) -> Result<Organization> {
+    let id = cx.rng.uuid_at(cx.now);
+    let mut made = Organization {
+        org_id: id,
+        slug: slug(&input.name, "org"),
+        name: input.name.clone(),
+        legal_name: input.legal_name.clone(),
+        primary_domain: input.primary_domain.clone(),
+        status: "active".to_owned(),
+        metadata: json!(input.metadata.clone().unwrap_or_default()).to_string(),
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    if !store::insert(cx.tx, &made)? {
+        made.slug = distinct(&made.slug, id);
+        if !store::insert(cx.tx, &made)? {
+            return Err(StoreError::Conflict(format!("the slug {} is taken", made.slug)).into());
+        }
+    }
+    let member = Member {
+        org_id: id,
+        member_id: cx.rng.uuid_at(cx.now),
+        workspace_id: Uuid::nil(),
+        actor_id: owner.to_owned(),
+        role: OrgRole::OrgOwner.as_str().to_owned(),
+        status: "active".to_owned(),
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    members::insert(cx.tx, &member)?;
+    let line = json!({ "name": made.name, "owner": owner, "requested_by": input.requested_by_actor_id });
+    cx.audit_in(id, "organizations.create", &id.to_string(), &line)?;
+    Ok(made)
+}
+
+/// The part of addresses that a name becomes.
+pub fn slug(name: &str, otherwise: &str) -> String {
+    let mut slug = String::new();
+    for c in name.chars().flat_map(char::to_lowercase) {
+        match c {
+            'a'..='z' | '0'..='9' => slug.push(c),
+            _ if slug.is_empty() || slug.ends_with('-') => {}
+            _ => slug.push('-'),
+        }
+    }
+    slug.truncate(MAX_SLUG_CHARS);
+    let slug = slug.trim_matches('-');
+    if slug.chars().count() < 2 { otherwise.to_owned() } else { slug.to_owned() }
+}
+
+/// The same slug for another: with the end of its id, which is random.
+pub fn distinct(slug: &str, id: Uuid) -> String {
+    let id = id.simple().to_string();
+    format!("{slug}-{}", &id[id.len() - 6..])
+}
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetOrganization) -> Result<GetOrganization> {
+    Ok(input)
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, input: &GetOrganization) -> Result<OrganizationSeen> {
+    let (org, _) = placement::org(cx, &input.org_id, Permission::ViewOrganization)?;
+    let found = find(cx, org)?;
+    let (workspaces, members) = store::count(cx.tx, org)?;
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    let organization = CountedOrganization {
+        organization: view(&found)?,
+        workspaces_count: count(workspaces),
+        members_count: count(members),
+    };
+    Ok(OrganizationSeen { ok: true, organization })
+}
+
+fn find(cx: &mut CallContext<'_, '_>, org: Uuid) -> Result<Organization> {
+    store::find(cx.tx, org)?.ok_or_else(|| ApiError::not_found("organization").into())
+}
+
+pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateOrganization) -> Result<UpdateOrganization> {
+    let name = input.name.as_deref();
+    check_fields(name, input.legal_name.as_deref(), input.primary_domain.as_deref(), &input.metadata)?;
+    check_word("status", input.status.as_deref(), &STATUSES)?;
+    Ok(input)
+}
+
+/// Fields that are not named stay as they are. What the key itself lives in stays active: nobody could undo it.
+pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateOrganization) -> Result<OrganizationAnswer> {
+    let (org, _) = placement::org(cx, &input.org_id, Permission::ChangeOrganization)?;
+    store::lock(cx.tx, org)?;
+    let mut known = find(cx, org)?;
+    if org == cx.caller.org && input.status.as_ref().is_some_and(|status| status != "active") {
+        return Err(own_tenant("organization"));
+    }
+    known.name = input.name.clone().unwrap_or(known.name);
+    known.legal_name = input.legal_name.clone().or(known.legal_name);
+    known.primary_domain = input.primary_domain.clone().or(known.primary_domain);
+    known.status = input.status.clone().unwrap_or(known.status);
+    if let Some(metadata) = &input.metadata {
+        known.metadata = json!(metadata).to_string();
+    }
+    known.updated_at = cx.now;
+    store::update(cx.tx, &known)?;
+    let line = json!({ "name": input.name, "status": input.status });
+    cx.audit_in(org, "organizations.update", &org.to_string(), &line)?;
+    Ok(OrganizationAnswer { ok: true, organization: view(&known)? })
+}
+
+/// The key would end with it, and nobody could undo that.
+pub fn own_tenant(what: &str) -> crate::error::Error {
+    let message = format!("this is the {what} of the key that is presented; it stays active");
+    ApiError::new(ErrorKind::Conflict, "own_tenant", message).into()
+}
+
+fn view(o: &Organization) -> Result<View> {
+    let metadata = serde_json::from_str(&o.metadata).map_err(|e| StoreError::Fault(format!("metadata: {e}")))?;
+    Ok(View {
+        org_id: o.org_id.to_string(),
+        name: o.name.clone(),
+        legal_name: o.legal_name.clone(),
+        primary_domain: o.primary_domain.clone(),
+        status: o.status.clone(),
+        metadata,
+        created_at: o.created_at.to_string(),
+        updated_at: o.updated_at.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_come_from_names() {
+        for (name, expected) in [
+            ("Acme Corp.", "acme-corp"),
+            ("  A & B  ", "a-b"),
+            ("x", "org"),
+            ("漢字", "org"),
+            (&"n".repeat(80), &"n".repeat(MAX_SLUG_CHARS)),
+        ] {
+            assert_eq!(slug(name, "org"), expected, "{name}");
+        }
+    }
+}

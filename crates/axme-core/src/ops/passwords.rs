@@ -1,0 +1,209 @@
+//! Passwords: setting one's own, and signing in with it.
+
+use axme_api::auth::{PasswordLogin, PasswordRegistered, RegisterPassword, SignedIn};
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::Time;
+use serde_json::json;
+
+use super::logins::mail;
+use crate::auth;
+use crate::auth::membership;
+use crate::auth::passwords::HashPermit;
+use crate::auth::sign_in::{Client, DASHBOARD, SessionOrigin, SignInRules, audit, enter, signed_in};
+use crate::call::{AsyncContext, BoxFuture};
+use crate::error::{Error, Result, StoreError};
+use crate::input::check_chars;
+use crate::store::{Rng, Shard, Tx, logins, people as store};
+use crate::store::people::Account;
+use crate::call::{Binding, async_handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Async(&async_handler(&axme_api::auth::LOGIN, login)),
+    Binding::Async(&async_handler(&axme_api::auth::REGISTER_PASSWORD, register)),
+];
+
+const LEAST_CHARS: usize = 12;
+const MOST_CHARS: usize = 1_024;
+/// A password of fewer different characters than this is no better than a short one.
+const LEAST_DIFFERENT: usize = 5;
+/// After so many wrong passwords a name is locked for a while, whether anybody has it or not.
+const MOST_FAILURES: i64 = 5;
+const LOCK_SECONDS: u64 = 900;
+/// A first password is set by who has just signed in.
+const FRESH_SECONDS: u64 = 900;
+
+pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<PasswordRegistered> {
+    Box::pin(async move {
+        let person = auth::check_person(&context.caller)?.clone();
+        check_nick(input.nick.as_deref())?;
+        let session_id = person.session_id;
+        let find =
+            move |tx: &mut Tx<'_>| -> Result<_> { Ok(store::find(tx, person.account_id)?.zip(store::find_session(tx, session_id)?)) };
+        let (account, session) = context.app.store.read(find).await?.ok_or_else(|| ApiError::not_found("account"))?;
+        check_strength(&input.password, &account.email, input.nick.as_deref().or(account.nick.as_deref()))?;
+        let permit = HashPermit::acquire().await?;
+        match account.password_hash.clone() {
+            Some(known) => {
+                let name = auth::hash(&account.email);
+                let tries = reserve(&context, name).await?;
+                let given = input.current_password.clone().unwrap_or_default();
+                if !permit.fits(Some(known), given).await? {
+                    let why = "current_password: not the password that is set now";
+                    return Err(refuse(&context, name, tries, ErrorKind::Forbidden, "wrong_current_password", why).await);
+                }
+            }
+            // Whoever got hold of a token or of a key must not make a password of it, which outlives both.
+            None if session.client_type == DASHBOARD || session.created_at.plus_seconds(FRESH_SECONDS) <= context.now => {
+                let message = "sign in again by mail or at your provider, and set the password within 15 minutes";
+                return Err(ApiError::new(ErrorKind::Forbidden, "sign_in_again", message).into());
+            }
+            None => {}
+        }
+        let hashed = permit.hash(&context.app.system.rng, input.password.clone()).await?;
+        let (rng, now, workspace) = (context.app.system.rng.clone(), context.now, context.caller.workspace);
+        let (nick, before) = (input.nick.map(|nick| nick.to_lowercase()), account.password_hash);
+        let base_url = context.app.site.base_url.clone();
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
+            let gone = || ApiError::not_found("account");
+            let known = store::lock(tx, account.account_id)?.ok_or_else(gone)?;
+            if known.password_hash != before {
+                let message = "the password was changed at the same time; nothing was changed by this call";
+                return Err(ApiError::new(ErrorKind::Conflict, "password_changed", message).into());
+            }
+            let changed =
+                Account { nick: nick.clone().or(known.nick.clone()), password_hash: Some(hashed.clone()), ..known };
+            if !store::set_password(tx, &changed)? {
+                return Err(ApiError::new(ErrorKind::Conflict, "nick_taken", "nick: somebody has it").into());
+            }
+            logins::forget_failures(tx, &auth::hash(&changed.email))?;
+            // Whoever is signed in elsewhere may be whom the new password is to keep out.
+            store::revoke_others(tx, changed.account_id, session_id, now)?;
+            tell(tx, &changed.email, &base_url)?;
+            audit(tx, workspace, &changed.email, "auth.password", &json!({ "nick": changed.nick }))?;
+            Ok(PasswordRegistered { ok: true, email: changed.email, nick: changed.nick })
+        };
+        context.app.store.write(Shard::CONTROL, job).await
+    })
+}
+
+/// A mail to whom it concerns, who may not have done it.
+fn tell(tx: &mut Tx<'_>, email: &str, base_url: &str) -> Result<(), StoreError> {
+    let rng = tx.rng;
+    let now = tx.now;
+    let body = format!(
+        "The password of {email} at {base_url} was set, and all other sessions were ended. If it was not you, sign in by mail, set \
+         another password, and tell whoever runs the server."
+    );
+    mail(tx, email, json!({ "subject": "Your AXME password was set", "body": body }))
+}
+
+fn check_nick(nick: Option<&str>) -> Result<()> {
+    check_chars("nick", nick, 3, 32)?;
+    let is_plain = |nick: &str| nick.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
+    match nick {
+        Some(nick) if !is_plain(nick) => {
+            Err(ApiError::invalid("nick: letters without accents, digits, \".\", \"-\" and \"_\" only").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Long, of more than a few characters, and not one's own name.
+fn check_strength(password: &str, email: &str, nick: Option<&str>) -> Result<()> {
+    check_chars("password", Some(password), LEAST_CHARS, MOST_CHARS)?;
+    let mut different: Vec<char> = password.to_lowercase().chars().collect();
+    different.sort_unstable();
+    different.dedup();
+    let lower = password.to_lowercase();
+    let holds_name = lower.contains(&email.to_lowercase()) || nick.is_some_and(|nick| lower == nick.to_lowercase());
+    if different.len() < LEAST_DIFFERENT || holds_name {
+        let message = format!(
+            "password: too easy to guess; use at least {LEAST_DIFFERENT} different characters, and not your own name"
+        );
+        return Err(ApiError::new(ErrorKind::Invalid, "weak_password", message).into());
+    }
+    Ok(())
+}
+
+/// Takes as long, and says the same, for a name that nobody has.
+pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignedIn> {
+    Box::pin(async move {
+        let client = Client::read(input.client_type, input.device_label, &context.client)?;
+        check_chars("nick", Some(&input.nick), 1, 255)?;
+        check_chars("password", Some(&input.password), 1, MOST_CHARS)?;
+        let given = membership::address(&input.nick);
+        let find = move |tx: &mut Tx<'_>| -> Result<_> {
+            let by_email = store::find_by_email(tx, &given)?;
+            let account = if by_email.is_some() { by_email } else { store::find_by_nick(tx, &given)? };
+            Ok((account, given.clone()))
+        };
+        let (account, given) = context.app.store.read(find).await?;
+        // One person is locked by both their names.
+        let name = auth::hash(account.as_ref().map_or(&given, |account| &account.email));
+        let permit = HashPermit::acquire().await?;
+        let tries = reserve(&context, name).await?;
+        let known = account.as_ref().and_then(|account| account.password_hash.clone());
+        let fits = permit.fits(known, input.password).await?;
+        let Some(account) = account.filter(|_| fits) else {
+            let why = "the name or the password is wrong";
+            return Err(refuse(&context, name, tries, ErrorKind::Unauthenticated, "invalid_credentials", why).await);
+        };
+        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, SignInRules::of(&context.app));
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
+            logins::forget_failures(tx, &name)?;
+            let known = store::lock(tx, account.account_id)?;
+            // Whoever changed the password meanwhile did so to keep others out.
+            if known.is_none_or(|known| known.password_hash != account.password_hash) {
+                let message = "the password was changed at the same time: try again";
+                return Err(ApiError::new(ErrorKind::Unauthenticated, "invalid_credentials", message).into());
+            }
+            enter(tx, rules, &account, &client, SessionOrigin::Home)
+        };
+        let entered = context.app.store.write(Shard::CONTROL, job).await?;
+        signed_in(&context.app, context.now, entered).await
+    })
+}
+
+/// Counts a try before it is made, however many are made at once; refuses a name that is locked. Returns how many tries that
+/// makes.
+async fn reserve(context: &AsyncContext, name: [u8; 32]) -> Result<i64> {
+    let now = context.now;
+    let count = move |tx: &mut Tx<'_>| -> Result<_> {
+        let tries = logins::count_failure(tx, &name, now, now.minus_millis(LOCK_SECONDS * 1_000))?;
+        // The row is this transaction's own now: what it says holds.
+        if let Some(until) = logins::failures(tx, &name)?.locked_until.filter(|until| now < *until) {
+            return Err(locked(now, until).into());
+        }
+        if tries > MOST_FAILURES {
+            return Err(locked(now, now.plus_seconds(LOCK_SECONDS)).into());
+        }
+        Ok(tries)
+    };
+    context.app.store.write(Shard::CONTROL, count).await
+}
+
+fn locked(now: Time, until: Time) -> ApiError {
+    let seconds = until.since(now).as_secs().max(1);
+    let message = format!("too many wrong passwords: this name is locked for {seconds} s");
+    ApiError::new(ErrorKind::RateLimited, "account_locked", message).with("retry_after_seconds", seconds)
+}
+
+/// Says what is wrong; the last wrong try locks the name.
+async fn refuse(
+    context: &AsyncContext,
+    name: [u8; 32],
+    tries: i64,
+    kind: ErrorKind,
+    code: &'static str,
+    why: &'static str,
+) -> Error {
+    if tries < MOST_FAILURES {
+        return ApiError::new(kind, code, why).into();
+    }
+    let (now, until) = (context.now, context.now.plus_seconds(LOCK_SECONDS));
+    match context.app.store.write(Shard::CONTROL, move |tx| logins::lock_name(tx, &name, until)).await {
+        Ok(()) => locked(now, until).into(),
+        Err(error) => Error::Store(error),
+    }
+}

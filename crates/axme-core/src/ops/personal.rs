@@ -1,0 +1,202 @@
+//! The portal of a person: where they belong, where they work, and what waits for them there.
+
+use axme_api::capabilities::Nothing;
+use axme_api::personal::{
+    Account as AccountView, ChangeProfile, Context, Guidance, Overview, OwnOrganization, OwnWorkspace,
+    PersonalOverview, Profile, SelectWorkspace, Selected, SelectedOrganization, SelectedWorkspace,
+};
+use axme_api::{ApiError, ErrorKind};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::tasks;
+use crate::auth;
+use crate::auth::membership;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::{check_chars, read_id};
+use crate::store::{access_requests, intents, organizations, people as store};
+use crate::store::people::{Account, Membership};
+use crate::call::{Binding, handler};
+use crate::policy::guards;
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::personal::CONTEXT, prepare_context, context)),
+    Binding::Transaction(&handler(&axme_api::personal::SELECT, prepare_select, select)),
+    Binding::Transaction(&handler(&axme_api::personal::PROFILE, prepare_profile, profile)),
+    Binding::Transaction(&handler(&axme_api::personal::OVERVIEW, prepare_overview, overview)),
+];
+
+const MOST_TASKS: usize = 100;
+const MOST_SESSIONS: i64 = 500;
+
+fn own(cx: &mut CallContext<'_, '_>) -> Result<(Account, Vec<Membership>)> {
+    let id = auth::check_person(cx.caller)?.account_id;
+    let account = store::find(cx.tx, id)?.ok_or_else(|| ApiError::not_found("account"))?;
+    let memberships = store::memberships(cx.tx, &account.email)?;
+    Ok((account, memberships))
+}
+
+pub fn prepare_context(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
+    Ok(())
+}
+
+pub fn context(cx: &mut CallContext<'_, '_>, (): &()) -> Result<Context> {
+    let (account, memberships) = own(cx)?;
+    shown(cx, &account, &memberships)
+}
+
+fn shown(cx: &mut CallContext<'_, '_>, account: &Account, memberships: &[Membership]) -> Result<Context> {
+    let home = membership::home(cx.tx, account, memberships)?;
+    let mut organizations = Vec::new();
+    for belonging in membership::belongings(cx.tx, memberships)? {
+        let org = belonging.organization;
+        let of = |workspace: organizations::Workspace| OwnWorkspace {
+            workspace_id: workspace.workspace_id.to_string(),
+            org_id: org.org_id.to_string(),
+            name: workspace.name,
+            org_name: org.name.clone(),
+            environment: workspace.environment,
+            status: workspace.status,
+            roles: membership::role_names(memberships, org.org_id, workspace.workspace_id),
+        };
+        let workspaces: Vec<OwnWorkspace> = belonging.workspaces.into_iter().map(of).collect();
+        let mut roles: Vec<String> = Vec::new();
+        for membership in memberships.iter().filter(|m| m.org_id == org.org_id) {
+            if !roles.contains(&membership.role) {
+                roles.push(membership.role.clone());
+            }
+        }
+        organizations.push(OwnOrganization {
+            org_id: org.org_id.to_string(),
+            name: org.name,
+            status: org.status,
+            roles,
+            workspaces,
+        });
+    }
+    let workspaces: Vec<OwnWorkspace> = organizations.iter().flat_map(|org| org.workspaces.clone()).collect();
+    let selected = home.as_ref().map(|(org, workspace)| Selected {
+        org_id: org.org_id.to_string(),
+        workspace_id: workspace.workspace_id.to_string(),
+    });
+    Ok(Context {
+        ok: true,
+        account: view(account),
+        context: selected.unwrap_or_default(),
+        guidance: Guidance { workspace_count: workspaces.len() as u64 },
+        selected_organization: home
+            .as_ref()
+            .map(|(org, _)| SelectedOrganization { org_id: org.org_id.to_string(), name: org.name.clone() }),
+        selected_workspace: home.map(|(org, workspace)| SelectedWorkspace {
+            workspace_id: workspace.workspace_id.to_string(),
+            org_id: org.org_id.to_string(),
+            name: workspace.name,
+            org_name: org.name,
+        }),
+        organizations,
+        workspaces,
+    })
+}
+
+fn view(account: &Account) -> AccountView {
+    AccountView {
+        account_id: account.account_id.to_string(),
+        email: account.email.clone(),
+        nick: account.nick.clone(),
+        display_name: account.display_name.clone(),
+        company: account.company.clone(),
+        has_password: account.password_hash.is_some(),
+        created_at: account.created_at.to_string(),
+    }
+}
+
+pub fn prepare_select(_: &PrepareContext<'_>, input: SelectWorkspace) -> Result<SelectWorkspace> {
+    Ok(input)
+}
+
+/// The workspace that is named, if the person belongs to it. Others are all alike, whether they exist or not.
+fn reach(
+    cx: &mut CallContext<'_, '_>,
+    memberships: &[Membership],
+    org: &str,
+    workspace: &str,
+) -> Result<organizations::Workspace> {
+    let outside = || ApiError::forbidden("this workspace is outside actor membership scope");
+    let id = read_id("workspace", workspace).map_err(|_| outside())?;
+    let found = organizations::find_workspace(cx.tx, id)?.ok_or_else(outside)?;
+    let is_pair = Uuid::parse_str(org.trim()).is_ok_and(|org| org == found.org_id);
+    if !is_pair || found.status != "active" || membership::role_in(memberships, found.org_id, id).is_none() {
+        return Err(outside().into());
+    }
+    Ok(found)
+}
+
+pub fn select(cx: &mut CallContext<'_, '_>, input: &SelectWorkspace) -> Result<Context> {
+    let (mut account, memberships) = own(cx)?;
+    let workspace = reach(cx, &memberships, &input.org_id, &input.workspace_id)?;
+    account.selected_workspace = Some(workspace.workspace_id);
+    store::select_workspace(cx.tx, account.account_id, workspace.workspace_id)?;
+    let line = json!({ "org_id": workspace.org_id });
+    cx.audit_in(workspace.workspace_id, "portal.select_workspace", &account.email, &line)?;
+    shown(cx, &account, &memberships)
+}
+
+pub fn prepare_profile(_: &PrepareContext<'_>, input: ChangeProfile) -> Result<ChangeProfile> {
+    check_chars("display_name", input.display_name.as_deref(), 1, 120)?;
+    check_chars("company", input.company.as_deref(), 1, 255)?;
+    Ok(input)
+}
+
+/// What is not named stays as it is.
+pub fn profile(cx: &mut CallContext<'_, '_>, input: &ChangeProfile) -> Result<Profile> {
+    let (mut account, _) = own(cx)?;
+    account.display_name = input.display_name.clone().or(account.display_name);
+    account.company = input.company.clone().or(account.company);
+    store::set_profile(cx.tx, &account)?;
+    cx.audit("portal.profile", &account.email, &json!({}))?;
+    Ok(Profile { ok: true, account: view(&account) })
+}
+
+pub fn prepare_overview(_: &PrepareContext<'_>, input: PersonalOverview) -> Result<PersonalOverview> {
+    Ok(input)
+}
+
+pub fn overview(cx: &mut CallContext<'_, '_>, input: &PersonalOverview) -> Result<Overview> {
+    let (account, memberships) = own(cx)?;
+    let workspace = match (&input.org_id, &input.workspace_id) {
+        (Some(org), Some(workspace)) => reach(cx, &memberships, org, workspace)?,
+        (None, None) => match membership::home(cx.tx, &account, &memberships)? {
+            Some((_, workspace)) => workspace,
+            None => {
+                let message = "you are not bound to an organization/workspace context: ask an owner to add you";
+                return Err(ApiError::new(ErrorKind::NotFound, "not_found", message).into());
+            }
+        },
+        _ => return Err(ApiError::invalid("org_id and workspace_id: give both or neither").into()),
+    };
+    let heads = intents::list_tasks(cx.tx, workspace.workspace_id, intents::MOST_TASKS_SEEN)?;
+    let mut open = Vec::new();
+    for head in heads.iter().filter(|head| guards::is_asked(head, &account.email)) {
+        if open.len() == MOST_TASKS {
+            break;
+        }
+        if !guards::is_barred(cx, workspace.workspace_id, head)? {
+            open.extend(tasks::view(head));
+        }
+    }
+    let pending = access_requests::count_pending_of(cx.tx, &account.email)?;
+    let sessions = store::list_sessions(cx.tx, account.account_id, MOST_SESSIONS)?;
+    let is_live = |session: &&store::Session| session.revoked_at.is_none() && cx.now < session.expires_at;
+    Ok(Overview {
+        ok: true,
+        context: Selected { org_id: workspace.org_id.to_string(), workspace_id: workspace.workspace_id.to_string() },
+        roles: membership::role_names(&memberships, workspace.org_id, workspace.workspace_id),
+        tasks: open,
+        pending_access_requests: u64::try_from(pending).unwrap_or(0),
+        active_sessions: sessions.iter().filter(is_live).count() as u64,
+        account: view(&account),
+    })
+}

@@ -1,0 +1,176 @@
+//! What a portal of an organization shows: limits and usage under the portal's own names, what there is to look at, and the
+//! requests that wait for a decision.
+
+use std::collections::BTreeMap;
+
+use axme_api::ApiError;
+use axme_api::portal::{
+    AskQueue, Navigation, NavigationAnswer, Overview, OverviewAnswer, OverviewPolicy, OverviewUsage, OverviewUsed,
+    RequestQueue, Section,
+};
+use axme_api::quotas::NamedWorkspace;
+use axme_api::roles::Permission;
+use uuid::Uuid;
+
+use super::{access_requests, quotas};
+use crate::auth::placement;
+use crate::auth::placement::{Placement, RoleSet};
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::{check_word, page_size, read_after, read_id};
+use crate::policy::quota;
+use crate::store::{access_requests as requests, accounts, media, members, organizations};
+use crate::store::access_requests::Filter;
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::portal::OVERVIEW, prepare, overview)),
+    Binding::Transaction(&handler(&axme_api::portal::NAVIGATION, prepare, navigation)),
+    Binding::Transaction(&handler(&axme_api::portal::REQUEST_QUEUE, prepare_queue, queue)),
+];
+
+pub fn prepare(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
+    Ok(input)
+}
+
+pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<OverviewAnswer> {
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let place = placement::place(cx, org, workspace, Permission::ViewUsage)?;
+    let policy = quotas::find(cx, &place)?;
+    let said = quota::shown(cx.limits, &policy)?;
+    let quota = &said.dimensions;
+    let whole = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let streams = if said.streams > 0 { said.streams } else { whole(cx.limits.streams_per_account) };
+    let limits = [
+        ("intents_per_day", quota.intents_per_day),
+        ("rate_limit_per_minute", quota.requests_per_minute),
+        ("payload_max_bytes", said.most_payload_bytes()),
+        ("storage_bytes", quota.media_storage_bytes),
+        ("sse_streams_max", streams),
+        ("actors_total", said.actors_total),
+        ("service_accounts_per_workspace", said.service_accounts),
+    ];
+    // Counted as what enforces the limits counts.
+    let used = [
+        ("intents_per_day", quota::intents_today(cx.tx, place.workspace)?),
+        ("storage_bytes", media::sum_bytes(cx.tx, place.workspace, cx.now)?),
+        ("actors_total", members::count(cx.tx, place.org, place.workspace)?),
+        ("service_accounts_per_workspace", accounts::count_agents(cx.tx, place.workspace)?),
+    ];
+    let limits = limits.into_iter().filter(|(_, limit)| *limit > 0).map(|(name, limit)| (name.to_owned(), limit));
+    let used = used.map(|(name, used)| (name.to_owned(), OverviewUsed { used: u64::try_from(used).unwrap_or(0) }));
+    let overview = Overview {
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        quota_policy: OverviewPolicy {
+            tier: quotas::tier_name(cx.limits, &policy).to_owned(),
+            overage_mode: policy.overage_mode,
+            hard_enforcement: policy.hard_enforcement,
+            dimensions: limits.collect(),
+        },
+        usage_summary: OverviewUsage { dimensions: BTreeMap::from(used) },
+    };
+    Ok(OverviewAnswer { ok: true, overview })
+}
+
+/// A part of a portal: what it is called, where it is, and what seeing and changing it need. `{org}` and `{workspace}` are ids.
+type Part = (&'static str, &'static str, Permission, Permission);
+
+const PARTS: [Part; 9] = [
+    ("organization", "/v1/organizations/{org}", Permission::ViewOrganization, Permission::ChangeOrganization),
+    ("workspaces", "/v1/organizations/{org}/workspaces", Permission::ViewOrganization, Permission::CreateWorkspaces),
+    (
+        "members",
+        "/v1/organizations/{org}/members?workspace_id={workspace}",
+        Permission::ViewMembers,
+        Permission::ManageMembers,
+    ),
+    (
+        "service_accounts",
+        "/v1/service-accounts?org_id={org}&workspace_id={workspace}",
+        Permission::ManageAccounts,
+        Permission::ManageAccounts,
+    ),
+    (
+        "request_queue",
+        "/v1/portal/enterprise/request-queue?org_id={org}",
+        Permission::ReviewRequests,
+        Permission::ReviewRequests,
+    ),
+    ("policies", "/v1/organizations/{org}/receive-policy", Permission::ViewPolicies, Permission::ManagePolicies),
+    ("quotas", "/v1/quotas?org_id={org}&workspace_id={workspace}", Permission::ViewUsage, Permission::ChangeQuotas),
+    (
+        "billing",
+        "/v1/billing/plan?org_id={org}&workspace_id={workspace}",
+        Permission::ViewBilling,
+        Permission::ChangeBilling,
+    ),
+    (
+        "audit",
+        "/v1/audit/events?org_id={org}&workspace_id={workspace}",
+        Permission::ReadAudit,
+        // Nobody changes it.
+        Permission::ReadAudit,
+    ),
+];
+
+pub fn navigation(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<NavigationAnswer> {
+    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
+    let Placement { org, workspace, .. } = placement::place(cx, org, workspace, Permission::ViewOrganization)?;
+    let authority = RoleSet::in_org(cx, org)?;
+    let sets_limits = !cx.limits.tier.is_hosted() || placement::is_operator(cx)?;
+    let may = |permission: Permission| {
+        authority.allows(permission, Some(workspace).filter(|_| !permission.is_of_organization()))
+    };
+    let sections = PARTS.iter().filter(|(_, _, see, _)| may(*see)).map(|(section, path, _, change)| Section {
+        section: (*section).to_owned(),
+        path: path.replace("{org}", &org.to_string()).replace("{workspace}", &workspace.to_string()),
+        can_change: *section != "audit" && may(*change) && (sets_limits || !placement::is_of_operators(*change)),
+    });
+    let sections = sections.collect();
+    let named = organizations::find(cx.tx, org)?.ok_or_else(|| ApiError::not_found("organization"))?;
+    let found = organizations::find_workspace(cx.tx, workspace)?.ok_or_else(|| ApiError::not_found("workspace"))?;
+    let navigation = Navigation {
+        org_id: org.to_string(),
+        org_name: named.name,
+        workspace_id: workspace.to_string(),
+        workspace_name: found.name,
+        sections,
+    };
+    Ok(NavigationAnswer { ok: true, navigation })
+}
+
+pub struct Queue {
+    org: String,
+    workspace: Option<Uuid>,
+    state: Option<String>,
+    after: Uuid,
+    limit: i64,
+}
+
+pub fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Queue> {
+    check_word("state", input.state.as_deref(), &access_requests::STATES)?;
+    let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
+    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 200, 1_000)?);
+    Ok(Queue { org: input.org_id, workspace, state: input.state, after, limit })
+}
+
+/// Oldest first; the next page goes on after the last.
+pub fn queue(cx: &mut CallContext<'_, '_>, queue: &Queue) -> Result<RequestQueue> {
+    let (org, _) = placement::org(cx, &queue.org, Permission::ReviewRequests)?;
+    let (states, expires) = match queue.state.as_deref() {
+        Some(state) => access_requests::kept_as(Some(state), cx.now),
+        None => (&access_requests::OPEN[..], access_requests::still_open(cx.now)),
+    };
+    let every = (Uuid::nil(), Uuid::max());
+    let workspaces = queue.workspace.map_or(every, |id| (id, id));
+    let filter =
+        Filter { states, expires, orgs: every, workspaces, after: queue.after, limit: queue.limit.saturating_add(1) };
+    let found = requests::list_for_review(cx.tx, org, &filter)?;
+    let limit = usize::try_from(queue.limit).unwrap_or(usize::MAX);
+    let has_more = found.len() > limit;
+    let shown = found.iter().take(limit).map(|request| access_requests::view(request, cx.now));
+    Ok(RequestQueue { ok: true, requests: shown.collect(), has_more })
+}

@@ -1,0 +1,221 @@
+//! Principals and their aliases.
+
+use axme_api::principals::{
+    Alias as AliasView, AliasAnswer, AliasList, AliasResolution, AliasResolved, BindAlias, CreatePrincipal,
+    GetPrincipal, ListAliases, Principal as PrincipalView, PrincipalAnswer, PrincipalBrief, ResolveAlias, RevokeAlias,
+};
+use axme_api::roles::Permission;
+use axme_api::{ApiError, ErrorKind, Object};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::auth::placement::{Placement, Scoped};
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::{check_bytes, check_chars, check_word, page_size, read_id};
+use crate::store::principals as store;
+use crate::store::principals::{Alias, Principal};
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::principals::CREATE, prepare_create, create)),
+    Binding::Transaction(&handler(&axme_api::principals::GET, prepare_get, get)),
+    Binding::Transaction(&handler(&axme_api::principals::BIND_ALIAS, prepare_bind, bind)),
+    Binding::Transaction(&handler(&axme_api::principals::LIST_ALIASES, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::principals::RESOLVE_ALIAS, prepare_resolve, resolve)),
+    Binding::Transaction(&handler(&axme_api::principals::REVOKE_ALIAS, prepare_revoke, revoke)),
+];
+
+/// Who runs the accounts of a workspace runs its directory.
+pub(super) const RUN: Permission = Permission::ManageAccounts;
+
+/// What a listing of a thousand can carry.
+const MOST_METADATA_BYTES: usize = 16 * 1_024;
+
+pub(super) fn read_metadata(metadata: Option<Object>) -> Result<Object> {
+    check_bytes("metadata", &metadata, MOST_METADATA_BYTES)?;
+    Ok(metadata.unwrap_or_default())
+}
+
+/// The principals that a listing is about: one, or all.
+pub(super) fn read_range(principal: Option<&str>) -> Result<(Uuid, Uuid)> {
+    match principal {
+        Some(text) => read_id("principal", text).map(|id| (id, id)),
+        None => Ok((Uuid::nil(), Uuid::max())),
+    }
+}
+
+pub(super) fn find(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) -> Result<Principal> {
+    let found = store::find(cx.tx, place.workspace, id)?;
+    Ok(found.ok_or_else(|| ApiError::not_found(format!("principal {id}")))?)
+}
+
+/// Whom a name stands for.
+pub(super) fn find_named(cx: &mut CallContext<'_, '_>, place: &Placement, name: &str) -> Result<(Alias, Principal)> {
+    let alias = store::find_active(cx.tx, place.workspace, name)?;
+    let alias = alias.ok_or_else(|| ApiError::not_found(format!("alias {name}")))?;
+    let principal = find(cx, place, alias.principal)?;
+    Ok((alias, principal))
+}
+
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreatePrincipal) -> Result<Scoped<Principal>> {
+    check_word("principal_type", Some(&input.principal_type), &["user", "service_agent", "service_account"])?;
+    check_chars("display_name", input.display_name.as_deref(), 1, 255)?;
+    let principal = Principal {
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
+        principal_type: input.principal_type,
+        display_name: input.display_name,
+        status: "active".to_owned(),
+        metadata: read_metadata(input.metadata)?,
+        created_at: context.now,
+        updated_at: context.now,
+    };
+    Ok(Scoped::new(Some(input.org_id), Some(input.workspace_id), principal))
+}
+
+pub fn create(cx: &mut CallContext<'_, '_>, new: &Scoped<Principal>) -> Result<PrincipalAnswer> {
+    let place = new.place(cx, RUN)?;
+    let principal = Principal { workspace: place.workspace, ..new.what.clone() };
+    store::insert(cx.tx, &principal)?;
+    let line = json!({ "principal_type": principal.principal_type, "display_name": principal.display_name });
+    cx.audit_in(place.workspace, "principals.create", &principal.id.to_string(), &line)?;
+    Ok(PrincipalAnswer { ok: true, principal: view(principal, &place) })
+}
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetPrincipal) -> Result<Scoped<Uuid>> {
+    let id = read_id("principal", &input.principal_id)?;
+    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<PrincipalAnswer> {
+    let place = asked.place(cx, RUN)?;
+    let principal = find(cx, &place, asked.what)?;
+    Ok(PrincipalAnswer { ok: true, principal: view(principal, &place) })
+}
+
+pub(super) fn view(principal: Principal, place: &Placement) -> PrincipalView {
+    PrincipalView {
+        principal_id: principal.id.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        principal_type: principal.principal_type,
+        display_name: principal.display_name,
+        status: principal.status,
+        metadata: principal.metadata,
+        created_at: principal.created_at.to_string(),
+        updated_at: principal.updated_at.to_string(),
+    }
+}
+
+pub fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Result<Scoped<Alias>> {
+    check_chars("alias", Some(&input.alias), 3, 255)?;
+    check_word("alias_type", Some(&input.alias_type), &["communication", "service", "external"])?;
+    let alias = Alias {
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
+        principal: read_id("principal", &input.principal_id)?,
+        alias: input.alias,
+        alias_type: input.alias_type,
+        metadata: read_metadata(input.metadata)?,
+        created_at: context.now,
+        updated_at: context.now,
+        revoked_at: None,
+    };
+    Ok(Scoped::new(input.org_id, input.workspace_id, alias))
+}
+
+/// The same name for the same principal again changes it.
+pub fn bind(cx: &mut CallContext<'_, '_>, new: &Scoped<Alias>) -> Result<AliasAnswer> {
+    let place = new.place(cx, RUN)?;
+    let fresh = Alias { workspace: place.workspace, ..new.what.clone() };
+    find(cx, &place, fresh.principal)?;
+    let alias = match store::find_active(cx.tx, fresh.workspace, &fresh.alias)? {
+        None => fresh,
+        Some(old) if old.principal == fresh.principal => Alias { id: old.id, created_at: old.created_at, ..fresh },
+        Some(_) => {
+            let message = format!("{} is the name of another principal", fresh.alias);
+            return Err(ApiError::new(ErrorKind::Conflict, "alias_taken", message).into());
+        }
+    };
+    store::put_alias(cx.tx, &alias)?;
+    let line = json!({ "alias": alias.alias, "principal_id": alias.principal });
+    cx.audit_in(place.workspace, "aliases.bind", &alias.id.to_string(), &line)?;
+    Ok(AliasAnswer { ok: true, alias: view_alias(alias, &place) })
+}
+
+pub struct Wanted {
+    principals: (Uuid, Uuid),
+    revoked: (i64, i64),
+    limit: i64,
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result<Scoped<Wanted>> {
+    let revoked = match input.status.as_deref() {
+        None => (0, i64::MAX),
+        Some("active") => (0, 0),
+        Some("revoked") => (1, i64::MAX),
+        Some(_) => return Err(ApiError::invalid("status: one of active, revoked").into()),
+    };
+    let principals = read_range(input.principal_id.as_deref())?;
+    let wanted = Wanted { principals, revoked, limit: page_size(input.limit, 200, 1_000)? };
+    Ok(Scoped::new(input.org_id, input.workspace_id, wanted))
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<AliasList> {
+    let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
+    let found = store::list_aliases(cx.tx, place.workspace, wanted.principals, wanted.revoked, wanted.limit)?;
+    Ok(AliasList { ok: true, aliases: found.into_iter().map(|alias| view_alias(alias, &place)).collect() })
+}
+
+pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveAlias) -> Result<Scoped<String>> {
+    Ok(Scoped::new(input.org_id, input.workspace_id, input.alias))
+}
+
+pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &Scoped<String>) -> Result<AliasResolved> {
+    let place = asked.place(cx, RUN)?;
+    let (alias, principal) = find_named(cx, &place, &asked.what)?;
+    let principal = PrincipalBrief {
+        principal_id: principal.id.to_string(),
+        principal_type: principal.principal_type,
+        display_name: principal.display_name,
+        status: principal.status,
+    };
+    Ok(AliasResolved { ok: true, resolution: AliasResolution { alias: view_alias(alias, &place), principal } })
+}
+
+pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Result<Scoped<Uuid>> {
+    let id = read_id("alias", &input.alias_id)?;
+    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+}
+
+/// Revoked again, it answers alike.
+pub fn revoke(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<AliasAnswer> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let found = store::find_alias(cx.tx, place.workspace, id)?;
+    let mut alias = found.ok_or_else(|| ApiError::not_found(format!("alias {id}")))?;
+    if alias.revoked_at.is_none() {
+        (alias.revoked_at, alias.updated_at) = (Some(cx.now), cx.now);
+        store::put_alias(cx.tx, &alias)?;
+        cx.audit_in(place.workspace, "aliases.revoke", &id.to_string(), &json!({ "alias": alias.alias }))?;
+    }
+    Ok(AliasAnswer { ok: true, alias: view_alias(alias, &place) })
+}
+
+pub(super) fn view_alias(alias: Alias, place: &Placement) -> AliasView {
+    AliasView {
+        alias_id: alias.id.to_string(),
+        principal_id: alias.principal.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        alias: alias.alias,
+        alias_type: alias.alias_type,
+        status: if alias.revoked_at.is_some() { "revoked" } else { "active" }.to_owned(),
+        metadata: alias.metadata,
+        created_at: alias.created_at.to_string(),
+        updated_at: alias.updated_at.to_string(),
+        revoked_at: alias.revoked_at.map(|at| at.to_string()),
+    }
+}

@@ -1,0 +1,157 @@
+//! Resume: one endpoint with many meanings (contract `wire.md` §4.6), and answers of people by whatever way they come.
+
+use axme_api::intents::{ResumeIntent, Resumed};
+use axme_api::{ApiError, lenient};
+use axme_intent::human::{Response, is_same_person};
+use axme_intent::lifecycle::{Answer, Birth, Command};
+use axme_intent::policy::Action;
+use axme_intent::resume::Resume;
+use axme_intent::{IntentId, Object, TaskResult};
+use serde_json::Value;
+
+use crate::views;
+
+use crate::call::{PrepareContext};
+use crate::context::CallContext;
+use crate::engine::Advanced;
+use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
+use crate::error::Result;
+use crate::input::parse_id;
+use crate::policy::guards::answers;
+use crate::store::{deliveries, intents as store};
+use crate::store::intents::Head;
+use crate::call::{Binding, handler};
+use crate::store::Shard;
+use crate::policy::guards::is_requester;
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::intents::RESUME, prepare_resume, resume).on(|resumption| Shard::of_intent(resumption.id))),
+];
+
+pub struct Resumption {
+    id: IntentId,
+    resume: Resume,
+    /// What the body says as a person's answer, for bodies that are one without saying `task_result`.
+    as_task_result: TaskResult,
+    expected_generation: Option<u64>,
+}
+
+pub fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) -> Result<Resumption> {
+    let id = parse_id(&input.intent_id)?;
+    context.check_payload("result", &input.body)?;
+    let expected = input.body.get("expected_policy_generation").cloned().unwrap_or_default();
+    let expected_generation =
+        lenient::whole(expected).map_err(|error| ApiError::invalid(format!("expected_policy_generation: {error}")))?;
+    let mut wrapped = input.body.clone();
+    if !wrapped.contains_key("task_result") {
+        wrapped.insert("task_result".to_owned(), Value::Object(input.body.clone()));
+    }
+    let as_task_result = TaskResult::read(&wrapped);
+    let resume = Resume::read(&input.body);
+    if let Resume::Unclear(why) = resume {
+        return Err(ApiError::invalid(why).into());
+    }
+    Ok(Resumption { id, resume, as_task_result, expected_generation })
+}
+
+pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
+    let head = lock_visible(cx, resumption.id)?;
+    let birth = store::birth(cx.tx, cx.caller.workspace, resumption.id)?;
+    check_granted(cx.caller, &head, Action::Resume)?;
+    let nothing = |reason: Option<&str>, head: &Head| Resumed {
+        ok: true,
+        applied: false,
+        reason: reason.map(str::to_owned),
+        policy_generation: head.intent.policy_generation,
+        intent: views::intent(head, &birth),
+        event: None,
+    };
+    if let Some(stale) = stale(&head, resumption.expected_generation) {
+        return Ok(nothing(Some(stale), &head));
+    }
+    if head.intent.open_task().is_some() && !answers(cx.caller, &head) {
+        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+    }
+    check_step_is_own(cx.caller, &head, Action::Resume)?;
+    let Some(command) = command(cx, &head, &birth, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
+    let receives = cx.caller.address.as_ref() == Some(&head.to);
+    let is_proceed = matches!(command, Command::Proceed { .. });
+    let advanced = match forwarded(cx, &head, &command)? {
+        Some(parent) => {
+            let deadline_at = store::birth(cx.tx, cx.caller.workspace, parent.intent.id)?.deadline_at;
+            send(cx, parent, deadline_at, command)?;
+            let head = find_visible(cx.tx, cx.caller, resumption.id)?;
+            Advanced { head, events: Vec::new() }
+        }
+        None => send(cx, head, birth.deadline_at, command)?,
+    };
+    if receives && is_proceed {
+        let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
+        deliveries::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id, again_at)?;
+    }
+    let last = advanced.events.last().map(|event| views::event(resumption.id, event));
+    Ok(Resumed {
+        ok: true,
+        applied: true,
+        reason: None,
+        policy_generation: advanced.head.intent.policy_generation,
+        intent: views::intent(&advanced.head, &birth),
+        event: last,
+    })
+}
+
+/// A person's answer to a task, by another way than resume.
+pub(crate) fn answer_task(cx: &mut CallContext<'_, '_>, head: Head, answer: TaskResult) -> Result<Advanced> {
+    if !answers(cx.caller, &head) {
+        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+    }
+    let birth = store::birth(cx.tx, cx.caller.workspace, head.intent.id)?;
+    answer_as_person(cx, head, &birth, answer)
+}
+
+/// A person's answer by a link: the caller is that person, and nobody else.
+pub(crate) fn answer_as_person(cx: &mut CallContext<'_, '_>, head: Head, birth: &Birth, answer: TaskResult) -> Result<Advanced> {
+    let command = decision(cx, birth, answer);
+    send(cx, head, birth.deadline_at, command)
+}
+
+/// A person's answer with who gives it, and how.
+fn decision(cx: &CallContext<'_, '_>, birth: &Birth, answer: TaskResult) -> Command {
+    let is_requester = is_requester(cx.caller, birth);
+    Command::Decide(Response { answer, via: cx.via, is_requester })
+}
+
+/// What the body asks for, given whom the intent waits for. `None` for a go-on that was declined.
+fn command(cx: &CallContext<'_, '_>, head: &Head, birth: &Birth, resumption: &Resumption) -> Option<Command> {
+    let waits_for_person = head.intent.open_task().is_some();
+    Some(match &resumption.resume {
+        Resume::Human(answer) => decision(cx, birth, answer.clone()),
+        Resume::Agent(Answer::Complete(_)) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
+            decision(cx, birth, resumption.as_task_result.clone())
+        }
+        // An explicit approval passes the same validation as any answer.
+        Resume::Proceed { approve: true, comment, explicit: true } if waits_for_person => {
+            let outcome = Some("approved".to_owned());
+            decision(cx, birth, TaskResult { outcome, comment: comment.clone(), data: Object::new() })
+        }
+        Resume::Proceed { approve: false, .. } if !waits_for_person && !head.intent.status().is_terminal() => {
+            return None;
+        }
+        Resume::Agent(answer) => Command::Answer(answer.clone()),
+        Resume::Proceed { comment, .. } => Command::Proceed { reason: comment.clone() },
+        Resume::Unclear(_) => return None,
+    })
+}
+
+/// A person's answer that was sent to a step's child goes to the parent that waits for it.
+fn forwarded(cx: &mut CallContext<'_, '_>, head: &Head, command: &Command) -> Result<Option<Head>> {
+    let (Command::Decide(_), Some(parent), None) = (command, head.intent.parent, head.intent.open_task()) else {
+        return Ok(None);
+    };
+    let parent = store::find(cx.tx, cx.caller.workspace, parent)?.filter(|p| p.intent.open_task().is_some());
+    if parent.as_ref().is_some_and(|parent| !answers(cx.caller, parent)) {
+        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+    }
+    Ok(parent)
+}

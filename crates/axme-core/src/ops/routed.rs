@@ -1,0 +1,237 @@
+//! Deliveries along routes: to whom a principal's best route leads, sent after the commit as notices are.
+
+use axme_api::deliveries::{
+    Delivery, DeliveryAnswer, GetDelivery, Operations, Reconcile, Reconciled, ShowOperations, SubmitDelivery,
+};
+use axme_api::{ApiError, Object};
+use axme_intent::IntentId;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::principals::RUN;
+use super::routing::{Target, read_target, resolve_target};
+use crate::auth::placement::{Placement, Scoped};
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::{check_chars, check_size, check_word, read_id};
+use crate::store::{Signal, deliveries, notices, routed as store};
+use crate::store::notices::Notice;
+use crate::store::routed::Routed;
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::deliveries::GET, prepare_get, get)),
+    Binding::Transaction(&handler(&axme_api::deliveries::OPERATIONS, prepare_operations, operations)),
+    Binding::Transaction(&handler(&axme_api::deliveries::RECONCILE, prepare_reconcile, reconcile)),
+    Binding::Transaction(&handler(&axme_api::deliveries::SUBMIT, prepare_submit, submit).key_field("idempotency_key", |_| {})),
+];
+
+pub struct Submission {
+    target: Target,
+    payload: Object,
+    correlation_id: Option<String>,
+    idempotency_key: Option<String>,
+}
+
+pub fn prepare_submit(_: &PrepareContext<'_>, input: SubmitDelivery) -> Result<Scoped<Submission>> {
+    check_size("payload", &input.payload)?;
+    check_chars("correlation_id", input.correlation_id.as_deref(), 3, 255)?;
+    check_chars("idempotency_key", input.idempotency_key.as_deref(), 4, 255)?;
+    let submission = Submission {
+        target: read_target(input.alias, input.principal_id.as_deref())?,
+        payload: input.payload,
+        correlation_id: input.correlation_id,
+        idempotency_key: input.idempotency_key,
+    };
+    Ok(Scoped::new(Some(input.org_id), Some(input.workspace_id), submission))
+}
+
+pub fn submit(cx: &mut CallContext<'_, '_>, asked: &Scoped<Submission>) -> Result<DeliveryAnswer> {
+    let place = asked.place(cx, RUN)?;
+    send(cx, &place, &asked.what, None)
+}
+
+/// Puts a delivery on the best route there is now.
+fn send(
+    cx: &mut CallContext<'_, '_>,
+    place: &Placement,
+    submission: &Submission,
+    replay_of: Option<Uuid>,
+) -> Result<DeliveryAnswer> {
+    let found = resolve_target(cx, place, &submission.target, 1)?;
+    let route = found.best;
+    if route.transport_type == "queue" {
+        return Err(ApiError::not_supported_yet("deliveries along routes of transport_type queue are").into());
+    }
+    if route.auth_mode != "none" {
+        let what = format!("deliveries along routes with auth_mode {} are", route.auth_mode);
+        return Err(ApiError::not_supported_yet(what).into());
+    }
+    let host = url::Url::parse(&route.endpoint_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let line = host.unwrap_or_else(|| "nowhere".to_owned());
+    let delivery = Routed {
+        workspace: place.workspace,
+        id: cx.rng.uuid_at(cx.now),
+        replay_of,
+        principal: found.principal.id,
+        alias: found.alias.map(|alias| alias.alias),
+        transport_type: route.transport_type,
+        route: route.id,
+        queue: notices::address(&line),
+        correlation_id: submission.correlation_id.clone(),
+        idempotency_key: submission.idempotency_key.clone(),
+        payload: submission.payload.clone(),
+        created_at: cx.now,
+        status: "submitted".to_owned(),
+        dead_at: None,
+        last_error: None,
+    };
+    store::insert(cx.tx, &delivery)?;
+    let content = json!({ "delivery": {
+        "event_type": "delivery", "delivery_id": delivery.id, "principal_id": delivery.principal, "alias": delivery.alias,
+        "correlation_id": delivery.correlation_id, "replay_of_delivery_id": delivery.replay_of,
+        "payload": delivery.payload, "occurred_at": delivery.created_at.to_string(),
+    } });
+    let notice = Notice {
+        workspace: delivery.workspace,
+        id: delivery.id,
+        intent: IntentId(delivery.id),
+        line,
+        channel: "route".to_owned(),
+        recipient: route.endpoint_url,
+        content,
+        created_at: cx.now,
+    };
+    notices::insert(cx.tx, &notice)?;
+    cx.tx.signal(Signal::notices());
+    let line =
+        json!({ "principal_id": delivery.principal, "route_id": delivery.route, "replay_of": delivery.replay_of });
+    cx.audit_in(place.workspace, "deliveries.submit", &delivery.id.to_string(), &line)?;
+    Ok(DeliveryAnswer { ok: true, delivery: view(delivery, place) })
+}
+
+/// Sends what went along a route once more, as a delivery of its own; nothing if there is no such delivery.
+pub(super) fn replay(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) -> Result<Option<DeliveryAnswer>> {
+    let Some(old) = store::find(cx.tx, place.workspace, id)? else { return Ok(None) };
+    let submission = Submission {
+        target: Target::Principal(old.principal),
+        payload: old.payload,
+        correlation_id: old.correlation_id,
+        idempotency_key: None,
+    };
+    send(cx, place, &submission, Some(id)).map(Some)
+}
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<Scoped<Uuid>> {
+    let id = read_id("delivery", &input.delivery_id)?;
+    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<DeliveryAnswer> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let delivery = match store::find(cx.tx, place.workspace, id)? {
+        Some(routed) => view(routed, &place),
+        None => {
+            let (first, _) = super::deliveries::dead(cx, place.workspace, IntentId(id))?;
+            super::deliveries::view(&first, &place, "dead_lettered")
+        }
+    };
+    Ok(DeliveryAnswer { ok: true, delivery })
+}
+
+pub(super) fn view(delivery: Routed, place: &Placement) -> Delivery {
+    Delivery {
+        delivery_id: delivery.id.to_string(),
+        replay_of_delivery_id: delivery.replay_of.map(|id| id.to_string()),
+        intent_id: None,
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        principal_id: Some(delivery.principal.to_string()),
+        alias: delivery.alias,
+        to_agent: None,
+        transport_type: delivery.transport_type,
+        route_id: Some(delivery.route.to_string()),
+        status: delivery.status,
+        correlation_id: delivery.correlation_id,
+        idempotency_key: delivery.idempotency_key,
+        payload: Some(delivery.payload),
+        error_detail: delivery.last_error,
+        created_at: Some(delivery.created_at.to_string()),
+        updated_at: delivery.dead_at.unwrap_or(delivery.created_at).to_string(),
+    }
+}
+
+pub fn prepare_operations(_: &PrepareContext<'_>, input: ShowOperations) -> Result<Scoped<u64>> {
+    match input.window_hours.unwrap_or(24) {
+        hours @ 1..=168 => Ok(Scoped::new(input.org_id, input.workspace_id, hours)),
+        _ => Err(ApiError::invalid("window_hours: must be a whole number from 1 to 168").into()),
+    }
+}
+
+pub fn operations(cx: &mut CallContext<'_, '_>, asked: &Scoped<u64>) -> Result<Operations> {
+    let (place, hours) = (asked.place(cx, RUN)?, asked.what);
+    let counts = store::count(cx.tx, place.workspace, cx.now.minus_millis(hours * 3_600_000))?;
+    let of = |status: &str| {
+        let found = counts.iter().find(|(name, _)| name == status);
+        found.and_then(|(_, count)| u64::try_from(*count).ok()).unwrap_or(0)
+    };
+    let (submitted, pending, delivered, dead) = (of("submitted"), of("pending"), of("delivered"), of("dead_lettered"));
+    Ok(Operations {
+        ok: true,
+        window_hours: hours,
+        total: submitted + pending + delivered + dead,
+        submitted,
+        pending,
+        delivered,
+        dead_lettered: dead,
+    })
+}
+
+pub struct Reconciliation {
+    age_seconds: u64,
+    limit: i64,
+    target: String,
+    reason: String,
+}
+
+pub fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<Scoped<Reconciliation>> {
+    let age_seconds = input.max_pending_age_seconds.unwrap_or(300);
+    if age_seconds > 86_400 {
+        return Err(ApiError::invalid("max_pending_age_seconds: must be a whole number from 0 to 86400").into());
+    }
+    let limit = match input.limit.unwrap_or(500) {
+        n @ 1..=5_000 => i64::try_from(n).unwrap_or(5_000),
+        _ => return Err(ApiError::invalid("limit: must be a whole number from 1 to 5000").into()),
+    };
+    let target = input.target_status.unwrap_or_else(|| "dead_lettered".to_owned());
+    check_word("target_status", Some(&target), &["delivered", "dead_lettered"])?;
+    check_chars("reason", input.reason.as_deref(), 3, 500)?;
+    let reason = input.reason.unwrap_or_else(|| format!("was pending for more than {age_seconds} s"));
+    let asked = Reconciliation { age_seconds, limit, target, reason };
+    Ok(Scoped::new(input.org_id, input.workspace_id, asked))
+}
+
+pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &Scoped<Reconciliation>) -> Result<Reconciled> {
+    let (workspace, asked) = (asked.place(cx, RUN)?.workspace, &asked.what);
+    let before = cx.now.minus_millis(asked.age_seconds * 1_000);
+    let open = store::list_open(cx.tx, workspace, before, asked.limit)?;
+    for (id, queue) in &open {
+        if asked.target == "delivered" {
+            deliveries::delete(cx.tx, workspace, queue, IntentId(*id))?;
+        } else {
+            deliveries::note(cx.tx, workspace, queue, IntentId(*id), &asked.reason)?;
+            deliveries::bury(cx.tx, workspace, queue, IntentId(*id), cx.now)?;
+        }
+        notices::close(cx.tx, workspace, *id)?;
+    }
+    let line = json!({ "target_status": asked.target, "reason": asked.reason, "reconciled": open.len() });
+    cx.audit_in(workspace, "deliveries.reconcile", &workspace.to_string(), &line)?;
+    Ok(Reconciled {
+        ok: true,
+        target_status: asked.target.clone(),
+        reconciled: u64::try_from(open.len()).unwrap_or(0),
+        delivery_ids: open.iter().map(|(id, _)| id.to_string()).collect(),
+    })
+}

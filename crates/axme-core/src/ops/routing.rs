@@ -1,0 +1,366 @@
+//! Where principals are reached: routes, which deliveries take, and handles on transports, which are kept for those who ask.
+
+use axme_api::routing::{
+    BindingAnswer, BindingList, BindingRemoved, BindingView, ListPlaces, RegisterRoute, RemoveBinding, RemoveRoute,
+    RemovedBinding, RemovedRoute, ResolveRoute, RouteAnswer, RouteList, RouteRemoved, RouteResolution, RouteResolved,
+    RouteView, UpdateRoute, UpsertBinding,
+};
+use axme_api::{ApiError, ErrorKind};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::principals;
+use super::principals::{RUN, read_metadata, read_range};
+use crate::auth::placement::{Placement, Scoped};
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::{check_chars, check_word, page_size, read_id};
+use crate::store::routing as store;
+use crate::store::principals::{Alias, Principal};
+use crate::store::routing::{Binding, Filter, Route};
+use crate::call::handler;
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[crate::call::Binding] = &[
+    crate::call::Binding::Transaction(&handler(&axme_api::routing::REGISTER, prepare_register, register)),
+    crate::call::Binding::Transaction(&handler(&axme_api::routing::LIST, prepare_list, list)),
+    crate::call::Binding::Transaction(&handler(&axme_api::routing::UPDATE, prepare_update, update)),
+    crate::call::Binding::Transaction(&handler(&axme_api::routing::REMOVE, prepare_remove, remove)),
+    crate::call::Binding::Transaction(&handler(&axme_api::routing::RESOLVE, prepare_resolve, resolve)),
+    crate::call::Binding::Transaction(&handler(&axme_api::routing::BIND, prepare_bind, bind)),
+    crate::call::Binding::Transaction(&handler(&axme_api::routing::LIST_BINDINGS, prepare_list, list_bindings)),
+    crate::call::Binding::Transaction(&handler(&axme_api::routing::UNBIND, prepare_unbind, unbind)),
+];
+
+/// Routes of one workspace, and as many bindings.
+const MOST_PLACES: i64 = 1_000;
+const USUAL_PRIORITY: i64 = 100;
+/// How a name becomes a place (contract `wire.md` §2.19).
+const CHAIN: [&str; 4] = ["alias", "principal_id", "endpoint_route", "transport_dispatch"];
+
+fn check_transport(text: &str) -> Result<()> {
+    if text == "matrix" {
+        return Err(ApiError::not_supported_yet("transport_type matrix is").into());
+    }
+    check_word("transport_type", Some(text), &["http", "queue", "webhook"])
+}
+
+fn check_auth(text: &str) -> Result<()> {
+    check_word("auth_mode", Some(text), &["mtls", "jwt", "signed_key", "none"])
+}
+
+fn check_failover(text: &str) -> Result<()> {
+    check_word("failover_policy", Some(text), &["none", "same_region", "cross_region"])
+}
+
+fn read_priority(priority: Option<u64>) -> Result<Option<i64>> {
+    match priority {
+        Some(n) if (1..=10_000).contains(&n) => Ok(i64::try_from(n).ok()),
+        Some(_) => Err(ApiError::invalid("priority: must be a whole number from 1 to 10000").into()),
+        None => Ok(None),
+    }
+}
+
+/// What is called must be callable. Queues are named as their owners like.
+fn check_endpoint(context: &PrepareContext<'_>, url: &str) -> Result<()> {
+    check_chars("endpoint_url", Some(url), 8, 2_048)?;
+    Ok(context.outbound.check(url).map_err(|why| ApiError::invalid(format!("endpoint_url: {why}")))?)
+}
+
+pub fn prepare_register(context: &PrepareContext<'_>, input: RegisterRoute) -> Result<Scoped<Route>> {
+    check_transport(&input.transport_type)?;
+    check_auth(&input.auth_mode)?;
+    check_chars("endpoint_url", Some(&input.endpoint_url), 8, 2_048)?;
+    if input.transport_type != "queue" {
+        check_endpoint(context, &input.endpoint_url)?;
+    }
+    check_chars("region", input.region.as_deref(), 2, 64)?;
+    check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
+    let failover_policy = input.failover_policy.unwrap_or_else(|| "none".to_owned());
+    check_failover(&failover_policy)?;
+    let route = Route {
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
+        principal: read_id("principal", &input.principal_id)?,
+        transport_type: input.transport_type,
+        endpoint_url: input.endpoint_url,
+        auth_mode: input.auth_mode,
+        region: input.region,
+        cluster_id: input.cluster_id,
+        failover_policy,
+        priority: read_priority(input.priority)?.unwrap_or(USUAL_PRIORITY),
+        health_status: "unknown".to_owned(),
+        status: "active".to_owned(),
+        metadata: read_metadata(input.metadata)?,
+        created_at: context.now,
+        updated_at: context.now,
+    };
+    Ok(Scoped::new(input.org_id, input.workspace_id, route))
+}
+
+pub fn register(cx: &mut CallContext<'_, '_>, new: &Scoped<Route>) -> Result<RouteAnswer> {
+    let place = new.place(cx, RUN)?;
+    let route = Route { workspace: place.workspace, ..new.what.clone() };
+    principals::find(cx, &place, route.principal)?;
+    store::put(cx.tx, &route)?;
+    check_room("routes", store::count(cx.tx, place.workspace)?)?;
+    audit(cx, "routing.endpoints.register", &route)?;
+    Ok(RouteAnswer { ok: true, route: view(route, &place) })
+}
+
+/// Refuses what was just added where it is one too many.
+fn check_room(what: &str, count: i64) -> Result<()> {
+    if count > MOST_PLACES {
+        return Err(ApiError::invalid(format!("a workspace has at most {MOST_PLACES} {what}")).into());
+    }
+    Ok(())
+}
+
+fn audit(cx: &mut CallContext<'_, '_>, action: &'static str, route: &Route) -> Result<()> {
+    let line = json!({
+        "principal_id": route.principal, "endpoint_url": route.endpoint_url, "priority": route.priority,
+        "status": route.status, "health_status": route.health_status,
+    });
+    Ok(cx.audit_in(route.workspace, action, &route.id.to_string(), &line)?)
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListPlaces) -> Result<Scoped<Filter>> {
+    let filter = Filter {
+        principals: read_range(input.principal_id.as_deref())?,
+        transport_type: input.transport_type,
+        status: input.status,
+        limit: page_size(input.limit, 200, 1_000)?,
+    };
+    Ok(Scoped::new(input.org_id, input.workspace_id, filter))
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Filter>) -> Result<RouteList> {
+    let place = asked.place(cx, RUN)?;
+    let found = store::list(cx.tx, place.workspace, &asked.what)?;
+    Ok(RouteList { ok: true, routes: found.into_iter().map(|route| view(route, &place)).collect() })
+}
+
+pub struct Change {
+    id: Uuid,
+    input: UpdateRoute,
+    priority: Option<i64>,
+    /// What is wrong with the endpoint, if it is one that is to be called.
+    endpoint: Result<(), ApiError>,
+}
+
+pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -> Result<Scoped<Change>> {
+    check_chars("endpoint_url", input.endpoint_url.as_deref(), 8, 2_048)?;
+    check_chars("region", input.region.as_deref(), 2, 64)?;
+    check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
+    input.auth_mode.as_deref().map_or(Ok(()), check_auth)?;
+    input.failover_policy.as_deref().map_or(Ok(()), check_failover)?;
+    let health = ["healthy", "degraded", "unhealthy", "unknown"];
+    check_word("health_status", input.health_status.as_deref(), &health)?;
+    let status = ["active", "inactive", "draining"];
+    check_word("status", input.status.as_deref(), &status)?;
+    read_metadata(input.metadata.clone())?;
+    let priority = read_priority(input.priority)?;
+    let endpoint = input.endpoint_url.as_deref().map_or(Ok(()), |url| check_endpoint(context, url));
+    let endpoint = endpoint.map_err(crate::error::Error::into_api);
+    let (org, workspace) = (input.org_id.clone(), input.workspace_id.clone());
+    let change = Change { id: read_id("route", &input.route_id)?, input, priority, endpoint };
+    Ok(Scoped::new(org, workspace, change))
+}
+
+pub fn update(cx: &mut CallContext<'_, '_>, asked: &Scoped<Change>) -> Result<RouteAnswer> {
+    let (place, change) = (asked.place(cx, RUN)?, &asked.what);
+    let old = find(cx, &place, change.id)?;
+    if old.transport_type != "queue" {
+        change.endpoint.clone()?;
+    }
+    let input = change.input.clone();
+    let route = Route {
+        endpoint_url: input.endpoint_url.unwrap_or(old.endpoint_url),
+        auth_mode: input.auth_mode.unwrap_or(old.auth_mode),
+        region: input.region.or(old.region),
+        cluster_id: input.cluster_id.or(old.cluster_id),
+        failover_policy: input.failover_policy.unwrap_or(old.failover_policy),
+        priority: change.priority.unwrap_or(old.priority),
+        health_status: input.health_status.unwrap_or(old.health_status),
+        status: input.status.unwrap_or(old.status),
+        metadata: input.metadata.unwrap_or(old.metadata),
+        updated_at: cx.now,
+        ..old
+    };
+    store::put(cx.tx, &route)?;
+    audit(cx, "routing.endpoints.update", &route)?;
+    Ok(RouteAnswer { ok: true, route: view(route, &place) })
+}
+
+fn find(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) -> Result<Route> {
+    let found = store::find(cx.tx, place.workspace, id)?;
+    Ok(found.ok_or_else(|| ApiError::not_found(format!("route {id}")))?)
+}
+
+pub fn prepare_remove(_: &PrepareContext<'_>, input: RemoveRoute) -> Result<Scoped<Uuid>> {
+    let id = read_id("route", &input.route_id)?;
+    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+}
+
+pub fn remove(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<RouteRemoved> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    if !store::delete(cx.tx, place.workspace, id)? {
+        return Err(ApiError::not_found(format!("route {id}")).into());
+    }
+    cx.audit_in(place.workspace, "routing.endpoints.remove", &id.to_string(), &json!({}))?;
+    let route = RemovedRoute { route_id: id.to_string(), removed: true };
+    Ok(RouteRemoved { ok: true, result: route.clone(), route })
+}
+
+/// Whom a call names: by one of its names, or by its id.
+pub enum Target {
+    Alias(String),
+    Principal(Uuid),
+}
+
+/// A name wins over an id that comes with it.
+pub(super) fn read_target(alias: Option<String>, principal_id: Option<&str>) -> Result<Target> {
+    match (alias, principal_id) {
+        (Some(alias), _) => Ok(Target::Alias(alias)),
+        (None, Some(id)) => read_id("principal", id).map(Target::Principal),
+        (None, None) => Err(ApiError::invalid("alias or principal_id: one is required").into()),
+    }
+}
+
+/// A target with the ways to it.
+pub(super) struct Resolved {
+    pub alias: Option<Alias>,
+    pub principal: Principal,
+    pub best: Route,
+    /// Those after the best.
+    pub others: Vec<Route>,
+}
+
+/// The best ways to a target, at most so many; there is at least one.
+pub(super) fn resolve_target(cx: &mut CallContext<'_, '_>, place: &Placement, target: &Target, most: i64) -> Result<Resolved> {
+    let (alias, principal) = match target {
+        Target::Alias(name) => find_named(cx, place, name)?,
+        Target::Principal(id) => (None, principals::find(cx, place, *id)?),
+    };
+    let mut routes = store::list_best(cx.tx, place.workspace, principal.id, most)?.into_iter();
+    let Some(best) = routes.next() else {
+        let message = format!("principal {} has no active route", principal.id);
+        return Err(ApiError::new(ErrorKind::NotFound, "route_not_found", message).into());
+    };
+    Ok(Resolved { alias, principal, best, others: routes.collect() })
+}
+
+fn find_named(cx: &mut CallContext<'_, '_>, place: &Placement, name: &str) -> Result<(Option<Alias>, Principal)> {
+    principals::find_named(cx, place, name).map(|(alias, principal)| (Some(alias), principal))
+}
+
+pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveRoute) -> Result<Scoped<Target>> {
+    let target = read_target(input.alias, input.principal_id.as_deref())?;
+    Ok(Scoped::new(Some(input.org_id), Some(input.workspace_id), target))
+}
+
+pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &Scoped<Target>) -> Result<RouteResolved> {
+    let place = asked.place(cx, RUN)?;
+    let found = resolve_target(cx, &place, &asked.what, MOST_PLACES)?;
+    let best = view(found.best, &place);
+    let others = found.others.into_iter().map(|route| view(route, &place));
+    let resolution = RouteResolution {
+        alias: found.alias.map(|alias| principals::view_alias(alias, &place)),
+        principal: principals::view(found.principal, &place),
+        candidate_routes: std::iter::once(best.clone()).chain(others).collect(),
+        selected_route: best,
+        resolver_chain: CHAIN.map(str::to_owned).to_vec(),
+    };
+    Ok(RouteResolved { ok: true, resolution })
+}
+
+fn view(route: Route, place: &Placement) -> RouteView {
+    RouteView {
+        route_id: route.id.to_string(),
+        principal_id: route.principal.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        transport_type: route.transport_type,
+        endpoint_url: route.endpoint_url,
+        auth_mode: route.auth_mode,
+        region: route.region,
+        cluster_id: route.cluster_id,
+        failover_policy: route.failover_policy,
+        priority: route.priority,
+        health_status: route.health_status,
+        status: route.status,
+        metadata: route.metadata,
+        created_at: route.created_at.to_string(),
+        updated_at: route.updated_at.to_string(),
+    }
+}
+
+pub fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -> Result<Scoped<Binding>> {
+    check_transport(&input.transport_type)?;
+    check_chars("transport_handle", Some(&input.transport_handle), 2, 255)?;
+    let status = input.status.unwrap_or_else(|| "active".to_owned());
+    check_word("status", Some(&status), &["active", "inactive"])?;
+    let binding = Binding {
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
+        principal: read_id("principal", &input.principal_id)?,
+        transport_type: input.transport_type,
+        transport_handle: input.transport_handle,
+        priority: read_priority(input.priority)?.unwrap_or(USUAL_PRIORITY),
+        status,
+        metadata: read_metadata(input.metadata)?,
+        created_at: context.now,
+        updated_at: context.now,
+    };
+    Ok(Scoped::new(input.org_id, input.workspace_id, binding))
+}
+
+pub fn bind(cx: &mut CallContext<'_, '_>, new: &Scoped<Binding>) -> Result<BindingAnswer> {
+    let place = new.place(cx, RUN)?;
+    let fresh = Binding { workspace: place.workspace, ..new.what.clone() };
+    principals::find(cx, &place, fresh.principal)?;
+    let binding = store::put_binding(cx.tx, &fresh)?;
+    check_room("handles", store::count_bindings(cx.tx, place.workspace)?)?;
+    let line = json!({ "principal_id": binding.principal, "transport_handle": binding.transport_handle });
+    cx.audit_in(place.workspace, "transports.bindings.upsert", &binding.id.to_string(), &line)?;
+    Ok(BindingAnswer { ok: true, binding: view_binding(binding, &place) })
+}
+
+pub fn list_bindings(cx: &mut CallContext<'_, '_>, asked: &Scoped<Filter>) -> Result<BindingList> {
+    let place = asked.place(cx, RUN)?;
+    let found = store::list_bindings(cx.tx, place.workspace, &asked.what)?;
+    let bindings = found.into_iter().map(|binding| view_binding(binding, &place)).collect();
+    Ok(BindingList { ok: true, bindings })
+}
+
+pub fn prepare_unbind(_: &PrepareContext<'_>, input: RemoveBinding) -> Result<Scoped<Uuid>> {
+    let id = read_id("binding", &input.binding_id)?;
+    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+}
+
+pub fn unbind(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<BindingRemoved> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    if !store::delete_binding(cx.tx, place.workspace, id)? {
+        return Err(ApiError::not_found(format!("binding {id}")).into());
+    }
+    cx.audit_in(place.workspace, "transports.bindings.remove", &id.to_string(), &json!({}))?;
+    let binding = RemovedBinding { binding_id: id.to_string(), removed: true };
+    Ok(BindingRemoved { ok: true, result: binding.clone(), binding })
+}
+
+fn view_binding(binding: Binding, place: &Placement) -> BindingView {
+    BindingView {
+        binding_id: binding.id.to_string(),
+        principal_id: binding.principal.to_string(),
+        org_id: place.org.to_string(),
+        workspace_id: place.workspace.to_string(),
+        transport_type: binding.transport_type,
+        transport_handle: binding.transport_handle,
+        priority: binding.priority,
+        status: binding.status,
+        metadata: binding.metadata,
+        created_at: binding.created_at.to_string(),
+        updated_at: binding.updated_at.to_string(),
+    }
+}

@@ -1,0 +1,217 @@
+//! Scenario bundles: validate and apply.
+
+use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Validation};
+use axme_api::{ApiError, Object};
+use axme_intent::Address;
+use axme_intent::human::is_same_person;
+use axme_intent::lifecycle::Birth;
+use axme_intent::scenario::{Agent, Report, Scenario, check};
+use axme_intent::workflow::{Step, StepKind, Target};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::accounts;
+use super::accounts::{Callback, NewAgent};
+use super::intents::plan_root;
+use crate::engine;
+use crate::auth::Caller;
+use crate::auth::placement::Placement;
+use crate::call::{PrepareContext};
+use crate::context::CallContext;
+use crate::engine::NewIntent;
+use crate::error::Result;
+use crate::input::{check_ahead, check_size};
+use crate::policy::agent_limits::admit;
+use crate::store::{accounts as store, hex};
+use crate::call::{Binding, handler};
+use crate::store::Shard;
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::scenarios::VALIDATE, prepare_validate, validate)),
+    Binding::Transaction(&handler(&axme_api::scenarios::APPLY, prepare_apply, apply).on(|application| Shard::of_intent(application.new.intent().id)).key_field("idempotency_key", mark_repeated)),
+];
+
+pub fn prepare_validate(context: &PrepareContext<'_>, input: Bundle) -> Result<Report> {
+    let (scenario, mut report) = check(&input.body, context.caller.home());
+    if let Some(scenario) = &scenario {
+        report.errors = wrong_callbacks(context, scenario);
+        report.errors.extend(out_of_reach(context.caller, scenario));
+    }
+    Ok(report)
+}
+
+pub fn validate(_: &mut CallContext<'_, '_>, report: &Report) -> Result<Validation> {
+    let (errors, warnings) = (report.errors.clone(), report.warnings.clone());
+    Ok(Validation { ok: true, valid: errors.is_empty(), errors, warnings })
+}
+
+/// Where nothing may be pushed to.
+fn wrong_callbacks(context: &PrepareContext<'_>, scenario: &Scenario) -> Vec<String> {
+    let wrong = |(index, agent): (usize, &Agent)| {
+        let why = context.outbound.check(agent.callback_url.as_deref()?).err()?;
+        Some(format!("agents[{index}].callback_url: {why}"))
+    };
+    let targets = |(index, step): (usize, &Step)| {
+        let urls =
+            step.notice()?.targets.iter().filter(|target| !matches!(target, Target::Email(_) | Target::Inbox(_)));
+        let why = urls.filter_map(|target| context.outbound.check(target.to()).err()).next()?;
+        Some(format!("workflow.steps[{index}]: {why}"))
+    };
+    let steps = scenario.plan.iter().flat_map(|plan| plan.steps.iter().enumerate());
+    scenario.agents.iter().enumerate().filter_map(wrong).chain(steps.filter_map(targets)).collect()
+}
+
+/// Tasks that only whoever starts the scenario is asked to answer, and may not.
+fn out_of_reach(caller: &Caller, scenario: &Scenario) -> Vec<String> {
+    let is_requester = |person: &str| {
+        is_same_person(person, &caller.owner)
+            || caller.address.as_ref().is_some_and(|own| is_same_person(person, own.as_str()))
+    };
+    let of_step = |(index, step): (usize, &Step)| {
+        let StepKind::Human { holder, task, escalated_from } = &step.kind else { return None };
+        let holders = [Some(holder), escalated_from.as_ref()].into_iter().flatten();
+        let holders: Vec<&str> = holders.map(|holder| holder.reference.as_str()).collect();
+        let why = task.out_of_reach(&holders, is_requester)?;
+        Some(format!("workflow.steps[{index}].human_task.{why}"))
+    };
+    let direct = scenario.task.as_ref().and_then(|task| {
+        let holder = task.assignees.is_none().then_some(scenario.to.as_str());
+        Some(format!("intent.human_task.{}", task.out_of_reach(holder.as_slice(), is_requester)?))
+    });
+    let steps = scenario.plan.iter().flat_map(|plan| plan.steps.iter().enumerate());
+    direct.into_iter().chain(steps.filter_map(of_step)).collect()
+}
+
+pub struct Application {
+    new: NewIntent,
+    scenario: Scenario,
+    warnings: Vec<String>,
+    /// For each agent that is pushed to, what signs.
+    callbacks: Vec<Option<Callback>>,
+    compile_id: Option<String>,
+    /// The payload, where a schema may have something to say about it.
+    to_check: Option<serde_json::Value>,
+}
+
+pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Application> {
+    let (scenario, mut report) = check(&input.body, context.caller.home());
+    if let Some(scenario) = &scenario {
+        report.errors = wrong_callbacks(context, scenario);
+        report.errors.extend(out_of_reach(context.caller, scenario));
+    }
+    let Some(scenario) = scenario.filter(|_| report.errors.is_empty()) else {
+        let error = ApiError::new(axme_api::ErrorKind::Invalid, "scenario_invalid", report.errors.join("; "));
+        return Err(error.with("errors", report.errors).with("warnings", report.warnings).into());
+    };
+    context.check_payload("intent.payload", &scenario.payload)?;
+    check_size("workflow", &scenario.plan)?;
+    check_size("intent.human_task", &scenario.task)?;
+    let plan_text = scenario.plan.as_ref().map(|plan| json!(plan).to_string());
+    let compile_id = plan_text.map(|text| format!("cmp_{}", &hex(&Sha256::digest(text))[..24]));
+    let caller = context.caller;
+    let from =
+        caller.address.clone().unwrap_or_else(|| Address::resolve(&format!("user://{}", caller.owner), caller.home()));
+    let requested_by = caller.requested_by(&from);
+    let birth = Birth {
+        intent_type: scenario.intent_type.clone(),
+        correlation_id: context.rng.uuid(),
+        from,
+        to: scenario.to.clone(),
+        reply_to: None,
+        payload: scenario.payload.clone(),
+        deadline_at: scenario.deadline_at,
+        max_delivery_attempts: scenario.max_delivery_attempts,
+        ladder: scenario.ladder.clone(),
+        task: scenario.task.clone(),
+        plan: scenario.plan.clone(),
+        requested_by,
+        step: None,
+    };
+    let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(context, agent.callback_url.as_deref()));
+    let callbacks = callbacks.collect();
+    let to_check = super::schemas::to_check(context, &birth.payload);
+    let new = plan_root(context, birth)?;
+    Ok(Application { new, scenario, warnings: report.warnings, callbacks, compile_id, to_check })
+}
+
+pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<Applied> {
+    let scenario = &application.scenario;
+    check_ahead("intent.deadline_at", scenario.deadline_at, cx.now)?;
+    let new = &application.new;
+    let steps = scenario.plan.iter().flat_map(|plan| &plan.steps);
+    let later = steps.filter_map(|step| match &step.kind {
+        StepKind::Agent { to, .. } => Some(to),
+        _ => None,
+    });
+    admit(cx, (new.from(), new.to(), new.intent_type()), later, None)?;
+    let mut agents = Vec::new();
+    let mut provisioned = Vec::new();
+    for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
+        let known =
+            store::find_agent(cx.tx, cx.caller.workspace, &agent.address)?.filter(|known| known.status != "deleted");
+        let (account_id, created) = match known {
+            Some(mut account) => {
+                if let Some(callback) = callback.as_ref().filter(|_| cx.caller.is_admin()) {
+                    accounts::push_to(cx, &mut account, callback)?;
+                }
+                (Some(account.service_account_id), false)
+            }
+            None if agent.create_if_missing => {
+                if !cx.caller.is_admin() {
+                    let message = format!("creating agent {} needs a workspace-admin key", agent.address);
+                    return Err(ApiError::forbidden(message).into());
+                }
+                let agent_spec = NewAgent {
+                    place: &Placement::own(cx.caller),
+                    name: &agent.written,
+                    address: &agent.address,
+                    display_name: agent.display_name.as_deref(),
+                    description: None,
+                    delivery_mode: agent.delivery_mode.as_deref().unwrap_or("stream"),
+                    callback: callback.as_ref(),
+                };
+                let (account, created) = accounts::put_agent(cx, &agent_spec)?;
+                (Some(account.service_account_id), created)
+            }
+            None => (None, false),
+        };
+        let address = agent.address.as_str().to_owned();
+        agents.push(AppliedAgent { role: agent.role.clone(), address: address.clone(), created });
+        provisioned.push(ProvisionedAgent {
+            role: agent.role.clone(),
+            agent_address: address.clone(),
+            address,
+            sa_id: account_id.clone(),
+            service_account_id: account_id,
+            created,
+        });
+    }
+    let mut warnings = application.warnings.clone();
+    warnings.extend(super::schemas::check(cx, new.intent_type(), new.to(), application.to_check.as_ref())?);
+    engine::create(cx.tx, cx.caller.workspace, new)?;
+    let intent = new.intent();
+    let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
+    let pending_with =
+        pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));
+    Ok(Applied {
+        ok: true,
+        intent_id: intent.id.to_string(),
+        scenario_id: scenario.scenario_id.clone(),
+        status: intent.status().as_str().to_owned(),
+        pending_with,
+        compile_id: application.compile_id.clone(),
+        workflow_compile_id: application.compile_id.clone(),
+        idempotent: false,
+        agents,
+        agents_provisioned: provisioned,
+        warnings,
+        deadline_at: scenario.deadline_at.map(|at| at.to_string()),
+        created_at: intent.created_at.to_string(),
+    })
+}
+
+/// Marks an answer that repeats an earlier one.
+pub fn mark_repeated(answer: &mut Object) {
+    answer.insert("idempotent".to_owned(), true.into());
+}

@@ -1,0 +1,157 @@
+//! Semantic schemas: what the payloads of intents of a type must be.
+//!
+//! A schema counts for the whole workspace, or for the intents to its owner: an agent says what it accepts, and nothing about
+//! others. Where both are there, both are minded. Intents of other types are not looked at, and a workspace without schemas
+//! pays nothing.
+
+use axme_api::schemas::{GetSchema, SchemaAnswer, SemanticSchema, UpsertSchema};
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::Address;
+use axme_intent::semantic::{self, Mode};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::{Result, StoreError};
+use crate::input::{address, check_chars};
+use crate::ops::inbox::owner;
+use crate::policy::quota;
+use crate::policy::quota::Dimension;
+use crate::store::{Mark, hex, schemas as store};
+use crate::store::schemas::Schema;
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::schemas::UPSERT, prepare_upsert, upsert)),
+    Binding::Transaction(&handler(&axme_api::schemas::GET, prepare_get, get)),
+];
+
+/// Schemas of one workspace.
+const MOST_SCHEMAS: i64 = 1_000;
+const MAX_TYPE_CHARS: usize = 255;
+
+pub fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSchema) -> Result<Schema> {
+    let owner = owner(context, input.owner_agent.as_deref())?;
+    if !is_semantic_type(&input.semantic_type) {
+        let message = "semantic_type: three or more parts of a-z, 0-9 and '_', and a version, such as a.b.c.v1";
+        return Err(ApiError::invalid(message).into());
+    }
+    if Mode::parse(&input.compatibility_mode).is_none() {
+        return Err(ApiError::invalid("compatibility_mode: strict, backward or warn").into());
+    }
+    check_chars("schema_ref", input.schema_ref.as_deref(), 1, 512)?;
+    let scope = input.scope.unwrap_or_else(|| "tenant".to_owned());
+    let owner = match scope.as_str() {
+        "tenant" => owner.map(Address::into_string).unwrap_or_default(),
+        "core" if context.caller.is_admin() => String::new(),
+        "core" => return Err(ApiError::forbidden("a schema with scope core needs a workspace-admin key").into()),
+        _ => return Err(ApiError::invalid("scope: tenant or core").into()),
+    };
+    let schema_json = Value::Object(input.schema_json);
+    semantic::check_schema(&schema_json).map_err(|why| ApiError::invalid(format!("schema_json: {why}")))?;
+    let mut sorted = schema_json.clone();
+    sorted.sort_all_objects();
+    let schema = Schema {
+        workspace: context.caller.workspace,
+        schema_ref: input.schema_ref.unwrap_or_else(|| format!("schema://{}", input.semantic_type)),
+        semantic_type: input.semantic_type,
+        owner,
+        schema_hash: hex(&Sha256::digest(sorted.to_string())),
+        schema_json,
+        compatibility_mode: input.compatibility_mode,
+        scope,
+        active: input.active.unwrap_or(true),
+        created_at: context.now,
+        updated_at: context.now,
+    };
+    Ok(schema)
+}
+
+fn is_semantic_type(text: &str) -> bool {
+    let mut parts: Vec<&str> = text.split('.').collect();
+    let version = parts.pop().and_then(|last| last.strip_prefix('v')).unwrap_or_default();
+    let is_plain = |part: &&str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    text.len() <= MAX_TYPE_CHARS
+        && parts.len() >= 3
+        && parts.iter().all(is_plain)
+        && !version.is_empty()
+        && version.chars().all(|c| c.is_ascii_digit())
+}
+
+pub fn upsert(cx: &mut CallContext<'_, '_>, fresh: &Schema) -> Result<SchemaAnswer> {
+    quota::charge(cx.tx, fresh.workspace, Dimension::SchemaWrites, 1)?;
+    let known = store::find(cx.tx, fresh.workspace, &fresh.semantic_type, &fresh.owner)?;
+    let old = known.into_iter().find(|known| known.owner == fresh.owner);
+    if old.is_none() && store::count(cx.tx, fresh.workspace)? >= MOST_SCHEMAS {
+        return Err(ApiError::invalid(format!("a workspace has at most {MOST_SCHEMAS} schemas")).into());
+    }
+    let schema = Schema { created_at: old.map_or(fresh.created_at, |old| old.created_at), ..fresh.clone() };
+    store::put(cx.tx, &schema)?;
+    let line = json!({
+        "owner": schema.owner, "schema_hash": schema.schema_hash, "compatibility_mode": schema.compatibility_mode,
+        "active": schema.active,
+    });
+    cx.audit("schemas.upsert", &schema.semantic_type, &line)?;
+    cx.tx.mark(Mark::Schemas, schema.workspace);
+    Ok(SchemaAnswer { ok: true, schema: SemanticSchema { schema_json: None, ..view(schema) } })
+}
+
+pub fn prepare_get(context: &PrepareContext<'_>, input: GetSchema) -> Result<(String, String)> {
+    let named = input.owner_agent.as_deref().or(context.owner);
+    let named = named.map(|text| address(text, "owner_agent", context.caller.home())).transpose()?;
+    let owner = named.or_else(|| context.caller.address.clone()).map(Address::into_string).unwrap_or_default();
+    Ok((input.semantic_type, owner))
+}
+
+/// Senders may see what receivers accept: anybody in the workspace sees the schemas of all.
+pub fn get(cx: &mut CallContext<'_, '_>, (semantic_type, owner): &(String, String)) -> Result<SchemaAnswer> {
+    let found = store::find(cx.tx, cx.caller.workspace, semantic_type, owner)?.into_iter().next();
+    let found = found.ok_or_else(|| ApiError::not_found(format!("schema {semantic_type}")))?;
+    Ok(SchemaAnswer { ok: true, schema: view(found) })
+}
+
+fn view(schema: Schema) -> SemanticSchema {
+    SemanticSchema {
+        semantic_type: schema.semantic_type,
+        schema_ref: schema.schema_ref,
+        schema_hash: schema.schema_hash,
+        compatibility_mode: schema.compatibility_mode,
+        scope: schema.scope,
+        owner_agent: Some(schema.owner).filter(|owner| !owner.is_empty()),
+        active: schema.active,
+        schema_json: schema.schema_json.as_object().cloned(),
+        created_at: schema.created_at.to_string(),
+        updated_at: schema.updated_at.to_string(),
+    }
+}
+
+/// What of a new intent has to be looked at: nothing where its workspace has no schemas.
+pub fn to_check(context: &PrepareContext<'_>, payload: &Value) -> Option<Value> {
+    context.has_schemas.then(|| payload.clone())
+}
+
+/// Checks the payload of a new intent. What a schema lets pass with a warning is returned.
+pub fn check(cx: &mut CallContext<'_, '_>, intent_type: &str, to: &Address, payload: Option<&Value>) -> Result<Vec<String>> {
+    let Some(payload) = payload else { return Ok(Vec::new()) };
+    let mut warnings = Vec::new();
+    for schema in store::find(cx.tx, cx.caller.workspace, intent_type, to.as_str())? {
+        if !schema.active {
+            continue;
+        }
+        let mode = Mode::parse(&schema.compatibility_mode);
+        let mode = mode.ok_or_else(|| StoreError::Fault(format!("a schema's mode {}", schema.compatibility_mode)))?;
+        let complaints = semantic::complaints(&schema.schema_json, payload, mode);
+        if mode == Mode::Warn {
+            warnings.extend(complaints);
+        } else if let Some(first) = complaints.first() {
+            let error = ApiError::new(ErrorKind::Invalid, "schema_invalid", format!("{intent_type}: {first}"));
+            let error = error.with("semantic_type", intent_type).with("schema_hash", schema.schema_hash);
+            return Err(error.with("errors", complaints).into());
+        }
+    }
+    Ok(warnings)
+}

@@ -1,0 +1,160 @@
+//! Tasks that wait for a person.
+
+use axme_api::tasks::{LinkTask, ListTasks, ReassignTask, Reassigned, Task, TaskLink, TaskList};
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::human::{Via, is_email};
+use axme_intent::lifecycle::{Birth, Command};
+use axme_intent::{Holder, HolderKind, HumanTask, IntentId};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::links;
+use super::links::LinkRequest;
+use crate::auth::{Caller, Role, membership};
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::engine::intent_access::{lock_visible, send};
+use crate::error::Result;
+use crate::input::{page_size, parse_id};
+use crate::store::intents;
+use crate::store::intents::Head;
+use crate::call::{Binding, handler};
+use crate::store::Shard;
+use crate::policy::guards::{is_asked, is_barred, refuse_requester};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::tasks::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::tasks::REASSIGN, prepare_reassign, reassign).on(|new| Shard::of_intent(new.id))),
+    Binding::Transaction(&handler(&axme_api::tasks::LINK, prepare_link, link).on(|query| Shard::of_intent(query.id))),
+];
+
+/// The longest name of a person and the longest note, in characters.
+const MAX_PERSON_CHARS: usize = 255;
+const MAX_NOTE_CHARS: usize = 2_000;
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListTasks) -> Result<i64> {
+    Ok(page_size(input.limit, 100, 500)?)
+}
+
+/// What the caller may answer: any task of the workspace for its admin, those they are asked to answer for a person; none for
+/// an agent, which may not answer any. What their answer would be refused for, whatever it says, is left out.
+pub fn list(cx: &mut CallContext<'_, '_>, limit: &i64) -> Result<TaskList> {
+    let (is_admin, person) = (cx.caller.is_admin(), cx.caller.owner.clone());
+    let mut tasks = Vec::new();
+    if cx.caller.role == Role::Agent && cx.caller.person().is_none() {
+        return Ok(TaskList { ok: true, tasks });
+    }
+    for head in intents::list_tasks(cx.tx, cx.caller.workspace, intents::MOST_TASKS_SEEN)? {
+        if tasks.len() as i64 == *limit {
+            break;
+        }
+        if (is_admin || is_asked(&head, &person)) && !is_barred(cx, cx.caller.workspace, &head)? {
+            tasks.extend(view(&head));
+        }
+    }
+    Ok(TaskList { ok: true, tasks })
+}
+
+pub(super) fn view(head: &Head) -> Option<Task> {
+    let waiting = head.intent.waiting()?;
+    Some(Task {
+        intent_id: head.intent.id.to_string(),
+        intent_type: head.intent_type.clone(),
+        status: "WAITING".to_owned(),
+        from_agent: head.from.to_string(),
+        assigned_at: waiting.since.to_string(),
+        due_at: waiting.due_at.map(|at| at.to_string()),
+        human_task: json!(waiting.task.as_ref()?),
+    })
+}
+
+/// Somebody as the history names them: an address for mail, a role or a name.
+fn person(text: &str, field: &str) -> Result<String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > MAX_PERSON_CHARS || text.chars().any(char::is_control) {
+        let message = format!("{field}: an address for mail, a role or a name, of 1 to {MAX_PERSON_CHARS} characters");
+        return Err(ApiError::invalid(message).into());
+    }
+    if text.contains('@') && !text.contains("://") && !is_email(text) {
+        return Err(ApiError::invalid(format!("{field}: \"{text}\" is no address for mail")).into());
+    }
+    Ok(text.to_owned())
+}
+
+pub struct Reassignment {
+    id: IntentId,
+    to: String,
+    from: Option<String>,
+    note: Option<String>,
+}
+
+pub fn prepare_reassign(_: &PrepareContext<'_>, input: ReassignTask) -> Result<Reassignment> {
+    let id = parse_id(&input.intent_id)?;
+    let to = person(&input.to, "to")?;
+    if input.note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE_CHARS) {
+        return Err(ApiError::invalid(format!("note: at most {MAX_NOTE_CHARS} characters")).into());
+    }
+    let from = input.from.as_deref().map(|text| person(text, "from")).transpose()?;
+    Ok(Reassignment { id, to, from, note: input.note })
+}
+
+pub fn reassign(cx: &mut CallContext<'_, '_>, new: &Reassignment) -> Result<Reassigned> {
+    let head = lock_visible(cx, new.id)?;
+    let birth = intents::birth(cx.tx, cx.caller.workspace, new.id)?;
+    if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
+        refuse_requester(cx.caller, &birth, "give it to somebody else")?;
+    }
+    let deadline_at = birth.deadline_at;
+    let holder = Holder::named(HolderKind::Human, &new.to);
+    let advanced =
+        send(cx, head, deadline_at, Command::Reassign { holder, from: new.from.clone(), note: new.note.clone() })?;
+    let task = view(&advanced.head).ok_or_else(|| ApiError::not_found("task"))?;
+    Ok(Reassigned { ok: true, intent_id: new.id.to_string(), assigned_to: new.to.clone(), task })
+}
+
+pub struct LinkQuery {
+    id: IntentId,
+    person: String,
+    base_url: String,
+}
+
+pub fn prepare_link(context: &PrepareContext<'_>, input: LinkTask) -> Result<LinkQuery> {
+    let id = parse_id(&input.intent_id)?;
+    let who = match &input.person {
+        Some(text) => person(text, "person")?,
+        None => context.caller.owner.clone(),
+    };
+    Ok(LinkQuery { id, person: who, base_url: context.base_url.to_owned() })
+}
+
+pub fn link(cx: &mut CallContext<'_, '_>, new: &LinkQuery) -> Result<TaskLink> {
+    let head = lock_visible(cx, new.id)?;
+    let workspace = cx.caller.workspace;
+    let birth = intents::birth(cx.tx, workspace, new.id)?;
+    if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
+        // Links for just anybody would be votes for nobody.
+        if !is_asked(&head, &new.person) {
+            let message =
+                format!("{} is not one of those who are asked: {}", new.person, head.intent.asked().join(", "));
+            return Err(ApiError::new(ErrorKind::Forbidden, "not_asked", message).into());
+        }
+        refuse_requester(cx.caller, &birth, "make links to it")?;
+    }
+    if membership::has_left(cx.tx, workspace, &new.person)? {
+        let message = format!("{} is no longer a member here, and could not use a link", new.person);
+        return Err(ApiError::new(ErrorKind::Forbidden, "no_longer_a_member", message).into());
+    }
+    let issued_by = cx.caller.actor();
+    let wanted = LinkRequest { person: &new.person, via: Via::Form, issued_by: Some(&issued_by) };
+    let fresh = links::make(cx.tx, workspace, &head, &wanted)?;
+    cx.audit("tasks.link", &new.id.to_string(), &json!({ "person": new.person }))?;
+    Ok(TaskLink {
+        ok: true,
+        intent_id: new.id.to_string(),
+        person: new.person.clone(),
+        url: links::url(&new.base_url, &fresh),
+        token: fresh.token,
+        expires_at: links::ends_at(&fresh.link, &head, &birth).to_string(),
+    })
+}

@@ -1,0 +1,305 @@
+//! What is done to a thread of the inbox: write, delegate, decide, mark as read, delete messages.
+//!
+//! A decision is an answer to the intent behind the thread, under the intent's own rules. Everything else adds to the thread
+//! and leaves the intent as it is.
+
+use axme_api::inbox::{Decide, Delegate, DeleteMessages, GetThread, MessagesDeleted, Reply, ThreadAnswer};
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::lifecycle::{Answer, Command, Fault};
+use axme_intent::{Address, TaskResult};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::inbox::{Source, Wanted, find, show, wanted};
+use super::resume::answer_task;
+use crate::engine;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::engine::intent_access::send;
+use crate::error::Result;
+use crate::input::{address, check_chars};
+use crate::policy::quota;
+use crate::policy::quota::Dimension;
+use crate::store::{Mark, Signal, accounts, inbox as store, intents, webhooks};
+use crate::store::inbox::Entry;
+use crate::store::intents::Head;
+use crate::store::webhooks::Fanout;
+use crate::call::{Binding, handler};
+use crate::store::Shard;
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::inbox::REPLY, prepare_reply, reply).on(|new| Shard::of_intent(new.wanted.0))),
+    Binding::Transaction(&handler(&axme_api::inbox::DELEGATE, prepare_delegate, delegate).on(|new| Shard::of_intent(new.wanted.0))),
+    Binding::Transaction(&handler(&axme_api::inbox::APPROVE, prepare_approve, decide).on(|new| Shard::of_intent(new.wanted.0))),
+    Binding::Transaction(&handler(&axme_api::inbox::REJECT, prepare_reject, decide).on(|new| Shard::of_intent(new.wanted.0))),
+    Binding::Transaction(&handler(&axme_api::inbox::READ, prepare_read, read).on(|wanted| Shard::of_intent(wanted.0))),
+    Binding::Transaction(&handler(&axme_api::inbox::DELETE_MESSAGES, prepare_delete, delete).on(|deletion| Shard::of_intent(deletion.wanted.0))),
+    Binding::Transaction(&handler(&axme_api::inbox::DELETE_ALL_MESSAGES, prepare_delete, delete).on(|deletion| Shard::of_intent(deletion.wanted.0))),
+];
+
+/// The longest message and the longest comment or note, in characters.
+const MAX_MESSAGE_CHARS: usize = 131_072;
+const MAX_COMMENT_CHARS: usize = 2_000;
+
+/// How many messages one call deletes.
+const MOST_DELETED: u64 = 100;
+
+pub struct NewReply {
+    wanted: Wanted,
+    message: String,
+}
+
+pub fn prepare_reply(context: &PrepareContext<'_>, input: Reply) -> Result<NewReply> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
+    if input.message.trim().is_empty() {
+        return Err(ApiError::invalid("message: must not be empty").into());
+    }
+    check_chars("message", Some(&input.message), 0, MAX_MESSAGE_CHARS)?;
+    Ok(NewReply { wanted, message: input.message })
+}
+
+/// Writes into a thread. An id under which there is nothing yet begins a thread of the owner's own.
+pub fn reply(cx: &mut CallContext<'_, '_>, new: &NewReply) -> Result<ThreadAnswer> {
+    let (id, owner) = &new.wanted;
+    let workspace = cx.caller.workspace;
+    engine::lock(cx.tx, cx.caller.workspace, *id)?;
+    let is_new = intents::find(cx.tx, workspace, *id)?.is_none() && store::members(cx.tx, workspace, *id)?.is_empty();
+    let owner = match owner {
+        Some(owner) => Some(owner.clone()),
+        None if is_new => Some(Address::resolve(&format!("user://{}", cx.caller.owner), cx.caller.home())),
+        None => None,
+    };
+    if is_new && let Some(owner) = &owner {
+        store::join(cx.tx, workspace, owner, *id, false, cx.now)?;
+    }
+    let source = find(cx, *id, owner.as_ref())?;
+    // The other side hears of it: the sender of what the receiver writes.
+    let hears = source.head.as_ref().filter(|_| source.is_receivers()).map(|head| head.from.clone());
+    add(cx, &source, "reply", json!({ "message": new.message }), hears.map(|from| (from, false)))
+}
+
+/// Adds an entry to a thread, lets all who have the thread see it, and `also` somebody who had not, and who may decide or not.
+fn add(
+    cx: &mut CallContext<'_, '_>,
+    source: &Source,
+    kind: &str,
+    details: Value,
+    also: Option<(Address, bool)>,
+) -> Result<ThreadAnswer> {
+    let workspace = cx.caller.workspace;
+    quota::charge(cx.tx, workspace, Dimension::InboxWrites, 1)?;
+    let entry = Entry {
+        id: cx.rng.uuid_at(cx.now),
+        kind: kind.to_owned(),
+        actor: cx.caller.address.as_ref().unwrap_or(&source.owner).to_string(),
+        at: cx.now,
+        details,
+    };
+    touch(cx, source, also)?;
+    let number = store::add(cx.tx, cx.caller.workspace, source.id, &entry)?;
+    if cx.tx.has(Mark::Subscribers, cx.caller.workspace) {
+        let fanout = Fanout { workspace: cx.caller.workspace, intent: source.id, position: 0, entry: number };
+        webhooks::insert_fanout(cx.tx, &fanout)?;
+        cx.tx.signal(Signal::fanouts());
+    }
+    let audit = json!({ "owner": source.owner, "entry_id": entry.id });
+    cx.audit(&format!("inbox.{kind}"), &source.id.to_string(), &audit)?;
+    let source = find(cx, source.id, Some(&source.owner))?;
+    show(cx, source)
+}
+
+/// Tells all owners of a thread that it has changed.
+fn touch(cx: &mut CallContext<'_, '_>, source: &Source, also: Option<(Address, bool)>) -> Result<()> {
+    let (workspace, id) = (cx.caller.workspace, source.id);
+    let mut owners = vec![(source.owner.clone(), false)];
+    if let Some(head) = &source.head {
+        owners.push((head.to.clone(), false));
+        if let Some(reply_to) = store::reply_to(cx.tx, workspace, id)? {
+            owners.extend(Some((reply_to, false)).filter(|_| head.intent.status().is_terminal()));
+        }
+    }
+    for (owner, decides) in owners.into_iter().chain(also) {
+        store::join(cx.tx, workspace, &owner, id, decides, cx.now)?;
+    }
+    Ok(store::touch(cx.tx, workspace, id)?)
+}
+
+pub struct NewDelegate {
+    wanted: Wanted,
+    to: Address,
+    note: Option<String>,
+}
+
+pub fn prepare_delegate(context: &PrepareContext<'_>, input: Delegate) -> Result<NewDelegate> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
+    let to = input.delegate_to.ok_or_else(|| ApiError::invalid("delegate_to: required"))?;
+    let to = address(&to, "delegate_to", context.caller.home())?;
+    check_chars("note", input.note.as_deref(), 0, MAX_COMMENT_CHARS)?;
+    Ok(NewDelegate { wanted, to, note: input.note })
+}
+
+pub fn delegate(cx: &mut CallContext<'_, '_>, new: &NewDelegate) -> Result<ThreadAnswer> {
+    let (id, owner) = &new.wanted;
+    engine::lock(cx.tx, cx.caller.workspace, *id)?;
+    let source = find(cx, *id, owner.as_ref())?;
+    // Only who may decide can let another decide; who may not passes the thread on to be read.
+    let decides = source.may_decide();
+    let details = json!({ "delegate_to": new.to, "note": new.note });
+    add(cx, &source, "delegated", details, Some((new.to.clone(), decides)))
+}
+
+pub struct NewDecision {
+    wanted: Wanted,
+    /// `approved` or `rejected`.
+    outcome: &'static str,
+    comment: Option<String>,
+}
+
+pub fn prepare_approve(context: &PrepareContext<'_>, input: Decide) -> Result<NewDecision> {
+    prepare_decision(context, input, "approved")
+}
+
+pub fn prepare_reject(context: &PrepareContext<'_>, input: Decide) -> Result<NewDecision> {
+    prepare_decision(context, input, "rejected")
+}
+
+fn prepare_decision(context: &PrepareContext<'_>, input: Decide, outcome: &'static str) -> Result<NewDecision> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
+    check_chars("comment", input.comment.as_deref(), 0, MAX_COMMENT_CHARS)?;
+    Ok(NewDecision { wanted, outcome, comment: input.comment })
+}
+
+/// A yes or a no. An open task is answered under its rules; an intent that lies in the inbox, with no agent at work on it,
+/// is completed with the decision. The same decision again is shown again; another one comes too late.
+pub fn decide(cx: &mut CallContext<'_, '_>, new: &NewDecision) -> Result<ThreadAnswer> {
+    let (id, owner) = &new.wanted;
+    let head = engine::lock(cx.tx, cx.caller.workspace, *id)?;
+    let source = find(cx, *id, owner.as_ref())?;
+    let last = store::last_decision(cx.tx, cx.caller.workspace, *id)?;
+    let is_waiting = head.as_ref().is_some_and(|head| head.intent.open_task().is_some());
+    if !is_waiting && last.as_deref() == Some(new.outcome) {
+        return show(cx, source);
+    }
+    if let Some(head) = head {
+        answer(cx, &source, head, new)?;
+    }
+    add(cx, &source, new.outcome, json!({ "comment": new.comment }), None)
+}
+
+fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDecision) -> Result<()> {
+    if head.intent.open_task().is_some() {
+        let answer = TaskResult {
+            outcome: Some(new.outcome.to_owned()),
+            comment: new.comment.clone(),
+            data: axme_api::Object::new(),
+        };
+        answer_task(cx, head, answer)?;
+        return Ok(());
+    }
+    if !source.may_decide() {
+        // A word about a result that was delivered changes nothing any more.
+        if head.intent.status().is_terminal() {
+            return Ok(());
+        }
+        return Err(ApiError::forbidden(format!("{} decides this thread", head.to)).into());
+    }
+    let is_own = cx.caller.address.as_ref() == Some(&head.to);
+    let is_live = !head.intent.status().is_terminal();
+    if is_live && (head.intent.cursor.is_some() || !(is_own || lies_in_inbox(cx, &head)?)) {
+        let message = format!("{} works on this intent; nothing waits for a decision", head.to);
+        return Err(ApiError::new(ErrorKind::Conflict, "not_awaiting_decision", message).into());
+    }
+    let result = json!({
+        "outcome": new.outcome, "approved": new.outcome == "approved", "comment": new.comment,
+    });
+    let deadline_at = intents::birth(cx.tx, cx.caller.workspace, head.intent.id)?.deadline_at;
+    // A no to a direct intent is its result; a step of a workflow that was refused must not let the work go on.
+    let answer = if new.outcome == "rejected" && head.intent.parent.is_some() {
+        let message = new.comment.clone().unwrap_or_else(|| "rejected in the inbox".to_owned());
+        Answer::Fail(Fault { code: new.outcome.to_owned(), message, details: None, result: Some(result) })
+    } else {
+        Answer::Complete(result)
+    };
+    send(cx, head, deadline_at, Command::Answer(answer))?;
+    Ok(())
+}
+
+/// True when no agent is at work on what is sent to the receiver.
+fn lies_in_inbox(cx: &mut CallContext<'_, '_>, head: &Head) -> Result<bool> {
+    let account = accounts::find_agent(cx.tx, cx.caller.workspace, &head.to)?;
+    Ok(account.is_none_or(|account| matches!(account.delivery_mode.as_str(), "inbox" | "internal")))
+}
+
+pub fn prepare_read(context: &PrepareContext<'_>, input: GetThread) -> Result<Wanted> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
+    Ok(wanted)
+}
+
+pub fn read(cx: &mut CallContext<'_, '_>, (id, owner): &Wanted) -> Result<ThreadAnswer> {
+    let source = find(cx, *id, owner.as_ref())?;
+    let (workspace, owner) = (cx.caller.workspace, source.owner.clone());
+    if source.member.is_none() {
+        store::join(cx.tx, workspace, &owner, *id, false, cx.now)?;
+    }
+    store::mark_read(cx.tx, workspace, &owner, *id, cx.now)?;
+    let source = find(cx, *id, Some(&owner))?;
+    show(cx, source)
+}
+
+pub struct Deletion {
+    wanted: Wanted,
+    for_all: bool,
+    /// Those named, or so many of the newest.
+    ids: Option<Vec<Uuid>>,
+    limit: usize,
+}
+
+pub fn prepare_delete(context: &PrepareContext<'_>, input: DeleteMessages) -> Result<Deletion> {
+    let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
+    let for_all = match input.mode.as_deref().map(str::trim) {
+        None | Some("" | "self") => false,
+        Some("both") => true,
+        Some(other) => return Err(ApiError::invalid(format!("mode: \"{other}\" is neither self nor both")).into()),
+    };
+    let ids = input.message_ids.filter(|ids| !ids.is_empty());
+    if ids.as_ref().is_some_and(|ids| ids.len() as u64 > MOST_DELETED) {
+        return Err(ApiError::invalid(format!("message_ids: at most {MOST_DELETED}")).into());
+    }
+    if input.limit.is_some_and(|limit| !(1..=MOST_DELETED).contains(&limit)) {
+        return Err(ApiError::invalid(format!("limit: must be a whole number from 1 to {MOST_DELETED}")).into());
+    }
+    // What is no id names no message.
+    let ids = ids.map(|ids| ids.iter().filter_map(|id| Uuid::parse_str(id.trim()).ok()).collect());
+    let limit = input.limit.unwrap_or(MOST_DELETED) as usize;
+    Ok(Deletion { wanted, for_all, ids, limit })
+}
+
+/// Messages go out of sight; the timeline stays, and what an intent ended with stays with the intent.
+pub fn delete(cx: &mut CallContext<'_, '_>, deletion: &Deletion) -> Result<MessagesDeleted> {
+    let (id, owner) = &deletion.wanted;
+    let workspace = cx.caller.workspace;
+    engine::lock(cx.tx, cx.caller.workspace, *id)?;
+    let source = find(cx, *id, owner.as_ref())?;
+    let owner = source.owner.clone();
+    let shown = source.message_ids(cx)?;
+    let is_meant = |message: &Uuid| deletion.ids.as_ref().is_none_or(|ids| ids.contains(message));
+    let meant: Vec<Uuid> = shown.into_iter().filter(is_meant).take(deletion.limit).collect();
+    for message in &meant {
+        let owner = Some(&owner).filter(|_| !deletion.for_all);
+        store::delete_message(cx.tx, workspace, *id, owner, *message)?;
+    }
+    if !meant.is_empty() {
+        touch(cx, &source, None)?;
+        let audit = json!({ "owner": owner, "for_all": deletion.for_all, "message_ids": meant });
+        cx.audit("inbox.messages.delete", &id.to_string(), &audit)?;
+    }
+    let source = find(cx, *id, Some(&owner))?;
+    Ok(MessagesDeleted {
+        ok: true,
+        thread: show(cx, source)?.thread,
+        mode: if deletion.for_all { "both" } else { "self" }.to_owned(),
+        deleted_count: meant.len() as u64,
+        message_ids: meant.iter().map(Uuid::to_string).collect(),
+    })
+}

@@ -1,0 +1,419 @@
+//! Subscriptions to events, and events of one's own. Sending is the work of `workers::webhooks`.
+
+use axme_api::ApiError;
+use axme_api::webhooks::{
+    Counters, DeleteSubscription, EventPublished, EventReplayed, ListSubscriptions, PublishEvent, ReplayEvent,
+    Subscription as SubscriptionView, SubscriptionAnswer, SubscriptionDeleted, SubscriptionList, UpsertSubscription,
+};
+use axme_intent::{Address, IntentId, Time};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::accounts::{check_callback, check_secret};
+use crate::signature;
+use crate::auth::{Caller, Role, membership};
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::{Result, StoreError};
+use crate::input::check_size;
+use crate::ops::inbox::owner;
+use crate::policy::quota;
+use crate::policy::quota::Dimension;
+use crate::store::{Mark, Signal, Tx, accounts, deliveries, members, organizations as tenants, webhooks as store};
+use crate::store::people::Membership;
+use crate::store::webhooks::{Event, Subscription};
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::webhooks::UPSERT, prepare_upsert, upsert)),
+    Binding::Transaction(&handler(&axme_api::webhooks::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::webhooks::DELETE, prepare_delete, delete)),
+    Binding::Transaction(&handler(&axme_api::webhooks::PUBLISH, prepare_publish, publish)),
+    Binding::Transaction(&handler(&axme_api::webhooks::REPLAY, prepare_replay, replay)),
+];
+
+/// Subscriptions of one workspace, and ended ones that are listed.
+const MOST_SUBSCRIPTIONS: i64 = 100;
+
+const MAX_EVENT_TYPES: usize = 32;
+
+pub struct NewSubscription {
+    subscription: Subscription,
+    secret: Option<String>,
+}
+
+pub fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSubscription) -> Result<NewSubscription> {
+    let (owner, for_all) = whose(context, input.owner_agent.as_deref())?;
+    if !(1..=MAX_EVENT_TYPES).contains(&input.event_types.len()) {
+        return Err(ApiError::invalid(format!("event_types: 1 to {MAX_EVENT_TYPES}")).into());
+    }
+    for event_type in &input.event_types {
+        check_event_type("event_types", event_type, 1)?;
+        if event_type.trim_end_matches('*').contains('*') {
+            return Err(ApiError::invalid("event_types: a * stands at the end only").into());
+        }
+    }
+    check_secret("secret", input.secret.as_deref())?;
+    if input.description.as_ref().is_some_and(|text| text.chars().count() > 255) {
+        return Err(ApiError::invalid("description: at most 255 characters").into());
+    }
+    let subscription = Subscription {
+        workspace: context.caller.workspace,
+        id: context.rng.uuid_at(context.now),
+        owner,
+        for_all,
+        callback_url: check_callback(context, &input.callback_url)?,
+        secret: signature::fresh_secret(context.rng),
+        event_types: input.event_types,
+        active: input.active.unwrap_or(true),
+        description: input.description,
+        created_by: None,
+        created_at: context.now,
+        updated_at: context.now,
+        revoked_at: None,
+    };
+    Ok(NewSubscription { subscription, secret: input.secret })
+}
+
+fn check_event_type(field: &str, text: &str, least: usize) -> Result<()> {
+    if (least..=100).contains(&text.chars().count()) && !text.chars().any(char::is_whitespace) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!("{field}: {least} to 100 characters without spaces")).into())
+}
+
+/// Whose events are meant, and whether everybody's are: those of a workspace-admin key that names nobody.
+fn whose(context: &PrepareContext<'_>, field: Option<&str>) -> Result<(Address, bool)> {
+    Ok(match owner(context, field)? {
+        Some(owner) => (owner, false),
+        None => (of_caller(context.caller), true),
+    })
+}
+
+fn of_caller(caller: &Caller) -> Address {
+    Address::resolve(&format!("user://{}", caller.owner), caller.home())
+}
+
+pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<SubscriptionAnswer> {
+    let NewSubscription { subscription: fresh, secret } = new;
+    let created_by = whose_right(cx)?;
+    if let Some(person) = &created_by {
+        // Behind the lock that a change of their role takes: what is set up now is seen by the next change.
+        tenants::lock(cx.tx, cx.caller.org)?;
+        if !may_have(&memberships(cx, cx.caller.org, person)?, cx.caller.org, person, fresh) {
+            let message = format!("{person} may not have this subscription in this workspace");
+            return Err(ApiError::forbidden(message).into());
+        }
+    }
+    let known = store::list(cx.tx, fresh.workspace, MOST_SUBSCRIPTIONS + 1)?;
+    let is_same = |s: &&Subscription| {
+        (&s.owner, s.for_all, &s.callback_url) == (&fresh.owner, fresh.for_all, &fresh.callback_url)
+    };
+    let old = known.iter().find(is_same).cloned();
+    if old.is_none() && known.len() as i64 >= MOST_SUBSCRIPTIONS {
+        return Err(ApiError::invalid(format!("a workspace has at most {MOST_SUBSCRIPTIONS} subscriptions")).into());
+    }
+    let is_made = old.is_none() && secret.is_none();
+    let mut subscription = match old {
+        None => Subscription { created_by, ..fresh.clone() },
+        // Whoever sets it up last answers for it, unless a key does by itself.
+        Some(old) => Subscription {
+            event_types: fresh.event_types.clone(),
+            active: fresh.active,
+            description: fresh.description.clone().or(old.description),
+            created_by: old.created_by.and(created_by),
+            updated_at: cx.now,
+            ..old
+        },
+    };
+    if let Some(secret) = secret {
+        subscription.secret.clone_from(secret);
+    }
+    store::put(cx.tx, &subscription)?;
+    let line = json!({
+        "owner": subscription.owner, "callback_url": subscription.callback_url, "event_types": subscription.event_types,
+        "active": subscription.active,
+    });
+    cx.audit("webhooks.subscriptions.upsert", &subscription.id.to_string(), &line)?;
+    cx.tx.mark(Mark::Subscribers, subscription.workspace);
+    cx.tx.signal(Signal::push_receivers());
+    cx.tx.signal(Signal::fanouts());
+    let mut shown = view(&subscription);
+    shown.secret = is_made.then(|| subscription.secret.clone());
+    Ok(SubscriptionAnswer { ok: true, subscription: shown })
+}
+
+/// The person whose role a subscription of this caller rests on; none where the key may have it by itself.
+fn whose_right(cx: &mut CallContext<'_, '_>) -> Result<Option<String>> {
+    let caller = cx.caller;
+    let account = accounts::find_service_account(cx.tx, caller.workspace, &caller.service_account_id)?;
+    let of_key = account.and_then(|account| Role::of_account(&account.role));
+    Ok((of_key != Some(caller.role)).then(|| caller.owner.clone()))
+}
+
+/// The active roles of somebody in one organization, whether it is suspended or not.
+fn memberships(cx: &mut CallContext<'_, '_>, org: Uuid, person: &str) -> Result<Vec<Membership>, StoreError> {
+    let roles = members::roles_of(cx.tx, org, person)?.into_iter();
+    let membership = |(role, workspace): (String, Uuid)| {
+        let workspace_id = Some(workspace).filter(|id| !id.is_nil());
+        Membership { org_id: org, workspace_id, role }
+    };
+    Ok(roles.map(membership).collect())
+}
+
+/// Whoever runs a workspace may have any subscription there; whoever works in it, to what concerns their own address.
+fn may_have(memberships: &[Membership], org: Uuid, person: &str, subscription: &Subscription) -> bool {
+    match membership::role_in(memberships, org, subscription.workspace) {
+        Some(Role::WorkspaceAdmin) => true,
+        Some(Role::Member) => !subscription.for_all && subscription.owner.as_str() == format!("user://{person}"),
+        Some(Role::Agent | Role::Visitor) | None => false,
+    }
+}
+
+/// Ends the subscriptions that rest on a role which somebody has lost in an organization.
+pub(super) fn end_without_right(cx: &mut CallContext<'_, '_>, org: Uuid, person: &str) -> Result<()> {
+    let memberships = memberships(cx, org, person)?;
+    let mut after = (Uuid::nil(), Uuid::nil());
+    loop {
+        let page = store::list_of(cx.tx, person, after, MOST_SUBSCRIPTIONS)?;
+        let is_last = (page.len() as i64) < MOST_SUBSCRIPTIONS;
+        for subscription in page {
+            after = (subscription.workspace, subscription.id);
+            let is_here =
+                tenants::find_workspace(cx.tx, subscription.workspace)?.is_some_and(|found| found.org_id == org);
+            if is_here && !may_have(&memberships, org, person, &subscription) {
+                end(cx, subscription, &json!({ "created_by": person, "why": "role_lost" }))?;
+            }
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+fn end(cx: &mut CallContext<'_, '_>, subscription: Subscription, why: &Value) -> Result<(), StoreError> {
+    let (trail, id) = (subscription.workspace, subscription.id);
+    store::drop_queue(cx.tx, &subscription)?;
+    store::put(cx.tx, &Subscription { revoked_at: Some(cx.now), updated_at: cx.now, ..subscription })?;
+    cx.audit_in(trail, "webhooks.subscriptions.delete", &id.to_string(), why)?;
+    cx.tx.signal(Signal::push_receivers());
+    Ok(())
+}
+
+fn view(subscription: &Subscription) -> SubscriptionView {
+    let hint: String = subscription.secret.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
+    SubscriptionView {
+        subscription_id: subscription.id.to_string(),
+        owner_agent: subscription.owner.to_string(),
+        callback_url: subscription.callback_url.clone(),
+        event_types: subscription.event_types.clone(),
+        active: subscription.active && subscription.revoked_at.is_none(),
+        description: subscription.description.clone(),
+        created_at: subscription.created_at.to_string(),
+        updated_at: subscription.updated_at.to_string(),
+        revoked_at: subscription.revoked_at.map(|at| at.to_string()),
+        secret_hint: Some(format!("…{hint}")),
+        secret: None,
+    }
+}
+
+pub fn prepare_list(context: &PrepareContext<'_>, input: ListSubscriptions) -> Result<(Option<Address>, bool)> {
+    let owner = owner(context, input.owner_agent.as_deref())?;
+    Ok((owner, input.include_inactive.unwrap_or(false)))
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, (owner, include_inactive): &(Option<Address>, bool)) -> Result<SubscriptionList> {
+    let mut found = store::list(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)?;
+    if *include_inactive {
+        found.extend(store::list_revoked(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)?);
+    }
+    found.retain(|s| (s.active || *include_inactive) && owner.as_ref().is_none_or(|owner| *owner == s.owner));
+    Ok(SubscriptionList { ok: true, subscriptions: found.iter().map(view).collect() })
+}
+
+pub fn prepare_delete(context: &PrepareContext<'_>, input: DeleteSubscription) -> Result<Uuid> {
+    owner(context, input.owner_agent.as_deref())?;
+    let id = Uuid::parse_str(input.subscription_id.trim());
+    Ok(id.map_err(|_| ApiError::not_found(format!("subscription {}", input.subscription_id)))?)
+}
+
+/// An admin ends any subscription, whatever owner it names; an agent its own. Ended again, it answers alike.
+pub fn delete(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SubscriptionDeleted> {
+    let found = store::find(cx.tx, cx.caller.workspace, *id)?;
+    let may = |s: &Subscription| cx.caller.is_admin() || cx.caller.address.as_ref() == Some(&s.owner);
+    let found = found.filter(may).ok_or_else(|| ApiError::not_found(format!("subscription {id}")))?;
+    let revoked_at = found.revoked_at.unwrap_or(cx.now);
+    if found.revoked_at.is_none() {
+        end(cx, found, &json!({}))?;
+    }
+    Ok(SubscriptionDeleted { ok: true, subscription_id: id.to_string(), revoked_at: revoked_at.to_string() })
+}
+
+pub struct NewEvent(Event);
+
+pub fn prepare_publish(context: &PrepareContext<'_>, input: PublishEvent) -> Result<NewEvent> {
+    let (owner, _) = whose(context, input.owner_agent.as_deref())?;
+    check_event_type("event_type", &input.event_type, 3)?;
+    if !(2..=100).contains(&input.source.chars().count()) {
+        return Err(ApiError::invalid("source: 2 to 100 characters").into());
+    }
+    check_size("payload", &input.payload)?;
+    let event = Event {
+        id: context.rng.uuid_at(context.now),
+        owners: vec![owner],
+        event_type: input.event_type,
+        source: input.source,
+        payload: Value::Object(input.payload),
+        queued: 0,
+        delivered: 0,
+        created_at: context.now,
+    };
+    Ok(NewEvent(event))
+}
+
+pub fn publish(cx: &mut CallContext<'_, '_>, NewEvent(event): &NewEvent) -> Result<EventPublished> {
+    let workspace = cx.caller.workspace;
+    let subscribers = subscribers(cx.tx, workspace)?;
+    let interested = interested(&subscribers, event);
+    let queued = interested.len() as u64;
+    quota::charge(cx.tx, workspace, Dimension::WebhookDeliveries, queued)?;
+    store::insert_event(cx.tx, workspace, &Event { queued: whole(interested.len()), ..event.clone() })?;
+    for subscription in interested {
+        store::queue_first(cx.tx, subscription, event.id, cx.now)?;
+        cx.tx.signal(Signal::queue(workspace, &subscription.address()));
+    }
+    cx.audit("webhooks.events.publish", &event.id.to_string(), &json!({ "event_type": event.event_type }))?;
+    Ok(EventPublished {
+        ok: true,
+        accepted_at: cx.now.to_string(),
+        event_type: event.event_type.clone(),
+        source: event.source.clone(),
+        owner_agent: event.owners.iter().map(Address::to_string).next().unwrap_or_default(),
+        event_id: event.id.to_string(),
+        counters: counters(cx, event.id, queued)?,
+    })
+}
+
+/// Tells an owner's subscribers of something that happened here.
+pub(super) fn tell(cx: &mut CallContext<'_, '_>, owner: Address, event_type: &str, payload: Value) -> Result<()> {
+    let event = event(cx.tx, owner, event_type, "invites", payload);
+    Ok(tell_in(cx.tx, cx.caller.workspace, event)?)
+}
+
+/// An event before anybody was told.
+pub(super) fn event(tx: &Tx<'_>, owner: Address, event_type: &str, source: &str, payload: Value) -> Event {
+    Event {
+        id: tx.uuid(),
+        owners: vec![owner],
+        event_type: event_type.to_owned(),
+        source: source.to_owned(),
+        payload,
+        queued: 0,
+        delivered: 0,
+        created_at: tx.now,
+    }
+}
+
+/// Tells the subscribers of a workspace.
+pub(super) fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: Event) -> Result<(), StoreError> {
+    if !tx.has(Mark::Subscribers, workspace) {
+        return Ok(());
+    }
+    let subscribers = subscribers(tx, workspace)?;
+    let interested = interested(&subscribers, &event);
+    spread(tx, workspace, event, &interested)
+}
+
+/// Those who get events of a workspace.
+pub fn subscribers(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Vec<Subscription>, StoreError> {
+    let all = store::list(tx, workspace, MOST_SUBSCRIPTIONS)?;
+    Ok(all.into_iter().filter(|subscription| subscription.active).collect())
+}
+
+/// Those of them who want an event.
+pub fn interested<'a>(subscribers: &'a [Subscription], event: &Event) -> Vec<&'a Subscription> {
+    subscribers.iter().filter(|subscription| subscription.wants(&event.event_type, &event.owners)).collect()
+}
+
+/// Puts what happened into the queues of those who want it, once. It cannot be refused any more: what is beyond the quota of
+/// the workspace becomes a dead letter, to be replayed.
+pub fn spread(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    mut event: Event,
+    interested: &[&Subscription],
+) -> Result<(), StoreError> {
+    let now = tx.now;
+    event.queued = whole(interested.len());
+    if interested.is_empty() || !store::insert_event(tx, workspace, &event)? {
+        return Ok(());
+    }
+    let all = quota::try_charge(tx, workspace, Dimension::WebhookDeliveries, interested.len() as u64)?;
+    for subscription in interested {
+        let exceeded = match &all {
+            None => None,
+            Some(_) => quota::try_charge(tx, workspace, Dimension::WebhookDeliveries, 1)?,
+        };
+        let (address, id) = (subscription.address(), IntentId(event.id));
+        store::queue_first(tx, subscription, event.id, now)?;
+        match exceeded {
+            None => tx.signal(Signal::queue(workspace, &address)),
+            Some(exceeded) => {
+                deliveries::note(tx, workspace, &address, id, &exceeded.to_string())?;
+                deliveries::bury(tx, workspace, &address, id, now)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn counters(cx: &mut CallContext<'_, '_>, event: Uuid, queued: u64) -> Result<Counters> {
+    let found = store::find_event(cx.tx, cx.caller.workspace, event)?;
+    let (all, delivered) = found.map_or((0, 0), |event| (event.queued, event.delivered));
+    let dead = store::count_dead(cx.tx, cx.caller.workspace, event)?;
+    let count = |n: i64| u64::try_from(n).unwrap_or(0);
+    Ok(Counters {
+        queued_deliveries: queued,
+        processed_deliveries: 0,
+        delivered: count(delivered),
+        pending: count(all - delivered - dead),
+        dead_lettered: count(dead),
+    })
+}
+
+pub fn prepare_replay(context: &PrepareContext<'_>, input: ReplayEvent) -> Result<Uuid> {
+    owner(context, input.owner_agent.as_deref())?;
+    let id = Uuid::parse_str(input.event_id.trim());
+    Ok(id.map_err(|_| ApiError::not_found(format!("event {}", input.event_id)))?)
+}
+
+pub fn replay(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<EventReplayed> {
+    let found = store::find_event(cx.tx, cx.caller.workspace, *id)?;
+    let may = |event: &Event| {
+        cx.caller.is_admin() || cx.caller.address.as_ref().is_some_and(|own| event.owners.contains(own))
+    };
+    let event = found.filter(may).ok_or_else(|| ApiError::not_found(format!("event {id}")))?;
+    let workspace = cx.caller.workspace;
+    let subscribers = subscribers(cx.tx, workspace)?;
+    let interested = interested(&subscribers, &event);
+    let queued = interested.len() as u64;
+    quota::charge(cx.tx, workspace, Dimension::WebhookDeliveries, queued)?;
+    for subscription in interested {
+        store::queue(cx.tx, subscription, event.id, cx.now)?;
+        cx.tx.signal(Signal::queue(workspace, &subscription.address()));
+    }
+    cx.audit("webhooks.events.replay", &id.to_string(), &json!({ "queued": queued }))?;
+    Ok(EventReplayed {
+        ok: true,
+        event_id: id.to_string(),
+        event_type: event.event_type.clone(),
+        owner_agent: event.owners.iter().map(Address::to_string).next().unwrap_or_default(),
+        replayed_at: cx.now.to_string(),
+        counters: counters(cx, *id, queued)?,
+    })
+}

@@ -1,0 +1,121 @@
+//! The workspaces of organizations.
+
+use axme_api::ApiError;
+use axme_api::organizations::{
+    CreateWorkspace, ListWorkspaces, UpdateWorkspace, Workspace as View, WorkspaceAnswer, WorkspaceList,
+};
+use axme_api::roles::Permission;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::organizations::{distinct, own_tenant, slug};
+use crate::auth::placement;
+use crate::call::PrepareContext;
+use crate::context::CallContext;
+use crate::error::{Result, StoreError};
+use crate::input::{check_chars, check_word, page_size, read_after, read_id};
+use crate::store::organizations as store;
+use crate::store::organizations::Workspace;
+use crate::call::{Binding, handler};
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[
+    Binding::Transaction(&handler(&axme_api::organizations::CREATE_WORKSPACE, prepare_create, create)),
+    Binding::Transaction(&handler(&axme_api::organizations::LIST_WORKSPACES, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::organizations::UPDATE_WORKSPACE, prepare_update, update)),
+];
+
+const ENVIRONMENTS: [&str; 3] = ["sandbox", "staging", "production"];
+const STATUSES: [&str; 3] = ["active", "suspended", "archived"];
+
+/// Of one organization: some changes look at each of them.
+const MOST_WORKSPACES: i64 = 500;
+
+pub fn prepare_create(_: &PrepareContext<'_>, input: CreateWorkspace) -> Result<CreateWorkspace> {
+    check_chars("name", Some(&input.name), 2, 120)?;
+    check_word("environment", Some(&input.environment), &ENVIRONMENTS)?;
+    check_chars("region", input.region.as_deref(), 2, 64)?;
+    Ok(input)
+}
+
+pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<WorkspaceAnswer> {
+    let (org, _) = placement::org(cx, &input.org_id, Permission::CreateWorkspaces)?;
+    if store::count_workspaces(cx.tx, org)? >= MOST_WORKSPACES {
+        return Err(ApiError::invalid(format!("an organization has at most {MOST_WORKSPACES} workspaces")).into());
+    }
+    let id = cx.rng.uuid_at(cx.now);
+    let mut made = Workspace {
+        workspace_id: id,
+        org_id: org,
+        slug: slug(&input.name, "workspace"),
+        name: input.name.clone(),
+        environment: input.environment.clone(),
+        status: "active".to_owned(),
+        region: input.region.clone(),
+        created_at: cx.now,
+        updated_at: cx.now,
+    };
+    if !store::insert_workspace(cx.tx, &made)? {
+        made.slug = distinct(&made.slug, id);
+        if !store::insert_workspace(cx.tx, &made)? {
+            return Err(StoreError::Conflict(format!("the slug {} is taken", made.slug)).into());
+        }
+    }
+    let line = json!({ "name": made.name, "org_id": org, "environment": made.environment });
+    cx.audit_in(id, "organizations.workspaces.create", &id.to_string(), &line)?;
+    Ok(WorkspaceAnswer { ok: true, workspace: view(&made) })
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListWorkspaces) -> Result<(String, Uuid, i64)> {
+    let after = read_after(input.after.as_deref())?;
+    Ok((input.org_id, after, page_size(input.limit, 1_000, 1_000)?))
+}
+
+pub fn list(cx: &mut CallContext<'_, '_>, (org, after, limit): &(String, Uuid, i64)) -> Result<WorkspaceList> {
+    let (org, _) = placement::org(cx, org, Permission::ViewOrganization)?;
+    let found = store::list_workspaces(cx.tx, org, *after, *limit)?;
+    Ok(WorkspaceList { ok: true, workspaces: found.iter().map(view).collect() })
+}
+
+pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateWorkspace) -> Result<UpdateWorkspace> {
+    check_chars("name", input.name.as_deref(), 2, 120)?;
+    check_chars("region", input.region.as_deref(), 2, 64)?;
+    check_word("environment", input.environment.as_deref(), &ENVIRONMENTS)?;
+    check_word("status", input.status.as_deref(), &STATUSES)?;
+    Ok(input)
+}
+
+pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateWorkspace) -> Result<WorkspaceAnswer> {
+    let (org, authority) = placement::visible_org(cx, &input.org_id)?;
+    let id = read_id("workspace", &input.workspace_id)?;
+    // Two changes at once must not put back what the other has changed.
+    store::lock(cx.tx, org)?;
+    let known = store::find_workspace(cx.tx, id)?.filter(|known| known.org_id == org);
+    let mut known = known.ok_or_else(|| ApiError::not_found(format!("workspace {id}")))?;
+    authority.check(Permission::ChangeWorkspace, Some(id))?;
+    if id == cx.caller.workspace && input.status.as_ref().is_some_and(|status| status != "active") {
+        return Err(own_tenant("workspace"));
+    }
+    known.name = input.name.clone().unwrap_or(known.name);
+    known.environment = input.environment.clone().unwrap_or(known.environment);
+    known.status = input.status.clone().unwrap_or(known.status);
+    known.region = input.region.clone().or(known.region);
+    known.updated_at = cx.now;
+    store::update_workspace(cx.tx, &known)?;
+    let line = json!({ "name": input.name, "environment": input.environment, "status": input.status });
+    cx.audit_in(id, "organizations.workspaces.update", &id.to_string(), &line)?;
+    Ok(WorkspaceAnswer { ok: true, workspace: view(&known) })
+}
+
+fn view(w: &Workspace) -> View {
+    View {
+        workspace_id: w.workspace_id.to_string(),
+        org_id: w.org_id.to_string(),
+        name: w.name.clone(),
+        environment: w.environment.clone(),
+        status: w.status.clone(),
+        region: w.region.clone(),
+        created_at: w.created_at.to_string(),
+        updated_at: w.updated_at.to_string(),
+    }
+}

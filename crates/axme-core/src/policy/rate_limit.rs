@@ -1,0 +1,223 @@
+//! Rate limits: how often one key calls one operation, and one address what needs no key.
+//!
+//! Each has an allowance that fills up evenly and holds what comes in a minute, kept as one time: when it will be full again.
+//! Rates differ from workspace to workspace and time comes from the world, which is why this is our own. Counts are those of
+//! this node. Where nothing is limited, asking costs a look at a set.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+
+use axme_api::{ApiError, ErrorKind};
+use axme_intent::Time;
+use uuid::Uuid;
+
+use super::quota;
+use super::tier::Allowance;
+use crate::error::Result;
+use crate::store::{Limits, Mark, Store, usage};
+
+const MINUTE_MICROS: i64 = 60_000_000;
+/// Those whose allowance is not full; beyond it, those who have used least are forgotten.
+const MOST_REMEMBERED: usize = 100_000;
+/// How long the limits of a workspace are remembered, and of how many.
+const TRUST_MILLIS: u64 = 5_000;
+const MOST_WORKSPACES: usize = 10_000;
+
+/// What is left after a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLeft {
+    pub limit: u64,
+    pub remaining: u64,
+    /// Until the allowance is full again.
+    pub reset_seconds: u64,
+}
+
+#[derive(Default)]
+pub struct RateLimiter {
+    hasher: RandomState,
+    full_at: Mutex<HashMap<u64, i64>>,
+    allowances: Mutex<HashMap<Uuid, (Allowance, Time)>>,
+}
+
+impl RateLimiter {
+    /// Takes one call of an operation from what a key may do in a minute, or refuses it. Takes nothing without a limit.
+    pub fn check(&self, key: &str, operation: &str, per_minute: u64, now: Time) -> Result<Option<RateLeft>> {
+        let Some(step) = i64::try_from(per_minute).ok().and_then(|rate| MINUTE_MICROS.checked_div(rate)) else {
+            return Ok(None);
+        };
+        let (now, step) = (now.micros(), step.max(1));
+        let mut known = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = self.hasher.hash_one((key, operation));
+        // A time that is far ahead was noted before the clock was set back, which must not shut anybody out.
+        let full_at = known.get(&place).copied().filter(|at| *at <= now + 2 * MINUTE_MICROS).unwrap_or(now);
+        let full_at = full_at.clamp(now, now + MINUTE_MICROS);
+        let next = full_at + step;
+        let seconds = |micros: i64| u64::try_from(micros.max(0)).unwrap_or(0).div_ceil(1_000_000);
+        let over = next - now - MINUTE_MICROS;
+        if over > 0 {
+            return Err(refusal(per_minute, seconds(over), seconds(full_at - now)).into());
+        }
+        if known.len() >= MOST_REMEMBERED && !known.contains_key(&place) {
+            forget_some(&mut known, now);
+        }
+        known.insert(place, next);
+        let remaining = u64::try_from((now + MINUTE_MICROS - next) / step).unwrap_or(0);
+        Ok(Some(RateLeft { limit: per_minute, remaining, reset_seconds: seconds(next - now) }))
+    }
+
+    /// The same for a client without credentials, by its address. One with an IPv6 address has the 2⁶⁴ beside it as well.
+    pub fn check_address(
+        &self,
+        source: Option<IpAddr>,
+        operation: &str,
+        per_minute: u64,
+        now: Time,
+    ) -> Result<Option<RateLeft>> {
+        if per_minute == 0 {
+            return Ok(None);
+        }
+        let key = match source.map(|address| address.to_canonical()) {
+            Some(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
+            Some(address) => address.to_string(),
+            None => "unknown".to_owned(),
+        };
+        self.check(&key, operation, per_minute, now)
+    }
+
+    /// What a workspace may use, as of some seconds ago. `None` when nobody has limited anything.
+    pub async fn allowance(
+        &self,
+        store: &Store,
+        limits: &Limits,
+        now: Time,
+        workspace: Uuid,
+    ) -> Result<Option<Allowance>> {
+        let has_policy = store.has(Mark::Quota, workspace);
+        if !has_policy && !limits.tier.is_hosted() {
+            return Ok(limits.rate_limit_per_minute.map(|_| quota::allowance(limits, None)).transpose()?);
+        }
+        if !has_policy {
+            return Ok(Some(quota::allowance(limits, None)?));
+        }
+        let known = self.allowances.lock().unwrap_or_else(PoisonError::into_inner).get(&workspace).copied();
+        if let Some((allowance, until)) = known
+            && now < until
+        {
+            return Ok(Some(allowance));
+        }
+        let policy = store.read(move |tx| usage::find_policy(tx, workspace)).await?;
+        let allowance = quota::allowance(limits, policy.as_ref())?;
+        let mut known = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_WORKSPACES {
+            known.clear();
+        }
+        known.insert(workspace, (allowance, now.plus_millis(TRUST_MILLIS)));
+        Ok(Some(allowance))
+    }
+
+    /// Drops what is full again: nothing is known of it.
+    pub fn sweep(&self, now: Time) {
+        let mut known = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, full_at| *full_at > now.micros());
+        known.shrink_to_fit();
+    }
+
+    #[cfg(test)]
+    fn remembered(&self) -> usize {
+        self.full_at.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// Makes room: what is full goes, and if that is little, the half that has used least.
+fn forget_some(known: &mut HashMap<u64, i64>, now: i64) {
+    known.retain(|_, full_at| *full_at > now);
+    if known.len() > MOST_REMEMBERED / 2 {
+        let mut times: Vec<i64> = known.values().copied().collect();
+        let middle = times.len() / 2;
+        let (_, middle, _) = times.select_nth_unstable(middle);
+        let middle = *middle;
+        known.retain(|_, full_at| *full_at > middle);
+    }
+}
+
+fn refusal(limit: u64, wait_seconds: u64, reset_seconds: u64) -> ApiError {
+    let message = format!("more than {limit} calls of this operation in a minute; try again in {wait_seconds} s");
+    ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message)
+        .with("limit", limit)
+        .with("remaining", 0)
+        .with("reset_seconds", reset_seconds)
+        .with("retry_after_seconds", wait_seconds)
+}
+
+impl RateLeft {
+    /// The headers that tell the client before it is refused.
+    pub fn headers(&self) -> [(&'static str, u64); 3] {
+        [
+            ("x-ratelimit-limit", self.limit),
+            ("x-ratelimit-remaining", self.remaining),
+            ("x-ratelimit-reset", self.reset_seconds),
+        ]
+    }
+
+    /// What a refusal of this file says.
+    pub fn of_refusal(error: &ApiError) -> Option<RateLeft> {
+        let number = |name: &str| error.details.get(name).and_then(serde_json::Value::as_u64);
+        if error.code != "rate_limit_exceeded" {
+            return None;
+        }
+        Some(RateLeft { limit: number("limit")?, remaining: number("remaining")?, reset_seconds: number("reset_seconds")? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Time {
+        Time::from_micros(1_700_000_000_000_000).plus_millis(millis)
+    }
+
+    #[test]
+    fn an_allowance_holds_a_minute_and_fills_up_evenly() {
+        let limiter = RateLimiter::default();
+        for left in (0..60).rev() {
+            let seen = limiter.check("a", "op", 60, at(0)).unwrap().unwrap();
+            assert_eq!((seen.limit, seen.remaining), (60, left));
+        }
+        let refused = limiter.check("a", "op", 60, at(500)).unwrap_err().into_api();
+        assert_eq!((refused.code, &refused.details["retry_after_seconds"]), ("rate_limit_exceeded", &1.into()));
+        assert_eq!(RateLeft::of_refusal(&refused), Some(RateLeft { limit: 60, remaining: 0, reset_seconds: 60 }));
+        // Refusals cost nothing, and others are not affected.
+        assert!(limiter.check("b", "op", 60, at(500)).is_ok());
+        assert!(limiter.check("a", "other", 60, at(500)).is_ok());
+        assert!(limiter.check("a", "op", 60, at(1_000)).is_ok());
+        assert!(limiter.check("a", "op", 60, at(1_000)).is_err());
+        assert_eq!(limiter.check("a", "op", 60, at(900_000)).unwrap().unwrap().remaining, 59);
+        // The clock was set back.
+        assert_eq!(limiter.check("a", "op", 60, at(2_000)).unwrap().unwrap().remaining, 59);
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_kept() {
+        let limiter = RateLimiter::default();
+        assert_eq!(limiter.check("a", "op", 0, at(0)).unwrap(), None);
+        assert_eq!(limiter.remembered(), 0);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_those_who_use_most_are_remembered() {
+        let limiter = RateLimiter::default();
+        for _ in 0..10 {
+            limiter.check("busy", "op", 10, at(0)).unwrap();
+        }
+        for n in 0..=MOST_REMEMBERED {
+            limiter.check(&n.to_string(), "op", 10, at(0)).unwrap();
+        }
+        assert!(limiter.remembered() <= MOST_REMEMBERED);
+        assert!(limiter.check("busy", "op", 10, at(0)).is_err());
+        limiter.sweep(at(60_000));
+        assert_eq!(limiter.remembered(), 0);
+    }
+}

@@ -1,0 +1,57 @@
+//! How a receiver knows that a push is ours: `X-Axme-Signature`, and the Standard Webhooks headers beside it, which a
+//! receiver can also use to refuse old copies.
+
+use axme_intent::Time;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use axme_store::{Rng, hex};
+
+const PREFIX: &str = "whsec_";
+
+/// A fresh secret in the form of Standard Webhooks.
+pub fn fresh_secret(rng: &Rng) -> String {
+    format!("{PREFIX}{}", STANDARD.encode(rng.bytes::<24>()))
+}
+
+/// The headers of a push. `id` is the same for every attempt.
+pub fn headers(secret: &str, id: &str, at: Time, body: &[u8]) -> Vec<(&'static str, String)> {
+    let seconds = (at.millis() / 1_000).to_string();
+    // Standard Webhooks signs with the bytes that the secret encodes.
+    let encoded = secret.strip_prefix(PREFIX).and_then(|text| STANDARD.decode(text).ok());
+    let key = encoded.unwrap_or_else(|| secret.as_bytes().to_vec());
+    let signed = mac(&key, &[id.as_bytes(), b".", seconds.as_bytes(), b".", body]);
+    vec![
+        ("x-axme-signature", format!("sha256={}", hex(&mac(secret.as_bytes(), &[body])))),
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", seconds),
+        ("webhook-signature", format!("v1,{}", STANDARD.encode(signed))),
+    ]
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length will do");
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the Standard Webhooks specification, and HMAC test vector 2 of RFC 4231.
+    #[test]
+    fn signatures_are_those_of_the_specifications() {
+        let at = Time::from_micros(1_614_265_330_000_000);
+        let body = br#"{"test": 2432232314}"#;
+        let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let found = headers(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, body);
+        assert_eq!(found[3].1, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        let known = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hex(&mac(b"Jefe", &[b"what do ya ", b"want for nothing?"])), known);
+    }
+}

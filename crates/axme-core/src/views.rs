@@ -1,0 +1,213 @@
+//! Intents and events as callers see them: the one place where the stored forms become those of the wire
+//! (contract `wire.md` §2.2, §11).
+
+use axme_api::intents::{EventView, Holder, IntentView};
+use axme_intent::lifecycle::{Birth, Event, EventBody, Fault, State, Waiting};
+use axme_intent::{self as rules, HolderKind, IntentId, Object};
+use serde_json::{Value, json};
+
+use axme_store::intents::Head;
+
+/// Events and deliveries are numbered 2, 4, 6, … on the wire: right for clients that ask for what follows the last number
+/// they saw, and for those that ask for that number plus one (contract `wire.md` §1.10).
+pub const fn wire_number(position: i64) -> u64 {
+    (position as u64) * 2
+}
+
+/// The last position that a client has seen which asks for everything after `since`.
+pub fn position_seen(since: u64) -> i64 {
+    i64::try_from(since / 2).unwrap_or(i64::MAX)
+}
+
+/// The result and the error of an intent, null where there is none.
+pub fn outcome(intent: &rules::lifecycle::Intent) -> (Value, Value) {
+    match &intent.state {
+        State::Completed { result } => (result.clone(), Value::Null),
+        State::Failed { fault } => (fault.result.clone().unwrap_or(Value::Null), error(fault)),
+        State::Canceled { reason } => (Value::Null, json!({ "code": "canceled", "message": reason })),
+        State::TimedOut => (Value::Null, json!({ "code": "intent_timeout", "message": "the deadline passed" })),
+        _ => (Value::Null, Value::Null),
+    }
+}
+
+pub fn intent(head: &Head, birth: &Birth) -> IntentView {
+    let intent = &head.intent;
+    let status = intent.status();
+    let waiting = intent.waiting();
+    let (result, error) = outcome(intent);
+    let task = waiting.and_then(|w| w.task.as_deref()).or(birth.task.as_ref());
+    let ladder = intent.ladder(&intent.policy, birth.plan.as_ref());
+    let deadline_at = intent.deadline(birth.deadline_at).map(|at| at.to_string());
+    let due_at = waiting.and_then(|w| w.due_at).map(|at| at.to_string()).or_else(|| deadline_at.clone());
+    IntentView {
+        intent_id: intent.id.to_string(),
+        intent_type: head.intent_type.clone(),
+        correlation_id: birth.correlation_id.to_string(),
+        from_agent: head.from.to_string(),
+        to_agent: head.to.to_string(),
+        reply_to: birth.reply_to.clone(),
+        parent_intent_id: intent.parent.map(|id| id.to_string()),
+        status: status.as_str().to_owned(),
+        lifecycle_status: status.as_str().to_owned(),
+        lifecycle_waiting_reason: waiting.map(|w| w.reason.as_str().to_owned()),
+        legacy_status: status.legacy().to_owned(),
+        payload: birth.payload.clone(),
+        result,
+        error,
+        human_task: task.map(|task| json!(task)),
+        pending_with: waiting.map(|w| holder(&w.holder)),
+        deadline_at,
+        due_at,
+        max_delivery_attempts: birth.max_delivery_attempts,
+        remind_after_seconds: ladder.remind_after_seconds,
+        remind_interval_seconds: ladder.remind_interval_seconds,
+        max_reminders: ladder.max_reminders,
+        escalate_to: ladder.escalate_to.map(|holder| holder.reference),
+        remind_count: intent.tally.reminded,
+        delivery_attempt: intent.tally.failed_pushes,
+        controls: Some(intent.policy.controls.clone()).filter(|fields| !fields.is_empty()),
+        grants: Some(intent.policy.grants.clone()).filter(|fields| !fields.is_empty()),
+        envelope: Some(intent.policy.envelope.clone()).filter(|fields| !fields.is_empty()),
+        policy_generation: intent.policy_generation,
+        created_at: intent.created_at.to_string(),
+        updated_at: intent.updated_at.to_string(),
+    }
+}
+
+pub fn holder(holder: &rules::Holder) -> Holder {
+    let kind = match holder.kind {
+        HolderKind::Agent => "agent",
+        HolderKind::Human => "human",
+        HolderKind::Internal => "internal",
+    };
+    Holder { kind: kind.to_owned(), reference: holder.reference.clone(), name: holder.name.clone() }
+}
+
+pub fn event(id: IntentId, event: &Event) -> EventView {
+    let mut view = EventView {
+        intent_id: id.to_string(),
+        seq: wire_number(event.position.into()),
+        event_type: event.body.event_type().to_owned(),
+        status: event.status.as_str().to_owned(),
+        waiting_reason: None,
+        pending_with: None,
+        handler: None,
+        actor: event.actor.clone(),
+        at: event.at.to_string(),
+        details: Object::new(),
+        human_task: None,
+        result: None,
+        data: None,
+        error: None,
+        truncated: None,
+    };
+    match &event.body {
+        EventBody::Created(birth) => {
+            view.details.insert("intent_type".to_owned(), birth.intent_type.clone().into());
+            view.details.insert("to_agent".to_owned(), birth.to.as_str().into());
+            if let Some(plan) = &birth.plan {
+                view.details.insert("scenario_id".to_owned(), plan.scenario_id.clone().into());
+            }
+        }
+        EventBody::Submitted | EventBody::Acknowledged => {}
+        EventBody::Delivered { to } => view.handler = Some(to.as_str().to_owned()),
+        EventBody::InProgress { result, details, .. } => {
+            view.details = details.clone();
+            if let Some(result) = result {
+                view.details.insert("step_result".to_owned(), result.clone());
+            }
+        }
+        EventBody::Waiting(waiting) => show_waiting(&mut view, waiting),
+        EventBody::HumanTaskAssigned { holder: who, task } => {
+            view.waiting_reason = Some("WAITING_FOR_HUMAN".to_owned());
+            view.pending_with = Some(holder(who));
+            view.human_task = Some(json!(task));
+        }
+        EventBody::Timeout { step } => {
+            view.details.insert("step_id".to_owned(), step.clone().into());
+            view.details.insert("reason".to_owned(), "step_timeout".into());
+        }
+        EventBody::Reminder { holder: who, count } => {
+            view.pending_with = Some(holder(who));
+            view.details.insert("remind_count".to_owned(), (*count).into());
+        }
+        EventBody::Escalated { holder: who, from, due_at, .. } => {
+            view.pending_with = Some(holder(who));
+            view.details.insert("escalated_to".to_owned(), who.reference.clone().into());
+            view.details.insert("escalated_from".to_owned(), from.reference.clone().into());
+            if let Some(due_at) = due_at {
+                view.details.insert("due_at".to_owned(), due_at.to_string().into());
+            }
+        }
+        EventBody::Voted { vote, needed } => {
+            view.waiting_reason = Some("WAITING_FOR_HUMAN".to_owned());
+            for (name, value) in [
+                ("task_result", vote.result.clone()),
+                ("answered_by", json!(vote.by)),
+                ("answered_via", json!(vote.via)),
+                ("quorum", json!(needed)),
+            ] {
+                view.details.insert(name.to_owned(), value);
+            }
+        }
+        EventBody::Transferred { holder: who, from, note, .. } => {
+            view.pending_with = Some(holder(who));
+            view.details.insert("transferred_to".to_owned(), who.reference.clone().into());
+            view.details.insert("transferred_from".to_owned(), from.reference.clone().into());
+            view.details.insert("note".to_owned(), json!(note));
+        }
+        EventBody::DeliveryFailed { attempt, most, error, retry_at } => {
+            // A string: the official command line prints a number as nothing.
+            view.details.insert("delivery_attempt".to_owned(), attempt.to_string().into());
+            view.details.insert("max_delivery_attempts".to_owned(), (*most).into());
+            view.details.insert("error".to_owned(), error.clone().into());
+            if let Some(retry_at) = retry_at {
+                view.details.insert("next_attempt_at".to_owned(), retry_at.to_string().into());
+            }
+        }
+        EventBody::Completed { result, details } => {
+            view.details = details.clone();
+            view.result = Some(result.clone());
+            view.data = Some(result.clone());
+        }
+        EventBody::Failed { fault } => {
+            view.details.insert("error".to_owned(), error(fault));
+            view.error = Some(error(fault));
+            view.result = fault.result.clone();
+            view.data = fault.result.clone();
+        }
+        EventBody::Canceled { reason } => {
+            view.details.insert("reason".to_owned(), reason.clone().into());
+        }
+        EventBody::TimedOut => {
+            view.details.insert("reason".to_owned(), "deadline_exceeded".into());
+        }
+    }
+    view
+}
+
+fn show_waiting(view: &mut EventView, waiting: &Waiting) {
+    view.waiting_reason = Some(waiting.reason.as_str().to_owned());
+    view.pending_with = Some(holder(&waiting.holder));
+    if waiting.holder.kind == HolderKind::Agent {
+        view.handler = Some(waiting.holder.reference.clone());
+    }
+    if let Some(step) = &waiting.step {
+        view.details.insert("step_id".to_owned(), step.clone().into());
+    }
+    if let Some(child) = waiting.child {
+        view.details.insert("child_intent_id".to_owned(), child.to_string().into());
+    }
+    if let Some(due_at) = waiting.due_at {
+        view.details.insert("due_at".to_owned(), due_at.to_string().into());
+    }
+}
+
+/// An error as the protocol's error object (contract `wire.md` §1.5).
+fn error(fault: &Fault) -> Value {
+    let mut shown = json!({ "code": fault.code, "message": fault.message });
+    if let Some(details) = &fault.details {
+        shown["details"] = details.clone();
+    }
+    shown
+}

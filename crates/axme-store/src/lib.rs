@@ -1,0 +1,215 @@
+//! The store: one SQL text, two engines.
+//!
+//! Work comes as jobs: synchronous functions over an open [`Tx`]. Writes go to a writer that the job's [`Shard`] chooses;
+//! reads go to a pool of read connections. SQLite has one writer, which commits many jobs with one fsync; PostgreSQL has
+//! several, each a thread with a connection of its own. A job may run more than once (after a failed commit or a lost
+//! deadlock), so it must not consume its input.
+//!
+//! SQL stands only in this crate, one file per family, and it never decides anything. The store knows no HTTP, no roles
+//! and no type of the API.
+
+pub mod access_requests;
+pub mod accounts;
+pub mod alpha;
+pub mod approvals;
+pub mod audit;
+pub mod billing;
+pub mod clock;
+pub mod deliveries;
+pub mod error;
+pub mod inbox;
+pub mod intents;
+pub mod invites;
+pub mod invoices;
+pub mod limits;
+pub mod links;
+pub mod logins;
+pub mod media;
+pub mod members;
+pub mod mesh;
+pub mod notices;
+pub mod organizations;
+pub mod people;
+pub mod policies;
+mod postgres;
+pub mod principals;
+pub mod replies;
+pub mod rng;
+pub mod routed;
+pub mod routing;
+pub mod schemas;
+pub mod sessions;
+#[cfg(feature = "simulation")]
+pub mod simulated;
+pub mod shard;
+mod sqlite;
+pub mod timers;
+mod tx;
+pub mod usage;
+pub mod users;
+mod value;
+pub mod wakeups;
+pub mod webhooks;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+pub use clock::Clock;
+pub use error::{JobError, StoreError};
+pub use limits::{Limits, Tier};
+pub use postgres::ListenConnection;
+pub use rng::{Rng, hex};
+pub use shard::Shard;
+pub use tx::{Mark, Tx};
+pub(crate) use tx::{Connection, Environment};
+pub use value::{Row, Value};
+pub use wakeups::{Signal, Subscription, Wakeups};
+use writer::{ErasedJob, Failure, QueuedJob, Queue, TypedJob};
+
+/// The schema, in order. A migration that has been released is never changed.
+const MIGRATIONS: [(&str, &str); 22] = [
+    ("V1__core", include_str!("migrations/0001_core.sql")),
+    ("V2__policy", include_str!("migrations/0002_policy.sql")),
+    ("V3__push", include_str!("migrations/0003_push.sql")),
+    ("V4__approvals", include_str!("migrations/0004_approvals.sql")),
+    ("V5__inbox", include_str!("migrations/0005_inbox.sql")),
+    ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
+    ("V7__people", include_str!("migrations/0007_people.sql")),
+    ("V8__users", include_str!("migrations/0008_users.sql")),
+    ("V9__schemas", include_str!("migrations/0009_schemas.sql")),
+    ("V10__mesh", include_str!("migrations/0010_mesh.sql")),
+    ("V11__sessions", include_str!("migrations/0011_sessions.sql")),
+    ("V12__directory", include_str!("migrations/0012_directory.sql")),
+    ("V13__media", include_str!("migrations/0013_media.sql")),
+    ("V14__organizations", include_str!("migrations/0014_organizations.sql")),
+    ("V15__policies", include_str!("migrations/0015_policies.sql")),
+    ("V16__usage", include_str!("migrations/0016_usage.sql")),
+    ("V17__logins", include_str!("migrations/0017_logins.sql")),
+    ("V18__governance", include_str!("migrations/0018_governance.sql")),
+    ("V19__key_uses", include_str!("migrations/0019_key_uses.sql")),
+    ("V20__sweeps", include_str!("migrations/0020_sweeps.sql")),
+    ("V21__lists", include_str!("migrations/0021_lists.sql")),
+    ("V22__session_keys", include_str!("migrations/0022_session_keys.sql")),
+];
+
+/// Waiting jobs per queue; callers wait for a place beyond it.
+const QUEUE_JOBS: usize = 4_096;
+
+/// The open store. Dropping the last handle ends its threads.
+pub struct Store {
+    writers: Vec<Queue>,
+    readers: Queue,
+    environment: Arc<Environment>,
+    clock: Arc<dyn Clock>,
+    /// `sqlite` or `postgresql`.
+    pub engine: &'static str,
+}
+
+/// What a store works with besides its database.
+#[derive(Clone)]
+pub struct StoreOptions {
+    pub limits: Arc<Limits>,
+    pub clock: Arc<dyn Clock>,
+    pub rng: Rng,
+    pub wakeups: Arc<Wakeups>,
+}
+
+impl StoreOptions {
+    fn environment(&self) -> Arc<Environment> {
+        let StoreOptions { limits, rng, wakeups, .. } = self.clone();
+        Arc::new(Environment { rng, limits, wakeups, known: tx::Known::default() })
+    }
+}
+
+impl Store {
+    /// Opens or creates the SQLite file and brings its schema up to date. Blocking.
+    pub fn open_sqlite(file: &Path, options: &StoreOptions) -> Result<Store, StoreError> {
+        let (environment, limits) = (options.environment(), &options.limits);
+        let writer = sqlite::Sqlite::open_writer(file, environment.clone())?;
+        let readers = (0..limits.read_threads.max(1)).map(|_| {
+            sqlite::Sqlite::open_reader(file, environment.clone()).map(|reader| Box::new(reader) as Box<dyn writer::Engine>)
+        });
+        let readers = readers.collect::<Result<_, _>>()?;
+        let writers = vec![Queue::spawn("write", vec![Box::new(writer)], limits.write_group, QUEUE_JOBS)];
+        let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
+        Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: "sqlite" })
+    }
+
+    /// Connects to PostgreSQL and brings its schema up to date.
+    pub async fn open_postgres(url: &str, options: &StoreOptions) -> Result<Store, StoreError> {
+        let (environment, limits) = (options.environment(), &options.limits);
+        let target = postgres::Target::parse(url, limits.durable)?;
+        postgres::migrate(&target).await?;
+        let connect = || {
+            // Each connection counts usage in rows of its own.
+            let slot = u32::from_be_bytes(Rng::system().bytes());
+            Box::new(postgres::Postgres::new(target.clone(), slot, environment.clone()))
+        };
+        let writer = |n| Queue::spawn(&format!("write-{n}"), vec![connect()], 1, QUEUE_JOBS);
+        let writers = (0..limits.postgres_lanes.max(1)).map(writer).collect();
+        let readers = (0..limits.read_threads.max(1)).map(|_| connect() as Box<dyn writer::Engine>).collect();
+        let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
+        Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: "postgresql" })
+    }
+
+    /// Runs a job in a write transaction and returns once it is durable. `shard` is that of the family it touches.
+    pub async fn write<T, E, F>(&self, shard: Shard, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: JobError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        let queue = &self.writers[shard.writer(self.writers.len())];
+        answer::<T, E, F>(self.submit(queue, Box::new(TypedJob { job, answer: None })).await)
+    }
+
+    /// Runs a job against a consistent snapshot. It must not write.
+    pub async fn read<T, E, F>(&self, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: JobError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
+        answer::<T, E, F>(self.submit(&self.readers, Box::new(TypedJob { job, answer: None })).await)
+    }
+
+    /// Those who wait for something to be committed.
+    pub fn wakeups(&self) -> &Arc<Wakeups> {
+        &self.environment.wakeups
+    }
+
+    /// True when a workspace uses a thing.
+    pub fn has(&self, mark: Mark, workspace: Uuid) -> bool {
+        tx::has(&self.environment.known, mark, workspace)
+    }
+
+    /// From now on, these workspaces do.
+    pub fn mark(&self, mark: Mark, workspaces: impl Iterator<Item = Uuid>) {
+        tx::learn(&self.environment.known, mark, workspaces);
+    }
+
+    async fn submit(&self, queue: &Queue, work: Box<dyn ErasedJob>) -> Result<Box<dyn ErasedJob>, StoreError> {
+        let (job, completion) = QueuedJob::new(work, self.clock.now());
+        queue.send(job).await?;
+        let stopped = |_| StoreError::Unavailable("the store has stopped".to_owned());
+        match completion.await.map_err(stopped)? {
+            (Ok(()) | Err(Failure::Refused), job) => Ok(job),
+            (Err(Failure::Store(error)), _) => Err(error),
+        }
+    }
+}
+
+/// The answer that a job came back with.
+fn answer<T, E, F>(returned: Result<Box<dyn ErasedJob>, StoreError>) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: JobError,
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+{
+    let job = returned?.into_any().downcast::<TypedJob<T, E, F>>();
+    let answer = job.ok().and_then(|job| job.answer);
+    answer.unwrap_or_else(|| Err(StoreError::Fault("a job ended without an answer".to_owned()).into()))
+}

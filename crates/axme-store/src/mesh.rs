@@ -1,0 +1,407 @@
+//! SQL of the mesh: heartbeats, what is counted by the hour, what agents are held to, and what happened to them.
+
+use axme_intent::{Address, Time};
+use uuid::Uuid;
+
+use super::{Row, Tx};
+use crate::error::StoreError;
+
+/// An agent as the mesh sees it.
+#[derive(Debug, Clone)]
+pub struct Agent {
+    pub service_account_id: String,
+    pub address: Address,
+    pub display_name: Option<String>,
+    pub created_at: Time,
+    pub beat_at: Option<Time>,
+    pub is_killed: bool,
+    pub metadata: Option<String>,
+}
+
+/// Which agents are looked for: those whose last heartbeat lies in a span, or that are killed.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// Later than this and not later than that. An agent without a heartbeat counts as [`NEVER`].
+    pub after: Time,
+    pub until: Time,
+    pub killed: (bool, bool),
+}
+
+/// In place of the time of a heartbeat that never came.
+pub const NEVER: Time = Time::from_micros(-1);
+
+pub fn list(tx: &mut Tx<'_>, workspace: Uuid, after: &str, span: &Span, limit: i64) -> Result<Vec<Agent>, StoreError> {
+    let rows = tx.rows(
+        "SELECT a.service_account_id, a.address, a.display_name, a.created_at, m.beat_at, COALESCE(r.killed, 0), m.metadata \
+         FROM service_accounts a \
+         LEFT JOIN mesh_agents m ON m.workspace_id = a.workspace_id AND m.address = a.address \
+         LEFT JOIN mesh_rules r ON r.workspace_id = a.workspace_id AND r.address = a.address \
+         WHERE a.workspace_id = $1 AND a.address > $2 \
+         AND COALESCE(m.beat_at, -1) > $3 AND COALESCE(m.beat_at, -1) <= $4 \
+         AND COALESCE(r.killed, 0) >= $5 AND COALESCE(r.killed, 0) <= $6 \
+         ORDER BY a.address LIMIT $7",
+        &[
+            workspace.into(),
+            after.into(),
+            span.after.into(),
+            span.until.into(),
+            span.killed.0.into(),
+            span.killed.1.into(),
+            limit.into(),
+        ],
+    )?;
+    rows.iter().map(agent).collect()
+}
+
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<Option<Agent>, StoreError> {
+    let row = tx.row(
+        "SELECT a.service_account_id, a.address, a.display_name, a.created_at, m.beat_at, COALESCE(r.killed, 0), m.metadata \
+         FROM service_accounts a \
+         LEFT JOIN mesh_agents m ON m.workspace_id = a.workspace_id AND m.address = a.address \
+         LEFT JOIN mesh_rules r ON r.workspace_id = a.workspace_id AND r.address = a.address \
+         WHERE a.workspace_id = $1 AND a.address = $2",
+        &[workspace.into(), address.into()],
+    )?;
+    row.as_ref().map(agent).transpose()
+}
+
+fn agent(row: &Row) -> Result<Agent, StoreError> {
+    Ok(Agent {
+        service_account_id: row.string(0)?,
+        address: Address::from_canonical(row.string(1)?),
+        display_name: row.opt_string(2)?,
+        created_at: row.time(3)?,
+        beat_at: row.opt_time(4)?,
+        is_killed: row.int(5)? != 0,
+        metadata: row.opt_string(6)?,
+    })
+}
+
+/// How many agents of a workspace there are: all, killed, and of the others those that beat after each of two times, and
+/// those that never did.
+pub fn count(tx: &mut Tx<'_>, workspace: Uuid, healthy: Time, degraded: Time) -> Result<[i64; 5], StoreError> {
+    let row = tx.row(
+        "SELECT COUNT(*), COUNT(CASE WHEN r.killed = 1 THEN 1 END), \
+         COUNT(CASE WHEN COALESCE(r.killed, 0) = 0 AND m.beat_at > $1 THEN 1 END), \
+         COUNT(CASE WHEN COALESCE(r.killed, 0) = 0 AND m.beat_at > $2 THEN 1 END), \
+         COUNT(CASE WHEN COALESCE(r.killed, 0) = 0 AND m.beat_at IS NULL THEN 1 END) \
+         FROM service_accounts a \
+         LEFT JOIN mesh_agents m ON m.workspace_id = a.workspace_id AND m.address = a.address \
+         LEFT JOIN mesh_rules r ON r.workspace_id = a.workspace_id AND r.address = a.address \
+         WHERE a.workspace_id = $3 AND a.address IS NOT NULL",
+        &[healthy.into(), degraded.into(), workspace.into()],
+    )?;
+    let row = row.ok_or_else(|| StoreError::Fault("a count returned nothing".to_owned()))?;
+    Ok([row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?])
+}
+
+/// When an agent last beat, and the health that an event last told of.
+pub fn find_beat(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<Option<(Time, String)>, StoreError> {
+    let row = tx.row(
+        "SELECT beat_at, health FROM mesh_agents WHERE workspace_id = $1 AND address = $2",
+        &[workspace.into(), address.into()],
+    )?;
+    row.map(|row| Ok((row.time(0)?, row.string(1)?))).transpose()
+}
+
+/// A heartbeat. Metadata that is not given stays as it was.
+pub fn put_beat(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    address: &Address,
+    at: Time,
+    health: &str,
+    metadata: Option<&String>,
+) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO mesh_agents (workspace_id, address, beat_at, health, metadata) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (workspace_id, address) DO UPDATE SET beat_at = excluded.beat_at, health = excluded.health, \
+         metadata = COALESCE(excluded.metadata, mesh_agents.metadata)",
+        &[workspace.into(), address.into(), at.into(), health.into(), metadata.into()],
+    )
+}
+
+/// An agent whose health is no longer what an event told.
+#[derive(Debug, Clone)]
+pub struct Stale {
+    pub workspace: Uuid,
+    pub address: Address,
+    pub beat_at: Time,
+    pub health: String,
+}
+
+/// Those that were healthy and have not beaten since the first time, or degraded and not since the second. Reads the whole
+/// table: an index on the time of the heartbeat would cost every heartbeat.
+pub fn list_stale(tx: &mut Tx<'_>, degraded: Time, lost: Time, limit: i64) -> Result<Vec<Stale>, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, address, beat_at, health FROM mesh_agents \
+         WHERE (health = 'healthy' AND beat_at <= $1) OR (health = 'degraded' AND beat_at <= $2) LIMIT $3",
+        &[degraded.into(), lost.into(), limit.into()],
+    )?;
+    let stale = |row: &Row| {
+        Ok(Stale {
+            workspace: row.uuid(0)?,
+            address: Address::from_canonical(row.string(1)?),
+            beat_at: row.time(2)?,
+            health: row.string(3)?,
+        })
+    };
+    rows.iter().map(stale).collect()
+}
+
+/// Notes the health that an event tells of. False when the agent has beaten since, or another node was first.
+pub fn set_health(tx: &mut Tx<'_>, seen: &Stale, health: &str) -> Result<bool, StoreError> {
+    let changed = tx.run(
+        "UPDATE mesh_agents SET health = $1 WHERE workspace_id = $2 AND address = $3 AND beat_at = $4 AND health = $5",
+        &[health.into(), seen.workspace.into(), (&seen.address).into(), seen.beat_at.into(), (&seen.health).into()],
+    )?;
+    Ok(changed > 0)
+}
+
+/// The most that is added to a sum at once.
+pub const MOST_AT_ONCE: i64 = 1_000_000_000_000_000;
+
+/// What is counted of an agent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub total: i64,
+    pub succeeded: i64,
+    pub failed: i64,
+    pub latency_micros: i64,
+    pub latencies: i64,
+    pub cost_micros: i64,
+    /// By the server, for agents with a cost policy.
+    pub admitted: i64,
+}
+
+/// A sum grows until it is so large that it means nothing any more: those of a month must fit into a column.
+macro_rules! grown {
+    ($column:literal) => {
+        concat!(
+            $column,
+            " = CASE WHEN mesh_hours.",
+            $column,
+            " < 4000000000000000 THEN mesh_hours.",
+            $column,
+            " + excluded.",
+            $column,
+            " ELSE mesh_hours.",
+            $column,
+            " END"
+        )
+    };
+}
+
+/// Adds to an hour, a number of hours since 1970. Each number is at most [`MOST_AT_ONCE`].
+pub fn add(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, hour: i64, c: &Counts) -> Result<(), StoreError> {
+    tx.push(
+        concat!(
+            "INSERT INTO mesh_hours (workspace_id, address, hour, total, succeeded, failed, latency_micros, latencies, \
+             cost_micros, admitted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+             ON CONFLICT (workspace_id, address, hour) DO UPDATE SET ",
+            grown!("total"),
+            ", ",
+            grown!("succeeded"),
+            ", ",
+            grown!("failed"),
+            ", ",
+            grown!("latency_micros"),
+            ", ",
+            grown!("latencies"),
+            ", ",
+            grown!("cost_micros"),
+            ", ",
+            grown!("admitted")
+        ),
+        &[
+            workspace.into(),
+            address.into(),
+            hour.into(),
+            c.total.into(),
+            c.succeeded.into(),
+            c.failed.into(),
+            c.latency_micros.into(),
+            c.latencies.into(),
+            c.cost_micros.into(),
+            c.admitted.into(),
+        ],
+    )
+}
+
+/// The sums from an hour on.
+pub fn sum(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, from_hour: i64) -> Result<Counts, StoreError> {
+    let row = tx.row(
+        "SELECT CAST(SUM(total) AS BIGINT), CAST(SUM(succeeded) AS BIGINT), CAST(SUM(failed) AS BIGINT), \
+         CAST(SUM(latency_micros) AS BIGINT), CAST(SUM(latencies) AS BIGINT), CAST(SUM(cost_micros) AS BIGINT), \
+         CAST(SUM(admitted) AS BIGINT) FROM mesh_hours WHERE workspace_id = $1 AND address = $2 AND hour >= $3",
+        &[workspace.into(), address.into(), from_hour.into()],
+    )?;
+    let Some(row) = row else { return Ok(Counts::default()) };
+    let number = |column: usize| row.opt_int(column).map(Option::unwrap_or_default);
+    Ok(Counts {
+        total: number(0)?,
+        succeeded: number(1)?,
+        failed: number(2)?,
+        latency_micros: number(3)?,
+        latencies: number(4)?,
+        cost_micros: number(5)?,
+        admitted: number(6)?,
+    })
+}
+
+/// What an agent is held to.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    pub is_killed: bool,
+    /// JSON; none without a cost policy.
+    pub cost: Option<String>,
+    /// JSON; none where everything is allowed.
+    pub action: Option<String>,
+}
+
+pub fn find_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<Option<Rules>, StoreError> {
+    let row = tx.row(
+        "SELECT killed, cost, action FROM mesh_rules WHERE workspace_id = $1 AND address = $2",
+        &[workspace.into(), address.into()],
+    )?;
+    row.as_ref().map(rules).transpose()
+}
+
+/// The same to be changed, locked: what one node changes must not put back what another has changed meanwhile.
+pub fn lock_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, now: Time) -> Result<Rules, StoreError> {
+    // A lock needs a row.
+    tx.push(
+        "INSERT INTO mesh_rules (workspace_id, address, killed, updated_at) VALUES ($1, $2, 0, $3) \
+         ON CONFLICT (workspace_id, address) DO NOTHING",
+        &[workspace.into(), address.into(), now.into()],
+    )?;
+    let row = tx.row(
+        "SELECT killed, cost, action FROM mesh_rules WHERE workspace_id = $1 AND address = $2 FOR UPDATE",
+        &[workspace.into(), address.into()],
+    )?;
+    Ok(row.as_ref().map(rules).transpose()?.unwrap_or_default())
+}
+
+fn rules(row: &Row) -> Result<Rules, StoreError> {
+    Ok(Rules { is_killed: row.int(0)? != 0, cost: row.opt_string(1)?, action: row.opt_string(2)? })
+}
+
+pub fn put_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, r: &Rules, now: Time) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO mesh_rules (workspace_id, address, killed, cost, action, updated_at) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (workspace_id, address) DO UPDATE SET killed = excluded.killed, cost = excluded.cost, \
+         action = excluded.action, updated_at = excluded.updated_at",
+        &[workspace.into(), address.into(), r.is_killed.into(), r.cost.as_ref().into(), r.action.as_ref().into(), now.into()],
+    )
+}
+
+/// Workspaces in which somebody is or was held to something.
+pub fn list_ruled(tx: &mut Tx<'_>) -> Result<Vec<Uuid>, StoreError> {
+    tx.rows("SELECT DISTINCT workspace_id FROM mesh_rules", &[])?.iter().map(|row| row.uuid(0)).collect()
+}
+
+/// Something that happened to an agent.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub id: Uuid,
+    pub address: Address,
+    pub event_type: String,
+    /// JSON.
+    pub details: Option<String>,
+    pub actor: Option<String>,
+    pub at: Time,
+}
+
+pub fn insert_event(tx: &mut Tx<'_>, workspace: Uuid, e: &Event) -> Result<(), StoreError> {
+    tx.push(
+        "INSERT INTO mesh_events (workspace_id, event_id, address, event_type, details, actor, at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            workspace.into(),
+            e.id.into(),
+            (&e.address).into(),
+            (&e.event_type).into(),
+            e.details.as_ref().into(),
+            e.actor.as_ref().into(),
+            e.at.into(),
+        ],
+    )
+}
+
+/// The latest events of a workspace, of one type if it is given.
+pub fn list_events(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    event_type: Option<&String>,
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
+    let rows = match event_type {
+        None => tx.rows(
+            "SELECT event_id, address, event_type, details, actor, at FROM mesh_events WHERE workspace_id = $1 \
+             ORDER BY event_id DESC LIMIT $2",
+            &[workspace.into(), limit.into()],
+        )?,
+        Some(event_type) => tx.rows(
+            "SELECT event_id, address, event_type, details, actor, at FROM mesh_events \
+             WHERE workspace_id = $1 AND event_type = $2 ORDER BY event_id DESC LIMIT $3",
+            &[workspace.into(), event_type.into(), limit.into()],
+        )?,
+    };
+    rows.iter().map(event).collect()
+}
+
+/// The latest events of an agent.
+pub fn list_events_of(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    address: &Address,
+    limit: i64,
+) -> Result<Vec<Event>, StoreError> {
+    let rows = tx.rows(
+        "SELECT event_id, address, event_type, details, actor, at FROM mesh_events \
+         WHERE workspace_id = $1 AND address = $2 ORDER BY event_id DESC LIMIT $3",
+        &[workspace.into(), address.into(), limit.into()],
+    )?;
+    rows.iter().map(event).collect()
+}
+
+fn event(row: &Row) -> Result<Event, StoreError> {
+    Ok(Event {
+        id: row.uuid(0)?,
+        address: Address::from_canonical(row.string(1)?),
+        event_type: row.string(2)?,
+        details: row.opt_string(3)?,
+        actor: row.opt_string(4)?,
+        at: row.time(5)?,
+    })
+}
+
+/// Forgets events before a time and hours that ended before it. Says how many rows went.
+pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
+    let events = tx.rows(
+        "SELECT workspace_id, event_id FROM mesh_events WHERE at < $1 ORDER BY at LIMIT $2",
+        &[before.into(), limit.into()],
+    )?;
+    for row in &events {
+        tx.push(
+            "DELETE FROM mesh_events WHERE workspace_id = $1 AND event_id = $2",
+            &[row.uuid(0)?.into(), row.uuid(1)?.into()],
+        )?;
+    }
+    let hours = tx.rows(
+        "SELECT workspace_id, address, hour FROM mesh_hours WHERE hour < $1 ORDER BY hour LIMIT $2",
+        &[hour_of(before).into(), (limit - events.len() as i64).into()],
+    )?;
+    for row in &hours {
+        tx.push(
+            "DELETE FROM mesh_hours WHERE workspace_id = $1 AND address = $2 AND hour = $3",
+            &[row.uuid(0)?.into(), row.text(1)?.into(), row.int(2)?.into()],
+        )?;
+    }
+    Ok(events.len() + hours.len())
+}
+
+/// The number of the hour that a time lies in.
+pub fn hour_of(at: Time) -> i64 {
+    at.micros().div_euclid(3_600_000_000)
+}

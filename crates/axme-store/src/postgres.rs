@@ -1,0 +1,403 @@
+//! PostgreSQL: each writer is a thread with a connection of its own, on a runtime of its own.
+//!
+//! One job is one transaction. Statements whose result nobody needs are queued and sent together with the next read or the
+//! commit, so that a job costs few round trips. A transaction that loses a deadlock or a serialization race runs again.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axme_intent::Time;
+use futures_util::future::join_all;
+use refinery::{Migration, Runner};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{AsyncMessage, Client, Config, Statement};
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::tx::{Connection, Environment, Tx};
+use crate::usage::{self, Tally};
+use crate::value::{Row, Value};
+use crate::writer::{Engine, Failure, QueuedJob};
+
+/// How often a job runs when it keeps losing.
+const MAX_RUNS: u32 = 3;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(15);
+/// The longest a round trip may take; longer than the database's own limits below.
+const ROUND_TRIP: Duration = Duration::from_secs(40);
+/// A node that freezes in the middle of a transaction loses its locks; one that waits for a lock does not wait for ever.
+const SESSION_LIMITS: &str =
+    "SET lock_timeout = '10s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '15s'";
+/// Held while migrations run, so that nodes that start together take turns.
+const MIGRATION_LOCK: i64 = 0x4158_4d45;
+
+/// Where to connect.
+#[derive(Clone)]
+pub(crate) struct Target {
+    config: Config,
+    tls: tokio_postgres_rustls::MakeRustlsConnect,
+    durable: bool,
+}
+
+impl Target {
+    pub fn parse(url: &str, durable: bool) -> Result<Target, StoreError> {
+        // The error of the parser may repeat the URL, and with it the password.
+        let mut config: Config = url
+            .parse()
+            .map_err(|_| StoreError::Unavailable("the database URL is not a valid postgres:// URL".to_owned()))?;
+        config.connect_timeout(CONNECT_TIMEOUT).application_name("axme");
+        // A database that has gone silent is noticed within seconds, not hours.
+        config
+            .tcp_user_timeout(SILENCE)
+            .keepalives_idle(SILENCE)
+            .keepalives_interval(SILENCE / 3)
+            .keepalives_retries(3);
+        // Debian's server offers TLS with a certificate that nobody can verify; on this machine none is needed.
+        if !url.contains("sslmode") && config.get_hosts().iter().all(is_local) {
+            config.ssl_mode(SslMode::Disable);
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| StoreError::Fault(e.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Target { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), durable })
+    }
+
+    /// Connects; the connection is driven by the runtime of the caller.
+    pub async fn connect(&self) -> Result<Client, StoreError> {
+        let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(fault)?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::warn!(%error, "a database connection ended");
+            }
+        });
+        if !self.durable {
+            client.batch_execute("SET synchronous_commit = off").await.map_err(fault)?;
+        }
+        Ok(client)
+    }
+}
+
+fn is_local(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+/// A connection of its own on which nodes tell each other that something happened.
+pub struct ListenConnection {
+    client: Client,
+    messages: mpsc::UnboundedReceiver<String>,
+    channel: &'static str,
+}
+
+impl ListenConnection {
+    pub async fn open(url: &str, channel: &'static str) -> Result<ListenConnection, StoreError> {
+        let target = Target::parse(url, true)?;
+        let (client, mut connection) = target.config.connect(target.tls.clone()).await.map_err(fault)?;
+        let (sender, messages) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+                if let AsyncMessage::Notification(note) = message
+                    && sender.send(note.payload().to_owned()).is_err()
+                {
+                    return;
+                }
+            }
+        });
+        client.batch_execute(&format!("LISTEN {channel}")).await.map_err(fault)?;
+        Ok(ListenConnection { client, messages, channel })
+    }
+
+    /// Tells the other nodes, and this one. At most 8,000 bytes.
+    pub async fn notify(&self, message: &str) -> Result<(), StoreError> {
+        self.client.execute("SELECT pg_notify($1, $2)", &[&self.channel, &message]).await.map(|_| ()).map_err(fault)
+    }
+
+    /// The next message; `None` when the connection has ended.
+    pub async fn next(&mut self) -> Option<String> {
+        self.messages.recv().await
+    }
+}
+
+/// Brings the schema up to date, one node at a time.
+pub(crate) async fn migrate(target: &Target) -> Result<(), StoreError> {
+    let mut client = target.connect().await?;
+    client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(fault)?;
+    let migrations: std::result::Result<Vec<Migration>, _> =
+        super::MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
+    let migrations = migrations.map_err(|e| StoreError::Fault(e.to_string()))?;
+    let done = Runner::new(&migrations).run_async(&mut client).await;
+    // The lock goes with the connection.
+    done.map(|_| ()).map_err(|e| StoreError::Fault(e.to_string()))
+}
+
+pub(crate) struct Postgres {
+    target: Target,
+    runtime: Option<Runtime>,
+    session: Option<Session>,
+    /// Where it counts usage.
+    slot: u32,
+    environment: Arc<Environment>,
+}
+
+struct Session {
+    client: Client,
+    statements: HashMap<&'static str, Statement>,
+    /// Set when the database did not answer in time: the connection is not used again.
+    is_lost: bool,
+}
+
+impl Postgres {
+    pub fn new(target: Target, slot: u32, environment: Arc<Environment>) -> Postgres {
+        Postgres { target, runtime: None, session: None, slot, environment }
+    }
+
+    /// Runs one job in one transaction.
+    fn attempt(&mut self, job: &mut QueuedJob) -> Result<(), Failure> {
+        let runtime = match &mut self.runtime {
+            Some(runtime) => runtime,
+            empty => {
+                let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                empty.insert(built.map_err(|e| StoreError::Unavailable(e.to_string()))?)
+            }
+        };
+        if self.session.as_ref().is_none_or(|s| s.is_lost || s.client.is_closed()) {
+            let client = runtime.block_on(async {
+                let client = self.target.connect().await?;
+                client.batch_execute(SESSION_LIMITS).await.map_err(fault)?;
+                Ok::<_, StoreError>(client)
+            })?;
+            self.session = Some(Session { client, statements: HashMap::new(), is_lost: false });
+        }
+        let session = self.session.as_mut().expect("connected above");
+        let now = job.now();
+        let environment = self.environment.clone();
+        let mut live =
+            Live { runtime, session, begun: false, queued: Vec::new(), slot: self.slot, environment: &environment, now };
+        let outcome = job.run(&mut Tx::new(&mut live, &environment, now));
+        match outcome {
+            Ok(()) => live.commit().map_err(Failure::from),
+            Err(error) => {
+                live.roll_back();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Engine for Postgres {
+    fn work(&mut self, jobs: Vec<QueuedJob>) {
+        for mut job in jobs {
+            let mut runs = 0;
+            let outcome = loop {
+                runs += 1;
+                match self.attempt(&mut job) {
+                    Err(Failure::Store(StoreError::Conflict(_))) if runs < MAX_RUNS => {}
+                    outcome => break outcome,
+                }
+            };
+            job.finish(outcome, &self.environment);
+        }
+    }
+}
+
+/// The session while a transaction is open. `BEGIN` travels with the first statement.
+struct Live<'a> {
+    runtime: &'a Runtime,
+    session: &'a mut Session,
+    begun: bool,
+    queued: Vec<(Statement, Vec<Value<'static>>)>,
+    slot: u32,
+    environment: &'a Environment,
+    now: Time,
+}
+
+impl Live<'_> {
+    fn statement(&mut self, sql: &'static str) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.session.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.runtime.block_on(self.session.client.prepare(sql)).map_err(|e| explain(&e, sql))?;
+        self.session.statements.insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// Sends what is queued, then `last`, in one go, and waits for all of it.
+    fn flush<T>(
+        &mut self,
+        last: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, StoreError> {
+        let queued = std::mem::take(&mut self.queued);
+        let begin = !std::mem::replace(&mut self.begun, true);
+        let client = &self.session.client;
+        let answered = self.runtime.block_on(async {
+            let all = async {
+                let opening = async { if begin { client.batch_execute("BEGIN").await } else { Ok(()) } };
+                let writes = join_all(queued.iter().map(|(statement, params)| async move {
+                    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
+                    client.execute(statement, &params).await
+                }));
+                let (opened, writes, last) = tokio::join!(biased; opening, writes, last(client));
+                opened?;
+                for write in writes {
+                    write?;
+                }
+                last
+            };
+            tokio::time::timeout(ROUND_TRIP, all).await
+        });
+        match answered {
+            Ok(outcome) => outcome.map_err(fault),
+            Err(_) => {
+                self.session.is_lost = true;
+                Err(StoreError::Unavailable("the database did not answer in time".to_owned()))
+            }
+        }
+    }
+
+    fn commit(mut self) -> Result<(), StoreError> {
+        if !self.begun && self.queued.is_empty() {
+            return Ok(());
+        }
+        let committed = self.flush(async |client: &Client| client.batch_execute("COMMIT").await);
+        match committed {
+            // The database said no: nothing was done. Silence may mean either.
+            Err(StoreError::Unavailable(why)) if self.session.is_lost || self.session.client.is_closed() => {
+                Err(StoreError::Unknown(why))
+            }
+            other => other,
+        }
+    }
+
+    fn roll_back(mut self) {
+        self.queued.clear();
+        if self.begun && !self.session.is_lost {
+            let rolled_back = self
+                .runtime
+                .block_on(async { tokio::time::timeout(SILENCE, self.session.client.batch_execute("ROLLBACK")).await });
+            // Otherwise the connection is of no use any more; the next job opens another.
+            self.session.is_lost = !matches!(rolled_back, Ok(Ok(())));
+        }
+    }
+}
+
+impl Connection for Live<'_> {
+    fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
+        let statement = self.statement(sql)?;
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
+        self.flush(async |client: &Client| client.execute(&statement, &params).await).map_err(|e| in_statement(e, sql))
+    }
+
+    fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError> {
+        let statement = self.statement(sql)?;
+        self.queued.push((statement, params.iter().cloned().map(Value::into_owned).collect()));
+        Ok(())
+    }
+
+    fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        let statement = self.statement(sql)?;
+        let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
+        let rows = self
+            .flush(async |client: &Client| client.query(&statement, &params).await)
+            .map_err(|e| in_statement(e, sql))?;
+        rows.iter()
+            .map(|row| {
+                let values: std::result::Result<Vec<_>, _> = (0..row.len()).map(|n| row.try_get::<_, Value<'static>>(n)).collect();
+                values.map(Row).map_err(|e| explain(&e, sql))
+            })
+            .collect()
+    }
+
+    fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
+        let (slot, environment, now) = (i64::from(self.slot), self.environment, self.now);
+        usage::add(&mut Tx::new(self, environment, now), tally, slot, count)
+    }
+}
+
+type Boxed = Box<dyn std::error::Error + Sync + Send>;
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, Boxed> {
+        match self {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Int(n) => n.to_sql(ty, out),
+            Value::Text(text) => text.as_ref().to_sql(ty, out),
+            Value::Uuid(id) => id.to_sql(ty, out),
+            Value::Bytes(bytes) => bytes.as_ref().to_sql(ty, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Value<'static> {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Boxed> {
+        match *ty {
+            Type::INT8 => i64::from_sql(ty, raw).map(Value::Int),
+            Type::INT4 => i32::from_sql(ty, raw).map(|n| Value::Int(n.into())),
+            Type::UUID => Uuid::from_sql(ty, raw).map(Value::Uuid),
+            Type::BYTEA => Vec::<u8>::from_sql(ty, raw).map(|b| Value::Bytes(b.into())),
+            _ => String::from_sql(ty, raw).map(|t| Value::Text(t.into())),
+        }
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Boxed> {
+        Ok(Value::Null)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+fn explain(error: &tokio_postgres::Error, sql: &str) -> StoreError {
+    in_statement(classify(error), sql)
+}
+
+fn in_statement(error: StoreError, sql: &str) -> StoreError {
+    match error {
+        StoreError::Fault(why) => StoreError::Fault(format!("{why} in: {sql}")),
+        other => other,
+    }
+}
+
+fn fault(error: tokio_postgres::Error) -> StoreError {
+    classify(&error)
+}
+
+fn classify(error: &tokio_postgres::Error) -> StoreError {
+    let cause = error.source().map(|s| format!(": {s}")).unwrap_or_default();
+    let text = format!("{error}{cause}");
+    match error.code() {
+        // A row that another node added meanwhile counts too: the job runs again and sees it.
+        Some(code)
+            if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION]
+                .contains(code) =>
+        {
+            StoreError::Conflict(text)
+        }
+        // 53 insufficient resources, 55 a lock not had in time, 57 operator intervention, 58 system error, 08 connection,
+        // 25 read only, or idle for too long.
+        Some(code) if ["53", "55", "57", "58", "08", "25"].iter().any(|class| code.code().starts_with(class)) => {
+            StoreError::Unavailable(text)
+        }
+        Some(_) => StoreError::Fault(text),
+        None => StoreError::Unavailable(text),
+    }
+}

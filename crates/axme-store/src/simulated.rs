@@ -1,0 +1,264 @@
+//! SQLite without threads, for the deterministic simulation (`axme-sim`).
+//!
+//! The engine is the one of production. Reads run as they come; writes wait in line until the simulation commits them as
+//! one group and says how that ends. [`snapshot`] reads everything that invariants are about.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axme_intent::lifecycle::Event;
+use axme_intent::{IntentId, Time};
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::intents::{self, Head};
+use crate::sqlite::{self, Sqlite};
+use crate::tx::{Environment, Tx};
+use crate::writer::{Engine, Queue, QueuedJob};
+use crate::{Store, StoreOptions};
+
+/// Events of one intent; a history is bounded by the steps it may run.
+const MOST_EVENTS: i64 = 100_000;
+
+/// How a group of writes ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Commits,
+    /// The first commit fails, the second one succeeds.
+    CommitsLate,
+    /// The disk is full: nothing is durable, and everybody is told so.
+    DiskFull,
+    /// The process dies before the commit: nothing is durable and nobody is told.
+    DiesBefore,
+    /// The process dies right after the commit: everything is durable, nobody is told, nobody is woken.
+    DiesAfter,
+    /// Nothing is durable and everybody is told that it is: a broken store, to see that the simulation notices.
+    Lies,
+}
+
+impl Fate {
+    pub fn is_deadly(self) -> bool {
+        matches!(self, Fate::DiesBefore | Fate::DiesAfter)
+    }
+}
+
+/// The simulation's hand on a store.
+#[derive(Clone)]
+pub struct CommitControl(Arc<Mutex<Writer>>);
+
+struct Writer {
+    engine: Sqlite,
+    environment: Arc<Environment>,
+    waiting: Vec<QueuedJob>,
+    is_dead: bool,
+}
+
+impl CommitControl {
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many writes wait.
+    pub fn waiting(&self) -> usize {
+        self.writer().waiting.len()
+    }
+
+    /// Lets a group of at most `most` writes meet its fate; returns how many there were.
+    pub fn commit(&self, most: usize, fate: Fate) -> usize {
+        let mut writer = self.writer();
+        let count = writer.waiting.len().min(most);
+        let mut jobs: Vec<_> = writer.waiting.drain(..count).collect();
+        writer.engine.failing_commits = match fate {
+            Fate::Commits | Fate::DiesAfter => 0,
+            Fate::CommitsLate => 1,
+            Fate::DiskFull | Fate::DiesBefore | Fate::Lies => 2,
+        };
+        let settled = writer.engine.settle(&mut jobs);
+        writer.engine.failing_commits = 0;
+        match fate {
+            Fate::DiesBefore | Fate::DiesAfter => {
+                writer.is_dead = true;
+                writer.waiting.clear();
+            }
+            Fate::Lies => sqlite::answer(jobs, Ok((0..count).map(|_| Ok(())).collect()), &writer.environment),
+            Fate::Commits | Fate::CommitsLate | Fate::DiskFull => sqlite::answer(jobs, settled, &writer.environment),
+        }
+        count
+    }
+
+    /// The process is gone: what waited is lost, and nothing is taken any more.
+    pub fn die(&self) {
+        let mut writer = self.writer();
+        writer.is_dead = true;
+        writer.waiting.clear();
+    }
+
+    fn take(&self, job: QueuedJob) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        if writer.is_dead {
+            return Err(StoreError::Unavailable("the store has stopped".to_owned()));
+        }
+        writer.waiting.push(job);
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Opens or creates the SQLite file. The returned control decides how its commits end.
+    pub fn open_simulated(file: &Path, options: &StoreOptions) -> Result<(Store, CommitControl), StoreError> {
+        let environment = options.environment();
+        let engine = Sqlite::open_writer(file, environment.clone())?;
+        let writer = Writer { engine, environment: environment.clone(), waiting: Vec::new(), is_dead: false };
+        let control = CommitControl(Arc::new(Mutex::new(writer)));
+        let reader = Mutex::new(Sqlite::open_reader(file, environment.clone())?);
+        let writes = control.clone();
+        let writers = vec![Queue::Simulated(Box::new(move |job| writes.take(job)))];
+        let readers = Queue::Simulated(Box::new(move |job| {
+            reader.lock().unwrap_or_else(PoisonError::into_inner).work(vec![job]);
+            Ok(())
+        }));
+        let clock = options.clock.clone();
+        Ok((Store { writers, readers, environment, clock, engine: "sqlite" }, control))
+    }
+}
+
+/// A head with the columns that repeat what its state says.
+#[derive(Debug, Clone)]
+pub struct HeadColumns {
+    pub workspace: Uuid,
+    pub head: Head,
+    pub status: String,
+    pub live: bool,
+    pub task_since: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryRow {
+    pub address: String,
+    pub intent_id: IntentId,
+    pub number: Option<i64>,
+    pub dead_at: Option<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimerRow {
+    pub intent_id: IntentId,
+    pub kind: String,
+    pub due_at: Time,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoticeRow {
+    pub id: Uuid,
+    pub intent_id: IntentId,
+    pub line: String,
+    pub channel: String,
+    pub recipient: String,
+    pub is_open: bool,
+    /// For mail about a task: when the waiting began that it is about.
+    pub asking: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkRow {
+    pub intent_id: IntentId,
+    pub asking: u32,
+    pub person: String,
+    pub via: String,
+    pub used_at: Option<Time>,
+    pub outcome: Option<String>,
+}
+
+/// What the store holds, but for the events.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub heads: Vec<HeadColumns>,
+    pub deliveries: Vec<DeliveryRow>,
+    pub timers: Vec<TimerRow>,
+    pub notices: Vec<NoticeRow>,
+    pub links: Vec<LinkRow>,
+}
+
+pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
+    let rows = tx.rows(
+        "SELECT workspace_id, intent_id, status, live, task_since FROM intents ORDER BY workspace_id, intent_id",
+        &[],
+    )?;
+    let mut heads = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (workspace, id) = (row.uuid(0)?, IntentId(row.uuid(1)?));
+        let head = intents::find(tx, workspace, id)?
+            .ok_or_else(|| StoreError::Fault(format!("intent {id} is listed and cannot be found")))?;
+        let task_since = row.opt_int(4)?.map(Time::from_micros);
+        heads.push(HeadColumns { workspace, head, status: row.string(2)?, live: row.int(3)? != 0, task_since });
+    }
+    let rows = tx.rows(
+        "SELECT address, intent_id, number, dead_at FROM deliveries ORDER BY workspace_id, address, intent_id",
+        &[],
+    )?;
+    let delivery = |row: &crate::Row| {
+        let dead_at = row.opt_int(3)?.map(Time::from_micros);
+        Ok(DeliveryRow { address: row.string(0)?, intent_id: IntentId(row.uuid(1)?), number: row.opt_int(2)?, dead_at })
+    };
+    let deliveries = rows.iter().map(delivery).collect::<Result<_, StoreError>>()?;
+    let rows =
+        tx.rows("SELECT intent_id, kind, due_at FROM timers ORDER BY due_at, workspace_id, intent_id, kind", &[])?;
+    let timer = |row: &crate::Row| {
+        Ok(TimerRow { intent_id: IntentId(row.uuid(0)?), kind: row.string(1)?, due_at: row.time(2)? })
+    };
+    let timers = rows.iter().map(timer).collect::<Result<_, StoreError>>()?;
+    let (notices, links) = (notices(tx)?, links(tx)?);
+    Ok(Snapshot { heads, deliveries, timers, notices, links })
+}
+
+fn notices(tx: &mut Tx<'_>) -> Result<Vec<NoticeRow>, StoreError> {
+    let rows = tx.rows(
+        "SELECT notice_id, intent_id, line, channel, recipient, open, content FROM notices ORDER BY notice_id",
+        &[],
+    )?;
+    let notice = |row: &crate::Row| {
+        Ok(NoticeRow {
+            id: row.uuid(0)?,
+            intent_id: IntentId(row.uuid(1)?),
+            line: row.string(2)?,
+            channel: row.string(3)?,
+            recipient: row.string(4)?,
+            is_open: row.int(5)? != 0,
+            asking: row.json::<serde_json::Value>(6)?["asking"].as_u64().and_then(|asking| u32::try_from(asking).ok()),
+        })
+    };
+    rows.iter().map(notice).collect()
+}
+
+fn links(tx: &mut Tx<'_>) -> Result<Vec<LinkRow>, StoreError> {
+    let rows = tx.rows("SELECT intent_id, asking, person, via, used_at, outcome FROM task_links ORDER BY hash", &[])?;
+    let link = |row: &crate::Row| {
+        Ok(LinkRow {
+            intent_id: IntentId(row.uuid(0)?),
+            asking: row.count(1)?,
+            person: row.string(2)?,
+            via: row.string(3)?,
+            used_at: row.opt_time(4)?,
+            outcome: row.opt_string(5)?,
+        })
+    };
+    rows.iter().map(link).collect()
+}
+
+/// Lets every link answer whatever its intent asks now, however often: a broken server, to see that the simulation notices.
+pub fn forget_askings(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    tx.push("UPDATE task_links SET used_at = NULL, outcome = NULL", &[])?;
+    for row in tx.rows("SELECT workspace_id, intent_id, state FROM intents WHERE task_since IS NOT NULL", &[])? {
+        let asking = row.json::<serde_json::Value>(2)?["asking"].as_i64().unwrap_or(0);
+        tx.push(
+            "UPDATE task_links SET asking = $1 WHERE workspace_id = $2 AND intent_id = $3",
+            &[asking.into(), row.uuid(0)?.into(), row.uuid(1)?.into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// The whole history of an intent.
+pub fn history(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Vec<Event>, StoreError> {
+    intents::list_events(tx, workspace, id, 0, MOST_EVENTS)
+}

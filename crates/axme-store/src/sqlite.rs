@@ -1,0 +1,341 @@
+//! SQLite: WAL, `synchronous=FULL`, one writer that commits in groups.
+//!
+//! A group is one transaction. A job that fails before it has written anything is simply answered. If one fails after that,
+//! the transaction is rolled back and the group runs again with each job under a savepoint, so that a job that fails hurts
+//! nobody else. Some failures (a full disk) end the whole transaction: then nobody of the group is answered as done, and the
+//! jobs run again once.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use refinery::{Migration, Runner};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{ErrorCode, OpenFlags, ToSql};
+
+use crate::error::StoreError;
+use crate::tx::{Connection, Environment, Tx};
+use crate::usage::{self, Tally};
+use crate::value::{Row, Value};
+use crate::writer::{Engine, Failure, QueuedJob};
+
+/// SQLite releases before this one can corrupt a WAL database when a checkpoint meets a reset.
+const OLDEST_SAFE: i32 = 3_051_003;
+const CACHED_STATEMENTS: usize = 256;
+/// Pages of log (of 4 KiB) after which they are copied into the database. Copying less often copies hot pages fewer times;
+/// a start after a crash reads at most this much again.
+const CHECKPOINT_PAGES: u32 = 8_000;
+
+pub(crate) struct Sqlite {
+    connection: rusqlite::Connection,
+    role: Role,
+    environment: Arc<Environment>,
+    /// How many of the next commits fail as on a full disk.
+    #[cfg(feature = "simulation")]
+    pub(crate) failing_commits: u32,
+}
+
+#[derive(PartialEq, Clone, Copy)]
+enum Role {
+    Writer,
+    Reader,
+}
+
+impl Sqlite {
+    pub fn open_writer(file: &Path, environment: Arc<Environment>) -> Result<Sqlite, StoreError> {
+        if rusqlite::version_number() < OLDEST_SAFE {
+            return Err(StoreError::Unavailable(format!("SQLite {} is too old", rusqlite::version())));
+        }
+        private(file).map_err(|e| StoreError::Unavailable(format!("{}: {e}", file.display())))?;
+        let mut connection = rusqlite::Connection::open(file).map_err(fault)?;
+        let synchronous = if environment.limits.durable { "FULL" } else { "OFF" };
+        connection
+            .execute_batch(&format!(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; \
+                 PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+            ))
+            .map_err(fault)?;
+        let migrations: std::result::Result<Vec<Migration>, _> =
+            super::MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, &dialect(sql))).collect();
+        let migrations = migrations.map_err(|e| StoreError::Fault(e.to_string()))?;
+        Runner::new(&migrations).run(&mut connection).map_err(|e| StoreError::Fault(e.to_string()))?;
+        Sqlite::tuned(connection, Role::Writer, environment)
+    }
+
+    pub fn open_reader(file: &Path, environment: Arc<Environment>) -> Result<Sqlite, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Sqlite::tuned(rusqlite::Connection::open_with_flags(file, flags).map_err(fault)?, Role::Reader, environment)
+    }
+
+    fn tuned(
+        connection: rusqlite::Connection,
+        role: Role,
+        environment: Arc<Environment>,
+    ) -> Result<Sqlite, StoreError> {
+        connection.busy_timeout(Duration::from_secs(5)).map_err(fault)?;
+        connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        // Pages in memory, in KiB: what the index pages of a busy server need, not more.
+        connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;").map_err(fault)?;
+        Ok(Sqlite {
+            connection,
+            role,
+            environment,
+            #[cfg(feature = "simulation")]
+            failing_commits: 0,
+        })
+    }
+
+    fn exec(&self, sql: &'static str) -> Result<(), StoreError> {
+        self.connection.prepare_cached(sql).and_then(|mut s| s.raw_execute()).map(|_| ()).map_err(fault)
+    }
+
+    /// Runs the jobs in one transaction. The outcomes are those to answer, in order; an error means that the transaction
+    /// is gone and nothing has happened.
+    fn attempt(&mut self, jobs: &mut [QueuedJob], guard: Guard) -> Result<Vec<Result<(), Failure>>, Gone> {
+        self.exec(if self.role == Role::Writer { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        let mut used = Used::default();
+        for job in jobs.iter_mut() {
+            if guard == Guard::Each {
+                self.exec("SAVEPOINT job")?;
+            }
+            let mut live = Live { connection: &self.connection, has_written: false, tallies: Vec::new() };
+            let now = job.now();
+            let outcome = job.run(&mut Tx::new(&mut live, &self.environment, now));
+            let Live { has_written, tallies, .. } = live;
+            if self.connection.is_autocommit() {
+                return Err(StoreError::Unavailable("the transaction was ended by the database".to_owned()).into());
+            }
+            match (guard, &outcome) {
+                (Guard::Group, Err(_)) if has_written => return Err(Gone::Spoiled),
+                (Guard::Group, _) => {}
+                (Guard::Each, Ok(())) => self.exec("RELEASE job")?,
+                (Guard::Each, Err(_)) => {
+                    self.exec("ROLLBACK TO job")?;
+                    self.exec("RELEASE job")?;
+                }
+            }
+            if outcome.is_ok() {
+                used.add(tallies);
+            }
+            outcomes.push(outcome);
+        }
+        let mut live = Live { connection: &self.connection, has_written: false, tallies: Vec::new() };
+        if let Some(last) = jobs.last() {
+            used.write(&mut Tx::new(&mut live, &self.environment, last.now()))?;
+        }
+        self.commit()?;
+        Ok(outcomes)
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        #[cfg(feature = "simulation")]
+        if self.failing_commits > 0 {
+            self.failing_commits -= 1;
+            return Err(StoreError::Unavailable("database or disk is full".to_owned()));
+        }
+        self.exec("COMMIT")
+    }
+
+    /// Runs the jobs and commits them, twice if it must. The outcomes are those to answer, in order; with an error nothing
+    /// has happened.
+    pub(crate) fn settle(&mut self, jobs: &mut [QueuedJob]) -> Result<Vec<Result<(), Failure>>, StoreError> {
+        let mut outcome = self.attempt(jobs, Guard::Group);
+        if let Err(gone) = &outcome {
+            if let Gone::Lost(error) = gone {
+                tracing::warn!(%error, jobs = jobs.len(), "a transaction was lost and runs again");
+            }
+            self.roll_back();
+            outcome = self.attempt(jobs, Guard::Each);
+        }
+        outcome.map_err(|gone| {
+            self.roll_back();
+            match gone {
+                Gone::Lost(error) => error,
+                Gone::Spoiled => StoreError::Fault("a guarded job spoiled its group".to_owned()),
+            }
+        })
+    }
+}
+
+/// What a failing job takes with it.
+#[derive(PartialEq, Clone, Copy)]
+enum Guard {
+    /// The whole group, which then runs again with each job guarded. Savepoints cost more than the statements between
+    /// them, and a job rarely fails after it has written.
+    Group,
+    /// Itself only: every job runs under a savepoint.
+    Each,
+}
+
+/// Why a transaction is gone.
+enum Gone {
+    /// A job failed after it had written.
+    Spoiled,
+    Lost(StoreError),
+}
+
+impl From<StoreError> for Gone {
+    fn from(error: StoreError) -> Gone {
+        Gone::Lost(error)
+    }
+}
+
+impl Engine for Sqlite {
+    fn work(&mut self, mut jobs: Vec<QueuedJob>) {
+        let settled = self.settle(&mut jobs);
+        answer(jobs, settled, &self.environment);
+    }
+}
+
+/// Tells each job what became of it.
+pub(crate) fn answer(
+    jobs: Vec<QueuedJob>,
+    settled: Result<Vec<Result<(), Failure>>, StoreError>,
+    environment: &Environment,
+) {
+    match settled {
+        Ok(outcomes) => {
+            for (job, outcome) in jobs.into_iter().zip(outcomes) {
+                job.finish(outcome, environment);
+            }
+        }
+        Err(error) => {
+            for job in jobs {
+                job.finish(Err(error.clone().into()), environment);
+            }
+        }
+    }
+}
+
+impl Sqlite {
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() && self.exec("ROLLBACK").is_err() {
+            tracing::error!("a failed transaction could not be rolled back");
+        }
+    }
+}
+
+/// Makes the file readable by its owner only; the files that SQLite puts beside it take the same mode.
+fn private(file: &Path) -> std::io::Result<()> {
+    let opened = std::fs::File::options().create(true).append(true).open(file)?;
+    #[cfg(unix)]
+    opened.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    opened.sync_all()
+}
+
+/// The connection while a transaction is open.
+struct Live<'a> {
+    connection: &'a rusqlite::Connection,
+    has_written: bool,
+    tallies: Vec<(Tally, i64)>,
+}
+
+/// What the jobs of a group have used together: counting each by itself would cost a statement per job.
+#[derive(Default)]
+struct Used(Vec<(Tally, i64)>);
+
+impl Used {
+    fn add(&mut self, tallies: Vec<(Tally, i64)>) {
+        for (tally, more) in tallies {
+            match self.0.iter_mut().find(|(known, _)| *known == tally) {
+                Some((_, count)) => *count = count.saturating_add(more),
+                None => self.0.push((tally, more)),
+            }
+        }
+    }
+
+    fn write(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        // There is one writer, so one row will do.
+        self.0.into_iter().try_for_each(|(tally, count)| usage::add(tx, tally, 0, count))
+    }
+}
+
+impl Connection for Live<'_> {
+    fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.has_written = true;
+        let mut statement = self.connection.prepare_cached(sql).map_err(|e| explain(e, sql))?;
+        let changed = statement.execute(rusqlite::params_from_iter(params)).map_err(|e| explain(e, sql))?;
+        Ok(changed as u64)
+    }
+
+    fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError> {
+        self.run(sql, params).map(|_| ())
+    }
+
+    fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        let text = without_locks(sql);
+        let mut statement = self.connection.prepare_cached(&text).map_err(|e| explain(e, sql))?;
+        self.has_written |= !statement.readonly();
+        let columns = statement.column_count();
+        let mut rows = statement.query(rusqlite::params_from_iter(params)).map_err(|e| explain(e, sql))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| explain(e, sql))? {
+            let values: std::result::Result<Vec<_>, _> = (0..columns).map(|n| row.get_ref(n).map(take)).collect();
+            found.push(Row(values.map_err(|e| explain(e, sql))?));
+        }
+        Ok(found)
+    }
+
+    fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
+        self.tallies.push((tally, count));
+        Ok(())
+    }
+}
+
+/// SQLite has one writer: row locks are dropped from the text.
+fn without_locks(sql: &'static str) -> std::borrow::Cow<'static, str> {
+    match sql.find(" FOR UPDATE") {
+        Some(at) => sql[..at].into(),
+        None => sql.into(),
+    }
+}
+
+/// The migration text in SQLite's dialect.
+fn dialect(sql: &str) -> String {
+    sql.replace(" COLLATE \"C\"", "").replace("/* clustered */", "WITHOUT ROWID")
+}
+
+fn take(value: ValueRef<'_>) -> Value<'static> {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(n) => Value::Int(n),
+        ValueRef::Real(_) => Value::Null,
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned().into()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec().into()),
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Int(n) => ValueRef::Integer(*n),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Uuid(id) => ValueRef::Blob(id.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn explain(error: rusqlite::Error, sql: &str) -> StoreError {
+    match fault(error) {
+        StoreError::Fault(why) => StoreError::Fault(format!("{why} in: {sql}")),
+        other => other,
+    }
+}
+
+fn fault(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::OutOfMemory,
+        ) => StoreError::Unavailable(error.to_string()),
+        _ => StoreError::Fault(error.to_string()),
+    }
+}

@@ -1,0 +1,169 @@
+//! Queues of jobs and the threads that work them off.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axme_intent::Time;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::{JobError, StoreError};
+use crate::tx::{Environment, Tx};
+use crate::wakeups::Signal;
+
+/// Why a job has not been done.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The job refused by itself; its answer says why.
+    Refused,
+    Store(StoreError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Store(error)
+    }
+}
+
+/// A job whose types are forgotten, so that queues and engines are compiled once and not once per operation.
+pub(crate) trait ErasedJob: Send {
+    /// May be called again: the last run counts.
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Failure>;
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+/// A job with a place for its answer.
+pub(crate) struct TypedJob<T, E, F> {
+    pub job: F,
+    pub answer: Option<Result<T, E>>,
+}
+
+impl<T, E, F> ErasedJob for TypedJob<T, E, F>
+where
+    T: Send + 'static,
+    E: JobError,
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+        let answer = (self.job)(tx);
+        let done = match &answer {
+            Ok(_) => Ok(()),
+            Err(error) if error.commits() => Ok(()),
+            Err(error) => Err(error.store_error().cloned().map_or(Failure::Refused, Failure::Store)),
+        };
+        self.answer = Some(answer);
+        done
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// How a job ended. It comes back whole, so that what it held is freed by its caller and not on the writer's thread.
+pub(crate) type Completion = (Result<(), Failure>, Box<dyn ErasedJob>);
+
+/// A job in a queue.
+pub(crate) struct QueuedJob {
+    work: Box<dyn ErasedJob>,
+    now: Time,
+    signals: Vec<Signal>,
+    done: oneshot::Sender<Completion>,
+}
+
+impl QueuedJob {
+    pub fn new(work: Box<dyn ErasedJob>, now: Time) -> (QueuedJob, oneshot::Receiver<Completion>) {
+        let (done, completion) = oneshot::channel();
+        (QueuedJob { work, now, signals: Vec::new(), done }, completion)
+    }
+
+    /// When the caller asked for the transaction.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Runs the job; a panic in it is its own failure and nobody else's.
+    pub fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+        // After an outage, calls that were given up are not done late.
+        if self.done.is_closed() {
+            return Err(StoreError::Unavailable("the caller has gone".to_owned()).into());
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| self.work.run(tx))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Err(StoreError::Fault(format!("a job panicked: {text}")).into())
+        });
+        if done.is_ok() {
+            self.signals = tx.take_signals();
+        }
+        done
+    }
+
+    /// Tells the caller how the job ended. Called once, after the commit or when there will be none.
+    pub fn finish(self, outcome: Result<(), Failure>, environment: &Environment) {
+        if outcome.is_ok() {
+            for signal in &self.signals {
+                environment.wakeups.signal(*signal);
+            }
+        }
+        // The caller may be gone; its work is done all the same.
+        let _ = self.done.send((outcome, self.work));
+    }
+}
+
+/// A connection that can work jobs off. It must call `finish` on every job.
+pub(crate) trait Engine: Send {
+    fn work(&mut self, jobs: Vec<QueuedJob>);
+}
+
+pub(crate) enum Queue {
+    Threads(mpsc::Sender<QueuedJob>),
+    /// Jobs wait until the simulation says what becomes of them, or run as they come.
+    #[cfg(feature = "simulation")]
+    Simulated(Box<dyn Fn(QueuedJob) -> Result<(), StoreError> + Send + Sync>),
+}
+
+impl Queue {
+    /// Starts one thread per engine, all on one queue of `most` jobs. Each takes the jobs that wait, up to `group` at a time.
+    pub fn spawn(name: &str, engines: Vec<Box<dyn Engine>>, group: usize, most: usize) -> Queue {
+        let (sender, receiver) = mpsc::channel(most);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for mut engine in engines {
+            let receiver = receiver.clone();
+            let worker = move || {
+                while let Some(jobs) = take(&receiver, group) {
+                    // Jobs are guarded one by one; what panics around them costs its group and not the thread.
+                    if catch_unwind(AssertUnwindSafe(|| engine.work(jobs))).is_err() {
+                        tracing::error!("a writer panicked; its calls were refused and it goes on");
+                    }
+                }
+            };
+            let spawned = std::thread::Builder::new().name(format!("axme-{name}")).spawn(worker);
+            spawned.expect("the system can start a thread");
+        }
+        Queue::Threads(sender)
+    }
+
+    pub async fn send(&self, job: QueuedJob) -> Result<(), StoreError> {
+        match self {
+            Queue::Threads(queue) => {
+                queue.send(job).await.map_err(|_| StoreError::Unavailable("the store has stopped".to_owned()))
+            }
+            #[cfg(feature = "simulation")]
+            Queue::Simulated(take) => take(job),
+        }
+    }
+}
+
+/// Waits for a job, then takes the others that wait. `None` when the store is gone.
+fn take(receiver: &Mutex<mpsc::Receiver<QueuedJob>>, group: usize) -> Option<Vec<QueuedJob>> {
+    let mut receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut jobs = vec![receiver.blocking_recv()?];
+    while jobs.len() < group {
+        match receiver.try_recv() {
+            Ok(job) => jobs.push(job),
+            Err(_) => break,
+        }
+    }
+    Some(jobs)
+}
