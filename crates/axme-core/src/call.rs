@@ -19,8 +19,8 @@ use axme_store::replies;
 
 pub use decode::check_body;
 pub use handler::{
-    AfterCall, AsyncContext, AsyncHandler, Binding, BoxFuture, Encoder, ErasedAsyncHandler, ErasedHandler, Handler, Job,
-    KeyField, PrepareContext, PreparedJob, async_handler, handler,
+    AfterCall, AsyncContext, AsyncHandler, Binding, BoxFuture, Encoder, ErasedAsyncHandler, ErasedHandler, Handler,
+    Job, KeyField, PrepareContext, PreparedJob, async_handler, handler,
 };
 use idempotency::Repeat;
 

@@ -97,7 +97,11 @@ pub type ReplayCursor = (Time, IntentId);
 
 /// Shows a page of what is out already, with this reader's predecessor or another one, under the numbers it has. `None`
 /// when there is no more. A reader that starts from nothing is shown all of it.
-pub async fn replay(app: &Arc<AppState>, reading: Reading, after: Option<ReplayCursor>) -> Result<Option<(Vec<Offer>, ReplayCursor)>> {
+pub async fn replay(
+    app: &Arc<AppState>,
+    reading: Reading,
+    after: Option<ReplayCursor>,
+) -> Result<Option<(Vec<Offer>, ReplayCursor)>> {
     let now = app.system.clock.now();
     let after = after.unwrap_or((now, IntentId(Uuid::max())));
     let job = move |tx: &mut Tx<'_>| -> Result<_> {

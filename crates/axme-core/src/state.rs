@@ -11,8 +11,8 @@ use uuid::Uuid;
 use axme_api::{ApiError, ErrorKind};
 use axme_store::{Limits, Store, Wakeups};
 
-use crate::auth::{Caller, Keys};
 use crate::auth::oidc::OidcSettings;
+use crate::auth::{Caller, Keys};
 use crate::error::Result;
 use crate::policy::quota;
 use crate::policy::rate_limit::RateLimiter;
@@ -71,14 +71,25 @@ impl AppState {
     pub fn new(
         store: Store,
         system: System,
-        wakeups: Arc<Wakeups>,
         limits: Arc<Limits>,
         site: Site,
         stopping: watch::Receiver<bool>,
     ) -> Arc<AppState> {
         let (keys, limiter) = (Keys::new(limits.cached_keys, &site.base_url), RateLimiter::default());
+        let wakeups = store.wakeups().clone();
         let (mails, _) = broadcast::channel(MOST_MAILS);
-        Arc::new(AppState { store, system, wakeups, keys, limiter, limits, site, mails, stopping, streams: Mutex::default() })
+        Arc::new(AppState {
+            store,
+            system,
+            wakeups,
+            keys,
+            limiter,
+            limits,
+            site,
+            mails,
+            stopping,
+            streams: Mutex::default(),
+        })
     }
 
     /// Takes a place for a stream, if the account and its workspace have one left.

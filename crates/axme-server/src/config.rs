@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::tier::Tier;
+use axme_core::auth::oidc::OidcSettings;
+use axme_store::{Limits, Tier};
 
 #[derive(Clone, Deserialize)]
 #[serde(default)]

@@ -19,7 +19,7 @@ use object_store::{ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStore
 use tokio::io::AsyncWriteExt;
 
 use crate::config::MediaSettings;
-use crate::error::{Error, Result};
+use axme_core::error::{Error, Result};
 
 /// Read from the disk at a time.
 const PART_BYTES: usize = 64 * 1024;

@@ -8,28 +8,27 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::StartError;
-use crate::app::App;
-use crate::auth::{FreshKey, fresh_key};
-use crate::error::{Error, StoreError};
 use crate::folder::{Bootstrap, Folder};
-use crate::ops::{members};
-use crate::store::accounts::{self, NewKey, ServiceAccount};
-use crate::store::Shard;
+use axme_core::auth::membership;
+use axme_core::auth::placement::OPERATORS_ORG_SLUG;
+use axme_core::auth::{FreshKey, fresh_key};
+use axme_core::error::StoreError;
+use axme_core::state::AppState;
+use axme_store::accounts::{NewKey, ServiceAccount};
+use axme_store::{Shard, Tx, accounts};
 
-/// The organization of those who run the server.
-pub const ORG_SLUG: &str = "local";
 const WORKSPACE_SLUG: &str = "default";
 
 /// Makes what is missing. Nothing on any start but the first.
-pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &str) -> Result<(), StartError> {
-    let failed = |error: Error| StartError::Store(error.to_string());
-    if let Some(org) = app.store.read(|tx| Ok(accounts::find_organization(tx, ORG_SLUG)?)).await.map_err(failed)? {
+pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_url: &str) -> Result<(), StartError> {
+    let failed = |error: StoreError| StartError::Store(error.to_string());
+    if let Some(org) = app.store.read(|tx| accounts::find_organization(tx, OPERATORS_ORG_SLUG)).await.map_err(failed)? {
         // A start that was killed right after the commit left its draft.
         return Ok(folder.publish_draft(&org.to_string())?);
     }
     let (rng, now) = (&app.system.rng, app.system.clock.now());
     let (org, workspace, account) = (rng.uuid(), rng.uuid(), rng.uuid());
-    let email = members::name_of(owner_email);
+    let email = membership::name_of(owner_email);
     let admin = ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, &email, now);
     let FreshKey { token, hash, hint } = fresh_key(rng, &admin.service_account_id);
     let key_id = format!("sak_{}", rng.uuid_at(now).simple());
@@ -40,14 +39,14 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
         workspace_id: workspace.to_string(),
         owner_email: email.clone(),
     };
-    let job = move |tx: &mut crate::store::Tx<'_>| {
-        if !accounts::insert_organization(tx, org, ORG_SLUG, "Local", now)? {
+    let job = move |tx: &mut Tx<'_>| -> Result<_, StoreError> {
+        if !accounts::insert_organization(tx, org, OPERATORS_ORG_SLUG, "Local", now)? {
             return Ok(false);
         }
         accounts::insert_workspace(tx, workspace, org, WORKSPACE_SLUG, "Default", now)?;
         accounts::insert_member(tx, account, &email, org, Uuid::nil(), "org_owner", now)?;
         if !accounts::insert_service_account(tx, &admin)? {
-            return Err(StoreError::Fault("the admin account exists already".to_owned()).into());
+            return Err(StoreError::Fault("the admin account exists already".to_owned()));
         }
         let key = NewKey {
             workspace,
@@ -66,6 +65,6 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
     if app.store.write(Shard::CONTROL, job).await.map_err(failed)? {
         tracing::info!(folder = %folder.path().display(), "first start: organization, workspace and key are in bootstrap.json");
     }
-    let org = app.store.read(|tx| Ok(accounts::find_organization(tx, ORG_SLUG)?)).await.map_err(failed)?;
+    let org = app.store.read(|tx| accounts::find_organization(tx, OPERATORS_ORG_SLUG)).await.map_err(failed)?;
     Ok(folder.publish_draft(&org.map(|id| id.to_string()).unwrap_or_default())?)
 }

@@ -1,50 +1,35 @@
 //! The AXME server: gateway, registry and workers.
 //!
-//! [`start`] opens the store, starts the workers and listens; [`Running::stop`] ends it cleanly. A request goes
-//! `http` → `call` → `ops` → `engine` → `store`; what leaves or waits is done by `workers`. `ARCHITECTURE.md` has the map.
+//! [`start`] opens the store, starts the workers and listens; [`Running::stop`] ends it cleanly. A request goes from `http`
+//! or `mcp` to the core and back; what leaves or waits is done by `workers` and `deliver`. `ARCHITECTURE.md` has the map.
 
-pub mod app;
-mod auth;
-pub mod call;
-pub mod channels;
 pub mod config;
-mod cx;
-mod engine;
-pub mod error;
+pub mod deliver;
 pub mod files;
 pub mod first_start;
 pub mod folder;
 pub mod http;
-mod limiter;
-mod oidc;
-mod ops;
-mod passwords;
-mod seal;
-mod signer;
-pub mod store;
-mod table;
-pub mod tier;
-pub mod wake;
+pub mod system;
 pub mod workers;
-pub mod world;
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axme_core::state::{AppState, Site};
+use axme_core::system::{Mail, System};
+use axme_store::wakeups::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS};
+use axme_store::{Limits, Store, StoreError, StoreOptions, Wakeups};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
-use app::{App, Site};
-pub use config::{Config, Limits};
+pub use config::Config;
 pub use folder::{Bootstrap, RunFile};
 use folder::{Folder, FolderError};
-use store::{Shape, Store};
-use wake::{SWEEP_BETWEEN_NODES, SWEEP_IN_PROCESS, Wakeups};
-use system::{Mail, System};
+use http::Gateway;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -76,11 +61,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let folder = Folder::open(&config.data)?;
     let limits = Arc::new(Limits { tier: config.tier, ..config.limits.clone() });
     let (stop, stopping) = watch::channel(false);
-    let (store, wakeups) = open_store(&config, &folder).await?;
-    let guard = channels::guard::Guard::new(&limits.outbound_allow)
+    let guard = deliver::guard::Guard::new(&limits.outbound_allow)
         .map_err(|why| StartError::Config(format!("limits.outbound_allow: {why}")))?;
     let mailer =
-        channels::mailer::Mailer::new(&config.mail, &folder.path().join("outbox")).map_err(StartError::Config)?;
+        deliver::mailer::Mailer::new(&config.mail, &folder.path().join("outbox")).map_err(StartError::Config)?;
     if let Some(outbox) = mailer.outbox() {
         tracing::info!(outbox = %outbox.display(), "no mail server is set: mail goes into files");
     } else if config.public_url.is_none() {
@@ -91,7 +75,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             "files lie in the data folder of this node: others on the same database need the same folder, or a bucket"
         );
     }
-    let web = channels::outbound::Web::new(guard, mailer, limits.push_seconds).map_err(StartError::Config)?;
+    let web = deliver::outbound::Web::new(guard, mailer, limits.push_seconds).map_err(StartError::Config)?;
+    let system = system::real(Arc::new(web));
+    let store = open_store(&config, &folder, &system, &limits).await?;
+    let files = files::Files::open(&config.media, folder.path().join("media"), limits.durable);
+    let files = Some(files.map_err(StartError::Config)?);
     let listener =
         TcpListener::bind(config.listen).await.map_err(|why| StartError::Listen { address: config.listen, why })?;
     let addr = listener.local_addr().map_err(|why| StartError::Listen { address: config.listen, why })?;
@@ -100,35 +88,31 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let site = Site {
         base_url: base_url.clone(),
         embed_origins: config.embed_origins.clone(),
-        media: Some(
-            files::Files::open(&config.media, folder.path().join("media"), limits.durable)
-                .map_err(StartError::Config)?,
-        ),
-        trusted_proxies: channels::guard::networks(&config.trusted_proxies)
+        trusted_proxies: deliver::guard::networks(&config.trusted_proxies)
             .map_err(|why| StartError::Config(format!("trusted_proxies: {why}")))?,
         sign_up: config.sign_up,
         trials: config.trials,
         oidc: config.oidc.clone().map(Arc::new),
     };
-    let app = App::new(store, System::real(Arc::new(web)), wakeups, limits.clone(), site, stopping);
+    let app = AppState::new(store, system, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
     // Before the first call: nothing that happens may pass by those who are subscribed to it.
     workers::fanout::watch(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
     workers::mesh::rule(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
     let mut workers = vec![
         tokio::spawn(workers::timers::run(app.clone())),
-        tokio::spawn(workers::sweep::run(app.clone())),
+        tokio::spawn(workers::sweep::run(app.clone(), files.clone())),
         tokio::spawn(workers::billing::run(app.clone())),
-        tokio::spawn(workers::lines::run(app.clone())),
+        tokio::spawn(workers::push_dispatcher::run(app.clone())),
         tokio::spawn(workers::fanout::run(app.clone())),
         tokio::spawn(workers::notices::run(app.clone())),
         tokio::spawn(workers::mesh::run(app.clone())),
         tokio::spawn(workers::key_uses::run(app.clone())),
     ];
     if let Some(url) = &config.database_url {
-        workers.push(tokio::spawn(workers::doorbell::run(app.clone(), url.clone())));
+        workers.push(tokio::spawn(workers::pg_wakeups::run(app.clone(), url.clone())));
     }
-    let router = http::router::router(app.clone());
+    let router = http::router(Gateway { app: app.clone(), files });
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
             tracing::debug!(%error, "a connection stays without TCP_NODELAY");
@@ -151,27 +135,24 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails })
 }
 
-async fn open_store(config: &Config, folder: &Folder) -> Result<(Store, Arc<Wakeups>), StartError> {
-    let limits = &config.limits;
-    let shape = Shape {
-        write_group: limits.write_group,
-        read_threads: limits.read_threads,
-        postgres_lanes: limits.postgres_lanes,
-        durable: limits.durable,
+async fn open_store(
+    config: &Config,
+    folder: &Folder,
+    system: &System,
+    limits: &Arc<Limits>,
+) -> Result<Store, StartError> {
+    let sweep = if config.database_url.is_some() { SWEEP_BETWEEN_NODES } else { SWEEP_IN_PROCESS };
+    let options = StoreOptions {
+        limits: limits.clone(),
+        clock: system.clock.clone(),
+        rng: system.rng.clone(),
+        wakeups: Wakeups::new(sweep),
     };
-    let failed = |error: error::StoreError| StartError::Store(error.to_string());
-    match &config.database_url {
-        None => {
-            let wakeups = Wakeups::new(SWEEP_IN_PROCESS);
-            let store = Store::open_sqlite(&folder.path().join("axme.db"), shape, wakeups.clone()).map_err(failed)?;
-            Ok((store, wakeups))
-        }
-        Some(url) => {
-            let wakeups = Wakeups::new(SWEEP_BETWEEN_NODES);
-            let store = Store::open_postgres(url, shape, wakeups.clone()).await.map_err(failed)?;
-            Ok((store, wakeups))
-        }
-    }
+    let opened = match &config.database_url {
+        None => Store::open_sqlite(&folder.path().join("axme.db"), &options),
+        Some(url) => Store::open_postgres(url, &options).await,
+    };
+    opened.map_err(|error: StoreError| StartError::Store(error.to_string()))
 }
 
 /// An address that a client on this machine can use.

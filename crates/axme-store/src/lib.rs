@@ -39,9 +39,9 @@ pub mod routed;
 pub mod routing;
 pub mod schemas;
 pub mod sessions;
+pub mod shard;
 #[cfg(feature = "simulation")]
 pub mod simulated;
-pub mod shard;
 mod sqlite;
 pub mod timers;
 mod tx;
@@ -63,11 +63,11 @@ pub use limits::{Limits, Tier};
 pub use postgres::ListenConnection;
 pub use rng::{Rng, hex};
 pub use shard::Shard;
-pub use tx::{Mark, Tx};
 pub(crate) use tx::{Connection, Environment};
+pub use tx::{Mark, Tx};
 pub use value::{Row, Value};
 pub use wakeups::{Signal, Subscription, Wakeups};
-use writer::{ErasedJob, Failure, QueuedJob, Queue, TypedJob};
+use writer::{ErasedJob, Failure, Queue, QueuedJob, TypedJob};
 
 /// The schema, in order. A migration that has been released is never changed.
 const MIGRATIONS: [(&str, &str); 22] = [
@@ -130,7 +130,8 @@ impl Store {
         let (environment, limits) = (options.environment(), &options.limits);
         let writer = sqlite::Sqlite::open_writer(file, environment.clone())?;
         let readers = (0..limits.read_threads.max(1)).map(|_| {
-            sqlite::Sqlite::open_reader(file, environment.clone()).map(|reader| Box::new(reader) as Box<dyn writer::Engine>)
+            sqlite::Sqlite::open_reader(file, environment.clone())
+                .map(|reader| Box::new(reader) as Box<dyn writer::Engine>)
         });
         let readers = readers.collect::<Result<_, _>>()?;
         let writers = vec![Queue::spawn("write", vec![Box::new(writer)], limits.write_group, QUEUE_JOBS)];

@@ -184,8 +184,15 @@ impl Postgres {
         let session = self.session.as_mut().expect("connected above");
         let now = job.now();
         let environment = self.environment.clone();
-        let mut live =
-            Live { runtime, session, begun: false, queued: Vec::new(), slot: self.slot, environment: &environment, now };
+        let mut live = Live {
+            runtime,
+            session,
+            begun: false,
+            queued: Vec::new(),
+            slot: self.slot,
+            environment: &environment,
+            now,
+        };
         let outcome = job.run(&mut Tx::new(&mut live, &environment, now));
         match outcome {
             Ok(()) => live.commit().map_err(Failure::from),
@@ -314,7 +321,8 @@ impl Connection for Live<'_> {
             .map_err(|e| in_statement(e, sql))?;
         rows.iter()
             .map(|row| {
-                let values: std::result::Result<Vec<_>, _> = (0..row.len()).map(|n| row.try_get::<_, Value<'static>>(n)).collect();
+                let values: std::result::Result<Vec<_>, _> =
+                    (0..row.len()).map(|n| row.try_get::<_, Value<'static>>(n)).collect();
                 values.map(Row).map_err(|e| explain(&e, sql))
             })
             .collect()

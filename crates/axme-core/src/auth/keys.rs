@@ -128,7 +128,12 @@ impl Keys {
         Ok((caller, until))
     }
 
-    async fn signed_in(&self, store: &Store, token: &str, now: Time) -> Result<std::result::Result<SignedIn, TokenFault>> {
+    async fn signed_in(
+        &self,
+        store: &Store,
+        token: &str,
+        now: Time,
+    ) -> Result<std::result::Result<SignedIn, TokenFault>> {
         let claims = match self.signer.read(store, token, now).await? {
             Ok(claims) => claims,
             Err(bad) => return Ok(Err(bad)),
@@ -142,7 +147,9 @@ impl Keys {
             let memberships = records::memberships(tx, &account.email)?;
             Ok(Some((session, account, memberships)))
         };
-        let Some((session, account, memberships)) = store.read(look).await? else { return Ok(Err(TokenFault::Invalid)) };
+        let Some((session, account, memberships)) = store.read(look).await? else {
+            return Ok(Err(TokenFault::Invalid));
+        };
         if session.revoked_at.is_some() || session.expires_at <= now {
             return Ok(Err(TokenFault::Invalid));
         }

@@ -144,7 +144,12 @@ fn no_org() -> Error {
 /// The workspace that is named, the caller's own without a name, when the caller may do something there.
 ///
 /// On a server that is run for others, whoever runs it sees and sets what every workspace may use and owes, and nobody else sets it.
-pub fn place(cx: &mut CallContext<'_, '_>, org: Option<&str>, workspace: Option<&str>, permission: Permission) -> Result<Placement> {
+pub fn place(
+    cx: &mut CallContext<'_, '_>,
+    org: Option<&str>,
+    workspace: Option<&str>,
+    permission: Permission,
+) -> Result<Placement> {
     let is_set = is_of_operators(permission);
     let is_seen = matches!(permission, Permission::ViewUsage | Permission::ViewBilling);
     if (is_set || is_seen) && cx.limits.tier.is_hosted() {
@@ -212,7 +217,12 @@ fn any_place(cx: &mut CallContext<'_, '_>, org: Option<&str>, workspace: &str) -
 }
 
 /// A workspace of another than the caller's, by its id.
-fn named_place(cx: &mut CallContext<'_, '_>, org: Option<&str>, workspace: &str, permission: Permission) -> Result<Placement> {
+fn named_place(
+    cx: &mut CallContext<'_, '_>,
+    org: Option<&str>,
+    workspace: &str,
+    permission: Permission,
+) -> Result<Placement> {
     let not_found = || Error::from(ApiError::not_found("workspace"));
     // One's own organization may be named by any key, also by one without a role in it.
     let named = match org {
@@ -249,7 +259,12 @@ fn authorized(
 ) -> Result<Placement> {
     authority.check(permission, Some(found.workspace_id))?;
     let org = organizations::find(cx.tx, found.org_id)?.ok_or_else(no_org)?;
-    Ok(Placement { org: org.org_id, org_slug: org.slug, workspace: found.workspace_id, workspace_slug: found.slug.clone() })
+    Ok(Placement {
+        org: org.org_id,
+        org_slug: org.slug,
+        workspace: found.workspace_id,
+        workspace_slug: found.slug.clone(),
+    })
 }
 
 fn no_pair() -> Error {

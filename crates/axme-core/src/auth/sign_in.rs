@@ -10,8 +10,8 @@ use super::caller::LOGIN;
 use super::keys::{FreshKey, fresh_key, hash};
 use super::membership;
 use super::tokens::{Person, TOKEN_SECONDS};
-use crate::input::check_chars;
 use crate::error::{Error, Result, StoreError};
+use crate::input::check_chars;
 use crate::state::AppState;
 use crate::store::Tx;
 use crate::store::accounts::{self, NewKey, ServiceAccount};
@@ -46,7 +46,8 @@ pub fn enter(
     rules: SignInRules,
     account: &Account,
     client: &Client,
-    origin: SessionOrigin) -> Result<NewSession> {
+    origin: SessionOrigin,
+) -> Result<NewSession> {
     let rng = tx.rng;
     let now = tx.now;
     if !rules.may_anybody && !records::is_member(tx, &account.email)? {
@@ -105,7 +106,8 @@ pub fn audit(
     workspace: Uuid,
     actor: &str,
     action: &str,
-    details: &serde_json::Value) -> Result<(), StoreError> {
+    details: &serde_json::Value,
+) -> Result<(), StoreError> {
     let rng = tx.rng;
     let now = tx.now;
     let line = crate::store::audit::Line {
@@ -134,7 +136,8 @@ fn fresh_login_key(
     tx: &mut Tx<'_>,
     rules: SignInRules,
     account: &Account,
-    (org, workspace): (Uuid, Uuid)) -> Result<String, StoreError> {
+    (org, workspace): (Uuid, Uuid),
+) -> Result<String, StoreError> {
     let rng = tx.rng;
     let now = tx.now;
     let id = match accounts::find_login_account(tx, workspace, &account.email)? {

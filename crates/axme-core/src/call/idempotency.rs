@@ -24,7 +24,12 @@ pub(super) struct Repeat {
 }
 
 impl Repeat {
-    pub fn of(app: &AppState, handler: &dyn ErasedHandler, request: &Request, caller: &Caller) -> Result<Option<Repeat>> {
+    pub fn of(
+        app: &AppState,
+        handler: &dyn ErasedHandler,
+        request: &Request,
+        caller: &Caller,
+    ) -> Result<Option<Repeat>> {
         let in_body = handler.key_field();
         if handler.info().effect == axme_api::Effect::Read {
             return Ok(None);

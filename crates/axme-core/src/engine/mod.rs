@@ -18,10 +18,10 @@ use uuid::Uuid;
 use crate::error::{Result, StoreError};
 use crate::policy::agent_limits;
 use crate::store::Mark;
+use crate::store::Signal;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
 use crate::store::{Rng, Tx, deliveries, inbox, intents, timers, webhooks};
-use crate::store::Signal;
 
 /// How events name the platform itself.
 pub const GATEWAY: &str = "gateway";
@@ -151,7 +151,14 @@ fn record(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent, more: &mut More) ->
     carry_out(tx, workspace, &new.head, planned, &new.effects, more)
 }
 
-fn step(tx: &mut Tx<'_>, workspace: Uuid, mut head: Head, command: Command, actor: &str, more: &mut More) -> Result<Advanced> {
+fn step(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    mut head: Head,
+    command: Command,
+    actor: &str,
+    more: &mut More,
+) -> Result<Advanced> {
     let given = given(tx, &head.intent, actor);
     let birth = match &head.intent.cursor {
         Some(_) => Some(intents::birth(tx, workspace, head.intent.id)?),
@@ -195,15 +202,12 @@ fn fan_out(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreErr
 
 fn given(tx: &Tx<'_>, intent: &Intent, actor: &str) -> Given {
     let now = tx.now;
-    Given {
-        now: now,
-        actor: actor.to_owned(),
-        child: intent.root.relative(now, tx.rng.ordered_bytes(now)),
-    }
+    Given { now: now, actor: actor.to_owned(), child: intent.root.relative(now, tx.rng.ordered_bytes(now)) }
 }
 
 fn carry_out(
-    tx: &mut Tx<'_>, workspace: Uuid,
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
     head: &Head,
     planned: Option<(&Plan, &Birth)>,
     effects: &[Effect],

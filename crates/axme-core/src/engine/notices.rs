@@ -33,7 +33,14 @@ pub fn mail(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, about: Occasion, to: 
 }
 
 /// Has the targets of a step told.
-pub fn notify(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, plan: &Plan, birth: &Birth, step: &str) -> Result<(), StoreError> {
+pub fn notify(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    head: &Head,
+    plan: &Plan,
+    birth: &Birth,
+    step: &str,
+) -> Result<(), StoreError> {
     let notice = plan.step(step).and_then(|step| step.notice());
     let notice = notice.ok_or_else(|| StoreError::Fault(format!("step {step} tells nothing")))?;
     let (subject, body) = write(notice, head, plan, birth, step);
@@ -61,7 +68,13 @@ fn write(notice: &Told, head: &Head, plan: &Plan, birth: &Birth, step: &str) -> 
     (subject, template::render(&notice.body, &context))
 }
 
-fn insert(tx: &mut Tx<'_>, workspace: Uuid, intent: IntentId, target: &Target, content: Value) -> Result<(), StoreError> {
+fn insert(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    intent: IntentId,
+    target: &Target,
+    content: Value,
+) -> Result<(), StoreError> {
     let now = tx.now;
     if notices::count(tx, workspace, intent)? >= MOST_NOTICES {
         tracing::warn!(%intent, "this intent has told people {MOST_NOTICES} times, which is the most");
@@ -91,7 +104,8 @@ fn insert(tx: &mut Tx<'_>, workspace: Uuid, intent: IntentId, target: &Target, c
 
 /// A message from the platform in the thread of the intent, which the owner gets.
 fn write_to_inbox(
-    tx: &mut Tx<'_>, workspace: Uuid,
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
     intent: IntentId,
     owner: &str,
     subject: &str,

@@ -22,12 +22,12 @@ use crate::auth::membership;
 use crate::auth::placement;
 use crate::auth::placement::RoleSet;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_ahead, check_chars, check_word, page_size, read_after, read_id};
-use crate::store::{access_requests as store, organizations};
 use crate::store::access_requests::{AccessRequest, Filter};
-use crate::call::{Binding, handler};
+use crate::store::{access_requests as store, organizations};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -163,7 +163,10 @@ fn named_org(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest) -> Resul
     Ok(Some(found.org_id))
 }
 
-fn named_workspace(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest) -> Result<Option<organizations::Workspace>> {
+fn named_workspace(
+    cx: &mut CallContext<'_, '_>,
+    input: &CreateAccessRequest,
+) -> Result<Option<organizations::Workspace>> {
     let Some(text) = input.workspace_id.as_deref() else { return Ok(None) };
     let id = read_id("workspace", text)?;
     let found = organizations::find_workspace(cx.tx, id)?.ok_or_else(|| ApiError::not_found("workspace"))?;
@@ -181,7 +184,10 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result
 }
 
 /// A page by id, oldest first; the next one goes on after its last.
-pub fn list(cx: &mut CallContext<'_, '_>, (input, after, limit): &(ListAccessRequests, Uuid, i64)) -> Result<AccessRequestList> {
+pub fn list(
+    cx: &mut CallContext<'_, '_>,
+    (input, after, limit): &(ListAccessRequests, Uuid, i64),
+) -> Result<AccessRequestList> {
     let org = input.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (states, expires) = kept_as(input.state.as_deref(), cx.now);

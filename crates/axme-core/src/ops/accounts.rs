@@ -16,18 +16,18 @@ use axme_intent::{Address, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::signature;
-use crate::auth::{FreshKey, LOGIN, Role, fresh_key, placement};
 use crate::auth::placement::{Placement, RoleSet};
+use crate::auth::{FreshKey, LOGIN, Role, fresh_key, placement};
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_ahead, page_size};
 use crate::policy::quota;
 use crate::policy::tier::Allowance;
-use crate::store::{Signal, accounts as store};
+use crate::signature;
 use crate::store::accounts::{NewKey, ServiceAccount};
-use crate::call::{Binding, handler};
+use crate::store::{Signal, accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -9,24 +9,23 @@ use axme_api::alpha::{
 };
 use axme_api::roles::OrgRole;
 use axme_api::{ApiError, ErrorKind};
-use axme_intent::Time;
 use axme_intent::human::is_email;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::logins::{found, mail, too_many};
 use crate::auth;
-use crate::auth::{FreshKey, fresh_key, membership};
 use crate::auth::sign_in::audit;
+use crate::auth::{FreshKey, fresh_key, membership};
 use crate::call::{AsyncContext, BoxFuture};
+use crate::call::{Binding, async_handler};
 use crate::error::{Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
-use crate::store::{Rng, Shard, Tx, accounts, alpha as store, members, organizations, people as records};
 use crate::store::accounts::{NewKey, ServiceAccount};
 use crate::store::alpha::Trial;
 use crate::store::members::Member;
-use crate::call::{Binding, async_handler};
+use crate::store::{Shard, Tx, accounts, alpha as store, members, organizations, people as records};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -98,10 +97,7 @@ pub fn bootstrap(context: AsyncContext, input: Bootstrap) -> BoxFuture<Bootstrap
     })
 }
 
-fn first_key(
-    tx: &mut Tx<'_>,
-    owner: &str,
-    (org, workspace): (Uuid, Uuid)) -> Result<TrialKey, StoreError> {
+fn first_key(tx: &mut Tx<'_>, owner: &str, (org, workspace): (Uuid, Uuid)) -> Result<TrialKey, StoreError> {
     let rng = tx.rng;
     let now = tx.now;
     let account = ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, owner, now);
@@ -123,8 +119,6 @@ fn first_key(
 
 /// Sends the mail of a trial.
 fn tell(tx: &mut Tx<'_>, trial: &Trial) -> Result<(), StoreError> {
-    let rng = tx.rng;
-    let now = tx.now;
     mail(tx, &trial.email, json!({ "trial": trial.id }))
 }
 
@@ -206,7 +200,7 @@ fn owner_of(trial: Uuid) -> String {
 pub fn resend(context: AsyncContext, input: ResendEmail) -> BoxFuture<Resent> {
     Box::pin(async move {
         check_enabled(&context.app)?;
-        let (rng, now, email) = (context.app.system.rng.clone(), context.now, membership::address(&input.email));
+        let (now, email) = (context.now, membership::address(&input.email));
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let trials = store::list(tx, &email, now.minus_millis(TRIAL_SECONDS * 1_000), 1)?;
             if let Some(trial) = trials.first().filter(|trial| trial.verified_at.is_none() && now < trial.expires_at)

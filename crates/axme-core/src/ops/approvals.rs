@@ -7,20 +7,21 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::resume::answer_task;
-use crate::engine;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
+use crate::engine;
 use crate::engine::intent_access::is_visible;
 use crate::error::Result;
+use crate::store::Shard;
 use crate::store::approvals as store;
 use crate::store::approvals::Approval;
-use crate::call::{Binding, handler};
-use crate::store::Shard;
 
 /// What the operations of this file do, by their entries in the table.
-pub static BINDINGS: &[Binding] = &[
-    Binding::Transaction(&handler(&axme_api::approvals::DECIDE, prepare_decide, decide).on(|decision| Shard::of_intent(IntentId(decision.id)))),
-];
+pub static BINDINGS: &[Binding] = &[Binding::Transaction(
+    &handler(&axme_api::approvals::DECIDE, prepare_decide, decide)
+        .on(|decision| Shard::of_intent(IntentId(decision.id))),
+)];
 
 const MAX_COMMENT_CHARS: usize = 1_000;
 

@@ -8,17 +8,15 @@ use uuid::Uuid;
 
 use crate::auth::placement;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, page_size};
 use crate::store::audit as store;
 use crate::store::audit::{Filter, Line};
-use crate::call::{Binding, handler};
 
 /// What the operations of this file do, by their entries in the table.
-pub static BINDINGS: &[Binding] = &[
-    Binding::Transaction(&handler(&axme_api::audit::LIST, prepare_list, list)),
-];
+pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::audit::LIST, prepare_list, list))];
 
 const MAX_PREFIX_CHARS: usize = 100;
 

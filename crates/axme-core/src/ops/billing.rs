@@ -10,12 +10,12 @@ use super::invoices;
 use crate::auth::placement;
 use crate::auth::placement::Placement;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_size, check_word};
 use crate::store::billing as store;
 use crate::store::billing::Plan;
-use crate::call::{Binding, handler};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -7,22 +7,26 @@ use axme_intent::policy::{Action, Patch};
 use axme_intent::{Address, IntentId, Status};
 use serde_json::{Value, json};
 
-use crate::{engine, views};
 use crate::auth::Caller;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::engine::intent_access::{check_granted, lock_visible, stale};
 use crate::error::Result;
 use crate::input::{check_size, page_size, parse_id, parse_status};
+use crate::store::Shard;
 use crate::store::intents as store;
 use crate::store::intents::Filter;
-use crate::call::{Binding, handler};
-use crate::store::Shard;
+use crate::{engine, views};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
-    Binding::Transaction(&handler(&axme_api::intents::CONTROLS, prepare_controls, change).on(|change| Shard::of_intent(change.id))),
-    Binding::Transaction(&handler(&axme_api::intents::POLICY, prepare_policy, change).on(|change| Shard::of_intent(change.id))),
+    Binding::Transaction(
+        &handler(&axme_api::intents::CONTROLS, prepare_controls, change).on(|change| Shard::of_intent(change.id)),
+    ),
+    Binding::Transaction(
+        &handler(&axme_api::intents::POLICY, prepare_policy, change).on(|change| Shard::of_intent(change.id)),
+    ),
     Binding::Transaction(&handler(&axme_api::intents::BULK_CANCEL, prepare_bulk_cancel, bulk_cancel)),
 ];
 

@@ -11,21 +11,23 @@ use uuid::Uuid;
 use super::principals::{RUN, read_range};
 use crate::auth::placement::{Placement, Scoped};
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::engine::notices::MAIL_QUEUE;
 use crate::error::Result;
 use crate::input::{check_word, page_size};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::store::{Signal, deliveries as store, notices, routed};
-use crate::store::deliveries::DeadLetter;
-use crate::call::{Binding, handler};
 use crate::store::Shard;
+use crate::store::deliveries::DeadLetter;
+use crate::store::{Signal, deliveries as store, notices, routed};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::deliveries::LIST, prepare_list, list)),
-    Binding::Transaction(&handler(&axme_api::deliveries::REPLAY, prepare_replay, replay).on(|query| Shard::of_intent(query.what))),
+    Binding::Transaction(
+        &handler(&axme_api::deliveries::REPLAY, prepare_replay, replay).on(|query| Shard::of_intent(query.what)),
+    ),
 ];
 
 /// Dead letters under one id: more than there are subscribers to an event.
@@ -90,7 +92,11 @@ fn is_full<T>(page: &[T], limit: i64) -> bool {
 }
 
 /// What was given up under an id; there is at least one.
-pub(super) fn dead(cx: &mut CallContext<'_, '_>, workspace: Uuid, id: IntentId) -> Result<(DeadLetter, Vec<DeadLetter>)> {
+pub(super) fn dead(
+    cx: &mut CallContext<'_, '_>,
+    workspace: Uuid,
+    id: IntentId,
+) -> Result<(DeadLetter, Vec<DeadLetter>)> {
     let letters = store::list_dead_of(cx.tx, workspace, id, MOST_OF_ONE)?;
     let first = letters.first().cloned().ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
     Ok((first, letters))
@@ -141,7 +147,7 @@ pub(super) fn view(letter: &DeadLetter, place: &Placement, status: &str) -> Deli
         alias: None,
         to_agent: Some(letter.address.to_string()),
         transport_type: match notices::line_of(&letter.address) {
-            Some(MAIL_LINE) => "email",
+            Some(MAIL_QUEUE) => "email",
             Some(_) => "webhook",
             None if is_webhook(letter) => "webhook",
             None => "http",

@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::views;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{address, page_size};
-use crate::store::{inbox as store, intents};
 use crate::store::inbox::{Entry, Member, Most};
 use crate::store::intents::Head;
-use crate::call::{Binding, handler};
+use crate::store::{inbox as store, intents};
+use crate::views;
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -7,34 +7,40 @@ use axme_api::intents::{
 use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::human::is_same_person;
-use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Given, Intent, Refusal};
+use axme_intent::lifecycle::{Birth, Command, Ending, Fault};
 use axme_intent::policy::{Action, MAX_SPAN_SECONDS};
 use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Status, Time, fields, scenario};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{engine, views};
 use crate::auth::Caller;
-use crate::call::{PrepareContext};
-use crate::context::CallContext;
-use crate::engine::{Advanced, NewIntent};
-use crate::error::{Error, Result};
-use crate::input::{address, check_ahead, parse_id, parse_status, check_size, page_size};
-use crate::policy::quota;
-use crate::policy::agent_limits::admit;
-use crate::policy::guards::answers;
-use crate::store::{Tx, inbox, intents as store};
-use crate::store::intents::{Filter, Head};
+use crate::call::PrepareContext;
 use crate::call::{AfterCall, Binding, handler};
-use crate::store::Shard;
+use crate::context::CallContext;
+use crate::engine::NewIntent;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
+use crate::error::Result;
+use crate::input::{address, check_ahead, check_size, page_size, parse_id, parse_status};
+use crate::policy::agent_limits::admit;
+use crate::policy::quota;
+use crate::store::Shard;
+use crate::store::intents::{Filter, Head};
+use crate::store::{Tx, inbox, intents as store};
+use crate::{engine, views};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
-    Binding::Transaction(&handler(&axme_api::intents::CREATE, prepare_create, create).on(|plan| Shard::of_intent(plan.new.intent().id)).read_directly()),
+    Binding::Transaction(
+        &handler(&axme_api::intents::CREATE, prepare_create, create)
+            .on(|plan| Shard::of_intent(plan.new.intent().id))
+            .read_directly(),
+    ),
     Binding::Transaction(&handler(&axme_api::intents::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::intents::EVENTS, prepare_events, events)),
-    Binding::Transaction(&handler(&axme_api::intents::RESOLVE, prepare_resolve, resolve).on(|resolution| Shard::of_intent(resolution.id))),
+    Binding::Transaction(
+        &handler(&axme_api::intents::RESOLVE, prepare_resolve, resolve)
+            .on(|resolution| Shard::of_intent(resolution.id)),
+    ),
     Binding::Transaction(&handler(&axme_api::intents::GET, prepare_get, get).after(|id| acknowledge(*id))),
 ];
 
@@ -445,4 +451,3 @@ fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, birth: &Birth)
         }),
     })
 }
-

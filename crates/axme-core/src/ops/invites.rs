@@ -4,18 +4,18 @@ use axme_api::invites::{AcceptInvite, CreateInvite, GetInvite, Invite as InviteV
 use axme_api::{ApiError, ErrorKind};
 use serde_json::json;
 
-use super::webhooks;
 use super::users::{Name, address, nick_taken, public_address, read_nick};
+use super::webhooks;
 use crate::auth;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::check_chars;
 use crate::ops::inbox::owner;
-use crate::store::{invites as store, users};
 use crate::store::invites::Invite;
 use crate::store::users::User;
-use crate::call::{Binding, handler};
+use crate::store::{invites as store, users};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -13,13 +13,13 @@ use uuid::Uuid;
 
 use crate::auth::placement::{Placement, Scoped};
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_word, page_size, read_id};
 use crate::policy::quota;
-use crate::store::{Rng, Tx, billing, invoices as store, members};
 use crate::store::invoices::Invoice;
-use crate::call::{Binding, handler};
+use crate::store::{Tx, billing, invoices as store, members};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

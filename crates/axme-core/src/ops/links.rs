@@ -2,8 +2,6 @@
 //!
 //! Looking changes nothing. An answer consumes the link in the transaction that records it, and only when it was accepted.
 
-use std::sync::Arc;
-
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::{Via, is_same_person};
 use axme_intent::lifecycle::{Birth, EventBody};
@@ -12,14 +10,14 @@ use axme_intent::{HumanTask, Object, Status, TaskResult, Time};
 use serde_json::json;
 
 use super::resume::answer_as_person;
-use crate::{auth, engine};
 use crate::auth::{Bearer, Caller, Role, membership};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::store::{Limits, Rng, Tx, intents, links as store};
+use crate::policy::guards::is_asked;
 use crate::store::intents::Head;
 use crate::store::links::{Link, Place};
-use crate::policy::guards::is_asked;
+use crate::store::{Tx, intents, links as store};
+use crate::{auth, engine};
 
 /// How long a link is valid at the most (contract `semantics.md` §2.5).
 pub const DAYS: u64 = 7;
@@ -43,11 +41,7 @@ pub struct LinkRequest<'a> {
 }
 
 /// Makes a link to the task that waits.
-pub fn make(
-    tx: &mut Tx<'_>,
-    workspace: uuid::Uuid,
-    head: &Head,
-    request: &LinkRequest<'_>) -> Result<NewLink> {
+pub fn make(tx: &mut Tx<'_>, workspace: uuid::Uuid, head: &Head, request: &LinkRequest<'_>) -> Result<NewLink> {
     let rng = tx.rng;
     let now = tx.now;
     let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
@@ -166,7 +160,6 @@ impl LinkEnd {
 
 /// Says where the link with this token leads. Changes nothing.
 pub fn look(tx: &mut Tx<'_>, token: &str) -> Result<LinkState> {
-    let now = tx.now;
     match store::find(tx, &auth::hash(token))? {
         None => Ok(LinkState::Unknown),
         Some((link, _)) => {
@@ -230,13 +223,8 @@ pub struct AnswerOutcome {
 
 /// Answers the task behind a link, under the task's rules. A refused answer leaves the link as it is. The same answer once
 /// more, when the reply to the first was lost, is answered alike.
-pub fn answer(
-    tx: &mut Tx<'_>,
-    token: &str,
-    answer: &TaskResult) -> Result<AnswerOutcome> {
+pub fn answer(tx: &mut Tx<'_>, token: &str, answer: &TaskResult) -> Result<AnswerOutcome> {
     let now = tx.now;
-    let rng = tx.rng;
-    let limits = tx.limits;
     let unknown = || ApiError::not_found("the link");
     let (link, place) = store::find(tx, &auth::hash(token))?.ok_or_else(unknown)?;
     let caller = person(&link, place);

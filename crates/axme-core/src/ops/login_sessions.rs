@@ -16,13 +16,12 @@ use crate::auth::membership;
 use crate::auth::sign_in::{Client, SessionOrigin, SignInRules, audit, enter, fresh_refresh, signed_in};
 use crate::auth::tokens::{Person, TOKEN_SECONDS};
 use crate::call::{AsyncContext, BoxFuture, PrepareContext};
+use crate::call::{Binding, async_handler, handler};
 use crate::context::CallContext;
 use crate::error::{Error, Result};
 use crate::input::read_id;
-use crate::policy::quota;
-use crate::store::{Rng, Shard, Tx, people as store};
 use crate::store::people::Session;
-use crate::call::{Binding, async_handler, handler};
+use crate::store::{Shard, Tx, people as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -48,8 +47,7 @@ const ASSISTANT: &str = "assistant:";
 
 pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshed> {
     Box::pin(async move {
-        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, SignInRules::of(&context.app));
-        let limits = context.app.limits.clone();
+        let (now, rules) = (context.now, SignInRules::of(&context.app));
         let hash = auth::hash(&input.refresh_token);
         // Nothing is written for a token that is none, or of a session that is over.
         let look = move |tx: &mut Tx<'_>| -> Result<_> {
@@ -66,7 +64,7 @@ pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshe
                 // Somebody else has it: whoever is right signs in again.
                 store::revoke_session(tx, session.account_id, session.session_id, now)?;
                 let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
-                    tell_ended(tx, &account, &[session.session_id], "refresh_token_reused")?;
+                tell_ended(tx, &account, &[session.session_id], "refresh_token_reused")?;
                 let message = "this refresh token was used before, so its session was ended: sign in again";
                 return Err(Error::Kept(ApiError::new(ErrorKind::Unauthenticated, "refresh_token_reused", message)));
             }
@@ -160,7 +158,7 @@ pub fn revoke(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SessionRevoked>
     let known = known.ok_or_else(|| ApiError::not_found(format!("session {id}")))?;
     store::revoke_session(cx.tx, person.account_id, *id, cx.now)?;
     if known.revoked_at.is_none() {
-        let (account, rng) = (store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?, cx.rng);
+        let account = store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?;
         tell_ended(cx.tx, &account, &[*id], "revoked")?;
     }
     Ok(SessionRevoked { ok: true, revoked: true, session_id: id.to_string() })
@@ -178,7 +176,7 @@ pub fn logout(cx: &mut CallContext<'_, '_>, (): &()) -> Result<SessionRevoked> {
 pub fn logout_all(cx: &mut CallContext<'_, '_>, (): &()) -> Result<LoggedOut> {
     let person = auth::check_person(cx.caller)?;
     let ended = store::revoke_all(cx.tx, person.account_id, cx.now)?;
-    let (account, rng) = (store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?, cx.rng);
+    let account = store::find(cx.tx, person.account_id)?.ok_or_else(unknown)?;
     tell_ended(cx.tx, &account, &ended, "logout_all")?;
     Ok(LoggedOut { ok: true, revoked_sessions: ended.len() as u64 })
 }
@@ -213,7 +211,7 @@ pub fn dashboard(context: AsyncContext, _: Nothing) -> BoxFuture<DashboardToken>
 
 pub fn exchange(context: AsyncContext, input: Exchange) -> BoxFuture<SignedIn> {
     Box::pin(async move {
-        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, SignInRules::of(&context.app));
+        let (now, rules) = (context.now, SignInRules::of(&context.app));
         let hash = auth::hash(&input.token);
         let client = Client { kind: DASHBOARD.to_owned(), label: None };
         let wrong = || {
@@ -238,7 +236,9 @@ pub fn introspect(context: AsyncContext, input: Introspect) -> BoxFuture<Introsp
     Box::pin(async move {
         let inactive = Introspection { ok: true, ..Introspection::default() };
         let app = &context.app;
-        let Ok(claims) = app.keys.signer.read(&app.store, &input.token, context.now).await? else { return Ok(inactive) };
+        let Ok(claims) = app.keys.signer.read(&app.store, &input.token, context.now).await? else {
+            return Ok(inactive);
+        };
         let (session, account) = (claims.sid, claims.sub);
         let look = move |tx: &mut Tx<'_>| -> Result<_> {
             let session = store::find_session(tx, session)?.filter(|session| session.account_id == account);
@@ -262,12 +262,7 @@ pub fn introspect(context: AsyncContext, input: Introspect) -> BoxFuture<Introsp
 
 /// Notes in the trail of the workspace where somebody works that sessions of theirs have ended, and tells those who are
 /// subscribed to it there.
-fn tell_ended(
-    tx: &mut Tx<'_>,
-    account: &store::Account,
-    sessions: &[Uuid],
-    why: &str,
-) -> Result<()> {
+fn tell_ended(tx: &mut Tx<'_>, account: &store::Account, sessions: &[Uuid], why: &str) -> Result<()> {
     let memberships = store::memberships(tx, &account.email)?;
     let Some((org, workspace)) = membership::home(tx, account, &memberships)? else { return Ok(()) };
     let home = Home { org: &org.slug, workspace: &workspace.slug };

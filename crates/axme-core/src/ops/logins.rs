@@ -17,20 +17,20 @@ use uuid::Uuid;
 
 use super::organizations;
 use crate::auth;
-use crate::auth::{Caller, membership};
+use crate::auth::sign_in::{Client, SignInRules, outside};
 use crate::auth::sign_in::{SessionOrigin, enter, signed_in};
+use crate::auth::{Caller, membership};
 use crate::call::{AsyncContext, BoxFuture};
+use crate::call::{Binding, async_handler};
 use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
 use crate::input::read_id;
 use crate::state::AppState;
-use crate::store::{Rng, Shard, Signal, Tx, logins as store, notices, organizations as tenants, people as records};
 use crate::store::logins::{Grant, LoginIntent};
 use crate::store::notices::Notice;
 use crate::store::organizations::Workspace;
 use crate::store::people::Account;
-use crate::call::{Binding, async_handler};
-use crate::auth::sign_in::{Client, SignInRules, outside};
+use crate::store::{Rng, Shard, Signal, Tx, logins as store, notices, organizations as tenants, people as records};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -57,7 +57,7 @@ const USER_CODE_CHARS: usize = 8;
 pub fn ask(context: AsyncContext, input: AskLogin) -> BoxFuture<LoginIntended> {
     Box::pin(async move {
         let grant_id = fresh_grant_id(&context.app.system.rng);
-        let intent_id = begin(&context.app, &input.email, Wanted::New(grant_id.clone())).await?;
+        let intent_id = begin(&context.app, &input.email, GrantQuery::New(grant_id.clone())).await?;
         Ok(LoginIntended {
             ok: true,
             intent_id: intent_id.to_string(),
@@ -69,7 +69,7 @@ pub fn ask(context: AsyncContext, input: AskLogin) -> BoxFuture<LoginIntended> {
 }
 
 /// The grant that a mail is to approve.
-pub enum Wanted {
+pub enum GrantQuery {
     /// One to be made, by its id.
     New(String),
     /// One that is there, by its hash.
@@ -77,7 +77,7 @@ pub enum Wanted {
 }
 
 /// Sends somebody a code and a link, when they are known or anybody may come. The answer is the same in any case.
-pub async fn begin(app: &AppState, email: &str, wanted: Wanted) -> Result<Uuid> {
+pub async fn begin(app: &AppState, email: &str, wanted: GrantQuery) -> Result<Uuid> {
     let email = membership::address(email);
     if !is_email(&email) {
         return Err(ApiError::invalid("email: must be an address for mail, such as ann@example.com").into());
@@ -89,8 +89,8 @@ pub async fn begin(app: &AppState, email: &str, wanted: Wanted) -> Result<Uuid> 
             return Err(too_many("too many sign-ins were asked for by this address; try again in an hour", 3_600));
         }
         let grant_hash = match &wanted {
-            Wanted::Known(hash) => hash.clone(),
-            Wanted::New(id) => put_grant(tx, id, INTENT_SECONDS, false)?.hash,
+            GrantQuery::Known(hash) => hash.clone(),
+            GrantQuery::New(id) => put_grant(tx, id, INTENT_SECONDS, false)?.hash,
         };
         let intent = LoginIntent {
             id: rng.uuid(),
@@ -162,7 +162,7 @@ pub fn verify(context: AsyncContext, input: VerifyCode) -> BoxFuture<SignedIn> {
     Box::pin(async move {
         let id = read_id("sign-in", &input.intent_id)?;
         let client = Client::read(input.client_type, input.device_label, &context.client)?;
-        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, SignInRules::of(&context.app));
+        let (now, rules) = (context.now, SignInRules::of(&context.app));
         let code = input.code;
         // Nothing is written for a sign-in that nobody asked for, or that is over.
         context.app.store.read(move |tx| check_open(store::find(tx, id)?, "this sign-in", now)).await?;
@@ -220,19 +220,19 @@ pub(super) fn too_many(message: &str, seconds: u64) -> Error {
 }
 
 /// Where the link of a mail leads.
-pub struct Linked {
+pub struct LinkedSignIn {
     pub intent: LoginIntent,
     /// What the device shows that waits; none when a program waits that shows nothing.
     pub user_code: Option<String>,
 }
 
 /// Whether the link of a mail leads to a sign-in that is open; returns which, otherwise says why not.
-pub fn look_at_link(tx: &mut Tx<'_>, id: Uuid, token: &str) -> Result<Linked> {
+pub fn look_at_link(tx: &mut Tx<'_>, id: Uuid, token: &str) -> Result<LinkedSignIn> {
     let now = tx.now;
     let intent = check_link(store::find(tx, id)?, now, token)?;
     let grant = store::find_grant(tx, &intent.grant_hash)?;
     let user_code = grant.filter(|grant| grant.is_device).map(|grant| grant.user_code);
-    Ok(Linked { intent, user_code })
+    Ok(LinkedSignIn { intent, user_code })
 }
 
 fn check_link(intent: Option<LoginIntent>, now: Time, token: &str) -> Result<LoginIntent> {
@@ -243,7 +243,6 @@ fn check_link(intent: Option<LoginIntent>, now: Time, token: &str) -> Result<Log
 
 /// Signs in by the link of a mail: approves what waits for it. Returns the address.
 pub fn use_link(tx: &mut Tx<'_>, rules: SignInRules, id: Uuid, token: &str) -> Result<String> {
-    let rng = tx.rng;
     let now = tx.now;
     let intent = check_link(store::lock(tx, id)?, now, token)?;
     let account = admit(tx, rules, &intent.email)?;
@@ -290,7 +289,7 @@ fn put_grant(tx: &mut Tx<'_>, id: &str, seconds: u64, is_device: bool) -> Result
 
 pub fn grant(context: AsyncContext, _: AskGrant) -> BoxFuture<GrantView> {
     Box::pin(async move {
-        let (rng, now) = (context.app.system.rng.clone(), context.now);
+        let rng = context.app.system.rng.clone();
         let grant_id = fresh_grant_id(&rng);
         let id = grant_id.clone();
         let job = move |tx: &mut Tx<'_>| put_grant(tx, &id, GRANT_SECONDS, true);
@@ -317,7 +316,7 @@ pub fn poll(context: AsyncContext, input: PollGrant) -> BoxFuture<GrantState> {
         if check_grant(grant, now)?.is_none() {
             return Ok(GrantState { ok: true, state: "pending".to_owned(), ..GrantState::default() });
         }
-        let (rng, rules) = (app.system.rng.clone(), SignInRules::of(app));
+        let rules = SignInRules::of(app);
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let gone = || ApiError::new(ErrorKind::Gone, "grant_expired", "whoever approved this is no more");
             let account = check_grant(store::lock_grant(tx, &hash)?, now)?.ok_or_else(gone)?;

@@ -6,9 +6,9 @@ use axme_api::macros::{GetMacro, Macro as MacroView, MacroAnswer, MacroList, Mac
 use axme_intent::scenario::macros::{MACROS, Macro, Otherwise, find};
 
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::call::{Binding, handler};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

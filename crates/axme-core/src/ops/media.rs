@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::auth;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, read_id};
@@ -18,7 +19,6 @@ use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use crate::store::media as store;
 use crate::store::media::Upload;
-use crate::call::{Binding, handler};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -35,7 +35,7 @@ const MAX_SECONDS: u64 = 604_800;
 const LINK_SECONDS: u64 = 3_600;
 
 /// What browsers show as a picture and never run.
-pub(crate) const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+pub const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 pub struct NewUpload {
     upload: Upload,
@@ -114,7 +114,8 @@ fn count(bytes: i64) -> u64 {
 }
 
 pub fn create(cx: &mut CallContext<'_, '_>, new: &NewUpload) -> Result<UploadCreated> {
-    if let Some(most) = quota::lock(cx.tx, cx.caller.workspace)?.map(|allowance| allowance.dimensions.media_storage_bytes)
+    if let Some(most) =
+        quota::lock(cx.tx, cx.caller.workspace)?.map(|allowance| allowance.dimensions.media_storage_bytes)
         && most > 0
     {
         let used = count(store::sum_bytes(cx.tx, cx.caller.workspace, cx.now)?);

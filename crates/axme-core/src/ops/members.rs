@@ -8,21 +8,20 @@ use axme_api::members::{
 };
 use axme_api::roles::{OrgRole, Permission};
 use axme_api::{ApiError, ErrorKind};
-use axme_intent::human::is_email;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::webhooks;
-use crate::auth::{membership, placement};
 use crate::auth::placement::RoleSet;
+use crate::auth::{membership, placement};
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Error, Result};
 use crate::input::{check_chars, check_word, page_size, read_after, read_id};
 use crate::policy::quota;
-use crate::store::{members as store, organizations};
 use crate::store::members::Member;
-use crate::call::{Binding, handler};
+use crate::store::{members as store, organizations};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

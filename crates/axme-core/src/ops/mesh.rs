@@ -16,17 +16,19 @@ use uuid::Uuid;
 
 use crate::auth::Caller;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::page_size;
-use crate::store::{Mark, Rng, Shard, Signal, Tx, accounts, mesh as store};
 use crate::policy::agent_limits::{AgentRules, midnight, usd};
 use crate::store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
-use crate::call::{Binding, handler};
+use crate::store::{Mark, Shard, Signal, Tx, accounts, mesh as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
-    Binding::Transaction(&handler(&axme_api::mesh::HEARTBEAT, prepare_heartbeat, heartbeat).on(|beat| beat.shard).read_directly()),
+    Binding::Transaction(
+        &handler(&axme_api::mesh::HEARTBEAT, prepare_heartbeat, heartbeat).on(|beat| beat.shard).read_directly(),
+    ),
     Binding::Transaction(&handler(&axme_api::mesh::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::mesh::GET, prepare_named, get)),
     Binding::Transaction(&handler(&axme_api::mesh::KILL, prepare_named, kill)),
@@ -152,7 +154,8 @@ pub fn record_event(
     tx: &mut Tx<'_>,
     workspace: Uuid,
     address: &Address,
-    (event_type, actor, details): (&str, Option<String>, Option<Value>)) -> Result<(), StoreError> {
+    (event_type, actor, details): (&str, Option<String>, Option<Value>),
+) -> Result<(), StoreError> {
     let rng = tx.rng;
     let now = tx.now;
     let event = Event {

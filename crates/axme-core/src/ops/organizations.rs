@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 use crate::auth::placement;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_size, check_word};
-use crate::store::{members, organizations as store};
 use crate::store::members::Member;
 use crate::store::organizations::Organization;
-use crate::call::{Binding, handler};
+use crate::store::{members, organizations as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -11,11 +11,11 @@ use crate::auth::membership;
 use crate::auth::passwords::HashPermit;
 use crate::auth::sign_in::{Client, DASHBOARD, SessionOrigin, SignInRules, audit, enter, signed_in};
 use crate::call::{AsyncContext, BoxFuture};
+use crate::call::{Binding, async_handler};
 use crate::error::{Error, Result, StoreError};
 use crate::input::check_chars;
-use crate::store::{Rng, Shard, Tx, logins, people as store};
 use crate::store::people::Account;
-use crate::call::{Binding, async_handler};
+use crate::store::{Shard, Tx, logins, people as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -38,8 +38,9 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Pas
         let person = auth::check_person(&context.caller)?.clone();
         check_nick(input.nick.as_deref())?;
         let session_id = person.session_id;
-        let find =
-            move |tx: &mut Tx<'_>| -> Result<_> { Ok(store::find(tx, person.account_id)?.zip(store::find_session(tx, session_id)?)) };
+        let find = move |tx: &mut Tx<'_>| -> Result<_> {
+            Ok(store::find(tx, person.account_id)?.zip(store::find_session(tx, session_id)?))
+        };
         let (account, session) = context.app.store.read(find).await?.ok_or_else(|| ApiError::not_found("account"))?;
         check_strength(&input.password, &account.email, input.nick.as_deref().or(account.nick.as_deref()))?;
         let permit = HashPermit::acquire().await?;
@@ -50,18 +51,22 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Pas
                 let given = input.current_password.clone().unwrap_or_default();
                 if !permit.fits(Some(known), given).await? {
                     let why = "current_password: not the password that is set now";
-                    return Err(refuse(&context, name, tries, ErrorKind::Forbidden, "wrong_current_password", why).await);
+                    return Err(
+                        refuse(&context, name, tries, ErrorKind::Forbidden, "wrong_current_password", why).await
+                    );
                 }
             }
             // Whoever got hold of a token or of a key must not make a password of it, which outlives both.
-            None if session.client_type == DASHBOARD || session.created_at.plus_seconds(FRESH_SECONDS) <= context.now => {
+            None if session.client_type == DASHBOARD
+                || session.created_at.plus_seconds(FRESH_SECONDS) <= context.now =>
+            {
                 let message = "sign in again by mail or at your provider, and set the password within 15 minutes";
                 return Err(ApiError::new(ErrorKind::Forbidden, "sign_in_again", message).into());
             }
             None => {}
         }
         let hashed = permit.hash(&context.app.system.rng, input.password.clone()).await?;
-        let (rng, now, workspace) = (context.app.system.rng.clone(), context.now, context.caller.workspace);
+        let (now, workspace) = (context.now, context.caller.workspace);
         let (nick, before) = (input.nick.map(|nick| nick.to_lowercase()), account.password_hash);
         let base_url = context.app.site.base_url.clone();
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
@@ -89,8 +94,6 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Pas
 
 /// A mail to whom it concerns, who may not have done it.
 fn tell(tx: &mut Tx<'_>, email: &str, base_url: &str) -> Result<(), StoreError> {
-    let rng = tx.rng;
-    let now = tx.now;
     let body = format!(
         "The password of {email} at {base_url} was set, and all other sessions were ended. If it was not you, sign in by mail, set \
          another password, and tell whoever runs the server."
@@ -149,7 +152,7 @@ pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignedIn>
             let why = "the name or the password is wrong";
             return Err(refuse(&context, name, tries, ErrorKind::Unauthenticated, "invalid_credentials", why).await);
         };
-        let (rng, now, rules) = (context.app.system.rng.clone(), context.now, SignInRules::of(&context.app));
+        let rules = SignInRules::of(&context.app);
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             logins::forget_failures(tx, &name)?;
             let known = store::lock(tx, account.account_id)?;

@@ -13,13 +13,13 @@ use super::tasks;
 use crate::auth;
 use crate::auth::membership;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, read_id};
-use crate::store::{access_requests, intents, organizations, people as store};
-use crate::store::people::{Account, Membership};
-use crate::call::{Binding, handler};
 use crate::policy::guards;
+use crate::store::people::{Account, Membership};
+use crate::store::{access_requests, intents, organizations, people as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

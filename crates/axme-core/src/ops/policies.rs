@@ -17,13 +17,13 @@ use uuid::Uuid;
 use crate::auth::placement;
 use crate::auth::placement::RoleSet;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_word, read_id};
-use crate::store::{Mark, policies as store};
-use crate::store::policies::{Entry, Holder, Policy};
-use crate::call::{Binding, handler};
 use crate::policy::senders::{MOST_ENTRIES, OVERRIDE, RECEIVE, SEND, place_of};
+use crate::store::policies::{Entry, Holder, Policy};
+use crate::store::{Mark, policies as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -180,7 +180,13 @@ fn set(cx: &mut CallContext<'_, '_>, holder: &Holder, trail: Uuid, word: &str) -
     audit(cx, holder, trail, "put", &json!({ "type": word }))
 }
 
-fn audit(cx: &mut CallContext<'_, '_>, holder: &Holder, trail: Uuid, what: &str, details: &serde_json::Value) -> Result<()> {
+fn audit(
+    cx: &mut CallContext<'_, '_>,
+    holder: &Holder,
+    trail: Uuid,
+    what: &str,
+    details: &serde_json::Value,
+) -> Result<()> {
     let subject = if holder.address.is_empty() { holder.owner_id.to_string() } else { holder.address.clone() };
     let family = match holder.kind {
         RECEIVE => "organizations.receive_policy",

@@ -16,13 +16,13 @@ use super::{access_requests, quotas};
 use crate::auth::placement;
 use crate::auth::placement::{Placement, RoleSet};
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_word, page_size, read_after, read_id};
 use crate::policy::quota;
-use crate::store::{access_requests as requests, accounts, media, members, organizations};
 use crate::store::access_requests::Filter;
-use crate::call::{Binding, handler};
+use crate::store::{access_requests as requests, accounts, media, members, organizations};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

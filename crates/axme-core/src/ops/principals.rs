@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use crate::auth::placement::{Placement, Scoped};
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_bytes, check_chars, check_word, page_size, read_id};
 use crate::store::principals as store;
 use crate::store::principals::{Alias, Principal};
-use crate::call::{Binding, handler};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -3,30 +3,27 @@
 //! What is used is counted in the transaction that uses it. A workspace without a policy has no limits, and pays nothing
 //! for the question. One with a policy takes the lock of it when something is counted that it limits.
 
-use std::collections::BTreeMap;
-
+use axme_api::ApiError;
 use axme_api::quotas::{
     AskSeries, AskSummary, Dimensions, NamedWorkspace, QuotaAnswer, QuotaPolicy, UpdateQuota, UsagePoint, UsageSeries,
     UsageSeriesAnswer, UsageSummary, UsageSummaryAnswer, Used, UsedDimensions,
 };
 use axme_api::roles::Permission;
-use axme_api::{ApiError, ErrorKind};
-use axme_intent::Time;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::auth::placement;
-use crate::auth::placement::{Placement, RoleSet};
+use crate::auth::placement::Placement;
 use crate::call::PrepareContext;
-use crate::context::CallContext;
-use crate::error::{Error, Result, StoreError};
-use crate::input::{check_chars, check_word};
-use crate::policy::tier::{self, Allowance};
-use crate::store::{Limits, Mark, Tier, Tx, media, organizations, usage as store};
-use crate::store::access_requests::AccessRequest;
-use crate::store::usage::{Policy, Tally};
 use crate::call::{Binding, handler};
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::input::{check_chars, check_word};
 use crate::policy::quota::{Dimension, HOURS_A_DAY, UNSAID, at_hour, day, dimensions, hour, shown, unsaid};
+use crate::policy::tier::{self};
+use crate::store::access_requests::AccessRequest;
+use crate::store::usage::Policy;
+use crate::store::{Limits, Mark, Tier, media, usage as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

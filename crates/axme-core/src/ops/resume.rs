@@ -2,7 +2,7 @@
 
 use axme_api::intents::{ResumeIntent, Resumed};
 use axme_api::{ApiError, lenient};
-use axme_intent::human::{Response, is_same_person};
+use axme_intent::human::Response;
 use axme_intent::lifecycle::{Answer, Birth, Command};
 use axme_intent::policy::Action;
 use axme_intent::resume::Resume;
@@ -11,23 +11,23 @@ use serde_json::Value;
 
 use crate::views;
 
-use crate::call::{PrepareContext};
+use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::engine::Advanced;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::error::Result;
 use crate::input::parse_id;
 use crate::policy::guards::answers;
-use crate::store::{deliveries, intents as store};
-use crate::store::intents::Head;
-use crate::call::{Binding, handler};
-use crate::store::Shard;
 use crate::policy::guards::is_requester;
+use crate::store::Shard;
+use crate::store::intents::Head;
+use crate::store::{deliveries, intents as store};
 
 /// What the operations of this file do, by their entries in the table.
-pub static BINDINGS: &[Binding] = &[
-    Binding::Transaction(&handler(&axme_api::intents::RESUME, prepare_resume, resume).on(|resumption| Shard::of_intent(resumption.id))),
-];
+pub static BINDINGS: &[Binding] = &[Binding::Transaction(
+    &handler(&axme_api::intents::RESUME, prepare_resume, resume).on(|resumption| Shard::of_intent(resumption.id)),
+)];
 
 pub struct Resumption {
     id: IntentId,
@@ -111,7 +111,12 @@ pub(crate) fn answer_task(cx: &mut CallContext<'_, '_>, head: Head, answer: Task
 }
 
 /// A person's answer by a link: the caller is that person, and nobody else.
-pub(crate) fn answer_as_person(cx: &mut CallContext<'_, '_>, head: Head, birth: &Birth, answer: TaskResult) -> Result<Advanced> {
+pub(crate) fn answer_as_person(
+    cx: &mut CallContext<'_, '_>,
+    head: Head,
+    birth: &Birth,
+    answer: TaskResult,
+) -> Result<Advanced> {
     let command = decision(cx, birth, answer);
     send(cx, head, birth.deadline_at, command)
 }

@@ -12,20 +12,22 @@ use super::principals::RUN;
 use super::routing::{Target, read_target, resolve_target};
 use crate::auth::placement::{Placement, Scoped};
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_size, check_word, read_id};
-use crate::store::{Signal, deliveries, notices, routed as store};
 use crate::store::notices::Notice;
 use crate::store::routed::Routed;
-use crate::call::{Binding, handler};
+use crate::store::{Signal, deliveries, notices, routed as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::deliveries::GET, prepare_get, get)),
     Binding::Transaction(&handler(&axme_api::deliveries::OPERATIONS, prepare_operations, operations)),
     Binding::Transaction(&handler(&axme_api::deliveries::RECONCILE, prepare_reconcile, reconcile)),
-    Binding::Transaction(&handler(&axme_api::deliveries::SUBMIT, prepare_submit, submit).key_field("idempotency_key", |_| {})),
+    Binding::Transaction(
+        &handler(&axme_api::deliveries::SUBMIT, prepare_submit, submit).key_field("idempotency_key", |_| {}),
+    ),
 ];
 
 pub struct Submission {

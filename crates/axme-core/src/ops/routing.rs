@@ -13,13 +13,13 @@ use super::principals;
 use super::principals::{RUN, read_metadata, read_range};
 use crate::auth::placement::{Placement, Scoped};
 use crate::call::PrepareContext;
+use crate::call::handler;
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_word, page_size, read_id};
-use crate::store::routing as store;
 use crate::store::principals::{Alias, Principal};
+use crate::store::routing as store;
 use crate::store::routing::{Binding, Filter, Route};
-use crate::call::handler;
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[crate::call::Binding] = &[
@@ -238,7 +238,12 @@ pub(super) struct Resolved {
 }
 
 /// The best ways to a target, at most so many; there is at least one.
-pub(super) fn resolve_target(cx: &mut CallContext<'_, '_>, place: &Placement, target: &Target, most: i64) -> Result<Resolved> {
+pub(super) fn resolve_target(
+    cx: &mut CallContext<'_, '_>,
+    place: &Placement,
+    target: &Target,
+    most: i64,
+) -> Result<Resolved> {
     let (alias, principal) = match target {
         Target::Alias(name) => find_named(cx, place, name)?,
         Target::Principal(id) => (None, principals::find(cx, place, *id)?),

@@ -13,23 +13,27 @@ use sha2::{Digest, Sha256};
 use super::accounts;
 use super::accounts::{Callback, NewAgent};
 use super::intents::plan_root;
-use crate::engine;
 use crate::auth::Caller;
 use crate::auth::placement::Placement;
-use crate::call::{PrepareContext};
+use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
+use crate::engine;
 use crate::engine::NewIntent;
 use crate::error::Result;
 use crate::input::{check_ahead, check_size};
 use crate::policy::agent_limits::admit;
-use crate::store::{accounts as store, hex};
-use crate::call::{Binding, handler};
 use crate::store::Shard;
+use crate::store::{accounts as store, hex};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::scenarios::VALIDATE, prepare_validate, validate)),
-    Binding::Transaction(&handler(&axme_api::scenarios::APPLY, prepare_apply, apply).on(|application| Shard::of_intent(application.new.intent().id)).key_field("idempotency_key", mark_repeated)),
+    Binding::Transaction(
+        &handler(&axme_api::scenarios::APPLY, prepare_apply, apply)
+            .on(|application| Shard::of_intent(application.new.intent().id))
+            .key_field("idempotency_key", mark_repeated),
+    ),
 ];
 
 pub fn prepare_validate(context: &PrepareContext<'_>, input: Bundle) -> Result<Report> {

@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{address, check_chars};
 use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::store::{Mark, hex, schemas as store};
 use crate::store::schemas::Schema;
-use crate::call::{Binding, handler};
+use crate::store::{Mark, hex, schemas as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -135,7 +135,12 @@ pub fn to_check(context: &PrepareContext<'_>, payload: &Value) -> Option<Value> 
 }
 
 /// Checks the payload of a new intent. What a schema lets pass with a warning is returned.
-pub fn check(cx: &mut CallContext<'_, '_>, intent_type: &str, to: &Address, payload: Option<&Value>) -> Result<Vec<String>> {
+pub fn check(
+    cx: &mut CallContext<'_, '_>,
+    intent_type: &str,
+    to: &Address,
+    payload: Option<&Value>,
+) -> Result<Vec<String>> {
     let Some(payload) = payload else { return Ok(Vec::new()) };
     let mut warnings = Vec::new();
     for schema in store::find(cx.tx, cx.caller.workspace, intent_type, to.as_str())? {

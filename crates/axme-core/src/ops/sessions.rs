@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 use crate::auth::Caller;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_size, page_size, read_id};
-use crate::store::{Signal, Tx, sessions as store};
-use crate::store::sessions::{Entry, Session};
-use crate::call::{Binding, handler};
 use crate::store::Shard;
+use crate::store::sessions::{Entry, Session};
+use crate::store::{Signal, Tx, sessions as store};
 use axme_intent::IntentId;
 
 /// What the operations of this file do, by their entries in the table.
@@ -25,10 +25,14 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::sessions::CREATE, prepare_create, create).on(|session| shard(session.id))),
     Binding::Transaction(&handler(&axme_api::sessions::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::sessions::GET, prepare_get, get)),
-    Binding::Transaction(&handler(&axme_api::sessions::POST_MESSAGE, prepare_message, post_message).on(|new| shard(new.session))),
+    Binding::Transaction(
+        &handler(&axme_api::sessions::POST_MESSAGE, prepare_message, post_message).on(|new| shard(new.session)),
+    ),
     Binding::Transaction(&handler(&axme_api::sessions::MESSAGES, prepare_messages, messages)),
     Binding::Transaction(&handler(&axme_api::sessions::FEED, prepare_messages, feed)),
-    Binding::Transaction(&handler(&axme_api::sessions::COMPLETE, prepare_complete, complete).on(|new| shard(new.session))),
+    Binding::Transaction(
+        &handler(&axme_api::sessions::COMPLETE, prepare_complete, complete).on(|new| shard(new.session)),
+    ),
 ];
 
 const MESSAGE: &str = "session.message";

@@ -3,29 +3,30 @@
 use axme_api::tasks::{LinkTask, ListTasks, ReassignTask, Reassigned, Task, TaskLink, TaskList};
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::{Via, is_email};
-use axme_intent::lifecycle::{Birth, Command};
+use axme_intent::lifecycle::Command;
 use axme_intent::{Holder, HolderKind, HumanTask, IntentId};
 use serde_json::json;
-use uuid::Uuid;
 
 use super::links;
 use super::links::LinkRequest;
-use crate::auth::{Caller, Role, membership};
+use crate::auth::{Role, membership};
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::engine::intent_access::{lock_visible, send};
 use crate::error::Result;
 use crate::input::{page_size, parse_id};
+use crate::policy::guards::{is_asked, is_barred, refuse_requester};
+use crate::store::Shard;
 use crate::store::intents;
 use crate::store::intents::Head;
-use crate::call::{Binding, handler};
-use crate::store::Shard;
-use crate::policy::guards::{is_asked, is_barred, refuse_requester};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::tasks::LIST, prepare_list, list)),
-    Binding::Transaction(&handler(&axme_api::tasks::REASSIGN, prepare_reassign, reassign).on(|new| Shard::of_intent(new.id))),
+    Binding::Transaction(
+        &handler(&axme_api::tasks::REASSIGN, prepare_reassign, reassign).on(|new| Shard::of_intent(new.id)),
+    ),
     Binding::Transaction(&handler(&axme_api::tasks::LINK, prepare_link, link).on(|query| Shard::of_intent(query.id))),
 ];
 

@@ -12,30 +12,44 @@ use uuid::Uuid;
 
 use super::inbox::{Source, Wanted, find, show, wanted};
 use super::resume::answer_task;
-use crate::engine;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
+use crate::engine;
 use crate::engine::intent_access::send;
 use crate::error::Result;
 use crate::input::{address, check_chars};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::store::{Mark, Signal, accounts, inbox as store, intents, webhooks};
+use crate::store::Shard;
 use crate::store::inbox::Entry;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
-use crate::call::{Binding, handler};
-use crate::store::Shard;
+use crate::store::{Mark, Signal, accounts, inbox as store, intents, webhooks};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
-    Binding::Transaction(&handler(&axme_api::inbox::REPLY, prepare_reply, reply).on(|new| Shard::of_intent(new.wanted.0))),
-    Binding::Transaction(&handler(&axme_api::inbox::DELEGATE, prepare_delegate, delegate).on(|new| Shard::of_intent(new.wanted.0))),
-    Binding::Transaction(&handler(&axme_api::inbox::APPROVE, prepare_approve, decide).on(|new| Shard::of_intent(new.wanted.0))),
-    Binding::Transaction(&handler(&axme_api::inbox::REJECT, prepare_reject, decide).on(|new| Shard::of_intent(new.wanted.0))),
+    Binding::Transaction(
+        &handler(&axme_api::inbox::REPLY, prepare_reply, reply).on(|new| Shard::of_intent(new.wanted.0)),
+    ),
+    Binding::Transaction(
+        &handler(&axme_api::inbox::DELEGATE, prepare_delegate, delegate).on(|new| Shard::of_intent(new.wanted.0)),
+    ),
+    Binding::Transaction(
+        &handler(&axme_api::inbox::APPROVE, prepare_approve, decide).on(|new| Shard::of_intent(new.wanted.0)),
+    ),
+    Binding::Transaction(
+        &handler(&axme_api::inbox::REJECT, prepare_reject, decide).on(|new| Shard::of_intent(new.wanted.0)),
+    ),
     Binding::Transaction(&handler(&axme_api::inbox::READ, prepare_read, read).on(|wanted| Shard::of_intent(wanted.0))),
-    Binding::Transaction(&handler(&axme_api::inbox::DELETE_MESSAGES, prepare_delete, delete).on(|deletion| Shard::of_intent(deletion.wanted.0))),
-    Binding::Transaction(&handler(&axme_api::inbox::DELETE_ALL_MESSAGES, prepare_delete, delete).on(|deletion| Shard::of_intent(deletion.wanted.0))),
+    Binding::Transaction(
+        &handler(&axme_api::inbox::DELETE_MESSAGES, prepare_delete, delete)
+            .on(|deletion| Shard::of_intent(deletion.wanted.0)),
+    ),
+    Binding::Transaction(
+        &handler(&axme_api::inbox::DELETE_ALL_MESSAGES, prepare_delete, delete)
+            .on(|deletion| Shard::of_intent(deletion.wanted.0)),
+    ),
 ];
 
 /// The longest message and the longest comment or note, in characters.

@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use crate::auth::Caller;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::check_chars;
 use crate::store::users as store;
 use crate::store::users::User;
-use crate::call::{Binding, handler};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -5,24 +5,24 @@ use axme_api::webhooks::{
     Counters, DeleteSubscription, EventPublished, EventReplayed, ListSubscriptions, PublishEvent, ReplayEvent,
     Subscription as SubscriptionView, SubscriptionAnswer, SubscriptionDeleted, SubscriptionList, UpsertSubscription,
 };
-use axme_intent::{Address, IntentId, Time};
+use axme_intent::{Address, IntentId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::accounts::{check_callback, check_secret};
-use crate::signature;
 use crate::auth::{Caller, Role, membership};
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::check_size;
 use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::store::{Mark, Signal, Tx, accounts, deliveries, members, organizations as tenants, webhooks as store};
+use crate::signature;
 use crate::store::people::Membership;
 use crate::store::webhooks::{Event, Subscription};
-use crate::call::{Binding, handler};
+use crate::store::{Mark, Signal, Tx, accounts, deliveries, members, organizations as tenants, webhooks as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -223,7 +223,10 @@ pub fn prepare_list(context: &PrepareContext<'_>, input: ListSubscriptions) -> R
     Ok((owner, input.include_inactive.unwrap_or(false)))
 }
 
-pub fn list(cx: &mut CallContext<'_, '_>, (owner, include_inactive): &(Option<Address>, bool)) -> Result<SubscriptionList> {
+pub fn list(
+    cx: &mut CallContext<'_, '_>,
+    (owner, include_inactive): &(Option<Address>, bool),
+) -> Result<SubscriptionList> {
     let mut found = store::list(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)?;
     if *include_inactive {
         found.extend(store::list_revoked(cx.tx, cx.caller.workspace, MOST_SUBSCRIPTIONS)?);
@@ -302,7 +305,7 @@ pub(super) fn tell(cx: &mut CallContext<'_, '_>, owner: Address, event_type: &st
 }
 
 /// An event before anybody was told.
-pub(super) fn event(tx: &Tx<'_>, owner: Address, event_type: &str, source: &str, payload: Value) -> Event {
+pub fn event(tx: &Tx<'_>, owner: Address, event_type: &str, source: &str, payload: Value) -> Event {
     Event {
         id: tx.uuid(),
         owners: vec![owner],
@@ -316,7 +319,7 @@ pub(super) fn event(tx: &Tx<'_>, owner: Address, event_type: &str, source: &str,
 }
 
 /// Tells the subscribers of a workspace.
-pub(super) fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: Event) -> Result<(), StoreError> {
+pub fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: Event) -> Result<(), StoreError> {
     if !tx.has(Mark::Subscribers, workspace) {
         return Ok(());
     }

@@ -11,12 +11,12 @@ use uuid::Uuid;
 use super::organizations::{distinct, own_tenant, slug};
 use crate::auth::placement;
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_word, page_size, read_after, read_id};
 use crate::store::organizations as store;
 use crate::store::organizations::Workspace;
-use crate::call::{Binding, handler};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

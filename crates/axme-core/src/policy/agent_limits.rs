@@ -170,7 +170,6 @@ fn count(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<(), Stor
 
 /// Counts the child of a step for its agent. It is never refused: whoever ended the step before could not help it.
 pub fn count_step(tx: &mut Tx<'_>, workspace: Uuid, to: &Address) -> Result<(), StoreError> {
-    let now = tx.now;
     if tx.has(Mark::Rules, workspace) && AgentRules::find(tx, workspace, to)?.is_some_and(|rules| rules.cost.is_some())
     {
         count(tx, workspace, to)?;
@@ -180,7 +179,5 @@ pub fn count_step(tx: &mut Tx<'_>, workspace: Uuid, to: &Address) -> Result<(), 
 
 /// True when nothing is delivered to an address: its agent is killed.
 pub fn is_stopped(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<bool, StoreError> {
-    Ok(tx.has(Mark::Rules, workspace)
-        && AgentRules::find(tx, workspace, address)?.is_some_and(|rules| rules.is_killed))
+    Ok(tx.has(Mark::Rules, workspace) && AgentRules::find(tx, workspace, address)?.is_some_and(|rules| rules.is_killed))
 }
-

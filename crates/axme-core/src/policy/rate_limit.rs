@@ -167,7 +167,11 @@ impl RateLeft {
         if error.code != "rate_limit_exceeded" {
             return None;
         }
-        Some(RateLeft { limit: number("limit")?, remaining: number("remaining")?, reset_seconds: number("reset_seconds")? })
+        Some(RateLeft {
+            limit: number("limit")?,
+            remaining: number("remaining")?,
+            reset_seconds: number("reset_seconds")?,
+        })
     }
 }
 

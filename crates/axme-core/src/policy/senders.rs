@@ -44,7 +44,13 @@ pub fn check_sender(cx: &mut CallContext<'_, '_>, from: &Address, to: &Address) 
     if may { Ok(()) } else { Err(refused("policy_denied", format!("{to} does not take intents from {from}"))) }
 }
 
-fn check_receiver(cx: &mut CallContext<'_, '_>, from: &Address, to: &Address, org: Uuid, workspace: Uuid) -> Result<()> {
+fn check_receiver(
+    cx: &mut CallContext<'_, '_>,
+    from: &Address,
+    to: &Address,
+    org: Uuid,
+    workspace: Uuid,
+) -> Result<()> {
     let of_agent = Holder { owner_id: workspace, kind: OVERRIDE, address: to.as_str().to_owned() };
     let of_org = Holder { owner_id: org, kind: RECEIVE, address: String::new() };
     let (holder, word, closed) = match store::find(cx.tx, &of_agent)? {

@@ -5,15 +5,15 @@ use axme_intent::lifecycle::Occasion;
 use axme_intent::{HumanTask, Time};
 use uuid::Uuid;
 
-use crate::ops::logins::Secrets;
-use crate::store::alpha::Trial;
-use crate::store::notices::Notice;
-use crate::system::Mail;
+use axme_core::ops::logins::Secrets;
+use axme_core::system::Mail;
+use axme_store::alpha::Trial;
+use axme_store::notices::Notice;
 
 const MAX_SUBJECT_CHARS: usize = 200;
 
 /// A mail about a task, before it is written.
-pub struct Letter {
+pub struct TaskMail {
     pub about: Occasion,
     pub task: HumanTask,
     pub intent_id: String,
@@ -24,7 +24,7 @@ pub struct Letter {
     pub due_at: Option<Time>,
 }
 
-impl Letter {
+impl TaskMail {
     fn why(&self) -> &'static str {
         match self.about {
             Occasion::Asked => "You are asked to answer a task.",
@@ -49,13 +49,13 @@ impl Letter {
 #[derive(Template)]
 #[template(path = "mail/task.html")]
 struct TaskHtml<'a> {
-    letter: &'a Letter,
+    letter: &'a TaskMail,
 }
 
 #[derive(Template)]
 #[template(path = "mail/task.txt", escape = "none")]
 struct TaskText<'a> {
-    letter: &'a Letter,
+    letter: &'a TaskMail,
 }
 
 #[derive(Template)]
@@ -66,7 +66,7 @@ struct NoticeHtml<'a> {
 }
 
 /// The mail about a task.
-pub fn of_task(notice: &Notice, letter: &Letter) -> Mail {
+pub fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
     let prefix = match letter.about {
         Occasion::Asked => "",
         Occasion::Reminded => "Reminder: ",

@@ -7,7 +7,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use crate::config::MailSettings;
-use crate::system::{Mail, Unsent};
+use axme_core::system::{Mail, MailError};
 
 /// How long handing one mail over may take.
 const SEND_SECONDS: u64 = 20;
@@ -48,16 +48,16 @@ impl Mailer {
         }
     }
 
-    pub async fn send(&self, mail: Mail) -> Result<(), Unsent> {
-        let message = self.message(&mail).map_err(|why| Unsent { why, is_final: true })?;
-        let for_now = |why: String| Unsent { why, is_final: false };
+    pub async fn send(&self, mail: Mail) -> Result<(), MailError> {
+        let message = self.message(&mail).map_err(|why| MailError { why, is_final: true })?;
+        let for_now = |why: String| MailError { why, is_final: false };
         match &self.way {
             // A server may go quiet at any point of the conversation.
             Way::Smtp(server) => {
                 match tokio::time::timeout(Duration::from_secs(SEND_SECONDS), server.send(message)).await {
                     Ok(outcome) => outcome
                         .map(|_| ())
-                        .map_err(|error| Unsent { why: reason(&error), is_final: error.is_permanent() }),
+                        .map_err(|error| MailError { why: reason(&error), is_final: error.is_permanent() }),
                     Err(_) => Err(for_now("the mail server did not answer in time".to_owned())),
                 }
             }

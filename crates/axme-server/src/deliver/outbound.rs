@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::guard::Guard;
 use super::mailer::Mailer;
-use crate::system::{Fetch, Fetched, Mail, Outbound, Post, Unposted, Unsent};
+use axme_core::system::{Fetch, Fetched, Mail, MailError, Outbound, Post, PostError};
 
 /// Requests of one workspace to one host and port at a time: a host that hangs leaves places for others. More than one account
 /// is pushed at a time, so that one hanging agent does not hold up another at the same host.
@@ -105,11 +105,11 @@ impl Outbound for Web {
         self.guard.check(url).map(|_| ())
     }
 
-    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, Unposted>> + Send + '_>> {
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, PostError>> + Send + '_>> {
         Box::pin(async move {
             let url = self.guard.check(&post.url)?;
             let places = tokio::time::timeout(PATIENCE, self.places(post.workspace, &url)).await;
-            let _places = places.map_err(|_| Unposted::NoPlace)??;
+            let _places = places.map_err(|_| PostError::Busy)??;
             let mut request = self.client.post(url).header("content-type", "application/json").body(post.body);
             for (name, value) in post.headers {
                 request = request.header(name, value);
@@ -144,7 +144,7 @@ impl Outbound for Web {
         })
     }
 
-    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>> {
+    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + '_>> {
         Box::pin(self.mailer.send(mail))
     }
 }

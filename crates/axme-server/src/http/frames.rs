@@ -3,6 +3,7 @@
 
 use axme_api::intents::EventView;
 use axme_api::sessions::FeedEntry;
+use axme_core::claims::Offer;
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
@@ -44,8 +45,30 @@ pub fn entry(mut entry: FeedEntry, most: usize) -> Bytes {
     frame(&entry.kind, Some(entry.seq), &text)
 }
 
+/// What a frame and a push say of a delivery.
+pub fn envelope(offer: &Offer) -> Value {
+    let intent = &offer.intent;
+    json!({
+        "seq": offer.number,
+        "intent_id": intent.id.to_string(),
+        "event_type": "intent.delivered",
+        // What agents act on; the intent's own status may have moved on.
+        "status": "DELIVERED",
+        "intent_type": intent.intent_type,
+        "from_agent": intent.from,
+        "to_agent": intent.to,
+        "at": intent.created_at.to_string(),
+        "offer": offer.offers,
+        "payload": intent.payload,
+    })
+}
+
 /// A delivery, without its payload when it would exceed `most` bytes.
-pub fn delivery(mut data: Value, number: u64, most: usize) -> Bytes {
+pub fn delivery(offer: &Offer, most: usize) -> Bytes {
+    shortened(envelope(offer), offer.number, most)
+}
+
+fn shortened(mut data: Value, number: u64, most: usize) -> Bytes {
     let mut text = data.to_string();
     if text.len() > most
         && let Some(fields) = data.as_object_mut()
@@ -70,7 +93,7 @@ mod tests {
     #[test]
     fn a_long_payload_is_left_out() {
         let data = json!({ "intent_id": "x", "payload": { "text": "y".repeat(100) } });
-        let frame = delivery(data, 2, 80);
+        let frame = shortened(data, 2, 80);
         assert_eq!(frame, "id: 2\nevent: intent.delivered\ndata: {\"intent_id\":\"x\",\"truncated\":true}\n\n");
     }
 }

@@ -13,92 +13,74 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::get;
 use uuid::Uuid;
 
+use super::extract::{field, query, read_body};
 use super::form::Filled;
 use super::pages::{Page, message, page, sent};
-use super::router::{query, read_body, respond};
-use crate::app::App;
-use crate::error::{Error, Result};
-use crate::ops::alpha as trials;
-use crate::ops::logins::{self as ops, Rules, Wanted};
-use crate::ops::{read_id};
-use crate::store::Tx;
-use crate::store::logins::{self as store, Grant};
-use crate::store::Shard;
+use super::{Gateway, respond};
+use axme_core::auth::sign_in::SignInRules;
+use axme_core::error::{Error, Result};
+use axme_core::input::read_id;
+use axme_core::ops::logins::GrantQuery;
+use axme_core::ops::{alpha as trials, logins as ops};
+use axme_core::state::AppState;
+use axme_store::logins::Grant;
+use axme_store::{Shard, Tx, logins as store};
 
-pub fn mount(app: &Arc<App>, router: Router) -> Router {
-    let mail = {
-        let app = app.clone();
-        move |Path(id): Path<String>, request: HttpRequest| {
-            let app = app.clone();
-            let token = field(&query(request.uri().query()), "token");
-            async move { sent(&app, look(&app, &id, token).await) }
-        }
-    };
-    let mail_answer = {
-        let app = app.clone();
-        move |Path(id): Path<String>, request: HttpRequest| {
-            let app = app.clone();
-            async move { sent(&app, enter(&app, &id, request).await) }
-        }
-    };
-    let callback = |Path(id): Path<String>, request: HttpRequest| async move {
-        respond(match read_id("sign-in", &id) {
-            Ok(id) => lead(&format!("/app/login/{id}"), &request),
-            Err(error) => Err(error),
-        })
-    };
-    let device = {
-        let app = app.clone();
-        move |request: HttpRequest| {
-            let app = app.clone();
-            let code = field(&query(request.uri().query()), "code");
-            async move { sent(&app, device(&app, &code).await) }
-        }
-    };
-    let device_answer = {
-        let app = app.clone();
-        move |request: HttpRequest| {
-            let app = app.clone();
-            async move { sent(&app, approve(&app, request).await) }
-        }
-    };
-    let trial_link = |request: HttpRequest| async move { respond(lead("/app/login/trial", &request)) };
-    let trial = {
-        let app = app.clone();
-        move |request: HttpRequest| {
-            let app = app.clone();
-            let token = field(&query(request.uri().query()), "token");
-            async move { sent(&app, page(200, &TrialPage { token: &token })) }
-        }
-    };
-    let trial_answer = {
-        let app = app.clone();
-        move |request: HttpRequest| {
-            let app = app.clone();
-            async move { sent(&app, begin_trial(&app, request).await) }
-        }
-    };
-    let keys = {
-        let app = app.clone();
-        move || {
-            let app = app.clone();
-            async move { respond(published(&app).await) }
-        }
-    };
-    router
-        .route(api::MAIL_PAGE.path, get(mail).post(mail_answer))
+type State = axum::extract::State<Arc<AppState>>;
+
+pub fn routes() -> Router<Gateway> {
+    Router::new()
+        .route(api::MAIL_PAGE.path, get(mail_page).post(mail_answer))
         .route(api::CALLBACK.path, get(callback))
-        .route(api::DEVICE_PAGE.path, get(device).post(device_answer))
+        .route(api::DEVICE_PAGE.path, get(device_page).post(device_answer))
         .route(alpha::LINK.path, get(trial_link))
-        .route(alpha::PAGE.path, get(trial).post(trial_answer))
+        .route(alpha::PAGE.path, get(trial_page).post(trial_answer))
         .route(api::KEYS.path, get(keys))
 }
 
-pub(super) fn field(fields: &[(String, String)], name: &str) -> String {
-    fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
+async fn mail_page(app: State, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
+    let token = field(&query(request.uri().query()), "token");
+    sent(&app, look(&app, &id, token).await)
 }
 
-async fn published(app: &App) -> Result<Response<Body>> {
+async fn mail_answer(app: State, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
+    sent(&app, enter(&app, &id, request).await)
+}
+
+async fn callback(Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
+    respond(match read_id("sign-in", &id) {
+        Ok(id) => lead(&format!("/app/login/{id}"), &request),
+        Err(error) => Err(error),
+    })
+}
+
+async fn device_page(app: State, request: HttpRequest) -> Response<Body> {
+    let code = field(&query(request.uri().query()), "code");
+    sent(&app, device(&app, &code).await)
+}
+
+async fn device_answer(app: State, request: HttpRequest) -> Response<Body> {
+    sent(&app, approve(&app, request).await)
+}
+
+async fn trial_link(request: HttpRequest) -> Response<Body> {
+    respond(lead("/app/login/trial", &request))
+}
+
+async fn trial_page(app: State, request: HttpRequest) -> Response<Body> {
+    let token = field(&query(request.uri().query()), "token");
+    sent(&app, page(200, &TrialPage { token: &token }))
+}
+
+async fn trial_answer(app: State, request: HttpRequest) -> Response<Body> {
+    sent(&app, begin_trial(&app, request).await)
+}
+
+async fn keys(app: State) -> Response<Body> {
+    respond(published(&app).await)
+}
+
+async fn published(app: &AppState) -> Result<Response<Body>> {
     let keys = app.keys.signer.published(&app.store, app.system.clock.now()).await?;
     let mut response = super::json(200, keys.to_string().into_bytes());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
@@ -124,7 +106,7 @@ struct TrialPage<'a> {
     token: &'a str,
 }
 
-async fn begin_trial(app: &App, request: HttpRequest) -> Result<Page> {
+async fn begin_trial(app: &AppState, request: HttpRequest) -> Result<Page> {
     let token = read_form(app, request).await?.get("token").to_owned();
     if let Err(error) = trials::check_enabled(app) {
         return refused(error);
@@ -148,9 +130,9 @@ struct MailPage<'a> {
     token: &'a str,
 }
 
-async fn look(app: &App, id: &str, token: String) -> Result<Page> {
+async fn look(app: &AppState, id: &str, token: String) -> Result<Page> {
     let id = read_id("this link", id)?;
-    let (now, given) = (app.system.clock.now(), token.clone());
+    let given = token.clone();
     match app.store.read(move |tx| ops::look_at_link(tx, id, &given)).await {
         Ok(linked) => {
             let user_code = linked.user_code.as_deref().unwrap_or_default();
@@ -161,11 +143,11 @@ async fn look(app: &App, id: &str, token: String) -> Result<Page> {
     }
 }
 
-async fn enter(app: &App, id: &str, request: HttpRequest) -> Result<Page> {
+async fn enter(app: &AppState, id: &str, request: HttpRequest) -> Result<Page> {
     let id = read_id("this link", id)?;
     let filled = read_form(app, request).await?;
     let token = filled.get("token").to_owned();
-    let (rng, now, rules) = (app.system.rng.clone(), app.system.clock.now(), Rules::of(app));
+    let rules = SignInRules::of(app);
     // Nothing is written for a link that leads nowhere.
     let given = token.clone();
     if let Err(error) = app.store.read(move |tx| ops::look_at_link(tx, id, &given)).await {
@@ -178,7 +160,7 @@ async fn enter(app: &App, id: &str, request: HttpRequest) -> Result<Page> {
     }
 }
 
-pub(super) async fn read_form(app: &App, request: HttpRequest) -> Result<Filled> {
+pub(super) async fn read_form(app: &AppState, request: HttpRequest) -> Result<Filled> {
     let body = read_body(app, request.into_body()).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
     let pairs = query(Some(text));
@@ -196,7 +178,7 @@ pub(super) fn done(email: &str) -> Result<Page> {
 /// What is no fault is told in the page's own words.
 pub(super) fn refused(error: Error) -> Result<Page> {
     let error = error.into_api();
-    let status = super::status(error.kind);
+    let status = error.kind.http_status();
     let title = match status {
         404 => "This link is not known",
         409 => "This link was used already",
@@ -223,13 +205,13 @@ pub(super) fn user_code(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_uppercase()).take(16).collect()
 }
 
-pub(super) async fn waiting(app: &App, user_code: &str) -> Result<Option<Grant>> {
+pub(super) async fn waiting(app: &AppState, user_code: &str) -> Result<Option<Grant>> {
     let (code, now) = (user_code.to_owned(), app.system.clock.now());
-    let grant = app.store.read(move |tx| Ok(store::find_grant_by_code(tx, &code)?)).await?;
+    let grant = app.store.read(move |tx| store::find_grant_by_code(tx, &code)).await?;
     Ok(grant.filter(|grant| now < grant.expires_at && grant.account_id.is_none()))
 }
 
-async fn device(app: &App, code: &str) -> Result<Page> {
+async fn device(app: &AppState, code: &str) -> Result<Page> {
     let code = user_code(code);
     let found = waiting(app, &code).await?.map(|grant| grant.user_code).unwrap_or_default();
     let error = if code.is_empty() || !found.is_empty() { "" } else { UNKNOWN };
@@ -237,7 +219,7 @@ async fn device(app: &App, code: &str) -> Result<Page> {
     page(status, &DevicePage { user_code: &found, email: "", intent_id: "", error, provider: provider(app) })
 }
 
-fn provider(app: &App) -> &str {
+fn provider(app: &AppState) -> &str {
     match app.site.oidc.as_deref() {
         None => "",
         Some(oidc) if oidc.name.is_empty() => "your organization",
@@ -248,7 +230,7 @@ fn provider(app: &App) -> &str {
 const UNKNOWN: &str = "No device waits under this code. It may have expired: start again on the device.";
 
 /// One step: the address, then the code that was mailed to it.
-async fn approve(app: &App, request: HttpRequest) -> Result<Page> {
+async fn approve(app: &AppState, request: HttpRequest) -> Result<Page> {
     let filled = read_form(app, request).await?;
     let code = user_code(filled.get("user_code"));
     let again = |status: u16, user_code: &str, intent_id: &str, error: &str| {
@@ -260,19 +242,19 @@ async fn approve(app: &App, request: HttpRequest) -> Result<Page> {
         return again(200, &grant.user_code, "", "");
     }
     if filled.get("code").is_empty() {
-        return match ops::begin(app, filled.get("email"), Wanted::Known(grant.hash)).await {
+        return match ops::begin(app, filled.get("email"), GrantQuery::Known(grant.hash)).await {
             Ok(intent) => again(200, &grant.user_code, &intent.to_string(), ""),
             Err(error) => {
                 let error = error.into_api();
-                again(super::status(error.kind), &grant.user_code, "", &error.message)
+                again(error.kind.http_status(), &grant.user_code, "", &error.message)
             }
         };
     }
     let intent = filled.get("intent_id").to_owned();
     let Ok(id) = Uuid::parse_str(&intent) else { return again(422, &grant.user_code, "", "") };
-    let (rng, now, rules) = (app.system.rng.clone(), app.system.clock.now(), Rules::of(app));
+    let rules = SignInRules::of(app);
     let (typed, hash) = (filled.get("code").to_owned(), grant.hash.clone());
-    let job = move |tx: &mut Tx<'_>| {
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let email = ops::use_code(tx, id, &typed)?;
         let account = ops::admit(tx, rules, &email)?;
         ops::approve(tx, &hash, &account)?;
@@ -284,7 +266,7 @@ async fn approve(app: &App, request: HttpRequest) -> Result<Page> {
             let error = error.into_api();
             // What has expired or was used begins again with the address.
             let intent = if error.code == "invalid_code" { intent.as_str() } else { "" };
-            again(super::status(error.kind), &grant.user_code, intent, &error.message)
+            again(error.kind.http_status(), &grant.user_code, intent, &error.message)
         }
     }
 }

@@ -7,22 +7,21 @@
 use std::sync::Arc;
 
 use axme_api::mcp::{self, Tool};
-use axme_api::{ApiError, ErrorKind, Object, OpInfo};
+use axme_api::{Access, ApiError, ErrorKind, Object, OpInfo};
+use axme_core::call::{self, CallPermit, check_body};
+use axme_core::error::Result;
+use axme_core::request::{KeyHeader, Request, RequestMeta};
+use axme_core::state::AppState;
 use axme_intent::Address;
 use axme_intent::address::agent_name;
+use axme_store::accounts;
 use axum::body::{Body, Bytes};
-use axum::extract::Request as HttpRequest;
-use axum::http::{HeaderMap, HeaderValue, Response};
+use axum::extract::{Request as HttpRequest, State};
+use axum::http::Response;
 use serde_json::{Value, json};
 
-use super::mount::{Calls, Fields};
-use super::router::read_body;
-use super::{json as respond_json, status};
-use crate::app::App;
-use crate::call::{self, Request, check_body};
-use crate::cx::Caller;
-use crate::error::Result;
-use crate::store::accounts;
+use super::extract::{Fields, meta, read_body};
+use super::{json as respond_json, respond};
 
 /// Requests in one batch.
 const MOST_REQUESTS: usize = 50;
@@ -63,29 +62,33 @@ impl From<ApiError> for RpcError {
             ErrorKind::NotFound => NOT_RESOLVED,
             _ => GATEWAY_ERROR,
         };
-        let data = json!({ "code": error.code, "status": status(error.kind), "details": error.details });
+        let data = json!({ "code": error.code, "status": error.kind.http_status(), "details": error.details });
         RpcError { code, message: error.message, data: Some(data) }
     }
 }
 
-/// Who asks, and with what.
-struct Asking<'a> {
-    app: &'a Arc<App>,
-    calls: &'a Calls,
-    caller: Arc<Caller>,
-    headers: HeaderMap,
+/// One HTTP request of a client, with who sends it.
+struct McpCall<'a> {
+    app: &'a Arc<AppState>,
+    permit: CallPermit,
+    meta: RequestMeta,
 }
 
 /// Answers a request, or a batch of them.
-pub async fn answer(app: &Arc<App>, calls: &Calls, request: HttpRequest) -> Result<Response<Body>> {
+pub async fn answer(State(app): State<Arc<AppState>>, request: HttpRequest) -> Response<Body> {
+    respond(handle(&app, request).await)
+}
+
+async fn handle(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
-    let caller = app.keys.identify(&app.store, &parts.headers, app.system.clock.now()).await?;
+    let meta = meta(app, &parts);
+    let permit = call::authenticate(app, Access::Key, &meta).await?;
     let body = read_body(app, body).await?;
-    let asking = Asking { app, calls, caller, headers: parts.headers };
+    let mcp_call = McpCall { app, permit, meta };
     let answer = match read(&body) {
         Err(error) => Some(enclose(Value::Null, Err(error))),
-        Ok(Value::Array(requests)) => asking.batch(&requests).await,
-        Ok(request) => asking.one(&request).await,
+        Ok(Value::Array(requests)) => mcp_call.batch(&requests).await,
+        Ok(request) => mcp_call.one(&request).await,
     };
     Ok(match answer {
         Some(answer) => respond_json(200, answer.to_string().into_bytes()),
@@ -112,7 +115,7 @@ fn enclose(id: Value, outcome: Result<Value, RpcError>) -> Value {
     }
 }
 
-impl Asking<'_> {
+impl McpCall<'_> {
     /// One after the other: what a request does, the next one sees.
     async fn batch(&self, requests: &[Value]) -> Option<Value> {
         if requests.is_empty() || requests.len() > MOST_REQUESTS {
@@ -159,7 +162,7 @@ impl Asking<'_> {
             }
             "ping" => Ok(json!({ "pong": true })),
             "tools/list" => {
-                let may = |tool: &&Tool| call::check_access(tool.access, &self.caller).is_ok();
+                let may = |tool: &&Tool| call::authorize(tool.access, &self.permit.caller).is_ok();
                 let show = |tool: &Tool| json!({ "name": tool.name, "description": tool.about, "inputSchema": tool.input_schema });
                 Ok(json!({ "tools": mcp::tools().iter().filter(may).map(show).collect::<Vec<_>>() }))
             }
@@ -181,8 +184,7 @@ impl Asking<'_> {
         };
         let tool = mcp::tools().iter().find(|tool| tool.name == name);
         let tool = tool.ok_or_else(|| invalid(format!("there is no tool {name}")))?;
-        let admitted = self.app.limiter.admit_tool(self.app, &self.caller, name).await;
-        admitted.map_err(|error| RpcError::from(error.into_api()))?;
+        self.permit.admit_tool(self.app, name).map_err(|error| RpcError::from(error.into_api()))?;
         let owner = self.owner(params, tool, &mut arguments)?;
         let data = if name == mcp::CHECK_NICK {
             self.check_nick(&arguments).await?
@@ -193,7 +195,7 @@ impl Asking<'_> {
             "ok": true,
             "tool": name,
             "status": "completed",
-            "owner_agent": owner.unwrap_or_else(|| self.caller.actor()),
+            "owner_agent": owner.unwrap_or_else(|| self.permit.caller.actor()),
             "content": [{ "type": "text", "text": data.to_string() }],
         });
         if let Some(id) = data.get("intent_id") {
@@ -212,7 +214,7 @@ impl Asking<'_> {
             arguments.remove("owner_agent");
         }
         if let (Some(beside), Some(within)) = (&beside, &within) {
-            let home = self.caller.home();
+            let home = self.permit.caller.home();
             if Address::resolve(beside, home) != Address::resolve(within, home) {
                 let message = format!("owner_agent is \"{within}\" in the arguments and \"{beside}\" beside them");
                 return Err(RpcError::new(OWNER_MISMATCH, message));
@@ -224,28 +226,31 @@ impl Asking<'_> {
     /// Calls an operation as its route would.
     async fn operate(&self, tool: &Tool, mut arguments: Object, owner: Option<&str>) -> Result<Value, RpcError> {
         let id = tool.name.strip_prefix(mcp::PREFIX).unwrap_or(&tool.name);
-        let table = axme_api::table();
-        let info = table.iter().map(|op| op.info()).find(|info| info.id == id);
-        let (Some(info), Some(call)) = (info, self.calls.get(id)) else {
+        let Some(binding) = axme_core::ops::find(id) else {
             return Err(RpcError::new(INVALID_PARAMS, format!("there is no tool {}", tool.name)));
         };
-        let mut headers = self.headers.clone();
+        let info = binding.info();
+        let mut meta = self.meta.clone();
         let key = arguments.remove("idempotency_key").filter(|key| !key.is_null());
         if key.as_ref().is_some_and(|key| !key.is_string()) {
             return Err(RpcError::new(INVALID_PARAMS, "idempotency_key: must be text"));
         }
-        let key = key.as_ref().and_then(Value::as_str);
-        for (name, value) in [("idempotency-key", key), ("x-owner-agent", owner)] {
-            if let Some(value) = value {
-                let value = HeaderValue::from_str(value);
-                let message = format!("{name}: must be plain ASCII text");
-                headers.insert(name, value.map_err(|_| RpcError::new(INVALID_PARAMS, message))?);
-            }
+        let plain = |name: &str, value: &str| match value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            true => Ok(value.to_owned()),
+            false => Err(RpcError::new(INVALID_PARAMS, format!("{name}: must be plain ASCII text"))),
+        };
+        if let Some(key) = key.as_ref().and_then(Value::as_str) {
+            meta.idempotency_key = KeyHeader::Text(plain("idempotency-key", key)?);
+        }
+        if let Some(owner) = owner {
+            meta.owner = Some(plain("x-owner-agent", owner)?);
         }
         let (path, path_fields) = place(info, &mut arguments)?;
         let body = Value::Object(arguments).to_string().into();
-        let request = Request { method: info.method.as_str(), path, headers, path_fields, query: Vec::new(), body };
-        let sent = call(request).await.map_err(|error| RpcError::from(error.into_api()))?;
+        let request = Request { method: info.method.as_str(), path, meta, path_fields, query: Vec::new(), body };
+        let sent = call::call(self.app, binding, &self.permit, request)
+            .await
+            .map_err(|error| RpcError::from(error.into_api()))?;
         let data: Value = serde_json::from_slice(&sent.body)
             .map_err(|error| RpcError::new(GATEWAY_ERROR, format!("the answer is no JSON: {error}")))?;
         if sent.status == 200 {
@@ -265,14 +270,14 @@ impl Asking<'_> {
     async fn check_nick(&self, arguments: &Object) -> Result<Value, RpcError> {
         let nick = arguments.get("nick").and_then(Value::as_str).filter(|nick| !nick.trim().is_empty());
         let nick = nick.ok_or_else(|| RpcError::new(INVALID_PARAMS, "nick: required"))?.to_owned();
-        let home = self.caller.home();
+        let home = self.permit.caller.home();
         let name = agent_name(nick.trim().trim_start_matches('@'), home);
         let Some(address) = name.map(|name| Address::agent(home, &name)) else {
             return Ok(json!({ "nick": nick, "available": false }));
         };
-        let (workspace, wanted) = (self.caller.workspace, address.clone());
-        let found = self.app.store.read(move |tx| Ok(accounts::find_agent(tx, workspace, &wanted)?)).await;
-        let found = found.map_err(|error| RpcError::from(error.into_api()))?;
+        let (workspace, wanted) = (self.permit.caller.workspace, address.clone());
+        let found = self.app.store.read(move |tx| accounts::find_agent(tx, workspace, &wanted)).await;
+        let found = found.map_err(|error| RpcError::from(axme_core::error::Error::from(error).into_api()))?;
         Ok(json!({ "nick": nick, "public_address": address, "available": found.is_none() }))
     }
 }

@@ -4,62 +4,52 @@
 //! that did not arrive whole leaves nothing behind. What is downloaded is an attachment and is never run: it comes from
 //! somebody else.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axme_api::{ApiError, ErrorKind, media as api};
+use axme_core::auth;
+use axme_core::error::Result;
+use axme_core::ops::media::PICTURES;
+use axme_core::policy::quota::{self, Dimension};
+use axme_core::state::AppState;
+use axme_store::media::{self as store, Stored, Upload};
+use axme_store::{Shard, Tx, hex};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request as HttpRequest};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use axum::extract::{Path, Request as HttpRequest, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::{get, put};
 use http_body_util::BodyExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::refusal;
-use super::router::query;
-use crate::app::App;
-use crate::auth;
-use crate::error::Result;
+use super::extract::query;
+use super::{Gateway, respond};
 use crate::files::Files;
-use crate::ops::media::PICTURES;
-use crate::ops::quotas::{Dimension, Meter};
-use crate::store::Tx;
-use crate::store::media::{self as store, Stored, Upload};
-use crate::system::hex;
-use crate::store::Shard;
 
-pub fn mount(app: &Arc<App>, router: Router) -> Router {
-    let uploaded = {
-        let app = app.clone();
-        move |Path(id): Path<String>, request: HttpRequest| {
-            let app = app.clone();
-            async move { answer(upload(&app, &id, request).await) }
-        }
-    };
-    let fetched = |shown: bool| {
-        let app = app.clone();
-        move |Path(id): Path<String>, request: HttpRequest| {
-            let app = app.clone();
-            let asked = query(request.uri().query());
-            let headers = request.headers().clone();
-            async move { answer(download(&app, &id, &asked, &headers, shown).await) }
-        }
-    };
-    router
-        .route(api::UPLOAD.path, put(uploaded))
-        .route(api::DOWNLOAD.path, get(fetched(false)))
-        .route(api::PREVIEW.path, get(fetched(true)))
+pub fn routes() -> Router<Gateway> {
+    Router::new()
+        .route(api::UPLOAD.path, put(put_file))
+        .route(api::DOWNLOAD.path, get(get_file))
+        .route(api::PREVIEW.path, get(get_preview))
 }
 
-fn answer(outcome: Result<Response<Body>>) -> Response<Body> {
-    outcome.unwrap_or_else(|error| refusal(&error.into_api()))
+async fn put_file(State(gateway): State<Gateway>, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
+    respond(upload(&gateway, &id, request).await)
 }
 
-fn token(asked: &[(String, String)]) -> &str {
-    asked.iter().find(|(name, _)| name == "token").map_or("", |(_, value)| value)
+async fn get_file(State(gateway): State<Gateway>, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
+    respond(download(&gateway, &id, &request.into_parts().0, false).await)
+}
+
+async fn get_preview(State(gateway): State<Gateway>, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
+    respond(download(&gateway, &id, &request.into_parts().0, true).await)
+}
+
+fn token(query: &[(String, String)]) -> &str {
+    query.iter().find(|(name, _)| name == "token").map_or("", |(_, value)| value)
 }
 
 /// What the id and the token of a URL name together.
@@ -68,19 +58,17 @@ fn named(found: Option<Upload>, id: &str) -> Result<Upload> {
     Ok(found.filter(|upload| Some(upload.id) == id).ok_or_else(|| ApiError::not_found("file"))?)
 }
 
-async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Response<Body>> {
+async fn upload(gateway: &Gateway, id: &str, request: HttpRequest) -> Result<Response<Body>> {
     let hash = auth::hash(token(&query(request.uri().query())));
-    let (limits, now) = (app.limits.clone(), app.system.clock.now());
-    let look = {
-        let limits = limits.clone();
-        move |tx: &mut Tx<'_>| {
-            let found = store::find_by_token(tx, &hash)?;
-            if let Some(upload) = &found {
-                let announced = u64::try_from(upload.size_bytes).unwrap_or(0);
-                Meter { tx, limits: &limits, now }.check(upload.workspace, Dimension::MediaUploadBytes, announced)?;
-            }
-            Ok(found)
+    let app = &gateway.app;
+    let now = app.system.clock.now();
+    let look = move |tx: &mut Tx<'_>| -> Result<_> {
+        let found = store::find_by_token(tx, &hash)?;
+        if let Some(upload) = &found {
+            let announced = u64::try_from(upload.size_bytes).unwrap_or(0);
+            quota::check(tx, upload.workspace, Dimension::MediaUploadBytes, announced)?;
         }
+        Ok(found)
     };
     let upload = named(app.store.read(look).await?, id)?;
     if upload.finalized_at.is_some() {
@@ -90,16 +78,16 @@ async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Respon
         return Err(ApiError::new(ErrorKind::Gone, "upload_expired", "the upload was not finished in time").into());
     }
     let name = format!("{}-{}", upload.id, app.system.rng.hex::<8>());
-    let files = place(app)?;
-    let stored = receive(app, &upload, name.clone(), request.into_body()).await?;
+    let files = gateway.files()?;
+    let stored = receive(app, files, &upload, name.clone(), request.into_body()).await?;
     let answer = json!({ "ok": true, "upload_id": upload.id, "size_bytes": stored.bytes, "sha256": stored.sha256 });
     let (workspace, upload_id) = (upload.workspace, upload.id);
-    let job = move |tx: &mut Tx<'_>| {
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let before = store::find(tx, workspace, upload_id)?.and_then(|upload| upload.stored);
         let is_new = store::set_stored(tx, workspace, upload_id, Some(&stored))?;
         if is_new {
             let arrived = u64::try_from(stored.bytes).unwrap_or(0);
-            Meter { tx, limits: &limits, now }.charge(workspace, Dimension::MediaUploadBytes, arrived)?;
+            quota::charge(tx, workspace, Dimension::MediaUploadBytes, arrived)?;
         }
         Ok((is_new, before))
     };
@@ -121,13 +109,8 @@ async fn upload(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Respon
     }
 }
 
-fn finished() -> crate::error::Error {
+fn finished() -> axme_core::error::Error {
     ApiError::new(ErrorKind::Conflict, "upload_finished", "the file is finished and stays as it is").into()
-}
-
-/// Where files lie.
-pub fn place(app: &App) -> Result<&Files> {
-    Ok(app.site.media.as_ref().ok_or_else(|| ApiError::unavailable("this server has no place for files"))?)
 }
 
 /// Removes a file that nothing leads to; what is left is found again by the sweep.
@@ -138,8 +121,8 @@ async fn remove(files: &Files, name: &str) {
 }
 
 /// Takes a body in. Not more of it than was announced, and no part may keep us waiting for long.
-async fn receive(app: &App, upload: &Upload, name: String, mut body: Body) -> Result<Stored> {
-    let mut draft = place(app)?.begin(&name).await?;
+async fn receive(app: &AppState, files: &Files, upload: &Upload, name: String, mut body: Body) -> Result<Stored> {
+    let mut draft = files.begin(&name).await?;
     let (mut bytes, mut hash) = (0_i64, Sha256::new());
     let patience = Duration::from_secs(app.limits.body_seconds);
     loop {
@@ -162,21 +145,19 @@ async fn receive(app: &App, upload: &Upload, name: String, mut body: Body) -> Re
     Ok(Stored { file: name, bytes, sha256: hex(&hash.finalize()) })
 }
 
-async fn download(
-    app: &Arc<App>,
-    id: &str,
-    asked: &[(String, String)],
-    headers: &HeaderMap,
-    shown: bool,
-) -> Result<Response<Body>> {
-    let (hash, now) = (auth::hash(token(asked)), app.system.clock.now());
-    let upload = named(app.store.read(move |tx| Ok(store::find_by_link(tx, &hash, now)?)).await?, id)?;
+async fn download(gateway: &Gateway, id: &str, request: &Parts, shown: bool) -> Result<Response<Body>> {
+    let app = &gateway.app;
+    let (hash, now) = (auth::hash(token(&query(request.uri.query()))), app.system.clock.now());
+    let upload = named(app.store.read(move |tx| store::find_by_link(tx, &hash, now)).await?, id)?;
     let is_picture = PICTURES.contains(&upload.mime_type.as_str());
     let stored = upload.stored.clone().filter(|_| is_picture || !shown);
     let stored = stored.ok_or_else(|| ApiError::not_found("file"))?;
     let length = u64::try_from(stored.bytes).unwrap_or(0);
-    let range =
-        headers.get(header::RANGE).and_then(|range| range.to_str().ok()).and_then(|text| read_range(text, length));
+    let range = request
+        .headers
+        .get(header::RANGE)
+        .and_then(|range| range.to_str().ok())
+        .and_then(|text| read_range(text, length));
     if let Some(Range::Outside) = range {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
@@ -187,7 +168,7 @@ async fn download(
         Some(Range::Part(from, to)) => (from, to),
         _ => (0, length),
     };
-    let mut response = Response::new(place(app)?.read(&stored.file, from, to).await?);
+    let mut response = Response::new(gateway.files()?.read(&stored.file, from, to).await?);
     if range.is_some() {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         set(&mut response, header::CONTENT_RANGE, &format!("bytes {from}-{}/{length}", to.saturating_sub(1)));

@@ -1,44 +1,64 @@
 //! HTTP: the only place that knows methods, headers and status codes.
 
-pub mod client;
+mod extract;
 mod form;
-pub mod frames;
+mod frames;
 mod login;
 mod mcp;
-pub(crate) mod media;
-pub mod mount;
+mod media;
+mod mount;
 mod pages;
 mod provider;
 mod reference;
-pub mod router;
+mod router;
 mod scheduler;
-pub mod stream;
+mod stream;
+
+use std::sync::Arc;
 
 use axme_api::{ApiError, ErrorKind};
+use axme_core::error::Result;
+use axme_core::policy::rate_limit::RateLeft;
+use axme_core::state::AppState;
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::extract::FromRef;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
 
-use crate::limiter::Left;
+pub use frames::envelope;
+pub use router::router;
 
-/// The status of an error.
-pub fn status(kind: ErrorKind) -> u16 {
-    let status = match kind {
-        ErrorKind::Malformed => StatusCode::BAD_REQUEST,
-        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        ErrorKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        ErrorKind::Conflict => StatusCode::CONFLICT,
-        ErrorKind::Gone => StatusCode::GONE,
-        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    status.as_u16()
+use crate::files::Files;
+
+/// What the routes share.
+#[derive(Clone)]
+pub struct Gateway {
+    pub app: Arc<AppState>,
+    /// Where files are kept; without a place, none are taken.
+    pub files: Option<Files>,
+}
+
+impl FromRef<Gateway> for Arc<AppState> {
+    fn from_ref(gateway: &Gateway) -> Arc<AppState> {
+        gateway.app.clone()
+    }
+}
+
+impl Gateway {
+    pub fn files(&self) -> Result<&Files> {
+        Ok(self.files.as_ref().ok_or_else(|| ApiError::unavailable("this server has no place for files"))?)
+    }
+}
+
+pub fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
+    outcome.unwrap_or_else(|error| refusal(&error.into_api()))
+}
+
+/// Tells the client what is left of its rate.
+pub fn show_rate(left: Option<RateLeft>, headers: &mut HeaderMap) {
+    for (name, number) in left.iter().flat_map(RateLeft::headers) {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(number));
+    }
 }
 
 pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {
@@ -49,7 +69,7 @@ pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {
 }
 
 pub fn refusal(error: &ApiError) -> Response<Body> {
-    let mut response = json(status(error.kind), error.body().to_string().into_bytes());
+    let mut response = json(error.kind.http_status(), error.body().to_string().into_bytes());
     let headers = response.headers_mut();
     match error.kind {
         ErrorKind::Unauthenticated => {
@@ -61,9 +81,7 @@ pub fn refusal(error: &ApiError) -> Response<Body> {
             if !error.details.contains_key("reset_at") {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
-            if let Some(left) = Left::of_refusal(error) {
-                left.show(headers);
-            }
+            show_rate(RateLeft::of_refusal(error), headers);
         }
         _ => {}
     }

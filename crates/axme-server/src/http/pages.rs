@@ -19,15 +19,17 @@ use axum::http::{HeaderName, HeaderValue, Response, header};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::form::{self, Field, Filled, words};
-use super::refusal;
-use super::router::{query, read_body};
-use crate::app::App;
-use crate::call::check_body;
-use crate::error::{Error, Result};
-use crate::ops::links::{self, Asked, Over, Standing};
-use crate::ops::{check_size, view};
-use crate::store::Tx;
+use super::extract::{query, read_body};
+use super::form::{Field, Filled, words};
+use super::{Gateway, form, respond};
+use axme_core::call::check_body;
+use axme_core::error::{Error, Result};
+use axme_core::input::check_size;
+use axme_core::ops::links;
+use axme_core::ops::links::{LinkEnd, LinkState, LinkedTask};
+use axme_core::state::AppState;
+use axme_core::views;
+use axme_store::{Shard, Tx};
 
 /// Entries of the history and characters of one value that a page shows.
 const MOST_HISTORY: usize = 50;
@@ -36,33 +38,26 @@ const MAX_VALUE_CHARS: usize = 2_000;
 /// The longest comment, in characters.
 const MAX_COMMENT_CHARS: usize = 2_000;
 
-pub fn mount(app: &Arc<App>, router: Router) -> Router {
-    let page = {
-        let app = app.clone();
-        move |Path(id): Path<String>, request: HttpRequest| {
-            let app = app.clone();
-            let asked = query(request.uri().query());
-            async move { sent(&app, show(&app, &id, &asked).await) }
-        }
-    };
-    let answered = {
-        let app = app.clone();
-        move |Path(id): Path<String>, request: HttpRequest| {
-            let app = app.clone();
-            async move { sent(&app, take(&app, &id, request).await) }
-        }
-    };
-    let acted = {
-        let app = app.clone();
-        move |request: HttpRequest| {
-            let app = app.clone();
-            async move { act(&app, request).await.unwrap_or_else(|error| refusal(&error.into_api())) }
-        }
-    };
-    router
-        .route(api::PAGE.path, get(page).post(answered))
-        .route(api::ACTION.path, post(acted))
+pub fn routes() -> Router<Gateway> {
+    Router::new()
+        .route(api::PAGE.path, get(show_task).post(answer_task))
+        .route(api::ACTION.path, post(answer_by_json))
         .route(api::STYLE.path, get(style))
+}
+
+type State = axum::extract::State<Arc<AppState>>;
+
+async fn show_task(app: State, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
+    let asked = query(request.uri().query());
+    sent(&app, show(&app, &id, &asked).await)
+}
+
+async fn answer_task(app: State, Path(id): Path<String>, request: HttpRequest) -> Response<Body> {
+    sent(&app, take(&app, &id, request).await)
+}
+
+async fn answer_by_json(app: State, request: HttpRequest) -> Response<Body> {
+    respond(act(&app, request).await)
 }
 
 async fn style() -> Response<Body> {
@@ -83,7 +78,7 @@ struct Message {
 #[derive(Template)]
 #[template(path = "task.html")]
 struct TaskPage<'a> {
-    asked: &'a Asked,
+    asked: &'a LinkedTask,
     token: &'a str,
     task_type: String,
     since: String,
@@ -127,7 +122,7 @@ struct ConfirmPage<'a> {
 pub(super) struct Page(pub(super) u16, pub(super) String);
 
 pub(super) fn page(status: u16, template: &impl Template) -> Result<Page> {
-    let fault = |error: askama::Error| crate::error::StoreError::Fault(error.to_string());
+    let fault = |error: askama::Error| axme_core::error::StoreError::Fault(error.to_string());
     Ok(Page(status, template.render().map_err(fault)?))
 }
 
@@ -136,7 +131,7 @@ pub(super) fn message(status: u16, title: &str, sentences: &[&str]) -> Result<Pa
     page(status, &Message { title: title.to_owned(), sentences })
 }
 
-pub(super) fn sent(app: &App, outcome: Result<Page>) -> Response<Body> {
+pub(super) fn sent(app: &AppState, outcome: Result<Page>) -> Response<Body> {
     let Page(status, html) =
         outcome.or_else(|error| refused(error.into_api())).unwrap_or_else(|_| Page(500, String::new()));
     let mut response = super::json(status, html.into_bytes());
@@ -162,7 +157,7 @@ pub(super) fn sent(app: &App, outcome: Result<Page>) -> Response<Body> {
 
 /// What could not be done, as a page.
 pub(super) fn refused(error: ApiError) -> Result<Page> {
-    let status = super::status(error.kind);
+    let status = error.kind.http_status();
     let title = match error.kind {
         ErrorKind::Unavailable => "Please try again in a moment",
         ErrorKind::Internal => "Something went wrong on our side",
@@ -178,36 +173,36 @@ fn unknown() -> Result<Page> {
     message(404, "This link is not known", &sentences)
 }
 
-fn over(over: &Over) -> Result<Page> {
+fn over(over: &LinkEnd) -> Result<Page> {
     let (status, title) = match over {
-        Over::Left => (410, "This link does not work any more"),
-        Over::Expired { .. } => (410, "This link has expired"),
-        Over::Used { .. } => (200, "You have answered already"),
-        Over::Answered { .. } => (200, "This was answered already"),
-        Over::Voted => (200, "You have answered already"),
-        Over::PassedOn => (200, "Somebody else has this task now"),
-        Over::Ended { .. } => (200, "No answer is needed any more"),
+        LinkEnd::Left => (410, "This link does not work any more"),
+        LinkEnd::Expired { .. } => (410, "This link has expired"),
+        LinkEnd::Used { .. } => (200, "You have answered already"),
+        LinkEnd::Answered { .. } => (200, "This was answered already"),
+        LinkEnd::Voted => (200, "You have answered already"),
+        LinkEnd::PassedOn => (200, "Somebody else has this task now"),
+        LinkEnd::Ended { .. } => (200, "No answer is needed any more"),
     };
     let more = match over {
-        Over::Expired { .. } => "Ask whoever sent it for a new one.",
+        LinkEnd::Expired { .. } => "Ask whoever sent it for a new one.",
         _ => "There is nothing left to do here.",
     };
     message(status, title, &[&over.sentence(), more])
 }
 
 /// Where a link leads, and the history of its intent.
-async fn look(app: &App, id: &str, token: &str) -> Result<(Standing, Vec<Event>)> {
+async fn look(app: &AppState, id: &str, token: &str) -> Result<(LinkState, Vec<Event>)> {
     let id = id.to_owned();
-    let (token, now) = (token.to_owned(), app.system.clock.now());
+    let token = token.to_owned();
     app.store
         .read(move |tx: &mut Tx<'_>| {
             let standing = match links::look(tx, &token)? {
                 // The address was put together from two.
-                Standing::Open(asked) if asked.link.intent.to_string() != id => Standing::Unknown,
+                LinkState::Open(asked) if asked.link.intent.to_string() != id => LinkState::Unknown,
                 standing => standing,
             };
             let history = match &standing {
-                Standing::Open(asked) => links::history(tx, &asked.link)?,
+                LinkState::Open(asked) => links::history(tx, &asked.link)?,
                 _ => Vec::new(),
             };
             Ok((standing, history))
@@ -215,19 +210,19 @@ async fn look(app: &App, id: &str, token: &str) -> Result<(Standing, Vec<Event>)
         .await
 }
 
-async fn show(app: &App, id: &str, pairs: &[(String, String)]) -> Result<Page> {
+async fn show(app: &AppState, id: &str, pairs: &[(String, String)]) -> Result<Page> {
     let token = pairs.iter().find(|(name, _)| name == "token").map(|(_, value)| value.clone()).unwrap_or_default();
     match look(app, id, &token).await? {
-        (Standing::Unknown, _) => unknown(),
-        (Standing::Over(why), _) => over(&why),
-        (Standing::Open(asked), history) => {
+        (LinkState::Unknown, _) => unknown(),
+        (LinkState::Ended(why), _) => over(&why),
+        (LinkState::Open(asked), history) => {
             form_page(app, &asked, &history, &token, &Filled::default(), &BTreeMap::new(), 200)
         }
     }
 }
 
 /// A form that was sent: looked at, to be confirmed, or confirmed.
-async fn take(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Page> {
+async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<Page> {
     let body = read_body(app, request.into_body()).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
     let pairs = query(Some(text));
@@ -237,9 +232,9 @@ async fn take(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Page> {
     let filled = Filled::new(pairs);
     let token = filled.get("token").to_owned();
     let (asked, history) = match look(app, id, &token).await? {
-        (Standing::Unknown, _) => return unknown(),
-        (Standing::Over(why), _) => return over(&why),
-        (Standing::Open(asked), history) => (asked, history),
+        (LinkState::Unknown, _) => return unknown(),
+        (LinkState::Ended(why), _) => return over(&why),
+        (LinkState::Open(asked), history) => (asked, history),
     };
     let again = |wrong: BTreeMap<String, String>, status: u16| {
         form_page(app, &asked, &history, &token, &filled, &wrong, status)
@@ -279,7 +274,7 @@ async fn take(app: &Arc<App>, id: &str, request: HttpRequest) -> Result<Page> {
 }
 
 /// All that is wrong with an answer, by field; the empty name stands for the whole.
-fn check(asked: &Asked, answer: &TaskResult) -> Result<Verdict, BTreeMap<String, String>> {
+fn check(asked: &LinkedTask, answer: &TaskResult) -> Result<Verdict, BTreeMap<String, String>> {
     let mut wrong = BTreeMap::new();
     if answer.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
         wrong.insert("comment".to_owned(), format!("at most {MAX_COMMENT_CHARS} characters"));
@@ -304,17 +299,16 @@ fn check(asked: &Asked, answer: &TaskResult) -> Result<Verdict, BTreeMap<String,
     Err(wrong)
 }
 
-async fn record(app: &Arc<App>, token: String, answer: TaskResult) -> Result<links::Answered> {
-    let (now, rng, limits) = (app.system.clock.now(), app.system.rng.clone(), app.limits.clone());
+async fn record(app: &Arc<AppState>, token: String, answer: TaskResult) -> Result<links::AnswerOutcome> {
     let find = token.clone();
-    let link = app.store.read(move |tx| Ok(crate::store::links::find(tx, &crate::auth::hash(&find))?)).await?;
-    let lane = link.map_or(0, |(link, _)| link.intent.shard());
-    app.store.write(lane, move |tx| links::answer(tx, &token, &answer)).await
+    let link = app.store.read(move |tx| axme_store::links::find(tx, &axme_core::auth::hash(&find))).await?;
+    let shard = link.map_or(Shard::CONTROL, |(link, _)| Shard::of_intent(link.intent));
+    app.store.write(shard, move |tx| links::answer(tx, &token, &answer)).await
 }
 
 fn form_page(
-    app: &App,
-    asked: &Asked,
+    app: &AppState,
+    asked: &LinkedTask,
     history: &[Event],
     token: &str,
     filled: &Filled,
@@ -363,7 +357,13 @@ fn form_page(
     page(status, &template)
 }
 
-fn confirm_page(asked: &Asked, filled: &Filled, answer: &TaskResult, verdict: Verdict, token: &str) -> Result<Page> {
+fn confirm_page(
+    asked: &LinkedTask,
+    filled: &Filled,
+    answer: &TaskResult,
+    verdict: Verdict,
+    token: &str,
+) -> Result<Page> {
     let mut rows: Vec<(String, String)> = Vec::new();
     for field in form::fields(asked.task(), filled, &BTreeMap::new()) {
         let shown = field.choices().iter().find(|(value, _)| *value == field.value).map(|(_, label)| label.clone());
@@ -425,7 +425,7 @@ fn span(now: Time, since: Time) -> String {
 }
 
 /// The same by JSON: the token is the credential, and a call is a confirmation.
-async fn act(app: &Arc<App>, request: HttpRequest) -> Result<Response<Body>> {
+async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>> {
     let body: Bytes = read_body(app, request.into_body()).await?;
     check_body(&body)?;
     let fields: Value = serde_json::from_slice(&body).map_err(|error| {
@@ -446,7 +446,7 @@ async fn act(app: &Arc<App>, request: HttpRequest) -> Result<Response<Body>> {
     }
     let answered = record(app, token, TaskResult::read(&fields)).await?;
     let status = answered.head.intent.status().as_str();
-    let (result, _) = view::outcome(&answered.head.intent);
+    let (result, _) = views::outcome(&answered.head.intent);
     let answer = json!({
         "ok": true, "intent_id": answered.head.intent.id, "outcome": answered.outcome, "status": status, "result": result,
     });

@@ -13,59 +13,53 @@ use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::get;
 
-use super::login::{done, field, read_form, refused, user_code, waiting};
+use super::Gateway;
+use super::extract::{field, query};
+use super::login::{done, read_form, refused, user_code, waiting};
 use super::pages::{Page, message, page, sent};
-use super::router::query;
-use crate::app::App;
-use crate::auth;
-use crate::config::OidcSettings;
-use crate::error::Result;
-use crate::oidc::{self, Binding};
-use crate::ops::logins::{self as ops, Rules};
-use crate::store::Tx;
-use crate::store::logins::{self as store, OidcLogin};
-use crate::store::Shard;
+use axme_core::auth::oidc::{Binding, OidcSettings};
+use axme_core::auth::sign_in::SignInRules;
+use axme_core::auth::{self, oidc};
+use axme_core::error::Result;
+use axme_core::ops::logins as ops;
+use axme_core::state::AppState;
+use axme_store::logins::OidcLogin;
+use axme_store::{Shard, Tx, logins as store};
 
 /// How long somebody may take at the provider, and on the page after it.
 const LOGIN_SECONDS: u64 = 600;
 
-pub fn mount(app: &Arc<App>, router: Router) -> Router {
-    let there = {
-        let app = app.clone();
-        move |request: HttpRequest| {
-            let app = app.clone();
-            let code = field(&query(request.uri().query()), "code");
-            async move { lead(&app, &code).await.unwrap_or_else(|page| sent(&app, page)) }
-        }
-    };
-    let back = {
-        let app = app.clone();
-        move |request: HttpRequest| {
-            let app = app.clone();
-            let fields = query(request.uri().query());
-            async move { sent(&app, come_back(&app, &fields).await) }
-        }
-    };
-    let confirm = {
-        let app = app.clone();
-        move |request: HttpRequest| {
-            let app = app.clone();
-            async move { sent(&app, enter(&app, request).await) }
-        }
-    };
-    router.route(api::PROVIDER.path, get(there)).route(api::PROVIDER_ANSWER.path, get(back).post(confirm))
+type State = axum::extract::State<Arc<AppState>>;
+
+pub fn routes() -> Router<Gateway> {
+    Router::new()
+        .route(api::PROVIDER.path, get(to_provider))
+        .route(api::PROVIDER_ANSWER.path, get(from_provider).post(confirm))
 }
 
-fn settings(app: &App) -> Result<Arc<OidcSettings>> {
+async fn to_provider(app: State, request: HttpRequest) -> Response<Body> {
+    let code = field(&query(request.uri().query()), "code");
+    lead(&app, &code).await.unwrap_or_else(|page| sent(&app, page))
+}
+
+async fn from_provider(app: State, request: HttpRequest) -> Response<Body> {
+    sent(&app, come_back(&app, &query(request.uri().query())).await)
+}
+
+async fn confirm(app: State, request: HttpRequest) -> Response<Body> {
+    sent(&app, enter(&app, request).await)
+}
+
+fn settings(app: &AppState) -> Result<Arc<OidcSettings>> {
     app.site.oidc.clone().ok_or_else(|| ApiError::not_found("a provider to sign in at").into())
 }
 
-fn redirect_uri(app: &App) -> String {
+fn redirect_uri(app: &AppState) -> String {
     format!("{}{}", app.site.base_url, api::PROVIDER_ANSWER.path)
 }
 
 /// Sends the browser to the provider, or shows why not.
-async fn lead(app: &App, code: &str) -> Result<Response<Body>, Result<Page>> {
+async fn lead(app: &AppState, code: &str) -> Result<Response<Body>, Result<Page>> {
     let settings = settings(app).map_err(refused)?;
     let Some(grant) = waiting(app, &user_code(code)).await.map_err(refused)? else {
         return Err(message(
@@ -88,8 +82,8 @@ async fn lead(app: &App, code: &str) -> Result<Response<Body>, Result<Page>> {
         Binding { state: &state, nonce: &login.nonce, verifier: &login.verifier, redirect_uri: &redirect_uri };
     let url = oidc::authorization_url(app.system.outbound.as_ref(), &settings, &binding).await.map_err(failed)?;
     let hash = auth::hash(&state);
-    let keep = move |tx: &mut Tx<'_>| Ok(store::insert_oidc(tx, &hash, &login)?);
-    app.store.write(Shard::CONTROL, keep).await.map_err(refused)?;
+    let keep = move |tx: &mut Tx<'_>| store::insert_oidc(tx, &hash, &login);
+    app.store.write(Shard::CONTROL, keep).await.map_err(|error| refused(error.into()))?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     let to = HeaderValue::from_str(&url).map_err(|_| failed("its address cannot be opened".to_owned()))?;
@@ -112,15 +106,15 @@ struct ConfirmPage<'a> {
     token: &'a str,
 }
 
-async fn come_back(app: &App, fields: &[(String, String)]) -> Result<Page> {
+async fn come_back(app: &AppState, fields: &[(String, String)]) -> Result<Page> {
     let settings = match settings(app) {
         Ok(settings) => settings,
         Err(error) => return refused(error),
     };
     let (state, code) = (field(fields, "state"), field(fields, "code"));
     let (hash, now) = (auth::hash(&state), app.system.clock.now());
-    let taken = match app.store.read(move |tx| Ok(store::is_oidc(tx, &hash, now)?)).await? {
-        true => app.store.write(Shard::CONTROL, move |tx| Ok(store::take_oidc(tx, &hash)?)).await?,
+    let taken = match app.store.read(move |tx| store::is_oidc(tx, &hash, now)).await? {
+        true => app.store.write(Shard::CONTROL, move |tx| store::take_oidc(tx, &hash)).await?,
         // Nothing is written for who comes from nowhere.
         false => None,
     };
@@ -143,7 +137,7 @@ async fn come_back(app: &App, fields: &[(String, String)]) -> Result<Page> {
     };
     let token = app.system.rng.hex::<32>();
     let (hash, known) = (auth::hash(&token), OidcLogin { email: Some(email.clone()), ..login });
-    let keep = move |tx: &mut Tx<'_>| {
+    let keep = move |tx: &mut Tx<'_>| -> Result<_> {
         store::insert_oidc(tx, &hash, &known)?;
         Ok(store::find_grant(tx, &known.grant_hash)?)
     };
@@ -153,15 +147,15 @@ async fn come_back(app: &App, fields: &[(String, String)]) -> Result<Page> {
     page(200, &ConfirmPage { email: &email, user_code: &grant.user_code, token: &token })
 }
 
-async fn enter(app: &App, request: HttpRequest) -> Result<Page> {
+async fn enter(app: &AppState, request: HttpRequest) -> Result<Page> {
     let token = read_form(app, request).await?.get("token").to_owned();
-    let (rng, now, rules) = (app.system.rng.clone(), app.system.clock.now(), Rules::of(app));
+    let (now, rules) = (app.system.clock.now(), SignInRules::of(app));
     let hash = auth::hash(&token);
     let unknown = || ApiError::new(ErrorKind::NotFound, "not_found", "this sign-in is not known, or was used already");
-    if !app.store.read(move |tx| Ok(store::is_oidc(tx, &hash, now)?)).await? {
+    if !app.store.read(move |tx| store::is_oidc(tx, &hash, now)).await? {
         return refused(unknown().into());
     }
-    let job = move |tx: &mut Tx<'_>| {
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let login = store::take_oidc(tx, &hash)?.filter(|login| now < login.expires_at);
         let login = login.ok_or_else(unknown)?;
         let email = login.email.ok_or_else(unknown)?;

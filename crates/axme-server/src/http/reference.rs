@@ -6,27 +6,29 @@ use std::sync::{Arc, OnceLock};
 use askama::Template;
 use axme_api::{Access, health, openapi, table};
 use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Response;
 use axum::routing::get;
 use serde_json::{Map, Value, json};
 
+use super::Gateway;
 use super::pages::{Page, page, sent};
-use crate::app::App;
+use axme_core::state::AppState;
+
+pub fn routes() -> Router<Gateway> {
+    Router::new().route(health::REFERENCE.path, get(show))
+}
 
 /// Rendered when it is first asked for.
-pub fn mount(app: &Arc<App>, router: Router) -> Router {
-    let (app, rendered) = (app.clone(), Arc::new(OnceLock::<String>::new()));
-    let show = move || {
-        let (app, rendered) = (app.clone(), rendered.clone());
-        async move {
-            let html = match rendered.get() {
-                Some(html) => Ok(Page(200, html.clone())),
-                None => page(200, &Reference::read(&app.site.base_url)),
-            };
-            let html = html.inspect(|Page(_, html)| drop(rendered.set(html.clone())));
-            sent(&app, html)
-        }
+async fn show(State(app): State<Arc<AppState>>) -> Response<Body> {
+    static RENDERED: OnceLock<String> = OnceLock::new();
+    let html = match RENDERED.get() {
+        Some(html) => Ok(Page(200, html.clone())),
+        None => page(200, &Reference::read(&app.site.base_url)),
     };
-    router.route(health::REFERENCE.path, get(show))
+    let html = html.inspect(|Page(_, html)| drop(RENDERED.set(html.clone())));
+    sent(&app, html)
 }
 
 #[derive(Template)]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axme_api::roles::Permission;
-use axme_api::scheduler::{RECONCILE, Reconcile, Reconciled, Round, Tick, Ticked, WEBHOOK, WORKFLOW};
+use axme_api::scheduler::{RECONCILE, Reconcile, Reconciled, Round as RoundCounts, Tick, Ticked, WEBHOOK, WORKFLOW};
 use axme_api::{Access, ApiError, Object};
 use axme_intent::Address;
 use axme_intent::human::Via;
@@ -21,53 +21,61 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::router::{read_body, respond};
-use crate::app::App;
-use crate::call::{check_access, check_body};
-use crate::cx::{Caller, CallContext};
-use crate::error::{Result, StoreError};
-use crate::ops::tenants::Authority;
-use crate::store::{deliveries, webhooks as subscriptions};
+use super::extract::{meta, read_body};
+use super::{Gateway, respond};
 use crate::workers::{timers, webhooks};
-use crate::store::Shard;
+use axme_core::auth::Caller;
+use axme_core::auth::placement::RoleSet;
+use axme_core::call::{authenticate, authorize, check_body};
+use axme_core::context::CallContext;
+use axme_core::error::{Result, StoreError};
+use axme_core::state::AppState;
+use axme_store::{Shard, Tx, deliveries, webhooks as subscriptions};
 
 const MOST: u64 = 500;
 const USUAL: u64 = 50;
 /// Subscriptions looked at in one round.
 const MOST_SUBSCRIPTIONS: i64 = 1_000;
 
-pub fn mount(app: &Arc<App>, router: Router) -> Router {
-    let route = |path: &'static str, what: What| {
-        let app = app.clone();
-        let answer = move |request: HttpRequest| {
-            let app = app.clone();
-            async move { respond(answer(&app, what, request).await) }
-        };
-        (path, post(answer))
-    };
-    let routes =
-        [route(WORKFLOW.path, What::Workflow), route(WEBHOOK.path, What::Webhook), route(RECONCILE.path, What::Both)];
-    routes.into_iter().fold(router, |router, (path, method)| router.route(path, method))
+pub fn routes() -> Router<Gateway> {
+    Router::new()
+        .route(WORKFLOW.path, post(workflow_tick))
+        .route(WEBHOOK.path, post(webhook_tick))
+        .route(RECONCILE.path, post(reconcile))
 }
 
+async fn workflow_tick(app: State, request: HttpRequest) -> Response<Body> {
+    respond(answer(&app, Round::Workflow, request).await)
+}
+
+async fn webhook_tick(app: State, request: HttpRequest) -> Response<Body> {
+    respond(answer(&app, Round::Webhook, request).await)
+}
+
+async fn reconcile(app: State, request: HttpRequest) -> Response<Body> {
+    respond(answer(&app, Round::Both, request).await)
+}
+
+type State = axum::extract::State<Arc<AppState>>;
+
 #[derive(Clone, Copy)]
-enum What {
+enum Round {
     Workflow,
     Webhook,
     Both,
 }
 
-async fn answer(app: &Arc<App>, what: What, request: HttpRequest) -> Result<Response<Body>> {
+async fn answer(app: &Arc<AppState>, round: Round, request: HttpRequest) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
-    let caller = app.keys.identify(&app.store, &parts.headers, app.system.clock.now()).await?;
-    check_access(Access::Admin, &caller)?;
+    let caller = authenticate(app, Access::Admin, &meta(app, &parts)).await?.caller;
+    authorize(Access::Admin, &caller)?;
     let body = read_body(app, body).await?;
     check_body(&body)?;
-    let answer = match what {
-        What::Workflow | What::Webhook => {
+    let answer = match round {
+        Round::Workflow | Round::Webhook => {
             let asked: Tick = read(&body)?;
             let (limit, is_dry) = (limit("limit", asked.limit)?, asked.dry_run.unwrap_or(false));
-            let is_webhook = matches!(what, What::Webhook);
+            let is_webhook = matches!(round, Round::Webhook);
             let action = if is_webhook { "scheduler.webhook_tick" } else { "scheduler.workflow_tick" };
             admit(app, &caller, action, is_dry).await?;
             let round = if is_webhook {
@@ -77,7 +85,7 @@ async fn answer(app: &Arc<App>, what: What, request: HttpRequest) -> Result<Resp
             };
             to_json(&Ticked { ok: true, dry_run: is_dry, round })?
         }
-        What::Both => {
+        Round::Both => {
             let asked: Reconcile = read(&body)?;
             let timers = limit("workflow_limit", asked.workflow_limit)?;
             let events = limit("webhook_limit", asked.webhook_limit)?;
@@ -111,12 +119,11 @@ fn limit(name: &str, asked: Option<u64>) -> Result<u64> {
 }
 
 /// Refuses those who do not run the organization; a round that is more than a look leaves a line in the audit trail.
-async fn admit(app: &Arc<App>, caller: &Arc<Caller>, action: &'static str, is_dry: bool) -> Result<()> {
-    let (rng, limits, now) = (app.system.rng.clone(), app.limits.clone(), app.system.clock.now());
+async fn admit(app: &Arc<AppState>, caller: &Arc<Caller>, action: &'static str, is_dry: bool) -> Result<()> {
     let caller = caller.clone();
-    let job = move |tx: &mut crate::store::Tx<'_>| {
-        let mut cx = CallContext { tx, caller: &caller, now, rng: &rng, limits: &limits, via: Via::Api };
-        Authority::in_org(&mut cx, caller.org)?.check(Permission::ChangeOrganization, None)?;
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
+        let mut cx = CallContext::new(tx, &caller, Via::Api);
+        RoleSet::in_org(&mut cx, caller.org)?.check(Permission::ChangeOrganization, None)?;
         if !is_dry {
             cx.audit(action, "workspace", &json!({}))?;
         }
@@ -125,21 +132,27 @@ async fn admit(app: &Arc<App>, caller: &Arc<Caller>, action: &'static str, is_dr
     app.store.write(Shard::CONTROL, job).await
 }
 
-async fn fire(app: &Arc<App>, workspace: Uuid, limit: u64, is_dry: bool) -> Result<Round> {
+async fn fire(app: &Arc<AppState>, workspace: Uuid, limit: u64, is_dry: bool) -> Result<RoundCounts> {
     let due = timers::list_due(app, workspace, i64::try_from(limit).unwrap_or(0)).await?;
     let due_count = due.len() as u64;
     if is_dry {
-        return Ok(Round { due: due_count, done: 0, failed: 0 });
+        return Ok(RoundCounts { due: due_count, done: 0, failed: 0 });
     }
     let failed = timers::fire_all(app, &due).await? as u64;
-    Ok(Round { due: due_count, done: due_count - failed, failed })
+    Ok(RoundCounts { due: due_count, done: due_count - failed, failed })
 }
 
 /// An attempt that fails is tried again later, as always.
-async fn send(app: &Arc<App>, caller: &Caller, owner: Option<&str>, limit: u64, is_dry: bool) -> Result<Round> {
+async fn send(
+    app: &Arc<AppState>,
+    caller: &Caller,
+    owner: Option<&str>,
+    limit: u64,
+    is_dry: bool,
+) -> Result<RoundCounts> {
     let (workspace, now) = (caller.workspace, app.system.clock.now());
     let owner = owner.map(|text| Address::resolve(text, caller.home()));
-    let mut known = app.store.read(move |tx| Ok(subscriptions::list(tx, workspace, MOST_SUBSCRIPTIONS)?)).await?;
+    let mut known = app.store.read(move |tx| subscriptions::list(tx, workspace, MOST_SUBSCRIPTIONS)).await?;
     known.retain(|subscription| subscription.active && owner.as_ref().is_none_or(|owner| *owner == subscription.owner));
     let mut count = 0;
     for subscription in known {
@@ -148,7 +161,7 @@ async fn send(app: &Arc<App>, caller: &Caller, owner: Option<&str>, limit: u64, 
             let left = i64::try_from(limit - count).unwrap_or(0);
             let found = if is_dry {
                 let address = address.clone();
-                let look = move |tx: &mut crate::store::Tx<'_>| {
+                let look = move |tx: &mut Tx<'_>| -> Result<_> {
                     Ok(deliveries::list_due(tx, workspace, &address, now, None, left)?.len())
                 };
                 app.store.read(look).await?
@@ -161,5 +174,5 @@ async fn send(app: &Arc<App>, caller: &Caller, owner: Option<&str>, limit: u64, 
             }
         }
     }
-    Ok(Round { due: count, done: if is_dry { 0 } else { count }, failed: 0 })
+    Ok(RoundCounts { due: count, done: if is_dry { 0 } else { count }, failed: 0 })
 }

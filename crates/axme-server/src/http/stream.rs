@@ -15,15 +15,19 @@ use axum::http::{HeaderMap, HeaderValue, Response, header};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{frames, router};
-use crate::app::{App, StreamSeat};
-use crate::call::check_access;
-use crate::cx::Caller;
-use crate::error::Result;
-use crate::ops::{self, view};
-use crate::store::{intents as intent_rows, sessions as session_rows};
-use crate::wakeups::{Subscription, Signal};
-use crate::workers::queue::{self, Offer, Reading};
+use axme_core::auth::Caller;
+use axme_core::call::{authenticate, authorize};
+use axme_core::claims::{self, Offer, Reading};
+use axme_core::engine::intent_access;
+use axme_core::error::Result;
+use axme_core::input::{address as address_of, parse_id, parse_status};
+use axme_core::request::Credentials;
+use axme_core::state::{AppState, StreamPermit};
+use axme_core::{ops, views};
+use axme_store::{Signal, Subscription, intents as intent_rows, sessions as session_rows};
+
+use super::extract::{meta, query};
+use super::frames;
 
 /// What a window was asked for.
 struct Window {
@@ -35,7 +39,7 @@ struct Window {
     status: Option<Vec<Status>>,
     /// What was presented. Looked at again whenever the stream is about to show something: what is revoked, expires, or opens
     /// something else than before ends it.
-    credentials: HeaderMap,
+    credentials: Credentials,
 }
 
 /// How long a client may take to accept a frame. One that stops reading gives back what it holds.
@@ -48,9 +52,9 @@ const SESSION_WAIT_SECONDS: u64 = 30;
 
 /// The sending side of a stream that is being answered.
 struct Out {
-    app: Arc<App>,
+    app: Arc<AppState>,
     sender: mpsc::Sender<Bytes>,
-    _seat: StreamSeat,
+    _permit: StreamPermit,
 }
 
 /// The client has gone.
@@ -72,11 +76,11 @@ impl Out {
 }
 
 /// The events of an intent.
-pub async fn intent(app: Arc<App>, id: String, request: Parts) -> Result<Response<Body>> {
+pub async fn intent(app: Arc<AppState>, id: String, request: Parts) -> Result<Response<Body>> {
     let (caller, window) = open(&app, &request).await?;
-    let id = ops::intents::parse_id(&id)?;
+    let id = parse_id(&id)?;
     let for_read = caller.clone();
-    app.store.read(move |tx| ops::intents::find_visible(tx, &for_read, id).map(|_| ())).await?;
+    app.store.read(move |tx| intent_access::find_visible(tx, &for_read, id).map(|_| ())).await?;
     let (out, response) = answer(&app, &caller).await?;
     let subject = Subject::Intent(id);
     tokio::spawn(async move { EventStream { app, caller, subject, window, out }.run().await });
@@ -84,9 +88,9 @@ pub async fn intent(app: Arc<App>, id: String, request: Parts) -> Result<Respons
 }
 
 /// What happens in a session.
-pub async fn session(app: Arc<App>, id: String, request: Parts) -> Result<Response<Body>> {
+pub async fn session(app: Arc<AppState>, id: String, request: Parts) -> Result<Response<Body>> {
     let (caller, mut window) = open(&app, &request).await?;
-    if !router::query(request.uri.query()).iter().any(|(name, _)| name == "wait_seconds") {
+    if !query(request.uri.query()).iter().any(|(name, _)| name == "wait_seconds") {
         window.wait_seconds = SESSION_WAIT_SECONDS;
     }
     let id = ops::sessions::read_session(&id)?;
@@ -99,9 +103,9 @@ pub async fn session(app: Arc<App>, id: String, request: Parts) -> Result<Respon
 }
 
 /// The intents to an agent.
-pub async fn agent(app: Arc<App>, address: String, request: Parts) -> Result<Response<Body>> {
+pub async fn agent(app: Arc<AppState>, address: String, request: Parts) -> Result<Response<Body>> {
     let (caller, window) = open(&app, &request).await?;
-    let address = ops::intents::address(&address, "address", &caller)?;
+    let address = address_of(&address, "address", caller.home())?;
     if address.is_elsewhere(caller.home()) {
         let message = format!("agent {address} not found");
         return Err(ApiError::new(ErrorKind::NotFound, "agent_not_found", message).into());
@@ -116,10 +120,11 @@ pub async fn agent(app: Arc<App>, address: String, request: Parts) -> Result<Res
     Ok(response)
 }
 
-async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
-    let caller = app.keys.identify(&app.store, &request.headers, app.system.clock.now()).await?;
-    check_access(Access::Key, &caller)?;
-    let fields = router::query(request.uri.query());
+async fn open(app: &AppState, request: &Parts) -> Result<(Arc<Caller>, Window)> {
+    let meta = meta(app, request);
+    let caller = authenticate(app, Access::Key, &meta).await?.caller;
+    authorize(Access::Key, &caller)?;
+    let fields = query(request.uri.query());
     let field = |name: &str| {
         fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim()).filter(|v| !v.is_empty())
     };
@@ -131,7 +136,7 @@ async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
     };
     let status = match field("status") {
         None => None,
-        Some(list) => Some(list.split(',').map(ops::intents::parse_status).collect::<Result<Vec<_>>>()?),
+        Some(list) => Some(list.split(',').map(parse_status).collect::<Result<Vec<_>>>()?),
     };
     let window = Window {
         since: number("since", 0)?,
@@ -139,15 +144,15 @@ async fn open(app: &App, request: &Parts) -> Result<(Arc<Caller>, Window)> {
         follow: matches!(field("follow"), Some("1" | "true")),
         stays_open: is_python_sdk(&request.headers),
         status,
-        credentials: request.headers.clone(),
+        credentials: meta.credentials,
     };
     Ok((caller, window))
 }
 
 /// Whoever opened the stream must still be who they were then, in the same place with the same role.
-async fn recheck(app: &App, window: &Window, opened_as: &Caller) -> Result<()> {
+async fn recheck(app: &AppState, window: &Window, opened_as: &Caller) -> Result<()> {
     let caller = app.keys.identify(&app.store, &window.credentials, app.system.clock.now()).await?;
-    check_access(Access::Key, &caller)?;
+    authorize(Access::Key, &caller)?;
     let rights =
         |caller: &Caller| (caller.org, caller.workspace, caller.role, caller.address.clone(), caller.bearer.clone());
     if rights(&caller) == rights(opened_as) {
@@ -164,8 +169,8 @@ fn is_python_sdk(headers: &HeaderMap) -> bool {
         || (begins("user-agent", "python-httpx/") && headers.contains_key("x-trace-id"))
 }
 
-async fn answer(app: &Arc<App>, caller: &Caller) -> Result<(Out, Response<Body>)> {
-    let seat = app.seat_stream(caller).await?;
+async fn answer(app: &Arc<AppState>, caller: &Caller) -> Result<(Out, Response<Body>)> {
+    let permit = app.open_stream(caller).await?;
     let (sender, receiver) = mpsc::channel(1);
     let frames = futures_util::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Bytes>| {
         receiver.recv().await.map(|frame| (Ok::<_, std::convert::Infallible>(frame), receiver))
@@ -175,12 +180,12 @@ async fn answer(app: &Arc<App>, caller: &Caller) -> Result<(Out, Response<Body>)
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok((Out { app: app.clone(), sender, _seat: seat }, response))
+    Ok((Out { app: app.clone(), sender, _permit: permit }, response))
 }
 
 /// When a window ends, and what keeps it alive until then.
 struct Hold<'a> {
-    app: &'a App,
+    app: &'a AppState,
     until: Time,
 }
 
@@ -204,7 +209,7 @@ enum Subject {
 
 /// The events of one thing that begins, goes on and ends.
 struct EventStream {
-    app: Arc<App>,
+    app: Arc<AppState>,
     caller: Arc<Caller>,
     subject: Subject,
     window: Window,
@@ -221,16 +226,16 @@ struct Seen {
 impl EventStream {
     async fn run(self) {
         let mut cursor = self.window.since;
-        let waiter = self.app.wakeups.subscribe(match self.subject {
+        let subscription = self.app.wakeups.subscribe(match self.subject {
             Subject::Intent(id) => Signal::intent(id),
             Subject::Session(id) => Signal::session(id),
         });
         // An error is one of the store and in the log; a client that has gone needs no answer.
-        let _ = self.windows(&waiter, &mut cursor).await;
+        let _ = self.windows(&subscription, &mut cursor).await;
         let _ = self.out.send(frames::timeout(cursor)).await;
     }
 
-    async fn windows(&self, waiter: &Subscription, cursor: &mut u64) -> Result<(), Gone> {
+    async fn windows(&self, subscription: &Subscription, cursor: &mut u64) -> Result<(), Gone> {
         let limits = &self.app.limits;
         let mut left = limits.window_events;
         let mut until = self.app.system.clock.now().plus_seconds(self.window.wait_seconds);
@@ -238,14 +243,14 @@ impl EventStream {
         loop {
             let hold = Hold { app: &self.app, until: self.next_stop(until) };
             let found = loop {
-                let listening = waiter.listen();
+                let listener = subscription.listen();
                 match self.look(*cursor, left).await {
                     Ok(seen) if !seen.frames.is_empty() || (is_first_look && seen.is_over) => break Some(seen),
                     Ok(_) => {}
                     Err(error) => return fail(error),
                 }
                 is_first_look = false;
-                if !listening.or(hold.over(&self.out)).await {
+                if !listener.or(hold.over(&self.out)).await {
                     break None;
                 }
             };
@@ -300,7 +305,7 @@ impl EventStream {
     async fn look_at_session(&self, id: Uuid, since: u64, most: usize) -> Result<Seen> {
         let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
         let after = i64::try_from(since).unwrap_or(i64::MAX);
-        let job = move |tx: &mut crate::store::Tx<'_>| {
+        let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
             let entries = session_rows::list_entries(tx, workspace, id, after, most as i64)?;
             let is_over = match entries.last() {
                 Some(last) => ops::sessions::is_last(last),
@@ -314,14 +319,14 @@ impl EventStream {
 
     async fn look_at_intent(&self, id: IntentId, since: u64, most: usize) -> Result<Seen> {
         let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
-        let after = view::position_seen(since);
-        let job = move |tx: &mut crate::store::Tx<'_>| {
+        let after = views::position_seen(since);
+        let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
             let events = intent_rows::list_events(tx, workspace, id, after, most as i64)?;
             let is_over = match events.last() {
                 Some(last) => last.status.is_terminal(),
                 None => intent_rows::find(tx, workspace, id)?.is_none_or(|head| head.intent.status().is_terminal()),
             };
-            let views = events.iter().map(|event| view::event(id, event));
+            let views = events.iter().map(|event| views::event(id, event));
             Ok(Seen { frames: views.map(|view| (view.seq, frames::event(&view, frame_bytes))).collect(), is_over })
         };
         self.app.store.read(job).await
@@ -329,7 +334,7 @@ impl EventStream {
 }
 
 struct AgentStream {
-    app: Arc<App>,
+    app: Arc<AppState>,
     caller: Arc<Caller>,
     address: Address,
     window: Window,
@@ -342,12 +347,12 @@ struct AgentStream {
 impl AgentStream {
     async fn run(self) {
         let mut cursor = self.window.since;
-        let waiter = self.app.wakeups.subscribe(Signal::queue(self.caller.workspace, &self.address));
-        let _ = self.windows(&waiter, &mut cursor).await;
+        let subscription = self.app.wakeups.subscribe(Signal::queue(self.caller.workspace, &self.address));
+        let _ = self.windows(&subscription, &mut cursor).await;
         let _ = self.out.send(frames::timeout(cursor)).await;
     }
 
-    async fn windows(&self, waiter: &Subscription, cursor: &mut u64) -> Result<(), Gone> {
+    async fn windows(&self, subscription: &Subscription, cursor: &mut u64) -> Result<(), Gone> {
         let limits = &self.app.limits;
         let began = self.app.system.clock.now();
         let mut until = self.backlog_of.unwrap_or_else(|| began.plus_seconds(self.window.wait_seconds));
@@ -365,8 +370,8 @@ impl AgentStream {
                 until
             };
             let found = loop {
-                let listening = waiter.listen();
-                let (offers, next_due) = match self.look(waiter, left).await {
+                let listener = subscription.listen();
+                let (offers, next_due) = match self.look(subscription, left).await {
                     Ok(looked) => looked,
                     Err(error) => return fail(error),
                 };
@@ -376,7 +381,7 @@ impl AgentStream {
                 // A delivery that comes due again ends the wait, but not the window.
                 let hold = Hold { app: &self.app, until: next_due.map_or(stop, |due| due.min(stop)) };
                 let is_last = next_due.is_none_or(|due| due >= stop);
-                let looks_again = listening.or(hold.over(&self.out)).await;
+                let looks_again = listener.or(hold.over(&self.out)).await;
                 if !looks_again && (is_last || *self.app.stopping.borrow() || self.out.sender.is_closed()) {
                     break None;
                 }
@@ -406,11 +411,11 @@ impl AgentStream {
         Ok(())
     }
 
-    async fn look(&self, waiter: &Subscription, left: usize) -> Result<(Vec<Offer>, Option<Time>)> {
+    async fn look(&self, subscription: &Subscription, left: usize) -> Result<(Vec<Offer>, Option<Time>)> {
         recheck(&self.app, &self.window, &self.caller).await?;
         // Several windows on one address share what there is.
-        let most = left.div_ceil(self.app.wakeups.subscriptions(waiter.wake()).max(1));
-        queue::offer(&self.app, self.reading(most)).await
+        let most = left.div_ceil(self.app.wakeups.subscriptions(subscription.signal()).max(1));
+        claims::offer(&self.app, self.reading(most)).await
     }
 
     /// Shows everything that is out already, page by page: an agent that starts from nothing misses none of it. Says
@@ -419,7 +424,7 @@ impl AgentStream {
         let mut place = None;
         loop {
             let reading = self.reading(self.app.limits.window_deliveries);
-            match queue::replay(&self.app, reading, place).await {
+            match claims::replay(&self.app, reading, place).await {
                 Ok(Some((offers, last))) => {
                     self.send(offers, cursor).await?;
                     place = Some(last);
@@ -439,10 +444,10 @@ impl AgentStream {
     async fn send(&self, offers: Vec<Offer>, cursor: &mut u64) -> Result<(), Gone> {
         let mut rest = offers.into_iter();
         while let Some(offer) = rest.next() {
-            let frame = offer.frame(self.app.limits.frame_bytes);
+            let frame = frames::delivery(&offer, self.app.limits.frame_bytes);
             if self.out.send(frame).await.is_err() {
                 let unsent = std::iter::once(offer).chain(rest).filter(|offer| offer.is_claimed).collect();
-                queue::release(&self.app, self.caller.workspace, &self.address, unsent).await;
+                claims::release(&self.app, self.caller.workspace, &self.address, unsent).await;
                 return Err(Gone);
             }
             *cursor = (*cursor).max(offer.number);
@@ -451,7 +456,7 @@ impl AgentStream {
     }
 }
 
-fn fail(error: crate::error::Error) -> Result<(), Gone> {
+fn fail(error: axme_core::error::Error) -> Result<(), Gone> {
     // The window ends as if its time were up: the client comes back and sees whether the store works again.
     let error = error.into_api();
     match error.kind {

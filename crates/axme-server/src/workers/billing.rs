@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use crate::app::App;
-use crate::error::Result;
-use crate::ops::{invoices};
-use crate::store::{billing, invoices as store};
-use crate::store::Shard;
+use axme_core::error::Result;
+use axme_core::ops::invoices;
+use axme_core::state::AppState;
+use axme_store::{Shard, billing, invoices as store};
 
 /// Plans, and drafts, looked at in one go.
 const BATCH: i64 = 100;
@@ -17,7 +16,7 @@ const MOST_BATCHES: usize = 100;
 const INTERVAL_SECONDS: u64 = 600;
 
 /// Runs until the server stops.
-pub async fn run(app: Arc<App>) {
+pub async fn run(app: Arc<AppState>) {
     loop {
         if let Err(error) = tick(&app).await {
             tracing::warn!(%error, "invoices could not be written");
@@ -31,12 +30,12 @@ pub async fn run(app: Arc<App>) {
 }
 
 /// One round: ends periods that are over, then issues drafts. A plan that is several periods behind gets an invoice for each.
-pub async fn tick(app: &Arc<App>) -> Result<()> {
+pub async fn tick(app: &Arc<AppState>) -> Result<()> {
     let now = app.system.clock.now();
     for _ in 0..MOST_BATCHES {
-        let over = app.store.read(move |tx| Ok(billing::list_over(tx, now, BATCH)?)).await?;
+        let over = app.store.read(move |tx| billing::list_over(tx, now, BATCH)).await?;
         for workspace in &over {
-            let (rng, workspace) = (app.system.rng.clone(), *workspace);
+            let workspace = *workspace;
             app.store.write(Shard::CONTROL, move |tx| invoices::close(tx, workspace)).await?;
         }
         if over.is_empty() {
@@ -45,7 +44,7 @@ pub async fn tick(app: &Arc<App>) -> Result<()> {
     }
     let ended_before = now.minus_millis(invoices::DRAFT_SECONDS * 1_000);
     for _ in 0..MOST_BATCHES {
-        let drafts = app.store.read(move |tx| Ok(store::list_drafts(tx, ended_before, BATCH)?)).await?;
+        let drafts = app.store.read(move |tx| store::list_drafts(tx, ended_before, BATCH)).await?;
         let is_last = drafts.is_empty();
         for draft in drafts {
             app.store.write(Shard::CONTROL, move |tx| invoices::issue(tx, &draft)).await?;

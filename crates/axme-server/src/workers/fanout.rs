@@ -11,13 +11,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::error::{Result, StoreError};
-use crate::ops::quotas::Meter;
-use crate::ops::{view, webhooks};
-use crate::store::webhooks::{self as store, Event, Fanout, Subscription};
-use crate::store::{Mark, Tx, inbox, intents, policies, schemas, usage};
-use crate::wakeups::Signal;
+use axme_core::error::{Result, StoreError};
+use axme_core::ops::webhooks;
+use axme_core::state::AppState;
+use axme_core::views;
+use axme_store::webhooks::{Event, Fanout, Subscription};
+use axme_store::{Mark, Shard, Signal, Tx, inbox, intents, policies, schemas, usage, webhooks as store};
 
 /// Deliveries that one transaction makes of rows, give or take: a row makes one or two events.
 const MOST_DELIVERIES: usize = 500;
@@ -26,7 +25,7 @@ const PAGE: i64 = 500;
 const INTERVAL_SECONDS: u64 = 2;
 
 /// Runs until the server stops.
-pub async fn run(app: Arc<App>) {
+pub async fn run(app: Arc<AppState>) {
     let waiter = app.wakeups.subscribe(Signal::fanouts());
     let mut watch_at = app.system.clock.now();
     loop {
@@ -55,10 +54,10 @@ pub async fn run(app: Arc<App>) {
 }
 
 /// Lets decisions of all workspaces with subscribers leave their rows, and payloads be checked where there are schemas.
-pub async fn watch(app: &Arc<App>) -> Result<()> {
+pub async fn watch(app: &Arc<AppState>) -> Result<()> {
     let mut after = (Uuid::nil(), Uuid::nil());
     loop {
-        let page = app.store.read(move |tx| Ok(store::list_active(tx, after, PAGE)?)).await?;
+        let page = app.store.read(move |tx| store::list_active(tx, after, PAGE)).await?;
         app.store.mark(Mark::Subscribers, page.iter().map(|subscription| subscription.workspace));
         match page.last().filter(|_| page.len() as i64 == PAGE) {
             Some(last) => after = (last.workspace, last.id),
@@ -73,7 +72,7 @@ pub async fn watch(app: &Arc<App>) -> Result<()> {
     for (mark, list) in lists {
         let mut after = Uuid::nil();
         loop {
-            let page = app.store.read(move |tx| Ok(list(tx, after, PAGE)?)).await?;
+            let page = app.store.read(move |tx| list(tx, after, PAGE)).await?;
             app.store.mark(mark, page.iter().copied());
             match page.last().filter(|_| page.len() as i64 == PAGE) {
                 Some(last) => after = *last,
@@ -88,11 +87,11 @@ pub async fn watch(app: &Arc<App>) -> Result<()> {
 type List = fn(&mut Tx<'_>, Uuid, i64) -> Result<Vec<Uuid>, StoreError>;
 
 /// Fans out what there is, of each workspace in turn: one with much to tell keeps no other waiting. Says how many rows.
-pub async fn tick(app: &Arc<App>) -> Result<usize> {
+pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
     let mut done = 0;
     loop {
         let (mut after, mut is_more, mut failed) = (Uuid::nil(), false, None);
-        while let Some(workspace) = app.store.read(move |tx| Ok(store::next_to_fan_out(tx, after)?)).await? {
+        while let Some(workspace) = app.store.read(move |tx| store::next_to_fan_out(tx, after)).await? {
             after = workspace;
             match round(app, workspace).await {
                 Ok((count, is_full)) => (done, is_more) = (done + count, is_more | is_full),
@@ -111,27 +110,20 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
 }
 
 /// Fans out some rows of a workspace. Says how many, and whether there may be more.
-async fn round(app: &Arc<App>, workspace: Uuid) -> Result<(usize, bool)> {
-    let (limits, now) = (app.limits.clone(), app.system.clock.now());
-    let job = move |tx: &mut Tx<'_>| {
+async fn round(app: &Arc<AppState>, workspace: Uuid) -> Result<(usize, bool)> {
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let subscribers = webhooks::subscribers(tx, workspace)?;
         let most = (MOST_DELIVERIES / subscribers.len().max(1)).max(1);
         let rows = store::take_fanouts(tx, workspace, i64::try_from(most).unwrap_or(1))?;
         for row in &rows {
             for event in events(tx, row, &subscribers)? {
-                let wanting = webhooks::wanting(&subscribers, &event);
-                webhooks::spread(&mut Meter { tx, limits: &limits, now }, workspace, event, &wanting)?;
+                let interested = webhooks::interested(&subscribers, &event);
+                webhooks::spread(tx, workspace, event, &interested)?;
             }
         }
         Ok((rows.len(), rows.len() == most))
     };
-    app.store.write(lane(workspace), job).await
-}
-
-/// A workspace's own: nobody else waits for what it has to tell.
-fn lane(workspace: Uuid) -> u16 {
-    let bytes = workspace.as_bytes();
-    u16::from_be_bytes([bytes[14], bytes[15]])
+    app.store.write(Shard::of_workspace(workspace), job).await
 }
 
 /// The events of a row.
@@ -150,7 +142,7 @@ fn of_decision(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> 
     let reply_to = inbox::reply_to(tx, row.workspace, row.intent)?;
     let mut made = Vec::new();
     for event in intents::decision(tx, row.workspace, row.intent, row.position)? {
-        let shown = view::event(row.intent, &event);
+        let shown = views::event(row.intent, &event);
         let event_type = shown.event_type.clone();
         let is_end = event.status.is_terminal();
         let payload = json!({

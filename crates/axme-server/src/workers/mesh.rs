@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use axme_intent::Time;
 use serde_json::json;
 
-use crate::app::App;
-use crate::error::Result;
-use crate::ops::mesh::{DEGRADED_SECONDS, HEALTHY_SECONDS, health_at, tell};
-use crate::store::{Mark, Tx, mesh as store};
-use crate::wakeups::Signal;
-use crate::store::Shard;
+use axme_core::error::Result;
+use axme_core::ops::mesh::{DEGRADED_SECONDS, HEALTHY_SECONDS, health_at, record_event};
+use axme_core::state::AppState;
+use axme_store::{Mark, Shard, Signal, Tx, mesh as store};
 
 /// Agents told of in one transaction.
 const ROUND: i64 = 500;
@@ -19,7 +16,7 @@ const RULES_SECONDS: u64 = 2;
 const HEALTH_SECONDS: u64 = 15;
 
 /// Runs until the server stops.
-pub async fn run(app: Arc<App>) {
+pub async fn run(app: Arc<AppState>) {
     let waiter = app.wakeups.subscribe(Signal::rules());
     let mut health_at = app.system.clock.now();
     loop {
@@ -48,31 +45,30 @@ pub async fn run(app: Arc<App>) {
 }
 
 /// Lets new intents of all workspaces with rules be held against them.
-pub async fn rule(app: &Arc<App>) -> Result<()> {
-    let workspaces = app.store.read(|tx| Ok(store::list_ruled(tx)?)).await?;
+pub async fn rule(app: &Arc<AppState>) -> Result<()> {
+    let workspaces = app.store.read(|tx| store::list_ruled(tx)).await?;
     app.store.mark(Mark::Rules, workspaces.into_iter());
     Ok(())
 }
 
 /// Writes an event for each agent that is not as healthy any more as it was. Says how many.
-pub async fn tick(app: &Arc<App>) -> Result<usize> {
+pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
     let mut told = 0;
     loop {
         let now = app.system.clock.now();
-        let stale = app.store.read(move |tx| Ok(list(tx)?)).await?;
+        let stale = app.store.read(move |tx| list(tx)).await?;
         let is_last = (stale.len() as i64) < ROUND;
         if stale.is_empty() {
             return Ok(told);
         }
-        let rng = app.system.rng.clone();
-        let job = move |tx: &mut Tx<'_>| {
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let mut told = 0;
             for agent in &stale {
                 let health = health_at(agent.beat_at, now);
                 if store::set_health(tx, agent, health)? {
                     let details = json!({ "from": agent.health, "to": health });
                     let event_type = format!("agent.{health}");
-                    tell(tx, agent.workspace, &agent.address, (&event_type, None, Some(details)))?;
+                    record_event(tx, agent.workspace, &agent.address, (&event_type, None, Some(details)))?;
                     told += 1;
                 }
             }
@@ -85,7 +81,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
     }
 }
 
-fn list(tx: &mut Tx<'_>) -> Result<Vec<store::Stale>, crate::error::StoreError> {
+fn list(tx: &mut Tx<'_>) -> Result<Vec<store::Stale>, axme_core::error::StoreError> {
     let now = tx.now;
     let degraded = now.minus_millis(HEALTHY_SECONDS * 1_000);
     store::list_stale(tx, degraded, now.minus_millis(DEGRADED_SECONDS * 1_000), ROUND)

@@ -17,16 +17,16 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::channels::letters::{self, Letter};
-use crate::error::Result;
-use crate::ops::links::{self, Wanted};
-use crate::ops::{alpha, logins, people};
-use crate::store::notices::{self as store, Notice};
-use crate::store::{Tx, deliveries, intents};
-use crate::wakeups::Signal;
-use crate::system::{Mail, Post, Unposted, Unsent};
-use crate::store::Shard;
+use crate::deliver::mail_templates::{self, TaskMail};
+use axme_core::auth::membership;
+use axme_core::error::Result;
+use axme_core::ops::links::LinkRequest;
+use axme_core::ops::{alpha, links, logins};
+use axme_core::policy::guards::is_asked;
+use axme_core::state::AppState;
+use axme_core::system::{Mail, MailError, Post, PostError};
+use axme_store::notices::Notice;
+use axme_store::{Shard, Signal, Tx, deliveries, intents, notices as store};
 
 /// EncodedReply on one line at a time.
 const AT_ONCE: i64 = 8;
@@ -70,7 +70,7 @@ enum Content {
 }
 
 /// Works off every line that has something, until the server stops.
-pub async fn run(app: Arc<App>) {
+pub async fn run(app: Arc<AppState>) {
     let waiter = app.wakeups.subscribe(Signal::notices());
     let mut working = JoinSet::new();
     // Lines that are worked off, and whether somebody rang meanwhile; and when others have something again.
@@ -124,7 +124,7 @@ pub async fn run(app: Arc<App>) {
 
 type Line = (Uuid, String);
 
-async fn work_off(app: Arc<App>, line: Line) -> (Line, Option<Time>) {
+async fn work_off(app: Arc<AppState>, line: Line) -> (Line, Option<Time>) {
     let due = tick_line(&app, line.0, &line.1).await.unwrap_or_else(|error| {
         tracing::warn!(%error, line = line.1, "notices could not be sent");
         // Not at once: whatever failed may be short of breath.
@@ -134,11 +134,11 @@ async fn work_off(app: Arc<App>, line: Line) -> (Line, Option<Time>) {
 }
 
 /// All lines on which something is to be sent, now or later.
-async fn lines(app: &App) -> Result<Vec<Line>> {
+async fn lines(app: &AppState) -> Result<Vec<Line>> {
     let mut all: Vec<Line> = Vec::new();
     loop {
         let after = all.last().cloned().unwrap_or((Uuid::nil(), String::new()));
-        let page = app.store.read(move |tx| Ok(store::list_lines(tx, (after.0, &after.1), PAGE)?)).await?;
+        let page = app.store.read(move |tx| store::list_lines(tx, (after.0, &after.1), PAGE)).await?;
         let is_last = (page.len() as i64) < PAGE;
         all.extend(page);
         if is_last {
@@ -148,7 +148,7 @@ async fn lines(app: &App) -> Result<Vec<Line>> {
 }
 
 /// Sends everything that is due. Says when the next will be.
-pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
+pub async fn tick(app: &Arc<AppState>) -> Result<Option<Time>> {
     let mut next = None;
     for (workspace, line) in lines(app).await? {
         next = next.into_iter().chain(tick_line(app, workspace, &line).await?).min();
@@ -156,11 +156,11 @@ pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
     Ok(next)
 }
 
-async fn tick_line(app: &Arc<App>, workspace: Uuid, line: &str) -> Result<Option<Time>> {
+async fn tick_line(app: &Arc<AppState>, workspace: Uuid, line: &str) -> Result<Option<Time>> {
     loop {
         let now = app.system.clock.now();
         let address = store::address(line);
-        let look = move |tx: &mut Tx<'_>| {
+        let look = move |tx: &mut Tx<'_>| -> Result<_> {
             let due = deliveries::list_due(tx, workspace, &address, now, None, AT_ONCE)?;
             Ok((due, deliveries::next_due(tx, workspace, &address, now)?))
         };
@@ -169,7 +169,7 @@ async fn tick_line(app: &Arc<App>, workspace: Uuid, line: &str) -> Result<Option
             return Ok(next_due);
         }
         let (address, until) = (store::address(line), now.plus_seconds(LEASE_SECONDS));
-        let claim = move |tx: &mut Tx<'_>| {
+        let claim = move |tx: &mut Tx<'_>| -> Result<_> {
             let mut taken = Vec::new();
             for candidate in &due {
                 // Its number is never shown; what was touched in between is left to whoever touched it.
@@ -183,7 +183,7 @@ async fn tick_line(app: &Arc<App>, workspace: Uuid, line: &str) -> Result<Option
             }
             Ok(taken)
         };
-        let taken = app.store.write(Shard::CONTROL, claim).await?;
+        let taken = app.store.write(Shard::of_workspace(workspace), claim).await?;
         for outcome in join_all(taken.iter().map(|(notice, attempt)| send(app, notice, *attempt))).await {
             outcome?;
         }
@@ -192,11 +192,11 @@ async fn tick_line(app: &Arc<App>, workspace: Uuid, line: &str) -> Result<Option
 }
 
 /// One attempt, and what came of it.
-async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
+async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> {
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
     let outcome = match tokio::time::timeout(limit, try_to_send(app, notice)).await {
         Ok(outcome) => outcome?,
-        Err(_) => Err(Unsent { why: "it took too long".to_owned(), is_final: false }),
+        Err(_) => Err(MailError { why: "it took too long".to_owned(), is_final: false }),
     };
     let now = app.system.clock.now();
     let again_at = outcome.as_ref().err().filter(|unsent| !unsent.is_final).and_then(|_| {
@@ -205,8 +205,8 @@ async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
         usual.or(Some(MAIL_PAUSE_SECONDS).filter(|_| is_patient)).map(|pause| now.plus_seconds(pause))
     });
     let error = outcome.err().map(|unsent| unsent.why.chars().take(MAX_ERROR_CHARS).collect::<String>());
-    let notice = notice.clone();
-    let record = move |tx: &mut Tx<'_>| {
+    let (workspace, notice) = (notice.workspace, notice.clone());
+    let record = move |tx: &mut Tx<'_>| -> Result<_> {
         let (address, id) = (store::address(&notice.line), IntentId(notice.id));
         match (&error, again_at) {
             (None, _) => {
@@ -227,93 +227,93 @@ async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
         }
         Ok(())
     };
-    app.store.write(Shard::CONTROL, record).await
+    app.store.write(Shard::of_workspace(workspace), record).await
 }
 
 /// Sends a notice, or finds that there is nothing to say any more.
-async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Result<(), Unsent>> {
+async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result::Result<(), MailError>> {
     Ok(match serde_json::from_value(notice.content.clone()) {
-        Ok(Content::Task { about, asking }) => match letter(app, notice, about, asking).await? {
-            Some(letter) => mail(app, letters::of_task(notice, &letter)).await,
+        Ok(Content::Task { about, asking }) => match task_mail(app, notice, about, asking).await? {
+            Some(letter) => mail(app, mail_templates::of_task(notice, &letter)).await,
             None => Ok(()),
         },
         Ok(Content::Text { subject, body }) if notice.channel == "email" => {
-            mail(app, letters::of_notice(notice, &subject, &body)).await
+            mail(app, mail_templates::of_notice(notice, &subject, &body)).await
         }
         Ok(Content::Text { subject, body }) => {
             let body = shape(notice, &subject, &body);
-            post(app, notice, &body).await.map_err(|why| Unsent { why, is_final: false })
+            post(app, notice, &body).await.map_err(|why| MailError { why, is_final: false })
         }
         Ok(Content::Login { login }) => {
-            let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
-            let draw = move |tx: &mut Tx<'_>| Ok(logins::draw(tx, login)?);
+            let draw = move |tx: &mut Tx<'_>| logins::draw(tx, login);
             match app.store.write(Shard::CONTROL, draw).await? {
-                Some(secrets) => mail(app, letters::of_login(notice, login, &secrets, &app.site.base_url)).await,
+                Some(secrets) => mail(app, mail_templates::of_login(notice, login, &secrets, &app.site.base_url)).await,
                 None => Ok(()),
             }
         }
         Ok(Content::Trial { trial }) => {
-            let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
-            let draw = move |tx: &mut Tx<'_>| Ok(alpha::draw(tx, trial)?);
+            let draw = move |tx: &mut Tx<'_>| alpha::draw(tx, trial);
             match app.store.write(Shard::CONTROL, draw).await? {
-                Some((trial, token)) => mail(app, letters::of_trial(notice, &trial, &token, &app.site.base_url)).await,
+                Some((trial, token)) => {
+                    mail(app, mail_templates::of_trial(notice, &trial, &token, &app.site.base_url)).await
+                }
                 None => Ok(()),
             }
         }
         Ok(Content::Delivery { delivery }) => {
-            post(app, notice, &delivery).await.map_err(|why| Unsent { why, is_final: false })
+            post(app, notice, &delivery).await.map_err(|why| MailError { why, is_final: false })
         }
-        Err(error) => Err(Unsent { why: format!("the notice cannot be read: {error}"), is_final: true }),
+        Err(error) => Err(MailError { why: format!("the notice cannot be read: {error}"), is_final: true }),
     })
 }
 
 /// What a mail about a task says, with a link made for it. `None` when the task is over, asked anew, or somebody else's,
 /// or when whoever is asked has left.
-async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<Letter>> {
-    let (rng, now, notice) = (app.system.rng.clone(), app.system.clock.now(), notice.clone());
+async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<TaskMail>> {
+    let notice = notice.clone();
     let base_url = app.site.base_url.clone();
-    let lane = notice.intent.shard();
-    let job = move |tx: &mut Tx<'_>| {
+    let shard = Shard::of_intent(notice.intent);
+    let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let Some(head) = intents::find(tx, notice.workspace, notice.intent)? else { return Ok(None) };
         let is_asking = head.intent.waiting().is_some_and(|waiting| waiting.asking == asking);
-        let is_theirs = links::is_asked(&head, &notice.recipient);
+        let is_theirs = is_asked(&head, &notice.recipient);
         let Some(task) = head.intent.open_task().filter(|_| is_asking && is_theirs) else { return Ok(None) };
-        if people::has_left(tx, notice.workspace, &notice.recipient)? {
+        if membership::has_left(tx, notice.workspace, &notice.recipient)? {
             let intent = notice.intent;
             tracing::warn!(%intent, "a mail about a task is dropped: who is asked is no longer a member");
             return Ok(None);
         }
         let birth = intents::birth(tx, notice.workspace, notice.intent)?;
-        let wanted = Wanted { person: &notice.recipient, via: Via::Email, issued_by: None };
-        let fresh = links::make(tx, notice.workspace, &head, &wanted)?;
-        Ok(Some(Letter {
+        let request = LinkRequest { person: &notice.recipient, via: Via::Email, issued_by: None };
+        let link = links::make(tx, notice.workspace, &head, &request)?;
+        Ok(Some(TaskMail {
             about,
             task: task.clone(),
             intent_id: notice.intent.to_string(),
             intent_type: head.intent_type.clone(),
             from: head.from.to_string(),
-            url: links::url(&base_url, &fresh),
-            expires_at: links::ends_at(&fresh.link, &head, &birth),
+            url: links::url(&base_url, &link),
+            expires_at: links::ends_at(&link.link, &head, &birth),
             due_at: head.intent.due_at(birth.deadline_at),
         }))
     };
-    app.store.write(lane, job).await
+    app.store.write(shard, job).await
 }
 
-async fn mail(app: &App, mail: Mail) -> std::result::Result<(), Unsent> {
+async fn mail(app: &AppState, mail: Mail) -> std::result::Result<(), MailError> {
     app.system.outbound.mail(mail.clone()).await?;
     // Nobody watching is usual.
     let _ = app.mails.send(mail);
     Ok(())
 }
 
-async fn post(app: &App, notice: &Notice, body: &Value) -> std::result::Result<(), String> {
+async fn post(app: &AppState, notice: &Notice, body: &Value) -> std::result::Result<(), String> {
     let body = body.to_string().into_bytes();
     let headers = vec![("webhook-id", notice.id.to_string())];
     let request = Post { workspace: notice.workspace, url: notice.recipient.clone(), headers, body };
     let answered = app.system.outbound.post(request).await.map_err(|unposted| match unposted {
-        Unposted::NoPlace => "too many requests were under way".to_owned(),
-        Unposted::Failed(why) => why,
+        PostError::Busy => "too many requests were under way".to_owned(),
+        PostError::Failed(why) => why,
     });
     match answered? {
         status if (200..300).contains(&status) => Ok(()),

@@ -11,29 +11,31 @@ use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::queue::{self, Offer, Reading};
-use crate::app::App;
-use crate::channels::signature;
-use crate::engine::{self, Desk, GATEWAY};
-use crate::error::Result;
-use crate::store::accounts::{self, ServiceAccount};
-use crate::store::{deliveries, intents};
-use crate::system::{PLACE_PAUSE_SECONDS, Post, Unposted};
+use crate::http::envelope;
+use axme_core::claims;
+use axme_core::claims::{Offer, Reading};
+use axme_core::engine::GATEWAY;
+use axme_core::error::Result;
+use axme_core::state::AppState;
+use axme_core::system::{BUSY_PAUSE_SECONDS, Post, PostError};
+use axme_core::{engine, signature};
+use axme_store::accounts::ServiceAccount;
+use axme_store::{Shard, accounts, deliveries, intents};
 
 /// Pushes of one account at a time.
 const AT_ONCE: usize = 8;
 const MAX_ERROR_CHARS: usize = 300;
 
 /// Pushes what is due to one account, and says when the next will be.
-pub async fn tick(app: &Arc<App>, workspace: Uuid, account: &str) -> Result<Option<Time>> {
+pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result<Option<Time>> {
     loop {
         // Read anew each time: the callback may have changed.
         let id = account.to_owned();
-        let found = app.store.read(move |tx| Ok(accounts::find_service_account(tx, workspace, &id)?)).await?;
+        let found = app.store.read(move |tx| accounts::find_service_account(tx, workspace, &id)).await?;
         let Some(account) = found.filter(|a| a.callback_url.is_some() && a.status == "active") else { return Ok(None) };
         let Some(address) = account.address.clone() else { return Ok(None) };
         let reading = Reading { workspace, address, most: AT_ONCE, status: None, due_by: None };
-        let (offers, next_due) = queue::offer(app, reading).await?;
+        let (offers, next_due) = claims::offer(app, reading).await?;
         if offers.is_empty() {
             return Ok(next_due);
         }
@@ -45,44 +47,49 @@ pub async fn tick(app: &Arc<App>, workspace: Uuid, account: &str) -> Result<Opti
 }
 
 /// One attempt, and what came of it.
-async fn push(app: &Arc<App>, account: &ServiceAccount, offer: &Offer) -> Result<()> {
-    let mut envelope = offer.envelope();
-    envelope["delivery_id"] = json!(offer.intent_id.to_string());
+async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> Result<()> {
+    let mut envelope = envelope(offer);
+    envelope["delivery_id"] = json!(offer.intent.id.to_string());
     let body = envelope.to_string().into_bytes();
     let secret = account.webhook_secret.as_deref().unwrap_or_default();
-    let headers = signature::headers(secret, &offer.intent_id.to_string(), app.system.clock.now(), &body);
+    let headers = signature::headers(secret, &offer.intent.id.to_string(), app.system.clock.now(), &body);
     let url = account.callback_url.clone().unwrap_or_default();
     let outcome = match app.system.outbound.post(Post { workspace: account.workspace_id, url, headers, body }).await {
         Ok(status) if (200..300).contains(&status) => Ok(()),
         Ok(status) => Err(format!("answered with status {status}")),
-        Err(Unposted::NoPlace) => return put_off(app, account, offer.intent_id).await,
-        Err(Unposted::Failed(error)) => Err(error.chars().take(MAX_ERROR_CHARS).collect()),
+        Err(PostError::Busy) => return put_off(app, account, offer.intent.id).await,
+        Err(PostError::Failed(error)) => Err(error.chars().take(MAX_ERROR_CHARS).collect()),
     };
-    record(app, account, offer.intent_id, outcome).await
+    record(app, account, offer.intent.id, outcome).await
 }
 
 /// It was not tried: no fault of the agent's.
-async fn put_off(app: &Arc<App>, account: &ServiceAccount, id: IntentId) -> Result<()> {
-    let due_at = app.system.clock.now().plus_seconds(PLACE_PAUSE_SECONDS);
+async fn put_off(app: &Arc<AppState>, account: &ServiceAccount, id: IntentId) -> Result<()> {
+    let due_at = app.system.clock.now().plus_seconds(BUSY_PAUSE_SECONDS);
     let workspace = account.workspace_id;
     let Some(to) = account.address.clone() else { return Ok(()) };
-    app.store.write(id.shard(), move |tx| Ok(deliveries::put_off(tx, workspace, &to, id, due_at)?)).await
+    app.store.write(Shard::of_intent(id), move |tx| deliveries::put_off(tx, workspace, &to, id, due_at)).await?;
+    Ok(())
 }
 
-async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome: Result<(), String>) -> Result<()> {
-    let (rng, limits, now) = (app.system.rng.clone(), app.limits.clone(), app.system.clock.now());
+async fn record(
+    app: &Arc<AppState>,
+    account: &ServiceAccount,
+    id: IntentId,
+    outcome: Result<(), String>,
+) -> Result<()> {
     let workspace = account.workspace_id;
     let Some(to) = account.address.clone() else { return Ok(()) };
-    let job = move |tx: &mut crate::store::Tx<'_>| {
-        let mut desk = Desk { tx, workspace, now, rng: &rng, limits: &limits };
-        let Some(head) = engine::lock(&mut desk, id)? else { return Ok(()) };
+    let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
+        let (now, limits) = (tx.now, tx.limits);
+        let Some(head) = engine::lock(tx, workspace, id)? else { return Ok(()) };
         if head.intent.status().is_terminal() {
             // A dead letter that was replayed, or an intent that ended in the meantime and has no delivery any more.
             match &outcome {
-                Ok(()) => deliveries::delete(desk.tx, workspace, &to, id)?,
+                Ok(()) => deliveries::delete(tx, workspace, &to, id)?,
                 Err(error) => {
-                    deliveries::note(desk.tx, workspace, &to, id, error)?;
-                    deliveries::bury(desk.tx, workspace, &to, id, now)?;
+                    deliveries::note(tx, workspace, &to, id, error)?;
+                    deliveries::bury(tx, workspace, &to, id, now)?;
                 }
             }
             return Ok(());
@@ -91,29 +98,29 @@ async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome:
             // Somebody it was escalated to: what becomes of the intent does not hang on reaching them.
             Err(error) if to != head.to => {
                 let pause = limits.push_retry_seconds[limits.push_retry_seconds.len() - 1];
-                deliveries::postpone(desk.tx, workspace, &to, id, now.plus_seconds(pause), error)?;
+                deliveries::postpone(tx, workspace, &to, id, now.plus_seconds(pause), error)?;
             }
             Ok(()) if to == head.to && head.intent.status() == Status::Delivered => {
-                engine::advance_locked(&mut desk, head, Command::Acknowledge, to.as_str())?;
+                engine::advance(tx, workspace, head, Command::Acknowledge, to.as_str())?;
             }
             Ok(()) => {
                 let again_at = now.plus_seconds(limits.acknowledged_seconds);
-                deliveries::acknowledge(desk.tx, workspace, &to, id, again_at)?;
+                deliveries::acknowledge(tx, workspace, &to, id, again_at)?;
             }
             Err(error) => {
-                let birth = intents::birth(desk.tx, workspace, id)?;
+                let birth = intents::birth(tx, workspace, id)?;
                 let policy = &head.intent.policy;
                 let (attempt, most) =
                     (head.intent.tally.failed_pushes + 1, policy.most_pushes(birth.max_delivery_attempts));
                 let pauses = &limits.push_retry_seconds;
                 let usual = pauses[(attempt as usize - 1).min(pauses.len() - 1)];
                 let retry_at = now.plus_seconds(policy.retry_seconds().unwrap_or(usual));
-                deliveries::postpone(desk.tx, workspace, &to, id, retry_at, error)?;
+                deliveries::postpone(tx, workspace, &to, id, retry_at, error)?;
                 let command = Command::PushFailed { attempt, most, error: error.clone(), retry_at: Some(retry_at) };
-                engine::advance_locked(&mut desk, head, command, GATEWAY)?;
+                engine::advance(tx, workspace, head, command, GATEWAY)?;
             }
         }
         Ok(())
     };
-    app.store.write(id.shard(), job).await
+    app.store.write(Shard::of_intent(id), job).await
 }

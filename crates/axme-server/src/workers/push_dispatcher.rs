@@ -10,10 +10,9 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{push, webhooks};
-use crate::app::App;
-use crate::error::Result;
-use crate::store::{accounts, webhooks as subscriptions};
-use crate::wakeups::Signal;
+use axme_core::error::Result;
+use axme_core::state::AppState;
+use axme_store::{Signal, accounts, webhooks as subscriptions};
 
 /// Receivers read at a time.
 const PAGE: i64 = 500;
@@ -30,7 +29,7 @@ enum Receiver {
 }
 
 /// Keeps a line for every receiver, until the server stops.
-pub async fn run(app: Arc<App>) {
+pub async fn run(app: Arc<AppState>) {
     let waiter = app.wakeups.subscribe(Signal::push_receivers());
     let mut lines: HashMap<Receiver, JoinHandle<()>> = HashMap::new();
     loop {
@@ -50,7 +49,7 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-async fn rest(app: &App, until: Time) {
+async fn rest(app: &AppState, until: Time) {
     tokio::select! {
         () = app.system.clock.sleep_until(until) => {}
         () = app.stopped() => {}
@@ -58,12 +57,12 @@ async fn rest(app: &App, until: Time) {
 }
 
 /// All receivers, with the addresses of their queues.
-async fn list(app: &App) -> Result<Vec<(Receiver, Address)>> {
+async fn list(app: &AppState) -> Result<Vec<(Receiver, Address)>> {
     let mut all = Vec::new();
     let mut after = (Uuid::nil(), String::new());
     loop {
         let (workspace, id) = after.clone();
-        let page = app.store.read(move |tx| Ok(accounts::list_pushed(tx, (workspace, &id), PAGE)?)).await?;
+        let page = app.store.read(move |tx| accounts::list_pushed(tx, (workspace, &id), PAGE)).await?;
         for account in &page {
             let receiver = Receiver::Agent(account.workspace_id, account.service_account_id.clone());
             all.extend(account.address.clone().map(|address| (receiver, address)));
@@ -75,7 +74,7 @@ async fn list(app: &App) -> Result<Vec<(Receiver, Address)>> {
     }
     let mut after = (Uuid::nil(), Uuid::nil());
     loop {
-        let page = app.store.read(move |tx| Ok(subscriptions::list_active(tx, after, PAGE)?)).await?;
+        let page = app.store.read(move |tx| subscriptions::list_active(tx, after, PAGE)).await?;
         all.extend(page.iter().map(|s| (Receiver::Subscriber(s.workspace, s.id), s.address())));
         match page.last().filter(|_| page.len() as i64 == PAGE) {
             Some(last) => after = (last.workspace, last.id),
@@ -85,7 +84,7 @@ async fn list(app: &App) -> Result<Vec<(Receiver, Address)>> {
 }
 
 /// Starts the lines that are missing and ends those that nobody needs.
-fn keep(app: &Arc<App>, lines: &mut HashMap<Receiver, JoinHandle<()>>, receivers: Vec<(Receiver, Address)>) {
+fn keep(app: &Arc<AppState>, lines: &mut HashMap<Receiver, JoinHandle<()>>, receivers: Vec<(Receiver, Address)>) {
     let wanted: HashSet<&Receiver> = receivers.iter().map(|(receiver, _)| receiver).collect();
     lines.retain(|receiver, line| {
         let is_wanted = wanted.contains(receiver);
@@ -101,7 +100,7 @@ fn keep(app: &Arc<App>, lines: &mut HashMap<Receiver, JoinHandle<()>>, receivers
     }
 }
 
-async fn line(app: Arc<App>, receiver: Receiver, address: Address) {
+async fn line(app: Arc<AppState>, receiver: Receiver, address: Address) {
     let workspace = match &receiver {
         Receiver::Agent(workspace, _) | Receiver::Subscriber(workspace, _) => *workspace,
     };

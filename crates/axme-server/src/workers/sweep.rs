@@ -8,14 +8,13 @@ use futures_util::TryStreamExt;
 use futures_util::future::ready;
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::error::{Result, StoreError};
-use crate::http::media as files;
-use crate::ops::access_requests::KEPT_DAYS as REQUESTS_KEPT_DAYS;
-use crate::store::{
-    Tx, access_requests, invites, links, logins, media, mesh, notices, people, replies, routed, usage, webhooks,
+use crate::files::Files;
+use axme_core::error::{Result, StoreError};
+use axme_core::ops::access_requests::KEPT_DAYS as REQUESTS_KEPT_DAYS;
+use axme_core::state::AppState;
+use axme_store::{
+    Shard, Tx, access_requests, invites, links, logins, media, mesh, notices, people, replies, routed, usage, webhooks,
 };
-use crate::store::Shard;
 
 /// Rows forgotten in one transaction.
 const BATCH: i64 = 500;
@@ -32,15 +31,15 @@ const ORPHANS_HOURS: u64 = 24;
 const ORPHAN_DAYS: u64 = 8;
 
 /// Runs until the server stops.
-pub async fn run(app: Arc<App>) {
+pub async fn run(app: Arc<AppState>, files: Option<Files>) {
     let mut orphans_at = app.system.clock.now();
     loop {
-        if let Err(error) = tick(&app).await {
+        if let Err(error) = tick(&app, files.as_ref()).await {
             tracing::warn!(%error, "old replies could not be swept");
         }
         if orphans_at <= app.system.clock.now() {
             orphans_at = app.system.clock.now().plus_seconds(ORPHANS_HOURS * 3_600);
-            if let Err(error) = sweep_orphans(&app).await {
+            if let Err(error) = sweep_orphans(&app, files.as_ref()).await {
                 tracing::warn!(%error, "files that nothing leads to could not be swept");
             }
         }
@@ -53,12 +52,12 @@ pub async fn run(app: Arc<App>) {
 }
 
 /// Sweeps until nothing old is left. Says how many rows went.
-pub async fn tick(app: &Arc<App>) -> Result<usize> {
+pub async fn tick(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
     let kept = i64::try_from(app.limits.reply_hours).unwrap_or(i64::MAX).saturating_mul(3_600_000_000);
     let before = Time::from_micros(app.system.clock.now().micros().saturating_sub(kept));
     let mut gone = 0;
     loop {
-        let swept = app.store.write(Shard::CONTROL, move |tx| Ok(replies::sweep(tx, before, BATCH)?)).await?;
+        let swept = app.store.write(Shard::CONTROL, move |tx| replies::sweep(tx, before, BATCH)).await?;
         gone += swept;
         if swept < BATCH as usize {
             break;
@@ -82,25 +81,25 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
     for (sweep, hours) in sweeps {
         let before = app.system.clock.now().minus_millis(hours * 3_600_000);
         loop {
-            let swept = app.store.write(Shard::CONTROL, move |tx| Ok(sweep(tx, before, BATCH)?)).await?;
+            let swept = app.store.write(Shard::CONTROL, move |tx| sweep(tx, before, BATCH)).await?;
             gone += swept;
             if swept < BATCH as usize {
                 break;
             }
         }
     }
-    Ok(gone + sweep_idle(app).await? + sweep_files(app).await?)
+    Ok(gone + sweep_idle(app).await? + sweep_files(app, files).await?)
 }
 
 /// Forgets what subscribers that are paused or ended have not got of events that are forgotten. Says how many rows.
-async fn sweep_idle(app: &Arc<App>) -> Result<usize> {
+async fn sweep_idle(app: &Arc<AppState>) -> Result<usize> {
     let before = app.system.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
     let (mut gone, mut after) = (0, (Uuid::nil(), Uuid::nil()));
     loop {
-        let idle = app.store.read(move |tx| Ok(webhooks::list_idle(tx, after, BATCH)?)).await?;
+        let idle = app.store.read(move |tx| webhooks::list_idle(tx, after, BATCH)).await?;
         let Some(last) = idle.last() else { return Ok(gone) };
         after = (last.workspace, last.id);
-        let drop = move |tx: &mut Tx<'_>| {
+        let drop = move |tx: &mut Tx<'_>| -> Result<_> {
             Ok(idle.iter().map(|idle| webhooks::drop_old(tx, idle, before)).sum::<Result<u64, StoreError>>()?)
         };
         gone += usize::try_from(app.store.write(Shard::CONTROL, drop).await?).unwrap_or(0);
@@ -108,12 +107,12 @@ async fn sweep_idle(app: &Arc<App>) -> Result<usize> {
 }
 
 /// Removes the bytes of files that were not finished in time. Says how many files.
-async fn sweep_files(app: &Arc<App>) -> Result<usize> {
+async fn sweep_files(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
     // A call that came just in time may not be through yet.
     let now = app.system.clock.now().minus_millis(LATE_MILLIS);
     let mut gone = 0;
     loop {
-        let expired = app.store.read(move |tx| Ok(media::list_expired(tx, now, BATCH)?)).await?;
+        let expired = app.store.read(move |tx| media::list_expired(tx, now, BATCH)).await?;
         if expired.is_empty() {
             return Ok(gone);
         }
@@ -121,10 +120,9 @@ async fn sweep_files(app: &Arc<App>) -> Result<usize> {
         for upload in expired {
             let (workspace, id) = (upload.workspace, upload.id);
             // The row first: it may have been finished in the last moment. What is then left without a row is an orphan.
-            let is_over =
-                app.store.write(Shard::CONTROL, move |tx| Ok(media::set_stored(tx, workspace, id, None)?)).await?;
-            if let Some(stored) = upload.stored.filter(|_| is_over)
-                && let Err(error) = files::place(app)?.remove(&stored.file).await
+            let is_over = app.store.write(Shard::CONTROL, move |tx| media::set_stored(tx, workspace, id, None)).await?;
+            if let (Some(stored), Some(files)) = (upload.stored.filter(|_| is_over), files)
+                && let Err(error) = files.remove(&stored.file).await
             {
                 tracing::warn!(name = stored.file, %error, "a file could not be removed yet");
             }
@@ -133,13 +131,13 @@ async fn sweep_files(app: &Arc<App>) -> Result<usize> {
 }
 
 /// Removes files that no upload names: what a crash has left. Says how many. Files that are not called as ours are stay.
-pub async fn sweep_orphans(app: &Arc<App>) -> Result<usize> {
-    let Ok(files) = files::place(app) else { return Ok(0) };
+pub async fn sweep_orphans(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
+    let Some(files) = files else { return Ok(0) };
     let before = app.system.clock.now().minus_millis(ORPHAN_DAYS * 24 * 3_600_000);
     let mut names = files.names().await?.try_filter(|name| ready(is_older(name, before))).try_chunks(BATCH as usize);
     let mut gone = 0;
     while let Some(chunk) = names.try_next().await.map_err(|error| error.1)? {
-        let unknown = move |tx: &mut Tx<'_>| {
+        let unknown = move |tx: &mut Tx<'_>| -> Result<_> {
             let mut unknown = Vec::new();
             for name in &chunk {
                 if !media::is_known(tx, name)? {

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use axme_intent::{Command, Time, TimerKind};
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::engine::{self, Desk, GATEWAY};
-use crate::error::{Error, Result, StoreError};
-use crate::store::timers::{self as rows, Timer};
-use crate::wakeups::Signal;
+use axme_core::engine;
+use axme_core::engine::GATEWAY;
+use axme_core::error::{Error, Result, StoreError};
+use axme_core::state::AppState;
+use axme_store::timers::Timer;
+use axme_store::{Shard, Signal, timers as rows};
 
 /// Timers fired in one round.
 const ROUND: i64 = 100;
@@ -23,7 +24,7 @@ const FAILED_SECONDS: u64 = 60;
 const SHORTEST_WAIT_MILLIS: u64 = 5;
 
 /// Runs until the server stops.
-pub async fn run(app: Arc<App>) {
+pub async fn run(app: Arc<AppState>) {
     let waiter = app.wakeups.subscribe(Signal::timers());
     loop {
         let listening = waiter.listen();
@@ -52,10 +53,10 @@ pub async fn run(app: Arc<App>) {
 }
 
 /// One round of what is due. Returns when the next timer is, if there is one.
-pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
+pub async fn tick(app: &Arc<AppState>) -> Result<Option<Time>> {
     loop {
         let now = app.system.clock.now();
-        let next = app.store.read(|tx| Ok(rows::list_next(tx, ROUND)?)).await?;
+        let next = app.store.read(|tx| rows::list_next(tx, ROUND)).await?;
         let due = next.iter().take_while(|timer| timer.due_at <= now).count();
         let failures = fire_all(app, &next[..due]).await?;
         match next.get(due) {
@@ -67,41 +68,39 @@ pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
 }
 
 /// The timers of one workspace that are due, the earliest first.
-pub async fn list_due(app: &Arc<App>, workspace: Uuid, limit: i64) -> Result<Vec<Timer>> {
+pub async fn list_due(app: &Arc<AppState>, workspace: Uuid, limit: i64) -> Result<Vec<Timer>> {
     let now = app.system.clock.now();
-    app.store.read(move |tx| Ok(rows::list_due(tx, workspace, now, limit)?)).await
+    Ok(app.store.read(move |tx| rows::list_due(tx, workspace, now, limit)).await?)
 }
 
 /// Fires timers. Says how many failed.
-pub async fn fire_all(app: &Arc<App>, due: &[Timer]) -> Result<usize> {
+pub async fn fire_all(app: &Arc<AppState>, due: &[Timer]) -> Result<usize> {
     let now = app.system.clock.now();
     let mut failures = 0;
     for timer in due {
-        if let Err(error) = fire(app, timer.clone(), now).await {
+        if let Err(error) = fire(app, timer.clone()).await {
             failures += 1;
             tracing::error!(%error, intent = %timer.intent_id, "a timer failed and stays set");
             // One that can never fire must not stand in the way of all others.
             if matches!(error, Error::Store(StoreError::Fault(_)) | Error::Api(_)) {
                 let (late, again_at) = (timer.clone(), now.plus_seconds(FAILED_SECONDS));
-                let moved = move |tx: &mut crate::store::Tx<'_>| Ok(rows::postpone(tx, &late, again_at)?);
-                app.store.write(timer.intent_id.lane(), moved).await?;
+                let moved = move |tx: &mut axme_store::Tx<'_>| rows::postpone(tx, &late, again_at);
+                app.store.write(Shard::of_intent(timer.intent_id), moved).await?;
             }
         }
     }
     Ok(failures)
 }
 
-async fn fire(app: &Arc<App>, timer: Timer, now: Time) -> Result<()> {
-    let (rng, limits) = (app.system.rng.clone(), app.limits.clone());
-    let lane = timer.intent_id.lane();
-    let job = move |tx: &mut crate::store::Tx<'_>| {
-        let mut desk = Desk { tx, workspace: timer.workspace, now, rng: &rng, limits: &limits };
-        let head = engine::lock(&mut desk, timer.intent_id)?;
+async fn fire(app: &Arc<AppState>, timer: Timer) -> Result<()> {
+    let shard = Shard::of_intent(timer.intent_id);
+    let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
+        let head = engine::lock(tx, timer.workspace, timer.intent_id)?;
         // Under the lock: another node may have fired it, or an answer may have cleared it.
-        if !rows::is_set(desk.tx, &timer)? {
+        if !rows::is_set(tx, &timer)? {
             return Ok(());
         }
-        rows::clear(desk.tx, timer.workspace, timer.intent_id, &timer.kind)?;
+        rows::clear(tx, timer.workspace, timer.intent_id, &timer.kind)?;
         let command = match &timer.kind {
             TimerKind::Deadline => Command::DeadlinePassed,
             TimerKind::Ladder => Command::LadderDue,
@@ -109,9 +108,9 @@ async fn fire(app: &Arc<App>, timer: Timer, now: Time) -> Result<()> {
             TimerKind::Step(step) => Command::StepDeadlinePassed { step: step.clone() },
         };
         match head {
-            Some(head) => engine::advance_locked(&mut desk, head, command, GATEWAY).map(|_| ()),
+            Some(head) => engine::advance(tx, timer.workspace, head, command, GATEWAY).map(|_| ()),
             None => Ok(()),
         }
     };
-    app.store.write(lane, job).await
+    app.store.write(shard, job).await
 }

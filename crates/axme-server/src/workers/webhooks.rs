@@ -11,14 +11,13 @@ use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::app::App;
-use crate::channels::outbound::PATIENCE;
-use crate::channels::signature;
-use crate::error::Result;
-use crate::store::webhooks::{self as store, Event, Subscription};
-use crate::store::{Tx, deliveries};
-use crate::system::{PLACE_PAUSE_SECONDS, Post, Unposted};
-use crate::store::Shard;
+use crate::deliver::outbound::PATIENCE;
+use axme_core::error::Result;
+use axme_core::signature;
+use axme_core::state::AppState;
+use axme_core::system::{BUSY_PAUSE_SECONDS, Post, PostError};
+use axme_store::webhooks::{Event, Subscription};
+use axme_store::{Shard, Tx, deliveries, webhooks as store};
 
 /// EncodedReply to one subscriber at a time.
 const AT_ONCE: i64 = 8;
@@ -39,7 +38,7 @@ struct Taken {
 }
 
 /// Sends what is due to one subscriber, and says when the next will be.
-pub async fn tick(app: &Arc<App>, workspace: Uuid, subscription: Uuid) -> Result<Option<Time>> {
+pub async fn tick(app: &Arc<AppState>, workspace: Uuid, subscription: Uuid) -> Result<Option<Time>> {
     loop {
         let Some(taken) = take(app, workspace, subscription, AT_ONCE).await? else { return Ok(None) };
         if taken.is_empty {
@@ -51,13 +50,13 @@ pub async fn tick(app: &Arc<App>, workspace: Uuid, subscription: Uuid) -> Result
 }
 
 /// Sends some of what is due to one subscriber, at most so many. Says how many.
-pub async fn round(app: &Arc<App>, workspace: Uuid, subscription: Uuid, most: i64) -> Result<usize> {
+pub async fn round(app: &Arc<AppState>, workspace: Uuid, subscription: Uuid, most: i64) -> Result<usize> {
     let Some(taken) = take(app, workspace, subscription, most.min(AT_ONCE)).await? else { return Ok(0) };
     deliver(app, &taken).await?;
     Ok(taken.events.len())
 }
 
-async fn deliver(app: &Arc<App>, taken: &Taken) -> Result<()> {
+async fn deliver(app: &Arc<AppState>, taken: &Taken) -> Result<()> {
     let sent =
         taken.events.iter().map(|(event, attempt)| send(app, &taken.subscription, event, (*attempt, taken.until)));
     for outcome in join_all(sent).await {
@@ -66,9 +65,9 @@ async fn deliver(app: &Arc<App>, taken: &Taken) -> Result<()> {
     Ok(())
 }
 
-async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Option<Taken>> {
+async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Result<Option<Taken>> {
     let now = app.system.clock.now();
-    let is_due = move |tx: &mut Tx<'_>| {
+    let is_due = move |tx: &mut Tx<'_>| -> Result<_> {
         let found = store::find(tx, workspace, id)?.filter(|s| s.active && s.revoked_at.is_none());
         let Some(subscription) = found else { return Ok(None) };
         let address = subscription.address();
@@ -81,7 +80,7 @@ async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Op
     if due.is_empty() {
         return Ok(Some(Taken { subscription, events: Vec::new(), until, is_empty: true, next_due }));
     }
-    let claim = move |tx: &mut Tx<'_>| {
+    let claim = move |tx: &mut Tx<'_>| -> Result<_> {
         let address = subscription.address();
         let mut events = Vec::new();
         for candidate in &due {
@@ -96,14 +95,14 @@ async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Op
         }
         Ok(Taken { subscription: subscription.clone(), events, until, is_empty: false, next_due })
     };
-    app.store.write(Shard::CONTROL, claim).await.map(Some)
+    app.store.write(Shard::of_workspace(workspace), claim).await.map(Some)
 }
 
 fn short(error: &str) -> String {
     error.chars().take(MAX_ERROR_CHARS).collect()
 }
 
-async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, Time)) -> Result<()> {
+async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u32, Time)) -> Result<()> {
     let (attempt, _) = claimed;
     let body = json!({
         "event_id": event.id, "event_type": event.event_type, "source": event.source,
@@ -116,13 +115,13 @@ async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, T
     let url = to.callback_url.clone();
     let outcome = match app.system.outbound.post(Post { workspace: to.workspace, url, headers, body }).await {
         Ok(status) if (200..300).contains(&status) => Ok(()),
-        Ok(status) => Err(Unposted::Failed(format!("answered with status {status}"))),
+        Ok(status) => Err(PostError::Failed(format!("answered with status {status}"))),
         Err(unposted) => Err(unposted),
     };
     let now = app.system.clock.now();
     let pauses = app.limits.push_retry_seconds.clone();
-    let (to, id) = (to.clone(), event.id);
-    let record = move |tx: &mut Tx<'_>| {
+    let (workspace, to, id) = (to.workspace, to.clone(), event.id);
+    let record = move |tx: &mut Tx<'_>| -> Result<_> {
         let address = to.address();
         // A replay in the meantime asks for one more: it stands, whatever came of this one.
         if !deliveries::is_as_claimed(tx, to.workspace, &address, IntentId(id), claimed)? {
@@ -130,20 +129,20 @@ async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, T
         }
         match (&outcome, pauses.get(attempt as usize - 1)) {
             (Ok(()), _) => store::arrived(tx, &to, id)?,
-            (Err(Unposted::NoPlace), _) => {
-                let due_at = now.plus_seconds(PLACE_PAUSE_SECONDS);
+            (Err(PostError::Busy), _) => {
+                let due_at = now.plus_seconds(BUSY_PAUSE_SECONDS);
                 deliveries::put_off(tx, to.workspace, &address, IntentId(id), due_at)?;
             }
-            (Err(Unposted::Failed(error)), Some(pause)) => {
+            (Err(PostError::Failed(error)), Some(pause)) => {
                 let due_at = now.plus_seconds(*pause);
                 deliveries::postpone(tx, to.workspace, &address, IntentId(id), due_at, &short(error))?;
             }
-            (Err(Unposted::Failed(error)), None) => {
+            (Err(PostError::Failed(error)), None) => {
                 deliveries::note(tx, to.workspace, &address, IntentId(id), &short(error))?;
                 deliveries::bury(tx, to.workspace, &address, IntentId(id), now)?;
             }
         }
         Ok(())
     };
-    app.store.write(Shard::CONTROL, record).await
+    app.store.write(Shard::of_workspace(workspace), record).await
 }

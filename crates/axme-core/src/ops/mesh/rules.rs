@@ -1,19 +1,19 @@
 //! What agents are held to: reading and changing it.
 
+use axme_api::ApiError;
 use axme_api::mesh::{
     ActionAnswer, ActionPolicy, ActionRule, CostAnswer, CostPolicy, CostUsage, DeleteAction, PutAction, PutCost,
 };
-use axme_api::ApiError;
 use serde_json::json;
 
 use super::{AgentQuery, find, names, record_event};
 use crate::call::PrepareContext;
+use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::policy::agent_limits::{AgentRules, midnight, usd};
-use crate::store::{Mark, Signal, mesh as store};
 use crate::store::mesh::{Agent, hour_of};
-use crate::call::{Binding, handler};
+use crate::store::{Mark, Signal, mesh as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

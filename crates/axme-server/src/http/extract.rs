@@ -1,0 +1,164 @@
+//! From an HTTP request to what the core works with: credentials and other headers, path fields, query and body.
+//!
+//! The source address is that of the connection. Where that is a proxy which the settings name, it is the last one in
+//! `X-Forwarded-For` that is no such proxy: what stands before it could have been written by anybody.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use axme_api::{ApiError, ErrorKind};
+use axme_core::error::Result;
+use axme_core::request::{Credentials, KeyHeader, RequestMeta};
+use axme_core::state::AppState;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, Response};
+use http_body_util::BodyExt;
+use ipnet::IpNet;
+
+use super::refusal;
+
+/// The fields of a path.
+pub type Fields = Vec<(&'static str, String)>;
+
+/// The fields of a path, decoded. A path that is no text then is refused in the form of every error.
+pub struct PathFields(RawPathParams);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathFields {
+    type Rejection = Response<Body>;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathFields, Response<Body>> {
+        let fields = RawPathParams::from_request_parts(parts, state).await;
+        fields.map(PathFields).map_err(|_| {
+            refusal(&ApiError::new(ErrorKind::Malformed, "invalid_path", "the path is not UTF-8 once it is decoded"))
+        })
+    }
+}
+
+impl PathFields {
+    /// The value of a field; empty for one that the path does not have.
+    pub fn get(&self, name: &str) -> String {
+        self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
+    }
+}
+
+/// What the headers and the connection say of a request.
+pub fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let idempotency_key = match parts.headers.get("idempotency-key").map(|value| value.to_str()) {
+        None => KeyHeader::Absent,
+        Some(Ok(text)) => KeyHeader::Text(text.to_owned()),
+        Some(Err(_)) => KeyHeader::Unreadable,
+    };
+    RequestMeta {
+        credentials: Credentials::read(text("x-api-key"), text("authorization")),
+        owner: text("x-owner-agent").map(str::to_owned),
+        idempotency_key,
+        client: text("x-axme-client").unwrap_or_default().to_owned(),
+        source_ip: source_ip(&app.site.trusted_proxies, &parts.extensions, &parts.headers),
+    }
+}
+
+fn source_ip(trusted: &[IpNet], extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
+    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    let mut client = peer.ip();
+    if !is_trusted(&client) {
+        return Some(client);
+    }
+    let forwarded = headers.get_all("x-forwarded-for").iter().rev();
+    let mut hops = forwarded.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    while is_trusted(&client) {
+        // What is no address ends the chain: the proxy before it is then who calls.
+        match hops.next().and_then(|hop| hop.trim().trim_matches(['[', ']']).parse().ok()) {
+            Some(hop) => client = hop,
+            None => break,
+        }
+    }
+    Some(client)
+}
+
+/// Reads a body within the limits of size and time. One that is too long is read on for a while and thrown away, so that
+/// the client gets to hear why instead of a broken connection.
+pub async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
+    const DRAINED: usize = 8;
+    let most = app.limits.body_bytes;
+    let unreadable = || ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive whole");
+    let read = async {
+        let mut parts: Vec<Bytes> = Vec::new();
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(part) = frame.map_err(|_| unreadable())?.into_data() else { continue };
+            length += part.len();
+            if length > most.saturating_mul(DRAINED) {
+                break;
+            }
+            if length <= most {
+                parts.push(part);
+            }
+        }
+        if length > most {
+            let message = format!("the body is longer than {most} bytes");
+            return Err(ApiError::new(ErrorKind::TooLarge, "body_too_large", message));
+        }
+        Ok(if parts.len() == 1 { parts.swap_remove(0) } else { parts.concat().into() })
+    };
+    let seconds = app.limits.body_seconds;
+    match tokio::time::timeout(Duration::from_secs(seconds), read).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(_) => {
+            let message = format!("the body did not arrive within {seconds} s");
+            Err(ApiError::new(ErrorKind::RequestTimeout, "request_timeout", message).into())
+        }
+    }
+}
+
+/// The fields of a query, percent-decoded.
+pub fn query(text: Option<&str>) -> Vec<(String, String)> {
+    let decode = |part: &str| {
+        let spaced = part.replace('+', " ");
+        percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+    };
+    let pairs = text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (decode(k), decode(v))).collect()
+}
+
+/// The value of a field of a query or a form; empty when it is not there.
+pub fn field(fields: &[(String, String)], name: &str) -> String {
+    fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(peer: &str, forwarded: &[&'static str]) -> String {
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+        let mut headers = HeaderMap::new();
+        for line in forwarded {
+            headers.append("x-forwarded-for", line.parse().unwrap());
+        }
+        source_ip(&trusted, &extensions, &headers).unwrap().to_string()
+    }
+
+    #[test]
+    fn only_trusted_proxies_say_for_whom_they_call() {
+        for (peer, forwarded, expected) in [
+            ("198.51.100.7", vec![], "198.51.100.7"),
+            ("198.51.100.7", vec!["203.0.113.9"], "198.51.100.7"),
+            ("10.0.0.1", vec![], "10.0.0.1"),
+            ("10.0.0.1", vec!["203.0.113.9"], "203.0.113.9"),
+            ("::ffff:10.0.0.1", vec!["203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", vec!["192.0.2.1, 203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+            ("10.0.0.1", vec!["192.0.2.1", "203.0.113.9", "fd00::2"], "203.0.113.9"),
+            ("10.0.0.1", vec!["192.0.2.1, nonsense"], "10.0.0.1"),
+            ("10.0.0.1", vec!["10.0.0.2, 10.0.0.3"], "10.0.0.2"),
+            ("10.0.0.1", vec!["[2001:db8::1]"], "2001:db8::1"),
+        ] {
+            assert_eq!(client(peer, &forwarded), expected, "{peer} {forwarded:?}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The real system: its clock and its randomness. Tests and the simulation bring their own.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axme_core::system::{Outbound, System};
+use axme_intent::Time;
+use axme_store::{Clock, Rng};
+
+/// The system that a server runs on, with its way out.
+pub fn real(outbound: Arc<dyn Outbound>) -> System {
+    System { clock: Arc::new(RealClock), rng: Rng::system(), outbound }
+}
+
+struct RealClock;
+
+impl Clock for RealClock {
+    fn now(&self) -> Time {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Time::from_micros(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    fn sleep_until(&self, at: Time) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let wait = at.since(self.now());
+        Box::pin(tokio::time::sleep(wait))
+    }
+}

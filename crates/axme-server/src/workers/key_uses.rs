@@ -1,0 +1,44 @@
+//! Writes when keys were last used, once a minute and at the end: never on the way of a call.
+
+use std::sync::Arc;
+
+use axme_core::error::Result;
+use axme_core::state::AppState;
+use axme_store::{Shard, Tx, accounts};
+
+const INTERVAL_SECONDS: u64 = 60;
+/// Keys written in one transaction.
+const BATCH: usize = 500;
+
+/// Runs until the server stops.
+pub async fn run(app: Arc<AppState>) {
+    loop {
+        let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
+        tokio::select! {
+            () = app.system.clock.sleep_until(next) => {}
+            () = app.stopped() => {}
+        }
+        if let Err(error) = tick(&app).await {
+            tracing::warn!(%error, "when keys were last used could not be noted");
+        }
+        if *app.stopping.borrow() {
+            return;
+        }
+    }
+}
+
+/// Writes what was gathered. Says how many keys.
+pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
+    let uses = app.keys.uses.take();
+    for batch in uses.chunks(BATCH) {
+        let batch = batch.to_vec();
+        let job = move |tx: &mut Tx<'_>| -> Result<_> {
+            for ((workspace, key_id), at) in &batch {
+                accounts::set_last_used(tx, *workspace, key_id, *at)?;
+            }
+            Ok(())
+        };
+        app.store.write(Shard::CONTROL, job).await?;
+    }
+    Ok(uses.len())
+}
