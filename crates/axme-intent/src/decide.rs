@@ -1,18 +1,21 @@
 //! What a command does to an intent.
 //!
-//! [`submit`] makes the first events of a new intent, [`decide`] those of a live one. Both are total: for every intent and
-//! every command they return a decision or a refusal, and never panic.
+//! [`submit`] makes the first events of a new intent, [`decide`] those of a live one, and [`change_policy`] decides on its
+//! settings. All three are total: for every intent and every input they return a decision or a refusal, and never panic.
 
 mod ladder;
 mod people;
+mod policy;
 mod steps;
 
+pub use policy::{PolicyDecision, change_policy};
 use serde_json::{Value, json};
 use steps::StepEnd;
+pub use steps::notice_context;
 
+use crate::apply::apply;
 use crate::lifecycle::{
-    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Intent, Refusal, State,
-    TimerKind, apply,
+    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Intent, Refusal, State, TimerKind,
 };
 use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::{Plan, StepKind, combined_result};

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Object, Refusal, form};
+use crate::refusal::Refusal;
+use crate::{Object, form};
 
 /// The most people a task may want a yes of: as many as it can have assignees.
 const MOST_QUORUM: u32 = 20;
@@ -326,7 +327,7 @@ impl HumanTask {
             code = code.or(Some("evidence_required"));
         }
         let verdict = self.verdict(&outcome);
-        let flag = answer.data.get("approved").and_then(truth);
+        let flag = answer.data.get("approved").and_then(form::truth);
         if flag.is_some_and(|approved| approved != (verdict == Verdict::Positive)) {
             let message = format!("outcome \"{outcome}\" and approved contradict each other");
             return Err(Refusal::invalid("contradiction", message));
@@ -429,22 +430,12 @@ impl TaskResult {
             data.extend(nested.iter().map(|(k, v)| (k.clone(), v.clone())));
         }
         let implied =
-            data.get("approved").and_then(truth).map(|yes| if yes { "approved" } else { "rejected" }.to_owned());
+            data.get("approved").and_then(form::truth).map(|yes| if yes { "approved" } else { "rejected" }.to_owned());
         TaskResult {
             outcome: text(inner, "outcome").or_else(|| text(body, "outcome")).or(implied),
             comment: text(inner, "comment").or_else(|| text(body, "comment")),
             data,
         }
-    }
-}
-
-/// A boolean, also as the string the command line sends.
-pub(crate) fn truth(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(flag) => Some(*flag),
-        Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(true),
-        Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
     }
 }
 

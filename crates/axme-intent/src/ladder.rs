@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::Holder;
+use crate::status::Holder;
 
 /// How many reminders there are when nobody says how many.
 pub const USUAL_REMINDERS: u32 = 3;

@@ -17,21 +17,25 @@ pub mod ids;
 pub mod ladder;
 pub mod lifecycle;
 pub mod policy;
+mod refusal;
 pub mod resume;
 pub mod scenario;
 pub mod semantic;
+mod serde_fields;
 mod status;
 pub mod template;
 pub mod time;
 pub mod workflow;
 
 pub use address::{Address, Home};
+pub use apply::apply;
+pub use decide::{PolicyDecision, change_policy, decide, notice_context, submit};
 pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;
 pub use ladder::Ladder;
 pub use lifecycle::{
     Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent,
-    Refusal, RefusalKind, State, Status, Tally, TimerKind, Waiting, WaitingReason, apply, decide, submit,
+    Refusal, RefusalKind, State, Status, Tally, TimerKind, Waiting, WaitingReason,
 };
 pub use policy::Policy;
 pub use time::Time;

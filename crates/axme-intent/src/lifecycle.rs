@@ -1,18 +1,18 @@
-//! What an intent is, what can be asked of it, and what came of it: the types of the lifecycle, and [`apply`], which folds
-//! an event into the state. The decisions themselves are in `decide`.
+//! What an intent is, what can be asked of it, and what came of it: the types of the lifecycle. `decide` says what a command
+//! does to an intent, and `apply` folds an event into its state.
 //!
 //! The state of an intent is nothing but its events folded in order; `tests/rules/properties.rs` holds that for random
 //! histories.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use crate::apply::apply;
-pub use crate::decide::{decide, submit};
 use crate::human::{Response, Vote, is_same_person};
 use crate::ladder::Ladder;
 use crate::policy::Policy;
+pub use crate::refusal::{Refusal, RefusalKind};
+use crate::serde_fields::{is_zero, present};
 pub use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::Cursor;
 use crate::{Address, HumanTask, IntentId, Object, Plan, Time};
@@ -386,44 +386,6 @@ pub enum TimerKind {
     Execution,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalKind {
-    /// The intent is not in a state for this.
-    Conflict,
-    /// The input does not fit.
-    Invalid,
-    /// Somebody else may, this one may not.
-    Forbidden,
-}
-
-/// A command that an intent does not take. Nothing has changed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Refusal {
-    pub kind: RefusalKind,
-    pub code: &'static str,
-    pub message: String,
-    pub details: Object,
-}
-
-impl Refusal {
-    pub fn invalid(code: &'static str, message: String) -> Refusal {
-        Refusal { kind: RefusalKind::Invalid, code, message, details: Object::new() }
-    }
-
-    pub fn conflict(code: &'static str, message: String) -> Refusal {
-        Refusal { kind: RefusalKind::Conflict, code, message, details: Object::new() }
-    }
-
-    pub fn forbidden(code: &'static str, message: String) -> Refusal {
-        Refusal { kind: RefusalKind::Forbidden, code, message, details: Object::new() }
-    }
-
-    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Refusal {
-        self.details.insert(key.to_owned(), value.into());
-        self
-    }
-}
-
 impl Intent {
     /// An intent before its first event.
     pub fn unborn(id: IntentId, root: IntentId, parent: Option<IntentId>, now: Time) -> Intent {
@@ -514,13 +476,4 @@ impl State {
             State::TimedOut => Status::TimedOut,
         }
     }
-}
-
-pub(crate) fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
-/// Reads a value that is there: `null` is a value like any other, unlike a field that is missing.
-pub(crate) fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(from).map(Some)
 }

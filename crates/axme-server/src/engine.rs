@@ -10,7 +10,7 @@ pub mod tell;
 use std::collections::VecDeque;
 
 use axme_intent::lifecycle::{Birth, Command, Effect, Ending, Event, Given, Intent};
-use axme_intent::policy::{self, Patch};
+use axme_intent::policy::Patch;
 use axme_intent::{Address, IntentId, Plan, Time, apply, decide, submit, workflow};
 use uuid::Uuid;
 
@@ -284,7 +284,7 @@ fn offer_again(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
 /// Changes the settings of an intent that [`lock`] has returned in this transaction. Returns the keys nothing acts on.
 pub fn change_policy(desk: &mut Desk<'_, '_>, mut head: Head, patch: &Patch) -> Result<(Head, Vec<String>)> {
     let birth = intents::birth(desk.tx, desk.workspace, head.intent.id)?;
-    let change = policy::change(&head.intent, birth.plan.as_ref(), birth.deadline_at, patch, desk.now)?;
+    let change = axme_intent::change_policy(&head.intent, birth.plan.as_ref(), birth.deadline_at, patch, desk.now)?;
     head.intent.policy = change.policy;
     head.intent.policy_generation = head.intent.policy_generation.saturating_add(1);
     head.intent.updated_at = head.intent.updated_at.max(desk.now);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Draft;
 use crate::ladder::Ladder;
-use crate::lifecycle::{Effect, Ending, EventBody, Fault, TimerKind, Waiting};
+use crate::lifecycle::{Birth, Effect, Ending, EventBody, Fault, TimerKind, Waiting};
 use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::{
     self, MAX_PASSED_STEPS, MAX_RESULTS_BYTES, MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, Target,
@@ -285,4 +285,17 @@ impl Draft<'_> {
 fn shown(targets: &[Target]) -> Value {
     let target = |target: &Target| json!({ "channel": target.channel(), "to": target.shown() });
     targets.iter().map(target).collect()
+}
+
+/// What the templates of a step's notice see.
+pub fn notice_context(intent_id: &str, birth: &Birth, plan: &Plan, step: &str, results: &Object) -> Value {
+    serde_json::json!({
+        "intent_id": intent_id,
+        "intent_type": birth.intent_type,
+        "from_agent": birth.from,
+        "scenario_id": plan.scenario_id,
+        "step_id": step,
+        "payload": birth.payload,
+        "results": results,
+    })
 }

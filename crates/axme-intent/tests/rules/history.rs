@@ -2,8 +2,10 @@
 //! history: stories and random ones pass the same gate.
 
 use axme_intent::lifecycle::{Birth, Command, Decision, Effect, Event, EventBody, Given, Intent, Refusal, TimerKind};
-use axme_intent::policy::{self, Change, Patch};
-use axme_intent::{IntentId, Plan, State, Status, Time, WaitingReason, apply, decide, submit};
+use axme_intent::policy::Patch;
+use axme_intent::{
+    IntentId, Plan, PolicyDecision, State, Status, Time, WaitingReason, apply, change_policy, decide, submit,
+};
 
 pub struct History {
     pub unborn: Intent,
@@ -63,8 +65,8 @@ impl History {
     }
 
     /// Changes its settings.
-    pub fn change(&mut self, patch: &Patch, deadline_at: Option<Time>, now: Time) -> Result<Change, Refusal> {
-        let change = policy::change(&self.intent, self.plan.as_ref(), deadline_at, patch, now)?;
+    pub fn change(&mut self, patch: &Patch, deadline_at: Option<Time>, now: Time) -> Result<PolicyDecision, Refusal> {
+        let change = change_policy(&self.intent, self.plan.as_ref(), deadline_at, patch, now)?;
         self.intent.policy = change.policy.clone();
         self.intent.policy_generation += 1;
         for effect in &change.effects {

@@ -1,11 +1,11 @@
 //! What holds of every history, whatever is tried: random commands on random intents. Most of it is checked by
 //! [`History`](crate::history::History) after each command; here are the rest and the promises of the smaller parts.
 
-use axme_intent::lifecycle::{Command, Event, Given, Intent, Tally, apply, decide};
+use axme_intent::lifecycle::{Command, Event, Given, Intent, Tally};
 use axme_intent::policy::Policy;
 use axme_intent::resume::Resume;
 use axme_intent::workflow::Cursor;
-use axme_intent::{Address, Home, HumanTask, IntentId, Object, State, TaskResult, Time};
+use axme_intent::{Address, Home, HumanTask, IntentId, Object, State, TaskResult, Time, apply, decide};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Serialize;

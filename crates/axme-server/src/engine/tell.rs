@@ -2,7 +2,7 @@
 
 use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::{Birth, Occasion};
-use axme_intent::workflow::{self, Notice as Told, Target};
+use axme_intent::workflow::{Notice as Told, Target};
 use axme_intent::{Address, IntentId, Plan, template};
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ pub fn notify(desk: &mut Desk<'_, '_>, head: &Head, plan: &Plan, birth: &Birth, 
 fn write(notice: &Told, head: &Head, plan: &Plan, birth: &Birth, step: &str) -> (String, String) {
     let empty = axme_intent::Object::new();
     let results = head.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
-    let context = workflow::notice_context(&head.intent.id.to_string(), birth, plan, step, results);
+    let context = axme_intent::notice_context(&head.intent.id.to_string(), birth, plan, step, results);
     let subject = template::render(&notice.subject, &context);
     let words: Vec<&str> = subject.split_whitespace().collect();
     let subject = words.join(" ").chars().take(MAX_SUBJECT_CHARS).collect();
