@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::refusal::Refusal;
+use crate::task_types::{TaskType, is_no, is_yes};
 use crate::{Object, form};
 
 /// The most people a task may want a yes of: as many as it can have assignees.
@@ -110,61 +111,6 @@ pub struct TaskResult {
     pub comment: Option<String>,
     /// All other fields: those beside `outcome` and those under `data`, the latter winning.
     pub data: Object,
-}
-
-/// Words that say no, in any letters: those of the contract, and how tasks with outcomes of their own put them.
-const NEGATIVE: [&str; 18] = [
-    "deferred",
-    "rejected",
-    "denied",
-    "declined",
-    "failed",
-    "changes_requested",
-    "override_rejected",
-    "canceled",
-    "cannot_assess",
-    "reject",
-    "deny",
-    "decline",
-    "cancelled",
-    "no",
-    "refused",
-    "refuse",
-    "disapproved",
-    "disapprove",
-];
-
-/// Words that say yes, in any letters. Whatever is in neither list is no yes: an approval fails closed.
-const POSITIVE: [&str; 20] = [
-    "approved",
-    "confirmed",
-    "provided",
-    "completed",
-    "assigned",
-    "submitted",
-    "override_approved",
-    "validated",
-    "attached",
-    "delegated",
-    "rerouted",
-    "acknowledged",
-    "accepted",
-    "approve",
-    "confirm",
-    "complete",
-    "accept",
-    "done",
-    "proceed",
-    "yes",
-];
-
-fn says_no(outcome: &str) -> bool {
-    let word = outcome.to_ascii_lowercase();
-    NEGATIVE.contains(&word.as_str()) || word.starts_with("not_") || word.starts_with("not ")
-}
-
-fn says_yes(outcome: &str) -> bool {
-    POSITIVE.iter().any(|yes| outcome.eq_ignore_ascii_case(yes))
 }
 
 impl HumanTask {
@@ -285,18 +231,7 @@ impl HumanTask {
         if let Some(list) = &self.allowed_outcomes {
             return Some(list.iter().map(String::as_str).collect());
         }
-        let list: &[&str] = match self.task_type.as_deref().unwrap_or("approval") {
-            "approval" => &["approved", "rejected"],
-            "review" => &["approved", "changes_requested", "rejected"],
-            "clarification" => &["provided", "declined", "rejected"],
-            "manual_action" => &["completed", "failed"],
-            "confirmation" => &["confirmed", "denied", "rejected"],
-            "assignment" => &["assigned", "declined"],
-            "override" => &["override_approved", "rejected"],
-            "form" => &["submitted", "cannot_assess"],
-            _ => return None,
-        };
-        Some(list.to_vec())
+        TaskType::find(self.task_type.as_deref())?.only_outcomes()
     }
 
     /// The outcomes to show a person.
@@ -365,8 +300,8 @@ impl HumanTask {
     /// What an outcome means: a yes if it is a word for yes, or the first of the task's own outcomes and no word for no.
     fn verdict(&self, outcome: &str) -> Verdict {
         let is_first = self.outcomes().is_some_and(|list| list.first() == Some(&outcome));
-        let is_escalated = self.task_type.as_deref() == Some("escalate") && outcome == "escalated";
-        if says_yes(outcome) || is_escalated || (is_first && !says_no(outcome)) {
+        let is_yes_of_type = TaskType::find(self.task_type.as_deref()).is_some_and(|row| row.has_yes(outcome));
+        if is_yes(outcome) || is_yes_of_type || (is_first && !is_no(outcome)) {
             Verdict::Positive
         } else {
             Verdict::Negative
@@ -390,7 +325,7 @@ impl HumanTask {
         }
         let only = |mut found: Vec<&str>| if found.len() == 1 { found.pop().map(str::to_owned) } else { None };
         match usual {
-            "rejected" | "denied" | "declined" => only(outcomes.into_iter().filter(|o| says_no(o)).collect()),
+            "rejected" | "denied" | "declined" => only(outcomes.into_iter().filter(|o| is_no(o)).collect()),
             "approved" | "confirmed" => {
                 only(outcomes.into_iter().filter(|o| self.verdict(o) == Verdict::Positive).collect())
             }

@@ -23,6 +23,7 @@ pub mod scenario;
 pub mod semantic;
 mod serde_fields;
 mod status;
+pub mod task_types;
 pub mod template;
 pub mod time;
 pub mod workflow;
