@@ -15,7 +15,7 @@ pub fn apply(intent: &mut Intent, event: &Event) {
             intent.to = birth.to.clone();
             intent.state = State::Created;
             intent.cursor = birth.plan.as_ref().map(|_| Cursor::default());
-            intent.tally.ladder = birth.ladder.clone();
+            intent.tally.reminder_plan = birth.reminder_plan.clone();
         }
         EventBody::Submitted => intent.state = State::Submitted,
         EventBody::Delivered { .. } => intent.state = State::Delivered,

@@ -3,9 +3,9 @@
 //! [`submit`] makes the first events of a new intent, [`decide`] those of a live one, and [`change_policy`] decides on its
 //! settings. All three are total: for every intent and every input they return a decision or a refusal, and never panic.
 
-mod ladder;
 mod people;
 mod policy;
+mod reminder_plan;
 mod steps;
 
 pub use policy::{PolicyDecision, change_policy};
@@ -49,7 +49,7 @@ pub fn submit(intent: &Intent, birth: Birth, given: &Given) -> Decision {
         draft.effect(Effect::Deliver { to });
     }
     if plan.is_none() {
-        draft.start_ladder(None);
+        draft.schedule_stage(None);
     }
     draft.done()
 }
@@ -64,7 +64,7 @@ pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Gi
             Command::Acknowledge
             | Command::DeadlinePassed
             | Command::StepDeadlinePassed { .. }
-            | Command::LadderDue
+            | Command::ReminderStageDue
             | Command::ExecutionTimedOut
             | Command::PushFailed { .. }
             | Command::ChildEnded { .. } => Ok(Decision::default()),
@@ -83,7 +83,7 @@ pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Gi
         Command::Resolve(ending) => draft.end(ending),
         Command::DeadlinePassed => draft.end(Ending::TimedOut),
         Command::StepDeadlinePassed { step } => draft.step_deadline_passed(plan, &step),
-        Command::LadderDue => draft.climb(plan),
+        Command::ReminderStageDue => draft.advance_reminder_plan(plan),
         Command::ExecutionTimedOut => draft.end(Ending::TimedOut),
         Command::PushFailed { attempt, most, error, retry_at } => draft.push_failed(attempt, most, error, retry_at),
         Command::ChildEnded { child, ending } => draft.child_ended(plan, child, ending),

@@ -14,10 +14,10 @@ pub mod fields;
 pub mod form;
 pub mod human;
 pub mod ids;
-pub mod ladder;
 pub mod lifecycle;
 pub mod policy;
 mod refusal;
+pub mod reminder_plan;
 pub mod resume;
 pub mod scenario;
 pub mod semantic;
@@ -33,12 +33,12 @@ pub use apply::apply;
 pub use decide::{PolicyDecision, change_policy, decide, notice_context, submit};
 pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;
-pub use ladder::Ladder;
 pub use lifecycle::{
     Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent,
     Refusal, RefusalKind, State, Status, Tally, TimerKind, Waiting, WaitingReason,
 };
 pub use policy::Policy;
+pub use reminder_plan::ReminderPlan;
 pub use time::Time;
 pub use workflow::{Plan, Retry, Step, StepKind};
 

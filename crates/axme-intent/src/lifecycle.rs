@@ -9,9 +9,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::human::{Response, Vote, is_same_person};
-use crate::ladder::Ladder;
 use crate::policy::Policy;
 pub use crate::refusal::{Refusal, RefusalKind};
+use crate::reminder_plan::ReminderPlan;
 use crate::serde_fields::{is_zero, present};
 pub use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::Cursor;
@@ -31,9 +31,9 @@ pub struct Birth {
     pub deadline_at: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_delivery_attempts: Option<u32>,
-    /// How whoever has to act is reminded. Steps of a plan have ladders of their own.
+    /// Reminders and escalation outside a plan. Steps have reminder plans of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<Ladder>,
+    pub reminder_plan: Option<ReminderPlan>,
     /// A person's task on the intent itself, outside any scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<HumanTask>,
@@ -72,9 +72,9 @@ pub struct Intent {
 /// What was counted while somebody had to act: reminders, and pushes that failed. Folded from events like the state.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tally {
-    /// The ladder the intent was created with.
+    /// The reminder plan the intent was created with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<Ladder>,
+    pub reminder_plan: Option<ReminderPlan>,
     /// Reminders since the present waiting began.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reminded: u32,
@@ -276,8 +276,8 @@ pub enum Command {
     DeadlinePassed,
     /// The deadline of a step has passed. Nothing when the step is over.
     StepDeadlinePassed { step: String },
-    /// The next reminder or the escalation is due.
-    LadderDue,
+    /// A stage of the reminder plan is due: a reminder, or the escalation.
+    ReminderStageDue,
     /// The agent has had it for longer than the envelope allows.
     ExecutionTimedOut,
     /// A push to the receiver failed: the `attempt`th of at most `most`.
@@ -381,7 +381,7 @@ pub enum TimerKind {
     Deadline,
     Step(String),
     /// The next reminder, or the escalation after the last one.
-    Ladder,
+    ReminderStage,
     /// How long an agent may work on it.
     Execution,
 }
@@ -421,17 +421,17 @@ impl Intent {
         of_step.into_iter().chain(self.deadline(own)).min()
     }
 
-    /// The ladder of what the intent is at, under some settings: that of the step, or its own outside a plan. Nobody climbs
-    /// while it waits for nobody.
-    pub fn ladder(&self, policy: &Policy, plan: Option<&Plan>) -> Ladder {
+    /// The reminder plan that runs now, under some settings: the current step's, or the intent's own outside a plan. It is empty
+    /// while the intent waits for time to pass.
+    pub fn reminder_plan(&self, policy: &Policy, plan: Option<&Plan>) -> ReminderPlan {
         let own = match self.waiting() {
-            Some(waiting) if waiting.reason == WaitingReason::WaitingForTime => return Ladder::default(),
+            Some(waiting) if waiting.reason == WaitingReason::WaitingForTime => return ReminderPlan::default(),
             Some(Waiting { step: Some(step), .. }) => {
-                plan.and_then(|plan| plan.step(step)).and_then(|step| step.ladder.as_ref())
+                plan.and_then(|plan| plan.step(step)).and_then(|step| step.reminder_plan.as_ref())
             }
-            _ => self.tally.ladder.as_ref(),
+            _ => self.tally.reminder_plan.as_ref(),
         };
-        policy.ladder(own)
+        policy.reminder_plan(own)
     }
 
     pub fn waiting(&self) -> Option<&Waiting> {

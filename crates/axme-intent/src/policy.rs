@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ladder::Ladder;
+use crate::reminder_plan::ReminderPlan;
 use crate::status::{Holder, HolderKind};
 use crate::{Object, Time};
 
@@ -72,17 +72,18 @@ impl Policy {
         *self == Policy::default()
     }
 
-    /// The ladder that holds, given the one the intent or its step came with.
-    pub fn ladder(&self, own: Option<&Ladder>) -> Ladder {
-        let mut ladder = own.cloned().unwrap_or_default();
+    /// The reminder plan under these settings, given the one the intent or its step came with.
+    pub fn reminder_plan(&self, own: Option<&ReminderPlan>) -> ReminderPlan {
+        let mut reminder_plan = own.cloned().unwrap_or_default();
         let seconds = |key: &str| self.controls.get(key).and_then(Value::as_u64);
-        ladder.remind_after_seconds = seconds("remind_after_seconds").or(ladder.remind_after_seconds);
-        ladder.remind_interval_seconds = seconds("remind_interval_seconds").or(ladder.remind_interval_seconds);
-        ladder.max_reminders = count(&self.controls, "max_reminders").or(ladder.max_reminders);
+        reminder_plan.remind_after_seconds = seconds("remind_after_seconds").or(reminder_plan.remind_after_seconds);
+        reminder_plan.remind_interval_seconds =
+            seconds("remind_interval_seconds").or(reminder_plan.remind_interval_seconds);
+        reminder_plan.max_reminders = count(&self.controls, "max_reminders").or(reminder_plan.max_reminders);
         if let Some(to) = self.controls.get("escalate_to").and_then(Value::as_str) {
-            ladder.escalate_to = Some(Holder::named(HolderKind::Human, to));
+            reminder_plan.escalate_to = Some(Holder::named(HolderKind::Human, to));
         }
-        ladder
+        reminder_plan
     }
 
     /// How many pushes there may be in all, given what the intent was created with.

@@ -5,8 +5,8 @@
 
 mod internal;
 mod known;
-mod ladders;
 pub mod macros;
+mod reminder_plans;
 mod retries;
 
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::address::{MAX_ADDRESS_CHARS, agent_name};
 use crate::status::{Holder, HolderKind};
 use crate::workflow::{Plan, Step, StepKind};
-use crate::{Address, Home, HumanTask, Ladder, Object, Time, fields};
+use crate::{Address, Home, HumanTask, Object, ReminderPlan, Time, fields};
 
 /// A bundle ready to be applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub struct Scenario {
     pub deadline_at: Option<Time>,
     pub max_delivery_attempts: Option<u32>,
     /// Reminders and escalation of an intent without steps.
-    pub ladder: Option<Ladder>,
+    pub reminder_plan: Option<ReminderPlan>,
     /// To whom the intent goes: an agent, or the platform when a plan or a person handles it.
     pub to: Address,
     pub task: Option<HumanTask>,
@@ -154,7 +154,7 @@ impl Reader<'_> {
             }
         };
         let max_delivery_attempts = self.count(intent, "max_delivery_attempts", "intent.max_delivery_attempts");
-        let ladder = self.ladder(intent, "intent", &agents, humans);
+        let reminder_plan = self.reminder_plan(intent, "intent", &agents, humans);
         let task = match intent.get("human_task") {
             None | Some(Value::Null) => None,
             Some(Value::Object(source)) => Some(self.task(source, "intent.human_task")),
@@ -172,7 +172,7 @@ impl Reader<'_> {
             self.warn("intent.human_task", "ignored: the workflow's steps decide who is asked");
         }
         let task = task.filter(|_| plan.is_none());
-        let ladder = self.place_ladder(ladder, plan.as_mut(), task.is_some());
+        let reminder_plan = self.place_reminder_plan(reminder_plan, plan.as_mut(), task.is_some());
         let max_delivery_attempts = max_delivery_attempts.and_then(|n| u32::try_from(n).ok());
         Some(Scenario {
             scenario_id,
@@ -181,7 +181,7 @@ impl Reader<'_> {
             payload,
             deadline_at,
             max_delivery_attempts,
-            ladder,
+            reminder_plan,
             to,
             task,
             plan,
@@ -307,7 +307,7 @@ impl Reader<'_> {
             if runtime == Some(Runtime::Timeout) {
                 deadline_seconds = self.seconds(entry, place).or(deadline_seconds);
             }
-            let mut ladder = self.ladder(entry, place, agents, humans);
+            let mut reminder_plan = self.reminder_plan(entry, place, agents, humans);
             let retry = self.retry(entry, place);
             if self.has_wrong_types(entry, place) {
                 continue;
@@ -324,7 +324,7 @@ impl Reader<'_> {
             let tool = self.text(entry, "tool_id", &format!("{place}.tool_id"), 255).unwrap_or_default();
             let input = entry.get("input").filter(|v| !v.is_null()).cloned();
             if runtime == Some(Runtime::Escalation) {
-                ladder.escalate_to = None;
+                reminder_plan.escalate_to = None;
             }
             if !matches!(kind, StepKind::Agent { .. }) && retry.is_some() {
                 self.warn(&format!("{place}.retry"), "only agents' steps are tried again, ignored");
@@ -333,8 +333,19 @@ impl Reader<'_> {
             // Only agents and people can be reminded and late.
             let has_holder = kind.has_holder();
             let deadline_seconds = deadline_seconds.filter(|_| has_holder || kind == StepKind::Timeout);
-            let ladder = Some(ladder).filter(|ladder| !ladder.is_empty() && has_holder);
-            steps.push(Step { id, tool, kind, deadline_seconds, ladder, retry, notice, input, on_success, on_failure });
+            let reminder_plan = Some(reminder_plan).filter(|reminder_plan| !reminder_plan.is_empty() && has_holder);
+            steps.push(Step {
+                id,
+                tool,
+                kind,
+                deadline_seconds,
+                reminder_plan,
+                retry,
+                notice,
+                input,
+                on_success,
+                on_failure,
+            });
         }
         let entry = match self.text(workflow, "entry_step", "workflow.entry_step", 100).filter(|e| !e.is_empty()) {
             Some(entry) if !ids.contains(&entry) => {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::serde_fields::{is_zero, present};
 use crate::status::Holder;
-use crate::{Address, HumanTask, Ladder, Object};
+use crate::{Address, HumanTask, Object, ReminderPlan};
 
 /// How many steps one intent may run, loops included: a plan whose failures lead back to themselves ends here.
 pub const MAX_STEP_RUNS: u32 = 1_000;
@@ -34,7 +34,7 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<Ladder>,
+    pub reminder_plan: Option<ReminderPlan>,
     /// An agent's step that failed is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,

@@ -313,7 +313,7 @@ fn child_birth(head: &Head, plan: &Plan, parent: &Birth, step: &str) -> Result<B
         payload: workflow::child_payload(&head.intent.id.to_string(), &parent.payload, plan, step, results),
         deadline_at: head.intent.waiting().and_then(|waiting| waiting.due_at),
         max_delivery_attempts: parent.max_delivery_attempts,
-        ladder: None,
+        reminder_plan: None,
         task: None,
         plan: None,
         requested_by: parent.requested_by.clone(),

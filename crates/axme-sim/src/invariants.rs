@@ -252,12 +252,12 @@ fn check_time(seen: &Seen, before: &Intent, event: &Event) -> Checked {
         EventBody::Reminder { count, .. } => {
             hold!(*count == before.tally.reminded + 1, "{id}: reminder {count} after {}", before.tally.reminded);
             let plan = seen.birth().plan.as_ref();
-            let ladder = before.ladder(&before.policy, plan);
-            if !ladder.is_empty() && seen.head.intent.policy_generation == 0 {
-                let most = ladder.max_reminders.unwrap_or(axme_intent::ladder::USUAL_REMINDERS);
+            let reminder_plan = before.reminder_plan(&before.policy, plan);
+            if !reminder_plan.is_empty() && seen.head.intent.policy_generation == 0 {
+                let most = reminder_plan.max_reminders.unwrap_or(axme_intent::reminder_plan::USUAL_REMINDERS);
                 hold!(*count <= most, "{id}: reminder {count} of {most}");
                 let since = before.waiting().map_or(before.created_at, |waiting| waiting.since);
-                let after = ladder.remind_after_seconds.unwrap_or(0);
+                let after = reminder_plan.remind_after_seconds.unwrap_or(0);
                 hold!(event.at >= since.plus_seconds(after), "{id}: reminder {count} is early");
             }
         }

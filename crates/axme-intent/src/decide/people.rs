@@ -83,8 +83,8 @@ impl Draft<'_> {
             self.push(EventBody::Transferred { holder, from, is_part: false, note });
             self.mail(Occasion::Asked, &self.emails());
             // Whoever has it now is reminded as if it were new.
-            self.effect(Effect::ClearTimer(TimerKind::Ladder));
-            self.start_ladder(plan);
+            self.effect(Effect::ClearTimer(TimerKind::ReminderStage));
+            self.schedule_stage(plan);
             return Ok(());
         };
         let asked = self.intent.asked();

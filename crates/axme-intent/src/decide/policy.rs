@@ -68,12 +68,13 @@ pub fn change_policy(
             None => Effect::ClearTimer(TimerKind::Execution),
         });
     }
-    let is_rung = |key: &String| key.starts_with("remind") || key == "max_reminders" || key == "escalate_to";
-    if patch.controls.keys().any(is_rung) {
-        let next = intent.ladder(&policy, plan).next(intent.tally.reminded, intent.tally.escalated_to.is_some());
+    let is_of_reminder_plan =
+        |key: &String| key.starts_with("remind") || key == "max_reminders" || key == "escalate_to";
+    if patch.controls.keys().any(is_of_reminder_plan) {
+        let next = intent.reminder_plan(&policy, plan).next(intent.tally.reminded, intent.tally.escalated_to.is_some());
         effects.push(match next {
-            Some((_, seconds)) => Effect::SetTimer { kind: TimerKind::Ladder, at: now.plus_seconds(seconds) },
-            None => Effect::ClearTimer(TimerKind::Ladder),
+            Some((_, seconds)) => Effect::SetTimer { kind: TimerKind::ReminderStage, at: now.plus_seconds(seconds) },
+            None => Effect::ClearTimer(TimerKind::ReminderStage),
         });
     }
     Ok(PolicyDecision { policy, effects, warnings: unread(patch) })

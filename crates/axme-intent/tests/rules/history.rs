@@ -48,9 +48,9 @@ impl History {
         if let Command::ChildEnded { child, .. } = &command {
             self.open_children.retain(|open| open != child);
         }
-        if command == Command::LadderDue {
+        if command == Command::ReminderStageDue {
             // A timer that fires is gone.
-            self.timers.retain(|(kind, _)| *kind != TimerKind::Ladder);
+            self.timers.retain(|(kind, _)| *kind != TimerKind::ReminderStage);
         }
         let decision = decide(&self.intent, self.plan.as_ref(), command.clone(), given);
         assert_eq!(self.intent, before, "deciding changed the intent");
@@ -167,11 +167,15 @@ impl History {
         set.sort_by_key(|(kind, _)| *kind != TimerKind::Deadline);
         assert_eq!(set, timers, "set are the intent's deadline and that of the step that waits");
         let (tally, plan) = (&self.intent.tally, self.plan.as_ref());
-        let ladder = self.intent.ladder(&self.intent.policy, plan);
-        let climbs = ladder.next(tally.reminded, tally.escalated_to.is_some()).is_some();
+        let reminder_plan = self.intent.reminder_plan(&self.intent.policy, plan);
+        let has_next = reminder_plan.next(tally.reminded, tally.escalated_to.is_some()).is_some();
         let is_set = |wanted: &TimerKind| self.timers.iter().any(|(kind, _)| kind == wanted);
         let is_live = !self.intent.status().is_terminal();
-        assert_eq!(is_set(&TimerKind::Ladder), climbs && is_live, "a ladder that goes on has its timer");
+        assert_eq!(
+            is_set(&TimerKind::ReminderStage),
+            has_next && is_live,
+            "a reminder plan that goes on has its timer"
+        );
         assert!(!is_set(&TimerKind::Execution) || is_live);
         assert_eq!(self.open_children, children, "alive is the child that is waited for, and no other");
     }

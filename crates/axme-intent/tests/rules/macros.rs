@@ -33,10 +33,15 @@ fn each_takes_what_the_official_wizard_offers() {
         assert!(report.errors.is_empty() && report.warnings.is_empty(), "{}: {report:?}", known.id);
         let plan = scenario.unwrap().plan.unwrap();
         let last = plan.steps.last().unwrap();
-        let ladder = last.ladder.clone().unwrap();
-        assert_eq!((last.deadline_seconds, ladder.remind_after_seconds), (Some(3600), Some(600)), "{}", known.id);
+        let reminder_plan = last.reminder_plan.clone().unwrap();
         assert_eq!(
-            (ladder.max_reminders, ladder.escalate_to.unwrap().reference),
+            (last.deadline_seconds, reminder_plan.remind_after_seconds),
+            (Some(3600), Some(600)),
+            "{}",
+            known.id
+        );
+        assert_eq!(
+            (reminder_plan.max_reminders, reminder_plan.escalate_to.unwrap().reference),
             (Some(2), "user://night-shift".to_owned())
         );
         for id in known.aliases.iter().chain([&known.id]) {

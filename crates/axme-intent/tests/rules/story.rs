@@ -5,7 +5,7 @@
 //! intent to worker            one intent to an agent; `to human` for one that waits for a person
 //! deadline 1h                 its deadline, counted from its creation
 //! task {"title": "Ship it?"}  a person's task on it
-//! ladder after 10m every 5m times 2 to boss   reminders and escalation
+//! reminder_plan after 10m every 5m times 2 to boss   reminders and escalation
 //! child                       it carries out a step of another intent
 //! step check agent checker within 60s then ask else mend
 //! step ask person ops within 1h task {"title": "Deploy?"}
@@ -29,7 +29,9 @@ use axme_intent::lifecycle::{
 };
 use axme_intent::policy::Patch;
 use axme_intent::workflow::{Notice, Target};
-use axme_intent::{Address, Home, HumanTask, IntentId, Ladder, Object, Plan, Retry, Step, StepKind, TaskResult, Time};
+use axme_intent::{
+    Address, Home, HumanTask, IntentId, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult, Time,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -59,7 +61,7 @@ pub struct Story {
     to: Option<Address>,
     deadline: Option<u64>,
     task: Option<HumanTask>,
-    ladder: Option<Ladder>,
+    reminder_plan: Option<ReminderPlan>,
     is_child: bool,
     steps: Vec<Step>,
     history: Option<History>,
@@ -86,7 +88,7 @@ impl Story {
             }
             ("deadline", rest) => self.deadline = Some(read_span(rest)),
             ("task", rest) => self.task = Some(task(rest)),
-            ("ladder", rest) => self.ladder = Some(ladder(rest)),
+            ("reminder_plan", rest) => self.reminder_plan = Some(reminder_plan(rest)),
             ("policy", rest) => {
                 let patch = serde_json::from_str::<Value>(rest).expect("JSON");
                 let part = |key: &str| patch[key].as_object().cloned().unwrap_or_default();
@@ -148,7 +150,7 @@ impl Story {
             payload: Value::Object(Object::new()),
             deadline_at: self.deadline.map(|seconds| START.plus_seconds(seconds)),
             max_delivery_attempts: None,
-            ladder: self.ladder.clone(),
+            reminder_plan: self.reminder_plan.clone(),
             task: self.task.clone(),
             plan,
             requested_by: None,
@@ -244,7 +246,7 @@ fn step(text: &str) -> Step {
         tool: String::new(),
         kind,
         deadline_seconds: option("within").map(|span| read_span(&span)),
-        ladder: Some(read_ladder(options)).filter(|ladder| !ladder.is_empty()),
+        reminder_plan: Some(read_reminder_plan(options)).filter(|reminder_plan| !reminder_plan.is_empty()),
         retry: option("retry").map(|retries| Retry {
             max_retries: retries.parse().unwrap(),
             delay_seconds: option("rest").map_or(0, |span| read_span(&span)),
@@ -256,14 +258,14 @@ fn step(text: &str) -> Step {
     }
 }
 
-fn ladder(text: &str) -> Ladder {
-    read_ladder(&text.split_whitespace().collect::<Vec<_>>())
+fn reminder_plan(text: &str) -> ReminderPlan {
+    read_reminder_plan(&text.split_whitespace().collect::<Vec<_>>())
 }
 
 /// Any of `after SPAN`, `every SPAN`, `times N`, `to NAME`.
-fn read_ladder(words: &[&str]) -> Ladder {
+fn read_reminder_plan(words: &[&str]) -> ReminderPlan {
     let option = |wanted: &str| words.chunks(2).find(|pair| pair[0] == wanted).map(|pair| pair[1].to_owned());
-    Ladder {
+    ReminderPlan {
         remind_after_seconds: option("after").map(|span| read_span(&span)),
         remind_interval_seconds: option("every").map(|span| read_span(&span)),
         max_reminders: option("times").map(|n| n.parse().expect("a number")),
@@ -300,7 +302,7 @@ fn command(text: &str, children: &[IntentId]) -> Command {
         ("resolve", rest) => Command::Resolve(ending(rest)),
         ("deadline", "") => Command::DeadlinePassed,
         ("step_deadline", step) => Command::StepDeadlinePassed { step: step.to_owned() },
-        ("ladder_due", "") => Command::LadderDue,
+        ("reminder_stage_due", "") => Command::ReminderStageDue,
         ("execution_timed_out", "") => Command::ExecutionTimedOut,
         ("push_failed", rest) => {
             let words: Vec<&str> = rest.splitn(4, ' ').collect();
@@ -420,7 +422,7 @@ fn show_timer(kind: &TimerKind) -> String {
     match kind {
         TimerKind::Deadline => "the deadline".to_owned(),
         TimerKind::Step(step) => format!("step {step}"),
-        TimerKind::Ladder => "the ladder".to_owned(),
+        TimerKind::ReminderStage => "the reminder stage".to_owned(),
         TimerKind::Execution => "the work".to_owned(),
     }
 }

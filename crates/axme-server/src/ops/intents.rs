@@ -9,7 +9,7 @@ use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Given, Intent, Refusal};
 use axme_intent::policy::{Action, MAX_SPAN_SECONDS};
-use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Status, Time, fields, scenario};
+use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, ReminderPlan, Status, Time, fields, scenario};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -87,7 +87,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
         Some(text) => Uuid::parse_str(text).map_err(|_| ApiError::invalid("correlation_id: must be a UUID"))?,
     };
     let deadline_at = read_end(context, input.deadline_at.as_deref(), input.ttl_seconds)?;
-    let ladder = read_ladder(context.caller, &input, task.is_some() || to.is_platform())?;
+    let reminder_plan = read_reminder_plan(context.caller, &input, task.is_some() || to.is_platform())?;
     let max_delivery_attempts = match input.max_delivery_attempts {
         Some(0) => return Err(ApiError::invalid("max_delivery_attempts: must be at least 1").into()),
         other => other.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
@@ -110,7 +110,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
         payload,
         deadline_at,
         max_delivery_attempts,
-        ladder,
+        reminder_plan,
         task,
         plan: None,
         step: None,
@@ -181,7 +181,7 @@ fn read_end(context: &PrepareContext<'_>, deadline_at: Option<&str>, ttl_seconds
 }
 
 /// Reminders and escalation of a direct intent.
-fn read_ladder(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Result<Option<Ladder>> {
+fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Result<Option<ReminderPlan>> {
     let spans = [
         ("remind_after_seconds", input.remind_after_seconds),
         ("remind_interval_seconds", input.remind_interval_seconds),
@@ -209,13 +209,13 @@ fn read_ladder(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Resu
         }
         None => None,
     };
-    let ladder = Ladder {
+    let reminder_plan = ReminderPlan {
         remind_after_seconds: input.remind_after_seconds,
         remind_interval_seconds: input.remind_interval_seconds,
         max_reminders: input.max_reminders.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         escalate_to,
     };
-    Ok(Some(ladder).filter(|ladder| !ladder.is_empty()))
+    Ok(Some(reminder_plan).filter(|reminder_plan| !reminder_plan.is_empty()))
 }
 
 fn read_task(source: &Object) -> Result<HumanTask> {
@@ -531,7 +531,7 @@ fn command_name(command: &Command) -> &'static str {
         Command::Proceed { .. } => "proceed",
         Command::Resolve(_) => "resolve",
         Command::DeadlinePassed | Command::StepDeadlinePassed { .. } | Command::ExecutionTimedOut => "time out",
-        Command::LadderDue => "remind",
+        Command::ReminderStageDue => "remind",
         Command::PushFailed { .. } => "push failed",
         Command::ChildEnded { .. } => "child ended",
     }

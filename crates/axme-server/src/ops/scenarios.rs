@@ -112,7 +112,7 @@ pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Appl
         payload: scenario.payload.clone(),
         deadline_at: scenario.deadline_at,
         max_delivery_attempts: scenario.max_delivery_attempts,
-        ladder: scenario.ladder.clone(),
+        reminder_plan: scenario.reminder_plan.clone(),
         task: scenario.task.clone(),
         plan: scenario.plan.clone(),
         requested_by,

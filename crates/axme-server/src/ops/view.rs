@@ -36,7 +36,7 @@ pub fn intent(head: &Head, birth: &Birth) -> IntentView {
     let waiting = intent.waiting();
     let (result, error) = outcome(intent);
     let task = waiting.and_then(|w| w.task.as_deref()).or(birth.task.as_ref());
-    let ladder = intent.ladder(&intent.policy, birth.plan.as_ref());
+    let reminder_plan = intent.reminder_plan(&intent.policy, birth.plan.as_ref());
     let deadline_at = intent.deadline(birth.deadline_at).map(|at| at.to_string());
     let due_at = waiting.and_then(|w| w.due_at).map(|at| at.to_string()).or_else(|| deadline_at.clone());
     IntentView {
@@ -59,10 +59,10 @@ pub fn intent(head: &Head, birth: &Birth) -> IntentView {
         deadline_at,
         due_at,
         max_delivery_attempts: birth.max_delivery_attempts,
-        remind_after_seconds: ladder.remind_after_seconds,
-        remind_interval_seconds: ladder.remind_interval_seconds,
-        max_reminders: ladder.max_reminders,
-        escalate_to: ladder.escalate_to.map(|holder| holder.reference),
+        remind_after_seconds: reminder_plan.remind_after_seconds,
+        remind_interval_seconds: reminder_plan.remind_interval_seconds,
+        max_reminders: reminder_plan.max_reminders,
+        escalate_to: reminder_plan.escalate_to.map(|holder| holder.reference),
         remind_count: intent.tally.reminded,
         delivery_attempt: intent.tally.failed_pushes,
         controls: Some(intent.policy.controls.clone()).filter(|fields| !fields.is_empty()),
