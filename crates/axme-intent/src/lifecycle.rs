@@ -17,9 +17,9 @@ pub use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::Cursor;
 use crate::{Address, HumanTask, IntentId, Object, Plan, Time};
 
-/// What an intent was created with: never changes afterwards. Kept in its first event.
+/// The specification that an intent is created with. It never changes afterwards; the first event keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Birth {
+pub struct IntentSpec {
     pub intent_type: String,
     pub correlation_id: Uuid,
     pub from: Address,
@@ -158,7 +158,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventBody {
-    Created(Box<Birth>),
+    Created(Box<IntentSpec>),
     Submitted,
     Delivered {
         to: Address,
@@ -304,9 +304,9 @@ pub enum Ending {
     TimedOut,
 }
 
-/// What comes from outside into a decision.
+/// The values that a decision takes from outside, beside the intent and the command.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct DecideInput {
     pub now: Time,
     pub actor: String,
     /// A fresh id of the family, used if the decision starts a child.
@@ -388,7 +388,7 @@ pub enum TimerKind {
 
 impl Intent {
     /// An intent before its first event.
-    pub fn unborn(id: IntentId, root: IntentId, parent: Option<IntentId>, now: Time) -> Intent {
+    pub fn draft(id: IntentId, root: IntentId, parent: Option<IntentId>, now: Time) -> Intent {
         Intent {
             id,
             root,

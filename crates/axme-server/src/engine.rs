@@ -9,7 +9,7 @@ pub mod tell;
 
 use std::collections::VecDeque;
 
-use axme_intent::lifecycle::{Birth, Command, Effect, Ending, Event, Given, Intent};
+use axme_intent::lifecycle::{Command, DecideInput, Effect, Ending, Event, Intent, IntentSpec};
 use axme_intent::policy::Patch;
 use axme_intent::{Address, IntentId, Plan, Time, apply, decide, submit, workflow};
 use uuid::Uuid;
@@ -47,7 +47,7 @@ pub struct Advanced {
 }
 
 /// A new intent, decided and written out: all that can be done before the transaction.
-pub struct Newborn {
+pub struct NewIntent {
     head: Head,
     row: intents::HeadRow,
     events: Option<intents::EventsRow>,
@@ -55,21 +55,21 @@ pub struct Newborn {
     /// Where its result goes, as a canonical address.
     reply_to: Option<Address>,
     /// Its plan and what it was created with, when it has a plan.
-    planned: Option<(Plan, Birth)>,
+    planned: Option<(Plan, IntentSpec)>,
 }
 
 /// Decides what a new intent begins with. Needs nothing from the store.
-pub fn conceive(unborn: Intent, birth: Birth, given: &Given) -> Result<Newborn, StoreError> {
-    let planned = birth.plan.clone().map(|plan| (plan, birth.clone()));
-    let (intent_type, from, to) = (birth.intent_type.clone(), birth.from.clone(), birth.to.clone());
-    let decision = submit(&unborn, birth, given);
-    let mut intent = unborn;
+pub fn plan_create(draft: Intent, spec: IntentSpec, input: &DecideInput) -> Result<NewIntent, StoreError> {
+    let planned = spec.plan.clone().map(|plan| (plan, spec.clone()));
+    let (intent_type, from, to) = (spec.intent_type.clone(), spec.from.clone(), spec.to.clone());
+    let decision = submit(&draft, spec, input);
+    let mut intent = draft;
     for event in &decision.events {
         apply(&mut intent, event);
     }
     let row = intents::HeadRow::of(&intent)?;
     let events = intents::EventsRow::of(&decision.events)?;
-    Ok(Newborn {
+    Ok(NewIntent {
         head: Head { intent, intent_type, from, to },
         row,
         events,
@@ -80,15 +80,15 @@ pub fn conceive(unborn: Intent, birth: Birth, given: &Given) -> Result<Newborn, 
 }
 
 /// Records a root intent.
-pub fn create(desk: &mut Desk<'_, '_>, newborn: &Newborn) -> Result<()> {
+pub fn create(desk: &mut Desk<'_, '_>, new_intent: &NewIntent) -> Result<()> {
     let mut more = VecDeque::new();
-    record(desk, newborn, &mut more)?;
+    record(desk, new_intent, &mut more)?;
     settle(desk, more)
 }
 
-impl Newborn {
+impl NewIntent {
     /// Lets the result go to an inbox.
-    pub fn replying_to(mut self, owner: Option<Address>) -> Newborn {
+    pub fn replying_to(mut self, owner: Option<Address>) -> NewIntent {
         self.reply_to = owner;
         self
     }
@@ -143,25 +143,25 @@ fn settle(desk: &mut Desk<'_, '_>, mut more: More) -> Result<()> {
     Ok(())
 }
 
-fn record(desk: &mut Desk<'_, '_>, newborn: &Newborn, more: &mut More) -> Result<()> {
-    intents::insert(desk.tx, desk.workspace, &newborn.head, newborn.reply_to.as_ref(), &newborn.row)?;
-    if let Some(events) = &newborn.events {
-        intents::insert_events(desk.tx, desk.workspace, newborn.head.intent.id, events)?;
-        fan_out(desk, &newborn.head)?;
+fn record(desk: &mut Desk<'_, '_>, new_intent: &NewIntent, more: &mut More) -> Result<()> {
+    intents::insert(desk.tx, desk.workspace, &new_intent.head, new_intent.reply_to.as_ref(), &new_intent.row)?;
+    if let Some(events) = &new_intent.events {
+        intents::insert_events(desk.tx, desk.workspace, new_intent.head.intent.id, events)?;
+        fan_out(desk, &new_intent.head)?;
     }
-    give_threads(desk, &newborn.head)?;
-    let planned = newborn.planned.as_ref().map(|(plan, birth)| (plan, birth));
-    carry_out(desk, &newborn.head, planned, &newborn.effects, more)
+    give_threads(desk, &new_intent.head)?;
+    let planned = new_intent.planned.as_ref().map(|(plan, spec)| (plan, spec));
+    carry_out(desk, &new_intent.head, planned, &new_intent.effects, more)
 }
 
 fn step(desk: &mut Desk<'_, '_>, mut head: Head, command: Command, actor: &str, more: &mut More) -> Result<Advanced> {
-    let given = given(desk, &head.intent, actor);
-    let birth = match &head.intent.cursor {
-        Some(_) => Some(intents::birth(desk.tx, desk.workspace, head.intent.id)?),
+    let input = decide_input(desk, &head.intent, actor);
+    let spec = match &head.intent.cursor {
+        Some(_) => Some(intents::spec(desk.tx, desk.workspace, head.intent.id)?),
         None => None,
     };
-    let plan = birth.as_ref().and_then(|birth| birth.plan.as_ref());
-    let decision = decide(&head.intent, plan, command, &given)?;
+    let plan = spec.as_ref().and_then(|spec| spec.plan.as_ref());
+    let decision = decide(&head.intent, plan, command, &input)?;
     for event in &decision.events {
         apply(&mut head.intent, event);
     }
@@ -172,7 +172,7 @@ fn step(desk: &mut Desk<'_, '_>, mut head: Head, command: Command, actor: &str, 
         give_threads(desk, &head)?;
         fan_out(desk, &head)?;
     }
-    carry_out(desk, &head, plan.zip(birth.as_ref()), &decision.effects, more)?;
+    carry_out(desk, &head, plan.zip(spec.as_ref()), &decision.effects, more)?;
     Ok(Advanced { head, events: decision.events })
 }
 
@@ -195,8 +195,8 @@ fn fan_out(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn given(desk: &Desk<'_, '_>, intent: &Intent, actor: &str) -> Given {
-    Given {
+fn decide_input(desk: &Desk<'_, '_>, intent: &Intent, actor: &str) -> DecideInput {
+    DecideInput {
         now: desk.now,
         actor: actor.to_owned(),
         child: intent.root.relative(desk.now, desk.rng.ordered_bytes(desk.now)),
@@ -206,7 +206,7 @@ fn given(desk: &Desk<'_, '_>, intent: &Intent, actor: &str) -> Given {
 fn carry_out(
     desk: &mut Desk<'_, '_>,
     head: &Head,
-    planned: Option<(&Plan, &Birth)>,
+    planned: Option<(&Plan, &IntentSpec)>,
     effects: &[Effect],
     more: &mut More,
 ) -> Result<()> {
@@ -251,11 +251,11 @@ fn carry_out(
             Effect::ClearTimers => timers::clear_all(desk.tx, workspace, id)?,
             Effect::StartChild { child, step } => {
                 let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
-                let birth = child_birth(head, plan, parent, step)?;
-                let unborn = Intent::unborn(*child, head.intent.root, Some(id), desk.now);
-                admission::count_step(desk.tx, workspace, &birth.to, desk.now)?;
-                let given = given(desk, &unborn, GATEWAY);
-                record(desk, &conceive(unborn, birth, &given)?, more)?;
+                let spec = child_spec(head, plan, parent, step)?;
+                let draft = Intent::draft(*child, head.intent.root, Some(id), desk.now);
+                admission::count_step(desk.tx, workspace, &spec.to, desk.now)?;
+                let input = decide_input(desk, &draft, GATEWAY);
+                record(desk, &plan_create(draft, spec, &input)?, more)?;
             }
             Effect::EndChild { child, ending } => more.push_back((*child, Command::Resolve(ending.clone()))),
             Effect::TellParent(ending) => {
@@ -283,8 +283,8 @@ fn offer_again(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
 
 /// Changes the settings of an intent that [`lock`] has returned in this transaction. Returns the keys nothing acts on.
 pub fn change_policy(desk: &mut Desk<'_, '_>, mut head: Head, patch: &Patch) -> Result<(Head, Vec<String>)> {
-    let birth = intents::birth(desk.tx, desk.workspace, head.intent.id)?;
-    let change = axme_intent::change_policy(&head.intent, birth.plan.as_ref(), birth.deadline_at, patch, desk.now)?;
+    let spec = intents::spec(desk.tx, desk.workspace, head.intent.id)?;
+    let change = axme_intent::change_policy(&head.intent, spec.plan.as_ref(), spec.deadline_at, patch, desk.now)?;
     head.intent.policy = change.policy;
     head.intent.policy_generation = head.intent.policy_generation.saturating_add(1);
     head.intent.updated_at = head.intent.updated_at.max(desk.now);
@@ -297,14 +297,14 @@ pub fn change_policy(desk: &mut Desk<'_, '_>, mut head: Head, patch: &Patch) -> 
 }
 
 /// What the child that carries out a step is created with.
-fn child_birth(head: &Head, plan: &Plan, parent: &Birth, step: &str) -> Result<Birth, StoreError> {
+fn child_spec(head: &Head, plan: &Plan, parent: &IntentSpec, step: &str) -> Result<IntentSpec, StoreError> {
     let step = plan.step(step).ok_or_else(|| StoreError::Fault(format!("the plan has no step {step}")))?;
     let workflow::StepKind::Agent { to, .. } = &step.kind else {
         return Err(StoreError::Fault(format!("step {} is not for an agent", step.id)));
     };
     let empty = axme_intent::Object::new();
     let results = head.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
-    Ok(Birth {
+    Ok(IntentSpec {
         intent_type: parent.intent_type.clone(),
         correlation_id: parent.correlation_id,
         from: parent.from.clone(),

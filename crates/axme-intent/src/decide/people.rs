@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Draft;
+use super::DecisionBuilder;
 use super::steps::StepEnd;
 use crate::human::{Response, Verdict, Vote, is_email, is_same_person};
 use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Waiting};
@@ -10,7 +10,7 @@ use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::Plan;
 use crate::{HumanTask, Intent, Object};
 
-impl Draft<'_> {
+impl DecisionBuilder<'_> {
     /// The task that waits, and who has it.
     pub(super) fn open_task(&self) -> Result<(&Waiting, &HumanTask), Refusal> {
         self.intent.waiting().zip(self.intent.open_task()).ok_or_else(|| {
@@ -22,7 +22,7 @@ impl Draft<'_> {
 
     pub(super) fn decide_task(&mut self, plan: Option<&Plan>, response: &Response) -> Result<(), Refusal> {
         let (waiting, task) = self.open_task()?;
-        let by = &self.given.actor;
+        let by = &self.input.actor;
         if let Some(refusal) = self.intent.bars(by, response.is_requester) {
             return Err(refusal);
         }

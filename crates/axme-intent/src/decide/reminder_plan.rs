@@ -1,13 +1,13 @@
 //! Reminders and escalation: who is told, and who has to act then.
 
-use super::Draft;
+use super::DecisionBuilder;
 use crate::lifecycle::{Effect, Ending, EventBody, Occasion, TimerKind};
 use crate::reminder_plan::{ReminderPlan, Stage};
 use crate::status::{Holder, HolderKind};
 use crate::workflow::Plan;
 use crate::{Address, HumanTask};
 
-impl Draft<'_> {
+impl DecisionBuilder<'_> {
     pub(super) fn reminder_plan(&self, plan: Option<&Plan>) -> ReminderPlan {
         self.intent.reminder_plan(&self.intent.policy, plan)
     }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Draft;
-use crate::lifecycle::{Birth, Effect, Ending, EventBody, Fault, TimerKind, Waiting};
+use super::DecisionBuilder;
+use crate::lifecycle::{Effect, Ending, EventBody, Fault, IntentSpec, TimerKind, Waiting};
 use crate::reminder_plan::ReminderPlan;
 use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::{
@@ -23,7 +23,7 @@ pub(super) enum StepEnd {
     Refusal(Fault),
 }
 
-impl Draft<'_> {
+impl DecisionBuilder<'_> {
     pub(super) fn step_deadline_passed(&mut self, plan: Option<&Plan>, step: &str) {
         let Some(waiting) = self.intent.waiting() else { return };
         if waiting.step.as_deref() != Some(step) {
@@ -240,7 +240,7 @@ impl Draft<'_> {
         }
         match &step.kind {
             StepKind::Agent { to, name } => {
-                let child = self.given.child;
+                let child = self.input.child;
                 let holder = Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: name.clone() };
                 self.push(EventBody::Waiting(Waiting {
                     reason: WaitingReason::WaitingForAgent,
@@ -288,14 +288,14 @@ fn shown(targets: &[Target]) -> Value {
 }
 
 /// What the templates of a step's notice see.
-pub fn notice_context(intent_id: &str, birth: &Birth, plan: &Plan, step: &str, results: &Object) -> Value {
+pub fn notice_context(intent_id: &str, spec: &IntentSpec, plan: &Plan, step: &str, results: &Object) -> Value {
     serde_json::json!({
         "intent_id": intent_id,
-        "intent_type": birth.intent_type,
-        "from_agent": birth.from,
+        "intent_type": spec.intent_type,
+        "from_agent": spec.from,
         "scenario_id": plan.scenario_id,
         "step_id": step,
-        "payload": birth.payload,
+        "payload": spec.payload,
         "results": results,
     })
 }

@@ -5,7 +5,7 @@
 //! most of them hit something.
 
 use axme_intent::human::Response;
-use axme_intent::lifecycle::{Answer, Birth, Command, Ending, Fault, Given, Holder, HolderKind, Intent};
+use axme_intent::lifecycle::{Answer, Command, DecideInput, Ending, Fault, Holder, HolderKind, Intent, IntentSpec};
 use axme_intent::policy::Patch;
 use axme_intent::workflow::{Notice, Target};
 use axme_intent::{Address, HumanTask, IntentId, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult, Time};
@@ -22,7 +22,7 @@ pub const START: Time = Time::from_micros(1_767_225_600_000_000);
 /// A new intent as it may be submitted, and whether it carries out a step of another.
 #[derive(Debug, Clone)]
 pub struct Beginning {
-    pub birth: Birth,
+    pub spec: IntentSpec,
     pub is_child: bool,
 }
 
@@ -65,28 +65,28 @@ pub fn play(beginning: &Beginning, turns: &[Turn]) -> History {
     for (number, turn) in turns.iter().enumerate() {
         now += turn.passes;
         if let Move::Change(patch) = &turn.what {
-            history.change(patch, beginning.birth.deadline_at, Time::from_micros(now)).ok();
+            history.change(patch, beginning.spec.deadline_at, Time::from_micros(now)).ok();
             continue;
         }
         let command = turn.what.command(&history);
         // Refusals are checked by the history itself.
-        history.send(command, &given(now, number + 1)).ok();
+        history.send(command, &input(now, number + 1)).ok();
     }
     history
 }
 
 pub fn begin(beginning: &Beginning) -> History {
     let (id, root) = (IntentId(Uuid::from_u128(1)), IntentId(Uuid::from_u128(2)));
-    let unborn = match beginning.is_child {
-        true => Intent::unborn(id, root, Some(root), START),
-        false => Intent::unborn(id, id, None, START),
+    let draft = match beginning.is_child {
+        true => Intent::draft(id, root, Some(root), START),
+        false => Intent::draft(id, id, None, START),
     };
-    History::begin(unborn, beginning.birth.clone(), &given(START.micros(), 0)).0
+    History::begin(draft, beginning.spec.clone(), &input(START.micros(), 0)).0
 }
 
-fn given(now: i64, number: usize) -> Given {
+fn input(now: i64, number: usize) -> DecideInput {
     let child = IntentId(Uuid::from_u128(100 + number as u128));
-    Given { now: Time::from_micros(now), actor: format!("actor {number}"), child }
+    DecideInput { now: Time::from_micros(now), actor: format!("actor {number}"), child }
 }
 
 impl Move {
@@ -213,7 +213,7 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
     let reminder_plan = option::weighted(0.4, reminder_plan());
     (to, option::weighted(0.3, task()), plan, option::of(0..600_000_000i64), reminder_plan, json(), any::<bool>())
         .prop_map(|(to, task, plan, deadline, reminder_plan, payload, is_child)| Beginning {
-            birth: Birth {
+            spec: IntentSpec {
                 intent_type: "story.v1".to_owned(),
                 correlation_id: Uuid::nil(),
                 from: Address::from_canonical("agent://local/default/asker".to_owned()),

@@ -163,7 +163,7 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
         }
     }
     let beginning = random::Beginning {
-        birth: axme_intent::Birth {
+        spec: axme_intent::IntentSpec {
             intent_type: scenario.intent_type.clone(),
             correlation_id: Uuid::nil(),
             from: scenario.to.clone(),

@@ -24,8 +24,8 @@ use std::fmt::Write;
 
 use axme_intent::human::Response;
 use axme_intent::lifecycle::{
-    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent,
-    Refusal, TimerKind,
+    Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Holder, HolderKind, Intent,
+    IntentSpec, Refusal, TimerKind,
 };
 use axme_intent::policy::Patch;
 use axme_intent::workflow::{Notice, Target};
@@ -127,10 +127,10 @@ impl Story {
         self.history.as_mut().expect("`create` comes before commands")
     }
 
-    fn given(&mut self, actor: &str) -> Given {
+    fn input(&mut self, actor: &str) -> DecideInput {
         self.commands += 1;
         let millis = self.now * 1_000_000;
-        Given {
+        DecideInput {
             now: Time::from_micros(START.micros() + millis),
             actor: actor.to_owned(),
             child: IntentId(Uuid::from_u128(0xc0_0000 + self.commands)),
@@ -141,7 +141,7 @@ impl Story {
         let entry = self.steps.first().map(|step| step.id.clone());
         let plan = entry.map(|entry| Plan { scenario_id: "story".to_owned(), entry, steps: self.steps.clone() });
         let platform = Address::resolve("agent_core", HOME);
-        let birth = Birth {
+        let spec = IntentSpec {
             intent_type: "story.v1".to_owned(),
             correlation_id: Uuid::nil(),
             from: Address::resolve("asker", HOME),
@@ -158,9 +158,9 @@ impl Story {
         };
         let id = IntentId(Uuid::from_u128(1));
         let root = IntentId(Uuid::from_u128(if self.is_child { 2 } else { 1 }));
-        let unborn = Intent::unborn(id, root, self.is_child.then_some(root), START);
-        let given = self.given("asker");
-        let (history, decision) = History::begin(unborn, birth, &given);
+        let draft = Intent::draft(id, root, self.is_child.then_some(root), START);
+        let input = self.input("asker");
+        let (history, decision) = History::begin(draft, spec, &input);
         self.history = Some(history);
         self.show(&Ok(decision))
     }
@@ -181,10 +181,10 @@ impl Story {
             _ => line,
         };
         let (actor, text) = text.split_once(": ").unwrap_or_else(|| panic!("`ACTOR: COMMAND`: {line}"));
-        let given = self.given(actor);
+        let input = self.input(actor);
         let children = self.history().children.clone();
         let command = command(text, &children);
-        self.history().send(command, &given)
+        self.history().send(command, &input)
     }
 
     fn show(&mut self, outcome: &Result<Decision, Refusal>) -> String {

@@ -16,7 +16,7 @@ use super::policies;
 use super::quotas::{self, Dimension, Meter};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
-use crate::engine::Newborn;
+use crate::engine::NewIntent;
 use crate::error::{Error, Result, StoreError};
 use crate::store::mesh::{self as store, Agent, Counts, Rules, hour_of};
 use crate::store::{Mark, Tx};
@@ -42,11 +42,11 @@ enum Part {
 /// It is the first thing in its transaction: a refusal may be kept, and nothing else may be kept with it.
 pub fn admit<'a>(
     cx: &mut CallContext<'_, '_>,
-    newborn: &'a Newborn,
+    new_intent: &'a NewIntent,
     later: impl IntoIterator<Item = &'a Address>,
     tenant: Option<(Uuid, Uuid)>,
 ) -> Result<()> {
-    let head = newborn.head();
+    let head = new_intent.head();
     let mut parties = vec![(&head.from, Part::Sender), (&head.to, Part::Receiver)];
     parties.extend(later.into_iter().map(|to| (to, Part::Later)));
     check_parties(cx, &parties, &head.intent_type)?;

@@ -7,7 +7,7 @@ use axme_api::intents::{
 use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::human::is_same_person;
-use axme_intent::lifecycle::{Birth, Command, Ending, Fault, Given, Intent, Refusal};
+use axme_intent::lifecycle::{Command, DecideInput, Ending, Fault, Intent, IntentSpec, Refusal};
 use axme_intent::policy::{Action, MAX_SPAN_SECONDS};
 use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, ReminderPlan, Status, Time, fields, scenario};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use super::tasks::answers;
 use super::{check_payload, check_size, page_size, quotas, view};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
-use crate::engine::{self, Advanced, Desk, Newborn};
+use crate::engine::{self, Advanced, Desk, NewIntent};
 use crate::error::{Error, Result};
 use crate::store::intents::{self as store, Filter, Head};
 use crate::store::{Tx, inbox};
@@ -42,8 +42,8 @@ const KNOWN: [&str; 15] = [
     "owner_agent",
 ];
 
-pub struct NewIntent {
-    newborn: Newborn,
+pub struct CreatePlan {
+    new_intent: NewIntent,
     deadline_at: Option<Time>,
     answer: Created,
     /// The tenant that the payload names to be charged.
@@ -52,7 +52,7 @@ pub struct NewIntent {
     to_check: Option<Value>,
 }
 
-pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Result<NewIntent> {
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Result<CreatePlan> {
     let home = context.caller.home();
     if !scenario::is_intent_type(&input.intent_type) {
         return Err(ApiError::invalid("intent_type: 1 to 255 letters, digits, '.', '_' and '-'").into());
@@ -100,7 +100,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
     check_payload(context, "payload", &payload)?;
     let tenant = quotas::named_tenant(&payload);
     let to_check = super::schemas::to_check(context, &payload);
-    let birth = Birth {
+    let spec = IntentSpec {
         intent_type: input.intent_type,
         correlation_id,
         requested_by: super::requested_by(context.caller, &from),
@@ -115,8 +115,8 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
         plan: None,
         step: None,
     };
-    let newborn = conceive_root(context, birth)?;
-    let intent = newborn.intent();
+    let new_intent = plan_root(context, spec)?;
+    let intent = new_intent.intent();
     let (intent_id, status) = (intent.id.to_string(), intent.status().as_str().to_owned());
     let answer = Created {
         ok: true,
@@ -131,28 +131,29 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
         correlation_id: correlation_id.to_string(),
         warnings,
     };
-    Ok((intent.id.shard(), NewIntent { newborn, deadline_at, answer, to_check, tenant }))
+    Ok((intent.id.shard(), CreatePlan { new_intent, deadline_at, answer, to_check, tenant }))
 }
 
 /// Decides a new root intent, before the transaction.
-pub fn conceive_root(context: &PrepareContext<'_>, birth: Birth) -> Result<Newborn> {
+pub fn plan_root(context: &PrepareContext<'_>, spec: IntentSpec) -> Result<NewIntent> {
     let id = IntentId::root(context.now, context.rng.ordered_bytes(context.now));
-    let given = Given {
+    let input = DecideInput {
         now: context.now,
-        actor: birth.from.as_str().to_owned(),
+        actor: spec.from.as_str().to_owned(),
         child: id.relative(context.now, context.rng.ordered_bytes(context.now)),
     };
-    let reply_to = birth.reply_to.as_deref().map(|text| address(text, "reply_to", context.caller)).transpose()?;
-    Ok(engine::conceive(Intent::unborn(id, id, None, context.now), birth, &given)?.replying_to(reply_to))
+    let reply_to = spec.reply_to.as_deref().map(|text| address(text, "reply_to", context.caller)).transpose()?;
+    Ok(engine::plan_create(Intent::draft(id, id, None, context.now), spec, &input)?.replying_to(reply_to))
 }
 
-pub fn create(cx: &mut CallContext<'_, '_>, new: &NewIntent) -> Result<Created> {
-    check_ahead("deadline_at", new.deadline_at, cx.now)?;
-    admit(cx, &new.newborn, [], new.tenant)?;
-    let mut answer = new.answer.clone();
-    let of_schemas = super::schemas::check(cx, new.newborn.intent_type(), new.newborn.to(), new.to_check.as_ref())?;
+pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<Created> {
+    check_ahead("deadline_at", plan.deadline_at, cx.now)?;
+    admit(cx, &plan.new_intent, [], plan.tenant)?;
+    let mut answer = plan.answer.clone();
+    let of_schemas =
+        super::schemas::check(cx, plan.new_intent.intent_type(), plan.new_intent.to(), plan.to_check.as_ref())?;
     answer.warnings.extend(of_schemas);
-    engine::create(&mut desk(cx), &new.newborn)?;
+    engine::create(&mut desk(cx), &plan.new_intent)?;
     Ok(answer)
 }
 
@@ -313,8 +314,8 @@ pub fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<IntentId>
 
 pub fn get(cx: &mut CallContext<'_, '_>, id: &IntentId) -> Result<IntentAnswer> {
     let head = find_visible(cx.tx, cx.caller, *id)?;
-    let birth = store::birth(cx.tx, cx.caller.workspace, *id)?;
-    let intent = view::intent(&head, &birth);
+    let spec = store::spec(cx.tx, cx.caller.workspace, *id)?;
+    let intent = view::intent(&head, &spec);
     Ok(IntentAnswer {
         ok: true,
         intent_id: intent.intent_id.clone(),
@@ -411,7 +412,7 @@ fn stated_fault(error: &Value, reason: Option<&str>) -> Fault {
 
 pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<Resolved> {
     let head = lock_visible(cx, resolution.id)?;
-    let birth = store::birth(cx.tx, cx.caller.workspace, resolution.id)?;
+    let spec = store::spec(cx.tx, cx.caller.workspace, resolution.id)?;
     check_granted(cx.caller, &head, Action::Resolve)?;
     if let Some(stale) = stale(&head, resolution.expected_generation) {
         return Ok(Resolved {
@@ -419,7 +420,7 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
             applied: false,
             reason: Some(stale.to_owned()),
             policy_generation: head.intent.policy_generation,
-            intent: view::intent(&head, &birth),
+            intent: view::intent(&head, &spec),
             event: None,
             completion_delivery: None,
         });
@@ -437,29 +438,29 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
         return Err(ApiError::new(axme_api::ErrorKind::Forbidden, "task_is_guarded", message).into());
     }
     check_step_is_own(cx.caller, &head, Action::Resolve)?;
-    let advanced = send(cx, head, birth.deadline_at, Command::Resolve(resolution.ending.clone()))?;
-    let delivery = completion_delivery(cx, &advanced.head, &birth)?;
+    let advanced = send(cx, head, spec.deadline_at, Command::Resolve(resolution.ending.clone()))?;
+    let delivery = completion_delivery(cx, &advanced.head, &spec)?;
     let last = advanced.events.last().map(|event| view::event(resolution.id, event));
     Ok(Resolved {
         ok: true,
         applied: true,
         reason: None,
         policy_generation: advanced.head.intent.policy_generation,
-        intent: view::intent(&advanced.head, &birth),
+        intent: view::intent(&advanced.head, &spec),
         event: last,
         completion_delivery: Some(delivery),
     })
 }
 
 /// Whether the result is in an inbox now. It is there by itself, once the intent is terminal.
-fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, birth: &Birth) -> Result<CompletionDelivery> {
+fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<CompletionDelivery> {
     let id = head.intent.id;
     let not = |reason: &str| CompletionDelivery {
         reason: Some(reason.to_owned()),
-        reply_to: birth.reply_to.clone(),
+        reply_to: spec.reply_to.clone(),
         ..CompletionDelivery::default()
     };
-    if birth.reply_to.is_none() {
+    if spec.reply_to.is_none() {
         return Ok(not("reply_to_not_set"));
     }
     if inbox::reply_to(cx.tx, cx.caller.workspace, id)?.is_none() {
@@ -468,7 +469,7 @@ fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, birth: &Birth)
     Ok(CompletionDelivery {
         delivered: true,
         reason: None,
-        reply_to: birth.reply_to.clone(),
+        reply_to: spec.reply_to.clone(),
         thread_id: Some(id.to_string()),
         message_id: Some(super::inbox::completion_message_id(id)),
         completion: Some(Completion {

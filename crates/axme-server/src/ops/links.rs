@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::{Via, is_same_person};
-use axme_intent::lifecycle::{Birth, EventBody};
+use axme_intent::lifecycle::{EventBody, IntentSpec};
 use axme_intent::{HumanTask, Object, Status, TaskResult, Time};
 
 use serde_json::json;
@@ -78,8 +78,8 @@ pub fn make(
 }
 
 /// Until when a link is good as things stand: its time, the task's, or the intent's, whichever ends first.
-pub fn ends_at(link: &Link, head: &Head, birth: &Birth) -> Time {
-    head.intent.due_at(birth.deadline_at).map_or(link.expires_at, |due_at| due_at.min(link.expires_at))
+pub fn ends_at(link: &Link, head: &Head, spec: &IntentSpec) -> Time {
+    head.intent.due_at(spec.deadline_at).map_or(link.expires_at, |due_at| due_at.min(link.expires_at))
 }
 
 /// The page with the form (contract `semantics.md` §2.5).
@@ -101,7 +101,7 @@ pub enum Standing {
 pub struct Asked {
     pub link: Link,
     pub head: Head,
-    pub birth: Birth,
+    pub spec: IntentSpec,
 }
 
 impl Asked {
@@ -198,12 +198,12 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>, now: Time) -> Result<S
     if link.via == Via::Email && !is_asked(&head, &link.person) {
         return Ok(Standing::Over(Over::PassedOn));
     }
-    let birth = intents::birth(tx, link.workspace, link.intent)?;
-    let at = ends_at(&link, &head, &birth);
+    let spec = intents::spec(tx, link.workspace, link.intent)?;
+    let at = ends_at(&link, &head, &spec);
     if now >= at {
         return Ok(Standing::Over(Over::Expired { at }));
     }
-    Ok(Standing::Open(Box::new(Asked { link, head, birth })))
+    Ok(Standing::Open(Box::new(Asked { link, head, spec })))
 }
 
 /// True when the task that waits is this person's to answer.
@@ -262,10 +262,10 @@ pub fn answer(
         }
         Standing::Over(over) => return Err(over.refuse().into()),
     };
-    let Asked { link, head, birth } = *asked;
+    let Asked { link, head, spec } = *asked;
     // The words of the answer, as the task has them; what is wrong with it is said when it is sent.
     let recorded = head.intent.open_task().and_then(|task| task.check(answer).ok());
-    let advanced = answer_as_person(&mut cx, head, &birth, answer.clone())?;
+    let advanced = answer_as_person(&mut cx, head, &spec, answer.clone())?;
     let outcome = recorded.and_then(|(record, _)| record["outcome"].as_str().map(str::to_owned)).unwrap_or_default();
     if let Some(issuer) = &link.issued_by {
         let line = json!({ "person": link.person, "issued_by": issuer });

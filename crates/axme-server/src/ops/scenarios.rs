@@ -4,7 +4,7 @@ use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Valid
 use axme_api::{ApiError, Object};
 use axme_intent::Address;
 use axme_intent::human::is_same_person;
-use axme_intent::lifecycle::Birth;
+use axme_intent::lifecycle::IntentSpec;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
 use axme_intent::workflow::{Step, StepKind, Target};
 use serde_json::json;
@@ -12,12 +12,12 @@ use sha2::{Digest, Sha256};
 
 use super::accounts::{self, Callback, NewAgent};
 use super::admission::admit;
-use super::intents::{check_ahead, conceive_root, desk};
+use super::intents::{check_ahead, desk, plan_root};
 use super::tenants::Place;
 use super::{check_payload, check_size};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
-use crate::engine::{self, Newborn};
+use crate::engine::{self, NewIntent};
 use crate::error::Result;
 use crate::store::accounts as store;
 use crate::system::hex;
@@ -74,7 +74,7 @@ fn out_of_reach(caller: &Caller, scenario: &Scenario) -> Vec<String> {
 }
 
 pub struct Application {
-    newborn: Newborn,
+    new_intent: NewIntent,
     scenario: Scenario,
     warnings: Vec<String>,
     /// For each agent that is pushed to, what signs.
@@ -103,7 +103,7 @@ pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Appl
     let from =
         caller.address.clone().unwrap_or_else(|| Address::resolve(&format!("user://{}", caller.owner), caller.home()));
     let requested_by = super::requested_by(caller, &from);
-    let birth = Birth {
+    let spec = IntentSpec {
         intent_type: scenario.intent_type.clone(),
         correlation_id: context.rng.uuid(),
         from,
@@ -120,24 +120,24 @@ pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Appl
     };
     let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(context, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
-    let to_check = super::schemas::to_check(context, &birth.payload);
-    let newborn = conceive_root(context, birth)?;
+    let to_check = super::schemas::to_check(context, &spec.payload);
+    let new_intent = plan_root(context, spec)?;
     Ok((
-        newborn.intent().id.shard(),
-        Application { newborn, scenario, warnings: report.warnings, callbacks, compile_id, to_check },
+        new_intent.intent().id.shard(),
+        Application { new_intent, scenario, warnings: report.warnings, callbacks, compile_id, to_check },
     ))
 }
 
 pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<Applied> {
     let scenario = &application.scenario;
     check_ahead("intent.deadline_at", scenario.deadline_at, cx.now)?;
-    let newborn = &application.newborn;
+    let new_intent = &application.new_intent;
     let steps = scenario.plan.iter().flat_map(|plan| &plan.steps);
     let later = steps.filter_map(|step| match &step.kind {
         StepKind::Agent { to, .. } => Some(to),
         _ => None,
     });
-    admit(cx, newborn, later, None)?;
+    admit(cx, new_intent, later, None)?;
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
@@ -181,9 +181,14 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         });
     }
     let mut warnings = application.warnings.clone();
-    warnings.extend(super::schemas::check(cx, newborn.intent_type(), newborn.to(), application.to_check.as_ref())?);
-    engine::create(&mut desk(cx), newborn)?;
-    let intent = newborn.intent();
+    warnings.extend(super::schemas::check(
+        cx,
+        new_intent.intent_type(),
+        new_intent.to(),
+        application.to_check.as_ref(),
+    )?);
+    engine::create(&mut desk(cx), new_intent)?;
+    let intent = new_intent.intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());
     let pending_with =
         pending_with.or_else(|| Some(scenario.to.as_str().to_owned()).filter(|_| scenario.plan.is_none()));

@@ -3,7 +3,7 @@
 use axme_api::tasks::{LinkTask, ListTasks, ReassignTask, Reassigned, Task, TaskLink, TaskList};
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::{Via, is_email};
-use axme_intent::lifecycle::{Birth, Command};
+use axme_intent::lifecycle::{Command, IntentSpec};
 use axme_intent::{Holder, HolderKind, HumanTask, IntentId};
 use serde_json::json;
 use uuid::Uuid;
@@ -48,7 +48,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, limit: &i64) -> Result<TaskList> {
 /// True when the rules of the task that waits in a workspace refuse the caller's answer, whatever it says.
 pub(super) fn is_barred(cx: &mut CallContext<'_, '_>, workspace: Uuid, head: &Head) -> Result<bool> {
     let excludes = head.intent.open_task().is_some_and(|task| task.exclude_requester);
-    let is_requester = excludes && is_requester(cx.caller, &intents::birth(cx.tx, workspace, head.intent.id)?);
+    let is_requester = excludes && is_requester(cx.caller, &intents::spec(cx.tx, workspace, head.intent.id)?);
     Ok(head.intent.bars(&cx.caller.actor(), is_requester).is_some())
 }
 
@@ -102,11 +102,11 @@ pub fn prepare_reassign(_: &PrepareContext<'_>, input: ReassignTask) -> Result<R
 
 pub fn reassign(cx: &mut CallContext<'_, '_>, new: &Reassignment) -> Result<Reassigned> {
     let head = lock_visible(cx, new.id)?;
-    let birth = intents::birth(cx.tx, cx.caller.workspace, new.id)?;
+    let spec = intents::spec(cx.tx, cx.caller.workspace, new.id)?;
     if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
-        refuse_requester(cx.caller, &birth, "give it to somebody else")?;
+        refuse_requester(cx.caller, &spec, "give it to somebody else")?;
     }
-    let deadline_at = birth.deadline_at;
+    let deadline_at = spec.deadline_at;
     let holder = Holder::named(HolderKind::Human, &new.to);
     let advanced =
         send(cx, head, deadline_at, Command::Reassign { holder, from: new.from.clone(), note: new.note.clone() })?;
@@ -115,8 +115,8 @@ pub fn reassign(cx: &mut CallContext<'_, '_>, new: &Reassignment) -> Result<Reas
 }
 
 /// Whoever started the intent would choose who answers a task for which that matters.
-fn refuse_requester(caller: &Caller, birth: &Birth, what: &str) -> Result<()> {
-    if !is_requester(caller, birth) {
+fn refuse_requester(caller: &Caller, spec: &IntentSpec, what: &str) -> Result<()> {
+    if !is_requester(caller, spec) {
         return Ok(());
     }
     let message = format!("it matters who answers this task: whoever started the intent may not {what}");
@@ -141,7 +141,7 @@ pub fn prepare_link(context: &PrepareContext<'_>, input: LinkTask) -> Result<New
 pub fn link(cx: &mut CallContext<'_, '_>, new: &NewLink) -> Result<TaskLink> {
     let head = lock_visible(cx, new.id)?;
     let workspace = cx.caller.workspace;
-    let birth = intents::birth(cx.tx, workspace, new.id)?;
+    let spec = intents::spec(cx.tx, workspace, new.id)?;
     if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
         // Links for just anybody would be votes for nobody.
         if !links::is_asked(&head, &new.person) {
@@ -149,7 +149,7 @@ pub fn link(cx: &mut CallContext<'_, '_>, new: &NewLink) -> Result<TaskLink> {
                 format!("{} is not one of those who are asked: {}", new.person, head.intent.asked().join(", "));
             return Err(ApiError::new(ErrorKind::Forbidden, "not_asked", message).into());
         }
-        refuse_requester(cx.caller, &birth, "make links to it")?;
+        refuse_requester(cx.caller, &spec, "make links to it")?;
     }
     if people::has_left(cx.tx, workspace, &new.person)? {
         let message = format!("{} is no longer a member here, and could not use a link", new.person);
@@ -165,6 +165,6 @@ pub fn link(cx: &mut CallContext<'_, '_>, new: &NewLink) -> Result<TaskLink> {
         person: new.person.clone(),
         url: links::url(&new.base_url, &fresh),
         token: fresh.token,
-        expires_at: links::ends_at(&fresh.link, &head, &birth).to_string(),
+        expires_at: links::ends_at(&fresh.link, &head, &spec).to_string(),
     })
 }

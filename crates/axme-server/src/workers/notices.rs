@@ -283,7 +283,7 @@ async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -
             tracing::warn!(%intent, "a mail about a task is dropped: who is asked is no longer a member");
             return Ok(None);
         }
-        let birth = intents::birth(tx, notice.workspace, notice.intent)?;
+        let spec = intents::spec(tx, notice.workspace, notice.intent)?;
         let wanted = Wanted { person: &notice.recipient, via: Via::Email, issued_by: None };
         let fresh = links::make(tx, &rng, now, notice.workspace, &head, &wanted)?;
         Ok(Some(Letter {
@@ -293,8 +293,8 @@ async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -
             intent_type: head.intent_type.clone(),
             from: head.from.to_string(),
             url: links::url(&base_url, &fresh),
-            expires_at: links::ends_at(&fresh.link, &head, &birth),
-            due_at: head.intent.due_at(birth.deadline_at),
+            expires_at: links::ends_at(&fresh.link, &head, &spec),
+            due_at: head.intent.due_at(spec.deadline_at),
         }))
     };
     app.store.write(lane, job).await

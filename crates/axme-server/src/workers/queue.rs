@@ -176,7 +176,7 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> R
         if reading.status.as_ref().is_some_and(|wanted| !wanted.contains(&status)) {
             continue;
         }
-        let birth = intents::birth(tx, workspace, candidate.intent_id)?;
+        let spec = intents::spec(tx, workspace, candidate.intent_id)?;
         let data = json!({
             "seq": 0,
             "intent_id": head.intent.id.to_string(),
@@ -188,7 +188,7 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> R
             "to_agent": head.to,
             "at": head.intent.created_at.to_string(),
             "offer": 0,
-            "payload": birth.payload,
+            "payload": spec.payload,
         });
         found.push((candidate, data));
     }
