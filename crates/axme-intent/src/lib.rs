@@ -35,7 +35,7 @@ pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;
 pub use lifecycle::{
     Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Holder, HolderKind, Intent,
-    IntentSpec, Refusal, RefusalKind, State, Status, Tally, TimerKind, Waiting, WaitingReason,
+    IntentSpec, Refusal, RefusalKind, State, Status, Tally, TimerKind, Wait, WaitingReason,
 };
 pub use policy::Policy;
 pub use reminder_plan::ReminderPlan;

@@ -98,7 +98,7 @@ pub enum State {
     Delivered,
     Acknowledged,
     InProgress,
-    Waiting(Waiting),
+    Waiting(Wait),
     Completed { result: Value },
     Failed { fault: Fault },
     Canceled { reason: String },
@@ -107,7 +107,7 @@ pub enum State {
 
 /// An intent that waits says why, for whom and since when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Waiting {
+pub struct Wait {
     pub reason: WaitingReason,
     pub holder: Holder,
     pub since: Time,
@@ -173,7 +173,7 @@ pub enum EventBody {
         result: Option<Value>,
         details: Object,
     },
-    Waiting(Waiting),
+    Waiting(Wait),
     HumanTaskAssigned {
         holder: Holder,
         task: HumanTask,
@@ -426,7 +426,7 @@ impl Intent {
     pub fn reminder_plan(&self, policy: &Policy, plan: Option<&Plan>) -> ReminderPlan {
         let own = match self.waiting() {
             Some(waiting) if waiting.reason == WaitingReason::WaitingForTime => return ReminderPlan::default(),
-            Some(Waiting { step: Some(step), .. }) => {
+            Some(Wait { step: Some(step), .. }) => {
                 plan.and_then(|plan| plan.step(step)).and_then(|step| step.reminder_plan.as_ref())
             }
             _ => self.tally.reminder_plan.as_ref(),
@@ -434,7 +434,7 @@ impl Intent {
         policy.reminder_plan(own)
     }
 
-    pub fn waiting(&self) -> Option<&Waiting> {
+    pub fn waiting(&self) -> Option<&Wait> {
         match &self.state {
             State::Waiting(waiting) => Some(waiting),
             _ => None,

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use super::DecisionBuilder;
 use super::steps::StepEnd;
 use crate::human::{Response, Verdict, Vote, is_email, is_same_person};
-use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Waiting};
+use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Wait};
 use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::Plan;
 use crate::{HumanTask, Intent, Object};
 
 impl DecisionBuilder<'_> {
     /// The task that waits, and who has it.
-    pub(super) fn open_task(&self) -> Result<(&Waiting, &HumanTask), Refusal> {
+    pub(super) fn open_task(&self) -> Result<(&Wait, &HumanTask), Refusal> {
         self.intent.waiting().zip(self.intent.open_task()).ok_or_else(|| {
             let status = self.intent.status().as_str();
             Refusal::conflict("not_waiting_for_human", format!("the intent waits for no person: it is {status}"))
@@ -110,7 +110,7 @@ impl DecisionBuilder<'_> {
         step: Option<String>,
         due_at: Option<crate::Time>,
     ) {
-        self.push(EventBody::Waiting(Waiting {
+        self.push(EventBody::Waiting(Wait {
             reason: WaitingReason::WaitingForHuman,
             holder: holder.clone(),
             since: self.at(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::DecisionBuilder;
-use crate::lifecycle::{Effect, Ending, EventBody, Fault, IntentSpec, TimerKind, Waiting};
+use crate::lifecycle::{Effect, Ending, EventBody, Fault, IntentSpec, TimerKind, Wait};
 use crate::reminder_plan::ReminderPlan;
 use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::{
@@ -103,7 +103,7 @@ impl DecisionBuilder<'_> {
     /// Waits for nobody in particular.
     pub(super) fn wait_for_time(&mut self, step: &str, due_at: Option<crate::Time>) {
         let holder = Holder::named(HolderKind::Internal, "agent_core");
-        self.push(EventBody::Waiting(Waiting {
+        self.push(EventBody::Waiting(Wait {
             reason: WaitingReason::WaitingForTime,
             holder,
             since: self.at(),
@@ -242,7 +242,7 @@ impl DecisionBuilder<'_> {
             StepKind::Agent { to, name } => {
                 let child = self.input.child;
                 let holder = Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: name.clone() };
-                self.push(EventBody::Waiting(Waiting {
+                self.push(EventBody::Waiting(Wait {
                     reason: WaitingReason::WaitingForAgent,
                     holder,
                     since: self.at(),

@@ -1,7 +1,7 @@
 //! Macros are shorthand: what each becomes is in `tests/scenarios/macro-*`; here is what holds of all of them.
 
 use axme_intent::scenario::check;
-use axme_intent::scenario::macros::{Kind, MACROS, Otherwise, find};
+use axme_intent::scenario::macros::{DefaultValue, Kind, MACROS, find};
 use axme_intent::{Home, Object};
 use serde_json::{Value, json};
 
@@ -67,7 +67,7 @@ fn a_macro_is_the_steps_that_one_would_write() {
 fn a_default_is_a_value_that_could_be_given() {
     for known in &MACROS {
         for parameter in known.parameters {
-            let Otherwise::Text(text) = parameter.otherwise else { continue };
+            let DefaultValue::Text(text) = parameter.default else { continue };
             assert!(
                 text.is_empty() || parameter.kind != Kind::Whole || text.parse::<u64>().is_ok(),
                 "{}",

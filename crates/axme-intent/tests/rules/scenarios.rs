@@ -263,10 +263,10 @@ fn anything_like_a_bundle() -> impl Strategy<Value = Object> {
     })
 }
 
-type Any = BoxedStrategy<Value>;
+type JsonStrategy = BoxedStrategy<Value>;
 
 /// Fields, some of which are missing, and a few of any type at all.
-fn object(fields: Vec<(&'static str, Any)>) -> Any {
+fn object(fields: Vec<(&'static str, JsonStrategy)>) -> JsonStrategy {
     let fields: Vec<_> = fields
         .into_iter()
         .map(|(key, value)| {
@@ -282,7 +282,7 @@ fn object(fields: Vec<(&'static str, Any)>) -> Any {
 }
 
 /// Some of the entries, each with a name of its own under `key`, which a few of them lose or share.
-fn list(entry: Any, key: &'static str, names: &'static [&'static str]) -> Any {
+fn list(entry: JsonStrategy, key: &'static str, names: &'static [&'static str]) -> JsonStrategy {
     let fewest = (names.len() - 1).max(1);
     let named = vec((entry, 0..100usize), fewest..=names.len()).prop_map(move |entries| {
         let named = entries.into_iter().enumerate().map(|(index, (mut entry, luck))| {
@@ -297,12 +297,12 @@ fn list(entry: Any, key: &'static str, names: &'static [&'static str]) -> Any {
     named.boxed()
 }
 
-fn texts(good: &[&str], bad: &[&str]) -> Any {
+fn texts(good: &[&str], bad: &[&str]) -> JsonStrategy {
     let values = |list: &[&str]| list.iter().map(|word| Value::from(*word)).collect::<Vec<Value>>();
     words(&values(good), &values(bad))
 }
 
-fn words(good: &[Value], bad: &[Value]) -> Any {
+fn words(good: &[Value], bad: &[Value]) -> JsonStrategy {
     let good = proptest::sample::select(good.to_vec());
     if bad.is_empty() {
         return good.boxed();

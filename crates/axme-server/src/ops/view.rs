@@ -2,7 +2,7 @@
 //! (contract `wire.md` §2.2, §11).
 
 use axme_api::intents::{EventView, Holder, IntentView};
-use axme_intent::lifecycle::{Event, EventBody, Fault, IntentSpec, State, Waiting};
+use axme_intent::lifecycle::{Event, EventBody, Fault, IntentSpec, State, Wait};
 use axme_intent::{self as rules, HolderKind, IntentId, Object};
 use serde_json::{Value, json};
 
@@ -186,7 +186,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
     view
 }
 
-fn show_waiting(view: &mut EventView, waiting: &Waiting) {
+fn show_waiting(view: &mut EventView, waiting: &Wait) {
     view.waiting_reason = Some(waiting.reason.as_str().to_owned());
     view.pending_with = Some(holder(&waiting.holder));
     if waiting.holder.kind == HolderKind::Agent {
