@@ -6,7 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Agent, Human, MAX_COUNT, Reader, is_address, is_person, known};
+use super::reader::{MAX_COUNT, Reader};
+use super::{Agent, Human, is_address, is_person, known};
 use crate::Object;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::workflow::Plan;

@@ -1,6 +1,7 @@
 //! Reminders and escalation in a bundle: of a step, or of the intent for all steps that have none of their own.
 
-use super::{Agent, Human, Reader, is_address};
+use super::reader::Reader;
+use super::{Agent, Human, is_address};
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::status::{Holder, HolderKind};
 use crate::workflow::Plan;
