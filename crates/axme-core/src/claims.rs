@@ -181,14 +181,14 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> R
         if reading.status.as_ref().is_some_and(|wanted| !wanted.contains(&status)) {
             continue;
         }
-        let birth = intents::birth(tx, workspace, candidate.intent_id)?;
+        let spec = intents::spec(tx, workspace, candidate.intent_id)?;
         let intent = OfferedIntent {
             id: head.intent.id,
             created_at: head.intent.created_at,
             intent_type: head.intent_type,
             from: head.from,
             to: head.to,
-            payload: birth.payload,
+            payload: spec.payload,
         };
         found.push((candidate, intent));
     }

@@ -2,7 +2,7 @@
 //! (contract `wire.md` §2.2, §11).
 
 use axme_api::intents::{EventView, Holder, IntentView};
-use axme_intent::lifecycle::{Birth, Event, EventBody, Fault, State, Waiting};
+use axme_intent::lifecycle::{Event, EventBody, Fault, IntentSpec, State, Wait};
 use axme_intent::{self as rules, HolderKind, IntentId, Object};
 use serde_json::{Value, json};
 
@@ -30,39 +30,39 @@ pub fn outcome(intent: &rules::lifecycle::Intent) -> (Value, Value) {
     }
 }
 
-pub fn intent(head: &Head, birth: &Birth) -> IntentView {
+pub fn intent(head: &Head, spec: &IntentSpec) -> IntentView {
     let intent = &head.intent;
     let status = intent.status();
     let waiting = intent.waiting();
     let (result, error) = outcome(intent);
-    let task = waiting.and_then(|w| w.task.as_deref()).or(birth.task.as_ref());
-    let ladder = intent.ladder(&intent.policy, birth.plan.as_ref());
-    let deadline_at = intent.deadline(birth.deadline_at).map(|at| at.to_string());
+    let task = waiting.and_then(|w| w.task.as_deref()).or(spec.task.as_ref());
+    let reminder_plan = intent.reminder_plan(&intent.policy, spec.plan.as_ref());
+    let deadline_at = intent.deadline(spec.deadline_at).map(|at| at.to_string());
     let due_at = waiting.and_then(|w| w.due_at).map(|at| at.to_string()).or_else(|| deadline_at.clone());
     IntentView {
         intent_id: intent.id.to_string(),
         intent_type: head.intent_type.clone(),
-        correlation_id: birth.correlation_id.to_string(),
+        correlation_id: spec.correlation_id.to_string(),
         from_agent: head.from.to_string(),
         to_agent: head.to.to_string(),
-        reply_to: birth.reply_to.clone(),
+        reply_to: spec.reply_to.clone(),
         parent_intent_id: intent.parent.map(|id| id.to_string()),
         status: status.as_str().to_owned(),
         lifecycle_status: status.as_str().to_owned(),
         lifecycle_waiting_reason: waiting.map(|w| w.reason.as_str().to_owned()),
         legacy_status: status.legacy().to_owned(),
-        payload: birth.payload.clone(),
+        payload: spec.payload.clone(),
         result,
         error,
         human_task: task.map(|task| json!(task)),
         pending_with: waiting.map(|w| holder(&w.holder)),
         deadline_at,
         due_at,
-        max_delivery_attempts: birth.max_delivery_attempts,
-        remind_after_seconds: ladder.remind_after_seconds,
-        remind_interval_seconds: ladder.remind_interval_seconds,
-        max_reminders: ladder.max_reminders,
-        escalate_to: ladder.escalate_to.map(|holder| holder.reference),
+        max_delivery_attempts: spec.max_delivery_attempts,
+        remind_after_seconds: reminder_plan.remind_after_seconds,
+        remind_interval_seconds: reminder_plan.remind_interval_seconds,
+        max_reminders: reminder_plan.max_reminders,
+        escalate_to: reminder_plan.escalate_to.map(|holder| holder.reference),
         remind_count: intent.tally.reminded,
         delivery_attempt: intent.tally.failed_pushes,
         controls: Some(intent.policy.controls.clone()).filter(|fields| !fields.is_empty()),
@@ -102,10 +102,10 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
         truncated: None,
     };
     match &event.body {
-        EventBody::Created(birth) => {
-            view.details.insert("intent_type".to_owned(), birth.intent_type.clone().into());
-            view.details.insert("to_agent".to_owned(), birth.to.as_str().into());
-            if let Some(plan) = &birth.plan {
+        EventBody::Created(spec) => {
+            view.details.insert("intent_type".to_owned(), spec.intent_type.clone().into());
+            view.details.insert("to_agent".to_owned(), spec.to.as_str().into());
+            if let Some(plan) = &spec.plan {
                 view.details.insert("scenario_id".to_owned(), plan.scenario_id.clone().into());
             }
         }
@@ -186,7 +186,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
     view
 }
 
-fn show_waiting(view: &mut EventView, waiting: &Waiting) {
+fn show_waiting(view: &mut EventView, waiting: &Wait) {
     view.waiting_reason = Some(waiting.reason.as_str().to_owned());
     view.pending_with = Some(holder(&waiting.holder));
     if waiting.holder.kind == HolderKind::Agent {

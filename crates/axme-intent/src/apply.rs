@@ -10,12 +10,12 @@ pub fn apply(intent: &mut Intent, event: &Event) {
     intent.position = event.position;
     intent.updated_at = event.at;
     match &event.body {
-        EventBody::Created(birth) => {
+        EventBody::Created(spec) => {
             intent.created_at = event.at;
-            intent.to = birth.to.clone();
+            intent.to = spec.to.clone();
             intent.state = State::Created;
-            intent.cursor = birth.plan.as_ref().map(|_| Cursor::default());
-            intent.tally.ladder = birth.ladder.clone();
+            intent.cursor = spec.plan.as_ref().map(|_| Cursor::default());
+            intent.tally.reminder_plan = spec.reminder_plan.clone();
         }
         EventBody::Submitted => intent.state = State::Submitted,
         EventBody::Delivered { .. } => intent.state = State::Delivered,

@@ -1,38 +1,42 @@
 //! What a command does to an intent.
 //!
-//! [`submit`] makes the first events of a new intent, [`decide`] those of a live one. Both are total: for every intent and
-//! every command they return a decision or a refusal, and never panic.
+//! [`submit`] makes the first events of a new intent, [`decide`] those of a live one, and [`change_policy`] decides on its
+//! settings. All three are total: for every intent and every input they return a decision or a refusal, and never panic.
 
-mod ladder;
 mod people;
+mod policy;
+mod reminder_plan;
 mod steps;
 
+pub use policy::{PolicyDecision, change_policy};
 use serde_json::{Value, json};
 use steps::StepEnd;
+pub use steps::notice_context;
 
+use crate::apply::apply;
 use crate::lifecycle::{
-    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Intent, Refusal, State,
-    TimerKind, apply,
+    Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Intent, IntentSpec, Refusal,
+    State, TimerKind,
 };
 use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::{Plan, StepKind, combined_result};
 use crate::{HumanTask, Object};
 
 /// A new intent: created, submitted, and then delivered to an agent, waiting for a person, or at its first step.
-/// `intent` is unborn. The plan is the one in `birth`.
-pub fn submit(intent: &Intent, birth: Birth, given: &Given) -> Decision {
-    let mut draft = Draft::new(intent, given);
-    let (to, task, plan, deadline) = (birth.to.clone(), birth.task.clone(), birth.plan.clone(), birth.deadline_at);
-    draft.push(EventBody::Created(Box::new(birth)));
-    draft.push(EventBody::Submitted);
+/// `intent` is a draft. The plan is the one in `spec`.
+pub fn submit(intent: &Intent, spec: IntentSpec, input: &DecideInput) -> Decision {
+    let mut builder = DecisionBuilder::new(intent, input);
+    let (to, task, plan, deadline) = (spec.to.clone(), spec.task.clone(), spec.plan.clone(), spec.deadline_at);
+    builder.push(EventBody::Created(Box::new(spec)));
+    builder.push(EventBody::Submitted);
     // A child's deadline is that of its step, and the parent's timer minds it.
     if let Some(at) = deadline.filter(|_| intent.parent.is_none()) {
-        draft.effect(Effect::SetTimer { kind: TimerKind::Deadline, at });
+        builder.effect(Effect::SetTimer { kind: TimerKind::Deadline, at });
     }
     if let Some(plan) = &plan {
         match plan.step(&plan.entry) {
-            Some(step) => draft.run_from(Some(plan), step),
-            None => draft.end(Ending::Completed(combined_result(&Value::Null, &Object::new()))),
+            Some(step) => builder.run_from(Some(plan), step),
+            None => builder.end(Ending::Completed(combined_result(&Value::Null, &Object::new()))),
         }
     } else if task.is_some() || to.is_platform() {
         let task = task.unwrap_or_else(HumanTask::untitled);
@@ -40,20 +44,25 @@ pub fn submit(intent: &Intent, birth: Birth, given: &Given) -> Decision {
         let reference = who.unwrap_or_else(|| to.as_str().to_owned());
         let name = if to.is_platform() { "human".to_owned() } else { to.short().to_owned() };
         let name = task.assignees.as_ref().map_or(name, |_| reference.clone());
-        draft.wait_for_human(Holder { kind: HolderKind::Human, reference, name }, task, None, deadline);
+        builder.wait_for_human(Holder { kind: HolderKind::Human, reference, name }, task, None, deadline);
     } else {
-        draft.push(EventBody::Delivered { to: to.clone() });
-        draft.effect(Effect::Deliver { to });
+        builder.push(EventBody::Delivered { to: to.clone() });
+        builder.effect(Effect::Deliver { to });
     }
     if plan.is_none() {
-        draft.start_ladder(None);
+        builder.schedule_stage(None);
     }
-    draft.done()
+    builder.done()
 }
 
 /// What `command` does to `intent`. `plan` is the intent's plan, when it has one.
-pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Given) -> Result<Decision, Refusal> {
-    let mut draft = Draft::new(intent, given);
+pub fn decide(
+    intent: &Intent,
+    plan: Option<&Plan>,
+    command: Command,
+    input: &DecideInput,
+) -> Result<Decision, Refusal> {
+    let mut builder = DecisionBuilder::new(intent, input);
     let status = intent.status();
     if status.is_terminal() {
         return match command {
@@ -61,7 +70,7 @@ pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Gi
             Command::Acknowledge
             | Command::DeadlinePassed
             | Command::StepDeadlinePassed { .. }
-            | Command::LadderDue
+            | Command::ReminderStageDue
             | Command::ExecutionTimedOut
             | Command::PushFailed { .. }
             | Command::ChildEnded { .. } => Ok(Decision::default()),
@@ -72,32 +81,32 @@ pub fn decide(intent: &Intent, plan: Option<&Plan>, command: Command, given: &Gi
         };
     }
     match command {
-        Command::Acknowledge => draft.acknowledge(),
-        Command::Answer(answer) => draft.answer(plan, answer)?,
-        Command::Decide(response) => draft.decide_task(plan, &response)?,
-        Command::Reassign { holder, from, note } => draft.reassign(plan, holder, from, note)?,
-        Command::Proceed { reason } => draft.proceed(plan, reason)?,
-        Command::Resolve(ending) => draft.end(ending),
-        Command::DeadlinePassed => draft.end(Ending::TimedOut),
-        Command::StepDeadlinePassed { step } => draft.step_deadline_passed(plan, &step),
-        Command::LadderDue => draft.climb(plan),
-        Command::ExecutionTimedOut => draft.end(Ending::TimedOut),
-        Command::PushFailed { attempt, most, error, retry_at } => draft.push_failed(attempt, most, error, retry_at),
-        Command::ChildEnded { child, ending } => draft.child_ended(plan, child, ending),
+        Command::Acknowledge => builder.acknowledge(),
+        Command::Answer(answer) => builder.answer(plan, answer)?,
+        Command::Decide(response) => builder.decide_task(plan, &response)?,
+        Command::Reassign { holder, from, note } => builder.reassign(plan, holder, from, note)?,
+        Command::Proceed { reason } => builder.proceed(plan, reason)?,
+        Command::Resolve(ending) => builder.end(ending),
+        Command::DeadlinePassed => builder.end(Ending::TimedOut),
+        Command::StepDeadlinePassed { step } => builder.step_deadline_passed(plan, &step),
+        Command::ReminderStageDue => builder.advance_reminder_plan(plan),
+        Command::ExecutionTimedOut => builder.end(Ending::TimedOut),
+        Command::PushFailed { attempt, most, error, retry_at } => builder.push_failed(attempt, most, error, retry_at),
+        Command::ChildEnded { child, ending } => builder.child_ended(plan, child, ending),
     }
-    Ok(draft.done())
+    Ok(builder.done())
 }
 
 /// A decision in the making: a copy of the intent that the new events are applied to as they are decided.
-struct Draft<'a> {
+struct DecisionBuilder<'a> {
     intent: Intent,
-    given: &'a Given,
+    input: &'a DecideInput,
     decision: Decision,
 }
 
-impl<'a> Draft<'a> {
-    fn new(intent: &Intent, given: &'a Given) -> Draft<'a> {
-        Draft { intent: intent.clone(), given, decision: Decision::default() }
+impl<'a> DecisionBuilder<'a> {
+    fn new(intent: &Intent, input: &'a DecideInput) -> DecisionBuilder<'a> {
+        DecisionBuilder { intent: intent.clone(), input, decision: Decision::default() }
     }
 
     fn done(self) -> Decision {
@@ -106,7 +115,7 @@ impl<'a> Draft<'a> {
 
     /// The time of what is decided now: never before that of the previous event.
     fn at(&self) -> crate::Time {
-        self.given.now.max(self.intent.updated_at)
+        self.input.now.max(self.intent.updated_at)
     }
 
     /// Appends an event.
@@ -116,7 +125,7 @@ impl<'a> Draft<'a> {
             waiting.asking = position;
         }
         let mut event =
-            Event { position, at: self.at(), actor: self.given.actor.clone(), status: self.intent.status(), body };
+            Event { position, at: self.at(), actor: self.input.actor.clone(), status: self.intent.status(), body };
         apply(&mut self.intent, &event);
         event.status = self.intent.status();
         self.decision.events.push(event);

@@ -10,7 +10,6 @@ use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
 use crate::Object;
-use crate::human::truth;
 
 /// The longest schema, in bytes of JSON.
 pub const MAX_SCHEMA_BYTES: usize = 32_768;
@@ -242,6 +241,16 @@ fn coerce(value: &mut Value, types: &[String]) {
     let turned = whole().map(Value::from).or_else(|| number().map(Value::from)).or_else(|| flag().map(Value::from));
     if let Some(turned) = turned.or_else(read) {
         *value = turned;
+    }
+}
+
+/// A boolean, also as the string the command line sends.
+pub(crate) fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
     }
 }
 

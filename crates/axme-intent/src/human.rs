@@ -1,11 +1,16 @@
-//! Human tasks: what a person is asked, and which answers count (contract `semantics.md` §2.5, `wire.md` §5).
+//! Human tasks: what a person is asked, and who may answer (contract `semantics.md` §2.5, `wire.md` §5). Answers are in
+//! `answer`.
+
+mod answer;
 
 use std::collections::BTreeSet;
 
+pub use answer::{Response, TaskResult, Verdict, Via, Vote};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Object, Refusal, form};
+use crate::task_types::TaskType;
+use crate::{Object, form};
 
 /// The most people a task may want a yes of: as many as it can have assignees.
 const MOST_QUORUM: u32 = 20;
@@ -44,126 +49,6 @@ pub struct HumanTask {
     pub form_schema: Option<Box<Value>>,
     #[serde(flatten)]
     pub rest: Object,
-}
-
-/// Whether an answer lets the work go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    Positive,
-    Negative,
-}
-
-/// Which way a person's answer came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Via {
-    /// A call of the API.
-    #[default]
-    Api,
-    CommandLine,
-    /// A link that was mailed.
-    Email,
-    /// A form behind a link that was made for it.
-    Form,
-    /// A thread of an inbox, or an approval's id.
-    Inbox,
-}
-
-impl Via {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Via::Api => "api",
-            Via::CommandLine => "command_line",
-            Via::Email => "email",
-            Via::Form => "form",
-            Via::Inbox => "inbox",
-        }
-    }
-
-    pub fn parse(word: &str) -> Option<Via> {
-        [Via::Api, Via::CommandLine, Via::Email, Via::Form, Via::Inbox].into_iter().find(|via| via.as_str() == word)
-    }
-}
-
-/// A person's answer, and how it came. Who gave it is the actor.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Response {
-    pub answer: TaskResult,
-    pub via: Via,
-    /// It is whoever started the intent that answers.
-    pub is_requester: bool,
-}
-
-/// A yes that is not enough by itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Vote {
-    pub by: String,
-    pub via: Via,
-    pub result: Value,
-}
-
-/// A person's answer as it was sent: nothing checked yet.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct TaskResult {
-    pub outcome: Option<String>,
-    pub comment: Option<String>,
-    /// All other fields: those beside `outcome` and those under `data`, the latter winning.
-    pub data: Object,
-}
-
-/// Words that say no, in any letters: those of the contract, and how tasks with outcomes of their own put them.
-const NEGATIVE: [&str; 18] = [
-    "deferred",
-    "rejected",
-    "denied",
-    "declined",
-    "failed",
-    "changes_requested",
-    "override_rejected",
-    "canceled",
-    "cannot_assess",
-    "reject",
-    "deny",
-    "decline",
-    "cancelled",
-    "no",
-    "refused",
-    "refuse",
-    "disapproved",
-    "disapprove",
-];
-
-/// Words that say yes, in any letters. Whatever is in neither list is no yes: an approval fails closed.
-const POSITIVE: [&str; 20] = [
-    "approved",
-    "confirmed",
-    "provided",
-    "completed",
-    "assigned",
-    "submitted",
-    "override_approved",
-    "validated",
-    "attached",
-    "delegated",
-    "rerouted",
-    "acknowledged",
-    "accepted",
-    "approve",
-    "confirm",
-    "complete",
-    "accept",
-    "done",
-    "proceed",
-    "yes",
-];
-
-fn says_no(outcome: &str) -> bool {
-    let word = outcome.to_ascii_lowercase();
-    NEGATIVE.contains(&word.as_str()) || word.starts_with("not_") || word.starts_with("not ")
-}
-
-fn says_yes(outcome: &str) -> bool {
-    POSITIVE.iter().any(|yes| outcome.eq_ignore_ascii_case(yes))
 }
 
 impl HumanTask {
@@ -284,167 +169,12 @@ impl HumanTask {
         if let Some(list) = &self.allowed_outcomes {
             return Some(list.iter().map(String::as_str).collect());
         }
-        let list: &[&str] = match self.task_type.as_deref().unwrap_or("approval") {
-            "approval" => &["approved", "rejected"],
-            "review" => &["approved", "changes_requested", "rejected"],
-            "clarification" => &["provided", "declined", "rejected"],
-            "manual_action" => &["completed", "failed"],
-            "confirmation" => &["confirmed", "denied", "rejected"],
-            "assignment" => &["assigned", "declined"],
-            "override" => &["override_approved", "rejected"],
-            "form" => &["submitted", "cannot_assess"],
-            _ => return None,
-        };
-        Some(list.to_vec())
+        TaskType::find(self.task_type.as_deref())?.only_outcomes()
     }
 
     /// The outcomes to show a person.
     pub fn shown_outcomes(&self) -> Vec<&str> {
         self.outcomes().unwrap_or_else(|| vec!["completed", "declined"])
-    }
-
-    /// Checks an answer. Returns it as it is recorded, with the outcome's canonical word, and what it means.
-    pub fn check(&self, answer: &TaskResult) -> Result<(Object, Verdict), Refusal> {
-        let word = answer.outcome.as_deref().map(str::trim).unwrap_or_default();
-        if word.is_empty() {
-            return Err(Refusal::invalid("outcome_required", format!("outcome is required: {}", self.expectation())));
-        }
-        let outcome = self.canonical(word).ok_or_else(|| {
-            Refusal::invalid(
-                "outcome_not_allowed",
-                format!("outcome \"{word}\" is not allowed: {}", self.expectation()),
-            )
-        })?;
-        let mut wrong = form::Complaints::new();
-        let mut code = None;
-        if self.required_comment && answer.comment.as_deref().is_none_or(|c| c.trim().is_empty()) {
-            wrong.insert("comment".to_owned(), "is required for this task".to_owned());
-            code = Some("comment_required");
-        }
-        if self.evidence_required && answer.data.get("evidence").is_none_or(is_blank) {
-            wrong.insert("evidence".to_owned(), "is required for this task".to_owned());
-            code = code.or(Some("evidence_required"));
-        }
-        let verdict = self.verdict(&outcome);
-        let flag = answer.data.get("approved").and_then(truth);
-        if flag.is_some_and(|approved| approved != (verdict == Verdict::Positive)) {
-            let message = format!("outcome \"{outcome}\" and approved contradict each other");
-            return Err(Refusal::invalid("contradiction", message));
-        }
-        let data = match &self.form_schema {
-            Some(schema) => {
-                let comment = answer.comment.as_deref();
-                form::check(schema, &answer.data, comment, verdict == Verdict::Positive).unwrap_or_else(|complaints| {
-                    wrong.extend(complaints);
-                    Object::new()
-                })
-            }
-            None => answer.data.clone(),
-        };
-        if !wrong.is_empty() {
-            return Err(refuse_fields(code.unwrap_or("form_invalid"), wrong));
-        }
-        let mut record = Object::new();
-        record.insert("outcome".to_owned(), outcome.into());
-        if let Some(comment) = &answer.comment {
-            record.insert("comment".to_owned(), comment.clone().into());
-        }
-        for (key, value) in data {
-            record.entry(key).or_insert(value);
-        }
-        Ok((record, verdict))
-    }
-
-    /// What an answer would mean, whatever else is missing in it.
-    pub fn means(&self, answer: &TaskResult) -> Verdict {
-        let word = answer.outcome.as_deref().unwrap_or_default();
-        self.verdict(&self.canonical(word).unwrap_or_default())
-    }
-
-    /// What an outcome means: a yes if it is a word for yes, or the first of the task's own outcomes and no word for no.
-    fn verdict(&self, outcome: &str) -> Verdict {
-        let is_first = self.outcomes().is_some_and(|list| list.first() == Some(&outcome));
-        let is_escalated = self.task_type.as_deref() == Some("escalate") && outcome == "escalated";
-        if says_yes(outcome) || is_escalated || (is_first && !says_no(outcome)) {
-            Verdict::Positive
-        } else {
-            Verdict::Negative
-        }
-    }
-
-    /// Maps what a client sends (`approve`, `rejected` for a confirmation) to the one outcome of the task that it can mean.
-    /// An outcome that the task names means itself.
-    fn canonical(&self, word: &str) -> Option<String> {
-        let usual = match word {
-            "approve" => "approved",
-            "reject" => "rejected",
-            other => other,
-        };
-        let Some(outcomes) = self.outcomes() else {
-            let plain = word.len() <= 64 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-            return plain.then(|| usual.to_owned());
-        };
-        if let Some(named) = [word, usual].into_iter().find(|word| outcomes.contains(word)) {
-            return Some(named.to_owned());
-        }
-        let only = |mut found: Vec<&str>| if found.len() == 1 { found.pop().map(str::to_owned) } else { None };
-        match usual {
-            "rejected" | "denied" | "declined" => only(outcomes.into_iter().filter(|o| says_no(o)).collect()),
-            "approved" | "confirmed" => {
-                only(outcomes.into_iter().filter(|o| self.verdict(o) == Verdict::Positive).collect())
-            }
-            _ => None,
-        }
-    }
-
-    fn expectation(&self) -> String {
-        match self.outcomes() {
-            Some(list) => format!("send one of {}", list.join(", ")),
-            None => "send one word of letters, digits, '_', '.' or '-'".to_owned(),
-        }
-    }
-}
-
-/// Names every field that is wrong, in the message and in `details.fields`.
-fn refuse_fields(code: &'static str, complaints: form::Complaints) -> Refusal {
-    let lines =
-        complaints.iter().map(|(field, why)| if field.is_empty() { why.clone() } else { format!("{field}: {why}") });
-    let message = lines.collect::<Vec<_>>().join("; ");
-    Refusal::invalid(code, message).with("fields", serde_json::json!(complaints))
-}
-
-impl TaskResult {
-    /// Reads an answer from the body of a resume: `task_result` and, where clients put them, `outcome` and `comment` beside it.
-    pub fn read(body: &Object) -> TaskResult {
-        let empty = Object::new();
-        let inner = body.get("task_result").and_then(Value::as_object).unwrap_or(&empty);
-        let text = |map: &Object, key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
-        let mut data = Object::new();
-        for (key, value) in inner {
-            if !matches!(key.as_str(), "outcome" | "comment" | "data") {
-                data.insert(key.clone(), value.clone());
-            }
-        }
-        if let Some(nested) = inner.get("data").and_then(Value::as_object) {
-            data.extend(nested.iter().map(|(k, v)| (k.clone(), v.clone())));
-        }
-        let implied =
-            data.get("approved").and_then(truth).map(|yes| if yes { "approved" } else { "rejected" }.to_owned());
-        TaskResult {
-            outcome: text(inner, "outcome").or_else(|| text(body, "outcome")).or(implied),
-            comment: text(inner, "comment").or_else(|| text(body, "comment")),
-            data,
-        }
-    }
-}
-
-/// A boolean, also as the string the command line sends.
-pub(crate) fn truth(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(flag) => Some(*flag),
-        Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(true),
-        Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
     }
 }
 
@@ -465,16 +195,6 @@ pub fn is_email(text: &str) -> bool {
     let is_name = |part: &str| !part.is_empty() && part.chars().all(plain);
     text.len() <= 254
         && text.split_once('@').is_some_and(|(user, host)| is_name(user) && is_name(host) && !host.contains('@'))
-}
-
-fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Array(list) => list.is_empty(),
-        Value::Object(map) => map.is_empty(),
-        _ => false,
-    }
 }
 
 fn limited_text(value: &Value, most: usize) -> Result<String, String> {
@@ -505,76 +225,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn task(value: Value) -> HumanTask {
-        let (task, complaints) = HumanTask::read(value.as_object().unwrap());
-        assert_eq!(complaints, Vec::<String>::new());
-        task
-    }
-
-    fn answer(value: Value) -> TaskResult {
-        TaskResult::read(value.as_object().unwrap())
-    }
-
-    #[test]
-    fn a_shortcut_maps_to_the_one_outcome_it_can_mean() {
-        let outcome = |task_value: Value, word: &str| {
-            task(task_value)
-                .check(&answer(json!({"task_result": {"outcome": word}})))
-                .map(|(o, v)| (o["outcome"].clone(), v))
-        };
-        let confirmation = json!({"task_type": "confirmation", "allowed_outcomes": ["confirmed", "denied"]});
-        assert_eq!(outcome(confirmation, "rejected").unwrap(), (json!("denied"), Verdict::Negative));
-        let override_task = json!({"task_type": "override"});
-        assert_eq!(outcome(override_task, "approved").unwrap(), (json!("override_approved"), Verdict::Positive));
-        assert!(outcome(json!({"task_type": "review"}), "denied").is_err(), "two negatives: no guess");
-        assert!(outcome(json!({}), "aproved").is_err(), "a typo never approves");
-        assert_eq!(outcome(json!({"task_type": "reroute"}), "rerouted").unwrap().1, Verdict::Positive);
-    }
-
-    #[test]
-    fn what_is_no_known_yes_is_no_yes() {
-        let verdict = |task_value: Value, word: &str| {
-            task(task_value).check(&answer(json!({"task_result": {"outcome": word}}))).map(|(_, verdict)| verdict)
-        };
-        let own = json!({"allowed_outcomes": ["ship_it", "refused", "hold", "escalated", "approved"]});
-        assert_eq!(verdict(own.clone(), "ship_it"), Ok(Verdict::Positive), "the first of its own outcomes");
-        assert_eq!(verdict(own.clone(), "approved"), Ok(Verdict::Positive), "a word for yes");
-        for word in ["refused", "hold", "escalated"] {
-            assert_eq!(verdict(own.clone(), word), Ok(Verdict::Negative), "{word}");
-        }
-        for no in ["disapproved", "not_approved", "refused", "Not accepted"] {
-            let first = json!({"allowed_outcomes": [no, "approved"]});
-            assert_eq!(verdict(first, no), Ok(Verdict::Negative), "{no}");
-        }
-        assert_eq!(verdict(json!({"task_type": "payment_check"}), "disapproved"), Ok(Verdict::Negative));
-        assert!(verdict(json!({"allowed_outcomes": ["no", "hold"]}), "approved").is_err(), "nothing it could mean");
-        let contradiction = json!({"outcome": "approved", "task_result": {"approved": false}});
-        assert_eq!(task(json!({})).check(&answer(contradiction)).unwrap_err().code, "contradiction");
-        assert_eq!(verdict(json!({"task_type": "reroute"}), "Rejected"), Ok(Verdict::Negative));
-    }
-
-    #[test]
-    fn the_outcome_may_stand_in_three_places() {
-        for body in [
-            json!({"task_result": {"outcome": "approved"}}),
-            json!({"outcome": "approved", "task_result": {"x": 1}}),
-            json!({"task_result": {"data": {"approved": true}}}),
-            json!({"task_result": {"approved": "true"}}),
-        ] {
-            assert_eq!(answer(body.clone()).outcome.as_deref(), Some("approved"), "{body}");
-        }
-    }
-
-    #[test]
-    fn required_comment_and_evidence_are_required() {
-        let strict = task(json!({"required_comment": true, "evidence_required": true}));
-        let code = |body: Value| strict.check(&answer(body)).unwrap_err().code;
-        assert_eq!(code(json!({"task_result": {"outcome": "approved", "comment": " "}})), "comment_required");
-        assert_eq!(code(json!({"task_result": {"outcome": "approved", "comment": "c"}})), "evidence_required");
-        let full = json!({"task_result": {"outcome": "approved", "comment": "c", "data": {"evidence": "photo"}}});
-        assert!(strict.check(&answer(full)).is_ok());
-    }
 
     #[test]
     fn wrong_types_are_named() {

@@ -1,7 +1,7 @@
 //! The rules of an intent.
 //!
 //! Everything here is a pure function of its arguments: no clock, no database, no async, no randomness. Times and fresh
-//! ids come in as values ([`Given`]). The server loads an [`Intent`], asks [`decide`] what a [`Command`] does to it, and
+//! ids come in as values ([`DecideInput`]). The server loads an [`Intent`], asks [`decide`] what a [`Command`] does to it, and
 //! carries out the answer; it never changes an intent in any other way.
 //!
 //! Read `lifecycle` first (what an intent is and what may happen to it), then `workflow` (an intent that is driven through
@@ -14,26 +14,31 @@ pub mod fields;
 pub mod form;
 pub mod human;
 pub mod ids;
-pub mod ladder;
 pub mod lifecycle;
 pub mod policy;
+mod refusal;
+pub mod reminder_plan;
 pub mod resume;
 pub mod scenario;
 pub mod semantic;
+mod serde_fields;
 mod status;
+pub mod task_types;
 pub mod template;
 pub mod time;
 pub mod workflow;
 
 pub use address::{Address, Home};
+pub use apply::apply;
+pub use decide::{PolicyDecision, change_policy, decide, notice_context, submit};
 pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;
-pub use ladder::Ladder;
 pub use lifecycle::{
-    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent,
-    Refusal, RefusalKind, State, Status, Tally, TimerKind, Waiting, WaitingReason, apply, decide, submit,
+    Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Holder, HolderKind, Intent,
+    IntentSpec, Refusal, RefusalKind, State, Status, Tally, TimerKind, Wait, WaitingReason,
 };
 pub use policy::Policy;
+pub use reminder_plan::ReminderPlan;
 pub use time::Time;
 pub use workflow::{Plan, Retry, Step, StepKind};
 

@@ -1,25 +1,30 @@
-//! What an intent is, what can be asked of it, and what came of it: the types of the lifecycle, and [`apply`], which folds
-//! an event into the state. The decisions themselves are in `decide`.
+//! What an intent is: what it was created with, and the state it is in. `command` has what can be asked of it, and `event` what
+//! happened to it. `decide` says what a command does to an intent, and `apply` folds an event into its state.
 //!
 //! The state of an intent is nothing but its events folded in order; `tests/rules/properties.rs` holds that for random
 //! histories.
 
-use serde::{Deserialize, Deserializer, Serialize};
+mod command;
+mod event;
+
+pub use command::{Answer, Command, DecideInput, Decision, Effect, Ending, Occasion, TimerKind};
+pub use event::{Event, EventBody};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use crate::apply::apply;
-pub use crate::decide::{decide, submit};
-use crate::human::{Response, Vote, is_same_person};
-use crate::ladder::Ladder;
+use crate::human::{Vote, is_same_person};
 use crate::policy::Policy;
+pub use crate::refusal::{Refusal, RefusalKind};
+use crate::reminder_plan::ReminderPlan;
+use crate::serde_fields::{is_zero, present};
 pub use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::Cursor;
-use crate::{Address, HumanTask, IntentId, Object, Plan, Time};
+use crate::{Address, HumanTask, IntentId, Plan, Time};
 
-/// What an intent was created with: never changes afterwards. Kept in its first event.
+/// The specification that an intent is created with. It never changes afterwards; the first event keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Birth {
+pub struct IntentSpec {
     pub intent_type: String,
     pub correlation_id: Uuid,
     pub from: Address,
@@ -31,9 +36,9 @@ pub struct Birth {
     pub deadline_at: Option<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_delivery_attempts: Option<u32>,
-    /// How whoever has to act is reminded. Steps of a plan have ladders of their own.
+    /// Reminders and escalation outside a plan. Steps have reminder plans of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<Ladder>,
+    pub reminder_plan: Option<ReminderPlan>,
     /// A person's task on the intent itself, outside any scenario.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<HumanTask>,
@@ -72,9 +77,9 @@ pub struct Intent {
 /// What was counted while somebody had to act: reminders, and pushes that failed. Folded from events like the state.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tally {
-    /// The ladder the intent was created with.
+    /// The reminder plan the intent was created with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<Ladder>,
+    pub reminder_plan: Option<ReminderPlan>,
     /// Reminders since the present waiting began.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reminded: u32,
@@ -98,7 +103,7 @@ pub enum State {
     Delivered,
     Acknowledged,
     InProgress,
-    Waiting(Waiting),
+    Waiting(Wait),
     Completed { result: Value },
     Failed { fault: Fault },
     Canceled { reason: String },
@@ -107,7 +112,7 @@ pub enum State {
 
 /// An intent that waits says why, for whom and since when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Waiting {
+pub struct Wait {
     pub reason: WaitingReason,
     pub holder: Holder,
     pub since: Time,
@@ -143,290 +148,9 @@ pub struct Fault {
     pub result: Option<Value>,
 }
 
-/// Something that happened to an intent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Event {
-    pub position: u32,
-    pub at: Time,
-    /// Who caused it: an address, an account, or `gateway`.
-    pub actor: String,
-    /// The status after the event.
-    pub status: Status,
-    pub body: EventBody,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum EventBody {
-    Created(Box<Birth>),
-    Submitted,
-    Delivered {
-        to: Address,
-    },
-    Acknowledged,
-    /// Work goes on. `step` and `result` are those of a step that just ended, `step` alone of one that failed and is tried
-    /// again; `details` says what else is known.
-    InProgress {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        step: Option<String>,
-        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-        result: Option<Value>,
-        details: Object,
-    },
-    Waiting(Waiting),
-    HumanTaskAssigned {
-        holder: Holder,
-        task: HumanTask,
-    },
-    /// A step's own deadline passed; the intent itself is not over.
-    Timeout {
-        step: String,
-    },
-    /// Whoever has to act was reminded, for the `count`th time.
-    Reminder {
-        holder: Holder,
-        count: u32,
-    },
-    /// Somebody else has to act now, `from` still may. `due_at` is the new deadline of the step, when it has one. `task` is
-    /// set when a person is asked to do what an agent should have done; `from` may not any more when its time is over.
-    Escalated {
-        holder: Holder,
-        from: Holder,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        due_at: Option<Time>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        task: Option<Box<HumanTask>>,
-    },
-    /// Somebody said yes, and others have to as well.
-    Voted {
-        vote: Vote,
-        needed: u32,
-    },
-    /// A person's task was given to somebody else, who alone has it now; or who has the part of `from` in it, when there are
-    /// others who were asked as well.
-    Transferred {
-        holder: Holder,
-        from: Holder,
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        is_part: bool,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        note: Option<String>,
-    },
-    /// A push to the receiver failed; it is tried again at `retry_at`.
-    DeliveryFailed {
-        attempt: u32,
-        most: u32,
-        error: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        retry_at: Option<Time>,
-    },
-    Completed {
-        result: Value,
-        details: Object,
-    },
-    Failed {
-        fault: Fault,
-    },
-    Canceled {
-        reason: String,
-    },
-    TimedOut,
-}
-
-impl EventBody {
-    /// The name on the wire.
-    pub const fn event_type(&self) -> &'static str {
-        match self {
-            EventBody::Created(_) => "intent.created",
-            EventBody::Submitted => "intent.submitted",
-            EventBody::Delivered { .. } => "intent.delivered",
-            EventBody::Acknowledged => "intent.acknowledged",
-            EventBody::InProgress { .. } => "intent.in_progress",
-            EventBody::Waiting(_) | EventBody::Voted { .. } => "intent.waiting",
-            EventBody::HumanTaskAssigned { .. } => "intent.human_task_assigned",
-            EventBody::Timeout { .. } => "intent.timeout",
-            EventBody::Reminder { .. } => "intent.reminder",
-            EventBody::Escalated { .. } => "intent.escalated",
-            EventBody::Transferred { .. } => "intent.transfer",
-            EventBody::DeliveryFailed { .. } => "intent.delivery_failed",
-            EventBody::Completed { .. } => "intent.completed",
-            EventBody::Failed { .. } => "intent.failed",
-            EventBody::Canceled { .. } => "intent.canceled",
-            EventBody::TimedOut => "intent.timed_out",
-        }
-    }
-}
-
-/// What can be asked of a live intent.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {
-    /// The receiving agent has seen it.
-    Acknowledge,
-    /// The receiving agent answers.
-    Answer(Answer),
-    /// A person answers the task.
-    Decide(Response),
-    /// A person's task is given to somebody else.
-    Reassign { holder: Holder, from: Option<String>, note: Option<String> },
-    /// The control plane says: go on. Never answers a person's task.
-    Proceed { reason: Option<String> },
-    /// A caller ends it, from any live state.
-    Resolve(Ending),
-    /// `deadline_at` has passed.
-    DeadlinePassed,
-    /// The deadline of a step has passed. Nothing when the step is over.
-    StepDeadlinePassed { step: String },
-    /// The next reminder or the escalation is due.
-    LadderDue,
-    /// The agent has had it for longer than the envelope allows.
-    ExecutionTimedOut,
-    /// A push to the receiver failed: the `attempt`th of at most `most`.
-    PushFailed { attempt: u32, most: u32, error: String, retry_at: Option<Time> },
-    /// The child that carried out a step has ended. Nothing when the step is over.
-    ChildEnded { child: IntentId, ending: Ending },
-}
-
-/// An agent's answer.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    Complete(Value),
-    Fail(Fault),
-    /// The agent's part is done, somebody else goes on. Ends a step; on a plain intent it is only progress.
-    HandOver(Value),
-}
-
-/// How an intent ends.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Ending {
-    Completed(Value),
-    Failed(Fault),
-    Canceled(String),
-    TimedOut,
-}
-
-/// What comes from outside into a decision.
-#[derive(Debug, Clone)]
-pub struct Given {
-    pub now: Time,
-    pub actor: String,
-    /// A fresh id of the family, used if the decision starts a child.
-    pub child: IntentId,
-}
-
-/// What a command does: events to append, then effects to carry out in the same transaction.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Decision {
-    pub events: Vec<Event>,
-    pub effects: Vec<Effect>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Put the intent into the queue of its receiver.
-    Deliver {
-        to: Address,
-    },
-    /// The receiver has it; offer it again only after a long time.
-    MarkAcknowledged,
-    /// Nobody needs to receive it any more.
-    EndDelivery,
-    /// It could not be delivered: kept as a dead letter.
-    BuryDelivery,
-    /// Offer it to its receiver again now.
-    OfferAgain,
-    /// The same for the child that carries out a step.
-    OfferChildAgain(IntentId),
-    /// Mail people about the task that waits.
-    Mail {
-        about: Occasion,
-        to: Vec<String>,
-    },
-    /// Send what a step has to tell.
-    Notify {
-        step: String,
-    },
-    StartChild {
-        child: IntentId,
-        step: String,
-    },
-    EndChild {
-        child: IntentId,
-        ending: Ending,
-    },
-    /// Replaces a timer of the same kind.
-    SetTimer {
-        kind: TimerKind,
-        at: Time,
-    },
-    ClearTimer(TimerKind),
-    ClearTimers,
-    /// The intent is over: its parent, if any, hears how.
-    TellParent(Ending),
-}
-
-/// Why a person is mailed about a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Occasion {
-    /// The task is new to them.
-    Asked,
-    Reminded,
-    /// Somebody else did not answer.
-    Escalated,
-}
-
-/// What a timer is for. One of each kind per intent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TimerKind {
-    Deadline,
-    Step(String),
-    /// The next reminder, or the escalation after the last one.
-    Ladder,
-    /// How long an agent may work on it.
-    Execution,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalKind {
-    /// The intent is not in a state for this.
-    Conflict,
-    /// The input does not fit.
-    Invalid,
-    /// Somebody else may, this one may not.
-    Forbidden,
-}
-
-/// A command that an intent does not take. Nothing has changed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Refusal {
-    pub kind: RefusalKind,
-    pub code: &'static str,
-    pub message: String,
-    pub details: Object,
-}
-
-impl Refusal {
-    pub fn invalid(code: &'static str, message: String) -> Refusal {
-        Refusal { kind: RefusalKind::Invalid, code, message, details: Object::new() }
-    }
-
-    pub fn conflict(code: &'static str, message: String) -> Refusal {
-        Refusal { kind: RefusalKind::Conflict, code, message, details: Object::new() }
-    }
-
-    pub fn forbidden(code: &'static str, message: String) -> Refusal {
-        Refusal { kind: RefusalKind::Forbidden, code, message, details: Object::new() }
-    }
-
-    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Refusal {
-        self.details.insert(key.to_owned(), value.into());
-        self
-    }
-}
-
 impl Intent {
     /// An intent before its first event.
-    pub fn unborn(id: IntentId, root: IntentId, parent: Option<IntentId>, now: Time) -> Intent {
+    pub fn draft(id: IntentId, root: IntentId, parent: Option<IntentId>, now: Time) -> Intent {
         Intent {
             id,
             root,
@@ -459,20 +183,20 @@ impl Intent {
         of_step.into_iter().chain(self.deadline(own)).min()
     }
 
-    /// The ladder of what the intent is at, under some settings: that of the step, or its own outside a plan. Nobody climbs
-    /// while it waits for nobody.
-    pub fn ladder(&self, policy: &Policy, plan: Option<&Plan>) -> Ladder {
+    /// The reminder plan that runs now, under some settings: the current step's, or the intent's own outside a plan. It is empty
+    /// while the intent waits for time to pass.
+    pub fn reminder_plan(&self, policy: &Policy, plan: Option<&Plan>) -> ReminderPlan {
         let own = match self.waiting() {
-            Some(waiting) if waiting.reason == WaitingReason::WaitingForTime => return Ladder::default(),
-            Some(Waiting { step: Some(step), .. }) => {
-                plan.and_then(|plan| plan.step(step)).and_then(|step| step.ladder.as_ref())
+            Some(waiting) if waiting.reason == WaitingReason::WaitingForTime => return ReminderPlan::default(),
+            Some(Wait { step: Some(step), .. }) => {
+                plan.and_then(|plan| plan.step(step)).and_then(|step| step.reminder_plan.as_ref())
             }
-            _ => self.tally.ladder.as_ref(),
+            _ => self.tally.reminder_plan.as_ref(),
         };
-        policy.ladder(own)
+        policy.reminder_plan(own)
     }
 
-    pub fn waiting(&self) -> Option<&Waiting> {
+    pub fn waiting(&self) -> Option<&Wait> {
         match &self.state {
             State::Waiting(waiting) => Some(waiting),
             _ => None,
@@ -514,13 +238,4 @@ impl State {
             State::TimedOut => Status::TimedOut,
         }
     }
-}
-
-pub(crate) fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
-/// Reads a value that is there: `null` is a value like any other, unlike a field that is missing.
-pub(crate) fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(from).map(Some)
 }

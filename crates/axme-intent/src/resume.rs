@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::human::truth;
+use crate::form::truth;
 use crate::lifecycle::{Answer, Fault};
 use crate::{Object, TaskResult};
 

@@ -5,19 +5,19 @@
 
 mod internal;
 mod known;
-mod ladders;
 pub mod macros;
+mod reader;
+mod reminder_plans;
 mod retries;
+mod steps;
 
-use std::collections::BTreeSet;
-
-use internal::Runtime;
+use reader::Reader;
 use serde_json::Value;
 
 use crate::address::{MAX_ADDRESS_CHARS, agent_name};
 use crate::status::{Holder, HolderKind};
-use crate::workflow::{Plan, Step, StepKind};
-use crate::{Address, Home, HumanTask, Ladder, Object, Time, fields};
+use crate::workflow::Plan;
+use crate::{Address, Home, HumanTask, Object, ReminderPlan, Time, fields};
 
 /// A bundle ready to be applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub struct Scenario {
     pub deadline_at: Option<Time>,
     pub max_delivery_attempts: Option<u32>,
     /// Reminders and escalation of an intent without steps.
-    pub ladder: Option<Ladder>,
+    pub reminder_plan: Option<ReminderPlan>,
     /// To whom the intent goes: an agent, or the platform when a plan or a person handles it.
     pub to: Address,
     pub task: Option<HumanTask>,
@@ -69,9 +69,6 @@ impl Human {
     }
 }
 
-/// The largest number in a bundle: ten years, in seconds.
-const MAX_COUNT: u64 = 10 * 365 * 86_400;
-
 /// Checks and lowers a bundle. `home` resolves short addresses. The scenario is `Some` exactly when there are no errors.
 pub fn check(bundle: &Object, home: Home<'_>) -> (Option<Scenario>, Report) {
     let mut reader = Reader { home, report: Report::default() };
@@ -80,20 +77,7 @@ pub fn check(bundle: &Object, home: Home<'_>) -> (Option<Scenario>, Report) {
     (scenario.filter(|_| report.errors.is_empty()), report)
 }
 
-struct Reader<'a> {
-    home: Home<'a>,
-    report: Report,
-}
-
 impl Reader<'_> {
-    fn error(&mut self, place: &str, what: impl std::fmt::Display) {
-        self.report.errors.push(format!("{place}: {what}"));
-    }
-
-    fn warn(&mut self, place: &str, what: impl std::fmt::Display) {
-        self.report.warnings.push(format!("{place}: {what}"));
-    }
-
     fn bundle(&mut self, bundle: &Object) -> Option<Scenario> {
         self.known(bundle, "", &known::BUNDLE);
         let scenario_id = self.required(bundle, "scenario_id", "scenario_id", 255).unwrap_or_default();
@@ -154,7 +138,7 @@ impl Reader<'_> {
             }
         };
         let max_delivery_attempts = self.count(intent, "max_delivery_attempts", "intent.max_delivery_attempts");
-        let ladder = self.ladder(intent, "intent", &agents, humans);
+        let reminder_plan = self.reminder_plan(intent, "intent", &agents, humans);
         let task = match intent.get("human_task") {
             None | Some(Value::Null) => None,
             Some(Value::Object(source)) => Some(self.task(source, "intent.human_task")),
@@ -172,7 +156,7 @@ impl Reader<'_> {
             self.warn("intent.human_task", "ignored: the workflow's steps decide who is asked");
         }
         let task = task.filter(|_| plan.is_none());
-        let ladder = self.place_ladder(ladder, plan.as_mut(), task.is_some());
+        let reminder_plan = self.place_reminder_plan(reminder_plan, plan.as_mut(), task.is_some());
         let max_delivery_attempts = max_delivery_attempts.and_then(|n| u32::try_from(n).ok());
         Some(Scenario {
             scenario_id,
@@ -181,7 +165,7 @@ impl Reader<'_> {
             payload,
             deadline_at,
             max_delivery_attempts,
-            ladder,
+            reminder_plan,
             to,
             task,
             plan,
@@ -256,209 +240,6 @@ impl Reader<'_> {
         humans
     }
 
-    /// The plan of steps that stand at `place`.
-    fn steps(
-        &mut self,
-        workflow: &Object,
-        place: &str,
-        scenario_id: &str,
-        agents: &[Agent],
-        humans: &[Human],
-    ) -> Option<Plan> {
-        let entries = self.entries(workflow, "steps", place, 100);
-        if entries.is_empty() {
-            self.error(place, "at least one step is required");
-            return None;
-        }
-        let ids: Vec<String> = entries
-            .iter()
-            .map(|(_, step)| step.get("step_id").and_then(Value::as_str).unwrap_or_default().trim().to_owned())
-            .collect();
-        let link = |step: &Object, key: &str| {
-            step.get(key).and_then(Value::as_str).map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned)
-        };
-        let sequential =
-            entries.iter().all(|(_, s)| link(s, "on_success").is_none() && link(s, "on_failure").is_none());
-        let failure_targets: BTreeSet<String> = entries.iter().filter_map(|(_, s)| link(s, "on_failure")).collect();
-        let mut steps = Vec::new();
-        let mut seen = BTreeSet::new();
-        for (index, (place, entry)) in entries.iter().enumerate() {
-            self.known(entry, place, &known::STEP);
-            let Some(id) = self.required(entry, "step_id", &format!("{place}.step_id"), 100) else { continue };
-            if !seen.insert(id.clone()) {
-                self.error(&format!("{place}.step_id"), format!("\"{id}\" is used twice"));
-            }
-            // Without any links, array order. With links, a missing `on_success` means the next step unless that one
-            // exists only to handle a failure.
-            let next = ids.get(index + 1).filter(|next| sequential || !failure_targets.contains(*next));
-            let on_success = link(entry, "on_success").or_else(|| next.cloned());
-            let on_failure = link(entry, "on_failure");
-            for (key, target) in [("on_success", &on_success), ("on_failure", &on_failure)] {
-                if let Some(target) = target.as_ref().filter(|t| !ids.contains(t)) {
-                    self.error(
-                        &format!("{place}.{key}"),
-                        format!("no step \"{target}\"; steps are {}", ids.join(", ")),
-                    );
-                }
-            }
-            let Ok(runtime) = self.runtime(entry, place) else { continue };
-            let mut deadline_seconds =
-                self.count(entry, "step_deadline_seconds", &format!("{place}.step_deadline_seconds"));
-            if runtime == Some(Runtime::Timeout) {
-                deadline_seconds = self.seconds(entry, place).or(deadline_seconds);
-            }
-            let mut ladder = self.ladder(entry, place, agents, humans);
-            let retry = self.retry(entry, place);
-            if self.has_wrong_types(entry, place) {
-                continue;
-            }
-            let kind = match runtime {
-                Some(Runtime::Escalation) => self.escalation(entry, place, agents, humans, &steps),
-                _ => self.step_kind(entry, place, agents, humans, runtime, deadline_seconds),
-            };
-            let Some(kind) = kind else { continue };
-            let notice = match runtime {
-                Some(Runtime::Notification) => self.notice_beside(entry, place, humans, &kind),
-                _ => None,
-            };
-            let tool = self.text(entry, "tool_id", &format!("{place}.tool_id"), 255).unwrap_or_default();
-            let input = entry.get("input").filter(|v| !v.is_null()).cloned();
-            if runtime == Some(Runtime::Escalation) {
-                ladder.escalate_to = None;
-            }
-            if !matches!(kind, StepKind::Agent { .. }) && retry.is_some() {
-                self.warn(&format!("{place}.retry"), "only agents' steps are tried again, ignored");
-            }
-            let retry = retry.filter(|_| matches!(kind, StepKind::Agent { .. }));
-            // Only agents and people can be reminded and late.
-            let has_holder = kind.has_holder();
-            let deadline_seconds = deadline_seconds.filter(|_| has_holder || kind == StepKind::Timeout);
-            let ladder = Some(ladder).filter(|ladder| !ladder.is_empty() && has_holder);
-            steps.push(Step { id, tool, kind, deadline_seconds, ladder, retry, notice, input, on_success, on_failure });
-        }
-        let entry = match self.text(workflow, "entry_step", "workflow.entry_step", 100).filter(|e| !e.is_empty()) {
-            Some(entry) if !ids.contains(&entry) => {
-                self.error("workflow.entry_step", format!("no step \"{entry}\"; steps are {}", ids.join(", ")));
-                entry
-            }
-            Some(entry) => entry,
-            None => ids.first().cloned().unwrap_or_default(),
-        };
-        Some(Plan { scenario_id: scenario_id.to_owned(), entry, steps })
-    }
-
-    /// True, with complaints, when the fields that say what a step is are no strings: they would read like missing ones.
-    fn has_wrong_types(&mut self, step: &Object, place: &str) -> bool {
-        let before = self.report.errors.len();
-        for key in ["tool_id", "runtime_type", "assigned_to", "on_success", "on_failure"] {
-            self.text(step, key, &format!("{place}.{key}"), MAX_ADDRESS_CHARS);
-        }
-        self.report.errors.len() > before
-    }
-
-    /// What a step is: asked of a person, or handed to an agent. The official command line strips `runtime_type` and may
-    /// send an empty `tool_id`, so the kind is inferred from what is left.
-    fn step_kind(
-        &mut self,
-        step: &Object,
-        place: &str,
-        agents: &[Agent],
-        humans: &[Human],
-        runtime: Option<Runtime>,
-        deadline_seconds: Option<u64>,
-    ) -> Option<StepKind> {
-        let assigned = step.get("assigned_to").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-        let requires_approval = self.flag(step, "requires_approval", place);
-        let agent = agents.iter().find(|a| a.role == assigned);
-        let human = humans.iter().find(|h| h.role == assigned);
-        let has_task = step.get("human_task").is_some_and(|t| !t.is_null());
-        match runtime {
-            Some(Runtime::Delay) => return self.delay(step, place),
-            Some(Runtime::Timeout) if assigned.is_empty() && !has_task => return self.timeout(deadline_seconds, place),
-            Some(Runtime::Reminder) => return self.notification(step, place, agents, humans, true),
-            // With something to answer it is a task, of which people are told as of any other.
-            Some(Runtime::Notification) if !has_task && !requires_approval => {
-                return self.notification(step, place, agents, humans, false);
-            }
-            _ => {}
-        }
-        let asks_human = matches!(runtime, Some(Runtime::HumanApproval | Runtime::Notification))
-            || human.is_some()
-            || has_task
-            || requires_approval
-            || is_person(&assigned);
-        if asks_human && agent.is_none() {
-            let task = match step.get("human_task") {
-                Some(Value::Object(source)) => self.task(source, &format!("{place}.human_task")),
-                None | Some(Value::Null) => HumanTask::untitled(),
-                Some(_) => {
-                    self.error(&format!("{place}.human_task"), "must be an object");
-                    return None;
-                }
-            };
-            let holder = match human {
-                Some(human) => human.holder(),
-                None if assigned.is_empty() => {
-                    Holder { kind: HolderKind::Human, reference: "human".to_owned(), name: "human".to_owned() }
-                }
-                None if is_address(&assigned) => {
-                    Holder { kind: HolderKind::Human, reference: assigned.clone(), name: assigned }
-                }
-                None => {
-                    self.unknown_role(place, &assigned, agents, humans);
-                    return None;
-                }
-            };
-            return Some(StepKind::Human { holder, task: Box::new(task), escalated_from: None });
-        }
-        if let Some(agent) = agent {
-            if asks_human {
-                self.error(
-                    &format!("{place}.assigned_to"),
-                    format!("\"{assigned}\" is an agent, but the step asks a person: assign it to a role of humans[]"),
-                );
-                return None;
-            }
-            let name = agent.display_name.clone().unwrap_or_else(|| agent.address.short().to_owned());
-            return self.agent_step(place, agent.address.clone(), name);
-        }
-        if is_address(&assigned) {
-            let to = Address::resolve(&assigned, self.home);
-            let name = to.short().to_owned();
-            return self.agent_step(place, to, name);
-        }
-        if assigned.is_empty() {
-            self.warn(place, "nobody is assigned and no runtime_type is given: the step does nothing");
-            return Some(StepKind::Pass);
-        }
-        self.unknown_role(place, &assigned, agents, humans);
-        None
-    }
-
-    /// A step for the platform would become a child that waits for a person, whose no would count as the step's success.
-    fn agent_step(&mut self, place: &str, to: Address, name: String) -> Option<StepKind> {
-        if to.is_platform() {
-            self.error(
-                &format!("{place}.assigned_to"),
-                format!("{to} does nothing by itself: say what with runtime_type"),
-            );
-            return None;
-        }
-        if to.is_nameless() {
-            self.error(&format!("{place}.assigned_to"), format!("there is no name in \"{to}\""));
-            return None;
-        }
-        Some(StepKind::Agent { to, name })
-    }
-
-    fn unknown_role(&mut self, place: &str, role: &str, agents: &[Agent], humans: &[Human]) {
-        let roles: Vec<&str> =
-            agents.iter().map(|a| a.role.as_str()).chain(humans.iter().map(|h| h.role.as_str())).collect();
-        let known =
-            if roles.is_empty() { "none is declared".to_owned() } else { format!("roles are {}", roles.join(", ")) };
-        self.error(&format!("{place}.assigned_to"), format!("no role \"{role}\"; {known}"));
-    }
-
     fn task(&mut self, source: &Object, place: &str) -> HumanTask {
         for (name, doubt) in fields::doubts(source) {
             self.warn(&format!("{place}.{name}"), doubt);
@@ -471,82 +252,6 @@ impl Reader<'_> {
             );
         }
         task
-    }
-
-    fn entries(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Vec<(String, Object)> {
-        let list = match source.get(key) {
-            None | Some(Value::Null) => return Vec::new(),
-            Some(Value::Array(list)) => list,
-            Some(_) => {
-                self.error(place, "must be a list");
-                return Vec::new();
-            }
-        };
-        if list.len() > most {
-            self.error(place, format!("at most {most} entries, got {}", list.len()));
-        }
-        let mut entries = Vec::new();
-        for (index, entry) in list.iter().take(most).enumerate() {
-            let place = format!("{place}[{index}]");
-            match entry {
-                Value::Object(fields) => entries.push((place, fields.clone())),
-                _ => self.error(&place, "must be an object"),
-            }
-        }
-        entries
-    }
-
-    fn required(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Option<String> {
-        let before = self.report.errors.len();
-        match self.text(source, key, place, most) {
-            Some(text) if !text.is_empty() => Some(text),
-            _ if self.report.errors.len() > before => None,
-            _ => {
-                self.error(place, "required");
-                None
-            }
-        }
-    }
-
-    fn text(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Option<String> {
-        match source.get(key) {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) if text.chars().count() <= most => Some(text.trim().to_owned()),
-            Some(Value::String(_)) => {
-                self.error(place, format!("at most {most} characters"));
-                None
-            }
-            Some(_) => {
-                self.error(place, "must be a string");
-                None
-            }
-        }
-    }
-
-    fn flag(&mut self, source: &Object, key: &str, place: &str) -> bool {
-        match source.get(key) {
-            None | Some(Value::Null) => false,
-            Some(Value::Bool(flag)) => *flag,
-            Some(_) => {
-                self.error(&format!("{place}.{key}"), "must be true or false");
-                false
-            }
-        }
-    }
-
-    /// A whole number of at least 1; 0 and null count as absent, as clients send them for "not set".
-    fn count(&mut self, source: &Object, key: &str, place: &str) -> Option<u64> {
-        match source.get(key) {
-            None | Some(Value::Null) => None,
-            Some(value) => match value.as_u64() {
-                Some(0) => None,
-                Some(number) if number <= MAX_COUNT => Some(number),
-                _ => {
-                    self.error(place, format!("must be a whole number from 1 to {MAX_COUNT}"));
-                    None
-                }
-            },
-        }
     }
 }
 

@@ -43,7 +43,7 @@ pub fn check(text: &str) -> Result<(), String> {
     let environment = environment();
     let template = environment.template_from_str(text).map_err(|error| explain(&error))?;
     // Names of filters and the like are looked up when they are reached; what depends on values can only be seen then.
-    match template.render_captured_to((), &mut Bounded(Vec::new())) {
+    match template.render_captured_to((), &mut BoundedBuffer(Vec::new())) {
         Err(error) if matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest | UnknownMethod) => {
             Err(explain(&error))
         }
@@ -54,7 +54,7 @@ pub fn check(text: &str) -> Result<(), String> {
 /// Fills a template in. One that cannot be filled in is returned as it was written, with why in brackets behind it: the
 /// message must reach somebody.
 pub fn render(text: &str, context: &Value) -> String {
-    let mut written = Bounded(Vec::new());
+    let mut written = BoundedBuffer(Vec::new());
     let environment = environment();
     let outcome = environment
         .template_from_str(text)
@@ -74,15 +74,15 @@ fn explain(error: &minijinja::Error) -> String {
     format!("the template has an error{line}: {}{detail}", error.kind())
 }
 
-struct Bounded(Vec<u8>);
+struct BoundedBuffer(Vec<u8>);
 
-impl Bounded {
+impl BoundedBuffer {
     fn is_full(&self) -> bool {
         self.0.len() >= MAX_TEXT_BYTES
     }
 }
 
-impl io::Write for Bounded {
+impl io::Write for BoundedBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let room = MAX_TEXT_BYTES - self.0.len();
         self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::lifecycle::{Birth, Holder, is_zero, present};
-use crate::{Address, HumanTask, Ladder, Object};
+use crate::serde_fields::{is_zero, present};
+use crate::status::Holder;
+use crate::{Address, HumanTask, Object, ReminderPlan};
 
 /// How many steps one intent may run, loops included: a plan whose failures lead back to themselves ends here.
 pub const MAX_STEP_RUNS: u32 = 1_000;
@@ -33,7 +34,7 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<Ladder>,
+    pub reminder_plan: Option<ReminderPlan>,
     /// An agent's step that failed is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
@@ -202,19 +203,6 @@ pub fn child_payload(parent_id: &str, parent_payload: &Value, plan: &Plan, step:
         "tool_id": step.tool,
         "input": step.input,
         "previous_results": results,
-    })
-}
-
-/// What the templates of a step's notice see.
-pub fn notice_context(intent_id: &str, birth: &Birth, plan: &Plan, step: &str, results: &Object) -> Value {
-    serde_json::json!({
-        "intent_id": intent_id,
-        "intent_type": birth.intent_type,
-        "from_agent": birth.from,
-        "scenario_id": plan.scenario_id,
-        "step_id": step,
-        "payload": birth.payload,
-        "results": results,
     })
 }
 

@@ -4,7 +4,7 @@ mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axme_intent::lifecycle::{Birth, Event, EventBody, Intent, WaitingReason};
+use axme_intent::lifecycle::{Event, EventBody, Intent, IntentSpec, WaitingReason};
 use axme_intent::{IntentId, Status, StepKind, Time, apply};
 use axme_server::store::intents::Head;
 use axme_server::store::simulated::{HeadColumns, Snapshot, history};
@@ -36,7 +36,7 @@ impl Seen {
     /// The intent as it was after so many events.
     pub fn after(&self, count: usize) -> Intent {
         let head = &self.head.intent;
-        let mut folded = Intent::unborn(head.id, head.root, head.parent, self.events[0].at);
+        let mut folded = Intent::draft(head.id, head.root, head.parent, self.events[0].at);
         self.events[..count].iter().for_each(|event| apply(&mut folded, event));
         folded
     }
@@ -47,10 +47,10 @@ impl Seen {
         self.events[..count].iter().filter(is_transfer).count()
     }
 
-    pub fn birth(&self) -> &Birth {
+    pub fn spec(&self) -> &IntentSpec {
         match &self.events[0].body {
-            EventBody::Created(birth) => birth,
-            _ => unreachable!("histories are checked to begin with a birth"),
+            EventBody::Created(spec) => spec,
+            _ => unreachable!("histories are checked to begin with a creation"),
         }
     }
 
@@ -170,7 +170,7 @@ impl Watch {
         }
         for (id, seen) in self.seen.iter().filter(|(_, seen)| !seen.status().is_terminal()) {
             let intent = &seen.head.intent;
-            let own = seen.birth().deadline_at.filter(|_| intent.parent.is_none());
+            let own = seen.spec().deadline_at.filter(|_| intent.parent.is_none());
             let (wanted, found) = (intent.deadline(own), set.get(&(*id, "deadline")).copied());
             hold!(wanted == found, "{id}: its deadline is {wanted:?}, the timer {found:?}");
             let Some(waiting) = intent.waiting() else { continue };
@@ -223,8 +223,11 @@ fn check_columns(columns: &HeadColumns) -> Checked {
 fn check_history(seen: &Seen) -> Checked {
     let head = &seen.head.intent;
     let id = head.id;
-    hold!(matches!(seen.events.first().map(|e| &e.body), Some(EventBody::Created(_))), "{id}: begins without a birth");
-    let mut folded = Intent::unborn(id, head.root, head.parent, seen.events[0].at);
+    hold!(
+        matches!(seen.events.first().map(|e| &e.body), Some(EventBody::Created(_))),
+        "{id}: begins without a creation"
+    );
+    let mut folded = Intent::draft(id, head.root, head.parent, seen.events[0].at);
     for (position, event) in (1..).zip(&seen.events) {
         hold!(event.position == position, "{id}: position {} after {}", event.position, position - 1);
         hold!(event.at >= folded.updated_at, "{id}: event {position} lies before the one ahead of it");
@@ -251,13 +254,13 @@ fn check_time(seen: &Seen, before: &Intent, event: &Event) -> Checked {
     match &event.body {
         EventBody::Reminder { count, .. } => {
             hold!(*count == before.tally.reminded + 1, "{id}: reminder {count} after {}", before.tally.reminded);
-            let plan = seen.birth().plan.as_ref();
-            let ladder = before.ladder(&before.policy, plan);
-            if !ladder.is_empty() && seen.head.intent.policy_generation == 0 {
-                let most = ladder.max_reminders.unwrap_or(axme_intent::ladder::USUAL_REMINDERS);
+            let plan = seen.spec().plan.as_ref();
+            let reminder_plan = before.reminder_plan(&before.policy, plan);
+            if !reminder_plan.is_empty() && seen.head.intent.policy_generation == 0 {
+                let most = reminder_plan.max_reminders.unwrap_or(axme_intent::reminder_plan::USUAL_REMINDERS);
                 hold!(*count <= most, "{id}: reminder {count} of {most}");
                 let since = before.waiting().map_or(before.created_at, |waiting| waiting.since);
-                let after = ladder.remind_after_seconds.unwrap_or(0);
+                let after = reminder_plan.remind_after_seconds.unwrap_or(0);
                 hold!(event.at >= since.plus_seconds(after), "{id}: reminder {count} is early");
             }
         }
@@ -266,13 +269,13 @@ fn check_time(seen: &Seen, before: &Intent, event: &Event) -> Checked {
             hold!(due_at.is_some_and(|due_at| due_at <= event.at), "{id}: event {position}: a step timed out early");
         }
         EventBody::TimedOut if before.parent.is_none() && seen.head.intent.policy_generation == 0 => {
-            let due_at = seen.birth().deadline_at;
+            let due_at = seen.spec().deadline_at;
             hold!(due_at.is_some_and(|due_at| due_at <= event.at), "{id}: event {position}: timed out early");
         }
         EventBody::Waiting(_) | EventBody::InProgress { .. } => {
             let waiting = before.waiting().filter(|waiting| waiting.reason == WaitingReason::WaitingForTime);
             let Some(waiting) = waiting else { return Ok(()) };
-            let step = seen.birth().plan.as_ref().and_then(|plan| plan.step(waiting.step.as_deref()?));
+            let step = seen.spec().plan.as_ref().and_then(|plan| plan.step(waiting.step.as_deref()?));
             // A timeout waits for a go-on, which may come at any time.
             let is_timeout = step.is_some_and(|step| step.kind == StepKind::Timeout);
             let is_due = waiting.due_at.is_some_and(|due_at| due_at <= event.at);

@@ -10,7 +10,7 @@ pub fn make(nth: usize) -> String {
     format!("mark-{nth}-")
 }
 
-/// The marks in what happened to an intent after its birth.
+/// The marks in what happened to an intent after its creation.
 pub fn of_events(events: &[Event]) -> BTreeSet<String> {
     let mut marks = BTreeSet::new();
     for event in events.iter().skip(1) {

@@ -112,7 +112,7 @@ impl Promises {
     fn check_creates(&self, watch: &Watch) -> Checked {
         let mut born: BTreeMap<&str, IntentId> = BTreeMap::new();
         for (id, seen) in watch.seen.iter().filter(|(_, seen)| seen.head.intent.parent.is_none()) {
-            let Some(mark) = seen.birth().payload["born"].as_str() else {
+            let Some(mark) = seen.spec().payload["born"].as_str() else {
                 return Err(format!("{id}: nobody asked for it"));
             };
             if let Some(other) = born.insert(mark, *id) {
@@ -154,7 +154,7 @@ impl Promises {
         let State::Completed { result } = &seen.head.intent.state else { return Ok(()) };
         let (id, root) = (seen.head.intent.id, seen.head.intent.root);
         let marks = marks::of_value(result);
-        match &seen.birth().plan {
+        match &seen.spec().plan {
             None => hold!(!marks.is_empty(), "{id} is COMPLETED with {result}, which nobody sent"),
             Some(plan) => check_steps(id, plan, result)?,
         }

@@ -1,6 +1,6 @@
 //! SQL of intents and their events. Only `engine` calls the functions that write.
 
-use axme_intent::lifecycle::{Birth, Event, EventBody, Intent, State, Tally};
+use axme_intent::lifecycle::{Event, EventBody, Intent, IntentSpec, State, Tally};
 use axme_intent::workflow::Cursor;
 use axme_intent::{Address, IntentId, Policy, Status, Time};
 use uuid::Uuid;
@@ -205,9 +205,9 @@ pub fn decision(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, position: i64) -
 }
 
 /// What the intent was created with.
-pub fn birth(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Birth, StoreError> {
+pub fn spec(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<IntentSpec, StoreError> {
     match list_events(tx, workspace, id, 0, 1)?.into_iter().next().map(|event| event.body) {
-        Some(EventBody::Created(birth)) => Ok(*birth),
+        Some(EventBody::Created(spec)) => Ok(*spec),
         _ => Err(StoreError::Fault(format!("intent {id} has no first event"))),
     }
 }

@@ -63,7 +63,7 @@ pub use limits::{Limits, Tier};
 pub use postgres::ListenConnection;
 pub use rng::{Rng, hex};
 pub use shard::Shard;
-pub(crate) use tx::{Connection, Environment};
+pub(crate) use tx::Environment;
 pub use tx::{Mark, Tx};
 pub use value::{Row, Value};
 pub use wakeups::{Signal, Subscription, Wakeups};

@@ -79,7 +79,7 @@ fn word(kind: &TimerKind) -> String {
     match kind {
         TimerKind::Deadline => "deadline".to_owned(),
         TimerKind::Step(step) => format!("step:{step}"),
-        TimerKind::Ladder => "ladder".to_owned(),
+        TimerKind::ReminderStage => "reminder_stage".to_owned(),
         TimerKind::Execution => "execution".to_owned(),
     }
 }
@@ -88,7 +88,7 @@ fn kind(word: &str) -> Result<TimerKind, StoreError> {
     match (word.strip_prefix("step:"), word) {
         (Some(step), _) => Ok(TimerKind::Step(step.to_owned())),
         (None, "deadline") => Ok(TimerKind::Deadline),
-        (None, "ladder") => Ok(TimerKind::Ladder),
+        (None, "reminder_stage") => Ok(TimerKind::ReminderStage),
         (None, "execution") => Ok(TimerKind::Execution),
         _ => Err(StoreError::Fault(format!("unknown timer {word}"))),
     }

@@ -3,6 +3,7 @@
 use axme_client::Object;
 use axme_client::api::intents::{self, EventView, GetIntent, IntentView, ResumeIntent};
 use axme_client::api::tasks::{self, LinkTask, ListTasks, ReassignTask};
+use axme_intent::task_types::{FieldShown, Meaning, Outcome, TaskType};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -216,44 +217,47 @@ fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String>
     lines
 }
 
+/// The subcommands that answer with one outcome.
+const SUBCOMMANDS: [(&str, &str); 5] = [
+    ("approved", "approve"),
+    ("rejected", "reject"),
+    ("confirmed", "confirm"),
+    ("completed", "complete"),
+    ("assigned", "assign"),
+];
+
 /// The commands that answer a task, with the fields that a yes needs.
 pub fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
     let words = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    let outcomes = words(&task["allowed_outcomes"]);
+    let allowed = words(&task["allowed_outcomes"]);
     let needed = words(&task["form_schema"]["required"]);
     // Whether it is approved follows from the outcome.
-    let fields = needed.iter().filter(|name| *name != "approved").map(|name| format!(" --data {name}=VALUE"));
-    let fields = fields.collect::<String>();
+    let needed = needed.iter().filter(|name| *name != "approved").map(|name| format!(" --data {name}=VALUE"));
+    let needed = needed.collect::<String>();
     let hint = |what: &str, command: &str| format!("{what:19}{program} tasks {command}");
-    let approve = hint("To approve:", &format!("approve {id}{fields}"));
-    let reject = |what: &str| hint(what, &format!("reject {id}"));
-    let submit = |what: &str, outcome: &str| hint(what, &format!("submit {id} --outcome {outcome}"));
-    let on_page = hint("On a page:", &format!("link {id}"));
-    let mut hints = match task["task_type"].as_str().unwrap_or_default() {
-        "confirmation" => vec![hint("To confirm:", &format!("confirm {id}{fields}")), reject("To deny:")],
-        "review" => vec![approve, submit("To ask for changes:", "changes_requested"), reject("To reject:")],
-        "assignment" => {
-            let fields = if fields.is_empty() { " --data assignee=WHO" } else { &fields };
-            vec![hint("To assign:", &format!("assign {id}{fields}")), submit("To decline:", "declined")]
+    let offer = |outcome: &Outcome| {
+        let form = if outcome.meaning == Meaning::No { "" } else { needed.as_str() };
+        let shown = outcome.fields.iter().filter(|field| field.shown == FieldShown::Always || form.is_empty());
+        let fields = shown.map(|field| match field.name {
+            "comment" => format!(" --comment {}", field.placeholder),
+            name => format!(" --data {name}={}", field.placeholder),
+        });
+        let fields = fields.collect::<String>() + form;
+        let command = match SUBCOMMANDS.iter().find(|(word, _)| *word == outcome.word) {
+            Some((_, command)) => format!("{command} {id}{fields}"),
+            None => format!("submit {id} --outcome {}{fields}", outcome.word),
+        };
+        Some(hint(&format!("{}:", outcome.prompt?), &command))
+    };
+    let mut hints: Vec<String> = match row_of(task["task_type"].as_str(), &allowed) {
+        Some(row) => row.outcomes.iter().filter_map(offer).collect(),
+        None => {
+            let submit =
+                |outcome: &String| hint(&format!("For {outcome}:"), &format!("submit {id} --outcome {outcome}"));
+            allowed.iter().map(submit).collect()
         }
-        "form" if fields.is_empty() => vec![submit("To submit:", "submitted --data KEY=VALUE")],
-        "form" => vec![submit("To submit:", &format!("submitted{fields}"))],
-        "clarification" => vec![
-            submit("To answer:", &format!("provided --comment TEXT{fields}")),
-            submit("To decline:", "declined --comment WHY"),
-        ],
-        "manual_action" => vec![
-            hint("When it is done:", &format!("complete {id} --data evidence=WHERE{fields}")),
-            submit("If it failed:", "failed --data evidence=WHERE"),
-        ],
-        "override" => vec![
-            submit("To override:", &format!("override_approved --comment WHY{fields}")),
-            hint("To reject:", &format!("reject {id} --comment WHY")),
-        ],
-        _ if outcomes.is_empty() || outcomes == ["approved", "rejected"] => vec![approve, reject("To reject:")],
-        _ => outcomes.iter().map(|outcome| submit(&format!("For {outcome}:"), outcome)).collect(),
     };
     // Needed whatever the outcome.
     for (need, name, flag) in
@@ -262,8 +266,15 @@ pub fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
         let lacks = |hint: &str| !hint.contains(&format!("--{name}")) && !hint.contains(&format!(" {name}="));
         hints.iter_mut().filter(|hint| task[need] == true && lacks(hint)).for_each(|hint| hint.push_str(flag));
     }
-    hints.push(on_page);
+    hints.push(hint("On a page:", &format!("link {id}")));
     hints
+}
+
+/// The type whose hints fit a task: its own, or that of an approval. `None` when the task allows other outcomes than the type.
+fn row_of(task_type: Option<&str>, allowed: &[String]) -> Option<&'static TaskType> {
+    let own = TaskType::find(task_type).filter(|row| row.outcomes.iter().any(|outcome| outcome.prompt.is_some()));
+    let row = own.or(TaskType::find(None))?;
+    allowed.iter().all(|word| row.outcomes.iter().any(|outcome| outcome.word == word)).then_some(row)
 }
 
 /// The answer as it is sent: outcome and comment, and every field beside them.
@@ -304,6 +315,8 @@ async fn send(session: &Session, intent_id: &str, outcome: &str, result: Object)
 
 #[cfg(test)]
 mod tests {
+    use axme_intent::task_types::TASK_TYPES;
+
     use super::*;
 
     fn answer(data: &[&str]) -> Answer {
@@ -336,5 +349,21 @@ mod tests {
         let talk = commands(talk);
         assert!(talk.contains("--comment TEXT --data evidence=WHERE\n"), "{talk}");
         assert!(!talk.contains("TEXT --comment"), "{talk}");
+        let deny = json!({ "task_type": "confirmation", "allowed_outcomes": ["confirmed", "denied"] });
+        assert!(commands(deny).contains("To deny:           axme tasks reject ID\n"));
+        let form = json!({ "task_type": "form", "form_schema": { "required": ["days"] } });
+        assert!(
+            commands(form)
+                .starts_with("To submit:         axme tasks submit ID --outcome submitted --data days=VALUE\n")
+        );
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_offered() {
+        for row in &TASK_TYPES {
+            let commands = hints(&json!({ "task_type": row.name }), "axme", "ID").join("\n");
+            let has = |outcome: &&Outcome| outcome.prompt.is_none_or(|prompt| commands.contains(&format!("{prompt}:")));
+            assert_eq!(row.outcomes.iter().find(|outcome| !has(outcome)), None, "{}: {commands}", row.name);
+        }
     }
 }

@@ -91,7 +91,7 @@ fn command_name(command: &Command) -> &'static str {
         Command::Proceed { .. } => "proceed",
         Command::Resolve(_) => "resolve",
         Command::DeadlinePassed | Command::StepDeadlinePassed { .. } | Command::ExecutionTimedOut => "time out",
-        Command::LadderDue => "remind",
+        Command::ReminderStageDue => "remind",
         Command::PushFailed { .. } => "push failed",
         Command::ChildEnded { .. } => "child ended",
     }

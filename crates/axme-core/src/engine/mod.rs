@@ -10,8 +10,8 @@ pub mod notices;
 
 use std::collections::VecDeque;
 
-use axme_intent::lifecycle::{Birth, Command, Effect, Ending, Event, Given, Intent};
-use axme_intent::policy::{self, Patch};
+use axme_intent::lifecycle::{Command, DecideInput, Effect, Ending, Event, Intent, IntentSpec};
+use axme_intent::policy::Patch;
 use axme_intent::{Address, IntentId, Plan, Time, apply, decide, submit, workflow};
 use uuid::Uuid;
 
@@ -45,15 +45,15 @@ pub struct NewIntent {
     /// Where its result goes, as a canonical address.
     reply_to: Option<Address>,
     /// Its plan and what it was created with, when it has a plan.
-    planned: Option<(Plan, Birth)>,
+    planned: Option<(Plan, IntentSpec)>,
 }
 
 /// Decides what a new intent begins with. Needs nothing from the store.
-pub fn plan_create(unborn: Intent, birth: Birth, given: &Given) -> Result<NewIntent, StoreError> {
-    let planned = birth.plan.clone().map(|plan| (plan, birth.clone()));
-    let (intent_type, from, to) = (birth.intent_type.clone(), birth.from.clone(), birth.to.clone());
-    let decision = submit(&unborn, birth, given);
-    let mut intent = unborn;
+pub fn plan_create(draft: Intent, spec: IntentSpec, input: &DecideInput) -> Result<NewIntent, StoreError> {
+    let planned = spec.plan.clone().map(|plan| (plan, spec.clone()));
+    let (intent_type, from, to) = (spec.intent_type.clone(), spec.from.clone(), spec.to.clone());
+    let decision = submit(&draft, spec, input);
+    let mut intent = draft;
     for event in &decision.events {
         apply(&mut intent, event);
     }
@@ -70,11 +70,11 @@ pub fn plan_create(unborn: Intent, birth: Birth, given: &Given) -> Result<NewInt
 }
 
 /// Decides what a new root intent begins with.
-pub fn plan_root(now: Time, rng: &Rng, birth: Birth, reply_to: Option<Address>) -> Result<NewIntent, StoreError> {
+pub fn plan_root(now: Time, rng: &Rng, spec: IntentSpec, reply_to: Option<Address>) -> Result<NewIntent, StoreError> {
     let id = IntentId::root(now, rng.ordered_bytes(now));
     let child = id.relative(now, rng.ordered_bytes(now));
-    let given = Given { now, actor: birth.from.as_str().to_owned(), child };
-    let new = plan_create(Intent::unborn(id, id, None, now), birth, &given)?;
+    let input = DecideInput { now, actor: spec.from.as_str().to_owned(), child };
+    let new = plan_create(Intent::draft(id, id, None, now), spec, &input)?;
     Ok(NewIntent { reply_to, ..new })
 }
 
@@ -147,7 +147,7 @@ fn record(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent, more: &mut More) ->
         fan_out(tx, workspace, &new.head)?;
     }
     give_threads(tx, workspace, &new.head)?;
-    let planned = new.planned.as_ref().map(|(plan, birth)| (plan, birth));
+    let planned = new.planned.as_ref().map(|(plan, spec)| (plan, spec));
     carry_out(tx, workspace, &new.head, planned, &new.effects, more)
 }
 
@@ -159,13 +159,13 @@ fn step(
     actor: &str,
     more: &mut More,
 ) -> Result<Advanced> {
-    let given = given(tx, &head.intent, actor);
-    let birth = match &head.intent.cursor {
-        Some(_) => Some(intents::birth(tx, workspace, head.intent.id)?),
+    let input = decide_input(tx, &head.intent, actor);
+    let spec = match &head.intent.cursor {
+        Some(_) => Some(intents::spec(tx, workspace, head.intent.id)?),
         None => None,
     };
-    let plan = birth.as_ref().and_then(|birth| birth.plan.as_ref());
-    let decision = decide(&head.intent, plan, command, &given)?;
+    let plan = spec.as_ref().and_then(|spec| spec.plan.as_ref());
+    let decision = decide(&head.intent, plan, command, &input)?;
     for event in &decision.events {
         apply(&mut head.intent, event);
     }
@@ -176,7 +176,7 @@ fn step(
         give_threads(tx, workspace, &head)?;
         fan_out(tx, workspace, &head)?;
     }
-    carry_out(tx, workspace, &head, plan.zip(birth.as_ref()), &decision.effects, more)?;
+    carry_out(tx, workspace, &head, plan.zip(spec.as_ref()), &decision.effects, more)?;
     Ok(Advanced { head, events: decision.events })
 }
 
@@ -200,16 +200,16 @@ fn fan_out(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreErr
     Ok(())
 }
 
-fn given(tx: &Tx<'_>, intent: &Intent, actor: &str) -> Given {
+fn decide_input(tx: &Tx<'_>, intent: &Intent, actor: &str) -> DecideInput {
     let now = tx.now;
-    Given { now: now, actor: actor.to_owned(), child: intent.root.relative(now, tx.rng.ordered_bytes(now)) }
+    DecideInput { now: now, actor: actor.to_owned(), child: intent.root.relative(now, tx.rng.ordered_bytes(now)) }
 }
 
 fn carry_out(
     tx: &mut Tx<'_>,
     workspace: Uuid,
     head: &Head,
-    planned: Option<(&Plan, &Birth)>,
+    planned: Option<(&Plan, &IntentSpec)>,
     effects: &[Effect],
     more: &mut More,
 ) -> Result<()> {
@@ -255,11 +255,11 @@ fn carry_out(
             Effect::ClearTimers => timers::clear_all(tx, workspace, id)?,
             Effect::StartChild { child, step } => {
                 let (plan, parent) = planned.ok_or_else(|| StoreError::Fault("a step without a plan".to_owned()))?;
-                let birth = child_birth(head, plan, parent, step)?;
-                let unborn = Intent::unborn(*child, head.intent.root, Some(id), now);
-                agent_limits::count_step(tx, workspace, &birth.to)?;
-                let given = given(tx, &unborn, GATEWAY);
-                record(tx, workspace, &plan_create(unborn, birth, &given)?, more)?;
+                let spec = child_spec(head, plan, parent, step)?;
+                let draft = Intent::draft(*child, head.intent.root, Some(id), now);
+                agent_limits::count_step(tx, workspace, &spec.to)?;
+                let input = decide_input(tx, &draft, GATEWAY);
+                record(tx, workspace, &plan_create(draft, spec, &input)?, more)?;
             }
             Effect::EndChild { child, ending } => more.push_back((*child, Command::Resolve(ending.clone()))),
             Effect::TellParent(ending) => {
@@ -289,8 +289,8 @@ fn offer_again(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), Stor
 /// Changes the settings of an intent that [`lock`] has returned in this transaction. Returns the keys nothing acts on.
 pub fn change_policy(tx: &mut Tx<'_>, workspace: Uuid, mut head: Head, patch: &Patch) -> Result<(Head, Vec<String>)> {
     let now = tx.now;
-    let birth = intents::birth(tx, workspace, head.intent.id)?;
-    let change = policy::change(&head.intent, birth.plan.as_ref(), birth.deadline_at, patch, now)?;
+    let spec = intents::spec(tx, workspace, head.intent.id)?;
+    let change = axme_intent::change_policy(&head.intent, spec.plan.as_ref(), spec.deadline_at, patch, now)?;
     head.intent.policy = change.policy;
     head.intent.policy_generation = head.intent.policy_generation.saturating_add(1);
     head.intent.updated_at = head.intent.updated_at.max(now);
@@ -303,14 +303,14 @@ pub fn change_policy(tx: &mut Tx<'_>, workspace: Uuid, mut head: Head, patch: &P
 }
 
 /// What the child that carries out a step is created with.
-fn child_birth(head: &Head, plan: &Plan, parent: &Birth, step: &str) -> Result<Birth, StoreError> {
+fn child_spec(head: &Head, plan: &Plan, parent: &IntentSpec, step: &str) -> Result<IntentSpec, StoreError> {
     let step = plan.step(step).ok_or_else(|| StoreError::Fault(format!("the plan has no step {step}")))?;
     let workflow::StepKind::Agent { to, .. } = &step.kind else {
         return Err(StoreError::Fault(format!("step {} is not for an agent", step.id)));
     };
     let empty = axme_intent::Object::new();
     let results = head.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
-    Ok(Birth {
+    Ok(IntentSpec {
         intent_type: parent.intent_type.clone(),
         correlation_id: parent.correlation_id,
         from: parent.from.clone(),
@@ -319,7 +319,7 @@ fn child_birth(head: &Head, plan: &Plan, parent: &Birth, step: &str) -> Result<B
         payload: workflow::child_payload(&head.intent.id.to_string(), &parent.payload, plan, step, results),
         deadline_at: head.intent.waiting().and_then(|waiting| waiting.due_at),
         max_delivery_attempts: parent.max_delivery_attempts,
-        ladder: None,
+        reminder_plan: None,
         task: None,
         plan: None,
         requested_by: parent.requested_by.clone(),

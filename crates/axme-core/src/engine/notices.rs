@@ -1,8 +1,8 @@
 //! What decisions have people and chats told: notices, which a worker sends after the commit.
 
 use axme_intent::human::is_same_person;
-use axme_intent::lifecycle::{Birth, Occasion};
-use axme_intent::workflow::{self, Notice as Told, Target};
+use axme_intent::lifecycle::{IntentSpec, Occasion};
+use axme_intent::workflow::{Notice as Told, Target};
 use axme_intent::{Address, IntentId, Plan, template};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -38,12 +38,12 @@ pub fn notify(
     workspace: Uuid,
     head: &Head,
     plan: &Plan,
-    birth: &Birth,
+    spec: &IntentSpec,
     step: &str,
 ) -> Result<(), StoreError> {
     let notice = plan.step(step).and_then(|step| step.notice());
     let notice = notice.ok_or_else(|| StoreError::Fault(format!("step {step} tells nothing")))?;
-    let (subject, body) = write(notice, head, plan, birth, step);
+    let (subject, body) = write(notice, head, plan, spec, step);
     // Whoever is asked gets a mail of their own, with a link.
     let asked = head.intent.asked();
     let is_mailed = |person: &String| asked.iter().any(|asked| is_same_person(asked, person));
@@ -58,10 +58,10 @@ pub fn notify(
 }
 
 /// The subject, in one line, and the body of what a step tells.
-fn write(notice: &Told, head: &Head, plan: &Plan, birth: &Birth, step: &str) -> (String, String) {
+fn write(notice: &Told, head: &Head, plan: &Plan, spec: &IntentSpec, step: &str) -> (String, String) {
     let empty = axme_intent::Object::new();
     let results = head.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
-    let context = workflow::notice_context(&head.intent.id.to_string(), birth, plan, step, results);
+    let context = axme_intent::notice_context(&head.intent.id.to_string(), spec, plan, step, results);
     let subject = template::render(&notice.subject, &context);
     let words: Vec<&str> = subject.split_whitespace().collect();
     let subject = words.join(" ").chars().take(MAX_SUBJECT_CHARS).collect();

@@ -77,7 +77,7 @@ fn canonical(grants: Object, caller: &Caller) -> Object {
 pub fn change(cx: &mut CallContext<'_, '_>, change: &PolicyChange) -> Result<PolicyChanged> {
     let head = lock_visible(cx, change.id)?;
     check_may_change(cx.caller, &head, change.action)?;
-    let birth = store::birth(cx.tx, cx.caller.workspace, change.id)?;
+    let spec = store::spec(cx.tx, cx.caller.workspace, change.id)?;
     let (applied, reason, head, warnings) = match stale(&head, change.why.expected_policy_generation) {
         Some(stale) => (false, Some(stale.to_owned()), head, Vec::new()),
         None => {
@@ -102,7 +102,7 @@ pub fn change(cx: &mut CallContext<'_, '_>, change: &PolicyChange) -> Result<Pol
         applied,
         reason,
         policy_generation: head.intent.policy_generation,
-        intent: views::intent(&head, &birth),
+        intent: views::intent(&head, &spec),
         warnings,
     })
 }

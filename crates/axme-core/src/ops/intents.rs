@@ -7,9 +7,9 @@ use axme_api::intents::{
 use axme_api::{ApiError, Object};
 use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::human::is_same_person;
-use axme_intent::lifecycle::{Birth, Command, Ending, Fault};
+use axme_intent::lifecycle::{Command, Ending, Fault, IntentSpec};
 use axme_intent::policy::{Action, MAX_SPAN_SECONDS};
-use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, Ladder, Status, Time, fields, scenario};
+use axme_intent::{Address, Holder, HolderKind, HumanTask, IntentId, ReminderPlan, Status, Time, fields, scenario};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -64,10 +64,10 @@ const KNOWN: [&str; 15] = [
 ];
 
 /// Decides a new root intent, before the transaction.
-pub fn plan_root(context: &PrepareContext<'_>, birth: Birth) -> Result<NewIntent> {
+pub fn plan_root(context: &PrepareContext<'_>, spec: IntentSpec) -> Result<NewIntent> {
     let home = context.caller.home();
-    let reply_to = birth.reply_to.as_deref().map(|text| address(text, "reply_to", home)).transpose()?;
-    Ok(engine::plan_root(context.now, context.rng, birth, reply_to)?)
+    let reply_to = spec.reply_to.as_deref().map(|text| address(text, "reply_to", home)).transpose()?;
+    Ok(engine::plan_root(context.now, context.rng, spec, reply_to)?)
 }
 
 /// A create call, ready for its transaction.
@@ -116,7 +116,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
         Some(text) => Uuid::parse_str(text).map_err(|_| ApiError::invalid("correlation_id: must be a UUID"))?,
     };
     let deadline_at = read_end(context, input.deadline_at.as_deref(), input.ttl_seconds)?;
-    let ladder = read_ladder(context.caller, &input, task.is_some() || to.is_platform())?;
+    let reminder_plan = read_reminder_plan(context.caller, &input, task.is_some() || to.is_platform())?;
     let max_delivery_attempts = match input.max_delivery_attempts {
         Some(0) => return Err(ApiError::invalid("max_delivery_attempts: must be at least 1").into()),
         other => other.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
@@ -129,7 +129,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
     context.check_payload("payload", &payload)?;
     let tenant = quota::named_tenant(&payload);
     let to_check = super::schemas::to_check(context, &payload);
-    let birth = Birth {
+    let spec = IntentSpec {
         intent_type: input.intent_type,
         correlation_id,
         requested_by: context.caller.requested_by(&from),
@@ -139,12 +139,12 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
         payload,
         deadline_at,
         max_delivery_attempts,
-        ladder,
+        reminder_plan,
         task,
         plan: None,
         step: None,
     };
-    let new = plan_root(context, birth)?;
+    let new = plan_root(context, spec)?;
     let intent = new.intent();
     let (intent_id, status) = (intent.id.to_string(), intent.status().as_str().to_owned());
     let answer = Created {
@@ -199,7 +199,7 @@ fn read_end(context: &PrepareContext<'_>, deadline_at: Option<&str>, ttl_seconds
 }
 
 /// Reminders and escalation of a direct intent.
-fn read_ladder(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Result<Option<Ladder>> {
+fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Result<Option<ReminderPlan>> {
     let spans = [
         ("remind_after_seconds", input.remind_after_seconds),
         ("remind_interval_seconds", input.remind_interval_seconds),
@@ -227,13 +227,13 @@ fn read_ladder(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Resu
         }
         None => None,
     };
-    let ladder = Ladder {
+    let reminder_plan = ReminderPlan {
         remind_after_seconds: input.remind_after_seconds,
         remind_interval_seconds: input.remind_interval_seconds,
         max_reminders: input.max_reminders.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         escalate_to,
     };
-    Ok(Some(ladder).filter(|ladder| !ladder.is_empty()))
+    Ok(Some(reminder_plan).filter(|reminder_plan| !reminder_plan.is_empty()))
 }
 
 fn read_task(source: &Object) -> Result<HumanTask> {
@@ -316,8 +316,8 @@ fn acknowledge(id: IntentId) -> AfterCall {
 
 pub fn get(cx: &mut CallContext<'_, '_>, id: &IntentId) -> Result<IntentAnswer> {
     let head = find_visible(cx.tx, cx.caller, *id)?;
-    let birth = store::birth(cx.tx, cx.caller.workspace, *id)?;
-    let intent = views::intent(&head, &birth);
+    let spec = store::spec(cx.tx, cx.caller.workspace, *id)?;
+    let intent = views::intent(&head, &spec);
     Ok(IntentAnswer {
         ok: true,
         intent_id: intent.intent_id.clone(),
@@ -384,7 +384,7 @@ fn stated_fault(error: &Value, reason: Option<&str>) -> Fault {
 
 pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<Resolved> {
     let head = lock_visible(cx, resolution.id)?;
-    let birth = store::birth(cx.tx, cx.caller.workspace, resolution.id)?;
+    let spec = store::spec(cx.tx, cx.caller.workspace, resolution.id)?;
     check_granted(cx.caller, &head, Action::Resolve)?;
     if let Some(stale) = stale(&head, resolution.expected_generation) {
         return Ok(Resolved {
@@ -392,7 +392,7 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
             applied: false,
             reason: Some(stale.to_owned()),
             policy_generation: head.intent.policy_generation,
-            intent: views::intent(&head, &birth),
+            intent: views::intent(&head, &spec),
             event: None,
             completion_delivery: None,
         });
@@ -410,29 +410,29 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
         return Err(ApiError::new(axme_api::ErrorKind::Forbidden, "task_is_guarded", message).into());
     }
     check_step_is_own(cx.caller, &head, Action::Resolve)?;
-    let advanced = send(cx, head, birth.deadline_at, Command::Resolve(resolution.ending.clone()))?;
-    let delivery = completion_delivery(cx, &advanced.head, &birth)?;
+    let advanced = send(cx, head, spec.deadline_at, Command::Resolve(resolution.ending.clone()))?;
+    let delivery = completion_delivery(cx, &advanced.head, &spec)?;
     let last = advanced.events.last().map(|event| views::event(resolution.id, event));
     Ok(Resolved {
         ok: true,
         applied: true,
         reason: None,
         policy_generation: advanced.head.intent.policy_generation,
-        intent: views::intent(&advanced.head, &birth),
+        intent: views::intent(&advanced.head, &spec),
         event: last,
         completion_delivery: Some(delivery),
     })
 }
 
 /// Whether the result is in an inbox now. It is there by itself, once the intent is terminal.
-fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, birth: &Birth) -> Result<CompletionDelivery> {
+fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<CompletionDelivery> {
     let id = head.intent.id;
     let not = |reason: &str| CompletionDelivery {
         reason: Some(reason.to_owned()),
-        reply_to: birth.reply_to.clone(),
+        reply_to: spec.reply_to.clone(),
         ..CompletionDelivery::default()
     };
-    if birth.reply_to.is_none() {
+    if spec.reply_to.is_none() {
         return Ok(not("reply_to_not_set"));
     }
     if inbox::reply_to(cx.tx, cx.caller.workspace, id)?.is_none() {
@@ -441,7 +441,7 @@ fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, birth: &Birth)
     Ok(CompletionDelivery {
         delivered: true,
         reason: None,
-        reply_to: birth.reply_to.clone(),
+        reply_to: spec.reply_to.clone(),
         thread_id: Some(id.to_string()),
         message_id: Some(super::inbox::completion_message_id(id)),
         completion: Some(Completion {

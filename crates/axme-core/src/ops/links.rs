@@ -4,7 +4,7 @@
 
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::{Via, is_same_person};
-use axme_intent::lifecycle::{Birth, EventBody};
+use axme_intent::lifecycle::{EventBody, IntentSpec};
 use axme_intent::{HumanTask, Object, Status, TaskResult, Time};
 
 use serde_json::json;
@@ -68,8 +68,8 @@ pub fn make(tx: &mut Tx<'_>, workspace: uuid::Uuid, head: &Head, request: &LinkR
 }
 
 /// Until when a link is good as things stand: its time, the task's, or the intent's, whichever ends first.
-pub fn ends_at(link: &Link, head: &Head, birth: &Birth) -> Time {
-    head.intent.due_at(birth.deadline_at).map_or(link.expires_at, |due_at| due_at.min(link.expires_at))
+pub fn ends_at(link: &Link, head: &Head, spec: &IntentSpec) -> Time {
+    head.intent.due_at(spec.deadline_at).map_or(link.expires_at, |due_at| due_at.min(link.expires_at))
 }
 
 /// The page with the form (contract `semantics.md` §2.5).
@@ -91,7 +91,7 @@ pub enum LinkState {
 pub struct LinkedTask {
     pub link: Link,
     pub head: Head,
-    pub birth: Birth,
+    pub spec: IntentSpec,
 }
 
 impl LinkedTask {
@@ -189,12 +189,12 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
     if link.via == Via::Email && !is_asked(&head, &link.person) {
         return Ok(LinkState::Ended(LinkEnd::PassedOn));
     }
-    let birth = intents::birth(tx, link.workspace, link.intent)?;
-    let at = ends_at(&link, &head, &birth);
+    let spec = intents::spec(tx, link.workspace, link.intent)?;
+    let at = ends_at(&link, &head, &spec);
     if now >= at {
         return Ok(LinkState::Ended(LinkEnd::Expired { at }));
     }
-    Ok(LinkState::Open(Box::new(LinkedTask { link, head, birth })))
+    Ok(LinkState::Open(Box::new(LinkedTask { link, head, spec })))
 }
 
 /// What became of the asking that the link was made for: the first thing after it that ends an asking.
@@ -242,10 +242,10 @@ pub fn answer(tx: &mut Tx<'_>, token: &str, answer: &TaskResult) -> Result<Answe
         }
         LinkState::Ended(over) => return Err(over.refuse().into()),
     };
-    let LinkedTask { link, head, birth } = *asked;
+    let LinkedTask { link, head, spec } = *asked;
     // The words of the answer, as the task has them; what is wrong with it is said when it is sent.
     let recorded = head.intent.open_task().and_then(|task| task.check(answer).ok());
-    let advanced = answer_as_person(&mut cx, head, &birth, answer.clone())?;
+    let advanced = answer_as_person(&mut cx, head, &spec, answer.clone())?;
     let outcome = recorded.and_then(|(record, _)| record["outcome"].as_str().map(str::to_owned)).unwrap_or_default();
     if let Some(issuer) = &link.issued_by {
         let line = json!({ "person": link.person, "issued_by": issuer });

@@ -3,7 +3,7 @@
 use axme_api::ApiError;
 use axme_api::capabilities::Nothing;
 use axme_api::macros::{GetMacro, Macro as MacroView, MacroAnswer, MacroList, MacroParameter};
-use axme_intent::scenario::macros::{MACROS, Macro, Otherwise, find};
+use axme_intent::scenario::macros::{DefaultValue, MACROS, Macro, find};
 
 use crate::call::PrepareContext;
 use crate::call::{Binding, handler};
@@ -37,10 +37,10 @@ fn view(known: &Macro) -> MacroView {
     let parameters = known.parameters.iter().map(|parameter| MacroParameter {
         name: parameter.name.to_owned(),
         kind: parameter.kind.as_str().to_owned(),
-        required: parameter.otherwise == Otherwise::Refused,
-        default: match parameter.otherwise {
-            Otherwise::Text(text) => text.to_owned(),
-            Otherwise::Refused | Otherwise::Role(_) | Otherwise::RoleOrNobody(_) => String::new(),
+        required: parameter.default == DefaultValue::None,
+        default: match parameter.default {
+            DefaultValue::Text(text) => text.to_owned(),
+            DefaultValue::None | DefaultValue::Role(_) | DefaultValue::RoleOrNobody(_) => String::new(),
         },
         description: parameter.about.to_owned(),
     });

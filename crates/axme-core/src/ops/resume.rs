@@ -3,7 +3,7 @@
 use axme_api::intents::{ResumeIntent, Resumed};
 use axme_api::{ApiError, lenient};
 use axme_intent::human::Response;
-use axme_intent::lifecycle::{Answer, Birth, Command};
+use axme_intent::lifecycle::{Answer, Command, IntentSpec};
 use axme_intent::policy::Action;
 use axme_intent::resume::Resume;
 use axme_intent::{IntentId, Object, TaskResult};
@@ -57,14 +57,14 @@ pub fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) -> Resu
 
 pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<Resumed> {
     let head = lock_visible(cx, resumption.id)?;
-    let birth = store::birth(cx.tx, cx.caller.workspace, resumption.id)?;
+    let spec = store::spec(cx.tx, cx.caller.workspace, resumption.id)?;
     check_granted(cx.caller, &head, Action::Resume)?;
     let nothing = |reason: Option<&str>, head: &Head| Resumed {
         ok: true,
         applied: false,
         reason: reason.map(str::to_owned),
         policy_generation: head.intent.policy_generation,
-        intent: views::intent(head, &birth),
+        intent: views::intent(head, &spec),
         event: None,
     };
     if let Some(stale) = stale(&head, resumption.expected_generation) {
@@ -74,17 +74,17 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
     check_step_is_own(cx.caller, &head, Action::Resume)?;
-    let Some(command) = command(cx, &head, &birth, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
+    let Some(command) = command(cx, &head, &spec, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
     let receives = cx.caller.address.as_ref() == Some(&head.to);
     let is_proceed = matches!(command, Command::Proceed { .. });
     let advanced = match forwarded(cx, &head, &command)? {
         Some(parent) => {
-            let deadline_at = store::birth(cx.tx, cx.caller.workspace, parent.intent.id)?.deadline_at;
+            let deadline_at = store::spec(cx.tx, cx.caller.workspace, parent.intent.id)?.deadline_at;
             send(cx, parent, deadline_at, command)?;
             let head = find_visible(cx.tx, cx.caller, resumption.id)?;
             Advanced { head, events: Vec::new() }
         }
-        None => send(cx, head, birth.deadline_at, command)?,
+        None => send(cx, head, spec.deadline_at, command)?,
     };
     if receives && is_proceed {
         let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
@@ -96,7 +96,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         applied: true,
         reason: None,
         policy_generation: advanced.head.intent.policy_generation,
-        intent: views::intent(&advanced.head, &birth),
+        intent: views::intent(&advanced.head, &spec),
         event: last,
     })
 }
@@ -106,39 +106,39 @@ pub(crate) fn answer_task(cx: &mut CallContext<'_, '_>, head: Head, answer: Task
     if !answers(cx.caller, &head) {
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
-    let birth = store::birth(cx.tx, cx.caller.workspace, head.intent.id)?;
-    answer_as_person(cx, head, &birth, answer)
+    let spec = store::spec(cx.tx, cx.caller.workspace, head.intent.id)?;
+    answer_as_person(cx, head, &spec, answer)
 }
 
 /// A person's answer by a link: the caller is that person, and nobody else.
 pub(crate) fn answer_as_person(
     cx: &mut CallContext<'_, '_>,
     head: Head,
-    birth: &Birth,
+    spec: &IntentSpec,
     answer: TaskResult,
 ) -> Result<Advanced> {
-    let command = decision(cx, birth, answer);
-    send(cx, head, birth.deadline_at, command)
+    let command = decision(cx, spec, answer);
+    send(cx, head, spec.deadline_at, command)
 }
 
 /// A person's answer with who gives it, and how.
-fn decision(cx: &CallContext<'_, '_>, birth: &Birth, answer: TaskResult) -> Command {
-    let is_requester = is_requester(cx.caller, birth);
+fn decision(cx: &CallContext<'_, '_>, spec: &IntentSpec, answer: TaskResult) -> Command {
+    let is_requester = is_requester(cx.caller, spec);
     Command::Decide(Response { answer, via: cx.via, is_requester })
 }
 
 /// What the body asks for, given whom the intent waits for. `None` for a go-on that was declined.
-fn command(cx: &CallContext<'_, '_>, head: &Head, birth: &Birth, resumption: &Resumption) -> Option<Command> {
+fn command(cx: &CallContext<'_, '_>, head: &Head, spec: &IntentSpec, resumption: &Resumption) -> Option<Command> {
     let waits_for_person = head.intent.open_task().is_some();
     Some(match &resumption.resume {
-        Resume::Human(answer) => decision(cx, birth, answer.clone()),
+        Resume::Human(answer) => decision(cx, spec, answer.clone()),
         Resume::Agent(Answer::Complete(_)) if waits_for_person && resumption.as_task_result.outcome.is_some() => {
-            decision(cx, birth, resumption.as_task_result.clone())
+            decision(cx, spec, resumption.as_task_result.clone())
         }
         // An explicit approval passes the same validation as any answer.
         Resume::Proceed { approve: true, comment, explicit: true } if waits_for_person => {
             let outcome = Some("approved".to_owned());
-            decision(cx, birth, TaskResult { outcome, comment: comment.clone(), data: Object::new() })
+            decision(cx, spec, TaskResult { outcome, comment: comment.clone(), data: Object::new() })
         }
         Resume::Proceed { approve: false, .. } if !waits_for_person && !head.intent.status().is_terminal() => {
             return None;

@@ -4,7 +4,7 @@ use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Valid
 use axme_api::{ApiError, Object};
 use axme_intent::Address;
 use axme_intent::human::is_same_person;
-use axme_intent::lifecycle::Birth;
+use axme_intent::lifecycle::IntentSpec;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
 use axme_intent::workflow::{Step, StepKind, Target};
 use serde_json::json;
@@ -117,7 +117,7 @@ pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Appl
     let from =
         caller.address.clone().unwrap_or_else(|| Address::resolve(&format!("user://{}", caller.owner), caller.home()));
     let requested_by = caller.requested_by(&from);
-    let birth = Birth {
+    let spec = IntentSpec {
         intent_type: scenario.intent_type.clone(),
         correlation_id: context.rng.uuid(),
         from,
@@ -126,7 +126,7 @@ pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Appl
         payload: scenario.payload.clone(),
         deadline_at: scenario.deadline_at,
         max_delivery_attempts: scenario.max_delivery_attempts,
-        ladder: scenario.ladder.clone(),
+        reminder_plan: scenario.reminder_plan.clone(),
         task: scenario.task.clone(),
         plan: scenario.plan.clone(),
         requested_by,
@@ -134,8 +134,8 @@ pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Appl
     };
     let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(context, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
-    let to_check = super::schemas::to_check(context, &birth.payload);
-    let new = plan_root(context, birth)?;
+    let to_check = super::schemas::to_check(context, &spec.payload);
+    let new = plan_root(context, spec)?;
     Ok(Application { new, scenario, warnings: report.warnings, callbacks, compile_id, to_check })
 }
 

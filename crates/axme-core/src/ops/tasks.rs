@@ -102,11 +102,11 @@ pub fn prepare_reassign(_: &PrepareContext<'_>, input: ReassignTask) -> Result<R
 
 pub fn reassign(cx: &mut CallContext<'_, '_>, new: &Reassignment) -> Result<Reassigned> {
     let head = lock_visible(cx, new.id)?;
-    let birth = intents::birth(cx.tx, cx.caller.workspace, new.id)?;
+    let spec = intents::spec(cx.tx, cx.caller.workspace, new.id)?;
     if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
-        refuse_requester(cx.caller, &birth, "give it to somebody else")?;
+        refuse_requester(cx.caller, &spec, "give it to somebody else")?;
     }
-    let deadline_at = birth.deadline_at;
+    let deadline_at = spec.deadline_at;
     let holder = Holder::named(HolderKind::Human, &new.to);
     let advanced =
         send(cx, head, deadline_at, Command::Reassign { holder, from: new.from.clone(), note: new.note.clone() })?;
@@ -132,7 +132,7 @@ pub fn prepare_link(context: &PrepareContext<'_>, input: LinkTask) -> Result<Lin
 pub fn link(cx: &mut CallContext<'_, '_>, new: &LinkQuery) -> Result<TaskLink> {
     let head = lock_visible(cx, new.id)?;
     let workspace = cx.caller.workspace;
-    let birth = intents::birth(cx.tx, workspace, new.id)?;
+    let spec = intents::spec(cx.tx, workspace, new.id)?;
     if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
         // Links for just anybody would be votes for nobody.
         if !is_asked(&head, &new.person) {
@@ -140,7 +140,7 @@ pub fn link(cx: &mut CallContext<'_, '_>, new: &LinkQuery) -> Result<TaskLink> {
                 format!("{} is not one of those who are asked: {}", new.person, head.intent.asked().join(", "));
             return Err(ApiError::new(ErrorKind::Forbidden, "not_asked", message).into());
         }
-        refuse_requester(cx.caller, &birth, "make links to it")?;
+        refuse_requester(cx.caller, &spec, "make links to it")?;
     }
     if membership::has_left(cx.tx, workspace, &new.person)? {
         let message = format!("{} is no longer a member here, and could not use a link", new.person);
@@ -156,6 +156,6 @@ pub fn link(cx: &mut CallContext<'_, '_>, new: &LinkQuery) -> Result<TaskLink> {
         person: new.person.clone(),
         url: links::url(&new.base_url, &fresh),
         token: fresh.token,
-        expires_at: links::ends_at(&fresh.link, &head, &birth).to_string(),
+        expires_at: links::ends_at(&fresh.link, &head, &spec).to_string(),
     })
 }

@@ -227,7 +227,7 @@ fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDe
     let result = json!({
         "outcome": new.outcome, "approved": new.outcome == "approved", "comment": new.comment,
     });
-    let deadline_at = intents::birth(cx.tx, cx.caller.workspace, head.intent.id)?.deadline_at;
+    let deadline_at = intents::spec(cx.tx, cx.caller.workspace, head.intent.id)?.deadline_at;
     // A no to a direct intent is its result; a step of a workflow that was refused must not let the work go on.
     let answer = if new.outcome == "rejected" && head.intent.parent.is_some() {
         let message = new.comment.clone().unwrap_or_else(|| "rejected in the inbox".to_owned());

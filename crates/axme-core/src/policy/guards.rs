@@ -2,7 +2,7 @@
 
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::is_same_person;
-use axme_intent::lifecycle::Birth;
+use axme_intent::lifecycle::IntentSpec;
 use axme_store::intents::{self, Head};
 use uuid::Uuid;
 
@@ -23,13 +23,13 @@ pub fn answers(caller: &Caller, head: &Head) -> bool {
 /// True when the rules of the task that waits in a workspace refuse the caller's answer, whatever it says.
 pub fn is_barred(cx: &mut CallContext<'_, '_>, workspace: Uuid, head: &Head) -> Result<bool> {
     let excludes = head.intent.open_task().is_some_and(|task| task.exclude_requester);
-    let is_requester = excludes && is_requester(cx.caller, &intents::birth(cx.tx, workspace, head.intent.id)?);
+    let is_requester = excludes && is_requester(cx.caller, &intents::spec(cx.tx, workspace, head.intent.id)?);
     Ok(head.intent.bars(&cx.caller.actor(), is_requester).is_some())
 }
 
 /// Whoever started the intent would choose who answers a task for which that matters.
-pub fn refuse_requester(caller: &Caller, birth: &Birth, what: &str) -> Result<()> {
-    if !is_requester(caller, birth) {
+pub fn refuse_requester(caller: &Caller, spec: &IntentSpec, what: &str) -> Result<()> {
+    if !is_requester(caller, spec) {
         return Ok(());
     }
     let message = format!("it matters who answers this task: whoever started the intent may not {what}");
@@ -37,8 +37,8 @@ pub fn refuse_requester(caller: &Caller, birth: &Birth, what: &str) -> Result<()
 }
 
 /// True when the caller, or the owner of the caller's key, is behind the intent.
-pub fn is_requester(caller: &Caller, birth: &Birth) -> bool {
+pub fn is_requester(caller: &Caller, spec: &IntentSpec) -> bool {
     let actor = caller.actor();
-    let mut behind = std::iter::once(birth.from.as_str()).chain(birth.requested_by.as_deref());
+    let mut behind = std::iter::once(spec.from.as_str()).chain(spec.requested_by.as_deref());
     behind.any(|asked| is_same_person(asked, &actor) || is_same_person(asked, &caller.owner))
 }

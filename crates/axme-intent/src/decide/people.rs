@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::Draft;
+use super::DecisionBuilder;
 use super::steps::StepEnd;
 use crate::human::{Response, Verdict, Vote, is_email, is_same_person};
-use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Waiting};
+use crate::lifecycle::{Effect, Ending, EventBody, Fault, Occasion, Refusal, TimerKind, Wait};
 use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::Plan;
 use crate::{HumanTask, Intent, Object};
 
-impl Draft<'_> {
+impl DecisionBuilder<'_> {
     /// The task that waits, and who has it.
-    pub(super) fn open_task(&self) -> Result<(&Waiting, &HumanTask), Refusal> {
+    pub(super) fn open_task(&self) -> Result<(&Wait, &HumanTask), Refusal> {
         self.intent.waiting().zip(self.intent.open_task()).ok_or_else(|| {
             let status = self.intent.status().as_str();
             Refusal::conflict("not_waiting_for_human", format!("the intent waits for no person: it is {status}"))
@@ -22,7 +22,7 @@ impl Draft<'_> {
 
     pub(super) fn decide_task(&mut self, plan: Option<&Plan>, response: &Response) -> Result<(), Refusal> {
         let (waiting, task) = self.open_task()?;
-        let by = &self.given.actor;
+        let by = &self.input.actor;
         if let Some(refusal) = self.intent.bars(by, response.is_requester) {
             return Err(refusal);
         }
@@ -83,8 +83,8 @@ impl Draft<'_> {
             self.push(EventBody::Transferred { holder, from, is_part: false, note });
             self.mail(Occasion::Asked, &self.emails());
             // Whoever has it now is reminded as if it were new.
-            self.effect(Effect::ClearTimer(TimerKind::Ladder));
-            self.start_ladder(plan);
+            self.effect(Effect::ClearTimer(TimerKind::ReminderStage));
+            self.schedule_stage(plan);
             return Ok(());
         };
         let asked = self.intent.asked();
@@ -110,7 +110,7 @@ impl Draft<'_> {
         step: Option<String>,
         due_at: Option<crate::Time>,
     ) {
-        self.push(EventBody::Waiting(Waiting {
+        self.push(EventBody::Waiting(Wait {
             reason: WaitingReason::WaitingForHuman,
             holder: holder.clone(),
             since: self.at(),

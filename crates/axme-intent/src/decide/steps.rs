@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Draft;
-use crate::ladder::Ladder;
-use crate::lifecycle::{Effect, Ending, EventBody, Fault, TimerKind, Waiting};
+use super::DecisionBuilder;
+use crate::lifecycle::{Effect, Ending, EventBody, Fault, IntentSpec, TimerKind, Wait};
+use crate::reminder_plan::ReminderPlan;
 use crate::status::{Holder, HolderKind, WaitingReason};
 use crate::workflow::{
     self, MAX_PASSED_STEPS, MAX_RESULTS_BYTES, MAX_STEP_RUNS, Plan, Step, StepKind, StepOutcome, Target,
@@ -23,7 +23,7 @@ pub(super) enum StepEnd {
     Refusal(Fault),
 }
 
-impl Draft<'_> {
+impl DecisionBuilder<'_> {
     pub(super) fn step_deadline_passed(&mut self, plan: Option<&Plan>, step: &str) {
         let Some(waiting) = self.intent.waiting() else { return };
         if waiting.step.as_deref() != Some(step) {
@@ -32,14 +32,14 @@ impl Draft<'_> {
         if waiting.reason == WaitingReason::WaitingForTime {
             return self.pause_over(plan, step);
         }
-        let ladder = self.ladder(plan);
+        let reminder_plan = self.reminder_plan(plan);
         let again = plan.and_then(|plan| plan.step(step)).and_then(|step| step.deadline_seconds);
-        if let (Some(seconds), Some(_), None) = (again, &ladder.escalate_to, &self.intent.tally.escalated_to) {
+        if let (Some(seconds), Some(_), None) = (again, &reminder_plan.escalate_to, &self.intent.tally.escalated_to) {
             // The one who is asked instead gets as much time as the first had.
             let at = self.at().plus_seconds(seconds);
-            self.effect(Effect::ClearTimer(TimerKind::Ladder));
+            self.effect(Effect::ClearTimer(TimerKind::ReminderStage));
             self.effect(Effect::SetTimer { kind: TimerKind::Step(step.to_owned()), at });
-            return self.escalate(&ladder, Some(at));
+            return self.escalate(&reminder_plan, Some(at));
         }
         let Some(waiting) = self.intent.waiting() else { return };
         if let Some(child) = waiting.child {
@@ -103,7 +103,7 @@ impl Draft<'_> {
     /// Waits for nobody in particular.
     pub(super) fn wait_for_time(&mut self, step: &str, due_at: Option<crate::Time>) {
         let holder = Holder::named(HolderKind::Internal, "agent_core");
-        self.push(EventBody::Waiting(Waiting {
+        self.push(EventBody::Waiting(Wait {
             reason: WaitingReason::WaitingForTime,
             holder,
             since: self.at(),
@@ -149,7 +149,7 @@ impl Draft<'_> {
             if passed > MAX_PASSED_STEPS {
                 return self.too_many_steps(MAX_PASSED_STEPS);
             }
-            let Some(result) = self.start_step(step) else { return self.start_ladder(plan) };
+            let Some(result) = self.start_step(step) else { return self.schedule_stage(plan) };
             next = self.finish_step(plan, &step.id, StepEnd::Success(result), Object::new());
         }
     }
@@ -165,8 +165,8 @@ impl Draft<'_> {
         // A step that is over at once has no timers.
         if self.intent.waiting().is_some() {
             self.effect(Effect::ClearTimer(TimerKind::Step(step.to_owned())));
-            if !self.ladder(plan).is_empty() {
-                self.effect(Effect::ClearTimer(TimerKind::Ladder));
+            if !self.reminder_plan(plan).is_empty() {
+                self.effect(Effect::ClearTimer(TimerKind::ReminderStage));
             }
         }
         if let StepEnd::Failure(fault) = &end
@@ -240,9 +240,9 @@ impl Draft<'_> {
         }
         match &step.kind {
             StepKind::Agent { to, name } => {
-                let child = self.given.child;
+                let child = self.input.child;
                 let holder = Holder { kind: HolderKind::Agent, reference: to.as_str().to_owned(), name: name.clone() };
-                self.push(EventBody::Waiting(Waiting {
+                self.push(EventBody::Waiting(Wait {
                     reason: WaitingReason::WaitingForAgent,
                     holder,
                     since: self.at(),
@@ -263,7 +263,7 @@ impl Draft<'_> {
             }
             StepKind::Human { holder, task, escalated_from: Some(from) } => {
                 self.wait_for_human(from.clone(), task.as_ref().clone(), Some(step.id.clone()), due_at);
-                self.escalate(&Ladder { escalate_to: Some(holder.clone()), ..Ladder::default() }, None);
+                self.escalate(&ReminderPlan { escalate_to: Some(holder.clone()), ..ReminderPlan::default() }, None);
             }
             StepKind::Delay { .. } | StepKind::Timeout => self.wait_for_time(&step.id, due_at),
             StepKind::Notification { notice } => {
@@ -285,4 +285,17 @@ impl Draft<'_> {
 fn shown(targets: &[Target]) -> Value {
     let target = |target: &Target| json!({ "channel": target.channel(), "to": target.shown() });
     targets.iter().map(target).collect()
+}
+
+/// What the templates of a step's notice see.
+pub fn notice_context(intent_id: &str, spec: &IntentSpec, plan: &Plan, step: &str, results: &Object) -> Value {
+    serde_json::json!({
+        "intent_id": intent_id,
+        "intent_type": spec.intent_type,
+        "from_agent": spec.from,
+        "scenario_id": plan.scenario_id,
+        "step_id": step,
+        "payload": spec.payload,
+        "results": results,
+    })
 }

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use super::{Agent, Human, Reader, is_address};
+use super::reader::Reader;
+use super::{Agent, Human, is_address};
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::human::is_email;
 use crate::status::{Holder, HolderKind};

@@ -1,7 +1,7 @@
 //! The fields that a bundle may have, place by place. What a sender fills in freely is not listed: payloads, `input`, the
 //! settings of internal steps, schemas of forms.
 
-use super::Reader;
+use super::reader::Reader;
 use crate::{Object, fields};
 
 pub(super) const BUNDLE: [&str; 9] =

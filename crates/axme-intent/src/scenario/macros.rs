@@ -6,7 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Agent, Human, MAX_COUNT, Reader, is_address, is_person, known};
+use super::reader::{MAX_COUNT, Reader};
+use super::{Agent, Human, is_address, is_person, known};
 use crate::Object;
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::workflow::Plan;
@@ -28,7 +29,7 @@ pub struct Macro {
 pub struct Parameter {
     pub name: &'static str,
     pub kind: Kind,
-    pub otherwise: Otherwise,
+    pub default: DefaultValue,
     pub about: &'static str,
 }
 
@@ -48,10 +49,11 @@ pub enum Kind {
     Signers,
 }
 
-/// What holds when a parameter is not given.
+/// The value of a parameter that the bundle does not name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Otherwise {
-    Refused,
+pub enum DefaultValue {
+    /// The bundle has to name one.
+    None,
     /// This text; nothing when it is empty.
     Text(&'static str),
     /// This one of the roles that the bundle declares, counted from 0; refused without it.
@@ -84,36 +86,36 @@ impl Kind {
     }
 }
 
-const fn parameter(name: &'static str, kind: Kind, otherwise: Otherwise, about: &'static str) -> Parameter {
-    Parameter { name, kind, otherwise, about }
+const fn parameter(name: &'static str, kind: Kind, default: DefaultValue, about: &'static str) -> Parameter {
+    Parameter { name, kind, default, about }
 }
 
 const APPROVER: Parameter = parameter(
     "approver",
     Kind::Signer,
-    Otherwise::RoleOrNobody(0),
+    DefaultValue::RoleOrNobody(0),
     "Who signs off: a role of humans[], or an address. The first role of humans[] unless given.",
 );
 const TITLE: Parameter =
-    parameter("title", Kind::Text, Otherwise::Text("Human approval required"), "What the person reads first.");
+    parameter("title", Kind::Text, DefaultValue::Text("Human approval required"), "What the person reads first.");
 const STEP_DEADLINE: Parameter = parameter(
     "step_deadline_seconds",
     Kind::Whole,
-    Otherwise::Text(""),
+    DefaultValue::Text(""),
     "How long each person has. Unless given, the step never times out.",
 );
 const REMIND_AFTER: Parameter = parameter(
     "remind_after_seconds",
     Kind::Whole,
-    Otherwise::Text(""),
+    DefaultValue::Text(""),
     "When a person is reminded first, and how long between reminders. Unless given, there are none.",
 );
 const MAX_REMINDERS: Parameter =
-    parameter("max_reminders", Kind::Whole, Otherwise::Text(""), "How many reminders there are; 3 unless given.");
+    parameter("max_reminders", Kind::Whole, DefaultValue::Text(""), "How many reminders there are; 3 unless given.");
 const ESCALATE_TO: Parameter = parameter(
     "escalate_to",
     Kind::Person,
-    Otherwise::Text(""),
+    DefaultValue::Text(""),
     "Who is asked instead after the last reminder, or at the deadline: a role of humans[], or an address.",
 );
 
@@ -133,13 +135,13 @@ pub static MACROS: [Macro; 5] = [
             parameter(
                 "first_approver",
                 Kind::Signer,
-                Otherwise::Role(0),
+                DefaultValue::Role(0),
                 "Who signs first. The first role of humans[] unless given.",
             ),
             parameter(
                 "second_approver",
                 Kind::Signer,
-                Otherwise::Role(1),
+                DefaultValue::Role(1),
                 "Who signs second: somebody else. The second role of humans[] unless given.",
             ),
             TITLE,
@@ -158,7 +160,7 @@ pub static MACROS: [Macro; 5] = [
             parameter(
                 "approvers",
                 Kind::Signers,
-                Otherwise::Refused,
+                DefaultValue::None,
                 "Who signs, in this order: roles of humans[] or addresses, each once.",
             ),
             TITLE,
@@ -177,13 +179,13 @@ pub static MACROS: [Macro; 5] = [
             parameter(
                 "agent",
                 Kind::Agent,
-                Otherwise::Role(0),
+                DefaultValue::Role(0),
                 "Who does the work: a role of agents[], or an address. The first role of agents[] unless given.",
             ),
             parameter(
                 "agent_deadline_seconds",
                 Kind::Whole,
-                Otherwise::Text(""),
+                DefaultValue::Text(""),
                 "How long the agent has. Unless given, its step never times out.",
             ),
             APPROVER,
@@ -209,14 +211,14 @@ pub static MACROS: [Macro; 5] = [
             parameter(
                 "person",
                 Kind::Signer,
-                Otherwise::RoleOrNobody(0),
+                DefaultValue::RoleOrNobody(0),
                 "Who is asked first: a role of humans[], or an address. The first role of humans[] unless given.",
             ),
             TITLE,
             STEP_DEADLINE,
-            Parameter { otherwise: Otherwise::Text("3600"), ..REMIND_AFTER },
-            Parameter { otherwise: Otherwise::Text("3"), ..MAX_REMINDERS },
-            Parameter { otherwise: Otherwise::Refused, ..ESCALATE_TO },
+            Parameter { default: DefaultValue::Text("3600"), ..REMIND_AFTER },
+            Parameter { default: DefaultValue::Text("3"), ..MAX_REMINDERS },
+            Parameter { default: DefaultValue::None, ..ESCALATE_TO },
         ],
         expand: |given| vec![sign_off("approval", given.get("person"), given["title"].clone(), given)],
     },
@@ -306,17 +308,17 @@ impl Reader<'_> {
         self.steps(&workflow, &format!("workflow.macro_id ({id}) steps"), scenario_id, agents, humans)
     }
 
-    /// The value of a parameter: what was given, or what holds otherwise.
+    /// The value of a parameter: the given one, or its default.
     fn parameter(&mut self, parameter: &Parameter, given: Option<&Value>, roles: &mut Roles<'_>) -> Option<Value> {
         let place = format!("workflow.parameters.{}", parameter.name);
-        let otherwise = match parameter.otherwise {
-            Otherwise::Text(text) => Some(Value::from(text)),
-            Otherwise::Role(index) | Otherwise::RoleOrNobody(index) => roles.declared(parameter.kind, index),
-            Otherwise::Refused => None,
+        let default = match parameter.default {
+            DefaultValue::Text(text) => Some(Value::from(text)),
+            DefaultValue::Role(index) | DefaultValue::RoleOrNobody(index) => roles.declared(parameter.kind, index),
+            DefaultValue::None => None,
         };
-        let value = given.filter(|value| !parameter.kind.is_none(value)).cloned().or(otherwise);
+        let value = given.filter(|value| !parameter.kind.is_none(value)).cloned().or(default);
         let Some(value) = value.filter(|value| !parameter.kind.is_none(value)) else {
-            if matches!(parameter.otherwise, Otherwise::Refused | Otherwise::Role(_)) {
+            if matches!(parameter.default, DefaultValue::None | DefaultValue::Role(_)) {
                 self.error(&place, format!("required. {}", parameter.about));
             }
             return None;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Reader, known};
+use super::known;
+use super::reader::Reader;
 use crate::Object;
 use crate::workflow::Retry;
 

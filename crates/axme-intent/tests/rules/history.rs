@@ -1,12 +1,16 @@
 //! An intent with all that happened to it. Every decision is recorded here, and each record checks what must hold of any
 //! history: stories and random ones pass the same gate.
 
-use axme_intent::lifecycle::{Birth, Command, Decision, Effect, Event, EventBody, Given, Intent, Refusal, TimerKind};
-use axme_intent::policy::{self, Change, Patch};
-use axme_intent::{IntentId, Plan, State, Status, Time, WaitingReason, apply, decide, submit};
+use axme_intent::lifecycle::{
+    Command, DecideInput, Decision, Effect, Event, EventBody, Intent, IntentSpec, Refusal, TimerKind,
+};
+use axme_intent::policy::Patch;
+use axme_intent::{
+    IntentId, Plan, PolicyDecision, State, Status, Time, WaitingReason, apply, change_policy, decide, submit,
+};
 
 pub struct History {
-    pub unborn: Intent,
+    pub draft: Intent,
     pub intent: Intent,
     pub plan: Option<Plan>,
     pub events: Vec<Event>,
@@ -21,50 +25,50 @@ pub struct History {
 
 impl History {
     /// Submits a new intent.
-    pub fn begin(unborn: Intent, birth: Birth, given: &Given) -> (History, Decision) {
+    pub fn begin(draft: Intent, spec: IntentSpec, input: &DecideInput) -> (History, Decision) {
         let mut history = History {
-            intent: unborn.clone(),
-            plan: birth.plan.clone(),
+            intent: draft.clone(),
+            plan: spec.plan.clone(),
             events: Vec::new(),
             timers: Vec::new(),
             children: Vec::new(),
             open_children: Vec::new(),
-            deadline_at: birth.deadline_at,
-            unborn,
+            deadline_at: spec.deadline_at,
+            draft,
         };
-        let decision = submit(&history.unborn, birth.clone(), given);
+        let decision = submit(&history.draft, spec.clone(), input);
         let types: Vec<&str> = decision.events.iter().map(|e| e.body.event_type()).take(2).collect();
         assert_eq!(types, ["intent.created", "intent.submitted"]);
-        assert_eq!(decision.events[0].body, EventBody::Created(Box::new(birth)));
-        history.record(&decision, given);
+        assert_eq!(decision.events[0].body, EventBody::Created(Box::new(spec)));
+        history.record(&decision, input);
         (history, decision)
     }
 
     /// Sends a command and records what it does. A refusal leaves everything as it was.
-    pub fn send(&mut self, command: Command, given: &Given) -> Result<Decision, Refusal> {
+    pub fn send(&mut self, command: Command, input: &DecideInput) -> Result<Decision, Refusal> {
         let before = self.intent.clone();
         if let Command::ChildEnded { child, .. } = &command {
             self.open_children.retain(|open| open != child);
         }
-        if command == Command::LadderDue {
+        if command == Command::ReminderStageDue {
             // A timer that fires is gone.
-            self.timers.retain(|(kind, _)| *kind != TimerKind::Ladder);
+            self.timers.retain(|(kind, _)| *kind != TimerKind::ReminderStage);
         }
-        let decision = decide(&self.intent, self.plan.as_ref(), command.clone(), given);
+        let decision = decide(&self.intent, self.plan.as_ref(), command.clone(), input);
         assert_eq!(self.intent, before, "deciding changed the intent");
-        assert_eq!(decide(&self.intent, self.plan.as_ref(), command, given), decision, "deciding twice differs");
+        assert_eq!(decide(&self.intent, self.plan.as_ref(), command, input), decision, "deciding twice differs");
         if let Ok(decision) = &decision {
             if before.status().is_terminal() {
                 assert_eq!(*decision, Decision::default(), "something happened to an intent that was over");
             }
-            self.record(decision, given);
+            self.record(decision, input);
         }
         decision
     }
 
     /// Changes its settings.
-    pub fn change(&mut self, patch: &Patch, deadline_at: Option<Time>, now: Time) -> Result<Change, Refusal> {
-        let change = policy::change(&self.intent, self.plan.as_ref(), deadline_at, patch, now)?;
+    pub fn change(&mut self, patch: &Patch, deadline_at: Option<Time>, now: Time) -> Result<PolicyDecision, Refusal> {
+        let change = change_policy(&self.intent, self.plan.as_ref(), deadline_at, patch, now)?;
         self.intent.policy = change.policy.clone();
         self.intent.policy_generation += 1;
         for effect in &change.effects {
@@ -74,9 +78,9 @@ impl History {
         Ok(change)
     }
 
-    fn record(&mut self, decision: &Decision, given: &Given) {
+    fn record(&mut self, decision: &Decision, input: &DecideInput) {
         for event in &decision.events {
-            self.record_event(event, given);
+            self.record_event(event, input);
         }
         for effect in &decision.effects {
             self.record_effect(effect);
@@ -85,11 +89,11 @@ impl History {
         self.check_head();
     }
 
-    fn record_event(&mut self, event: &Event, given: &Given) {
+    fn record_event(&mut self, event: &Event, input: &DecideInput) {
         assert!(!self.intent.status().is_terminal(), "an event after the terminal one: {event:?}");
         assert_eq!(event.position, self.intent.position + 1, "positions are contiguous from 1");
-        assert_eq!(event.at, given.now.max(self.intent.updated_at), "now, but never before the previous event");
-        assert_eq!(event.actor, given.actor);
+        assert_eq!(event.at, input.now.max(self.intent.updated_at), "now, but never before the previous event");
+        assert_eq!(event.actor, input.actor);
         apply(&mut self.intent, event);
         assert_eq!(event.status, self.intent.status(), "the status an event shows is the one it leads to");
         if let EventBody::Waiting(waiting) = &event.body {
@@ -136,7 +140,7 @@ impl History {
         assert!(ended <= 1, "two terminal events");
         assert_eq!(count(|e| matches!(e, Effect::EndDelivery | Effect::BuryDelivery)), ended);
         assert_eq!(count(|e| *e == Effect::ClearTimers), ended);
-        let told = if self.unborn.parent.is_some() { ended } else { 0 };
+        let told = if self.draft.parent.is_some() { ended } else { 0 };
         assert_eq!(count(|e| matches!(e, Effect::TellParent(_))), told);
     }
 
@@ -147,7 +151,7 @@ impl History {
         let mut children = Vec::new();
         // A child's deadline is minded by the timer of its parent's step.
         if !self.intent.status().is_terminal() {
-            let own = self.deadline_at.filter(|_| self.unborn.parent.is_none());
+            let own = self.deadline_at.filter(|_| self.draft.parent.is_none());
             timers.extend(self.intent.deadline(own).map(|at| (TimerKind::Deadline, at)));
         }
         if let State::Waiting(waiting) = &self.intent.state {
@@ -165,11 +169,15 @@ impl History {
         set.sort_by_key(|(kind, _)| *kind != TimerKind::Deadline);
         assert_eq!(set, timers, "set are the intent's deadline and that of the step that waits");
         let (tally, plan) = (&self.intent.tally, self.plan.as_ref());
-        let ladder = self.intent.ladder(&self.intent.policy, plan);
-        let climbs = ladder.next(tally.reminded, tally.escalated_to.is_some()).is_some();
+        let reminder_plan = self.intent.reminder_plan(&self.intent.policy, plan);
+        let has_next = reminder_plan.next(tally.reminded, tally.escalated_to.is_some()).is_some();
         let is_set = |wanted: &TimerKind| self.timers.iter().any(|(kind, _)| kind == wanted);
         let is_live = !self.intent.status().is_terminal();
-        assert_eq!(is_set(&TimerKind::Ladder), climbs && is_live, "a ladder that goes on has its timer");
+        assert_eq!(
+            is_set(&TimerKind::ReminderStage),
+            has_next && is_live,
+            "a reminder plan that goes on has its timer"
+        );
         assert!(!is_set(&TimerKind::Execution) || is_live);
         assert_eq!(self.open_children, children, "alive is the child that is waited for, and no other");
     }

@@ -1,7 +1,7 @@
 //! Macros are shorthand: what each becomes is in `tests/scenarios/macro-*`; here is what holds of all of them.
 
 use axme_intent::scenario::check;
-use axme_intent::scenario::macros::{Kind, MACROS, Otherwise, find};
+use axme_intent::scenario::macros::{DefaultValue, Kind, MACROS, find};
 use axme_intent::{Home, Object};
 use serde_json::{Value, json};
 
@@ -33,10 +33,15 @@ fn each_takes_what_the_official_wizard_offers() {
         assert!(report.errors.is_empty() && report.warnings.is_empty(), "{}: {report:?}", known.id);
         let plan = scenario.unwrap().plan.unwrap();
         let last = plan.steps.last().unwrap();
-        let ladder = last.ladder.clone().unwrap();
-        assert_eq!((last.deadline_seconds, ladder.remind_after_seconds), (Some(3600), Some(600)), "{}", known.id);
+        let reminder_plan = last.reminder_plan.clone().unwrap();
         assert_eq!(
-            (ladder.max_reminders, ladder.escalate_to.unwrap().reference),
+            (last.deadline_seconds, reminder_plan.remind_after_seconds),
+            (Some(3600), Some(600)),
+            "{}",
+            known.id
+        );
+        assert_eq!(
+            (reminder_plan.max_reminders, reminder_plan.escalate_to.unwrap().reference),
             (Some(2), "user://night-shift".to_owned())
         );
         for id in known.aliases.iter().chain([&known.id]) {
@@ -62,7 +67,7 @@ fn a_macro_is_the_steps_that_one_would_write() {
 fn a_default_is_a_value_that_could_be_given() {
     for known in &MACROS {
         for parameter in known.parameters {
-            let Otherwise::Text(text) = parameter.otherwise else { continue };
+            let DefaultValue::Text(text) = parameter.default else { continue };
             assert!(
                 text.is_empty() || parameter.kind != Kind::Whole || text.parse::<u64>().is_ok(),
                 "{}",

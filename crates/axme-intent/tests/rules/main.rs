@@ -18,4 +18,5 @@ mod random;
 mod scenarios;
 mod story;
 mod table;
+mod task_types;
 mod traces;

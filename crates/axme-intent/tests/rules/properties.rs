@@ -1,11 +1,11 @@
 //! What holds of every history, whatever is tried: random commands on random intents. Most of it is checked by
 //! [`History`](crate::history::History) after each command; here are the rest and the promises of the smaller parts.
 
-use axme_intent::lifecycle::{Command, Event, Given, Intent, Tally, apply, decide};
+use axme_intent::lifecycle::{Command, DecideInput, Event, Intent, Tally};
 use axme_intent::policy::Policy;
 use axme_intent::resume::Resume;
 use axme_intent::workflow::Cursor;
-use axme_intent::{Address, Home, HumanTask, IntentId, Object, State, TaskResult, Time};
+use axme_intent::{Address, Home, HumanTask, IntentId, Object, State, TaskResult, Time, apply, decide};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Serialize;
@@ -25,8 +25,8 @@ fn through_json<T: Serialize + DeserializeOwned>(value: &T) -> T {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-fn replayed(unborn: &Intent, events: &[Event]) -> Intent {
-    let mut intent = unborn.clone();
+fn replayed(draft: &Intent, events: &[Event]) -> Intent {
+    let mut intent = draft.clone();
     for event in events {
         apply(&mut intent, event);
     }
@@ -42,14 +42,14 @@ fn check_storage(beginning: &Beginning, turns: &[Turn]) -> Result<(), TestCaseEr
         intent.policy_generation = history.intent.policy_generation;
         intent
     };
-    let rebuilt = settled(replayed(&history.unborn, &history.events));
+    let rebuilt = settled(replayed(&history.draft, &history.events));
     prop_assert_eq!(&rebuilt, &history.intent, "the events rebuild the intent");
 
     let stored: Vec<Event> = history.events.iter().map(through_json).collect();
     for (stored, event) in stored.iter().zip(&history.events) {
         prop_assert_eq!(stored, event, "events survive storage");
     }
-    let rebuilt = settled(replayed(&history.unborn, &stored));
+    let rebuilt = settled(replayed(&history.draft, &stored));
     prop_assert_eq!(&rebuilt, &history.intent, "stored events rebuild the intent");
     prop_assert_eq!(&through_json::<Tally>(&history.intent.tally), &history.intent.tally);
     prop_assert_eq!(&through_json::<Policy>(&history.intent.policy), &history.intent.policy);
@@ -82,7 +82,7 @@ proptest! {
         let history = random::play(&beginning, &turns);
         let mut intent = history.intent.clone();
         intent.position = position;
-        let given = Given {
+        let input = DecideInput {
             now: Time::from_micros(i64::from(position)),
             actor: String::new(),
             child: IntentId(Uuid::nil()),
@@ -92,9 +92,9 @@ proptest! {
                 continue;
             }
             let command = turn.what.command(&history);
-            decide(&intent, history.plan.as_ref(), command.clone(), &given).ok();
-            decide(&intent, None, command.clone(), &given).ok();
-            decide(&history.unborn, history.plan.as_ref(), command, &given).ok();
+            decide(&intent, history.plan.as_ref(), command.clone(), &input).ok();
+            decide(&intent, None, command.clone(), &input).ok();
+            decide(&history.draft, history.plan.as_ref(), command, &input).ok();
         }
     }
 
@@ -106,9 +106,9 @@ proptest! {
         ending in random::ending(),
     ) {
         let mut history = random::play(&beginning, &turns);
-        let given = Given { now: random::START, actor: "admin".to_owned(), child: IntentId(Uuid::max()) };
+        let input = DecideInput { now: random::START, actor: "admin".to_owned(), child: IntentId(Uuid::max()) };
         let was_over = history.intent.status().is_terminal();
-        let outcome = history.send(Command::Resolve(ending), &given);
+        let outcome = history.send(Command::Resolve(ending), &input);
         prop_assert_eq!(outcome.is_err(), was_over);
         prop_assert!(history.intent.status().is_terminal());
     }

@@ -5,10 +5,10 @@
 //! most of them hit something.
 
 use axme_intent::human::Response;
-use axme_intent::lifecycle::{Answer, Birth, Command, Ending, Fault, Given, Holder, HolderKind, Intent};
+use axme_intent::lifecycle::{Answer, Command, DecideInput, Ending, Fault, Holder, HolderKind, Intent, IntentSpec};
 use axme_intent::policy::Patch;
 use axme_intent::workflow::{Notice, Target};
-use axme_intent::{Address, HumanTask, IntentId, Ladder, Object, Plan, Retry, Step, StepKind, TaskResult, Time};
+use axme_intent::{Address, HumanTask, IntentId, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult, Time};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ pub const START: Time = Time::from_micros(1_767_225_600_000_000);
 /// A new intent as it may be submitted, and whether it carries out a step of another.
 #[derive(Debug, Clone)]
 pub struct Beginning {
-    pub birth: Birth,
+    pub spec: IntentSpec,
     pub is_child: bool,
 }
 
@@ -46,7 +46,7 @@ pub enum Move {
     },
     Proceed(Option<String>),
     Reassign(String),
-    LadderDue,
+    ReminderStageDue,
     ExecutionTimedOut,
     PushFailed(u32),
     Change(Patch),
@@ -65,28 +65,28 @@ pub fn play(beginning: &Beginning, turns: &[Turn]) -> History {
     for (number, turn) in turns.iter().enumerate() {
         now += turn.passes;
         if let Move::Change(patch) = &turn.what {
-            history.change(patch, beginning.birth.deadline_at, Time::from_micros(now)).ok();
+            history.change(patch, beginning.spec.deadline_at, Time::from_micros(now)).ok();
             continue;
         }
         let command = turn.what.command(&history);
         // Refusals are checked by the history itself.
-        history.send(command, &given(now, number + 1)).ok();
+        history.send(command, &input(now, number + 1)).ok();
     }
     history
 }
 
 pub fn begin(beginning: &Beginning) -> History {
     let (id, root) = (IntentId(Uuid::from_u128(1)), IntentId(Uuid::from_u128(2)));
-    let unborn = match beginning.is_child {
-        true => Intent::unborn(id, root, Some(root), START),
-        false => Intent::unborn(id, id, None, START),
+    let draft = match beginning.is_child {
+        true => Intent::draft(id, root, Some(root), START),
+        false => Intent::draft(id, id, None, START),
     };
-    History::begin(unborn, beginning.birth.clone(), &given(START.micros(), 0)).0
+    History::begin(draft, beginning.spec.clone(), &input(START.micros(), 0)).0
 }
 
-fn given(now: i64, number: usize) -> Given {
+fn input(now: i64, number: usize) -> DecideInput {
     let child = IntentId(Uuid::from_u128(100 + number as u128));
-    Given { now: Time::from_micros(now), actor: format!("actor {number}"), child }
+    DecideInput { now: Time::from_micros(now), actor: format!("actor {number}"), child }
 }
 
 impl Move {
@@ -107,7 +107,7 @@ impl Move {
             Move::Proceed(reason) => Command::Proceed { reason },
             Move::Resolve(ending) => Command::Resolve(ending),
             Move::DeadlinePassed => Command::DeadlinePassed,
-            Move::LadderDue => Command::LadderDue,
+            Move::ReminderStageDue => Command::ReminderStageDue,
             Move::ExecutionTimedOut => Command::ExecutionTimedOut,
             Move::PushFailed(most) => Command::PushFailed {
                 attempt: history.intent.tally.failed_pushes + 1,
@@ -145,7 +145,7 @@ fn any_move() -> impl Strategy<Value = Move> {
         2 => word().prop_map(Move::Reassign),
         1 => ending().prop_map(Move::Resolve),
         1 => Just(Move::DeadlinePassed),
-        6 => Just(Move::LadderDue),
+        6 => Just(Move::ReminderStageDue),
         1 => Just(Move::ExecutionTimedOut),
         3 => (1..5u32).prop_map(Move::PushFailed),
         2 => patch().prop_map(Move::Change),
@@ -169,9 +169,9 @@ fn patch() -> impl Strategy<Value = Patch> {
     (fields(), fields()).prop_map(|(controls, envelope)| Patch { controls, envelope, grants: Object::new() })
 }
 
-pub fn ladder() -> impl Strategy<Value = Ladder> {
+pub fn reminder_plan() -> impl Strategy<Value = ReminderPlan> {
     (option::of(1..600u64), option::of(1..600u64), option::of(1..4u32), option::of(word())).prop_map(
-        |(remind_after_seconds, remind_interval_seconds, max_reminders, to)| Ladder {
+        |(remind_after_seconds, remind_interval_seconds, max_reminders, to)| ReminderPlan {
             remind_after_seconds,
             remind_interval_seconds,
             max_reminders,
@@ -210,10 +210,10 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
     let plan = prop_oneof![1 => Just(None), 2 => plan().prop_map(Some)];
     let to =
         prop_oneof![3 => Just("agent://local/default/worker"), 1 => Just("human"), 1 => Just("agent://agent_core")];
-    let ladder = option::weighted(0.4, ladder());
-    (to, option::weighted(0.3, task()), plan, option::of(0..600_000_000i64), ladder, json(), any::<bool>()).prop_map(
-        |(to, task, plan, deadline, ladder, payload, is_child)| Beginning {
-            birth: Birth {
+    let reminder_plan = option::weighted(0.4, reminder_plan());
+    (to, option::weighted(0.3, task()), plan, option::of(0..600_000_000i64), reminder_plan, json(), any::<bool>())
+        .prop_map(|(to, task, plan, deadline, reminder_plan, payload, is_child)| Beginning {
+            spec: IntentSpec {
                 intent_type: "story.v1".to_owned(),
                 correlation_id: Uuid::nil(),
                 from: Address::from_canonical("agent://local/default/asker".to_owned()),
@@ -222,15 +222,14 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
                 payload,
                 deadline_at: deadline.map(|micros| Time::from_micros(START.micros() + micros)),
                 max_delivery_attempts: None,
-                ladder,
+                reminder_plan,
                 task,
                 plan,
                 requested_by: None,
                 step: is_child.then(|| "work".to_owned()),
             },
             is_child,
-        },
-    )
+        })
 }
 
 /// One to four steps. Links go anywhere: back, to the step itself, and now and then to a step that is not there.
@@ -275,21 +274,21 @@ fn step() -> impl Strategy<Value = Step> {
     let retry = option::weighted(0.3, (1..3u32, 0..60u64));
     let retry = retry.prop_map(|r| r.map(|(max_retries, delay_seconds)| Retry { max_retries, delay_seconds }));
     let deadline = option::of(prop_oneof![9 => 1..600u64, 1 => Just(u64::MAX)]);
-    let ladder = option::weighted(0.4, ladder());
-    (kind, deadline, ladder, retry, option::of(json())).prop_map(|(kind, deadline_seconds, ladder, retry, input)| {
-        Step {
+    let reminder_plan = option::weighted(0.4, reminder_plan());
+    (kind, deadline, reminder_plan, retry, option::of(json())).prop_map(
+        |(kind, deadline_seconds, reminder_plan, retry, input)| Step {
             id: String::new(),
             tool: "tool.agent.task.v1".to_owned(),
             kind,
             deadline_seconds,
-            ladder,
+            reminder_plan,
             retry,
             notice: None,
             input,
             on_success: None,
             on_failure: None,
-        }
-    })
+        },
+    )
 }
 
 fn step_id() -> impl Strategy<Value = String> {

@@ -59,7 +59,7 @@ fn show(scenario: Option<&Scenario>, report: &Report) -> String {
         payload,
         deadline_at,
         max_delivery_attempts,
-        ladder,
+        reminder_plan,
         to,
         task,
         plan,
@@ -77,8 +77,8 @@ fn show(scenario: Option<&Scenario>, report: &Report) -> String {
     for agent in agents {
         show_agent(&mut text, agent);
     }
-    if let Some(ladder) = ladder {
-        writeln!(text, "ladder {}", serde_json::to_string(ladder).unwrap()).unwrap();
+    if let Some(reminder_plan) = reminder_plan {
+        writeln!(text, "reminder_plan {}", serde_json::to_string(reminder_plan).unwrap()).unwrap();
     }
     if let Some(plan) = plan {
         show_plan(&mut text, plan);
@@ -99,7 +99,9 @@ fn show_agent(text: &mut String, agent: &Agent) {
 
 fn show_plan(text: &mut String, plan: &Plan) {
     writeln!(text, "plan, beginning with {}", plan.entry).unwrap();
-    for Step { id, tool, kind, deadline_seconds, ladder, retry, notice, input, on_success, on_failure } in &plan.steps {
+    for Step { id, tool, kind, deadline_seconds, reminder_plan, retry, notice, input, on_success, on_failure } in
+        &plan.steps
+    {
         let who = match kind {
             StepKind::Agent { to, name } => format!("agent {to} ({name})"),
             StepKind::Human { holder, task, escalated_from } => {
@@ -114,7 +116,10 @@ fn show_plan(text: &mut String, plan: &Plan) {
         for (name, value) in [
             ("tool", Some(tool.clone()).filter(|tool| !tool.is_empty())),
             ("within", deadline_seconds.map(|seconds| format!("{seconds} s"))),
-            ("ladder", ladder.as_ref().map(|ladder| serde_json::to_string(ladder).unwrap())),
+            (
+                "reminder_plan",
+                reminder_plan.as_ref().map(|reminder_plan| serde_json::to_string(reminder_plan).unwrap()),
+            ),
             ("retry", retry.map(|retry| format!("{} times after {} s", retry.max_retries, retry.delay_seconds))),
             ("tells", notice.as_ref().map(|notice| serde_json::to_string(notice).unwrap())),
             ("input", input.as_ref().map(Value::to_string)),
@@ -158,7 +163,7 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
         }
     }
     let beginning = random::Beginning {
-        birth: axme_intent::Birth {
+        spec: axme_intent::IntentSpec {
             intent_type: scenario.intent_type.clone(),
             correlation_id: Uuid::nil(),
             from: scenario.to.clone(),
@@ -167,7 +172,7 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
             payload: scenario.payload.clone(),
             deadline_at: scenario.deadline_at,
             max_delivery_attempts: scenario.max_delivery_attempts,
-            ladder: scenario.ladder.clone(),
+            reminder_plan: scenario.reminder_plan.clone(),
             task: scenario.task.clone(),
             plan: scenario.plan.clone(),
             requested_by: None,
@@ -258,10 +263,10 @@ fn anything_like_a_bundle() -> impl Strategy<Value = Object> {
     })
 }
 
-type Any = BoxedStrategy<Value>;
+type JsonStrategy = BoxedStrategy<Value>;
 
 /// Fields, some of which are missing, and a few of any type at all.
-fn object(fields: Vec<(&'static str, Any)>) -> Any {
+fn object(fields: Vec<(&'static str, JsonStrategy)>) -> JsonStrategy {
     let fields: Vec<_> = fields
         .into_iter()
         .map(|(key, value)| {
@@ -277,7 +282,7 @@ fn object(fields: Vec<(&'static str, Any)>) -> Any {
 }
 
 /// Some of the entries, each with a name of its own under `key`, which a few of them lose or share.
-fn list(entry: Any, key: &'static str, names: &'static [&'static str]) -> Any {
+fn list(entry: JsonStrategy, key: &'static str, names: &'static [&'static str]) -> JsonStrategy {
     let fewest = (names.len() - 1).max(1);
     let named = vec((entry, 0..100usize), fewest..=names.len()).prop_map(move |entries| {
         let named = entries.into_iter().enumerate().map(|(index, (mut entry, luck))| {
@@ -292,12 +297,12 @@ fn list(entry: Any, key: &'static str, names: &'static [&'static str]) -> Any {
     named.boxed()
 }
 
-fn texts(good: &[&str], bad: &[&str]) -> Any {
+fn texts(good: &[&str], bad: &[&str]) -> JsonStrategy {
     let values = |list: &[&str]| list.iter().map(|word| Value::from(*word)).collect::<Vec<Value>>();
     words(&values(good), &values(bad))
 }
 
-fn words(good: &[Value], bad: &[Value]) -> Any {
+fn words(good: &[Value], bad: &[Value]) -> JsonStrategy {
     let good = proptest::sample::select(good.to_vec());
     if bad.is_empty() {
         return good.boxed();

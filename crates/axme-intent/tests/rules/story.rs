@@ -5,7 +5,7 @@
 //! intent to worker            one intent to an agent; `to human` for one that waits for a person
 //! deadline 1h                 its deadline, counted from its creation
 //! task {"title": "Ship it?"}  a person's task on it
-//! ladder after 10m every 5m times 2 to boss   reminders and escalation
+//! reminder_plan after 10m every 5m times 2 to boss   reminders and escalation
 //! child                       it carries out a step of another intent
 //! step check agent checker within 60s then ask else mend
 //! step ask person ops within 1h task {"title": "Deploy?"}
@@ -24,12 +24,14 @@ use std::fmt::Write;
 
 use axme_intent::human::Response;
 use axme_intent::lifecycle::{
-    Answer, Birth, Command, Decision, Effect, Ending, Event, EventBody, Fault, Given, Holder, HolderKind, Intent,
-    Refusal, TimerKind,
+    Answer, Command, DecideInput, Decision, Effect, Ending, Event, EventBody, Fault, Holder, HolderKind, Intent,
+    IntentSpec, Refusal, TimerKind,
 };
 use axme_intent::policy::Patch;
 use axme_intent::workflow::{Notice, Target};
-use axme_intent::{Address, Home, HumanTask, IntentId, Ladder, Object, Plan, Retry, Step, StepKind, TaskResult, Time};
+use axme_intent::{
+    Address, Home, HumanTask, IntentId, Object, Plan, ReminderPlan, Retry, Step, StepKind, TaskResult, Time,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -59,7 +61,7 @@ pub struct Story {
     to: Option<Address>,
     deadline: Option<u64>,
     task: Option<HumanTask>,
-    ladder: Option<Ladder>,
+    reminder_plan: Option<ReminderPlan>,
     is_child: bool,
     steps: Vec<Step>,
     history: Option<History>,
@@ -86,7 +88,7 @@ impl Story {
             }
             ("deadline", rest) => self.deadline = Some(read_span(rest)),
             ("task", rest) => self.task = Some(task(rest)),
-            ("ladder", rest) => self.ladder = Some(ladder(rest)),
+            ("reminder_plan", rest) => self.reminder_plan = Some(reminder_plan(rest)),
             ("policy", rest) => {
                 let patch = serde_json::from_str::<Value>(rest).expect("JSON");
                 let part = |key: &str| patch[key].as_object().cloned().unwrap_or_default();
@@ -125,10 +127,10 @@ impl Story {
         self.history.as_mut().expect("`create` comes before commands")
     }
 
-    fn given(&mut self, actor: &str) -> Given {
+    fn input(&mut self, actor: &str) -> DecideInput {
         self.commands += 1;
         let millis = self.now * 1_000_000;
-        Given {
+        DecideInput {
             now: Time::from_micros(START.micros() + millis),
             actor: actor.to_owned(),
             child: IntentId(Uuid::from_u128(0xc0_0000 + self.commands)),
@@ -139,7 +141,7 @@ impl Story {
         let entry = self.steps.first().map(|step| step.id.clone());
         let plan = entry.map(|entry| Plan { scenario_id: "story".to_owned(), entry, steps: self.steps.clone() });
         let platform = Address::resolve("agent_core", HOME);
-        let birth = Birth {
+        let spec = IntentSpec {
             intent_type: "story.v1".to_owned(),
             correlation_id: Uuid::nil(),
             from: Address::resolve("asker", HOME),
@@ -148,7 +150,7 @@ impl Story {
             payload: Value::Object(Object::new()),
             deadline_at: self.deadline.map(|seconds| START.plus_seconds(seconds)),
             max_delivery_attempts: None,
-            ladder: self.ladder.clone(),
+            reminder_plan: self.reminder_plan.clone(),
             task: self.task.clone(),
             plan,
             requested_by: None,
@@ -156,9 +158,9 @@ impl Story {
         };
         let id = IntentId(Uuid::from_u128(1));
         let root = IntentId(Uuid::from_u128(if self.is_child { 2 } else { 1 }));
-        let unborn = Intent::unborn(id, root, self.is_child.then_some(root), START);
-        let given = self.given("asker");
-        let (history, decision) = History::begin(unborn, birth, &given);
+        let draft = Intent::draft(id, root, self.is_child.then_some(root), START);
+        let input = self.input("asker");
+        let (history, decision) = History::begin(draft, spec, &input);
         self.history = Some(history);
         self.show(&Ok(decision))
     }
@@ -179,10 +181,10 @@ impl Story {
             _ => line,
         };
         let (actor, text) = text.split_once(": ").unwrap_or_else(|| panic!("`ACTOR: COMMAND`: {line}"));
-        let given = self.given(actor);
+        let input = self.input(actor);
         let children = self.history().children.clone();
         let command = command(text, &children);
-        self.history().send(command, &given)
+        self.history().send(command, &input)
     }
 
     fn show(&mut self, outcome: &Result<Decision, Refusal>) -> String {
@@ -244,7 +246,7 @@ fn step(text: &str) -> Step {
         tool: String::new(),
         kind,
         deadline_seconds: option("within").map(|span| read_span(&span)),
-        ladder: Some(read_ladder(options)).filter(|ladder| !ladder.is_empty()),
+        reminder_plan: Some(read_reminder_plan(options)).filter(|reminder_plan| !reminder_plan.is_empty()),
         retry: option("retry").map(|retries| Retry {
             max_retries: retries.parse().unwrap(),
             delay_seconds: option("rest").map_or(0, |span| read_span(&span)),
@@ -256,14 +258,14 @@ fn step(text: &str) -> Step {
     }
 }
 
-fn ladder(text: &str) -> Ladder {
-    read_ladder(&text.split_whitespace().collect::<Vec<_>>())
+fn reminder_plan(text: &str) -> ReminderPlan {
+    read_reminder_plan(&text.split_whitespace().collect::<Vec<_>>())
 }
 
 /// Any of `after SPAN`, `every SPAN`, `times N`, `to NAME`.
-fn read_ladder(words: &[&str]) -> Ladder {
+fn read_reminder_plan(words: &[&str]) -> ReminderPlan {
     let option = |wanted: &str| words.chunks(2).find(|pair| pair[0] == wanted).map(|pair| pair[1].to_owned());
-    Ladder {
+    ReminderPlan {
         remind_after_seconds: option("after").map(|span| read_span(&span)),
         remind_interval_seconds: option("every").map(|span| read_span(&span)),
         max_reminders: option("times").map(|n| n.parse().expect("a number")),
@@ -300,7 +302,7 @@ fn command(text: &str, children: &[IntentId]) -> Command {
         ("resolve", rest) => Command::Resolve(ending(rest)),
         ("deadline", "") => Command::DeadlinePassed,
         ("step_deadline", step) => Command::StepDeadlinePassed { step: step.to_owned() },
-        ("ladder_due", "") => Command::LadderDue,
+        ("reminder_stage_due", "") => Command::ReminderStageDue,
         ("execution_timed_out", "") => Command::ExecutionTimedOut,
         ("push_failed", rest) => {
             let words: Vec<&str> = rest.splitn(4, ' ').collect();
@@ -420,7 +422,7 @@ fn show_timer(kind: &TimerKind) -> String {
     match kind {
         TimerKind::Deadline => "the deadline".to_owned(),
         TimerKind::Step(step) => format!("step {step}"),
-        TimerKind::Ladder => "the ladder".to_owned(),
+        TimerKind::ReminderStage => "the reminder stage".to_owned(),
         TimerKind::Execution => "the work".to_owned(),
     }
 }

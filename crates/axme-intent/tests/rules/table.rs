@@ -68,7 +68,7 @@ const ROWS: [Row; 21] = [
     Row { name: "it is resolved as FAILED", label: "resolved", line: "asker: resolve failed broken: it broke" },
     Row { name: "it is resolved as CANCELED", label: "resolved", line: "asker: resolve canceled not needed" },
     Row { name: "its deadline passes", label: "deadline", line: "gateway: deadline" },
-    Row { name: "a reminder is due", label: "reminder", line: "gateway: ladder_due" },
+    Row { name: "a reminder is due", label: "reminder", line: "gateway: reminder_stage_due" },
     Row { name: "the agent worked too long", label: "worked too long", line: "gateway: execution_timed_out" },
     Row { name: "a push fails", label: "push failed", line: "gateway: push_failed 1 of 3 refused" },
     Row { name: "the last push fails", label: "last push failed", line: "gateway: push_failed 3 of 3 refused" },

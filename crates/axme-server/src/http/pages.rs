@@ -340,7 +340,7 @@ fn form_page(
         since: since.in_minutes(),
         due: waiting.and_then(|waiting| waiting.due_at).map(Time::in_minutes).unwrap_or_default(),
         waited: span(app.system.clock.now(), since),
-        payload: rows(&asked.birth.payload),
+        payload: rows(&asked.spec.payload),
         results: rows(&Value::Object(links::results(asked))),
         history: told(history),
         votes: waiting.into_iter().flat_map(|waiting| &waiting.votes).map(|vote| vote.by.clone()).collect(),

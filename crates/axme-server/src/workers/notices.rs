@@ -283,7 +283,7 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
             tracing::warn!(%intent, "a mail about a task is dropped: who is asked is no longer a member");
             return Ok(None);
         }
-        let birth = intents::birth(tx, notice.workspace, notice.intent)?;
+        let spec = intents::spec(tx, notice.workspace, notice.intent)?;
         let request = LinkRequest { person: &notice.recipient, via: Via::Email, issued_by: None };
         let link = links::make(tx, notice.workspace, &head, &request)?;
         Ok(Some(TaskMail {
@@ -293,8 +293,8 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
             intent_type: head.intent_type.clone(),
             from: head.from.to_string(),
             url: links::url(&base_url, &link),
-            expires_at: links::ends_at(&link.link, &head, &birth),
-            due_at: head.intent.due_at(birth.deadline_at),
+            expires_at: links::ends_at(&link.link, &head, &spec),
+            due_at: head.intent.due_at(spec.deadline_at),
         }))
     };
     app.store.write(shard, job).await

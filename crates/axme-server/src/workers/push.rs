@@ -108,10 +108,10 @@ async fn record(
                 deliveries::acknowledge(tx, workspace, &to, id, again_at)?;
             }
             Err(error) => {
-                let birth = intents::birth(tx, workspace, id)?;
+                let spec = intents::spec(tx, workspace, id)?;
                 let policy = &head.intent.policy;
                 let (attempt, most) =
-                    (head.intent.tally.failed_pushes + 1, policy.most_pushes(birth.max_delivery_attempts));
+                    (head.intent.tally.failed_pushes + 1, policy.most_pushes(spec.max_delivery_attempts));
                 let pauses = &limits.push_retry_seconds;
                 let usual = pauses[(attempt as usize - 1).min(pauses.len() - 1)];
                 let retry_at = now.plus_seconds(policy.retry_seconds().unwrap_or(usual));

@@ -103,7 +103,7 @@ async fn fire(app: &Arc<AppState>, timer: Timer) -> Result<()> {
         rows::clear(tx, timer.workspace, timer.intent_id, &timer.kind)?;
         let command = match &timer.kind {
             TimerKind::Deadline => Command::DeadlinePassed,
-            TimerKind::Ladder => Command::LadderDue,
+            TimerKind::ReminderStage => Command::ReminderStageDue,
             TimerKind::Execution => Command::ExecutionTimedOut,
             TimerKind::Step(step) => Command::StepDeadlinePassed { step: step.clone() },
         };

@@ -69,9 +69,9 @@ async fn drive(server: &Server, id: &str, agents_work: bool) {
         if ["COMPLETED", "FAILED", "TIMED_OUT", "CANCELED"].iter().any(|end| intent["status"] == *end) {
             return;
         }
-        let waits_for_ladder = intent["remind_after_seconds"].is_number() && intent["remind_count"] == 0;
+        let waits_for_reminder = intent["remind_after_seconds"].is_number() && intent["remind_count"] == 0;
         let is_short = intent["max_reminders"] == 3 && intent["remind_after_seconds"] == 30;
-        if is_person && (waits_for_ladder || is_short && intent["intent_type"] == "intent.change.approval.v1") {
+        if is_person && (waits_for_reminder || is_short && intent["intent_type"] == "intent.change.approval.v1") {
             // The person takes so long that a reminder is sent; and one of them never answers.
             server.pass(Duration::from_secs(intent["remind_after_seconds"].as_u64().unwrap())).await;
         } else if is_person {

@@ -141,7 +141,7 @@ pub fn make_link(sim: &mut Sim) -> Checked {
 fn paused(sim: &Sim) -> (Vec<IntentId>, Vec<IntentId>) {
     let paused = sim.watch.seen.iter().filter_map(|(id, seen)| {
         let waiting = seen.head.intent.waiting().filter(|waiting| waiting.reason == WaitingReason::WaitingForTime)?;
-        let step = seen.birth().plan.as_ref()?.step(waiting.step.as_deref()?)?;
+        let step = seen.spec().plan.as_ref()?.step(waiting.step.as_deref()?)?;
         Some((*id, step.kind == StepKind::Timeout))
     });
     let (timeouts, others): (Vec<_>, Vec<_>) = paused.partition(|(_, is_timeout)| *is_timeout);

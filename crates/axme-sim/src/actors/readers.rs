@@ -77,7 +77,7 @@ pub fn check_all_known(sim: &mut Sim) -> Checked {
     }
     let own = format!("agent://local/default/{}", AGENTS[READER]);
     for (id, seen) in &sim.watch.seen {
-        let is_replied = seen.birth().reply_to.as_deref() == Some(AGENTS[READER]) && seen.status().is_terminal();
+        let is_replied = seen.spec().reply_to.as_deref() == Some(AGENTS[READER]) && seen.status().is_terminal();
         if seen.head.to.as_str() != own && !is_replied {
             continue;
         }

@@ -43,7 +43,7 @@ pub fn check_event(seen: &Seen, before: &Intent, event: &Event) -> Checked {
 }
 
 fn check_requester(seen: &Seen, before: &Intent, event: &Event) -> Checked {
-    let from = seen.birth().from.as_str();
+    let from = seen.spec().from.as_str();
     let is_requester = event.actor == from || from.strip_prefix("user://") == Some(&event.actor);
     let is_excluded = before.open_task().is_some_and(|task| task.exclude_requester);
     hold!(!(is_requester && is_excluded), "{}: {} answered what they asked", before.id, event.actor);
@@ -62,7 +62,7 @@ pub fn check_waiting(seen: &Seen) -> Checked {
     }
     let Some(cursor) = &intent.cursor else { return Ok(()) };
     hold!(cursor.runs <= MAX_STEP_RUNS, "{id}: {} steps were run", cursor.runs);
-    let step = seen.birth().plan.as_ref().and_then(|plan| plan.step(&cursor.step));
+    let step = seen.spec().plan.as_ref().and_then(|plan| plan.step(&cursor.step));
     let most = step.and_then(|step| step.retry).map_or(0, |retry| retry.max_retries);
     hold!(cursor.tries <= most, "{id}: step {} was tried again {} times of {most}", cursor.step, cursor.tries);
     Ok(())

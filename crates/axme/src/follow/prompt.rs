@@ -4,6 +4,7 @@
 use std::io::{IsTerminal, stdin};
 
 use axme_client::Object;
+use axme_intent::task_types::TaskType;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -43,8 +44,9 @@ impl Question {
             value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
         };
         let mut outcomes = words(&task["allowed_outcomes"]);
-        if outcomes.is_empty() && matches!(task["task_type"].as_str(), None | Some("approval")) {
-            outcomes = ["approved", "rejected"].map(str::to_owned).to_vec();
+        if outcomes.is_empty() {
+            let of_type = TaskType::find(task["task_type"].as_str()).and_then(TaskType::only_outcomes);
+            outcomes = of_type.unwrap_or_default().into_iter().map(str::to_owned).collect();
         }
         let schema = &task["form_schema"];
         let required = words(&schema["required"]);

@@ -1,18 +1,18 @@
-//! The ladder of an intent that waits: reminders first, then escalation (contract `wire.md` §4.9, `semantics.md` §2.4).
+//! The reminder plan of an intent that waits: reminders first, then escalation (contract `wire.md` §4.9, `semantics.md` §2.4).
 //!
-//! Each rung follows the one before it by a span of time. A rung that comes late, after a restart say, delays those after
+//! Each stage follows the one before it by a span of time. A stage that comes late, after a restart say, delays those after
 //! it, so that nobody gets all reminders at once.
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::Holder;
+use crate::status::Holder;
 
 /// How many reminders there are when nobody says how many.
 pub const USUAL_REMINDERS: u32 = 3;
 
 /// How somebody who keeps an intent waiting is reminded, and who is asked after that.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Ladder {
+pub struct ReminderPlan {
     /// Counted from when the waiting began. Without it there are no reminders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_after_seconds: Option<u64>,
@@ -26,28 +26,28 @@ pub struct Ladder {
     pub escalate_to: Option<Holder>,
 }
 
-/// What comes next.
+/// A stage of a reminder plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rung {
+pub enum Stage {
     Remind,
     Escalate,
 }
 
-impl Ladder {
+impl ReminderPlan {
     pub fn is_empty(&self) -> bool {
-        *self == Ladder::default()
+        *self == ReminderPlan::default()
     }
 
-    /// The rung after `reminded` reminders, and how many seconds after the one before it. `None` at the top.
-    pub fn next(&self, reminded: u32, is_escalated: bool) -> Option<(Rung, u64)> {
+    /// The stage after `reminded` reminders, and how many seconds after the one before it. `None` after the last.
+    pub fn next(&self, reminded: u32, is_escalated: bool) -> Option<(Stage, u64)> {
         let after = self.remind_after_seconds?;
         let interval = self.remind_interval_seconds.unwrap_or(after);
         if is_escalated {
             return None;
         }
         if reminded < self.max_reminders.unwrap_or(USUAL_REMINDERS) {
-            return Some((Rung::Remind, if reminded == 0 { after } else { interval }));
+            return Some((Stage::Remind, if reminded == 0 { after } else { interval }));
         }
-        self.escalate_to.as_ref().map(|_| (Rung::Escalate, interval))
+        self.escalate_to.as_ref().map(|_| (Stage::Escalate, interval))
     }
 }

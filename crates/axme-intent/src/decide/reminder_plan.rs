@@ -1,37 +1,37 @@
 //! Reminders and escalation: who is told, and who has to act then.
 
-use super::Draft;
-use crate::ladder::{Ladder, Rung};
+use super::DecisionBuilder;
 use crate::lifecycle::{Effect, Ending, EventBody, Occasion, TimerKind};
+use crate::reminder_plan::{ReminderPlan, Stage};
 use crate::status::{Holder, HolderKind};
 use crate::workflow::Plan;
 use crate::{Address, HumanTask};
 
-impl Draft<'_> {
-    pub(super) fn ladder(&self, plan: Option<&Plan>) -> Ladder {
-        self.intent.ladder(&self.intent.policy, plan)
+impl DecisionBuilder<'_> {
+    pub(super) fn reminder_plan(&self, plan: Option<&Plan>) -> ReminderPlan {
+        self.intent.reminder_plan(&self.intent.policy, plan)
     }
 
-    /// Sets the timer of the first rung.
-    pub(super) fn start_ladder(&mut self, plan: Option<&Plan>) {
+    /// Sets the timer of the next stage.
+    pub(super) fn schedule_stage(&mut self, plan: Option<&Plan>) {
         let tally = &self.intent.tally;
-        let next = self.ladder(plan).next(tally.reminded, tally.escalated_to.is_some());
+        let next = self.reminder_plan(plan).next(tally.reminded, tally.escalated_to.is_some());
         if let Some((_, seconds)) = next.filter(|_| !self.intent.status().is_terminal()) {
             let at = self.at().plus_seconds(seconds);
-            self.effect(Effect::SetTimer { kind: TimerKind::Ladder, at });
+            self.effect(Effect::SetTimer { kind: TimerKind::ReminderStage, at });
         }
     }
 
-    /// Takes the rung that is due and sets the timer of the next.
-    pub(super) fn climb(&mut self, plan: Option<&Plan>) {
+    /// Takes the stage that is due, and schedules the next.
+    pub(super) fn advance_reminder_plan(&mut self, plan: Option<&Plan>) {
         let tally = &self.intent.tally;
-        let ladder = self.ladder(plan);
-        match ladder.next(tally.reminded, tally.escalated_to.is_some()) {
-            Some((Rung::Remind, _)) => self.remind(),
-            Some((Rung::Escalate, _)) => self.escalate(&ladder, None),
+        let reminder_plan = self.reminder_plan(plan);
+        match reminder_plan.next(tally.reminded, tally.escalated_to.is_some()) {
+            Some((Stage::Remind, _)) => self.remind(),
+            Some((Stage::Escalate, _)) => self.escalate(&reminder_plan, None),
             None => return,
         }
-        self.start_ladder(plan);
+        self.schedule_stage(plan);
     }
 
     pub(super) fn remind(&mut self) {
@@ -45,8 +45,8 @@ impl Draft<'_> {
     }
 
     /// Somebody else has to act as well. `due_at` is set when the step's time begins anew.
-    pub(super) fn escalate(&mut self, ladder: &Ladder, due_at: Option<crate::Time>) {
-        let Some(holder) = ladder.escalate_to.clone() else { return };
+    pub(super) fn escalate(&mut self, reminder_plan: &ReminderPlan, due_at: Option<crate::Time>) {
+        let Some(holder) = reminder_plan.escalate_to.clone() else { return };
         let from = self.holder();
         let known = self.emails();
         // A person who is asked instead of an agent gets a task of its own.

@@ -49,7 +49,7 @@ fn a_person_is_reminded_and_then_somebody_else_is_asked() {
             assert_eq!((&event["status"], &event["pending_with"]["name"]), (&json!("WAITING"), &json!("human")));
         }
         server.pass(600 * MINUTE).await;
-        assert_eq!(server.events(&id).await.len(), events.len(), "the ladder has an end");
+        assert_eq!(server.events(&id).await.len(), events.len(), "the reminder plan has an end");
         let answer = json!({ "task_result": { "outcome": "approved" } });
         let resumed = server.post(&server.admin, &format!("/v1/intents/{id}/resume"), answer).await;
         assert_eq!(resumed["intent"]["status"], "COMPLETED");
@@ -57,7 +57,7 @@ fn a_person_is_reminded_and_then_somebody_else_is_asked() {
 }
 
 #[test]
-fn an_answer_and_a_deadline_end_the_ladder() {
+fn an_answer_and_a_deadline_end_the_reminder_plan() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
         let answered = ask(&server, json!({ "remind_after_seconds": 60 })).await;
@@ -126,12 +126,12 @@ fn an_agent_that_does_not_come_is_offered_it_again_and_then_another_is() {
 }
 
 #[test]
-fn each_step_has_its_own_ladder() {
+fn each_step_has_its_own_reminder_plan() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
         let checker = server.agent("checker").await;
         let bundle = json!({
-            "scenario_id": "ladder.v1",
+            "scenario_id": "reminder_plan.v1",
             "agents": [{ "role": "checker", "address": "checker" }],
             "humans": [{ "role": "operator" }, { "role": "boss", "display_name": "The boss", "contact": "b@example.org" }],
             "workflow": { "steps": [
@@ -139,7 +139,7 @@ fn each_step_has_its_own_ladder() {
                 { "step_id": "sign", "tool_id": "tool.approval.human_signoff", "assigned_to": "operator",
                   "step_deadline_seconds": 600, "escalate_to": "boss" },
             ] },
-            "intent": { "type": "intent.ladder.v1", "payload": {} },
+            "intent": { "type": "intent.reminder_plan.v1", "payload": {} },
         });
         let applied = server.post(&server.admin, "/v1/scenarios/apply", bundle).await;
         assert_eq!(applied["warnings"], json!([]));
@@ -161,17 +161,17 @@ fn each_step_has_its_own_ladder() {
 }
 
 #[test]
-fn the_ladder_of_a_bundles_intent_holds_where_a_step_has_none() {
+fn the_reminder_plan_of_a_bundles_intent_holds_where_a_step_has_none() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
         let mut bundle = json!({
-            "scenario_id": "ladder.v1",
+            "scenario_id": "reminder_plan.v1",
             "humans": [{ "role": "operator" }, { "role": "boss" }],
             "workflow": { "steps": [
                 { "step_id": "sign", "tool_id": "tool.approval.human_signoff", "assigned_to": "operator" },
             ] },
             "intent": {
-                "type": "intent.ladder.v1", "payload": {}, "remind_after_seconds": 60, "max_reminders": 1,
+                "type": "intent.reminder_plan.v1", "payload": {}, "remind_after_seconds": 60, "max_reminders": 1,
                 "escalate_to": "boss",
             },
         });

@@ -1,14 +1,21 @@
 //! Reminders and escalation in a bundle: of a step, or of the intent for all steps that have none of their own.
 
-use super::{Agent, Human, Reader, is_address};
+use super::reader::Reader;
+use super::{Agent, Human, is_address};
 use crate::address::MAX_ADDRESS_CHARS;
 use crate::status::{Holder, HolderKind};
 use crate::workflow::Plan;
-use crate::{Address, Ladder, Object};
+use crate::{Address, Object, ReminderPlan};
 
 impl Reader<'_> {
     /// Reminders and escalation of a step.
-    pub(super) fn ladder(&mut self, source: &Object, place: &str, agents: &[Agent], humans: &[Human]) -> Ladder {
+    pub(super) fn reminder_plan(
+        &mut self,
+        source: &Object,
+        place: &str,
+        agents: &[Agent],
+        humans: &[Human],
+    ) -> ReminderPlan {
         let mut seconds = |key: &str| self.count(source, key, &format!("{place}.{key}"));
         let remind_after_seconds = seconds("remind_after_seconds");
         let remind_interval_seconds = seconds("remind_interval_seconds");
@@ -34,33 +41,33 @@ impl Reader<'_> {
             self.error(&format!("{place}.escalate_to"), format!("no role \"{to}\" of a person; roles: {known}"));
             None
         });
-        Ladder { remind_after_seconds, remind_interval_seconds, max_reminders, escalate_to }
+        ReminderPlan { remind_after_seconds, remind_interval_seconds, max_reminders, escalate_to }
     }
 
-    /// The ladder of the intent holds for every step that has none of its own; without steps it is the intent's.
-    pub(super) fn place_ladder(
+    /// The reminder plan of the intent holds for every step that has none of its own; without steps it is the intent's.
+    pub(super) fn place_reminder_plan(
         &mut self,
-        mut ladder: Ladder,
+        mut reminder_plan: ReminderPlan,
         plan: Option<&mut Plan>,
         asks_person: bool,
-    ) -> Option<Ladder> {
-        if ladder.is_empty() {
+    ) -> Option<ReminderPlan> {
+        if reminder_plan.is_empty() {
             return None;
         }
         if let Some(plan) = plan {
-            for step in plan.steps.iter_mut().filter(|step| step.ladder.is_none() && step.kind.has_holder()) {
-                step.ladder = Some(ladder.clone());
+            for step in plan.steps.iter_mut().filter(|step| step.reminder_plan.is_none() && step.kind.has_holder()) {
+                step.reminder_plan = Some(reminder_plan.clone());
             }
             return None;
         }
-        if ladder.escalate_to.is_some() && ladder.remind_after_seconds.is_none() {
+        if reminder_plan.escalate_to.is_some() && reminder_plan.remind_after_seconds.is_none() {
             self.warn("intent.escalate_to", "needs remind_after_seconds, which says when; ignored");
-            ladder.escalate_to = None;
+            reminder_plan.escalate_to = None;
         }
-        if let Some(to) = ladder.escalate_to.take() {
+        if let Some(to) = reminder_plan.escalate_to.take() {
             // Another agent is known by its full address; a person may be named in any way.
             let address = Address::resolve(&to.reference, self.home);
-            ladder.escalate_to = match (asks_person, is_address(&to.reference)) {
+            reminder_plan.escalate_to = match (asks_person, is_address(&to.reference)) {
                 (true, _) => Some(to),
                 (false, true) => Some(Holder {
                     kind: HolderKind::Agent,
@@ -73,6 +80,6 @@ impl Reader<'_> {
                 }
             };
         }
-        Some(ladder).filter(|ladder| !ladder.is_empty())
+        Some(reminder_plan).filter(|reminder_plan| !reminder_plan.is_empty())
     }
 }

@@ -1,0 +1,153 @@
+//! Changes to the settings of a live intent: which are accepted, and what follows from them.
+
+use serde_json::Value;
+
+use crate::lifecycle::{Effect, Intent, TimerKind};
+use crate::policy::{Action, MAX_POLICY_BYTES, MAX_SPAN_SECONDS, Patch, Policy};
+use crate::refusal::Refusal;
+use crate::status::Status;
+use crate::workflow::Plan;
+use crate::{Object, Time};
+
+const CONTROLS: [&str; 6] = [
+    "timeout_seconds",
+    "remind_after_seconds",
+    "remind_interval_seconds",
+    "max_reminders",
+    "escalate_to",
+    "max_delivery_attempts",
+];
+const ENVELOPE: [&str; 4] = ["max_retry_count", "retry_backoff_seconds", "execution_timeout_seconds", "ttl_seconds"];
+
+/// What a change comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyDecision {
+    pub policy: Policy,
+    pub effects: Vec<Effect>,
+    /// Keys that were kept and that nothing here acts on.
+    pub warnings: Vec<String>,
+}
+
+/// Merges a patch in. `deadline_at` is the deadline the intent was created with, `plan` its plan.
+pub fn change_policy(
+    intent: &Intent,
+    plan: Option<&Plan>,
+    deadline_at: Option<Time>,
+    patch: &Patch,
+    now: Time,
+) -> Result<PolicyDecision, Refusal> {
+    let status = intent.status();
+    if status.is_terminal() {
+        let message = format!("the intent is already {}", status.as_str());
+        return Err(Refusal::conflict("intent_already_terminal", message).with("status", status.as_str()));
+    }
+    check(patch)?;
+    let mut policy = intent.policy.clone();
+    merge(&mut policy.controls, &patch.controls);
+    merge(&mut policy.grants, &patch.grants);
+    merge(&mut policy.envelope, &patch.envelope);
+    let bytes = serde_json::to_string(&policy).map_or(usize::MAX, |text| text.len());
+    if bytes > MAX_POLICY_BYTES {
+        let message = format!("the settings of an intent take {bytes} bytes, at most {MAX_POLICY_BYTES} are kept");
+        return Err(Refusal::invalid("policy_too_large", message));
+    }
+    let mut effects = Vec::new();
+    if patch.controls.contains_key("timeout_seconds") || patch.envelope.contains_key("ttl_seconds") {
+        policy.deadline_at = deadline(intent, &policy, patch, now);
+        // A child's own deadline is that of its step, and its parent minds it.
+        effects.push(match policy.deadline_at.or(deadline_at.filter(|_| intent.parent.is_none())) {
+            Some(at) => Effect::SetTimer { kind: TimerKind::Deadline, at },
+            None => Effect::ClearTimer(TimerKind::Deadline),
+        });
+    }
+    if patch.envelope.contains_key("execution_timeout_seconds")
+        && matches!(status, Status::Acknowledged | Status::InProgress)
+    {
+        effects.push(match policy.execution_seconds() {
+            Some(seconds) => Effect::SetTimer { kind: TimerKind::Execution, at: now.plus_seconds(seconds) },
+            None => Effect::ClearTimer(TimerKind::Execution),
+        });
+    }
+    let is_of_reminder_plan =
+        |key: &String| key.starts_with("remind") || key == "max_reminders" || key == "escalate_to";
+    if patch.controls.keys().any(is_of_reminder_plan) {
+        let next = intent.reminder_plan(&policy, plan).next(intent.tally.reminded, intent.tally.escalated_to.is_some());
+        effects.push(match next {
+            Some((_, seconds)) => Effect::SetTimer { kind: TimerKind::ReminderStage, at: now.plus_seconds(seconds) },
+            None => Effect::ClearTimer(TimerKind::ReminderStage),
+        });
+    }
+    Ok(PolicyDecision { policy, effects, warnings: unread(patch) })
+}
+
+/// The deadline that the settings ask for: the earlier of the time-out and the time to live.
+fn deadline(intent: &Intent, policy: &Policy, patch: &Patch, now: Time) -> Option<Time> {
+    let asked = match patch.controls.get("timeout_seconds") {
+        Some(value) => value.as_u64().map(|seconds| now.plus_seconds(seconds)),
+        None => intent.policy.deadline_at.filter(|_| policy.controls.contains_key("timeout_seconds")),
+    };
+    let bound = policy.envelope.get("ttl_seconds").and_then(Value::as_u64);
+    asked.into_iter().chain(bound.map(|seconds| intent.created_at.plus_seconds(seconds))).min()
+}
+
+fn check(patch: &Patch) -> Result<(), Refusal> {
+    let spans = [
+        (&patch.controls, "timeout_seconds", 1),
+        (&patch.controls, "remind_after_seconds", 1),
+        (&patch.controls, "remind_interval_seconds", 1),
+        (&patch.controls, "max_reminders", 1),
+        (&patch.controls, "max_delivery_attempts", 1),
+        (&patch.envelope, "max_retry_count", 0),
+        (&patch.envelope, "retry_backoff_seconds", 1),
+        (&patch.envelope, "execution_timeout_seconds", 1),
+        (&patch.envelope, "ttl_seconds", 1),
+    ];
+    for (fields, key, least) in spans {
+        let Some(value) = fields.get(key).filter(|value| !value.is_null()) else { continue };
+        if !value.as_u64().is_some_and(|n| (least..=MAX_SPAN_SECONDS).contains(&n)) {
+            let message = format!("{key}: must be a whole number from {least} to {MAX_SPAN_SECONDS}, or null");
+            return Err(Refusal::invalid("invalid_control", message));
+        }
+    }
+    if patch.controls.get("escalate_to").is_some_and(|to| !to.is_null() && to.as_str().is_none_or(str::is_empty)) {
+        return Err(Refusal::invalid("invalid_control", "escalate_to: must be a name or an address".to_owned()));
+    }
+    patch.grants.iter().try_for_each(|(key, grant)| check_grant(key, grant))
+}
+
+fn check_grant(key: &str, grant: &Value) -> Result<(), Refusal> {
+    let known: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
+    let wrong = |why: String| Err(Refusal::invalid("invalid_grant", format!("{key}: {why}")));
+    if !key.starts_with("delegate:") {
+        return wrong("grants are named \"delegate:<address>\"".to_owned());
+    }
+    if grant.is_null() {
+        return Ok(());
+    }
+    let allowed = grant.get("allow").and_then(Value::as_array);
+    let is_known = |entry: &Value| entry.as_str().is_some_and(|word| known.contains(&word));
+    match allowed {
+        Some(list) if list.iter().all(is_known) => Ok(()),
+        _ => wrong(format!("must be {{\"allow\": [...]}} with any of {}", known.join(", "))),
+    }
+}
+
+fn merge(into: &mut Object, patch: &Object) {
+    for (key, value) in patch {
+        if value.is_null() {
+            into.remove(key);
+        } else {
+            into.insert(key.clone(), value.clone());
+        }
+    }
+}
+
+fn unread(patch: &Patch) -> Vec<String> {
+    let of = |what: &str, fields: &Object, known: &[&str]| -> Vec<String> {
+        let unknown = fields.iter().filter(|(key, value)| !value.is_null() && !known.contains(&key.as_str()));
+        unknown.map(|(key, _)| format!("{what}.{key}: kept, but this server does not act on it")).collect()
+    };
+    let mut warnings = of("controls_patch", &patch.controls, &CONTROLS);
+    warnings.extend(of("envelope_patch", &patch.envelope, &ENVELOPE));
+    warnings
+}

@@ -1,0 +1,100 @@
+//! Reads the fields of a bundle one by one, and collects what is wrong with them.
+
+use serde_json::Value;
+
+use super::Report;
+use crate::{Home, Object};
+
+/// The largest number in a bundle: ten years, in seconds.
+pub(super) const MAX_COUNT: u64 = 10 * 365 * 86_400;
+
+pub(super) struct Reader<'a> {
+    pub(super) home: Home<'a>,
+    pub(super) report: Report,
+}
+
+impl Reader<'_> {
+    pub(super) fn error(&mut self, place: &str, what: impl std::fmt::Display) {
+        self.report.errors.push(format!("{place}: {what}"));
+    }
+
+    pub(super) fn warn(&mut self, place: &str, what: impl std::fmt::Display) {
+        self.report.warnings.push(format!("{place}: {what}"));
+    }
+
+    pub(super) fn entries(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Vec<(String, Object)> {
+        let list = match source.get(key) {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Array(list)) => list,
+            Some(_) => {
+                self.error(place, "must be a list");
+                return Vec::new();
+            }
+        };
+        if list.len() > most {
+            self.error(place, format!("at most {most} entries, got {}", list.len()));
+        }
+        let mut entries = Vec::new();
+        for (index, entry) in list.iter().take(most).enumerate() {
+            let place = format!("{place}[{index}]");
+            match entry {
+                Value::Object(fields) => entries.push((place, fields.clone())),
+                _ => self.error(&place, "must be an object"),
+            }
+        }
+        entries
+    }
+
+    pub(super) fn required(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Option<String> {
+        let before = self.report.errors.len();
+        match self.text(source, key, place, most) {
+            Some(text) if !text.is_empty() => Some(text),
+            _ if self.report.errors.len() > before => None,
+            _ => {
+                self.error(place, "required");
+                None
+            }
+        }
+    }
+
+    pub(super) fn text(&mut self, source: &Object, key: &str, place: &str, most: usize) -> Option<String> {
+        match source.get(key) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) if text.chars().count() <= most => Some(text.trim().to_owned()),
+            Some(Value::String(_)) => {
+                self.error(place, format!("at most {most} characters"));
+                None
+            }
+            Some(_) => {
+                self.error(place, "must be a string");
+                None
+            }
+        }
+    }
+
+    pub(super) fn flag(&mut self, source: &Object, key: &str, place: &str) -> bool {
+        match source.get(key) {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(_) => {
+                self.error(&format!("{place}.{key}"), "must be true or false");
+                false
+            }
+        }
+    }
+
+    /// A whole number of at least 1; 0 and null count as absent, as clients send them for "not set".
+    pub(super) fn count(&mut self, source: &Object, key: &str, place: &str) -> Option<u64> {
+        match source.get(key) {
+            None | Some(Value::Null) => None,
+            Some(value) => match value.as_u64() {
+                Some(0) => None,
+                Some(number) if number <= MAX_COUNT => Some(number),
+                _ => {
+                    self.error(place, format!("must be a whole number from 1 to {MAX_COUNT}"));
+                    None
+                }
+            },
+        }
+    }
+}
