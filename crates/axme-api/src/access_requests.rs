@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &REVIEW];
 
 pub static CREATE: Op<CreateAccessRequest, AccessRequestAnswer> =
     Op::post("access_requests.create", "/v1/access-requests")

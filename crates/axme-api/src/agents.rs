@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &GET];
+
+pub const ROUTES: &[Route] = &[STREAM];
 
 pub static LIST: Op<ListAgents, AgentList> =
     Op::get("agents.list", "/v1/agents").about("The registered agents of the workspace, by address.");

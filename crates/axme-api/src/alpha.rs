@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&BOOTSTRAP, &VERIFY, &RESEND];
+
+pub const ROUTES: &[Route] = &[LINK, PAGE, PAGE_ANSWER];
 
 pub static BOOTSTRAP: Op<Bootstrap, Bootstrapped> = Op::post("alpha.bootstrap", "/v1/alpha/bootstrap")
     .access(Access::Public)

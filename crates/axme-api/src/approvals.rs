@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&DECIDE];
 
 pub static DECIDE: Op<DecideApproval, Decided> =
     Op::post("approvals.decide", "/v1/approvals/{approval_id}/decision").about(

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST];
 
 pub static LIST: Op<ListAudit, AuditList> = Op::get("audit.events", "/v1/audit/events")
     .access(Access::Role)

@@ -5,7 +5,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Nothing;
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[
+    &LOGIN_INTENT,
+    &VERIFY,
+    &GRANT,
+    &POLL,
+    &REFRESH,
+    &LOGIN,
+    &REGISTER_PASSWORD,
+    &LOGOUT,
+    &LOGOUT_ALL,
+    &SESSIONS,
+    &REVOKE,
+    &ASSISTANT_LINKS,
+    &DASHBOARD,
+    &EXCHANGE,
+    &INTROSPECT,
+];
+
+pub const ROUTES: &[Route] = &[
+    KEYS,
+    MAIL_PAGE,
+    MAIL_PAGE_ANSWER,
+    CALLBACK,
+    DEVICE_PAGE,
+    DEVICE_PAGE_ANSWER,
+    PROVIDER,
+    PROVIDER_ANSWER,
+    PROVIDER_CONFIRM,
+];
 
 pub static LOGIN_INTENT: Op<LoginIntent, LoginIntended> =
     Op::post("auth.login_intent", "/v1/auth/login-intent").access(Access::Public).about(

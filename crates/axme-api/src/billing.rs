@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
 use crate::quotas::NamedWorkspace;
 use crate::{Object, lenient};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&PLAN, &UPDATE_PLAN, &INVOICES, &INVOICE];
 
 pub static PLAN: Op<NamedWorkspace, PlanAnswer> = Op::get("billing.plan.get", "/v1/billing/plan")
     .access(Access::Role)

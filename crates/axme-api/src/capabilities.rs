@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&GET];
 
 pub static GET: Op<Nothing, Capabilities> =
     Op::get("capabilities.get", "/v1/capabilities").about("What this server supports.");

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&SUBMIT, &GET, &STATUS_COUNTS, &RECONCILE, &LIST, &REPLAY];
 
 pub static LIST: Op<ListDeliveries, DeliveryList> = Op::get("deliveries.list", "/v1/deliveries")
     .access(Access::Role)
@@ -15,9 +17,10 @@ pub static SUBMIT: Op<SubmitDelivery, DeliveryAnswer> = Op::post("deliveries.sub
     .about("Send something along a principal's route.");
 pub static GET: Op<GetDelivery, DeliveryAnswer> =
     Op::get("deliveries.get", "/v1/deliveries/{delivery_id}").access(Access::Role).about("What became of a delivery.");
-pub static OPERATIONS: Op<ShowOperations, Operations> = Op::get("deliveries.operations", "/v1/deliveries-operations")
-    .access(Access::Role)
-    .about("How many deliveries along routes stand how.");
+pub static STATUS_COUNTS: Op<ShowOperations, Operations> =
+    Op::get("deliveries.operations", "/v1/deliveries-operations")
+        .access(Access::Role)
+        .about("How many deliveries along routes stand how.");
 pub static RECONCILE: Op<Reconcile, Reconciled> = Op::post("deliveries.reconcile", "/v1/deliveries/reconcile")
     .access(Access::Role)
     .about("End deliveries along routes that have been pending for too long.");

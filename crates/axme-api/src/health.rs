@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::op::{Access, Method, Route};
 
+pub const ROUTES: &[Route] = &[HEALTH, HEALTH_V1, READY, OPENAPI, REFERENCE];
+
 pub const HEALTH: Route =
     Route { method: Method::Get, path: "/health", access: Access::Public, about: "The process lives." };
 pub const HEALTH_V1: Route =

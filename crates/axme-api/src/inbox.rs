@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] =
+    &[&LIST, &CHANGES, &GET, &REPLY, &DELEGATE, &APPROVE, &REJECT, &READ, &DELETE_MESSAGES, &DELETE_ALL_MESSAGES];
 
 pub static LIST: Op<ListThreads, ThreadList> =
     Op::get("inbox.list", "/v1/inbox").about("The threads of an owner, newest first.");

@@ -4,8 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
 use crate::{Object, lenient};
+
+pub const OPERATIONS: &[&dyn AnyOp] =
+    &[&CREATE, &LIST, &GET, &EVENTS, &RESOLVE, &RESUME, &CONTROLS, &POLICY, &BULK_CANCEL];
+
+pub const ROUTES: &[Route] = &[STREAM];
 
 pub static CREATE: Op<CreateIntent, Created> =
     Op::post("intents.create", "/v1/intents").about("Submit an intent. Durable before the answer.");

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &GET, &ACCEPT];
 
 pub static CREATE: Op<CreateInvite, InviteCreated> =
     Op::post("invites.create", "/v1/invites/create").secret().about("Make an invite; its token is shown once.");

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Nothing;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &GET];
 
 pub static LIST: Op<Nothing, MacroList> = Op::get("macros.list", "/v1/tool-registry/macros")
     .about("The workflows that a bundle may name in workflow.macro_id.");

@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::op::{Access, AnyOp, Input, Method, Route};
 
+pub const ROUTES: &[Route] = &[ENDPOINT];
+
 /// JSON-RPC 2.0: initialize, ping, tools/list, tools/call, resources/list, prompts/list, notifications, and batches of them.
 pub const ENDPOINT: Route = Route {
     method: Method::Post,

@@ -4,8 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Nothing;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
 use crate::service_accounts::ServiceAccount;
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&GET];
 
 pub static GET: Op<Nothing, Me> =
     Op::get("me.get", "/v1/me").about("The identity of the credential that is presented.");

@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE_UPLOAD, &FINALIZE_UPLOAD, &GET];
+
+pub const ROUTES: &[Route] = &[UPLOAD, DOWNLOAD, PREVIEW];
 
 pub static CREATE_UPLOAD: Op<CreateUpload, UploadCreated> = Op::post("media.create_upload", "/v1/media/create-upload")
     .secret()

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &ADD, &UPDATE, &REMOVE, &INCLUDE, &EXCLUDE];
 
 pub static LIST: Op<ListMembers, MemberList> =
     Op::get("organizations.members.list", "/v1/organizations/{org_id}/members")

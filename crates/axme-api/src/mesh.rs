@@ -8,7 +8,22 @@ use serde_json::Value;
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[
+    &HEARTBEAT,
+    &LIST,
+    &GET,
+    &KILL,
+    &RESUME,
+    &EVENTS,
+    &GET_COST,
+    &PUT_COST,
+    &DELETE_COST,
+    &GET_ACTION,
+    &PUT_ACTION,
+    &DELETE_ACTION,
+];
 
 pub static HEARTBEAT: Op<Heartbeat, HeartbeatAnswer> = Op::post("mesh.heartbeat", "/v1/mesh/heartbeat")
     .about("Say that the agent of this key is alive, with what it has done since it last did.");

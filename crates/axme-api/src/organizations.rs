@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
 use crate::{Object, lenient};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &GET, &UPDATE, &CREATE_WORKSPACE, &LIST_WORKSPACES, &UPDATE_WORKSPACE];
 
 pub static CREATE: Op<CreateOrganization, OrganizationAnswer> = Op::post("organizations.create", "/v1/organizations")
     .access(Access::Admin)

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Nothing;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
 use crate::tasks::Task;
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CONTEXT, &SELECT, &PROFILE, &OVERVIEW];
 
 pub static CONTEXT: Op<Nothing, Context> = Op::get("portal.personal.context", "/v1/portal/personal/context")
     .access(Access::Person)

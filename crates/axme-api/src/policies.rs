@@ -3,7 +3,22 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[
+    &RECEIVE_GET,
+    &RECEIVE_PUT,
+    &RECEIVE_ADD,
+    &RECEIVE_REMOVE,
+    &OVERRIDE_GET,
+    &OVERRIDE_PUT,
+    &OVERRIDE_ADD,
+    &OVERRIDE_REMOVE,
+    &SEND_GET,
+    &SEND_PUT,
+    &SEND_ADD,
+    &SEND_REMOVE,
+];
 
 pub static RECEIVE_GET: Op<OrgNamed, PolicyAnswer> =
     Op::get("organizations.receive_policy.get", "/v1/organizations/{org_id}/receive-policy")

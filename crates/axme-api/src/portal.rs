@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::access_requests::{AccessRequest, AccessRequestList, ListAccessRequests};
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
 use crate::quotas::NamedWorkspace;
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&OVERVIEW, &NAVIGATION, &REQUEST_QUEUE, &ACCESS_REQUESTS];
 
 pub static OVERVIEW: Op<NamedWorkspace, OverviewAnswer> =
     Op::get("portal.enterprise.overview", "/v1/portal/enterprise/overview")

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &GET, &BIND_ALIAS, &LIST_ALIASES, &RESOLVE_ALIAS, &REVOKE_ALIAS];
 
 pub static CREATE: Op<CreatePrincipal, PrincipalAnswer> =
     Op::post("principals.create", "/v1/principals").access(Access::Role).about("Add somebody who can be reached.");

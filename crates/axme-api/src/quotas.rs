@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&GET, &UPDATE, &SUMMARY, &TIMESERIES, &ROLLUPS];
 
 pub static GET: Op<NamedWorkspace, QuotaAnswer> =
     Op::get("quotas.get", "/v1/quotas").access(Access::Role).about("What a workspace may use.");

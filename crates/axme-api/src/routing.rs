@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
 use crate::principals::{Alias, Principal};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&REGISTER, &LIST, &UPDATE, &REMOVE, &RESOLVE, &BIND, &LIST_BINDINGS, &UNBIND];
 
 pub static REGISTER: Op<RegisterRoute, RouteAnswer> = Op::post("routing.endpoints.register", "/v1/routing/endpoints")
     .access(Access::Role)

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Object;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&APPLY, &VALIDATE];
 
 pub static APPLY: Op<Bundle, Applied> = Op::post("scenarios.apply", "/v1/scenarios/apply")
     .aliases(&["/v1/scenarios/bundle"])

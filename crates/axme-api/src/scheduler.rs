@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::lenient;
 use crate::op::{Access, Method, Route};
 
+pub const ROUTES: &[Route] = &[WORKFLOW, WEBHOOK, RECONCILE];
+
 /// Body: [`Tick`]. Answers with [`Ticked`].
 pub const WORKFLOW: Route = Route {
     method: Method::Post,

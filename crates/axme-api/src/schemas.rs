@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&UPSERT, &GET];
 
 pub static UPSERT: Op<UpsertSchema, SchemaAnswer> =
     Op::post("schemas.upsert", "/v1/schemas").about("Say what the payloads of intents of a type must be.");

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &UPDATE, &CREATE_KEY, &DELETE, &REVOKE_KEY];
 
 pub static CREATE: Op<CreateServiceAccount, ServiceAccountAnswer> =
     Op::post("service_accounts.create", "/v1/service-accounts")

@@ -6,7 +6,11 @@ use serde_json::Value;
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &POST_MESSAGE, &MESSAGES, &FEED, &COMPLETE];
+
+pub const ROUTES: &[Route] = &[STREAM];
 
 pub static CREATE: Op<CreateSession, SessionCreated> = Op::post("sessions.create", "/v1/sessions")
     .about("Open a session that the agents of the workspace work in together.");

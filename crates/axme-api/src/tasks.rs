@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &REASSIGN, &LINK];
+
+pub const ROUTES: &[Route] = &[ACTION, PAGE, PAGE_ANSWER, STYLE];
 
 pub static LIST: Op<ListTasks, TaskList> =
     Op::get("tasks.list", "/v1/me/tasks").about("Tasks that the caller may answer, oldest first.");

@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] =
+    &[&CHECK_NICK, &RESOLVE_NICK, &REGISTER_NICK, &RENAME_NICK, &PROFILE, &UPDATE_PROFILE];
 
 pub static CHECK_NICK: Op<Nick, NickChecked> =
     Op::get("users.check_nick", "/v1/users/check-nick").about("Whether a nick is free.");

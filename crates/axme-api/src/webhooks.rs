@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&UPSERT, &LIST, &DELETE, &PUBLISH, &REPLAY];
 
 pub static UPSERT: Op<UpsertSubscription, SubscriptionAnswer> =
     Op::post("webhooks.subscriptions.upsert", "/v1/webhooks/subscriptions")

@@ -80,7 +80,7 @@ pub fn mount(mount: &mut Mount) {
     bind!(routing::LIST_BINDINGS, ops::routing::prepare_list, ops::routing::list_bindings);
     bind!(routing::UNBIND, ops::routing::prepare_unbind, ops::routing::unbind);
     bind!(deliveries::GET, ops::routed::prepare_get, ops::routed::get);
-    bind!(deliveries::OPERATIONS, ops::routed::prepare_operations, ops::routed::operations);
+    bind!(deliveries::STATUS_COUNTS, ops::routed::prepare_operations, ops::routed::operations);
     bind!(deliveries::RECONCILE, ops::routed::prepare_reconcile, ops::routed::reconcile);
     mount.op(Handler {
         op: &deliveries::SUBMIT,
