@@ -1,6 +1,5 @@
 //! Approvals: a person's decision by id (contract `wire.md` §2.12).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
@@ -13,7 +12,8 @@ pub static DECIDE: Op<DecideApproval, Decided> =
         "Approve or reject. The id of a waiting task is that of its intent; a decision about any other id is recorded only.",
     );
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DecideApproval {
     /// A UUID.
     pub approval_id: String,
@@ -24,13 +24,15 @@ pub struct DecideApproval {
     pub comment: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decided {
     pub ok: bool,
     pub approval: Approval,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Approval {
     pub approval_id: String,
     pub decision: String,

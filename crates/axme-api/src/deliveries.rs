@@ -1,6 +1,5 @@
 //! Deliveries: what was sent along a route, and everything else that was given up, in one listing (contract `wire.md` §2.19).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Object;
@@ -29,7 +28,8 @@ pub static REPLAY: Op<ReplayDelivery, DeliveryAnswer> =
         "Send once more: a delivery along a route as a new one, the dead letters of an id as themselves. Its intent stays FAILED: the receiver learns of it and cannot answer it.",
     );
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListDeliveries {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -49,7 +49,8 @@ pub struct ListDeliveries {
     pub before: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplayDelivery {
     pub delivery_id: String,
     /// The key's own workspace unless given.
@@ -59,7 +60,8 @@ pub struct ReplayDelivery {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetDelivery {
     pub delivery_id: String,
     /// The key's own workspace unless given.
@@ -69,7 +71,8 @@ pub struct GetDelivery {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubmitDelivery {
     pub org_id: String,
     pub workspace_id: String,
@@ -87,7 +90,8 @@ pub struct SubmitDelivery {
     pub idempotency_key: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShowOperations {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -98,7 +102,8 @@ pub struct ShowOperations {
     pub window_hours: Option<u64>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Operations {
     pub ok: bool,
     pub window_hours: u64,
@@ -109,7 +114,8 @@ pub struct Operations {
     pub dead_lettered: u64,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reconcile {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -129,7 +135,8 @@ pub struct Reconcile {
     pub reason: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reconciled {
     pub ok: bool,
     pub target_status: String,
@@ -138,7 +145,8 @@ pub struct Reconciled {
 }
 
 /// What went along a route has a principal and a route, a dead letter of another kind `intent_id` and `to_agent`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Delivery {
     /// Of a dead letter: the id of the intent, or of what somebody was to be told.
     pub delivery_id: String,
@@ -166,7 +174,8 @@ pub struct Delivery {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeliveryList {
     pub ok: bool,
     pub deliveries: Vec<Delivery>,
@@ -174,7 +183,8 @@ pub struct DeliveryList {
     pub next_before: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeliveryAnswer {
     pub ok: bool,
     pub delivery: Delivery,

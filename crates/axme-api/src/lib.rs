@@ -15,6 +15,8 @@ pub mod billing;
 pub mod capabilities;
 pub mod deliveries;
 pub mod error;
+#[cfg(feature = "schema")]
+pub mod generate;
 pub mod health;
 pub mod inbox;
 pub mod intents;
@@ -38,6 +40,7 @@ pub mod roles;
 pub mod routing;
 pub mod scenarios;
 pub mod scheduler;
+#[cfg(feature = "schema")]
 pub mod schema_files;
 pub mod schemas;
 pub mod service_accounts;
