@@ -1,4 +1,4 @@
-//! The one error of the API, free of any transport. On the wire it is always
+//! The one error of the API. Its kind gives the HTTP status. On the wire it is always
 //! `{"ok":false,"error":{"code","message","details"},"detail","message"}` with the same text three times (contract `wire.md` §1.5).
 
 use serde_json::{Value, json};
@@ -32,6 +32,27 @@ pub enum ErrorKind {
     Internal,
     /// The server cannot do it now; the same call may work later.
     Unavailable,
+}
+
+impl ErrorKind {
+    /// The status of an HTTP answer with an error of this kind.
+    pub const fn http_status(self) -> u16 {
+        match self {
+            ErrorKind::Malformed => 400,
+            ErrorKind::Unauthenticated => 401,
+            ErrorKind::Forbidden => 403,
+            ErrorKind::NotFound => 404,
+            ErrorKind::MethodNotAllowed => 405,
+            ErrorKind::RequestTimeout => 408,
+            ErrorKind::Conflict => 409,
+            ErrorKind::Gone => 410,
+            ErrorKind::TooLarge => 413,
+            ErrorKind::Invalid => 422,
+            ErrorKind::RateLimited => 429,
+            ErrorKind::Internal => 500,
+            ErrorKind::Unavailable => 503,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -234,7 +234,7 @@ pub async fn call(app: &App, work: &dyn ErasedHandler, request: Request) -> Resu
         let Some(repeat) = &repeat else { return outcome.map(Done::Fresh) };
         let (status, body, kept) = match outcome {
             Ok(output) => (200, output()?, None),
-            Err(Error::Kept(error)) => (crate::http::status(error.kind), to_json(&error.body())?, Some(error)),
+            Err(Error::Kept(error)) => (error.kind.http_status(), to_json(&error.body())?, Some(error)),
             Err(error) => return Err(error),
         };
         replies::put(tx, &repeat.key, &repeat.reply(&rng, status, &body, secret)?)?;

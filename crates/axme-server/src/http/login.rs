@@ -196,7 +196,7 @@ pub(super) fn done(email: &str) -> Result<Page> {
 /// What is no fault is told in the page's own words.
 pub(super) fn refused(error: Error) -> Result<Page> {
     let error = error.into_api();
-    let status = super::status(error.kind);
+    let status = error.kind.http_status();
     let title = match status {
         404 => "This link is not known",
         409 => "This link was used already",
@@ -264,7 +264,7 @@ async fn approve(app: &App, request: HttpRequest) -> Result<Page> {
             Ok(intent) => again(200, &grant.user_code, &intent.to_string(), ""),
             Err(error) => {
                 let error = error.into_api();
-                again(super::status(error.kind), &grant.user_code, "", &error.message)
+                again(error.kind.http_status(), &grant.user_code, "", &error.message)
             }
         };
     }
@@ -284,7 +284,7 @@ async fn approve(app: &App, request: HttpRequest) -> Result<Page> {
             let error = error.into_api();
             // What has expired or was used begins again with the address.
             let intent = if error.code == "invalid_code" { intent.as_str() } else { "" };
-            again(super::status(error.kind), &grant.user_code, intent, &error.message)
+            again(error.kind.http_status(), &grant.user_code, intent, &error.message)
         }
     }
 }

@@ -15,9 +15,9 @@ use axum::extract::Request as HttpRequest;
 use axum::http::{HeaderMap, HeaderValue, Response};
 use serde_json::{Value, json};
 
+use super::json as respond_json;
 use super::mount::{Calls, Fields};
 use super::router::read_body;
-use super::{json as respond_json, status};
 use crate::app::App;
 use crate::call::{self, Request, check_body};
 use crate::cx::Caller;
@@ -63,7 +63,7 @@ impl From<ApiError> for RpcError {
             ErrorKind::NotFound => NOT_RESOLVED,
             _ => GATEWAY_ERROR,
         };
-        let data = json!({ "code": error.code, "status": status(error.kind), "details": error.details });
+        let data = json!({ "code": error.code, "status": error.kind.http_status(), "details": error.details });
         RpcError { code, message: error.message, data: Some(data) }
     }
 }

@@ -21,26 +21,6 @@ use serde_json::Value;
 
 use crate::limiter::Left;
 
-/// The status of an error.
-pub fn status(kind: ErrorKind) -> u16 {
-    let status = match kind {
-        ErrorKind::Malformed => StatusCode::BAD_REQUEST,
-        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorKind::Forbidden => StatusCode::FORBIDDEN,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        ErrorKind::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        ErrorKind::Conflict => StatusCode::CONFLICT,
-        ErrorKind::Gone => StatusCode::GONE,
-        ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    status.as_u16()
-}
-
 pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -49,7 +29,7 @@ pub fn json(status: u16, body: Vec<u8>) -> Response<Body> {
 }
 
 pub fn refusal(error: &ApiError) -> Response<Body> {
-    let mut response = json(status(error.kind), error.body().to_string().into_bytes());
+    let mut response = json(error.kind.http_status(), error.body().to_string().into_bytes());
     let headers = response.headers_mut();
     match error.kind {
         ErrorKind::Unauthenticated => {

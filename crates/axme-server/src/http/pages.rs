@@ -162,7 +162,7 @@ pub(super) fn sent(app: &App, outcome: Result<Page>) -> Response<Body> {
 
 /// What could not be done, as a page.
 pub(super) fn refused(error: ApiError) -> Result<Page> {
-    let status = super::status(error.kind);
+    let status = error.kind.http_status();
     let title = match error.kind {
         ErrorKind::Unavailable => "Please try again in a moment",
         ErrorKind::Internal => "Something went wrong on our side",
