@@ -1,10 +1,11 @@
 //! Requests for what somebody else has to grant (contract `wire.md` §2.10).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &REVIEW];
 
 pub static CREATE: Op<CreateAccessRequest, AccessRequestAnswer> =
     Op::post("access_requests.create", "/v1/access-requests")
@@ -22,7 +23,8 @@ pub static REVIEW: Op<ReviewAccessRequest, AccessRequestAnswer> =
         .access(Access::Role)
         .about("Decide a request. Approving it carries it out.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateAccessRequest {
     /// `create_organization`, `join_organization`, `elevated_role` or `quota_upgrade`.
     pub request_type: String,
@@ -48,7 +50,8 @@ pub struct CreateAccessRequest {
     pub expires_at: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAccessRequests {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -64,12 +67,14 @@ pub struct ListAccessRequests {
     pub after: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetAccessRequest {
     pub access_request_id: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReviewAccessRequest {
     pub access_request_id: String,
     /// `approve`, `reject` or `waitlist`.
@@ -81,7 +86,8 @@ pub struct ReviewAccessRequest {
     pub review_comment: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccessRequest {
     pub access_request_id: String,
     pub request_type: String,
@@ -103,13 +109,15 @@ pub struct AccessRequest {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccessRequestAnswer {
     pub ok: bool,
     pub access_request: AccessRequest,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccessRequestList {
     pub ok: bool,
     pub access_requests: Vec<AccessRequest>,

@@ -1,10 +1,13 @@
 //! Agents: the addresses of a workspace's service accounts, and the stream of intents to each (contract `wire.md` §2.7, §4.4).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &GET];
+
+pub const ROUTES: &[Route] = &[STREAM];
 
 pub static LIST: Op<ListAgents, AgentList> =
     Op::get("agents.list", "/v1/agents").about("The registered agents of the workspace, by address.");
@@ -20,7 +23,8 @@ pub const STREAM: Route = Route {
     about: "Intents to an agent as server-sent events: since, wait_seconds, status, follow.",
 };
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAgents {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -34,24 +38,28 @@ pub struct ListAgents {
     pub after: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetAgent {
     pub address: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentList {
     pub ok: bool,
     pub agents: Vec<Agent>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentAnswer {
     pub ok: bool,
     pub agent: Agent,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Agent {
     pub address: String,
     pub service_account_id: String,

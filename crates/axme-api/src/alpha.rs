@@ -1,10 +1,13 @@
 //! The first steps of trials, without a sign-in (contract `wire.md` §2.5). Off unless the settings open it.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&BOOTSTRAP, &VERIFY, &RESEND];
+
+pub const ROUTES: &[Route] = &[LINK, PAGE, PAGE_ANSWER];
 
 pub static BOOTSTRAP: Op<Bootstrap, Bootstrapped> = Op::post("alpha.bootstrap", "/v1/alpha/bootstrap")
     .access(Access::Public)
@@ -37,7 +40,8 @@ pub const PAGE_ANSWER: Route = Route {
     about: "Verify the address of a trial by the link of its mail.",
 };
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bootstrap {
     /// An address for mail.
     pub email: String,
@@ -48,30 +52,35 @@ pub struct Bootstrap {
     pub company: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifyEmail {
     /// 16 to 512 characters.
     pub token: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResendEmail {
     pub email: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TrialOrganization {
     pub org_id: String,
     pub name: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TrialWorkspace {
     pub workspace_id: String,
     pub name: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TrialKey {
     pub key_id: String,
     pub service_account_id: String,
@@ -79,7 +88,8 @@ pub struct TrialKey {
     pub token: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EmailVerification {
     pub email: String,
     /// `pending` or `verified`.
@@ -87,7 +97,8 @@ pub struct EmailVerification {
     pub expires_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bootstrapped {
     pub ok: bool,
     pub organization: TrialOrganization,
@@ -96,13 +107,15 @@ pub struct Bootstrapped {
     pub email_verification: EmailVerification,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Verified {
     pub ok: bool,
     pub email_verification: EmailVerification,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resent {
     pub ok: bool,
 }

@@ -1,17 +1,19 @@
 //! Approvals: a person's decision by id (contract `wire.md` §2.12).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&DECIDE];
 
 pub static DECIDE: Op<DecideApproval, Decided> =
     Op::post("approvals.decide", "/v1/approvals/{approval_id}/decision").about(
         "Approve or reject. The id of a waiting task is that of its intent; a decision about any other id is recorded only.",
     );
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DecideApproval {
     /// A UUID.
     pub approval_id: String,
@@ -22,13 +24,15 @@ pub struct DecideApproval {
     pub comment: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decided {
     pub ok: bool,
     pub approval: Approval,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Approval {
     pub approval_id: String,
     pub decision: String,

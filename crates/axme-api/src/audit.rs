@@ -1,17 +1,19 @@
 //! The audit trail: who changed what (contract `wire.md` §2.22).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST];
 
 pub static LIST: Op<ListAudit, AuditList> = Op::get("audit.events", "/v1/audit/events")
     .access(Access::Role)
     .about("What was changed in a workspace, or in an organization as a whole, newest first.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAudit {
     /// Alone: what was changed in the organization as a whole.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -33,7 +35,8 @@ pub struct ListAudit {
     pub before: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditEvent {
     pub audit_id: String,
     pub org_id: String,
@@ -49,7 +52,8 @@ pub struct AuditEvent {
     pub details: Object,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditList {
     pub ok: bool,
     pub events: Vec<AuditEvent>,

@@ -1,11 +1,40 @@
 //! How people sign in and stay signed in (contract `wire.md` §1.3, §2.5; `semantics.md` §3.3).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Nothing;
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[
+    &LOGIN_INTENT,
+    &VERIFY,
+    &GRANT,
+    &POLL,
+    &REFRESH,
+    &LOGIN,
+    &REGISTER_PASSWORD,
+    &LOGOUT,
+    &LOGOUT_ALL,
+    &SESSIONS,
+    &REVOKE,
+    &ASSISTANT_LINKS,
+    &DASHBOARD,
+    &EXCHANGE,
+    &INTROSPECT,
+];
+
+pub const ROUTES: &[Route] = &[
+    KEYS,
+    MAIL_PAGE,
+    MAIL_PAGE_ANSWER,
+    CALLBACK,
+    DEVICE_PAGE,
+    DEVICE_PAGE_ANSWER,
+    PROVIDER,
+    PROVIDER_ANSWER,
+    PROVIDER_CONFIRM,
+];
 
 pub static LOGIN_INTENT: Op<LoginIntent, LoginIntended> =
     Op::post("auth.login_intent", "/v1/auth/login-intent").access(Access::Public).about(
@@ -120,13 +149,15 @@ pub const PROVIDER_CONFIRM: Route = Route {
     about: "Sign in as whom the provider of OpenID Connect has said.",
 };
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginIntent {
     /// An address for mail.
     pub email: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginIntended {
     pub ok: bool,
     pub intent_id: String,
@@ -138,7 +169,8 @@ pub struct LoginIntended {
     pub expires_in: u64,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifyCode {
     pub intent_id: String,
     /// The six digits of the mail; spaces and hyphens do not matter.
@@ -151,7 +183,8 @@ pub struct VerifyCode {
 
 /// What somebody has who has signed in. `api_key` is theirs in the workspace that is named; it is left out where a password
 /// or a dashboard signed in.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignedIn {
     pub ok: bool,
     pub access_token: String,
@@ -172,10 +205,12 @@ pub struct SignedIn {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AskGrant {}
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Grant {
     pub ok: bool,
     pub grant_id: String,
@@ -188,7 +223,8 @@ pub struct Grant {
     pub expires_in: u64,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PollGrant {
     pub grant_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -196,7 +232,8 @@ pub struct PollGrant {
 }
 
 /// The state of a grant; with the credentials once it is approved.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GrantState {
     pub ok: bool,
     /// `pending` or `approved`.
@@ -219,12 +256,14 @@ pub struct GrantState {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RefreshToken {
     pub refresh_token: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refreshed {
     pub ok: bool,
     pub access_token: String,
@@ -238,7 +277,8 @@ pub struct Refreshed {
     pub session_id: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PasswordLogin {
     /// The name that was set with the password, or the address for mail.
     #[serde(alias = "email")]
@@ -252,7 +292,8 @@ pub struct PasswordLogin {
     pub device_label: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisterPassword {
     /// 12 to 1024 characters, and not what everybody tries first.
     pub password: String,
@@ -264,21 +305,24 @@ pub struct RegisterPassword {
     pub current_password: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PasswordRegistered {
     pub ok: bool,
     pub email: String,
     pub nick: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListLogins {
     /// With those that have ended.
     #[serde(default, deserialize_with = "lenient::flag", skip_serializing_if = "Option::is_none")]
     pub include_revoked: Option<bool>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Login {
     pub session_id: String,
     /// True for the session of the token that is presented.
@@ -292,13 +336,15 @@ pub struct Login {
     pub revoked_at: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginList {
     pub ok: bool,
     pub sessions: Vec<Login>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AssistantLink {
     pub session_id: String,
     /// Which assistant: what follows `assistant:` in the session's `client_type`.
@@ -309,32 +355,37 @@ pub struct AssistantLink {
     pub revoked_at: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AssistantLinks {
     pub ok: bool,
     pub links: Vec<AssistantLink>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RevokeSession {
     pub session_id: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionRevoked {
     pub ok: bool,
     pub revoked: bool,
     pub session_id: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoggedOut {
     pub ok: bool,
     /// Sessions that this call ended.
     pub revoked_sessions: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DashboardToken {
     pub ok: bool,
     pub token: String,
@@ -342,18 +393,21 @@ pub struct DashboardToken {
     pub expires_in: u64,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Exchange {
     pub token: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Introspect {
     pub token: String,
 }
 
 /// What a token says, when it counts.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Introspection {
     pub ok: bool,
     pub active: bool,

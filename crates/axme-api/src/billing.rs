@@ -1,11 +1,12 @@
 //! Billing plans and invoices, as records (contract `wire.md` §2.18).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
 use crate::quotas::NamedWorkspace;
 use crate::{Object, lenient};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&PLAN, &UPDATE_PLAN, &INVOICES, &INVOICE];
 
 pub static PLAN: Op<NamedWorkspace, PlanAnswer> = Op::get("billing.plan.get", "/v1/billing/plan")
     .access(Access::Role)
@@ -20,7 +21,8 @@ pub static INVOICES: Op<ListInvoices, InvoiceList> = Op::get("billing.invoices.l
 pub static INVOICE: Op<GetInvoice, InvoiceAnswer> =
     Op::get("billing.invoices.get", "/v1/billing/invoices/{invoice_id}").access(Access::Role).about("One invoice.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListInvoices {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -38,7 +40,8 @@ pub struct ListInvoices {
     pub before: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetInvoice {
     pub invoice_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -49,7 +52,8 @@ pub struct GetInvoice {
 }
 
 /// Amounts are in the smallest unit of the currency.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Invoice {
     pub invoice_id: String,
     pub org_id: String,
@@ -71,19 +75,22 @@ pub struct Invoice {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InvoiceList {
     pub ok: bool,
     pub invoices: Vec<Invoice>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InvoiceAnswer {
     pub ok: bool,
     pub invoice: Invoice,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdatePlan {
     pub org_id: String,
     pub workspace_id: String,
@@ -106,7 +113,8 @@ pub struct UpdatePlan {
     pub metadata: Option<Object>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BillingPlan {
     pub billing_plan_id: String,
     pub org_id: String,
@@ -124,7 +132,8 @@ pub struct BillingPlan {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlanAnswer {
     pub ok: bool,
     pub billing_plan: BillingPlan,

@@ -1,17 +1,20 @@
 //! What this server can do (contract `wire.md` §2.12).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&GET];
 
 pub static GET: Op<Nothing, Capabilities> =
     Op::get("capabilities.get", "/v1/capabilities").about("What this server supports.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Nothing {}
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Capabilities {
     pub ok: bool,
     pub capabilities: Vec<String>,

@@ -1,11 +1,12 @@
 //! Deliveries: what was sent along a route, and everything else that was given up, in one listing (contract `wire.md` §2.19).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&SUBMIT, &GET, &STATUS_COUNTS, &RECONCILE, &LIST, &REPLAY];
 
 pub static LIST: Op<ListDeliveries, DeliveryList> = Op::get("deliveries.list", "/v1/deliveries")
     .access(Access::Role)
@@ -15,9 +16,10 @@ pub static SUBMIT: Op<SubmitDelivery, DeliveryAnswer> = Op::post("deliveries.sub
     .about("Send something along a principal's route.");
 pub static GET: Op<GetDelivery, DeliveryAnswer> =
     Op::get("deliveries.get", "/v1/deliveries/{delivery_id}").access(Access::Role).about("What became of a delivery.");
-pub static OPERATIONS: Op<ShowOperations, Operations> = Op::get("deliveries.operations", "/v1/deliveries-operations")
-    .access(Access::Role)
-    .about("How many deliveries along routes stand how.");
+pub static STATUS_COUNTS: Op<ShowOperations, Operations> =
+    Op::get("deliveries.operations", "/v1/deliveries-operations")
+        .access(Access::Role)
+        .about("How many deliveries along routes stand how.");
 pub static RECONCILE: Op<Reconcile, Reconciled> = Op::post("deliveries.reconcile", "/v1/deliveries/reconcile")
     .access(Access::Role)
     .about("End deliveries along routes that have been pending for too long.");
@@ -26,7 +28,8 @@ pub static REPLAY: Op<ReplayDelivery, DeliveryAnswer> =
         "Send once more: a delivery along a route as a new one, the dead letters of an id as themselves. Its intent stays FAILED: the receiver learns of it and cannot answer it.",
     );
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListDeliveries {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -46,7 +49,8 @@ pub struct ListDeliveries {
     pub before: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplayDelivery {
     pub delivery_id: String,
     /// The key's own workspace unless given.
@@ -56,7 +60,8 @@ pub struct ReplayDelivery {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetDelivery {
     pub delivery_id: String,
     /// The key's own workspace unless given.
@@ -66,7 +71,8 @@ pub struct GetDelivery {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubmitDelivery {
     pub org_id: String,
     pub workspace_id: String,
@@ -84,7 +90,8 @@ pub struct SubmitDelivery {
     pub idempotency_key: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShowOperations {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -95,7 +102,8 @@ pub struct ShowOperations {
     pub window_hours: Option<u64>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Operations {
     pub ok: bool,
     pub window_hours: u64,
@@ -106,7 +114,8 @@ pub struct Operations {
     pub dead_lettered: u64,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reconcile {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -126,7 +135,8 @@ pub struct Reconcile {
     pub reason: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reconciled {
     pub ok: bool,
     pub target_status: String,
@@ -135,7 +145,8 @@ pub struct Reconciled {
 }
 
 /// What went along a route has a principal and a route, a dead letter of another kind `intent_id` and `to_agent`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Delivery {
     /// Of a dead letter: the id of the intent, or of what somebody was to be told.
     pub delivery_id: String,
@@ -163,7 +174,8 @@ pub struct Delivery {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeliveryList {
     pub ok: bool,
     pub deliveries: Vec<Delivery>,
@@ -171,7 +183,8 @@ pub struct DeliveryList {
     pub next_before: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeliveryAnswer {
     pub ok: bool,
     pub delivery: Delivery,

@@ -1,9 +1,10 @@
 //! Health, readiness and the API's own description: plain routes without a credential (contract `wire.md` §2.1).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Access, Method, Route};
+
+pub const ROUTES: &[Route] = &[HEALTH, HEALTH_V1, READY, OPENAPI, REFERENCE];
 
 pub const HEALTH: Route =
     Route { method: Method::Get, path: "/health", access: Access::Public, about: "The process lives." };
@@ -25,7 +26,8 @@ pub const OPENAPI: Route = Route {
 pub const REFERENCE: Route =
     Route { method: Method::Get, path: "/docs", access: Access::Public, about: "The same as a page for people." };
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Health {
     pub ok: bool,
     /// Always `axme`.

@@ -1,11 +1,13 @@
 //! The inbox: intents as threads of those they concern (contract `wire.md` §2.11).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] =
+    &[&LIST, &CHANGES, &GET, &REPLY, &DELEGATE, &APPROVE, &REJECT, &READ, &DELETE_MESSAGES, &DELETE_ALL_MESSAGES];
 
 pub static LIST: Op<ListThreads, ThreadList> =
     Op::get("inbox.list", "/v1/inbox").about("The threads of an owner, newest first.");
@@ -29,7 +31,8 @@ pub static DELETE_MESSAGES: Op<DeleteMessages, MessagesDeleted> =
 pub static DELETE_ALL_MESSAGES: Op<DeleteMessages, MessagesDeleted> =
     Op::delete("inbox.messages.delete_all", "/v1/inbox/{thread_id}/messages").about("The same under another method.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListThreads {
     /// Whose threads; the caller's own address unless given. A workspace-admin key without an address sees those of all.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -45,14 +48,16 @@ pub struct ListThreads {
     pub before: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetThread {
     pub thread_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListChanges {
     /// As in the list; an admin without an address names one.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -65,7 +70,8 @@ pub struct ListChanges {
     pub limit: Option<u64>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reply {
     pub thread_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -74,7 +80,8 @@ pub struct Reply {
     pub message: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Delegate {
     pub thread_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -87,7 +94,8 @@ pub struct Delegate {
     pub note: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decide {
     pub thread_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -97,7 +105,8 @@ pub struct Decide {
     pub comment: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeleteMessages {
     pub thread_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -113,7 +122,8 @@ pub struct DeleteMessages {
     pub limit: Option<u64>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MessagesDeleted {
     pub ok: bool,
     pub thread: Thread,
@@ -122,7 +132,8 @@ pub struct MessagesDeleted {
     pub message_ids: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangeList {
     pub ok: bool,
     pub changes: Vec<Change>,
@@ -131,13 +142,15 @@ pub struct ChangeList {
     pub has_more: bool,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Change {
     pub cursor: String,
     pub thread: Thread,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadList {
     pub ok: bool,
     pub threads: Vec<Thread>,
@@ -146,13 +159,15 @@ pub struct ThreadList {
     pub next_before: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ThreadAnswer {
     pub ok: bool,
     pub thread: Thread,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Thread {
     /// The id of the intent, or the id under which somebody began to write.
     pub thread_id: String,
@@ -178,7 +193,8 @@ pub struct Thread {
     pub messages: Vec<Message>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimelineEntry {
     pub event_id: String,
     pub event_type: String,
@@ -187,7 +203,8 @@ pub struct TimelineEntry {
     pub details: Object,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     pub message_id: String,
     /// `agent`: the receiver or its delegate; `user`: anybody else.

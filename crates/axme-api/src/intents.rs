@@ -1,11 +1,15 @@
 //! Intents: create, look, answer, end (contract `wire.md` §2.2, §4).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
 use crate::{Object, lenient};
+
+pub const OPERATIONS: &[&dyn AnyOp] =
+    &[&CREATE, &LIST, &GET, &EVENTS, &RESOLVE, &RESUME, &CONTROLS, &POLICY, &BULK_CANCEL];
+
+pub const ROUTES: &[Route] = &[STREAM];
 
 pub static CREATE: Op<CreateIntent, Created> =
     Op::post("intents.create", "/v1/intents").about("Submit an intent. Durable before the answer.");
@@ -39,7 +43,8 @@ pub const STREAM: Route = Route {
 /// The longest payload and result, in bytes of JSON.
 pub const MAX_PAYLOAD_BYTES: usize = 131_072;
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateIntent {
     /// Letters, digits, `.`, `_` and `-`; published types look like `intent.ask.v1`.
     #[serde(alias = "intentType")]
@@ -85,11 +90,12 @@ pub struct CreateIntent {
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub human_task: Option<Object>,
     #[serde(flatten)]
-    #[schemars(skip)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
     pub rest: Object,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Created {
     pub ok: bool,
     pub intent_id: String,
@@ -102,7 +108,8 @@ pub struct Created {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatedIntent {
     pub intent_id: String,
     pub status: String,
@@ -110,7 +117,8 @@ pub struct CreatedIntent {
     pub lifecycle_status: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListIntents {
     /// One status, or several with commas.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -125,7 +133,8 @@ pub struct ListIntents {
     pub before: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntentList {
     pub ok: bool,
     pub intents: Vec<IntentSummary>,
@@ -133,7 +142,8 @@ pub struct IntentList {
     pub next_before: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntentSummary {
     pub intent_id: String,
     pub intent_type: String,
@@ -145,13 +155,15 @@ pub struct IntentSummary {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetIntent {
     pub intent_id: String,
 }
 
 /// The intent, and the mirrors that some programs read at the top level.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntentAnswer {
     pub ok: bool,
     pub intent: IntentView,
@@ -164,7 +176,8 @@ pub struct IntentAnswer {
 }
 
 /// An intent as callers see it.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IntentView {
     pub intent_id: String,
     pub intent_type: String,
@@ -222,7 +235,8 @@ pub struct IntentView {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Holder {
     /// `agent`, `human` or `internal`.
     #[serde(rename = "type")]
@@ -232,7 +246,8 @@ pub struct Holder {
     pub name: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListEvents {
     pub intent_id: String,
     /// Only events with a greater `seq`.
@@ -243,14 +258,16 @@ pub struct ListEvents {
     pub limit: Option<u64>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventList {
     pub ok: bool,
     pub events: Vec<EventView>,
 }
 
 /// An event as callers see it.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventView {
     pub intent_id: String,
     /// 2, 4, 6, …: also right for clients that ask for `last + 1`.
@@ -279,7 +296,8 @@ pub struct EventView {
     pub truncated: Option<bool>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResolveIntent {
     pub intent_id: String,
     /// `COMPLETED`, `FAILED` or `CANCELED`.
@@ -299,7 +317,8 @@ pub struct ResolveIntent {
     pub expected_policy_generation: Option<u64>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resolved {
     pub ok: bool,
     pub applied: bool,
@@ -314,7 +333,8 @@ pub struct Resolved {
     pub completion_delivery: Option<CompletionDelivery>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateControls {
     pub intent_id: String,
     /// Merged into the controls; null takes a key away. Acted on are `timeout_seconds` (counted from now),
@@ -325,7 +345,8 @@ pub struct UpdateControls {
     pub why: ChangeReason,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdatePolicy {
     pub intent_id: String,
     /// `{"delegate:<address>": {"allow": [action, …]}}`; actions are `read`, `resume`, `resolve`, `update_controls` and
@@ -340,7 +361,8 @@ pub struct UpdatePolicy {
 }
 
 /// What both kinds of change may say beside the change itself.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangeReason {
     /// Kept in the audit trail beside the caller's own identity, as is `reason`.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -355,7 +377,8 @@ pub struct ChangeReason {
     pub expected_policy_generation: Option<u64>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PolicyChanged {
     pub ok: bool,
     pub applied: bool,
@@ -369,7 +392,8 @@ pub struct PolicyChanged {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BulkCancel {
     /// Hours since the creation, at least 0.1; 24 unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -387,7 +411,8 @@ pub struct BulkCancel {
     pub limit: Option<u64>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BulkCanceled {
     pub ok: bool,
     pub dry_run: bool,
@@ -401,7 +426,8 @@ pub struct BulkCanceled {
 }
 
 /// Whether the result went to the inbox of `reply_to`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CompletionDelivery {
     pub delivered: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -417,7 +443,8 @@ pub struct CompletionDelivery {
     pub completion: Option<Completion>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Completion {
     /// Always `intent_completion`.
     #[serde(rename = "type")]
@@ -426,7 +453,8 @@ pub struct Completion {
     pub status: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResumeIntent {
     pub intent_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -436,7 +464,8 @@ pub struct ResumeIntent {
     pub body: Object,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resumed {
     pub ok: bool,
     pub applied: bool,

@@ -1,10 +1,11 @@
 //! Invites: a token with which somebody becomes a user (contract `wire.md` §2.13).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &GET, &ACCEPT];
 
 pub static CREATE: Op<CreateInvite, InviteCreated> =
     Op::post("invites.create", "/v1/invites/create").secret().about("Make an invite; its token is shown once.");
@@ -14,7 +15,8 @@ pub static ACCEPT: Op<AcceptInvite, InviteAccepted> = Op::post("invites.accept",
     .secret()
     .about("Become a user by an invite; the same nick again is answered alike.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateInvite {
     /// Who invites.
     pub owner_agent: String,
@@ -26,12 +28,14 @@ pub struct CreateInvite {
     pub ttl_seconds: Option<u64>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetInvite {
     pub token: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AcceptInvite {
     pub token: String,
     /// `@` and 3 to 32 letters, digits, `_`, `.` and `-`; case does not count.
@@ -41,7 +45,8 @@ pub struct AcceptInvite {
     pub display_name: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InviteCreated {
     pub ok: bool,
     pub token: String,
@@ -54,7 +59,8 @@ pub struct InviteCreated {
     pub expires_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Invite {
     pub ok: bool,
     pub token: String,
@@ -70,7 +76,8 @@ pub struct Invite {
     pub public_address: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InviteAccepted {
     pub ok: bool,
     pub token: String,

@@ -2,10 +2,12 @@
 
 use std::sync::LazyLock;
 
-use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::op::{Access, AnyOp, Input, Method, Route};
+use crate::op::{Access, Input, Method, OpInfo, Route};
+use crate::openapi::{Field, inlined, input_fields};
+
+pub const ROUTES: &[Route] = &[ENDPOINT];
 
 /// JSON-RPC 2.0: initialize, ping, tools/list, tools/call, resources/list, prompts/list, notifications, and batches of them.
 pub const ENDPOINT: Route = Route {
@@ -49,22 +51,21 @@ pub fn tools() -> &'static [Tool] {
             }),
         };
         // Whoever calls tools has signed in.
-        let table = crate::table().into_iter().filter(|op| op.info().access != Access::Public);
+        let table = crate::table().into_iter().map(|op| op.info()).filter(|info| info.access != Access::Public);
         std::iter::once(nick).chain(table.map(tool)).collect()
     });
     &TOOLS
 }
 
-fn tool(op: &dyn AnyOp) -> Tool {
-    let info = op.info();
-    let mut generator = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
-    let input = op.input_schema(&mut generator).to_value();
-    let fields = input.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
-    let (mut properties, required) = match info.input {
-        Input::Flat => (fields, input.get("required").cloned().unwrap_or_else(|| json!([]))),
+fn tool(info: &OpInfo) -> Tool {
+    let fields = match info.input {
+        Input::Flat => input_fields(info),
         // The whole of the arguments is the body.
-        Input::RawBody => (Map::new(), json!([])),
+        Input::RawBody => Vec::new(),
     };
+    let required: Vec<&str> = fields.iter().filter(|field| field.is_required).map(|field| field.name).collect();
+    let mut properties: Map<String, Value> =
+        fields.iter().map(|Field { name, schema, .. }| ((*name).to_owned(), inlined(schema))).collect();
     // What may come with any call, and is not part of it.
     for (name, about) in [
         ("owner_agent", "Whose work it is; the caller's own unless given."),

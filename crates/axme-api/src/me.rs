@@ -1,16 +1,18 @@
 //! Who the caller is (contract `wire.md` §2.5, `GET /v1/me`).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Nothing;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
 use crate::service_accounts::ServiceAccount;
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&GET];
 
 pub static GET: Op<Nothing, Me> =
     Op::get("me.get", "/v1/me").about("The identity of the credential that is presented.");
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Me {
     pub ok: bool,
     /// The agent's address; null for a key that is no agent's.

@@ -1,10 +1,13 @@
 //! Files: announced, uploaded to a URL of their own, and finished (contract `wire.md` §2.14).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE_UPLOAD, &FINALIZE_UPLOAD, &GET];
+
+pub const ROUTES: &[Route] = &[UPLOAD, DOWNLOAD, PREVIEW];
 
 pub static CREATE_UPLOAD: Op<CreateUpload, UploadCreated> = Op::post("media.create_upload", "/v1/media/create-upload")
     .secret()
@@ -36,7 +39,8 @@ pub const PREVIEW: Route = Route {
     about: "The bytes of a picture, to be shown. The token of the URL is the credential.",
 };
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateUpload {
     pub owner_agent: String,
     /// 1 to 255 characters.
@@ -54,7 +58,8 @@ pub struct CreateUpload {
     pub ttl_seconds: Option<u64>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FinalizeUpload {
     pub upload_id: String,
     #[serde(deserialize_with = "lenient::number")]
@@ -64,12 +69,14 @@ pub struct FinalizeUpload {
     pub sha256: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetUpload {
     pub upload_id: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UploadCreated {
     pub ok: bool,
     pub upload_id: String,
@@ -83,7 +90,8 @@ pub struct UploadCreated {
     pub max_size_bytes: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UploadFinalized {
     pub ok: bool,
     pub upload_id: String,
@@ -98,13 +106,15 @@ pub struct UploadFinalized {
     pub finalized_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UploadAnswer {
     pub ok: bool,
     pub upload: Upload,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Upload {
     pub upload_id: String,
     pub owner_agent: String,

@@ -1,10 +1,11 @@
 //! Members of organizations and workspaces, and their roles (contract `wire.md` §2.9).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &ADD, &UPDATE, &REMOVE, &INCLUDE, &EXCLUDE];
 
 pub static LIST: Op<ListMembers, MemberList> =
     Op::get("organizations.members.list", "/v1/organizations/{org_id}/members")
@@ -31,7 +32,8 @@ pub static EXCLUDE: Op<ExcludeMember, MemberRemoved> =
         .access(Access::Role)
         .about("Take a member out of a workspace.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListMembers {
     pub org_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -44,7 +46,8 @@ pub struct ListMembers {
     pub after: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AddMember {
     pub org_id: String,
     /// Whom keys are owned by: an address for mail, as a rule. 1 to 255 characters.
@@ -58,7 +61,8 @@ pub struct AddMember {
     pub invited_by_actor_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateMember {
     pub org_id: String,
     pub member_id: String,
@@ -69,13 +73,15 @@ pub struct UpdateMember {
     pub status: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemoveMember {
     pub org_id: String,
     pub member_id: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IncludeMember {
     pub workspace_id: String,
     pub actor_id: String,
@@ -84,13 +90,15 @@ pub struct IncludeMember {
     pub org_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExcludeMember {
     pub workspace_id: String,
     pub member_id: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Member {
     pub member_id: String,
     pub org_id: String,
@@ -103,19 +111,22 @@ pub struct Member {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemberAnswer {
     pub ok: bool,
     pub member: Member,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemberList {
     pub ok: bool,
     pub members: Vec<Member>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Removal {
     pub removed: bool,
     pub org_id: String,
@@ -125,7 +136,8 @@ pub struct Removal {
 }
 
 /// The removal, at the top level and once more as `result`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemberRemoved {
     pub ok: bool,
     pub removed: bool,

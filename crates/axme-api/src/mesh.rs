@@ -2,13 +2,27 @@
 //!
 //! An agent is named by its `address_id` or by its address in any form, slashes included.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[
+    &HEARTBEAT,
+    &LIST,
+    &GET,
+    &KILL,
+    &RESUME,
+    &EVENTS,
+    &GET_COST,
+    &PUT_COST,
+    &DELETE_COST,
+    &GET_ACTION,
+    &PUT_ACTION,
+    &DELETE_ACTION,
+];
 
 pub static HEARTBEAT: Op<Heartbeat, HeartbeatAnswer> = Op::post("mesh.heartbeat", "/v1/mesh/heartbeat")
     .about("Say that the agent of this key is alive, with what it has done since it last did.");
@@ -47,7 +61,8 @@ pub static DELETE_ACTION: Op<DeleteAction, ActionAnswer> =
         .access(Access::Admin)
         .about("Let an agent send and receive all types of intents again, or one of the two with direction.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heartbeat {
     /// Since the last heartbeat: `intents_total`, `intents_succeeded`, `intents_failed`, `avg_latency_ms` over them, `cost_usd`.
     /// Other fields are kept as the agent's metadata.
@@ -55,7 +70,8 @@ pub struct Heartbeat {
     pub metrics: Option<Object>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeartbeatAnswer {
     pub ok: bool,
     /// `healthy`, or `killed`: an agent learns here that it was stopped.
@@ -67,7 +83,8 @@ pub struct HeartbeatAnswer {
     pub received_at: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListMesh {
     /// At most this many, 1 to 1000; 100 unless given.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
@@ -83,7 +100,8 @@ pub struct ListMesh {
     pub after: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentRef {
     /// `addr_…`, or an address.
     pub address_id: String,
@@ -92,7 +110,8 @@ pub struct AgentRef {
     pub window: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeshAgent {
     pub address_id: String,
     pub address: String,
@@ -110,7 +129,8 @@ pub struct MeshAgent {
 }
 
 /// How many agents of the workspace there are. Those that never sent a heartbeat count in `total` and `unknown`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeshSummary {
     pub total: u64,
     pub healthy: u64,
@@ -120,7 +140,8 @@ pub struct MeshSummary {
     pub unknown: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeshList {
     pub ok: bool,
     pub agents: Vec<MeshAgent>,
@@ -128,7 +149,8 @@ pub struct MeshList {
 }
 
 /// What an agent reported in the window.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeshMetrics {
     pub window: String,
     pub intents_total: u64,
@@ -138,7 +160,8 @@ pub struct MeshMetrics {
     pub cost_usd: f64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeshEvent {
     pub event_id: String,
     pub address_id: String,
@@ -150,7 +173,8 @@ pub struct MeshEvent {
     pub created_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeshAgentAnswer {
     pub ok: bool,
     pub agent: MeshAgent,
@@ -160,7 +184,8 @@ pub struct MeshAgentAnswer {
     pub events: Vec<MeshEvent>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Switched {
     pub ok: bool,
     /// `killed` or `active`.
@@ -170,7 +195,8 @@ pub struct Switched {
     pub health_status: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListMeshEvents {
     /// At most this many, 1 to 500; 50 unless given.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
@@ -179,14 +205,16 @@ pub struct ListMeshEvents {
     pub event_type: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MeshEventList {
     pub ok: bool,
     pub events: Vec<MeshEvent>,
 }
 
 /// What new intents to and from an agent may come to. Hours and days are those of UTC.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CostPolicy {
     pub max_intents_per_day: Option<u64>,
     pub max_intents_per_hour: Option<u64>,
@@ -196,7 +224,8 @@ pub struct CostPolicy {
     pub action_on_breach: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PutCost {
     pub address_id: String,
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
@@ -211,14 +240,16 @@ pub struct PutCost {
 }
 
 /// What counts against the limits; intents are counted while there is a policy.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CostUsage {
     pub intents_this_hour: u64,
     pub intents_today: u64,
     pub cost_today_usd: f64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CostAnswer {
     pub ok: bool,
     pub address_id: String,
@@ -228,7 +259,8 @@ pub struct CostAnswer {
     pub usage: CostUsage,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionRule {
     /// `open`, `allowlist` or `denylist`.
     pub mode: String,
@@ -237,13 +269,15 @@ pub struct ActionRule {
 }
 
 /// Null where everything is allowed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionPolicy {
     pub send: Option<ActionRule>,
     pub receive: Option<ActionRule>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PutAction {
     pub address_id: String,
     /// `open`, `allowlist` or `denylist`.
@@ -256,14 +290,16 @@ pub struct PutAction {
     pub direction: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeleteAction {
     pub address_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub direction: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActionAnswer {
     pub ok: bool,
     pub address_id: String,

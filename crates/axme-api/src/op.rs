@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -168,10 +169,20 @@ impl<I, O> Op<I, O> {
 /// An operation with its types forgotten, for readings of the whole table.
 pub trait AnyOp: Sync {
     fn info(&self) -> &OpInfo;
+    #[cfg(feature = "schema")]
     fn input_schema(&self, generator: &mut SchemaGenerator) -> Schema;
+    #[cfg(feature = "schema")]
     fn output_schema(&self, generator: &mut SchemaGenerator) -> Schema;
 }
 
+#[cfg(not(feature = "schema"))]
+impl<I: DeserializeOwned, O: Serialize> AnyOp for Op<I, O> {
+    fn info(&self) -> &OpInfo {
+        &self.info
+    }
+}
+
+#[cfg(feature = "schema")]
 impl<I: JsonSchema + DeserializeOwned, O: JsonSchema + Serialize> AnyOp for Op<I, O> {
     fn info(&self) -> &OpInfo {
         &self.info

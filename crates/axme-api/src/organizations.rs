@@ -1,10 +1,11 @@
 //! Organizations and their workspaces (contract `wire.md` §2.9).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
 use crate::{Object, lenient};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &GET, &UPDATE, &CREATE_WORKSPACE, &LIST_WORKSPACES, &UPDATE_WORKSPACE];
 
 pub static CREATE: Op<CreateOrganization, OrganizationAnswer> = Op::post("organizations.create", "/v1/organizations")
     .access(Access::Admin)
@@ -29,7 +30,8 @@ pub static UPDATE_WORKSPACE: Op<UpdateWorkspace, WorkspaceAnswer> =
         .access(Access::Role)
         .about("Change a workspace. Keys of one that is suspended or archived are refused.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateOrganization {
     /// 2 to 120 characters.
     pub name: String,
@@ -43,12 +45,14 @@ pub struct CreateOrganization {
     pub metadata: Option<Object>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetOrganization {
     pub org_id: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateOrganization {
     pub org_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -64,7 +68,8 @@ pub struct UpdateOrganization {
     pub metadata: Option<Object>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateWorkspace {
     pub org_id: String,
     /// 2 to 120 characters.
@@ -75,7 +80,8 @@ pub struct CreateWorkspace {
     pub region: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListWorkspaces {
     pub org_id: String,
     /// At most this many, 1 to 1000; 1000 unless given.
@@ -86,7 +92,8 @@ pub struct ListWorkspaces {
     pub after: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateWorkspace {
     pub org_id: String,
     pub workspace_id: String,
@@ -101,7 +108,8 @@ pub struct UpdateWorkspace {
     pub environment: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Organization {
     pub org_id: String,
     pub name: String,
@@ -113,13 +121,15 @@ pub struct Organization {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrganizationAnswer {
     pub ok: bool,
     pub organization: Organization,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CountedOrganization {
     #[serde(flatten)]
     pub organization: Organization,
@@ -128,13 +138,15 @@ pub struct CountedOrganization {
     pub members_count: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrganizationSeen {
     pub ok: bool,
     pub organization: CountedOrganization,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Workspace {
     pub workspace_id: String,
     pub org_id: String,
@@ -146,13 +158,15 @@ pub struct Workspace {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorkspaceAnswer {
     pub ok: bool,
     pub workspace: Workspace,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WorkspaceList {
     pub ok: bool,
     pub workspaces: Vec<Workspace>,

@@ -1,12 +1,13 @@
 //! The portal of a person: where they belong, and where they work (contract `wire.md` §2.6, §11).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Nothing;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
 use crate::tasks::Task;
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CONTEXT, &SELECT, &PROFILE, &OVERVIEW];
 
 pub static CONTEXT: Op<Nothing, Context> = Op::get("portal.personal.context", "/v1/portal/personal/context")
     .access(Access::Person)
@@ -23,13 +24,15 @@ pub static OVERVIEW: Op<PersonalOverview, Overview> =
         .access(Access::Person)
         .about("What waits for the person in a workspace, and what they have asked for.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SelectWorkspace {
     pub org_id: String,
     pub workspace_id: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangeProfile {
     /// 1 to 120 characters.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -39,7 +42,8 @@ pub struct ChangeProfile {
     pub company: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PersonalOverview {
     /// The selected workspace unless given.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -48,7 +52,8 @@ pub struct PersonalOverview {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Account {
     pub account_id: String,
     pub email: String,
@@ -60,13 +65,15 @@ pub struct Account {
 }
 
 /// What is selected; empty for somebody who belongs nowhere.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Selected {
     pub org_id: String,
     pub workspace_id: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OwnOrganization {
     pub org_id: String,
     pub name: String,
@@ -75,7 +82,8 @@ pub struct OwnOrganization {
     pub workspaces: Vec<OwnWorkspace>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OwnWorkspace {
     pub workspace_id: String,
     pub org_id: String,
@@ -86,13 +94,15 @@ pub struct OwnWorkspace {
     pub roles: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SelectedOrganization {
     pub org_id: String,
     pub name: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SelectedWorkspace {
     pub workspace_id: String,
     pub org_id: String,
@@ -100,12 +110,14 @@ pub struct SelectedWorkspace {
     pub org_name: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Guidance {
     pub workspace_count: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Context {
     pub ok: bool,
     pub account: Account,
@@ -117,13 +129,15 @@ pub struct Context {
     pub guidance: Guidance,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Profile {
     pub ok: bool,
     pub account: Account,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Overview {
     pub ok: bool,
     pub account: Account,

@@ -1,9 +1,23 @@
 //! Who may send to an organization and to an agent (contract `wire.md` §2.7, §2.9).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[
+    &RECEIVE_GET,
+    &RECEIVE_PUT,
+    &RECEIVE_ADD,
+    &RECEIVE_REMOVE,
+    &OVERRIDE_GET,
+    &OVERRIDE_PUT,
+    &OVERRIDE_ADD,
+    &OVERRIDE_REMOVE,
+    &SEND_GET,
+    &SEND_PUT,
+    &SEND_ADD,
+    &SEND_REMOVE,
+];
 
 pub static RECEIVE_GET: Op<OrgNamed, PolicyAnswer> =
     Op::get("organizations.receive_policy.get", "/v1/organizations/{org_id}/receive-policy")
@@ -54,71 +68,82 @@ pub static SEND_REMOVE: Op<AgentEntryNamed, EntryRemoved> =
         .access(Access::Role)
         .about("Takes a pattern of senders out.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrgNamed {
     pub org_id: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentNamed {
     pub address: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SetReceivePolicy {
     pub org_id: String,
     /// `open`, `allowlist` or `closed`.
     pub policy_type: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SetOverride {
     pub address: String,
     /// `open`, `allowlist`, `closed`, or `use_org_default`, which ends the override.
     pub override_type: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SetSendPolicy {
     pub address: String,
     /// `open`, `allowlist` or `denylist`.
     pub policy_type: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrgEntry {
     pub org_id: String,
     /// An address, or the beginning of addresses with `*` at its end.
     pub sender_pattern: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentEntry {
     pub address: String,
     /// An address, or the beginning of addresses with `*` at its end.
     pub sender_pattern: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrgEntryNamed {
     pub org_id: String,
     pub entry_id: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentEntryNamed {
     pub address: String,
     pub entry_id: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Entry {
     pub entry_id: String,
     pub sender_pattern: String,
     pub created_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Policy {
     /// Null while nothing was set.
     pub policy_id: Option<String>,
@@ -132,13 +157,15 @@ pub struct Policy {
     pub updated_at: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PolicyAnswer {
     pub ok: bool,
     pub policy: Policy,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Override {
     pub address: String,
     pub override_type: String,
@@ -147,20 +174,23 @@ pub struct Override {
     pub updated_at: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverrideAnswer {
     pub ok: bool,
     #[serde(rename = "override")]
     pub set: Override,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EntryAnswer {
     pub ok: bool,
     pub entry: Entry,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EntryRemoved {
     pub ok: bool,
     pub removed: bool,

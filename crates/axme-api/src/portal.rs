@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access_requests::{AccessRequest, AccessRequestList, ListAccessRequests};
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
 use crate::quotas::NamedWorkspace;
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&OVERVIEW, &NAVIGATION, &REQUEST_QUEUE, &ACCESS_REQUESTS];
 
 pub static OVERVIEW: Op<NamedWorkspace, OverviewAnswer> =
     Op::get("portal.enterprise.overview", "/v1/portal/enterprise/overview")
@@ -27,13 +28,15 @@ pub static ACCESS_REQUESTS: Op<ListAccessRequests, AccessRequestList> =
         .access(Access::Role)
         .about("The same as the list of access requests.");
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverviewAnswer {
     pub ok: bool,
     pub overview: Overview,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Overview {
     pub org_id: String,
     pub workspace_id: String,
@@ -41,7 +44,8 @@ pub struct Overview {
     pub usage_summary: OverviewUsage,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverviewPolicy {
     pub tier: String,
     pub overage_mode: String,
@@ -50,24 +54,28 @@ pub struct OverviewPolicy {
     pub dimensions: BTreeMap<String, u64>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverviewUsage {
     /// What is used, of everything that is counted.
     pub dimensions: BTreeMap<String, OverviewUsed>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverviewUsed {
     pub used: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NavigationAnswer {
     pub ok: bool,
     pub navigation: Navigation,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Navigation {
     pub org_id: String,
     pub org_name: String,
@@ -76,7 +84,8 @@ pub struct Navigation {
     pub sections: Vec<Section>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Section {
     pub section: String,
     /// Where the API answers with it.
@@ -85,7 +94,8 @@ pub struct Section {
     pub can_change: bool,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AskQueue {
     pub org_id: String,
     /// Only requests about this workspace, or from it.
@@ -102,7 +112,8 @@ pub struct AskQueue {
     pub after: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RequestQueue {
     pub ok: bool,
     pub requests: Vec<AccessRequest>,

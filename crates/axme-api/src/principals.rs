@@ -1,11 +1,12 @@
 //! Principals: whoever can be reached, and the other names they have (contract `wire.md` §2.19).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &GET, &BIND_ALIAS, &LIST_ALIASES, &RESOLVE_ALIAS, &REVOKE_ALIAS];
 
 pub static CREATE: Op<CreatePrincipal, PrincipalAnswer> =
     Op::post("principals.create", "/v1/principals").access(Access::Role).about("Add somebody who can be reached.");
@@ -21,7 +22,8 @@ pub static REVOKE_ALIAS: Op<RevokeAlias, AliasAnswer> = Op::post("aliases.revoke
     .access(Access::Role)
     .about("Take a name away; it is free then.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreatePrincipal {
     pub org_id: String,
     pub workspace_id: String,
@@ -34,7 +36,8 @@ pub struct CreatePrincipal {
     pub metadata: Option<Object>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetPrincipal {
     pub principal_id: String,
     /// The key's own workspace unless given.
@@ -44,7 +47,8 @@ pub struct GetPrincipal {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BindAlias {
     pub principal_id: String,
     /// 3 to 255 characters.
@@ -61,7 +65,8 @@ pub struct BindAlias {
 }
 
 /// Which of the workspace's principals, aliases, routes, bindings or deliveries are meant.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAliases {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -76,7 +81,8 @@ pub struct ListAliases {
     pub limit: Option<u64>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResolveAlias {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -85,7 +91,8 @@ pub struct ResolveAlias {
     pub alias: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RevokeAlias {
     pub alias_id: String,
     /// The key's own workspace unless given.
@@ -95,7 +102,8 @@ pub struct RevokeAlias {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Principal {
     pub principal_id: String,
     pub org_id: String,
@@ -109,13 +117,15 @@ pub struct Principal {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PrincipalAnswer {
     pub ok: bool,
     pub principal: Principal,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Alias {
     pub alias_id: String,
     pub principal_id: String,
@@ -131,31 +141,36 @@ pub struct Alias {
     pub revoked_at: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AliasAnswer {
     pub ok: bool,
     pub alias: Alias,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AliasList {
     pub ok: bool,
     pub aliases: Vec<Alias>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AliasResolved {
     pub ok: bool,
     pub resolution: AliasResolution,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AliasResolution {
     pub alias: Alias,
     pub principal: PrincipalBrief,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PrincipalBrief {
     pub principal_id: String,
     pub principal_type: String,

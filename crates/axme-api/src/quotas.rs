@@ -1,10 +1,11 @@
 //! Quotas of workspaces, and what they have used (contract `wire.md` §2.18).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&GET, &UPDATE, &SUMMARY, &TIMESERIES, &ROLLUPS];
 
 pub static GET: Op<NamedWorkspace, QuotaAnswer> =
     Op::get("quotas.get", "/v1/quotas").access(Access::Role).about("What a workspace may use.");
@@ -20,7 +21,8 @@ pub static ROLLUPS: Op<AskSeries, UsageSeriesAnswer> = Op::ask("usage.rollups.da
     .access(Access::Role)
     .about("The sums of each day. They are always up to date.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NamedWorkspace {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -28,7 +30,8 @@ pub struct NamedWorkspace {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateQuota {
     pub org_id: String,
     pub workspace_id: String,
@@ -45,7 +48,8 @@ pub struct UpdateQuota {
     pub hard_enforcement: Option<bool>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AskSummary {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -56,7 +60,8 @@ pub struct AskSummary {
     pub window: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AskSeries {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -68,7 +73,8 @@ pub struct AskSeries {
 }
 
 /// One number for each thing that is counted. As a limit, 0 is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Dimensions {
     #[serde(deserialize_with = "lenient::number")]
@@ -88,7 +94,8 @@ pub struct Dimensions {
 }
 
 /// The limits that are to change; 0 takes one away.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SetDimensions {
     #[serde(deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
@@ -122,7 +129,8 @@ impl SetDimensions {
     }
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuotaPolicy {
     pub quota_policy_id: String,
     pub org_id: String,
@@ -135,13 +143,15 @@ pub struct QuotaPolicy {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QuotaAnswer {
     pub ok: bool,
     pub quota_policy: QuotaPolicy,
 }
 
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Used {
     pub used: u64,
     /// For the whole window; 0 for none.
@@ -150,7 +160,8 @@ pub struct Used {
     pub remaining: i64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsedDimensions {
     pub requests_per_minute: Used,
     pub intents_per_day: Used,
@@ -161,7 +172,8 @@ pub struct UsedDimensions {
     pub schema_writes_per_day: Used,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageSummary {
     pub org_id: String,
     pub workspace_id: String,
@@ -170,19 +182,22 @@ pub struct UsageSummary {
     pub dimensions: UsedDimensions,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageSummaryAnswer {
     pub ok: bool,
     pub summary: UsageSummary,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsagePoint {
     pub at: String,
     pub dimensions: Dimensions,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageSeries {
     pub org_id: String,
     pub workspace_id: String,
@@ -191,7 +206,8 @@ pub struct UsageSeries {
     pub points: Vec<UsagePoint>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UsageSeriesAnswer {
     pub ok: bool,
     pub series: UsageSeries,

@@ -1,12 +1,13 @@
 //! Where principals are reached: routes to endpoints, and handles on transports (contract `wire.md` §2.19).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
 use crate::principals::{Alias, Principal};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&REGISTER, &LIST, &UPDATE, &REMOVE, &RESOLVE, &BIND, &LIST_BINDINGS, &UNBIND];
 
 pub static REGISTER: Op<RegisterRoute, RouteAnswer> = Op::post("routing.endpoints.register", "/v1/routing/endpoints")
     .access(Access::Role)
@@ -33,7 +34,8 @@ pub static UNBIND: Op<RemoveBinding, BindingRemoved> =
         .access(Access::Role)
         .about("Forget a handle.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisterRoute {
     pub principal_id: String,
     /// `http`, `webhook` or `queue`.
@@ -63,7 +65,8 @@ pub struct RegisterRoute {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateRoute {
     pub route_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -93,7 +96,8 @@ pub struct UpdateRoute {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListPlaces {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -110,7 +114,8 @@ pub struct ListPlaces {
     pub limit: Option<u64>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemoveRoute {
     pub route_id: String,
     /// The key's own workspace unless given.
@@ -120,7 +125,8 @@ pub struct RemoveRoute {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResolveRoute {
     pub org_id: String,
     pub workspace_id: String,
@@ -131,7 +137,8 @@ pub struct ResolveRoute {
     pub principal_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpsertBinding {
     pub principal_id: String,
     /// `http`, `webhook` or `queue`.
@@ -153,7 +160,8 @@ pub struct UpsertBinding {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemoveBinding {
     pub binding_id: String,
     /// The key's own workspace unless given.
@@ -163,7 +171,8 @@ pub struct RemoveBinding {
     pub workspace_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteView {
     pub route_id: String,
     pub principal_id: String,
@@ -183,39 +192,45 @@ pub struct RouteView {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteAnswer {
     pub ok: bool,
     pub route: RouteView,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteList {
     pub ok: bool,
     pub routes: Vec<RouteView>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemovedRoute {
     pub route_id: String,
     pub removed: bool,
 }
 
 /// `route` and `result` are twins.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteRemoved {
     pub ok: bool,
     pub route: RemovedRoute,
     pub result: RemovedRoute,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteResolved {
     pub ok: bool,
     pub resolution: RouteResolution,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RouteResolution {
     pub alias: Option<Alias>,
     pub principal: Principal,
@@ -225,7 +240,8 @@ pub struct RouteResolution {
     pub resolver_chain: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BindingView {
     pub binding_id: String,
     pub principal_id: String,
@@ -240,26 +256,30 @@ pub struct BindingView {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BindingAnswer {
     pub ok: bool,
     pub binding: BindingView,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BindingList {
     pub ok: bool,
     pub bindings: Vec<BindingView>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemovedBinding {
     pub binding_id: String,
     pub removed: bool,
 }
 
 /// `binding` and `result` are twins.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BindingRemoved {
     pub ok: bool,
     pub binding: RemovedBinding,

@@ -1,10 +1,11 @@
 //! Scenario bundles: validate and apply (contract `wire.md` §2.3, §6).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Object;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&APPLY, &VALIDATE];
 
 pub static APPLY: Op<Bundle, Applied> = Op::post("scenarios.apply", "/v1/scenarios/apply")
     .aliases(&["/v1/scenarios/bundle"])
@@ -15,13 +16,15 @@ pub static VALIDATE: Op<Bundle, Validation> = Op::ask("scenarios.validate", "/v1
     .about("Say everything that is wrong with a bundle. Changes nothing; answers 200 either way.");
 
 /// A bundle as it was written; it is read leniently.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Bundle {
     #[serde(default)]
     pub body: Object,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Validation {
     pub ok: bool,
     pub valid: bool,
@@ -30,7 +33,8 @@ pub struct Validation {
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Applied {
     pub ok: bool,
     pub intent_id: String,
@@ -55,14 +59,16 @@ pub struct Applied {
     pub created_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AppliedAgent {
     pub role: String,
     pub address: String,
     pub created: bool,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProvisionedAgent {
     pub role: String,
     pub address: String,

@@ -1,11 +1,12 @@
 //! Work that is due, worked off at once instead of a moment later (contract `wire.md` §2.22). Not operations: what they do
 //! takes more than one transaction, and leaves the server.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
 use crate::op::{Access, Method, Route};
+
+pub const ROUTES: &[Route] = &[WORKFLOW, WEBHOOK, RECONCILE];
 
 /// Body: [`Tick`]. Answers with [`Ticked`].
 pub const WORKFLOW: Route = Route {
@@ -31,7 +32,8 @@ pub const RECONCILE: Route = Route {
     about: "Both, one after the other.",
 };
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tick {
     /// At most this many, 1 to 500; 50 unless given.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
@@ -44,7 +46,8 @@ pub struct Tick {
     pub dry_run: Option<bool>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reconcile {
     /// 1 to 500; 50 unless given.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
@@ -59,7 +62,8 @@ pub struct Reconcile {
 }
 
 /// What a round came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Round {
     /// How many were due, up to the limit.
     pub due: u64,
@@ -69,7 +73,8 @@ pub struct Round {
     pub failed: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ticked {
     pub ok: bool,
     pub dry_run: bool,
@@ -77,7 +82,8 @@ pub struct Ticked {
     pub round: Round,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reconciled {
     pub ok: bool,
     pub dry_run: bool,

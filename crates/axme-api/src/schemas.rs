@@ -1,18 +1,20 @@
 //! Schemas of payloads, by the type of the intents that they are for (contract `wire.md` §2.15).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&UPSERT, &GET];
 
 pub static UPSERT: Op<UpsertSchema, SchemaAnswer> =
     Op::post("schemas.upsert", "/v1/schemas").about("Say what the payloads of intents of a type must be.");
 pub static GET: Op<GetSchema, SchemaAnswer> =
     Op::get("schemas.get", "/v1/schemas/{semantic_type}").about("What the payloads of intents of a type must be.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpsertSchema {
     /// The `intent_type` that it is for: at least three parts and a version, such as `axme.calendar.schedule.v1`.
     pub semantic_type: String,
@@ -36,7 +38,8 @@ pub struct UpsertSchema {
     pub owner_agent: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetSchema {
     pub semantic_type: String,
     /// The receiver whose schema is meant; that of the workspace where it has none.
@@ -44,7 +47,8 @@ pub struct GetSchema {
     pub owner_agent: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SemanticSchema {
     pub semantic_type: String,
     pub schema_ref: String,
@@ -61,7 +65,8 @@ pub struct SemanticSchema {
     pub updated_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SchemaAnswer {
     pub ok: bool,
     pub schema: SemanticSchema,

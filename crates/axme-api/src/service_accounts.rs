@@ -1,10 +1,11 @@
 //! Service accounts, the identities of agents, and their keys (contract `wire.md` §2.8).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Op};
+use crate::op::{Access, AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &UPDATE, &CREATE_KEY, &DELETE, &REVOKE_KEY];
 
 pub static CREATE: Op<CreateServiceAccount, ServiceAccountAnswer> =
     Op::post("service_accounts.create", "/v1/service-accounts")
@@ -37,7 +38,8 @@ pub static REVOKE_KEY: Op<RevokeKey, RevokedKeyAnswer> =
         .access(Access::Role)
         .about("End a key. Calls with it are refused within a second, on every node.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateServiceAccount {
     /// A name, any text, or `agent://org/workspace/name`. Kept as sent; the address is derived from it.
     pub name: String,
@@ -62,7 +64,8 @@ pub struct CreateServiceAccount {
     pub webhook_secret: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpdateServiceAccount {
     pub service_account_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -73,7 +76,8 @@ pub struct UpdateServiceAccount {
     pub webhook_secret: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListServiceAccounts {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub org_id: Option<String>,
@@ -87,12 +91,14 @@ pub struct ListServiceAccounts {
     pub after: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetServiceAccount {
     pub service_account_id: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CreateKey {
     pub service_account_id: String,
     /// RFC 3339; the key works until then. Without it, until it is revoked.
@@ -102,13 +108,15 @@ pub struct CreateKey {
     pub created_by_actor_id: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RevokeKey {
     pub service_account_id: String,
     pub key_id: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceAccount {
     pub service_account_id: String,
     pub org_id: String,
@@ -130,7 +138,8 @@ pub struct ServiceAccount {
 }
 
 /// The account, with the fields that some clients read at the top level mirrored there.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceAccountAnswer {
     pub ok: bool,
     pub service_account: ServiceAccount,
@@ -146,7 +155,8 @@ pub struct ServiceAccountAnswer {
 }
 
 /// A key without its secret.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KnownKey {
     pub key_id: String,
     pub key_hint: String,
@@ -159,13 +169,15 @@ pub struct KnownKey {
     pub revoked_at: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceAccountList {
     pub ok: bool,
     pub service_accounts: Vec<ServiceAccount>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServiceAccountDeleted {
     pub ok: bool,
     pub service_account_id: String,
@@ -176,7 +188,8 @@ pub struct ServiceAccountDeleted {
     pub revoked_keys: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Key {
     pub key_id: String,
     pub service_account_id: String,
@@ -190,14 +203,16 @@ pub struct Key {
 }
 
 /// The new key; `api_key` mirrors `key.token`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyAnswer {
     pub ok: bool,
     pub key: Key,
     pub api_key: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RevokedKey {
     pub key_id: String,
     pub service_account_id: String,
@@ -205,7 +220,8 @@ pub struct RevokedKey {
     pub revoked_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RevokedKeyAnswer {
     pub ok: bool,
     pub key: RevokedKey,

@@ -1,12 +1,15 @@
 //! Tasks: intents that wait for a person, from that person's side (contract `wire.md` §2.4, §5).
 //! They are answered through `intents.resume` with a `task_result`, or, without a key, through a link to the task.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::lenient;
-use crate::op::{Access, Method, Op, Route};
+use crate::op::{Access, AnyOp, Method, Op, Route};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &REASSIGN, &LINK];
+
+pub const ROUTES: &[Route] = &[ACTION, PAGE, PAGE_ANSWER, STYLE];
 
 pub static LIST: Op<ListTasks, TaskList> =
     Op::get("tasks.list", "/v1/me/tasks").about("Tasks that the caller may answer, oldest first.");
@@ -41,7 +44,8 @@ pub const PAGE_ANSWER: Route = Route {
 pub const STYLE: Route =
     Route { method: Method::Get, path: "/app/style.css", access: Access::Public, about: "How the pages look." };
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReassignTask {
     pub intent_id: String,
     /// An address for mail, a role or a name.
@@ -54,7 +58,8 @@ pub struct ReassignTask {
     pub note: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reassigned {
     pub ok: bool,
     pub intent_id: String,
@@ -63,7 +68,8 @@ pub struct Reassigned {
     pub task: Task,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LinkTask {
     pub intent_id: String,
     /// Who will answer with it, as the history then names them; the account's owner unless given.
@@ -71,7 +77,8 @@ pub struct LinkTask {
     pub person: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskLink {
     pub ok: bool,
     pub intent_id: String,
@@ -83,20 +90,23 @@ pub struct TaskLink {
     pub expires_at: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListTasks {
     /// At most this many, 1 to 500; 100 unless given.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskList {
     pub ok: bool,
     pub tasks: Vec<Task>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Task {
     /// The id to resume with the answer.
     pub intent_id: String,

@@ -1,10 +1,12 @@
 //! Users and their nicks (contract `wire.md` §2.16).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] =
+    &[&CHECK_NICK, &RESOLVE_NICK, &REGISTER_NICK, &RENAME_NICK, &PROFILE, &UPDATE_PROFILE];
 
 pub static CHECK_NICK: Op<Nick, NickChecked> =
     Op::get("users.check_nick", "/v1/users/check-nick").about("Whether a nick is free.");
@@ -19,13 +21,15 @@ pub static PROFILE: Op<GetProfile, Profile> =
 pub static UPDATE_PROFILE: Op<ChangeProfile, Profile> =
     Op::post("users.profile.update", "/v1/users/profile/update").about("Change what is given of a user.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Nick {
     /// `@` and 3 to 32 letters, digits, `_`, `.` and `-`; case does not count.
     pub nick: String,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegisterNick {
     /// `@` and 3 to 32 letters, digits, `_`, `.` and `-`; case does not count.
     pub nick: String,
@@ -40,14 +44,16 @@ pub struct RegisterNick {
     pub email: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetProfile {
     /// `agent://user/<user_id>`.
     pub owner_agent: String,
 }
 
 /// What is missing stays as it is.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChangeProfile {
     /// `agent://user/<user_id>`.
     pub owner_agent: String,
@@ -65,7 +71,8 @@ pub struct ChangeProfile {
     pub email: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NickChecked {
     pub ok: bool,
     pub nick: String,
@@ -75,7 +82,8 @@ pub struct NickChecked {
 }
 
 /// `phone` and `email` are shown to admins and to whoever registered the user.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NickResolved {
     pub ok: bool,
     pub resolved: bool,
@@ -88,7 +96,8 @@ pub struct NickResolved {
     pub email: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NickRegistered {
     pub ok: bool,
     pub user_id: String,
@@ -101,7 +110,8 @@ pub struct NickRegistered {
     pub created_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NickRenamed {
     pub ok: bool,
     pub user_id: String,
@@ -114,7 +124,8 @@ pub struct NickRenamed {
     pub renamed_at: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Profile {
     pub ok: bool,
     pub user_id: String,

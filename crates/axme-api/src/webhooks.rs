@@ -1,11 +1,12 @@
 //! Webhooks: subscriptions to events, and events of one's own (contract `wire.md` §2.17).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Object;
 use crate::lenient;
-use crate::op::Op;
+use crate::op::{AnyOp, Op};
+
+pub const OPERATIONS: &[&dyn AnyOp] = &[&UPSERT, &LIST, &DELETE, &PUBLISH, &REPLAY];
 
 pub static UPSERT: Op<UpsertSubscription, SubscriptionAnswer> =
     Op::post("webhooks.subscriptions.upsert", "/v1/webhooks/subscriptions")
@@ -22,7 +23,8 @@ pub static REPLAY: Op<ReplayEvent, EventReplayed> =
     Op::post("webhooks.events.replay", "/v1/webhooks/events/{event_id}/replay")
         .about("Send an event again, to everybody who is subscribed to it now.");
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UpsertSubscription {
     /// Whose events; the caller's own address unless given. With a workspace-admin key without an address: everybody's.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -42,7 +44,8 @@ pub struct UpsertSubscription {
     pub description: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListSubscriptions {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
@@ -51,14 +54,16 @@ pub struct ListSubscriptions {
     pub include_inactive: Option<bool>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeleteSubscription {
     pub subscription_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PublishEvent {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
@@ -69,14 +74,16 @@ pub struct PublishEvent {
     pub payload: Object,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplayEvent {
     pub event_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub owner_agent: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subscription {
     pub subscription_id: String,
     pub owner_agent: String,
@@ -94,19 +101,22 @@ pub struct Subscription {
     pub secret: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubscriptionAnswer {
     pub ok: bool,
     pub subscription: Subscription,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubscriptionList {
     pub ok: bool,
     pub subscriptions: Vec<Subscription>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SubscriptionDeleted {
     pub ok: bool,
     pub subscription_id: String,
@@ -114,7 +124,8 @@ pub struct SubscriptionDeleted {
 }
 
 /// What became of an event's deliveries. Sending comes after the answer, so `processed_deliveries` is 0.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Counters {
     /// By this call.
     pub queued_deliveries: u64,
@@ -126,7 +137,8 @@ pub struct Counters {
     pub dead_lettered: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventPublished {
     pub ok: bool,
     pub accepted_at: String,
@@ -138,7 +150,8 @@ pub struct EventPublished {
     pub counters: Counters,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventReplayed {
     pub ok: bool,
     pub event_id: String,

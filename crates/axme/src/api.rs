@@ -1,7 +1,7 @@
 //! `axme api`: every operation of the table, by its id.
 
 use axme_client::Object;
-use axme_client::api::schema_files::schema_files;
+use axme_client::api::openapi::input_fields;
 use axme_client::api::{Effect, OpInfo, table};
 use clap::Args;
 use serde_json::{Value, json};
@@ -68,26 +68,16 @@ fn effect(info: &OpInfo) -> &'static str {
 
 /// Refuses what the operation does not know: a server would pass it over, and do something else than was meant.
 fn check_fields(info: &OpInfo, input: &Object) -> Result<(), Failure> {
-    let name = format!("{}.input.json", info.id);
-    let schema = schema_files().into_iter().find(|(file, _)| *file == name).map(|(_, schema)| schema);
-    let Some(mut schema) = schema else { return Ok(()) };
-    if let Some(at) = schema["$ref"].as_str().and_then(|to| to.strip_prefix('#'))
-        && let Some(definition) = schema.pointer(at)
-    {
-        schema = definition.clone();
-    }
-    let nothing = Object::new();
-    let known = schema["properties"].as_object().unwrap_or(&nothing);
-    let is_open = schema["additionalProperties"] == true || schema["additionalProperties"].is_object();
+    let known: Vec<&str> = input_fields(info).iter().map(|field| field.name).collect();
     // Any call may say whose work it is.
-    let is_unknown = |field: &&String| !is_open && !known.contains_key(*field) && *field != "owner_agent";
-    let unknown: Vec<&str> = input.keys().filter(is_unknown).map(String::as_str).collect();
+    let is_unknown = |field: &&str| !known.contains(field) && *field != "owner_agent";
+    let unknown: Vec<&str> = input.keys().map(String::as_str).filter(is_unknown).collect();
     if unknown.is_empty() {
         return Ok(());
     }
     let takes = match known.is_empty() {
         true => "no fields".to_owned(),
-        false => known.keys().map(String::as_str).collect::<Vec<&str>>().join(", "),
+        false => known.join(", "),
     };
     Err(Failure::usage(format!("{} has no field \"{}\"; it takes {takes}", info.id, unknown.join("\", \""))))
 }

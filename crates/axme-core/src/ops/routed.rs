@@ -23,7 +23,7 @@ use crate::store::{Signal, deliveries, notices, routed as store};
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::deliveries::GET, prepare_get, get)),
-    Binding::Transaction(&handler(&axme_api::deliveries::OPERATIONS, prepare_operations, operations)),
+    Binding::Transaction(&handler(&axme_api::deliveries::STATUS_COUNTS, prepare_operations, operations)),
     Binding::Transaction(&handler(&axme_api::deliveries::RECONCILE, prepare_reconcile, reconcile)),
     Binding::Transaction(
         &handler(&axme_api::deliveries::SUBMIT, prepare_submit, submit).key_field("idempotency_key", |_| {}),

@@ -109,7 +109,7 @@ impl Reference {
                 access: access(info.access),
                 about: info.about,
                 answer: field("", output, false, ""),
-                answer_fields: properties(resolved(&document, output), ""),
+                answer_fields: properties(resolved(document, output), ""),
                 example: example(base_url, info.method.as_str(), &path, info.access, &fields),
                 path,
                 fields,

@@ -1,0 +1,50 @@
+//! The table is whole: what a family declares, it also lists.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The names that a line of a family's file declares: an operation, or a plain route.
+fn declared<'a>(text: &'a str, before: &'a str, after: &'a str) -> impl Iterator<Item = &'a str> {
+    text.lines().filter_map(move |line| {
+        let (name, rest) = line.strip_prefix(before)?.split_once(": ")?;
+        rest.starts_with(after).then_some(name)
+    })
+}
+
+/// The names in a list of a family's file.
+fn listed(text: &str, head: &str) -> BTreeSet<String> {
+    let list = text.split_once(head).and_then(|(_, rest)| rest.split_once("];")).map_or("", |(list, _)| list);
+    list.rsplit('[').next().unwrap_or_default().split(',').map(|name| name.trim().replace('&', "")).collect()
+}
+
+/// An operation that the server binds but no family lists would be served without the tests that read the table.
+#[test]
+fn every_operation_and_route_is_listed_by_its_family() {
+    let (mut operations, mut routes, mut missing) = (0, 0, Vec::new());
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
+        let file = entry.unwrap().path();
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (before, after, head, count) in [
+            ("pub static ", "Op<", "const OPERATIONS:", &mut operations),
+            ("pub const ", "Route ", "const ROUTES:", &mut routes),
+        ] {
+            let list = listed(&text, head);
+            for name in declared(&text, before, after) {
+                *count += 1;
+                if !list.contains(name) {
+                    missing.push(format!("{}: {name}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "declared, but not in OPERATIONS or ROUTES: {missing:#?}");
+    assert_eq!((axme_api::table().len(), axme_api::routes().len()), (operations, routes), "lib.rs names every family");
+}
+
+#[test]
+fn no_operation_is_listed_twice() {
+    let mut ids = BTreeSet::new();
+    for op in axme_api::table() {
+        assert!(ids.insert(op.info().id), "{} is listed twice", op.info().id);
+    }
+}
