@@ -5,14 +5,15 @@
 //! `bench/README.md` says how to read the table.
 
 mod connection;
+mod cpu_usage;
 mod floors;
-pub mod idle;
+pub(crate) mod idle;
 mod lifecycles;
-pub mod load;
-mod orders;
-mod others;
+pub(crate) mod load;
+mod protocol;
+mod schedule;
 mod table;
-pub mod waiting;
+pub(crate) mod waiting;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -27,11 +28,11 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use connection::Connection;
-use orders::{Order, Parties, Posts, Repeat, Report, Work};
-use others::Used;
+use cpu_usage::CpuTicks;
+use protocol::{Accounts, IdempotencyKeys, Phase, PostLoad, Report, Workload};
 
 #[derive(clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// How many clients at a time, each with a connection of its own
     #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
     clients: Vec<usize>,
@@ -60,7 +61,7 @@ pub struct Options {
 /// What is measured, in the order of each round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
-pub enum Measure {
+pub(crate) enum Measure {
     /// Floor A: the HTTP server answering a constant
     Http,
     /// Floor B: the same committing one row, in groups
@@ -80,38 +81,38 @@ impl Measure {
 
 /// One measure at one number of clients.
 #[derive(Debug, Serialize)]
-pub struct Series {
-    pub clients: usize,
-    pub measure: Measure,
-    pub rounds: Vec<Round>,
+pub(crate) struct Series {
+    pub(crate) clients: usize,
+    pub(crate) measure: Measure,
+    pub(crate) rounds: Vec<Round>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Round {
+pub(crate) struct Round {
     #[serde(flatten)]
-    pub report: Report,
+    pub(crate) report: Report,
     /// The share of the cores that others used meanwhile. On PostgreSQL its server would count as one of them.
-    pub others: Option<f64>,
+    pub(crate) others: Option<f64>,
 }
 
-/// What others may use before a measure is taken again.
+/// Above this share of the cores used by others, a measure is repeated.
 const MOST_OTHERS: f64 = 0.1;
-/// Before each try the machine is looked at, this long each time, until it is quiet or has been looked at so often.
-const LOOK: Duration = Duration::from_millis(500);
-const LOOKS: usize = 60;
+/// Before each try the CPU usage is sampled, until the machine is quiet or this many samples were taken.
+const SAMPLE: Duration = Duration::from_millis(500);
+const MOST_SAMPLES: usize = 60;
 
-/// Everything a run found out.
+/// The results of a run.
 #[derive(Debug, Serialize)]
-pub struct Findings {
+pub(crate) struct Results {
     /// `sqlite` or `postgresql`.
-    pub engine: &'static str,
-    pub cores: usize,
-    pub seconds: u64,
-    pub idle: Option<idle::Idle>,
-    pub series: Vec<Series>,
+    pub(crate) engine: &'static str,
+    pub(crate) cores: usize,
+    pub(crate) seconds: u64,
+    pub(crate) idle: Option<idle::Idle>,
+    pub(crate) series: Vec<Series>,
 }
 
-pub fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     ensure!(options.rounds > 0 && options.seconds > 0, "at least one round of one second");
     ensure!(!options.clients.contains(&0), "at least one client");
     // Beside the executable: a disk, where a temporary folder may be memory, which makes every commit free.
@@ -123,20 +124,20 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
     let runtime = Runtime::new()?;
     let schema = options.database_url.as_deref().map(|url| runtime.block_on(Schema::create(url))).transpose()?;
-    let findings = measure(options, &runtime, folder.path(), schema.as_ref().map(|schema| schema.url.as_str()));
+    let results = measure(options, &runtime, folder.path(), schema.as_ref().map(|schema| schema.url.as_str()));
     if let Some(schema) = schema {
         runtime.block_on(schema.drop())?;
     }
-    let findings = findings?;
+    let results = results?;
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&findings)?);
+        println!("{}", serde_json::to_string_pretty(&results)?);
     } else {
-        print!("{}", table::print(&findings));
+        print!("{}", table::render(&results));
     }
     Ok(())
 }
 
-fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str>) -> anyhow::Result<Findings> {
+fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str>) -> anyhow::Result<Results> {
     let idle = if url.is_none() && options.only.is_empty() { Some(idle::measure(folder)?) } else { None };
     let config = settings(folder.join("data"), url);
     let lanes = config.limits.postgres_lanes;
@@ -150,22 +151,22 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
             None => runtime.block_on(floors::row_on_sqlite(&folder.join("floor.db")))?,
             Some(url) => runtime.block_on(floors::row_on_postgres(url, lanes))?,
         },
-        parties: runtime.block_on(provision(server.addr(), server.data()))?,
-        crowd_keys: if measures.contains(&Measure::Heartbeat) {
-            runtime.block_on(crowd(server.addr(), server.data()))?
+        accounts: runtime.block_on(provision(server.addr(), server.data()))?,
+        heartbeat_keys: if measures.contains(&Measure::Heartbeat) {
+            runtime.block_on(register_heartbeat_agents(server.addr(), server.data()))?
         } else {
             Vec::new()
         },
     };
-    let mut generator = Generator::start()?;
+    let mut generator = LoadGenerator::start()?;
     let mut series = Vec::new();
     for &clients in &options.clients {
         let mut here: Vec<Series> =
             measures.iter().map(|&measure| Series { clients, measure, rounds: Vec::new() }).collect();
         for round in 1..=options.rounds {
             for each in &mut here {
-                let order = targets.order(each.measure, clients, round, options.seconds);
-                let round = generator.measure(&order, url.is_none(), options.patience)?;
+                let phase = targets.phase(each.measure, clients, round, options.seconds);
+                let round = generator.measure(&phase, url.is_none(), options.patience)?;
                 eprintln!("{clients:>3} clients, {:?}: {:.0}/s", each.measure, round.report.per_second);
                 each.rounds.push(round);
             }
@@ -174,7 +175,7 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
     }
     generator.stop()?;
     runtime.block_on(server.stop());
-    Ok(Findings {
+    Ok(Results {
         engine: if url.is_some() { "postgresql" } else { "sqlite" },
         cores: std::thread::available_parallelism().map_or(0, usize::from),
         seconds: options.seconds,
@@ -183,45 +184,48 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
     })
 }
 
-/// The server as it comes, but for its port and its folder.
-pub fn settings(data: PathBuf, database_url: Option<&str>) -> Config {
+/// Default settings, apart from the port, the folder and the database.
+pub(crate) fn settings(data: PathBuf, database_url: Option<&str>) -> Config {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     Config { listen, data, database_url: database_url.map(str::to_owned), ..Config::default() }
 }
 
-/// Where each measure is sent.
+/// The address of each measure.
 struct Targets {
     server: SocketAddr,
     http: SocketAddr,
     row: SocketAddr,
-    parties: Parties,
-    /// Of agents that beat.
-    crowd_keys: Vec<String>,
+    accounts: Accounts,
+    /// The API keys of the agents that send heartbeats.
+    heartbeat_keys: Vec<String>,
 }
 
 impl Targets {
-    fn order(&self, measure: Measure, clients: usize, round: usize, seconds: u64) -> Order {
-        let posts = |repeat| {
-            let keys = vec![self.parties.sender_key.clone()];
-            Work::Posts(Posts { path: "/v1/intents".to_owned(), keys, body: body(), repeat })
+    fn phase(&self, measure: Measure, clients: usize, round: usize, seconds: u64) -> Phase {
+        let posts = |idempotency_keys| {
+            let keys = vec![self.accounts.sender_key.clone()];
+            Workload::Post(PostLoad { path: "/v1/intents".to_owned(), keys, body: body(), idempotency_keys })
         };
-        let (address, work) = match measure {
-            Measure::Http => (self.http, posts(Repeat::Plain)),
-            Measure::Row => (self.row, posts(Repeat::Plain)),
-            Measure::Create => (self.server, posts(Repeat::Plain)),
-            Measure::CreateKeyed => (self.server, posts(Repeat::Keyed(format!("bench-{clients}-{round}")))),
-            Measure::Lifecycle => (self.server, Work::Lifecycles(self.parties.clone())),
+        let (address, workload) = match measure {
+            Measure::Http => (self.http, posts(IdempotencyKeys::None)),
+            Measure::Row => (self.row, posts(IdempotencyKeys::None)),
+            Measure::Create => (self.server, posts(IdempotencyKeys::None)),
+            Measure::CreateKeyed => (self.server, posts(IdempotencyKeys::Unique(format!("bench-{clients}-{round}")))),
+            Measure::Lifecycle => (self.server, Workload::Lifecycle(self.accounts.clone())),
             Measure::Heartbeat => {
-                let (path, keys) = ("/v1/mesh/heartbeat".to_owned(), self.crowd_keys.clone());
-                (self.server, Work::Posts(Posts { path, keys, body: beat(), repeat: Repeat::Plain }))
+                let (path, keys) = ("/v1/mesh/heartbeat".to_owned(), self.heartbeat_keys.clone());
+                (
+                    self.server,
+                    Workload::Post(PostLoad { path, keys, body: heartbeat(), idempotency_keys: IdempotencyKeys::None }),
+                )
             }
         };
         let measured = Duration::from_secs(seconds);
-        Order { address, clients, warm_up: measured / 4, measured, work }
+        Phase { address, clients, warm_up: measured / 4, measured, workload }
     }
 }
 
-/// What every POST sends: to an address that nobody has registered, so that nothing but the create happens.
+/// The body of every POST. Its receiver is not registered, so that nothing but the create happens.
 fn body() -> String {
     json!({
         "intent_type": "intent.bench.v1",
@@ -232,14 +236,14 @@ fn body() -> String {
     .to_string()
 }
 
-/// What an agent reports every half a minute.
-fn beat() -> String {
+/// The body of a heartbeat.
+fn heartbeat() -> String {
     json!({ "metrics": { "intents_total": 3, "intents_succeeded": 2, "intents_failed": 1, "avg_latency_ms": 41.5, "cost_usd": 0.01 } })
         .to_string()
 }
 
-/// Agents that beat.
-const CROWD: usize = 1_000;
+/// Agents that send heartbeats.
+const HEARTBEAT_AGENTS: usize = 1_000;
 
 /// Registers agents.
 struct Registry {
@@ -269,56 +273,57 @@ impl Registry {
 }
 
 /// Registers the sender and the agent.
-async fn provision(address: SocketAddr, data: &Path) -> anyhow::Result<Parties> {
+async fn provision(address: SocketAddr, data: &Path) -> anyhow::Result<Accounts> {
     let mut registry = Registry::open(address, data).await?;
     let (_, sender_key) = registry.register("bench-sender").await?;
     let (agent, agent_key) = registry.register("bench-agent").await?;
-    Ok(Parties { sender_key, agent_key, agent })
+    Ok(Accounts { sender_key, agent_key, agent })
 }
 
 /// The keys of many agents.
-async fn crowd(address: SocketAddr, data: &Path) -> anyhow::Result<Vec<String>> {
+async fn register_heartbeat_agents(address: SocketAddr, data: &Path) -> anyhow::Result<Vec<String>> {
     let mut registry = Registry::open(address, data).await?;
-    let mut keys = Vec::with_capacity(CROWD);
-    for n in 0..CROWD {
+    let mut keys = Vec::with_capacity(HEARTBEAT_AGENTS);
+    for n in 0..HEARTBEAT_AGENTS {
         keys.push(registry.register(&format!("bench-crowd-{n}")).await?.1);
     }
     Ok(keys)
 }
 
-/// The process that makes the load.
-struct Generator {
+/// The load generator, a process of its own.
+struct LoadGenerator {
     child: Child,
-    orders: ChildStdin,
+    stdin: ChildStdin,
     reports: std::io::Lines<BufReader<ChildStdout>>,
 }
 
-impl Generator {
-    fn start() -> anyhow::Result<Generator> {
+impl LoadGenerator {
+    fn start() -> anyhow::Result<LoadGenerator> {
         let mut command = Command::new(std::env::current_exe()?);
         let mut child = command.arg("bench-load").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let orders = child.stdin.take().context("a child without input")?;
+        let stdin = child.stdin.take().context("a child without input")?;
         let reports = BufReader::new(child.stdout.take().context("a child without output")?).lines();
-        Ok(Generator { child, orders, reports })
+        Ok(LoadGenerator { child, stdin, reports })
     }
 
-    /// Carries out an order when the machine is quiet, and again if others were too busy meanwhile.
-    fn measure(&mut self, order: &Order, alone: bool, patience: usize) -> anyhow::Result<Round> {
+    /// Runs a phase when the machine is quiet, and again if other processes were busy meanwhile.
+    fn measure(&mut self, phase: &Phase, alone: bool, patience: usize) -> anyhow::Result<Round> {
         let ours = [std::process::id(), self.child.id()];
-        let used = || if alone { Used::until_now(&ours) } else { None };
-        let share = |before: Option<Used>| used().zip(before).map(|(after, before)| after.by_others_since(&before));
+        let ticks = || if alone { CpuTicks::now(&ours) } else { None };
+        let share =
+            |before: Option<CpuTicks>| ticks().zip(before).map(|(after, before)| after.by_others_since(&before));
         let is_busy = |share: Option<f64>| share.is_some_and(|share| share > MOST_OTHERS);
         let mut tries = 0;
         loop {
-            for _ in 0..LOOKS {
-                let before = used();
-                std::thread::sleep(LOOK);
+            for _ in 0..MOST_SAMPLES {
+                let before = ticks();
+                std::thread::sleep(SAMPLE);
                 if !is_busy(share(before)) {
                     break;
                 }
             }
-            let before = used();
-            let report = self.carry_out(order)?;
+            let before = ticks();
+            let report = self.run_phase(phase)?;
             let others = share(before);
             tries += 1;
             if tries >= patience || !is_busy(others) {
@@ -327,14 +332,14 @@ impl Generator {
         }
     }
 
-    fn carry_out(&mut self, order: &Order) -> anyhow::Result<Report> {
-        writeln!(self.orders, "{}", serde_json::to_string(order)?)?;
+    fn run_phase(&mut self, phase: &Phase) -> anyhow::Result<Report> {
+        writeln!(self.stdin, "{}", serde_json::to_string(phase)?)?;
         let report = self.reports.next().context("the load generator ended")??;
         Ok(serde_json::from_str(&report)?)
     }
 
     fn stop(mut self) -> anyhow::Result<()> {
-        drop(self.orders);
+        drop(self.stdin);
         self.child.wait()?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Chores of the repository: `cargo xtask openapi`, `cargo xtask covered`, `cargo xtask bench`, `cargo xtask sim`. Nothing here is shipped.
 
 mod bench;
-mod covered;
+mod coverage;
 mod openapi;
 mod sim;
 
@@ -23,7 +23,8 @@ enum Chore {
     /// Write spec/openapi.json from the table of operations.
     Openapi,
     /// Say which operations the tests have left out, after they ran on both engines.
-    Covered,
+    #[command(name = "covered")]
+    Coverage,
     /// Measure the server beside a floor, in the same run (bench/README.md says how to read it).
     Bench(bench::Options),
     /// Play the server in a world that misbehaves, one history per seed (docs/decisions/0008-simulation.md).
@@ -42,7 +43,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Xtask::parse().chore {
         Chore::Openapi => openapi::write(),
-        Chore::Covered => covered::check(),
+        Chore::Coverage => coverage::check(),
         Chore::Bench(options) => bench::run(&options),
         Chore::Sim(options) => sim::run(&options),
         Chore::BenchLoad => bench::load::serve(),

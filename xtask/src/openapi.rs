@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-pub fn write() -> anyhow::Result<()> {
+pub(crate) fn write() -> anyhow::Result<()> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../spec/openapi.json");
     let text = format!("{:#}\n", axme_api::generate::document());
     std::fs::write(&file, text).with_context(|| file.display().to_string())?;

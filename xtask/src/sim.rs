@@ -4,7 +4,7 @@ use anyhow::bail;
 use axme_sim::Report;
 
 #[derive(clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// How many seeds.
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
@@ -16,7 +16,7 @@ pub struct Options {
     steps: usize,
 }
 
-pub fn run(options: &Options) -> anyhow::Result<()> {
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let mut total = Report::default();
     for seed in options.seed..options.seed.saturating_add(options.seeds) {
         match axme_sim::run(seed, axme_sim::Options { steps: options.steps, mutation: None }) {

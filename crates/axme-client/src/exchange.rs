@@ -92,8 +92,8 @@ impl Client {
     }
 }
 
-/// The response if it is a success, else what the server said instead.
-pub(crate) async fn accepted(response: Response) -> Result<Response, ClientError> {
+/// Returns a successful response; turns any other into [`ClientError::Refused`].
+pub(crate) async fn check_status(response: Response) -> Result<Response, ClientError> {
     if response.status().is_success() {
         return Ok(response);
     }

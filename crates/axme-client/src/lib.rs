@@ -1,8 +1,8 @@
 //! The Rust SDK of AXME: submit an intent once, get its result later.
 //!
 //! A [`Client`] speaks to one server with one credential. Every operation of the platform is a constant of [`axme_api`] and
-//! goes through [`Client::call`]; the everyday ones have a method of their own, and the two endless readings, the events of
-//! an intent and the deliveries to an agent, are streams that reconnect by themselves.
+//! goes through [`Client::call`]; common ones have a method of their own. The events of an intent and the deliveries to an agent
+//! are streams that reconnect by themselves.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), axme_client::ClientError> {
@@ -15,12 +15,12 @@
 //! # Ok(()) }
 //! ```
 
+mod calls;
 mod error;
 mod exchange;
-mod person;
 mod request;
 mod stream;
-mod verbs;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,25 +29,23 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub use axme_api as api;
+pub use calls::fresh_key;
 pub use error::{ClientError, Refusal};
-pub use person::{TokenStore, Tokens};
 pub use stream::{Delivery, Feed};
-pub use verbs::fresh_key;
+pub use tokens::{TokenStore, Tokens};
 
 /// A JSON object, key order kept.
 pub type Object = axme_api::Object;
 
-/// Statuses after which nothing happens to an intent any more.
-pub const TERMINAL: [&str; 4] = ["COMPLETED", "FAILED", "CANCELED", "TIMED_OUT"];
-
+/// Whether an intent in this status has ended. A test holds this to the rules in `axme-intent`, which the SDK does not link.
 pub fn is_terminal(status: &str) -> bool {
-    TERMINAL.contains(&status)
+    matches!(status, "COMPLETED" | "FAILED" | "CANCELED" | "TIMED_OUT")
 }
 
-/// How long an ordinary call may take before it counts as lost.
+/// A call without an answer fails after this long.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Three keep-alive comments of the server: a stream that is silent for longer is dead.
+/// Three keep-alive intervals of the server: a stream that is silent for longer is broken.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// One server, one credential. Cheap to clone; clones share their connections.
@@ -61,7 +59,7 @@ struct Inner {
     /// Without a trailing slash.
     base_url: String,
     call_timeout: Duration,
-    person: Option<person::Person>,
+    tokens: Option<tokens::TokenSource>,
 }
 
 impl Client {
@@ -71,7 +69,7 @@ impl Client {
     }
 
     pub fn builder(base_url: &str) -> Builder {
-        Builder { base_url: base_url.to_owned(), headers: Vec::new(), call_timeout: CALL_TIMEOUT, person: None }
+        Builder { base_url: base_url.to_owned(), headers: Vec::new(), call_timeout: CALL_TIMEOUT, tokens: None }
     }
 
     pub fn base_url(&self) -> &str {
@@ -85,43 +83,43 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// Puts a [`Client`] together.
+/// Builds a [`Client`].
 #[must_use]
 pub struct Builder {
     base_url: String,
     headers: Vec<(&'static str, String)>,
     call_timeout: Duration,
-    person: Option<person::Person>,
+    tokens: Option<tokens::TokenSource>,
 }
 
 impl Builder {
-    /// Says which service account, and so which workspace, is calling.
+    /// Sets the key of a service account, which selects the workspace.
     pub fn api_key(self, key: &str) -> Builder {
         self.header("x-api-key", key.to_owned())
     }
 
-    /// Says which person is calling, beside or instead of the key.
+    /// Sets the token of a person, beside or instead of the key.
     pub fn bearer(self, token: &str) -> Builder {
         self.header("authorization", format!("Bearer {token}"))
     }
 
-    /// Says which person is calling, with a token that is refreshed in time; new ones go to `store`.
+    /// Sets the tokens of a person. They are refreshed in time; new ones go to `store`.
     pub fn signed_in(mut self, tokens: Tokens, store: impl TokenStore + 'static) -> Builder {
-        self.person = Some(person::Person::new(tokens, Box::new(store)));
+        self.tokens = Some(tokens::TokenSource::new(tokens, Box::new(store)));
         self
     }
 
-    /// The agent in whose name calls are made.
+    /// Sets the agent in whose name calls are made.
     pub fn owner_agent(self, address: &str) -> Builder {
         self.header("x-owner-agent", address.to_owned())
     }
 
-    /// The program that makes the calls, as `name/version`; this SDK unless said otherwise.
+    /// Sets the name of the calling program, as `name/version`; the default is this SDK.
     pub fn program(self, name: &str) -> Builder {
         self.header("x-axme-client", name.to_owned())
     }
 
-    /// Ordinary calls fail after this long; 15 s unless said otherwise. Streams are not concerned.
+    /// Sets the time after which a call fails; 15 s by default. Streams have no such limit.
     pub fn call_timeout(mut self, timeout: Duration) -> Builder {
         self.call_timeout = timeout;
         self
@@ -149,14 +147,14 @@ impl Builder {
             .read_timeout(SILENCE_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());
         if url.scheme() == "http" {
-            // Nothing here will ever need a certificate, and a small machine may have none to load.
+            // No certificate is needed, and a small machine may have none to load.
             http = http.tls_certs_only([]);
         }
         if is_loopback(&url) {
             http = http.no_proxy();
         }
         let http = http.build().map_err(ClientError::Transport)?;
-        let inner = Inner { http, base_url, call_timeout: self.call_timeout, person: self.person };
+        let inner = Inner { http, base_url, call_timeout: self.call_timeout, tokens: self.tokens };
         Ok(Client { inner: Arc::new(inner) })
     }
 
@@ -169,4 +167,16 @@ impl Builder {
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use axme_intent::Status;
+
+    #[test]
+    fn terminal_statuses_are_those_of_the_rules() {
+        for status in Status::ALL {
+            assert_eq!(super::is_terminal(status.as_str()), status.is_terminal(), "{}", status.as_str());
+        }
+    }
 }

@@ -14,10 +14,10 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct Request {
-    pub method: Method,
+    pub(crate) method: Method,
     /// With the query.
-    pub path: String,
-    pub body: Option<Value>,
+    pub(crate) path: String,
+    pub(crate) body: Option<Value>,
 }
 
 pub(crate) fn request(info: &OpInfo, input: Value) -> Result<Request, ClientError> {

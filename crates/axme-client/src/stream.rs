@@ -1,8 +1,8 @@
-//! The two endless readings: what happens to an intent, and what is delivered to an agent (contract `wire.md` §1.10, §4.4).
+//! The two streams: the events of an intent, and the deliveries to an agent (contract `wire.md` §1.10, §4.4).
 //!
-//! Both ask the server to keep the stream open (`follow=1`) and read on after every interruption, from the last number
-//! they saw: windows that end, connections that break, servers that restart. Only a refusal ends them early, and so does a
-//! first connection that cannot be made, or for an observer a server that stays away for a minute.
+//! Both ask the server to keep the stream open (`follow=1`). After every interruption (a window that ends, a connection that
+//! breaks, a server that restarts) they continue from the last number. They end early on a refusal, when the first connection
+//! fails, and for an observer when the server is away for a minute.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -26,13 +26,13 @@ type Frames = BoxStream<'static, Result<Sse, sse_stream::Error>>;
 /// A stream of `T` that ends after its first error.
 pub type Feed<T> = BoxStream<'static, Result<T, ClientError>>;
 
-/// Where the server does not follow, it ends a window after this long. Less than what counts as silence.
+/// A server without `follow` ends a window after this long. Less than the silence timeout.
 const WINDOW_SECONDS: u64 = 30;
 /// The longest pause between attempts to reconnect.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// With the pauses between them, these take about a minute.
 const OBSERVER_FAILURES: u32 = 16;
-/// A window that ends at once and empty must not be asked for again at once.
+/// The pause after an empty window, which may have ended at once.
 const IDLE_PAUSE: Duration = Duration::from_millis(250);
 
 /// An intent that was placed before an agent. It is delivered at least once: the same intent may come again under a new
@@ -66,17 +66,17 @@ impl Client {
     pub(crate) fn observe_with(&self, intent_id: &str, since: u64, most_failures: u32) -> Feed<EventView> {
         let fields = Object::from_iter([("intent_id".to_owned(), Value::from(intent_id))]);
         let reader = Reader { most_failures, ..Reader::new(self, intents::STREAM.path, fields, since) };
-        feed(Observation { reader, intent_id: intent_id.to_owned(), rest: VecDeque::new(), over: false })
+        feed(EventSource { reader, intent_id: intent_id.to_owned(), rest: VecDeque::new(), is_over: false })
     }
 
     /// What is delivered to the agent at `address`, beginning with everything that is not answered yet. Endless.
     pub fn listen(&self, address: &str) -> Feed<Delivery> {
         let fields = Object::from_iter([("address".to_owned(), Value::from(address))]);
-        feed(Listening { reader: Reader::new(self, agents::STREAM.path, fields, 0) })
+        feed(DeliverySource { reader: Reader::new(self, agents::STREAM.path, fields, 0) })
     }
 }
 
-/// Something that is asked for one item after the other.
+/// Produces one item after another.
 trait Source: Send + 'static {
     type Item: Send + 'static;
     fn next(&mut self) -> impl Future<Output = Result<Option<Self::Item>, ClientError>> + Send;
@@ -93,25 +93,25 @@ fn feed<S: Source>(source: S) -> Feed<S::Item> {
     }))
 }
 
-struct Observation {
+struct EventSource {
     reader: Reader,
     intent_id: String,
-    /// Events that were fetched because the stream ended before it showed them.
+    /// Events fetched after the stream ended before the intent did.
     rest: VecDeque<EventView>,
-    over: bool,
+    is_over: bool,
 }
 
-impl Source for Observation {
+impl Source for EventSource {
     type Item = EventView;
 
     async fn next(&mut self) -> Result<Option<EventView>, ClientError> {
-        while !self.over {
+        while !self.is_over {
             match self.reader.step::<EventView>().await? {
                 Step::Frame(event) => {
-                    self.over = is_terminal(&event.status);
+                    self.is_over = is_terminal(&event.status);
                     return Ok(Some(event));
                 }
-                // Nothing may follow any more: the intent could have ended at or before `since`.
+                // The intent may have ended at or before `since`; then no frame follows.
                 Step::Interrupted => self.catch_up().await?,
             }
         }
@@ -119,8 +119,8 @@ impl Source for Observation {
     }
 }
 
-impl Observation {
-    /// If the intent is over, fetches what is still to be shown; otherwise the stream goes on.
+impl EventSource {
+    /// Fetches the remaining events of an intent that has ended.
     async fn catch_up(&mut self) -> Result<(), ClientError> {
         let client = &self.reader.client;
         let fetched = async {
@@ -134,7 +134,7 @@ impl Observation {
         match fetched.await {
             Ok(Some(events)) => {
                 self.rest = events.into();
-                self.over = true;
+                self.is_over = true;
                 Ok(())
             }
             Ok(None) => Ok(()),
@@ -144,11 +144,11 @@ impl Observation {
     }
 }
 
-struct Listening {
+struct DeliverySource {
     reader: Reader,
 }
 
-impl Source for Listening {
+impl Source for DeliverySource {
     type Item = Delivery;
 
     async fn next(&mut self) -> Result<Option<Delivery>, ClientError> {
@@ -174,13 +174,13 @@ struct Reader {
     /// The last number seen.
     since: u64,
     frames: Option<Frames>,
-    /// Whether this connection has shown a frame yet.
-    fruitful: bool,
-    /// Whether there has ever been a connection: before that, failing is final.
-    connected: bool,
-    /// Failures since something was read.
+    /// Whether this connection has delivered a frame.
+    has_frames: bool,
+    /// Whether any connection succeeded. Before that, few failures are allowed.
+    has_connected: bool,
+    /// Failures since the last frame.
     failures: u32,
-    /// How many of them are borne once there has been a connection.
+    /// The allowed failures after the first connection.
     most_failures: u32,
 }
 
@@ -193,8 +193,8 @@ impl Reader {
             fields,
             since,
             frames: None,
-            fruitful: false,
-            connected: false,
+            has_frames: false,
+            has_connected: false,
             failures: 0,
             most_failures: u32::MAX,
         }
@@ -208,7 +208,7 @@ impl Reader {
             };
             let Some(Ok(frame)) = frames.next().await else {
                 self.frames = None;
-                self.failures = if self.fruitful { 0 } else { self.failures + 1 };
+                self.failures = if self.has_frames { 0 } else { self.failures + 1 };
                 tokio::time::sleep(backoff(self.failures)).await;
                 return Ok(Step::Interrupted);
             };
@@ -216,7 +216,7 @@ impl Reader {
             let name = frame.event.as_deref().unwrap_or_default();
             if name == "stream.timeout" {
                 self.frames = None;
-                if !self.fruitful {
+                if !self.has_frames {
                     tokio::time::sleep(IDLE_PAUSE).await;
                 }
                 return Ok(Step::Interrupted);
@@ -226,7 +226,7 @@ impl Reader {
             }
             let read: Result<T, _> = serde_json::from_str(frame.data.as_deref().unwrap_or_default());
             let item = read.map_err(|e| ClientError::Answer(format!("{} sent a broken frame: {e}", self.template)))?;
-            self.fruitful = true;
+            self.has_frames = true;
             self.since = self.since.max(item.seq());
             return Ok(Step::Frame(item));
         }
@@ -237,11 +237,11 @@ impl Reader {
         loop {
             match self.open().await {
                 Ok(frames) => {
-                    self.fruitful = false;
-                    self.connected = true;
+                    self.has_frames = false;
+                    self.has_connected = true;
                     return Ok(self.frames.insert(frames));
                 }
-                Err(error) if error.is_transient() && self.failures < self.bearable() => {
+                Err(error) if error.is_transient() && self.failures < self.allowed_failures() => {
                     self.failures += 1;
                     tokio::time::sleep(pause(&error, self.failures).min(MAX_PAUSE)).await;
                 }
@@ -250,8 +250,8 @@ impl Reader {
         }
     }
 
-    fn bearable(&self) -> u32 {
-        if self.connected { self.most_failures } else { REPEATS }
+    fn allowed_failures(&self) -> u32 {
+        if self.has_connected { self.most_failures } else { REPEATS }
     }
 
     async fn open(&mut self) -> Result<Frames, ClientError> {
@@ -266,7 +266,7 @@ impl Reader {
     }
 }
 
-/// No pause after a connection that was of use, then longer and longer ones.
+/// No pause after a connection that delivered frames, then exponential pauses.
 fn backoff(failures: u32) -> Duration {
     if failures == 0 {
         Duration::ZERO
@@ -275,7 +275,7 @@ fn backoff(failures: u32) -> Duration {
     }
 }
 
-/// The data of a frame: it has a number by which reading goes on.
+/// The data of a frame. Its number is where the next connection continues.
 trait Frame: DeserializeOwned + Send {
     fn seq(&self) -> u64;
 }

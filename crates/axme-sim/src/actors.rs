@@ -1,139 +1,140 @@
-//! Who acts: each move of each actor is a function, drawn by weight. A new actor is a file here and a line in [`MOVES`].
+//! The actors. Each action of each actor is a function, drawn by weight. A new actor is a file here and a line in [`ACTIONS`].
 
 mod agents;
 mod bundles;
+mod faults;
 mod operators;
 mod people;
 mod readers;
 mod receivers;
 mod recipients;
 mod senders;
-mod weather;
 
 use std::collections::BTreeMap;
 
 use axme_intent::IntentId;
 use axme_server::store::accounts;
+use axme_server::store::simulated::Fate;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::stage::{Answer, Call};
-use crate::{Checked, Sim};
+use crate::cluster::{Request, Response};
+use crate::invariants::{ensure, is_unchanged};
+use crate::task_link::TaskLink;
+use crate::{CheckResult, Simulation};
 
-pub use agents::{finish, receive};
-pub use operators::let_all_go_on;
-pub use people::decide_all;
-pub use readers::check_all_known;
-pub use receivers::{answer_all, check_all_heard};
-pub use recipients::{Letter, answer_all as answer_all_letters};
-pub use weather::tick;
+pub(crate) use agents::{claim, complete};
+pub(crate) use faults::run_workers;
+pub(crate) use operators::resume_all_timeouts;
+pub(crate) use people::answer_all_tasks;
+pub(crate) use readers::check_inbox;
+pub(crate) use receivers::{answer_all_pushes, check_webhooks};
+pub(crate) use recipients::answer_all_links;
 
-/// Agents that read their queues.
-pub const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
+/// Agents that read from their queues.
+pub(crate) const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
 
-/// All who get work: the last one is pushed to.
-pub const WORKERS: [&str; 4] = ["ada", "bob", "cyd", receivers::PUSHED];
+/// All agents. The last one is reached by a push.
+pub(crate) const WORKERS: [&str; 4] = ["ada", "bob", "cyd", receivers::PUSH_AGENT];
 
-/// Something somebody does.
-type Move = fn(&mut Sim) -> Checked;
+type Action = fn(&mut Simulation) -> CheckResult;
 
-/// Moves and how often they come.
-const MOVES: [(u32, Move); 28] = [
+/// Actions with their weights.
+const ACTIONS: [(u32, Action); 28] = [
     (18, senders::submit),
     (16, senders::apply),
     (10, senders::repeat),
-    (22, agents::read),
+    (22, agents::claim_some),
     (20, agents::answer),
-    (4, agents::die),
-    (5, agents::answer_a_strange_one),
-    (8, people::decide),
-    (4, people::decide_wrongly),
-    (14, recipients::tick),
+    (4, agents::drop_claims),
+    (5, agents::answer_any),
+    (8, people::answer_some),
+    (4, people::answer_wrongly),
+    (14, recipients::run_notice_worker),
     (24, recipients::answer),
-    (3, recipients::scan),
+    (3, recipients::open_links),
     (5, operators::resolve),
-    (2, operators::ask_for_the_unknown),
+    (2, operators::resolve_unknown),
     (6, operators::change_settings),
-    (2, operators::cancel_many),
-    (5, operators::poke_from_elsewhere),
+    (2, operators::cancel_bulk),
+    (5, operators::call_from_other_workspace),
     (5, operators::reassign),
-    (3, operators::make_link),
-    (4, operators::let_go_on),
-    (8, receivers::tick),
+    (3, operators::create_link),
+    (4, operators::resume_timeout),
+    (8, receivers::run_delivery_workers),
     (8, receivers::answer_one),
-    (6, readers::follow),
-    (3, readers::write),
-    (14, weather::pass),
-    (10, weather::tick),
-    (2, weather::jump_back),
-    (3, weather::crash),
+    (6, readers::read_changes),
+    (3, readers::reply),
+    (14, faults::advance_clock),
+    (10, faults::run_workers),
+    (2, faults::set_clock_back),
+    (3, faults::crash),
 ];
 
 #[derive(Default)]
-pub struct Cast {
+pub(crate) struct ActorState {
     /// The keys of [`AGENTS`].
-    pub agents: Vec<String>,
-    /// The key of an admin who starts nothing.
-    pub chief: String,
-    /// A key of another workspace.
-    pub stranger: String,
-    /// What agents have in their hands: which agent, and what.
-    pub held: Vec<(usize, IntentId)>,
-    dan: receivers::Pushed,
-    reader: readers::Reader,
+    pub(crate) agents: Vec<String>,
+    /// The key of an admin who submits nothing.
+    second_admin: String,
+    /// A key of an admin of another workspace.
+    pub(crate) other_workspace: String,
+    /// Deliveries that agents hold: the index of the agent, and the intent.
+    pub(crate) claims: Vec<(usize, IntentId)>,
+    push_agent: receivers::PushAgent,
+    reader: readers::InboxReader,
     subscription: Uuid,
-    /// Events that reached the subscriber: of which intent, with which number, and what they were.
-    heard: BTreeMap<(IntentId, u64), String>,
-    /// Links that arrived by mail, or were made for a form.
-    letters: Vec<Letter>,
-    /// Posts that arrived outside.
-    pub arrivals: usize,
+    /// Events that reached the subscriber: intent and sequence number, and the event type.
+    webhook_events: BTreeMap<(IntentId, u64), String>,
+    task_links: Vec<TaskLink>,
+    /// Posts that arrived at external systems.
+    pub(crate) received_posts: usize,
 }
 
-pub fn act(sim: &mut Sim) -> Checked {
-    let total = MOVES.iter().map(|(weight, _)| *weight as usize).sum();
-    let mut drawn = sim.stage.below(total);
-    for (weight, play) in MOVES {
+pub(crate) fn act(sim: &mut Simulation) -> CheckResult {
+    let total = ACTIONS.iter().map(|(weight, _)| *weight as usize).sum();
+    let mut drawn = sim.cluster.below(total);
+    for (weight, action) in ACTIONS {
         match drawn.checked_sub(weight as usize) {
             Some(rest) => drawn = rest,
-            None => return play(sim),
+            None => return action(sim),
         }
     }
     Ok(())
 }
 
-/// Everybody gets a key, before anything goes wrong.
-pub fn enter(sim: &mut Sim) -> Checked {
+/// Registers every actor, before faults begin.
+pub(crate) fn register_all(sim: &mut Simulation) -> CheckResult {
     for name in AGENTS {
-        let account = by_admin(sim, "POST", "/v1/service-accounts", json!({ "name": name }))?;
+        let account = call_as_admin(sim, "POST", "/v1/service-accounts", json!({ "name": name }))?;
         let id = text(&account.body, "service_account_id")?;
-        let key = by_admin(sim, "POST", &format!("/v1/service-accounts/{id}/keys"), json!({}))?;
+        let key = call_as_admin(sim, "POST", &format!("/v1/service-accounts/{id}/keys"), json!({}))?;
         let key = text(&key.body, "api_key")?;
-        sim.cast.agents.push(key);
+        sim.actors.agents.push(key);
     }
-    let me = by_admin(sim, "GET", "/v1/me", Value::Null)?;
+    let me = call_as_admin(sim, "GET", "/v1/me", Value::Null)?;
     let id = |field: &str| text(&me.body, field)?.parse().map_err(|error: uuid::Error| error.to_string());
-    sim.cast.chief = make_admin(sim, "chief", id("org_id")?, id("workspace_id")?);
-    sim.cast.stranger = make_stranger(sim);
-    receivers::enter(sim)
+    sim.actors.second_admin = make_admin(sim, "chief", id("org_id")?, id("workspace_id")?);
+    sim.actors.other_workspace = make_other_workspace(sim);
+    receivers::register(sim)
 }
 
-fn make_stranger(sim: &mut Sim) -> String {
-    let (org, workspace, now) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2), sim.stage.now());
-    sim.stage.make(move |tx| {
+fn make_other_workspace(sim: &mut Simulation) -> String {
+    let (org, workspace, now) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2), sim.cluster.now());
+    sim.cluster.write_directly(move |tx| {
         accounts::insert_organization(tx, org, "elsewhere", "Elsewhere", now)?;
         Ok(accounts::insert_workspace(tx, workspace, org, "default", "Default", now)?)
     });
     make_admin(sim, "elsewhere", org, workspace)
 }
 
-/// An admin of a workspace, who is somebody of their own; returns the key.
-fn make_admin(sim: &mut Sim, name: &'static str, org: uuid::Uuid, workspace: uuid::Uuid) -> String {
+/// Creates an admin of a workspace with an owner of its own; returns the key.
+fn make_admin(sim: &mut Simulation, name: &'static str, org: uuid::Uuid, workspace: uuid::Uuid) -> String {
     use sha2::{Digest, Sha256};
     let token = format!("axme_sa_{name}_secret");
-    let (hash, now) = (Sha256::digest(&token), sim.stage.now());
+    let (hash, now) = (Sha256::digest(&token), sim.cluster.now());
     let (account, key) = (format!("sa_{name}"), format!("sak_{name}"));
-    sim.stage.make(move |tx| {
+    sim.cluster.write_directly(move |tx| {
         let admin = accounts::ServiceAccount {
             workspace_id: workspace,
             service_account_id: account.clone(),
@@ -170,42 +171,61 @@ fn text(body: &Value, field: &str) -> Result<String, String> {
     body[field].as_str().map(str::to_owned).ok_or_else(|| format!("no {field} in {body}"))
 }
 
-pub fn by_admin(sim: &mut Sim, method: &'static str, path: &str, body: Value) -> Result<Answer, String> {
-    let call = Call { key: sim.stage.admin.clone(), method, path: path.to_owned(), body, idempotency_key: None };
-    sim.send_one(&call)
+pub(crate) fn call_as_admin(
+    sim: &mut Simulation,
+    method: &'static str,
+    path: &str,
+    body: Value,
+) -> Result<Response, String> {
+    let key = sim.cluster.admin.clone();
+    sim.call(&key, method, path, body)
 }
 
-/// By an admin who starts nothing, and so may say who answers.
-pub fn by_chief(sim: &mut Sim, method: &'static str, path: &str, body: Value) -> Result<Answer, String> {
-    let call = Call { key: sim.cast.chief.clone(), method, path: path.to_owned(), body, idempotency_key: None };
-    sim.send_one(&call)
+/// Calls as an admin who submits nothing, and so may reassign any task.
+pub(crate) fn call_as_second_admin(
+    sim: &mut Simulation,
+    method: &'static str,
+    path: &str,
+    body: Value,
+) -> Result<Response, String> {
+    let key = sim.actors.second_admin.clone();
+    sim.call(&key, method, path, body)
 }
 
-/// Answers an intent under a mark, perhaps more than once: at the same time, or again when the reply was lost. A call that
-/// was refused has changed nothing.
-fn answer(sim: &mut Sim, key: &str, id: IntentId, verb: &str, mark: &str, body: Value) -> Result<Answer, String> {
-    let idempotency_key = sim.stage.chance(30).then(|| format!("answer-{mark}"));
+/// Answers an intent under a mark, perhaps more than once: at the same time, or again when the response was lost. A request
+/// that was refused changes nothing.
+fn answer(sim: &mut Simulation, key: &str, id: IntentId, verb: &str, mark: &str, body: Value) -> CheckResult {
+    let idempotency_key = sim.cluster.chance(30).then(|| format!("answer-{mark}"));
     let has_key = idempotency_key.is_some();
-    let call =
-        Call { key: key.to_owned(), method: "POST", path: format!("/v1/intents/{id}/{verb}"), body, idempotency_key };
-    let twice = sim.stage.chance(15);
-    let calls = vec![call.clone(); if twice { 2 } else { 1 }];
-    let before = if twice { None } else { Some(sim.stage.snapshot()) };
-    sim.stage.fates();
-    let answers = sim.send(&calls)?;
+    let request = Request { idempotency_key, ..Request::new(key, "POST", &format!("/v1/intents/{id}/{verb}"), body) };
+    let copies = if sim.cluster.chance(15) { 2 } else { 1 };
+    let responses = send_copies(sim, &request, copies, |response| response.body["applied"] == false)?;
+    for response in &responses {
+        sim.promises.record_answer(mark, id, response, has_key);
+    }
+    if sim.cluster.chance(20) || (responses[0].is_unknown() && sim.cluster.chance(60)) {
+        let response = sim.send_one(&request)?;
+        sim.promises.record_answer(mark, id, &response, has_key);
+    }
+    Ok(())
+}
+
+/// Sends copies of one request together. A single one that was refused, or whose response says so by `is_without_effect`,
+/// has changed nothing.
+fn send_copies(
+    sim: &mut Simulation,
+    request: &Request,
+    copies: usize,
+    is_without_effect: impl Fn(&Response) -> bool,
+) -> Result<Vec<Response>, String> {
+    let before = if copies == 1 { Some(sim.cluster.snapshot()) } else { None };
+    sim.cluster.fates();
+    let responses = sim.send(&vec![request.clone(); copies])?;
     if let Some(before) = before {
-        let nothing_durable = !sim.stage.fates().contains(&axme_server::store::simulated::Fate::DiesAfter);
-        let undone = answers[0].status >= 400 && nothing_durable || answers[0].body["applied"] == false;
-        if undone && !crate::invariants::same(&before, &sim.stage.snapshot()) {
-            return Err(format!("{id}: {verb} was answered {} and changed something", answers[0].status));
-        }
+        let first = &responses[0];
+        let is_lost = first.status >= 400 && !sim.cluster.fates().contains(&Fate::DiesAfter);
+        let is_changed = (is_lost || is_without_effect(first)) && !is_unchanged(&before, &sim.cluster.snapshot());
+        ensure!(!is_changed, "{} got {} and changed something", request.path, first.status);
     }
-    for heard in &answers {
-        sim.promises.answered(mark, id, heard, has_key);
-    }
-    if sim.stage.chance(20) || (answers[0].is_unknown() && sim.stage.chance(60)) {
-        let again = sim.send_one(&call)?;
-        sim.promises.answered(mark, id, &again, has_key);
-    }
-    Ok(answers.into_iter().next().unwrap_or(Answer { status: 503, body: Value::Null }))
+    Ok(responses)
 }

@@ -1,27 +1,30 @@
-//! A seeded world in which the server runs, and everything around it misbehaves: replies are lost, requests come twice,
-//! agents die with work in their hands, nodes die before and after a commit, disks are full, clocks jump.
+//! A deterministic simulation of the server under faults: replies are lost, requests come twice, agents die with claimed
+//! work, nodes die before and after a commit, disks are full, clocks jump.
 //!
 //! After each step the invariants are checked on the store itself ([`invariants`]) and against what clients were promised
-//! ([`promises`]); at the end all faults stop, and everything must come to an end. The same seed makes the same history.
+//! ([`promises`]). At the end all faults stop, and every intent must end ([`liveness`]). The same seed makes the same history.
 
 #![expect(clippy::result_large_err, reason = "jobs return the server's own error")]
 
 mod actors;
-mod ending;
+mod cluster;
 mod invariants;
+mod liveness;
 mod marks;
-mod outside;
+mod outbound;
 mod promises;
-mod stage;
+mod task_link;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use invariants::Watch;
+use axme_intent::IntentId;
+use cluster::{Cluster, Request, Response};
+use invariants::Checker;
 use promises::Promises;
-use stage::{Answer, Call, Stage};
+use serde_json::Value;
 
 /// Steps that a failure shows.
 const SHOWN_STEPS: usize = 30;
@@ -32,44 +35,44 @@ pub struct Options {
     pub mutation: Option<Mutation>,
 }
 
-/// Something is broken on purpose, to see that the simulation notices.
+/// A fault built into the server on purpose. The simulation must detect it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
-    /// Timers are never looked at.
+    /// No timer fires.
     StoppedTimers,
-    /// Some commits are answered and never happen.
+    /// Some commits are reported as done and are lost.
     LyingCommits,
-    /// A node that is started again has forgotten that somebody is subscribed.
+    /// A restarted node does not load the subscribers.
     ForgottenSubscribers,
-    /// Mail is said to be sent and never is.
+    /// The mail server accepts mail and drops it.
     LostMail,
-    /// A link answers whatever the intent asks by then, however often.
+    /// A task link answers any task of its intent, any number of times.
     LinksForAnything,
 }
 
-/// What a run did.
+/// Counts of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
-    /// Of everything that happened, in order.
+    /// The hash of all steps, in order.
     pub fingerprint: u64,
     pub intents: usize,
     pub events: usize,
     pub crashes: usize,
-    /// Posts that arrived outside.
-    pub arrivals: usize,
-    /// Links that people answered by.
+    /// Posts that arrived at external systems.
+    pub received_posts: usize,
+    /// Task links by which an answer was recorded.
     pub links_used: usize,
 }
 
 impl Report {
-    /// What two runs did together. Fingerprints are of single runs.
+    /// The sums of two runs. A sum has no fingerprint.
     pub fn plus(self, other: Report) -> Report {
         Report {
             fingerprint: 0,
             intents: self.intents + other.intents,
             events: self.events + other.events,
             crashes: self.crashes + other.crashes,
-            arrivals: self.arrivals + other.arrivals,
+            received_posts: self.received_posts + other.received_posts,
             links_used: self.links_used + other.links_used,
         }
     }
@@ -80,30 +83,30 @@ pub struct Failure {
     pub seed: u64,
     pub step: usize,
     pub steps: usize,
-    pub why: String,
-    pub last: Vec<String>,
+    pub reason: String,
+    pub last_steps: Vec<String>,
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {} failed at step {}: {}", self.seed, self.step, self.why)?;
-        for line in &self.last {
+        writeln!(f, "seed {} failed at step {}: {}", self.seed, self.step, self.reason)?;
+        for line in &self.last_steps {
             writeln!(f, "  {line}")?;
         }
         write!(f, "again: cargo xtask sim --seed {} --seeds 1 --steps {}", self.seed, self.steps)
     }
 }
 
-/// A complaint: what was seen that must not be.
-pub(crate) type Checked = Result<(), String>;
+/// The error names the violated rule.
+pub(crate) type CheckResult = Result<(), String>;
 
-/// Everything a run consists of.
-pub(crate) struct Sim {
-    pub stage: Stage,
-    pub promises: Promises,
-    pub watch: Watch,
-    pub cast: actors::Cast,
-    pub mutation: Option<Mutation>,
+/// One run: the nodes, the actors, and what both must keep.
+pub(crate) struct Simulation {
+    pub(crate) cluster: Cluster,
+    pub(crate) promises: Promises,
+    pub(crate) checker: Checker,
+    pub(crate) actors: actors::ActorState,
+    pub(crate) mutation: Option<Mutation>,
     log: Log,
 }
 
@@ -111,81 +114,98 @@ pub(crate) struct Sim {
 struct Log {
     step: usize,
     hasher: DefaultHasher,
-    last: VecDeque<String>,
+    last_steps: VecDeque<String>,
 }
 
-impl Sim {
-    /// Notes what happened.
-    pub fn note(&mut self, what: &str) {
-        let line = format!("{:>4} {} {what}", self.log.step, self.stage.now());
+impl Simulation {
+    /// Records an event in the log.
+    pub(crate) fn note(&mut self, what: &str) {
+        let line = format!("{:>4} {} {what}", self.log.step, self.cluster.now());
         line.hash(&mut self.log.hasher);
-        self.log.last.push_back(line);
-        if self.log.last.len() > SHOWN_STEPS {
-            self.log.last.pop_front();
+        self.log.last_steps.push_back(line);
+        if self.log.last_steps.len() > SHOWN_STEPS {
+            self.log.last_steps.pop_front();
         }
     }
 
-    /// Sends calls together and notes them. A server that answers 500 is broken.
-    pub fn send(&mut self, calls: &[Call]) -> Result<Vec<Answer>, String> {
-        let answers = self.stage.send(calls);
-        for (call, answer) in calls.iter().zip(&answers) {
-            let text = format!("{} {} {} -> {} {}", call.method, call.path, call.body, answer.status, answer.body);
+    /// Sends requests together and records them. A response with status 500 is an error.
+    pub(crate) fn send(&mut self, requests: &[Request]) -> Result<Vec<Response>, String> {
+        let responses = self.cluster.send(requests);
+        for (request, response) in requests.iter().zip(&responses) {
+            let Request { method, path, body, .. } = request;
+            let text = format!("{method} {path} {body} -> {} {}", response.status, response.body);
             self.note(&text.chars().take(400).collect::<String>());
-            if answer.status == 500 {
-                return Err(format!("{} {}: 500 {}", call.method, call.path, answer.body));
+            if response.status == 500 {
+                return Err(format!("{method} {path}: 500 {}", response.body));
             }
         }
-        Ok(answers)
+        Ok(responses)
     }
 
-    pub fn send_one(&mut self, call: &Call) -> Result<Answer, String> {
-        Ok(self.send(std::slice::from_ref(call))?.remove(0))
+    /// Picks one of all intents.
+    pub(crate) fn pick_intent(&mut self) -> Option<IntentId> {
+        let ids: Vec<IntentId> = self.checker.intents.keys().copied().collect();
+        self.cluster.pick(&ids)
+    }
+
+    pub(crate) fn call(
+        &mut self,
+        key: &str,
+        method: &'static str,
+        path: &str,
+        body: Value,
+    ) -> Result<Response, String> {
+        self.send_one(&Request::new(key, method, path, body))
+    }
+
+    pub(crate) fn send_one(&mut self, request: &Request) -> Result<Response, String> {
+        Ok(self.send(std::slice::from_ref(request))?.remove(0))
     }
 }
 
-/// Plays one seed.
+/// Runs one seed.
 pub fn run(seed: u64, options: Options) -> Result<Report, Failure> {
-    let stage = Stage::new(seed, 1 + usize::from(seed.is_multiple_of(3)), options.mutation);
-    let mut sim = Sim {
-        stage,
+    let cluster = Cluster::new(seed, 1 + usize::from(seed.is_multiple_of(3)), options.mutation);
+    let mut sim = Simulation {
+        cluster,
         promises: Promises::default(),
-        watch: Watch::default(),
-        cast: actors::Cast::default(),
+        checker: Checker::default(),
+        actors: actors::ActorState::default(),
         mutation: options.mutation,
         log: Log::default(),
     };
-    let played = catch_unwind(AssertUnwindSafe(|| play(&mut sim, options.steps)));
-    let why = match played {
+    let outcome = catch_unwind(AssertUnwindSafe(|| run_steps(&mut sim, options.steps)));
+    let reason = match outcome {
         Ok(Ok(())) => {
-            let (intents, events) = sim.watch.size();
+            let (intents, events) = sim.checker.size();
             let fingerprint = sim.log.hasher.finish();
-            let (crashes, arrivals) = (sim.stage.crashes, sim.cast.arrivals);
+            let (crashes, received_posts) = (sim.cluster.crashes, sim.actors.received_posts);
             let links_used = sim.promises.links_used();
-            return Ok(Report { fingerprint, intents, events, crashes, arrivals, links_used });
+            return Ok(Report { fingerprint, intents, events, crashes, received_posts, links_used });
         }
-        Ok(Err(why)) => why,
+        Ok(Err(reason)) => reason,
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
             format!("a panic: {}", text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default())
         }
     };
-    Err(Failure { seed, step: sim.log.step, steps: options.steps, why, last: sim.log.last.into() })
+    Err(Failure { seed, step: sim.log.step, steps: options.steps, reason, last_steps: sim.log.last_steps.into() })
 }
 
-fn play(sim: &mut Sim, steps: usize) -> Checked {
-    actors::enter(sim)?;
-    sim.stage.set_faulty(true);
+fn run_steps(sim: &mut Simulation, steps: usize) -> CheckResult {
+    actors::register_all(sim)?;
+    sim.cluster.set_faulty(true);
     for step in 1..=steps {
         sim.log.step = step;
         actors::act(sim)?;
         check(sim)?;
     }
-    sim.stage.set_faulty(false);
-    ending::play(sim)
+    sim.cluster.set_faulty(false);
+    liveness::run(sim)
 }
 
-/// The invariants, and the promises as far as they can be kept already.
-fn check(sim: &mut Sim) -> Checked {
-    sim.watch.check(&mut sim.stage)?;
-    sim.promises.check(&sim.watch)
+/// Checks the invariants, and the promises as far as they are due.
+fn check(sim: &mut Simulation) -> CheckResult {
+    sim.checker.check(&mut sim.cluster)?;
+    sim.promises.check(&sim.checker)
 }

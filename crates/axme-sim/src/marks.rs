@@ -1,4 +1,4 @@
-//! Marks: words that clients send and that occur nowhere else, so that what they sent is found again.
+//! Marks: unique words in what clients send, by which it is found in histories.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use axme_intent::lifecycle::Event;
 use serde_json::Value;
 
 /// The `nth` mark.
-pub fn make(nth: usize) -> String {
+pub(crate) fn make(nth: usize) -> String {
     format!("mark-{nth}-")
 }
 
-/// The marks in what happened to an intent after its creation.
-pub fn of_events(events: &[Event]) -> BTreeSet<String> {
+/// The marks in the events of an intent after the first one.
+pub(crate) fn of_events(events: &[Event]) -> BTreeSet<String> {
     let mut marks = BTreeSet::new();
     for event in events.iter().skip(1) {
         collect(&serde_json::to_value(event).unwrap_or_default(), &mut marks);
@@ -19,7 +19,7 @@ pub fn of_events(events: &[Event]) -> BTreeSet<String> {
     marks
 }
 
-pub fn of_value(value: &Value) -> BTreeSet<String> {
+pub(crate) fn of_value(value: &Value) -> BTreeSet<String> {
     let mut marks = BTreeSet::new();
     collect(value, &mut marks);
     marks

@@ -1,179 +1,189 @@
-//! What clients were told, and whether it is so.
+//! What clients were told, checked against the store.
 //!
-//! Everything that a client sends and that may end in a history carries a *mark*, a word that occurs nowhere else. What was
-//! answered 200 must be found under its mark; what was always refused must not.
+//! Whatever a client sends and a history may contain carries a *mark*, a word that occurs nowhere else. A history must contain
+//! the mark of a request that got 200, and must not contain the mark of one that was always refused.
 
-mod links;
+mod link_answers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use axme_intent::lifecycle::State;
 use axme_intent::{IntentId, Plan, Status, Time};
-use links::Links;
+use link_answers::LinkAnswers;
 use serde_json::Value;
 
-use crate::actors::Letter;
-use crate::invariants::{Seen, Watch, hold};
-use crate::stage::{Answer, Call};
-use crate::{Checked, marks};
+use crate::cluster::{Request, Response};
+use crate::invariants::{Checker, ObservedIntent, ensure};
+use crate::task_link::TaskLink;
+use crate::{CheckResult, marks};
 
 #[derive(Default)]
-pub struct Promises {
-    pub creates: Vec<Create>,
+pub(crate) struct Promises {
+    pub(crate) creates: Vec<CreateCall>,
     /// By mark.
-    sent: BTreeMap<String, Sent>,
-    links: Links,
+    answers: BTreeMap<String, AnswerRecord>,
+    links: LinkAnswers,
     marks: usize,
-    /// The last delivery number seen, by address.
-    pub numbers: BTreeMap<String, u64>,
+    /// The last delivery number of each address.
+    pub(crate) delivery_numbers: BTreeMap<String, u64>,
 }
 
-/// A create with its idempotency key, and all that was heard of it.
-pub struct Create {
-    pub call: Call,
-    pub mark: String,
-    pub first_sent: Time,
-    pub id: Option<IntentId>,
+/// A create under an idempotency key, and the id that its responses gave.
+pub(crate) struct CreateCall {
+    pub(crate) request: Request,
+    pub(crate) mark: String,
+    pub(crate) first_sent: Time,
+    pub(crate) id: Option<IntentId>,
 }
 
-/// An answer to an intent, under one mark.
-struct Sent {
+/// Responses to the answers under one mark.
+struct AnswerRecord {
     intent: IntentId,
-    /// How often it was said to be done, and to have ended the intent. More than one answer may be progress, and a person's
-    /// answer names no step: said twice, it answers two that wait one after the other.
-    done: usize,
-    ended: usize,
+    /// Responses that said that the answer was applied. A mark may be applied twice: as progress, or to two steps of one person
+    /// that follow each other, since a person's answer names no step.
+    applied: usize,
+    /// Responses that said that the answer ended the intent.
+    terminal: usize,
     unknown: usize,
 }
 
 impl Promises {
-    pub fn mark(&mut self) -> String {
+    pub(crate) fn new_mark(&mut self) -> String {
         self.marks += 1;
         marks::make(self.marks)
     }
 
     /// Intents that clients know of.
-    pub fn known(&self) -> Vec<IntentId> {
+    pub(crate) fn known(&self) -> Vec<IntentId> {
         self.creates.iter().filter_map(|create| create.id).collect()
     }
 
-    /// Takes note of the answer to a create.
-    pub fn created(&mut self, nth: usize, answer: &Answer) -> Checked {
+    /// Records the response to a create.
+    pub(crate) fn record_create(&mut self, nth: usize, response: &Response) -> CheckResult {
         let create = &mut self.creates[nth];
-        if answer.is_unknown() {
+        if response.is_unknown() {
             return Ok(());
         }
-        hold!(answer.status == 200, "a create was refused: {} {}", answer.status, answer.body);
-        let id = answer.body["intent_id"].as_str().and_then(|id| id.parse().ok());
-        let Some(id) = id else { return Err(format!("a create was answered without an id: {}", answer.body)) };
-        hold!(
+        ensure!(response.status == 200, "a create was refused: {} {}", response.status, response.body);
+        let id = response.body["intent_id"].as_str().and_then(|id| id.parse().ok());
+        let Some(id) = id else { return Err(format!("a create was answered without an id: {}", response.body)) };
+        ensure!(
             create.id.is_none_or(|known| known == id),
             "{:?} was {:?} and is {id}",
-            create.call.idempotency_key,
+            create.request.idempotency_key,
             create.id
         );
         create.id = Some(id);
         Ok(())
     }
 
-    /// Takes note of what an intent was answered under a mark.
-    pub fn answered(&mut self, mark: &str, intent: IntentId, answer: &Answer, has_key: bool) {
-        let sent = self.sent.entry(mark.to_owned()).or_insert(Sent { intent, done: 0, ended: 0, unknown: 0 });
-        if answer.is_unknown() {
-            sent.unknown += 1;
-        } else if answer.status == 200 && answer.body["applied"] == true {
-            sent.done += 1;
-            // Under an idempotency key the same answer may be heard again.
-            let status = answer.body["event"]["status"].as_str().and_then(Status::parse);
-            sent.ended += usize::from(!has_key && status.is_some_and(Status::is_terminal));
+    /// Records the response to an answer under a mark.
+    pub(crate) fn record_answer(&mut self, mark: &str, intent: IntentId, response: &Response, has_key: bool) {
+        let record =
+            self.answers.entry(mark.to_owned()).or_insert(AnswerRecord { intent, applied: 0, terminal: 0, unknown: 0 });
+        if response.is_unknown() {
+            record.unknown += 1;
+        } else if response.status == 200 && response.body["applied"] == true {
+            record.applied += 1;
+            // Under an idempotency key the same response may come again.
+            let status = response.body["event"]["status"].as_str().and_then(Status::parse);
+            record.terminal += usize::from(!has_key && status.is_some_and(Status::is_terminal));
         }
     }
 
-    /// Takes note of what an answer by a link, under one mark for all answers with it, was answered.
-    pub fn answered_by_link(&mut self, mark: &str, letter: &Letter, answer: &Answer) {
-        let intent = letter.intent;
-        let sent = self.sent.entry(mark.to_owned()).or_insert(Sent { intent, done: 0, ended: 0, unknown: 0 });
-        sent.unknown += usize::from(answer.is_unknown());
-        sent.done += usize::from(answer.status == 200);
-        self.links.answered(mark, letter, answer);
+    /// Records the response to an answer by a link. All answers by one link share a mark.
+    pub(crate) fn record_link_answer(&mut self, mark: &str, link: &TaskLink, response: &Response) {
+        let intent = link.intent;
+        let record =
+            self.answers.entry(mark.to_owned()).or_insert(AnswerRecord { intent, applied: 0, terminal: 0, unknown: 0 });
+        record.unknown += usize::from(response.is_unknown());
+        record.applied += usize::from(response.status == 200);
+        self.links.record(mark, link, response);
     }
 
-    /// How many links were answered by.
-    pub fn links_used(&self) -> usize {
-        self.links.used()
+    /// The number of links by which an answer was recorded.
+    pub(crate) fn links_used(&self) -> usize {
+        self.links.count_recorded()
     }
 
-    pub fn check(&self, watch: &Watch) -> Checked {
-        self.check_creates(watch)?;
-        self.check_answers(watch)?;
-        self.links.check(watch)
+    pub(crate) fn check(&self, checker: &Checker) -> CheckResult {
+        self.check_creates(checker)?;
+        self.check_answers(checker)?;
+        self.links.check(checker)
     }
 
-    fn check_creates(&self, watch: &Watch) -> Checked {
-        let mut born: BTreeMap<&str, IntentId> = BTreeMap::new();
-        for (id, seen) in watch.seen.iter().filter(|(_, seen)| seen.head.intent.parent.is_none()) {
-            let Some(mark) = seen.spec().payload["born"].as_str() else {
+    fn check_creates(&self, checker: &Checker) -> CheckResult {
+        let mut created: BTreeMap<&str, IntentId> = BTreeMap::new();
+        for (id, observed) in checker.intents.iter().filter(|(_, observed)| observed.head.intent.parent.is_none()) {
+            let Some(mark) = observed.spec().payload["born"].as_str() else {
                 return Err(format!("{id}: nobody asked for it"));
             };
-            if let Some(other) = born.insert(mark, *id) {
+            if let Some(other) = created.insert(mark, *id) {
                 return Err(format!("one create made {other} and {id}"));
             }
         }
         for create in &self.creates {
             let Some(id) = create.id else { continue };
-            hold!(born.get(create.mark.as_str()) == Some(&id), "{id} was promised and is not there as it was sent");
-        }
-        Ok(())
-    }
-
-    fn check_answers(&self, watch: &Watch) -> Checked {
-        let mut found: BTreeMap<IntentId, BTreeSet<&str>> = BTreeMap::new();
-        for seen in watch.seen.values() {
-            let family = found.entry(seen.head.intent.root).or_default();
-            family.extend(seen.marks.iter().map(String::as_str));
-        }
-        for (mark, sent) in &self.sent {
-            let Some(seen) = watch.seen.get(&sent.intent) else { continue };
-            let is_there = found[&seen.head.intent.root].contains(mark.as_str());
-            hold!(is_there || sent.done == 0, "{}: {mark} was promised and is not in the history", sent.intent);
-            hold!(
-                !is_there || sent.done + sent.unknown > 0,
-                "{}: {mark} was refused and is in the history",
-                sent.intent
+            ensure!(
+                created.get(create.mark.as_str()) == Some(&id),
+                "{id} was promised and is not there as it was sent"
             );
-            hold!(sent.ended <= 1, "{}: {mark} ended it {} times", sent.intent, sent.ended);
-        }
-        for seen in watch.seen.values() {
-            self.check_result(seen, watch)?;
         }
         Ok(())
     }
 
-    /// Nothing is completed that nobody completed, and results are what somebody sent to this family.
-    fn check_result(&self, seen: &Seen, watch: &Watch) -> Checked {
-        let State::Completed { result } = &seen.head.intent.state else { return Ok(()) };
-        let (id, root) = (seen.head.intent.id, seen.head.intent.root);
+    fn check_answers(&self, checker: &Checker) -> CheckResult {
+        let mut found: BTreeMap<IntentId, BTreeSet<&str>> = BTreeMap::new();
+        for observed in checker.intents.values() {
+            let family = found.entry(observed.head.intent.root).or_default();
+            family.extend(observed.marks.iter().map(String::as_str));
+        }
+        for (mark, record) in &self.answers {
+            let Some(observed) = checker.intents.get(&record.intent) else { continue };
+            let is_there = found[&observed.head.intent.root].contains(mark.as_str());
+            ensure!(
+                is_there || record.applied == 0,
+                "{}: {mark} was promised and is not in the history",
+                record.intent
+            );
+            ensure!(
+                !is_there || record.applied + record.unknown > 0,
+                "{}: {mark} was refused and is in the history",
+                record.intent
+            );
+            ensure!(record.terminal <= 1, "{}: {mark} ended it {} times", record.intent, record.terminal);
+        }
+        for observed in checker.intents.values() {
+            self.check_result(observed, checker)?;
+        }
+        Ok(())
+    }
+
+    /// An intent is COMPLETED only by a result that an actor sent to its family.
+    fn check_result(&self, observed: &ObservedIntent, checker: &Checker) -> CheckResult {
+        let State::Completed { result } = &observed.head.intent.state else { return Ok(()) };
+        let (id, root) = (observed.head.intent.id, observed.head.intent.root);
         let marks = marks::of_value(result);
-        match &seen.spec().plan {
-            None => hold!(!marks.is_empty(), "{id} is COMPLETED with {result}, which nobody sent"),
+        match &observed.spec().plan {
+            None => ensure!(!marks.is_empty(), "{id} is COMPLETED with {result}, which nobody sent"),
             Some(plan) => check_steps(id, plan, result)?,
         }
         for mark in &marks {
-            let sender = self.sent.get(mark).and_then(|sent| watch.seen.get(&sent.intent));
-            let is_own = sender.is_some_and(|other| other.head.intent.root == root);
-            hold!(is_own, "{id} is COMPLETED with {mark}, which was sent to another");
+            let answered = self.answers.get(mark).and_then(|record| checker.intents.get(&record.intent));
+            let is_own = answered.is_some_and(|other| other.head.intent.root == root);
+            ensure!(is_own, "{id} is COMPLETED with {mark}, which was sent to another");
         }
         Ok(())
     }
 }
 
-/// Whatever an agent or a person was to do and that succeeded, somebody sent. The platform's own steps nobody answers.
-fn check_steps(id: IntentId, plan: &Plan, result: &Value) -> Checked {
-    for (step, answered) in result["steps"].as_object().into_iter().flatten() {
-        let is_asked = plan.step(step).is_some_and(|step| step.kind.has_holder());
-        let is_failed = answered["error"]["code"].is_string();
-        let is_sent = !is_asked || is_failed || !marks::of_value(answered).is_empty();
-        hold!(is_sent, "{id} is COMPLETED, and nobody sent {answered} for step {step}");
+/// Checks that an actor sent the result of every successful step. The platform's own steps have no such result.
+fn check_steps(id: IntentId, plan: &Plan, result: &Value) -> CheckResult {
+    for (step, output) in result["steps"].as_object().into_iter().flatten() {
+        let has_holder = plan.step(step).is_some_and(|step| step.kind.has_holder());
+        let is_failed = output["error"]["code"].is_string();
+        let is_sent = !has_holder || is_failed || !marks::of_value(output).is_empty();
+        ensure!(is_sent, "{id} is COMPLETED, and nobody sent {output} for step {step}");
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 const MAX_HEADERS: usize = 32;
 const READ_AHEAD: usize = 16 * 1024;
 
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     /// What has arrived; up to `read` it has been handed on.
     arrived: Vec<u8>,
@@ -28,14 +28,14 @@ enum Framing {
 }
 
 impl Connection {
-    pub async fn open(address: SocketAddr) -> anyhow::Result<Connection> {
+    pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Connection> {
         let stream = TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
         stream.set_nodelay(true)?;
         Ok(Connection { stream, arrived: Vec::with_capacity(READ_AHEAD), read: 0 })
     }
 
     /// Sends a request and reads its answer, which must be a 200.
-    pub async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
         self.stream.write_all(request).await?;
         let framing = self.head().await?;
         match framing {
@@ -51,7 +51,7 @@ impl Connection {
     }
 
     /// Sends a request whose answer is a stream, and reads the head of it. The rest is read with [`Connection::chunk`].
-    pub async fn open_stream(&mut self, request: &[u8]) -> anyhow::Result<()> {
+    pub(crate) async fn open_stream(&mut self, request: &[u8]) -> anyhow::Result<()> {
         self.stream.write_all(request).await?;
         match self.head().await? {
             Framing::Chunks => Ok(()),
@@ -60,7 +60,7 @@ impl Connection {
     }
 
     /// The next piece of a stream; `None` at its end.
-    pub async fn chunk(&mut self) -> anyhow::Result<Option<&[u8]>> {
+    pub(crate) async fn chunk(&mut self) -> anyhow::Result<Option<&[u8]>> {
         let length = loop {
             match httparse::parse_chunk_size(&self.arrived[self.read..]) {
                 Ok(httparse::Status::Complete((head, length))) => {
@@ -122,7 +122,7 @@ fn framing(headers: &[httparse::Header<'_>]) -> anyhow::Result<Framing> {
 }
 
 /// The bytes of a POST. `headers` are whole lines.
-pub fn post(path: &str, key: &str, headers: &str, body: &str) -> Vec<u8> {
+pub(crate) fn post(path: &str, key: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "POST {path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {key}\r\ncontent-type: application/json\r\n\
@@ -132,6 +132,6 @@ pub fn post(path: &str, key: &str, headers: &str, body: &str) -> Vec<u8> {
 }
 
 /// The bytes of a GET.
-pub fn get(path: &str, key: &str) -> Vec<u8> {
+pub(crate) fn get(path: &str, key: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {key}\r\n\r\n").into_bytes()
 }

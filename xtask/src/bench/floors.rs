@@ -32,12 +32,12 @@ struct Row {
 }
 
 /// Floor A.
-pub async fn http() -> anyhow::Result<SocketAddr> {
+pub(crate) async fn http() -> anyhow::Result<SocketAddr> {
     serve(post(async |_: Bytes| answer())).await
 }
 
 /// Floor B on SQLite.
-pub async fn row_on_sqlite(file: &Path) -> anyhow::Result<SocketAddr> {
+pub(crate) async fn row_on_sqlite(file: &Path) -> anyhow::Result<SocketAddr> {
     let connection = rusqlite::Connection::open(file)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;
@@ -49,7 +49,7 @@ pub async fn row_on_sqlite(file: &Path) -> anyhow::Result<SocketAddr> {
 }
 
 /// Floor B on PostgreSQL: as many connections as the server has lanes, each committing one row at a time.
-pub async fn row_on_postgres(url: &str, connections: usize) -> anyhow::Result<SocketAddr> {
+pub(crate) async fn row_on_postgres(url: &str, connections: usize) -> anyhow::Result<SocketAddr> {
     let (queue, rows) = mpsc::channel(QUEUE);
     let rows = Arc::new(Mutex::new(rows));
     for number in 0..connections {

@@ -17,16 +17,16 @@ const STARTS: usize = 3;
 const SETTLE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
-pub struct Idle {
+pub(crate) struct Idle {
     /// With a database to be made.
-    pub first_start_ms: f64,
+    pub(crate) first_start_ms: f64,
     /// On a folder that has one.
-    pub start_ms: f64,
+    pub(crate) start_ms: f64,
     /// Resident memory.
-    pub rss_mib: f64,
+    pub(crate) rss_mib: f64,
 }
 
-pub fn measure(folder: &Path) -> anyhow::Result<Idle> {
+pub(crate) fn measure(folder: &Path) -> anyhow::Result<Idle> {
     let (mut firsts, mut seconds, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..STARTS {
         let data = folder.join(format!("idle-{number}"));
@@ -51,8 +51,8 @@ fn start(data: &Path) -> anyhow::Result<(f64, f64)> {
     Ok((took, kib / 1_024.0))
 }
 
-/// The other side: starts a server, says so, says its size in KiB, stops.
-pub fn serve(data: PathBuf) -> anyhow::Result<()> {
+/// The child process: starts a server, prints `ready`, prints its memory in KiB, stops.
+pub(crate) fn serve(data: PathBuf) -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let server = axme_server::start(super::settings(data, None)).await?;
         println!("ready");
@@ -64,7 +64,7 @@ pub fn serve(data: PathBuf) -> anyhow::Result<()> {
     })
 }
 
-pub fn rss_kib() -> anyhow::Result<u64> {
+pub(crate) fn rss_kib() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status").context("memory is read from /proc, on Linux only")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc/self/status")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse()?)

@@ -1,5 +1,5 @@
-//! Whole lifecycles: a sender submits, the agent reads it from its stream, looks at it (which acknowledges it) and answers,
-//! and the sender sees the result on the stream of the intent.
+//! Whole lifecycles: a sender submits, the agent reads the intent from its stream, gets it (which acknowledges it) and answers,
+//! and the sender reads the result from the stream of the intent.
 //!
 //! Sender and agent each have a connection per lifecycle that runs at the same time; the agent listens on a few more. The
 //! payload says which sender waits, so that an intent can be matched although it may reach the agent before the sender
@@ -14,42 +14,42 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::connection::{self, Connection};
-use super::load::Schedule;
 use super::now;
-use super::orders::{Order, Parties, Report, Spread};
+use super::protocol::{Accounts, Percentiles, Phase, Report};
+use super::schedule::Schedule;
 
 /// Connections on which the agent listens, at most one per lifecycle at a time.
 const LISTENERS: usize = 4;
 /// The events that a create writes, on the wire's numbering; a sender waits for what comes after them.
 const SEEN_BY_CREATE: u64 = 6;
 
-/// An intent in the agent's hands.
-struct Delivered {
+/// An intent that arrived at the agent.
+struct Delivery {
     intent_id: String,
     turn: u64,
     at: Instant,
 }
 
-pub async fn run(order: &Order, parties: &Parties) -> anyhow::Result<Report> {
+pub(crate) async fn run(phase: &Phase, accounts: &Accounts) -> anyhow::Result<Report> {
     let mut senders = JoinSet::new();
     let mut agent = JoinSet::new();
-    let mut inboxes = Vec::with_capacity(order.clients);
-    let mut lines = Vec::with_capacity(order.clients);
-    for _ in 0..order.clients {
+    let mut inboxes = Vec::with_capacity(phase.clients);
+    let mut channels = Vec::with_capacity(phase.clients);
+    for _ in 0..phase.clients {
         let (to_handler, from_listener) = mpsc::unbounded_channel();
         let (to_sender, from_handler) = mpsc::unbounded_channel();
-        let connection = Connection::open(order.address).await?;
-        agent.spawn(handle(connection, parties.agent_key.clone(), from_listener, to_sender));
+        let connection = Connection::open(phase.address).await?;
+        agent.spawn(handle(connection, accounts.agent_key.clone(), from_listener, to_sender));
         inboxes.push(to_handler);
-        lines.push((Connection::open(order.address).await?, from_handler));
+        channels.push((Connection::open(phase.address).await?, from_handler));
     }
-    for _ in 0..order.clients.min(LISTENERS) {
-        let stream = open_queue(order.address, parties).await?;
+    for _ in 0..phase.clients.min(LISTENERS) {
+        let stream = open_queue(phase.address, accounts).await?;
         agent.spawn(listen(stream, inboxes.clone()));
     }
-    let schedule = Schedule::new(order);
-    for (slot, (connection, arrivals)) in lines.into_iter().enumerate() {
-        senders.spawn(Sender { connection, arrivals, parties: parties.clone(), slot }.run(schedule));
+    let schedule = Schedule::new(phase);
+    for (slot, (connection, arrivals)) in channels.into_iter().enumerate() {
+        senders.spawn(Sender { connection, arrivals, accounts: accounts.clone(), slot }.run(schedule));
     }
     let (mut to_agent, mut whole) = (Vec::new(), Vec::new());
     loop {
@@ -66,36 +66,36 @@ pub async fn run(order: &Order, parties: &Parties) -> anyhow::Result<Report> {
     }
     Ok(Report {
         per_second: schedule.per_second(whole.len()),
-        to_agent: Spread::of(&mut to_agent),
-        whole: Spread::of(&mut whole).context("no lifecycle was completed")?,
+        to_agent: Percentiles::of(&mut to_agent),
+        whole: Percentiles::of(&mut whole).context("no lifecycle was completed")?,
     })
 }
 
 /// Submits one intent after another and waits for each result.
 struct Sender {
     connection: Connection,
-    arrivals: mpsc::UnboundedReceiver<Delivered>,
-    parties: Parties,
+    arrivals: mpsc::UnboundedReceiver<Delivery>,
+    accounts: Accounts,
     slot: usize,
 }
 
 impl Sender {
-    /// Submit to the agent's hands and submit to result, of each lifecycle that counts.
+    /// The times from submit to the agent and from submit to the result, of each measured lifecycle.
     async fn run(mut self, schedule: Schedule) -> anyhow::Result<Vec<(Duration, Duration)>> {
         let mut times = Vec::new();
         for turn in 0.. {
             let began = now();
             let body = json!({
                 "intent_type": "intent.bench.v1",
-                "to_agent": self.parties.agent,
+                "to_agent": self.accounts.agent,
                 "payload": { "slot": self.slot, "turn": turn, "question": "Is the order of 12 March ready to be shipped?" },
             });
-            let request = connection::post("/v1/intents", &self.parties.sender_key, "", &body.to_string());
+            let request = connection::post("/v1/intents", &self.accounts.sender_key, "", &body.to_string());
             let answer: Value = serde_json::from_slice(&self.connection.exchange(&request).await?)?;
             let id = answer["intent_id"].as_str().context("an answer without intent_id")?;
             let path = format!("/v1/intents/{id}/events/stream?since={SEEN_BY_CREATE}&follow=1");
-            let mut events = Events { connection: &mut self.connection, text: Vec::new() };
-            events.connection.open_stream(&connection::get(&path, &self.parties.sender_key)).await?;
+            let mut events = EventStream { connection: &mut self.connection, text: Vec::new() };
+            events.connection.open_stream(&connection::get(&path, &self.accounts.sender_key)).await?;
             let done = loop {
                 let event = events.next().await?.context("the stream of an intent ended without a result")?;
                 match event.name.as_str() {
@@ -111,7 +111,7 @@ impl Sender {
                 arrived = self.arrivals.recv().await.context("the agent is gone")?;
             }
             ensure!(arrived.turn == turn, "an intent arrived before it was sent");
-            if schedule.counts(done) {
+            if schedule.is_measured(done) {
                 times.push((arrived.at - began, done - began));
             }
             if schedule.is_over(done) {
@@ -123,17 +123,17 @@ impl Sender {
 }
 
 /// Opens a stream of the agent's intents.
-async fn open_queue(address: SocketAddr, parties: &Parties) -> anyhow::Result<Connection> {
+async fn open_queue(address: SocketAddr, accounts: &Accounts) -> anyhow::Result<Connection> {
     let mut connection = Connection::open(address).await?;
-    let name = parties.agent.trim_start_matches("agent://");
+    let name = accounts.agent.trim_start_matches("agent://");
     let path = format!("/v1/agents/{name}/intents/stream?since=0&follow=1");
-    connection.open_stream(&connection::get(&path, &parties.agent_key)).await?;
+    connection.open_stream(&connection::get(&path, &accounts.agent_key)).await?;
     Ok(connection)
 }
 
 /// Reads the agent's stream and hands each intent to the handler of its slot.
-async fn listen(mut stream: Connection, handlers: Vec<mpsc::UnboundedSender<Delivered>>) -> anyhow::Result<()> {
-    let mut events = Events { connection: &mut stream, text: Vec::new() };
+async fn listen(mut stream: Connection, handlers: Vec<mpsc::UnboundedSender<Delivery>>) -> anyhow::Result<()> {
+    let mut events = EventStream { connection: &mut stream, text: Vec::new() };
     while let Some(event) = events.next().await? {
         let at = now();
         if event.name != "intent.delivered" {
@@ -144,22 +144,22 @@ async fn listen(mut stream: Connection, handlers: Vec<mpsc::UnboundedSender<Deli
         let turn = data["payload"]["turn"].as_u64().context("a delivery without a turn")?;
         let intent_id = data["intent_id"].as_str().context("a delivery without intent_id")?.to_owned();
         let handler = handlers.get(usize::try_from(slot)?).context("a delivery of another phase")?;
-        handler.send(Delivered { intent_id, turn, at }).ok().context("a handler is gone")?;
+        handler.send(Delivery { intent_id, turn, at }).ok().context("a handler is gone")?;
     }
     bail!("the stream of the agent ended")
 }
 
-/// Looks at each intent and answers it.
+/// Gets each intent and answers it.
 async fn handle(
     mut connection: Connection,
     key: String,
-    mut inbox: mpsc::UnboundedReceiver<Delivered>,
-    sender: mpsc::UnboundedSender<Delivered>,
+    mut inbox: mpsc::UnboundedReceiver<Delivery>,
+    sender: mpsc::UnboundedSender<Delivery>,
 ) -> anyhow::Result<()> {
     let answer = json!({ "action": "complete", "ready": true, "carrier": "by road", "parcels": 2 }).to_string();
     let mut next = 0;
     while let Some(delivered) = inbox.recv().await {
-        // Delivered at least once: the second time is not news.
+        // Deliveries may repeat: skip the second one.
         if delivered.turn < next {
             continue;
         }
@@ -176,7 +176,7 @@ async fn handle(
 }
 
 /// Server-sent events as they arrive.
-struct Events<'a> {
+struct EventStream<'a> {
     connection: &'a mut Connection,
     text: Vec<u8>,
 }
@@ -186,7 +186,7 @@ struct Event {
     data: String,
 }
 
-impl Events<'_> {
+impl EventStream<'_> {
     /// The next event, `None` at the end of the stream. Comments are passed over.
     async fn next(&mut self) -> anyhow::Result<Option<Event>> {
         loop {

@@ -1,10 +1,10 @@
 //! The load generator: a process of its own, so that it shares the cores with the server as clients do in real life.
 //!
-//! It carries out the orders that come on its standard input, one after another, on one thread. Each client has a
+//! It runs the phases that come on its standard input, one after another, on one thread. Each client has a
 //! connection of its own and sends its next request when it has the answer to the last.
 
 use std::io::{BufRead, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::task::JoinSet;
@@ -12,17 +12,18 @@ use tokio::task::JoinSet;
 use super::connection::{self, Connection};
 use super::lifecycles;
 use super::now;
-use super::orders::{Order, Posts, Repeat, Report, Spread, Work};
+use super::protocol::{IdempotencyKeys, Percentiles, Phase, PostLoad, Report, Workload};
+use super::schedule::Schedule;
 
-/// How long a phase may take beyond its time before it counts as stuck.
+/// A phase fails this long after its end.
 const STUCK: Duration = Duration::from_secs(60);
 
-pub fn serve() -> anyhow::Result<()> {
+pub(crate) fn serve() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for line in std::io::stdin().lock().lines() {
-        let order: Order = serde_json::from_str(&line?)?;
-        let most = order.warm_up + order.measured + STUCK;
-        let report = runtime.block_on(async { tokio::time::timeout(most, carry_out(order)).await });
+        let phase: Phase = serde_json::from_str(&line?)?;
+        let most = phase.warm_up + phase.measured + STUCK;
+        let report = runtime.block_on(async { tokio::time::timeout(most, run_phase(phase)).await });
         let mut out = std::io::stdout().lock();
         serde_json::to_writer(&mut out, &report.context("the phase is stuck")??)?;
         writeln!(out)?;
@@ -31,59 +32,33 @@ pub fn serve() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn carry_out(order: Order) -> anyhow::Result<Report> {
-    match &order.work {
-        Work::Posts(posts) => post(&order, posts).await,
-        Work::Lifecycles(parties) => lifecycles::run(&order, parties).await,
+async fn run_phase(phase: Phase) -> anyhow::Result<Report> {
+    match &phase.workload {
+        Workload::Post(posts) => post(&phase, posts).await,
+        Workload::Lifecycle(accounts) => lifecycles::run(&phase, accounts).await,
     }
 }
 
-/// When a phase counts.
-#[derive(Debug, Clone, Copy)]
-pub struct Schedule {
-    begin: Instant,
-    end: Instant,
-}
-
-impl Schedule {
-    pub fn new(order: &Order) -> Schedule {
-        let begin = now() + order.warm_up;
-        Schedule { begin, end: begin + order.measured }
+async fn post(phase: &Phase, posts: &PostLoad) -> anyhow::Result<Report> {
+    let mut connections = Vec::with_capacity(phase.clients);
+    for _ in 0..phase.clients {
+        connections.push(Connection::open(phase.address).await?);
     }
-
-    pub fn counts(&self, at: Instant) -> bool {
-        self.begin <= at && at < self.end
-    }
-
-    pub fn is_over(&self, at: Instant) -> bool {
-        at >= self.end
-    }
-
-    pub fn per_second(&self, count: usize) -> f64 {
-        count as f64 / (self.end - self.begin).as_secs_f64()
-    }
-}
-
-async fn post(order: &Order, posts: &Posts) -> anyhow::Result<Report> {
-    let mut connections = Vec::with_capacity(order.clients);
-    for _ in 0..order.clients {
-        connections.push(Connection::open(order.address).await?);
-    }
-    let schedule = Schedule::new(order);
+    let schedule = Schedule::new(phase);
     let mut clients = JoinSet::new();
     for (client, connection) in connections.into_iter().enumerate() {
-        let requests = Requests::new(posts, client, order.clients);
-        clients.spawn(post_again_and_again(connection, requests, schedule));
+        let requests = Requests::new(posts, client, phase.clients);
+        clients.spawn(post_repeatedly(connection, requests, schedule));
     }
     let mut times = Vec::new();
     while let Some(done) = clients.join_next().await {
         times.extend(done??);
     }
     let per_second = schedule.per_second(times.len());
-    Ok(Report { per_second, whole: Spread::of(&mut times).context("nothing was answered")?, to_agent: None })
+    Ok(Report { per_second, whole: Percentiles::of(&mut times).context("nothing was answered")?, to_agent: None })
 }
 
-async fn post_again_and_again(
+async fn post_repeatedly(
     mut connection: Connection,
     mut requests: Requests,
     schedule: Schedule,
@@ -93,7 +68,7 @@ async fn post_again_and_again(
         let began = now();
         connection.exchange(requests.next()).await?;
         let done = now();
-        if schedule.counts(done) {
+        if schedule.is_measured(done) {
             times.push(done - began);
         }
         if schedule.is_over(done) {
@@ -106,23 +81,23 @@ async fn post_again_and_again(
 struct Requests {
     /// One for each key of the caller.
     bytes: Vec<Vec<u8>>,
-    /// Where the counter stands that makes idempotency keys differ.
+    /// The range of the counter that makes idempotency keys unique.
     counter: Option<std::ops::Range<usize>>,
     sent: usize,
 }
 
 impl Requests {
-    fn new(Posts { path, keys, body, repeat }: &Posts, client: usize, clients: usize) -> Requests {
+    fn new(PostLoad { path, keys, body, idempotency_keys }: &PostLoad, client: usize, clients: usize) -> Requests {
         // Each client begins with another key.
         let keys = keys.iter().cycle().skip(client * keys.len() / clients).take(keys.len());
-        match repeat {
-            Repeat::Plain => {
+        match idempotency_keys {
+            IdempotencyKeys::None => {
                 let bytes = keys.map(|key| connection::post(path, key, "", body)).collect();
                 Requests { bytes, counter: None, sent: 0 }
             }
-            Repeat::Keyed(phase) => {
+            IdempotencyKeys::Unique(prefix) => {
                 let counter = "0000000000";
-                let header = format!("idempotency-key: {phase}-{client:04}-{counter}\r\n");
+                let header = format!("idempotency-key: {prefix}-{client:04}-{counter}\r\n");
                 let bytes = connection::post(path, &keys.map(String::as_str).collect::<String>(), &header, body);
                 let text = String::from_utf8_lossy(&bytes);
                 let end = text.find(&header).map(|at| at + header.len() - 2).unwrap_or_default();

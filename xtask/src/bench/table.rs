@@ -1,33 +1,33 @@
-//! The findings as a table for people. Every number is the median of the rounds; a ratio is the median of the ratios
+//! The results as a table for people. Every number is the median of the rounds; a ratio is the median of the ratios
 //! within each round.
 
 use std::fmt::Write;
 
-use super::orders::{Report, Spread};
-use super::{Findings, Measure, Series, median};
+use super::protocol::{Percentiles, Report};
+use super::{Measure, Results, Series, median};
 
-pub fn print(findings: &Findings) -> String {
+pub(crate) fn render(results: &Results) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write(&mut text, findings);
+    let _ = write(&mut text, results);
     text
 }
 
-fn write(out: &mut String, findings: &Findings) -> std::fmt::Result {
-    let rounds = findings.series.first().map_or(0, |series| series.rounds.len());
-    let all = || findings.series.iter().flat_map(|series| &series.rounds);
+fn write(out: &mut String, results: &Results) -> std::fmt::Result {
+    let rounds = results.series.first().map_or(0, |series| series.rounds.len());
+    let all = || results.series.iter().flat_map(|series| &series.rounds);
     let mut others: Vec<f64> = all().filter_map(|round| round.others).collect();
     write!(
         out,
         "axme bench: {}, {} cores, median of {rounds} rounds of {} s",
-        findings.engine, findings.cores, findings.seconds
+        results.engine, results.cores, results.seconds
     )?;
     if let Some(most) = others.iter().copied().max_by(f64::total_cmp) {
         let usual = median(&mut others);
         write!(out, "; others used {:.0} % of the cores meanwhile, at most {:.0} %", usual * 100.0, most * 100.0)?;
     }
     writeln!(out, "\n")?;
-    if let Some(idle) = &findings.idle {
+    if let Some(idle) = &results.idle {
         writeln!(
             out,
             "start {:.0} ms on a new folder, {:.0} ms after that; idle memory {:.1} MiB\n",
@@ -35,14 +35,14 @@ fn write(out: &mut String, findings: &Findings) -> std::fmt::Result {
         )?;
     }
     writeln!(out, "| clients | measure | per second | of the floor | p50 ms | p99 ms |\n|--:|---|--:|--:|--:|--:|")?;
-    for series in &findings.series {
-        let floor = findings.series.iter().find(|s| s.clients == series.clients && s.measure == Measure::Row);
+    for series in &results.series {
+        let floor = results.series.iter().find(|s| s.clients == series.clients && s.measure == Measure::Row);
         let of_floor = floor.map_or(String::new(), |floor| format!("{:.2}", ratio(series, floor)));
-        let rate = middle(series, |report| Some(report.per_second));
-        let whole = spread(series, |report| Some(report.whole));
+        let rate = median_of(series, |report| Some(report.per_second));
+        let whole = percentiles(series, |report| Some(report.whole));
         writeln!(out, "| {} | {} | {rate:.0} | {of_floor} | {whole} |", series.clients, name(series.measure))?;
         if series.measure == Measure::Lifecycle {
-            let to_agent = spread(series, |report| report.to_agent);
+            let to_agent = percentiles(series, |report| report.to_agent);
             writeln!(out, "| {} | – submit to the agent's hands | | | {to_agent} |", series.clients)?;
         }
     }
@@ -60,13 +60,13 @@ fn name(measure: Measure) -> &'static str {
     }
 }
 
-fn middle(series: &Series, pick: impl Fn(&Report) -> Option<f64>) -> f64 {
+fn median_of(series: &Series, pick: impl Fn(&Report) -> Option<f64>) -> f64 {
     median(&mut series.rounds.iter().filter_map(|round| pick(&round.report)).collect::<Vec<_>>())
 }
 
-fn spread(series: &Series, pick: impl Fn(&Report) -> Option<Spread>) -> String {
-    let p50 = middle(series, |report| pick(report).map(|s| s.p50));
-    let p99 = middle(series, |report| pick(report).map(|s| s.p99));
+fn percentiles(series: &Series, pick: impl Fn(&Report) -> Option<Percentiles>) -> String {
+    let p50 = median_of(series, |report| pick(report).map(|s| s.p50));
+    let p99 = median_of(series, |report| pick(report).map(|s| s.p99));
     format!("{p50:.2} | {p99:.2}")
 }
 

@@ -1,7 +1,7 @@
 //! `--waiting N`: a server that holds N intents which wait, beside an empty one, in the same run.
 //!
-//! Both run in processes of their own, so that their memory can be read. What is asked is whether what waits costs those who
-//! do not: creates per second, timers fired per second when many are due at once, resident memory.
+//! Both run in processes of their own, so that their memory can be read. The comparison shows what waiting intents cost the
+//! others: creates per second, timers fired per second when many are due at once, resident memory.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::SocketAddr;
@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::connection::{self, Connection};
-use super::orders::{Order, Parties, Posts, Repeat, Work};
-use super::{Generator, median, now, provision};
+use super::protocol::{Accounts, IdempotencyKeys, Phase, PostLoad, Workload};
+use super::{LoadGenerator, median, now, provision};
 
 const CLIENTS: usize = 64;
 /// A phase of filling.
@@ -24,59 +24,59 @@ const FILL: Duration = Duration::from_secs(5);
 /// Timers that come due at one moment, and how long before it they are set.
 const TIMERS: usize = 2_000;
 const AHEAD: Duration = Duration::from_secs(8);
-/// How long the timers may take, and how often it is looked.
-const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(10);
+/// How long the timers may take, and how often the last intent is polled.
+const TIMER_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 const DAY_SECONDS: u64 = 86_400;
 
-/// What was found of one server.
+/// The results of one server, one number per round.
 #[derive(Debug, Default)]
-struct Findings {
+struct Results {
     creates: Vec<f64>,
     timers: Vec<f64>,
     rss_mib: Vec<f64>,
 }
 
-pub fn run(folder: &Path, url: Option<&str>, waiting: usize, rounds: usize, seconds: u64) -> anyhow::Result<()> {
+pub(crate) fn run(folder: &Path, url: Option<&str>, waiting: usize, rounds: usize, seconds: u64) -> anyhow::Result<()> {
     ensure!(url.is_none(), "--waiting measures SQLite");
     let runtime = Runtime::new()?;
-    let mut generator = Generator::start()?;
+    let mut generator = LoadGenerator::start()?;
     let mut full = Server::start(&folder.join("full"), &runtime)?;
     let filled = fill(&mut generator, &full, waiting)?;
-    // What filling left in memory is not what waiting costs.
+    // Restart: memory left over from filling is not the cost of waiting.
     full.stop()?;
     let mut servers = [Server::start(&folder.join("empty"), &runtime)?, Server::start(&folder.join("full"), &runtime)?];
-    let mut findings = [Findings::default(), Findings::default()];
+    let mut results = [Results::default(), Results::default()];
     for round in 1..=rounds {
-        for (server, found) in servers.iter_mut().zip(&mut findings) {
+        for (server, result) in servers.iter_mut().zip(&mut results) {
             let measured = Duration::from_secs(seconds);
-            let order = Order { warm_up: measured / 4, measured, ..server.order(DAY_SECONDS) };
-            found.creates.push(generator.carry_out(&order)?.per_second);
-            found.timers.push(runtime.block_on(server.fire())?);
-            found.rss_mib.push(server.rss_mib()?);
-            eprintln!("round {round}: {found:?}");
+            let phase = Phase { warm_up: measured / 4, measured, ..server.phase(DAY_SECONDS) };
+            result.creates.push(generator.run_phase(&phase)?.per_second);
+            result.timers.push(runtime.block_on(server.fire())?);
+            result.rss_mib.push(server.rss_mib()?);
+            eprintln!("round {round}: {result:?}");
         }
     }
     generator.stop()?;
     for server in &mut servers {
         server.stop()?;
     }
-    print(filled, &findings);
+    print(filled, &results);
     Ok(())
 }
 
-fn fill(generator: &mut Generator, server: &Server, waiting: usize) -> anyhow::Result<usize> {
+fn fill(generator: &mut LoadGenerator, server: &Server, waiting: usize) -> anyhow::Result<usize> {
     let mut filled = 0;
     while filled < waiting {
-        let order = Order { warm_up: Duration::ZERO, measured: FILL, ..server.order(DAY_SECONDS) };
-        let report = generator.carry_out(&order)?;
+        let phase = Phase { warm_up: Duration::ZERO, measured: FILL, ..server.phase(DAY_SECONDS) };
+        let report = generator.run_phase(&phase)?;
         filled += (report.per_second * FILL.as_secs_f64()) as usize;
         eprintln!("{filled} wait");
     }
     Ok(filled)
 }
 
-fn print(filled: usize, [empty, full]: &[Findings; 2]) {
+fn print(filled: usize, [empty, full]: &[Results; 2]) {
     println!("| | empty | {filled} waiting | ratio |\n|---|--:|--:|--:|");
     let row = |name: &str, empty: &[f64], full: &[f64]| {
         let (empty, full) = (median(&mut empty.to_vec()), median(&mut full.to_vec()));
@@ -90,41 +90,41 @@ fn print(filled: usize, [empty, full]: &[Findings; 2]) {
 /// A server in a process of its own.
 struct Server {
     child: Child,
-    orders: Option<ChildStdin>,
-    answers: Lines<BufReader<ChildStdout>>,
+    stdin: Option<ChildStdin>,
+    lines: Lines<BufReader<ChildStdout>>,
     address: SocketAddr,
-    parties: Parties,
+    accounts: Accounts,
 }
 
 impl Server {
     fn start(data: &Path, runtime: &Runtime) -> anyhow::Result<Server> {
         let mut command = Command::new(std::env::current_exe()?);
         let mut child = command.arg("bench-serve").arg(data).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let orders = child.stdin.take();
-        let mut answers = BufReader::new(child.stdout.take().context("a child without output")?).lines();
-        let address = answers.next().context("the server did not start")??.parse()?;
-        let parties = runtime.block_on(provision(address, data))?;
-        Ok(Server { child, orders, answers, address, parties })
+        let stdin = child.stdin.take();
+        let mut lines = BufReader::new(child.stdout.take().context("a child without output")?).lines();
+        let address = lines.next().context("the server did not start")??.parse()?;
+        let accounts = runtime.block_on(provision(address, data))?;
+        Ok(Server { child, stdin, lines, address, accounts })
     }
 
     /// Creates that wait `seconds` for an agent that does not come.
-    fn order(&self, seconds: u64) -> Order {
+    fn phase(&self, seconds: u64) -> Phase {
         let body = body(Time::from_micros(micros()).plus_seconds(seconds)).to_string();
-        let posts = Posts {
+        let posts = PostLoad {
             path: "/v1/intents".to_owned(),
-            keys: vec![self.parties.sender_key.clone()],
+            keys: vec![self.accounts.sender_key.clone()],
             body,
-            repeat: Repeat::Plain,
+            idempotency_keys: IdempotencyKeys::None,
         };
         let (warm_up, measured) = (Duration::ZERO, Duration::ZERO);
-        Order { address: self.address, clients: CLIENTS, warm_up, measured, work: Work::Posts(posts) }
+        Phase { address: self.address, clients: CLIENTS, warm_up, measured, workload: Workload::Post(posts) }
     }
 
     /// Timers fired per second when many come due at one moment.
     async fn fire(&self) -> anyhow::Result<f64> {
         let mut connection = Connection::open(self.address).await?;
         let (began, due_at) = (now(), Time::from_micros(micros()).plus_millis(AHEAD.as_millis() as u64));
-        let (key, body) = (&self.parties.sender_key, body(due_at).to_string());
+        let (key, body) = (&self.accounts.sender_key, body(due_at).to_string());
         let request = connection::post("/v1/intents", key, "", &body);
         let mut ids = Vec::with_capacity(TIMERS);
         for _ in 0..TIMERS {
@@ -142,19 +142,19 @@ impl Server {
             if answer["status"] == "TIMED_OUT" {
                 return Ok(TIMERS as f64 / took.as_secs_f64());
             }
-            ensure!(took < PATIENCE, "the timers do not fire: {answer}");
-            tokio::time::sleep(LOOK).await;
+            ensure!(took < TIMER_TIMEOUT, "the timers do not fire: {answer}");
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
     fn rss_mib(&mut self) -> anyhow::Result<f64> {
-        writeln!(self.orders.as_mut().context("a server that was stopped")?, "size")?;
-        let kib: f64 = self.answers.next().context("the server did not say its size")??.parse()?;
+        writeln!(self.stdin.as_mut().context("a server that was stopped")?, "size")?;
+        let kib: f64 = self.lines.next().context("the server did not say its size")??.parse()?;
         Ok(kib / 1_024.0)
     }
 
     fn stop(&mut self) -> anyhow::Result<()> {
-        drop(self.orders.take());
+        drop(self.stdin.take());
         ensure!(self.child.wait()?.success(), "the server did not stop well");
         Ok(())
     }
@@ -172,8 +172,8 @@ fn micros() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// The other side: starts a server, says its address, says its size whenever it is asked, stops when nobody is there.
-pub fn serve(data: PathBuf) -> anyhow::Result<()> {
+/// The child process: starts a server, prints its address, prints its memory for each line of input, stops at the end of input.
+pub(crate) fn serve(data: PathBuf) -> anyhow::Result<()> {
     let runtime = Runtime::new()?;
     let server = runtime.block_on(axme_server::start(super::settings(data, None)))?;
     println!("{}", server.addr());

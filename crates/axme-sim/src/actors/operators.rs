@@ -1,50 +1,44 @@
-//! Operators end and steer intents, known and unknown ones, one and many; strangers try what is not theirs.
+//! Operators resolve and change intents, one or many, known or unknown. Admins of another workspace try the same.
 
 use axme_intent::{IntentId, StepKind, WaitingReason};
 use serde_json::{Value, json};
 
 use super::bundles::PEOPLE;
-use super::recipients::ask_for_link;
-use super::{answer, by_admin, by_chief};
-use crate::invariants::{hold, same};
-use crate::stage::Call;
-use crate::{Checked, Sim};
+use super::recipients::request_link;
+use super::{answer, call_as_admin, call_as_second_admin};
+use crate::invariants::{ensure, is_unchanged};
+use crate::{CheckResult, Simulation};
 
-fn any(sim: &mut Sim) -> Option<IntentId> {
-    let ids: Vec<IntentId> = sim.watch.seen.keys().copied().collect();
-    sim.stage.pick(&ids)
-}
-
-pub fn resolve(sim: &mut Sim) -> Checked {
-    let Some(id) = any(sim) else { return Ok(()) };
-    let (mark, key) = (sim.promises.mark(), sim.stage.admin.clone());
-    let mut body = match sim.stage.below(4) {
+pub(crate) fn resolve(sim: &mut Simulation) -> CheckResult {
+    let Some(id) = sim.pick_intent() else { return Ok(()) };
+    let (mark, key) = (sim.promises.new_mark(), sim.cluster.admin.clone());
+    let mut body = match sim.cluster.below(4) {
         0 => json!({ "status": "COMPLETED", "result": { "by": mark } }),
         1 => json!({ "status": "FAILED", "reason": mark }),
         _ => json!({ "status": "CANCELED", "reason": mark }),
     };
-    if sim.stage.chance(25) {
-        body["expected_policy_generation"] = json!(sim.stage.below(3));
+    if sim.cluster.chance(25) {
+        body["expected_policy_generation"] = json!(sim.cluster.below(3));
     }
-    answer(sim, &key, id, "resolve", &mark, body).map(|_| ())
+    answer(sim, &key, id, "resolve", &mark, body)
 }
 
-pub fn ask_for_the_unknown(sim: &mut Sim) -> Checked {
+pub(crate) fn resolve_unknown(sim: &mut Simulation) -> CheckResult {
     for id in ["01900000-0000-7000-8000-000000000000", "nonsense"] {
         let body = json!({ "status": "CANCELED" });
-        let heard = by_admin(sim, "POST", &format!("/v1/intents/{id}/resolve"), body)?;
-        hold!(heard.status == 404 || heard.is_unknown(), "an unknown intent was answered {}", heard.status);
+        let response = call_as_admin(sim, "POST", &format!("/v1/intents/{id}/resolve"), body)?;
+        ensure!(response.status == 404 || response.is_unknown(), "an unknown intent was answered {}", response.status);
     }
     Ok(())
 }
 
-/// Settings, sometimes meant for a generation that is over: those change nothing.
-pub fn change_settings(sim: &mut Sim) -> Checked {
-    let Some(id) = any(sim) else { return Ok(()) };
-    let generation = sim.watch.seen[&id].head.intent.policy_generation;
-    let expected = if sim.stage.chance(40) { Some(generation + sim.stage.below(2) as u32) } else { None };
-    let span = 1 + sim.stage.below(5_000);
-    let (verb, mut body) = match sim.stage.below(5) {
+/// Changes settings, sometimes for an old policy generation. Such a change must have no effect.
+pub(crate) fn change_settings(sim: &mut Simulation) -> CheckResult {
+    let Some(id) = sim.pick_intent() else { return Ok(()) };
+    let generation = sim.checker.intents[&id].head.intent.policy_generation;
+    let expected = if sim.cluster.chance(40) { Some(generation + sim.cluster.below(2) as u32) } else { None };
+    let span = 1 + sim.cluster.below(5_000);
+    let (verb, mut body) = match sim.cluster.below(5) {
         0 => ("controls", json!({ "controls_patch": { "timeout_seconds": span } })),
         1 => ("controls", json!({ "controls_patch": { "timeout_seconds": null, "max_reminders": 2 } })),
         2 => ("controls", json!({ "controls_patch": { "remind_after_seconds": span, "escalate_to": "cyd" } })),
@@ -54,45 +48,49 @@ pub fn change_settings(sim: &mut Sim) -> Checked {
     if let Some(expected) = expected {
         body["expected_policy_generation"] = json!(expected);
     }
-    let before = sim.stage.snapshot();
-    let heard = by_admin(sim, "POST", &format!("/v1/intents/{id}/{verb}"), body)?;
-    if heard.is_unknown() {
+    let before = sim.cluster.snapshot();
+    let response = call_as_admin(sim, "POST", &format!("/v1/intents/{id}/{verb}"), body)?;
+    if response.is_unknown() {
         return Ok(());
     }
-    let after = sim.stage.snapshot();
-    let is_applied = heard.status == 200 && heard.body["applied"] == true;
-    hold!(is_applied || same(&before, &after), "{id}: {verb} was answered {} and changed something", heard.status);
+    let after = sim.cluster.snapshot();
+    let is_applied = response.status == 200 && response.body["applied"] == true;
+    ensure!(
+        is_applied || is_unchanged(&before, &after),
+        "{id}: {verb} was answered {} and changed something",
+        response.status
+    );
     let is_stale = expected.is_some_and(|expected| expected != generation);
-    hold!(!(is_applied && is_stale), "{id}: {verb} of generation {expected:?} was applied to {generation}");
-    let told = &heard.body["policy_generation"];
-    hold!(!is_applied || *told == json!(generation + 1), "{id}: generation {told} follows {generation}");
+    ensure!(!(is_applied && is_stale), "{id}: {verb} of generation {expected:?} was applied to {generation}");
+    let returned = &response.body["policy_generation"];
+    ensure!(!is_applied || *returned == json!(generation + 1), "{id}: generation {returned} follows {generation}");
     Ok(())
 }
 
-pub fn cancel_many(sim: &mut Sim) -> Checked {
-    let is_dry = sim.stage.chance(50);
+pub(crate) fn cancel_bulk(sim: &mut Simulation) -> CheckResult {
+    let is_dry = sim.cluster.chance(50);
     let body = json!({ "older_than_hours": 2, "dry_run": is_dry, "limit": 5, "reason": "spring cleaning" });
-    let before = sim.stage.snapshot();
-    let heard = by_admin(sim, "POST", "/v1/intents/bulk-cancel", body)?;
-    if heard.is_unknown() {
+    let before = sim.cluster.snapshot();
+    let response = call_as_admin(sim, "POST", "/v1/intents/bulk-cancel", body)?;
+    if response.is_unknown() {
         return Ok(());
     }
-    let after = sim.stage.snapshot();
-    hold!(!is_dry || same(&before, &after), "a rehearsal canceled something");
-    let ids = heard.body["intent_ids"].as_array().cloned().unwrap_or_default();
+    let after = sim.cluster.snapshot();
+    ensure!(!is_dry || is_unchanged(&before, &after), "a dry run canceled something");
+    let ids = response.body["intent_ids"].as_array().cloned().unwrap_or_default();
     for id in ids.iter().filter_map(Value::as_str).filter(|_| !is_dry) {
         let is_canceled = |columns: &axme_server::store::simulated::HeadColumns| {
             columns.head.intent.id.to_string() == id && columns.status == "CANCELED"
         };
-        hold!(after.heads.iter().any(is_canceled), "{id} was said to be canceled");
+        ensure!(after.heads.iter().any(is_canceled), "{id} was said to be canceled");
     }
     Ok(())
 }
 
-/// To another workspace nothing here exists.
-pub fn poke_from_elsewhere(sim: &mut Sim) -> Checked {
-    let Some(id) = any(sim) else { return Ok(()) };
-    let (method, verb, body) = match sim.stage.below(5) {
+/// Calls with a key of another workspace, for which no intent here may exist.
+pub(crate) fn call_from_other_workspace(sim: &mut Simulation) -> CheckResult {
+    let Some(id) = sim.pick_intent() else { return Ok(()) };
+    let (method, verb, body) = match sim.cluster.below(5) {
         0 => ("GET", "", json!(null)),
         1 => ("GET", "/events", json!(null)),
         2 => ("POST", "/resolve", json!({ "status": "CANCELED" })),
@@ -100,72 +98,81 @@ pub fn poke_from_elsewhere(sim: &mut Sim) -> Checked {
         _ => ("POST", "/resume", json!({ "action": "complete", "found": "nothing" })),
     };
     let path = format!("/v1/intents/{id}{verb}");
-    let call = Call { key: sim.cast.stranger.clone(), method, path, body, idempotency_key: None };
-    let heard = sim.send_one(&call)?;
-    hold!(heard.status == 404 || heard.is_unknown(), "another workspace's {method} {} got {}", call.path, heard.status);
+    let key = sim.actors.other_workspace.clone();
+    let response = sim.call(&key, method, &path, body)?;
+    ensure!(
+        response.status == 404 || response.is_unknown(),
+        "another workspace's {method} {path} got {}",
+        response.status
+    );
     Ok(())
 }
 
-/// Those that somebody is asked about, and now and then one of the others.
-fn asked(sim: &mut Sim) -> Option<IntentId> {
-    let open = sim.watch.seen.iter().filter(|(_, seen)| seen.head.intent.open_task().is_some());
-    let open: Vec<IntentId> = open.map(|(id, _)| *id).collect();
-    if sim.stage.chance(90) { sim.stage.pick(&open) } else { any(sim) }
+/// Picks an intent with an open task, and sometimes any other.
+fn pick_task(sim: &mut Simulation) -> Option<IntentId> {
+    let open = sim.checker.open_tasks();
+    if sim.cluster.chance(90) { sim.cluster.pick(&open) } else { sim.pick_intent() }
 }
 
-/// A task is given to somebody else. Without a task, nothing changes.
-pub fn reassign(sim: &mut Sim) -> Checked {
-    let Some(id) = asked(sim) else { return Ok(()) };
-    let to = ["ann@example.com", "cat@example.com", "deputy@example.com", "clerk"][sim.stage.below(4)];
-    let before = sim.stage.snapshot();
-    let heard = by_chief(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": to, "note": "away" }))?;
-    if heard.is_unknown() {
+/// Reassigns a task. Without an open task nothing may change.
+pub(crate) fn reassign(sim: &mut Simulation) -> CheckResult {
+    let Some(id) = pick_task(sim) else { return Ok(()) };
+    let to = ["ann@example.com", "cat@example.com", "deputy@example.com", "clerk"][sim.cluster.below(4)];
+    let before = sim.cluster.snapshot();
+    let response =
+        call_as_second_admin(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": to, "note": "away" }))?;
+    if response.is_unknown() {
         return Ok(());
     }
-    let after = sim.stage.snapshot();
-    hold!(heard.status == 200 || same(&before, &after), "{id}: reassigning was answered {} and is done", heard.status);
+    let after = sim.cluster.snapshot();
+    ensure!(
+        response.status == 200 || is_unchanged(&before, &after),
+        "{id}: reassigning was answered {} and is done",
+        response.status
+    );
     let holder = after.heads.iter().find(|columns| columns.head.intent.id == id);
     let holder = holder.and_then(|columns| columns.head.intent.waiting()).map(|waiting| &waiting.holder.reference);
-    hold!(heard.status != 200 || holder.is_some_and(|holder| holder == to), "{id}: {holder:?} has it, not {to}");
+    ensure!(response.status != 200 || holder.is_some_and(|holder| holder == to), "{id}: {holder:?} has it, not {to}");
     Ok(())
 }
 
-/// A link for a form.
-pub fn make_link(sim: &mut Sim) -> Checked {
-    let Some(id) = asked(sim) else { return Ok(()) };
-    let person = PEOPLE[sim.stage.below(PEOPLE.len())];
-    ask_for_link(sim, id, person).map(|_| ())
+/// Creates a task link for a form.
+pub(crate) fn create_link(sim: &mut Simulation) -> CheckResult {
+    let Some(id) = pick_task(sim) else { return Ok(()) };
+    let person = PEOPLE[sim.cluster.below(PEOPLE.len())];
+    request_link(sim, id, person).map(|_| ())
 }
 
-/// Intents that wait for time, of these those at a timeout, which a go-on ends.
-fn paused(sim: &Sim) -> (Vec<IntentId>, Vec<IntentId>) {
-    let paused = sim.watch.seen.iter().filter_map(|(id, seen)| {
-        let waiting = seen.head.intent.waiting().filter(|waiting| waiting.reason == WaitingReason::WaitingForTime)?;
-        let step = seen.spec().plan.as_ref()?.step(waiting.step.as_deref()?)?;
+/// Intents that wait for time: those at a timeout step, which `approve_current_step` ends, and all others.
+fn waiting_for_time(sim: &Simulation) -> (Vec<IntentId>, Vec<IntentId>) {
+    let waiting = sim.checker.intents.iter().filter_map(|(id, observed)| {
+        let waiting =
+            observed.head.intent.waiting().filter(|waiting| waiting.reason == WaitingReason::WaitingForTime)?;
+        let step = observed.spec().plan.as_ref()?.step(waiting.step.as_deref()?)?;
         Some((*id, step.kind == StepKind::Timeout))
     });
-    let (timeouts, others): (Vec<_>, Vec<_>) = paused.partition(|(_, is_timeout)| *is_timeout);
+    let (timeouts, others): (Vec<_>, Vec<_>) = waiting.partition(|(_, is_timeout)| *is_timeout);
     let ids = |pairs: Vec<(IntentId, bool)>| pairs.into_iter().map(|(id, _)| id).collect();
     (ids(timeouts), ids(others))
 }
 
-/// Somebody lets a timeout go on, or tries to shorten a delay.
-pub fn let_go_on(sim: &mut Sim) -> Checked {
-    let (timeouts, others) = paused(sim);
-    let target = if sim.stage.chance(80) { sim.stage.pick(&timeouts) } else { sim.stage.pick(&others) };
-    target.map_or(Ok(()), |id| go_on(sim, id))
+/// Ends a timeout step, or tries to shorten a delay.
+pub(crate) fn resume_timeout(sim: &mut Simulation) -> CheckResult {
+    let (timeouts, others) = waiting_for_time(sim);
+    let target = if sim.cluster.chance(80) { sim.cluster.pick(&timeouts) } else { sim.cluster.pick(&others) };
+    target.map_or(Ok(()), |id| approve_step(sim, id))
 }
 
-fn go_on(sim: &mut Sim, id: IntentId) -> Checked {
-    let (mark, key) = (sim.promises.mark(), sim.stage.admin.clone());
-    answer(sim, &key, id, "resume", &mark, json!({ "approve_current_step": true, "reason": mark })).map(|_| ())
+fn approve_step(sim: &mut Simulation, id: IntentId) -> CheckResult {
+    let (mark, key) = (sim.promises.new_mark(), sim.cluster.admin.clone());
+    answer(sim, &key, id, "resume", &mark, json!({ "approve_current_step": true, "reason": mark }))
 }
 
-/// Every timeout goes on. Returns how many there were.
-pub fn let_all_go_on(sim: &mut Sim) -> Result<usize, String> {
-    let (timeouts, _) = paused(sim);
+/// Ends every timeout step. Returns how many there were.
+pub(crate) fn resume_all_timeouts(sim: &mut Simulation) -> Result<usize, String> {
+    let (timeouts, _) = waiting_for_time(sim);
     for id in &timeouts {
-        go_on(sim, *id)?;
+        approve_step(sim, *id)?;
     }
     Ok(timeouts.len())
 }

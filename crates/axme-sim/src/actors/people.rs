@@ -1,60 +1,60 @@
-//! People: they answer the tasks they see, sometimes wrongly, sometimes twice.
+//! People answer the tasks they see, sometimes with an unknown outcome, sometimes twice.
 
 use axme_intent::IntentId;
 use serde_json::json;
 
 use super::bundles::PEOPLE;
 use super::recipients::answer_by_form;
-use super::{answer, by_admin, by_chief};
-use crate::{Checked, Sim};
+use super::{answer, call_as_admin, call_as_second_admin};
+use crate::{CheckResult, Simulation};
 
-fn tasks(sim: &mut Sim) -> Result<Vec<IntentId>, String> {
-    let listed = by_admin(sim, "GET", "/v1/me/tasks?limit=500", json!(null))?;
+fn list_tasks(sim: &mut Simulation) -> Result<Vec<IntentId>, String> {
+    let listed = call_as_admin(sim, "GET", "/v1/me/tasks?limit=500", json!(null))?;
     let tasks = listed.body["tasks"].as_array().cloned().unwrap_or_default();
     Ok(tasks.iter().filter_map(|task| task["intent_id"].as_str()?.parse().ok()).collect())
 }
 
-pub fn decide(sim: &mut Sim) -> Checked {
-    let open = tasks(sim)?;
-    let Some(id) = sim.stage.pick(&open) else { return Ok(()) };
-    let outcome = if sim.stage.chance(75) { "approved" } else { "rejected" };
-    say(sim, id, outcome)
+pub(crate) fn answer_some(sim: &mut Simulation) -> CheckResult {
+    let open = list_tasks(sim)?;
+    let Some(id) = sim.cluster.pick(&open) else { return Ok(()) };
+    let outcome = if sim.cluster.chance(75) { "approved" } else { "rejected" };
+    answer_as_admin(sim, id, outcome)
 }
 
-pub fn decide_wrongly(sim: &mut Sim) -> Checked {
-    let open = tasks(sim)?;
+pub(crate) fn answer_wrongly(sim: &mut Simulation) -> CheckResult {
+    let open = list_tasks(sim)?;
     let known = sim.promises.known();
-    let target = if sim.stage.chance(50) { sim.stage.pick(&open) } else { sim.stage.pick(&known) };
-    let outcome = ["approved", "perhaps", ""][sim.stage.below(3)];
-    target.map_or(Ok(()), |id| say(sim, id, outcome))
+    let target = if sim.cluster.chance(50) { sim.cluster.pick(&open) } else { sim.cluster.pick(&known) };
+    let outcome = ["approved", "perhaps", ""][sim.cluster.below(3)];
+    target.map_or(Ok(()), |id| answer_as_admin(sim, id, outcome))
 }
 
-fn say(sim: &mut Sim, id: IntentId, outcome: &str) -> Checked {
-    let (mark, key) = (sim.promises.mark(), sim.stage.admin.clone());
+fn answer_as_admin(sim: &mut Simulation, id: IntentId, outcome: &str) -> CheckResult {
+    let (mark, key) = (sim.promises.new_mark(), sim.cluster.admin.clone());
     let body = json!({ "task_result": { "outcome": outcome, "comment": mark } });
-    answer(sim, &key, id, "resume", &mark, body).map(|_| ())
+    answer(sim, &key, id, "resume", &mark, body)
 }
 
-/// Everybody answers at once. Where one yes is not enough, or the owner's does not count, others say it by links. Returns how
-/// many tasks there were.
-pub fn decide_all(sim: &mut Sim) -> Result<usize, String> {
-    // Also those that are not listed for the admin, whose answer would not count.
-    let open = sim.watch.seen.iter().filter(|(_, seen)| seen.head.intent.open_task().is_some());
-    let open: Vec<IntentId> = open.map(|(id, _)| *id).collect();
+/// Answers every open task. Where the admin's approval is not valid or not enough, people approve by task links. Returns the
+/// number of tasks.
+pub(crate) fn answer_all_tasks(sim: &mut Simulation) -> Result<usize, String> {
+    // The list of the admin leaves out tasks that the admin may not answer.
+    let open = sim.checker.open_tasks();
     for id in &open {
-        say(sim, *id, "approved")?;
+        answer_as_admin(sim, *id, "approved")?;
         crate::check(sim)?;
         for person in PEOPLE {
-            let is_open = sim.watch.seen.get(id).is_some_and(|seen| seen.head.intent.open_task().is_some());
+            let is_open =
+                sim.checker.intents.get(id).is_some_and(|observed| observed.head.intent.open_task().is_some());
             if is_open {
                 answer_by_form(sim, *id, person)?;
                 crate::check(sim)?;
             }
         }
-        // Nobody who may answer can be reached: it is given to somebody who can.
-        let task = sim.watch.seen.get(id).and_then(|seen| seen.head.intent.open_task());
+        // Nobody who may answer can be reached: reassign the task to somebody who can.
+        let task = sim.checker.intents.get(id).and_then(|observed| observed.head.intent.open_task());
         if task.is_some_and(|task| task.exclude_requester && task.quorum.is_none()) {
-            by_chief(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": PEOPLE[0] }))?;
+            call_as_second_admin(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": PEOPLE[0] }))?;
             crate::check(sim)?;
         }
     }

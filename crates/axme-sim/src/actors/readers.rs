@@ -1,4 +1,4 @@
-//! Somebody who follows an inbox by its changes, and writes into its threads.
+//! A reader of one inbox. It follows the inbox by its changes and replies to threads.
 
 use std::collections::BTreeMap;
 
@@ -6,93 +6,97 @@ use axme_intent::Status;
 use serde_json::{Value, json};
 
 use super::AGENTS;
-use crate::invariants::hold;
-use crate::stage::Call;
-use crate::{Checked, Sim};
+use crate::invariants::ensure;
+use crate::{CheckResult, Simulation};
 
-/// Whose inbox it is, among [`AGENTS`].
+/// The owner of the inbox: an index of [`AGENTS`].
 const READER: usize = 0;
 
 const MOST_PAGES: usize = 1_000;
 
-/// What the reader knows.
+/// The inbox as the reader knows it.
 #[derive(Default)]
-pub struct Reader {
+pub(crate) struct InboxReader {
     cursor: String,
-    /// The status in which each thread was last seen, and its messages.
+    /// The last known status and the messages of each thread.
     threads: BTreeMap<String, (String, Vec<String>)>,
-    /// Messages that were accepted: where, and what.
-    written: Vec<(String, String)>,
+    /// Accepted replies: thread and message.
+    replies: Vec<(String, String)>,
 }
 
-/// Reads a page of changes. A reply that is lost is asked for again by the same cursor.
-pub fn follow(sim: &mut Sim) -> Checked {
-    read(sim).map(|_| ())
+pub(crate) fn read_changes(sim: &mut Simulation) -> CheckResult {
+    read_page(sim).map(|_| ())
 }
 
-/// True when there is more.
-fn read(sim: &mut Sim) -> Result<bool, String> {
-    let path = format!("/v1/inbox/changes?limit=3&cursor={}", sim.cast.reader.cursor);
-    let key = sim.cast.agents[READER].clone();
-    let heard = sim.send_one(&Call { key, method: "GET", path, body: Value::Null, idempotency_key: None })?;
-    if heard.is_unknown() || sim.stage.chance(5) {
+/// Reads a page of changes; returns whether there are more. A lost response leaves the cursor as it is.
+fn read_page(sim: &mut Simulation) -> Result<bool, String> {
+    let path = format!("/v1/inbox/changes?limit=3&cursor={}", sim.actors.reader.cursor);
+    let key = sim.actors.agents[READER].clone();
+    let response = sim.call(&key, "GET", &path, Value::Null)?;
+    if response.is_unknown() || sim.cluster.chance(5) {
         return Ok(true);
     }
-    hold!(heard.status == 200, "changes were answered {}", heard.status);
-    for change in heard.body["changes"].as_array().into_iter().flatten() {
+    ensure!(response.status == 200, "changes were answered {}", response.status);
+    for change in response.body["changes"].as_array().into_iter().flatten() {
         let thread = &change["thread"];
         let id = thread["thread_id"].as_str().unwrap_or_default().to_owned();
-        let said = thread["messages"].as_array().into_iter().flatten();
-        let said = said.filter_map(|message| message["content"].as_str().map(str::to_owned)).collect();
+        let messages = thread["messages"].as_array().into_iter().flatten();
+        let messages = messages.filter_map(|message| message["content"].as_str().map(str::to_owned)).collect();
         let status = thread["status"].as_str().unwrap_or_default().to_owned();
-        sim.cast.reader.threads.insert(id, (status, said));
+        sim.actors.reader.threads.insert(id, (status, messages));
     }
-    if let Some(cursor) = heard.body["next_cursor"].as_str() {
-        sim.cast.reader.cursor = cursor.to_owned();
+    if let Some(cursor) = response.body["next_cursor"].as_str() {
+        sim.actors.reader.cursor = cursor.to_owned();
     }
-    Ok(heard.body["has_more"] == true)
+    Ok(response.body["has_more"] == true)
 }
 
-/// Writes into some thread of the inbox.
-pub fn write(sim: &mut Sim) -> Checked {
-    let ids: Vec<String> = sim.cast.reader.threads.keys().cloned().collect();
-    let Some(id) = sim.stage.pick(&ids) else { return Ok(()) };
-    let message = format!("message {}", sim.cast.reader.written.len());
-    let key = sim.cast.agents[READER].clone();
+/// Replies to a random thread of the inbox.
+pub(crate) fn reply(sim: &mut Simulation) -> CheckResult {
+    let ids: Vec<String> = sim.actors.reader.threads.keys().cloned().collect();
+    let Some(id) = sim.cluster.pick(&ids) else { return Ok(()) };
+    let message = format!("message {}", sim.actors.reader.replies.len());
+    let key = sim.actors.agents[READER].clone();
     let (path, body) = (format!("/v1/inbox/{id}/reply"), json!({ "message": message }));
-    let heard = sim.send_one(&Call { key, method: "POST", path, body, idempotency_key: None })?;
-    hold!(heard.is_unknown() || heard.status == 200, "a reply was answered {} {}", heard.status, heard.body);
-    if heard.status == 200 {
-        sim.cast.reader.written.push((id, message));
+    let response = sim.call(&key, "POST", &path, body)?;
+    ensure!(
+        response.is_unknown() || response.status == 200,
+        "a reply was answered {} {}",
+        response.status,
+        response.body
+    );
+    if response.status == 200 {
+        sim.actors.reader.replies.push((id, message));
     }
     Ok(())
 }
 
-/// At the end the reader, which only ever asked for changes, knows every thread as it is.
-pub fn check_all_known(sim: &mut Sim) -> Checked {
+/// Checks that a reader who only reads changes knows the current status of every thread.
+pub(crate) fn check_inbox(sim: &mut Simulation) -> CheckResult {
     for _ in 0..MOST_PAGES {
-        if !read(sim)? {
+        if !read_page(sim)? {
             break;
         }
     }
     let own = format!("agent://local/default/{}", AGENTS[READER]);
-    for (id, seen) in &sim.watch.seen {
-        let is_replied = seen.spec().reply_to.as_deref() == Some(AGENTS[READER]) && seen.status().is_terminal();
-        if seen.head.to.as_str() != own && !is_replied {
+    for (id, observed) in &sim.checker.intents {
+        let is_replied =
+            observed.spec().reply_to.as_deref() == Some(AGENTS[READER]) && observed.status().is_terminal();
+        if observed.head.to.as_str() != own && !is_replied {
             continue;
         }
-        let known = sim.cast.reader.threads.get(&id.to_string()).map(|(status, _)| status.as_str());
-        let actual = stage_of(seen.status());
-        hold!(known == Some(actual), "{id}: the inbox says {known:?}, it is {actual}");
+        let known = sim.actors.reader.threads.get(&id.to_string()).map(|(status, _)| status.as_str());
+        let actual = thread_status(observed.status());
+        ensure!(known == Some(actual), "{id}: the inbox says {known:?}, it is {actual}");
     }
-    for (id, message) in &sim.cast.reader.written {
-        let is_there = sim.cast.reader.threads.get(id).is_some_and(|(_, said)| said.contains(message));
-        hold!(is_there, "{id}: \"{message}\" was accepted and is not in the thread");
+    for (id, message) in &sim.actors.reader.replies {
+        let is_there = sim.actors.reader.threads.get(id).is_some_and(|(_, messages)| messages.contains(message));
+        ensure!(is_there, "{id}: \"{message}\" was accepted and is not in the thread");
     }
     Ok(())
 }
 
-fn stage_of(status: Status) -> &'static str {
+fn thread_status(status: Status) -> &'static str {
     match status {
         status if status.is_terminal() => "done",
         Status::InProgress => "active",

@@ -1,4 +1,4 @@
-//! The world outside: servers that are pushed to, and a mail server; they fail by the seed.
+//! The systems outside: web servers that receive posts, and a mail server. They fail by the seed.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,64 +9,64 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
-/// Where the pushed agent and the subscriber are.
-pub const AGENT_URL: &str = "https://dan.example/";
-pub const SUBSCRIBER_URL: &str = "https://hook.example/";
-/// Where steps tell chats something.
-pub const CHAT_URL: &str = "https://chat.example/";
+/// The endpoints of the push agent and of the subscriber.
+pub(crate) const AGENT_URL: &str = "https://dan.example/";
+pub(crate) const SUBSCRIBER_URL: &str = "https://hook.example/";
+/// The chat webhook of notification steps.
+pub(crate) const CHAT_URL: &str = "https://chat.example/";
 
-/// One post that arrived, whatever was answered.
+/// A post that arrived, whatever the response was.
 #[derive(Debug, Clone)]
-pub struct Arrival {
-    pub url: String,
-    /// What the sender calls it; the same for every attempt.
-    pub id: String,
-    pub body: Value,
+pub(crate) struct ReceivedPost {
+    pub(crate) url: String,
+    /// The id of the delivery; the same for every attempt.
+    pub(crate) id: String,
+    pub(crate) body: Value,
 }
 
 #[derive(Clone)]
-pub struct Outside(Arc<Mutex<Inner>>);
+pub(crate) struct SimulatedOutbound(Arc<Mutex<State>>);
 
-struct Inner {
+struct State {
     rng: StdRng,
     is_faulty: bool,
-    arrivals: Vec<Arrival>,
+    received_posts: Vec<ReceivedPost>,
     mails: Vec<Mail>,
-    /// Mail is taken and never arrives.
+    /// Accepted mail is dropped.
     loses_mail: bool,
 }
 
-impl Outside {
-    pub fn new(seed: u64, loses_mail: bool) -> Outside {
+impl SimulatedOutbound {
+    pub(crate) fn new(seed: u64, loses_mail: bool) -> SimulatedOutbound {
         let rng = StdRng::seed_from_u64(seed ^ 0x6f75_7473_6964_6521);
-        let inner = Inner { rng, is_faulty: false, arrivals: Vec::new(), mails: Vec::new(), loses_mail };
-        Outside(Arc::new(Mutex::new(inner)))
+        let state = State { rng, is_faulty: false, received_posts: Vec::new(), mails: Vec::new(), loses_mail };
+        SimulatedOutbound(Arc::new(Mutex::new(state)))
     }
 
-    pub fn set_faulty(&self, is_faulty: bool) {
+    pub(crate) fn set_faulty(&self, is_faulty: bool) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_faulty = is_faulty;
     }
 
-    /// What arrived since this was last asked.
-    pub fn arrivals(&self) -> Vec<Arrival> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).arrivals)
+    /// Takes the posts that arrived since the last call.
+    pub(crate) fn take_posts(&self) -> Vec<ReceivedPost> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).received_posts)
     }
 
-    /// Mail that arrived since this was last asked.
-    pub fn mails(&self) -> Vec<Mail> {
+    /// Takes the mail that arrived since the last call.
+    pub(crate) fn take_mails(&self) -> Vec<Mail> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).mails)
     }
 }
 
-impl Outbound for Outside {
+impl Outbound for SimulatedOutbound {
     fn check(&self, _: &str) -> Result<(), String> {
         Ok(())
     }
 
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, Unposted>> + Send + '_>> {
         Box::pin(async move {
-            let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let drawn = if inner.is_faulty { inner.rng.random_range(0..100) } else { 100 };
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let drawn = if state.is_faulty { state.rng.random_range(0..100) } else { 100 };
             match drawn {
                 ..15 => return Err(Unposted::Failed("connection refused".to_owned())),
                 15..20 => return Err(Unposted::NoPlace),
@@ -74,7 +74,7 @@ impl Outbound for Outside {
             }
             let body = serde_json::from_slice(&post.body).map_err(|error| error.to_string())?;
             let id = post.headers.iter().find(|(name, _)| *name == "webhook-id").map(|(_, id)| id.clone());
-            inner.arrivals.push(Arrival { url: post.url, id: id.unwrap_or_default(), body });
+            state.received_posts.push(ReceivedPost { url: post.url, id: id.unwrap_or_default(), body });
             match drawn {
                 20..35 => Err(Unposted::Failed("the reply was lost".to_owned())),
                 35..50 => Ok(500),
@@ -89,13 +89,13 @@ impl Outbound for Outside {
 
     fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>> {
         Box::pin(async move {
-            let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let drawn = if inner.is_faulty { inner.rng.random_range(0..100) } else { 100 };
+            let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let drawn = if state.is_faulty { state.rng.random_range(0..100) } else { 100 };
             if drawn < 20 {
                 return Err(Unsent { why: "connection refused".to_owned(), is_final: false });
             }
-            if !inner.loses_mail {
-                inner.mails.push(mail);
+            if !state.loses_mail {
+                state.mails.push(mail);
             }
             if drawn < 35 { Err(Unsent { why: "the reply was lost".to_owned(), is_final: false }) } else { Ok(()) }
         })

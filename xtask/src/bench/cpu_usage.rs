@@ -1,34 +1,33 @@
-//! How much of the machine others used meanwhile: what was measured beside a compiler is not worth much.
-//!
-//! From the system's own accounts, where there are any (Linux).
+//! The share of the cores that other processes used during a measure, from `/proc` (Linux only). A measure beside a compiler is
+//! worth little.
 
-/// What had been used when it was read, in ticks.
-pub struct Used {
-    /// Of all cores, idle or not.
+/// CPU time since the system started, in ticks.
+pub(crate) struct CpuTicks {
+    /// All cores, idle or not.
     all: u64,
-    /// By anybody; also what a hypervisor kept for other machines. Interrupts count: they are charged to whoever was
+    /// All processes, and what a hypervisor kept for other machines. Interrupts count: they are charged to whoever was
     /// running, so they are in `ours` too.
     busy: u64,
     ours: u64,
 }
 
-impl Used {
-    /// `ours` are the processes that make up the bench.
-    pub fn until_now(ours: &[u32]) -> Option<Used> {
+impl CpuTicks {
+    /// `ours` are the processes of the bench.
+    pub(crate) fn now(ours: &[u32]) -> Option<CpuTicks> {
         let text = std::fs::read_to_string("/proc/stat").ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
         let ticks: Vec<u64> = line.split_whitespace().take(8).map_while(|number| number.parse().ok()).collect();
         let [user, nice, system, idle, io_wait, interrupts, soft_interrupts, stolen] = ticks[..] else { return None };
         let busy = user + nice + system + interrupts + soft_interrupts + stolen;
-        Some(Used {
+        Some(CpuTicks {
             all: busy + idle + io_wait,
             busy,
             ours: ours.iter().map(|pid| of_process(*pid)).sum::<Option<u64>>()?,
         })
     }
 
-    /// The share of all cores that others have used since.
-    pub fn by_others_since(&self, earlier: &Used) -> f64 {
+    /// The share of all cores that other processes have used since.
+    pub(crate) fn by_others_since(&self, earlier: &CpuTicks) -> f64 {
         let busy = self.busy.saturating_sub(earlier.busy);
         let ours = self.ours.saturating_sub(earlier.ours);
         busy.saturating_sub(ours) as f64 / self.all.saturating_sub(earlier.all).max(1) as f64

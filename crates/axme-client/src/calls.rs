@@ -1,5 +1,5 @@
-//! The everyday calls by name. Those that write carry an idempotency key of their own, so that a lost answer is asked for
-//! again and nothing happens twice.
+//! Methods for common calls. Each write carries an idempotency key of its own, so that it can be repeated after a lost answer and
+//! has its effect once.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ impl Client {
     }
 }
 
-/// An idempotency key that nobody else uses.
+/// A new random idempotency key.
 #[expect(clippy::disallowed_methods, reason = "a key must differ between runs; nothing here is replayed")]
 pub fn fresh_key() -> String {
     uuid::Uuid::new_v4().to_string()

@@ -1,6 +1,6 @@
-//! The stage: nodes on one database, a clock, and what goes wrong between a call and its answer.
+//! The cluster: nodes on one database, a clock, and the faults between a request and its response.
 //!
-//! Nothing here waits for real time or runs on another thread. A call is polled by hand; whenever it waits for a commit,
+//! Nothing here waits for real time or runs on another thread. A request is polled by hand; whenever it waits for a commit,
 //! the seed decides how that commit ends.
 
 use std::future::Future;
@@ -17,7 +17,6 @@ use axme_server::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
 use axme_server::{Limits, first_start, http, workers};
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
 use futures_util::future::join_all;
 use http_body_util::BodyExt;
 use rand::rngs::StdRng;
@@ -27,22 +26,22 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use crate::Mutation;
-use crate::outside::Outside;
+use crate::outbound::SimulatedOutbound;
 
-/// Polls of one call; what is not done by then waits for something that will not come.
-const MOST_TURNS: usize = 10_000;
-/// Commits out of a thousand that go wrong.
+/// Polls of one future. One that is not ready by then waits for an event that never comes.
+const MOST_POLLS: usize = 10_000;
+/// Commits out of a thousand that fail.
 const FAULTS_PER_THOUSAND: u32 = 60;
 const LARGEST_GROUP: usize = 4;
 
-pub struct Stage {
-    pub clock: Arc<ManualClock>,
-    pub rng: StdRng,
-    pub admin: String,
-    pub outside: Outside,
-    /// False at the end, when everything behaves.
+pub(crate) struct Cluster {
+    pub(crate) clock: Arc<ManualClock>,
+    rng: StdRng,
+    pub(crate) admin: String,
+    pub(crate) outbound: SimulatedOutbound,
+    /// False in the liveness phase.
     is_faulty: bool,
-    pub crashes: usize,
+    pub(crate) crashes: usize,
     /// How the commits since the last call of `fates` ended.
     fates: Vec<Fate>,
     mutation: Option<Mutation>,
@@ -56,42 +55,48 @@ struct Node {
     app: Arc<App>,
     router: Router,
     hand: Hand,
-    is_dead: bool,
+    is_down: bool,
     _stop: watch::Sender<bool>,
 }
 
-/// A request of a client.
 #[derive(Debug, Clone)]
-pub struct Call {
-    pub key: String,
-    pub method: &'static str,
-    pub path: String,
-    pub body: Value,
-    pub idempotency_key: Option<String>,
+pub(crate) struct Request {
+    pub(crate) key: String,
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) body: Value,
+    pub(crate) idempotency_key: Option<String>,
+}
+
+impl Request {
+    /// A request without an idempotency key.
+    pub(crate) fn new(key: &str, method: &'static str, path: &str, body: Value) -> Request {
+        Request { key: key.to_owned(), method, path: path.to_owned(), body, idempotency_key: None }
+    }
 }
 
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub body: Value,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
-impl Answer {
-    /// Nobody knows whether it was done.
-    pub fn is_unknown(&self) -> bool {
+impl Response {
+    /// The client does not know whether the request had an effect.
+    pub(crate) fn is_unknown(&self) -> bool {
         self.status >= 500
     }
 }
 
-impl Stage {
-    /// A first start, with `nodes` nodes.
-    pub fn new(seed: u64, nodes: usize, mutation: Option<Mutation>) -> Stage {
+impl Cluster {
+    /// Starts `nodes` nodes on a new data folder.
+    pub(crate) fn new(seed: u64, nodes: usize, mutation: Option<Mutation>) -> Cluster {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let mut stage = Stage {
+        let mut cluster = Cluster {
             clock: ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time")),
             rng: StdRng::seed_from_u64(seed),
             admin: String::new(),
-            outside: Outside::new(seed, mutation == Some(Mutation::LostMail)),
+            outbound: SimulatedOutbound::new(seed, mutation == Some(Mutation::LostMail)),
             is_faulty: false,
             crashes: 0,
             fates: Vec::new(),
@@ -101,17 +106,17 @@ impl Stage {
             runtime,
             folder: tempfile::tempdir().expect("a temporary folder"),
         };
-        stage.nodes = (0..nodes).map(|_| stage.open()).collect();
-        let (app, path) = (stage.nodes[0].app.clone(), stage.folder.path().join("data"));
+        cluster.nodes = (0..nodes).map(|_| cluster.open()).collect();
+        let (app, path) = (cluster.nodes[0].app.clone(), cluster.folder.path().join("data"));
         let bootstrap = path.join("bootstrap.json");
-        stage.drive(async move {
+        cluster.drive(async move {
             let data = Folder::open(&path).expect("the data folder opens");
             first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
         });
         let text = std::fs::read_to_string(bootstrap).expect("bootstrap.json is there");
         let bootstrap: Bootstrap = serde_json::from_str(&text).expect("bootstrap.json is JSON");
-        stage.admin = bootstrap.api_key;
-        stage
+        cluster.admin = bootstrap.api_key;
+        cluster
     }
 
     fn open(&self) -> Node {
@@ -121,65 +126,65 @@ impl Stage {
         let world = System {
             clock: Arc::new(self.clock.clone()),
             rng: self.rng.clone(),
-            outbound: Arc::new(self.outside.clone()),
+            outbound: Arc::new(self.outbound.clone()),
         };
         let (stop, stopping) = watch::channel(false);
         let app = App::new(store, world, wakeups, Arc::new(Limits::default()), Site::default(), stopping);
-        Node { router: http::router::router(app.clone()), app, hand, is_dead: false, _stop: stop }
+        Node { router: http::router::router(app.clone()), app, hand, is_down: false, _stop: stop }
     }
 
-    pub fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         use axme_server::system::Clock;
         self.clock.now()
     }
 
     /// True `percent` times out of a hundred.
-    pub fn chance(&mut self, percent: u32) -> bool {
+    pub(crate) fn chance(&mut self, percent: u32) -> bool {
         self.rng.random_range(0..100) < percent
     }
 
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.rng.random_range(0..end)
     }
 
-    pub fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
+    pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
         if from.is_empty() { None } else { Some(from[self.below(from.len())].clone()) }
     }
 
-    /// One of the nodes.
-    pub fn app(&mut self) -> Arc<App> {
+    /// A random node.
+    pub(crate) fn app(&mut self) -> Arc<App> {
         let node = self.below(self.nodes.len());
         self.nodes[node].app.clone()
     }
 
-    /// Sends calls at the same time, each to some node, and waits for all answers. A call whose node died is answered 503.
-    pub fn send(&mut self, calls: &[Call]) -> Vec<Answer> {
-        let mut sent = Vec::new();
-        for call in calls {
+    /// Sends requests at the same time, each to a random node, and waits for all responses. A request whose node died gets 503.
+    pub(crate) fn send(&mut self, requests: &[Request]) -> Vec<Response> {
+        let mut responses = Vec::new();
+        for request in requests {
             let node = self.below(self.nodes.len());
             let router = self.nodes[node].router.clone();
-            sent.push(answer(router, request(call)));
+            responses.push(exchange(router, http_request(request)));
         }
-        self.drive(join_all(sent))
+        self.drive(join_all(responses))
     }
 
-    /// How the commits since this was last asked ended.
-    pub fn fates(&mut self) -> Vec<Fate> {
+    /// Takes the fates of the commits since the last call.
+    pub(crate) fn fates(&mut self) -> Vec<Fate> {
         std::mem::take(&mut self.fates)
     }
 
-    /// Works a future off, together with what it leaves behind. Nodes that died on the way are started again.
-    pub fn drive<F: Future>(&mut self, future: F) -> F::Output {
+    /// Runs a future to its end, together with the tasks that it spawns. Nodes that died meanwhile are restarted.
+    pub(crate) fn drive<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = Box::pin(future);
         let mut output = None;
-        for _ in 0..MOST_TURNS {
+        for _ in 0..MOST_POLLS {
             if output.is_none() {
                 let _entered = self.runtime.enter();
                 if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                     output = Some(value);
                 }
             }
-            // What was spawned, such as acknowledgements, goes on now.
+            // Run spawned tasks, such as acknowledgements.
             self.runtime.block_on(async {
                 for _ in 0..3 {
                     tokio::task::yield_now().await;
@@ -189,20 +194,20 @@ impl Stage {
             if waits.is_empty()
                 && let Some(output) = output
             {
-                self.restart_dead();
+                self.restart_down();
                 return output;
             }
             if let Some(node) = self.pick(&waits) {
                 self.commit(node);
             }
         }
-        panic!("a call waits for something that never comes");
+        panic!("a request waits for an event that never comes");
     }
 
     fn commit(&mut self, node: usize) {
         let (fate, most) = (self.fate(), 1 + self.below(LARGEST_GROUP));
         self.nodes[node].hand.commit(most, fate);
-        self.nodes[node].is_dead |= fate.is_deadly();
+        self.nodes[node].is_down |= fate.is_deadly();
         self.fates.push(fate);
     }
 
@@ -220,45 +225,45 @@ impl Stage {
         }
     }
 
-    /// A node loses its power between two calls.
-    pub fn crash(&mut self) {
+    /// Stops a random node between two requests, as a loss of power does.
+    pub(crate) fn crash(&mut self) {
         let node = self.below(self.nodes.len());
-        self.nodes[node].is_dead = true;
-        self.restart_dead();
+        self.nodes[node].is_down = true;
+        self.restart_down();
     }
 
-    fn restart_dead(&mut self) {
+    fn restart_down(&mut self) {
         for n in 0..self.nodes.len() {
-            if self.nodes[n].is_dead {
+            if self.nodes[n].is_down {
                 self.crashes += 1;
                 self.nodes[n].hand.die();
                 self.nodes[n] = self.open();
                 if self.mutation != Some(Mutation::ForgottenSubscribers) {
-                    self.watch_on(n);
+                    self.load_subscribers_on(n);
                 }
             }
         }
     }
 
-    /// All nodes know by now that there is a subscriber.
-    pub fn watch(&mut self) {
-        (0..self.nodes.len()).for_each(|n| self.watch_on(n));
+    /// Has all nodes load the subscribers.
+    pub(crate) fn load_subscribers(&mut self) {
+        (0..self.nodes.len()).for_each(|n| self.load_subscribers_on(n));
     }
 
-    /// What a start does before the first call.
-    fn watch_on(&mut self, node: usize) {
+    /// As a start does before the first request.
+    fn load_subscribers_on(&mut self, node: usize) {
         let app = self.nodes[node].app.clone();
         self.drive(async move { workers::fanout::watch(&app).await }).expect("the subscribers can be read");
     }
 
-    /// Lets things go wrong from now on, or no more.
-    pub fn set_faulty(&mut self, is_faulty: bool) {
+    /// Turns faults on or off.
+    pub(crate) fn set_faulty(&mut self, is_faulty: bool) {
         self.is_faulty = is_faulty;
-        self.outside.set_faulty(is_faulty);
+        self.outbound.set_faulty(is_faulty);
     }
 
     /// Reads the store.
-    pub fn look<T: Send + 'static>(
+    pub(crate) fn read<T: Send + 'static>(
         &mut self,
         job: impl FnMut(&mut Tx<'_>) -> axme_server::error::Result<T> + Send + 'static,
     ) -> T {
@@ -266,8 +271,8 @@ impl Stage {
         self.drive(async move { app.store.read(job).await }).expect("the store can be read")
     }
 
-    /// Writes to the store past the API, without faults: what no operation makes.
-    pub fn make<T: Send + 'static>(
+    /// Writes to the store past the API and without faults, for data that no operation creates.
+    pub(crate) fn write_directly<T: Send + 'static>(
         &mut self,
         job: impl FnMut(&mut Tx<'_>) -> axme_server::error::Result<T> + Send + 'static,
     ) -> T {
@@ -278,27 +283,27 @@ impl Stage {
         made.expect("the store can be written")
     }
 
-    pub fn snapshot(&mut self) -> Snapshot {
-        self.look(|tx| Ok(snapshot(tx)?))
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
+        self.read(|tx| Ok(snapshot(tx)?))
     }
 }
 
-fn request(call: &Call) -> Request<Body> {
-    let mut request = Request::builder()
-        .method(call.method)
-        .uri(&call.path)
+fn http_request(request: &Request) -> axum::http::Request<Body> {
+    let mut http_request = axum::http::Request::builder()
+        .method(request.method)
+        .uri(&request.path)
         .header("content-type", "application/json")
-        .header("x-api-key", &call.key);
-    if let Some(key) = &call.idempotency_key {
-        request = request.header("idempotency-key", key);
+        .header("x-api-key", &request.key);
+    if let Some(key) = &request.idempotency_key {
+        http_request = http_request.header("idempotency-key", key);
     }
-    let body = if call.body.is_null() { String::new() } else { call.body.to_string() };
-    request.body(Body::from(body)).expect("a request")
+    let body = if request.body.is_null() { String::new() } else { request.body.to_string() };
+    http_request.body(Body::from(body)).expect("a request")
 }
 
-async fn answer(router: Router, request: Request<Body>) -> Answer {
+async fn exchange(router: Router, request: axum::http::Request<Body>) -> Response {
     let response = router.oneshot(request).await.expect("the router answers");
     let status = response.status().as_u16();
     let bytes = response.into_body().collect().await.expect("the body arrives").to_bytes();
-    Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    Response { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
 }

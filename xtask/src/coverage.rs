@@ -1,4 +1,4 @@
-//! Whether every operation has a story and bad input among the tests, on both engines: read from what the tests have noted
+//! Checks that the tests call every operation with success and with bad input on both engines, from the record of the tests
 //! (`crates/axme-server/tests/it/coverage.rs`).
 
 use std::collections::BTreeSet;
@@ -10,14 +10,14 @@ use axme_api::{Access, OpInfo};
 /// Operations that take nothing a caller could get wrong but the credential.
 const TAKE_NOTHING: [&str; 3] = ["capabilities.get", "macros.list", "me.get"];
 
-pub fn check() -> anyhow::Result<()> {
+pub(crate) fn check() -> anyhow::Result<()> {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".to_owned());
     let file = Path::new(&target).join("tmp/operations.txt");
     let text = std::fs::read_to_string(&file)
         .with_context(|| format!("{}: run `cargo test -p axme-server --test it` before", file.display()))?;
-    let noted: BTreeSet<(&str, &str, u16)> = text.lines().filter_map(read).collect();
+    let recorded: BTreeSet<(&str, &str, u16)> = text.lines().filter_map(read).collect();
     let table = axme_api::table();
-    let missing: Vec<String> = table.iter().flat_map(|op| missing(op.info(), &noted)).collect();
+    let missing: Vec<String> = table.iter().flat_map(|op| missing(op.info(), &recorded)).collect();
     if !missing.is_empty() {
         bail!("{} of what the tests must show is not shown:\n{}", missing.len(), missing.join("\n"));
     }
@@ -30,14 +30,14 @@ fn read(line: &str) -> Option<(&str, &str, u16)> {
     Some((words.next()?, words.next()?, words.next()?.parse().ok()?))
 }
 
-fn missing(info: &OpInfo, noted: &BTreeSet<(&str, &str, u16)>) -> Vec<String> {
+fn missing(info: &OpInfo, recorded: &BTreeSet<(&str, &str, u16)>) -> Vec<String> {
     // Without a key nothing is looked at; what needs none, or a person, is refused for itself.
     let is_own = matches!(info.access, Access::Public | Access::Person);
     let is_bad = |status: u16| (400..500).contains(&status) && (status != 401 || is_own);
     let mut missing = Vec::new();
     for engine in ["Sqlite", "Postgres"] {
         let statuses =
-            || noted.iter().filter(|(e, id, _)| *e == engine && *id == info.id).map(|(_, _, status)| *status);
+            || recorded.iter().filter(|(e, id, _)| *e == engine && *id == info.id).map(|(_, _, status)| *status);
         if !statuses().any(|status| status == 200) {
             missing.push(format!("{} succeeds on {engine}", info.id));
         }

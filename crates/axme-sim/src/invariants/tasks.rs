@@ -1,4 +1,4 @@
-//! What must hold about those who are asked: their answers, their votes, their mail and their links.
+//! Invariants of tasks: answers, votes, notices and task links.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,128 +10,130 @@ use axme_server::store::simulated::Snapshot;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Seen, Watch, hold};
-use crate::Checked;
+use super::{Checker, ObservedIntent, ensure};
+use crate::CheckResult;
 
-/// `before` is the intent just before the event. One asking, which begins with a waiting, is answered once, but for votes.
-pub fn check_event(seen: &Seen, before: &Intent, event: &Event) -> Checked {
+/// Each asking is answered once, apart from votes. `before` is the intent before the event.
+pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
     let (id, position) = (before.id, event.position);
     let votes = before.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
     match &event.body {
         EventBody::Voted { vote, needed } => {
             let Some(task) = before.open_task() else { return Err(format!("{id}: a vote {position} on nothing")) };
             let is_new = votes.iter().all(|other| other.by != vote.by);
-            hold!(is_new, "{id}: {} voted twice", vote.by);
-            hold!(*needed as usize == task.needed(), "{id}: a vote of {needed}, {} are needed", task.needed());
-            hold!(votes.len() + 1 < task.needed(), "{id}: vote {position} was enough and decided nothing");
-            check_requester(seen, before, event)?;
+            ensure!(is_new, "{id}: {} voted twice", vote.by);
+            ensure!(*needed as usize == task.needed(), "{id}: a vote of {needed}, {} are needed", task.needed());
+            ensure!(votes.len() + 1 < task.needed(), "{id}: vote {position} was enough and decided nothing");
+            check_requester(observed, before, event)?;
         }
         EventBody::InProgress { details, .. } if details.contains_key("task_result") => {
             let Some(task) = before.open_task() else { return Err(format!("{id}: an answer {position} to nothing")) };
             let by = details["answered_by"].as_str();
-            hold!(by == Some(event.actor.as_str()), "{id}: {by:?} answered, done by {}", event.actor);
+            ensure!(by == Some(event.actor.as_str()), "{id}: {by:?} answered, done by {}", event.actor);
             let is_new = votes.iter().all(|other| other.by != event.actor);
-            hold!(is_new, "{id}: {} voted and answered", event.actor);
+            ensure!(is_new, "{id}: {} voted and answered", event.actor);
             let is_yes = details["task_result"]["outcome"] == "approved";
             let is_enough = votes.len() + 1 == task.needed();
-            hold!(!is_yes || is_enough, "{id}: {} of {} said yes", votes.len() + 1, task.needed());
-            check_requester(seen, before, event)?;
+            ensure!(!is_yes || is_enough, "{id}: {} of {} said yes", votes.len() + 1, task.needed());
+            check_requester(observed, before, event)?;
         }
         _ => {}
     }
     Ok(())
 }
 
-fn check_requester(seen: &Seen, before: &Intent, event: &Event) -> Checked {
-    let from = seen.spec().from.as_str();
+fn check_requester(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
+    let from = observed.spec().from.as_str();
     let is_requester = event.actor == from || from.strip_prefix("user://") == Some(&event.actor);
     let is_excluded = before.open_task().is_some_and(|task| task.exclude_requester);
-    hold!(!(is_requester && is_excluded), "{}: {} answered what they asked", before.id, event.actor);
+    ensure!(!(is_requester && is_excluded), "{}: {} answered what they asked", before.id, event.actor);
     Ok(())
 }
 
-/// The head: no vote too many, no run too many, no try too many.
-pub fn check_waiting(seen: &Seen) -> Checked {
-    let intent = &seen.head.intent;
+/// Checks the limits of votes, step runs and retries.
+pub(crate) fn check_waiting(observed: &ObservedIntent) -> CheckResult {
+    let intent = &observed.head.intent;
     let id = intent.id;
     if let Some(waiting) = intent.waiting() {
         let most = intent.open_task().map_or(0, |task| task.needed() - 1);
         let voters: BTreeSet<&str> = waiting.votes.iter().map(|vote| vote.by.as_str()).collect();
-        hold!(voters.len() == waiting.votes.len(), "{id}: {voters:?} voted {} times", waiting.votes.len());
-        hold!(voters.len() <= most, "{id}: {} votes are enough, and it waits", voters.len());
+        ensure!(voters.len() == waiting.votes.len(), "{id}: {voters:?} voted {} times", waiting.votes.len());
+        ensure!(voters.len() <= most, "{id}: {} votes are enough, and it waits", voters.len());
     }
     let Some(cursor) = &intent.cursor else { return Ok(()) };
-    hold!(cursor.runs <= MAX_STEP_RUNS, "{id}: {} steps were run", cursor.runs);
-    let step = seen.spec().plan.as_ref().and_then(|plan| plan.step(&cursor.step));
+    ensure!(cursor.runs <= MAX_STEP_RUNS, "{id}: {} steps were run", cursor.runs);
+    let step = observed.spec().plan.as_ref().and_then(|plan| plan.step(&cursor.step));
     let most = step.and_then(|step| step.retry).map_or(0, |retry| retry.max_retries);
-    hold!(cursor.tries <= most, "{id}: step {} was tried again {} times of {most}", cursor.step, cursor.tries);
+    ensure!(cursor.tries <= most, "{id}: step {} was tried again {} times of {most}", cursor.step, cursor.tries);
     Ok(())
 }
 
-impl Watch {
-    /// A notice is open exactly while it has a delivery that lives. One that was closed has arrived, is a dead letter, or was
-    /// about a task that is over. Whoever is asked has been mailed, or will be.
-    pub(super) fn check_notices(&self, snapshot: &Snapshot) -> Checked {
+impl Checker {
+    /// A notice is open exactly while it has a live delivery. A closed notice has arrived, is a dead letter, or was about a task
+    /// that is over. Every person with an open task has been notified, or will be.
+    pub(super) fn check_notices(&self, snapshot: &Snapshot) -> CheckResult {
         let mut queued: BTreeMap<(&str, Uuid), bool> = BTreeMap::new();
         for row in &snapshot.deliveries {
             if let Some(line) = row.address.strip_prefix("notice://") {
                 queued.insert((line, row.intent_id.0), row.dead_at.is_none());
             }
         }
-        let mut told: BTreeSet<(IntentId, u32, String)> = BTreeSet::new();
+        let mut notified: BTreeSet<(IntentId, u32, String)> = BTreeSet::new();
         for notice in &snapshot.notices {
             let is_live = queued.remove(&(notice.line.as_str(), notice.id));
             let (id, intent) = (notice.id, notice.intent_id);
-            hold!(
+            ensure!(
                 is_live.unwrap_or(false) == notice.is_open,
                 "notice {id}: open {}, queued {is_live:?}",
                 notice.is_open
             );
-            let Some(seen) = self.seen.get(&intent) else { return Err(format!("notice {id} of an unknown intent")) };
+            let Some(observed) = self.intents.get(&intent) else {
+                return Err(format!("notice {id} of an unknown intent"));
+            };
             if let Some(asking) = notice.asking {
-                told.insert((intent, asking, notice.recipient.to_ascii_lowercase()));
+                notified.insert((intent, asking, notice.recipient.to_ascii_lowercase()));
             }
-            let is_gone = !notice.is_open && is_live.is_none() && !self.arrived.contains(&id);
-            let head = &seen.head.intent;
+            let is_gone = !notice.is_open && is_live.is_none() && !self.delivered_notices.contains(&id);
+            let head = &observed.head.intent;
             let is_asked = head.open_task().and(head.waiting()).map(|waiting| waiting.asking) == notice.asking;
             let is_moot = notice.asking.is_some() && !is_asked;
-            hold!(!is_gone || is_moot, "{intent}: what {} was to be told is gone", notice.recipient);
+            ensure!(!is_gone || is_moot, "{intent}: the notice to {} is gone", notice.recipient);
         }
-        hold!(queued.is_empty(), "deliveries of unknown notices: {queued:?}");
-        for (id, seen) in &self.seen {
-            let head = &seen.head.intent;
+        ensure!(queued.is_empty(), "deliveries of unknown notices: {queued:?}");
+        for (id, observed) in &self.intents {
+            let head = &observed.head.intent;
             let Some(waiting) = head.waiting() else { continue };
             for person in head.asked().into_iter().filter(|person| is_email(person)) {
-                let is_told = told.contains(&(*id, waiting.asking, person.to_ascii_lowercase()));
-                hold!(is_told, "{id}: {person} is asked and nobody tells them");
+                let is_notified = notified.contains(&(*id, waiting.asking, person.to_ascii_lowercase()));
+                ensure!(is_notified, "{id}: {person} is asked and was not notified");
             }
         }
         Ok(())
     }
 
-    /// A link that was used is an answer of its person to its asking, and every answer uses one link at the most.
-    pub(super) fn check_links(&self, snapshot: &Snapshot) -> Checked {
+    /// A used link is an answer of its person to its asking. An answer uses at most one link.
+    pub(super) fn check_links(&self, snapshot: &Snapshot) -> CheckResult {
         let mut answers: BTreeMap<IntentId, Vec<(u32, String, String, String)>> = BTreeMap::new();
         for link in snapshot.links.iter().filter(|link| link.used_at.is_some()) {
             let id = link.intent_id;
-            let Some(seen) = self.seen.get(&id) else { return Err(format!("a link to {id}, which is unknown")) };
-            let left = answers.entry(id).or_insert_with(|| answers_of(seen));
+            let Some(observed) = self.intents.get(&id) else { return Err(format!("a link to {id}, which is unknown")) };
+            let left = answers.entry(id).or_insert_with(|| answers_of(observed));
             let outcome = link.outcome.clone().unwrap_or_default();
-            let wanted = (link.asking, link.person.clone(), link.via.clone(), outcome);
-            let found = left.iter().position(|answer| *answer == wanted);
-            let Some(found) = found else { return Err(format!("{id}: the used link {wanted:?} is no answer")) };
+            let expected = (link.asking, link.person.clone(), link.via.clone(), outcome);
+            let found = left.iter().position(|answer| *answer == expected);
+            let Some(found) = found else { return Err(format!("{id}: the used link {expected:?} is no answer")) };
             left.swap_remove(found);
         }
         Ok(())
     }
 }
 
-/// All answers of people: to which asking, by whom, by which way, and what.
-fn answers_of(seen: &Seen) -> Vec<(u32, String, String, String)> {
+/// All answers of people: asking, person, channel and outcome.
+fn answers_of(observed: &ObservedIntent) -> Vec<(u32, String, String, String)> {
     let mut asking = 0;
     let mut answers = Vec::new();
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    for event in &seen.events {
+    for event in &observed.events {
         match &event.body {
             EventBody::Waiting(waiting) => asking = waiting.asking,
             EventBody::Transferred { is_part: false, .. } => asking = event.position,
