@@ -13,8 +13,8 @@ mod senders;
 use std::collections::BTreeMap;
 
 use axme_intent::IntentId;
-use axme_server::store::accounts;
-use axme_server::store::simulated::Fate;
+use axme_store::accounts;
+use axme_store::simulated::Fate;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

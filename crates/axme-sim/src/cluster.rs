@@ -7,14 +7,18 @@ use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use axme_core::state::{AppState, Site};
+use axme_core::system::System;
 use axme_intent::Time;
-use axme_server::app::{App, Site};
 use axme_server::folder::{Bootstrap, Folder};
-use axme_server::store::simulated::{Fate, Hand, Snapshot, snapshot};
-use axme_server::store::{Store, Tx};
-use axme_server::system::{ManualClock, Rng, System};
-use axme_server::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
-use axme_server::{Limits, first_start, http, workers};
+use axme_server::http::{self, Gateway};
+use axme_server::{first_start, workers};
+use axme_store::Limits;
+use axme_store::Rng;
+use axme_store::clock::ManualClock;
+use axme_store::simulated::{CommitControl, Fate, Snapshot, snapshot};
+use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
+use axme_store::{Shard, Store, StoreOptions, Tx};
 use axum::Router;
 use axum::body::Body;
 use futures_util::future::join_all;
@@ -36,7 +40,7 @@ const LARGEST_GROUP: usize = 4;
 
 pub(crate) struct Cluster {
     pub(crate) clock: Arc<ManualClock>,
-    rng: StdRng,
+    faults: StdRng,
     pub(crate) admin: String,
     pub(crate) outbound: SimulatedOutbound,
     /// False in the liveness phase.
@@ -45,6 +49,7 @@ pub(crate) struct Cluster {
     /// How the commits since the last call of `fates` ended.
     fates: Vec<Fate>,
     mutation: Option<Mutation>,
+    /// Where the nodes draw ids and secrets from.
     rng: Rng,
     nodes: Vec<Node>,
     runtime: tokio::runtime::Runtime,
@@ -52,9 +57,9 @@ pub(crate) struct Cluster {
 }
 
 struct Node {
-    app: Arc<App>,
+    app: Arc<AppState>,
     router: Router,
-    hand: Hand,
+    commits: CommitControl,
     is_down: bool,
     _stop: watch::Sender<bool>,
 }
@@ -94,7 +99,7 @@ impl Cluster {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let mut cluster = Cluster {
             clock: ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time")),
-            rng: StdRng::seed_from_u64(seed),
+            faults: StdRng::seed_from_u64(seed),
             admin: String::new(),
             outbound: SimulatedOutbound::new(seed, mutation == Some(Mutation::LostMail)),
             is_faulty: false,
@@ -120,31 +125,38 @@ impl Cluster {
     }
 
     fn open(&self) -> Node {
-        let wakeups = Wakeups::new(SWEEP_BETWEEN_NODES);
-        let (store, hand) =
-            Store::open_simulated(&self.folder.path().join("axme.db"), wakeups.clone()).expect("the store opens");
-        let world = System {
+        let system = System {
             clock: Arc::new(self.clock.clone()),
             rng: self.rng.clone(),
             outbound: Arc::new(self.outbound.clone()),
         };
+        let limits = Arc::new(Limits::default());
+        let options = StoreOptions {
+            limits: limits.clone(),
+            clock: system.clock.clone(),
+            rng: system.rng.clone(),
+            wakeups: Wakeups::new(SWEEP_BETWEEN_NODES),
+        };
+        let file = self.folder.path().join("axme.db");
+        let (store, commits) = Store::open_simulated(&file, &options).expect("the store opens");
         let (stop, stopping) = watch::channel(false);
-        let app = App::new(store, world, wakeups, Arc::new(Limits::default()), Site::default(), stopping);
-        Node { router: http::router::router(app.clone()), app, hand, is_down: false, _stop: stop }
+        let app = AppState::new(store, system, limits, Site::default(), stopping);
+        let router = http::router(Gateway { app: app.clone(), files: None });
+        Node { router, app, commits, is_down: false, _stop: stop }
     }
 
     pub(crate) fn now(&self) -> Time {
-        use axme_server::system::Clock;
+        use axme_store::Clock;
         self.clock.now()
     }
 
     /// True `percent` times out of a hundred.
     pub(crate) fn chance(&mut self, percent: u32) -> bool {
-        self.rng.random_range(0..100) < percent
+        self.faults.random_range(0..100) < percent
     }
 
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        self.rng.random_range(0..end)
+        self.faults.random_range(0..end)
     }
 
     pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
@@ -152,7 +164,7 @@ impl Cluster {
     }
 
     /// A random node.
-    pub(crate) fn app(&mut self) -> Arc<App> {
+    pub(crate) fn app(&mut self) -> Arc<AppState> {
         let node = self.below(self.nodes.len());
         self.nodes[node].app.clone()
     }
@@ -190,7 +202,7 @@ impl Cluster {
                     tokio::task::yield_now().await;
                 }
             });
-            let waits = (0..self.nodes.len()).filter(|n| self.nodes[*n].hand.waiting() > 0).collect::<Vec<_>>();
+            let waits = (0..self.nodes.len()).filter(|n| self.nodes[*n].commits.waiting() > 0).collect::<Vec<_>>();
             if waits.is_empty()
                 && let Some(output) = output
             {
@@ -206,13 +218,13 @@ impl Cluster {
 
     fn commit(&mut self, node: usize) {
         let (fate, most) = (self.fate(), 1 + self.below(LARGEST_GROUP));
-        self.nodes[node].hand.commit(most, fate);
+        self.nodes[node].commits.commit(most, fate);
         self.nodes[node].is_down |= fate.is_deadly();
         self.fates.push(fate);
     }
 
     fn fate(&mut self) -> Fate {
-        if !self.is_faulty || self.rng.random_range(0..1_000) >= FAULTS_PER_THOUSAND {
+        if !self.is_faulty || self.faults.random_range(0..1_000) >= FAULTS_PER_THOUSAND {
             return Fate::Commits;
         }
         let lies = self.mutation == Some(Mutation::LyingCommits);
@@ -236,7 +248,7 @@ impl Cluster {
         for n in 0..self.nodes.len() {
             if self.nodes[n].is_down {
                 self.crashes += 1;
-                self.nodes[n].hand.die();
+                self.nodes[n].commits.die();
                 self.nodes[n] = self.open();
                 if self.mutation != Some(Mutation::ForgottenSubscribers) {
                     self.load_subscribers_on(n);
@@ -265,7 +277,7 @@ impl Cluster {
     /// Reads the store.
     pub(crate) fn read<T: Send + 'static>(
         &mut self,
-        job: impl FnMut(&mut Tx<'_>) -> axme_server::error::Result<T> + Send + 'static,
+        job: impl FnMut(&mut Tx<'_>) -> axme_core::error::Result<T> + Send + 'static,
     ) -> T {
         let app = self.nodes[0].app.clone();
         self.drive(async move { app.store.read(job).await }).expect("the store can be read")
@@ -274,11 +286,11 @@ impl Cluster {
     /// Writes to the store past the API and without faults, for data that no operation creates.
     pub(crate) fn write_directly<T: Send + 'static>(
         &mut self,
-        job: impl FnMut(&mut Tx<'_>) -> axme_server::error::Result<T> + Send + 'static,
+        job: impl FnMut(&mut Tx<'_>) -> axme_core::error::Result<T> + Send + 'static,
     ) -> T {
         let app = self.nodes[0].app.clone();
         let is_faulty = std::mem::replace(&mut self.is_faulty, false);
-        let made = self.drive(async move { app.store.write(0, job).await });
+        let made = self.drive(async move { app.store.write(Shard::CONTROL, job).await });
         self.is_faulty = is_faulty;
         made.expect("the store can be written")
     }

@@ -4,10 +4,10 @@ mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axme_intent::lifecycle::{IntentSpec, Event, EventBody, Intent, WaitingReason};
+use axme_intent::lifecycle::{Event, EventBody, Intent, IntentSpec, WaitingReason};
 use axme_intent::{IntentId, Status, StepKind, Time, apply};
-use axme_server::store::intents::Head;
-use axme_server::store::simulated::{HeadColumns, Snapshot, history};
+use axme_store::intents::Head;
+use axme_store::simulated::{HeadColumns, Snapshot, history};
 
 use uuid::Uuid;
 
@@ -270,12 +270,12 @@ fn check_time(observed: &ObservedIntent, before: &Intent, event: &Event) -> Chec
         EventBody::Reminder { count, .. } => {
             ensure!(*count == before.tally.reminded + 1, "{id}: reminder {count} after {}", before.tally.reminded);
             let plan = observed.spec().plan.as_ref();
-            let ladder = before.reminder_plan(&before.policy, plan);
-            if !ladder.is_empty() && observed.head.intent.policy_generation == 0 {
-                let most = ladder.max_reminders.unwrap_or(axme_intent::ladder::USUAL_REMINDERS);
+            let reminders = before.reminder_plan(&before.policy, plan);
+            if !reminders.is_empty() && observed.head.intent.policy_generation == 0 {
+                let most = reminders.max_reminders.unwrap_or(axme_intent::reminder_plan::USUAL_REMINDERS);
                 ensure!(*count <= most, "{id}: reminder {count} of {most}");
                 let since = before.waiting().map_or(before.created_at, |waiting| waiting.since);
-                let after = ladder.remind_after_seconds.unwrap_or(0);
+                let after = reminders.remind_after_seconds.unwrap_or(0);
                 ensure!(event.at >= since.plus_seconds(after), "{id}: reminder {count} is early");
             }
         }

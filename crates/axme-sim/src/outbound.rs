@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axme_server::system::{Fetch, Fetched, Mail, Outbound, Post, Unposted, Unsent};
+use axme_core::system::{Fetch, Fetched, Mail, MailError, Outbound, Post, PostError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
@@ -63,20 +63,20 @@ impl Outbound for SimulatedOutbound {
         Ok(())
     }
 
-    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, Unposted>> + Send + '_>> {
+    fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, PostError>> + Send + '_>> {
         Box::pin(async move {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let drawn = if state.is_faulty { state.rng.random_range(0..100) } else { 100 };
             match drawn {
-                ..15 => return Err(Unposted::Failed("connection refused".to_owned())),
-                15..20 => return Err(Unposted::NoPlace),
+                ..15 => return Err(PostError::Failed("connection refused".to_owned())),
+                15..20 => return Err(PostError::Busy),
                 _ => {}
             }
             let body = serde_json::from_slice(&post.body).map_err(|error| error.to_string())?;
             let id = post.headers.iter().find(|(name, _)| *name == "webhook-id").map(|(_, id)| id.clone());
             state.received_posts.push(ReceivedPost { url: post.url, id: id.unwrap_or_default(), body });
             match drawn {
-                20..35 => Err(Unposted::Failed("the reply was lost".to_owned())),
+                20..35 => Err(PostError::Failed("the reply was lost".to_owned())),
                 35..50 => Ok(500),
                 _ => Ok(204),
             }
@@ -87,17 +87,17 @@ impl Outbound for SimulatedOutbound {
         Box::pin(async { Err("nobody is there".to_owned()) })
     }
 
-    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), Unsent>> + Send + '_>> {
+    fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + '_>> {
         Box::pin(async move {
             let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let drawn = if state.is_faulty { state.rng.random_range(0..100) } else { 100 };
             if drawn < 20 {
-                return Err(Unsent { why: "connection refused".to_owned(), is_final: false });
+                return Err(MailError { why: "connection refused".to_owned(), is_final: false });
             }
             if !state.loses_mail {
                 state.mails.push(mail);
             }
-            if drawn < 35 { Err(Unsent { why: "the reply was lost".to_owned(), is_final: false }) } else { Ok(()) }
+            if drawn < 35 { Err(MailError { why: "the reply was lost".to_owned(), is_final: false }) } else { Ok(()) }
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use axme_server::store::Tx;
-use axme_server::store::access_requests::{self as requests, AccessRequest};
+use axme_store::Tx;
+use axme_store::access_requests::{self as requests, AccessRequest};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -186,7 +186,7 @@ async fn fill(
         }
         Ok(())
     };
-    server.app.store.write(0, insert).await.unwrap();
+    server.app.store.write(Shard::CONTROL, insert).await.unwrap();
 }
 
 #[test]

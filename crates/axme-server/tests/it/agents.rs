@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axme_intent::Address;
-use axme_server::Limits;
-use axme_server::wakeups::Signal;
+use axme_store::Limits;
+use axme_store::wakeups::Signal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use axme_server::Limits;
-use axme_server::app::Site;
+use axme_core::state::Site;
+use axme_store::Limits;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Engine, Server, on_both};

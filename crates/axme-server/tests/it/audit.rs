@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use axme_api::Effect;
-use axme_server::Limits;
-use axme_server::app::Site;
-use axme_server::store::audit::{self as trail, Filter};
+use axme_core::state::Site;
+use axme_store::Limits;
+use axme_store::audit::{self as trail, Filter};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use axme_server::system::Rng;
+use axme_store::Rng;
 use serde_json::{Value, json};
 
 use crate::harness::{SITE, Server, on_both, poll};

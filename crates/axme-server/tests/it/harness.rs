@@ -8,18 +8,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::coverage;
+use axme_core::state::{AppState, Site};
+use axme_core::system::{Mail, System};
 use axme_intent::Time;
-use axme_server::app::{App, Site};
-use axme_server::channels::guard::Guard;
-use axme_server::channels::mailer::Mailer;
-use axme_server::channels::outbound::Web;
 use axme_server::config::MailSettings;
+use axme_server::deliver::guard::Guard;
+use axme_server::deliver::mailer::Mailer;
+use axme_server::deliver::outbound::Web;
 use axme_server::files::Files;
 use axme_server::folder::{Bootstrap, Folder};
-use axme_server::store::{Shape, Store, Tx, accounts};
-use axme_server::system::{Clock, Mail, ManualClock, Rng, System};
-use axme_server::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
-use axme_server::{Limits, first_start, http, workers};
+use axme_server::{first_start, http, workers};
+use axme_store::Limits;
+use axme_store::clock::ManualClock;
+use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
+use axme_store::{Clock, Rng};
+use axme_store::{Store, StoreOptions, Tx, accounts};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
@@ -63,7 +66,7 @@ pub fn on_both<F: Future<Output = ()>>(test: impl Fn(Engine) -> F) {
 
 pub struct Server {
     engine: Engine,
-    pub app: Arc<App>,
+    pub app: Arc<AppState>,
     pub clock: Arc<ManualClock>,
     pub admin: String,
     pub bootstrap: Bootstrap,
@@ -144,7 +147,7 @@ impl Server {
             trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
             ..site
         };
-        let app = App::new(store.expect("the store opens"), world, wakeups, Arc::new(limits), site, stopping);
+        let app = AppState::new(store.expect("the store opens"), world, wakeups, Arc::new(limits), site, stopping);
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
         let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json is there");
@@ -318,7 +321,7 @@ impl Server {
             };
             Ok(accounts::insert_key(tx, &key)?)
         };
-        self.app.store.write(0, make).await.expect("a workspace can be made");
+        self.app.store.write(Shard::CONTROL, make).await.expect("a workspace can be made");
         token
     }
 

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axme_server::Limits;
-use axme_server::store::Tx;
-use axme_server::store::access_requests::{self as requests, AccessRequest};
-use axme_server::tier::Tier;
+use axme_store::Limits;
+use axme_store::Tier;
+use axme_store::Tx;
+use axme_store::access_requests::{self as requests, AccessRequest};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request};
@@ -176,7 +176,7 @@ fn on_a_hosted_server_those_who_run_it_set_what_others_may_use() {
                 AccessRequest { access_request_id: id, review_org_id: own, state: "pending".to_owned(), ..request };
             Ok(requests::insert(tx, &pending)?)
         };
-        server.app.store.write(0, keep).await.unwrap();
+        server.app.store.write(Shard::CONTROL, keep).await.unwrap();
         let review = json!({ "decision": "approve", "reviewer_actor_id": "me" });
         let path = format!("/v1/access-requests/{id}/review");
         server.send(&tenant, "POST", &path, Some(review)).await.refused(403, "forbidden");

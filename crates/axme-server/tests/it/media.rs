@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use axme_server::{Limits, workers};
+use axme_server::workers;
+use axme_store::Limits;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

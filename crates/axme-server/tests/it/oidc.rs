@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axme_server::Limits;
-use axme_server::app::Site;
-use axme_server::config::OidcSettings;
+use axme_core::auth::oidc::OidcSettings;
+use axme_core::state::Site;
+use axme_store::Limits;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;

@@ -1,7 +1,7 @@
 //! What a portal of an organization shows (contract `wire.md` §2.6).
 
-use axme_server::Limits;
-use axme_server::tier::Tier;
+use axme_store::Limits;
+use axme_store::Tier;
 use serde_json::{Value, json};
 
 use crate::harness::{Server, on_both};

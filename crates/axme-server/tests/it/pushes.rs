@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axme_server::system::{Post, Unposted};
-use axme_server::{Limits, workers};
+use axme_core::system::{Post, PostError};
+use axme_server::workers;
+use axme_store::Limits;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -344,7 +345,7 @@ fn the_worker_pushes_by_itself() {
     on_both(async |engine| {
         let server = server_that_may_call_loopback(engine).await;
         let (receiver, addr) = Receiver::start().await;
-        let worker = tokio::spawn(workers::lines::run(server.app.clone()));
+        let worker = tokio::spawn(workers::push_dispatcher::run(server.app.clone()));
         pushed(&server, "worker", &format!("http://{addr}/intent")).await;
         let id = server.submit("worker", json!({})).await;
         crate::harness::poll(async || (server.intent(&id).await["status"] == "ACKNOWLEDGED").then_some(())).await;
@@ -383,7 +384,7 @@ fn a_workspace_that_calls_hosts_that_hang_holds_up_itself_only() {
             assert_eq!(post(modest, good).await, Ok(200));
             assert_eq!(got(), 64);
             assert!(hanging.iter().all(|(receiver, _)| receiver.got.lock().unwrap().len() <= 16), "to one host");
-            assert_eq!(post(greedy, good).await, Err(Unposted::NoPlace));
+            assert_eq!(post(greedy, good).await, Err(PostError::Busy));
         };
         tokio::select! {
             outcomes = calls => panic!("they hang: {outcomes:?}"),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axme_intent::{Address, IntentId};
-use axme_server::store::{Tx, deliveries};
 use axme_server::workers;
+use axme_store::{Tx, deliveries};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -170,7 +170,7 @@ async fn bury(server: &Server, events: usize, subscribers: usize) -> Vec<String>
         }
         Ok(ids)
     };
-    server.app.store.write(0, bury).await.unwrap()
+    server.app.store.write(Shard::CONTROL, bury).await.unwrap()
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Routes and transport bindings (contract `wire.md` §2.19).
 
 use axme_intent::Object;
-use axme_server::store::Tx;
-use axme_server::store::routing::{self, Binding, Route};
+use axme_store::Tx;
+use axme_store::routing::{self, Binding, Route};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -179,7 +179,7 @@ async fn fill(server: &Server, principal: &str, count: u128) {
         }
         Ok(())
     };
-    server.app.store.write(0, fill).await.unwrap();
+    server.app.store.write(Shard::CONTROL, fill).await.unwrap();
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The store itself: jobs that share a transaction, on both engines.
 
+use axme_core::error::{Error, Result};
 use axme_intent::Time;
-use axme_server::error::{Error, Result};
-use axme_server::store::{Tx, accounts};
+use axme_store::{Tx, accounts};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
@@ -37,9 +37,9 @@ fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody() {
         let store = &server.app.store;
         // All at once and on one lane, so that they are grouped where the engine groups.
         let jobs = (0..90u128).map(|n| match n % 3 {
-            0 => store.write(0, job(n, || Ok(()))),
-            1 => store.write(0, job(n, refuses)),
-            _ => store.write(0, job(n, panics)),
+            0 => store.write(Shard::CONTROL, job(n, || Ok(()))),
+            1 => store.write(Shard::CONTROL, job(n, refuses)),
+            _ => store.write(Shard::CONTROL, job(n, panics)),
         });
         let outcomes = join_all(jobs).await;
         for (n, outcome) in (0..90u128).zip(&outcomes) {
@@ -73,7 +73,7 @@ fn a_lane_outlives_a_panic_outside_its_jobs() {
         let (began, begun) = tokio::sync::oneshot::channel();
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let mut began = Some(began);
-        let call = store.write(0, move |_| {
+        let call = store.write(Shard::CONTROL, move |_| {
             began.take().map(|began| began.send(()));
             // The caller goes while the job runs; then nobody takes its answer.
             let _ = wait.recv();
@@ -84,7 +84,10 @@ fn a_lane_outlives_a_panic_outside_its_jobs() {
             begun = begun => begun.unwrap(),
         }
         drop(go);
-        let (first, second) = (store.write(0, job(1, || Ok(()))).await, store.write(0, job(2, || Ok(()))).await);
+        let (first, second) = (
+            store.write(Shard::CONTROL, job(1, || Ok(()))).await,
+            store.write(Shard::CONTROL, job(2, || Ok(()))).await,
+        );
         assert!(first.is_ok() || matches!(first, Err(Error::Store(_))), "{first:?}");
         assert!(second.is_ok(), "{second:?}");
     });
@@ -94,7 +97,11 @@ fn a_lane_outlives_a_panic_outside_its_jobs() {
 fn a_refusal_that_is_kept_keeps_what_it_wrote() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
-        let kept = server.app.store.write(0, job(7, || Err(Error::Kept(axme_api::ApiError::invalid("kept"))))).await;
+        let kept = server
+            .app
+            .store
+            .write(Shard::CONTROL, job(7, || Err(Error::Kept(axme_api::ApiError::invalid("kept")))))
+            .await;
         assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
         let found = server.app.store.read(|tx| Ok(accounts::find_organization(tx, &slug(7))?)).await.unwrap();
         assert!(found.is_some());
@@ -111,7 +118,7 @@ fn what_is_pushed_is_seen_by_the_next_read_of_the_same_job() {
             accounts::insert_member(tx, Uuid::from_u128(3), "new@example.com", org, workspace, "member", NOW)?;
             Ok((before, accounts::count_accounts(tx)?))
         };
-        let (before, after) = server.app.store.write(0, accounts_of).await.unwrap();
+        let (before, after) = server.app.store.write(Shard::CONTROL, accounts_of).await.unwrap();
         assert_eq!(after, before + 1);
     });
 }

@@ -3,8 +3,8 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use axme_server::store::Tx;
 use axme_server::workers;
+use axme_store::Tx;
 use serde_json::json;
 
 use crate::harness::{Server, code_of, on_both};

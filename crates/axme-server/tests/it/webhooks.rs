@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_server::store::{deliveries, webhooks as subscriptions};
-use axme_server::{Limits, workers};
+use axme_server::workers;
+use axme_store::Limits;
+use axme_store::{deliveries, webhooks as subscriptions};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use uuid::Uuid;

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use axme_core::claims::{Reading, offer};
 use axme_intent::{Address, IntentId};
-use axme_server::workers::queue::{Reading, offer};
 use serde_json::json;
 
 use super::AGENTS;
@@ -43,11 +43,11 @@ pub(crate) fn claim(sim: &mut Simulation, agent: usize, most: usize) -> Result<V
     };
     let mut claimed = Vec::new();
     for offer in offers {
-        sim.note(&format!("{address} gets {} as {}", offer.intent_id, offer.number));
+        sim.note(&format!("{address} gets {} as {}", offer.intent.id, offer.number));
         let last = sim.promises.delivery_numbers.insert(address.clone(), offer.number).unwrap_or(0);
         ensure!(offer.number > last, "{address}: delivery {} after {last}", offer.number);
-        ensure!(sim.checker.is_live(offer.intent_id), "{address} was offered {}, which is over", offer.intent_id);
-        claimed.push(offer.intent_id);
+        ensure!(sim.checker.is_live(offer.intent.id), "{address} was offered {}, which is over", offer.intent.id);
+        claimed.push(offer.intent.id);
     }
     Ok(claimed)
 }

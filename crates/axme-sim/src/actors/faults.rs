@@ -27,7 +27,8 @@ pub(crate) fn run_workers(sim: &mut Simulation) -> CheckResult {
             sim.cluster.drive(async move { workers::timers::tick(&timers).await.map_err(|error| error.to_string()) });
         sim.note(&format!("timers: {next:?}"));
     }
-    let swept = sim.cluster.drive(async move { workers::sweep::tick(&app).await.map_err(|error| error.to_string()) });
+    let swept =
+        sim.cluster.drive(async move { workers::sweep::tick(&app, None).await.map_err(|error| error.to_string()) });
     sim.note(&format!("swept: {swept:?}"));
     super::recipients::run_notice_worker(sim)?;
     super::receivers::run_delivery_workers(sim)

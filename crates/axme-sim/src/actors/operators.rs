@@ -79,7 +79,7 @@ pub(crate) fn cancel_bulk(sim: &mut Simulation) -> CheckResult {
     ensure!(!is_dry || is_unchanged(&before, &after), "a dry run canceled something");
     let ids = response.body["intent_ids"].as_array().cloned().unwrap_or_default();
     for id in ids.iter().filter_map(Value::as_str).filter(|_| !is_dry) {
-        let is_canceled = |columns: &axme_server::store::simulated::HeadColumns| {
+        let is_canceled = |columns: &axme_store::simulated::HeadColumns| {
             columns.head.intent.id.to_string() == id && columns.status == "CANCELED"
         };
         ensure!(after.heads.iter().any(is_canceled), "{id} was said to be canceled");

@@ -80,8 +80,7 @@ pub(crate) fn check_inbox(sim: &mut Simulation) -> CheckResult {
     }
     let own = format!("agent://local/default/{}", AGENTS[READER]);
     for (id, observed) in &sim.checker.intents {
-        let is_replied =
-            observed.spec().reply_to.as_deref() == Some(AGENTS[READER]) && observed.status().is_terminal();
+        let is_replied = observed.spec().reply_to.as_deref() == Some(AGENTS[READER]) && observed.status().is_terminal();
         if observed.head.to.as_str() != own && !is_replied {
             continue;
         }

@@ -2,8 +2,8 @@
 //! reassigned. Scanners open every link and must change nothing.
 
 use axme_intent::IntentId;
-use axme_server::store::simulated::forget_askings;
 use axme_server::workers;
+use axme_store::simulated::forget_askings;
 use serde_json::{Value, json};
 
 use super::{call_as_second_admin, send_copies};

@@ -6,7 +6,7 @@ use axme_intent::IntentId;
 use axme_intent::human::is_email;
 use axme_intent::lifecycle::{Event, EventBody, Intent};
 use axme_intent::workflow::MAX_STEP_RUNS;
-use axme_server::store::simulated::Snapshot;
+use axme_store::simulated::Snapshot;
 use serde_json::Value;
 use uuid::Uuid;
 
