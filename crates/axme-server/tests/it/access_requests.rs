@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::harness::{Answer, Server, on_both};
 use crate::organizations::organization;
+use axme_store::Shard;
 
 const REQUESTS: &str = "/v1/access-requests";
 
@@ -155,7 +156,7 @@ async fn fill(
 ) {
     let (org, requester) = (org.parse().unwrap(), requester.to_owned());
     let (now, rng) = (server.now(), server.app.system.rng.clone());
-    let insert = move |tx: &mut Tx<'_>| {
+    let insert = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
         for (n, state) in (0..).zip(states) {
             let at = now.plus_seconds(n);
             let request = AccessRequest {
@@ -224,7 +225,7 @@ fn what_waits_is_found_behind_what_was_decided() {
 
         // What was decided, and what expired, is forgotten in the end. What waits is not.
         server.clock.advance(Duration::from_secs(91 * 86_400));
-        axme_server::workers::sweep::tick(&server.app).await.unwrap();
+        axme_server::workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
         let (states, ..) = listed(&format!("{REQUESTS}?org_id={id}"), "access_requests").await;
         assert_eq!(states.join(" "), "pending waitlisted pending");
     });

@@ -284,7 +284,7 @@ async fn lines(server: &Server, names: &BTreeMap<String, String>) -> BTreeMap<St
     if let Some(trial) = names.get("trial") {
         let trail = trial.parse().unwrap();
         let filter = Filter { trail, before: Uuid::max(), actor: None, prefix: None, limit: 20 };
-        let list = server.app.store.read(move |tx| Ok(trail::list(tx, &filter)?)).await.unwrap();
+        let list = server.app.store.read(move |tx| trail::list(tx, &filter)).await.unwrap();
         found.extend(list.into_iter().map(|line| (line.id.to_string(), line.action)));
     }
     found

@@ -129,10 +129,10 @@ fn answers_are_forgotten_after_their_time() {
         let server = Server::start(engine).await;
         let first = create_with(&server, "k", ask(json!({}))).await.ok();
         server.pass(Duration::from_secs(24 * 3_600)).await;
-        assert_eq!(workers::sweep::tick(&server.app).await.unwrap(), 0);
+        assert_eq!(workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap(), 0);
         assert_eq!(create_with(&server, "k", ask(json!({}))).await.ok(), first, "kept for a day at least");
         server.pass(Duration::from_secs(25 * 3_600)).await;
-        assert_eq!(workers::sweep::tick(&server.app).await.unwrap(), 1);
+        assert_eq!(workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap(), 1);
         assert_ne!(create_with(&server, "k", ask(json!({}))).await.ok(), first);
     });
 }

@@ -17,11 +17,12 @@ use axme_server::deliver::mailer::Mailer;
 use axme_server::deliver::outbound::Web;
 use axme_server::files::Files;
 use axme_server::folder::{Bootstrap, Folder};
-use axme_server::{first_start, http, workers};
+use axme_server::http::{self, Gateway};
+use axme_server::{first_start, workers};
 use axme_store::Limits;
 use axme_store::clock::ManualClock;
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
-use axme_store::{Clock, Rng};
+use axme_store::{Clock, Rng, Shard};
 use axme_store::{Store, StoreOptions, Tx, accounts};
 use axum::Router;
 use axum::body::Body;
@@ -66,6 +67,7 @@ pub fn on_both<F: Future<Output = ()>>(test: impl Fn(Engine) -> F) {
 
 pub struct Server {
     engine: Engine,
+    pub files: Files,
     pub app: Arc<AppState>,
     pub clock: Arc<ManualClock>,
     pub admin: String,
@@ -124,36 +126,33 @@ impl Server {
     pub async fn start_at(engine: Engine, limits: Limits, site: Site) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let limits = Limits { durable: false, postgres_lanes: 2, ..limits };
-        let wakeups = Wakeups::new(SWEEP_BETWEEN_NODES);
-        let shape = Shape {
-            write_group: limits.write_group,
-            read_threads: limits.read_threads,
-            postgres_lanes: limits.postgres_lanes,
-            durable: false,
-        };
-        let store = match engine {
-            Engine::Sqlite => Store::open_sqlite(&folder.path().join("axme.db"), shape, wakeups.clone()),
-            Engine::Postgres => Store::open_postgres(&fresh_schema().await, shape, wakeups.clone()).await,
-        };
+        let limits = Arc::new(limits);
         let clock = ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time"));
         let guard = Guard::new(&limits.outbound_allow).expect("networks");
         let mailer = Mailer::new(&MailSettings::default(), &folder.path().join("outbox")).expect("a mailer");
         let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds).expect("a client"));
-        let world = System { clock: Arc::new(clock.clone()), rng: Rng::system(), outbound };
-        let (stop, stopping) = watch::channel(false);
-        let site = Site {
-            base_url: SITE.to_owned(),
-            media: Some(Files::in_folder(folder.path().join("media"), false)),
-            trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
-            ..site
+        let system = System { clock: Arc::new(clock.clone()), rng: Rng::system(), outbound };
+        let options = StoreOptions {
+            limits: limits.clone(),
+            clock: system.clock.clone(),
+            rng: system.rng.clone(),
+            wakeups: Wakeups::new(SWEEP_BETWEEN_NODES),
         };
-        let app = AppState::new(store.expect("the store opens"), world, wakeups, Arc::new(limits), site, stopping);
+        let store = match engine {
+            Engine::Sqlite => Store::open_sqlite(&folder.path().join("axme.db"), &options),
+            Engine::Postgres => Store::open_postgres(&fresh_schema().await, &options).await,
+        };
+        let (stop, stopping) = watch::channel(false);
+        let site =
+            Site { base_url: SITE.to_owned(), trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")], ..site };
+        let app = AppState::new(store.expect("the store opens"), system, limits, site, stopping);
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
         let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json is there");
         let bootstrap: Bootstrap = serde_json::from_str(&text).expect("bootstrap.json is JSON");
-        let router = http::router::router(app.clone());
-        Server { engine, app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, folder }
+        let files = Files::in_folder(folder.path().join("media"), false);
+        let router = http::router(Gateway { app: app.clone(), files: Some(files.clone()) });
+        Server { engine, files, app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, folder }
     }
 
     /// Moves the clock and works off the timers that are due then.
@@ -283,7 +282,7 @@ impl Server {
         let now = self.now();
         let [new_org, workspace] = [&org, &slug]
             .map(|text| Uuid::from_slice(&Sha256::digest(format!("{org}/{slug}/{text}"))[..16]).expect("16 bytes"));
-        let make = move |tx: &mut Tx<'_>| {
+        let make = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
             let org_id = match accounts::find_organization(tx, &org)? {
                 Some(known) => known,
                 None => {

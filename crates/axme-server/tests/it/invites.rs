@@ -115,7 +115,7 @@ fn an_invite_that_is_nobodys_or_over_is_refused() {
         assert_eq!(server.get(&server.admin, &path(&made)).await["status"], "expired");
         server.send(&server.admin, "POST", &accept, body.clone()).await.refused(410, "invite_expired");
         server.clock.advance(Duration::from_secs(31 * 86_400));
-        workers::sweep::tick(&server.app).await.unwrap();
+        workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
         server.send(&server.admin, "GET", &path(&made), None).await.refused(404, "not_found");
     });
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Engine, Server, id_of, on_both};
 use crate::organizations::{organization, workspace};
 use crate::quotas::limit;
+use axme_store::Shard;
 
 async fn hosted(engine: Engine, tier: Tier) -> Server {
     Server::start_with(engine, Limits { tier, ..Limits::default() }).await
@@ -170,7 +171,7 @@ fn on_a_hosted_server_those_who_run_it_set_what_others_may_use() {
         // One from before the server was run for others, which its own organization was to decide.
         let (old, id) = (asked["access_request_id"].as_str().unwrap().parse().unwrap(), uuid::Uuid::from_u128(7));
         let own: uuid::Uuid = org.parse().unwrap();
-        let keep = move |tx: &mut Tx<'_>| {
+        let keep = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
             let request = requests::find(tx, old)?.unwrap();
             let pending =
                 AccessRequest { access_request_id: id, review_org_id: own, state: "pending".to_owned(), ..request };

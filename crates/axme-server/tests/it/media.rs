@@ -88,7 +88,7 @@ fn a_file_is_announced_uploaded_finished_and_downloaded() {
         let url = seen["download_url"].as_str().unwrap().strip_prefix(SITE).unwrap().to_owned();
         server.clock.advance(Duration::from_secs(3_600));
         server.send_raw("", "GET", &url, Vec::new(), &[]).await.refused(404, "not_found");
-        workers::sweep::tick(&server.app).await.unwrap();
+        workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
         assert_eq!(files(&server), 1, "what is finished stays");
     });
 }
@@ -126,13 +126,13 @@ fn what_is_not_finished_in_time_is_swept() {
         assert_eq!(see(&server, &server.admin, &upload).await["status"], "expired");
         put(&server, &upload, b"0123456789").await.refused(410, "upload_expired");
         finish(&server, &upload, json!({})).await.refused(410, "upload_expired");
-        workers::sweep::tick(&server.app).await.unwrap();
+        workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
         assert_eq!(files(&server), 1, "a call that came in time may not be through yet");
         server.clock.advance(Duration::from_secs(60));
-        workers::sweep::tick(&server.app).await.unwrap();
+        workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
         assert_eq!(files(&server), 0);
         server.clock.advance(Duration::from_secs(31 * 86_400));
-        workers::sweep::tick(&server.app).await.unwrap();
+        workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
         let path = format!("/v1/media/{}", upload["upload_id"].as_str().unwrap());
         server.send(&server.admin, "GET", &path, None).await.refused(404, "not_found");
     });
@@ -195,9 +195,9 @@ fn what_a_crash_has_left_is_swept() {
             std::fs::write(folder.join(name), "x").unwrap();
         }
         // What was begun lately may still be arriving.
-        assert_eq!(workers::sweep::sweep_orphans(&server.app).await.unwrap(), 0);
+        assert_eq!(workers::sweep::sweep_orphans(&server.app, Some(&server.files)).await.unwrap(), 0);
         server.clock.advance(Duration::from_secs(9 * 86_400));
-        assert_eq!(workers::sweep::sweep_orphans(&server.app).await.unwrap(), 2);
+        assert_eq!(workers::sweep::sweep_orphans(&server.app, Some(&server.files)).await.unwrap(), 2);
         assert_eq!(files(&server), 2, "the file that is whole, and one that is not ours");
         assert_ne!(see(&server, &server.admin, &whole).await["download_url"], Value::Null);
     });

@@ -197,9 +197,9 @@ fn usage_is_told_by_the_hour_and_by_the_day() {
         }
         // What no series tells any more is forgotten.
         server.clock.advance(Duration::from_secs(431 * 86_400));
-        workers::sweep::tick(&server.app).await.unwrap();
+        workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
         create(&server, json!({})).await.ok();
-        assert_eq!(workers::sweep::tick(&server.app).await.unwrap(), 0);
+        assert_eq!(workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap(), 0);
         assert_eq!(used(&server, "", "day").await["used"], 1);
         let path = "/v1/usage/rollups/daily?window_days=x";
         server.send(&server.admin, "POST", path, None).await.refused(422, "validation_failed");

@@ -194,7 +194,7 @@ fn the_reminder_plan_of_a_bundles_intent_holds_where_a_step_has_none() {
 #[test]
 fn a_server_may_limit_how_long_intents_live() {
     on_both(async |engine| {
-        let limits = axme_server::Limits { default_ttl_seconds: Some(3_600), ..axme_server::Limits::default() };
+        let limits = axme_store::Limits { default_ttl_seconds: Some(3_600), ..axme_store::Limits::default() };
         let server = Server::start_with(engine, limits).await;
         let id = server.submit("worker", json!({})).await;
         let own = ask(&server, json!({ "ttl_seconds": 86_400 })).await;

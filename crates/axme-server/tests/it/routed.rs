@@ -13,6 +13,7 @@ use crate::principals::{alias, place, principal};
 use crate::pushes::{Answer, Receiver, server_that_may_call_loopback};
 use crate::quotas::{limit, used_today};
 use crate::routing::route;
+use axme_store::Shard;
 
 fn submission(server: &Server, fields: Value) -> Value {
     let mut body = json!({
@@ -104,7 +105,7 @@ fn what_fails_is_tried_again_and_then_a_dead_letter() {
         assert_eq!((&seen["status"], &seen["error_detail"]), (&json!("dead_lettered"), &json!("no more")));
         assert_eq!(see(&server, &arrived).await["status"], "delivered");
         server.clock.advance(Duration::from_secs(32 * 86_400));
-        workers::sweep::tick(&server.app).await.unwrap();
+        workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
         assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"], json!([]));
     });
 }
@@ -157,7 +158,7 @@ fn a_delivery_that_cannot_be_is_refused() {
 async fn bury(server: &Server, events: usize, subscribers: usize) -> Vec<String> {
     let (now, rng) = (server.now(), server.app.system.rng.clone());
     let workspace = server.bootstrap.workspace_id.parse().unwrap();
-    let bury = move |tx: &mut Tx<'_>| {
+    let bury = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
         let mut ids = Vec::new();
         for n in 0..events {
             let id = IntentId(rng.uuid_at(now.plus_seconds(n as u64)));

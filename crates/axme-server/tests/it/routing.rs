@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::harness::{Server, on_both};
 use crate::principals::{alias, place, principal};
+use axme_store::Shard;
 
 const ENDPOINTS: &str = "/v1/routing/endpoints";
 const BINDINGS: &str = "/v1/transports/bindings";
@@ -142,7 +143,7 @@ fn a_place_that_cannot_be_is_refused() {
 async fn fill(server: &Server, principal: &str, count: u128) {
     let (workspace, principal) = (server.bootstrap.workspace_id.parse().unwrap(), principal.parse().unwrap());
     let now = server.now();
-    let fill = move |tx: &mut Tx<'_>| {
+    let fill = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
         for n in 0..count {
             let id = Uuid::from_u128(n);
             let route = Route {

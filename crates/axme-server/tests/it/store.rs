@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::harness::{Server, on_both};
+use axme_store::Shard;
 
 const NOW: Time = Time::from_micros(0);
 
@@ -48,7 +49,7 @@ fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody() {
                 1 => assert!(matches!(outcome, Err(Error::Api(_))), "job {n}: {outcome:?}"),
                 _ => assert!(matches!(outcome, Err(Error::Store(_))), "job {n}: {outcome:?}"),
             }
-            let found = store.read(move |tx| Ok(accounts::find_organization(tx, &slug(n))?)).await.unwrap();
+            let found = store.read(move |tx| accounts::find_organization(tx, &slug(n))).await.unwrap();
             assert_eq!(found.is_some(), n % 3 == 0, "job {n}");
         }
     });
@@ -77,7 +78,7 @@ fn a_lane_outlives_a_panic_outside_its_jobs() {
             began.take().map(|began| began.send(()));
             // The caller goes while the job runs; then nobody takes its answer.
             let _ = wait.recv();
-            Ok(Bomb)
+            Ok::<_, Error>(Bomb)
         });
         tokio::select! {
             _ = call => panic!("it waits"),
@@ -103,7 +104,7 @@ fn a_refusal_that_is_kept_keeps_what_it_wrote() {
             .write(Shard::CONTROL, job(7, || Err(Error::Kept(axme_api::ApiError::invalid("kept")))))
             .await;
         assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
-        let found = server.app.store.read(|tx| Ok(accounts::find_organization(tx, &slug(7))?)).await.unwrap();
+        let found = server.app.store.read(|tx| accounts::find_organization(tx, &slug(7))).await.unwrap();
         assert!(found.is_some());
     });
 }
@@ -113,7 +114,7 @@ fn what_is_pushed_is_seen_by_the_next_read_of_the_same_job() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
         let (org, workspace) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let accounts_of = move |tx: &mut Tx<'_>| {
+        let accounts_of = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
             let before = accounts::count_accounts(tx)?;
             accounts::insert_member(tx, Uuid::from_u128(3), "new@example.com", org, workspace, "member", NOW)?;
             Ok((before, accounts::count_accounts(tx)?))

@@ -4,17 +4,15 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use axme_server::workers;
-use axme_store::Tx;
+use axme_store::{Shard, Tx};
 use serde_json::json;
 
 use crate::harness::{Server, code_of, on_both};
 use crate::oidc::{Provider, start};
 
-/// The lane that sign-ins are written on.
-const LANE: u16 = 0;
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Nothing is written on the lane until this is dropped.
+/// Nothing is written on the control shard until this is dropped.
 struct Held(#[expect(dead_code, reason = "dropping it ends the job")] mpsc::Sender<()>);
 
 async fn hold(server: &Server) -> Held {
@@ -26,7 +24,7 @@ async fn hold(server: &Server) -> Held {
         let _ = released.recv();
         Ok(())
     };
-    tokio::spawn(async move { app.store.write(LANE, job).await });
+    tokio::spawn(async move { app.store.write::<_, axme_store::StoreError, _>(Shard::CONTROL, job).await });
     begun.recv().await.unwrap();
     Held(release)
 }
@@ -100,7 +98,7 @@ fn sign_ins_that_have_ended_are_forgotten_after_a_day() {
         let code = json!({ "code": "000000" });
         for (after, left) in [(Duration::from_secs(300), true), (day, true), (Duration::from_secs(301), false)] {
             server.clock.advance(after);
-            workers::sweep::tick(&server.app).await.unwrap();
+            workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
             let (status, error) = if left { (410, "code_expired") } else { (404, "not_found") };
             server.send("", "POST", &verify, Some(code.clone())).await.refused(status, error);
             let polled = server.send("", "GET", &poll, None).await.status;

@@ -159,8 +159,8 @@ fn a_stream_that_is_followed_stays_open_to_the_end_of_the_intent() {
 #[test]
 fn a_window_holds_five_hundred_events() {
     on_both(async |engine| {
-        let limits = axme_server::Limits { window_events: 4, ..axme_server::Limits::default() };
-        assert_eq!(axme_server::Limits::default().window_events, 500);
+        let limits = axme_store::Limits { window_events: 4, ..axme_store::Limits::default() };
+        assert_eq!(axme_store::Limits::default().window_events, 500);
         let server = Server::start_with(engine, limits).await;
         let worker = json!({ "role": "w", "address": "worker", "create_if_missing": true });
         let steps: Vec<Value> = (0..4).map(|n| json!({ "step_id": format!("s{n}"), "assigned_to": "w" })).collect();

@@ -269,12 +269,12 @@ fn what_a_paused_subscriber_never_got_is_forgotten_with_its_event() {
         let paused = server.post(&server.admin, SUBSCRIPTIONS, pause).await;
         assert_eq!(paused["subscription"]["subscription_id"], json!(id));
         server.clock.advance(Duration::from_secs(31 * 86_400));
-        assert!(workers::sweep::tick(&server.app).await.unwrap() > 0);
+        assert!(workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap() > 0);
         let (workspace, id): (Uuid, Uuid) = (server.bootstrap.workspace_id.parse().unwrap(), id.parse().unwrap());
         let now = server.now();
         let left = server.app.store.read(move |tx| {
             let address = subscriptions::find(tx, workspace, id)?.unwrap().address();
-            Ok(deliveries::list_due(tx, workspace, &address, now, None, 10)?.len())
+            Ok::<_, axme_store::StoreError>(deliveries::list_due(tx, workspace, &address, now, None, 10)?.len())
         });
         assert_eq!(left.await.unwrap(), 0);
     });
