@@ -6,6 +6,7 @@
 mod code;
 mod crates;
 mod decisions;
+mod dependencies;
 mod imports;
 mod shape;
 mod sql;
