@@ -1,0 +1,45 @@
+//! How a file begins, how long it is, and how it departs from a lint.
+
+use crate::{Complaints, files, pattern, rust};
+
+const MAX_LINES: usize = 600;
+
+#[test]
+fn modules_say_what_they_are() {
+    let mut complaints = Complaints::default();
+    for file in rust() {
+        if !file.text.starts_with("//!") {
+            complaints.add(&file, 1, "begins without //!");
+        }
+    }
+    complaints.none();
+}
+
+#[test]
+fn files_stay_short() {
+    let mut complaints = Complaints::default();
+    for file in files(&["rs", "py", "sh", "sql"]) {
+        let lines = file.text.lines().count();
+        if lines > MAX_LINES {
+            complaints.add(&file, lines, format!("more than {MAX_LINES} lines; split it by idea"));
+        }
+    }
+    complaints.none();
+}
+
+#[test]
+fn lints_are_expected_with_a_reason_and_not_allowed() {
+    let allow = pattern(r"#!?\[\s*(cfg_attr\(.*,\s*)?allow\s*\(");
+    let mut complaints = Complaints::default();
+    for file in rust() {
+        if file.path.contains("/tests/") {
+            continue;
+        }
+        for (line, text) in file.lines().take_while(|(_, text)| text.trim() != "#[cfg(test)]") {
+            if allow.is_match(text) {
+                complaints.add(&file, line, "use #[expect(.., reason = \"..\")]");
+            }
+        }
+    }
+    complaints.none();
+}

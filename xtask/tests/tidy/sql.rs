@@ -1,0 +1,119 @@
+//! SQL is text of the store, the same for both engines.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+
+use crate::{Complaints, SourceFile, files, pattern, rust};
+
+/// Where SQL may be written.
+const STORES: [&str; 2] = ["crates/axme-store/src/", "crates/axme-server/src/store/"];
+/// The bench's floor is a database without our store.
+const FLOORS: &str = "xtask/src/bench/floors.rs";
+
+/// How a string begins that is SQL.
+const ANY_SQL: &str =
+    r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|PRAGMA|BEGIN|COMMIT|SET|LISTEN|NOTIFY)\s";
+
+#[test]
+fn sql_stands_in_the_store() {
+    let mut complaints = Complaints::default();
+    for file in rust() {
+        if file.path == FLOORS || STORES.iter().any(|store| file.path.starts_with(store)) {
+            continue;
+        }
+        for (line, _) in file.sql(r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s") {
+            complaints.add(&file, line, format!("SQL outside {}", STORES[0]));
+        }
+    }
+    complaints.none();
+}
+
+/// Both engines number parameters, but SQLite by first appearance when it prepares a statement.
+#[test]
+fn sql_parameters_first_appear_in_ascending_order() {
+    let mut complaints = Complaints::default();
+    let parameter = pattern(r"\$(\d+)");
+    for file in rust() {
+        for (line, text) in file.sql(ANY_SQL) {
+            let mut highest = 0;
+            for found in parameter.captures_iter(&text) {
+                let number: u32 = found[1].parse().expect("digits");
+                if number > highest + 1 {
+                    complaints.add(&file, line, format!("${number} appears before ${}", highest + 1));
+                }
+                highest = highest.max(number);
+            }
+        }
+    }
+    complaints.none();
+}
+
+#[test]
+fn sql_is_portable() {
+    let forbidden = [
+        (r"(?i)\b(now\s*\(|current_timestamp|current_time|strftime)", "the time comes as a parameter"),
+        (r"(?i)\boffset\b", "pages go on from a key"),
+        (r"(?i)\b(i?like|glob)\b", "what is filtered by is a column"),
+        (r"(?i)\bautoincrement\b", "ids and numbers are given by us"),
+        (r"(?i)->|#>|@>|::|\bjsonb?_?", "JSON is text to the database"),
+    ]
+    .map(|(text, why)| (pattern(text), why));
+    let mut complaints = Complaints::default();
+    for file in rust().into_iter().chain(files(&["sql"])) {
+        let texts = match file.has_type("sql") {
+            true => file.lines().map(|(line, text)| (line, text.split("--").next().unwrap_or("").to_owned())).collect(),
+            false => file.sql(ANY_SQL),
+        };
+        for (line, text) in texts {
+            for (pattern, why) in &forbidden {
+                if let Some(found) = pattern.find(&text) {
+                    complaints.add(&file, line, format!("\"{}\" in SQL: {why}", found.as_str()));
+                }
+            }
+        }
+    }
+    complaints.none();
+}
+
+/// The rules see what they are meant to see.
+#[test]
+fn sql_is_found_in_strings_and_nowhere_else() {
+    let select = "SELECT";
+    let text = format!(
+        "//! {select} 0 of a comment\nfn f() {{\n  q!(\"{select} 1 \\\n     FROM t\");\n  let u = r#\"{select} 2\"#;\n}}\n"
+    );
+    let file = SourceFile { path: "example.rs".to_owned(), text };
+    assert_eq!(file.sql(ANY_SQL), [(3, format!("{select} 1 FROM t")), (5, format!("{select} 2"))]);
+}
+
+impl SourceFile {
+    /// The strings of a Rust file that begin like SQL, each with its line.
+    fn sql(&self, beginning: &str) -> Vec<(usize, String)> {
+        let beginning = pattern(beginning);
+        let tokens: TokenStream = self.text.parse().unwrap_or_else(|why| panic!("{}: {why}", self.path));
+        let mut found = Vec::new();
+        collect_strings(tokens, &mut found);
+        found.retain(|(_, text)| beginning.is_match(text));
+        found
+    }
+}
+
+/// All string literals, also those in the arguments of macros, but not comments, which arrive as `#[doc = ".."]`.
+fn collect_strings(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) if !is_comment(&group) => collect_strings(group.stream(), found),
+            TokenTree::Literal(literal) => {
+                let line = literal.span().start().line;
+                if let syn::Lit::Str(text) = syn::Lit::new(literal) {
+                    found.push((line, text.value()));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_comment(group: &Group) -> bool {
+    let first = group.stream().into_iter().next();
+    group.delimiter() == Delimiter::Bracket && matches!(first, Some(TokenTree::Ident(name)) if name == "doc")
+}
