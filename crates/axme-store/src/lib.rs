@@ -164,7 +164,7 @@ impl Store {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let queue = &self.writers[shard.writer(self.writers.len())];
-        answer::<T, E, F>(self.submit(queue, Box::new(TypedJob { job, answer: None })).await)
+        answer::<T, E, F>(self.submit(queue, Some(shard), Box::new(TypedJob { job, answer: None })).await)
     }
 
     /// Runs a job against a consistent snapshot. It must not write.
@@ -174,7 +174,7 @@ impl Store {
         E: JobError,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        answer::<T, E, F>(self.submit(&self.readers, Box::new(TypedJob { job, answer: None })).await)
+        answer::<T, E, F>(self.submit(&self.readers, None, Box::new(TypedJob { job, answer: None })).await)
     }
 
     /// Those who wait for something to be committed.
@@ -192,8 +192,13 @@ impl Store {
         tx::learn(&self.environment.known, mark, workspaces);
     }
 
-    async fn submit(&self, queue: &Queue, work: Box<dyn ErasedJob>) -> Result<Box<dyn ErasedJob>, StoreError> {
-        let (job, completion) = QueuedJob::new(work, self.clock.now());
+    async fn submit(
+        &self,
+        queue: &Queue,
+        shard: Option<Shard>,
+        work: Box<dyn ErasedJob>,
+    ) -> Result<Box<dyn ErasedJob>, StoreError> {
+        let (job, completion) = QueuedJob::new(work, self.clock.now(), shard);
         queue.send(job).await?;
         let stopped = |_| StoreError::Unavailable("the store has stopped".to_owned());
         match completion.await.map_err(stopped)? {

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::deliver::mail_templates::{self, TaskMail};
@@ -92,7 +93,7 @@ pub async fn run(app: Arc<AppState>) {
             next.remove(&line);
             if busy.get_mut(&line).map(|again| *again |= is_rung).is_none() {
                 busy.insert(line.clone(), false);
-                working.spawn(work_off(app.clone(), line));
+                working.spawn(work_off(app.clone(), line).in_current_span());
             }
         }
         let most = app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS);
@@ -192,6 +193,7 @@ async fn tick_line(app: &Arc<AppState>, workspace: Uuid, line: &str) -> Result<O
 }
 
 /// One attempt, and what came of it.
+#[tracing::instrument(name = "delivery", skip_all, fields(kind = notice.channel, id = %notice.id))]
 async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> {
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
     let outcome = match tokio::time::timeout(limit, try_to_send(app, notice)).await {
