@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, AnyOp, Method, Op, Route};
+use crate::op::{AnyOp, Op, Route};
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &GET];
 
@@ -16,12 +16,8 @@ pub static LIST: Op<ListAgents, AgentList> =
 pub static GET: Op<GetAgent, AgentAnswer> =
     Op::get("agents.get", "/v1/agents/{*address}").about("One agent, by its address.");
 
-pub const STREAM: Route = Route {
-    method: Method::Get,
-    path: "/v1/agents/{*address}/intents/stream",
-    access: Access::Key,
-    about: "Intents to an agent as server-sent events: since, wait_seconds, status, follow.",
-};
+pub const STREAM: Route = Route::get("/v1/agents/{*address}/intents/stream")
+    .about("Intents to an agent as server-sent events: since, wait_seconds, status, follow.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

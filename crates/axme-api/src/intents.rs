@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::op::{Access, AnyOp, Method, Op, Route};
+use crate::op::{AnyOp, Op, Route};
 use crate::{Object, lenient};
 
 pub const OPERATIONS: &[&dyn AnyOp] =
@@ -33,12 +33,8 @@ pub static POLICY: Op<UpdatePolicy, PolicyChanged> = Op::post("intents.policy", 
 pub static BULK_CANCEL: Op<BulkCancel, BulkCanceled> = Op::post("intents.bulk_cancel", "/v1/intents/bulk-cancel")
     .about("Cancel live intents older than a number of hours; says which without doing it unless dry_run is false.");
 
-pub const STREAM: Route = Route {
-    method: Method::Get,
-    path: "/v1/intents/{intent_id}/events/stream",
-    access: Access::Key,
-    about: "Events of an intent as server-sent events: since, wait_seconds, follow.",
-};
+pub const STREAM: Route = Route::get("/v1/intents/{intent_id}/events/stream")
+    .about("Events of an intent as server-sent events: since, wait_seconds, follow.");
 
 /// The longest payload and result, in bytes of JSON.
 pub const MAX_PAYLOAD_BYTES: usize = 131_072;

@@ -93,6 +93,34 @@ pub struct Route {
     pub about: &'static str,
 }
 
+impl Route {
+    const fn new(method: Method, path: &'static str) -> Route {
+        Route { method, path, access: Access::Key, about: "" }
+    }
+
+    pub const fn get(path: &'static str) -> Route {
+        Route::new(Method::Get, path)
+    }
+
+    pub const fn post(path: &'static str) -> Route {
+        Route::new(Method::Post, path)
+    }
+
+    pub const fn put(path: &'static str) -> Route {
+        Route::new(Method::Put, path)
+    }
+
+    pub const fn access(mut self, access: Access) -> Route {
+        self.access = access;
+        self
+    }
+
+    pub const fn about(mut self, about: &'static str) -> Route {
+        self.about = about;
+        self
+    }
+}
+
 impl<I, O> Op<I, O> {
     const fn new(id: &'static str, method: Method, path: &'static str, effect: Effect) -> Op<I, O> {
         let info = OpInfo {

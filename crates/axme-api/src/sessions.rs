@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, AnyOp, Method, Op, Route};
+use crate::op::{AnyOp, Op, Route};
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &POST_MESSAGE, &MESSAGES, &FEED, &COMPLETE];
 
@@ -28,12 +28,8 @@ pub static COMPLETE: Op<CompleteSession, SessionCompleted> =
     Op::post("sessions.complete", "/v1/sessions/{session_id}/complete")
         .about("End a session; nothing more is said in it.");
 
-pub const STREAM: Route = Route {
-    method: Method::Get,
-    path: "/v1/sessions/{session_id}/feed/stream",
-    access: Access::Key,
-    about: "The feed of a session as server-sent events: since, wait_seconds, follow.",
-};
+pub const STREAM: Route = Route::get("/v1/sessions/{session_id}/feed/stream")
+    .about("The feed of a session as server-sent events: since, wait_seconds, follow.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
