@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::intents::check_ahead;
 use super::members::{raise, read_role};
 use super::tenants::{self, Authority};
-use super::{check_chars, check_word, page_size, read_after, read_id};
+use super::{check_chars, check_word, none_of, page_size, read_after, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -289,10 +289,7 @@ pub fn prepare_review(_: &PrepareContext<'_>, input: ReviewAccessRequest) -> Res
         "approve" => "approved",
         "reject" => "rejected",
         "waitlist" => "waitlisted",
-        other => {
-            let message = format!("decision: \"{other}\" is none of approve, reject, waitlist");
-            return Err(ApiError::invalid(message).into());
-        }
+        other => return Err(none_of("decision", other, &["approve", "reject", "waitlist"])),
     };
     Ok(Review { id, state, input })
 }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::intents::check_ahead;
 use super::tenants::{self, Authority, Place};
-use super::{page_size, quotas};
+use super::{check_chars, none_of, page_size, quotas};
 use crate::auth::{FreshKey, fresh_key};
 use crate::call::PrepareContext;
 use crate::channels::signature;
@@ -36,11 +36,8 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceAccount)
     if !(2..=383).contains(&chars) {
         return Err(ApiError::invalid("name: 2 to 383 characters").into());
     }
-    for (field, text, most) in [("display_name", &input.display_name, 255), ("description", &input.description, 2000)] {
-        if text.as_ref().is_some_and(|t| t.chars().count() > most) {
-            return Err(ApiError::invalid(format!("{field}: at most {most} characters")).into());
-        }
-    }
+    check_chars("display_name", input.display_name.as_deref(), 0, 255)?;
+    check_chars("description", input.description.as_deref(), 0, 2_000)?;
     let mode = input.delivery_mode.as_deref().unwrap_or("stream");
     let callback = check_delivery(context, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
     Ok(NewAccount { input, callback })
@@ -115,10 +112,7 @@ fn check_delivery(
             let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
             Ok(Some(Callback { url, secret, is_made }))
         }
-        _ => {
-            let message = format!("delivery_mode: \"{mode}\" is none of stream, poll, http, inbox, internal");
-            Err(ApiError::invalid(message).into())
-        }
+        _ => Err(none_of("delivery_mode", mode, &["stream", "poll", "http", "inbox", "internal"])),
     }
 }
 
@@ -144,9 +138,7 @@ pub fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount, callb
 }
 
 pub(super) fn check_callback(context: &PrepareContext<'_>, url: &str) -> Result<String> {
-    if !(8..=2_048).contains(&url.len()) {
-        return Err(ApiError::invalid("callback_url: 8 to 2048 characters").into());
-    }
+    check_chars("callback_url", Some(url), 8, 2_048)?;
     context.outbound.check(url).map_err(|why| ApiError::invalid(format!("callback_url: {why}")))?;
     Ok(url.to_owned())
 }

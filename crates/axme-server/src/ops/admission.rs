@@ -12,8 +12,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::mesh::{self, Named, midnight, names, tell, usd};
-use super::policies;
 use super::quotas::{self, Dimension, Meter};
+use super::{check_word, none_of, policies};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::engine::Newborn;
@@ -210,10 +210,7 @@ pub fn prepare_put_cost(_: &PrepareContext<'_>, input: PutCost) -> Result<(Strin
         "alert" | "require_approval" => {
             return Err(ApiError::not_supported_yet(format!("action_on_breach \"{action_on_breach}\" is")).into());
         }
-        other => {
-            let message = format!("action_on_breach: \"{other}\" is none of block, alert, require_approval");
-            return Err(ApiError::invalid(message).into());
-        }
+        other => return Err(none_of("action_on_breach", other, &["block", "alert", "require_approval"])),
     }
     let policy = CostPolicy {
         max_intents_per_day: input.max_intents_per_day,
@@ -250,7 +247,7 @@ fn directions(text: Option<&str>) -> Result<(bool, bool)> {
         "both" => Ok((true, true)),
         "send" => Ok((true, false)),
         "receive" => Ok((false, true)),
-        other => Err(ApiError::invalid(format!("direction: \"{other}\" is none of send, receive, both")).into()),
+        other => Err(none_of("direction", other, &["send", "receive", "both"])),
     }
 }
 
@@ -262,10 +259,7 @@ pub struct ActionChange {
 }
 
 pub fn prepare_put_action(_: &PrepareContext<'_>, input: PutAction) -> Result<ActionChange> {
-    if !["open", "allowlist", "denylist"].contains(&input.mode.as_str()) {
-        let message = format!("mode: \"{}\" is none of open, allowlist, denylist", input.mode);
-        return Err(ApiError::invalid(message).into());
-    }
+    check_word("mode", Some(&input.mode), &["open", "allowlist", "denylist"])?;
     let is_type = |text: &String| {
         let name = text.strip_suffix('*').unwrap_or(text);
         let is_word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

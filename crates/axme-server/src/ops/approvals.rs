@@ -6,6 +6,7 @@ use axme_intent::{IntentId, TaskResult};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::check_chars;
 use super::intents::{desk, is_visible};
 use super::resume::answer_task;
 use crate::call::PrepareContext;
@@ -30,9 +31,7 @@ pub fn prepare_decide(_: &PrepareContext<'_>, input: DecideApproval) -> Result<D
         "reject" | "rejected" => "reject",
         other => return Err(ApiError::invalid(format!("decision: \"{other}\" is neither approve nor reject")).into()),
     };
-    if input.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
-        return Err(ApiError::invalid(format!("comment: at most {MAX_COMMENT_CHARS} characters")).into());
-    }
+    check_chars("comment", input.comment.as_deref(), 0, MAX_COMMENT_CHARS)?;
     Ok((IntentId(id).lane(), Decision { id, word, comment: input.comment }))
 }
 

@@ -1,12 +1,11 @@
 //! Reading the audit trail. It is written by `CallContext::audit`, in the transaction of the change it tells of.
 
-use axme_api::ApiError;
 use axme_api::audit::{AuditEvent, AuditList, ListAudit};
 use axme_api::roles::Permission;
 use axme_intent::Address;
 use uuid::Uuid;
 
-use super::{check_chars, page_size, tenants};
+use super::{check_chars, page_size, read_before, tenants};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -22,9 +21,7 @@ pub struct Asked {
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListAudit) -> Result<Asked> {
     check_chars("action_prefix", input.action_prefix.as_deref(), 1, MAX_PREFIX_CHARS)?;
-    let before = input.before.as_deref().map_or(Ok(Uuid::max()), |text| {
-        Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("before: must be the id of a line"))
-    })?;
+    let before = read_before(input.before.as_deref(), Uuid::max(), "the id of a line")?;
     let limit = page_size(input.limit, 100, 1_000)?;
     Ok(Asked { input, before, limit })
 }

@@ -8,7 +8,7 @@ use axme_intent::{Address, IntentId, Status};
 use serde_json::{Value, json};
 
 use super::intents::{check_granted, desk, lock_visible, parse_id, parse_status, stale};
-use super::{check_size, page_size, view};
+use super::{check_chars, check_size, page_size, view};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
 use crate::engine;
@@ -40,13 +40,8 @@ fn prepare(_: &PrepareContext<'_>, id: &str, patch: Patch, why: ChangeReason, ac
     for part in [&patch.controls, &patch.grants, &patch.envelope] {
         check_size("patch", part)?;
     }
-    let long = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
-    if long(&why.reason, MAX_REASON_CHARS) {
-        return Err(ApiError::invalid(format!("reason: at most {MAX_REASON_CHARS} characters")).into());
-    }
-    if long(&why.actor, 255) {
-        return Err(ApiError::invalid("actor: at most 255 characters").into());
-    }
+    check_chars("reason", why.reason.as_deref(), 0, MAX_REASON_CHARS)?;
+    check_chars("actor", why.actor.as_deref(), 0, 255)?;
     Ok((id.shard(), PolicyChange { id, patch, why, action }))
 }
 
@@ -136,9 +131,7 @@ pub fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCancel) -> R
         statuses = vec![Status::Delivered, Status::Waiting, Status::InProgress, Status::Submitted];
     }
     let reason = input.reason.unwrap_or_else(|| "bulk cancel".to_owned());
-    if reason.chars().count() > MAX_REASON_CHARS {
-        return Err(ApiError::invalid(format!("reason: at most {MAX_REASON_CHARS} characters")).into());
-    }
+    check_chars("reason", Some(&reason), 0, MAX_REASON_CHARS)?;
     let sender = context.caller.address.clone().filter(|_| !context.caller.is_admin());
     let filter = Filter {
         statuses,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::principals::{RUN, read_range};
 use super::quotas::{Dimension, Meter};
 use super::tenants::{In, Place};
-use super::{check_word, page_size};
+use super::{check_word, page_size, read_before};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::engine::tell::MAIL_LINE;
@@ -35,10 +35,7 @@ pub struct Wanted {
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<In<Wanted>> {
     let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
     check_word("status", input.status.as_deref(), &words)?;
-    let before = match &input.before {
-        None => IntentId(Uuid::max()),
-        Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be a delivery id"))?,
-    };
+    let before = read_before(input.before.as_deref(), IntentId(Uuid::max()), "a delivery id")?;
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
     let limit = page_size(input.limit, 200, 1_000)?;
     let wanted = Wanted { principals, status: input.status, before, limit };

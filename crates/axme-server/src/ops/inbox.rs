@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::intents::address;
-use super::{page_size, view};
+use super::{none_of, page_size, read_before, view};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::{Result, StoreError};
@@ -65,7 +65,7 @@ impl Stage {
         known
             .into_iter()
             .find(|stage| stage.as_str() == word.trim())
-            .ok_or_else(|| ApiError::invalid(format!("status: \"{word}\" is none of pending, active, done")).into())
+            .ok_or_else(|| none_of("status", word, &known.map(Stage::as_str)))
     }
 }
 
@@ -80,10 +80,7 @@ pub fn prepare_list(context: &PrepareContext<'_>, input: ListThreads) -> Result<
     let page = Page {
         owner: owner(context, input.owner_agent.as_deref())?,
         stage: input.status.as_deref().map(Stage::parse).transpose()?,
-        before: match &input.before {
-            None => IntentId(Uuid::max()),
-            Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be a thread id"))?,
-        },
+        before: read_before(input.before.as_deref(), IntentId(Uuid::max()), "a thread id")?,
         limit: page_size(input.limit, 50, 100)? as usize,
     };
     Ok(page)

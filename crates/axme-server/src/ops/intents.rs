@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::admission::admit;
 use super::tasks::answers;
-use super::{check_payload, check_size, page_size, quotas, view};
+use super::{check_chars, check_payload, check_size, check_within, none_of, page_size, quotas, read_before, view};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
 use crate::engine::{self, Advanced, Desk, Newborn};
@@ -79,9 +79,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
             return Err(ApiError::invalid(format!("human_task.{why}")).into());
         }
     }
-    if input.reply_to.as_ref().is_some_and(|r| r.chars().count() > MAX_ADDRESS_CHARS) {
-        return Err(ApiError::invalid(format!("reply_to: at most {MAX_ADDRESS_CHARS} characters")).into());
-    }
+    check_chars("reply_to", input.reply_to.as_deref(), 0, MAX_ADDRESS_CHARS)?;
     let correlation_id = match &input.correlation_id {
         None => context.rng.uuid(),
         Some(text) => Uuid::parse_str(text).map_err(|_| ApiError::invalid("correlation_id: must be a UUID"))?,
@@ -173,10 +171,10 @@ fn read_end(context: &PrepareContext<'_>, deadline_at: Option<&str>, ttl_seconds
     match (deadline_at, ttl_seconds) {
         (Some(_), Some(_)) => Err(ApiError::invalid("give deadline_at or ttl_seconds, not both").into()),
         (Some(text), None) => read_deadline(text).map(Some),
-        (None, Some(seconds)) if !(60..=604_800).contains(&seconds) => {
-            Err(ApiError::invalid("ttl_seconds: must be a whole number from 60 to 604800").into())
+        (None, seconds) => {
+            check_within("ttl_seconds", seconds, 60..=604_800)?;
+            Ok(seconds.or(context.limits.default_ttl_seconds).map(|n| context.now.plus_seconds(n)))
         }
-        (None, seconds) => Ok(seconds.or(context.limits.default_ttl_seconds).map(|n| context.now.plus_seconds(n))),
     }
 }
 
@@ -188,10 +186,7 @@ fn read_ladder(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Resu
         ("max_reminders", input.max_reminders),
     ];
     for (name, value) in spans {
-        if value.is_some_and(|n| !(1..=MAX_SPAN_SECONDS).contains(&n)) {
-            let message = format!("{name}: must be a whole number from 1 to {MAX_SPAN_SECONDS}");
-            return Err(ApiError::invalid(message).into());
-        }
+        check_within(name, value, 1..=MAX_SPAN_SECONDS)?;
         // It says when everything else happens.
         if value.is_some() && input.remind_after_seconds.is_none() {
             return Err(ApiError::invalid(format!("{name} needs remind_after_seconds")).into());
@@ -261,16 +256,12 @@ pub fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<
     for word in input.status.iter().flat_map(|list| list.split(',')).filter(|word| !word.trim().is_empty()) {
         statuses.push(parse_status(word)?);
     }
-    let before_id = match &input.before {
-        None => IntentId(Uuid::max()),
-        Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be an intent id"))?,
-    };
     let filter = Filter {
         statuses,
         to: input.to_agent.as_deref().map(|to| address(to, "to_agent", context.caller)).transpose()?,
         party: context.caller.address.clone().filter(|_| !context.caller.is_admin()),
         sender: None,
-        before: before_id,
+        before: read_before(input.before.as_deref(), IntentId(Uuid::max()), "an intent id")?,
         limit: page_size(input.limit, 50, 500)? as usize,
     };
     Ok(filter)
@@ -298,7 +289,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
 pub fn parse_status(word: &str) -> Result<Status> {
     Status::parse(word).ok_or_else(|| {
         let known: Vec<&str> = Status::ALL.iter().map(|s| s.as_str()).collect();
-        ApiError::invalid(format!("status: \"{}\" is none of {}", word.trim(), known.join(", "))).into()
+        none_of("status", word.trim(), &known)
     })
 }
 

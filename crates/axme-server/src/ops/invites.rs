@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::inbox::owner;
 use super::users::{Name, address, nick_taken, public_address, read_nick};
-use super::{check_chars, webhooks};
+use super::{check_chars, check_within, webhooks};
 use crate::auth;
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
@@ -29,9 +29,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateInvite) -> Resu
     check_chars("owner_agent", Some(owner.as_str()), 3, 255)?;
     check_chars("recipient_hint", input.recipient_hint.as_deref(), 1, 255)?;
     let seconds = input.ttl_seconds.unwrap_or(USUAL_SECONDS);
-    if !(60..=MAX_SECONDS).contains(&seconds) {
-        return Err(ApiError::invalid(format!("ttl_seconds: must be a whole number from 60 to {MAX_SECONDS}")).into());
-    }
+    check_within("ttl_seconds", Some(seconds), 60..=MAX_SECONDS)?;
     let token = format!("{PREFIX}{}", context.rng.hex::<24>());
     let invite = Invite {
         workspace: context.caller.workspace,

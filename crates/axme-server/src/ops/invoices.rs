@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::tenants::{In, Place};
-use super::{check_word, page_size, quotas, read_id};
+use super::{check_word, page_size, quotas, read_before, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -80,9 +80,7 @@ pub struct Wanted {
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<In<Wanted>> {
     check_word("status", input.status.as_deref(), &["draft", "issued", "paid", "overdue", "void"])?;
-    let before = input.before.as_deref().map_or(Ok(Uuid::max()), |text| {
-        Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("before: must be the id of an invoice"))
-    })?;
+    let before = read_before(input.before.as_deref(), Uuid::max(), "the id of an invoice")?;
     let wanted = Wanted { status: input.status, before, limit: page_size(input.limit, 100, 1_000)? };
     Ok(In::new(input.org_id, input.workspace_id, wanted))
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::inbox::owner;
 use super::quotas::{self, Dimension, Meter};
-use super::{check_chars, read_id};
+use super::{check_chars, check_within, read_id};
 use crate::auth;
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
@@ -55,9 +55,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) -> Resu
         return Err(ApiError::new(ErrorKind::TooLarge, "media_too_large", message).into());
     }
     let seconds = input.ttl_seconds.unwrap_or(USUAL_SECONDS);
-    if !(60..=MAX_SECONDS).contains(&seconds) {
-        return Err(ApiError::invalid(format!("ttl_seconds: must be a whole number from 60 to {MAX_SECONDS}")).into());
-    }
+    check_within("ttl_seconds", Some(seconds), 60..=MAX_SECONDS)?;
     let token = format!("axu_{}", context.rng.hex::<32>());
     let upload = Upload {
         workspace: context.caller.workspace,

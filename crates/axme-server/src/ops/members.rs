@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::people;
 use super::tenants::{self, Authority};
-use super::{check_chars, check_word, page_size, quotas, read_after, read_id, webhooks};
+use super::{check_chars, check_word, none_of, page_size, quotas, read_after, read_id, webhooks};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::{Error, Result};
@@ -27,8 +27,7 @@ const STATUSES: [&str; 4] = ["active", "invited", "suspended", "removed"];
 
 pub fn read_role(text: &str) -> Result<OrgRole> {
     let known = OrgRole::ALL.map(OrgRole::as_str);
-    let wrong = || ApiError::invalid(format!("role: \"{text}\" is none of {}", known.join(", ")));
-    OrgRole::parse(text).ok_or_else(|| wrong().into())
+    OrgRole::parse(text).ok_or_else(|| none_of("role", text, &known))
 }
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListMembers) -> Result<(ListMembers, Uuid, i64)> {

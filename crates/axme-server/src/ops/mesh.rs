@@ -12,7 +12,7 @@ use axme_intent::{Address, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::page_size;
+use super::{none_of, page_size};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
 use crate::error::{Result, StoreError};
@@ -212,7 +212,7 @@ fn window(text: Option<&str>) -> Result<Window> {
         "day" => Ok(Window { name: "day", days: 1 }),
         "week" => Ok(Window { name: "week", days: 7 }),
         "month" => Ok(Window { name: "month", days: 30 }),
-        other => Err(ApiError::invalid(format!("window: \"{other}\" is none of day, week, month")).into()),
+        other => Err(none_of("window", other, &["day", "week", "month"])),
     }
 }
 
@@ -241,7 +241,7 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListMesh) -> Result<Listing> 
         Some(text) => {
             let all = ["healthy", "degraded", "unreachable", "killed", "unknown"];
             let known = all.iter().find(|known| **known == text);
-            Some(*known.ok_or_else(|| ApiError::invalid(format!("health: \"{text}\" is none of {}", all.join(", "))))?)
+            Some(*known.ok_or_else(|| none_of("health", text, &all))?)
         }
     };
     let (window, limit) = (window(input.window.as_deref())?, page_size(input.limit, 100, 1_000)?);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::principals::RUN;
 use super::routing::{Target, read_target, resolve_target};
 use super::tenants::{In, Place};
-use super::{check_chars, check_size, check_word, read_id};
+use super::{check_chars, check_size, check_within, check_word, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -156,10 +156,8 @@ pub(super) fn view(delivery: Routed, place: &Place) -> Delivery {
 }
 
 pub fn prepare_operations(_: &PrepareContext<'_>, input: ShowOperations) -> Result<In<u64>> {
-    match input.window_hours.unwrap_or(24) {
-        hours @ 1..=168 => Ok(In::new(input.org_id, input.workspace_id, hours)),
-        _ => Err(ApiError::invalid("window_hours: must be a whole number from 1 to 168").into()),
-    }
+    check_within("window_hours", input.window_hours, 1..=168)?;
+    Ok(In::new(input.org_id, input.workspace_id, input.window_hours.unwrap_or(24)))
 }
 
 pub fn operations(cx: &mut CallContext<'_, '_>, asked: &In<u64>) -> Result<Operations> {
@@ -189,14 +187,10 @@ pub struct Reconciliation {
 }
 
 pub fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<In<Reconciliation>> {
+    check_within("max_pending_age_seconds", input.max_pending_age_seconds, 0..=86_400)?;
     let age_seconds = input.max_pending_age_seconds.unwrap_or(300);
-    if age_seconds > 86_400 {
-        return Err(ApiError::invalid("max_pending_age_seconds: must be a whole number from 0 to 86400").into());
-    }
-    let limit = match input.limit.unwrap_or(500) {
-        n @ 1..=5_000 => i64::try_from(n).unwrap_or(5_000),
-        _ => return Err(ApiError::invalid("limit: must be a whole number from 1 to 5000").into()),
-    };
+    check_within("limit", input.limit, 1..=5_000)?;
+    let limit = i64::try_from(input.limit.unwrap_or(500)).unwrap_or(5_000);
     let target = input.target_status.unwrap_or_else(|| "dead_lettered".to_owned());
     check_word("target_status", Some(&target), &["delivered", "dead_lettered"])?;
     check_chars("reason", input.reason.as_deref(), 3, 500)?;

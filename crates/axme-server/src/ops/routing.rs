@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::principals::{self, RUN, read_metadata, read_range};
 use super::tenants::{In, Place};
-use super::{check_chars, check_word, page_size, read_id};
+use super::{check_chars, check_within, check_word, page_size, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -40,11 +40,8 @@ fn check_failover(text: &str) -> Result<()> {
 }
 
 fn read_priority(priority: Option<u64>) -> Result<Option<i64>> {
-    match priority {
-        Some(n) if (1..=10_000).contains(&n) => Ok(i64::try_from(n).ok()),
-        Some(_) => Err(ApiError::invalid("priority: must be a whole number from 1 to 10000").into()),
-        None => Ok(None),
-    }
+    check_within("priority", priority, 1..=10_000)?;
+    Ok(priority.and_then(|n| i64::try_from(n).ok()))
 }
 
 /// What is called must be callable. Queues are named as their owners like.

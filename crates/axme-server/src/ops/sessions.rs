@@ -9,7 +9,7 @@ use axme_intent::Time;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{check_chars, check_size, page_size, read_id};
+use super::{check_chars, check_size, none_of, page_size, read_id};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
 use crate::error::{Result, StoreError};
@@ -141,9 +141,7 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListSessions) -> Result<Listi
         None => None,
         Some("ACTIVE") => Some("ACTIVE"),
         Some("COMPLETED") => Some("COMPLETED"),
-        Some(other) => {
-            return Err(ApiError::invalid(format!("status: \"{other}\" is none of ACTIVE, COMPLETED")).into());
-        }
+        Some(other) => return Err(none_of("status", other, &["ACTIVE", "COMPLETED"])),
     };
     let id = |field: &str, text: &str| {
         read_session(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is no id of a session")))

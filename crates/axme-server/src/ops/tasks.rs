@@ -12,7 +12,7 @@ use super::intents::{lock_visible, parse_id, send};
 use super::links::Wanted;
 pub(super) use super::links::is_asked;
 use super::resume::is_requester;
-use super::{links, page_size, people};
+use super::{check_chars, links, page_size, people};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller, Role};
 use crate::error::Result;
@@ -93,9 +93,7 @@ pub struct Reassignment {
 pub fn prepare_reassign(_: &PrepareContext<'_>, input: ReassignTask) -> Result<Reassignment> {
     let id = parse_id(&input.intent_id)?;
     let to = person(&input.to, "to")?;
-    if input.note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE_CHARS) {
-        return Err(ApiError::invalid(format!("note: at most {MAX_NOTE_CHARS} characters")).into());
-    }
+    check_chars("note", input.note.as_deref(), 0, MAX_NOTE_CHARS)?;
     let from = input.from.as_deref().map(|text| person(text, "from")).transpose()?;
     Ok((id.shard(), Reassignment { id, to, from, note: input.note }))
 }

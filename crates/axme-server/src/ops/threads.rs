@@ -10,11 +10,11 @@ use axme_intent::{Address, TaskResult};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::check_chars;
 use super::inbox::{Source, Wanted, find, show, wanted};
 use super::intents::{address, desk, send};
 use super::quotas::{Dimension, Meter};
 use super::resume::answer_task;
+use super::{check_chars, check_within};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::engine;
@@ -254,9 +254,7 @@ pub fn prepare_delete(context: &PrepareContext<'_>, input: DeleteMessages) -> Re
     if ids.as_ref().is_some_and(|ids| ids.len() as u64 > MOST_DELETED) {
         return Err(ApiError::invalid(format!("message_ids: at most {MOST_DELETED}")).into());
     }
-    if input.limit.is_some_and(|limit| !(1..=MOST_DELETED).contains(&limit)) {
-        return Err(ApiError::invalid(format!("limit: must be a whole number from 1 to {MOST_DELETED}")).into());
-    }
+    check_within("limit", input.limit, 1..=MOST_DELETED)?;
     // What is no id names no message.
     let ids = ids.map(|ids| ids.iter().filter_map(|id| Uuid::parse_str(id.trim()).ok()).collect());
     let limit = input.limit.unwrap_or(MOST_DELETED) as usize;

@@ -1,0 +1,102 @@
+//! Checks and reads the fields of inputs, for every family. An error names the field and says what is accepted.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use axme_api::{ApiError, ErrorKind};
+use uuid::Uuid;
+
+use crate::call::PrepareContext;
+use crate::error::{Error, Result};
+
+/// Refuses a word that is none of the allowed ones. The error lists them.
+pub fn check_word(field: &str, word: Option<&str>, known: &[&str]) -> Result<()> {
+    match word {
+        Some(word) if !known.contains(&word) => Err(none_of(field, word, known)),
+        _ => Ok(()),
+    }
+}
+
+/// The error for a word that is none of the allowed ones.
+pub fn none_of(field: &str, word: &str, known: &[&str]) -> Error {
+    ApiError::invalid(format!("{field}: \"{word}\" is none of {}", known.join(", "))).into()
+}
+
+/// Refuses text that is shorter or longer than it may be. Blanks around it do not make it long enough.
+pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
+    if text.is_none_or(|text| text.trim().chars().count() >= least && text.chars().count() <= most) {
+        return Ok(());
+    }
+    let least = if least == 0 { "at most".to_owned() } else { format!("{least} to") };
+    Err(ApiError::invalid(format!("{field}: {least} {most} characters")).into())
+}
+
+/// Refuses a number outside its bounds.
+pub fn check_within(field: &str, number: Option<u64>, bounds: RangeInclusive<u64>) -> Result<()> {
+    if number.is_none_or(|number| bounds.contains(&number)) {
+        return Ok(());
+    }
+    let message = format!("{field}: must be a whole number from {} to {}", bounds.start(), bounds.end());
+    Err(ApiError::invalid(message).into())
+}
+
+/// Reads an id; what is no id names nothing.
+pub fn read_id(what: &str, text: &str) -> Result<Uuid> {
+    Uuid::parse_str(text.trim()).map_err(|_| ApiError::not_found(format!("{what} {text}")).into())
+}
+
+/// Where a page begins: after the last id of the one before.
+pub fn read_after(after: Option<&str>) -> Result<Uuid> {
+    after.map_or(Ok(Uuid::nil()), |text| {
+        Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("after: must be an id").into())
+    })
+}
+
+/// A page size: what was asked for, within the bounds; `usual` without it.
+pub fn page_size(asked: Option<u64>, usual: u64, most: u64) -> Result<i64> {
+    match asked {
+        None => Ok(usual as i64),
+        Some(0) => Err(ApiError::invalid("limit must be at least 1").into()),
+        Some(n) => Ok(n.min(most) as i64),
+    }
+}
+
+/// Where a page of a list begins that shows the newest first: before the last id of the one before, or at `newest`.
+pub fn read_before<Id: FromStr>(before: Option<&str>, newest: Id, what: &str) -> Result<Id> {
+    before.map_or(Ok(newest), |text| {
+        text.trim().parse().map_err(|_| ApiError::invalid(format!("before: must be {what}")).into())
+    })
+}
+
+/// Refuses JSON that is longer than any server takes.
+pub fn check_size(what: &str, value: &impl serde::Serialize) -> Result<()> {
+    check_bytes(what, value, axme_api::intents::MAX_PAYLOAD_BYTES)
+}
+
+/// Refuses a payload or a result that is longer than the workspace may have it.
+pub fn check_payload(context: &PrepareContext<'_>, what: &str, value: &impl serde::Serialize) -> Result<()> {
+    check_bytes(what, value, context.payload_bytes)
+}
+
+pub fn check_bytes(what: &str, value: &impl serde::Serialize, most: usize) -> Result<()> {
+    let mut counter = Counter(0);
+    let counted = serde_json::to_writer(&mut counter, value);
+    if counted.is_ok() && counter.0 <= most {
+        return Ok(());
+    }
+    let message = format!("{what} has {} bytes of JSON, at most {most} are accepted", counter.0);
+    Err(ApiError::new(ErrorKind::TooLarge, "payload_too_large", message).into())
+}
+
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
