@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::lenient;
 use crate::op::{AnyOp, Op, Route};
+use crate::page::Limit;
+use crate::workspace_ref::WorkspaceRef;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &GET];
 
@@ -22,13 +24,10 @@ pub const STREAM: Route = Route::get("/v1/agents/{*address}/intents/stream")
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAgents {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
-    /// At most this many, 1 to 1000; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<100, 1_000>,
     /// Only addresses after this one: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,

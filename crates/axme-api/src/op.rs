@@ -1,4 +1,12 @@
-//! What an operation is.
+//! What an operation is: a typed constant in the file of its family, such as
+//!
+//! ```text
+//! pub static GET: Op<GetThing, ThingAnswer> =
+//!     Op::get("things.get", "/v1/things/{thing_id}").access(Access::Admin).about("One thing.");
+//! ```
+//!
+//! The two types are the input and the answer. [`OpInfo`] is what everything else needs to know; [`AnyOp`] is an operation
+//! in the whole table.
 
 use std::marker::PhantomData;
 
@@ -194,7 +202,7 @@ impl<I, O> Op<I, O> {
     }
 }
 
-/// An operation with its types forgotten, for readings of the whole table.
+/// An operation with its types erased, for readings of the whole table.
 pub trait AnyOp: Sync {
     fn info(&self) -> &OpInfo;
     #[cfg(feature = "schema")]

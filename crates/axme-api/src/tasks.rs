@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op, Route};
+use crate::page::Limit;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &REASSIGN, &LINK];
 
@@ -83,9 +84,8 @@ pub struct TaskLink {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListTasks {
-    /// At most this many, 1 to 500; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<100, 500>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::intents::check_ahead;
 use super::members::{raise, read_role};
 use super::tenants::{self, Authority};
-use super::{check_chars, check_word, none_of, page_size, read_after, read_id};
+use super::{check_chars, check_word, none_of, read_after, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -59,7 +59,7 @@ pub fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Res
     check_word("requested_tier", input.requested_tier.as_deref(), &TIERS)?;
     let needed = match kind {
         "create_organization" if input.company_name.is_none() => Some("company_name"),
-        "join_organization" if input.org_id.is_none() => Some("org_id"),
+        "join_organization" if input.workspace.org_id.is_none() => Some("org_id"),
         "elevated_role" if input.requested_role.is_none() => Some("requested_role"),
         "quota_upgrade" if input.requested_tier.is_none() => Some("requested_tier"),
         _ => None,
@@ -143,7 +143,7 @@ fn check_room(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<(
 
 /// Whoever has its id may ask to join an organization; what else is asked for concerns one's own.
 fn named_org(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest) -> Result<Option<Uuid>> {
-    let Some(text) = input.org_id.as_deref() else { return Ok(None) };
+    let Some(text) = input.workspace.org_id.as_deref() else { return Ok(None) };
     if input.request_type != "join_organization" {
         return Ok(Some(tenants::visible_org(cx, text)?.0));
     }
@@ -156,10 +156,10 @@ fn named_workspace(
     cx: &mut CallContext<'_, '_>,
     input: &CreateAccessRequest,
 ) -> Result<Option<organizations::Workspace>> {
-    let Some(text) = input.workspace_id.as_deref() else { return Ok(None) };
+    let Some(text) = input.workspace.workspace_id.as_deref() else { return Ok(None) };
     let id = read_id("workspace", text)?;
     let found = organizations::find_workspace(cx.tx, id)?.ok_or_else(|| ApiError::not_found("workspace"))?;
-    let is_named = input.org_id.as_deref() == Some(&found.org_id.to_string());
+    let is_named = input.workspace.org_id.as_deref() == Some(&found.org_id.to_string());
     if !is_named && Authority::in_org(cx, found.org_id)?.is_none() {
         return Err(ApiError::not_found("workspace").into());
     }
@@ -168,7 +168,7 @@ fn named_workspace(
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result<(ListAccessRequests, Uuid, i64)> {
     check_word("state", input.state.as_deref(), &STATES)?;
-    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 100, 1_000)?);
+    let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
     Ok((input, after, limit))
 }
 
@@ -177,8 +177,8 @@ pub fn list(
     cx: &mut CallContext<'_, '_>,
     (input, after, limit): &(ListAccessRequests, Uuid, i64),
 ) -> Result<AccessRequestList> {
-    let org = input.org_id.as_deref().map(|text| tenants::visible_org(cx, text)).transpose()?;
-    let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
+    let org = input.workspace.org_id.as_deref().map(|text| tenants::visible_org(cx, text)).transpose()?;
+    let workspace = input.workspace.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (states, expires) = kept_as(input.state.as_deref(), cx.now);
     let every = (Uuid::nil(), Uuid::max());
     let workspaces = workspace.map_or(every, |id| (id, id));

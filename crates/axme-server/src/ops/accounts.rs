@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::intents::check_ahead;
 use super::tenants::{self, Authority, Place};
-use super::{check_chars, none_of, page_size, quotas};
+use super::{check_chars, none_of, quotas};
 use crate::auth::{FreshKey, fresh_key};
 use crate::call::PrepareContext;
 use crate::channels::signature;
@@ -59,8 +59,7 @@ fn address_of(text: &str, place: &Place) -> Result<Address> {
 
 pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAnswer> {
     let NewAccount { input, callback } = new;
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = tenants::place(cx, org, workspace, Permission::ManageAccounts)?;
+    let place = tenants::place_of(cx, &input.workspace, Permission::ManageAccounts)?;
     let address = &address_of(&input.name, &place)?;
     let new = NewAgent {
         place: &place,
@@ -271,13 +270,12 @@ fn audit(cx: &mut CallContext<'_, '_>, account: &ServiceAccount, action: &str, d
 }
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListServiceAccounts) -> Result<(ListServiceAccounts, i64)> {
-    let limit = page_size(input.limit, 1_000, 1_000)?;
+    let limit = input.limit.items()?;
     Ok((input, limit))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, (input, limit): &(ListServiceAccounts, i64)) -> Result<ServiceAccountList> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = tenants::place(cx, org, workspace, Permission::ManageAccounts)?;
+    let place = tenants::place_of(cx, &input.workspace, Permission::ManageAccounts)?;
     let after = input.after.as_deref().unwrap_or_default();
     let accounts = store::list_service_accounts(cx.tx, place.workspace, after, *limit)?;
     Ok(ServiceAccountList { ok: true, service_accounts: accounts.iter().map(view).collect() })
@@ -448,13 +446,12 @@ pub fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<Rev
 }
 
 pub fn prepare_list_agents(_: &PrepareContext<'_>, input: ListAgents) -> Result<(ListAgents, i64)> {
-    let limit = page_size(input.limit, 100, 1_000)?;
+    let limit = input.limit.items()?;
     Ok((input, limit))
 }
 
 pub fn list_agents(cx: &mut CallContext<'_, '_>, (input, limit): &(ListAgents, i64)) -> Result<AgentList> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = tenants::place(cx, org, workspace, Permission::ViewOrganization)?;
+    let place = tenants::place_of(cx, &input.workspace, Permission::ViewOrganization)?;
     let agents = store::list_agents(cx.tx, place.workspace, input.after.as_deref().unwrap_or_default(), *limit)?;
     Ok(AgentList { ok: true, agents: agents.iter().filter_map(agent_view).collect() })
 }

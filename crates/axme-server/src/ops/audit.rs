@@ -5,7 +5,7 @@ use axme_api::roles::Permission;
 use axme_intent::Address;
 use uuid::Uuid;
 
-use super::{check_chars, page_size, read_before, tenants};
+use super::{check_chars, read_before, tenants};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -22,7 +22,7 @@ pub struct Asked {
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListAudit) -> Result<Asked> {
     check_chars("action_prefix", input.action_prefix.as_deref(), 1, MAX_PREFIX_CHARS)?;
     let before = read_before(input.before.as_deref(), Uuid::max(), "the id of a line")?;
-    let limit = page_size(input.limit, 100, 1_000)?;
+    let limit = input.limit.items()?;
     Ok(Asked { input, before, limit })
 }
 

@@ -18,8 +18,7 @@ pub fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<Name
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<PlanAnswer> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = tenants::place(cx, org, workspace, Permission::ViewBilling)?;
+    let place = tenants::place_of(cx, &input.workspace, Permission::ViewBilling)?;
     let missing = || ApiError::new(ErrorKind::NotFound, "billing_plan_not_found", "this workspace has no billing plan");
     let plan = store::find(cx.tx, place.workspace)?.ok_or_else(missing)?;
     answer(&place, &plan)

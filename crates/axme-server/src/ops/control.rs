@@ -8,7 +8,7 @@ use axme_intent::{Address, IntentId, Status};
 use serde_json::{Value, json};
 
 use super::intents::{check_granted, desk, lock_visible, parse_id, parse_status, stale};
-use super::{check_chars, check_size, page_size, view};
+use super::{check_chars, check_size, view};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
 use crate::engine;
@@ -139,7 +139,7 @@ pub fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCancel) -> R
         party: None,
         sender,
         before: IntentId::first_at(context.now.minus_millis((hours * 3_600_000.0) as u64)),
-        limit: page_size(input.limit, 500, 5_000)? as usize,
+        limit: input.limit.items()? as usize,
     };
     Ok(Cleanup { filter, is_dry: input.dry_run.unwrap_or(true), reason })
 }

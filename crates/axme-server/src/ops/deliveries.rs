@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::principals::{RUN, read_range};
 use super::quotas::{Dimension, Meter};
 use super::tenants::{In, Place};
-use super::{check_word, page_size, read_before};
+use super::{check_word, read_before};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::engine::tell::MAIL_LINE;
@@ -37,9 +37,9 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<In<
     check_word("status", input.status.as_deref(), &words)?;
     let before = read_before(input.before.as_deref(), IntentId(Uuid::max()), "a delivery id")?;
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
-    let limit = page_size(input.limit, 200, 1_000)?;
+    let limit = input.limit.items()?;
     let wanted = Wanted { principals, status: input.status, before, limit };
-    Ok(In::new(input.org_id, input.workspace_id, wanted))
+    Ok(In::new(input.workspace, wanted))
 }
 
 /// One listing, by id: what went along routes, however it stands, and what else was given up. A dead letter that went along a
@@ -92,7 +92,7 @@ pub(super) fn dead(
 pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<In<IntentId>> {
     let id: IntentId =
         input.delivery_id.parse().map_err(|_| ApiError::not_found(format!("delivery {}", input.delivery_id)))?;
-    Ok((id.shard(), In::new(input.org_id, input.workspace_id, id)))
+    Ok((id.shard(), In::new(input.workspace, id)))
 }
 
 pub fn replay(cx: &mut CallContext<'_, '_>, asked: &In<IntentId>) -> Result<DeliveryAnswer> {

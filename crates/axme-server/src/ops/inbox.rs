@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::intents::address;
-use super::{none_of, page_size, read_before, view};
+use super::{none_of, read_before, view};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::{Result, StoreError};
@@ -81,7 +81,7 @@ pub fn prepare_list(context: &PrepareContext<'_>, input: ListThreads) -> Result<
         owner: owner(context, input.owner_agent.as_deref())?,
         stage: input.status.as_deref().map(Stage::parse).transpose()?,
         before: read_before(input.before.as_deref(), IntentId(Uuid::max()), "a thread id")?,
-        limit: page_size(input.limit, 50, 100)? as usize,
+        limit: input.limit.items()? as usize,
     };
     Ok(page)
 }
@@ -210,7 +210,7 @@ pub fn prepare_changes(context: &PrepareContext<'_>, input: ListChanges) -> Resu
         owner: owner.ok_or_else(|| ApiError::invalid("owner_agent: required, this key has no address"))?,
         number: cursor.as_deref().map(read_cursor).transpose()?.unwrap_or(0),
         cursor,
-        limit: page_size(input.limit, 50, 100)?,
+        limit: input.limit.items()?,
     };
     Ok(since)
 }

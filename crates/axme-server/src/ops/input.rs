@@ -52,15 +52,6 @@ pub fn read_after(after: Option<&str>) -> Result<Uuid> {
     })
 }
 
-/// A page size: what was asked for, within the bounds; `usual` without it.
-pub fn page_size(asked: Option<u64>, usual: u64, most: u64) -> Result<i64> {
-    match asked {
-        None => Ok(usual as i64),
-        Some(0) => Err(ApiError::invalid("limit must be at least 1").into()),
-        Some(n) => Ok(n.min(most) as i64),
-    }
-}
-
 /// Where a page of a list begins that shows the newest first: before the last id of the one before, or at `newest`.
 pub fn read_before<Id: FromStr>(before: Option<&str>, newest: Id, what: &str) -> Result<Id> {
     before.map_or(Ok(newest), |text| {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::admission::admit;
 use super::tasks::answers;
-use super::{check_chars, check_payload, check_size, check_within, none_of, page_size, quotas, read_before, view};
+use super::{check_chars, check_payload, check_size, check_within, none_of, quotas, read_before, view};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
 use crate::engine::{self, Advanced, Desk, Newborn};
@@ -262,7 +262,7 @@ pub fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<
         party: context.caller.address.clone().filter(|_| !context.caller.is_admin()),
         sender: None,
         before: read_before(input.before.as_deref(), IntentId(Uuid::max()), "an intent id")?,
-        limit: page_size(input.limit, 50, 500)? as usize,
+        limit: input.limit.items()? as usize,
     };
     Ok(filter)
 }
@@ -350,7 +350,7 @@ fn visible(head: Option<Head>, caller: &Caller, id: IntentId) -> Result<Head> {
 
 pub fn prepare_events(_: &PrepareContext<'_>, input: ListEvents) -> Result<(IntentId, i64, i64)> {
     let id = parse_id(&input.intent_id)?;
-    Ok((id, view::position_seen(input.since.unwrap_or(0)), page_size(input.limit, 1_000, 1_000)?))
+    Ok((id, view::position_seen(input.since.unwrap_or(0)), input.limit.items()?))
 }
 
 pub fn events(cx: &mut CallContext<'_, '_>, (id, after, limit): &(IntentId, i64, i64)) -> Result<EventList> {

@@ -4,15 +4,15 @@
 //! end a draft is written with the terms that the plan has then. A day later it is counted once more, for what other nodes
 //! were still counting, and issued.
 
-use axme_api::ApiError;
 use axme_api::billing::{GetInvoice, Invoice as View, InvoiceAnswer, InvoiceList, ListInvoices};
 use axme_api::roles::Permission;
+use axme_api::{ApiError, WorkspaceRef};
 use axme_intent::Time;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::tenants::{In, Place};
-use super::{check_word, page_size, quotas, read_before, read_id};
+use super::{check_word, quotas, read_before, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -81,8 +81,8 @@ pub struct Wanted {
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<In<Wanted>> {
     check_word("status", input.status.as_deref(), &["draft", "issued", "paid", "overdue", "void"])?;
     let before = read_before(input.before.as_deref(), Uuid::max(), "the id of an invoice")?;
-    let wanted = Wanted { status: input.status, before, limit: page_size(input.limit, 100, 1_000)? };
-    Ok(In::new(input.org_id, input.workspace_id, wanted))
+    let wanted = Wanted { status: input.status, before, limit: input.limit.items()? };
+    Ok(In::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, wanted))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Wanted>) -> Result<InvoiceList> {
@@ -99,7 +99,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Wanted>) -> Result<InvoiceL
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetInvoice) -> Result<In<Uuid>> {
     let id = read_id("invoice", &input.invoice_id)?;
-    Ok(In::new(input.org_id, input.workspace_id, id))
+    Ok(In::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, id))
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<InvoiceAnswer> {

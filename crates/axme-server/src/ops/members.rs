@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::people;
 use super::tenants::{self, Authority};
-use super::{check_chars, check_word, none_of, page_size, quotas, read_after, read_id, webhooks};
+use super::{check_chars, check_word, none_of, quotas, read_after, read_id, webhooks};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ pub fn read_role(text: &str) -> Result<OrgRole> {
 }
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListMembers) -> Result<(ListMembers, Uuid, i64)> {
-    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 1_000, 1_000)?);
+    let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
     Ok((input, after, limit))
 }
 

@@ -12,7 +12,7 @@ use axme_intent::{Address, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{none_of, page_size};
+use super::none_of;
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
 use crate::error::{Result, StoreError};
@@ -244,7 +244,7 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListMesh) -> Result<Listing> 
             Some(*known.ok_or_else(|| none_of("health", text, &all))?)
         }
     };
-    let (window, limit) = (window(input.window.as_deref())?, page_size(input.limit, 100, 1_000)?);
+    let (window, limit) = (window(input.window.as_deref())?, input.limit.items()?);
     Ok(Listing { health, window, after: input.after.unwrap_or_default(), limit })
 }
 
@@ -363,7 +363,7 @@ fn switch(cx: &mut CallContext<'_, '_>, named: &Named, kill: bool) -> Result<Swi
 }
 
 pub fn prepare_events(_: &PrepareContext<'_>, input: ListMeshEvents) -> Result<(Option<String>, i64)> {
-    Ok((input.event_type, page_size(input.limit, 50, 500)?))
+    Ok((input.event_type, input.limit.items()?))
 }
 
 pub fn events(cx: &mut CallContext<'_, '_>, (event_type, limit): &(Option<String>, i64)) -> Result<MeshEventList> {

@@ -45,8 +45,8 @@ pub mod webhooks;
 pub mod workspaces;
 
 pub use input::{
-    check_bytes, check_chars, check_payload, check_size, check_within, check_word, none_of, page_size, read_after,
-    read_before, read_id,
+    check_bytes, check_chars, check_payload, check_size, check_within, check_word, none_of, read_after, read_before,
+    read_id,
 };
 
 use axme_intent::Address;

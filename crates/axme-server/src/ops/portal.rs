@@ -13,7 +13,7 @@ use axme_api::roles::Permission;
 use uuid::Uuid;
 
 use super::tenants::{self, Authority, Place};
-use super::{access_requests, check_word, page_size, quotas, read_after, read_id};
+use super::{access_requests, check_word, quotas, read_after, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -25,8 +25,7 @@ pub fn prepare(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWor
 }
 
 pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<OverviewAnswer> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = tenants::place(cx, org, workspace, Permission::ViewUsage)?;
+    let place = tenants::place_of(cx, &input.workspace, Permission::ViewUsage)?;
     let policy = quotas::find(cx, &place)?;
     let said = quotas::shown(cx.limits, &policy)?;
     let quota = &said.dimensions;
@@ -106,8 +105,7 @@ const PARTS: [Part; 9] = [
 ];
 
 pub fn navigation(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<NavigationAnswer> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let Place { org, workspace, .. } = tenants::place(cx, org, workspace, Permission::ViewOrganization)?;
+    let Place { org, workspace, .. } = tenants::place_of(cx, &input.workspace, Permission::ViewOrganization)?;
     let authority = Authority::in_org(cx, org)?;
     let sets_limits = !cx.limits.tier.is_hosted() || tenants::is_operator(cx)?;
     let may = |permission: Permission| {
@@ -142,7 +140,7 @@ pub struct Queue {
 pub fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Queue> {
     check_word("state", input.state.as_deref(), &access_requests::STATES)?;
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
-    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 200, 1_000)?);
+    let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
     Ok(Queue { org: input.org_id, workspace, state: input.state, after, limit })
 }
 

@@ -5,12 +5,12 @@ use axme_api::principals::{
     GetPrincipal, ListAliases, Principal as PrincipalView, PrincipalAnswer, PrincipalBrief, ResolveAlias, RevokeAlias,
 };
 use axme_api::roles::Permission;
-use axme_api::{ApiError, ErrorKind, Object};
+use axme_api::{ApiError, ErrorKind, Object, WorkspaceRef};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::tenants::{In, Place};
-use super::{check_bytes, check_chars, check_word, page_size, read_id};
+use super::{check_bytes, check_chars, check_word, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -61,7 +61,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreatePrincipal) -> R
         created_at: context.now,
         updated_at: context.now,
     };
-    Ok(In::new(Some(input.org_id), Some(input.workspace_id), principal))
+    Ok(In::new(WorkspaceRef::new(input.org_id, input.workspace_id), principal))
 }
 
 pub fn create(cx: &mut CallContext<'_, '_>, new: &In<Principal>) -> Result<PrincipalAnswer> {
@@ -75,7 +75,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &In<Principal>) -> Result<Princ
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetPrincipal) -> Result<In<Uuid>> {
     let id = read_id("principal", &input.principal_id)?;
-    Ok(In::new(input.org_id, input.workspace_id, id))
+    Ok(In::new(input.workspace, id))
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<PrincipalAnswer> {
@@ -112,7 +112,7 @@ pub fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Result<In
         updated_at: context.now,
         revoked_at: None,
     };
-    Ok(In::new(input.org_id, input.workspace_id, alias))
+    Ok(In::new(input.workspace, alias))
 }
 
 /// The same name for the same principal again changes it.
@@ -148,8 +148,8 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result<In<Wan
         Some(_) => return Err(ApiError::invalid("status: one of active, revoked").into()),
     };
     let principals = read_range(input.principal_id.as_deref())?;
-    let wanted = Wanted { principals, revoked, limit: page_size(input.limit, 200, 1_000)? };
-    Ok(In::new(input.org_id, input.workspace_id, wanted))
+    let wanted = Wanted { principals, revoked, limit: input.limit.items()? };
+    Ok(In::new(input.workspace, wanted))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Wanted>) -> Result<AliasList> {
@@ -159,7 +159,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Wanted>) -> Result<AliasLis
 }
 
 pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveAlias) -> Result<In<String>> {
-    Ok(In::new(input.org_id, input.workspace_id, input.alias))
+    Ok(In::new(input.workspace, input.alias))
 }
 
 pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &In<String>) -> Result<AliasResolved> {
@@ -176,7 +176,7 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &In<String>) -> Result<Alias
 
 pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Result<In<Uuid>> {
     let id = read_id("alias", &input.alias_id)?;
-    Ok(In::new(input.org_id, input.workspace_id, id))
+    Ok(In::new(input.workspace, id))
 }
 
 /// Revoked again, it answers alike.

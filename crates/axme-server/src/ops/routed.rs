@@ -3,7 +3,7 @@
 use axme_api::deliveries::{
     Delivery, DeliveryAnswer, GetDelivery, Operations, Reconcile, Reconciled, ShowOperations, SubmitDelivery,
 };
-use axme_api::{ApiError, Object};
+use axme_api::{ApiError, Object, WorkspaceRef};
 use axme_intent::IntentId;
 use serde_json::json;
 use uuid::Uuid;
@@ -37,7 +37,7 @@ pub fn prepare_submit(_: &PrepareContext<'_>, input: SubmitDelivery) -> Result<I
         correlation_id: input.correlation_id,
         idempotency_key: input.idempotency_key,
     };
-    Ok(In::new(Some(input.org_id), Some(input.workspace_id), submission))
+    Ok(In::new(WorkspaceRef::new(input.org_id, input.workspace_id), submission))
 }
 
 pub fn submit(cx: &mut CallContext<'_, '_>, asked: &In<Submission>) -> Result<DeliveryAnswer> {
@@ -118,7 +118,7 @@ pub(super) fn replay(cx: &mut CallContext<'_, '_>, place: &Place, id: Uuid) -> R
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<In<Uuid>> {
     let id = read_id("delivery", &input.delivery_id)?;
-    Ok(In::new(input.org_id, input.workspace_id, id))
+    Ok(In::new(input.workspace, id))
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<DeliveryAnswer> {
@@ -157,7 +157,7 @@ pub(super) fn view(delivery: Routed, place: &Place) -> Delivery {
 
 pub fn prepare_operations(_: &PrepareContext<'_>, input: ShowOperations) -> Result<In<u64>> {
     check_within("window_hours", input.window_hours, 1..=168)?;
-    Ok(In::new(input.org_id, input.workspace_id, input.window_hours.unwrap_or(24)))
+    Ok(In::new(input.workspace, input.window_hours.unwrap_or(24)))
 }
 
 pub fn operations(cx: &mut CallContext<'_, '_>, asked: &In<u64>) -> Result<Operations> {
@@ -196,7 +196,7 @@ pub fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<In<
     check_chars("reason", input.reason.as_deref(), 3, 500)?;
     let reason = input.reason.unwrap_or_else(|| format!("was pending for more than {age_seconds} s"));
     let asked = Reconciliation { age_seconds, limit, target, reason };
-    Ok(In::new(input.org_id, input.workspace_id, asked))
+    Ok(In::new(input.workspace, asked))
 }
 
 pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &In<Reconciliation>) -> Result<Reconciled> {

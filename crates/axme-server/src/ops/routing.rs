@@ -5,13 +5,13 @@ use axme_api::routing::{
     RemovedBinding, RemovedRoute, ResolveRoute, RouteAnswer, RouteList, RouteRemoved, RouteResolution, RouteResolved,
     RouteView, UpdateRoute, UpsertBinding,
 };
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorKind, WorkspaceRef};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::principals::{self, RUN, read_metadata, read_range};
 use super::tenants::{In, Place};
-use super::{check_chars, check_within, check_word, page_size, read_id};
+use super::{check_chars, check_within, check_word, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
@@ -78,7 +78,7 @@ pub fn prepare_register(context: &PrepareContext<'_>, input: RegisterRoute) -> R
         created_at: context.now,
         updated_at: context.now,
     };
-    Ok(In::new(input.org_id, input.workspace_id, route))
+    Ok(In::new(input.workspace, route))
 }
 
 pub fn register(cx: &mut CallContext<'_, '_>, new: &In<Route>) -> Result<RouteAnswer> {
@@ -112,9 +112,9 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListPlaces) -> Result<In<Filt
         principals: read_range(input.principal_id.as_deref())?,
         transport_type: input.transport_type,
         status: input.status,
-        limit: page_size(input.limit, 200, 1_000)?,
+        limit: input.limit.items()?,
     };
-    Ok(In::new(input.org_id, input.workspace_id, filter))
+    Ok(In::new(input.workspace, filter))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Filter>) -> Result<RouteList> {
@@ -145,9 +145,9 @@ pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -> Resul
     let priority = read_priority(input.priority)?;
     let endpoint = input.endpoint_url.as_deref().map_or(Ok(()), |url| check_endpoint(context, url));
     let endpoint = endpoint.map_err(crate::error::Error::into_api);
-    let (org, workspace) = (input.org_id.clone(), input.workspace_id.clone());
+    let workspace = input.workspace.clone();
     let change = Change { id: read_id("route", &input.route_id)?, input, priority, endpoint };
-    Ok(In::new(org, workspace, change))
+    Ok(In::new(workspace, change))
 }
 
 pub fn update(cx: &mut CallContext<'_, '_>, asked: &In<Change>) -> Result<RouteAnswer> {
@@ -182,7 +182,7 @@ fn find(cx: &mut CallContext<'_, '_>, place: &Place, id: Uuid) -> Result<Route> 
 
 pub fn prepare_remove(_: &PrepareContext<'_>, input: RemoveRoute) -> Result<In<Uuid>> {
     let id = read_id("route", &input.route_id)?;
-    Ok(In::new(input.org_id, input.workspace_id, id))
+    Ok(In::new(input.workspace, id))
 }
 
 pub fn remove(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<RouteRemoved> {
@@ -244,7 +244,7 @@ fn find_named(cx: &mut CallContext<'_, '_>, place: &Place, name: &str) -> Result
 
 pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveRoute) -> Result<In<Target>> {
     let target = read_target(input.alias, input.principal_id.as_deref())?;
-    Ok(In::new(Some(input.org_id), Some(input.workspace_id), target))
+    Ok(In::new(WorkspaceRef::new(input.org_id, input.workspace_id), target))
 }
 
 pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &In<Target>) -> Result<RouteResolved> {
@@ -300,7 +300,7 @@ pub fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -> Resul
         created_at: context.now,
         updated_at: context.now,
     };
-    Ok(In::new(input.org_id, input.workspace_id, binding))
+    Ok(In::new(input.workspace, binding))
 }
 
 pub fn bind(cx: &mut CallContext<'_, '_>, new: &In<Binding>) -> Result<BindingAnswer> {
@@ -323,7 +323,7 @@ pub fn list_bindings(cx: &mut CallContext<'_, '_>, asked: &In<Filter>) -> Result
 
 pub fn prepare_unbind(_: &PrepareContext<'_>, input: RemoveBinding) -> Result<In<Uuid>> {
     let id = read_id("binding", &input.binding_id)?;
-    Ok(In::new(input.org_id, input.workspace_id, id))
+    Ok(In::new(input.workspace, id))
 }
 
 pub fn unbind(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<BindingRemoved> {

@@ -9,7 +9,7 @@ use axme_intent::Time;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{check_chars, check_size, none_of, page_size, read_id};
+use super::{check_chars, check_size, none_of, read_id};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
 use crate::error::{Result, StoreError};
@@ -148,7 +148,7 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListSessions) -> Result<Listi
     };
     let parent = input.parent_session_id.as_deref().map(|text| id("parent_session_id", text)).transpose()?;
     let before = input.before.as_deref().map(|text| id("before", text)).transpose()?.unwrap_or(Uuid::max());
-    Ok(Listing { status, parent, before, limit: page_size(input.limit, 100, 500)? })
+    Ok(Listing { status, parent, before, limit: input.limit.items()? })
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, listing: &Listing) -> Result<SessionList> {
@@ -232,7 +232,7 @@ pub struct Page {
 
 pub fn prepare_messages(_: &PrepareContext<'_>, input: ListMessages) -> Result<Page> {
     let since = input.since.map(|since| i64::try_from(since).unwrap_or(i64::MAX));
-    let (session, limit) = (read_session(&input.session_id)?, page_size(input.limit, 100, 500)?);
+    let (session, limit) = (read_session(&input.session_id)?, input.limit.items()?);
     Ok(Page { session, since, limit })
 }
 

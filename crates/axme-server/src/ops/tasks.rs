@@ -12,7 +12,7 @@ use super::intents::{lock_visible, parse_id, send};
 use super::links::Wanted;
 pub(super) use super::links::is_asked;
 use super::resume::is_requester;
-use super::{check_chars, links, page_size, people};
+use super::{check_chars, links, people};
 use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller, Role};
 use crate::error::Result;
@@ -23,7 +23,7 @@ const MAX_PERSON_CHARS: usize = 255;
 const MAX_NOTE_CHARS: usize = 2_000;
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListTasks) -> Result<i64> {
-    Ok(page_size(input.limit, 100, 500)?)
+    Ok(input.limit.items()?)
 }
 
 /// What the caller may answer: any task of the workspace for its admin, those they are asked to answer for a person; none for

@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::organizations::{distinct, own_tenant, slug};
-use super::{check_chars, check_word, page_size, read_after, read_id, tenants};
+use super::{check_chars, check_word, read_after, read_id, tenants};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::{Result, StoreError};
@@ -58,7 +58,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<W
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListWorkspaces) -> Result<(String, Uuid, i64)> {
     let after = read_after(input.after.as_deref())?;
-    Ok((input.org_id, after, page_size(input.limit, 1_000, 1_000)?))
+    Ok((input.org_id, after, input.limit.items()?))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, (org, after, limit): &(String, Uuid, i64)) -> Result<WorkspaceList> {
