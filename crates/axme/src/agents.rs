@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::screen::{line, table};
-use crate::session::{Flags, Given, Session};
+use crate::session::{Flags, Session};
 
 /// Register agents and make keys for them
 #[derive(Debug, Subcommand)]
@@ -108,12 +108,7 @@ impl Agents {
 
 impl List {
     async fn run(self, session: &Session) -> Result<(), Failure> {
-        let input = ListAgents {
-            org_id: value(&session.setting.org_id),
-            workspace_id: value(&session.setting.workspace_id),
-            limit: Some(self.limit),
-            after: None,
-        };
+        let input = ListAgents { workspace: session.setting.workspace(), limit: self.limit.into(), after: None };
         if session.form().is_json() {
             return session.show(&agents::LIST.info, &input, None).await;
         }
@@ -137,8 +132,7 @@ impl Register {
     async fn run(self, session: &Session) -> Result<(), Failure> {
         let input = CreateServiceAccount {
             name: self.name,
-            org_id: value(&session.setting.org_id),
-            workspace_id: value(&session.setting.workspace_id),
+            workspace: session.setting.workspace(),
             display_name: self.display_name,
             description: self.description,
             delivery_mode: self.delivery_mode,
@@ -173,8 +167,4 @@ async fn account_id(session: &Session, agent: String) -> Result<String, Failure>
         Value::String(id) => Ok(id.clone()),
         _ => Err(Failure::new("the agent has no service account")),
     }
-}
-
-fn value(given: &Option<Given>) -> Option<String> {
-    given.as_ref().map(|given| given.value.clone())
 }

@@ -1,5 +1,6 @@
 //! `axme intents`: submit, look, follow, cancel (contract `wire.md` §3.7, §3.8).
 
+use axme_client::api::Limit;
 use axme_client::api::intents::{self, CreateIntent, EventView, GetIntent, ListEvents, ListIntents, ResolveIntent};
 use axme_client::{Object, is_terminal};
 use clap::{Args, Subcommand};
@@ -101,7 +102,7 @@ impl Intents {
 
 impl List {
     async fn run(self, session: &Session) -> Result<(), Failure> {
-        let input = ListIntents { status: self.status, limit: Some(self.limit), ..ListIntents::default() };
+        let input = ListIntents { status: self.status, limit: self.limit.into(), ..ListIntents::default() };
         let intents = session.call(&intents::LIST, &input).await?.intents;
         if session.form().is_json() {
             let listed = intents.iter().map(|intent| {
@@ -153,7 +154,7 @@ pub async fn all_events(session: &Session, intent_id: &str, since: u64) -> Resul
     let mut events: Vec<EventView> = Vec::new();
     loop {
         let since = events.last().map_or(since, |last| last.seq);
-        let input = ListEvents { intent_id: intent_id.to_owned(), since: Some(since), limit: None };
+        let input = ListEvents { intent_id: intent_id.to_owned(), since: Some(since), limit: Limit::default() };
         let page = session.call(&intents::EVENTS, &input).await?.events;
         if page.is_empty() {
             return Ok(events);

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use axme_client::api::{Op, OpInfo};
+use axme_client::api::{Op, OpInfo, WorkspaceRef};
 use axme_client::{Client, ClientError, Tokens};
 use clap::Args;
 use reqwest::Url;
@@ -125,6 +125,12 @@ impl Setting {
     pub fn is_of(&self, folder: &Path) -> bool {
         let own = local::bootstrap(folder).map(|bootstrap| bootstrap.api_key);
         own.is_some() && own.as_ref() == self.api_key.as_ref().map(|key| &key.value)
+    }
+
+    /// The workspace that calls are about, where one was chosen.
+    pub fn workspace(&self) -> WorkspaceRef {
+        let value = |given: &Option<Given>| given.as_ref().map(|given| given.value.clone());
+        WorkspaceRef { org_id: value(&self.org_id), workspace_id: value(&self.workspace_id) }
     }
 
     /// With nothing that says who is calling.

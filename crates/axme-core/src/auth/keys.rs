@@ -17,8 +17,8 @@ use super::membership;
 use super::tokens::{Person, Signer, TokenFault};
 use crate::error::{Error, Result};
 use crate::request::Credentials;
-use crate::store::people::{self as records, Account, Membership};
-use crate::store::{Rng, Store, Tx, accounts};
+use crate::store::people::{Account, Membership};
+use crate::store::{Rng, Store, Tx, accounts, people as records};
 
 /// How long what was looked up is trusted.
 const TRUST_MILLIS: u64 = 1_000;

@@ -6,9 +6,10 @@ use uuid::Uuid;
 
 use super::caller::Role;
 use crate::error::StoreError;
-use crate::store::organizations::{self, Organization, Workspace};
+use crate::store;
+use crate::store::organizations::{Organization, Workspace};
 use crate::store::people::{Account, Membership};
-use crate::store::{self, Tx};
+use crate::store::{Tx, organizations};
 
 /// Workspaces of one organization that are looked at.
 const MOST_WORKSPACES: i64 = 1_000;

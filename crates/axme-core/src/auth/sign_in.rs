@@ -13,9 +13,9 @@ use super::tokens::{Person, TOKEN_SECONDS};
 use crate::error::{Error, Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
-use crate::store::Tx;
-use crate::store::accounts::{self, NewKey, ServiceAccount};
-use crate::store::people::{self as records, Account, Key, Session};
+use crate::store::accounts::{NewKey, ServiceAccount};
+use crate::store::people::{Account, Key, Session};
+use crate::store::{Tx, accounts, people as records};
 
 /// The `client_type` of a session that was made with a key.
 pub const DASHBOARD: &str = "dashboard";

@@ -18,14 +18,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::members::{raise, read_role};
-use crate::auth::membership;
-use crate::auth::placement;
 use crate::auth::placement::RoleSet;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::auth::{membership, placement};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_ahead, check_chars, check_word, page_size, read_after, read_id};
+use crate::input::{check_ahead, check_chars, check_word, none_of, read_after, read_id};
 use crate::store::access_requests::{AccessRequest, Filter};
 use crate::store::{access_requests as store, organizations};
 
@@ -70,7 +68,7 @@ pub fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Res
     check_word("requested_tier", input.requested_tier.as_deref(), &TIERS)?;
     let needed = match kind {
         "create_organization" if input.company_name.is_none() => Some("company_name"),
-        "join_organization" if input.org_id.is_none() => Some("org_id"),
+        "join_organization" if input.workspace.org_id.is_none() => Some("org_id"),
         "elevated_role" if input.requested_role.is_none() => Some("requested_role"),
         "quota_upgrade" if input.requested_tier.is_none() => Some("requested_tier"),
         _ => None,
@@ -154,7 +152,7 @@ fn check_room(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<(
 
 /// Whoever has its id may ask to join an organization; what else is asked for concerns one's own.
 fn named_org(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest) -> Result<Option<Uuid>> {
-    let Some(text) = input.org_id.as_deref() else { return Ok(None) };
+    let Some(text) = input.workspace.org_id.as_deref() else { return Ok(None) };
     if input.request_type != "join_organization" {
         return Ok(Some(placement::visible_org(cx, text)?.0));
     }
@@ -167,10 +165,10 @@ fn named_workspace(
     cx: &mut CallContext<'_, '_>,
     input: &CreateAccessRequest,
 ) -> Result<Option<organizations::Workspace>> {
-    let Some(text) = input.workspace_id.as_deref() else { return Ok(None) };
+    let Some(text) = input.workspace.workspace_id.as_deref() else { return Ok(None) };
     let id = read_id("workspace", text)?;
     let found = organizations::find_workspace(cx.tx, id)?.ok_or_else(|| ApiError::not_found("workspace"))?;
-    let is_named = input.org_id.as_deref() == Some(&found.org_id.to_string());
+    let is_named = input.workspace.org_id.as_deref() == Some(&found.org_id.to_string());
     if !is_named && RoleSet::in_org(cx, found.org_id)?.is_none() {
         return Err(ApiError::not_found("workspace").into());
     }
@@ -179,7 +177,7 @@ fn named_workspace(
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result<(ListAccessRequests, Uuid, i64)> {
     check_word("state", input.state.as_deref(), &STATES)?;
-    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 100, 1_000)?);
+    let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
     Ok((input, after, limit))
 }
 
@@ -188,8 +186,8 @@ pub fn list(
     cx: &mut CallContext<'_, '_>,
     (input, after, limit): &(ListAccessRequests, Uuid, i64),
 ) -> Result<AccessRequestList> {
-    let org = input.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
-    let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
+    let org = input.workspace.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
+    let workspace = input.workspace.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (states, expires) = kept_as(input.state.as_deref(), cx.now);
     let every = (Uuid::nil(), Uuid::max());
     let workspaces = workspace.map_or(every, |id| (id, id));
@@ -300,10 +298,7 @@ pub fn prepare_review(_: &PrepareContext<'_>, input: ReviewAccessRequest) -> Res
         "approve" => "approved",
         "reject" => "rejected",
         "waitlist" => "waitlisted",
-        other => {
-            let message = format!("decision: \"{other}\" is none of approve, reject, waitlist");
-            return Err(ApiError::invalid(message).into());
-        }
+        other => return Err(none_of("decision", other, &["approve", "reject", "waitlist"])),
     };
     Ok(Review { id, state, input })
 }

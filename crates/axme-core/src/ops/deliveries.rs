@@ -10,17 +10,15 @@ use uuid::Uuid;
 
 use super::principals::{RUN, read_range};
 use crate::auth::placement::{Placement, Scoped};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::notices::MAIL_QUEUE;
 use crate::error::Result;
-use crate::input::{check_word, page_size};
+use crate::input::{check_word, read_before};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::store::Shard;
 use crate::store::deliveries::DeadLetter;
-use crate::store::{Signal, deliveries as store, notices, routed};
+use crate::store::{Shard, Signal, deliveries as store, notices, routed};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -45,14 +43,11 @@ pub struct Wanted {
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<Scoped<Wanted>> {
     let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
     check_word("status", input.status.as_deref(), &words)?;
-    let before = match &input.before {
-        None => IntentId(Uuid::max()),
-        Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be a delivery id"))?,
-    };
+    let before = read_before(input.before.as_deref(), IntentId(Uuid::max()), "a delivery id")?;
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
-    let limit = page_size(input.limit, 200, 1_000)?;
+    let limit = input.limit.items()?;
     let wanted = Wanted { principals, status: input.status, before, limit };
-    Ok(Scoped::new(input.org_id, input.workspace_id, wanted))
+    Ok(Scoped::new(input.workspace, wanted))
 }
 
 /// One listing, by id: what went along routes, however it stands, and what else was given up. A dead letter that went along a
@@ -105,7 +100,7 @@ pub(super) fn dead(
 pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<Scoped<IntentId>> {
     let id: IntentId =
         input.delivery_id.parse().map_err(|_| ApiError::not_found(format!("delivery {}", input.delivery_id)))?;
-    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+    Ok(Scoped::new(input.workspace, id))
 }
 
 pub fn replay(cx: &mut CallContext<'_, '_>, asked: &Scoped<IntentId>) -> Result<DeliveryAnswer> {

@@ -17,11 +17,9 @@ use uuid::Uuid;
 
 use super::organizations;
 use crate::auth;
-use crate::auth::sign_in::{Client, SignInRules, outside};
-use crate::auth::sign_in::{SessionOrigin, enter, signed_in};
+use crate::auth::sign_in::{Client, SessionOrigin, SignInRules, enter, outside, signed_in};
 use crate::auth::{Caller, membership};
-use crate::call::{AsyncContext, BoxFuture};
-use crate::call::{Binding, async_handler};
+use crate::call::{AsyncContext, Binding, BoxFuture, async_handler};
 use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
 use crate::input::read_id;

@@ -15,16 +15,14 @@ use super::accounts::{Callback, NewAgent};
 use super::intents::plan_root;
 use crate::auth::Caller;
 use crate::auth::placement::Placement;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine;
 use crate::engine::NewIntent;
 use crate::error::Result;
 use crate::input::{check_ahead, check_size};
 use crate::policy::agent_limits::admit;
-use crate::store::Shard;
-use crate::store::{accounts as store, hex};
+use crate::store::{Shard, accounts as store, hex};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

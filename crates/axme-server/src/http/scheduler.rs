@@ -22,7 +22,16 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::extract::{meta, read_body};
+use super::router::{read_body, respond};
 use super::{Gateway, respond};
+use crate::app::App;
+use crate::call::{check_access, check_body};
+use crate::cx::{CallContext, Caller};
+use crate::error::{Result, StoreError};
+use crate::ops::check_within;
+use crate::ops::tenants::Authority;
+use crate::store::Shard;
+use crate::store::{deliveries, webhooks as subscriptions};
 use crate::workers::{timers, webhooks};
 use axme_core::auth::Caller;
 use axme_core::auth::placement::RoleSet;
@@ -112,10 +121,8 @@ fn to_json(answer: &impl Serialize) -> Result<Vec<u8>> {
 }
 
 fn limit(name: &str, asked: Option<u64>) -> Result<u64> {
-    match asked.unwrap_or(USUAL) {
-        n @ 1..=MOST => Ok(n),
-        _ => Err(ApiError::invalid(format!("{name}: must be a whole number from 1 to {MOST}")).into()),
-    }
+    check_within(name, asked, 1..=MOST)?;
+    Ok(asked.unwrap_or(USUAL))
 }
 
 /// Refuses those who do not run the organization; a round that is more than a look leaves a line in the audit trail.

@@ -226,6 +226,9 @@ fn a_field_of_a_wrong_type_is_refused() {
         }
         let refused = server.send(&server.admin, "GET", "/v1/intents?status=DELIVERED&limit=many", None).await;
         assert!(refused.refused(422, "validation_failed").starts_with("limit: "));
+        let body = json!({ "org_id": "an id", "workspace_id": 5 });
+        let refused = server.send(&server.admin, "POST", "/v1/aliases/x/revoke", Some(body)).await;
+        assert_eq!(refused.refused(422, "validation_failed"), "workspace_id: expected text, got a number");
         let missing = server.send(&server.admin, "POST", "/v1/intents", Some(json!({ "to_agent": "worker" }))).await;
         assert_eq!(missing.refused(422, "validation_failed"), "missing field `intent_type`");
         let refused = server.send(&server.admin, "POST", "/v1/service-accounts", Some(json!({ "name": 5 }))).await;

@@ -66,7 +66,7 @@ impl Agent {
             // What it has looked at and not answered comes again.
             status: Some("DELIVERED,ACKNOWLEDGED".to_owned()),
             to_agent: Some(self.address.clone()),
-            limit: Some(POLL_PAGE),
+            limit: POLL_PAGE.into(),
             ..ListIntents::default()
         };
         loop {

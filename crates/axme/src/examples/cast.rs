@@ -69,8 +69,7 @@ async fn hire_one(session: &Session, agent: &mut Value) -> Result<Hired, Failure
     }
     let account = CreateServiceAccount {
         name: name.clone(),
-        org_id: session.setting.org_id.as_ref().map(|given| given.value.clone()),
-        workspace_id: session.setting.workspace_id.as_ref().map(|given| given.value.clone()),
+        workspace: session.setting.workspace(),
         display_name: text(agent, "display_name"),
         delivery_mode: text(agent, "delivery_mode"),
         callback_url: text(agent, "callback_url"),
