@@ -13,9 +13,10 @@ mod users;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::connection::ConnectionSettings;
 use crate::failure::Failure;
-use crate::screen::{Form, line, table};
-use crate::session::{Flags, Setting};
+use crate::flags::Flags;
+use crate::output::{OutputFormat, line, print_table};
 use checks::{CHECKS, Check};
 use http::HttpClient;
 use suite::Suite;
@@ -62,9 +63,9 @@ impl Run {
     async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let chosen = choose(&self.only)?;
         if self.list {
-            return list(&chosen, flags.form());
+            return list(&chosen, flags.output());
         }
-        let settings = Setting::find(flags).await?;
+        let settings = ConnectionSettings::find(flags).await?;
         settings.check_server()?;
         let Some(key) = &settings.api_key else {
             return Err(Failure::usage(format!(
@@ -74,15 +75,15 @@ impl Run {
         };
         let http = HttpClient::new(&settings.base_url.value, &key.value)?;
         http.find_server().await?;
-        let output = flags.form();
-        output.say(format!("{} checks against {}", chosen.len(), settings.base_url.value))?;
+        let output = flags.output();
+        output.print(format!("{} checks against {}", chosen.len(), settings.base_url.value))?;
         let hint = hint(&http).await;
-        hint.iter().try_for_each(|hint| output.say(hint))?;
+        hint.iter().try_for_each(|hint| output.print(hint))?;
         let mut suite = Suite::new(http);
         let mut done: Vec<(&Check, Outcome)> = Vec::new();
         for check in chosen {
             let outcome = run_check(check, &mut suite, &done).await;
-            output.say(text(check, &outcome))?;
+            output.print(text(check, &outcome))?;
             done.push((check, outcome));
         }
         report(&done, &settings.base_url.value, hint, output)
@@ -151,18 +152,23 @@ fn text(check: &Check, outcome: &Outcome) -> String {
     format!("{word}  {:30}{message}", check.name)
 }
 
-fn report(done: &[(&Check, Outcome)], base_url: &str, hint: Option<String>, output: Form) -> Result<(), Failure> {
+fn report(
+    done: &[(&Check, Outcome)],
+    base_url: &str,
+    hint: Option<String>,
+    output: OutputFormat,
+) -> Result<(), Failure> {
     let count = |word: &str| done.iter().filter(|(_, outcome)| outcome.describe().0 == word).count();
     let (passed, failed, skipped) = (count("passed"), count("failed"), count("skipped"));
     let all_passed = passed == done.len();
     match output {
-        Form::Human => line(format!("{passed} passed, {failed} failed, {skipped} skipped"))?,
-        Form::Json => {
+        OutputFormat::Text => line(format!("{passed} passed, {failed} failed, {skipped} skipped"))?,
+        OutputFormat::Json => {
             let checks = done.iter().map(|(check, outcome)| {
                 let (word, message) = outcome.describe();
                 json!({ "name": check.name, "asserts": check.asserts, "outcome": word, "message": message })
             });
-            output.value(&json!({
+            output.print_json(&json!({
                 "ok": all_passed, "base_url": base_url, "hint": hint, "passed": passed, "failed": failed, "skipped": skipped,
                 "checks": checks.collect::<Vec<Value>>(),
             }))?;
@@ -171,15 +177,15 @@ fn report(done: &[(&Check, Outcome)], base_url: &str, hint: Option<String>, outp
     if all_passed { Ok(()) } else { Err(Failure::quiet(1)) }
 }
 
-fn list(chosen: &[&Check], output: Form) -> Result<(), Failure> {
+fn list(chosen: &[&Check], output: OutputFormat) -> Result<(), Failure> {
     if output.is_json() {
         let listed = chosen
             .iter()
             .map(|check| json!({ "name": check.name, "asserts": check.asserts, "builds_on": check.needs }));
-        return output.value(&listed.collect());
+        return output.print_json(&listed.collect());
     }
     let rows = chosen.iter().map(|check| vec![check.name.to_owned(), check.asserts.to_owned()]);
-    table(&["CHECK", "ASSERTS"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+    print_table(&["CHECK", "ASSERTS"], rows)
 }
 
 #[cfg(test)]

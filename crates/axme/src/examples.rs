@@ -17,11 +17,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::follow::{Answerer, Reply};
-use crate::lifecycle::ending;
-use crate::screen::{Form, divider, line, table};
-use crate::serve::{Stop, show_mails};
-use crate::session::Flags;
+use crate::flags::Flags;
+use crate::follow::{Answerer, TaskAnswer};
+use crate::lifecycle::summary;
+use crate::output::{OutputFormat, divider, print_table};
+use crate::serve::{ShutdownSignal, show_mails};
 use crate::settings::LogFormat;
 use crate::{folders, logs};
 use cast::{Cast, Hired};
@@ -77,7 +77,7 @@ fn read_data(text: &str) -> Result<Data, std::convert::Infallible> {
 impl Examples {
     pub async fn run(self, flags: Flags) -> Result<(), Failure> {
         match self {
-            Examples::List => list(flags.form()),
+            Examples::List => list(flags.output()),
             Examples::Run(run) => {
                 let data = run.folder()?.or(flags.data.clone());
                 run.run(Flags { data, ..flags }).await
@@ -90,16 +90,16 @@ fn indent(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<String>>().join("\n")
 }
 
-fn list(form: Form) -> Result<(), Failure> {
-    if form.is_json() {
+fn list(output: OutputFormat) -> Result<(), Failure> {
+    if output.is_json() {
         let listed = EXAMPLES
             .iter()
             .map(|example| json!({ "id": example.id, "about": example.about, "ends": example.ends.words() }));
-        return form.value(&listed.collect());
+        return output.print_json(&listed.collect());
     }
     let rows =
         EXAMPLES.iter().map(|example| vec![example.id.to_owned(), example.about.to_owned(), example.ends.words()]);
-    table(&["ID", "WHAT HAPPENS", "ENDS"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+    print_table(&["ID", "WHAT HAPPENS", "ENDS"], rows)
 }
 
 impl Run {
@@ -111,10 +111,10 @@ impl Run {
         let answerer = self.answerer(example.person())?;
         let filter = folders::environment("AXME_LOG");
         logs::start(filter.as_deref().unwrap_or("warn"), LogFormat::Text)?;
-        let mut stop = Stop::new()?;
+        let mut stop = ShutdownSignal::new()?;
         let stage = Stage::set(&flags).await?;
-        let form = stage.session.form();
-        let mails = stage.own.as_ref().map(|own| show_mails(own.mails(), move |text| form.say(indent(&text))));
+        let output = stage.session.output();
+        let mails = stage.own.as_ref().map(|own| show_mails(own.mails(), move |text| output.print(indent(&text))));
         let mails = mails.map(tokio::spawn);
         let outcome = self.play(example, &stage, &answerer, &mut stop).await;
         if let Some(mails) = mails {
@@ -159,7 +159,7 @@ impl Run {
         let mut data = person.map(|person| person.suggestions(which)).unwrap_or_default();
         data.extend(own);
         let suggested = person.and_then(|person| person.comment).map(str::to_owned);
-        Ok(Answerer::Given(Reply { outcome: outcome.clone(), comment: self.comment.clone().or(suggested), data }))
+        Ok(Answerer::Script(TaskAnswer { outcome: outcome.clone(), comment: self.comment.clone().or(suggested), data }))
     }
 
     async fn play(
@@ -167,23 +167,23 @@ impl Run {
         example: &Example,
         stage: &Stage,
         answerer: &Answerer,
-        stop: &mut Stop,
+        stop: &mut ShutdownSignal,
     ) -> Result<(), Failure> {
         let session = &stage.session;
-        let form = session.form();
+        let output = session.output();
         let mut opening = example.story.opening();
-        form.say(divider())?;
-        form.say(format!("  axme examples run  ·  {}", example.id))?;
-        form.say(divider())?;
-        form.say(format!("  {}", opening.get("title").and_then(Value::as_str).unwrap_or(example.about)))?;
-        form.say(format!("\n  [step 1] Server: {}", stage.about()))?;
+        output.print(divider())?;
+        output.print(format!("  axme examples run  ·  {}", example.id))?;
+        output.print(divider())?;
+        output.print(format!("  {}", opening.get("title").and_then(Value::as_str).unwrap_or(example.about)))?;
+        output.print(format!("\n  [step 1] Server: {}", stage.about()))?;
 
-        form.say("  [step 2] Provisioning agents...")?;
+        output.print("  [step 2] Provisioning agents...")?;
         let hired = cast::hire(session, example, &mut opening).await?;
         let dismissals = cast::dismissals(&hired);
         let outcome = tokio::select! {
             outcome = self.play_with(hired, example, stage, opening, answerer) => outcome,
-            _ = stop.told() => form.say("").and(Err(stage.interrupted())),
+            _ = stop.recv() => output.print("").and(Err(stage.interrupted())),
         };
         // The keys were for this run only. If this fails they are merely keys that nobody has.
         for dismissal in &dismissals {
@@ -201,15 +201,15 @@ impl Run {
         answerer: &Answerer,
     ) -> Result<(), Failure> {
         let session = &stage.session;
-        let form = session.form();
+        let output = session.output();
         let cast = Cast::play(session, example, hired)?;
         let told = story::tell(session, example, opening, answerer).await;
         cast.stop().await;
         let told = told?;
-        ending(&told.intent).iter().try_for_each(|text| form.say(text))?;
+        summary(&told.intent).iter().try_for_each(|text| output.print(text))?;
         let is_kept = example.ends.are_kept(&told.intent, self.answer.as_deref());
-        if form.is_json() {
-            form.value(&told.json(example, is_kept))?;
+        if output.is_json() {
+            output.print_json(&told.json(example, is_kept))?;
         }
         if is_kept {
             Ok(())

@@ -11,7 +11,7 @@ use reqwest::{Method, Url};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::screen::short;
+use crate::output::truncate;
 
 /// The limit for one response, to its last byte.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -149,7 +149,7 @@ impl Response {
     }
 
     pub(crate) fn mismatch(&self, expected: impl Display) -> Mismatch {
-        let actual = short(&self.text.replace('\n', "\\n"), MAX_SHOWN);
+        let actual = truncate(&self.text.replace('\n', "\\n"), MAX_SHOWN);
         Mismatch(format!("{}: expected {expected}, got {} {actual}", self.call, self.status))
     }
 
@@ -228,9 +228,9 @@ impl<'a> Field<'a> {
     }
 
     pub(crate) fn mismatch(&self, expected: impl Display) -> Mismatch {
-        let actual = self.value.map_or("nothing".to_owned(), |value| short(&value.to_string(), MAX_SHOWN));
+        let actual = self.value.map_or("nothing".to_owned(), |value| truncate(&value.to_string(), MAX_SHOWN));
         let Response { call, text, status, .. } = self.response;
-        let whole = short(&text.replace('\n', "\\n"), MAX_SHOWN);
+        let whole = truncate(&text.replace('\n', "\\n"), MAX_SHOWN);
         Mismatch(format!("{call}: expected {} to be {expected}, got {actual} in {status} {whole}", self.path))
     }
 

@@ -69,8 +69,8 @@ async fn hire_one(session: &Session, agent: &mut Value) -> Result<Hired, Failure
     }
     let account = CreateServiceAccount {
         name: name.clone(),
-        org_id: session.setting.org_id.as_ref().map(|given| given.value.clone()),
-        workspace_id: session.setting.workspace_id.as_ref().map(|given| given.value.clone()),
+        org_id: session.settings.org_id.as_ref().map(|given| given.value.clone()),
+        workspace_id: session.settings.workspace_id.as_ref().map(|given| given.value.clone()),
         display_name: text(agent, "display_name"),
         delivery_mode: text(agent, "delivery_mode"),
         callback_url: text(agent, "callback_url"),
@@ -114,12 +114,12 @@ pub struct Cast {
 impl Cast {
     /// Puts those to work that the program plays.
     pub fn play(session: &Session, example: &Example, hired: Vec<Hired>) -> Result<Cast, Failure> {
-        let form = session.form();
+        let output = session.output();
         let mut playing = JoinSet::new();
         let (stop, stopped) = watch::channel(());
         for hired in hired {
             let Some(part) = example.part(&hired.name) else { continue };
-            form.say(format!("  [step 3] Starting agent {} ({})", hired.name, hired.address))?;
+            output.print(format!("  [step 3] Starting agent {} ({})", hired.name, hired.address))?;
             let client = Client::new(session.client.base_url(), &hired.key).map_err(Failure::new)?;
             let work = match part.manner {
                 Manner::Slow(work) => work,
@@ -134,7 +134,7 @@ impl Cast {
             };
         }
         if playing.is_empty() {
-            form.say("  [step 3] No agent is started")?;
+            output.print("  [step 3] No agent is started")?;
         }
         Ok(Cast { playing, stop })
     }

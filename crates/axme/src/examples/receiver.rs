@@ -29,7 +29,7 @@ pub struct Receiver {
     pub secret: String,
 }
 
-struct Desk {
+struct Terminal {
     agent: Agent,
     secret: String,
     /// Work that is not answered yet.
@@ -46,7 +46,7 @@ impl Receiver {
     /// Serves until it is stopped, then finishes what it has taken.
     pub async fn serve(self, agent: Agent) {
         let stop = agent.stop.clone();
-        let desk = Arc::new(Desk { agent, secret: self.secret, at_work: Mutex::default() });
+        let desk = Arc::new(Terminal { agent, secret: self.secret, at_work: Mutex::default() });
         let router =
             Router::new().route("/intent", post(receive)).route("/health", get(async || "ok")).with_state(desk.clone());
         run(self.listener, router, stop).await;
@@ -69,7 +69,7 @@ async fn run(listener: TcpListener, router: Router, mut stop: watch::Receiver<()
     }
 }
 
-async fn receive(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> (StatusCode, &'static str) {
+async fn receive(State(desk): State<Arc<Terminal>>, headers: HeaderMap, body: Bytes) -> (StatusCode, &'static str) {
     let given = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !is_ours(&desk.secret, &body, given) {
         return (StatusCode::UNAUTHORIZED, r#"{"error":"the signature is not ours"}"#);

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::connection::ConnectionSettings;
 use crate::failure::Failure;
+use crate::flags::Flags;
 use crate::serve::LOOPBACK;
-use crate::session::{Flags, Session, Setting};
+use crate::session::Session;
 use crate::{folders, local, server};
 
 /// How long another server on the same folder may take to start or to stop.
@@ -26,12 +28,13 @@ impl Stage {
     pub async fn set(flags: &Flags) -> Result<Stage, Failure> {
         let folder = folders::data(flags.data.as_deref());
         if flags.data.is_none() {
-            let setting = Setting::find(flags).await?;
-            setting.check_server()?;
+            let settings = ConnectionSettings::find(flags).await?;
+            settings.check_server()?;
             // A key that `axme dev` left behind leads to this folder too, whether or not its server still runs.
-            let ours = flags.base_url.is_none() && folder.as_ref().is_ok_and(|folder| setting.is_of(folder));
-            if setting.api_key.is_some() && !ours {
-                return Ok(Stage { session: setting.connect()?, own: None });
+            let ours =
+                flags.base_url.is_none() && folder.as_ref().is_ok_and(|folder| settings.has_admin_key_of(folder));
+            if settings.api_key.is_some() && !ours {
+                return Ok(Stage { session: settings.connect()?, own: None });
             }
             if flags.base_url.is_some() {
                 return Err(Failure::usage(
@@ -41,14 +44,14 @@ impl Stage {
         }
         let folder = folder?;
         let (own, live) = Stage::find_or_start(&folder).await?;
-        let setting = Setting::of_local(flags, live)?;
-        let session = Setting { command: command_for(&folder), ..setting }.connect()?;
+        let settings = ConnectionSettings::of_local(flags, live)?;
+        let session = ConnectionSettings { command: command_for(&folder), ..settings }.connect()?;
         Ok(Stage { session, own })
     }
 
     /// The server of `folder`, or a new one. Another one may just be starting or stopping there: it holds the folder and
     /// cannot be found.
-    async fn find_or_start(folder: &Path) -> Result<(Option<server::Running>, local::Live), Failure> {
+    async fn find_or_start(folder: &Path) -> Result<(Option<server::Running>, local::LocalServer), Failure> {
         let patience = Instant::now() + OTHER_SERVER;
         loop {
             if let Some(live) = local::find(folder).await {
@@ -58,7 +61,7 @@ impl Stage {
                 Ok(running) => {
                     let base_url = running.base_url().to_owned();
                     let bootstrap = local::bootstrap(folder);
-                    return Ok((Some(running), local::Live { folder: folder.to_owned(), base_url, bootstrap }));
+                    return Ok((Some(running), local::LocalServer { folder: folder.to_owned(), base_url, bootstrap }));
                 }
                 Err(error) if server::is_taken(&error) && Instant::now() < patience => {
                     tokio::time::sleep(OTHER_SERVER / 20).await;
@@ -80,10 +83,10 @@ impl Stage {
     }
 
     pub fn about(&self) -> String {
-        let base_url = &self.session.setting.base_url;
+        let base_url = &self.session.settings.base_url;
         match &self.own {
             Some(own) => format!("{}, started for this example on {}", base_url.value, own.data().display()),
-            None => format!("{} ({})", base_url.value, base_url.from),
+            None => format!("{} ({})", base_url.value, base_url.source),
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::catalogue::{Example, Story, read};
 use crate::failure::Failure;
 use crate::follow::{Answerer, follow};
-use crate::screen::tagged;
+use crate::output::tagged;
 use crate::session::Session;
 
 /// How long the sender of a forgotten intent does something else.
@@ -29,13 +29,13 @@ pub struct Told {
 
 /// Submits what an example begins with, and what follows from it.
 pub async fn tell(session: &Session, example: &Example, opening: Object, answerer: &Answerer) -> Result<Told, Failure> {
-    let form = session.form();
+    let output = session.output();
     let told = |intent| Told { intent, thread: None };
     match &example.story {
         Story::Bundle(_) => {
-            form.say("  [step 4] Submitting the scenario...\n")?;
+            output.print("  [step 4] Submitting the scenario...\n")?;
             let applied = session.client.apply_scenario(opening).await.map_err(|error| session.explain(&error))?;
-            crate::scenarios::show_applied(form, &applied)?;
+            crate::scenarios::show_applied(output, &applied)?;
             Ok(told(follow(session, &applied.intent_id, answerer).await?))
         }
         Story::Direct(_) => {
@@ -59,7 +59,7 @@ pub async fn tell(session: &Session, example: &Example, opening: Object, answere
             if first.status != "COMPLETED" {
                 return Ok(told(first));
             }
-            form.say(tagged("system", "what came of it goes into the second intent"))?;
+            output.print(tagged("system", "what came of it goes into the second intent"))?;
             let id = send(session, second_of(read(second), &first)).await?;
             Ok(told(follow(session, &id, answerer).await?))
         }
@@ -67,12 +67,12 @@ pub async fn tell(session: &Session, example: &Example, opening: Object, answere
 }
 
 async fn send(session: &Session, body: Object) -> Result<String, Failure> {
-    let form = session.form();
+    let output = session.output();
     let intent: CreateIntent = serde_json::from_value(Value::Object(body))?;
     let to = intent.to_agent.clone().unwrap_or_default();
-    form.say(format!("  [step 4] Sending {} to {to}...\n", intent.intent_type))?;
+    output.print(format!("  [step 4] Sending {} to {to}...\n", intent.intent_type))?;
     let created = session.client.send_intent(&intent).await.map_err(|error| session.explain(&error))?;
-    form.say(tagged("intent:create", &format!("intent_id={}", created.intent_id)))?;
+    output.print(tagged("intent:create", &format!("intent_id={}", created.intent_id)))?;
     Ok(created.intent_id)
 }
 
@@ -87,13 +87,13 @@ fn second_of(mut second: Object, first: &IntentView) -> Object {
 
 /// Does something else for a while, then looks how it went.
 async fn look_later(session: &Session, id: &str) -> Result<IntentView, Failure> {
-    let form = session.form();
-    form.say(tagged("system", "the sender does something else meanwhile"))?;
+    let output = session.output();
+    output.print(tagged("system", "the sender does something else meanwhile"))?;
     let patience = Instant::now() + PATIENCE;
     sleep(ELSEWHERE).await;
     loop {
         let intent = session.client.get_intent(id).await.map_err(|error| session.explain(&error))?.intent;
-        form.say(tagged("status", &intent.lifecycle_status))?;
+        output.print(tagged("status", &intent.lifecycle_status))?;
         if is_terminal(&intent.status) || Instant::now() > patience {
             return Ok(intent);
         }
@@ -103,8 +103,8 @@ async fn look_later(session: &Session, id: &str) -> Result<IntentView, Failure> 
 
 /// Looks into the inbox until the result is there.
 async fn find_thread(session: &Session, owner: &str, id: &str) -> Result<Thread, Failure> {
-    let form = session.form();
-    form.say(tagged("system", "the sender goes away; the result is to be sent to its inbox"))?;
+    let output = session.output();
+    output.print(tagged("system", "the sender goes away; the result is to be sent to its inbox"))?;
     let patience = Instant::now() + PATIENCE;
     let threads = ListThreads { owner_agent: Some(owner.to_owned()), ..ListThreads::default() };
     loop {
@@ -112,9 +112,9 @@ async fn find_thread(session: &Session, owner: &str, id: &str) -> Result<Thread,
         let list = session.call(&inbox::LIST, &threads).await?;
         if let Some(thread) = list.threads.into_iter().find(|thread| thread.intent_id == id && thread.status == "done")
         {
-            form.say(tagged("inbox", &format!("{owner}: {} ({})", thread.subject, thread.status)))?;
+            output.print(tagged("inbox", &format!("{owner}: {} ({})", thread.subject, thread.status)))?;
             for message in &thread.messages {
-                form.say(tagged("inbox:message", &format!("{}: {}", message.author, message.content)))?;
+                output.print(tagged("inbox:message", &format!("{}: {}", message.author, message.content)))?;
             }
             return Ok(thread);
         }
