@@ -22,22 +22,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::extract::{meta, read_body};
-use super::router::{read_body, respond};
 use super::{Gateway, respond};
-use crate::app::App;
-use crate::call::{check_access, check_body};
-use crate::cx::{CallContext, Caller};
-use crate::error::{Result, StoreError};
-use crate::ops::check_within;
-use crate::ops::tenants::Authority;
-use crate::store::Shard;
-use crate::store::{deliveries, webhooks as subscriptions};
 use crate::workers::{timers, webhooks};
 use axme_core::auth::Caller;
 use axme_core::auth::placement::RoleSet;
 use axme_core::call::{authenticate, authorize, check_body};
 use axme_core::context::CallContext;
 use axme_core::error::{Result, StoreError};
+use axme_core::input::check_within;
 use axme_core::state::AppState;
 use axme_store::{Shard, Tx, deliveries, webhooks as subscriptions};
 
