@@ -91,7 +91,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             "files lie in the data folder of this node: others on the same database need the same folder, or a bucket"
         );
     }
-    let web = channels::outbound::Web::new(guard, mailer, limits.push_seconds).map_err(StartError::Config)?;
+    let patience = channels::outbound::PATIENCE;
+    let web = channels::outbound::Web::new(guard, mailer, limits.push_seconds, patience).map_err(StartError::Config)?;
     let listener =
         TcpListener::bind(config.listen).await.map_err(|why| StartError::Listen { address: config.listen, why })?;
     let addr = listener.local_addr().map_err(|why| StartError::Listen { address: config.listen, why })?;

@@ -5,7 +5,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, on_both};
+use crate::harness::{Engine, Server, each_engine};
+
+each_engine! {
+    every_operation_is_served_where_the_table_says,
+}
 
 /// The description as it was last looked at. `UPDATE=1` writes it anew.
 #[test]
@@ -48,25 +52,22 @@ fn the_schemas_of_operations_are_those_that_were_looked_at() {
     assert!(stale.is_empty(), "in spec/schemas: look at {stale:?}, then run with UPDATE=1");
 }
 
-#[test]
-fn every_operation_is_served_where_the_table_says() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let table = axme_api::table();
-        let ops = table.iter().map(|op| op.info());
-        let ops = ops.flat_map(|info| std::iter::once(&info.path).chain(info.aliases).map(|path| (info.method, *path)));
-        for (method, template) in ops.chain(axme_api::routes().iter().map(|route| (route.method, route.path))) {
-            let path = template.replace(['{', '}', '*'], "");
-            let body = (method != axme_api::Method::Get).then(|| json!({}));
-            // Without a key: an operation that is there asks for one, or for what it needs instead.
-            let answer = server.send("", method.as_str(), &path, body).await;
-            // What needs more than is given here says so; that there is nothing is said in other words.
-            let is_there = answer.status != 405 && !answer.body.to_string().contains("no operation at");
-            assert!(is_there, "{path}: {} {}", answer.status, answer.body);
-        }
-        let served = server.send("", "GET", "/openapi.json", None).await;
-        assert_eq!(served.body, axme_api::openapi::document());
-    });
+async fn every_operation_is_served_where_the_table_says(engine: Engine) {
+    let server = Server::start(engine).await;
+    let table = axme_api::table();
+    let ops = table.iter().map(|op| op.info());
+    let ops = ops.flat_map(|info| std::iter::once(&info.path).chain(info.aliases).map(|path| (info.method, *path)));
+    for (method, template) in ops.chain(axme_api::routes().iter().map(|route| (route.method, route.path))) {
+        let path = template.replace(['{', '}', '*'], "");
+        let body = (method != axme_api::Method::Get).then(|| json!({}));
+        // Without a key: an operation that is there asks for one, or for what it needs instead.
+        let answer = server.send("", method.as_str(), &path, body).await;
+        // What needs more than is given here says so; that there is nothing is said in other words.
+        let is_there = answer.status != 405 && !answer.body.to_string().contains("no operation at");
+        assert!(is_there, "{path}: {} {}", answer.status, answer.body);
+    }
+    let served = server.send("", "GET", "/openapi.json", None).await;
+    assert_eq!(served.body, axme_api::openapi::document());
 }
 
 #[test]
