@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Engine, Server, each_engine};
 
 each_engine! {
-    nothing_but_the_public_answers_without_a_key_that_counts,
-    an_agents_key_does_no_admins_work,
-    what_people_may_call_follows_from_their_roles,
+    only_public_operations_answer_without_a_valid_key,
+    an_agents_key_may_not_do_admin_work,
+    the_role_of_a_person_decides_what_they_may_call,
     another_workspace_sees_nothing_of_this_one,
-    a_key_counts_in_either_header,
+    a_key_is_accepted_in_either_header,
     a_caller_learns_who_it_is,
 }
 
@@ -172,7 +172,7 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
     }
 }
 
-async fn nothing_but_the_public_answers_without_a_key_that_counts(engine: Engine) {
+async fn only_public_operations_answer_without_a_valid_key(engine: Engine) {
     let server = Server::start(engine).await;
     let things = Things::make(&server).await;
     for (method, template, access) in surface() {
@@ -230,7 +230,7 @@ async fn nothing_but_the_public_answers_without_a_key_that_counts(engine: Engine
     );
 }
 
-async fn an_agents_key_does_no_admins_work(engine: Engine) {
+async fn an_agents_key_may_not_do_admin_work(engine: Engine) {
     let server = Server::start(engine).await;
     let things = Things::make(&server).await;
     let agent = server.agent("somebody").await;
@@ -246,7 +246,7 @@ async fn an_agents_key_does_no_admins_work(engine: Engine) {
     assert_eq!(server.events(&things.intent).await.len(), 3, "an agent that is no party changed nothing");
 }
 
-async fn what_people_may_call_follows_from_their_roles(engine: Engine) {
+async fn the_role_of_a_person_decides_what_they_may_call(engine: Engine) {
     let server = Server::start(engine).await;
     let things = Things::make(&server).await;
     let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
@@ -339,7 +339,7 @@ async fn another_workspace_sees_nothing_of_this_one(engine: Engine) {
     assert_eq!(server.events(&things.intent).await.len(), 3);
 }
 
-async fn a_key_counts_in_either_header(engine: Engine) {
+async fn a_key_is_accepted_in_either_header(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let id = server.submit("worker", json!({})).await;

@@ -11,13 +11,13 @@ use crate::harness::{Answer, Engine, Server, each_engine};
 use crate::organizations::organization;
 
 each_engine! {
-    who_asks_to_join_joins_once_it_is_approved,
+    a_person_joins_once_their_request_is_approved,
     an_organization_a_role_and_a_tier_are_given_as_asked,
     requests_expire_and_bad_ones_are_refused,
-    what_waits_is_found_behind_what_was_decided,
-    nobody_asks_without_end,
-    who_is_no_admin_sees_their_own_behind_those_of_others,
-    a_request_takes_no_role_from_anybody,
+    open_requests_are_found_behind_decided_ones,
+    open_requests_are_limited,
+    members_find_their_own_requests_behind_those_of_others,
+    an_approved_request_never_lowers_a_role,
 }
 
 const REQUESTS: &str = "/v1/access-requests";
@@ -32,7 +32,7 @@ async fn review(server: &Server, key: &str, request: &Value, decision: &str) -> 
     server.send(key, "POST", &path, Some(body)).await
 }
 
-async fn who_asks_to_join_joins_once_it_is_approved(engine: Engine) {
+async fn a_person_joins_once_their_request_is_approved(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, id) = organization(&server, "Acme").await;
     let stranger = server.workspace("other", "default").await;
@@ -189,7 +189,7 @@ async fn insert_requests(
     server.app.store.write(0, insert).await.unwrap();
 }
 
-async fn what_waits_is_found_behind_what_was_decided(engine: Engine) {
+async fn open_requests_are_found_behind_decided_ones(engine: Engine) {
     let server = Server::start(engine).await;
     let (_, id) = organization(&server, "Acme").await;
     insert_requests(&server, &id, (ELSEWHERE, "a"), &["rejected"; 6_000], None).await;
@@ -227,7 +227,7 @@ async fn what_waits_is_found_behind_what_was_decided(engine: Engine) {
     assert_eq!(states.join(" "), "pending waitlisted pending");
 }
 
-async fn nobody_asks_without_end(engine: Engine) {
+async fn open_requests_are_limited(engine: Engine) {
     let server = Server::start(engine).await;
     let (_, id) = organization(&server, "Acme").await;
     let stranger = server.workspace("other", "default").await;
@@ -250,7 +250,7 @@ async fn nobody_asks_without_end(engine: Engine) {
     ask(&server, &third, body).await;
 }
 
-async fn who_is_no_admin_sees_their_own_behind_those_of_others(engine: Engine) {
+async fn members_find_their_own_requests_behind_those_of_others(engine: Engine) {
     let server = Server::start_open(engine).await;
     let (_, id) = organization(&server, "Acme").await;
     let here = &server.bootstrap.workspace_id;
@@ -274,7 +274,7 @@ async fn who_is_no_admin_sees_their_own_behind_those_of_others(engine: Engine) {
     }
 }
 
-async fn a_request_takes_no_role_from_anybody(engine: Engine) {
+async fn an_approved_request_never_lowers_a_role(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, id) = organization(&server, "Acme").await;
     let members = format!("{org}/members");

@@ -13,21 +13,21 @@ use crate::harness::{Engine, Server, Window, each_engine, poll};
 each_engine! {
     an_agent_is_found_under_every_form_of_its_address,
     agents_are_listed_by_address_in_pages,
-    a_listener_that_starts_late_gets_what_waits,
+    a_listener_that_starts_late_gets_the_backlog,
     an_idle_window_is_held_and_echoes_its_number,
     a_delivery_is_pushed_into_a_window_that_waits,
-    an_offer_that_nobody_takes_up_is_made_again_under_a_new_number,
-    what_an_agent_has_seen_is_its_own_for_an_hour,
+    an_unacknowledged_delivery_is_offered_again_under_a_new_number,
+    an_acknowledged_delivery_is_not_offered_again_for_an_hour,
     a_window_holds_fifty_deliveries,
-    readers_of_one_address_share_what_there_is,
+    readers_of_one_address_share_its_deliveries,
     the_first_window_of_the_command_line_gets_the_backlog_and_nothing_new,
     a_stream_is_for_the_agent_itself_and_the_admin,
     a_reader_may_ask_for_some_statuses,
     a_frame_stays_short,
-    what_could_not_be_sent_is_released_at_once,
+    unsent_deliveries_are_released_at_once,
     streams_end_when_the_server_stops,
     a_stream_that_is_followed_stays_open,
-    an_account_has_so_many_streams_and_no_more,
+    streams_of_an_account_are_limited,
 }
 
 const WORKER: &str = "/v1/agents/worker/intents/stream";
@@ -127,7 +127,7 @@ async fn agents_are_listed_by_address_in_pages(engine: Engine) {
     }
 }
 
-async fn a_listener_that_starts_late_gets_what_waits(engine: Engine) {
+async fn a_listener_that_starts_late_gets_the_backlog(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let first = server.submit("worker", json!({ "n": 1 })).await;
@@ -194,7 +194,7 @@ async fn a_delivery_is_pushed_into_a_window_that_waits(engine: Engine) {
     assert_eq!((numbers(&rest), rest.next_seq(), rest.lasted), (vec![2, 4], 4, Duration::from_millis(200)));
 }
 
-async fn an_offer_that_nobody_takes_up_is_made_again_under_a_new_number(engine: Engine) {
+async fn an_unacknowledged_delivery_is_offered_again_under_a_new_number(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let id = server.submit("worker", json!({})).await;
@@ -216,7 +216,7 @@ async fn an_offer_that_nobody_takes_up_is_made_again_under_a_new_number(engine: 
     assert_eq!(server.intent(&id).await["delivery_attempt"], 0, "and costs no attempt");
 }
 
-async fn what_an_agent_has_seen_is_its_own_for_an_hour(engine: Engine) {
+async fn an_acknowledged_delivery_is_not_offered_again_for_an_hour(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let seen = server.submit("worker", json!({})).await;
@@ -268,7 +268,7 @@ async fn a_window_holds_fifty_deliveries(engine: Engine) {
     assert_eq!(replayed.content().len(), 120, "who starts from nothing misses none");
 }
 
-async fn readers_of_one_address_share_what_there_is(engine: Engine) {
+async fn readers_of_one_address_share_its_deliveries(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let path = format!("{WORKER}?since=1&wait_seconds=15");
@@ -391,7 +391,7 @@ async fn a_frame_stays_short(engine: Engine) {
     assert_eq!(read["payload"], big, "the intent has it");
 }
 
-async fn what_could_not_be_sent_is_released_at_once(engine: Engine) {
+async fn unsent_deliveries_are_released_at_once(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     for n in 0..4 {
@@ -460,7 +460,7 @@ async fn a_stream_that_is_followed_stays_open(engine: Engine) {
     }
 }
 
-async fn an_account_has_so_many_streams_and_no_more(engine: Engine) {
+async fn streams_of_an_account_are_limited(engine: Engine) {
     let server = Server::start_with(engine, Limits { streams_per_account: 2, ..Limits::default() }).await;
     let (worker, other) = (server.agent("worker").await, server.agent("other").await);
     let path = format!("{WORKER}?since=2");

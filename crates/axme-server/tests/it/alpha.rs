@@ -10,7 +10,7 @@ use crate::harness::{Answer, Engine, Server, each_engine};
 
 each_engine! {
     a_trial_begins_without_a_sign_in,
-    an_address_that_was_only_typed_owns_nothing,
+    an_unverified_email_address_owns_nothing,
     trials_are_bounded,
 }
 
@@ -77,7 +77,7 @@ async fn a_trial_begins_without_a_sign_in(engine: Engine) {
     assert!(server.mails().await.is_empty(), "there is nothing to verify any more");
 }
 
-async fn an_address_that_was_only_typed_owns_nothing(engine: Engine) {
+async fn an_unverified_email_address_owns_nothing(engine: Engine) {
     let server = open(engine).await;
     let trial = begin(&server, "owner@local").await.ok();
     let key = trial["key"]["token"].as_str().unwrap();

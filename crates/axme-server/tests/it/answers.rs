@@ -10,9 +10,9 @@ each_engine! {
     resolve_ends_an_intent_in_the_way_it_says,
     resolve_takes_no_other_status,
     a_stale_generation_changes_nothing_and_is_no_error,
-    every_body_of_resume_means_what_its_senders_mean,
-    a_failure_keeps_what_the_agent_said,
-    looking_with_the_receivers_key_acknowledges,
+    resume_accepts_every_body_that_clients_send,
+    a_failure_keeps_the_reason_of_the_agent,
+    reading_with_the_receivers_key_acknowledges,
     nothing_follows_the_terminal_event,
     a_deadline_ends_an_intent,
     deadlines_that_pass_together_are_all_kept,
@@ -125,7 +125,7 @@ async fn a_stale_generation_changes_nothing_and_is_no_error(engine: Engine) {
     assert_eq!((&answer["applied"], &answer["intent"]["result"]), (&json!(true), &json!({ "x": 1 })));
 }
 
-async fn every_body_of_resume_means_what_its_senders_mean(engine: Engine) {
+async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let rows: Vec<(Value, &str, Value)> = vec![
@@ -204,7 +204,7 @@ async fn every_body_of_resume_means_what_its_senders_mean(engine: Engine) {
     assert_eq!(server.intent(&id).await["status"], "IN_PROGRESS");
 }
 
-async fn a_failure_keeps_what_the_agent_said(engine: Engine) {
+async fn a_failure_keeps_the_reason_of_the_agent(engine: Engine) {
     let server = Server::start(engine).await;
     for (body, code, message) in [
         (json!({ "action": "fail" }), "agent_failed", "the agent reported a failure"),
@@ -225,7 +225,7 @@ async fn a_failure_keeps_what_the_agent_said(engine: Engine) {
     }
 }
 
-async fn looking_with_the_receivers_key_acknowledges(engine: Engine) {
+async fn reading_with_the_receivers_key_acknowledges(engine: Engine) {
     let server = Server::start(engine).await;
     let (worker, sender) = (server.agent("worker").await, server.agent("sender").await);
     let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker" });

@@ -7,10 +7,10 @@ use crate::harness::{Engine, Server, each_engine, id_of};
 
 each_engine! {
     a_waiting_task_is_answered_under_its_rules,
-    who_may_not_decide_a_task_is_told_so_and_leaves_no_word_about_it,
-    a_no_is_an_answer_too,
+    a_forbidden_decision_is_refused_and_leaves_no_trace,
+    a_rejection_is_an_answer_too,
     other_ids_are_recorded_and_have_no_effect,
-    a_decision_says_yes_or_no_and_not_too_much,
+    a_decision_is_approve_or_reject_with_a_short_comment,
 }
 
 async fn task(server: &Server, task: Value) -> String {
@@ -50,7 +50,7 @@ async fn a_waiting_task_is_answered_under_its_rules(engine: Engine) {
     assert_eq!(server.intent(&id).await, intent);
 }
 
-async fn who_may_not_decide_a_task_is_told_so_and_leaves_no_word_about_it(engine: Engine) {
+async fn a_forbidden_decision_is_refused_and_leaves_no_trace(engine: Engine) {
     let server = Server::start(engine).await;
     let (worker, stranger) = (server.agent("worker").await, server.agent("stranger").await);
     for email in ["ann@example.com", "bob@example.com"] {
@@ -78,7 +78,7 @@ async fn who_may_not_decide_a_task_is_told_so_and_leaves_no_word_about_it(engine
     assert_eq!(lines().await, 2);
 }
 
-async fn a_no_is_an_answer_too(engine: Engine) {
+async fn a_rejection_is_an_answer_too(engine: Engine) {
     let server = Server::start(engine).await;
     let id = task(&server, json!({ "title": "Pay?" })).await;
     server.post(&server.admin, &path(&id), json!({ "decision": "reject", "comment": "too much" })).await;
@@ -102,7 +102,7 @@ async fn other_ids_are_recorded_and_have_no_effect(engine: Engine) {
     server.send(&server.admin, "POST", &path(&plain), Some(approve)).await.refused(409, "not_waiting_for_human");
 }
 
-async fn a_decision_says_yes_or_no_and_not_too_much(engine: Engine) {
+async fn a_decision_is_approve_or_reject_with_a_short_comment(engine: Engine) {
     let server = Server::start(engine).await;
     let id = Uuid::from_u128(7).to_string();
     for (id, body) in [

@@ -16,7 +16,7 @@ use crate::organizations::{organization, workspace};
 each_engine! {
     every_change_leaves_a_line,
     every_change_of_a_person_leaves_a_line,
-    the_trail_is_read_newest_first_and_by_what_and_whom,
+    the_trail_is_newest_first_and_filtered_by_action_and_actor,
     the_trail_is_for_owners_admins_and_auditors,
 }
 
@@ -394,7 +394,7 @@ fn actions(list: &Value) -> Vec<&str> {
     list["events"].as_array().unwrap().iter().map(|event| event["action"].as_str().unwrap()).collect()
 }
 
-async fn the_trail_is_read_newest_first_and_by_what_and_whom(engine: Engine) {
+async fn the_trail_is_newest_first_and_filtered_by_action_and_actor(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     for n in 0..3 {

@@ -10,14 +10,14 @@ use crate::scenarios::{APPLY, check_and_sign_off, child};
 
 each_engine! {
     validation_names_every_fault_and_its_place,
-    what_is_not_understood_is_said_in_warnings,
+    unknown_fields_are_reported_in_warnings,
     validation_changes_nothing,
     a_refused_bundle_leaves_nothing_behind,
     agents_are_created_only_when_the_bundle_says_so,
     a_bundle_without_a_workflow_is_one_intent,
     applying_again_under_the_same_key_is_the_same_intent,
     the_published_bundles_validate,
-    a_misspelt_guard_of_a_bundle_does_not_vanish_in_silence,
+    a_misspelt_field_of_a_bundle_is_reported_with_a_suggestion,
     the_published_direct_intents_are_taken,
 }
 
@@ -84,7 +84,7 @@ async fn validation_names_every_fault_and_its_place(engine: Engine) {
     }
 }
 
-async fn what_is_not_understood_is_said_in_warnings(engine: Engine) {
+async fn unknown_fields_are_reported_in_warnings(engine: Engine) {
     let server = Server::start(engine).await;
     let mut bundle = check_and_sign_off();
     bundle["workflow"]["steps"][0]["escalate_to"] = json!("operator");
@@ -221,7 +221,7 @@ async fn the_published_bundles_validate(engine: Engine) {
     }
 }
 
-async fn a_misspelt_guard_of_a_bundle_does_not_vanish_in_silence(engine: Engine) {
+async fn a_misspelt_field_of_a_bundle_is_reported_with_a_suggestion(engine: Engine) {
     let server = Server::start(engine).await;
     let mut bundle = check_and_sign_off();
     bundle["workflow"]["steps"][0]["step_dedline_seconds"] = json!(60);

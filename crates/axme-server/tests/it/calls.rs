@@ -15,18 +15,18 @@ each_engine! {
     a_key_belongs_to_its_caller_and_its_endpoint,
     a_refused_late_answer_is_remembered_and_other_refusals_are_not,
     calls_with_one_key_at_the_same_time_make_one_intent,
-    answers_are_forgotten_after_their_time,
+    stored_answers_expire,
     an_idempotency_key_has_its_limits,
-    a_body_that_is_no_json_is_malformed,
-    a_body_that_is_no_object_is_refused,
+    a_body_that_is_not_json_is_malformed,
+    a_body_that_is_not_an_object_is_refused,
     a_field_of_a_wrong_type_is_refused,
     an_empty_body_is_an_empty_object,
-    what_is_too_large_is_refused_as_such,
-    deep_nesting_harms_nobody,
+    oversized_payloads_and_bodies_are_refused,
+    deep_nesting_is_refused,
     strings_come_back_as_they_were_sent,
     the_null_character_is_refused_everywhere,
-    numbers_come_back_as_far_as_json_readers_agree_on_them,
-    what_is_not_there_is_said_in_the_form_of_every_error,
+    numbers_come_back_within_the_range_that_json_readers_share,
+    unknown_paths_are_refused_in_the_common_error_format,
     request_and_trace_ids_come_back,
     an_owner_that_is_named_twice_must_be_the_same,
     health_and_readiness_need_no_key,
@@ -130,7 +130,7 @@ async fn calls_with_one_key_at_the_same_time_make_one_intent(engine: Engine) {
     assert_eq!(server.events(&id).await.len(), 4);
 }
 
-async fn answers_are_forgotten_after_their_time(engine: Engine) {
+async fn stored_answers_expire(engine: Engine) {
     let server = Server::start(engine).await;
     let first = create_with(&server, "k", ask(json!({}))).await.ok();
     server.advance(Duration::from_secs(24 * 3_600)).await;
@@ -154,7 +154,7 @@ async fn an_idempotency_key_has_its_limits(engine: Engine) {
     refused.refused(404, "not_found");
 }
 
-async fn a_body_that_is_no_json_is_malformed(engine: Engine) {
+async fn a_body_that_is_not_json_is_malformed(engine: Engine) {
     let server = Server::start(engine).await;
     let id = server.submit("worker", json!({})).await;
     let paths = ["/v1/intents", "/v1/service-accounts", "/v1/scenarios/apply", &format!("/v1/intents/{id}/resume")];
@@ -178,7 +178,7 @@ async fn a_body_that_is_no_json_is_malformed(engine: Engine) {
     assert_eq!(server.events(&id).await.len(), 3);
 }
 
-async fn a_body_that_is_no_object_is_refused(engine: Engine) {
+async fn a_body_that_is_not_an_object_is_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let id = server.submit("worker", json!({})).await;
     let paths = ["/v1/intents", "/v1/service-accounts", "/v1/scenarios/apply", &format!("/v1/intents/{id}/resume")];
@@ -242,7 +242,7 @@ async fn an_empty_body_is_an_empty_object(engine: Engine) {
     }
 }
 
-async fn what_is_too_large_is_refused_as_such(engine: Engine) {
+async fn oversized_payloads_and_bodies_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     // {"t":""} is 8 bytes.
     let payload = |bytes: usize| json!({ "t": "x".repeat(bytes - 8) });
@@ -283,7 +283,7 @@ async fn what_is_too_large_is_refused_as_such(engine: Engine) {
     send(vec![b'x'; 20 * 1024 * 1024]).await.refused(413, "body_too_large");
 }
 
-async fn deep_nesting_harms_nobody(engine: Engine) {
+async fn deep_nesting_is_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -369,7 +369,7 @@ async fn the_null_character_is_refused_everywhere(engine: Engine) {
     assert_eq!(server.events(&id).await.len(), 3);
 }
 
-async fn numbers_come_back_as_far_as_json_readers_agree_on_them(engine: Engine) {
+async fn numbers_come_back_within_the_range_that_json_readers_share(engine: Engine) {
     let server = Server::start(engine).await;
     let numbers =
         r#"{"a":18446744073709551615,"b":-9223372036854775808,"c":0.1,"d":1e300,"e":-0.0,"f":9007199254740993}"#;
@@ -382,7 +382,7 @@ async fn numbers_come_back_as_far_as_json_readers_agree_on_them(engine: Engine) 
     assert_eq!(payload["f"], json!(9_007_199_254_740_993_u64));
 }
 
-async fn what_is_not_there_is_said_in_the_form_of_every_error(engine: Engine) {
+async fn unknown_paths_are_refused_in_the_common_error_format(engine: Engine) {
     let server = Server::start(engine).await;
     for path in
         ["/", "/v1", "/v2/intents", "/v1/intent", "/v1/intents/", "/v1/agents/", "/v1/intents/x/y/z", "//v1/intents"]

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine, id_of};
 
 each_engine! {
-    many_creates_and_answers_at_once_are_all_there,
-    of_many_answers_to_one_intent_one_counts,
-    many_workflows_run_beside_each_other,
-    a_cancel_and_the_answer_of_a_step_leave_one_end,
+    concurrent_creates_and_answers_are_all_kept,
+    one_of_many_concurrent_answers_wins,
+    concurrent_workflows_do_not_disturb_each_other,
+    a_concurrent_cancel_and_answer_leave_one_terminal_event,
 }
 
 const AT_ONCE: usize = 64;
@@ -31,7 +31,7 @@ async fn assert_whole(server: &Server, id: &str) {
     assert_eq!(server.intent(id).await["status"], events.last().unwrap()["status"]);
 }
 
-async fn many_creates_and_answers_at_once_are_all_there(engine: Engine) {
+async fn concurrent_creates_and_answers_are_all_kept(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let ids = join_all((0..AT_ONCE).map(|n| server.submit("worker", json!({ "n": n })))).await;
@@ -50,7 +50,7 @@ async fn many_creates_and_answers_at_once_are_all_there(engine: Engine) {
     assert_eq!(listed["intents"].as_array().unwrap().len(), AT_ONCE);
 }
 
-async fn of_many_answers_to_one_intent_one_counts(engine: Engine) {
+async fn one_of_many_concurrent_answers_wins(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     for _ in 0..3 {
@@ -82,7 +82,7 @@ async fn of_many_answers_to_one_intent_one_counts(engine: Engine) {
     }
 }
 
-async fn many_workflows_run_beside_each_other(engine: Engine) {
+async fn concurrent_workflows_do_not_disturb_each_other(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let bundle = |n: usize| {
@@ -117,7 +117,7 @@ async fn many_workflows_run_beside_each_other(engine: Engine) {
     }
 }
 
-async fn a_cancel_and_the_answer_of_a_step_leave_one_end(engine: Engine) {
+async fn a_concurrent_cancel_and_answer_leave_one_terminal_event(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     for _ in 0..12 {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine, id_of, published_contract};
 
 each_engine! {
-    answers_are_what_the_published_schemas_say,
+    answers_match_the_published_schemas,
 }
 
 /// The differences: of which answer, where, and what.
@@ -79,7 +79,7 @@ impl Answers {
     }
 }
 
-async fn answers_are_what_the_published_schemas_say(engine: Engine) {
+async fn answers_match_the_published_schemas(engine: Engine) {
     let Some(folder) = published_contract("schemas/public_api") else { return };
     let server = Server::start(engine).await;
     let mut answers = Answers(Vec::new());

@@ -9,13 +9,13 @@ use crate::harness::{Engine, Server, each_engine, id_of};
 each_engine! {
     a_timeout_can_be_set_and_taken_away,
     a_stale_generation_changes_nothing,
-    settings_that_make_no_sense_are_refused_and_unknown_ones_are_named,
+    invalid_settings_are_refused_and_unknown_ones_are_reported,
     a_delegate_may_do_what_it_was_granted_and_nothing_else,
-    a_grant_makes_no_agent_a_person,
+    a_grant_does_not_let_an_agent_answer_a_human_task,
     the_envelope_bounds_what_controls_ask_for,
     a_repeated_change_is_made_once,
-    old_intents_are_canceled_together_but_only_when_asked_twice,
-    bulk_cancel_stays_within_what_the_caller_sent_and_says_what_is_wrong,
+    bulk_cancel_cancels_old_intents_only_without_dry_run,
+    bulk_cancel_touches_only_intents_of_the_caller,
 }
 
 const BULK: &str = "/v1/intents/bulk-cancel";
@@ -73,7 +73,7 @@ async fn a_stale_generation_changes_nothing(engine: Engine) {
     assert_eq!(done["intent"]["status"], "COMPLETED");
 }
 
-async fn settings_that_make_no_sense_are_refused_and_unknown_ones_are_named(engine: Engine) {
+async fn invalid_settings_are_refused_and_unknown_ones_are_reported(engine: Engine) {
     let server = Server::start(engine).await;
     let id = server.submit("worker", json!({})).await;
     for (verb, body, code) in [
@@ -132,7 +132,7 @@ async fn a_delegate_may_do_what_it_was_granted_and_nothing_else(engine: Engine) 
     );
 }
 
-async fn a_grant_makes_no_agent_a_person(engine: Engine) {
+async fn a_grant_does_not_let_an_agent_answer_a_human_task(engine: Engine) {
     let server = Server::start(engine).await;
     let ops = server.agent("ops").await;
     let body = json!({ "intent_type": "intent.ask.v1", "human_task": { "title": "Pay?" } });
@@ -177,7 +177,7 @@ async fn a_repeated_change_is_made_once(engine: Engine) {
     assert_eq!(server.intent(&id).await["policy_generation"], 1);
 }
 
-async fn old_intents_are_canceled_together_but_only_when_asked_twice(engine: Engine) {
+async fn bulk_cancel_cancels_old_intents_only_without_dry_run(engine: Engine) {
     let server = Server::start(engine).await;
     let (old, held) = (server.submit("worker", json!({})).await, server.submit("worker", json!({})).await);
     let task = json!({ "intent_type": "intent.ask.v1", "human_task": { "title": "Pay?" } });
@@ -208,7 +208,7 @@ async fn old_intents_are_canceled_together_but_only_when_asked_twice(engine: Eng
     assert_eq!(statuses, ["CANCELED", "COMPLETED", "DELIVERED"]);
 }
 
-async fn bulk_cancel_stays_within_what_the_caller_sent_and_says_what_is_wrong(engine: Engine) {
+async fn bulk_cancel_touches_only_intents_of_the_caller(engine: Engine) {
     let server = Server::start(engine).await;
     let (sender, worker) = (server.agent("sender").await, server.agent("worker").await);
     let foreign = server.workspace("other", "ws").await;

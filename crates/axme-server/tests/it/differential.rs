@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, SITE, Server, each_engine, poll};
 
 each_engine! {
-    both_engines_give_the_same_answers_about_work,
-    both_engines_give_the_same_answers_about_everything_else,
+    both_engines_give_the_same_answers_about_intents,
+    both_engines_give_the_same_answers_about_other_resources,
 }
 
 const SEEDS: u64 = 3;
 const CALLS: usize = 200;
 
-async fn both_engines_give_the_same_answers_about_work(engine: Engine) {
+async fn both_engines_give_the_same_answers_about_intents(engine: Engine) {
     give_the_same_answers(engine, async |player| player.work().await).await;
 }
 
-async fn both_engines_give_the_same_answers_about_everything_else(engine: Engine) {
+async fn both_engines_give_the_same_answers_about_other_resources(engine: Engine) {
     give_the_same_answers(engine, async |player| player.govern().await).await;
 }
 

@@ -6,7 +6,7 @@ use crate::harness::{Engine, Server, each_engine, id_of};
 
 each_engine! {
     a_bad_answer_names_each_field_and_the_task_stays_open,
-    a_no_needs_no_field_by_whichever_way_it_comes,
+    a_rejection_needs_no_form_fields,
 }
 
 fn form() -> Value {
@@ -67,7 +67,7 @@ async fn a_bad_answer_names_each_field_and_the_task_stays_open(engine: Engine) {
     assert_eq!((&intent["status"], &intent["result"]), (&json!("COMPLETED"), &result));
 }
 
-async fn a_no_needs_no_field_by_whichever_way_it_comes(engine: Engine) {
+async fn a_rejection_needs_no_form_fields(engine: Engine) {
     let server = Server::start(engine).await;
     for way in ["resume", "approval", "inbox"] {
         let id = ask(&server).await;

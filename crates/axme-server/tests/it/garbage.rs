@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine};
 
 each_engine! {
-    what_makes_no_sense_is_refused,
-    what_people_send_is_read_as_strictly,
+    invalid_input_is_refused,
+    invalid_input_of_people_is_refused,
 }
 
-async fn what_makes_no_sense_is_refused(engine: Engine) {
+async fn invalid_input_is_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let endless = format!("/v1/agents/{}/receive-override", "x".repeat(400));
     for (method, path, status) in [
@@ -30,7 +30,7 @@ async fn what_makes_no_sense_is_refused(engine: Engine) {
     }
 }
 
-async fn what_people_send_is_read_as_strictly(engine: Engine) {
+async fn invalid_input_of_people_is_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let owner = server.sign_in("owner@local").await;
     for path in ["/v1/auth/sessions?include_revoked=perhaps", "/v1/auth/assistant-links?include_revoked=2"] {

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine, id_of};
 
 each_engine! {
-    whoever_starts_a_workflow_cannot_answer_for_its_agents,
-    a_declined_go_on_is_never_a_yes,
-    an_answer_after_the_deadline_does_not_count_even_before_the_timer_has_come_to_it,
+    the_sender_of_a_workflow_cannot_answer_for_its_agents,
+    declining_to_continue_never_approves,
+    an_answer_after_the_deadline_is_refused_before_the_timer_runs,
     an_open_stream_ends_with_its_key,
 }
 
@@ -34,7 +34,7 @@ async fn resume(server: &Server, key: &str, id: &str, body: Value) -> crate::har
     server.send(key, "POST", &format!("/v1/intents/{id}/resume"), Some(body)).await
 }
 
-async fn whoever_starts_a_workflow_cannot_answer_for_its_agents(engine: Engine) {
+async fn the_sender_of_a_workflow_cannot_answer_for_its_agents(engine: Engine) {
     let server = Server::start(engine).await;
     let (starter, checker) = (server.agent("starter").await, server.agent("checker").await);
     let (_, child) = workflow(&server, &starter).await;
@@ -49,7 +49,7 @@ async fn whoever_starts_a_workflow_cannot_answer_for_its_agents(engine: Engine) 
     resume(&server, &checker, &child, json!({"action": "complete"})).await.ok();
 }
 
-async fn a_declined_go_on_is_never_a_yes(engine: Engine) {
+async fn declining_to_continue_never_approves(engine: Engine) {
     let server = Server::start(engine).await;
     let body = json!({ "intent_type": "intent.pay.v1", "human_task": { "title": "Pay?" } });
     let task = id_of(&server.post(&server.admin, "/v1/intents", body).await);
@@ -74,7 +74,7 @@ async fn a_declined_go_on_is_never_a_yes(engine: Engine) {
     assert_eq!((&answer["applied"], &answer["intent"]["status"]), (&json!(false), &json!("DELIVERED")));
 }
 
-async fn an_answer_after_the_deadline_does_not_count_even_before_the_timer_has_come_to_it(engine: Engine) {
+async fn an_answer_after_the_deadline_is_refused_before_the_timer_runs(engine: Engine) {
     let server = Server::start(engine).await;
     let (starter, checker) = (server.agent("starter").await, server.agent("checker").await);
     let (parent, child) = workflow(&server, &starter).await;

@@ -9,10 +9,10 @@ use crate::harness::{Engine, Server, each_engine, id_of};
 each_engine! {
     an_intent_is_a_thread_of_its_receiver_from_the_start,
     a_result_is_in_the_inbox_of_reply_to_at_once,
-    whoever_ends_an_intent_its_end_is_delivered,
+    the_end_of_an_intent_is_delivered_whoever_ended_it,
     pages_join_without_gap_or_repetition_and_long_results_are_cut_in_lists,
     an_inbox_is_opened_by_its_owner_only,
-    who_acts_for_another_is_told_so_in_words_that_fit,
+    acting_for_another_owner_is_refused_with_a_fitting_message,
 }
 
 const OWNER: &str = "agent://conformance/owner";
@@ -84,7 +84,7 @@ async fn a_result_is_in_the_inbox_of_reply_to_at_once(engine: Engine) {
     assert_eq!(server.get(&server.admin, &path).await["thread"], threads[0]);
 }
 
-async fn whoever_ends_an_intent_its_end_is_delivered(engine: Engine) {
+async fn the_end_of_an_intent_is_delivered_whoever_ended_it(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let asker = server.agent("asker").await;
@@ -165,7 +165,7 @@ async fn an_inbox_is_opened_by_its_owner_only(engine: Engine) {
     assert_eq!(list(&server, &server.admin, "").await.len(), 1, "an admin without an owner sees all threads");
 }
 
-async fn who_acts_for_another_is_told_so_in_words_that_fit(engine: Engine) {
+async fn acting_for_another_owner_is_refused_with_a_fitting_message(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let body = json!({

@@ -9,19 +9,19 @@ use crate::harness::{Engine, Server, each_engine, id_of};
 
 each_engine! {
     an_intent_goes_to_its_agent_and_back,
-    a_create_may_leave_out_what_clients_leave_out,
-    every_form_of_an_address_is_taken,
-    the_sender_is_the_agent_whose_key_it_is,
+    a_create_needs_only_its_required_fields,
+    every_form_of_an_address_is_accepted,
+    the_sender_is_the_agent_of_the_key,
     the_first_three_events_are_there_with_the_answer,
-    what_is_probably_misspelt_is_said_and_taken,
-    a_create_that_cannot_work_is_refused_by_name,
+    a_probable_misspelling_is_accepted_and_reported,
+    an_invalid_create_names_the_wrong_field,
     whole_numbers_may_have_a_fraction_of_zero,
-    an_answer_to_get_has_its_mirrors_and_no_more,
+    get_answers_with_the_documented_mirrors_only,
     an_unknown_intent_is_not_found,
     a_list_is_newest_first_in_pages,
     a_list_is_filtered_by_status_and_receiver,
-    an_agent_sees_and_touches_only_what_is_to_or_from_it,
-    events_are_read_on_from_the_last_number_or_the_one_after_it,
+    an_agent_sees_and_changes_only_its_own_intents,
+    events_continue_after_the_last_number_or_the_next_one,
 }
 
 async fn an_intent_goes_to_its_agent_and_back(engine: Engine) {
@@ -55,7 +55,7 @@ async fn an_intent_goes_to_its_agent_and_back(engine: Engine) {
     assert!(window.content().is_empty(), "a finished intent is offered no more");
 }
 
-async fn a_create_may_leave_out_what_clients_leave_out(engine: Engine) {
+async fn a_create_needs_only_its_required_fields(engine: Engine) {
     let server = Server::start(engine).await;
     let bare = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker" });
     let created = server.post(&server.admin, "/v1/intents", bare).await;
@@ -99,7 +99,7 @@ async fn a_create_may_leave_out_what_clients_leave_out(engine: Engine) {
     assert!(intent.get("reply_to").is_none(), "{intent}");
 }
 
-async fn every_form_of_an_address_is_taken(engine: Engine) {
+async fn every_form_of_an_address_is_accepted(engine: Engine) {
     let server = Server::start(engine).await;
     server.agent("worker").await;
     let own = "agent://local/default/worker";
@@ -133,7 +133,7 @@ async fn every_form_of_an_address_is_taken(engine: Engine) {
     }
 }
 
-async fn the_sender_is_the_agent_whose_key_it_is(engine: Engine) {
+async fn the_sender_is_the_agent_of_the_key(engine: Engine) {
     let server = Server::start(engine).await;
     let sender = server.agent("sender").await;
     let create = async |key: &str, from: Option<&str>| {
@@ -172,7 +172,7 @@ async fn the_first_three_events_are_there_with_the_answer(engine: Engine) {
     assert_eq!(json!(seen), expected);
 }
 
-async fn what_is_probably_misspelt_is_said_and_taken(engine: Engine) {
+async fn a_probable_misspelling_is_accepted_and_reported(engine: Engine) {
     let server = Server::start(engine).await;
     let create = async |body: Value| server.post(&server.admin, "/v1/intents", body).await;
     let task = json!({ "title": "Pay?", "quroum": 2, "mood": 1, "task_type": "approvall" });
@@ -195,7 +195,7 @@ async fn what_is_probably_misspelt_is_said_and_taken(engine: Engine) {
     assert_eq!(payload, json!({ "human_tsak": { "title": "t" }, "n": 1 }));
 }
 
-async fn a_create_that_cannot_work_is_refused_by_name(engine: Engine) {
+async fn an_invalid_create_names_the_wrong_field(engine: Engine) {
     let server = Server::start(engine).await;
     let refuse = async |code: &str, fields: Value| {
         let mut body = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker" });
@@ -254,7 +254,7 @@ async fn whole_numbers_may_have_a_fraction_of_zero(engine: Engine) {
     assert_eq!((&intent["remind_after_seconds"], &intent["max_reminders"]), (&json!(60), &json!(3)), "{intent}");
 }
 
-async fn an_answer_to_get_has_its_mirrors_and_no_more(engine: Engine) {
+async fn get_answers_with_the_documented_mirrors_only(engine: Engine) {
     let server = Server::start(engine).await;
     let correlation = Uuid::from_u128(1).to_string();
     let body = json!({
@@ -363,7 +363,7 @@ async fn a_list_is_filtered_by_status_and_receiver(engine: Engine) {
     }
 }
 
-async fn an_agent_sees_and_touches_only_what_is_to_or_from_it(engine: Engine) {
+async fn an_agent_sees_and_changes_only_its_own_intents(engine: Engine) {
     let server = Server::start(engine).await;
     let (worker, sender) = (server.agent("worker").await, server.agent("sender").await);
     let stranger = server.agent("stranger").await;
@@ -397,7 +397,7 @@ async fn an_agent_sees_and_touches_only_what_is_to_or_from_it(engine: Engine) {
     server.post(&sender, &format!("/v1/intents/{between}/resolve"), canceled).await;
 }
 
-async fn events_are_read_on_from_the_last_number_or_the_one_after_it(engine: Engine) {
+async fn events_continue_after_the_last_number_or_the_next_one(engine: Engine) {
     let server = Server::start(engine).await;
     let id = server.submit("worker", json!({})).await;
     server.post(&server.admin, &format!("/v1/intents/{id}/resume"), json!({})).await;

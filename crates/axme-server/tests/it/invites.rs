@@ -10,8 +10,8 @@ use crate::pushes::{Receiver, server_that_may_call_loopback};
 
 each_engine! {
     an_invite_is_made_looked_at_and_accepted,
-    subscribers_hear_of_it,
-    an_invite_that_is_nobodys_or_over_is_refused,
+    subscribers_hear_of_an_accepted_invite,
+    an_unknown_or_expired_invite_is_refused,
 }
 
 const NICK: &str = "@Invite.Conformance.User";
@@ -60,7 +60,7 @@ async fn an_invite_is_made_looked_at_and_accepted(engine: Engine) {
     }
 }
 
-async fn subscribers_hear_of_it(engine: Engine) {
+async fn subscribers_hear_of_an_accepted_invite(engine: Engine) {
     let server = server_that_may_call_loopback(engine).await;
     let (receiver, addr) = Receiver::start().await;
     let body = json!({ "callback_url": format!("http://{addr}/intent"), "event_types": ["invite.accepted"] });
@@ -78,7 +78,7 @@ async fn subscribers_hear_of_it(engine: Engine) {
     assert!(!event.to_string().contains(made["token"].as_str().unwrap()));
 }
 
-async fn an_invite_that_is_nobodys_or_over_is_refused(engine: Engine) {
+async fn an_unknown_or_expired_invite_is_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let stranger = server.workspace("acme", "prod").await;

@@ -12,7 +12,7 @@ use crate::organizations::{organization, workspace};
 each_engine! {
     a_period_becomes_a_draft_and_is_issued_a_day_later,
     periods_follow_one_another_and_the_plan,
-    invoices_are_for_those_who_may_see_billing,
+    invoices_need_the_permission_to_see_billing,
 }
 
 async fn plan(server: &Server, cycle: &str) {
@@ -116,7 +116,7 @@ async fn periods_follow_one_another_and_the_plan(engine: Engine) {
     assert_eq!((&found[0]["total_minor"], &found[0]["status"]), (&json!(12_000), &json!("draft")));
 }
 
-async fn invoices_are_for_those_who_may_see_billing(engine: Engine) {
+async fn invoices_need_the_permission_to_see_billing(engine: Engine) {
     let server = Server::start(engine).await;
     plan(&server, "monthly").await;
     go_to(&server, "2026-02-01T00:00:00Z").await;

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine, id_of};
 
 each_engine! {
-    a_person_is_reminded_and_then_somebody_else_is_asked,
-    an_answer_and_a_deadline_end_the_ladder,
+    a_person_is_reminded_and_then_the_task_escalates,
+    an_answer_and_a_deadline_end_the_reminders,
     reminders_that_are_late_come_one_by_one,
-    an_agent_that_does_not_come_is_offered_it_again_and_then_another_is,
-    each_step_has_its_own_ladder,
-    the_ladder_of_a_bundles_intent_holds_where_a_step_has_none,
+    an_absent_agent_is_reminded_and_then_another_one_is_asked,
+    each_step_has_its_own_reminders,
+    a_step_without_reminders_inherits_those_of_the_bundle,
     a_server_may_limit_how_long_intents_live,
 }
 
@@ -30,7 +30,7 @@ async fn count(server: &Server, id: &str, word: &str) -> usize {
     server.event_types(id).await.iter().filter(|name| *name == word).count()
 }
 
-async fn a_person_is_reminded_and_then_somebody_else_is_asked(engine: Engine) {
+async fn a_person_is_reminded_and_then_the_task_escalates(engine: Engine) {
     let server = Server::start(engine).await;
     let fields = json!({
         "remind_after_seconds": 60, "remind_interval_seconds": 120, "max_reminders": 2, "escalate_to": "boss",
@@ -63,7 +63,7 @@ async fn a_person_is_reminded_and_then_somebody_else_is_asked(engine: Engine) {
     assert_eq!(resumed["intent"]["status"], "COMPLETED");
 }
 
-async fn an_answer_and_a_deadline_end_the_ladder(engine: Engine) {
+async fn an_answer_and_a_deadline_end_the_reminders(engine: Engine) {
     let server = Server::start(engine).await;
     let answered = ask(&server, json!({ "remind_after_seconds": 60 })).await;
     let overdue = ask(&server, json!({ "remind_after_seconds": 60, "ttl_seconds": 90 })).await;
@@ -87,7 +87,7 @@ async fn reminders_that_are_late_come_one_by_one(engine: Engine) {
     assert_eq!(count(&server, &id, "reminder").await, 2);
 }
 
-async fn an_agent_that_does_not_come_is_offered_it_again_and_then_another_is(engine: Engine) {
+async fn an_absent_agent_is_reminded_and_then_another_one_is_asked(engine: Engine) {
     let server = Server::start(engine).await;
     let (worker, other, third) =
         (server.agent("worker").await, server.agent("other").await, server.agent("third").await);
@@ -123,7 +123,7 @@ async fn an_agent_that_does_not_come_is_offered_it_again_and_then_another_is(eng
     }
 }
 
-async fn each_step_has_its_own_ladder(engine: Engine) {
+async fn each_step_has_its_own_reminders(engine: Engine) {
     let server = Server::start(engine).await;
     let checker = server.agent("checker").await;
     let bundle = json!({
@@ -155,7 +155,7 @@ async fn each_step_has_its_own_ladder(engine: Engine) {
     assert_eq!(count(&server, &id, "reminder").await, 1);
 }
 
-async fn the_ladder_of_a_bundles_intent_holds_where_a_step_has_none(engine: Engine) {
+async fn a_step_without_reminders_inherits_those_of_the_bundle(engine: Engine) {
     let server = Server::start(engine).await;
     let mut bundle = json!({
         "scenario_id": "ladder.v1",

@@ -17,16 +17,16 @@ use crate::organizations::{organization, workspace};
 use crate::quotas::limit;
 
 each_engine! {
-    a_server_of_ones_own_has_no_limits,
-    a_key_calls_an_operation_so_often_in_a_minute,
-    a_tier_limits_what_nothing_else_was_agreed_about,
-    on_a_hosted_server_those_who_run_it_set_what_others_may_use,
+    a_self_hosted_server_has_no_limits,
+    calls_per_minute_are_limited_by_key_and_operation,
+    a_tier_applies_where_no_quota_is_set,
+    operators_of_a_hosted_server_set_the_quotas_of_tenants,
     a_tier_limits_agents_people_files_and_streams,
-    a_tool_is_called_so_often_in_a_minute,
-    what_needs_no_key_is_limited_by_address,
-    a_payload_may_be_as_long_as_its_tier_says,
-    who_was_removed_comes_back_only_where_there_is_room,
-    members_everywhere_count_in_the_workspaces_of_their_own_organization,
+    tool_calls_per_minute_are_limited,
+    calls_without_a_key_are_limited_by_client_address,
+    the_tier_limits_the_size_of_a_payload,
+    a_removed_member_returns_only_within_the_limit,
+    organization_wide_members_use_a_place_in_each_of_its_workspaces,
 }
 
 async fn hosted(engine: Engine, tier: Tier) -> Server {
@@ -53,7 +53,7 @@ fn exceeded(answer: Answer, dimension: &str, used: u64, limit: u64) {
     answer.refused(429, "quota_exceeded");
 }
 
-async fn a_server_of_ones_own_has_no_limits(engine: Engine) {
+async fn a_self_hosted_server_has_no_limits(engine: Engine) {
     let server = Server::start(engine).await;
     for _ in 0..200 {
         let answer = me(&server, &server.admin).await;
@@ -63,7 +63,7 @@ async fn a_server_of_ones_own_has_no_limits(engine: Engine) {
     assert_eq!(server.get(&server.admin, "/v1/quotas").await["quota_policy"]["dimensions"]["intents_per_day"], 0);
 }
 
-async fn a_key_calls_an_operation_so_often_in_a_minute(engine: Engine) {
+async fn calls_per_minute_are_limited_by_key_and_operation(engine: Engine) {
     let limits = Limits { rate_limit_per_minute: Some(3), ..Limits::default() };
     let server = Server::start_with(engine, limits).await;
     let worker = server.agent("worker").await;
@@ -90,7 +90,7 @@ async fn a_key_calls_an_operation_so_often_in_a_minute(engine: Engine) {
     me(&server, &worker).await.refused(429, "rate_limit_exceeded");
 }
 
-async fn a_tier_limits_what_nothing_else_was_agreed_about(engine: Engine) {
+async fn a_tier_applies_where_no_quota_is_set(engine: Engine) {
     let server = hosted(engine, Tier::EmailVerified).await;
     let admin = &server.admin;
     assert_eq!(told(&me(&server, admin).await.headers).unwrap()[..2], [120, 119]);
@@ -125,7 +125,7 @@ async fn a_tier_limits_what_nothing_else_was_agreed_about(engine: Engine) {
     create().await.ok();
 }
 
-async fn on_a_hosted_server_those_who_run_it_set_what_others_may_use(engine: Engine) {
+async fn operators_of_a_hosted_server_set_the_quotas_of_tenants(engine: Engine) {
     let server = hosted(engine, Tier::EmailVerified).await;
     let operator = &server.admin;
     let tenant = server.workspace("acme", "prod").await;
@@ -258,7 +258,7 @@ async fn a_tier_limits_agents_people_files_and_streams(engine: Engine) {
     exceeded(server.send(admin, "GET", &path, None).await, "sse_streams_max", 20, 20);
 }
 
-async fn a_tool_is_called_so_often_in_a_minute(engine: Engine) {
+async fn tool_calls_per_minute_are_limited(engine: Engine) {
     let server = hosted(engine, Tier::Corporate).await;
     let call = async |tool: &str| {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool } });
@@ -273,7 +273,7 @@ async fn a_tool_is_called_so_often_in_a_minute(engine: Engine) {
     assert_eq!(call("axme.capabilities.get").await["result"]["ok"], true);
 }
 
-async fn what_needs_no_key_is_limited_by_address(engine: Engine) {
+async fn calls_without_a_key_are_limited_by_client_address(engine: Engine) {
     let limits = Limits { rate_limit_per_minute: Some(2), ..Limits::default() };
     let server = Server::start_with(engine, limits).await;
     let get = async |peer: &str, forwarded: &str| {
@@ -307,7 +307,7 @@ async fn what_needs_no_key_is_limited_by_address(engine: Engine) {
     sign_in().await.refused(429, "rate_limit_exceeded");
 }
 
-async fn a_payload_may_be_as_long_as_its_tier_says(engine: Engine) {
+async fn the_tier_limits_the_size_of_a_payload(engine: Engine) {
     for (tier, most) in [(Tier::EmailVerified, 131_072), (Tier::Corporate, 524_288)] {
         let server = hosted(engine, tier).await;
         let worker = server.agent("worker").await;
@@ -340,7 +340,7 @@ async fn a_payload_may_be_as_long_as_its_tier_says(engine: Engine) {
     }
 }
 
-async fn who_was_removed_comes_back_only_where_there_is_room(engine: Engine) {
+async fn a_removed_member_returns_only_within_the_limit(engine: Engine) {
     let server = hosted(engine, Tier::EmailVerified).await;
     let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
     let workspace = &server.bootstrap.workspace_id;
@@ -369,7 +369,7 @@ async fn who_was_removed_comes_back_only_where_there_is_room(engine: Engine) {
     patch(&first, "active").await.ok();
 }
 
-async fn members_everywhere_count_in_the_workspaces_of_their_own_organization(engine: Engine) {
+async fn organization_wide_members_use_a_place_in_each_of_its_workspaces(engine: Engine) {
     let server = hosted(engine, Tier::EmailVerified).await;
     let (path, org) = organization(&server, "Acme").await;
     let main = workspace(&server, &path, "Main").await;

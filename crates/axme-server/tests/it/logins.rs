@@ -10,17 +10,17 @@ use crate::harness::{Answer, Engine, Person, SITE, Server, code_of, each_engine}
 
 each_engine! {
     the_code_of_a_mail_signs_in,
-    the_link_of_a_mail_signs_in_whoever_waits,
+    the_link_of_a_mail_signs_in_the_waiting_device,
     another_device_is_signed_in_on_its_page,
-    nobody_learns_who_is_known_here,
-    whoever_may_come_gets_an_organization,
+    answers_do_not_reveal_known_addresses,
+    open_sign_up_creates_an_organization,
     codes_cannot_be_guessed,
     a_session_is_refreshed_with_each_token_once,
     sessions_are_listed_and_ended,
-    only_our_own_tokens_count,
-    what_was_begun_with_a_key_ends_with_it,
-    a_key_that_is_dead_is_not_in_the_way_of_a_person,
-    a_dashboard_is_opened_once,
+    only_tokens_of_this_server_are_accepted,
+    a_session_begun_with_a_key_ends_with_the_key,
+    an_invalid_key_is_ignored_beside_a_valid_token,
+    a_dashboard_token_works_once,
 }
 
 const OWNER: &str = "owner@local";
@@ -100,7 +100,7 @@ async fn the_code_of_a_mail_signs_in(engine: Engine) {
     assert_eq!(logins.iter().filter(|a| a["name"] == "login of owner@local").count(), 1);
 }
 
-async fn the_link_of_a_mail_signs_in_whoever_waits(engine: Engine) {
+async fn the_link_of_a_mail_signs_in_the_waiting_device(engine: Engine) {
     let server = Server::start(engine).await;
     let asked = ask(&server, OWNER).await;
     assert_eq!(poll(&server, &asked).await.ok(), json!({ "ok": true, "state": "pending" }));
@@ -169,7 +169,7 @@ async fn another_device_is_signed_in_on_its_page(engine: Engine) {
     assert_eq!(server.page(late["approval_url"].as_str().unwrap()).await.status, 404);
 }
 
-async fn nobody_learns_who_is_known_here(engine: Engine) {
+async fn answers_do_not_reveal_known_addresses(engine: Engine) {
     let server = Server::start(engine).await;
     let names = |answer: &Value| answer.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let (stranger, owner) = (ask(&server, "stranger@example.com").await, ask(&server, OWNER).await);
@@ -186,7 +186,7 @@ async fn nobody_learns_who_is_known_here(engine: Engine) {
     poll(&server, &unknown).await.refused(404, "not_found");
 }
 
-async fn whoever_may_come_gets_an_organization(engine: Engine) {
+async fn open_sign_up_creates_an_organization(engine: Engine) {
     let server = Server::start_open(engine).await;
     let person = server.sign_in("Ann.Lee@example.com").await;
     let shown = context(&server, &person).await.ok();
@@ -321,7 +321,7 @@ async fn sessions_are_listed_and_ended(engine: Engine) {
     server.send(&one.key, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
 }
 
-async fn only_our_own_tokens_count(engine: Engine) {
+async fn only_tokens_of_this_server_are_accepted(engine: Engine) {
     let server = Server::start(engine).await;
     let person = server.sign_in(OWNER).await;
     let encode = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
@@ -371,7 +371,7 @@ async fn only_our_own_tokens_count(engine: Engine) {
     assert_ne!(left[0]["kid"], first[0]["kid"]);
 }
 
-async fn what_was_begun_with_a_key_ends_with_it(engine: Engine) {
+async fn a_session_begun_with_a_key_ends_with_the_key(engine: Engine) {
     let server = Server::start(engine).await;
     let accounts = server.get(&server.admin, "/v1/service-accounts").await["service_accounts"].clone();
     let keys = format!("/v1/service-accounts/{}/keys", accounts[0]["service_account_id"].as_str().unwrap());
@@ -413,7 +413,7 @@ async fn what_was_begun_with_a_key_ends_with_it(engine: Engine) {
     context(&server, &Person::new(&entered)).await.refused(401, "invalid_actor_token");
 }
 
-async fn a_key_that_is_dead_is_not_in_the_way_of_a_person(engine: Engine) {
+async fn an_invalid_key_is_ignored_beside_a_valid_token(engine: Engine) {
     let server = Server::start(engine).await;
     let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
     let body = json!({ "actor_id": "ann@example.com", "role": "member" });
@@ -435,7 +435,7 @@ async fn a_key_that_is_dead_is_not_in_the_way_of_a_person(engine: Engine) {
     call(&ann.key, "GET", "/v1/auth/sessions").await.refused(401, "invalid_actor_token");
 }
 
-async fn a_dashboard_is_opened_once(engine: Engine) {
+async fn a_dashboard_token_works_once(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     server.send(&worker, "POST", "/v1/auth/dashboard-token", None).await.refused(403, "forbidden");

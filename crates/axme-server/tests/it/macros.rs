@@ -8,8 +8,8 @@ use crate::scenarios::APPLY;
 each_engine! {
     macros_are_listed_with_their_parameters,
     two_people_sign_off,
-    the_second_no_counts,
-    a_macro_that_does_not_fit_is_refused_whole,
+    the_second_approver_can_reject,
+    an_invalid_macro_is_refused_as_a_whole,
 }
 
 const MACROS: &str = "/v1/tool-registry/macros";
@@ -86,7 +86,7 @@ async fn two_people_sign_off(engine: Engine) {
     assert_eq!((&done["status"], &done["result"]["steps"]), (&json!("COMPLETED"), &steps));
 }
 
-async fn the_second_no_counts(engine: Engine) {
+async fn the_second_approver_can_reject(engine: Engine) {
     let server = Server::start(engine).await;
     let id = id_of(&server.post(&server.admin, APPLY, two_people()).await);
     answer(&server, &id, "approved").await;
@@ -95,7 +95,7 @@ async fn the_second_no_counts(engine: Engine) {
     assert_eq!(ended["result"]["steps"]["approval_1"]["outcome"], "approved");
 }
 
-async fn a_macro_that_does_not_fit_is_refused_whole(engine: Engine) {
+async fn an_invalid_macro_is_refused_as_a_whole(engine: Engine) {
     let server = Server::start(engine).await;
     let mut bundle = two_people();
     bundle["workflow"]["parameters"]["second_approver"] = json!("lead");

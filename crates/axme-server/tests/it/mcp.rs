@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine, poll};
 
 each_engine! {
-    a_client_says_hello_and_finds_its_tools,
+    a_client_initializes_and_lists_its_tools,
     tools_do_what_their_operations_do,
     errors_have_documented_codes,
     batches_are_answered_in_order_and_notifications_not_at_all,
@@ -39,7 +39,7 @@ async fn refused(server: &Server, key: &str, method: &str, params: Value) -> (i6
     (answer["error"]["code"].as_i64().unwrap(), answer["error"]["data"]["code"].clone())
 }
 
-async fn a_client_says_hello_and_finds_its_tools(engine: Engine) {
+async fn a_client_initializes_and_lists_its_tools(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let hello = rpc(&server, &worker, "initialize", json!({ "protocolVersion": "2024-11-05" })).await;

@@ -11,12 +11,12 @@ use crate::quotas::{limit, refused_until_tomorrow, used_today};
 
 each_engine! {
     a_file_is_announced_uploaded_finished_and_downloaded,
-    a_file_that_is_not_what_was_announced_is_refused,
-    what_is_not_finished_in_time_is_swept,
-    a_file_that_cannot_be_or_belongs_to_others_is_refused,
-    what_a_crash_has_left_is_swept,
+    a_file_that_differs_from_its_announcement_is_refused,
+    unfinished_uploads_are_swept,
+    invalid_files_and_files_of_others_are_refused,
+    leftovers_of_a_crash_are_swept,
     bytes_that_arrive_are_counted_and_refused_beyond_their_quota,
-    a_file_whose_bytes_are_gone_is_not_there_rather_than_busy,
+    a_file_without_its_bytes_is_not_found,
 }
 
 fn hash(bytes: &[u8]) -> String {
@@ -99,7 +99,7 @@ async fn a_file_is_announced_uploaded_finished_and_downloaded(engine: Engine) {
     assert_eq!(files(&server), 1, "what is finished stays");
 }
 
-async fn a_file_that_is_not_what_was_announced_is_refused(engine: Engine) {
+async fn a_file_that_differs_from_its_announcement_is_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let upload = announce(&server, json!({ "sha256": hash(b"0123456789") })).await;
     put(&server, &upload, b"0123456789a").await.refused(413, "media_too_large");
@@ -119,7 +119,7 @@ async fn a_file_that_is_not_what_was_announced_is_refused(engine: Engine) {
     assert_eq!(see(&server, &server.admin, &bare).await["download_url"], Value::Null);
 }
 
-async fn what_is_not_finished_in_time_is_swept(engine: Engine) {
+async fn unfinished_uploads_are_swept(engine: Engine) {
     let server = Server::start(engine).await;
     let upload = announce(&server, json!({ "ttl_seconds": 60 })).await;
     put(&server, &upload, b"0123456789").await.ok();
@@ -138,7 +138,7 @@ async fn what_is_not_finished_in_time_is_swept(engine: Engine) {
     server.send(&server.admin, "GET", &path, None).await.refused(404, "not_found");
 }
 
-async fn a_file_that_cannot_be_or_belongs_to_others_is_refused(engine: Engine) {
+async fn invalid_files_and_files_of_others_are_refused(engine: Engine) {
     let server = Server::start_with(engine, Limits { media_bytes: 100, ..Limits::default() }).await;
     let good = json!({ "owner_agent": "worker", "filename": "f", "mime_type": "text/plain", "size_bytes": 10 });
     for (field, value, status, code) in [
@@ -179,7 +179,7 @@ async fn a_file_that_cannot_be_or_belongs_to_others_is_refused(engine: Engine) {
     answer.refused(422, "validation_failed");
 }
 
-async fn what_a_crash_has_left_is_swept(engine: Engine) {
+async fn leftovers_of_a_crash_are_swept(engine: Engine) {
     let server = Server::start(engine).await;
     let (whole, pending) = (announce(&server, json!({})).await, announce(&server, json!({})).await);
     put(&server, &whole, b"0123456789").await.ok();
@@ -235,7 +235,7 @@ async fn bytes_that_arrive_are_counted_and_refused_beyond_their_quota(engine: En
     assert_eq!(used_today(&server, dimension).await["used"], 10);
 }
 
-async fn a_file_whose_bytes_are_gone_is_not_there_rather_than_busy(engine: Engine) {
+async fn a_file_without_its_bytes_is_not_found(engine: Engine) {
     let server = Server::start(engine).await;
     let upload = announce(&server, json!({})).await;
     put(&server, &upload, b"0123456789").await.ok();

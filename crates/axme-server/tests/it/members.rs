@@ -9,12 +9,12 @@ use crate::harness::{Answer, Engine, Server, each_engine, id_of};
 use crate::organizations::{organization, workspace};
 
 each_engine! {
-    members_come_change_and_go,
-    what_is_no_member_is_refused,
+    members_are_added_changed_and_removed,
+    invalid_members_are_refused,
     an_organization_keeps_an_owner,
-    nobody_gives_or_takes_more_than_they_have,
+    nobody_grants_or_revokes_a_role_above_their_own,
     every_role_does_what_the_matrix_says,
-    who_has_left_answers_by_no_link,
+    links_of_removed_members_stop_working,
 }
 
 /// Whom the keys of a workspace of the harness are owned by.
@@ -32,7 +32,7 @@ async fn patch(server: &Server, key: &str, path: &str, body: Value) -> Answer {
     server.send(key, "PATCH", path, Some(body)).await
 }
 
-async fn members_come_change_and_go(engine: Engine) {
+async fn members_are_added_changed_and_removed(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, id) = organization(&server, "Acme").await;
     let ws = workspace(&server, &org, "Main").await;
@@ -72,7 +72,7 @@ async fn members_come_change_and_go(engine: Engine) {
     server.send(&server.admin, "DELETE", &path, None).await.refused(404, "not_found");
 }
 
-async fn what_is_no_member_is_refused(engine: Engine) {
+async fn invalid_members_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, _) = organization(&server, "Acme").await;
     let ws = workspace(&server, &org, "Main").await;
@@ -128,7 +128,7 @@ async fn an_organization_keeps_an_owner(engine: Engine) {
     assert!(a.status.is_success() != b.status.is_success(), "{} {}", a.body, b.body);
 }
 
-async fn nobody_gives_or_takes_more_than_they_have(engine: Engine) {
+async fn nobody_grants_or_revokes_a_role_above_their_own(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, _) = organization(&server, "Acme").await;
     let ws = workspace(&server, &org, "Main").await;
@@ -267,7 +267,7 @@ async fn every_role_does_what_the_matrix_says(engine: Engine) {
     }
 }
 
-async fn who_has_left_answers_by_no_link(engine: Engine) {
+async fn links_of_removed_members_stop_working(engine: Engine) {
     const ANN: &str = "ann@example.com";
     let server = Server::start(engine).await;
     let org = format!("/v1/organizations/{}", server.bootstrap.org_id);

@@ -9,13 +9,13 @@ use crate::harness::{Answer, Engine, Server, each_engine, id_of};
 use crate::pushes::{Receiver, server_that_may_call_loopback};
 
 each_engine! {
-    an_agent_that_reports_nonsense_hurts_no_other,
+    nonsense_in_a_heartbeat_hurts_no_other_agent,
     health_follows_from_the_heartbeat,
-    a_heartbeat_that_means_nothing_is_refused,
+    an_invalid_heartbeat_is_refused,
     a_killed_agent_gets_and_sends_nothing_until_it_is_resumed,
-    a_window_that_is_open_ends_its_deliveries_and_takes_them_up_again,
+    an_open_window_of_a_killed_agent_continues_once_it_is_resumed,
     nothing_is_pushed_to_a_killed_agent,
-    limits_are_counted_and_lifted_with_the_hour_and_the_day,
+    limits_reset_with_the_hour_and_the_day,
     steps_count_for_their_agents_and_are_not_refused,
     an_agent_sends_and_receives_what_its_policy_allows,
 }
@@ -54,7 +54,7 @@ async fn audited(server: &Server) -> usize {
     server.get(&server.admin, path).await["events"].as_array().unwrap().len()
 }
 
-async fn an_agent_that_reports_nonsense_hurts_no_other(engine: Engine) {
+async fn nonsense_in_a_heartbeat_hurts_no_other_agent(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     policy(&server, "cost", json!({ "max_intents_per_day": 5 })).await;
@@ -132,7 +132,7 @@ async fn health_follows_from_the_heartbeat(engine: Engine) {
     }
 }
 
-async fn a_heartbeat_that_means_nothing_is_refused(engine: Engine) {
+async fn an_invalid_heartbeat_is_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     for metrics in [
@@ -199,7 +199,7 @@ async fn a_killed_agent_gets_and_sends_nothing_until_it_is_resumed(engine: Engin
     assert_eq!(event_types(&server, "event_type=agent.resumed").await.len(), 1);
 }
 
-async fn a_window_that_is_open_ends_its_deliveries_and_takes_them_up_again(engine: Engine) {
+async fn an_open_window_of_a_killed_agent_continues_once_it_is_resumed(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     server.send(&server.admin, "POST", "/v1/mesh/agents/worker/kill", None).await.ok();
@@ -227,7 +227,7 @@ async fn nothing_is_pushed_to_a_killed_agent(engine: Engine) {
     assert_eq!(receiver.got().len(), 1);
 }
 
-async fn limits_are_counted_and_lifted_with_the_hour_and_the_day(engine: Engine) {
+async fn limits_reset_with_the_hour_and_the_day(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let made = policy(&server, "cost", json!({ "max_intents_per_hour": 2, "max_intents_per_day": 3 })).await;

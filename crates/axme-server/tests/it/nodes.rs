@@ -15,7 +15,7 @@ postgres_only! {
     nodes_that_start_together_make_one_organization_and_hear_of_each_others_commits,
     members_of_a_family_take_turns_across_nodes,
     people_sign_in_on_several_nodes_at_once,
-    what_two_nodes_change_of_one_thing_stands_on_both,
+    changes_of_one_row_by_two_nodes_are_both_kept,
 }
 
 async fn start(url: &str) -> (Running, tempfile::TempDir) {
@@ -215,7 +215,7 @@ async fn people_sign_in_on_several_nodes_at_once() {
     }
 }
 
-async fn what_two_nodes_change_of_one_thing_stands_on_both() {
+async fn changes_of_one_row_by_two_nodes_are_both_kept() {
     let (nodes, Bootstrap { api_key: admin, org_id, .. }) = two().await;
     let [(a, _), (b, _)] = &nodes;
     for n in 0..20 {

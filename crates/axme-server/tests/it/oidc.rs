@@ -22,7 +22,7 @@ use crate::harness::{Answer, Engine, SITE, Server, each_engine};
 
 each_engine! {
     a_provider_signs_people_in,
-    what_a_provider_does_not_vouch_for_signs_nobody_in,
+    unverified_claims_sign_nobody_in,
 }
 
 const CLIENT: &str = "axme at home";
@@ -187,7 +187,7 @@ async fn a_provider_signs_people_in(engine: Engine) {
     assert_eq!(poll(&open, &grant).await.ok()["state"], "approved");
 }
 
-async fn what_a_provider_does_not_vouch_for_signs_nobody_in(engine: Engine) {
+async fn unverified_claims_sign_nobody_in(engine: Engine) {
     let provider = Provider::start().await;
     let server = start(engine, &provider, true).await;
     let good = json!({ "email": "owner@local", "email_verified": true });

@@ -13,7 +13,7 @@ each_engine! {
 
 /// The description as it was last looked at. `UPDATE=1` writes it anew.
 #[test]
-fn the_description_is_the_one_that_was_looked_at() {
+fn the_description_matches_its_golden_file() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/openapi.json");
     let text = format!("{:#}\n", axme_api::openapi::document());
     if std::env::var("UPDATE").is_ok_and(|update| update == "1") {
@@ -27,7 +27,7 @@ fn the_description_is_the_one_that_was_looked_at() {
 
 /// The same in parts, for programs that check what they send and get.
 #[test]
-fn the_schemas_of_operations_are_those_that_were_looked_at() {
+fn the_schemas_of_operations_match_their_golden_files() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/schemas");
     let files = axme_api::schema_files::schema_files();
     for (name, schema) in &files {
@@ -71,7 +71,7 @@ async fn every_operation_is_served_where_the_table_says(engine: Engine) {
 }
 
 #[test]
-fn the_description_is_whole() {
+fn the_description_is_complete() {
     let document = axme_api::openapi::document();
     let mut ids = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {

@@ -5,13 +5,13 @@ use serde_json::json;
 use crate::harness::{Engine, Server, each_engine};
 
 each_engine! {
-    an_organization_is_made_seen_and_changed,
-    what_an_organization_cannot_be_is_refused,
-    workspaces_are_made_listed_and_changed,
+    an_organization_is_created_read_and_updated,
+    invalid_organizations_are_refused,
+    workspaces_are_created_listed_and_updated,
     one_key_runs_the_accounts_of_the_workspaces_it_made,
-    keys_of_what_is_suspended_are_refused,
+    keys_of_suspended_workspaces_and_organizations_are_refused,
     a_deleted_account_ends_with_its_keys_and_comes_back_without_them,
-    an_organization_has_so_many_workspaces_and_no_more,
+    workspaces_of_an_organization_are_limited,
 }
 
 pub const ORGS: &str = "/v1/organizations";
@@ -31,7 +31,7 @@ pub async fn workspace(server: &Server, org: &str, name: &str) -> String {
     made["workspace"]["workspace_id"].as_str().unwrap().to_owned()
 }
 
-async fn an_organization_is_made_seen_and_changed(engine: Engine) {
+async fn an_organization_is_created_read_and_updated(engine: Engine) {
     let server = Server::start(engine).await;
     let body = json!({
         "name": "Acme Corp", "requested_by_actor_id": "actor_1", "legal_name": "Acme GmbH",
@@ -60,7 +60,7 @@ async fn an_organization_is_made_seen_and_changed(engine: Engine) {
     organization(&server, "Acme Corp").await;
 }
 
-async fn what_an_organization_cannot_be_is_refused(engine: Engine) {
+async fn invalid_organizations_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let (path, _) = organization(&server, "Acme").await;
     for body in [
@@ -99,7 +99,7 @@ async fn what_an_organization_cannot_be_is_refused(engine: Engine) {
     server.send(&server.admin, "GET", &list, None).await.refused(422, "validation_failed");
 }
 
-async fn workspaces_are_made_listed_and_changed(engine: Engine) {
+async fn workspaces_are_created_listed_and_updated(engine: Engine) {
     let server = Server::start(engine).await;
     let (path, org) = organization(&server, "Acme").await;
     let body = json!({ "name": "Main", "environment": "staging", "region": "eu-1", "org_id": org });
@@ -177,7 +177,7 @@ async fn one_key_runs_the_accounts_of_the_workspaces_it_made(engine: Engine) {
     server.send(&server.admin, "POST", &wrong, None).await.ok();
 }
 
-async fn keys_of_what_is_suspended_are_refused(engine: Engine) {
+async fn keys_of_suspended_workspaces_and_organizations_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let (path, org) = organization(&server, "Acme").await;
     let ws = workspace(&server, &path, "Main").await;
@@ -232,7 +232,7 @@ async fn a_deleted_account_ends_with_its_keys_and_comes_back_without_them(engine
     server.send(&server.admin, "DELETE", "/v1/service-accounts/sa_no", None).await.refused(404, "not_found");
 }
 
-async fn an_organization_has_so_many_workspaces_and_no_more(engine: Engine) {
+async fn workspaces_of_an_organization_are_limited(engine: Engine) {
     let server = Server::start(engine).await;
     let (path, _) = organization(&server, "Acme").await;
     for n in 0..500 {

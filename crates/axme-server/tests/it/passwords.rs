@@ -9,9 +9,9 @@ use crate::harness::{Answer, Engine, Person, Server, each_engine};
 each_engine! {
     a_person_signs_in_with_a_password,
     a_name_is_locked_after_wrong_passwords,
-    what_is_easy_to_guess_is_no_password,
-    tries_are_counted_before_they_are_made,
-    a_first_password_is_set_by_who_has_just_signed_in,
+    weak_passwords_are_refused,
+    attempts_are_counted_before_the_password_is_checked,
+    a_first_password_needs_a_recent_sign_in,
 }
 
 const OWNER: &str = "owner@local";
@@ -90,7 +90,7 @@ async fn a_name_is_locked_after_wrong_passwords(engine: Engine) {
     login(&server, OWNER, PASSWORD).await.ok();
 }
 
-async fn what_is_easy_to_guess_is_no_password(engine: Engine) {
+async fn weak_passwords_are_refused(engine: Engine) {
     let server = Server::start_open(engine).await;
     let owner = server.sign_in(OWNER).await;
     for (password, code) in [
@@ -117,7 +117,7 @@ async fn what_is_easy_to_guess_is_no_password(engine: Engine) {
     }
 }
 
-async fn tries_are_counted_before_they_are_made(engine: Engine) {
+async fn attempts_are_counted_before_the_password_is_checked(engine: Engine) {
     let server = Server::start(engine).await;
     let owner = server.sign_in(OWNER).await;
     set(&server, &owner, json!({ "password": PASSWORD })).await.ok();
@@ -129,7 +129,7 @@ async fn tries_are_counted_before_they_are_made(engine: Engine) {
     login(&server, OWNER, PASSWORD).await.refused(429, "account_locked");
 }
 
-async fn a_first_password_is_set_by_who_has_just_signed_in(engine: Engine) {
+async fn a_first_password_needs_a_recent_sign_in(engine: Engine) {
     let server = Server::start(engine).await;
     let (owner, elsewhere) = (server.sign_in(OWNER).await, server.sign_in(OWNER).await);
     let made = server.post(&server.admin, "/v1/auth/dashboard-token", json!({})).await;

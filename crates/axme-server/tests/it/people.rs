@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, SITE, Server, each_engine, id_of};
 
 each_engine! {
-    who_is_asked_is_mailed_and_answers_by_the_link_once,
+    an_assignee_is_mailed_and_answers_by_the_link_once,
     a_form_says_what_is_wrong_and_keeps_what_was_typed,
-    a_link_ends_with_its_time_its_task_or_its_person,
-    a_token_answers_by_json_once_and_repeated_alike,
-    two_people_have_to_say_yes_each_by_a_link_of_their_own,
+    a_link_ends_with_its_expiry_its_task_or_its_assignee,
+    a_link_token_answers_once_by_json_and_repeats_its_reply,
+    two_approvers_answer_each_by_their_own_link,
     reminders_and_escalations_are_mailed_and_stop_with_the_answer,
-    pages_are_shut_off_from_everything_else,
-    what_cannot_be_mailed_is_a_dead_letter_and_can_be_sent_again,
-    several_people_are_several_however_they_are_spelled,
-    whoever_starts_something_does_not_approve_it_under_another_name,
-    whoever_starts_something_does_not_choose_who_answers_where_that_matters,
-    a_task_that_only_its_requester_is_asked_is_refused,
-    what_was_made_for_one_asking_is_of_no_use_for_another,
-    nobody_is_mailed_a_task_that_was_given_away,
+    pages_have_strict_security_headers,
+    undeliverable_mail_is_a_dead_letter_and_can_be_replayed,
+    spelling_does_not_make_one_assignee_two,
+    a_requester_does_not_approve_under_another_name,
+    a_requester_does_not_choose_the_approvers_of_a_guarded_task,
+    a_task_for_its_requester_alone_is_refused,
+    a_link_works_only_for_the_step_it_was_made_for,
+    a_reassigned_task_is_not_mailed_to_its_former_assignee,
     a_deadline_that_was_moved_moves_the_links,
-    what_is_nested_too_deeply_is_refused_by_links_too,
+    deep_nesting_is_refused_by_links_too,
 }
 
 const ANN: &str = "ann@example.com";
@@ -48,7 +48,7 @@ fn text(page: &crate::harness::Answer) -> String {
     page.body.as_str().expect("a page").to_owned()
 }
 
-async fn who_is_asked_is_mailed_and_answers_by_the_link_once(engine: Engine) {
+async fn an_assignee_is_mailed_and_answers_by_the_link_once(engine: Engine) {
     let server = Server::start(engine).await;
     let task = json!({ "title": "Deploy?", "description": "Now & here", "notify_email": ANN });
     let id = ask(&server, task).await;
@@ -164,7 +164,7 @@ async fn a_form_says_what_is_wrong_and_keeps_what_was_typed(engine: Engine) {
     assert_eq!(server.intent(&id).await["result"], expected);
 }
 
-async fn a_link_ends_with_its_time_its_task_or_its_person(engine: Engine) {
+async fn a_link_ends_with_its_expiry_its_task_or_its_assignee(engine: Engine) {
     let server = Server::start(engine).await;
     let task = |title: &str| json!({ "title": title, "notify_email": ANN });
     let (week, link) = ask_by_mail(&server, task("week")).await;
@@ -211,7 +211,7 @@ async fn a_link_ends_with_its_time_its_task_or_its_person(engine: Engine) {
     assert_eq!(server.page(&format!("/app/tasks/{week}")).await.status, 404);
 }
 
-async fn a_token_answers_by_json_once_and_repeated_alike(engine: Engine) {
+async fn a_link_token_answers_once_by_json_and_repeats_its_reply(engine: Engine) {
     let server = Server::start(engine).await;
     let id = ask(&server, json!({ "title": "Pay?", "required_comment": true })).await;
     let made = server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({ "person": "Ann" })).await;
@@ -244,7 +244,7 @@ async fn a_token_answers_by_json_once_and_repeated_alike(engine: Engine) {
     made.refused(409, "not_waiting_for_human");
 }
 
-async fn two_people_have_to_say_yes_each_by_a_link_of_their_own(engine: Engine) {
+async fn two_approvers_answer_each_by_their_own_link(engine: Engine) {
     let server = Server::start(engine).await;
     let task = json!({ "title": "Pay?", "assignees": [ANN, BOB], "quorum": 2, "exclude_requester": true });
     let id = ask(&server, task).await;
@@ -306,7 +306,7 @@ async fn reminders_and_escalations_are_mailed_and_stop_with_the_answer(engine: E
     assert_eq!(told().await, Vec::<String>::new());
 }
 
-async fn pages_are_shut_off_from_everything_else(engine: Engine) {
+async fn pages_have_strict_security_headers(engine: Engine) {
     let server = Server::start(engine).await;
     let (_, link) = ask_by_mail(&server, json!({ "title": "<script>alert(1)</script>", "notify_email": ANN })).await;
     let page = server.page(&link).await;
@@ -329,7 +329,7 @@ async fn pages_are_shut_off_from_everything_else(engine: Engine) {
     }
 }
 
-async fn what_cannot_be_mailed_is_a_dead_letter_and_can_be_sent_again(engine: Engine) {
+async fn undeliverable_mail_is_a_dead_letter_and_can_be_replayed(engine: Engine) {
     let server = Server::start(engine).await;
     // A folder that cannot be: a file has its name.
     let outbox = server.folder().join("outbox");
@@ -353,7 +353,7 @@ async fn what_cannot_be_mailed_is_a_dead_letter_and_can_be_sent_again(engine: En
     assert_eq!(server.mails().await.len(), 1);
 }
 
-async fn several_people_are_several_however_they_are_spelled(engine: Engine) {
+async fn spelling_does_not_make_one_assignee_two(engine: Engine) {
     let server = Server::start(engine).await;
     let chief = server.second_admin().await;
     let id = ask(&server, json!({ "title": "Pay?", "assignees": [ANN, BOB], "quorum": 2 })).await;
@@ -383,7 +383,7 @@ async fn several_people_are_several_however_they_are_spelled(engine: Engine) {
     assert_eq!(server.intent(&id).await["status"], "COMPLETED");
 }
 
-async fn whoever_starts_something_does_not_approve_it_under_another_name(engine: Engine) {
+async fn a_requester_does_not_approve_under_another_name(engine: Engine) {
     let server = Server::start(engine).await;
     let agent = server.agent("robot").await;
     let task = json!({ "title": "Pay?", "exclude_requester": true });
@@ -403,7 +403,7 @@ async fn whoever_starts_something_does_not_approve_it_under_another_name(engine:
     }
 }
 
-async fn whoever_starts_something_does_not_choose_who_answers_where_that_matters(engine: Engine) {
+async fn a_requester_does_not_choose_the_approvers_of_a_guarded_task(engine: Engine) {
     let server = Server::start(engine).await;
     let chief = server.second_admin().await;
     for guard in [json!({ "quorum": 2 }), json!({ "exclude_requester": true })] {
@@ -431,7 +431,7 @@ async fn whoever_starts_something_does_not_choose_who_answers_where_that_matters
     server.post(&server.admin, &format!("/v1/tasks/{id}/reassign"), json!({ "to": "eve" })).await;
 }
 
-async fn a_task_that_only_its_requester_is_asked_is_refused(engine: Engine) {
+async fn a_task_for_its_requester_alone_is_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let agent = server.agent("robot").await;
     let own = "Owner@local";
@@ -475,7 +475,7 @@ async fn a_task_that_only_its_requester_is_asked_is_refused(engine: Engine) {
     send(&agent, guarded(Value::Null), "robot").await.ok();
 }
 
-async fn what_was_made_for_one_asking_is_of_no_use_for_another(engine: Engine) {
+async fn a_link_works_only_for_the_step_it_was_made_for(engine: Engine) {
     let server = Server::start(engine).await;
     // Two questions to one person, one after the other, on a clock that stands.
     let step = |id: &str| json!({ "step_id": id, "assigned_to": "ann", "human_task": { "title": id } });
@@ -498,7 +498,7 @@ async fn what_was_made_for_one_asking_is_of_no_use_for_another(engine: Engine) {
     assert_eq!(server.page(&elsewhere).await.status, 200, "it says that it was used");
 }
 
-async fn nobody_is_mailed_a_task_that_was_given_away(engine: Engine) {
+async fn a_reassigned_task_is_not_mailed_to_its_former_assignee(engine: Engine) {
     let server = Server::start(engine).await;
     let outbox = server.folder().join("outbox");
     std::fs::write(&outbox, "in the way").unwrap();
@@ -526,7 +526,7 @@ async fn a_deadline_that_was_moved_moves_the_links(engine: Engine) {
     assert_eq!(server.intent(&id).await["status"], "COMPLETED");
 }
 
-async fn what_is_nested_too_deeply_is_refused_by_links_too(engine: Engine) {
+async fn deep_nesting_is_refused_by_links_too(engine: Engine) {
     let server = Server::start(engine).await;
     let schema = json!({ "properties": { "tags": { "type": "array" } } });
     let id = ask(&server, json!({ "title": "Ship?", "form_schema": schema })).await;

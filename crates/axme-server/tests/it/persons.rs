@@ -12,12 +12,12 @@ each_engine! {
     nobody_is_shown_a_task_that_they_may_not_answer,
     every_role_of_a_person_may_do_what_the_matrix_says,
     a_person_works_where_they_choose,
-    who_is_taken_out_is_out_at_once,
+    a_removed_member_loses_access_at_once,
     nobody_makes_keys_that_act_in_anothers_name,
     a_stream_ends_with_the_rights_it_was_opened_with,
-    accounts_are_looked_after_by_who_may,
-    the_key_of_a_login_counts_where_it_is,
-    access_requests_are_seen_by_whom_they_concern,
+    managing_accounts_needs_the_permission,
+    the_key_of_a_login_works_only_in_its_workspace,
+    access_requests_are_seen_by_those_they_concern,
     a_token_beside_an_agents_key_says_who_answered,
 }
 
@@ -244,7 +244,7 @@ async fn a_person_works_where_they_choose(engine: Engine) {
     profile(json!({ "company": 1 })).await.refused(422, "validation_failed");
 }
 
-async fn who_is_taken_out_is_out_at_once(engine: Engine) {
+async fn a_removed_member_loses_access_at_once(engine: Engine) {
     let server = Server::start(engine).await;
     let member = server.give("ann@example.com", "workspace_admin", Some(&server.bootstrap.workspace_id)).await;
     let ann = server.sign_in("ann@example.com").await;
@@ -353,7 +353,7 @@ async fn a_stream_ends_with_the_rights_it_was_opened_with(engine: Engine) {
     }
 }
 
-async fn accounts_are_looked_after_by_who_may(engine: Engine) {
+async fn managing_accounts_needs_the_permission(engine: Engine) {
     let server = Server::start(engine).await;
     let workspace = server.bootstrap.workspace_id.clone();
     for role in ["member", "billing_viewer", "workspace_admin"] {
@@ -395,7 +395,7 @@ async fn accounts_are_looked_after_by_who_may(engine: Engine) {
     }
 }
 
-async fn the_key_of_a_login_counts_where_it_is(engine: Engine) {
+async fn the_key_of_a_login_works_only_in_its_workspace(engine: Engine) {
     let server = Server::start_open(engine).await;
     let ann = server.sign_in("ann@example.com").await;
     let own = server.get(&ann.key, "/v1/me").await;
@@ -416,7 +416,7 @@ async fn the_key_of_a_login_counts_where_it_is(engine: Engine) {
     server.send(&ann.key, "POST", "/v1/organizations", Some(body)).await.ok();
 }
 
-async fn access_requests_are_seen_by_whom_they_concern(engine: Engine) {
+async fn access_requests_are_seen_by_those_they_concern(engine: Engine) {
     let server = Server::start(engine).await;
     for name in ["ann", "bob"] {
         server.give(&format!("{name}@example.com"), "member", None).await;

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Engine, Server, each_engine};
 
 each_engine! {
-    another_organization_sends_only_where_it_is_let_in,
+    another_organization_sends_only_where_a_policy_allows_it,
     a_send_policy_is_for_every_sender,
-    what_is_no_policy_is_refused,
+    invalid_policies_are_refused,
 }
 
 const WORKER: &str = "agent://local/default/worker";
@@ -29,7 +29,7 @@ async fn entry(server: &Server, path: &str, pattern: &str) -> String {
     format!("{path}/{}", added["entry"]["entry_id"].as_str().unwrap())
 }
 
-async fn another_organization_sends_only_where_it_is_let_in(engine: Engine) {
+async fn another_organization_sends_only_where_a_policy_allows_it(engine: Engine) {
     let server = Server::start(engine).await;
     server.agent("worker").await;
     let stranger = server.workspace("other", "default").await;
@@ -107,7 +107,7 @@ async fn a_send_policy_is_for_every_sender(engine: Engine) {
     send(&server, &a, "worker").await.ok();
 }
 
-async fn what_is_no_policy_is_refused(engine: Engine) {
+async fn invalid_policies_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     server.agent("worker").await;
     let org = format!("/v1/organizations/{}/receive-policy", server.bootstrap.org_id);

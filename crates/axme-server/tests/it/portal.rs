@@ -9,16 +9,16 @@ use crate::organizations::{organization, workspace};
 use crate::principals::place;
 
 each_engine! {
-    the_overview_says_what_there_is_and_what_is_used,
-    the_overview_says_what_the_tier_of_a_hosted_server_allows,
+    the_overview_shows_totals_and_usage,
+    the_overview_shows_the_limits_of_the_tier,
     the_overview_counts_as_the_limits_do,
-    the_navigation_leads_to_what_one_may_see,
-    the_queue_has_what_is_to_be_decided,
+    the_navigation_lists_only_permitted_sections,
+    the_queue_lists_undecided_requests,
 }
 
 const PORTAL: &str = "/v1/portal/enterprise";
 
-async fn the_overview_says_what_there_is_and_what_is_used(engine: Engine) {
+async fn the_overview_shows_totals_and_usage(engine: Engine) {
     let server = Server::start(engine).await;
     server.submit("worker", json!({})).await;
     let path = format!("{PORTAL}/overview?{}", place(&server));
@@ -47,7 +47,7 @@ async fn the_overview_says_what_there_is_and_what_is_used(engine: Engine) {
     assert_eq!((&policy["tier"], &policy["hard_enforcement"]), (&json!("custom"), &json!(true)));
 }
 
-async fn the_overview_says_what_the_tier_of_a_hosted_server_allows(engine: Engine) {
+async fn the_overview_shows_the_limits_of_the_tier(engine: Engine) {
     let limits = Limits { tier: Tier::EmailVerified, ..Limits::default() };
     let server = Server::start_with(engine, limits).await;
     let path = format!("{PORTAL}/overview?{}", place(&server));
@@ -87,7 +87,7 @@ async fn the_overview_counts_as_the_limits_do(engine: Engine) {
     assert_eq!(counts, [1_000, 18, 18]);
 }
 
-async fn the_navigation_leads_to_what_one_may_see(engine: Engine) {
+async fn the_navigation_lists_only_permitted_sections(engine: Engine) {
     let server = Server::start(engine).await;
     let sections = async |key: &str, query: &str| {
         let navigation = server.get(key, &format!("{PORTAL}/navigation?{query}")).await["navigation"].clone();
@@ -114,7 +114,7 @@ async fn the_navigation_leads_to_what_one_may_see(engine: Engine) {
     }
 }
 
-async fn the_queue_has_what_is_to_be_decided(engine: Engine) {
+async fn the_queue_lists_undecided_requests(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, id) = organization(&server, "Acme").await;
     let main = workspace(&server, &org, "Main").await;

@@ -7,7 +7,7 @@ use crate::organizations::{organization, workspace};
 
 each_engine! {
     a_principal_is_added_named_found_and_unnamed,
-    what_cannot_be_or_belongs_to_others_is_refused,
+    invalid_input_and_objects_of_others_are_refused,
     the_key_of_an_organization_runs_the_directory_of_its_workspaces,
 }
 
@@ -70,7 +70,7 @@ async fn a_principal_is_added_named_found_and_unnamed(engine: Engine) {
     assert_eq!((count(&format!("principal_id={bob}")).await, count("limit=1").await), (1, 1));
 }
 
-async fn what_cannot_be_or_belongs_to_others_is_refused(engine: Engine) {
+async fn invalid_input_and_objects_of_others_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = principal(&server).await;
     let (org, workspace) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);

@@ -27,14 +27,14 @@ use crate::harness::{Engine, Server, each_engine, id_of, poll};
 each_engine! {
     an_intent_is_pushed_signed_and_acknowledged,
     pushes_that_fail_are_tried_three_times_and_then_it_is_a_dead_letter,
-    the_intent_and_its_envelope_say_how_often_and_how_soon,
-    whom_it_is_escalated_to_is_pushed_to_as_well,
+    an_intent_and_its_envelope_set_attempts_and_delays,
+    the_escalation_target_is_pushed_to_as_well,
     a_receiver_that_hangs_delays_nobody_else,
     nothing_is_sent_to_addresses_that_are_not_public,
-    how_an_agent_is_reached_can_be_changed,
+    the_delivery_mode_of_an_agent_can_be_changed,
     the_worker_pushes_by_itself,
-    a_workspace_that_calls_hosts_that_hang_holds_up_itself_only,
-    what_finds_no_place_is_put_off_and_counts_as_no_attempt,
+    hanging_hosts_hold_up_only_their_own_workspace,
+    a_push_without_a_free_place_is_postponed_and_uses_no_attempt,
 }
 
 const SECRET: &str = "a secret of the receiver";
@@ -201,7 +201,7 @@ async fn pushes_that_fail_are_tried_three_times_and_then_it_is_a_dead_letter(eng
     assert_eq!(server.event_types(&id).await, types, "nothing after the end");
 }
 
-async fn the_intent_and_its_envelope_say_how_often_and_how_soon(engine: Engine) {
+async fn an_intent_and_its_envelope_set_attempts_and_delays(engine: Engine) {
     let server = server_that_may_call_loopback(engine).await;
     let (receiver, addr) = Receiver::start().await;
     let (account, _) = pushed(&server, "worker", &format!("http://{addr}/intent")).await;
@@ -217,7 +217,7 @@ async fn the_intent_and_its_envelope_say_how_often_and_how_soon(engine: Engine) 
     assert_eq!(server.intent(&id).await["status"], "FAILED");
 }
 
-async fn whom_it_is_escalated_to_is_pushed_to_as_well(engine: Engine) {
+async fn the_escalation_target_is_pushed_to_as_well(engine: Engine) {
     let server = server_that_may_call_loopback(engine).await;
     let (receiver, addr) = Receiver::start().await;
     let (account, key) = pushed(&server, "backup", &format!("http://{addr}/intent")).await;
@@ -291,7 +291,7 @@ async fn nothing_is_sent_to_addresses_that_are_not_public(engine: Engine) {
     assert!(error.contains("is not a public address"), "{error}");
 }
 
-async fn how_an_agent_is_reached_can_be_changed(engine: Engine) {
+async fn the_delivery_mode_of_an_agent_can_be_changed(engine: Engine) {
     let server = server_that_may_call_loopback(engine).await;
     let (receiver, addr) = Receiver::start().await;
     server.agent("worker").await;
@@ -340,7 +340,7 @@ async fn the_worker_pushes_by_itself(engine: Engine) {
     worker.await.unwrap();
 }
 
-async fn a_workspace_that_calls_hosts_that_hang_holds_up_itself_only(engine: Engine) {
+async fn hanging_hosts_hold_up_only_their_own_workspace(engine: Engine) {
     let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], push_seconds: 25, ..Limits::default() };
     let server = Server::start_with(engine, limits).await;
     let outbound = &server.app.system.outbound;
@@ -371,7 +371,7 @@ async fn a_workspace_that_calls_hosts_that_hang_holds_up_itself_only(engine: Eng
     assert_eq!(post(greedy, good).await, Ok(200), "places are given back");
 }
 
-async fn what_finds_no_place_is_put_off_and_counts_as_no_attempt(engine: Engine) {
+async fn a_push_without_a_free_place_is_postponed_and_uses_no_attempt(engine: Engine) {
     let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], push_seconds: 25, ..Limits::default() };
     let server = Server::start_with(engine, limits).await;
     let (receiver, addr) = Receiver::start().await;

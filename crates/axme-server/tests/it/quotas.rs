@@ -9,12 +9,12 @@ use crate::harness::{Answer, Engine, Server, each_engine};
 use crate::organizations::{organization, workspace};
 
 each_engine! {
-    what_a_payload_charges_to_a_workspace_is_refused_beyond_its_quota,
-    a_quota_holds_when_many_come_at_once,
-    what_a_change_of_a_quota_does_not_name_stays,
+    intents_charged_to_another_workspace_are_refused_beyond_its_quota,
+    a_quota_holds_under_concurrency,
+    a_quota_update_keeps_the_dimensions_it_does_not_name,
     writes_of_schemas_are_counted_and_refused_beyond_their_quota,
-    usage_is_told_by_the_hour_and_by_the_day,
-    what_is_no_quota_and_no_plan_is_refused,
+    usage_is_reported_by_hour_and_by_day,
+    invalid_quotas_and_plans_are_refused,
     a_billing_plan_is_recorded,
     a_number_without_a_fraction_is_whole_however_it_is_written,
 }
@@ -52,7 +52,7 @@ async fn used(server: &Server, pair: &str, window: &str) -> Value {
     server.get(&server.admin, &path).await["summary"]["dimensions"]["intents_per_day"].clone()
 }
 
-async fn what_a_payload_charges_to_a_workspace_is_refused_beyond_its_quota(engine: Engine) {
+async fn intents_charged_to_another_workspace_are_refused_beyond_its_quota(engine: Engine) {
     let server = Server::start(engine).await;
     let (path, org) = organization(&server, "Acme").await;
     let ws = workspace(&server, &path, "Main").await;
@@ -85,7 +85,7 @@ async fn what_a_payload_charges_to_a_workspace_is_refused_beyond_its_quota(engin
     server.send(&server.admin, "GET", &mixed, None).await.refused(403, "forbidden");
 }
 
-async fn a_quota_holds_when_many_come_at_once(engine: Engine) {
+async fn a_quota_holds_under_concurrency(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, ws) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
     limit(&server, org, ws, json!({ "intents_per_day": 5, "inbox_writes_per_day": 1 }), "block").await;
@@ -103,7 +103,7 @@ async fn a_quota_holds_when_many_come_at_once(engine: Engine) {
     applied.refused(429, "quota_exceeded");
 }
 
-async fn what_a_change_of_a_quota_does_not_name_stays(engine: Engine) {
+async fn a_quota_update_keeps_the_dimensions_it_does_not_name(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, ws) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
     limit(&server, org, ws, json!({ "intents_per_day": 100, "inbox_writes_per_day": 9 }), "block").await;
@@ -156,7 +156,7 @@ async fn writes_of_schemas_are_counted_and_refused_beyond_their_quota(engine: En
     assert_eq!((&days[0]["dimensions"][dimension], &days[1]["dimensions"][dimension]), (&json!(2), &json!(1)));
 }
 
-async fn usage_is_told_by_the_hour_and_by_the_day(engine: Engine) {
+async fn usage_is_reported_by_hour_and_by_day(engine: Engine) {
     let server = Server::start(engine).await;
     create(&server, json!({})).await.ok();
     server.clock.advance(Duration::from_secs(25 * 3_600));
@@ -200,7 +200,7 @@ async fn usage_is_told_by_the_hour_and_by_the_day(engine: Engine) {
     server.send(&server.admin, "POST", path, None).await.refused(422, "validation_failed");
 }
 
-async fn what_is_no_quota_and_no_plan_is_refused(engine: Engine) {
+async fn invalid_quotas_and_plans_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, ws) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
     for (path, fields) in [

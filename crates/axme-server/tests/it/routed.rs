@@ -15,9 +15,9 @@ use crate::quotas::{limit, used_today};
 use crate::routing::route;
 
 each_engine! {
-    what_is_submitted_arrives_and_can_be_sent_again,
-    what_fails_is_tried_again_and_then_a_dead_letter,
-    a_delivery_that_cannot_be_is_refused,
+    a_submitted_delivery_arrives_and_can_be_replayed,
+    a_failing_delivery_is_retried_and_then_a_dead_letter,
+    invalid_deliveries_are_refused,
     every_dead_letter_is_listed_and_replayed,
 }
 
@@ -40,7 +40,7 @@ async fn see(server: &Server, id: &str) -> Value {
     server.get(&server.admin, &format!("/v1/deliveries/{id}")).await["delivery"].clone()
 }
 
-async fn what_is_submitted_arrives_and_can_be_sent_again(engine: Engine) {
+async fn a_submitted_delivery_arrives_and_can_be_replayed(engine: Engine) {
     let server = server_that_may_call_loopback(engine).await;
     let (receiver, addr) = Receiver::start().await;
     let ann = principal(&server).await;
@@ -72,7 +72,7 @@ async fn what_is_submitted_arrives_and_can_be_sent_again(engine: Engine) {
     assert_eq!(server.post(&server.admin, "/v1/deliveries", body).await, once);
 }
 
-async fn what_fails_is_tried_again_and_then_a_dead_letter(engine: Engine) {
+async fn a_failing_delivery_is_retried_and_then_a_dead_letter(engine: Engine) {
     let server = server_that_may_call_loopback(engine).await;
     let (receiver, addr) = Receiver::start().await;
     receiver.will(&vec![Answer::Status(500); 20]);
@@ -110,7 +110,7 @@ async fn what_fails_is_tried_again_and_then_a_dead_letter(engine: Engine) {
     assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"], json!([]));
 }
 
-async fn a_delivery_that_cannot_be_is_refused(engine: Engine) {
+async fn invalid_deliveries_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = principal(&server).await;
     alias(&server, &ann, "ann").await;

@@ -11,10 +11,10 @@ use crate::principals::{alias, place, principal};
 
 each_engine! {
     the_best_route_is_taken,
-    a_handle_is_noted_changed_and_forgotten,
-    a_place_that_cannot_be_is_refused,
-    there_are_so_many_places_and_what_is_meant_is_found_among_them,
-    metadata_of_the_directory_is_short,
+    a_binding_is_created_updated_and_removed,
+    invalid_routes_and_bindings_are_refused,
+    routes_and_bindings_are_limited_and_filtered,
+    metadata_of_the_directory_is_limited,
 }
 
 const ENDPOINTS: &str = "/v1/routing/endpoints";
@@ -70,7 +70,7 @@ async fn the_best_route_is_taken(engine: Engine) {
     none.refused(404, "route_not_found");
 }
 
-async fn a_handle_is_noted_changed_and_forgotten(engine: Engine) {
+async fn a_binding_is_created_updated_and_removed(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = principal(&server).await;
     let body = |priority: u64| json!({ "principal_id": ann, "transport_type": "queue", "transport_handle": "q1", "priority": priority });
@@ -87,7 +87,7 @@ async fn a_handle_is_noted_changed_and_forgotten(engine: Engine) {
     server.send(&server.admin, "DELETE", &path, None).await.refused(404, "not_found");
 }
 
-async fn a_place_that_cannot_be_is_refused(engine: Engine) {
+async fn invalid_routes_and_bindings_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = principal(&server).await;
     let good = json!({
@@ -181,7 +181,7 @@ async fn insert_inactive(server: &Server, principal: &str, count: u128) {
     server.app.store.write(0, insert).await.unwrap();
 }
 
-async fn there_are_so_many_places_and_what_is_meant_is_found_among_them(engine: Engine) {
+async fn routes_and_bindings_are_limited_and_filtered(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = principal(&server).await;
     insert_inactive(&server, &ann, 999).await;
@@ -219,7 +219,7 @@ async fn there_are_so_many_places_and_what_is_meant_is_found_among_them(engine: 
     assert_eq!(found["candidate_routes"].as_array().unwrap().len(), 1);
 }
 
-async fn metadata_of_the_directory_is_short(engine: Engine) {
+async fn metadata_of_the_directory_is_limited(engine: Engine) {
     let server = Server::start(engine).await;
     let ann = principal(&server).await;
     let place = json!({ "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id });

@@ -9,17 +9,17 @@ use crate::harness::{Engine, Server, each_engine, id_of};
 
 each_engine! {
     a_bundle_runs_through_an_agent_and_a_person_to_its_result,
-    what_one_step_found_goes_to_the_next,
-    an_agent_that_fails_fails_the_whole,
+    a_step_receives_the_results_of_earlier_steps,
+    a_failing_agent_fails_the_workflow,
     a_child_that_is_ended_by_hand_fails_its_step,
     a_failure_goes_where_on_failure_says,
     steps_follow_their_links_and_the_entry_step,
     a_step_that_is_late_times_out,
     a_persons_step_times_out_too,
-    the_deadline_of_the_whole_ends_it_with_its_children,
-    canceling_the_whole_cancels_its_children,
-    a_persons_no_fails_a_workflow_and_is_kept,
-    an_answer_goes_to_whom_the_intent_waits_for,
+    the_deadline_of_a_workflow_ends_its_children,
+    canceling_a_workflow_cancels_its_children,
+    a_rejection_fails_a_workflow_and_is_kept,
+    an_answer_to_the_parent_of_a_waiting_step_is_refused,
     an_agent_that_applies_a_scenario_cannot_decide_it,
 }
 
@@ -157,7 +157,7 @@ async fn a_bundle_runs_through_an_agent_and_a_person_to_its_result(engine: Engin
     assert_eq!(list["intents"].as_array().unwrap().iter().map(id_of).collect::<Vec<_>>(), [id], "no steps in lists");
 }
 
-async fn what_one_step_found_goes_to_the_next(engine: Engine) {
+async fn a_step_receives_the_results_of_earlier_steps(engine: Engine) {
     let server = Server::start(engine).await;
     let id = apply(&server, agents_in_turn(vec![json!({ "step_id": "one" }), json!({ "step_id": "two" })])).await;
     let first = child(&server, &id).await;
@@ -176,7 +176,7 @@ async fn what_one_step_found_goes_to_the_next(engine: Engine) {
     assert_eq!(parent["result"], result);
 }
 
-async fn an_agent_that_fails_fails_the_whole(engine: Engine) {
+async fn a_failing_agent_fails_the_workflow(engine: Engine) {
     let server = Server::start(engine).await;
     let id = apply(&server, agents_in_turn(vec![json!({ "step_id": "one" }), json!({ "step_id": "two" })])).await;
     let step = child(&server, &id).await;
@@ -301,7 +301,7 @@ async fn a_persons_step_times_out_too(engine: Engine) {
     assert_eq!(server.get(&server.admin, "/v1/me/tasks").await["tasks"], json!([]));
 }
 
-async fn the_deadline_of_the_whole_ends_it_with_its_children(engine: Engine) {
+async fn the_deadline_of_a_workflow_ends_its_children(engine: Engine) {
     let server = Server::start(engine).await;
     let mut bundle = agents_in_turn(vec![json!({ "step_id": "one", "step_deadline_seconds": 120 })]);
     bundle["intent"]["deadline_at"] = json!("2026-01-01T00:01:00Z");
@@ -317,7 +317,7 @@ async fn the_deadline_of_the_whole_ends_it_with_its_children(engine: Engine) {
     assert_eq!((server.events(&id).await.len(), server.events(&step).await.len()), (4, 4));
 }
 
-async fn canceling_the_whole_cancels_its_children(engine: Engine) {
+async fn canceling_a_workflow_cancels_its_children(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     for status in ["CANCELED", "FAILED", "COMPLETED"] {
@@ -337,7 +337,7 @@ async fn canceling_the_whole_cancels_its_children(engine: Engine) {
     assert!(window.content().is_empty());
 }
 
-async fn a_persons_no_fails_a_workflow_and_is_kept(engine: Engine) {
+async fn a_rejection_fails_a_workflow_and_is_kept(engine: Engine) {
     let server = Server::start(engine).await;
     let ask = json!({ "step_id": "ask", "tool_id": "", "assigned_to": "boss", "human_task": { "title": "t", "task_type": "review" } });
     let id = apply(&server, agents_in_turn(vec![ask.clone()])).await;
@@ -367,7 +367,7 @@ async fn a_persons_no_fails_a_workflow_and_is_kept(engine: Engine) {
     assert_eq!(undo["payload"]["step_id"], "undo");
 }
 
-async fn an_answer_goes_to_whom_the_intent_waits_for(engine: Engine) {
+async fn an_answer_to_the_parent_of_a_waiting_step_is_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let id = apply(&server, check_and_sign_off()).await;
     let checker = server.agent("checker").await;

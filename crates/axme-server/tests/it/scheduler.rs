@@ -8,8 +8,8 @@ use crate::harness::{Answer, Engine, Server, each_engine};
 use crate::pushes::{Receiver, server_that_may_call_loopback};
 
 each_engine! {
-    what_is_due_in_ones_own_workspace_is_done_at_once,
-    rounds_are_for_those_who_run_the_organization,
+    a_tick_does_the_due_work_of_its_workspace,
+    ticks_need_an_operator_and_valid_limits,
 }
 
 async fn tick(server: &Server, key: &str, what: &str, body: Value) -> Answer {
@@ -21,7 +21,7 @@ fn counts(round: &Value) -> [u64; 3] {
     ["due", "done", "failed"].map(|name| round[name].as_u64().unwrap())
 }
 
-async fn what_is_due_in_ones_own_workspace_is_done_at_once(engine: Engine) {
+async fn a_tick_does_the_due_work_of_its_workspace(engine: Engine) {
     let server = server_that_may_call_loopback(engine).await;
     let stranger = server.workspace("other", "default").await;
     let body = json!({ "intent_type": "x", "to_agent": "worker", "payload": {}, "ttl_seconds": 60 });
@@ -66,7 +66,7 @@ async fn what_is_due_in_ones_own_workspace_is_done_at_once(engine: Engine) {
     assert_eq!(trail["events"].as_array().unwrap().len(), 6, "a look leaves no line");
 }
 
-async fn rounds_are_for_those_who_run_the_organization(engine: Engine) {
+async fn ticks_need_an_operator_and_valid_limits(engine: Engine) {
     let server = Server::start(engine).await;
     let plain = server.workspace("other", "default").await;
     for what in ["workflow-tick", "webhook-tick", "reconcile-safety"] {

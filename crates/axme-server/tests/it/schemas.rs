@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine};
 
 each_engine! {
-    a_schema_is_kept_changed_and_shown,
-    a_payload_meets_its_schema_as_far_as_the_mode_says,
-    an_agent_says_what_it_accepts_itself,
-    a_schema_that_cannot_be_is_refused,
+    a_schema_is_created_updated_and_read,
+    the_mode_of_a_schema_decides_which_payloads_are_accepted,
+    an_agent_declares_the_schemas_of_its_own_intents,
+    invalid_schemas_are_refused,
 }
 
 const TYPE: &str = "axme.calendar.schedule.v1";
@@ -27,7 +27,7 @@ fn intent(to: &str, payload: Value) -> Option<Value> {
     Some(json!({ "intent_type": TYPE, "to_agent": to, "payload": payload }))
 }
 
-async fn a_schema_is_kept_changed_and_shown(engine: Engine) {
+async fn a_schema_is_created_updated_and_read(engine: Engine) {
     let server = Server::start(engine).await;
     let made = server.post(&server.admin, "/v1/schemas", upsert("strict")).await["schema"].clone();
     assert_eq!(made["schema_hash"].as_str().unwrap().len(), 64);
@@ -46,7 +46,7 @@ async fn a_schema_is_kept_changed_and_shown(engine: Engine) {
     server.send(&stranger, "GET", &path, None).await.refused(404, "not_found");
 }
 
-async fn a_payload_meets_its_schema_as_far_as_the_mode_says(engine: Engine) {
+async fn the_mode_of_a_schema_decides_which_payloads_are_accepted(engine: Engine) {
     let server = Server::start(engine).await;
     let stranger = server.workspace("acme", "prod").await;
     let (good, more, bad) = (json!({ "days": 1 }), json!({ "days": 1, "more": 1 }), json!({ "days": 0, "more": 1 }));
@@ -82,7 +82,7 @@ async fn a_payload_meets_its_schema_as_far_as_the_mode_says(engine: Engine) {
     send(&bad).await.ok();
 }
 
-async fn an_agent_says_what_it_accepts_itself(engine: Engine) {
+async fn an_agent_declares_the_schemas_of_its_own_intents(engine: Engine) {
     let server = Server::start(engine).await;
     let (worker, other) = (server.agent("worker").await, server.agent("other").await);
     let made = server.post(&worker, "/v1/schemas", upsert("strict")).await;
@@ -104,7 +104,7 @@ async fn an_agent_says_what_it_accepts_itself(engine: Engine) {
     server.send(&other, "POST", "/v1/schemas", Some(body)).await.refused(403, "forbidden");
 }
 
-async fn a_schema_that_cannot_be_is_refused(engine: Engine) {
+async fn invalid_schemas_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     for (field, value) in [
         ("semantic_type", json!("a.b.v1")),

@@ -9,16 +9,16 @@ use axme_server::workers;
 use crate::harness::{Engine, Server, each_engine};
 
 each_engine! {
-    an_account_comes_with_its_mirrors_and_twins,
+    an_account_has_the_documented_mirrors_and_twins,
     a_name_is_kept_as_written_and_gives_the_address,
     an_address_has_one_account,
-    an_account_that_cannot_be_made_is_refused,
+    invalid_accounts_are_refused,
     accounts_are_listed_oldest_first_in_pages,
     a_key_is_shown_once_and_works_until_it_is_revoked,
-    a_key_expires_to_the_moment,
+    a_key_expires_on_time,
     a_repeated_call_gets_the_same_key_and_only_its_caller_does,
     no_secret_is_stored_in_the_clear,
-    it_is_told_when_a_key_was_last_used,
+    the_last_use_of_a_key_is_reported,
 }
 
 const ACCOUNTS: &str = "/v1/service-accounts";
@@ -33,7 +33,7 @@ fn keys(id: &str) -> String {
     format!("{ACCOUNTS}/{id}/keys")
 }
 
-async fn an_account_comes_with_its_mirrors_and_twins(engine: Engine) {
+async fn an_account_has_the_documented_mirrors_and_twins(engine: Engine) {
     let server = Server::start(engine).await;
     let body = json!({
         "name": "Demo Runner", "display_name": "The Runner", "description": "runs", "org_id": server.bootstrap.org_id,
@@ -121,7 +121,7 @@ async fn an_address_has_one_account(engine: Engine) {
     assert_eq!(listed["service_accounts"].as_array().unwrap().len(), 3, "admin, worker, together");
 }
 
-async fn an_account_that_cannot_be_made_is_refused(engine: Engine) {
+async fn invalid_accounts_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let other = "00000000-0000-0000-0000-000000000009";
     for (fields, status, code) in [
@@ -222,7 +222,7 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked(engine: Engine) {
     server.send(&server.admin, "POST", &keys("sa_unknown"), None).await.refused(404, "not_found");
 }
 
-async fn a_key_expires_to_the_moment(engine: Engine) {
+async fn a_key_expires_on_time(engine: Engine) {
     let server = Server::start(engine).await;
     let id = account(&server, "worker").await;
     let made = server.post(&server.admin, &keys(&id), json!({ "expires_at": "2026-01-01T00:00:10Z" })).await;
@@ -289,7 +289,7 @@ async fn no_secret_is_stored_in_the_clear(engine: Engine) {
     }
 }
 
-async fn it_is_told_when_a_key_was_last_used(engine: Engine) {
+async fn the_last_use_of_a_key_is_reported(engine: Engine) {
     let server = Server::start(engine).await;
     let id = account(&server, "worker").await;
     let mut made = Vec::new();

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine};
 
 each_engine! {
-    a_session_is_opened_spoken_in_and_completed,
+    a_session_is_opened_used_and_completed,
     sessions_are_listed_newest_first,
-    what_is_no_session_or_message_is_refused,
-    messages_that_come_at_once_are_numbered_without_gaps,
+    invalid_sessions_and_messages_are_refused,
+    concurrent_messages_are_numbered_without_gaps,
     a_feed_is_streamed_to_the_end_of_the_session,
 }
 
@@ -28,7 +28,7 @@ fn numbers(entries: &Value) -> Vec<u64> {
     entries.as_array().unwrap().iter().map(|entry| entry["seq"].as_u64().unwrap()).collect()
 }
 
-async fn a_session_is_opened_spoken_in_and_completed(engine: Engine) {
+async fn a_session_is_opened_used_and_completed(engine: Engine) {
     let server = Server::start(engine).await;
     let (alice, bob) = (server.agent("alice").await, server.agent("bob").await);
     let made = server.post(&alice, "/v1/sessions", json!({})).await;
@@ -112,7 +112,7 @@ async fn sessions_are_listed_newest_first(engine: Engine) {
     server.send(&stranger, "POST", "/v1/sessions", Some(other)).await.refused(422, "validation_failed");
 }
 
-async fn what_is_no_session_or_message_is_refused(engine: Engine) {
+async fn invalid_sessions_and_messages_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let id = open(&server, &server.admin, json!({})).await;
     for body in [
@@ -146,7 +146,7 @@ async fn what_is_no_session_or_message_is_refused(engine: Engine) {
     server.send(&server.admin, "GET", "/v1/sessions/nonsense", None).await.refused(404, "not_found");
 }
 
-async fn messages_that_come_at_once_are_numbered_without_gaps(engine: Engine) {
+async fn concurrent_messages_are_numbered_without_gaps(engine: Engine) {
     let server = Server::start(engine).await;
     let id = open(&server, &server.admin, json!({})).await;
     let mut seen = join_all((0..20).map(|n| say(&server, &server.admin, &id, json!(n)))).await;

@@ -9,12 +9,12 @@ use crate::harness::{Engine, Server, each_engine, id_of};
 
 each_engine! {
     a_delay_passes_by_itself_and_a_failed_step_is_tried_again,
-    a_timeout_waits_for_a_go_on,
-    notices_go_out_and_hold_up_nothing,
-    an_acknowledged_notification_tells_and_waits,
+    a_timeout_step_ends_with_an_approval_or_with_its_time,
+    notification_steps_complete_without_waiting,
+    a_notification_that_needs_approval_waits_for_it,
     a_chat_that_cannot_be_reached_is_a_dead_letter,
-    an_escalation_asks_somebody_else_and_lets_either_answer,
-    a_person_is_asked_to_do_what_an_agent_has_not_done,
+    an_escalation_asks_another_person_and_either_may_answer,
+    a_person_is_asked_when_an_agent_does_not_finish,
 }
 
 async fn apply(server: &Server, steps: Value) -> String {
@@ -79,7 +79,7 @@ async fn a_delay_passes_by_itself_and_a_failed_step_is_tried_again(engine: Engin
     );
 }
 
-async fn a_timeout_waits_for_a_go_on(engine: Engine) {
+async fn a_timeout_step_ends_with_an_approval_or_with_its_time(engine: Engine) {
     let server = Server::start(engine).await;
     let steps = json!([
         { "step_id": "signal", "tool_id": "tool.internal.timeout", "input": { "seconds": 60 }, "on_failure": "late" },
@@ -96,7 +96,7 @@ async fn a_timeout_waits_for_a_go_on(engine: Engine) {
     assert_eq!(server.intent(&id).await["status"], "COMPLETED", "the failure was handled");
 }
 
-async fn notices_go_out_and_hold_up_nothing(engine: Engine) {
+async fn notification_steps_complete_without_waiting(engine: Engine) {
     let server = Server::start(engine).await;
     let id = apply(
         &server,
@@ -122,7 +122,7 @@ async fn notices_go_out_and_hold_up_nothing(engine: Engine) {
     assert!(written.contains("has come to step write"), "{written}");
 }
 
-async fn an_acknowledged_notification_tells_and_waits(engine: Engine) {
+async fn a_notification_that_needs_approval_waits_for_it(engine: Engine) {
     let server = Server::start(engine).await;
     let id = apply(
         &server,
@@ -167,7 +167,7 @@ async fn a_chat_that_cannot_be_reached_is_a_dead_letter(engine: Engine) {
     assert!(report["errors"][0].as_str().unwrap().starts_with("workflow.steps[0]"), "{report}");
 }
 
-async fn an_escalation_asks_somebody_else_and_lets_either_answer(engine: Engine) {
+async fn an_escalation_asks_another_person_and_either_may_answer(engine: Engine) {
     let server = Server::start(engine).await;
     let steps = json!([
         { "step_id": "ask", "assigned_to": "ops", "step_deadline_seconds": 60, "on_failure": "up", "on_success": "done",
@@ -197,7 +197,7 @@ async fn an_escalation_asks_somebody_else_and_lets_either_answer(engine: Engine)
     }
 }
 
-async fn a_person_is_asked_to_do_what_an_agent_has_not_done(engine: Engine) {
+async fn a_person_is_asked_when_an_agent_does_not_finish(engine: Engine) {
     let server = Server::start(engine).await;
     let steps = json!([{
         "step_id": "build", "assigned_to": "worker", "step_deadline_seconds": 600, "remind_after_seconds": 60,

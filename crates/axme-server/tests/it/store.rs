@@ -11,8 +11,8 @@ use crate::harness::{Engine, Server, each_engine};
 each_engine! {
     a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody,
     a_lane_outlives_a_panic_outside_its_jobs,
-    a_refusal_that_is_kept_keeps_what_it_wrote,
-    what_is_pushed_is_seen_by_the_next_read_of_the_same_job,
+    a_kept_refusal_commits_what_it_wrote,
+    a_delayed_write_is_seen_by_the_next_read_of_the_same_job,
 }
 
 const NOW: Time = Time::from_micros(0);
@@ -91,7 +91,7 @@ async fn a_lane_outlives_a_panic_outside_its_jobs(engine: Engine) {
     assert!(second.is_ok(), "{second:?}");
 }
 
-async fn a_refusal_that_is_kept_keeps_what_it_wrote(engine: Engine) {
+async fn a_kept_refusal_commits_what_it_wrote(engine: Engine) {
     let server = Server::start(engine).await;
     let kept = server.app.store.write(0, job(7, || Err(Error::Kept(axme_api::ApiError::invalid("kept"))))).await;
     assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
@@ -99,7 +99,7 @@ async fn a_refusal_that_is_kept_keeps_what_it_wrote(engine: Engine) {
     assert!(found.is_some());
 }
 
-async fn what_is_pushed_is_seen_by_the_next_read_of_the_same_job(engine: Engine) {
+async fn a_delayed_write_is_seen_by_the_next_read_of_the_same_job(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, workspace) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let accounts_of = move |tx: &mut Tx<'_>| {

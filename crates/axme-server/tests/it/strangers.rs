@@ -11,7 +11,7 @@ use crate::harness::{Engine, Server, code_of, each_engine};
 use crate::oidc::{Provider, start};
 
 each_engine! {
-    what_leads_nowhere_does_not_wait_for_the_write_lane,
+    refused_sign_ins_do_not_wait_for_the_write_lane,
     sign_ins_that_have_ended_are_forgotten_after_a_day,
 }
 
@@ -36,7 +36,7 @@ async fn hold(server: &Server) -> Held {
     Held(release)
 }
 
-async fn what_leads_nowhere_does_not_wait_for_the_write_lane(engine: Engine) {
+async fn refused_sign_ins_do_not_wait_for_the_write_lane(engine: Engine) {
     let provider = Provider::start().await;
     let server = start(engine, &provider, false).await;
     let asked = server.post("", "/v1/auth/login-intent", json!({ "email": "owner@local" })).await;

@@ -8,14 +8,14 @@ use crate::harness::{Engine, Server, Window, each_engine, poll};
 
 each_engine! {
     a_window_has_the_events_after_its_number_as_the_list_has_them,
-    an_idle_window_is_held_for_what_comes,
+    an_idle_window_is_held_for_new_events,
     a_window_ends_with_the_terminal_event,
-    an_intent_that_is_over_and_told_is_held_a_moment,
+    a_window_without_news_of_an_ended_intent_is_held_briefly,
     the_python_client_gets_a_window_that_stays_open_to_its_end,
     a_stream_that_is_followed_stays_open_to_the_end_of_the_intent,
     a_window_holds_five_hundred_events,
     a_long_result_is_left_out_of_the_frame,
-    what_cannot_be_streamed_is_refused_as_json,
+    a_stream_that_cannot_open_is_refused_as_json,
     a_child_of_a_workflow_has_its_own_stream,
 }
 
@@ -60,7 +60,7 @@ async fn a_window_has_the_events_after_its_number_as_the_list_has_them(engine: E
     assert_eq!(text, exact, "to the byte");
 }
 
-async fn an_idle_window_is_held_for_what_comes(engine: Engine) {
+async fn an_idle_window_is_held_for_new_events(engine: Engine) {
     let server = Server::start(engine).await;
     let id = server.submit("worker", json!({})).await;
     for (query, seconds, echo) in
@@ -97,7 +97,7 @@ async fn a_window_ends_with_the_terminal_event(engine: Engine) {
     assert_eq!(backlog.lasted, Duration::ZERO);
 }
 
-async fn an_intent_that_is_over_and_told_is_held_a_moment(engine: Engine) {
+async fn a_window_without_news_of_an_ended_intent_is_held_briefly(engine: Engine) {
     let server = Server::start(engine).await;
     let id = server.submit("worker", json!({})).await;
     resume(&server, &id, json!({ "answer": 42 })).await;
@@ -191,7 +191,7 @@ async fn a_long_result_is_left_out_of_the_frame(engine: Engine) {
     assert_eq!(server.events(&id).await[3]["result"]["t"].as_str().unwrap().len(), 100_000, "the list has it");
 }
 
-async fn what_cannot_be_streamed_is_refused_as_json(engine: Engine) {
+async fn a_stream_that_cannot_open_is_refused_as_json(engine: Engine) {
     let server = Server::start(engine).await;
     let id = server.submit("worker", json!({})).await;
     let get = async |key: &str, path: &str| server.send(key, "GET", path, None).await;

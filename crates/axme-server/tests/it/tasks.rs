@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine, id_of};
 
 each_engine! {
-    a_direct_intent_for_a_person_waits_for_one,
+    a_direct_intent_for_a_person_waits_for_them,
     tasks_are_listed_for_those_who_may_answer_them,
     an_answer_completes_a_direct_task_whatever_it_says,
     each_type_of_task_has_its_outcomes,
-    an_answer_that_lacks_something_leaves_the_task_open,
-    an_agents_key_answers_no_task,
+    an_incomplete_answer_leaves_the_task_open,
+    an_agents_key_cannot_answer_a_task,
     a_task_is_answered_once,
     an_admin_may_end_a_task_by_hand,
 }
@@ -28,7 +28,7 @@ async fn answer(server: &Server, id: &str, task_result: Value) -> crate::harness
     server.send(&server.admin, "POST", &format!("/v1/intents/{id}/resume"), Some(body)).await
 }
 
-async fn a_direct_intent_for_a_person_waits_for_one(engine: Engine) {
+async fn a_direct_intent_for_a_person_waits_for_them(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let task =
@@ -183,7 +183,7 @@ async fn each_type_of_task_has_its_outcomes(engine: Engine) {
     }
 }
 
-async fn an_answer_that_lacks_something_leaves_the_task_open(engine: Engine) {
+async fn an_incomplete_answer_leaves_the_task_open(engine: Engine) {
     let server = Server::start(engine).await;
     let strict = ask(&server, json!({ "required_comment": true, "evidence_required": true })).await;
     let path = format!("/v1/intents/{strict}/resume");
@@ -220,7 +220,7 @@ async fn an_answer_that_lacks_something_leaves_the_task_open(engine: Engine) {
     assert_eq!(done["intent"]["result"], json!({ "outcome": "approved", "comment": "c", "evidence": "photo.jpg" }));
 }
 
-async fn an_agents_key_answers_no_task(engine: Engine) {
+async fn an_agents_key_cannot_answer_a_task(engine: Engine) {
     let server = Server::start(engine).await;
     let (worker, sender) = (server.agent("worker").await, server.agent("sender").await);
     let body = json!({ "intent_type": "intent.approval.v1", "to_agent": "worker", "human_task": { "title": "t" } });

@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use crate::harness::{Engine, Server, each_engine, id_of};
 
 each_engine! {
-    a_decision_completes_what_lies_in_the_inbox,
-    what_an_agent_works_on_is_decided_by_that_agent_only,
-    a_no_to_a_step_stops_the_workflow,
-    people_who_are_asked_have_the_task_as_a_thread,
-    an_agent_answers_no_task_by_its_inbox,
+    a_decision_completes_an_intent_of_the_inbox,
+    only_the_agent_decides_an_intent_it_works_on,
+    rejecting_a_step_stops_the_workflow,
+    assignees_have_their_task_as_a_thread,
+    an_agent_cannot_answer_a_task_through_its_inbox,
     a_thread_can_be_delegated_and_stays_with_its_owner,
     messages_are_written_read_and_deleted,
-    of_a_long_thread_its_end_is_shown_and_all_of_it_can_be_deleted,
-    an_unknown_id_begins_a_thread_by_a_reply_only,
+    a_long_thread_shows_its_end_and_can_be_deleted_whole,
+    only_a_reply_to_an_unknown_id_begins_a_thread,
     changes_are_numbered_once_and_in_order,
     a_consumer_misses_no_change_under_concurrency,
 }
@@ -39,7 +39,7 @@ fn kinds(thread: &Value) -> Vec<&str> {
     thread["timeline"].as_array().unwrap().iter().map(|entry| entry["event_type"].as_str().unwrap()).collect()
 }
 
-async fn a_decision_completes_what_lies_in_the_inbox(engine: Engine) {
+async fn a_decision_completes_an_intent_of_the_inbox(engine: Engine) {
     let server = Server::start(engine).await;
     account(&server, "boxed", "inbox").await;
     account(&server, "inside", "internal").await;
@@ -64,7 +64,7 @@ async fn a_decision_completes_what_lies_in_the_inbox(engine: Engine) {
     }
 }
 
-async fn what_an_agent_works_on_is_decided_by_that_agent_only(engine: Engine) {
+async fn only_the_agent_decides_an_intent_it_works_on(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let sender = server.agent("sender").await;
@@ -84,7 +84,7 @@ async fn what_an_agent_works_on_is_decided_by_that_agent_only(engine: Engine) {
     assert_eq!(server.intent(&id).await["result"]["outcome"], "rejected");
 }
 
-async fn a_no_to_a_step_stops_the_workflow(engine: Engine) {
+async fn rejecting_a_step_stops_the_workflow(engine: Engine) {
     let server = Server::start(engine).await;
     let bundle = json!({
         "scenario_id": "s.v1",
@@ -101,7 +101,7 @@ async fn a_no_to_a_step_stops_the_workflow(engine: Engine) {
     assert_eq!(intent["error"]["code"], "rejected", "{intent:#}");
 }
 
-async fn people_who_are_asked_have_the_task_as_a_thread(engine: Engine) {
+async fn assignees_have_their_task_as_a_thread(engine: Engine) {
     let server = Server::start(engine).await;
     let task = json!({ "title": "Pay?", "assignees": ["ann@example.com", "treasurer"], "required_comment": true });
     let body = json!({ "intent_type": "intent.ask.v1", "human_task": task });
@@ -137,7 +137,7 @@ async fn people_who_are_asked_have_the_task_as_a_thread(engine: Engine) {
     assert_eq!(list(&server, &server.admin, "boss@example.com").await[0]["thread_id"], id);
 }
 
-async fn an_agent_answers_no_task_by_its_inbox(engine: Engine) {
+async fn an_agent_cannot_answer_a_task_through_its_inbox(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker", "human_task": { "title": "Pay?" } });
@@ -206,7 +206,7 @@ async fn messages_are_written_read_and_deleted(engine: Engine) {
     }
 }
 
-async fn of_a_long_thread_its_end_is_shown_and_all_of_it_can_be_deleted(engine: Engine) {
+async fn a_long_thread_shows_its_end_and_can_be_deleted_whole(engine: Engine) {
     let server = Server::start(engine).await;
     let desk = server.agent("desk").await;
     let id = server.submit("desk", json!({})).await;
@@ -234,7 +234,7 @@ async fn of_a_long_thread_its_end_is_shown_and_all_of_it_can_be_deleted(engine: 
     assert_eq!(shown().await.0, 0);
 }
 
-async fn an_unknown_id_begins_a_thread_by_a_reply_only(engine: Engine) {
+async fn only_a_reply_to_an_unknown_id_begins_a_thread(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let id = "9f0c2f6e-3a35-4a4e-9c3e-2d1f0f5a7b11";

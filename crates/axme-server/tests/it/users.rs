@@ -6,8 +6,8 @@ use crate::harness::{Engine, Server, each_engine};
 
 each_engine! {
     a_nick_is_checked_registered_renamed_and_found,
-    users_belong_to_their_workspace_and_to_whom_registered_them,
-    a_user_that_cannot_be_is_refused,
+    users_belong_to_their_workspace_and_to_their_registrar,
+    invalid_users_are_refused,
 }
 
 /// Registers a nick; returns the answer.
@@ -57,7 +57,7 @@ async fn a_nick_is_checked_registered_renamed_and_found(engine: Engine) {
     answer.refused(409, "nick_taken");
 }
 
-async fn users_belong_to_their_workspace_and_to_whom_registered_them(engine: Engine) {
+async fn users_belong_to_their_workspace_and_to_their_registrar(engine: Engine) {
     let server = Server::start(engine).await;
     let (worker, other) = (server.agent("worker").await, server.agent("other").await);
     let stranger = server.workspace("acme", "prod").await;
@@ -80,7 +80,7 @@ async fn users_belong_to_their_workspace_and_to_whom_registered_them(engine: Eng
     register(&server, &stranger, "@ann").await;
 }
 
-async fn a_user_that_cannot_be_is_refused(engine: Engine) {
+async fn invalid_users_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     for nick in ["ann", "@an", "@a b c", "@ann/lee", "@\u{e4}nn", &format!("@{}", "a".repeat(33)), "", "@"] {
         let body = json!({ "nick": nick });

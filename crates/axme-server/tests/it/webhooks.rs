@@ -16,16 +16,16 @@ use crate::pushes::{Answer, Receiver, server_that_may_call_loopback, sign};
 use crate::quotas::{limit, refused_until_tomorrow, used_today};
 
 each_engine! {
-    a_subscription_is_made_changed_listed_and_ended,
-    a_subscription_that_cannot_be_is_refused,
+    a_subscription_is_created_updated_listed_and_deleted,
+    invalid_subscriptions_are_refused,
     an_event_is_sent_signed_and_counted,
-    an_event_that_does_not_arrive_is_tried_again_and_then_a_dead_letter,
-    a_replay_stands_whatever_becomes_of_an_attempt_that_is_under_way,
-    what_a_paused_subscriber_never_got_is_forgotten_with_its_event,
-    much_is_fanned_out_in_parts_and_every_workspace_has_its_turn,
+    an_undelivered_event_is_retried_and_then_a_dead_letter,
+    a_replay_survives_the_outcome_of_an_attempt_in_flight,
+    deliveries_of_a_paused_subscriber_expire_with_their_event,
+    large_fan_outs_run_in_parts_and_workspaces_take_turns,
     a_dead_letter_is_replayed_by_its_id_too,
     deliveries_are_counted_and_beyond_their_quota_refused_or_put_aside,
-    what_happens_to_intents_reaches_those_it_concerns,
+    intent_events_reach_the_subscribers_they_concern,
     a_subscription_that_is_paused_or_ended_gets_nothing,
     nothing_is_lost_or_doubled_when_the_fanning_out_is_repeated,
     a_subscription_ends_with_the_role_it_rests_on,
@@ -68,7 +68,7 @@ fn types(receiver: &Receiver) -> Vec<String> {
     receiver.got().iter().map(|(_, body)| event_type(body)).collect()
 }
 
-async fn a_subscription_is_made_changed_listed_and_ended(engine: Engine) {
+async fn a_subscription_is_created_updated_listed_and_deleted(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let body = json!({ "callback_url": "https://example.com/hook", "event_types": ["intent.completed"] });
@@ -115,7 +115,7 @@ async fn a_subscription_is_made_changed_listed_and_ended(engine: Engine) {
     server.send(&elsewhere, "DELETE", &path, None).await.refused(404, "not_found");
 }
 
-async fn a_subscription_that_cannot_be_is_refused(engine: Engine) {
+async fn invalid_subscriptions_are_refused(engine: Engine) {
     let server = Server::start(engine).await;
     let url = "https://example.com/hook";
     for body in [
@@ -189,7 +189,7 @@ async fn an_event_is_sent_signed_and_counted(engine: Engine) {
     server.send(&worker, "POST", &path, Some(json!({}))).await.refused(404, "not_found");
 }
 
-async fn an_event_that_does_not_arrive_is_tried_again_and_then_a_dead_letter(engine: Engine) {
+async fn an_undelivered_event_is_retried_and_then_a_dead_letter(engine: Engine) {
     let server = server_that_may_call_loopback(engine).await;
     let (receiver, addr) = Receiver::start().await;
     let id = subscribe(&server, &server.admin, &format!("http://{addr}/intent"), json!(["*"]), None).await;
@@ -218,7 +218,7 @@ async fn an_event_that_does_not_arrive_is_tried_again_and_then_a_dead_letter(eng
     assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"], json!([]));
 }
 
-async fn a_replay_stands_whatever_becomes_of_an_attempt_that_is_under_way(engine: Engine) {
+async fn a_replay_survives_the_outcome_of_an_attempt_in_flight(engine: Engine) {
     for (status, attempts) in [(200, 1), (500, 1), (500, 4)] {
         let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], ..Limits::default() };
         let server = Server::start_with(engine, limits).await;
@@ -251,7 +251,7 @@ async fn a_replay_stands_whatever_becomes_of_an_attempt_that_is_under_way(engine
     }
 }
 
-async fn what_a_paused_subscriber_never_got_is_forgotten_with_its_event(engine: Engine) {
+async fn deliveries_of_a_paused_subscriber_expire_with_their_event(engine: Engine) {
     let server = Server::start(engine).await;
     let url = "https://example.com/hook";
     let id = subscribe(&server, &server.admin, url, json!(["*"]), None).await;
@@ -270,7 +270,7 @@ async fn what_a_paused_subscriber_never_got_is_forgotten_with_its_event(engine: 
     assert_eq!(left.await.unwrap(), 0);
 }
 
-async fn much_is_fanned_out_in_parts_and_every_workspace_has_its_turn(engine: Engine) {
+async fn large_fan_outs_run_in_parts_and_workspaces_take_turns(engine: Engine) {
     let server = Server::start(engine).await;
     let other = server.workspace("acme", "prod").await;
     for n in 0..50 {
@@ -354,7 +354,7 @@ async fn deliveries_are_counted_and_beyond_their_quota_refused_or_put_aside(engi
     assert_eq!(used_today(&server, dimension).await["used"], 1);
 }
 
-async fn what_happens_to_intents_reaches_those_it_concerns(engine: Engine) {
+async fn intent_events_reach_the_subscribers_they_concern(engine: Engine) {
     let server = server_that_may_call_loopback(engine).await;
     let worker = server.agent("worker").await;
     server.agent("other").await;
