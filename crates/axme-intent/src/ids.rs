@@ -1,7 +1,7 @@
 //! Ids of intents.
 //!
-//! An id is a UUIDv7, so that indexes stay dense in time. Its last 16 bits are the *lane* of its family: a root draws them
-//! at random, its children repeat them. Whoever holds the id of any member knows on which write lane its family lives.
+//! An id is a UUIDv7, so that indexes stay dense in time. Its last 16 bits are the *shard* of its family: a root draws them
+//! at random, its children repeat them. Whoever holds the id of any member knows which shard its family lives on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,7 +28,7 @@ impl IntentId {
         IntentId(Uuid::from_bytes(bytes))
     }
 
-    /// The id of a new member of the family of `self`: same lane.
+    /// The id of a new member of the family of `self`: same shard.
     pub fn relative(self, at: Time, random: [u8; 10]) -> IntentId {
         let mut bytes = *IntentId::root(at, random).0.as_bytes();
         bytes[14..].copy_from_slice(&self.0.as_bytes()[14..]);
@@ -60,12 +60,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_family_shares_its_lane() {
+    fn a_family_shares_its_shard() {
         let root = IntentId::root(Time::from_micros(1_700_000_000_000_000), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
         let child = root.relative(Time::from_micros(1_700_000_000_500_000), [0xff; 10]);
         assert_ne!(root, child);
-        assert_eq!(root.lane(), child.lane());
-        assert_eq!(root.lane(), 0x090a);
+        assert_eq!(root.shard(), child.shard());
+        assert_eq!(root.shard(), 0x090a);
         assert!(root < child, "ids sort by time");
     }
 }

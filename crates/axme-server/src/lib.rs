@@ -76,7 +76,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             "files lie in the data folder of this node: others on the same database need the same folder, or a bucket"
         );
     }
-    let web = deliver::outbound::Web::new(guard, mailer, limits.push_seconds).map_err(StartError::Config)?;
+    let patience = deliver::outbound::PATIENCE;
+    let web = deliver::outbound::Web::new(guard, mailer, limits.push_seconds, patience).map_err(StartError::Config)?;
     let system = system::real(Arc::new(web));
     let store = open_store(&config, &folder, &system, &limits).await?;
     let files = files::Files::open(&config.media, folder.path().join("media"), limits.durable);

@@ -156,7 +156,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
     let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
     let hash = auth::hash(&token);
     let unknown = || ApiError::not_found("this token");
-    // Garbage does not take the write lane.
+    // Garbage does not wait for the writer.
     app.store.read(move |tx| store::is_known(tx, &hash)).await?.then_some(()).ok_or_else(unknown)?;
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let trial = store::lock(tx, &hash)?.ok_or_else(unknown)?;

@@ -303,7 +303,7 @@ pub fn grant(context: AsyncContext, _: AskGrant) -> BoxFuture<GrantView> {
     })
 }
 
-/// Whoever waits asks often: only an approval takes the write lane.
+/// Whoever waits asks often: only an approval waits for the writer.
 pub fn poll(context: AsyncContext, input: PollGrant) -> BoxFuture<GrantState> {
     Box::pin(async move {
         let (app, now) = (&context.app, context.now);
