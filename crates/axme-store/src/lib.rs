@@ -150,7 +150,7 @@ impl Store {
             Box::new(postgres::Postgres::new(target.clone(), slot, environment.clone()))
         };
         let writer = |n| Queue::spawn(&format!("write-{n}"), vec![connect()], 1, QUEUE_JOBS);
-        let writers = (0..limits.postgres_lanes.max(1)).map(writer).collect();
+        let writers = (0..limits.postgres_writers.max(1)).map(writer).collect();
         let readers = (0..limits.read_threads.max(1)).map(|_| connect() as Box<dyn writer::Engine>).collect();
         let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
         Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: "postgresql" })

@@ -88,7 +88,7 @@ fn insert(
             .unwrap_or_else(|| "nowhere".to_owned()),
     };
     let notice = Notice {
-        workspace: workspace,
+        workspace,
         id: tx.rng.uuid_at(now),
         intent,
         line,

@@ -256,7 +256,7 @@ fn visible_from(cx: &mut CallContext<'_, '_>, mut filter: Filter<'_>) -> Result<
 }
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetAccessRequest) -> Result<Uuid> {
-    Ok(read_id("access request", &input.access_request_id)?)
+    read_id("access request", &input.access_request_id)
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<AccessRequestAnswer> {

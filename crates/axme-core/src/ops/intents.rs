@@ -278,7 +278,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
 }
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<IntentId> {
-    Ok(parse_id(&input.intent_id)?)
+    parse_id(&input.intent_id)
 }
 
 /// Records that the receiver has seen the intent that it got: queued behind the answer, and nothing when the intent has

@@ -197,7 +197,7 @@ pub fn use_code(tx: &mut Tx<'_>, id: Uuid, code: &str) -> Result<String> {
         left => format!("invalid code: {left} tries are left"),
     };
     // Kept: the count must not be lost with the refusal.
-    Err(Error::Kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
+    Err(Error::kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
 }
 
 fn check_open(intent: Option<LoginIntent>, name: &str, now: Time) -> Result<LoginIntent> {

@@ -109,7 +109,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, session: &Session) -> Result<Session
 }
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetSession) -> Result<Uuid> {
-    Ok(read_session(&input.session_id)?)
+    read_session(&input.session_id)
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SessionAnswer> {

@@ -140,7 +140,7 @@ fn card(user: User) -> UserCard {
 }
 
 pub fn prepare_profile(_: &PrepareContext<'_>, input: GetProfile) -> Result<Uuid> {
-    Ok(read_address(&input.owner_agent)?)
+    read_address(&input.owner_agent)
 }
 
 pub fn profile(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<Profile> {

@@ -234,7 +234,7 @@ pub fn list(
 
 pub fn prepare_delete(context: &PrepareContext<'_>, input: DeleteSubscription) -> Result<Uuid> {
     owner(context, input.owner_agent.as_deref())?;
-    Ok(read_id("subscription", &input.subscription_id)?)
+    read_id("subscription", &input.subscription_id)
 }
 
 /// An admin ends any subscription, whatever owner it names; an agent its own. Ended again, it answers alike.
@@ -387,7 +387,7 @@ fn counters(cx: &mut CallContext<'_, '_>, event: Uuid, queued: u64) -> Result<Co
 
 pub fn prepare_replay(context: &PrepareContext<'_>, input: ReplayEvent) -> Result<Uuid> {
     owner(context, input.owner_agent.as_deref())?;
-    Ok(read_id("event", &input.event_id)?)
+    read_id("event", &input.event_id)
 }
 
 pub fn replay(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<EventReplayed> {

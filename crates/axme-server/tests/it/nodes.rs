@@ -22,7 +22,7 @@ async fn start(url: &str) -> (Running, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config { data: folder.path().to_owned(), database_url: Some(url.to_owned()), ..Config::default() };
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    config.limits.postgres_lanes = 2;
+    config.limits.postgres_writers = 2;
     // What tokens name as their issuer: one for all.
     config.public_url = Some("https://axme.example.com".to_owned());
     (axme_server::start(config).await.unwrap(), folder)

@@ -95,7 +95,7 @@ async fn a_writer_outlives_a_panic_outside_its_jobs(engine: Engine) {
 async fn a_kept_refusal_commits_what_it_wrote(engine: Engine) {
     let server = Server::start(engine).await;
     let kept =
-        server.app.store.write(Shard::CONTROL, job(7, || Err(Error::Kept(axme_api::ApiError::invalid("kept"))))).await;
+        server.app.store.write(Shard::CONTROL, job(7, || Err(Error::kept(axme_api::ApiError::invalid("kept"))))).await;
     assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
     let found = server.app.store.read(|tx| accounts::find_organization(tx, &slug(7))).await.unwrap();
     assert!(found.is_some());

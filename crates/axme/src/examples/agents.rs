@@ -18,7 +18,6 @@ use tracing::warn;
 use super::callback::CallbackServer;
 use super::catalogue::{Behaviour, Example};
 use super::rules::Rules;
-use crate::connection::SettingValue;
 use crate::failure::Failure;
 use crate::session::Session;
 

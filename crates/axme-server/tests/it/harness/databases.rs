@@ -45,7 +45,7 @@ pub fn postgres_url() -> Option<String> {
 
 /// The limits of a server under test: nothing waits for the disk.
 pub fn limits_of_tests(limits: Limits) -> Limits {
-    Limits { durable: false, postgres_lanes: POSTGRES_WRITERS.into(), ..limits }
+    Limits { durable: false, postgres_writers: POSTGRES_WRITERS.into(), ..limits }
 }
 
 /// Opens a store to migrate its database.
