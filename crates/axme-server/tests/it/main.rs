@@ -47,6 +47,7 @@ mod published;
 mod pushes;
 mod quotas;
 mod reference;
+mod requesters;
 mod routed;
 mod routing;
 mod scenarios;
