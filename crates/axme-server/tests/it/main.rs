@@ -46,6 +46,7 @@ mod pushes;
 mod quotas;
 mod reference;
 mod reminder_plans;
+mod requesters;
 mod routed;
 mod routing;
 mod scenarios;
