@@ -16,8 +16,8 @@ use crate::cx::{Bearer, Caller, LOGIN, Role};
 use crate::error::{Error, Result};
 use crate::ops::people;
 use crate::signer::{Bad, Person, Signer, is_token};
-use crate::store::people::{self as records, Account, Membership};
-use crate::store::{Store, Tx, accounts};
+use crate::store::person_accounts::{self as records, Account, Membership};
+use crate::store::{Store, Tx, service_accounts};
 use crate::system::Rng;
 use crate::workers::key_uses::KeyUses;
 
@@ -169,7 +169,7 @@ impl Keys {
 /// The caller that a key stands for.
 async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<(Caller, Time)> {
     let look = move |tx: &mut Tx<'_>| {
-        let Some(holder) = accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
+        let Some(holder) = service_accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
         // What the key of a login may do is what the person may.
         let role = match Role::of_account(&holder.role) {
             Some(role) => Some(role),

@@ -147,7 +147,7 @@ impl CallContext<'_, '_> {
         subject: &str,
         details: &serde_json::Value,
     ) -> Result<(), StoreError> {
-        let line = audit::Line {
+        let event = audit::AuditEvent {
             trail,
             id: self.rng.uuid_at(self.now),
             at: self.now,
@@ -156,6 +156,6 @@ impl CallContext<'_, '_> {
             subject: subject.to_owned(),
             details: details.clone(),
         };
-        audit::insert(self.tx, &line)
+        audit::insert(self.tx, &event)
     }
 }

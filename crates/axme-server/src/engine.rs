@@ -20,7 +20,7 @@ use crate::ops::admission;
 use crate::store::Mark;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
-use crate::store::{Tx, deliveries, inbox, intents, timers, webhooks};
+use crate::store::{Tx, inbox, intents, queue, timers, webhooks};
 use crate::system::Rng;
 use crate::wakeups::Signal;
 
@@ -214,23 +214,23 @@ fn carry_out(
     for effect in effects {
         match effect {
             Effect::Deliver { to } => {
-                deliveries::insert(desk.tx, workspace, to, id, desk.now)?;
+                queue::insert(desk.tx, workspace, to, id, desk.now)?;
                 desk.tx.signal(Signal::queue(workspace, to));
             }
             Effect::MarkAcknowledged => {
                 let again_at = desk.now.plus_seconds(desk.limits.acknowledged_seconds);
-                deliveries::acknowledge(desk.tx, workspace, &head.to, id, again_at)?;
+                queue::acknowledge(desk.tx, workspace, &head.to, id, again_at)?;
             }
             Effect::EndDelivery => {
                 for receiver in receivers(head) {
-                    deliveries::delete(desk.tx, workspace, &receiver, id)?;
+                    queue::delete(desk.tx, workspace, &receiver, id)?;
                 }
             }
             Effect::BuryDelivery => {
                 for receiver in receivers(head).iter().skip(1) {
-                    deliveries::delete(desk.tx, workspace, receiver, id)?;
+                    queue::delete(desk.tx, workspace, receiver, id)?;
                 }
-                deliveries::bury(desk.tx, workspace, &head.to, id, desk.now)?;
+                queue::bury(desk.tx, workspace, &head.to, id, desk.now)?;
             }
             Effect::OfferAgain => offer_again(desk, head)?,
             Effect::OfferChildAgain(child) => {
@@ -276,7 +276,7 @@ fn receivers(head: &Head) -> Vec<Address> {
 }
 
 fn offer_again(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
-    deliveries::offer_again(desk.tx, desk.workspace, &head.to, head.intent.id, desk.now)?;
+    queue::offer_again(desk.tx, desk.workspace, &head.to, head.intent.id, desk.now)?;
     desk.tx.signal(Signal::queue(desk.workspace, &head.to));
     Ok(())
 }

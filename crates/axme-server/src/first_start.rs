@@ -14,7 +14,10 @@ use crate::error::{Error, StoreError};
 use crate::folder::{Bootstrap, Folder};
 use crate::ops::members;
 use crate::store::Shard;
-use crate::store::accounts::{self, NewKey, ServiceAccount};
+use crate::store::members::{self as member_rows, Member};
+use crate::store::organizations::{self, Organization, Workspace};
+use crate::store::person_accounts;
+use crate::store::service_accounts::{self, NewKey, ServiceAccount};
 
 /// The organization of those who run the server.
 pub const ORG_SLUG: &str = "local";
@@ -23,7 +26,7 @@ const WORKSPACE_SLUG: &str = "default";
 /// Makes what is missing. Nothing on any start but the first.
 pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &str) -> Result<(), StartError> {
     let failed = |error: Error| StartError::Store(error.to_string());
-    if let Some(org) = app.store.read(|tx| Ok(accounts::find_organization(tx, ORG_SLUG)?)).await.map_err(failed)? {
+    if let Some(org) = app.store.read(|tx| Ok(organizations::find_by_slug(tx, ORG_SLUG)?)).await.map_err(failed)? {
         // A start that was killed right after the commit left its draft.
         return Ok(folder.publish_draft(&org.to_string())?);
     }
@@ -41,12 +44,23 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
         owner_email: email.clone(),
     };
     let job = move |tx: &mut crate::store::Tx<'_>| {
-        if !accounts::insert_organization(tx, org, ORG_SLUG, "Local", now)? {
+        if !organizations::insert(tx, &Organization::new(org, ORG_SLUG, "Local", now))? {
             return Ok(false);
         }
-        accounts::insert_workspace(tx, workspace, org, WORKSPACE_SLUG, "Default", now)?;
-        accounts::insert_member(tx, account, &email, org, Uuid::nil(), "org_owner", now)?;
-        if !accounts::insert_service_account(tx, &admin)? {
+        organizations::insert_workspace(tx, &Workspace::new(workspace, org, WORKSPACE_SLUG, "Default", now))?;
+        person_accounts::insert(tx, account, &email, now)?;
+        let owner = Member {
+            org_id: org,
+            member_id: account,
+            workspace_id: Uuid::nil(),
+            actor_id: email.clone(),
+            role: "org_owner".to_owned(),
+            status: "active".to_owned(),
+            created_at: now,
+            updated_at: now,
+        };
+        member_rows::insert(tx, &owner)?;
+        if !service_accounts::insert_service_account(tx, &admin)? {
             return Err(StoreError::Fault("the admin account exists already".to_owned()).into());
         }
         let key = NewKey {
@@ -58,7 +72,7 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
             created_at: now,
             expires_at: None,
         };
-        accounts::insert_key(tx, &key)?;
+        service_accounts::insert_key(tx, &key)?;
         Ok(true)
     };
     // The file first: were it written after the commit, a crash between the two would lose the only key.
@@ -66,6 +80,6 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
     if app.store.write(Shard::CONTROL, job).await.map_err(failed)? {
         tracing::info!(folder = %folder.path().display(), "first start: organization, workspace and key are in bootstrap.json");
     }
-    let org = app.store.read(|tx| Ok(accounts::find_organization(tx, ORG_SLUG)?)).await.map_err(failed)?;
+    let org = app.store.read(|tx| Ok(organizations::find_by_slug(tx, ORG_SLUG)?)).await.map_err(failed)?;
     Ok(folder.publish_draft(&org.map(|id| id.to_string()).unwrap_or_default())?)
 }

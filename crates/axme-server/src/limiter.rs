@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::cx::Caller;
 use crate::error::Result;
 use crate::ops::quotas;
-use crate::store::{Mark, usage};
+use crate::store::{Mark, quotas as records};
 use crate::tier::Allowance;
 
 const MINUTE_MICROS: i64 = 60_000_000;
@@ -99,7 +99,7 @@ impl Limiter {
         {
             return Ok(Some(allowance));
         }
-        let policy = app.store.read(move |tx| Ok(usage::find_policy(tx, workspace)?)).await?;
+        let policy = app.store.read(move |tx| Ok(records::find_policy(tx, workspace)?)).await?;
         let allowance = quotas::allowance(limits, policy.as_ref())?;
         let mut known = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_WORKSPACES {

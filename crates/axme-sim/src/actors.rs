@@ -13,7 +13,8 @@ mod weather;
 use std::collections::BTreeMap;
 
 use axme_intent::IntentId;
-use axme_server::store::accounts;
+use axme_server::store::organizations::{self, Organization, Workspace};
+use axme_server::store::service_accounts;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -121,8 +122,9 @@ pub fn enter(sim: &mut Sim) -> Checked {
 fn make_stranger(sim: &mut Sim) -> String {
     let (org, workspace, now) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2), sim.stage.now());
     sim.stage.make(move |tx| {
-        accounts::insert_organization(tx, org, "elsewhere", "Elsewhere", now)?;
-        Ok(accounts::insert_workspace(tx, workspace, org, "default", "Default", now)?)
+        organizations::insert(tx, &Organization::new(org, "elsewhere", "Elsewhere", now))?;
+        organizations::insert_workspace(tx, &Workspace::new(workspace, org, "default", "Default", now))?;
+        Ok(())
     });
     make_admin(sim, "elsewhere", org, workspace)
 }
@@ -134,7 +136,7 @@ fn make_admin(sim: &mut Sim, name: &'static str, org: uuid::Uuid, workspace: uui
     let (hash, now) = (Sha256::digest(&token), sim.stage.now());
     let (account, key) = (format!("sa_{name}"), format!("sak_{name}"));
     sim.stage.make(move |tx| {
-        let admin = accounts::ServiceAccount {
+        let admin = service_accounts::ServiceAccount {
             workspace_id: workspace,
             service_account_id: account.clone(),
             org_id: org,
@@ -151,8 +153,8 @@ fn make_admin(sim: &mut Sim, name: &'static str, org: uuid::Uuid, workspace: uui
             callback_url: None,
             webhook_secret: None,
         };
-        accounts::insert_service_account(tx, &admin)?;
-        let key = accounts::NewKey {
+        service_accounts::insert_service_account(tx, &admin)?;
+        let key = service_accounts::NewKey {
             workspace,
             key_id: &key,
             service_account_id: &account,
@@ -161,7 +163,7 @@ fn make_admin(sim: &mut Sim, name: &'static str, org: uuid::Uuid, workspace: uui
             created_at: now,
             expires_at: None,
         };
-        Ok(accounts::insert_key(tx, &key)?)
+        Ok(service_accounts::insert_key(tx, &key)?)
     });
     token
 }

@@ -13,8 +13,8 @@ use crate::store::intents::Head;
 use crate::store::notices::{self, Notice};
 use crate::wakeups::Signal;
 
-/// The line of all mail: there is one server for it.
-pub const MAIL_LINE: &str = "mail";
+/// The queue of all mail: there is one server for it.
+pub const MAIL_QUEUE: &str = "mail";
 
 const MAX_SUBJECT_CHARS: usize = 200;
 
@@ -65,8 +65,8 @@ fn insert(desk: &mut Desk<'_, '_>, intent: IntentId, target: &Target, content: V
         tracing::warn!(%intent, "this intent has told people {MOST_NOTICES} times, which is the most");
         return Ok(());
     }
-    let line = match target {
-        Target::Email(_) => MAIL_LINE.to_owned(),
+    let queue = match target {
+        Target::Email(_) => MAIL_QUEUE.to_owned(),
         other => reqwest::Url::parse(other.to())
             .ok()
             .and_then(|url| url.host_str().map(str::to_owned))
@@ -76,7 +76,7 @@ fn insert(desk: &mut Desk<'_, '_>, intent: IntentId, target: &Target, content: V
         workspace: desk.workspace,
         id: desk.rng.uuid_at(desk.now),
         intent,
-        line,
+        queue,
         channel: target.channel().to_owned(),
         recipient: target.to().to_owned(),
         content,

@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::call::{self, Request, check_body};
 use crate::cx::Caller;
 use crate::error::Result;
-use crate::store::accounts;
+use crate::store::service_accounts;
 
 /// Requests in one batch.
 const MOST_REQUESTS: usize = 50;
@@ -271,7 +271,7 @@ impl Asking<'_> {
             return Ok(json!({ "nick": nick, "available": false }));
         };
         let (workspace, wanted) = (self.caller.workspace, address.clone());
-        let found = self.app.store.read(move |tx| Ok(accounts::find_agent(tx, workspace, &wanted)?)).await;
+        let found = self.app.store.read(move |tx| Ok(service_accounts::find_agent(tx, workspace, &wanted)?)).await;
         let found = found.map_err(|error| RpcError::from(error.into_api()))?;
         Ok(json!({ "nick": nick, "public_address": address, "available": found.is_none() }))
     }

@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::engine::{self, Desk};
 use crate::error::Result;
 use crate::ops;
-use crate::store::accounts;
+use crate::store::person_accounts;
 
 pub fn router(app: Arc<App>) -> Router {
     let mut mount = Mount::new(app.clone());
@@ -178,7 +178,7 @@ pub async fn acknowledge(app: &Arc<App>, headers: &axum::http::HeaderMap, id: &s
 }
 
 async fn health(app: &App) -> Response<Body> {
-    match app.store.read(|tx| Ok(accounts::count_accounts(tx)?)).await {
+    match app.store.read(|tx| Ok(person_accounts::count(tx)?)).await {
         Ok(users) => {
             let health = api_health::Health {
                 ok: true,
@@ -198,7 +198,7 @@ async fn ready(app: &App) -> Response<Body> {
     if *app.stopping.borrow() {
         return refusal(&ApiError::unavailable("the server is stopping"));
     }
-    match app.store.read(|tx| Ok(accounts::count_accounts(tx)?)).await {
+    match app.store.read(|tx| Ok(person_accounts::count(tx)?)).await {
         Ok(_) => super::json(200, json!({ "ok": true }).to_string().into_bytes()),
         Err(error) => refusal(&error.into_api()),
     }

@@ -28,7 +28,7 @@ use crate::cx::{CallContext, Caller};
 use crate::error::{Result, StoreError};
 use crate::ops::tenants::Authority;
 use crate::store::Shard;
-use crate::store::{deliveries, webhooks as subscriptions};
+use crate::store::{queue, webhooks as subscriptions};
 use crate::workers::{timers, webhooks};
 
 const MOST: u64 = 500;
@@ -149,7 +149,7 @@ async fn send(app: &Arc<App>, caller: &Caller, owner: Option<&str>, limit: u64, 
             let found = if is_dry {
                 let address = address.clone();
                 let look = move |tx: &mut crate::store::Tx<'_>| {
-                    Ok(deliveries::list_due(tx, workspace, &address, now, None, left)?.len())
+                    Ok(queue::list_due(tx, workspace, &address, now, None, left)?.len())
                 };
                 app.store.read(look).await?
             } else {

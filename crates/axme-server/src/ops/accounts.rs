@@ -24,7 +24,7 @@ use crate::call::PrepareContext;
 use crate::channels::signature;
 use crate::cx::{CallContext, LOGIN, Role};
 use crate::error::{Result, StoreError};
-use crate::store::accounts::{self as store, NewKey, ServiceAccount};
+use crate::store::service_accounts::{self as store, NewKey, ServiceAccount};
 use crate::tier::Allowance;
 use crate::wakeups::Signal;
 

@@ -22,10 +22,10 @@ use crate::auth::{self, FreshKey, fresh_key};
 use crate::call::{AsyncContext, BoxFuture};
 use crate::error::{Result, StoreError};
 use crate::store::Shard;
-use crate::store::accounts::{self, NewKey, ServiceAccount};
 use crate::store::alpha::{self as store, Trial};
 use crate::store::members::{self, Member};
-use crate::store::people as records;
+use crate::store::person_accounts as records;
+use crate::store::service_accounts::{self, NewKey, ServiceAccount};
 use crate::store::{Tx, organizations};
 use crate::system::Rng;
 
@@ -100,7 +100,7 @@ fn first_key(
     (org, workspace): (Uuid, Uuid),
 ) -> Result<TrialKey, StoreError> {
     let account = ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, owner, now);
-    accounts::insert_service_account(tx, &account)?;
+    service_accounts::insert_service_account(tx, &account)?;
     let FreshKey { token, hash, hint } = fresh_key(rng, &account.service_account_id);
     let key_id = format!("sak_{}", rng.uuid_at(now).simple());
     let key = NewKey {
@@ -112,7 +112,7 @@ fn first_key(
         created_at: now,
         expires_at: None,
     };
-    accounts::insert_key(tx, &key)?;
+    service_accounts::insert_key(tx, &key)?;
     Ok(TrialKey { key_id, service_account_id: account.service_account_id, token })
 }
 

@@ -14,10 +14,10 @@ use super::tenants::{In, Place};
 use super::{check_word, page_size};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
-use crate::engine::tell::MAIL_LINE;
+use crate::engine::tell::MAIL_QUEUE;
 use crate::error::Result;
-use crate::store::deliveries::{self as store, DeadLetter};
-use crate::store::{notices, routed};
+use crate::store::queue::{self as store, DeadLetter};
+use crate::store::{notices, routed_deliveries};
 use crate::wakeups::Signal;
 
 /// Dead letters under one id: more than there are subscribers to an event.
@@ -52,7 +52,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Wanted>) -> Result<Delivery
     let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
     let (workspace, limit) = (place.workspace, wanted.limit);
     let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
-    let routed = routed::list(cx.tx, workspace, range, wanted.before.0, wanted.status.as_deref(), limit)?;
+    let routed = routed_deliveries::list(cx.tx, workspace, range, wanted.before.0, wanted.status.as_deref(), limit)?;
     let mut dead = Vec::new();
     if wanted.principals.is_none() && wanted.status.as_deref().is_none_or(|status| status == "dead_lettered") {
         dead = store::list_dead(cx.tx, workspace, wanted.before, limit)?;
@@ -112,7 +112,7 @@ pub fn replay(cx: &mut CallContext<'_, '_>, asked: &In<IntentId>) -> Result<Deli
     for letter in &letters {
         store::revive(cx.tx, workspace, &letter.address, id, cx.now)?;
         cx.audit_in(workspace, "deliveries.replay", &id.to_string(), &json!({ "to_agent": letter.address }))?;
-        if notices::line_of(&letter.address).is_some() {
+        if notices::queue_of(&letter.address).is_some() {
             notices::reopen(cx.tx, workspace, id.0)?;
             cx.tx.signal(Signal::notices());
         }
@@ -136,8 +136,8 @@ pub(super) fn view(letter: &DeadLetter, place: &Place, status: &str) -> Delivery
         principal_id: None,
         alias: None,
         to_agent: Some(letter.address.to_string()),
-        transport_type: match notices::line_of(&letter.address) {
-            Some(MAIL_LINE) => "email",
+        transport_type: match notices::queue_of(&letter.address) {
+            Some(MAIL_QUEUE) => "email",
             Some(_) => "webhook",
             None if is_webhook(letter) => "webhook",
             None => "http",

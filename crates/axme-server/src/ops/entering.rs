@@ -13,8 +13,8 @@ use crate::cx::LOGIN;
 use crate::error::{Result, StoreError};
 use crate::signer::{Person, TOKEN_SECONDS};
 use crate::store::Tx;
-use crate::store::accounts::{self, NewKey, ServiceAccount};
-use crate::store::people::{self as records, Account, Key, Session};
+use crate::store::person_accounts::{self as records, Account, Key, Session};
+use crate::store::service_accounts::{self, NewKey, ServiceAccount};
 use crate::system::Rng;
 
 /// Where a session begins.
@@ -107,7 +107,7 @@ pub fn audit(
     action: &str,
     details: &serde_json::Value,
 ) -> Result<(), StoreError> {
-    let line = crate::store::audit::Line {
+    let event = crate::store::audit::AuditEvent {
         trail: workspace,
         id: rng.uuid_at(now),
         at: now,
@@ -116,7 +116,7 @@ pub fn audit(
         subject: actor.to_owned(),
         details: details.clone(),
     };
-    crate::store::audit::insert(tx, &line)
+    crate::store::audit::insert(tx, &event)
 }
 
 /// Makes a refresh token of a session.
@@ -135,7 +135,7 @@ fn fresh_login_key(
     account: &Account,
     (org, workspace): (Uuid, Uuid),
 ) -> Result<String, StoreError> {
-    let id = match accounts::find_login_account(tx, workspace, &account.email)? {
+    let id = match service_accounts::find_login_account(tx, workspace, &account.email)? {
         Some(id) => id,
         None => {
             let holder = ServiceAccount {
@@ -144,7 +144,7 @@ fn fresh_login_key(
                 role: LOGIN.to_owned(),
                 ..ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, &account.email, now)
             };
-            accounts::insert_service_account(tx, &holder)?;
+            service_accounts::insert_service_account(tx, &holder)?;
             holder.service_account_id
         }
     };
@@ -158,7 +158,7 @@ fn fresh_login_key(
         created_at: now,
         expires_at: Some(now.plus_seconds(rules.key_days * 86_400)),
     };
-    accounts::insert_key(tx, &key)?;
+    service_accounts::insert_key(tx, &key)?;
     Ok(token)
 }
 

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::signer::{Person, TOKEN_SECONDS};
 use crate::store::Shard;
 use crate::store::Tx;
-use crate::store::people::{self as store, Session};
+use crate::store::person_accounts::{self as store, Session};
 use crate::system::Rng;
 
 /// A program that did not hear the answer to a refresh tries again with the same token: for so long that is no theft.

@@ -27,7 +27,7 @@ use crate::store::Shard;
 use crate::store::logins::{self as store, Grant, LoginIntent};
 use crate::store::notices::{self, Notice};
 use crate::store::organizations::Workspace;
-use crate::store::people::{self as records, Account};
+use crate::store::person_accounts::{self as records, Account};
 use crate::store::{Tx, organizations as tenants};
 use crate::system::Rng;
 use crate::wakeups::Signal;
@@ -130,13 +130,13 @@ pub async fn begin(app: &App, email: &str, wanted: Wanted) -> Result<Uuid> {
     app.store.write(Shard::CONTROL, job).await
 }
 
-/// Mails somebody about their own account. On a line of its own: whoever waits for a code does not wait for other mail.
+/// Mails somebody about their own account. On a queue of its own: whoever waits for a code does not wait for other mail.
 pub(super) fn mail(tx: &mut Tx<'_>, rng: &Rng, now: Time, to: &str, content: Value) -> Result<(), StoreError> {
     let notice = Notice {
         workspace: Uuid::nil(),
         id: rng.uuid_at(now),
         intent: IntentId(Uuid::nil()),
-        line: "login".to_owned(),
+        queue: "login".to_owned(),
         channel: "email".to_owned(),
         recipient: to.to_owned(),
         content,

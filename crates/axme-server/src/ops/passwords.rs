@@ -14,7 +14,7 @@ use crate::call::{AsyncContext, BoxFuture};
 use crate::error::{Error, Result, StoreError};
 use crate::passwords::Turn;
 use crate::store::Shard;
-use crate::store::people::{self as store, Account};
+use crate::store::person_accounts::{self as store, Account};
 use crate::store::{Tx, logins};
 use crate::system::Rng;
 

@@ -8,7 +8,7 @@ use super::members;
 use crate::cx::Role;
 use crate::error::StoreError;
 use crate::store::organizations::{self, Organization, Workspace};
-use crate::store::people::{Account, Membership};
+use crate::store::person_accounts::{Account, Membership};
 use crate::store::{self, Tx};
 
 /// Workspaces of one organization that are looked at.

@@ -14,7 +14,7 @@ use crate::auth;
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
-use crate::store::people::{self as store, Account, Membership};
+use crate::store::person_accounts::{self as store, Account, Membership};
 use crate::store::{access_requests, intents, organizations};
 
 const MOST_TASKS: usize = 100;

@@ -18,7 +18,7 @@ use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::access_requests::{self as requests, Filter};
-use crate::store::{accounts, media, members, organizations};
+use crate::store::{media, members, organizations, service_accounts};
 
 pub fn prepare(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
     Ok(input)
@@ -46,7 +46,7 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<
         ("intents_per_day", quotas::intents_today(cx, place.workspace)?),
         ("storage_bytes", media::sum_bytes(cx.tx, place.workspace, cx.now)?),
         ("actors_total", members::count(cx.tx, place.org, place.workspace)?),
-        ("service_accounts_per_workspace", accounts::count_agents(cx.tx, place.workspace)?),
+        ("service_accounts_per_workspace", service_accounts::count_agents(cx.tx, place.workspace)?),
     ];
     let limits = limits.into_iter().filter(|(_, limit)| *limit > 0).map(|(name, limit)| (name.to_owned(), limit));
     let used = used.map(|(name, used)| (name.to_owned(), OverviewUsed { used: u64::try_from(used).unwrap_or(0) }));

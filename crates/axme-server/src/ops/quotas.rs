@@ -22,7 +22,7 @@ use crate::config::Limits;
 use crate::cx::CallContext;
 use crate::error::{Error, Result, StoreError};
 use crate::store::access_requests::AccessRequest;
-use crate::store::usage::{self as store, Policy, Tally};
+use crate::store::quotas::{self as store, Policy, Tally};
 use crate::store::{Mark, Tx, media, organizations};
 use crate::tier::{Allowance, Tier};
 

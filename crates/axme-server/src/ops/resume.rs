@@ -16,8 +16,8 @@ use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
 use crate::engine::Advanced;
 use crate::error::Result;
-use crate::store::deliveries;
 use crate::store::intents::{self as store, Head};
+use crate::store::queue;
 
 pub struct Resumption {
     id: IntentId,
@@ -78,7 +78,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     };
     if receives && is_proceed {
         let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
-        deliveries::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id, again_at)?;
+        queue::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id, again_at)?;
     }
     let last = advanced.events.last().map(|event| view::event(resumption.id, event));
     Ok(Resumed {

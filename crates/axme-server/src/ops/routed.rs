@@ -15,9 +15,9 @@ use super::{check_chars, check_size, check_word, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
-use crate::store::deliveries;
 use crate::store::notices::{self, Notice};
-use crate::store::routed::{self as store, Routed};
+use crate::store::queue;
+use crate::store::routed_deliveries::{self as store, Routed};
 use crate::wakeups::Signal;
 
 pub struct Submission {
@@ -62,7 +62,7 @@ fn send(
         return Err(ApiError::not_supported_yet(what).into());
     }
     let host = reqwest::Url::parse(&route.endpoint_url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let line = host.unwrap_or_else(|| "nowhere".to_owned());
+    let queue = host.unwrap_or_else(|| "nowhere".to_owned());
     let delivery = Routed {
         workspace: place.workspace,
         id: cx.rng.uuid_at(cx.now),
@@ -71,7 +71,7 @@ fn send(
         alias: found.alias.map(|alias| alias.alias),
         transport_type: route.transport_type,
         route: route.id,
-        queue: notices::address(&line),
+        queue: notices::address(&queue),
         correlation_id: submission.correlation_id.clone(),
         idempotency_key: submission.idempotency_key.clone(),
         payload: submission.payload.clone(),
@@ -90,7 +90,7 @@ fn send(
         workspace: delivery.workspace,
         id: delivery.id,
         intent: IntentId(delivery.id),
-        line,
+        queue,
         channel: "route".to_owned(),
         recipient: route.endpoint_url,
         content,
@@ -211,10 +211,10 @@ pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &In<Reconciliation>) -> Re
     let open = store::list_open(cx.tx, workspace, before, asked.limit)?;
     for (id, queue) in &open {
         if asked.target == "delivered" {
-            deliveries::delete(cx.tx, workspace, queue, IntentId(*id))?;
+            queue::delete(cx.tx, workspace, queue, IntentId(*id))?;
         } else {
-            deliveries::note(cx.tx, workspace, queue, IntentId(*id), &asked.reason)?;
-            deliveries::bury(cx.tx, workspace, queue, IntentId(*id), cx.now)?;
+            queue::note(cx.tx, workspace, queue, IntentId(*id), &asked.reason)?;
+            queue::bury(cx.tx, workspace, queue, IntentId(*id), cx.now)?;
         }
         notices::close(cx.tx, workspace, *id)?;
     }

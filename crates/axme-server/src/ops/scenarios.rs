@@ -19,7 +19,7 @@ use crate::call::PrepareContext;
 use crate::cx::{CallContext, Caller};
 use crate::engine::{self, Newborn};
 use crate::error::Result;
-use crate::store::accounts as store;
+use crate::store::service_accounts as store;
 use crate::system::hex;
 
 pub fn prepare_validate(context: &PrepareContext<'_>, input: Bundle) -> Result<Report> {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::cx::{CallContext, Caller, Role};
 use crate::error::{Error, Result};
-use crate::store::{accounts, members, organizations};
+use crate::store::{members, organizations};
 
 /// A workspace that the caller may act in.
 #[derive(Debug, Clone)]
@@ -191,7 +191,7 @@ pub fn is_operator(cx: &mut CallContext<'_, '_>) -> Result<bool> {
 
 /// The organization of those who run the server.
 pub fn operators(cx: &mut CallContext<'_, '_>) -> Result<Option<Uuid>> {
-    Ok(accounts::find_organization(cx.tx, crate::first_start::ORG_SLUG)?)
+    Ok(organizations::find_by_slug(cx.tx, crate::first_start::ORG_SLUG)?)
 }
 
 /// Any workspace there is.

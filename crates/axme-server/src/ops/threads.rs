@@ -23,7 +23,7 @@ use crate::store::Mark;
 use crate::store::inbox::{self as store, Entry};
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
-use crate::store::{accounts, intents, webhooks};
+use crate::store::{intents, service_accounts, webhooks};
 use crate::wakeups::Signal;
 
 /// The longest message and the longest comment or note, in characters.
@@ -215,7 +215,7 @@ fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDe
 
 /// True when no agent is at work on what is sent to the receiver.
 fn lies_in_inbox(cx: &mut CallContext<'_, '_>, head: &Head) -> Result<bool> {
-    let account = accounts::find_agent(cx.tx, cx.caller.workspace, &head.to)?;
+    let account = service_accounts::find_agent(cx.tx, cx.caller.workspace, &head.to)?;
     Ok(account.is_none_or(|account| matches!(account.delivery_mode.as_str(), "inbox" | "internal")))
 }
 

@@ -17,9 +17,9 @@ use crate::call::PrepareContext;
 use crate::channels::signature;
 use crate::cx::{CallContext, Caller, Role};
 use crate::error::{Result, StoreError};
-use crate::store::people::Membership;
+use crate::store::person_accounts::Membership;
 use crate::store::webhooks::{self as store, Event, Subscription};
-use crate::store::{Mark, Tx, accounts, deliveries, members, organizations as tenants};
+use crate::store::{Mark, Tx, members, organizations as tenants, queue, service_accounts};
 use crate::wakeups::Signal;
 
 /// Subscriptions of one workspace, and ended ones that are listed.
@@ -136,7 +136,7 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
 /// The person whose role a subscription of this caller rests on; none where the key may have it by itself.
 fn whose_right(cx: &mut CallContext<'_, '_>) -> Result<Option<String>> {
     let caller = cx.caller;
-    let account = accounts::find_service_account(cx.tx, caller.workspace, &caller.service_account_id)?;
+    let account = service_accounts::find_service_account(cx.tx, caller.workspace, &caller.service_account_id)?;
     let of_key = account.and_then(|account| Role::of_account(&account.role));
     Ok((of_key != Some(caller.role)).then(|| caller.owner.clone()))
 }
@@ -352,8 +352,8 @@ pub fn spread(
         match exceeded {
             None => meter.tx.signal(Signal::queue(workspace, &address)),
             Some(exceeded) => {
-                deliveries::note(meter.tx, workspace, &address, id, &exceeded.to_string())?;
-                deliveries::bury(meter.tx, workspace, &address, id, meter.now)?;
+                queue::note(meter.tx, workspace, &address, id, &exceeded.to_string())?;
+                queue::bury(meter.tx, workspace, &address, id, meter.now)?;
             }
         }
     }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use refinery::{Migration, Runner};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_postgres::config::{Host, SslMode};
@@ -19,8 +18,8 @@ use tokio_postgres::{AsyncMessage, Client, Config, Statement};
 use uuid::Uuid;
 
 use super::lane::{Engine, Job, run_guarded};
-use super::usage::{self, Tally};
-use super::{Connection, Row, Tx, Value};
+use super::quotas::{self, Tally};
+use super::{Connection, Row, Tx, Value, migrations};
 use crate::error::{Error, Result, StoreError};
 
 /// How often a job runs when it keeps losing.
@@ -133,12 +132,15 @@ impl Line {
 pub(crate) async fn migrate(target: &Target) -> Result<(), StoreError> {
     let mut client = target.connect().await?;
     client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(fault)?;
-    let migrations: std::result::Result<Vec<Migration>, _> =
-        super::MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
-    let migrations = migrations.map_err(|e| StoreError::Fault(e.to_string()))?;
-    let done = Runner::new(&migrations).run_async(&mut client).await;
+    let runner = migrations::runner(str::to_owned)?;
+    let history =
+        client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&migrations::HISTORY]).await.map_err(fault)?;
+    if history.get(0) {
+        let applied = runner.get_applied_migrations_async(&mut client).await.map_err(migrations::fault)?;
+        migrations::check_history(&runner, &applied)?;
+    }
     // The lock goes with the connection.
-    done.map(|_| ()).map_err(|e| StoreError::Fault(e.to_string()))
+    runner.run_async(&mut client).await.map(|_| ()).map_err(migrations::fault)
 }
 
 pub(crate) struct Postgres {
@@ -314,7 +316,7 @@ impl Connection for Live<'_> {
 
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
         let slot = i64::from(self.slot);
-        usage::add(&mut Tx::new(self), tally, slot, count)
+        quotas::add(&mut Tx::new(self), tally, slot, count)
     }
 }
 

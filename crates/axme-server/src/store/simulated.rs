@@ -147,7 +147,7 @@ pub struct TimerRow {
 pub struct NoticeRow {
     pub id: Uuid,
     pub intent_id: IntentId,
-    pub line: String,
+    pub queue: String,
     pub channel: String,
     pub recipient: String,
     pub is_open: bool,
@@ -189,7 +189,7 @@ pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
         heads.push(HeadColumns { workspace, head, status: row.string(2)?, live: row.int(3)? != 0, task_since });
     }
     let rows = tx.rows(
-        "SELECT address, intent_id, number, dead_at FROM deliveries ORDER BY workspace_id, address, intent_id",
+        "SELECT address, intent_id, number, dead_at FROM queue_items ORDER BY workspace_id, address, intent_id",
         &[],
     )?;
     let delivery = |row: &super::Row| {
@@ -209,14 +209,14 @@ pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
 
 fn notices(tx: &mut Tx<'_>) -> Result<Vec<NoticeRow>, StoreError> {
     let rows = tx.rows(
-        "SELECT notice_id, intent_id, line, channel, recipient, open, content FROM notices ORDER BY notice_id",
+        "SELECT notice_id, intent_id, queue, channel, recipient, open, content FROM notices ORDER BY notice_id",
         &[],
     )?;
     let notice = |row: &super::Row| {
         Ok(NoticeRow {
             id: row.uuid(0)?,
             intent_id: IntentId(row.uuid(1)?),
-            line: row.string(2)?,
+            queue: row.string(2)?,
             channel: row.string(3)?,
             recipient: row.string(4)?,
             is_open: row.int(5)? != 0,

@@ -8,13 +8,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use refinery::{Migration, Runner};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ToSql};
 
 use super::lane::{Engine, Job, run_guarded};
-use super::usage::{self, Tally};
-use super::{Connection, Row, Tx, Value};
+use super::quotas::{self, Tally};
+use super::{Connection, Row, Tx, Value, migrations};
 use crate::error::{Result, StoreError};
 
 /// SQLite releases before this one can corrupt a WAL database when a checkpoint meets a reset.
@@ -51,10 +50,12 @@ impl Sqlite {
                  PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
             ))
             .map_err(fault)?;
-        let migrations: std::result::Result<Vec<Migration>, _> =
-            super::MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, &dialect(sql))).collect();
-        let migrations = migrations.map_err(|e| StoreError::Fault(e.to_string()))?;
-        Runner::new(&migrations).run(&mut connection).map_err(|e| StoreError::Fault(e.to_string()))?;
+        let runner = migrations::runner(dialect)?;
+        if connection.table_exists(None, migrations::HISTORY).map_err(fault)? {
+            let applied = runner.get_applied_migrations(&mut connection).map_err(migrations::fault)?;
+            migrations::check_history(&runner, &applied)?;
+        }
+        runner.run(&mut connection).map_err(migrations::fault)?;
         Sqlite::tuned(connection, Role::Writer)
     }
 
@@ -224,7 +225,7 @@ impl Used {
 
     fn write(self, live: &mut Live<'_>) -> Result<(), StoreError> {
         // There is one writer, so one row will do.
-        self.0.into_iter().try_for_each(|(tally, count)| usage::add(&mut Tx::new(live), tally, 0, count))
+        self.0.into_iter().try_for_each(|(tally, count)| quotas::add(&mut Tx::new(live), tally, 0, count))
     }
 }
 

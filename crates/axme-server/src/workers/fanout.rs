@@ -16,7 +16,7 @@ use crate::error::{Result, StoreError};
 use crate::ops::quotas::Meter;
 use crate::ops::{view, webhooks};
 use crate::store::webhooks::{self as store, Event, Fanout, Subscription};
-use crate::store::{Mark, Tx, inbox, intents, policies, schemas, usage};
+use crate::store::{Mark, Tx, inbox, intents, policies, quotas, schemas};
 use crate::wakeups::Signal;
 
 /// Deliveries that one transaction makes of rows, give or take: a row makes one or two events.
@@ -67,7 +67,7 @@ pub async fn watch(app: &Arc<App>) -> Result<()> {
     }
     let lists: [(Mark, List); 3] = [
         (Mark::Schemas, schemas::workspaces),
-        (Mark::Quota, usage::list_limited),
+        (Mark::Quota, quotas::list_limited),
         (Mark::Senders, policies::list_guarded),
     ];
     for (mark, list) in lists {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::error::Result;
 use crate::store::Shard;
-use crate::store::accounts;
+use crate::store::service_accounts;
 
 const INTERVAL_SECONDS: u64 = 60;
 /// Keys that are noted between two writes; the uses of others in that minute are not kept.
@@ -59,7 +59,7 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
         let batch = batch.to_vec();
         let job = move |tx: &mut crate::store::Tx<'_>| {
             for ((workspace, key_id), at) in &batch {
-                accounts::set_last_used(tx, *workspace, key_id, *at)?;
+                service_accounts::set_last_used(tx, *workspace, key_id, *at)?;
             }
             Ok(())
         };

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{push, webhooks};
 use crate::app::App;
 use crate::error::Result;
-use crate::store::{accounts, webhooks as subscriptions};
+use crate::store::{service_accounts, webhooks as subscriptions};
 use crate::wakeups::Signal;
 
 /// Receivers read at a time.
@@ -63,7 +63,7 @@ async fn list(app: &App) -> Result<Vec<(Receiver, Address)>> {
     let mut after = (Uuid::nil(), String::new());
     loop {
         let (workspace, id) = after.clone();
-        let page = app.store.read(move |tx| Ok(accounts::list_pushed(tx, (workspace, &id), PAGE)?)).await?;
+        let page = app.store.read(move |tx| Ok(service_accounts::list_pushed(tx, (workspace, &id), PAGE)?)).await?;
         for account in &page {
             let receiver = Receiver::Agent(account.workspace_id, account.service_account_id.clone());
             all.extend(account.address.clone().map(|address| (receiver, address)));

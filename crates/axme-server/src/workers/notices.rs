@@ -1,6 +1,6 @@
 //! Sends notices: mail to people who are asked, and what steps tell people and chats.
 //!
-//! Each line (all mail, each host that is posted to) is worked off by itself, so that one that hangs delays no other. An
+//! Each queue (all mail, each host that is posted to) is worked off by itself, so that one that hangs delays no other. An
 //! attempt takes the delivery for longer than it may last; a crash in between means that the notice is sent again: at least
 //! once. A mail about a task carries a link of its own, made when it is sent; nobody is mailed about a task that is over.
 
@@ -24,11 +24,11 @@ use crate::ops::links::{self, Wanted};
 use crate::ops::{alpha, logins, people};
 use crate::store::Shard;
 use crate::store::notices::{self as store, Notice};
-use crate::store::{Tx, deliveries, intents};
+use crate::store::{Tx, intents, queue as items};
 use crate::system::{Mail, Post, Unposted, Unsent};
 use crate::wakeups::Signal;
 
-/// EncodedReply on one line at a time.
+/// EncodedReply from one queue at a time.
 const AT_ONCE: i64 = 8;
 /// An attempt is taken for so long; mail may take a while.
 const LEASE_SECONDS: u64 = 60;
@@ -40,7 +40,7 @@ const MAIL_PAUSE_SECONDS: u64 = 3_600;
 const MAIL_DAYS: u64 = 7;
 const PAGE: i64 = 500;
 const LONGEST_WAIT_SECONDS: u64 = 30;
-/// How long a line rests that could not be worked off.
+/// How long a queue rests that could not be worked off.
 const RETRY_SECONDS: u64 = 2;
 
 /// What a notice says.
@@ -69,30 +69,30 @@ enum Content {
     },
 }
 
-/// Works off every line that has something, until the server stops.
+/// Works off every queue that has something, until the server stops.
 pub async fn run(app: Arc<App>) {
     let waiter = app.wakeups.subscribe(Signal::notices());
     let mut working = JoinSet::new();
-    // Lines that are worked off, and whether somebody rang meanwhile; and when others have something again.
-    let mut busy: HashMap<Line, bool> = HashMap::new();
-    let mut next: HashMap<Line, Time> = HashMap::new();
+    // Queues that are worked off, and whether somebody rang meanwhile; and when others have something again.
+    let mut busy: HashMap<Queue, bool> = HashMap::new();
+    let mut next: HashMap<Queue, Time> = HashMap::new();
     let mut listening = waiter.listen();
     let mut is_rung = true;
     // The next ear opens before the one in use is put away: nobody rings in vain.
     while !*app.stopping.borrow() {
         let now = app.system.clock.now();
-        let mut start: Vec<Line> = next.iter().filter(|(_, at)| **at <= now).map(|(line, _)| line.clone()).collect();
+        let mut start: Vec<Queue> = next.iter().filter(|(_, at)| **at <= now).map(|(queue, _)| queue.clone()).collect();
         if is_rung {
-            start.extend(lines(&app).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the lines of notices could not be read");
+            start.extend(queues(&app).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the queues of notices could not be read");
                 Vec::new()
             }));
         }
-        for line in start {
-            next.remove(&line);
-            if busy.get_mut(&line).map(|again| *again |= is_rung).is_none() {
-                busy.insert(line.clone(), false);
-                working.spawn(work_off(app.clone(), line));
+        for queue in start {
+            next.remove(&queue);
+            if busy.get_mut(&queue).map(|again| *again |= is_rung).is_none() {
+                busy.insert(queue.clone(), false);
+                working.spawn(work_off(app.clone(), queue));
             }
         }
         let most = app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS);
@@ -109,36 +109,36 @@ pub async fn run(app: Arc<App>) {
         is_rung = listening.or(async { done = over.await }).await;
         listening = fresh;
         match done {
-            Some(Ok((line, due))) => {
-                let due = if busy.remove(&line) == Some(true) { Some(app.system.clock.now()) } else { due };
-                next.extend(due.map(|due| (line, due)));
+            Some(Ok((queue, due))) => {
+                let due = if busy.remove(&queue) == Some(true) { Some(app.system.clock.now()) } else { due };
+                next.extend(due.map(|due| (queue, due)));
             }
             // A panic does not say whose. Lines that are worked off twice share the work.
             Some(Err(_)) => busy.clear(),
             None => {}
         }
     }
-    // What a line had taken and did not send is sent again when the lease is over.
+    // What a queue had taken and did not send is sent again when the lease is over.
     while working.join_next().await.is_some() {}
 }
 
-type Line = (Uuid, String);
+type Queue = (Uuid, String);
 
-async fn work_off(app: Arc<App>, line: Line) -> (Line, Option<Time>) {
-    let due = tick_line(&app, line.0, &line.1).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, line = line.1, "notices could not be sent");
+async fn work_off(app: Arc<App>, queue: Queue) -> (Queue, Option<Time>) {
+    let due = tick_queue(&app, queue.0, &queue.1).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, queue = queue.1, "notices could not be sent");
         // Not at once: whatever failed may be short of breath.
         Some(app.system.clock.now().plus_seconds(RETRY_SECONDS))
     });
-    (line, due)
+    (queue, due)
 }
 
-/// All lines on which something is to be sent, now or later.
-async fn lines(app: &App) -> Result<Vec<Line>> {
-    let mut all: Vec<Line> = Vec::new();
+/// All queues that hold something to send, now or later.
+async fn queues(app: &App) -> Result<Vec<Queue>> {
+    let mut all: Vec<Queue> = Vec::new();
     loop {
         let after = all.last().cloned().unwrap_or((Uuid::nil(), String::new()));
-        let page = app.store.read(move |tx| Ok(store::list_lines(tx, (after.0, &after.1), PAGE)?)).await?;
+        let page = app.store.read(move |tx| Ok(store::list_queues(tx, (after.0, &after.1), PAGE)?)).await?;
         let is_last = (page.len() as i64) < PAGE;
         all.extend(page);
         if is_last {
@@ -150,35 +150,35 @@ async fn lines(app: &App) -> Result<Vec<Line>> {
 /// Sends everything that is due. Says when the next will be.
 pub async fn tick(app: &Arc<App>) -> Result<Option<Time>> {
     let mut next = None;
-    for (workspace, line) in lines(app).await? {
-        next = next.into_iter().chain(tick_line(app, workspace, &line).await?).min();
+    for (workspace, queue) in queues(app).await? {
+        next = next.into_iter().chain(tick_queue(app, workspace, &queue).await?).min();
     }
     Ok(next)
 }
 
-async fn tick_line(app: &Arc<App>, workspace: Uuid, line: &str) -> Result<Option<Time>> {
+async fn tick_queue(app: &Arc<App>, workspace: Uuid, queue: &str) -> Result<Option<Time>> {
     loop {
         let now = app.system.clock.now();
-        let address = store::address(line);
+        let address = store::address(queue);
         let look = move |tx: &mut Tx<'_>| {
-            let due = deliveries::list_due(tx, workspace, &address, now, None, AT_ONCE)?;
-            Ok((due, deliveries::next_due(tx, workspace, &address, now)?))
+            let due = items::list_due(tx, workspace, &address, now, None, AT_ONCE)?;
+            Ok((due, items::next_due(tx, workspace, &address, now)?))
         };
         let (due, next_due) = app.store.read(look).await?;
         if due.is_empty() {
             return Ok(next_due);
         }
-        let (address, until) = (store::address(line), now.plus_seconds(LEASE_SECONDS));
+        let (address, until) = (store::address(queue), now.plus_seconds(LEASE_SECONDS));
         let claim = move |tx: &mut Tx<'_>| {
             let mut taken = Vec::new();
             for candidate in &due {
                 // Its number is never shown; what was touched in between is left to whoever touched it.
-                if !deliveries::claim(tx, workspace, &address, candidate, 0, until)? {
+                if !items::claim(tx, workspace, &address, candidate, 0, until)? {
                     continue;
                 }
                 match store::find(tx, workspace, candidate.intent_id.0)? {
                     Some(notice) => taken.push((notice, candidate.offers + 1)),
-                    None => deliveries::delete(tx, workspace, &address, candidate.intent_id)?,
+                    None => items::delete(tx, workspace, &address, candidate.intent_id)?,
                 }
             }
             Ok(taken)
@@ -207,21 +207,21 @@ async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
     let error = outcome.err().map(|unsent| unsent.why.chars().take(MAX_ERROR_CHARS).collect::<String>());
     let notice = notice.clone();
     let record = move |tx: &mut Tx<'_>| {
-        let (address, id) = (store::address(&notice.line), IntentId(notice.id));
+        let (address, id) = (store::address(&notice.queue), IntentId(notice.id));
         match (&error, again_at) {
             (None, _) => {
-                deliveries::delete(tx, notice.workspace, &address, id)?;
+                items::delete(tx, notice.workspace, &address, id)?;
                 store::close(tx, notice.workspace, notice.id)?;
             }
             (Some(error), Some(again_at)) => {
                 let channel = &notice.channel;
                 tracing::warn!(channel, intent = %notice.intent, error, %again_at, "a notice failed and is tried again");
-                deliveries::postpone(tx, notice.workspace, &address, id, again_at, error)?;
+                items::postpone(tx, notice.workspace, &address, id, again_at, error)?;
             }
             (Some(error), None) => {
                 tracing::warn!(channel = notice.channel, intent = %notice.intent, error, "a notice was given up");
-                deliveries::note(tx, notice.workspace, &address, id, error)?;
-                deliveries::bury(tx, notice.workspace, &address, id, now)?;
+                items::note(tx, notice.workspace, &address, id, error)?;
+                items::bury(tx, notice.workspace, &address, id, now)?;
                 store::close(tx, notice.workspace, notice.id)?;
             }
         }

@@ -11,13 +11,13 @@ use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::queue::{self, Offer, Reading};
+use super::queue::{self as claims, Offer, Reading};
 use crate::app::App;
 use crate::channels::signature;
 use crate::engine::{self, Desk, GATEWAY};
 use crate::error::Result;
-use crate::store::accounts::{self, ServiceAccount};
-use crate::store::{deliveries, intents};
+use crate::store::service_accounts::{self, ServiceAccount};
+use crate::store::{intents, queue};
 use crate::system::{PLACE_PAUSE_SECONDS, Post, Unposted};
 
 /// Pushes of one account at a time.
@@ -29,11 +29,11 @@ pub async fn tick(app: &Arc<App>, workspace: Uuid, account: &str) -> Result<Opti
     loop {
         // Read anew each time: the callback may have changed.
         let id = account.to_owned();
-        let found = app.store.read(move |tx| Ok(accounts::find_service_account(tx, workspace, &id)?)).await?;
+        let found = app.store.read(move |tx| Ok(service_accounts::find_service_account(tx, workspace, &id)?)).await?;
         let Some(account) = found.filter(|a| a.callback_url.is_some() && a.status == "active") else { return Ok(None) };
         let Some(address) = account.address.clone() else { return Ok(None) };
         let reading = Reading { workspace, address, most: AT_ONCE, status: None, due_by: None };
-        let (offers, next_due) = queue::offer(app, reading).await?;
+        let (offers, next_due) = claims::offer(app, reading).await?;
         if offers.is_empty() {
             return Ok(next_due);
         }
@@ -66,7 +66,7 @@ async fn put_off(app: &Arc<App>, account: &ServiceAccount, id: IntentId) -> Resu
     let due_at = app.system.clock.now().plus_seconds(PLACE_PAUSE_SECONDS);
     let workspace = account.workspace_id;
     let Some(to) = account.address.clone() else { return Ok(()) };
-    app.store.write(id.shard(), move |tx| Ok(deliveries::put_off(tx, workspace, &to, id, due_at)?)).await
+    app.store.write(id.shard(), move |tx| Ok(queue::put_off(tx, workspace, &to, id, due_at)?)).await
 }
 
 async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome: Result<(), String>) -> Result<()> {
@@ -79,10 +79,10 @@ async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome:
         if head.intent.status().is_terminal() {
             // A dead letter that was replayed, or an intent that ended in the meantime and has no delivery any more.
             match &outcome {
-                Ok(()) => deliveries::delete(desk.tx, workspace, &to, id)?,
+                Ok(()) => queue::delete(desk.tx, workspace, &to, id)?,
                 Err(error) => {
-                    deliveries::note(desk.tx, workspace, &to, id, error)?;
-                    deliveries::bury(desk.tx, workspace, &to, id, now)?;
+                    queue::note(desk.tx, workspace, &to, id, error)?;
+                    queue::bury(desk.tx, workspace, &to, id, now)?;
                 }
             }
             return Ok(());
@@ -91,14 +91,14 @@ async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome:
             // Somebody it was escalated to: what becomes of the intent does not hang on reaching them.
             Err(error) if to != head.to => {
                 let pause = limits.push_retry_seconds[limits.push_retry_seconds.len() - 1];
-                deliveries::postpone(desk.tx, workspace, &to, id, now.plus_seconds(pause), error)?;
+                queue::postpone(desk.tx, workspace, &to, id, now.plus_seconds(pause), error)?;
             }
             Ok(()) if to == head.to && head.intent.status() == Status::Delivered => {
                 engine::advance_locked(&mut desk, head, Command::Acknowledge, to.as_str())?;
             }
             Ok(()) => {
                 let again_at = now.plus_seconds(limits.acknowledged_seconds);
-                deliveries::acknowledge(desk.tx, workspace, &to, id, again_at)?;
+                queue::acknowledge(desk.tx, workspace, &to, id, again_at)?;
             }
             Err(error) => {
                 let birth = intents::birth(desk.tx, workspace, id)?;
@@ -108,7 +108,7 @@ async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome:
                 let pauses = &limits.push_retry_seconds;
                 let usual = pauses[(attempt as usize - 1).min(pauses.len() - 1)];
                 let retry_at = now.plus_seconds(policy.retry_seconds().unwrap_or(usual));
-                deliveries::postpone(desk.tx, workspace, &to, id, retry_at, error)?;
+                queue::postpone(desk.tx, workspace, &to, id, retry_at, error)?;
                 let command = Command::PushFailed { attempt, most, error: error.clone(), retry_at: Some(retry_at) };
                 engine::advance_locked(&mut desk, head, command, GATEWAY)?;
             }

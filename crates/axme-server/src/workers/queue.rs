@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::http::frames;
 use crate::ops::{admission, view};
 use crate::store::Shard;
-use crate::store::deliveries::{self, Candidate};
+use crate::store::queue::{self, Candidate};
 use crate::store::{Tx, intents};
 
 /// How many pages a reader with a filter looks through at a time.
@@ -71,14 +71,14 @@ pub async fn offer(app: &Arc<App>, reading: Reading) -> Result<(Vec<Offer>, Opti
         let lane = Shard::of_address(&address);
         let job = move |tx: &mut Tx<'_>| {
             let count = i64::try_from(candidates.len()).unwrap_or(i64::MAX);
-            let last = deliveries::take_numbers(tx, workspace, &address, count)?;
+            let last = queue::take_numbers(tx, workspace, &address, count)?;
             let mut claimed = Vec::with_capacity(candidates.len());
             for (number, candidate) in (last - count + 1..).zip(&candidates) {
                 let patience = &limits.offer_seconds;
                 let nth = (candidate.offers as usize).min(patience.len() - 1);
                 let until =
                     now.plus_seconds(if candidate.acknowledged { limits.acknowledged_seconds } else { patience[nth] });
-                claimed.push(deliveries::claim(tx, workspace, &address, candidate, number, until)?.then_some(number));
+                claimed.push(queue::claim(tx, workspace, &address, candidate, number, until)?.then_some(number));
             }
             Ok(claimed)
         };
@@ -105,7 +105,7 @@ pub async fn replay(app: &Arc<App>, reading: Reading, after: Option<Place>) -> R
         if admission::is_stopped(tx, reading.workspace, &reading.address)? {
             return Ok(None);
         }
-        let page = deliveries::list_offered(tx, reading.workspace, &reading.address, after, reading.most as i64)?;
+        let page = queue::list_offered(tx, reading.workspace, &reading.address, after, reading.most as i64)?;
         let Some(last) = page.last().map(|candidate| (candidate.due_at, candidate.intent_id)) else { return Ok(None) };
         let mut shown = Vec::with_capacity(page.len());
         for (candidate, data) in describe(tx, &reading, page)? {
@@ -130,7 +130,7 @@ pub async fn release(app: &Arc<App>, workspace: Uuid, address: &Address, offers:
     let job = move |tx: &mut Tx<'_>| {
         for offer in &offers {
             let position = view::position_seen(offer.number);
-            deliveries::release(tx, workspace, &address, offer.intent_id, position, now)?;
+            queue::release(tx, workspace, &address, offer.intent_id, position, now)?;
         }
         tx.signal(crate::wakeups::Signal::queue(workspace, &address));
         Ok(())
@@ -153,7 +153,7 @@ fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
     // Deliveries that this reader does not want stay where they are; it looks past them, but not for ever.
     for _ in 0..MOST_PAGES {
         let rest = reading.most - found.len();
-        let page = deliveries::list_due(tx, workspace, to, due_by, after, rest as i64)?;
+        let page = queue::list_due(tx, workspace, to, due_by, after, rest as i64)?;
         let is_last = page.len() < rest;
         after = page.last().map(|candidate| (candidate.due_at, candidate.intent_id));
         found.extend(describe(tx, reading, page)?);
@@ -162,7 +162,7 @@ fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
         }
     }
     // What is due and not wanted here must not wake this reader again and again.
-    let next_due = deliveries::next_due(tx, workspace, to, now)?;
+    let next_due = queue::next_due(tx, workspace, to, now)?;
     Ok((found, next_due))
 }
 

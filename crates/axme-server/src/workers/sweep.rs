@@ -14,7 +14,8 @@ use crate::http::media as files;
 use crate::ops::access_requests::KEPT_DAYS as REQUESTS_KEPT_DAYS;
 use crate::store::Shard;
 use crate::store::{
-    Tx, access_requests, invites, links, logins, media, mesh, notices, people, replies, routed, usage, webhooks,
+    Tx, access_requests, invites, links, logins, media, mesh, notices, person_accounts, quotas, replies,
+    routed_deliveries, webhooks,
 };
 
 /// Rows forgotten in one transaction.
@@ -68,15 +69,15 @@ pub async fn tick(app: &Arc<App>) -> Result<usize> {
     type Sweep = fn(&mut Tx<'_>, Time, i64) -> Result<usize, StoreError>;
     let sweeps: [(Sweep, u64); 11] = [
         (logins::sweep, LOGINS_KEPT_HOURS),
-        (people::sweep, KEPT_DAYS * 24),
+        (person_accounts::sweep, KEPT_DAYS * 24),
         (invites::sweep, KEPT_DAYS * 24),
         (media::sweep, KEPT_DAYS * 24),
-        (routed::sweep, KEPT_DAYS * 24),
+        (routed_deliveries::sweep, KEPT_DAYS * 24),
         (webhooks::sweep, KEPT_DAYS * 24),
         (notices::sweep, KEPT_DAYS * 24),
         (links::sweep, KEPT_DAYS * 24),
         (mesh::sweep, KEPT_DAYS * 24),
-        (usage::sweep, KEPT_DAYS * 24),
+        (quotas::sweep, KEPT_DAYS * 24),
         (access_requests::sweep, REQUESTS_KEPT_DAYS * 24),
     ];
     for (sweep, hours) in sweeps {

@@ -17,7 +17,7 @@ use crate::channels::signature;
 use crate::error::Result;
 use crate::store::Shard;
 use crate::store::webhooks::{self as store, Event, Subscription};
-use crate::store::{Tx, deliveries};
+use crate::store::{Tx, queue};
 use crate::system::{PLACE_PAUSE_SECONDS, Post, Unposted};
 
 /// EncodedReply to one subscriber at a time.
@@ -72,8 +72,8 @@ async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Op
         let found = store::find(tx, workspace, id)?.filter(|s| s.active && s.revoked_at.is_none());
         let Some(subscription) = found else { return Ok(None) };
         let address = subscription.address();
-        let due = deliveries::list_due(tx, workspace, &address, now, None, most)?;
-        Ok(Some((due, deliveries::next_due(tx, workspace, &address, now)?, subscription)))
+        let due = queue::list_due(tx, workspace, &address, now, None, most)?;
+        Ok(Some((due, queue::next_due(tx, workspace, &address, now)?, subscription)))
     };
     // Most looks find nothing, and need no transaction that writes.
     let Some((due, next_due, subscription)) = app.store.read(is_due).await? else { return Ok(None) };
@@ -86,12 +86,12 @@ async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Op
         let mut events = Vec::new();
         for candidate in &due {
             // Its number is never shown; what was touched in between is left to whoever touched it.
-            if !deliveries::claim(tx, workspace, &address, candidate, 0, until)? {
+            if !queue::claim(tx, workspace, &address, candidate, 0, until)? {
                 continue;
             }
             match store::find_event(tx, workspace, candidate.intent_id.0)? {
                 Some(event) => events.push((event, candidate.offers + 1)),
-                None => deliveries::delete(tx, workspace, &address, candidate.intent_id)?,
+                None => queue::delete(tx, workspace, &address, candidate.intent_id)?,
             }
         }
         Ok(Taken { subscription: subscription.clone(), events, until, is_empty: false, next_due })
@@ -125,22 +125,22 @@ async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, T
     let record = move |tx: &mut Tx<'_>| {
         let address = to.address();
         // A replay in the meantime asks for one more: it stands, whatever came of this one.
-        if !deliveries::is_as_claimed(tx, to.workspace, &address, IntentId(id), claimed)? {
+        if !queue::is_as_claimed(tx, to.workspace, &address, IntentId(id), claimed)? {
             return if outcome.is_ok() { Ok(store::arrived_before(tx, &to, id)?) } else { Ok(()) };
         }
         match (&outcome, pauses.get(attempt as usize - 1)) {
             (Ok(()), _) => store::arrived(tx, &to, id)?,
             (Err(Unposted::NoPlace), _) => {
                 let due_at = now.plus_seconds(PLACE_PAUSE_SECONDS);
-                deliveries::put_off(tx, to.workspace, &address, IntentId(id), due_at)?;
+                queue::put_off(tx, to.workspace, &address, IntentId(id), due_at)?;
             }
             (Err(Unposted::Failed(error)), Some(pause)) => {
                 let due_at = now.plus_seconds(*pause);
-                deliveries::postpone(tx, to.workspace, &address, IntentId(id), due_at, &short(error))?;
+                queue::postpone(tx, to.workspace, &address, IntentId(id), due_at, &short(error))?;
             }
             (Err(Unposted::Failed(error)), None) => {
-                deliveries::note(tx, to.workspace, &address, IntentId(id), &short(error))?;
-                deliveries::bury(tx, to.workspace, &address, IntentId(id), now)?;
+                queue::note(tx, to.workspace, &address, IntentId(id), &short(error))?;
+                queue::bury(tx, to.workspace, &address, IntentId(id), now)?;
             }
         }
         Ok(())

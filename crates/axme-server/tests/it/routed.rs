@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axme_intent::{Address, IntentId};
-use axme_server::store::{Tx, deliveries};
+use axme_server::store::{Tx, queue};
 use axme_server::workers;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -163,8 +163,8 @@ async fn bury(server: &Server, events: usize, subscribers: usize) -> Vec<String>
             let id = IntentId(rng.uuid_at(now.plus_seconds(n as u64)));
             for subscriber in 0..subscribers {
                 let to = Address::from_canonical(format!("webhook://{}", Uuid::from_u128(subscriber as u128)));
-                deliveries::insert(tx, workspace, &to, id, now)?;
-                deliveries::bury(tx, workspace, &to, id, now)?;
+                queue::insert(tx, workspace, &to, id, now)?;
+                queue::bury(tx, workspace, &to, id, now)?;
             }
             ids.insert(0, id.to_string());
         }

@@ -1,19 +1,21 @@
 //! The store itself: jobs that share a transaction, on both engines.
 
 use axme_intent::Time;
-use axme_server::error::{Error, Result};
-use axme_server::store::{Tx, accounts};
+use axme_server::error::{Error, Result, StoreError};
+use axme_server::store::organizations::{self, Organization};
+use axme_server::store::{Shape, Store, Tx, person_accounts};
+use axme_server::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::harness::{Server, on_both};
+use crate::harness::{Engine, Server, fresh_schema, on_both};
 
 const NOW: Time = Time::from_micros(0);
 
 /// Writes a row and then does what `end` says.
 fn job(number: u128, end: fn() -> Result<()>) -> impl FnMut(&mut Tx<'_>) -> Result<()> + Send + 'static {
     move |tx| {
-        accounts::insert_organization(tx, Uuid::from_u128(number), &slug(number), "test", NOW)?;
+        organizations::insert(tx, &Organization::new(Uuid::from_u128(number), &slug(number), "test", NOW))?;
         end()
     }
 }
@@ -48,7 +50,7 @@ fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody() {
                 1 => assert!(matches!(outcome, Err(Error::Api(_))), "job {n}: {outcome:?}"),
                 _ => assert!(matches!(outcome, Err(Error::Store(_))), "job {n}: {outcome:?}"),
             }
-            let found = store.read(move |tx| Ok(accounts::find_organization(tx, &slug(n))?)).await.unwrap();
+            let found = store.read(move |tx| Ok(organizations::find_by_slug(tx, &slug(n))?)).await.unwrap();
             assert_eq!(found.is_some(), n % 3 == 0, "job {n}");
         }
     });
@@ -96,7 +98,7 @@ fn a_refusal_that_is_kept_keeps_what_it_wrote() {
         let server = Server::start(engine).await;
         let kept = server.app.store.write(0, job(7, || Err(Error::Kept(axme_api::ApiError::invalid("kept"))))).await;
         assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
-        let found = server.app.store.read(|tx| Ok(accounts::find_organization(tx, &slug(7))?)).await.unwrap();
+        let found = server.app.store.read(|tx| Ok(organizations::find_by_slug(tx, &slug(7))?)).await.unwrap();
         assert!(found.is_some());
     });
 }
@@ -105,13 +107,47 @@ fn a_refusal_that_is_kept_keeps_what_it_wrote() {
 fn what_is_pushed_is_seen_by_the_next_read_of_the_same_job() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
-        let (org, workspace) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let accounts_of = move |tx: &mut Tx<'_>| {
-            let before = accounts::count_accounts(tx)?;
-            accounts::insert_member(tx, Uuid::from_u128(3), "new@example.com", org, workspace, "member", NOW)?;
-            Ok((before, accounts::count_accounts(tx)?))
+        let accounts_of = |tx: &mut Tx<'_>| {
+            let before = person_accounts::count(tx)?;
+            person_accounts::insert(tx, Uuid::from_u128(3), "new@example.com", NOW)?;
+            Ok((before, person_accounts::count(tx)?))
         };
         let (before, after) = server.app.store.write(0, accounts_of).await.unwrap();
         assert_eq!(after, before + 1);
+    });
+}
+
+/// As refinery wrote it for the first migration of versions that were never released.
+const OLD_HISTORY: &str = "CREATE TABLE refinery_schema_history AS SELECT 1 AS version, 'core' AS name, \
+                           '2025-11-01T00:00:00Z' AS applied_on, '1' AS checksum";
+
+#[test]
+fn a_database_from_before_the_first_release_is_refused_with_what_to_do() {
+    on_both(async |engine| {
+        let folder = tempfile::tempdir().unwrap();
+        let shape = Shape { write_group: 1, read_threads: 1, postgres_lanes: 1, durable: false };
+        let wakeups = Wakeups::new(SWEEP_BETWEEN_NODES);
+        let opened = match engine {
+            Engine::Sqlite => {
+                let file = folder.path().join("axme.db");
+                rusqlite::Connection::open(&file).unwrap().execute_batch(OLD_HISTORY).unwrap();
+                Store::open_sqlite(&file, shape, wakeups)
+            }
+            Engine::Postgres => {
+                let url = fresh_schema().await;
+                let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+                tokio::spawn(connection);
+                client.batch_execute(OLD_HISTORY).await.unwrap();
+                Store::open_postgres(&url, shape, wakeups).await
+            }
+        };
+        match opened {
+            Err(StoreError::Unavailable(why)) => {
+                assert!(why.contains("made by a version before 0.1.0"), "{why}");
+                assert!(why.contains("start with an empty data folder or database"), "{why}");
+            }
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("it was opened"),
+        }
     });
 }

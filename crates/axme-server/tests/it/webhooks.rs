@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axme_server::store::{deliveries, webhooks as subscriptions};
+use axme_server::store::{queue, webhooks as subscriptions};
 use axme_server::{Limits, workers};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -273,7 +273,7 @@ fn what_a_paused_subscriber_never_got_is_forgotten_with_its_event() {
         let now = server.now();
         let left = server.app.store.read(move |tx| {
             let address = subscriptions::find(tx, workspace, id)?.unwrap().address();
-            Ok(deliveries::list_due(tx, workspace, &address, now, None, 10)?.len())
+            Ok(queue::list_due(tx, workspace, &address, now, None, 10)?.len())
         });
         assert_eq!(left.await.unwrap(), 0);
     });

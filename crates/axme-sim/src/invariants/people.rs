@@ -80,7 +80,7 @@ impl Watch {
         }
         let mut told: BTreeSet<(IntentId, u32, String)> = BTreeSet::new();
         for notice in &snapshot.notices {
-            let is_live = queued.remove(&(notice.line.as_str(), notice.id));
+            let is_live = queued.remove(&(notice.queue.as_str(), notice.id));
             let (id, intent) = (notice.id, notice.intent_id);
             hold!(
                 is_live.unwrap_or(false) == notice.is_open,

@@ -23,14 +23,14 @@ pub struct Candidate {
 /// Puts an intent into a queue.
 pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now: Time) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO deliveries (workspace_id, address, intent_id, offers, acknowledged, due_at) VALUES ($1, $2, $3, 0, 0, $4)",
+        "INSERT INTO queue_items (workspace_id, address, intent_id, offers, acknowledged, due_at) VALUES ($1, $2, $3, 0, 0, $4)",
         &[workspace.into(), to.into(), id.into(), now.into()],
     )
 }
 
 pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId) -> Result<(), StoreError> {
     tx.push(
-        "DELETE FROM deliveries WHERE workspace_id = $1 AND address = $2 AND intent_id = $3",
+        "DELETE FROM queue_items WHERE workspace_id = $1 AND address = $2 AND intent_id = $3",
         &[workspace.into(), to.into(), id.into()],
     )
 }
@@ -44,7 +44,7 @@ pub fn acknowledge(
     due_at: Time,
 ) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE deliveries SET acknowledged = 1, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        "UPDATE queue_items SET acknowledged = 1, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
         &[due_at.into(), workspace.into(), to.into(), id.into()],
     )
 }
@@ -52,7 +52,7 @@ pub fn acknowledge(
 /// It could not be delivered: kept as a dead letter, due no more.
 pub fn bury(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now: Time) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE deliveries SET dead_at = $1, due_at = $2, number = NULL \
+        "UPDATE queue_items SET dead_at = $1, due_at = $2, number = NULL \
          WHERE workspace_id = $3 AND address = $4 AND intent_id = $5",
         &[now.into(), i64::MAX.into(), workspace.into(), to.into(), id.into()],
     )
@@ -68,7 +68,7 @@ pub fn postpone(
     error: &str,
 ) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE deliveries SET due_at = $1, last_error = $2 \
+        "UPDATE queue_items SET due_at = $1, last_error = $2 \
          WHERE workspace_id = $3 AND address = $4 AND intent_id = $5 AND dead_at IS NULL",
         &[due_at.into(), error.into(), workspace.into(), to.into(), id.into()],
     )
@@ -77,7 +77,7 @@ pub fn postpone(
 /// What was claimed could not be tried: due again at `due_at`, and not counted as an attempt.
 pub fn put_off(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, due_at: Time) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE deliveries SET due_at = $1, offers = offers - 1 \
+        "UPDATE queue_items SET due_at = $1, offers = offers - 1 \
          WHERE workspace_id = $2 AND address = $3 AND intent_id = $4 AND dead_at IS NULL AND offers > 0",
         &[due_at.into(), workspace.into(), to.into(), id.into()],
     )
@@ -86,7 +86,7 @@ pub fn put_off(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, due
 /// A dead letter is due once more, as if it were new.
 pub fn revive(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now: Time) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE deliveries SET dead_at = NULL, offers = 0, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        "UPDATE queue_items SET dead_at = NULL, offers = 0, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
         &[now.into(), workspace.into(), to.into(), id.into()],
     )
 }
@@ -94,7 +94,7 @@ pub fn revive(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now:
 /// Keeps why the last push failed.
 pub fn note(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, error: &str) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE deliveries SET last_error = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        "UPDATE queue_items SET last_error = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
         &[error.into(), workspace.into(), to.into(), id.into()],
     )
 }
@@ -118,7 +118,7 @@ pub fn list_dead(
     limit: i64,
 ) -> Result<Vec<DeadLetter>, StoreError> {
     let rows = tx.rows(
-        "SELECT d.intent_id, d.address, d.dead_at, d.last_error, n.intent_id FROM deliveries d \
+        "SELECT d.intent_id, d.address, d.dead_at, d.last_error, n.intent_id FROM queue_items d \
          LEFT JOIN notices n ON n.workspace_id = d.workspace_id AND n.notice_id = d.intent_id \
          WHERE d.workspace_id = $1 AND d.intent_id < $2 AND d.dead_at IS NOT NULL \
          ORDER BY d.intent_id DESC, d.address LIMIT $3",
@@ -130,7 +130,7 @@ pub fn list_dead(
 /// The dead letters of one intent, by address.
 pub fn list_dead_of(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
     let rows = tx.rows(
-        "SELECT d.intent_id, d.address, d.dead_at, d.last_error, n.intent_id FROM deliveries d \
+        "SELECT d.intent_id, d.address, d.dead_at, d.last_error, n.intent_id FROM queue_items d \
          LEFT JOIN notices n ON n.workspace_id = d.workspace_id AND n.notice_id = d.intent_id \
          WHERE d.workspace_id = $1 AND d.intent_id = $2 AND d.dead_at IS NOT NULL ORDER BY d.address LIMIT $3",
         &[workspace.into(), id.into(), limit.into()],
@@ -151,7 +151,7 @@ fn dead_letter(row: &super::Row) -> Result<DeadLetter, StoreError> {
 /// Due again now, as if nobody had it.
 pub fn offer_again(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, id: IntentId, now: Time) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE deliveries SET acknowledged = 0, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        "UPDATE queue_items SET acknowledged = 0, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
         &[now.into(), workspace.into(), to.into(), id.into()],
     )
 }
@@ -167,7 +167,7 @@ pub fn list_due(
 ) -> Result<Vec<Candidate>, StoreError> {
     let (due_at, id) = after.unwrap_or((Time::from_micros(i64::MIN), IntentId(Uuid::nil())));
     let rows = tx.rows(
-        "SELECT intent_id, offers, due_at, number, acknowledged FROM deliveries \
+        "SELECT intent_id, offers, due_at, number, acknowledged FROM queue_items \
          WHERE workspace_id = $1 AND address = $2 AND (due_at, intent_id) > ($3, $4) AND due_at <= $5 \
          ORDER BY due_at, intent_id LIMIT $6",
         &[workspace.into(), to.into(), due_at.into(), id.into(), now.into(), limit.into()],
@@ -184,7 +184,7 @@ pub fn list_offered(
     limit: i64,
 ) -> Result<Vec<Candidate>, StoreError> {
     let rows = tx.rows(
-        "SELECT intent_id, offers, due_at, number, acknowledged FROM deliveries \
+        "SELECT intent_id, offers, due_at, number, acknowledged FROM queue_items \
          WHERE workspace_id = $1 AND address = $2 AND (due_at, intent_id) > ($3, $4) AND number IS NOT NULL \
          ORDER BY due_at, intent_id LIMIT $5",
         &[workspace.into(), to.into(), due_at.into(), id.into(), limit.into()],
@@ -205,7 +205,7 @@ fn candidate(row: &super::Row) -> Result<Candidate, StoreError> {
 /// When the next delivery that is not due yet becomes so.
 pub fn next_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time) -> Result<Option<Time>, StoreError> {
     let row = tx.row(
-        "SELECT due_at FROM deliveries WHERE workspace_id = $1 AND address = $2 AND due_at > $3 AND dead_at IS NULL \
+        "SELECT due_at FROM queue_items WHERE workspace_id = $1 AND address = $2 AND due_at > $3 AND dead_at IS NULL \
          ORDER BY due_at LIMIT 1",
         &[workspace.into(), to.into(), now.into()],
     )?;
@@ -215,8 +215,8 @@ pub fn next_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time) -> Re
 /// Takes `count` numbers; returns the last of them. Claims of one address take turns from here to their commit.
 pub fn take_numbers(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, count: i64) -> Result<i64, StoreError> {
     let row = tx.row(
-        "INSERT INTO delivery_counters (workspace_id, address, last_number) VALUES ($1, $2, $3) \
-         ON CONFLICT (workspace_id, address) DO UPDATE SET last_number = delivery_counters.last_number + excluded.last_number \
+        "INSERT INTO queue_counters (workspace_id, address, last_number) VALUES ($1, $2, $3) \
+         ON CONFLICT (workspace_id, address) DO UPDATE SET last_number = queue_counters.last_number + excluded.last_number \
          RETURNING last_number",
         &[workspace.into(), to.into(), count.into()],
     )?;
@@ -233,7 +233,7 @@ pub fn claim(
     due_at: Time,
 ) -> Result<bool, StoreError> {
     let claimed = tx.run(
-        "UPDATE deliveries SET number = $1, offers = offers + 1, due_at = $2 \
+        "UPDATE queue_items SET number = $1, offers = offers + 1, due_at = $2 \
          WHERE workspace_id = $3 AND address = $4 AND intent_id = $5 AND due_at = $6 AND offers = $7",
         &[
             number.into(),
@@ -257,7 +257,7 @@ pub fn is_as_claimed(
     (offers, due_at): (u32, Time),
 ) -> Result<bool, StoreError> {
     let row = tx.row(
-        "SELECT offers FROM deliveries WHERE workspace_id = $1 AND address = $2 AND intent_id = $3 AND offers = $4 \
+        "SELECT offers FROM queue_items WHERE workspace_id = $1 AND address = $2 AND intent_id = $3 AND offers = $4 \
          AND due_at = $5 FOR UPDATE",
         &[workspace.into(), to.into(), id.into(), i64::from(offers).into(), due_at.into()],
     )?;
@@ -274,7 +274,7 @@ pub fn release(
     now: Time,
 ) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE deliveries SET due_at = $1, offers = offers - 1 \
+        "UPDATE queue_items SET due_at = $1, offers = offers - 1 \
          WHERE workspace_id = $2 AND address = $3 AND intent_id = $4 AND number = $5 AND acknowledged = 0",
         &[now.into(), workspace.into(), to.into(), id.into(), number.into()],
     )
