@@ -62,9 +62,9 @@ pub fn mount(mount: &mut Mount) {
     bind!(media::CREATE_UPLOAD, ops::media::prepare_create, ops::media::create);
     bind!(media::FINALIZE_UPLOAD, ops::media::prepare_finalize, ops::media::finalize);
     bind!(media::GET, ops::media::prepare_get, ops::media::get);
-    bind!(me::GET, ops::accounts::prepare_nothing, ops::accounts::me);
-    bind!(capabilities::GET, ops::accounts::prepare_nothing, ops::accounts::capabilities);
-    bind!(agents::LIST, ops::accounts::prepare_list_agents, ops::accounts::list_agents);
+    bind!(me::GET, ops::me::prepare_get, ops::me::get);
+    bind!(capabilities::GET, ops::capabilities::prepare_get, ops::capabilities::get);
+    bind!(agents::LIST, ops::agents::prepare_list, ops::agents::list);
     bind!(principals::CREATE, ops::principals::prepare_create, ops::principals::create);
     bind!(principals::GET, ops::principals::prepare_get, ops::principals::get);
     bind!(principals::BIND_ALIAS, ops::principals::prepare_bind, ops::principals::bind);
@@ -79,24 +79,24 @@ pub fn mount(mount: &mut Mount) {
     bind!(routing::BIND, ops::routing::prepare_bind, ops::routing::bind);
     bind!(routing::LIST_BINDINGS, ops::routing::prepare_list, ops::routing::list_bindings);
     bind!(routing::UNBIND, ops::routing::prepare_unbind, ops::routing::unbind);
-    bind!(deliveries::GET, ops::routed::prepare_get, ops::routed::get);
-    bind!(deliveries::OPERATIONS, ops::routed::prepare_operations, ops::routed::operations);
-    bind!(deliveries::RECONCILE, ops::routed::prepare_reconcile, ops::routed::reconcile);
+    bind!(deliveries::GET, ops::deliveries::prepare_get, ops::deliveries::get);
+    bind!(deliveries::OPERATIONS, ops::routed_deliveries::prepare_operations, ops::routed_deliveries::operations);
+    bind!(deliveries::RECONCILE, ops::routed_deliveries::prepare_reconcile, ops::routed_deliveries::reconcile);
     mount.op(Handler {
         op: &deliveries::SUBMIT,
-        prepare: ops::routed::prepare_submit,
-        run: ops::routed::submit,
+        prepare: ops::routed_deliveries::prepare_submit,
+        run: ops::routed_deliveries::submit,
         in_body: Some(BodyKey { field: "idempotency_key", mark: |_| {} }),
     });
     bind!(deliveries::LIST, ops::deliveries::prepare_list, ops::deliveries::list);
     bind!(deliveries::REPLAY, ops::deliveries::prepare_replay, ops::deliveries::replay);
-    bind!(service_accounts::CREATE, ops::accounts::prepare_create, ops::accounts::create);
-    bind!(service_accounts::LIST, ops::accounts::prepare_list, ops::accounts::list);
-    bind!(service_accounts::GET, ops::accounts::prepare_get, ops::accounts::get);
-    bind!(service_accounts::UPDATE, ops::accounts::prepare_update, ops::accounts::update);
-    bind!(service_accounts::CREATE_KEY, ops::accounts::prepare_create_key, ops::accounts::create_key);
-    bind!(service_accounts::REVOKE_KEY, ops::accounts::prepare_revoke_key, ops::accounts::revoke_key);
-    bind!(service_accounts::DELETE, ops::accounts::prepare_get, ops::accounts::delete);
+    bind!(service_accounts::CREATE, ops::service_accounts::prepare_create, ops::service_accounts::create);
+    bind!(service_accounts::LIST, ops::service_accounts::prepare_list, ops::service_accounts::list);
+    bind!(service_accounts::GET, ops::service_accounts::prepare_get, ops::service_accounts::get);
+    bind!(service_accounts::UPDATE, ops::service_accounts::prepare_update, ops::service_accounts::update);
+    bind!(service_accounts::CREATE_KEY, ops::service_accounts::prepare_create_key, ops::service_accounts::create_key);
+    bind!(service_accounts::REVOKE_KEY, ops::service_accounts::prepare_revoke_key, ops::service_accounts::revoke_key);
+    bind!(service_accounts::DELETE, ops::service_accounts::prepare_get, ops::service_accounts::delete);
     bind!(organizations::CREATE, ops::organizations::prepare_create, ops::organizations::create);
     bind!(organizations::GET, ops::organizations::prepare_get, ops::organizations::get);
     bind!(organizations::UPDATE, ops::organizations::prepare_update, ops::organizations::update);
@@ -192,6 +192,6 @@ pub fn mount(mount: &mut Mount) {
         run: ops::intents::get,
         in_body: None,
     });
-    bind!(agents::GET, ops::accounts::prepare_get_agent, ops::accounts::get_agent);
+    bind!(agents::GET, ops::agents::prepare_get, ops::agents::get);
     mount.stream(agents::STREAM.path);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axme_api::ApiError;
-use axme_api::deliveries::{Delivery, DeliveryAnswer, DeliveryList, ListDeliveries, ReplayDelivery};
+use axme_api::deliveries::{Delivery, DeliveryAnswer, DeliveryList, GetDelivery, ListDeliveries, ReplayDelivery};
 use axme_intent::IntentId;
 use serde_json::json;
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::principals::{RUN, read_range};
 use super::quotas::{Dimension, Meter};
 use super::tenants::{In, Place};
-use super::{check_word, page_size};
+use super::{check_word, page_size, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::engine::tell::MAIL_QUEUE;
@@ -65,7 +65,9 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &In<Wanted>) -> Result<Delivery
     for letter in &dead {
         found.entry(letter.intent_id.0).or_default().push(view(letter, &place, "dead_lettered"));
     }
-    found.extend(routed.into_iter().map(|delivery| (delivery.id, vec![super::routed::view(delivery, &place)])));
+    found.extend(
+        routed.into_iter().map(|delivery| (delivery.id, vec![super::routed_deliveries::view(delivery, &place)])),
+    );
     let mut deliveries = Vec::new();
     for of_one in found.into_values().rev() {
         if is_full(&deliveries, limit) {
@@ -82,14 +84,27 @@ fn is_full<T>(page: &[T], limit: i64) -> bool {
 }
 
 /// What was given up under an id; there is at least one.
-pub(super) fn dead(
-    cx: &mut CallContext<'_, '_>,
-    workspace: Uuid,
-    id: IntentId,
-) -> Result<(DeadLetter, Vec<DeadLetter>)> {
+fn dead(cx: &mut CallContext<'_, '_>, workspace: Uuid, id: IntentId) -> Result<(DeadLetter, Vec<DeadLetter>)> {
     let letters = store::list_dead_of(cx.tx, workspace, id, MOST_OF_ONE)?;
     let first = letters.first().cloned().ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
     Ok((first, letters))
+}
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<In<Uuid>> {
+    let id = read_id("delivery", &input.delivery_id)?;
+    Ok(In::new(input.org_id, input.workspace_id, id))
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<DeliveryAnswer> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let delivery = match routed_deliveries::find(cx.tx, place.workspace, id)? {
+        Some(routed) => super::routed_deliveries::view(routed, &place),
+        None => {
+            let (first, _) = dead(cx, place.workspace, IntentId(id))?;
+            view(&first, &place, "dead_lettered")
+        }
+    };
+    Ok(DeliveryAnswer { ok: true, delivery })
 }
 
 pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<In<IntentId>> {
@@ -101,7 +116,7 @@ pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<I
 pub fn replay(cx: &mut CallContext<'_, '_>, asked: &In<IntentId>) -> Result<DeliveryAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     let workspace = place.workspace;
-    if let Some(again) = super::routed::replay(cx, &place, id.0)? {
+    if let Some(again) = super::routed_deliveries::replay(cx, &place, id.0)? {
         return Ok(again);
     }
     let (first, letters) = dead(cx, workspace, id)?;
@@ -126,7 +141,7 @@ fn is_webhook(letter: &DeadLetter) -> bool {
     letter.address.as_str().starts_with("webhook://")
 }
 
-pub(super) fn view(letter: &DeadLetter, place: &Place, status: &str) -> Delivery {
+fn view(letter: &DeadLetter, place: &Place, status: &str) -> Delivery {
     Delivery {
         delivery_id: letter.intent_id.to_string(),
         replay_of_delivery_id: None,

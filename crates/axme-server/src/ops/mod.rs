@@ -1,12 +1,13 @@
 //! What the operations do: one file per family, each function over an open transaction.
 
 pub mod access_requests;
-pub mod accounts;
 pub mod admission;
+pub mod agents;
 pub mod alpha;
 pub mod approvals;
 pub mod audit;
 pub mod billing;
+pub mod capabilities;
 pub mod control;
 pub mod deliveries;
 pub mod entering;
@@ -18,6 +19,7 @@ pub mod links;
 pub mod login_sessions;
 pub mod logins;
 pub mod macros;
+pub mod me;
 pub mod media;
 pub mod members;
 pub mod mesh;
@@ -30,10 +32,11 @@ pub mod portal;
 pub mod principals;
 pub mod quotas;
 pub mod resume;
-pub mod routed;
+pub mod routed_deliveries;
 pub mod routing;
 pub mod scenarios;
 pub mod schemas;
+pub mod service_accounts;
 pub mod sessions;
 pub mod tasks;
 pub mod tenants;

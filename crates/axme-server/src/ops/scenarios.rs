@@ -10,9 +10,9 @@ use axme_intent::workflow::{Step, StepKind, Target};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::accounts::{self, Callback, NewAgent};
 use super::admission::admit;
 use super::intents::{check_ahead, conceive_root, desk};
+use super::service_accounts::{self, Callback, NewAgent};
 use super::tenants::Place;
 use super::{check_payload, check_size};
 use crate::call::PrepareContext;
@@ -118,7 +118,8 @@ pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Appl
         requested_by,
         step: None,
     };
-    let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(context, agent.callback_url.as_deref()));
+    let callbacks =
+        scenario.agents.iter().map(|agent| service_accounts::made_callback(context, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
     let to_check = super::schemas::to_check(context, &birth.payload);
     let newborn = conceive_root(context, birth)?;
@@ -146,7 +147,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         let (account_id, created) = match known {
             Some(mut account) => {
                 if let Some(callback) = callback.as_ref().filter(|_| cx.caller.is_admin()) {
-                    accounts::push_to(cx, &mut account, callback)?;
+                    service_accounts::push_to(cx, &mut account, callback)?;
                 }
                 (Some(account.service_account_id), false)
             }
@@ -164,7 +165,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
                     delivery_mode: agent.delivery_mode.as_deref().unwrap_or("stream"),
                     callback: callback.as_ref(),
                 };
-                let (account, created) = accounts::put_agent(cx, &new)?;
+                let (account, created) = service_accounts::put_agent(cx, &new)?;
                 (Some(account.service_account_id), created)
             }
             None => (None, false),

@@ -9,9 +9,9 @@ use axme_intent::{Address, IntentId, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::accounts::{check_callback, check_secret};
 use super::inbox::owner;
 use super::quotas::{Dimension, Meter};
+use super::service_accounts::{check_callback, check_secret};
 use super::{check_size, people};
 use crate::call::PrepareContext;
 use crate::channels::signature;

@@ -8,7 +8,7 @@ use super::{Row, Tx};
 use crate::error::StoreError;
 
 #[derive(Debug, Clone)]
-pub struct Routed {
+pub struct RoutedDelivery {
     pub workspace: Uuid,
     pub id: Uuid,
     pub replay_of: Option<Uuid>,
@@ -29,7 +29,7 @@ pub struct Routed {
     pub last_error: Option<String>,
 }
 
-pub fn insert(tx: &mut Tx<'_>, delivery: &Routed) -> Result<(), StoreError> {
+pub fn insert(tx: &mut Tx<'_>, delivery: &RoutedDelivery) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO routed_deliveries (workspace_id, delivery_id, replay_of, principal_id, alias, transport_type, route_id, \
          queue_address, correlation_id, idempotency_key, payload, created_at) \
@@ -51,7 +51,7 @@ pub fn insert(tx: &mut Tx<'_>, delivery: &Routed) -> Result<(), StoreError> {
     )
 }
 
-pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Routed>, StoreError> {
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<RoutedDelivery>, StoreError> {
     let row = tx.row(
         "SELECT r.workspace_id, r.delivery_id, r.replay_of, r.principal_id, r.alias, r.transport_type, r.route_id, r.queue_address, \
          r.correlation_id, r.idempotency_key, r.payload, r.created_at, d.dead_at, d.last_error, \
@@ -72,7 +72,7 @@ pub fn list(
     before: Uuid,
     status: Option<&str>,
     limit: i64,
-) -> Result<Vec<Routed>, StoreError> {
+) -> Result<Vec<RoutedDelivery>, StoreError> {
     let rows = tx.rows(
         "SELECT * FROM (SELECT r.workspace_id, r.delivery_id, r.replay_of, r.principal_id, r.alias, r.transport_type, \
          r.route_id, r.queue_address, r.correlation_id, r.idempotency_key, r.payload, r.created_at, d.dead_at, d.last_error, \
@@ -121,8 +121,8 @@ pub fn count(tx: &mut Tx<'_>, workspace: Uuid, since: Time) -> Result<Vec<(Strin
     rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?))).collect()
 }
 
-fn routed(row: &Row) -> Result<Routed, StoreError> {
-    Ok(Routed {
+fn routed(row: &Row) -> Result<RoutedDelivery, StoreError> {
+    Ok(RoutedDelivery {
         workspace: row.uuid(0)?,
         id: row.uuid(1)?,
         replay_of: row.opt_uuid(2)?,

@@ -1,7 +1,7 @@
-//! Deliveries along routes: to whom a principal's best route leads, sent after the commit as notices are.
+//! Deliveries along routes: submitted to a principal's best route, and sent after the commit as notices are.
 
 use axme_api::deliveries::{
-    Delivery, DeliveryAnswer, GetDelivery, Operations, Reconcile, Reconciled, ShowOperations, SubmitDelivery,
+    Delivery, DeliveryAnswer, Operations, Reconcile, Reconciled, ShowOperations, SubmitDelivery,
 };
 use axme_api::{ApiError, Object};
 use axme_intent::IntentId;
@@ -11,13 +11,13 @@ use uuid::Uuid;
 use super::principals::RUN;
 use super::routing::{Target, read_target, resolve_target};
 use super::tenants::{In, Place};
-use super::{check_chars, check_size, check_word, read_id};
+use super::{check_chars, check_size, check_word};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::notices::{self, Notice};
 use crate::store::queue;
-use crate::store::routed_deliveries::{self as store, Routed};
+use crate::store::routed_deliveries::{self as store, RoutedDelivery};
 use crate::wakeups::Signal;
 
 pub struct Submission {
@@ -63,7 +63,7 @@ fn send(
     }
     let host = reqwest::Url::parse(&route.endpoint_url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let queue = host.unwrap_or_else(|| "nowhere".to_owned());
-    let delivery = Routed {
+    let delivery = RoutedDelivery {
         workspace: place.workspace,
         id: cx.rng.uuid_at(cx.now),
         replay_of,
@@ -116,24 +116,7 @@ pub(super) fn replay(cx: &mut CallContext<'_, '_>, place: &Place, id: Uuid) -> R
     send(cx, place, &submission, Some(id)).map(Some)
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<In<Uuid>> {
-    let id = read_id("delivery", &input.delivery_id)?;
-    Ok(In::new(input.org_id, input.workspace_id, id))
-}
-
-pub fn get(cx: &mut CallContext<'_, '_>, asked: &In<Uuid>) -> Result<DeliveryAnswer> {
-    let (place, id) = (asked.place(cx, RUN)?, asked.what);
-    let delivery = match store::find(cx.tx, place.workspace, id)? {
-        Some(routed) => view(routed, &place),
-        None => {
-            let (first, _) = super::deliveries::dead(cx, place.workspace, IntentId(id))?;
-            super::deliveries::view(&first, &place, "dead_lettered")
-        }
-    };
-    Ok(DeliveryAnswer { ok: true, delivery })
-}
-
-pub(super) fn view(delivery: Routed, place: &Place) -> Delivery {
+pub(super) fn view(delivery: RoutedDelivery, place: &Place) -> Delivery {
     Delivery {
         delivery_id: delivery.id.to_string(),
         replay_of_delivery_id: delivery.replay_of.map(|id| id.to_string()),
