@@ -214,23 +214,23 @@ fn carry_out(
     for effect in effects {
         match effect {
             Effect::Deliver { to } => {
-                queue::insert(desk.tx, workspace, to, id, desk.now)?;
+                queue::insert(desk.tx, workspace, to, id.into(), desk.now)?;
                 desk.tx.signal(Signal::queue(workspace, to));
             }
             Effect::MarkAcknowledged => {
                 let again_at = desk.now.plus_seconds(desk.limits.acknowledged_seconds);
-                queue::acknowledge(desk.tx, workspace, &head.to, id, again_at)?;
+                queue::acknowledge(desk.tx, workspace, &head.to, id.into(), again_at)?;
             }
             Effect::EndDelivery => {
                 for receiver in receivers(head) {
-                    queue::delete(desk.tx, workspace, &receiver, id)?;
+                    queue::delete(desk.tx, workspace, &receiver, id.into())?;
                 }
             }
             Effect::BuryDelivery => {
                 for receiver in receivers(head).iter().skip(1) {
-                    queue::delete(desk.tx, workspace, receiver, id)?;
+                    queue::delete(desk.tx, workspace, receiver, id.into())?;
                 }
-                queue::bury(desk.tx, workspace, &head.to, id, desk.now)?;
+                queue::bury(desk.tx, workspace, &head.to, id.into(), desk.now)?;
             }
             Effect::OfferAgain => offer_again(desk, head)?,
             Effect::OfferChildAgain(child) => {
@@ -276,7 +276,7 @@ fn receivers(head: &Head) -> Vec<Address> {
 }
 
 fn offer_again(desk: &mut Desk<'_, '_>, head: &Head) -> Result<(), StoreError> {
-    queue::offer_again(desk.tx, desk.workspace, &head.to, head.intent.id, desk.now)?;
+    queue::offer_again(desk.tx, desk.workspace, &head.to, head.intent.id.into(), desk.now)?;
     desk.tx.signal(Signal::queue(desk.workspace, &head.to));
     Ok(())
 }

@@ -136,11 +136,9 @@ impl Watch {
 
     fn check_deliveries(&self, snapshot: &Snapshot) -> Checked {
         let mut queued: BTreeMap<IntentId, Vec<&str>> = BTreeMap::new();
-        for row in snapshot.deliveries.iter().filter(|row| row.dead_at.is_none()) {
-            if row.address.starts_with("webhook://") || row.address.starts_with("notice://") {
-                continue;
-            }
-            queued.entry(row.intent_id).or_default().push(&row.address);
+        for row in snapshot.queue.iter().filter(|row| row.dead_at.is_none()) {
+            let Some(intent) = row.item.intent() else { continue };
+            queued.entry(intent).or_default().push(&row.address);
         }
         for (id, seen) in &self.seen {
             let intent = &seen.head.intent;
@@ -187,7 +185,7 @@ pub fn same(before: &Snapshot, after: &Snapshot) -> bool {
     let heads =
         |snapshot: &Snapshot| snapshot.heads.iter().map(|columns| columns.head.intent.clone()).collect::<Vec<_>>();
     heads(before) == heads(after)
-        && before.deliveries == after.deliveries
+        && before.queue == after.queue
         && before.timers == after.timers
         && before.notices == after.notices
         && before.links == after.links

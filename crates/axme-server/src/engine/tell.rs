@@ -75,7 +75,7 @@ fn insert(desk: &mut Desk<'_, '_>, intent: IntentId, target: &Target, content: V
     let notice = Notice {
         workspace: desk.workspace,
         id: desk.rng.uuid_at(desk.now),
-        intent,
+        intent: Some(intent),
         queue,
         channel: target.channel().to_owned(),
         recipient: target.to().to_owned(),

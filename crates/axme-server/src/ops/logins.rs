@@ -9,8 +9,8 @@ use axme_api::auth::{
 };
 use axme_api::organizations::CreateOrganization;
 use axme_api::{ApiError, ErrorKind};
+use axme_intent::Time;
 use axme_intent::human::is_email;
-use axme_intent::{IntentId, Time};
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
@@ -135,7 +135,7 @@ pub(super) fn mail(tx: &mut Tx<'_>, rng: &Rng, now: Time, to: &str, content: Val
     let notice = Notice {
         workspace: Uuid::nil(),
         id: rng.uuid_at(now),
-        intent: IntentId(Uuid::nil()),
+        intent: None,
         queue: "login".to_owned(),
         channel: "email".to_owned(),
         recipient: to.to_owned(),

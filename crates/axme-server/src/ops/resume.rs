@@ -78,7 +78,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     };
     if receives && is_proceed {
         let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
-        queue::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id, again_at)?;
+        queue::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id.into(), again_at)?;
     }
     let last = advanced.events.last().map(|event| view::event(resumption.id, event));
     Ok(Resumed {

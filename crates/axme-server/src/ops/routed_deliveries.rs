@@ -4,7 +4,6 @@ use axme_api::deliveries::{
     Delivery, DeliveryAnswer, Operations, Reconcile, Reconciled, ShowOperations, SubmitDelivery,
 };
 use axme_api::{ApiError, Object};
-use axme_intent::IntentId;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -16,7 +15,7 @@ use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::notices::{self, Notice};
-use crate::store::queue;
+use crate::store::queue::{self, QueueItem};
 use crate::store::routed_deliveries::{self as store, RoutedDelivery};
 use crate::wakeups::Signal;
 
@@ -89,9 +88,9 @@ fn send(
     let notice = Notice {
         workspace: delivery.workspace,
         id: delivery.id,
-        intent: IntentId(delivery.id),
+        intent: None,
         queue,
-        channel: "route".to_owned(),
+        channel: notices::ROUTE.to_owned(),
         recipient: route.endpoint_url,
         content,
         created_at: cx.now,
@@ -192,12 +191,13 @@ pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &In<Reconciliation>) -> Re
     let (workspace, asked) = (asked.place(cx, RUN)?.workspace, &asked.what);
     let before = cx.now.minus_millis(asked.age_seconds * 1_000);
     let open = store::list_open(cx.tx, workspace, before, asked.limit)?;
-    for (id, queue) in &open {
+    for (id, address) in &open {
+        let item = QueueItem::routed_delivery(*id);
         if asked.target == "delivered" {
-            queue::delete(cx.tx, workspace, queue, IntentId(*id))?;
+            queue::delete(cx.tx, workspace, address, item)?;
         } else {
-            queue::note(cx.tx, workspace, queue, IntentId(*id), &asked.reason)?;
-            queue::bury(cx.tx, workspace, queue, IntentId(*id), cx.now)?;
+            queue::note(cx.tx, workspace, address, item, &asked.reason)?;
+            queue::bury(cx.tx, workspace, address, item, cx.now)?;
         }
         notices::close(cx.tx, workspace, *id)?;
     }

@@ -5,7 +5,7 @@ use axme_api::webhooks::{
     Counters, DeleteSubscription, EventPublished, EventReplayed, ListSubscriptions, PublishEvent, ReplayEvent,
     Subscription as SubscriptionView, SubscriptionAnswer, SubscriptionDeleted, SubscriptionList, UpsertSubscription,
 };
-use axme_intent::{Address, IntentId, Time};
+use axme_intent::{Address, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -18,8 +18,9 @@ use crate::channels::signature;
 use crate::cx::{CallContext, Caller, Role};
 use crate::error::{Result, StoreError};
 use crate::store::person_accounts::Membership;
+use crate::store::queue::{self, QueueItem};
 use crate::store::webhooks::{self as store, Event, Subscription};
-use crate::store::{Mark, Tx, members, organizations as tenants, queue, service_accounts};
+use crate::store::{Mark, Tx, members, organizations as tenants, service_accounts};
 use crate::wakeups::Signal;
 
 /// Subscriptions of one workspace, and ended ones that are listed.
@@ -347,13 +348,13 @@ pub fn spread(
             None => None,
             Some(_) => meter.try_charge(workspace, Dimension::WebhookDeliveries, 1)?,
         };
-        let (address, id) = (subscription.address(), IntentId(event.id));
+        let (address, item) = (subscription.address(), QueueItem::webhook_event(event.id));
         store::queue_first(meter.tx, subscription, event.id, meter.now)?;
         match exceeded {
             None => meter.tx.signal(Signal::queue(workspace, &address)),
             Some(exceeded) => {
-                queue::note(meter.tx, workspace, &address, id, &exceeded.to_string())?;
-                queue::bury(meter.tx, workspace, &address, id, meter.now)?;
+                queue::note(meter.tx, workspace, &address, item, &exceeded.to_string())?;
+                queue::bury(meter.tx, workspace, &address, item, meter.now)?;
             }
         }
     }

@@ -4,14 +4,19 @@ use axme_intent::{Address, IntentId, Time};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Row, Tx, queue};
+use super::queue::{self, QueueItem};
+use super::{Row, Tx};
 use crate::error::StoreError;
+
+/// The channel of routed deliveries.
+pub const ROUTE: &str = "route";
 
 #[derive(Debug, Clone)]
 pub struct Notice {
     pub workspace: Uuid,
     pub id: Uuid,
-    pub intent: IntentId,
+    /// The intent that it reports on; none for mail about signing in and for routed deliveries.
+    pub intent: Option<IntentId>,
     /// `mail`, or the host that is posted to: one that hangs holds up its own and nobody else.
     pub queue: String,
     /// `email`, `webhook`, `slack`, `teams`, or `route` for what goes along one.
@@ -22,14 +27,20 @@ pub struct Notice {
     pub created_at: Time,
 }
 
+impl Notice {
+    /// What waits in the queue: the notice, or the routed delivery that it sends, which has the same id.
+    pub fn item(&self) -> QueueItem {
+        item(self.id, &self.channel)
+    }
+}
+
+fn item(id: Uuid, channel: &str) -> QueueItem {
+    if channel == ROUTE { QueueItem::routed_delivery(id) } else { QueueItem::notice(id) }
+}
+
 /// The address of a queue of notices.
 pub fn address(queue: &str) -> Address {
     Address::from_canonical(format!("notice://{queue}"))
-}
-
-/// The queue of notices that an address names; none for the queues of agents and subscribers.
-pub fn queue_of(address: &Address) -> Option<&str> {
-    address.as_str().strip_prefix("notice://")
 }
 
 /// Keeps a notice, due at once.
@@ -48,7 +59,7 @@ pub fn insert(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
             notice.created_at.into(),
         ],
     )?;
-    queue::insert(tx, notice.workspace, &address(&notice.queue), IntentId(notice.id), notice.created_at)
+    queue::insert(tx, notice.workspace, &address(&notice.queue), notice.item(), notice.created_at)
 }
 
 /// How many notices of an intent there are.
@@ -73,7 +84,7 @@ fn notice(row: &Row) -> Result<Notice, StoreError> {
     Ok(Notice {
         workspace: row.uuid(0)?,
         id: row.uuid(1)?,
-        intent: IntentId(row.uuid(2)?),
+        intent: row.opt_uuid(2)?.map(IntentId),
         queue: row.string(3)?,
         channel: row.string(4)?,
         recipient: row.string(5)?,
@@ -112,12 +123,12 @@ fn set_open(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, open: i64) -> Result<(),
 /// Forgets notices from before a moment, with what of them was given up, a bounded number at a time. Says how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, notice_id, queue FROM notices WHERE created_at < $1 ORDER BY created_at LIMIT $2",
+        "SELECT workspace_id, notice_id, queue, channel FROM notices WHERE created_at < $1 ORDER BY created_at LIMIT $2",
         &[before.into(), limit.into()],
     )?;
     for row in &rows {
         let (workspace, id) = (row.uuid(0)?, row.uuid(1)?);
-        queue::delete(tx, workspace, &address(row.text(2)?), IntentId(id))?;
+        queue::delete(tx, workspace, &address(row.text(2)?), item(id, row.text(3)?))?;
         tx.push("DELETE FROM notices WHERE workspace_id = $1 AND notice_id = $2", &[workspace.into(), id.into()])?;
     }
     Ok(rows.len())

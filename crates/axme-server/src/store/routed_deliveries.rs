@@ -55,9 +55,9 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<RoutedD
     let row = tx.row(
         "SELECT r.workspace_id, r.delivery_id, r.replay_of, r.principal_id, r.alias, r.transport_type, r.route_id, r.queue_address, \
          r.correlation_id, r.idempotency_key, r.payload, r.created_at, d.dead_at, d.last_error, \
-         CASE WHEN d.intent_id IS NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' \
+         CASE WHEN d.item_id IS NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' \
          WHEN d.offers = 0 THEN 'submitted' ELSE 'pending' END FROM routed_deliveries r \
-         LEFT JOIN queue_items d ON d.workspace_id = r.workspace_id AND d.address = r.queue_address AND d.intent_id = r.delivery_id \
+         LEFT JOIN queue_items d ON d.workspace_id = r.workspace_id AND d.address = r.queue_address AND d.item_id = r.delivery_id \
          WHERE r.workspace_id = $1 AND r.delivery_id = $2",
         &[workspace.into(), id.into()],
     )?;
@@ -76,9 +76,9 @@ pub fn list(
     let rows = tx.rows(
         "SELECT * FROM (SELECT r.workspace_id, r.delivery_id, r.replay_of, r.principal_id, r.alias, r.transport_type, \
          r.route_id, r.queue_address, r.correlation_id, r.idempotency_key, r.payload, r.created_at, d.dead_at, d.last_error, \
-         CASE WHEN d.intent_id IS NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' \
+         CASE WHEN d.item_id IS NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' \
          WHEN d.offers = 0 THEN 'submitted' ELSE 'pending' END AS standing FROM routed_deliveries r \
-         LEFT JOIN queue_items d ON d.workspace_id = r.workspace_id AND d.address = r.queue_address AND d.intent_id = r.delivery_id \
+         LEFT JOIN queue_items d ON d.workspace_id = r.workspace_id AND d.address = r.queue_address AND d.item_id = r.delivery_id \
          WHERE r.workspace_id = $1 AND r.principal_id BETWEEN $2 AND $3 AND r.delivery_id < $4) AS found \
          WHERE $5 IN ('', found.standing) ORDER BY found.delivery_id DESC LIMIT $6",
         &[
@@ -102,7 +102,7 @@ pub fn list_open(
 ) -> Result<Vec<(Uuid, Address)>, StoreError> {
     let rows = tx.rows(
         "SELECT r.delivery_id, r.queue_address FROM routed_deliveries r JOIN queue_items d ON d.workspace_id = r.workspace_id \
-         AND d.address = r.queue_address AND d.intent_id = r.delivery_id \
+         AND d.address = r.queue_address AND d.item_id = r.delivery_id \
          WHERE r.workspace_id = $1 AND r.created_at <= $2 AND d.dead_at IS NULL ORDER BY r.delivery_id LIMIT $3",
         &[workspace.into(), before.into(), limit.into()],
     )?;
@@ -112,10 +112,10 @@ pub fn list_open(
 /// How many deliveries since a moment stand how.
 pub fn count(tx: &mut Tx<'_>, workspace: Uuid, since: Time) -> Result<Vec<(String, i64)>, StoreError> {
     let rows = tx.rows(
-        "SELECT found.standing, COUNT(*) FROM (SELECT CASE WHEN d.intent_id IS NULL THEN 'delivered' \
+        "SELECT found.standing, COUNT(*) FROM (SELECT CASE WHEN d.item_id IS NULL THEN 'delivered' \
          WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' WHEN d.offers = 0 THEN 'submitted' ELSE 'pending' END AS standing \
          FROM routed_deliveries r LEFT JOIN queue_items d ON d.workspace_id = r.workspace_id AND d.address = r.queue_address \
-         AND d.intent_id = r.delivery_id WHERE r.workspace_id = $1 AND r.created_at >= $2) AS found GROUP BY found.standing",
+         AND d.item_id = r.delivery_id WHERE r.workspace_id = $1 AND r.created_at >= $2) AS found GROUP BY found.standing",
         &[workspace.into(), since.into()],
     )?;
     rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?))).collect()

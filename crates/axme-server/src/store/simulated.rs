@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::intents::{self, Head};
 use super::lane::{Engine, Job, Lane};
+use super::queue::QueueItem;
 use super::sqlite::{self, Sqlite};
 use super::{Store, Tx};
 use crate::error::{Result, StoreError};
@@ -129,9 +130,9 @@ pub struct HeadColumns {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct DeliveryRow {
+pub struct QueueRow {
     pub address: String,
-    pub intent_id: IntentId,
+    pub item: QueueItem,
     pub number: Option<i64>,
     pub dead_at: Option<Time>,
 }
@@ -146,7 +147,7 @@ pub struct TimerRow {
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoticeRow {
     pub id: Uuid,
-    pub intent_id: IntentId,
+    pub intent_id: Option<IntentId>,
     pub queue: String,
     pub channel: String,
     pub recipient: String,
@@ -169,7 +170,7 @@ pub struct LinkRow {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub heads: Vec<HeadColumns>,
-    pub deliveries: Vec<DeliveryRow>,
+    pub queue: Vec<QueueRow>,
     pub timers: Vec<TimerRow>,
     pub notices: Vec<NoticeRow>,
     pub links: Vec<LinkRow>,
@@ -189,14 +190,14 @@ pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
         heads.push(HeadColumns { workspace, head, status: row.string(2)?, live: row.int(3)? != 0, task_since });
     }
     let rows = tx.rows(
-        "SELECT address, intent_id, number, dead_at FROM queue_items ORDER BY workspace_id, address, intent_id",
+        "SELECT address, item_id, kind, number, dead_at FROM queue_items ORDER BY workspace_id, address, item_id",
         &[],
     )?;
-    let delivery = |row: &super::Row| {
-        let dead_at = row.opt_int(3)?.map(Time::from_micros);
-        Ok(DeliveryRow { address: row.string(0)?, intent_id: IntentId(row.uuid(1)?), number: row.opt_int(2)?, dead_at })
+    let item = |row: &super::Row| {
+        let (item, number, dead_at) = (QueueItem::read(row, 1)?, row.opt_int(3)?, row.opt_time(4)?);
+        Ok(QueueRow { address: row.string(0)?, item, number, dead_at })
     };
-    let deliveries = rows.iter().map(delivery).collect::<Result<_, StoreError>>()?;
+    let queue = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
     let rows =
         tx.rows("SELECT intent_id, kind, due_at FROM timers ORDER BY due_at, workspace_id, intent_id, kind", &[])?;
     let timer = |row: &super::Row| {
@@ -204,7 +205,7 @@ pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
     };
     let timers = rows.iter().map(timer).collect::<Result<_, StoreError>>()?;
     let (notices, links) = (notices(tx)?, links(tx)?);
-    Ok(Snapshot { heads, deliveries, timers, notices, links })
+    Ok(Snapshot { heads, queue, timers, notices, links })
 }
 
 fn notices(tx: &mut Tx<'_>) -> Result<Vec<NoticeRow>, StoreError> {
@@ -215,7 +216,7 @@ fn notices(tx: &mut Tx<'_>) -> Result<Vec<NoticeRow>, StoreError> {
     let notice = |row: &super::Row| {
         Ok(NoticeRow {
             id: row.uuid(0)?,
-            intent_id: IntentId(row.uuid(1)?),
+            intent_id: row.opt_uuid(1)?.map(IntentId),
             queue: row.string(2)?,
             channel: row.string(3)?,
             recipient: row.string(4)?,

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axme_intent::Time;
 use axme_intent::human::Via;
 use axme_intent::lifecycle::Occasion;
-use axme_intent::{IntentId, Time};
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -176,9 +176,9 @@ async fn tick_queue(app: &Arc<App>, workspace: Uuid, queue: &str) -> Result<Opti
                 if !items::claim(tx, workspace, &address, candidate, 0, until)? {
                     continue;
                 }
-                match store::find(tx, workspace, candidate.intent_id.0)? {
+                match store::find(tx, workspace, candidate.item.id)? {
                     Some(notice) => taken.push((notice, candidate.offers + 1)),
-                    None => items::delete(tx, workspace, &address, candidate.intent_id)?,
+                    None => items::delete(tx, workspace, &address, candidate.item)?,
                 }
             }
             Ok(taken)
@@ -207,21 +207,21 @@ async fn send(app: &Arc<App>, notice: &Notice, attempt: u32) -> Result<()> {
     let error = outcome.err().map(|unsent| unsent.why.chars().take(MAX_ERROR_CHARS).collect::<String>());
     let notice = notice.clone();
     let record = move |tx: &mut Tx<'_>| {
-        let (address, id) = (store::address(&notice.queue), IntentId(notice.id));
+        let (address, item) = (store::address(&notice.queue), notice.item());
+        let (channel, intent) = (&notice.channel, notice.intent.map(tracing::field::display));
         match (&error, again_at) {
             (None, _) => {
-                items::delete(tx, notice.workspace, &address, id)?;
+                items::delete(tx, notice.workspace, &address, item)?;
                 store::close(tx, notice.workspace, notice.id)?;
             }
             (Some(error), Some(again_at)) => {
-                let channel = &notice.channel;
-                tracing::warn!(channel, intent = %notice.intent, error, %again_at, "a notice failed and is tried again");
-                items::postpone(tx, notice.workspace, &address, id, again_at, error)?;
+                tracing::warn!(channel, intent, error, %again_at, "a notice failed and is tried again");
+                items::postpone(tx, notice.workspace, &address, item, again_at, error)?;
             }
             (Some(error), None) => {
-                tracing::warn!(channel = notice.channel, intent = %notice.intent, error, "a notice was given up");
-                items::note(tx, notice.workspace, &address, id, error)?;
-                items::bury(tx, notice.workspace, &address, id, now)?;
+                tracing::warn!(channel, intent, error, "a notice was given up");
+                items::note(tx, notice.workspace, &address, item, error)?;
+                items::bury(tx, notice.workspace, &address, item, now)?;
                 store::close(tx, notice.workspace, notice.id)?;
             }
         }
@@ -272,24 +272,23 @@ async fn try_to_send(app: &Arc<App>, notice: &Notice) -> Result<std::result::Res
 async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<Letter>> {
     let (rng, now, notice) = (app.system.rng.clone(), app.system.clock.now(), notice.clone());
     let base_url = app.site.base_url.clone();
-    let lane = notice.intent.shard();
+    let Some(intent) = notice.intent else { return Ok(None) };
     let job = move |tx: &mut Tx<'_>| {
-        let Some(head) = intents::find(tx, notice.workspace, notice.intent)? else { return Ok(None) };
+        let Some(head) = intents::find(tx, notice.workspace, intent)? else { return Ok(None) };
         let is_asking = head.intent.waiting().is_some_and(|waiting| waiting.asking == asking);
         let is_theirs = links::is_asked(&head, &notice.recipient);
         let Some(task) = head.intent.open_task().filter(|_| is_asking && is_theirs) else { return Ok(None) };
         if people::has_left(tx, notice.workspace, &notice.recipient)? {
-            let intent = notice.intent;
             tracing::warn!(%intent, "a mail about a task is dropped: who is asked is no longer a member");
             return Ok(None);
         }
-        let birth = intents::birth(tx, notice.workspace, notice.intent)?;
+        let birth = intents::birth(tx, notice.workspace, intent)?;
         let wanted = Wanted { person: &notice.recipient, via: Via::Email, issued_by: None };
         let fresh = links::make(tx, &rng, now, notice.workspace, &head, &wanted)?;
         Ok(Some(Letter {
             about,
             task: task.clone(),
-            intent_id: notice.intent.to_string(),
+            intent_id: intent.to_string(),
             intent_type: head.intent_type.clone(),
             from: head.from.to_string(),
             url: links::url(&base_url, &fresh),
@@ -297,7 +296,7 @@ async fn letter(app: &Arc<App>, notice: &Notice, about: Occasion, asking: u32) -
             due_at: head.intent.due_at(birth.deadline_at),
         }))
     };
-    app.store.write(lane, job).await
+    app.store.write(intent.shard(), job).await
 }
 
 async fn mail(app: &App, mail: Mail) -> std::result::Result<(), Unsent> {

@@ -66,7 +66,7 @@ async fn put_off(app: &Arc<App>, account: &ServiceAccount, id: IntentId) -> Resu
     let due_at = app.system.clock.now().plus_seconds(PLACE_PAUSE_SECONDS);
     let workspace = account.workspace_id;
     let Some(to) = account.address.clone() else { return Ok(()) };
-    app.store.write(id.shard(), move |tx| Ok(queue::put_off(tx, workspace, &to, id, due_at)?)).await
+    app.store.write(id.shard(), move |tx| Ok(queue::put_off(tx, workspace, &to, id.into(), due_at)?)).await
 }
 
 async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome: Result<(), String>) -> Result<()> {
@@ -79,10 +79,10 @@ async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome:
         if head.intent.status().is_terminal() {
             // A dead letter that was replayed, or an intent that ended in the meantime and has no delivery any more.
             match &outcome {
-                Ok(()) => queue::delete(desk.tx, workspace, &to, id)?,
+                Ok(()) => queue::delete(desk.tx, workspace, &to, id.into())?,
                 Err(error) => {
-                    queue::note(desk.tx, workspace, &to, id, error)?;
-                    queue::bury(desk.tx, workspace, &to, id, now)?;
+                    queue::note(desk.tx, workspace, &to, id.into(), error)?;
+                    queue::bury(desk.tx, workspace, &to, id.into(), now)?;
                 }
             }
             return Ok(());
@@ -91,14 +91,14 @@ async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome:
             // Somebody it was escalated to: what becomes of the intent does not hang on reaching them.
             Err(error) if to != head.to => {
                 let pause = limits.push_retry_seconds[limits.push_retry_seconds.len() - 1];
-                queue::postpone(desk.tx, workspace, &to, id, now.plus_seconds(pause), error)?;
+                queue::postpone(desk.tx, workspace, &to, id.into(), now.plus_seconds(pause), error)?;
             }
             Ok(()) if to == head.to && head.intent.status() == Status::Delivered => {
                 engine::advance_locked(&mut desk, head, Command::Acknowledge, to.as_str())?;
             }
             Ok(()) => {
                 let again_at = now.plus_seconds(limits.acknowledged_seconds);
-                queue::acknowledge(desk.tx, workspace, &to, id, again_at)?;
+                queue::acknowledge(desk.tx, workspace, &to, id.into(), again_at)?;
             }
             Err(error) => {
                 let birth = intents::birth(desk.tx, workspace, id)?;
@@ -108,7 +108,7 @@ async fn record(app: &Arc<App>, account: &ServiceAccount, id: IntentId, outcome:
                 let pauses = &limits.push_retry_seconds;
                 let usual = pauses[(attempt as usize - 1).min(pauses.len() - 1)];
                 let retry_at = now.plus_seconds(policy.retry_seconds().unwrap_or(usual));
-                queue::postpone(desk.tx, workspace, &to, id, retry_at, error)?;
+                queue::postpone(desk.tx, workspace, &to, id.into(), retry_at, error)?;
                 let command = Command::PushFailed { attempt, most, error: error.clone(), retry_at: Some(retry_at) };
                 engine::advance_locked(&mut desk, head, command, GATEWAY)?;
             }

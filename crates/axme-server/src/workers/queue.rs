@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::http::frames;
 use crate::ops::{admission, view};
 use crate::store::Shard;
-use crate::store::queue::{self, Candidate};
+use crate::store::queue::{self, Candidate, Position};
 use crate::store::{Tx, intents};
 
 /// How many pages a reader with a filter looks through at a time.
@@ -67,7 +67,7 @@ pub async fn offer(app: &Arc<App>, reading: Reading) -> Result<(Vec<Offer>, Opti
     if !due.is_empty() {
         let limits = app.limits.clone();
         let (workspace, address) = (reading.workspace, reading.address.clone());
-        let candidates: Vec<Candidate> = due.iter().map(|(candidate, _)| candidate.clone()).collect();
+        let candidates: Vec<Candidate> = due.iter().map(|found| found.candidate.clone()).collect();
         let lane = Shard::of_address(&address);
         let job = move |tx: &mut Tx<'_>| {
             let count = i64::try_from(candidates.len()).unwrap_or(i64::MAX);
@@ -83,35 +83,32 @@ pub async fn offer(app: &Arc<App>, reading: Reading) -> Result<(Vec<Offer>, Opti
             Ok(claimed)
         };
         let claimed = app.store.write(lane, job).await?;
-        for ((candidate, data), number) in due.into_iter().zip(claimed) {
-            if let Some(number) = number {
-                offers.push(numbered(number, &candidate, data, true));
-            }
+        for (found, number) in due.into_iter().zip(claimed) {
+            offers.extend(number.map(|number| found.offer(number, true)));
         }
     }
     offers.sort_by_key(|offer| offer.number);
     Ok((offers, next_due))
 }
 
-/// Where a replay stands: at the delivery after which it goes on.
-pub type Place = (Time, IntentId);
-
 /// Shows a page of what is out already, with this reader's predecessor or another one, under the numbers it has. `None`
 /// when there is no more. A reader that starts from nothing is shown all of it.
-pub async fn replay(app: &Arc<App>, reading: Reading, after: Option<Place>) -> Result<Option<(Vec<Offer>, Place)>> {
+pub async fn replay(
+    app: &Arc<App>,
+    reading: Reading,
+    after: Option<Position>,
+) -> Result<Option<(Vec<Offer>, Position)>> {
     let now = app.system.clock.now();
-    let after = after.unwrap_or((now, IntentId(Uuid::max())));
+    let after = after.unwrap_or((now, Uuid::max()));
     let job = move |tx: &mut Tx<'_>| {
         if admission::is_stopped(tx, reading.workspace, &reading.address)? {
             return Ok(None);
         }
         let page = queue::list_offered(tx, reading.workspace, &reading.address, after, reading.most as i64)?;
-        let Some(last) = page.last().map(|candidate| (candidate.due_at, candidate.intent_id)) else { return Ok(None) };
+        let Some(last) = page.last().map(Candidate::position) else { return Ok(None) };
         let mut shown = Vec::with_capacity(page.len());
-        for (candidate, data) in describe(tx, &reading, page)? {
-            if let Some(number) = candidate.number {
-                shown.push(numbered(number, &candidate, data, false));
-            }
+        for found in describe(tx, &reading, page)? {
+            shown.extend(found.candidate.number.map(|number| found.offer(number, false)));
         }
         shown.sort_by_key(|offer| offer.number);
         Ok(Some((shown, last)))
@@ -130,7 +127,7 @@ pub async fn release(app: &Arc<App>, workspace: Uuid, address: &Address, offers:
     let job = move |tx: &mut Tx<'_>| {
         for offer in &offers {
             let position = view::position_seen(offer.number);
-            queue::release(tx, workspace, &address, offer.intent_id, position, now)?;
+            queue::release(tx, workspace, &address, offer.intent_id.into(), position, now)?;
         }
         tx.signal(crate::wakeups::Signal::queue(workspace, &address));
         Ok(())
@@ -140,7 +137,24 @@ pub async fn release(app: &Arc<App>, workspace: Uuid, address: &Address, offers:
     }
 }
 
-type Look = (Vec<(Candidate, Value)>, Option<Time>);
+/// An intent that may be offered, and what a frame says of it.
+struct Found {
+    candidate: Candidate,
+    intent_id: IntentId,
+    data: Value,
+}
+
+impl Found {
+    fn offer(self, number: i64, is_claimed: bool) -> Offer {
+        let Found { candidate, intent_id, mut data } = self;
+        let number = view::wire_number(number);
+        data["seq"] = number.into();
+        data["offer"] = (candidate.offers + u32::from(is_claimed)).into();
+        Offer { number, intent_id, is_claimed, data }
+    }
+}
+
+type Look = (Vec<Found>, Option<Time>);
 
 fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
     let (workspace, to) = (reading.workspace, &reading.address);
@@ -155,7 +169,7 @@ fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
         let rest = reading.most - found.len();
         let page = queue::list_due(tx, workspace, to, due_by, after, rest as i64)?;
         let is_last = page.len() < rest;
-        after = page.last().map(|candidate| (candidate.due_at, candidate.intent_id));
+        after = page.last().map(Candidate::position);
         found.extend(describe(tx, reading, page)?);
         if is_last || found.len() == reading.most {
             break;
@@ -167,16 +181,17 @@ fn look(tx: &mut Tx<'_>, reading: &Reading, now: Time) -> Result<Look> {
 }
 
 /// What a frame says of each delivery; those in a status that the reader does not want are left out.
-fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> Result<Vec<(Candidate, Value)>> {
+fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> Result<Vec<Found>> {
     let workspace = reading.workspace;
     let mut found = Vec::with_capacity(candidates.len());
     for candidate in candidates {
-        let Some(head) = intents::find(tx, workspace, candidate.intent_id)? else { continue };
+        let Some(intent_id) = candidate.item.intent() else { continue };
+        let Some(head) = intents::find(tx, workspace, intent_id)? else { continue };
         let status = head.intent.status();
         if reading.status.as_ref().is_some_and(|wanted| !wanted.contains(&status)) {
             continue;
         }
-        let birth = intents::birth(tx, workspace, candidate.intent_id)?;
+        let birth = intents::birth(tx, workspace, intent_id)?;
         let data = json!({
             "seq": 0,
             "intent_id": head.intent.id.to_string(),
@@ -190,14 +205,7 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> R
             "offer": 0,
             "payload": birth.payload,
         });
-        found.push((candidate, data));
+        found.push(Found { candidate, intent_id, data });
     }
     Ok(found)
-}
-
-fn numbered(number: i64, candidate: &Candidate, mut data: Value, is_claimed: bool) -> Offer {
-    let number = view::wire_number(number);
-    data["seq"] = number.into();
-    data["offer"] = (candidate.offers + u32::from(is_claimed)).into();
-    Offer { number, intent_id: candidate.intent_id, is_claimed, data }
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axme_intent::{IntentId, Time};
+use axme_intent::Time;
 use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
@@ -16,8 +16,9 @@ use crate::channels::outbound::PATIENCE;
 use crate::channels::signature;
 use crate::error::Result;
 use crate::store::Shard;
+use crate::store::Tx;
+use crate::store::queue::{self, QueueItem};
 use crate::store::webhooks::{self as store, Event, Subscription};
-use crate::store::{Tx, queue};
 use crate::system::{PLACE_PAUSE_SECONDS, Post, Unposted};
 
 /// EncodedReply to one subscriber at a time.
@@ -89,9 +90,9 @@ async fn take(app: &Arc<App>, workspace: Uuid, id: Uuid, most: i64) -> Result<Op
             if !queue::claim(tx, workspace, &address, candidate, 0, until)? {
                 continue;
             }
-            match store::find_event(tx, workspace, candidate.intent_id.0)? {
+            match store::find_event(tx, workspace, candidate.item.id)? {
                 Some(event) => events.push((event, candidate.offers + 1)),
-                None => queue::delete(tx, workspace, &address, candidate.intent_id)?,
+                None => queue::delete(tx, workspace, &address, candidate.item)?,
             }
         }
         Ok(Taken { subscription: subscription.clone(), events, until, is_empty: false, next_due })
@@ -121,26 +122,26 @@ async fn send(app: &Arc<App>, to: &Subscription, event: &Event, claimed: (u32, T
     };
     let now = app.system.clock.now();
     let pauses = app.limits.push_retry_seconds.clone();
-    let (to, id) = (to.clone(), event.id);
+    let (to, id, item) = (to.clone(), event.id, QueueItem::webhook_event(event.id));
     let record = move |tx: &mut Tx<'_>| {
         let address = to.address();
         // A replay in the meantime asks for one more: it stands, whatever came of this one.
-        if !queue::is_as_claimed(tx, to.workspace, &address, IntentId(id), claimed)? {
+        if !queue::is_as_claimed(tx, to.workspace, &address, item, claimed)? {
             return if outcome.is_ok() { Ok(store::arrived_before(tx, &to, id)?) } else { Ok(()) };
         }
         match (&outcome, pauses.get(attempt as usize - 1)) {
             (Ok(()), _) => store::arrived(tx, &to, id)?,
             (Err(Unposted::NoPlace), _) => {
                 let due_at = now.plus_seconds(PLACE_PAUSE_SECONDS);
-                queue::put_off(tx, to.workspace, &address, IntentId(id), due_at)?;
+                queue::put_off(tx, to.workspace, &address, item, due_at)?;
             }
             (Err(Unposted::Failed(error)), Some(pause)) => {
                 let due_at = now.plus_seconds(*pause);
-                queue::postpone(tx, to.workspace, &address, IntentId(id), due_at, &short(error))?;
+                queue::postpone(tx, to.workspace, &address, item, due_at, &short(error))?;
             }
             (Err(Unposted::Failed(error)), None) => {
-                queue::note(tx, to.workspace, &address, IntentId(id), &short(error))?;
-                queue::bury(tx, to.workspace, &address, IntentId(id), now)?;
+                queue::note(tx, to.workspace, &address, item, &short(error))?;
+                queue::bury(tx, to.workspace, &address, item, now)?;
             }
         }
         Ok(())

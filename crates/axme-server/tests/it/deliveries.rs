@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use axme_intent::{Address, IntentId};
-use axme_server::store::{Tx, queue};
+use axme_intent::Address;
+use axme_server::store::Tx;
+use axme_server::store::queue::{self, QueueItem};
 use axme_server::workers;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -160,13 +161,13 @@ async fn bury(server: &Server, events: usize, subscribers: usize) -> Vec<String>
     let bury = move |tx: &mut Tx<'_>| {
         let mut ids = Vec::new();
         for n in 0..events {
-            let id = IntentId(rng.uuid_at(now.plus_seconds(n as u64)));
+            let event = QueueItem::webhook_event(rng.uuid_at(now.plus_seconds(n as u64)));
             for subscriber in 0..subscribers {
                 let to = Address::from_canonical(format!("webhook://{}", Uuid::from_u128(subscriber as u128)));
-                queue::insert(tx, workspace, &to, id, now)?;
-                queue::bury(tx, workspace, &to, id, now)?;
+                queue::insert(tx, workspace, &to, event, now)?;
+                queue::bury(tx, workspace, &to, event, now)?;
             }
-            ids.insert(0, id.to_string());
+            ids.insert(0, event.id.to_string());
         }
         Ok(ids)
     };

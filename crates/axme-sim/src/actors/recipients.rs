@@ -50,9 +50,9 @@ pub fn tick(sim: &mut Sim) -> Checked {
         hold!(notice.recipient == mail.to, "{} got the mail of {}", mail.to, notice.recipient);
         sim.watch.arrived.insert(notice.id);
         hold!(mail.link.is_some() == notice.asking.is_some(), "mail {} has the link {:?}", mail.id, mail.link);
-        if let (Some(page), Some(asking)) = (mail.link, notice.asking) {
+        if let (Some(page), Some(asking), Some(intent)) = (mail.link, notice.asking, notice.intent_id) {
             let token = page.split_once("?token=").map(|(_, token)| token.to_owned()).unwrap_or_default();
-            keep(sim, notice.intent_id, mail.to, "email", asking, (page, token));
+            keep(sim, intent, mail.to, "email", asking, (page, token));
         }
     }
     Ok(())

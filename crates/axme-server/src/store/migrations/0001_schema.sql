@@ -256,15 +256,18 @@ CREATE UNIQUE INDEX scenario_runs_intent ON scenario_runs (workspace_id, intent_
 
 -- One queue per address. `due_at` says when an item may be offered (again). `dead_at` is set when it was given up: it is kept
 -- and never due. What leaves the building waits here as well: events for subscribers under webhook://<subscription_id>,
--- notices under notice://<queue>, with their own id in `intent_id`.
+-- notices under notice://<queue>.
+-- `kind` says which table `item_id` belongs to: 0 an intent, 1 a webhook event, 2 a notice, 3 a routed delivery. It is not
+-- part of the key: ids are unique across kinds, and the statements that claim, acknowledge and delete know the id already.
 CREATE TABLE queue_items (
-  workspace_id UUID NOT NULL, address TEXT COLLATE "C" NOT NULL, intent_id UUID NOT NULL,
+  workspace_id UUID NOT NULL, address TEXT COLLATE "C" NOT NULL, item_id UUID NOT NULL,
+  kind BIGINT NOT NULL,
   number BIGINT, offers BIGINT NOT NULL, acknowledged BIGINT NOT NULL,
   due_at BIGINT NOT NULL, dead_at BIGINT, last_error TEXT,
-  PRIMARY KEY (workspace_id, address, intent_id)
+  PRIMARY KEY (workspace_id, address, item_id)
 ) /* clustered */;
-CREATE INDEX queue_items_due ON queue_items (workspace_id, address, due_at, intent_id);
-CREATE INDEX queue_items_dead ON queue_items (workspace_id, intent_id) WHERE dead_at IS NOT NULL;
+CREATE INDEX queue_items_due ON queue_items (workspace_id, address, due_at, item_id);
+CREATE INDEX queue_items_dead ON queue_items (workspace_id, item_id) WHERE dead_at IS NOT NULL;
 
 -- The last number that was given to an offer of an address. Only claims change it.
 CREATE TABLE queue_counters (
