@@ -205,7 +205,7 @@ fn sql_is_found_in_strings_and_nowhere_else() {
 
 /// How a string begins that is SQL.
 const ANY_SQL: &str =
-    r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|PRAGMA|BEGIN|COMMIT|SET|LISTEN|NOTIFY)\s";
+    r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|PRAGMA|BEGIN|COMMIT|SET|LISTEN|NOTIFY|WHERE)\s";
 
 /// A file of the repository that is text.
 struct SourceFile {

@@ -48,26 +48,34 @@ pub fn insert(tx: &mut Tx<'_>, event: &AuditEvent) -> Result<(), StoreError> {
     )
 }
 
+/// A statement that reads whole audit events.
+macro_rules! events {
+    ($rest:literal) => {
+        concat!("SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_events ", $rest)
+    };
+}
+
 /// Events, newest first.
 pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<AuditEvent>, StoreError> {
     let (first, last) = range(filter.prefix.as_deref().unwrap_or_default());
     let place = [filter.trail.into(), filter.before.into()];
     let rows = match (&filter.actor, &filter.prefix) {
         (None, None) => tx.rows(
-            "SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_events \
-             WHERE trail_id = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3",
+            events!("WHERE trail_id = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3"),
             &[&place[..], &[filter.limit.into()]].concat(),
         ),
         (None, Some(_)) => tx.rows(
-            "SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_events \
-             WHERE trail_id = $1 AND audit_id < $2 AND action >= $3 AND action < $4 \
-             ORDER BY audit_id DESC LIMIT $5",
+            events!(
+                "WHERE trail_id = $1 AND audit_id < $2 AND action >= $3 AND action < $4 \
+                 ORDER BY audit_id DESC LIMIT $5"
+            ),
             &[&place[..], &[first.into(), last.into(), filter.limit.into()]].concat(),
         ),
         (Some([one, other]), _) => tx.rows(
-            "SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_events \
-             WHERE trail_id = $1 AND audit_id < $2 AND action >= $3 AND action < $4 \
-             AND actor IN ($5, $6) ORDER BY audit_id DESC LIMIT $7",
+            events!(
+                "WHERE trail_id = $1 AND audit_id < $2 AND action >= $3 AND action < $4 AND actor IN ($5, $6) \
+                 ORDER BY audit_id DESC LIMIT $7"
+            ),
             &[&place[..], &[first.into(), last.into(), one.into(), other.into(), filter.limit.into()]].concat(),
         ),
     };

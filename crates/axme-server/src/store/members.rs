@@ -19,6 +19,19 @@ pub struct Member {
     pub updated_at: Time,
 }
 
+macro_rules! columns {
+    () => {
+        "org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at"
+    };
+}
+
+/// A statement that reads whole members.
+macro_rules! members {
+    ($rest:literal) => {
+        concat!("SELECT ", columns!(), " FROM members ", $rest)
+    };
+}
+
 fn member(row: &Row) -> Result<Member, StoreError> {
     Ok(Member {
         org_id: row.uuid(0)?,
@@ -54,11 +67,14 @@ pub fn standing(tx: &mut Tx<'_>, workspace: Uuid, names: [&str; 3]) -> Result<Ve
 /// Adds a member, or brings back one that was removed. `None` when there is such a member already.
 pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError> {
     let row = tx.row(
-        "INSERT INTO members (org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (org_id, actor_id, workspace_id) DO UPDATE \
-         SET role = excluded.role, status = excluded.status, updated_at = excluded.updated_at \
-         WHERE members.status = 'removed' \
-         RETURNING org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at",
+        concat!(
+            "INSERT INTO members (",
+            columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (org_id, actor_id, workspace_id) DO UPDATE \
+             SET role = excluded.role, status = excluded.status, updated_at = excluded.updated_at \
+             WHERE members.status = 'removed' RETURNING ",
+            columns!()
+        ),
         &[
             m.org_id.into(),
             m.member_id.into(),
@@ -74,19 +90,14 @@ pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError>
 }
 
 pub fn find(tx: &mut Tx<'_>, org: Uuid, id: Uuid) -> Result<Option<Member>, StoreError> {
-    let row = tx.row(
-        "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM members \
-         WHERE org_id = $1 AND member_id = $2",
-        &[org.into(), id.into()],
-    )?;
+    let row = tx.row(members!("WHERE org_id = $1 AND member_id = $2"), &[org.into(), id.into()])?;
     row.as_ref().map(member).transpose()
 }
 
 /// The membership of somebody in a workspace, or, with nil, in the whole organization.
 pub fn find_actor(tx: &mut Tx<'_>, org: Uuid, actor: &str, workspace: Uuid) -> Result<Option<Member>, StoreError> {
     let row = tx.row(
-        "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM members \
-         WHERE org_id = $1 AND actor_id = $2 AND workspace_id = $3",
+        members!("WHERE org_id = $1 AND actor_id = $2 AND workspace_id = $3"),
         &[org.into(), actor.into(), workspace.into()],
     )?;
     row.as_ref().map(member).transpose()
@@ -102,14 +113,14 @@ pub fn list(
 ) -> Result<Vec<Member>, StoreError> {
     let rows = match workspace {
         None => tx.rows(
-            "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM members \
-             WHERE org_id = $1 AND member_id > $2 AND status <> 'removed' ORDER BY member_id LIMIT $3",
+            members!("WHERE org_id = $1 AND member_id > $2 AND status <> 'removed' ORDER BY member_id LIMIT $3"),
             &[org.into(), after.into(), limit.into()],
         ),
         Some(workspace) => tx.rows(
-            "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM members \
-             WHERE org_id = $1 AND workspace_id = $2 AND member_id > $3 AND status <> 'removed' \
-             ORDER BY member_id LIMIT $4",
+            members!(
+                "WHERE org_id = $1 AND workspace_id = $2 AND member_id > $3 AND status <> 'removed' \
+                 ORDER BY member_id LIMIT $4"
+            ),
             &[org.into(), workspace.into(), after.into(), limit.into()],
         ),
     }?;

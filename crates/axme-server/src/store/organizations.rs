@@ -159,20 +159,25 @@ pub fn count(tx: &mut Tx<'_>, org: Uuid) -> Result<(i64, i64), StoreError> {
     Ok((number(workspaces)?, number(members)?))
 }
 
+/// A statement that reads whole workspaces.
+macro_rules! workspaces {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at FROM workspaces ",
+            $rest
+        )
+    };
+}
+
 pub fn find_workspace(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Workspace>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at \
-         FROM workspaces WHERE workspace_id = $1",
-        &[id.into()],
-    )?;
+    let row = tx.row(workspaces!("WHERE workspace_id = $1"), &[id.into()])?;
     row.as_ref().map(workspace).transpose()
 }
 
 /// A page of workspaces by id.
 pub fn list_workspaces(tx: &mut Tx<'_>, org: Uuid, after: Uuid, limit: i64) -> Result<Vec<Workspace>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at \
-         FROM workspaces WHERE org_id = $1 AND workspace_id > $2 ORDER BY workspace_id LIMIT $3",
+        workspaces!("WHERE org_id = $1 AND workspace_id > $2 ORDER BY workspace_id LIMIT $3"),
         &[org.into(), after.into(), limit.into()],
     )?;
     rows.iter().map(workspace).collect()

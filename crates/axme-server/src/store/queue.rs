@@ -207,8 +207,7 @@ macro_rules! dead_letters {
     ($rest:literal) => {
         concat!(
             "SELECT q.item_id, q.kind, q.address, q.dead_at, q.last_error, n.intent_id FROM queue_items q \
-             LEFT JOIN notices n ON n.workspace_id = q.workspace_id AND n.notice_id = q.item_id \
-             WHERE q.workspace_id = $1 AND q.dead_at IS NOT NULL ",
+             LEFT JOIN notices n ON n.workspace_id = q.workspace_id AND n.notice_id = q.item_id ",
             $rest
         )
     };
@@ -217,7 +216,10 @@ macro_rules! dead_letters {
 /// Dead letters with ids below one, the highest id first. Those of one event for several subscribers are in order of address.
 pub fn list_dead(tx: &mut Tx<'_>, workspace: Uuid, before: Uuid, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
     let rows = tx.rows(
-        dead_letters!("AND q.item_id < $2 ORDER BY q.item_id DESC, q.address LIMIT $3"),
+        dead_letters!(
+            "WHERE q.workspace_id = $1 AND q.item_id < $2 AND q.dead_at IS NOT NULL \
+             ORDER BY q.item_id DESC, q.address LIMIT $3"
+        ),
         &[workspace.into(), before.into(), limit.into()],
     )?;
     rows.iter().map(dead_letter).collect()
@@ -226,7 +228,9 @@ pub fn list_dead(tx: &mut Tx<'_>, workspace: Uuid, before: Uuid, limit: i64) -> 
 /// The dead letters of one id, by address.
 pub fn list_dead_of(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
     let rows = tx.rows(
-        dead_letters!("AND q.item_id = $2 ORDER BY q.address LIMIT $3"),
+        dead_letters!(
+            "WHERE q.workspace_id = $1 AND q.item_id = $2 AND q.dead_at IS NOT NULL ORDER BY q.address LIMIT $3"
+        ),
         &[workspace.into(), id.into(), limit.into()],
     )?;
     rows.iter().map(dead_letter).collect()
