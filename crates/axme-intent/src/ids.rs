@@ -60,12 +60,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_family_shares_its_lane() {
+    fn a_family_shares_its_shard() {
         let root = IntentId::root(Time::from_micros(1_700_000_000_000_000), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
         let child = root.relative(Time::from_micros(1_700_000_000_500_000), [0xff; 10]);
         assert_ne!(root, child);
-        assert_eq!(root.lane(), child.lane());
-        assert_eq!(root.lane(), 0x090a);
+        assert_eq!(root.shard(), child.shard());
+        assert_eq!(root.shard(), 0x090a);
         assert!(root < child, "ids sort by time");
     }
 }

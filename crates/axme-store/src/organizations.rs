@@ -33,6 +33,40 @@ pub struct Workspace {
     pub updated_at: Time,
 }
 
+impl Organization {
+    /// An active organization of which only the name is known.
+    pub fn new(org_id: Uuid, slug: &str, name: &str, now: Time) -> Organization {
+        Organization {
+            org_id,
+            slug: slug.to_owned(),
+            name: name.to_owned(),
+            legal_name: None,
+            primary_domain: None,
+            status: "active".to_owned(),
+            metadata: "{}".to_owned(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+impl Workspace {
+    /// An active workspace for production.
+    pub fn new(workspace_id: Uuid, org_id: Uuid, slug: &str, name: &str, now: Time) -> Workspace {
+        Workspace {
+            workspace_id,
+            org_id,
+            slug: slug.to_owned(),
+            name: name.to_owned(),
+            environment: "production".to_owned(),
+            status: "active".to_owned(),
+            region: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 fn organization(row: &Row) -> Result<Organization, StoreError> {
     Ok(Organization {
         org_id: row.uuid(0)?,
@@ -64,10 +98,15 @@ fn workspace(row: &Row) -> Result<Workspace, StoreError> {
 pub fn find(tx: &mut Tx<'_>, org: Uuid) -> Result<Option<Organization>, StoreError> {
     let row = tx.row(
         "SELECT org_id, slug, name, legal_name, primary_domain, status, metadata, created_at, \
-         COALESCE(updated_at, created_at) FROM organizations WHERE org_id = $1",
+         updated_at FROM organizations WHERE org_id = $1",
         &[org.into()],
     )?;
     row.as_ref().map(organization).transpose()
+}
+
+/// The id of the organization with a slug.
+pub fn find_by_slug(tx: &mut Tx<'_>, slug: &str) -> Result<Option<Uuid>, StoreError> {
+    tx.row("SELECT org_id FROM organizations WHERE slug = $1", &[slug.into()])?.map(|row| row.uuid(0)).transpose()
 }
 
 /// Takes the lock of an organization: who changes its members does so one after the other.
@@ -114,28 +153,31 @@ pub fn update(tx: &mut Tx<'_>, o: &Organization) -> Result<(), StoreError> {
 /// How many workspaces and how many people there are in an organization.
 pub fn count(tx: &mut Tx<'_>, org: Uuid) -> Result<(i64, i64), StoreError> {
     let workspaces = tx.row("SELECT COUNT(*) FROM workspaces WHERE org_id = $1", &[org.into()])?;
-    let members = tx.row(
-        "SELECT COUNT(DISTINCT actor_id) FROM org_members WHERE org_id = $1 AND status <> 'removed'",
-        &[org.into()],
-    )?;
+    let members = tx
+        .row("SELECT COUNT(DISTINCT actor_id) FROM members WHERE org_id = $1 AND status <> 'removed'", &[org.into()])?;
     let number = |row: Option<Row>| row.map_or(Ok(0), |row| row.int(0));
     Ok((number(workspaces)?, number(members)?))
 }
 
+/// A statement that reads whole workspaces.
+macro_rules! workspaces {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at FROM workspaces ",
+            $rest
+        )
+    };
+}
+
 pub fn find_workspace(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Workspace>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, COALESCE(updated_at, created_at) \
-         FROM workspaces WHERE workspace_id = $1",
-        &[id.into()],
-    )?;
+    let row = tx.row(workspaces!("WHERE workspace_id = $1"), &[id.into()])?;
     row.as_ref().map(workspace).transpose()
 }
 
 /// A page of workspaces by id.
 pub fn list_workspaces(tx: &mut Tx<'_>, org: Uuid, after: Uuid, limit: i64) -> Result<Vec<Workspace>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, COALESCE(updated_at, created_at) \
-         FROM workspaces WHERE org_id = $1 AND workspace_id > $2 ORDER BY workspace_id LIMIT $3",
+        workspaces!("WHERE org_id = $1 AND workspace_id > $2 ORDER BY workspace_id LIMIT $3"),
         &[org.into(), after.into(), limit.into()],
     )?;
     rows.iter().map(workspace).collect()

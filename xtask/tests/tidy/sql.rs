@@ -11,7 +11,7 @@ const FLOORS: &str = "xtask/src/bench/floors.rs";
 
 /// How a string begins that is SQL.
 const ANY_SQL: &str =
-    r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|PRAGMA|BEGIN|COMMIT|SET|LISTEN|NOTIFY)\s";
+    r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|PRAGMA|BEGIN|COMMIT|SET|LISTEN|NOTIFY|WHERE)\s";
 
 #[test]
 fn sql_stands_in_the_store() {

@@ -17,8 +17,8 @@ use super::membership;
 use super::tokens::{Person, Signer, TokenFault};
 use crate::error::{Error, Result};
 use crate::request::Credentials;
-use crate::store::people::{self as records, Account, Membership};
-use crate::store::{Rng, Store, Tx, accounts};
+use crate::store::person_accounts::{self as records, Account, Membership};
+use crate::store::{Rng, Store, Tx, service_accounts};
 
 /// How long what was looked up is trusted.
 const TRUST_MILLIS: u64 = 1_000;
@@ -167,7 +167,7 @@ impl Keys {
 /// The caller that a key stands for.
 async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<(Caller, Time)> {
     let look = move |tx: &mut Tx<'_>| -> Result<_> {
-        let Some(holder) = accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
+        let Some(holder) = service_accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
         // What the key of a login may do is what the person may.
         let role = match Role::of_account(&holder.role) {
             Some(role) => Some(role),

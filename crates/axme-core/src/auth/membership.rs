@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::caller::Role;
 use crate::error::StoreError;
 use crate::store::organizations::{self, Organization, Workspace};
-use crate::store::people::{Account, Membership};
+use crate::store::person_accounts::{Account, Membership};
 use crate::store::{self, Tx};
 
 /// Workspaces of one organization that are looked at.

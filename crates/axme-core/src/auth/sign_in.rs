@@ -14,8 +14,8 @@ use crate::error::{Error, Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
 use crate::store::Tx;
-use crate::store::accounts::{self, NewKey, ServiceAccount};
-use crate::store::people::{self as records, Account, Key, Session};
+use crate::store::person_accounts::{self as records, Account, Key, Session};
+use crate::store::service_accounts::{self, NewKey, ServiceAccount};
 
 /// The `client_type` of a session that was made with a key.
 pub const DASHBOARD: &str = "dashboard";
@@ -110,7 +110,7 @@ pub fn audit(
 ) -> Result<(), StoreError> {
     let rng = tx.rng;
     let now = tx.now;
-    let line = crate::store::audit::Line {
+    let event = crate::store::audit::AuditEvent {
         trail: workspace,
         id: rng.uuid_at(now),
         at: now,
@@ -119,7 +119,7 @@ pub fn audit(
         subject: actor.to_owned(),
         details: details.clone(),
     };
-    crate::store::audit::insert(tx, &line)
+    crate::store::audit::insert(tx, &event)
 }
 
 /// Makes a refresh token of a session.
@@ -140,7 +140,7 @@ fn fresh_login_key(
 ) -> Result<String, StoreError> {
     let rng = tx.rng;
     let now = tx.now;
-    let id = match accounts::find_login_account(tx, workspace, &account.email)? {
+    let id = match service_accounts::find_login_account(tx, workspace, &account.email)? {
         Some(id) => id,
         None => {
             let holder = ServiceAccount {
@@ -149,7 +149,7 @@ fn fresh_login_key(
                 role: LOGIN.to_owned(),
                 ..ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, &account.email, now)
             };
-            accounts::insert_service_account(tx, &holder)?;
+            service_accounts::insert_service_account(tx, &holder)?;
             holder.service_account_id
         }
     };
@@ -163,7 +163,7 @@ fn fresh_login_key(
         created_at: now,
         expires_at: Some(now.plus_seconds(rules.key_days * 86_400)),
     };
-    accounts::insert_key(tx, &key)?;
+    service_accounts::insert_key(tx, &key)?;
     Ok(token)
 }
 

@@ -22,10 +22,10 @@ use crate::call::{Binding, async_handler};
 use crate::error::{Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
-use crate::store::accounts::{NewKey, ServiceAccount};
 use crate::store::alpha::Trial;
 use crate::store::members::Member;
-use crate::store::{Shard, Tx, accounts, alpha as store, members, organizations, people as records};
+use crate::store::service_accounts::{NewKey, ServiceAccount};
+use crate::store::{Shard, Tx, alpha as store, members, organizations, person_accounts as records, service_accounts};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -101,7 +101,7 @@ fn first_key(tx: &mut Tx<'_>, owner: &str, (org, workspace): (Uuid, Uuid)) -> Re
     let rng = tx.rng;
     let now = tx.now;
     let account = ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, owner, now);
-    accounts::insert_service_account(tx, &account)?;
+    service_accounts::insert_service_account(tx, &account)?;
     let FreshKey { token, hash, hint } = fresh_key(rng, &account.service_account_id);
     let key_id = format!("sak_{}", rng.uuid_at(now).simple());
     let key = NewKey {
@@ -113,7 +113,7 @@ fn first_key(tx: &mut Tx<'_>, owner: &str, (org, workspace): (Uuid, Uuid)) -> Re
         created_at: now,
         expires_at: None,
     };
-    accounts::insert_key(tx, &key)?;
+    service_accounts::insert_key(tx, &key)?;
     Ok(TrialKey { key_id, service_account_id: account.service_account_id, token })
 }
 

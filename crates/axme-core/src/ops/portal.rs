@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::input::{check_word, page_size, read_after, read_id};
 use crate::policy::quota;
 use crate::store::access_requests::Filter;
-use crate::store::{access_requests as requests, accounts, media, members, organizations};
+use crate::store::{access_requests as requests, media, members, organizations, service_accounts};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -57,7 +57,7 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<
         ("intents_per_day", quota::intents_today(cx.tx, place.workspace)?),
         ("storage_bytes", media::sum_bytes(cx.tx, place.workspace, cx.now)?),
         ("actors_total", members::count(cx.tx, place.org, place.workspace)?),
-        ("service_accounts_per_workspace", accounts::count_agents(cx.tx, place.workspace)?),
+        ("service_accounts_per_workspace", service_accounts::count_agents(cx.tx, place.workspace)?),
     ];
     let limits = limits.into_iter().filter(|(_, limit)| *limit > 0).map(|(name, limit)| (name.to_owned(), limit));
     let used = used.map(|(name, used)| (name.to_owned(), OverviewUsed { used: u64::try_from(used).unwrap_or(0) }));

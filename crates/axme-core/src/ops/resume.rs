@@ -22,7 +22,7 @@ use crate::policy::guards::answers;
 use crate::policy::guards::is_requester;
 use crate::store::Shard;
 use crate::store::intents::Head;
-use crate::store::{deliveries, intents as store};
+use crate::store::{intents as store, queue};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(
@@ -88,7 +88,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     };
     if receives && is_proceed {
         let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
-        deliveries::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id, again_at)?;
+        queue::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id.into(), again_at)?;
     }
     let last = advanced.events.last().map(|event| views::event(resumption.id, event));
     Ok(Resumed {

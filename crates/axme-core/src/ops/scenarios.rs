@@ -10,9 +10,9 @@ use axme_intent::workflow::{Step, StepKind, Target};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::accounts;
-use super::accounts::{Callback, NewAgent};
 use super::intents::plan_root;
+use super::service_accounts;
+use super::service_accounts::{Callback, NewAgent};
 use crate::auth::Caller;
 use crate::auth::placement::Placement;
 use crate::call::PrepareContext;
@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::input::{check_ahead, check_size};
 use crate::policy::agent_limits::admit;
 use crate::store::Shard;
-use crate::store::{accounts as store, hex};
+use crate::store::{hex, service_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -132,7 +132,8 @@ pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Appl
         requested_by,
         step: None,
     };
-    let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(context, agent.callback_url.as_deref()));
+    let callbacks =
+        scenario.agents.iter().map(|agent| service_accounts::made_callback(context, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
     let to_check = super::schemas::to_check(context, &spec.payload);
     let new = plan_root(context, spec)?;
@@ -157,7 +158,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         let (account_id, created) = match known {
             Some(mut account) => {
                 if let Some(callback) = callback.as_ref().filter(|_| cx.caller.is_admin()) {
-                    accounts::push_to(cx, &mut account, callback)?;
+                    service_accounts::push_to(cx, &mut account, callback)?;
                 }
                 (Some(account.service_account_id), false)
             }
@@ -175,7 +176,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
                     delivery_mode: agent.delivery_mode.as_deref().unwrap_or("stream"),
                     callback: callback.as_ref(),
                 };
-                let (account, created) = accounts::put_agent(cx, &agent_spec)?;
+                let (account, created) = service_accounts::put_agent(cx, &agent_spec)?;
                 (Some(account.service_account_id), created)
             }
             None => (None, false),

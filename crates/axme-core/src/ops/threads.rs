@@ -25,7 +25,7 @@ use crate::store::Shard;
 use crate::store::inbox::Entry;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
-use crate::store::{Mark, Signal, accounts, inbox as store, intents, webhooks};
+use crate::store::{Mark, Signal, inbox as store, intents, service_accounts, webhooks};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -241,7 +241,7 @@ fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDe
 
 /// True when no agent is at work on what is sent to the receiver.
 fn lies_in_inbox(cx: &mut CallContext<'_, '_>, head: &Head) -> Result<bool> {
-    let account = accounts::find_agent(cx.tx, cx.caller.workspace, &head.to)?;
+    let account = service_accounts::find_agent(cx.tx, cx.caller.workspace, &head.to)?;
     Ok(account.is_none_or(|account| matches!(account.delivery_mode.as_str(), "inbox" | "internal")))
 }
 

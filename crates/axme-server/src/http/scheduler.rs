@@ -30,7 +30,7 @@ use axme_core::call::{authenticate, authorize, check_body};
 use axme_core::context::CallContext;
 use axme_core::error::{Result, StoreError};
 use axme_core::state::AppState;
-use axme_store::{Shard, Tx, deliveries, webhooks as subscriptions};
+use axme_store::{Shard, Tx, queue, webhooks as subscriptions};
 
 const MOST: u64 = 500;
 const USUAL: u64 = 50;
@@ -162,7 +162,7 @@ async fn send(
             let found = if is_dry {
                 let address = address.clone();
                 let look = move |tx: &mut Tx<'_>| -> Result<_> {
-                    Ok(deliveries::list_due(tx, workspace, &address, now, None, left)?.len())
+                    Ok(queue::list_due(tx, workspace, &address, now, None, left)?.len())
                 };
                 app.store.read(look).await?
             } else {

@@ -21,9 +21,10 @@ use axme_server::http::{self, Gateway};
 use axme_server::{first_start, workers};
 use axme_store::Limits;
 use axme_store::clock::ManualClock;
+use axme_store::organizations::{self, Organization, Workspace};
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
 use axme_store::{Clock, Rng, Shard};
-use axme_store::{Store, StoreOptions, Tx, accounts};
+use axme_store::{Store, StoreOptions, Tx, service_accounts};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
@@ -283,15 +284,15 @@ impl Server {
         let [new_org, workspace] = [&org, &slug]
             .map(|text| Uuid::from_slice(&Sha256::digest(format!("{org}/{slug}/{text}"))[..16]).expect("16 bytes"));
         let make = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
-            let org_id = match accounts::find_organization(tx, &org)? {
+            let org_id = match organizations::find_by_slug(tx, &org)? {
                 Some(known) => known,
                 None => {
-                    accounts::insert_organization(tx, new_org, &org, &org, now)?;
+                    organizations::insert(tx, &Organization::new(new_org, &org, &org, now))?;
                     new_org
                 }
             };
-            accounts::insert_workspace(tx, workspace, org_id, &slug, &slug, now)?;
-            let admin = accounts::ServiceAccount {
+            organizations::insert_workspace(tx, &Workspace::new(workspace, org_id, &slug, &slug, now))?;
+            let admin = service_accounts::ServiceAccount {
                 workspace_id: workspace,
                 service_account_id: format!("sa_{org}-{slug}"),
                 org_id,
@@ -308,8 +309,8 @@ impl Server {
                 callback_url: None,
                 webhook_secret: None,
             };
-            accounts::insert_service_account(tx, &admin)?;
-            let key = accounts::NewKey {
+            service_accounts::insert_service_account(tx, &admin)?;
+            let key = service_accounts::NewKey {
                 workspace,
                 key_id: "sak_first",
                 service_account_id: &admin.service_account_id,
@@ -318,7 +319,7 @@ impl Server {
                 created_at: now,
                 expires_at: None,
             };
-            Ok(accounts::insert_key(tx, &key)?)
+            Ok(service_accounts::insert_key(tx, &key)?)
         };
         self.app.store.write(Shard::CONTROL, make).await.expect("a workspace can be made");
         token
@@ -538,7 +539,8 @@ pub async fn dump() -> Vec<u8> {
     let (client, connection) = tokio_postgres::connect(&base, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
     tokio::spawn(connection);
     let mut text = Vec::new();
-    for table in ["api_keys", "audit_trail", "invites", "media_links", "media_uploads", "replies", "service_accounts"] {
+    for table in ["api_keys", "audit_events", "invites", "media_links", "media_uploads", "replies", "service_accounts"]
+    {
         let copied = client.copy_out(&format!("COPY {schema}.{table} TO STDOUT")).await.expect("a copy");
         let mut copied = std::pin::pin!(copied);
         while let Some(part) = copied.next().await {

@@ -1,20 +1,24 @@
 //! The store itself: jobs that share a transaction, on both engines.
 
+use std::sync::Arc;
+
 use axme_core::error::{Error, Result};
 use axme_intent::Time;
-use axme_store::{Tx, accounts};
+use axme_store::clock::ManualClock;
+use axme_store::organizations::{self, Organization};
+use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
+use axme_store::{Limits, Rng, Shard, Store, StoreError, StoreOptions, Tx, person_accounts};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::harness::{Server, on_both};
-use axme_store::Shard;
+use crate::harness::{Engine, Server, fresh_schema, on_both};
 
 const NOW: Time = Time::from_micros(0);
 
 /// Writes a row and then does what `end` says.
 fn job(number: u128, end: fn() -> Result<()>) -> impl FnMut(&mut Tx<'_>) -> Result<()> + Send + 'static {
     move |tx| {
-        accounts::insert_organization(tx, Uuid::from_u128(number), &slug(number), "test", NOW)?;
+        organizations::insert(tx, &Organization::new(Uuid::from_u128(number), &slug(number), "test", NOW))?;
         end()
     }
 }
@@ -49,7 +53,7 @@ fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody() {
                 1 => assert!(matches!(outcome, Err(Error::Api(_))), "job {n}: {outcome:?}"),
                 _ => assert!(matches!(outcome, Err(Error::Store(_))), "job {n}: {outcome:?}"),
             }
-            let found = store.read(move |tx| accounts::find_organization(tx, &slug(n))).await.unwrap();
+            let found = store.read(move |tx| organizations::find_by_slug(tx, &slug(n))).await.unwrap();
             assert_eq!(found.is_some(), n % 3 == 0, "job {n}");
         }
     });
@@ -104,7 +108,7 @@ fn a_refusal_that_is_kept_keeps_what_it_wrote() {
             .write(Shard::CONTROL, job(7, || Err(Error::Kept(axme_api::ApiError::invalid("kept")))))
             .await;
         assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
-        let found = server.app.store.read(|tx| accounts::find_organization(tx, &slug(7))).await.unwrap();
+        let found = server.app.store.read(|tx| organizations::find_by_slug(tx, &slug(7))).await.unwrap();
         assert!(found.is_some());
     });
 }
@@ -113,13 +117,51 @@ fn a_refusal_that_is_kept_keeps_what_it_wrote() {
 fn what_is_pushed_is_seen_by_the_next_read_of_the_same_job() {
     on_both(async |engine| {
         let server = Server::start(engine).await;
-        let (org, workspace) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let accounts_of = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
-            let before = accounts::count_accounts(tx)?;
-            accounts::insert_member(tx, Uuid::from_u128(3), "new@example.com", org, workspace, "member", NOW)?;
-            Ok((before, accounts::count_accounts(tx)?))
+        let accounts_of = |tx: &mut Tx<'_>| -> Result<_> {
+            let before = person_accounts::count(tx)?;
+            person_accounts::insert(tx, Uuid::from_u128(3), "new@example.com", NOW)?;
+            Ok((before, person_accounts::count(tx)?))
         };
         let (before, after) = server.app.store.write(Shard::CONTROL, accounts_of).await.unwrap();
         assert_eq!(after, before + 1);
+    });
+}
+
+/// As refinery wrote it for the first migration of versions that were never released.
+const OLD_HISTORY: &str = "CREATE TABLE refinery_schema_history AS SELECT 1 AS version, 'core' AS name, \
+                           '2025-11-01T00:00:00Z' AS applied_on, '1' AS checksum";
+
+#[test]
+fn a_database_from_before_the_first_release_is_refused_with_what_to_do() {
+    on_both(async |engine| {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions {
+            limits: Arc::new(Limits { durable: false, ..Limits::default() }),
+            clock: Arc::new(ManualClock::at(NOW)),
+            rng: Rng::system(),
+            wakeups: Wakeups::new(SWEEP_BETWEEN_NODES),
+        };
+        let opened = match engine {
+            Engine::Sqlite => {
+                let file = folder.path().join("axme.db");
+                rusqlite::Connection::open(&file).unwrap().execute_batch(OLD_HISTORY).unwrap();
+                Store::open_sqlite(&file, &options)
+            }
+            Engine::Postgres => {
+                let url = fresh_schema().await;
+                let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+                tokio::spawn(connection);
+                client.batch_execute(OLD_HISTORY).await.unwrap();
+                Store::open_postgres(&url, &options).await
+            }
+        };
+        match opened {
+            Err(StoreError::Unavailable(why)) => {
+                assert!(why.contains("made by a version before 0.1.0"), "{why}");
+                assert!(why.contains("start with an empty data folder or database"), "{why}");
+            }
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("it was opened"),
+        }
     });
 }

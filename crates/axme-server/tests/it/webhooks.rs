@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axme_server::workers;
 use axme_store::Limits;
-use axme_store::{deliveries, webhooks as subscriptions};
+use axme_store::{queue, webhooks as subscriptions};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -274,7 +274,7 @@ fn what_a_paused_subscriber_never_got_is_forgotten_with_its_event() {
         let now = server.now();
         let left = server.app.store.read(move |tx| {
             let address = subscriptions::find(tx, workspace, id)?.unwrap().address();
-            Ok::<_, axme_store::StoreError>(deliveries::list_due(tx, workspace, &address, now, None, 10)?.len())
+            Ok::<_, axme_store::StoreError>(queue::list_due(tx, workspace, &address, now, None, 10)?.len())
         });
         assert_eq!(left.await.unwrap(), 0);
     });

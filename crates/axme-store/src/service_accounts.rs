@@ -1,4 +1,4 @@
-//! SQL of organizations, workspaces, service accounts and keys.
+//! SQL of service accounts and their keys.
 
 use axme_intent::{Address, Time};
 use uuid::Uuid;
@@ -330,59 +330,6 @@ pub fn revoke_key(
         &[now.into(), workspace.into(), account.into(), key.into()],
     )?;
     row.map(|row| row.time(0)).transpose()
-}
-
-/// The organization of the first start, if any node has made it.
-pub fn find_organization(tx: &mut Tx<'_>, slug: &str) -> Result<Option<Uuid>, StoreError> {
-    tx.row("SELECT org_id FROM organizations WHERE slug = $1", &[slug.into()])?.map(|row| row.uuid(0)).transpose()
-}
-
-/// Makes an organization; false when another node was first.
-pub fn insert_organization(tx: &mut Tx<'_>, id: Uuid, slug: &str, name: &str, now: Time) -> Result<bool, StoreError> {
-    let added = tx.run(
-        "INSERT INTO organizations (org_id, slug, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (slug) DO NOTHING",
-        &[id.into(), slug.into(), name.into(), now.into()],
-    )?;
-    Ok(added > 0)
-}
-
-pub fn insert_workspace(
-    tx: &mut Tx<'_>,
-    id: Uuid,
-    org: Uuid,
-    slug: &str,
-    name: &str,
-    now: Time,
-) -> Result<(), StoreError> {
-    tx.push(
-        "INSERT INTO workspaces (workspace_id, org_id, slug, name, environment, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        &[id.into(), org.into(), slug.into(), name.into(), "production".into(), now.into()],
-    )
-}
-
-/// Adds a person as a member of a workspace, or, with nil, of the whole organization, with the account of that e-mail address.
-pub fn insert_member(
-    tx: &mut Tx<'_>,
-    id: Uuid,
-    email: &str,
-    org: Uuid,
-    workspace: Uuid,
-    role: &str,
-    now: Time,
-) -> Result<(), StoreError> {
-    tx.push(
-        "INSERT INTO accounts (account_id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
-        &[id.into(), email.into(), now.into()],
-    )?;
-    tx.push(
-        "INSERT INTO org_members (org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, 'active', $6, $7)",
-        &[org.into(), id.into(), workspace.into(), email.into(), role.into(), now.into(), now.into()],
-    )
-}
-
-pub fn count_accounts(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-    tx.row("SELECT COUNT(*) FROM accounts", &[])?.map_or(Ok(0), |row| row.int(0))
 }
 
 /// Changes how intents reach an account.

@@ -1,8 +1,5 @@
-//! Service accounts, their keys, the agents they are, and who the caller is.
+//! Service accounts and their keys.
 
-use axme_api::agents::{Agent, AgentAnswer, AgentList, GetAgent, ListAgents};
-use axme_api::capabilities::{Capabilities, Nothing};
-use axme_api::me::Me;
 use axme_api::roles::Permission;
 use axme_api::service_accounts::{
     CreateKey, CreateServiceAccount, GetServiceAccount, Key, KeyAnswer, KnownKey, ListServiceAccounts, RevokeKey,
@@ -26,14 +23,11 @@ use crate::input::{check_ahead, page_size};
 use crate::policy::quota;
 use crate::policy::tier::Allowance;
 use crate::signature;
-use crate::store::accounts::{NewKey, ServiceAccount};
-use crate::store::{Signal, accounts as store};
+use crate::store::service_accounts::{NewKey, ServiceAccount};
+use crate::store::{Signal, service_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
-    Binding::Transaction(&handler(&axme_api::me::GET, prepare_nothing, me)),
-    Binding::Transaction(&handler(&axme_api::capabilities::GET, prepare_nothing, capabilities)),
-    Binding::Transaction(&handler(&axme_api::agents::LIST, prepare_list_agents, list_agents)),
     Binding::Transaction(&handler(&axme_api::service_accounts::CREATE, prepare_create, create)),
     Binding::Transaction(&handler(&axme_api::service_accounts::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::service_accounts::GET, prepare_get, get)),
@@ -41,7 +35,6 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::service_accounts::CREATE_KEY, prepare_create_key, create_key)),
     Binding::Transaction(&handler(&axme_api::service_accounts::REVOKE_KEY, prepare_revoke_key, revoke_key)),
     Binding::Transaction(&handler(&axme_api::service_accounts::DELETE, prepare_get, delete)),
-    Binding::Transaction(&handler(&axme_api::agents::GET, prepare_get_agent, get_agent)),
 ];
 
 /// Keys of an account that are shown: the newest.
@@ -471,70 +464,6 @@ pub fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<Rev
     })
 }
 
-pub fn prepare_list_agents(_: &PrepareContext<'_>, input: ListAgents) -> Result<(ListAgents, i64)> {
-    let limit = page_size(input.limit, 100, 1_000)?;
-    Ok((input, limit))
-}
-
-pub fn list_agents(cx: &mut CallContext<'_, '_>, (input, limit): &(ListAgents, i64)) -> Result<AgentList> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = placement::place(cx, org, workspace, Permission::ViewOrganization)?;
-    let agents = store::list_agents(cx.tx, place.workspace, input.after.as_deref().unwrap_or_default(), *limit)?;
-    Ok(AgentList { ok: true, agents: agents.iter().filter_map(agent_view).collect() })
-}
-
-pub fn prepare_get_agent(context: &PrepareContext<'_>, input: GetAgent) -> Result<Address> {
-    Ok(Address::resolve(&input.address, context.caller.home()))
-}
-
-pub fn get_agent(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<AgentAnswer> {
-    let account = store::find_agent(cx.tx, cx.caller.workspace, address)?;
-    let agent = account.as_ref().filter(|account| account.status != "deleted").and_then(agent_view);
-    let agent = agent
-        .ok_or_else(|| ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found")))?;
-    Ok(AgentAnswer { ok: true, agent })
-}
-
-pub fn prepare_nothing(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
-    Ok(input)
-}
-
-pub fn me(cx: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Me> {
-    let account = store::find_service_account(cx.tx, cx.caller.workspace, &cx.caller.service_account_id)?;
-    Ok(Me {
-        ok: true,
-        address: cx.caller.address.as_ref().map(|address| address.as_str().to_owned()),
-        org_id: cx.caller.org.to_string(),
-        org_slug: cx.caller.org_slug.clone(),
-        workspace_id: cx.caller.workspace.to_string(),
-        workspace_slug: cx.caller.workspace_slug.clone(),
-        role: cx.caller.role.as_str().to_owned(),
-        service_account: account.as_ref().map(view),
-        email: cx.caller.person().map(|person| person.email.clone()),
-    })
-}
-
-pub fn capabilities(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Capabilities> {
-    let capabilities = [
-        "intents",
-        "intents.stream",
-        "agents.stream",
-        "human_tasks",
-        "scenarios",
-        "service_accounts",
-        "idempotency",
-        "mesh",
-        "mcp",
-        "sessions",
-    ];
-    let types = ["intent.ask.v1", "intent.notify.v1", "intent.reply.v1"];
-    Ok(Capabilities {
-        ok: true,
-        capabilities: capabilities.map(str::to_owned).to_vec(),
-        supported_intent_types: types.map(str::to_owned).to_vec(),
-    })
-}
-
 fn answer(account: &ServiceAccount) -> ServiceAccountAnswer {
     let shown = view(account);
     ServiceAccountAnswer {
@@ -548,7 +477,7 @@ fn answer(account: &ServiceAccount) -> ServiceAccountAnswer {
     }
 }
 
-fn view(account: &ServiceAccount) -> AccountView {
+pub(super) fn view(account: &ServiceAccount) -> AccountView {
     let address = account.address.as_ref().map(|a| a.as_str().to_owned());
     AccountView {
         service_account_id: account.service_account_id.clone(),
@@ -566,17 +495,4 @@ fn view(account: &ServiceAccount) -> AccountView {
         created_at: account.created_at.to_string(),
         updated_at: account.updated_at.to_string(),
     }
-}
-
-fn agent_view(account: &ServiceAccount) -> Option<Agent> {
-    Some(Agent {
-        address: account.address.as_ref()?.as_str().to_owned(),
-        service_account_id: account.service_account_id.clone(),
-        service_account_name: account.name.clone(),
-        display_name: account.display_name.clone(),
-        status: account.status.clone(),
-        delivery_mode: account.delivery_mode.clone(),
-        created_at: account.created_at.to_string(),
-        updated_at: account.updated_at.to_string(),
-    })
 }
