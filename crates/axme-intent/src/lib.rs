@@ -10,6 +10,7 @@
 pub mod address;
 mod apply;
 mod decide;
+pub mod delivery;
 pub mod fields;
 pub mod form;
 pub mod human;
@@ -22,10 +23,12 @@ pub mod scenario;
 pub mod semantic;
 mod status;
 pub mod template;
+mod text_enum;
 pub mod time;
 pub mod workflow;
 
 pub use address::{Address, Home};
+pub use delivery::Binding;
 pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;
 pub use ladder::Ladder;

@@ -12,12 +12,14 @@ use axum::http::HeaderMap;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::cx::{Bearer, Caller, LOGIN, Role};
+use crate::cx::{Bearer, Caller, Role};
 use crate::error::{Error, Result};
 use crate::ops::people;
 use crate::signer::{Bad, Person, Signer, is_token};
+use crate::store::organizations::{OrganizationStatus, WorkspaceStatus};
 use crate::store::person_accounts::{self as records, Account, Membership};
-use crate::store::{Store, Tx, service_accounts};
+use crate::store::service_accounts::{self, AccountRole, AccountStatus};
+use crate::store::{Store, Tx};
 use crate::system::Rng;
 use crate::workers::key_uses::KeyUses;
 
@@ -171,7 +173,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
     let look = move |tx: &mut Tx<'_>| {
         let Some(holder) = service_accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
         // What the key of a login may do is what the person may.
-        let role = match Role::of_account(&holder.role) {
+        let role = match Role::of_account(holder.role) {
             Some(role) => Some(role),
             None => {
                 let memberships = records::memberships(tx, &holder.created_by)?;
@@ -182,12 +184,13 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
     };
     let found = store.read(look).await?;
     let (holder, role) = found.filter(|(holder, _)| bool::from(holder.hash.ct_eq(&hash))).ok_or_else(invalid_key)?;
-    let is_live =
-        holder.revoked_at.is_none() && holder.expires_at.is_none_or(|at| now < at) && holder.account_status == "active";
+    let is_live = holder.revoked_at.is_none()
+        && holder.expires_at.is_none_or(|at| now < at)
+        && holder.account_status == AccountStatus::Active;
     if !is_live {
         return Err(invalid_key().into());
     }
-    if holder.workspace_status != "active" || holder.org_status != "active" {
+    if holder.workspace_status != WorkspaceStatus::Active || holder.org_status != OrganizationStatus::Active {
         let message = format!("workspace {}/{} is not active", holder.org_slug, holder.workspace_slug);
         return Err(ApiError::new(ErrorKind::Forbidden, "workspace_not_active", message).into());
     }
@@ -204,7 +207,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
         address: holder.address,
         owner: holder.created_by,
         bearer: Bearer::None,
-        is_login: holder.role == LOGIN,
+        is_login: holder.role == AccountRole::Login,
     };
     name_member(&mut caller);
     Ok((caller, holder.expires_at.unwrap_or(Time::from_micros(i64::MAX))))

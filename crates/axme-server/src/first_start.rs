@@ -14,7 +14,7 @@ use crate::error::{Error, StoreError};
 use crate::folder::{Bootstrap, Folder};
 use crate::ops::members;
 use crate::store::Shard;
-use crate::store::members::{self as member_rows, Member};
+use crate::store::members::{self as member_rows, Member, MemberStatus};
 use crate::store::organizations::{self, Organization, Workspace};
 use crate::store::person_accounts;
 use crate::store::service_accounts::{self, NewKey, ServiceAccount};
@@ -55,7 +55,7 @@ pub async fn run(app: &Arc<App>, folder: &Folder, owner_email: &str, base_url: &
             workspace_id: Uuid::nil(),
             actor_id: email.clone(),
             role: "org_owner".to_owned(),
-            status: "active".to_owned(),
+            status: MemberStatus::Active,
             created_at: now,
             updated_at: now,
         };

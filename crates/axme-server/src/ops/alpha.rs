@@ -23,7 +23,7 @@ use crate::call::{AsyncContext, BoxFuture};
 use crate::error::{Result, StoreError};
 use crate::store::Shard;
 use crate::store::alpha::{self as store, Trial};
-use crate::store::members::{self, Member};
+use crate::store::members::{self, Member, MemberStatus};
 use crate::store::person_accounts as records;
 use crate::store::service_accounts::{self, NewKey, ServiceAccount};
 use crate::store::{Tx, organizations};
@@ -169,7 +169,7 @@ pub async fn confirm(app: &App, token: String) -> Result<Trial> {
         records::insert(tx, rng.uuid(), &trial.email, now)?;
         let first = members::find_actor(tx, trial.org_id, &owner_of(trial.id), Uuid::nil())?;
         if let Some(first) = first {
-            members::update(tx, &Member { status: "removed".to_owned(), updated_at: now, ..first })?;
+            members::update(tx, &Member { status: MemberStatus::Removed, updated_at: now, ..first })?;
         }
         let member = Member {
             org_id: trial.org_id,
@@ -177,7 +177,7 @@ pub async fn confirm(app: &App, token: String) -> Result<Trial> {
             workspace_id: Uuid::nil(),
             actor_id: trial.email.clone(),
             role: OrgRole::OrgOwner.as_str().to_owned(),
-            status: "active".to_owned(),
+            status: MemberStatus::Active,
             created_at: now,
             updated_at: now,
         };

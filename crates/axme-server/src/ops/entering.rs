@@ -9,12 +9,11 @@ use super::logins::{Client, Rules, outside};
 use super::people;
 use crate::app::App;
 use crate::auth::{self, FreshKey, fresh_key};
-use crate::cx::LOGIN;
 use crate::error::{Result, StoreError};
 use crate::signer::{Person, TOKEN_SECONDS};
 use crate::store::Tx;
 use crate::store::person_accounts::{self as records, Account, Key, Session};
-use crate::store::service_accounts::{self, NewKey, ServiceAccount};
+use crate::store::service_accounts::{self, AccountRole, NewKey, ServiceAccount};
 use crate::system::Rng;
 
 /// Where a session begins.
@@ -141,7 +140,7 @@ fn fresh_login_key(
             let holder = ServiceAccount {
                 name: format!("login of {}", account.email),
                 display_name: account.display_name.clone(),
-                role: LOGIN.to_owned(),
+                role: AccountRole::Login,
                 ..ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, &account.email, now)
             };
             service_accounts::insert_service_account(tx, &holder)?;

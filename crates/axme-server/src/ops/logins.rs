@@ -26,7 +26,7 @@ use crate::error::{Error, Result, StoreError};
 use crate::store::Shard;
 use crate::store::logins::{self as store, Grant, LoginIntent};
 use crate::store::notices::{self, Notice};
-use crate::store::organizations::Workspace;
+use crate::store::organizations::{Workspace, WorkspaceStatus};
 use crate::store::person_accounts::{self as records, Account};
 use crate::store::{Tx, organizations as tenants};
 use crate::system::Rng;
@@ -421,7 +421,7 @@ pub fn found(tx: &mut Tx<'_>, rng: &Rng, now: Time, owner: &str, name: &str) -> 
         slug: "sandbox".to_owned(),
         name: "Sandbox".to_owned(),
         environment: "sandbox".to_owned(),
-        status: "active".to_owned(),
+        status: WorkspaceStatus::Active,
         region: None,
         created_at: now,
         updated_at: now,

@@ -15,16 +15,17 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::tenants::{self, Authority};
-use super::{check_chars, check_word, read_id};
+use super::{check_chars, check_word, read_id, read_word};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
 use crate::store::Mark;
-use crate::store::policies::{self as store, Entry, Holder, Policy};
+use crate::store::policies::{self as store, Entry, Holder, Policy, PolicyKind, PolicyType};
 
-const RECEIVE: &str = "receive";
-const OVERRIDE: &str = "override";
-const SEND: &str = "send";
+const RECEIVE_TYPES: [&str; 3] = ["open", "allowlist", "closed"];
+const SEND_TYPES: [&str; 3] = ["open", "allowlist", "denylist"];
+/// Instead of the type of an override: there is none.
+const ORG_DEFAULT: &str = "use_org_default";
 
 /// Entries of one policy.
 const MOST_ENTRIES: i64 = 1_000;
@@ -32,11 +33,11 @@ const MOST_ENTRIES: i64 = 1_000;
 /// A policy as it is named: of an organization, or of an agent.
 pub enum Named {
     Org(String),
-    Agent(Address, &'static str),
+    Agent(Address, PolicyKind),
 }
 
 impl Named {
-    fn agent(context: &PrepareContext<'_>, address: &str, kind: &'static str) -> Named {
+    fn agent(context: &PrepareContext<'_>, address: &str, kind: PolicyKind) -> Named {
         Named::Agent(Address::resolve(address, context.caller.home()), kind)
     }
 }
@@ -46,7 +47,7 @@ fn holder(cx: &mut CallContext<'_, '_>, named: &Named, permission: Permission) -
     match named {
         Named::Org(org) => {
             let (org, _) = tenants::org(cx, org, permission)?;
-            Ok((Holder { owner_id: org, kind: RECEIVE, address: String::new() }, org))
+            Ok((Holder { owner_id: org, kind: PolicyKind::Receive, address: String::new() }, org))
         }
         Named::Agent(address, kind) => {
             let not_found =
@@ -57,7 +58,7 @@ fn holder(cx: &mut CallContext<'_, '_>, named: &Named, permission: Permission) -
                 return Err(not_found().into());
             }
             authority.check(permission, Some(workspace))?;
-            Ok((Holder { owner_id: workspace, kind, address: address.as_str().to_owned() }, workspace))
+            Ok((Holder { owner_id: workspace, kind: *kind, address: address.as_str().to_owned() }, workspace))
         }
     }
 }
@@ -102,13 +103,13 @@ pub fn check_sender(cx: &mut CallContext<'_, '_>, from: &Address, to: &Address) 
     if !cx.tx.has(Mark::Senders, workspace) {
         return Ok(());
     }
-    let holder = Holder { owner_id: workspace, kind: SEND, address: to.as_str().to_owned() };
+    let holder = Holder { owner_id: workspace, kind: PolicyKind::Send, address: to.as_str().to_owned() };
     let Some(policy) = store::find(cx.tx, &holder)? else { return Ok(()) };
-    let is_listed = policy.policy_type != "open" && is_listed(cx, &holder, from)?;
-    let may = match policy.policy_type.as_str() {
-        "allowlist" => is_listed,
-        "denylist" => !is_listed,
-        _ => true,
+    let is_listed = policy.policy_type != PolicyType::Open && is_listed(cx, &holder, from)?;
+    let may = match policy.policy_type {
+        PolicyType::Allowlist => is_listed,
+        PolicyType::Denylist => !is_listed,
+        PolicyType::Open | PolicyType::Closed => true,
     };
     if may { Ok(()) } else { Err(refused("policy_denied", format!("{to} does not take intents from {from}"))) }
 }
@@ -120,22 +121,24 @@ fn check_receiver(
     org: Uuid,
     workspace: Uuid,
 ) -> Result<()> {
-    let of_agent = Holder { owner_id: workspace, kind: OVERRIDE, address: to.as_str().to_owned() };
-    let of_org = Holder { owner_id: org, kind: RECEIVE, address: String::new() };
-    let (holder, word, closed) = match store::find(cx.tx, &of_agent)? {
+    let of_agent = Holder { owner_id: workspace, kind: PolicyKind::Override, address: to.as_str().to_owned() };
+    let of_org = Holder { owner_id: org, kind: PolicyKind::Receive, address: String::new() };
+    let (holder, policy_type, closed) = match store::find(cx.tx, &of_agent)? {
         Some(policy) => (of_agent, policy.policy_type, "receiver_agent_closed"),
         None => {
-            let word = store::find(cx.tx, &of_org)?.map_or_else(|| "closed".to_owned(), |policy| policy.policy_type);
-            (of_org, word, "receiver_org_closed")
+            let of_all = store::find(cx.tx, &of_org)?.map_or(PolicyType::Closed, |policy| policy.policy_type);
+            (of_org, of_all, "receiver_org_closed")
         }
     };
-    match word.as_str() {
-        "open" => Ok(()),
-        "allowlist" if is_listed(cx, &holder, from)? => Ok(()),
-        "allowlist" => {
+    match policy_type {
+        PolicyType::Open => Ok(()),
+        PolicyType::Allowlist if is_listed(cx, &holder, from)? => Ok(()),
+        PolicyType::Allowlist => {
             Err(refused("sender_not_in_receive_allowlist", format!("{from} is not among those who may send to {to}")))
         }
-        _ => Err(refused(closed, format!("{to} takes nothing from other organizations"))),
+        PolicyType::Closed | PolicyType::Denylist => {
+            Err(refused(closed, format!("{to} takes nothing from other organizations")))
+        }
     }
 }
 
@@ -158,11 +161,11 @@ pub fn prepare_get_receive(_: &PrepareContext<'_>, input: OrgNamed) -> Result<Na
 }
 
 pub fn prepare_get_override(context: &PrepareContext<'_>, input: AgentNamed) -> Result<Named> {
-    Ok(Named::agent(context, &input.address, OVERRIDE))
+    Ok(Named::agent(context, &input.address, PolicyKind::Override))
 }
 
 pub fn prepare_get_send(context: &PrepareContext<'_>, input: AgentNamed) -> Result<Named> {
-    Ok(Named::agent(context, &input.address, SEND))
+    Ok(Named::agent(context, &input.address, PolicyKind::Send))
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<PolicyAnswer> {
@@ -178,13 +181,13 @@ pub fn get_override(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<Overr
 fn show(cx: &mut CallContext<'_, '_>, holder: &Holder) -> Result<PolicyAnswer> {
     let known = store::find(cx.tx, holder)?;
     let entries = store::entries(cx.tx, holder, MOST_ENTRIES)?;
-    let otherwise = if holder.kind == SEND { "open" } else { "closed" };
-    let is_org = holder.kind == RECEIVE;
+    let otherwise = if holder.kind == PolicyKind::Send { PolicyType::Open } else { PolicyType::Closed };
+    let is_org = holder.kind == PolicyKind::Receive;
     let policy = View {
         policy_id: known.as_ref().map(|policy| policy.policy_id.to_string()),
         org_id: is_org.then(|| holder.owner_id.to_string()),
         address: (!is_org).then(|| holder.address.clone()),
-        policy_type: known.as_ref().map_or_else(|| otherwise.to_owned(), |policy| policy.policy_type.clone()),
+        policy_type: known.as_ref().map_or(otherwise, |policy| policy.policy_type).as_str().to_owned(),
         entries: entries.iter().map(entry_view).collect(),
         created_at: known.as_ref().map(|policy| policy.created_at.to_string()),
         updated_at: known.as_ref().map(|policy| policy.updated_at.to_string()),
@@ -197,7 +200,7 @@ fn show_override(cx: &mut CallContext<'_, '_>, holder: &Holder) -> Result<Overri
     let is_set = shown.policy_id.is_some();
     let set = Override {
         address: holder.address.clone(),
-        override_type: if is_set { shown.policy_type } else { "use_org_default".to_owned() },
+        override_type: if is_set { shown.policy_type } else { ORG_DEFAULT.to_owned() },
         entries: shown.entries,
         created_at: shown.created_at,
         updated_at: shown.updated_at,
@@ -213,50 +216,54 @@ fn entry_view(entry: &Entry) -> EntryView {
     }
 }
 
-pub fn prepare_put_receive(_: &PrepareContext<'_>, input: SetReceivePolicy) -> Result<(Named, String)> {
-    check_word("policy_type", Some(&input.policy_type), &["open", "allowlist", "closed"])?;
-    Ok((Named::Org(input.org_id), input.policy_type))
+pub fn prepare_put_receive(_: &PrepareContext<'_>, input: SetReceivePolicy) -> Result<(Named, PolicyType)> {
+    let policy_type = read_type(&input.policy_type, &RECEIVE_TYPES)?;
+    Ok((Named::Org(input.org_id), policy_type))
 }
 
-pub fn prepare_put_override(context: &PrepareContext<'_>, input: SetOverride) -> Result<(Named, String)> {
-    check_word("override_type", Some(&input.override_type), &["open", "allowlist", "closed", "use_org_default"])?;
-    Ok((Named::agent(context, &input.address, OVERRIDE), input.override_type))
+pub fn prepare_put_override(context: &PrepareContext<'_>, input: SetOverride) -> Result<(Named, Option<PolicyType>)> {
+    let text = &input.override_type;
+    check_word("override_type", Some(text), &[&RECEIVE_TYPES[..], &[ORG_DEFAULT]].concat())?;
+    let policy_type = PolicyType::parse(text);
+    Ok((Named::agent(context, &input.address, PolicyKind::Override), policy_type))
 }
 
-pub fn prepare_put_send(context: &PrepareContext<'_>, input: SetSendPolicy) -> Result<(Named, String)> {
-    check_word("policy_type", Some(&input.policy_type), &["open", "allowlist", "denylist"])?;
-    Ok((Named::agent(context, &input.address, SEND), input.policy_type))
+pub fn prepare_put_send(context: &PrepareContext<'_>, input: SetSendPolicy) -> Result<(Named, PolicyType)> {
+    let policy_type = read_type(&input.policy_type, &SEND_TYPES)?;
+    Ok((Named::agent(context, &input.address, PolicyKind::Send), policy_type))
 }
 
-pub fn put(cx: &mut CallContext<'_, '_>, (named, word): &(Named, String)) -> Result<PolicyAnswer> {
+fn read_type(text: &str, known: &[&str]) -> Result<PolicyType> {
+    read_word("policy_type", text, |word| PolicyType::parse(word).filter(|_| known.contains(&word)), known)
+}
+
+pub fn put(cx: &mut CallContext<'_, '_>, (named, policy_type): &(Named, PolicyType)) -> Result<PolicyAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
-    set(cx, &holder, trail, word)?;
+    set(cx, &holder, trail, *policy_type)?;
     show(cx, &holder)
 }
 
-pub fn put_override(cx: &mut CallContext<'_, '_>, (named, word): &(Named, String)) -> Result<OverrideAnswer> {
+pub fn put_override(
+    cx: &mut CallContext<'_, '_>,
+    (named, policy_type): &(Named, Option<PolicyType>),
+) -> Result<OverrideAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
-    if word == "use_org_default" {
-        store::delete(cx.tx, &holder)?;
-        audit(cx, &holder, trail, "put", &json!({ "type": word }))?;
+    if let Some(policy_type) = policy_type {
+        set(cx, &holder, trail, *policy_type)?;
     } else {
-        set(cx, &holder, trail, word)?;
+        store::delete(cx.tx, &holder)?;
+        audit(cx, &holder, trail, "put", &json!({ "type": ORG_DEFAULT }))?;
     }
     show_override(cx, &holder)
 }
 
-fn set(cx: &mut CallContext<'_, '_>, holder: &Holder, trail: Uuid, word: &str) -> Result<()> {
-    let policy = Policy {
-        policy_id: cx.rng.uuid_at(cx.now),
-        policy_type: word.to_owned(),
-        created_at: cx.now,
-        updated_at: cx.now,
-    };
+fn set(cx: &mut CallContext<'_, '_>, holder: &Holder, trail: Uuid, policy_type: PolicyType) -> Result<()> {
+    let policy = Policy { policy_id: cx.rng.uuid_at(cx.now), policy_type, created_at: cx.now, updated_at: cx.now };
     store::put(cx.tx, holder, &policy)?;
-    if holder.kind == SEND {
+    if holder.kind == PolicyKind::Send {
         cx.tx.mark(Mark::Senders, holder.owner_id);
     }
-    audit(cx, holder, trail, "put", &json!({ "type": word }))
+    audit(cx, holder, trail, "put", &json!({ "type": policy_type.as_str() }))
 }
 
 fn audit(
@@ -268,9 +275,9 @@ fn audit(
 ) -> Result<()> {
     let subject = if holder.address.is_empty() { holder.owner_id.to_string() } else { holder.address.clone() };
     let family = match holder.kind {
-        RECEIVE => "organizations.receive_policy",
-        OVERRIDE => "agents.receive_override",
-        _ => "agents.policy",
+        PolicyKind::Receive => "organizations.receive_policy",
+        PolicyKind::Override => "agents.receive_override",
+        PolicyKind::Send => "agents.policy",
     };
     Ok(cx.audit_in(trail, &format!("{family}.{what}"), &subject, details)?)
 }
@@ -280,11 +287,11 @@ pub fn prepare_add_receive(_: &PrepareContext<'_>, input: OrgEntry) -> Result<(N
 }
 
 pub fn prepare_add_override(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(Named, String)> {
-    new_entry(Named::agent(context, &input.address, OVERRIDE), &input.sender_pattern)
+    new_entry(Named::agent(context, &input.address, PolicyKind::Override), &input.sender_pattern)
 }
 
 pub fn prepare_add_send(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(Named, String)> {
-    new_entry(Named::agent(context, &input.address, SEND), &input.sender_pattern)
+    new_entry(Named::agent(context, &input.address, PolicyKind::Send), &input.sender_pattern)
 }
 
 fn new_entry(named: Named, pattern: &str) -> Result<(Named, String)> {
@@ -318,11 +325,11 @@ pub fn prepare_remove_receive(_: &PrepareContext<'_>, input: OrgEntryNamed) -> R
 }
 
 pub fn prepare_remove_override(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(Named, String)> {
-    Ok((Named::agent(context, &input.address, OVERRIDE), input.entry_id))
+    Ok((Named::agent(context, &input.address, PolicyKind::Override), input.entry_id))
 }
 
 pub fn prepare_remove_send(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(Named, String)> {
-    Ok((Named::agent(context, &input.address, SEND), input.entry_id))
+    Ok((Named::agent(context, &input.address, PolicyKind::Send), input.entry_id))
 }
 
 pub fn remove(cx: &mut CallContext<'_, '_>, (named, id): &(Named, String)) -> Result<EntryRemoved> {

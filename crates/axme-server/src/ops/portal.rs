@@ -13,11 +13,11 @@ use axme_api::roles::Permission;
 use uuid::Uuid;
 
 use super::tenants::{self, Authority, Place};
-use super::{access_requests, check_word, page_size, quotas, read_after, read_id};
+use super::{access_requests, page_size, quotas, read_after, read_id};
 use crate::call::PrepareContext;
 use crate::cx::CallContext;
 use crate::error::Result;
-use crate::store::access_requests::{self as requests, Filter};
+use crate::store::access_requests::{self as requests, Filter, RequestState};
 use crate::store::{media, members, organizations, service_accounts};
 
 pub fn prepare(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
@@ -134,22 +134,22 @@ pub fn navigation(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Resul
 pub struct Queue {
     org: String,
     workspace: Option<Uuid>,
-    state: Option<String>,
+    state: Option<RequestState>,
     after: Uuid,
     limit: i64,
 }
 
 pub fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Queue> {
-    check_word("state", input.state.as_deref(), &access_requests::STATES)?;
+    let state = input.state.as_deref().map(access_requests::read_state).transpose()?;
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 200, 1_000)?);
-    Ok(Queue { org: input.org_id, workspace, state: input.state, after, limit })
+    Ok(Queue { org: input.org_id, workspace, state, after, limit })
 }
 
 /// Oldest first; the next page goes on after the last.
 pub fn queue(cx: &mut CallContext<'_, '_>, queue: &Queue) -> Result<RequestQueue> {
     let (org, _) = tenants::org(cx, &queue.org, Permission::ReviewRequests)?;
-    let (states, expires) = match queue.state.as_deref() {
+    let (states, expires) = match queue.state {
         Some(state) => access_requests::kept_as(Some(state), cx.now),
         None => (&access_requests::OPEN[..], access_requests::still_open(cx.now)),
     };

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::channels::signature;
 use crate::engine::{self, Desk, GATEWAY};
 use crate::error::Result;
-use crate::store::service_accounts::{self, ServiceAccount};
+use crate::store::service_accounts::{self, AccountStatus, ServiceAccount};
 use crate::store::{intents, queue};
 use crate::system::{PLACE_PAUSE_SECONDS, Post, Unposted};
 
@@ -30,7 +30,9 @@ pub async fn tick(app: &Arc<App>, workspace: Uuid, account: &str) -> Result<Opti
         // Read anew each time: the callback may have changed.
         let id = account.to_owned();
         let found = app.store.read(move |tx| Ok(service_accounts::find_service_account(tx, workspace, &id)?)).await?;
-        let Some(account) = found.filter(|a| a.callback_url.is_some() && a.status == "active") else { return Ok(None) };
+        let Some(account) = found.filter(|a| a.callback_url.is_some() && a.status == AccountStatus::Active) else {
+            return Ok(None);
+        };
         let Some(address) = account.address.clone() else { return Ok(None) };
         let reading = Reading { workspace, address, most: AT_ONCE, status: None, due_by: None };
         let (offers, next_due) = claims::offer(app, reading).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axme_server::Limits;
 use axme_server::store::Tx;
-use axme_server::store::access_requests::{self as requests, AccessRequest};
+use axme_server::store::access_requests::{self as requests, AccessRequest, RequestState};
 use axme_server::tier::Tier;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -173,7 +173,7 @@ fn on_a_hosted_server_those_who_run_it_set_what_others_may_use() {
         let keep = move |tx: &mut Tx<'_>| {
             let request = requests::find(tx, old)?.unwrap();
             let pending =
-                AccessRequest { access_request_id: id, review_org_id: own, state: "pending".to_owned(), ..request };
+                AccessRequest { access_request_id: id, review_org_id: own, state: RequestState::Pending, ..request };
             Ok(requests::insert(tx, &pending)?)
         };
         server.app.store.write(0, keep).await.unwrap();
