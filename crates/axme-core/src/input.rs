@@ -9,12 +9,14 @@ use crate::error::Result;
 
 /// A word of a list, or what the list is.
 pub fn check_word(field: &str, word: Option<&str>, known: &[&str]) -> Result<()> {
-    match word {
-        Some(word) if !known.contains(&word) => {
-            Err(ApiError::invalid(format!("{field}: \"{word}\" is none of {}", known.join(", "))).into())
-        }
-        _ => Ok(()),
-    }
+    let check = |word| read_word(field, word, |word| known.contains(&word).then_some(()), known);
+    word.map_or(Ok(()), check)
+}
+
+/// Parses one of the allowed words; the error lists them.
+pub fn read_word<T>(field: &str, word: &str, parse: impl FnOnce(&str) -> Option<T>, known: &[&str]) -> Result<T> {
+    let none = || ApiError::invalid(format!("{field}: \"{word}\" is none of {}", known.join(", ")));
+    parse(word).ok_or_else(|| none().into())
 }
 
 /// Reads an id; what is no id names nothing.

@@ -137,22 +137,12 @@ fn make_admin(sim: &mut Simulation, name: &'static str, org: uuid::Uuid, workspa
     let (hash, now) = (Sha256::digest(&token), sim.cluster.now());
     let (account, key) = (format!("sa_{name}"), format!("sak_{name}"));
     sim.cluster.write_directly(move |tx| {
+        let owner = format!("owner@{name}");
         let admin = service_accounts::ServiceAccount {
-            workspace_id: workspace,
             service_account_id: account.clone(),
-            org_id: org,
             name: name.to_owned(),
             display_name: None,
-            description: None,
-            role: "workspace_admin".to_owned(),
-            status: "active".to_owned(),
-            address: None,
-            delivery_mode: "poll".to_owned(),
-            created_by: format!("owner@{name}"),
-            created_at: now,
-            updated_at: now,
-            callback_url: None,
-            webhook_secret: None,
+            ..service_accounts::ServiceAccount::of_owner(uuid::Uuid::nil(), org, workspace, &owner, now)
         };
         service_accounts::insert_service_account(tx, &admin)?;
         let key = service_accounts::NewKey {

@@ -1,10 +1,21 @@
 //! SQL of the members of organizations.
 
-use axme_intent::Time;
+use axme_intent::{Time, text_enum};
 use uuid::Uuid;
 
 use super::{Row, Tx};
 use crate::error::StoreError;
+
+text_enum! {
+    /// A role is given only by a membership that is active.
+    pub enum MemberStatus {
+        Active = "active",
+        Invited = "invited",
+        Suspended = "suspended",
+        /// Kept, so that the member can be added again under the same id.
+        Removed = "removed",
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -14,7 +25,7 @@ pub struct Member {
     pub workspace_id: Uuid,
     pub actor_id: String,
     pub role: String,
-    pub status: String,
+    pub status: MemberStatus,
     pub created_at: Time,
     pub updated_at: Time,
 }
@@ -39,7 +50,7 @@ fn member(row: &Row) -> Result<Member, StoreError> {
         workspace_id: row.uuid(2)?,
         actor_id: row.string(3)?,
         role: row.string(4)?,
-        status: row.string(5)?,
+        status: row.word(5, MemberStatus::parse)?,
         created_at: row.time(6)?,
         updated_at: row.time(7)?,
     })
@@ -55,13 +66,17 @@ pub fn roles_of(tx: &mut Tx<'_>, org: Uuid, actor: &str) -> Result<Vec<(String, 
 }
 
 /// Every membership of somebody, under any of three names, in the organization of a workspace: role, workspace or nil, status.
-pub fn standing(tx: &mut Tx<'_>, workspace: Uuid, names: [&str; 3]) -> Result<Vec<(String, Uuid, String)>, StoreError> {
+pub fn standing(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    names: [&str; 3],
+) -> Result<Vec<(String, Uuid, MemberStatus)>, StoreError> {
     let rows = tx.rows(
         "SELECT m.role, m.workspace_id, m.status FROM workspaces w JOIN members m ON m.org_id = w.org_id \
          WHERE w.workspace_id = $1 AND m.actor_id IN ($2, $3, $4)",
         &[workspace.into(), names[0].into(), names[1].into(), names[2].into()],
     )?;
-    rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?, row.string(2)?))).collect()
+    rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?, row.word(2, MemberStatus::parse)?))).collect()
 }
 
 /// Adds a member, or brings back one that was removed. `None` when there is such a member already.
@@ -81,7 +96,7 @@ pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError>
             m.workspace_id.into(),
             (&m.actor_id).into(),
             (&m.role).into(),
-            (&m.status).into(),
+            m.status.as_str().into(),
             m.created_at.into(),
             m.updated_at.into(),
         ],
@@ -130,7 +145,7 @@ pub fn list(
 pub fn update(tx: &mut Tx<'_>, m: &Member) -> Result<(), StoreError> {
     tx.push(
         "UPDATE members SET role = $1, status = $2, updated_at = $3 WHERE org_id = $4 AND member_id = $5",
-        &[(&m.role).into(), (&m.status).into(), m.updated_at.into(), m.org_id.into(), m.member_id.into()],
+        &[(&m.role).into(), m.status.as_str().into(), m.updated_at.into(), m.org_id.into(), m.member_id.into()],
     )
 }
 

@@ -1,10 +1,29 @@
 //! SQL of organizations and workspaces.
 
-use axme_intent::Time;
+use axme_intent::{Time, text_enum};
 use uuid::Uuid;
 
 use super::{Row, Tx};
 use crate::error::StoreError;
+
+text_enum! {
+    /// Keys work only while it is active.
+    pub enum OrganizationStatus {
+        Pending = "pending",
+        Active = "active",
+        Suspended = "suspended",
+        Archived = "archived",
+    }
+}
+
+text_enum! {
+    /// Keys work only while it is active.
+    pub enum WorkspaceStatus {
+        Active = "active",
+        Suspended = "suspended",
+        Archived = "archived",
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct Organization {
@@ -13,7 +32,7 @@ pub struct Organization {
     pub name: String,
     pub legal_name: Option<String>,
     pub primary_domain: Option<String>,
-    pub status: String,
+    pub status: OrganizationStatus,
     /// JSON.
     pub metadata: String,
     pub created_at: Time,
@@ -27,7 +46,7 @@ pub struct Workspace {
     pub slug: String,
     pub name: String,
     pub environment: String,
-    pub status: String,
+    pub status: WorkspaceStatus,
     pub region: Option<String>,
     pub created_at: Time,
     pub updated_at: Time,
@@ -42,7 +61,7 @@ impl Organization {
             name: name.to_owned(),
             legal_name: None,
             primary_domain: None,
-            status: "active".to_owned(),
+            status: OrganizationStatus::Active,
             metadata: "{}".to_owned(),
             created_at: now,
             updated_at: now,
@@ -59,7 +78,7 @@ impl Workspace {
             slug: slug.to_owned(),
             name: name.to_owned(),
             environment: "production".to_owned(),
-            status: "active".to_owned(),
+            status: WorkspaceStatus::Active,
             region: None,
             created_at: now,
             updated_at: now,
@@ -74,7 +93,7 @@ fn organization(row: &Row) -> Result<Organization, StoreError> {
         name: row.string(2)?,
         legal_name: row.opt_string(3)?,
         primary_domain: row.opt_string(4)?,
-        status: row.string(5)?,
+        status: row.word(5, OrganizationStatus::parse)?,
         metadata: row.string(6)?,
         created_at: row.time(7)?,
         updated_at: row.time(8)?,
@@ -88,7 +107,7 @@ fn workspace(row: &Row) -> Result<Workspace, StoreError> {
         slug: row.string(2)?,
         name: row.string(3)?,
         environment: row.string(4)?,
-        status: row.string(5)?,
+        status: row.word(5, WorkspaceStatus::parse)?,
         region: row.opt_string(6)?,
         created_at: row.time(7)?,
         updated_at: row.time(8)?,
@@ -125,7 +144,7 @@ pub fn insert(tx: &mut Tx<'_>, o: &Organization) -> Result<bool, StoreError> {
             (&o.name).into(),
             o.legal_name.as_ref().into(),
             o.primary_domain.as_ref().into(),
-            (&o.status).into(),
+            o.status.as_str().into(),
             (&o.metadata).into(),
             o.created_at.into(),
             o.updated_at.into(),
@@ -142,7 +161,7 @@ pub fn update(tx: &mut Tx<'_>, o: &Organization) -> Result<(), StoreError> {
             (&o.name).into(),
             o.legal_name.as_ref().into(),
             o.primary_domain.as_ref().into(),
-            (&o.status).into(),
+            o.status.as_str().into(),
             (&o.metadata).into(),
             o.updated_at.into(),
             o.org_id.into(),
@@ -199,7 +218,7 @@ pub fn insert_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<bool, StoreErr
             (&w.slug).into(),
             (&w.name).into(),
             (&w.environment).into(),
-            (&w.status).into(),
+            w.status.as_str().into(),
             w.region.as_ref().into(),
             w.created_at.into(),
             w.updated_at.into(),
@@ -214,7 +233,7 @@ pub fn update_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<(), StoreError
         &[
             (&w.name).into(),
             (&w.environment).into(),
-            (&w.status).into(),
+            w.status.as_str().into(),
             w.region.as_ref().into(),
             w.updated_at.into(),
             w.workspace_id.into(),

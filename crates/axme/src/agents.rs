@@ -2,12 +2,17 @@
 
 use axme_client::api::agents::{self, GetAgent, ListAgents};
 use axme_client::api::service_accounts::{self, CreateKey, CreateServiceAccount, RevokeKey};
+use axme_intent::DeliveryBinding;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::screen::{line, table};
 use crate::session::{Flags, Given, Session};
+
+/// How an agent may be reached that works outside the server.
+const MODES: [&str; 3] =
+    [DeliveryBinding::Stream.as_str(), DeliveryBinding::Poll.as_str(), DeliveryBinding::Http.as_str()];
 
 /// Register agents and make keys for them
 #[derive(Debug, Subcommand)]
@@ -46,7 +51,7 @@ pub struct Register {
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
     /// How intents reach it
-    #[arg(long, value_name = "MODE", value_parser = ["stream", "poll", "http"])]
+    #[arg(long, value_name = "MODE", value_parser = MODES)]
     delivery_mode: Option<String>,
     /// Where intents are posted to with --delivery-mode http
     #[arg(long, visible_alias = "endpoint-url", value_name = "URL")]

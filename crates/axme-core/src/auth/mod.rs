@@ -10,6 +10,6 @@ pub mod placement;
 pub mod sign_in;
 pub mod tokens;
 
-pub use caller::{Bearer, Caller, LOGIN, Role};
+pub use caller::{Bearer, Caller, Role};
 pub use keys::{FreshKey, Keys, check_person, fresh_key, hash};
 pub(crate) use keys::{invalid_key, missing_key};

@@ -6,7 +6,6 @@ use axme_intent::Time;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::caller::LOGIN;
 use super::keys::{FreshKey, fresh_key, hash};
 use super::membership;
 use super::tokens::{Person, TOKEN_SECONDS};
@@ -15,7 +14,7 @@ use crate::input::check_chars;
 use crate::state::AppState;
 use crate::store::Tx;
 use crate::store::person_accounts::{self as records, Account, Key, Session};
-use crate::store::service_accounts::{self, NewKey, ServiceAccount};
+use crate::store::service_accounts::{self, AccountRole, NewKey, ServiceAccount};
 
 /// The `client_type` of a session that was made with a key.
 pub const DASHBOARD: &str = "dashboard";
@@ -146,7 +145,7 @@ fn fresh_login_key(
             let holder = ServiceAccount {
                 name: format!("login of {}", account.email),
                 display_name: account.display_name.clone(),
-                role: LOGIN.to_owned(),
+                role: AccountRole::Login,
                 ..ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, &account.email, now)
             };
             service_accounts::insert_service_account(tx, &holder)?;

@@ -11,7 +11,7 @@ use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::page_size;
-use crate::store::service_accounts::{self as store, ServiceAccount};
+use crate::store::service_accounts::{self as store, AccountStatus, ServiceAccount};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -37,7 +37,7 @@ pub fn prepare_get(context: &PrepareContext<'_>, input: GetAgent) -> Result<Addr
 
 pub fn get(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<AgentAnswer> {
     let account = store::find_agent(cx.tx, cx.caller.workspace, address)?;
-    let agent = account.as_ref().filter(|account| account.status != "deleted").and_then(view);
+    let agent = account.as_ref().filter(|account| account.status != AccountStatus::Deleted).and_then(view);
     let agent = agent
         .ok_or_else(|| ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found")))?;
     Ok(AgentAnswer { ok: true, agent })
@@ -49,8 +49,8 @@ fn view(account: &ServiceAccount) -> Option<Agent> {
         service_account_id: account.service_account_id.clone(),
         service_account_name: account.name.clone(),
         display_name: account.display_name.clone(),
-        status: account.status.clone(),
-        delivery_mode: account.delivery_mode.clone(),
+        status: account.status.as_str().to_owned(),
+        delivery_mode: account.delivery_mode.as_str().to_owned(),
         created_at: account.created_at.to_string(),
         updated_at: account.updated_at.to_string(),
     })

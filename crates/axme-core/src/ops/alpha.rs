@@ -23,7 +23,7 @@ use crate::error::{Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
 use crate::store::alpha::Trial;
-use crate::store::members::Member;
+use crate::store::members::{Member, MemberStatus};
 use crate::store::service_accounts::{NewKey, ServiceAccount};
 use crate::store::{Shard, Tx, alpha as store, members, organizations, person_accounts as records, service_accounts};
 
@@ -172,7 +172,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
         records::insert(tx, rng.uuid(), &trial.email, now)?;
         let first = members::find_actor(tx, trial.org_id, &owner_of(trial.id), Uuid::nil())?;
         if let Some(first) = first {
-            members::update(tx, &Member { status: "removed".to_owned(), updated_at: now, ..first })?;
+            members::update(tx, &Member { status: MemberStatus::Removed, updated_at: now, ..first })?;
         }
         let member = Member {
             org_id: trial.org_id,
@@ -180,7 +180,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
             workspace_id: Uuid::nil(),
             actor_id: trial.email.clone(),
             role: OrgRole::OrgOwner.as_str().to_owned(),
-            status: "active".to_owned(),
+            status: MemberStatus::Active,
             created_at: now,
             updated_at: now,
         };

@@ -28,7 +28,7 @@ use crate::input::read_id;
 use crate::state::AppState;
 use crate::store::logins::{Grant, LoginIntent};
 use crate::store::notices::Notice;
-use crate::store::organizations::Workspace;
+use crate::store::organizations::{Workspace, WorkspaceStatus};
 use crate::store::person_accounts::Account;
 use crate::store::{
     Rng, Shard, Signal, Tx, logins as store, notices, organizations as tenants, person_accounts as records,
@@ -394,7 +394,7 @@ pub fn found(tx: &mut Tx<'_>, owner: &str, name: &str) -> Result<Workspace> {
         slug: "sandbox".to_owned(),
         name: "Sandbox".to_owned(),
         environment: "sandbox".to_owned(),
-        status: "active".to_owned(),
+        status: WorkspaceStatus::Active,
         region: None,
         created_at: now,
         updated_at: now,

@@ -19,9 +19,9 @@ use crate::call::PrepareContext;
 use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_word, page_size, read_after, read_id};
+use crate::input::{page_size, read_after, read_id};
 use crate::policy::quota;
-use crate::store::access_requests::Filter;
+use crate::store::access_requests::{Filter, RequestState};
 use crate::store::{access_requests as requests, media, members, organizations, service_accounts};
 
 /// What the operations of this file do, by their entries in the table.
@@ -145,22 +145,22 @@ pub fn navigation(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Resul
 pub struct Queue {
     org: String,
     workspace: Option<Uuid>,
-    state: Option<String>,
+    state: Option<RequestState>,
     after: Uuid,
     limit: i64,
 }
 
 pub fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Queue> {
-    check_word("state", input.state.as_deref(), &access_requests::STATES)?;
+    let state = input.state.as_deref().map(access_requests::read_state).transpose()?;
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 200, 1_000)?);
-    Ok(Queue { org: input.org_id, workspace, state: input.state, after, limit })
+    Ok(Queue { org: input.org_id, workspace, state, after, limit })
 }
 
 /// Oldest first; the next page goes on after the last.
 pub fn queue(cx: &mut CallContext<'_, '_>, queue: &Queue) -> Result<RequestQueue> {
     let (org, _) = placement::org(cx, &queue.org, Permission::ReviewRequests)?;
-    let (states, expires) = match queue.state.as_deref() {
+    let (states, expires) = match queue.state {
         Some(state) => access_requests::kept_as(Some(state), cx.now),
         None => (&access_requests::OPEN[..], access_requests::still_open(cx.now)),
     };

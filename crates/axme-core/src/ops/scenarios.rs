@@ -2,11 +2,11 @@
 
 use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Validation};
 use axme_api::{ApiError, Object};
-use axme_intent::Address;
 use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::IntentSpec;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
 use axme_intent::workflow::{Step, StepKind, Target};
+use axme_intent::{Address, DeliveryBinding};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -24,6 +24,7 @@ use crate::error::Result;
 use crate::input::{check_ahead, check_size};
 use crate::policy::agent_limits::admit;
 use crate::store::Shard;
+use crate::store::service_accounts::AccountStatus;
 use crate::store::{hex, service_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
@@ -153,8 +154,8 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
-        let known =
-            store::find_agent(cx.tx, cx.caller.workspace, &agent.address)?.filter(|known| known.status != "deleted");
+        let known = store::find_agent(cx.tx, cx.caller.workspace, &agent.address)?
+            .filter(|known| known.status != AccountStatus::Deleted);
         let (account_id, created) = match known {
             Some(mut account) => {
                 if let Some(callback) = callback.as_ref().filter(|_| cx.caller.is_admin()) {
@@ -173,7 +174,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
                     address: &agent.address,
                     display_name: agent.display_name.as_deref(),
                     description: None,
-                    delivery_mode: agent.delivery_mode.as_deref().unwrap_or("stream"),
+                    delivery_mode: agent.delivery_mode.unwrap_or(DeliveryBinding::Stream),
                     callback: callback.as_ref(),
                 };
                 let (account, created) = service_accounts::put_agent(cx, &agent_spec)?;

@@ -9,21 +9,21 @@ use axme_api::service_accounts::{
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::address::agent_name;
 use axme_intent::human::is_same_person;
-use axme_intent::{Address, Time};
+use axme_intent::{Address, DeliveryBinding, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::auth::placement::{Placement, RoleSet};
-use crate::auth::{FreshKey, LOGIN, Role, fresh_key, placement};
+use crate::auth::{FreshKey, fresh_key, placement};
 use crate::call::PrepareContext;
 use crate::call::{Binding, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_ahead, page_size};
+use crate::input::{check_ahead, page_size, read_word};
 use crate::policy::quota;
 use crate::policy::tier::Allowance;
 use crate::signature;
-use crate::store::service_accounts::{NewKey, ServiceAccount};
+use crate::store::service_accounts::{AccountRole, AccountStatus, NewKey, ServiceAccount};
 use crate::store::{Signal, service_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
@@ -50,9 +50,9 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceAccount)
             return Err(ApiError::invalid(format!("{field}: at most {most} characters")).into());
         }
     }
-    let mode = input.delivery_mode.as_deref().unwrap_or("stream");
+    let mode = input.delivery_mode.as_deref().map_or(Ok(DeliveryBinding::Stream), read_mode)?;
     let callback = check_delivery(context, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
-    Ok(NewAccount { input, callback })
+    Ok(NewAccount { input, mode, callback })
 }
 
 /// The address that an account gets by its name.
@@ -70,7 +70,7 @@ fn address_of(text: &str, place: &Placement) -> Result<Address> {
 }
 
 pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAnswer> {
-    let NewAccount { input, callback } = new;
+    let NewAccount { input, mode, callback } = new;
     let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
     let place = placement::place(cx, org, workspace, Permission::ManageAccounts)?;
     let address = &address_of(&input.name, &place)?;
@@ -80,7 +80,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceA
         address,
         display_name: input.display_name.as_deref(),
         description: input.description.as_deref(),
-        delivery_mode: input.delivery_mode.as_deref().unwrap_or("stream"),
+        delivery_mode: *mode,
         callback: callback.as_ref(),
     };
     let (account, is_new) = put_agent(cx, &new)?;
@@ -91,6 +91,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceA
 
 pub struct NewAccount {
     input: CreateServiceAccount,
+    mode: DeliveryBinding,
     callback: Option<Callback>,
 }
 
@@ -102,33 +103,32 @@ pub struct Callback {
     is_made: bool,
 }
 
+fn read_mode(text: &str) -> Result<DeliveryBinding> {
+    read_word("delivery_mode", text, DeliveryBinding::parse, DeliveryBinding::WORDS)
+}
+
 /// What is needed for a delivery mode; `None` for those that nothing is pushed in.
 fn check_delivery(
     context: &PrepareContext<'_>,
-    mode: &str,
+    mode: DeliveryBinding,
     url: Option<&str>,
     secret: Option<&str>,
 ) -> Result<Option<Callback>> {
-    match mode {
-        "stream" | "poll" | "inbox" | "internal" if url.is_some() => {
-            Err(ApiError::invalid(format!("callback_url: nothing is pushed in delivery_mode \"{mode}\"; choose http"))
-                .into())
-        }
-        "stream" | "poll" | "inbox" | "internal" => Ok(None),
-        "http" => {
-            let url = url.ok_or_else(|| ApiError::invalid("callback_url: delivery_mode \"http\" needs one"))?;
-            let url = check_callback(context, url)?;
-            check_secret("webhook_secret", secret)?;
-            let made = secret.is_none().then(|| signature::fresh_secret(context.rng));
-            let is_made = made.is_some();
-            let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
-            Ok(Some(Callback { url, secret, is_made }))
-        }
-        _ => {
-            let message = format!("delivery_mode: \"{mode}\" is none of stream, poll, http, inbox, internal");
-            Err(ApiError::invalid(message).into())
-        }
+    if mode != DeliveryBinding::Http {
+        let pushed = |_| {
+            let mode = mode.as_str();
+            ApiError::invalid(format!("callback_url: nothing is pushed in delivery_mode \"{mode}\"; choose http"))
+                .into()
+        };
+        return url.map_or(Ok(None), |url| Err(pushed(url)));
     }
+    let url = url.ok_or_else(|| ApiError::invalid("callback_url: delivery_mode \"http\" needs one"))?;
+    let url = check_callback(context, url)?;
+    check_secret("webhook_secret", secret)?;
+    let made = secret.is_none().then(|| signature::fresh_secret(context.rng));
+    let is_made = made.is_some();
+    let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
+    Ok(Some(Callback { url, secret, is_made }))
 }
 
 /// A callback of a bundle, with a secret of our own: whoever receives sets theirs with `service_accounts.update`.
@@ -142,7 +142,7 @@ pub fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount, callb
     if account.callback_url.is_some() || account.address.is_none() {
         return Ok(());
     }
-    account.delivery_mode = "http".to_owned();
+    account.delivery_mode = DeliveryBinding::Http;
     (account.callback_url, account.webhook_secret) = (Some(callback.url.clone()), Some(callback.secret.clone()));
     account.updated_at = cx.now;
     store::update_delivery(cx.tx, account)?;
@@ -171,31 +171,33 @@ pub(super) fn check_secret(field: &str, secret: Option<&str>) -> Result<()> {
 
 pub struct DeliveryChange {
     input: UpdateServiceAccount,
+    mode: Option<DeliveryBinding>,
     fresh_secret: String,
 }
 
 pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceAccount) -> Result<DeliveryChange> {
-    match input.delivery_mode.as_deref() {
+    let mode = input.delivery_mode.as_deref().map(read_mode).transpose()?;
+    match mode {
         None => {
             input.callback_url.as_deref().map(|url| check_callback(context, url)).transpose()?;
         }
         // Its callback may be there already.
-        Some("http") if input.callback_url.is_none() => {}
+        Some(DeliveryBinding::Http) if input.callback_url.is_none() => {}
         Some(mode) => {
             check_delivery(context, mode, input.callback_url.as_deref(), None)?;
         }
     }
     check_secret("webhook_secret", input.webhook_secret.as_deref())?;
-    Ok(DeliveryChange { input, fresh_secret: signature::fresh_secret(context.rng) })
+    Ok(DeliveryChange { input, mode, fresh_secret: signature::fresh_secret(context.rng) })
 }
 
 /// Fields that are not named stay as they are; leaving `http` forgets the callback and its secret.
 pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<ServiceAccountAnswer> {
-    let DeliveryChange { input, fresh_secret } = change;
+    let DeliveryChange { input, mode, fresh_secret } = change;
     let mut account = find_live(cx, &input.service_account_id)?;
-    account.delivery_mode = input.delivery_mode.clone().unwrap_or(account.delivery_mode);
+    account.delivery_mode = mode.unwrap_or(account.delivery_mode);
     let mut made = None;
-    if account.delivery_mode == "http" {
+    if account.delivery_mode == DeliveryBinding::Http {
         account.callback_url = input.callback_url.clone().or(account.callback_url);
         if account.callback_url.is_none() || account.address.is_none() {
             return Err(ApiError::invalid("callback_url: delivery_mode \"http\" needs one, and an agent").into());
@@ -213,7 +215,7 @@ pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<S
     }
     account.updated_at = cx.now;
     store::update_delivery(cx.tx, &account)?;
-    let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": account.callback_url });
+    let line = json!({ "delivery_mode": account.delivery_mode.as_str(), "callback_url": account.callback_url });
     audit(cx, &account, "service_accounts.update", &line)?;
     cx.tx.signal(Signal::push_receivers());
     let mut shown = answer(&account);
@@ -228,7 +230,7 @@ pub struct NewAgent<'a> {
     pub address: &'a Address,
     pub display_name: Option<&'a str>,
     pub description: Option<&'a str>,
-    pub delivery_mode: &'a str,
+    pub delivery_mode: DeliveryBinding,
     pub callback: Option<&'a Callback>,
 }
 
@@ -241,10 +243,10 @@ pub fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Result<(Se
         name: new.name.to_owned(),
         display_name: new.display_name.map(str::to_owned),
         description: new.description.map(str::to_owned),
-        role: Role::Agent.as_str().to_owned(),
-        status: "active".to_owned(),
+        role: AccountRole::Agent,
+        status: AccountStatus::Active,
         address: Some(new.address.clone()),
-        delivery_mode: new.delivery_mode.to_owned(),
+        delivery_mode: new.delivery_mode,
         created_by: cx.caller.actor(),
         created_at: cx.now,
         updated_at: cx.now,
@@ -334,7 +336,7 @@ fn find(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     let not_found = || ApiError::not_found(format!("service account {id}"));
     if let Some(own) = store::find_service_account(cx.tx, cx.caller.workspace, id)? {
         // People look after the account of their own logins themselves.
-        let is_theirs = own.role == LOGIN && is_same_person(&own.created_by, &cx.caller.owner);
+        let is_theirs = own.role == AccountRole::Login && is_same_person(&own.created_by, &cx.caller.owner);
         if !is_theirs {
             RoleSet::in_org(cx, own.org_id)?.check(Permission::ManageAccounts, Some(own.workspace_id))?;
         }
@@ -353,7 +355,7 @@ fn find(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
 /// The same, unless it was deleted.
 fn find_live(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     let account = find(cx, id)?;
-    if account.status == "deleted" {
+    if account.status == AccountStatus::Deleted {
         let message = format!("service account {id} was deleted; register it again to bring it back");
         return Err(ApiError::new(ErrorKind::Conflict, "service_account_deleted", message).into());
     }
@@ -368,7 +370,7 @@ pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result
         return Err(ApiError::new(ErrorKind::Conflict, "own_service_account", message).into());
     }
     let mut revoked_keys = 0;
-    if account.status != "deleted" {
+    if account.status != AccountStatus::Deleted {
         revoked_keys = store::delete(cx.tx, account.workspace_id, &account.service_account_id, cx.now)?;
         audit(cx, &account, "service_accounts.delete", &json!({ "address": account.address, "keys": revoked_keys }))?;
         cx.tx.signal(Signal::push_receivers());
@@ -377,7 +379,7 @@ pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result
         ok: true,
         service_account_id: account.service_account_id,
         address: account.address.map(Address::into_string),
-        status: "deleted".to_owned(),
+        status: AccountStatus::Deleted.as_str().to_owned(),
         revoked_keys,
     })
 }
@@ -433,7 +435,7 @@ pub fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> Result<
 
 /// Keys of admins and of people act in the name of their owner, in every organization of theirs: nobody else makes them.
 fn check_is_own(cx: &CallContext<'_, '_>, account: &ServiceAccount) -> Result<()> {
-    if Role::of_account(&account.role) == Some(Role::Agent) || is_same_person(&account.created_by, &cx.caller.owner) {
+    if account.role == AccountRole::Agent || is_same_person(&account.created_by, &cx.caller.owner) {
         return Ok(());
     }
     let message = format!("keys of this account act in the name of {}, who alone makes them", account.created_by);
@@ -486,11 +488,11 @@ pub(super) fn view(account: &ServiceAccount) -> AccountView {
         name: account.name.clone(),
         display_name: account.display_name.clone(),
         description: account.description.clone(),
-        status: account.status.clone(),
+        status: account.status.as_str().to_owned(),
         created_by_actor_id: account.created_by.clone(),
         agent_address: address.clone(),
         address,
-        delivery_mode: account.delivery_mode.clone(),
+        delivery_mode: account.delivery_mode.as_str().to_owned(),
         callback_url: account.callback_url.clone(),
         created_at: account.created_at.to_string(),
         updated_at: account.updated_at.to_string(),

@@ -149,7 +149,7 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
 fn whose_right(cx: &mut CallContext<'_, '_>) -> Result<Option<String>> {
     let caller = cx.caller;
     let account = service_accounts::find_service_account(cx.tx, caller.workspace, &caller.service_account_id)?;
-    let of_key = account.and_then(|account| Role::of_account(&account.role));
+    let of_key = account.and_then(|account| Role::of_account(account.role));
     Ok((of_key != Some(caller.role)).then(|| caller.owner.clone()))
 }
 

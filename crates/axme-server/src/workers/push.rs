@@ -19,7 +19,7 @@ use axme_core::error::Result;
 use axme_core::state::AppState;
 use axme_core::system::{BUSY_PAUSE_SECONDS, Post, PostError};
 use axme_core::{engine, signature};
-use axme_store::service_accounts::ServiceAccount;
+use axme_store::service_accounts::{AccountStatus, ServiceAccount};
 use axme_store::{Shard, intents, queue, service_accounts};
 
 /// Pushes of one account at a time.
@@ -32,7 +32,9 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result
         // Read anew each time: the callback may have changed.
         let id = account.to_owned();
         let found = app.store.read(move |tx| service_accounts::find_service_account(tx, workspace, &id)).await?;
-        let Some(account) = found.filter(|a| a.callback_url.is_some() && a.status == "active") else { return Ok(None) };
+        let Some(account) = found.filter(|a| a.callback_url.is_some() && a.status == AccountStatus::Active) else {
+            return Ok(None);
+        };
         let Some(address) = account.address.clone() else { return Ok(None) };
         let reading = Reading { workspace, address, most: AT_ONCE, status: None, due_by: None };
         let (offers, next_due) = claims::offer(app, reading).await?;

@@ -292,22 +292,11 @@ impl Server {
                 }
             };
             organizations::insert_workspace(tx, &Workspace::new(workspace, org_id, &slug, &slug, now))?;
+            let owner = format!("owner@{org}.{slug}");
             let admin = service_accounts::ServiceAccount {
-                workspace_id: workspace,
                 service_account_id: format!("sa_{org}-{slug}"),
-                org_id,
-                name: "admin".to_owned(),
                 display_name: None,
-                description: None,
-                role: "workspace_admin".to_owned(),
-                status: "active".to_owned(),
-                address: None,
-                delivery_mode: "poll".to_owned(),
-                created_by: format!("owner@{org}.{slug}"),
-                created_at: now,
-                updated_at: now,
-                callback_url: None,
-                webhook_secret: None,
+                ..service_accounts::ServiceAccount::of_owner(Uuid::nil(), org_id, workspace, &owner, now)
             };
             service_accounts::insert_service_account(tx, &admin)?;
             let key = service_accounts::NewKey {

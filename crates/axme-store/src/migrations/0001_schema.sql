@@ -4,14 +4,14 @@
 
 -- ===== Organizations, their workspaces and members =====
 
--- `status` is `active` or `inactive`. `metadata` is a JSON object.
+-- `status` is `pending`, `active`, `suspended` or `archived`. `metadata` is a JSON object.
 CREATE TABLE organizations (
   org_id UUID NOT NULL PRIMARY KEY, slug TEXT NOT NULL UNIQUE,
   name TEXT NOT NULL, legal_name TEXT, primary_domain TEXT, status TEXT NOT NULL,
   metadata TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL
 );
 
--- `status` is `active` or `inactive`.
+-- `status` is `active`, `suspended` or `archived`.
 CREATE TABLE workspaces (
   workspace_id UUID NOT NULL PRIMARY KEY, org_id UUID NOT NULL,
   slug TEXT NOT NULL,

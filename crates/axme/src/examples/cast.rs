@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axme_client::api::service_accounts::{self, CreateKey, CreateServiceAccount, RevokeKey, UpdateServiceAccount};
 use axme_client::{Client, Object};
+use axme_intent::DeliveryBinding;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -48,7 +49,8 @@ pub async fn hire(session: &Session, example: &Example, opening: &mut Object) ->
         // An intent without a scenario declares nobody.
         _ => {
             for part in example.agents {
-                let mut agent = serde_json::json!({ "address": part.address, "delivery_mode": "stream" });
+                let mut agent =
+                    serde_json::json!({ "address": part.address, "delivery_mode": DeliveryBinding::Stream.as_str() });
                 hired.push(hire_one(session, &mut agent).await?);
             }
         }
@@ -59,9 +61,9 @@ pub async fn hire(session: &Session, example: &Example, opening: &mut Object) ->
 async fn hire_one(session: &Session, agent: &mut Value) -> Result<Hired, Failure> {
     let text = |agent: &Value, key: &str| agent[key].as_str().map(str::to_owned);
     let name = text(agent, "address").unwrap_or_default();
-    let ear = match agent["delivery_mode"].as_str() {
-        Some("http") => Ear::Http(Receiver::bind().await.map_err(Failure::new)?),
-        Some("poll") => Ear::Poll,
+    let ear = match agent["delivery_mode"].as_str().and_then(DeliveryBinding::parse) {
+        Some(DeliveryBinding::Http) => Ear::Http(Receiver::bind().await.map_err(Failure::new)?),
+        Some(DeliveryBinding::Poll) => Ear::Poll,
         _ => Ear::Stream,
     };
     if let Ear::Http(receiver) = &ear {
@@ -81,7 +83,7 @@ async fn hire_one(session: &Session, agent: &mut Value) -> Result<Hired, Failure
         // The account may be left from another run, with the place and the secret of that one.
         let update = UpdateServiceAccount {
             service_account_id: account.service_account_id.clone(),
-            delivery_mode: Some("http".to_owned()),
+            delivery_mode: Some(DeliveryBinding::Http.as_str().to_owned()),
             callback_url: Some(receiver.callback_url.clone()),
             webhook_secret: Some(receiver.secret.clone()),
         };
