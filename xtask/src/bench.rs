@@ -140,7 +140,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str>) -> anyhow::Result<Results> {
     let idle = if url.is_none() && options.only.is_empty() { Some(idle::measure(folder)?) } else { None };
     let config = settings(folder.join("data"), url);
-    let lanes = config.limits.postgres_lanes;
+    let writers = config.limits.postgres_writers;
     let server = runtime.block_on(axme_server::start(config))?;
     let wanted = |measure: &Measure| options.only.is_empty() || options.only.contains(measure);
     let measures: Vec<Measure> = Measure::ALL.into_iter().filter(wanted).collect();
@@ -149,7 +149,7 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
         http: runtime.block_on(floors::http())?,
         row: match url {
             None => runtime.block_on(floors::row_on_sqlite(&folder.join("floor.db")))?,
-            Some(url) => runtime.block_on(floors::row_on_postgres(url, lanes))?,
+            Some(url) => runtime.block_on(floors::row_on_postgres(url, writers))?,
         },
         accounts: runtime.block_on(provision(server.addr(), server.data()))?,
         heartbeat_keys: if measures.contains(&Measure::Heartbeat) {

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
+use crate::workspace_ref::WorkspaceRef;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &REVIEW];
 
@@ -30,10 +32,8 @@ pub struct CreateAccessRequest {
     pub request_type: String,
     /// Who is to get what is asked for. 1 to 255 characters.
     pub requester_actor_id: String,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub requested_role: Option<String>,
     /// For `quota_upgrade`: `email_verified` or `corporate`.
@@ -53,15 +53,12 @@ pub struct CreateAccessRequest {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAccessRequests {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// At most this many, 1 to 1000; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<100, 1_000>,
     /// Only requests after this id: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, AnyOp, Method, Op, Route};
+use crate::op::{AnyOp, Op, Route};
+use crate::page::Limit;
+use crate::workspace_ref::WorkspaceRef;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &GET];
 
@@ -16,23 +18,16 @@ pub static LIST: Op<ListAgents, AgentList> =
 pub static GET: Op<GetAgent, AgentAnswer> =
     Op::get("agents.get", "/v1/agents/{*address}").about("One agent, by its address.");
 
-pub const STREAM: Route = Route {
-    method: Method::Get,
-    path: "/v1/agents/{*address}/intents/stream",
-    access: Access::Key,
-    about: "Intents to an agent as server-sent events: since, wait_seconds, status, follow.",
-};
+pub const STREAM: Route = Route::get("/v1/agents/{*address}/intents/stream")
+    .about("Intents to an agent as server-sent events: since, wait_seconds, status, follow.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAgents {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
-    /// At most this many, 1 to 1000; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<100, 1_000>,
     /// Only addresses after this one: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,

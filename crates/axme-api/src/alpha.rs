@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, AnyOp, Method, Op, Route};
+use crate::op::{Access, AnyOp, Op, Route};
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&BOOTSTRAP, &VERIFY, &RESEND];
 
@@ -21,24 +21,15 @@ pub static RESEND: Op<ResendEmail, Resent> = Op::post("alpha.verify_email.resend
     .about("Send the mail of a trial again. Whether there is one by the address is not told.");
 
 /// Where clients know the page behind the link of the mail.
-pub const LINK: Route = Route {
-    method: Method::Get,
-    path: "/v1/alpha/verify-email",
-    access: Access::Public,
-    about: "Leads to the page behind the link of a trial's mail.",
-};
-pub const PAGE: Route = Route {
-    method: Method::Get,
-    path: "/app/login/trial",
-    access: Access::Public,
-    about: "The page behind the link of a trial's mail, with a button.",
-};
-pub const PAGE_ANSWER: Route = Route {
-    method: Method::Post,
-    path: "/app/login/trial",
-    access: Access::Public,
-    about: "Verify the address of a trial by the link of its mail.",
-};
+pub const LINK: Route = Route::get("/v1/alpha/verify-email")
+    .access(Access::Public)
+    .about("Leads to the page behind the link of a trial's mail.");
+pub const PAGE: Route = Route::get("/app/login/trial")
+    .access(Access::Public)
+    .about("The page behind the link of a trial's mail, with a button.");
+pub const PAGE_ANSWER: Route = Route::post("/app/login/trial")
+    .access(Access::Public)
+    .about("Verify the address of a trial by the link of its mail.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Object;
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST];
 
@@ -27,9 +28,8 @@ pub struct ListAudit {
     /// Only actions that begin like this, such as `service_accounts.`
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub action_prefix: Option<String>,
-    /// At most this many, 1 to 1000; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<100, 1_000>,
     /// Only lines older than this id: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capabilities::Nothing;
 use crate::lenient;
-use crate::op::{Access, AnyOp, Method, Op, Route};
+use crate::op::{Access, AnyOp, Op, Route};
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[
     &LOGIN_INTENT,
@@ -89,65 +89,34 @@ pub static INTROSPECT: Op<Introspect, Introspection> = Op::ask("auth.introspect"
     .about("Whether an access token counts, and whose it is.");
 
 /// The public halves of the keys that sign access tokens, as a JSON Web Key Set.
-pub const KEYS: Route = Route {
-    method: Method::Get,
-    path: "/.well-known/jwks.json",
-    access: Access::Public,
-    about: "The keys that access tokens are signed with.",
-};
+pub const KEYS: Route =
+    Route::get("/.well-known/jwks.json").access(Access::Public).about("The keys that access tokens are signed with.");
 /// Where the link of a mail leads.
-pub const MAIL_PAGE: Route = Route {
-    method: Method::Get,
-    path: "/app/login/{intent_id}",
-    access: Access::Public,
-    about: "The page behind the link of a mail: who wants to sign in, and a button.",
-};
-pub const MAIL_PAGE_ANSWER: Route = Route {
-    method: Method::Post,
-    path: "/app/login/{intent_id}",
-    access: Access::Public,
-    about: "Sign in by the link of a mail.",
-};
+pub const MAIL_PAGE: Route = Route::get("/app/login/{intent_id}")
+    .access(Access::Public)
+    .about("The page behind the link of a mail: who wants to sign in, and a button.");
+pub const MAIL_PAGE_ANSWER: Route =
+    Route::post("/app/login/{intent_id}").access(Access::Public).about("Sign in by the link of a mail.");
 /// The same page where clients know it.
-pub const CALLBACK: Route = Route {
-    method: Method::Get,
-    path: "/v1/auth/login-intent/{intent_id}/callback",
-    access: Access::Public,
-    about: "Leads to the page behind the link of a mail.",
-};
+pub const CALLBACK: Route = Route::get("/v1/auth/login-intent/{intent_id}/callback")
+    .access(Access::Public)
+    .about("Leads to the page behind the link of a mail.");
 /// Where somebody approves what another device asks for.
-pub const DEVICE_PAGE: Route = Route {
-    method: Method::Get,
-    path: "/app/login/cli",
-    access: Access::Public,
-    about: "The page on which a sign-in on another device is approved.",
-};
-pub const DEVICE_PAGE_ANSWER: Route = Route {
-    method: Method::Post,
-    path: "/app/login/cli",
-    access: Access::Public,
-    about: "One step of approving a sign-in on another device.",
-};
+pub const DEVICE_PAGE: Route = Route::get("/app/login/cli")
+    .access(Access::Public)
+    .about("The page on which a sign-in on another device is approved.");
+pub const DEVICE_PAGE_ANSWER: Route =
+    Route::post("/app/login/cli").access(Access::Public).about("One step of approving a sign-in on another device.");
 
 /// Where the button of the approval page leads, when a provider of OpenID Connect is set.
-pub const PROVIDER: Route = Route {
-    method: Method::Get,
-    path: "/app/login/provider",
-    access: Access::Public,
-    about: "Leads to the provider of OpenID Connect.",
-};
-pub const PROVIDER_ANSWER: Route = Route {
-    method: Method::Get,
-    path: "/app/login/provider-callback",
-    access: Access::Public,
-    about: "Where the provider of OpenID Connect leads back to: the page on which the sign-in is confirmed.",
-};
-pub const PROVIDER_CONFIRM: Route = Route {
-    method: Method::Post,
-    path: "/app/login/provider-callback",
-    access: Access::Public,
-    about: "Sign in as whom the provider of OpenID Connect has said.",
-};
+pub const PROVIDER: Route =
+    Route::get("/app/login/provider").access(Access::Public).about("Leads to the provider of OpenID Connect.");
+pub const PROVIDER_ANSWER: Route = Route::get("/app/login/provider-callback")
+    .access(Access::Public)
+    .about("Where the provider of OpenID Connect leads back to: the page on which the sign-in is confirmed.");
+pub const PROVIDER_CONFIRM: Route = Route::post("/app/login/provider-callback")
+    .access(Access::Public)
+    .about("Sign in as whom the provider of OpenID Connect has said.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

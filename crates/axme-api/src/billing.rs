@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
 use crate::quotas::NamedWorkspace;
 use crate::{Object, lenient};
 
@@ -32,9 +33,8 @@ pub struct ListInvoices {
     /// `draft` or `issued`; `paid`, `overdue` and `void`, which nothing is: nobody is charged.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// At most this many, 1 to 1000; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<100, 1_000>,
     /// Only invoices older than this id: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::Object;
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
+use crate::workspace_ref::WorkspaceRef;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&SUBMIT, &GET, &STATUS_COUNTS, &RECONCILE, &LIST, &REPLAY];
 
@@ -31,10 +33,8 @@ pub static REPLAY: Op<ReplayDelivery, DeliveryAnswer> =
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListDeliveries {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     /// Only what went to this principal along a route.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub principal_id: Option<String>,
@@ -42,8 +42,8 @@ pub struct ListDeliveries {
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
     /// At most this many, 1 to 1000; 200 unless given. Dead letters with the same id are not parted.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<200, 1_000>,
     /// Only deliveries older than this id: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
@@ -53,22 +53,18 @@ pub struct ListDeliveries {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReplayDelivery {
     pub delivery_id: String,
-    /// The key's own workspace unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
+    pub workspace: WorkspaceRef,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetDelivery {
     pub delivery_id: String,
-    /// The key's own workspace unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
+    pub workspace: WorkspaceRef,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -93,10 +89,8 @@ pub struct SubmitDelivery {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShowOperations {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     /// 1 to 168; 24 unless given.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub window_hours: Option<u64>,
@@ -117,10 +111,8 @@ pub struct Operations {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reconcile {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     /// At most 86,400; 300 unless given.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub max_pending_age_seconds: Option<u64>,

@@ -2,29 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::op::{Access, Method, Route};
+use crate::op::{Access, Route};
 
 pub const ROUTES: &[Route] = &[HEALTH, HEALTH_V1, READY, OPENAPI, REFERENCE];
 
-pub const HEALTH: Route =
-    Route { method: Method::Get, path: "/health", access: Access::Public, about: "The process lives." };
-pub const HEALTH_V1: Route =
-    Route { method: Method::Get, path: "/v1/health", access: Access::Public, about: "Same as /health." };
-pub const READY: Route = Route {
-    method: Method::Get,
-    path: "/ready",
-    access: Access::Public,
-    about: "The server takes calls: its database answers.",
-};
-pub const OPENAPI: Route = Route {
-    method: Method::Get,
-    path: "/openapi.json",
-    access: Access::Public,
-    about: "This API as an OpenAPI 3.1 document.",
-};
+pub const HEALTH: Route = Route::get("/health").access(Access::Public).about("The process lives.");
+pub const HEALTH_V1: Route = Route::get("/v1/health").access(Access::Public).about("Same as /health.");
+pub const READY: Route =
+    Route::get("/ready").access(Access::Public).about("The server takes calls: its database answers.");
+pub const OPENAPI: Route =
+    Route::get("/openapi.json").access(Access::Public).about("This API as an OpenAPI 3.1 document.");
 
-pub const REFERENCE: Route =
-    Route { method: Method::Get, path: "/docs", access: Access::Public, about: "The same as a page for people." };
+pub const REFERENCE: Route = Route::get("/docs").access(Access::Public).about("The same as a page for people.");
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Object;
 use crate::lenient;
 use crate::op::{AnyOp, Op};
+use crate::page::Limit;
 
 pub const OPERATIONS: &[&dyn AnyOp] =
     &[&LIST, &CHANGES, &GET, &REPLY, &DELEGATE, &APPROVE, &REJECT, &READ, &DELETE_MESSAGES, &DELETE_ALL_MESSAGES];
@@ -40,9 +41,8 @@ pub struct ListThreads {
     /// `pending`, `active` or `done`.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// At most this many, 1 to 100; 50 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<50, 100>,
     /// Only threads older than this one: `next_before` of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
@@ -65,9 +65,8 @@ pub struct ListChanges {
     /// `next_cursor` of the answer before; from the beginning without one.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// At most this many, 1 to 100; 50 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<50, 100>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::op::{Access, AnyOp, Method, Op, Route};
+use crate::op::{AnyOp, Op, Route};
+use crate::page::Limit;
 use crate::{Object, lenient};
 
 pub const OPERATIONS: &[&dyn AnyOp] =
@@ -33,12 +34,8 @@ pub static POLICY: Op<UpdatePolicy, PolicyChanged> = Op::post("intents.policy", 
 pub static BULK_CANCEL: Op<BulkCancel, BulkCanceled> = Op::post("intents.bulk_cancel", "/v1/intents/bulk-cancel")
     .about("Cancel live intents older than a number of hours; says which without doing it unless dry_run is false.");
 
-pub const STREAM: Route = Route {
-    method: Method::Get,
-    path: "/v1/intents/{intent_id}/events/stream",
-    access: Access::Key,
-    about: "Events of an intent as server-sent events: since, wait_seconds, follow.",
-};
+pub const STREAM: Route = Route::get("/v1/intents/{intent_id}/events/stream")
+    .about("Events of an intent as server-sent events: since, wait_seconds, follow.");
 
 /// The longest payload and result, in bytes of JSON.
 pub const MAX_PAYLOAD_BYTES: usize = 131_072;
@@ -125,9 +122,8 @@ pub struct ListIntents {
     pub status: Option<String>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub to_agent: Option<String>,
-    /// At most this many, 1 to 500; 50 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<50, 500>,
     /// Only intents older than this id: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
@@ -253,9 +249,8 @@ pub struct ListEvents {
     /// Only events with a greater `seq`.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// At most this many, 1 to 1000; 1000 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<1_000, 1_000>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -406,9 +401,8 @@ pub struct BulkCancel {
     pub dry_run: Option<bool>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// At most this many, 1 to 5000; 500 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<500, 5_000>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

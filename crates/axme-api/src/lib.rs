@@ -31,6 +31,7 @@ pub mod mesh;
 pub mod op;
 pub mod openapi;
 pub mod organizations;
+pub mod page;
 pub mod personal;
 pub mod policies;
 pub mod portal;
@@ -48,9 +49,12 @@ pub mod sessions;
 pub mod tasks;
 pub mod users;
 pub mod webhooks;
+pub mod workspace_ref;
 
 pub use error::{ApiError, ErrorKind};
 pub use op::{Access, AnyOp, Effect, Input, Method, Op, OpInfo, Route};
+pub use page::Limit;
+pub use workspace_ref::WorkspaceRef;
 
 /// A JSON object, key order kept.
 pub type Object = serde_json::Map<String, serde_json::Value>;

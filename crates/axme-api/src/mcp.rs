@@ -4,18 +4,14 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use crate::op::{Access, Input, Method, OpInfo, Route};
+use crate::op::{Access, Input, OpInfo, Route};
 use crate::openapi::{Field, inlined, input_fields};
 
 pub const ROUTES: &[Route] = &[ENDPOINT];
 
 /// JSON-RPC 2.0: initialize, ping, tools/list, tools/call, resources/list, prompts/list, notifications, and batches of them.
-pub const ENDPOINT: Route = Route {
-    method: Method::Post,
-    path: "/mcp",
-    access: Access::Key,
-    about: "The operations as tools of the Model Context Protocol, as JSON-RPC 2.0 over plain JSON.",
-};
+pub const ENDPOINT: Route = Route::post("/mcp")
+    .about("The operations as tools of the Model Context Protocol, as JSON-RPC 2.0 over plain JSON.");
 
 /// What the names of all tools begin with; the id of the operation follows.
 pub const PREFIX: &str = "axme.";

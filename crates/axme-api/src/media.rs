@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, AnyOp, Method, Op, Route};
+use crate::op::{Access, AnyOp, Op, Route};
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE_UPLOAD, &FINALIZE_UPLOAD, &GET];
 
@@ -20,24 +20,15 @@ pub static GET: Op<GetUpload, UploadAnswer> = Op::get("media.get", "/v1/media/{u
     .secret()
     .about("A file, with URLs that download it for a while.");
 
-pub const UPLOAD: Route = Route {
-    method: Method::Put,
-    path: "/v1/media/upload/{upload_id}",
-    access: Access::Public,
-    about: "The bytes of a file. The token of the URL is the credential.",
-};
-pub const DOWNLOAD: Route = Route {
-    method: Method::Get,
-    path: "/v1/media/download/{upload_id}",
-    access: Access::Public,
-    about: "The bytes of a file, whole or one range. The token of the URL is the credential.",
-};
-pub const PREVIEW: Route = Route {
-    method: Method::Get,
-    path: "/v1/media/preview/{upload_id}",
-    access: Access::Public,
-    about: "The bytes of a picture, to be shown. The token of the URL is the credential.",
-};
+pub const UPLOAD: Route = Route::put("/v1/media/upload/{upload_id}")
+    .access(Access::Public)
+    .about("The bytes of a file. The token of the URL is the credential.");
+pub const DOWNLOAD: Route = Route::get("/v1/media/download/{upload_id}")
+    .access(Access::Public)
+    .about("The bytes of a file, whole or one range. The token of the URL is the credential.");
+pub const PREVIEW: Route = Route::get("/v1/media/preview/{upload_id}")
+    .access(Access::Public)
+    .about("The bytes of a picture, to be shown. The token of the URL is the credential.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

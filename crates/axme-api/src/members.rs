@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &ADD, &UPDATE, &REMOVE, &INCLUDE, &EXCLUDE];
 
@@ -38,9 +39,8 @@ pub struct ListMembers {
     pub org_id: String,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub workspace_id: Option<String>,
-    /// At most this many, 1 to 1000; 1000 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<1_000, 1_000>,
     /// Only members after this id: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::Object;
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[
     &HEARTBEAT,
@@ -86,9 +87,8 @@ pub struct HeartbeatAnswer {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListMesh {
-    /// At most this many, 1 to 1000; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<100, 1_000>,
     /// Only agents with this health: healthy, degraded, unreachable, killed, unknown. `dead` means killed.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub health: Option<String>,
@@ -198,9 +198,8 @@ pub struct Switched {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListMeshEvents {
-    /// At most this many, 1 to 500; 50 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<50, 500>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub event_type: Option<String>,
 }

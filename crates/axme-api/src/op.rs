@@ -1,4 +1,12 @@
-//! What an operation is.
+//! What an operation is: a typed constant in the file of its family, such as
+//!
+//! ```text
+//! pub static GET: Op<GetThing, ThingAnswer> =
+//!     Op::get("things.get", "/v1/things/{thing_id}").access(Access::Admin).about("One thing.");
+//! ```
+//!
+//! The two types are the input and the answer. [`OpInfo`] is what everything else needs to know; [`AnyOp`] is an operation
+//! in the whole table.
 
 use std::marker::PhantomData;
 
@@ -93,6 +101,34 @@ pub struct Route {
     pub about: &'static str,
 }
 
+impl Route {
+    const fn new(method: Method, path: &'static str) -> Route {
+        Route { method, path, access: Access::Key, about: "" }
+    }
+
+    pub const fn get(path: &'static str) -> Route {
+        Route::new(Method::Get, path)
+    }
+
+    pub const fn post(path: &'static str) -> Route {
+        Route::new(Method::Post, path)
+    }
+
+    pub const fn put(path: &'static str) -> Route {
+        Route::new(Method::Put, path)
+    }
+
+    pub const fn access(mut self, access: Access) -> Route {
+        self.access = access;
+        self
+    }
+
+    pub const fn about(mut self, about: &'static str) -> Route {
+        self.about = about;
+        self
+    }
+}
+
 impl<I, O> Op<I, O> {
     const fn new(id: &'static str, method: Method, path: &'static str, effect: Effect) -> Op<I, O> {
         let info = OpInfo {
@@ -166,7 +202,7 @@ impl<I, O> Op<I, O> {
     }
 }
 
-/// An operation with its types forgotten, for readings of the whole table.
+/// An operation with its types erased, for readings of the whole table.
 pub trait AnyOp: Sync {
     fn info(&self) -> &OpInfo;
     #[cfg(feature = "schema")]

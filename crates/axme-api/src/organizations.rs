@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
 use crate::{Object, lenient};
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &GET, &UPDATE, &CREATE_WORKSPACE, &LIST_WORKSPACES, &UPDATE_WORKSPACE];
@@ -84,9 +85,8 @@ pub struct CreateWorkspace {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListWorkspaces {
     pub org_id: String,
-    /// At most this many, 1 to 1000; 1000 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<1_000, 1_000>,
     /// Only workspaces after this id: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,

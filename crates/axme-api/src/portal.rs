@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::access_requests::{AccessRequest, AccessRequestList, ListAccessRequests};
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
 use crate::quotas::NamedWorkspace;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&OVERVIEW, &NAVIGATION, &REQUEST_QUEUE, &ACCESS_REQUESTS];
@@ -104,9 +105,8 @@ pub struct AskQueue {
     /// What can be decided yet unless given: `pending`, `under_review` and `waitlisted`.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// At most this many, 1 to 1000; 200 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<200, 1_000>,
     /// Only requests after this id: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::Object;
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
+use crate::workspace_ref::WorkspaceRef;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &GET, &BIND_ALIAS, &LIST_ALIASES, &RESOLVE_ALIAS, &REVOKE_ALIAS];
 
@@ -40,11 +42,9 @@ pub struct CreatePrincipal {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GetPrincipal {
     pub principal_id: String,
-    /// The key's own workspace unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
+    pub workspace: WorkspaceRef,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -57,37 +57,30 @@ pub struct BindAlias {
     pub alias_type: String,
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
-    /// The key's own workspace unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
+    pub workspace: WorkspaceRef,
 }
 
 /// Which of the workspace's principals, aliases, routes, bindings or deliveries are meant.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListAliases {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub principal_id: Option<String>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// At most this many, 1 to 1000; 200 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<200, 1_000>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResolveAlias {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     pub alias: String,
 }
 
@@ -95,11 +88,9 @@ pub struct ResolveAlias {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RevokeAlias {
     pub alias_id: String,
-    /// The key's own workspace unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
+    pub workspace: WorkspaceRef,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
+use crate::workspace_ref::WorkspaceRef;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&GET, &UPDATE, &SUMMARY, &TIMESERIES, &ROLLUPS];
 
@@ -24,10 +25,8 @@ pub static ROLLUPS: Op<AskSeries, UsageSeriesAnswer> = Op::ask("usage.rollups.da
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NamedWorkspace {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -51,10 +50,8 @@ pub struct UpdateQuota {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AskSummary {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     /// `day`, `week` or `month`; `day` unless given.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub window: Option<String>,
@@ -63,10 +60,8 @@ pub struct AskSummary {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AskSeries {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     /// 1 to 90; 30 unless given.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub window_days: Option<u64>,

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::Object;
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
 use crate::principals::{Alias, Principal};
+use crate::workspace_ref::WorkspaceRef;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&REGISTER, &LIST, &UPDATE, &REMOVE, &RESOLVE, &BIND, &LIST_BINDINGS, &UNBIND];
 
@@ -58,11 +60,9 @@ pub struct RegisterRoute {
     pub priority: Option<u64>,
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
-    /// The key's own workspace unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
+    pub workspace: WorkspaceRef,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -89,40 +89,33 @@ pub struct UpdateRoute {
     pub status: Option<String>,
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
-    /// The key's own workspace unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
+    pub workspace: WorkspaceRef,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListPlaces {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub principal_id: Option<String>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub transport_type: Option<String>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// At most this many, 1 to 1000; 200 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<200, 1_000>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemoveRoute {
     pub route_id: String,
-    /// The key's own workspace unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
+    pub workspace: WorkspaceRef,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -153,22 +146,18 @@ pub struct UpsertBinding {
     pub status: Option<String>,
     #[serde(default, deserialize_with = "lenient::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Object>,
-    /// The key's own workspace unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
+    pub workspace: WorkspaceRef,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RemoveBinding {
     pub binding_id: String,
-    /// The key's own workspace unless given.
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "WorkspaceRef::own_unless_given"))]
+    pub workspace: WorkspaceRef,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

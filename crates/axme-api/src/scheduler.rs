@@ -4,33 +4,23 @@
 use serde::{Deserialize, Serialize};
 
 use crate::lenient;
-use crate::op::{Access, Method, Route};
+use crate::op::{Access, Route};
 
 pub const ROUTES: &[Route] = &[WORKFLOW, WEBHOOK, RECONCILE];
 
 /// Body: [`Tick`]. Answers with [`Ticked`].
-pub const WORKFLOW: Route = Route {
-    method: Method::Post,
-    path: "/internal/scheduler/workflow-tick",
-    access: Access::Admin,
-    about: "Work off the timers of the key's own workspace that are due.",
-};
+pub const WORKFLOW: Route = Route::post("/internal/scheduler/workflow-tick")
+    .access(Access::Admin)
+    .about("Work off the timers of the key's own workspace that are due.");
 
 /// Body: [`Tick`]. Answers with [`Ticked`].
-pub const WEBHOOK: Route = Route {
-    method: Method::Post,
-    path: "/internal/scheduler/webhook-tick",
-    access: Access::Admin,
-    about: "Send the events to subscribers in the key's own workspace that are due.",
-};
+pub const WEBHOOK: Route = Route::post("/internal/scheduler/webhook-tick")
+    .access(Access::Admin)
+    .about("Send the events to subscribers in the key's own workspace that are due.");
 
 /// Body: [`Reconcile`]. Answers with [`Reconciled`].
-pub const RECONCILE: Route = Route {
-    method: Method::Post,
-    path: "/internal/scheduler/reconcile-safety",
-    access: Access::Admin,
-    about: "Both, one after the other.",
-};
+pub const RECONCILE: Route =
+    Route::post("/internal/scheduler/reconcile-safety").access(Access::Admin).about("Both, one after the other.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::lenient;
 use crate::op::{Access, AnyOp, Op};
+use crate::page::Limit;
+use crate::workspace_ref::WorkspaceRef;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &UPDATE, &CREATE_KEY, &DELETE, &REVOKE_KEY];
 
@@ -43,10 +45,8 @@ pub static REVOKE_KEY: Op<RevokeKey, RevokedKeyAnswer> =
 pub struct CreateServiceAccount {
     /// A name, any text, or `agent://org/workspace/name`. Kept as sent; the address is derived from it.
     pub name: String,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
@@ -79,13 +79,10 @@ pub struct UpdateServiceAccount {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListServiceAccounts {
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
-    /// At most this many, 1 to 1000; 1000 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(flatten)]
+    pub workspace: WorkspaceRef,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<1_000, 1_000>,
     /// Only accounts after this id: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,

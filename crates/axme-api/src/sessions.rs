@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::Object;
 use crate::lenient;
-use crate::op::{Access, AnyOp, Method, Op, Route};
+use crate::op::{AnyOp, Op, Route};
+use crate::page::Limit;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&CREATE, &LIST, &GET, &POST_MESSAGE, &MESSAGES, &FEED, &COMPLETE];
 
@@ -28,12 +29,8 @@ pub static COMPLETE: Op<CompleteSession, SessionCompleted> =
     Op::post("sessions.complete", "/v1/sessions/{session_id}/complete")
         .about("End a session; nothing more is said in it.");
 
-pub const STREAM: Route = Route {
-    method: Method::Get,
-    path: "/v1/sessions/{session_id}/feed/stream",
-    access: Access::Key,
-    about: "The feed of a session as server-sent events: since, wait_seconds, follow.",
-};
+pub const STREAM: Route = Route::get("/v1/sessions/{session_id}/feed/stream")
+    .about("The feed of a session as server-sent events: since, wait_seconds, follow.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -73,9 +70,8 @@ pub struct ListSessions {
     pub status: Option<String>,
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub parent_session_id: Option<String>,
-    /// At most this many, 1 to 500; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<100, 500>,
     /// Only sessions older than this one: the last of the previous page.
     #[serde(default, deserialize_with = "lenient::text", skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
@@ -152,9 +148,8 @@ pub struct ListMessages {
     /// Only what has a greater number.
     #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// At most this many, 1 to 500; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<100, 500>,
 }
 
 /// A message, or the end of the session.

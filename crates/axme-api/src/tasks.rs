@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::lenient;
-use crate::op::{Access, AnyOp, Method, Op, Route};
+use crate::op::{Access, AnyOp, Op, Route};
+use crate::page::Limit;
 
 pub const OPERATIONS: &[&dyn AnyOp] = &[&LIST, &REASSIGN, &LINK];
 
@@ -23,26 +24,16 @@ pub static LINK: Op<LinkTask, TaskLink> = Op::post("tasks.link", "/v1/tasks/{int
     .about("Make a link with which one person answers a task without a key, as a form or through /v1/tasks/action.");
 
 /// Answers a task with a link's token: `{"token", "outcome", "comment"?, "data"?}`, or the answer under `task_result`.
-pub const ACTION: Route = Route {
-    method: Method::Post,
-    path: "/v1/tasks/action",
-    access: Access::Public,
-    about: "Answer the task behind a link: token, outcome, comment, data. The token is the credential.",
-};
-pub const PAGE: Route = Route {
-    method: Method::Get,
-    path: "/app/tasks/{intent_id}",
-    access: Access::Public,
-    about: "The form behind a link to a task, as a page. Changes nothing.",
-};
-pub const PAGE_ANSWER: Route = Route {
-    method: Method::Post,
-    path: "/app/tasks/{intent_id}",
-    access: Access::Public,
-    about: "The form, sent: shown again with what is wrong, to be confirmed, or answered.",
-};
-pub const STYLE: Route =
-    Route { method: Method::Get, path: "/app/style.css", access: Access::Public, about: "How the pages look." };
+pub const ACTION: Route = Route::post("/v1/tasks/action")
+    .access(Access::Public)
+    .about("Answer the task behind a link: token, outcome, comment, data. The token is the credential.");
+pub const PAGE: Route = Route::get("/app/tasks/{intent_id}")
+    .access(Access::Public)
+    .about("The form behind a link to a task, as a page. Changes nothing.");
+pub const PAGE_ANSWER: Route = Route::post("/app/tasks/{intent_id}")
+    .access(Access::Public)
+    .about("The form, sent: shown again with what is wrong, to be confirmed, or answered.");
+pub const STYLE: Route = Route::get("/app/style.css").access(Access::Public).about("How the pages look.");
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -93,9 +84,8 @@ pub struct TaskLink {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ListTasks {
-    /// At most this many, 1 to 500; 100 unless given.
-    #[serde(default, deserialize_with = "lenient::whole", skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Limit::is_unset")]
+    pub limit: Limit<100, 500>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -96,10 +96,10 @@ pub struct NickResolved {
     pub email: Option<String>,
 }
 
+/// A user and their contact data. Flattened into answers, without a description of its own.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct NickRegistered {
-    pub ok: bool,
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(description = ""))]
+pub struct UserCard {
     pub user_id: String,
     pub owner_agent: String,
     pub nick: String,
@@ -107,6 +107,14 @@ pub struct NickRegistered {
     pub display_name: Option<String>,
     pub phone: Option<String>,
     pub email: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NickRegistered {
+    pub ok: bool,
+    #[serde(flatten)]
+    pub user: UserCard,
     pub created_at: String,
 }
 
@@ -114,13 +122,8 @@ pub struct NickRegistered {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NickRenamed {
     pub ok: bool,
-    pub user_id: String,
-    pub owner_agent: String,
-    pub nick: String,
-    pub public_address: String,
-    pub display_name: Option<String>,
-    pub phone: Option<String>,
-    pub email: Option<String>,
+    #[serde(flatten)]
+    pub user: UserCard,
     pub renamed_at: String,
 }
 

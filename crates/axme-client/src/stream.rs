@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use axme_api::Limit;
 use axme_api::agents;
 use axme_api::intents::{self, EventView, GetIntent, ListEvents};
 use futures_util::StreamExt;
@@ -128,7 +129,11 @@ impl EventSource {
             if !is_terminal(&answer.status) {
                 return Ok(None);
             }
-            let input = ListEvents { intent_id: self.intent_id.clone(), since: Some(self.reader.since), limit: None };
+            let input = ListEvents {
+                intent_id: self.intent_id.clone(),
+                since: Some(self.reader.since),
+                limit: Limit::default(),
+            };
             client.call(&intents::EVENTS, &input).await.map(|list| Some(list.events))
         };
         match fetched.await {

@@ -90,7 +90,7 @@ const CREATED: &str = r#"{"ok":true,"intent_id":"i","status":"DELIVERED","create
 #[tokio::test]
 async fn a_read_is_repeated_and_presents_its_credential() {
     let (client, requests) = server(vec![answer("503 Service Unavailable", BUSY), answer("200 OK", LIST)]).await;
-    let list = client.call(&intents::LIST, &ListIntents { limit: Some(3), ..Default::default() }).await.unwrap();
+    let list = client.call(&intents::LIST, &ListIntents { limit: 3.into(), ..Default::default() }).await.unwrap();
     assert!(list.intents.is_empty());
     let requests = requests.await.unwrap();
     assert!(requests.iter().all(|head| head.starts_with("get /v1/intents?limit=3 ")), "{requests:?}");

@@ -12,7 +12,7 @@ pub enum Error {
     Api(#[from] ApiError),
     /// The caller gets this, and what the job has written is kept: an audit line of the refusal.
     #[error("{0}")]
-    Kept(ApiError),
+    Kept(Box<ApiError>),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -44,10 +44,25 @@ impl JobError for Error {
 }
 
 impl Error {
+    /// Refuses, and keeps what the job has written.
+    pub fn kept(error: ApiError) -> Error {
+        Error::Kept(Box::new(error))
+    }
+
+    /// The kind of a refusal; `None` for a fault of the store.
+    pub fn kind(&self) -> Option<ErrorKind> {
+        match self {
+            Error::Api(error) => Some(error.kind),
+            Error::Kept(error) => Some(error.kind),
+            Error::Store(_) => None,
+        }
+    }
+
     /// What the caller sees. Faults of the store are logged here and shown without their text.
     pub fn into_api(self) -> ApiError {
         match self {
-            Error::Api(error) | Error::Kept(error) => error,
+            Error::Api(error) => error,
+            Error::Kept(error) => *error,
             Error::Store(StoreError::Unavailable(why)) => {
                 tracing::error!(why, "database unavailable");
                 ApiError::unavailable("the database is unavailable: nothing was changed, try again")

@@ -1,22 +1,47 @@
-//! Readers and checks of input fields that operations share. Each refusal names its field.
+//! Checks and reads the fields of inputs, for every family. An error names the field and says what is accepted.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::address::MAX_ADDRESS_CHARS;
 use axme_intent::{Address, Home, IntentId, Status, Time};
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// A word of a list, or what the list is.
+/// Refuses a word that is none of the allowed ones. The error lists them.
 pub fn check_word(field: &str, word: Option<&str>, known: &[&str]) -> Result<()> {
     let check = |word| read_word(field, word, |word| known.contains(&word).then_some(()), known);
     word.map_or(Ok(()), check)
 }
 
-/// Parses one of the allowed words; the error lists them.
+/// Parses one of the allowed words. The error lists them.
 pub fn read_word<T>(field: &str, word: &str, parse: impl FnOnce(&str) -> Option<T>, known: &[&str]) -> Result<T> {
-    let none = || ApiError::invalid(format!("{field}: \"{word}\" is none of {}", known.join(", ")));
-    parse(word).ok_or_else(|| none().into())
+    parse(word).ok_or_else(|| none_of(field, word, known))
+}
+
+/// The error for a word that is none of the allowed ones.
+pub fn none_of(field: &str, word: &str, known: &[&str]) -> Error {
+    ApiError::invalid(format!("{field}: \"{word}\" is none of {}", known.join(", "))).into()
+}
+
+/// Refuses text that is shorter or longer than it may be. Blanks around it do not make it long enough.
+pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
+    if text.is_none_or(|text| text.trim().chars().count() >= least && text.chars().count() <= most) {
+        return Ok(());
+    }
+    let least = if least == 0 { "at most".to_owned() } else { format!("{least} to") };
+    Err(ApiError::invalid(format!("{field}: {least} {most} characters")).into())
+}
+
+/// Refuses a number outside its bounds.
+pub fn check_within(field: &str, number: Option<u64>, bounds: RangeInclusive<u64>) -> Result<()> {
+    if number.is_none_or(|number| bounds.contains(&number)) {
+        return Ok(());
+    }
+    let message = format!("{field}: must be a whole number from {} to {}", bounds.start(), bounds.end());
+    Err(ApiError::invalid(message).into())
 }
 
 /// Reads an id; what is no id names nothing.
@@ -31,22 +56,11 @@ pub fn read_after(after: Option<&str>) -> Result<Uuid> {
     })
 }
 
-/// A page size: what was asked for, within the bounds; `usual` without it.
-pub fn page_size(asked: Option<u64>, usual: u64, most: u64) -> Result<i64> {
-    match asked {
-        None => Ok(usual as i64),
-        Some(0) => Err(ApiError::invalid("limit must be at least 1").into()),
-        Some(n) => Ok(n.min(most) as i64),
-    }
-}
-
-/// Refuses text that is shorter or longer than it may be. Blanks around it do not make it long enough.
-pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
-    if text.is_none_or(|text| text.trim().chars().count() >= least && text.chars().count() <= most) {
-        return Ok(());
-    }
-    let least = if least == 0 { "at most".to_owned() } else { format!("{least} to") };
-    Err(ApiError::invalid(format!("{field}: {least} {most} characters")).into())
+/// Where a page of a list begins that shows the newest first: before the last id of the one before, or at `newest`.
+pub fn read_before<Id: FromStr>(before: Option<&str>, newest: Id, what: &str) -> Result<Id> {
+    before.map_or(Ok(newest), |text| {
+        text.trim().parse().map_err(|_| ApiError::invalid(format!("before: must be {what}")).into())
+    })
 }
 
 /// Refuses JSON that is longer than any server takes.
@@ -54,6 +68,7 @@ pub fn check_size(what: &str, value: &impl serde::Serialize) -> Result<()> {
     check_bytes(what, value, axme_api::intents::MAX_PAYLOAD_BYTES)
 }
 
+/// Refuses JSON of more than `most` bytes.
 pub fn check_bytes(what: &str, value: &impl serde::Serialize, most: usize) -> Result<()> {
     let mut counter = Counter(0);
     let counted = serde_json::to_writer(&mut counter, value);
@@ -105,7 +120,7 @@ pub fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()> {
 pub fn parse_status(word: &str) -> Result<Status> {
     Status::parse(word).ok_or_else(|| {
         let known: Vec<&str> = Status::ALL.iter().map(|s| s.as_str()).collect();
-        ApiError::invalid(format!("status: \"{}\" is none of {}", word.trim(), known.join(", "))).into()
+        none_of("status", word.trim(), &known)
     })
 }
 

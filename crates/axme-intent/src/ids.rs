@@ -1,7 +1,7 @@
 //! Ids of intents.
 //!
-//! An id is a UUIDv7, so that indexes stay dense in time. Its last 16 bits are the *lane* of its family: a root draws them
-//! at random, its children repeat them. Whoever holds the id of any member knows on which write lane its family lives.
+//! An id is a UUIDv7, so that indexes stay dense in time. Its last 16 bits are the *shard* of its family: a root draws them
+//! at random, its children repeat them. Whoever holds the id of any member knows which shard its family lives on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,7 +28,7 @@ impl IntentId {
         IntentId(Uuid::from_bytes(bytes))
     }
 
-    /// The id of a new member of the family of `self`: same lane.
+    /// The id of a new member of the family of `self`: same shard.
     pub fn relative(self, at: Time, random: [u8; 10]) -> IntentId {
         let mut bytes = *IntentId::root(at, random).0.as_bytes();
         bytes[14..].copy_from_slice(&self.0.as_bytes()[14..]);

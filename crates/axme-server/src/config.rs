@@ -142,7 +142,7 @@ impl Config {
         for (name, number) in [
             ("write_group", limits.write_group),
             ("read_threads", limits.read_threads),
-            ("postgres_lanes", limits.postgres_lanes),
+            ("postgres_writers", limits.postgres_writers),
             ("window_deliveries", limits.window_deliveries),
             ("window_events", limits.window_events),
             ("cached_keys", limits.cached_keys),

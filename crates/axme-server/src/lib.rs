@@ -25,6 +25,7 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 pub use config::Config;
 pub use folder::{Bootstrap, RunFile};
@@ -75,7 +76,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             "files lie in the data folder of this node: others on the same database need the same folder, or a bucket"
         );
     }
-    let web = deliver::outbound::Web::new(guard, mailer, limits.push_seconds).map_err(StartError::Config)?;
+    let patience = deliver::outbound::PATIENCE;
+    let web = deliver::outbound::Web::new(guard, mailer, limits.push_seconds, patience).map_err(StartError::Config)?;
     let system = system::real(Arc::new(web));
     let store = open_store(&config, &folder, &system, &limits).await?;
     let files = files::Files::open(&config.media, folder.path().join("media"), limits.durable);
@@ -100,17 +102,17 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     workers::fanout::watch(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
     workers::mesh::rule(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
     let mut workers = vec![
-        tokio::spawn(workers::timers::run(app.clone())),
-        tokio::spawn(workers::sweep::run(app.clone(), files.clone())),
-        tokio::spawn(workers::billing::run(app.clone())),
-        tokio::spawn(workers::push_dispatcher::run(app.clone())),
-        tokio::spawn(workers::fanout::run(app.clone())),
-        tokio::spawn(workers::notices::run(app.clone())),
-        tokio::spawn(workers::mesh::run(app.clone())),
-        tokio::spawn(workers::key_uses::run(app.clone())),
+        spawn("timers", workers::timers::run(app.clone())),
+        spawn("sweep", workers::sweep::run(app.clone(), files.clone())),
+        spawn("billing", workers::billing::run(app.clone())),
+        spawn("push", workers::push_dispatcher::run(app.clone())),
+        spawn("fanout", workers::fanout::run(app.clone())),
+        spawn("notices", workers::notices::run(app.clone())),
+        spawn("mesh", workers::mesh::run(app.clone())),
+        spawn("key_uses", workers::key_uses::run(app.clone())),
     ];
     if let Some(url) = &config.database_url {
-        workers.push(tokio::spawn(workers::pg_wakeups::run(app.clone(), url.clone())));
+        workers.push(spawn("pg_wakeups", workers::pg_wakeups::run(app.clone(), url.clone())));
     }
     let router = http::router(Gateway { app: app.clone(), files });
     let listener = listener.tap_io(|connection| {
@@ -133,6 +135,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let mails = app.mails.clone();
     let patience = Duration::from_secs(limits.shutdown_seconds);
     Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails })
+}
+
+/// Starts a worker in a span that names it.
+fn spawn(kind: &'static str, worker: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(worker.instrument(tracing::info_span!("worker", kind)))
 }
 
 async fn open_store(

@@ -128,7 +128,7 @@ impl Checker {
             };
             let Some(elder) = self.intents.get(&parent) else { return Err(format!("{id}: its parent is missing")) };
             ensure!(intent.root == elder.head.intent.root, "{id}: another root than its parent's");
-            ensure!(id.shard() == intent.root.shard(), "{id}: another lane than its root's");
+            ensure!(id.shard() == intent.root.shard(), "{id}: another shard than its root's");
             if !observed.status().is_terminal() {
                 live.entry(parent).or_default().push(*id);
             }

@@ -4,8 +4,6 @@
 //! After each step the invariants are checked on the store itself ([`invariants`]) and against what clients were promised
 //! ([`promises`]). At the end all faults stop, and every intent must end ([`liveness`]). The same seed makes the same history.
 
-#![expect(clippy::result_large_err, reason = "jobs return the server's own error")]
-
 mod actors;
 mod cluster;
 mod invariants;

@@ -53,6 +53,11 @@ mod manual {
             self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter().min().copied()
         }
 
+        /// How many sleep now.
+        pub fn sleepers(&self) -> usize {
+            self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).len()
+        }
+
         fn read(&self) -> Time {
             *self.now.lock().unwrap_or_else(PoisonError::into_inner)
         }

@@ -125,7 +125,7 @@ impl Store {
             Box::new(postgres::Postgres::new(target.clone(), slot, environment.clone()))
         };
         let writer = |n| Queue::spawn(&format!("write-{n}"), vec![connect()], 1, QUEUE_JOBS);
-        let writers = (0..limits.postgres_lanes.max(1)).map(writer).collect();
+        let writers = (0..limits.postgres_writers.max(1)).map(writer).collect();
         let readers = (0..limits.read_threads.max(1)).map(|_| connect() as Box<dyn writer::Engine>).collect();
         let readers = Queue::spawn("read", readers, 1, QUEUE_JOBS);
         Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: "postgresql" })
@@ -139,7 +139,7 @@ impl Store {
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
         let queue = &self.writers[shard.writer(self.writers.len())];
-        answer::<T, E, F>(self.submit(queue, Box::new(TypedJob { job, answer: None })).await)
+        answer::<T, E, F>(self.submit(queue, Some(shard), Box::new(TypedJob { job, answer: None })).await)
     }
 
     /// Runs a job against a consistent snapshot. It must not write.
@@ -149,7 +149,7 @@ impl Store {
         E: JobError,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        answer::<T, E, F>(self.submit(&self.readers, Box::new(TypedJob { job, answer: None })).await)
+        answer::<T, E, F>(self.submit(&self.readers, None, Box::new(TypedJob { job, answer: None })).await)
     }
 
     /// Those who wait for something to be committed.
@@ -167,8 +167,13 @@ impl Store {
         tx::learn(&self.environment.known, mark, workspaces);
     }
 
-    async fn submit(&self, queue: &Queue, work: Box<dyn ErasedJob>) -> Result<Box<dyn ErasedJob>, StoreError> {
-        let (job, completion) = QueuedJob::new(work, self.clock.now());
+    async fn submit(
+        &self,
+        queue: &Queue,
+        shard: Option<Shard>,
+        work: Box<dyn ErasedJob>,
+    ) -> Result<Box<dyn ErasedJob>, StoreError> {
+        let (job, completion) = QueuedJob::new(work, self.clock.now(), shard);
         queue.send(job).await?;
         let stopped = |_| StoreError::Unavailable("the store has stopped".to_owned());
         match completion.await.map_err(stopped)? {

@@ -61,7 +61,7 @@ pub struct Limits {
     /// Read connections.
     pub read_threads: usize,
     /// Write connections to PostgreSQL.
-    pub postgres_lanes: usize,
+    pub postgres_writers: usize,
     /// False only in tests: answers then do not wait for the disk.
     pub durable: bool,
     /// After how many seconds a delivery that nobody acknowledged is offered again; the last repeats.
@@ -115,7 +115,7 @@ impl Default for Limits {
             reply_hours: 48,
             write_group: 256,
             read_threads: 2,
-            postgres_lanes: 8,
+            postgres_writers: 8,
             durable: true,
             offer_seconds: vec![15, 60, 300, 600],
             acknowledged_seconds: 3_600,

@@ -27,6 +27,11 @@ impl Shard {
         Shard(fold(workspace.as_bytes()))
     }
 
+    /// As logs show it.
+    pub(crate) fn number(self) -> u16 {
+        self.0
+    }
+
     /// The writer among `count` that serves the shard.
     pub(crate) fn writer(self, count: usize) -> usize {
         usize::from(self.0) % count

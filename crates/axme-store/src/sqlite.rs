@@ -46,7 +46,8 @@ impl Sqlite {
         if rusqlite::version_number() < OLDEST_SAFE {
             return Err(StoreError::Unavailable(format!("SQLite {} is too old", rusqlite::version())));
         }
-        private(file).map_err(|e| StoreError::Unavailable(format!("{}: {e}", file.display())))?;
+        private(file, environment.limits.durable)
+            .map_err(|e| StoreError::Unavailable(format!("{}: {e}", file.display())))?;
         let mut connection = rusqlite::Connection::open(file).map_err(fault)?;
         let synchronous = if environment.limits.durable { "FULL" } else { "OFF" };
         connection
@@ -219,11 +220,11 @@ impl Sqlite {
 }
 
 /// Makes the file readable by its owner only; the files that SQLite puts beside it take the same mode.
-fn private(file: &Path) -> std::io::Result<()> {
+fn private(file: &Path, durable: bool) -> std::io::Result<()> {
     let opened = std::fs::File::options().create(true).append(true).open(file)?;
     #[cfg(unix)]
     opened.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    opened.sync_all()
+    if durable { opened.sync_all() } else { Ok(()) }
 }
 
 /// The connection while a transaction is open.

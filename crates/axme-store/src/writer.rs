@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axme_intent::Time;
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 use crate::error::{JobError, StoreError};
+use crate::shard::Shard;
 use crate::tx::{Environment, Tx};
 use crate::wakeups::Signal;
 
@@ -67,14 +69,25 @@ pub(crate) type Completion = (Result<(), Failure>, Box<dyn ErasedJob>);
 pub(crate) struct QueuedJob {
     work: Box<dyn ErasedJob>,
     now: Time,
+    /// The span of the caller, so that what the job logs carries the ids of its call.
+    span: Span,
     signals: Vec<Signal>,
     done: oneshot::Sender<Completion>,
 }
 
 impl QueuedJob {
-    pub fn new(work: Box<dyn ErasedJob>, now: Time) -> (QueuedJob, oneshot::Receiver<Completion>) {
+    pub fn new(
+        work: Box<dyn ErasedJob>,
+        now: Time,
+        shard: Option<Shard>,
+    ) -> (QueuedJob, oneshot::Receiver<Completion>) {
         let (done, completion) = oneshot::channel();
-        (QueuedJob { work, now, signals: Vec::new(), done }, completion)
+        let span = match shard {
+            Some(shard) => tracing::debug_span!("job", shard = shard.number()),
+            None => tracing::debug_span!("job"),
+        };
+        let span = if span.is_disabled() { Span::current() } else { span };
+        (QueuedJob { work, now, span, signals: Vec::new(), done }, completion)
     }
 
     /// When the caller asked for the transaction.
@@ -84,6 +97,7 @@ impl QueuedJob {
 
     /// Runs the job; a panic in it is its own failure and nobody else's.
     pub fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+        let _entered = self.span.enter();
         // After an outage, calls that were given up are not done late.
         if self.done.is_closed() {
             return Err(StoreError::Unavailable("the caller has gone".to_owned()).into());

@@ -7,81 +7,85 @@ use axme_client::api::me::{self, Me};
 use axme_client::api::personal;
 use serde_json::{Value, json};
 
+use crate::connection::{ConnectionSettings, SettingValue};
 use crate::failure::Failure;
+use crate::flags::Flags;
 use crate::folders;
-use crate::logins::summary;
-use crate::screen::{Form, line};
-use crate::session::{Flags, Given, Session, Setting};
+use crate::login_sessions::summary;
+use crate::output::{OutputFormat, line};
+use crate::session::Session;
 
-/// Who the key and the token say we are, and where the settings come from.
-pub async fn whoami(flags: &Flags) -> Result<(), Failure> {
+/// Shows the identity of the key and of the token, and the sources of the settings.
+pub(crate) async fn whoami(flags: &Flags) -> Result<(), Failure> {
     let session = Session::open(flags).await?;
-    let person = Person::find(&session).await?;
+    let account = AccountSession::find(&session).await?;
     let me = match session.client.call(&me::GET, &Nothing::default()).await {
         Ok(me) => Ok(me),
-        Err(error @ ClientError::Refused(_)) if !session.form().is_json() && matches!(person, Person::None) => {
+        Err(error @ ClientError::Refused(_))
+            if !session.output().is_json() && matches!(account, AccountSession::None) =>
+        {
             return Err(session.explain(&error));
         }
         Err(ClientError::Refused(refusal)) => Err(refusal.message),
         Err(error) => return Err(session.explain(&error)),
     };
-    match session.form() {
-        Form::Json => session.form().value(&identity(&session, me.as_ref().ok(), &person)),
-        Form::Human => lines(&session, me.as_ref(), &person).iter().try_for_each(line),
+    match session.output() {
+        OutputFormat::Json => session.output().print_json(&identity(&session, me.as_ref().ok(), &account)),
+        OutputFormat::Text => lines(&session, me.as_ref(), &account).iter().try_for_each(line),
     }
 }
 
-/// Who is signed in, when anybody is.
-enum Person {
+/// The session of the signed-in account.
+enum AccountSession {
     None,
-    /// The session has ended; the server says so.
-    Ended(String),
-    /// The server tells nothing of the session, for this reason.
-    Untold(String),
-    Here(Box<(personal::Context, LoginList)>),
+    /// The server says that the session has ended.
+    Expired(String),
+    /// The server refuses to describe the session, for this reason.
+    Unavailable(String),
+    Active(Box<(personal::Context, LoginList)>),
 }
 
-impl Person {
-    async fn find(session: &Session) -> Result<Person, Failure> {
-        if session.setting.actor_token.is_none() {
-            return Ok(Person::None);
+impl AccountSession {
+    async fn find(session: &Session) -> Result<AccountSession, Failure> {
+        if session.settings.actor_token.is_none() {
+            return Ok(AccountSession::None);
         }
-        let session = session.setting.clone().in_person().connect()?;
-        let found = async {
+        let session = session.settings.clone().person_only().connect()?;
+        let request = async {
             let portal = session.client.call(&personal::CONTEXT, &Nothing::default()).await?;
             let input = ListLogins { include_revoked: Some(false) };
             Ok((portal, session.client.call(&auth::SESSIONS, &input).await?))
         };
-        match found.await {
-            Ok(found) => Ok(Person::Here(Box::new(found))),
+        match request.await {
+            Ok(found) => Ok(AccountSession::Active(Box::new(found))),
             Err(error @ ClientError::Refused(_)) => {
                 let is_over = error.refusal().is_some_and(|refusal| refusal.status == 401);
                 let message = session.explain(&error).message;
-                Ok(if is_over { Person::Ended(message) } else { Person::Untold(message) })
+                Ok(if is_over { AccountSession::Expired(message) } else { AccountSession::Unavailable(message) })
             }
             Err(error) => Err(session.explain(&error)),
         }
     }
 
     fn portal(&self) -> Option<&personal::Context> {
-        self.here().map(|(portal, _)| portal)
+        self.active().map(|(portal, _)| portal)
     }
 
-    fn here(&self) -> Option<&(personal::Context, LoginList)> {
+    fn active(&self) -> Option<&(personal::Context, LoginList)> {
         match self {
-            Person::Here(found) => Some(found),
-            Person::None | Person::Ended(_) | Person::Untold(_) => None,
+            AccountSession::Active(found) => Some(found),
+            AccountSession::None | AccountSession::Expired(_) | AccountSession::Unavailable(_) => None,
         }
     }
 
     fn error(&self) -> Option<&str> {
         match self {
-            Person::Ended(message) | Person::Untold(message) => Some(message),
-            Person::None | Person::Here(_) => None,
+            AccountSession::Expired(message) | AccountSession::Unavailable(message) => Some(message),
+            AccountSession::None | AccountSession::Active(_) => None,
         }
     }
 
-    /// What the person is where they work.
+    /// The roles of the person in the selected workspace, else in the organization.
     fn roles(&self) -> Option<&[String]> {
         let portal = self.portal()?;
         let (org, workspace) = (&portal.context.org_id, &portal.context.workspace_id);
@@ -91,27 +95,26 @@ impl Person {
     }
 }
 
-fn identity(session: &Session, me: Option<&Me>, person: &Person) -> Value {
-    let setting = &session.setting;
-    let (portal, logins) = (person.portal(), person.here().map(|(_, logins)| logins));
-    let value = |given: &Option<Given>| given.as_ref().map(|given| given.value.clone());
+fn identity(session: &Session, me: Option<&Me>, account: &AccountSession) -> Value {
+    let settings = &session.settings;
+    let (portal, logins) = (account.portal(), account.active().map(|(_, logins)| logins));
     let selected = portal.map(|portal| &portal.context).filter(|place| !place.org_id.is_empty());
     json!({
-        "context": setting.context,
-        "base_url": setting.base_url.value,
-        "org_id": me.map(|me| me.org_id.clone()).or(value(&setting.org_id)).or(selected.map(|place| place.org_id.clone())),
-        "workspace_id": me.map(|me| me.workspace_id.clone()).or(value(&setting.workspace_id))
+        "context": settings.context,
+        "base_url": settings.base_url.value,
+        "org_id": me.map(|me| me.org_id.clone()).or(SettingValue::text(&settings.org_id)).or(selected.map(|place| place.org_id.clone())),
+        "workspace_id": me.map(|me| me.workspace_id.clone()).or(SettingValue::text(&settings.workspace_id))
             .or(selected.map(|place| place.workspace_id.clone())),
-        "environment": value(&setting.environment),
-        "owner_agent": value(&setting.owner_agent),
+        "environment": SettingValue::text(&settings.environment),
+        "owner_agent": SettingValue::text(&settings.owner_agent),
         "agent_addresses": me.and_then(|me| me.address.clone()).into_iter().collect::<Vec<String>>(),
         "role": me.map(|me| me.role.clone()),
-        "roles": person.roles(),
+        "roles": account.roles(),
         "service_account": me.and_then(|me| me.service_account.as_ref()),
         "secret_storage": { "mode": "file", "detail": folders::config().ok().map(|folder| folder.join("secrets.json")) },
         "status": {
-            "has_workspace_access_token": setting.api_key.is_some(),
-            "has_account_session": setting.actor_token.is_some(),
+            "has_workspace_access_token": settings.api_key.is_some(),
+            "has_account_session": settings.actor_token.is_some(),
             "account_signed_in": portal.is_some(),
             "workspace_attached": me.is_some(),
             "membership_count": portal.map(|portal| portal.workspaces.len()),
@@ -123,22 +126,22 @@ fn identity(session: &Session, me: Option<&Me>, person: &Person) -> Value {
         "server_guidance": portal.map(|portal| &portal.guidance),
         "sessions": logins.map(|logins| &logins.sessions),
         "session_summary": logins.map(|logins| summary(logins, false)),
-        "sessions_error": person.error(),
+        "sessions_error": account.error(),
     })
 }
 
-/// `me` may be what the server says instead.
-fn lines(session: &Session, me: Result<&Me, &String>, person: &Person) -> Vec<String> {
-    let setting = &session.setting;
-    let key = match (&setting.api_key, me) {
+/// `me` is the identity of the key, or the server's reason for refusing it.
+fn lines(session: &Session, me: Result<&Me, &String>, account: &AccountSession) -> Vec<String> {
+    let settings = &session.settings;
+    let key = match (&settings.api_key, me) {
         (None, _) => "none".to_owned(),
-        (Some(key), Ok(_)) => format!("from {}", key.from),
-        (Some(key), Err(why)) => format!("from {}; not taken: {why}", key.from),
+        (Some(key), Ok(_)) => format!("from {}", key.source),
+        (Some(key), Err(why)) => format!("from {}; not taken: {why}", key.source),
     };
-    let roles = person.roles().map(|roles| roles.join(", ")).filter(|roles| !roles.is_empty());
+    let roles = account.roles().map(|roles| roles.join(", ")).filter(|roles| !roles.is_empty());
     let mut fields = vec![
-        ("Context", setting.context.clone()),
-        ("API endpoint", format!("{} (from {})", setting.base_url.value, setting.base_url.from)),
+        ("Context", settings.context.clone()),
+        ("API endpoint", format!("{} (from {})", settings.base_url.value, settings.base_url.source)),
         ("Key", key),
     ];
     if let Ok(me) = me {
@@ -151,17 +154,17 @@ fn lines(session: &Session, me: Result<&Me, &String>, person: &Person) -> Vec<St
         if let Some(address) = &me.address {
             fields.push(("Agent address", address.clone()));
         }
-    } else if let Some(portal) = person.portal() {
+    } else if let Some(portal) = account.portal() {
         let (org, workspace) = (&portal.selected_organization, &portal.selected_workspace);
         fields.extend(org.iter().map(|org| ("Organization", format!("{} ({})", org.name, org.org_id))));
         fields.extend(workspace.iter().map(|place| ("Workspace", format!("{} ({})", place.name, place.workspace_id))));
         fields.extend(roles.map(|roles| ("Role", roles)));
     }
-    match person {
-        Person::None => {}
-        Person::Untold(why) => fields.push(("Session", format!("the server does not tell: {why}"))),
-        Person::Ended(_) => fields.push(("Session", "ended; sign in again with `axme login`".to_owned())),
-        Person::Here(found) => {
+    match account {
+        AccountSession::None => {}
+        AccountSession::Unavailable(why) => fields.push(("Session", format!("the server does not tell: {why}"))),
+        AccountSession::Expired(_) => fields.push(("Session", "ended; sign in again with `axme login`".to_owned())),
+        AccountSession::Active(found) => {
             let (portal, logins) = &**found;
             fields.push(("Signed in as", portal.account.email.clone()));
             fields.extend(portal.account.display_name.clone().map(|name| ("Name", name)));
@@ -169,28 +172,30 @@ fn lines(session: &Session, me: Result<&Me, &String>, person: &Person) -> Vec<St
             fields.extend(current.map(|login| ("Session", format!("until {}", login.expires_at))));
         }
     }
-    if let Some(owner) = &setting.owner_agent {
+    if let Some(owner) = &settings.owner_agent {
         fields.push(("Owner agent", owner.value.clone()));
     }
     fields.into_iter().map(|(name, value)| format!("{:16}{value}", format!("{name}:"))).collect()
 }
 
-/// What the server says of itself.
-pub async fn status(flags: &Flags) -> Result<(), Failure> {
-    // Anybody may ask, so nobody is named.
-    let session = Setting::find(flags).await?.anonymous().connect()?;
+/// Shows the health of the server.
+pub(crate) async fn status(flags: &Flags) -> Result<(), Failure> {
+    // The health page needs no credentials.
+    let session = ConnectionSettings::find(flags).await?.anonymous().connect()?;
     let health = match session.client.health().await {
         Ok(health) => health,
-        Err(ClientError::Refused(refusal)) if session.form().is_json() => {
-            return session.form().value(&json!({ "status_code": refusal.status, "ok": false, "body": refusal.body }));
+        Err(ClientError::Refused(refusal)) if session.output().is_json() => {
+            return session
+                .output()
+                .print_json(&json!({ "status_code": refusal.status, "ok": false, "body": refusal.body }));
         }
         Err(error) => return Err(session.explain(&error)),
     };
-    if session.form().is_json() {
-        return session.form().value(&json!({ "status_code": 200, "ok": health.ok, "body": health }));
+    if session.output().is_json() {
+        return session.output().print_json(&json!({ "status_code": 200, "ok": health.ok, "body": health }));
     }
     let fields = [
-        ("Gateway", session.setting.base_url.value.clone()),
+        ("Gateway", session.settings.base_url.value.clone()),
         ("Service", format!("{} {}", health.service, health.version)),
         ("Profile", health.deployment_profile),
         ("Storage", health.storage),
@@ -199,13 +204,13 @@ pub async fn status(flags: &Flags) -> Result<(), Failure> {
     fields.iter().try_for_each(|(name, value)| line(format!("{:10}{value}", format!("{name}:"))))
 }
 
-/// The version of this program; release builds say of which commit and day.
-pub fn version(form: Form) -> Result<(), Failure> {
+/// Shows the version of this program; release builds have a commit and a date.
+pub(crate) fn version(output: OutputFormat) -> Result<(), Failure> {
     let version = env!("CARGO_PKG_VERSION");
     let commit = option_env!("AXME_BUILD_COMMIT").unwrap_or("unknown");
     let date = option_env!("AXME_BUILD_DATE").unwrap_or("unknown");
-    match form {
-        Form::Json => form.value(&json!({ "version": version, "commit": commit, "date": date })),
-        Form::Human => line(format!("axme {version} (commit {commit}, {date})")),
+    match output {
+        OutputFormat::Json => output.print_json(&json!({ "version": version, "commit": commit, "date": date })),
+        OutputFormat::Text => line(format!("axme {version} (commit {commit}, {date})")),
     }
 }

@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::screen::{line, table};
-use crate::session::{Flags, Given, Session};
+use crate::flags::Flags;
+use crate::output::print_table;
+use crate::session::Session;
 
 /// How an agent may be reached that works outside the server.
 const MODES: [&str; 3] =
@@ -16,7 +17,7 @@ const MODES: [&str; 3] =
 
 /// Register agents and make keys for them
 #[derive(Debug, Subcommand)]
-pub enum Agents {
+pub(crate) enum Agents {
     List(List),
     /// Show one agent
     Show {
@@ -31,7 +32,7 @@ pub enum Agents {
 
 /// List the registered agents, by address
 #[derive(Debug, Args)]
-pub struct List {
+pub(crate) struct List {
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
@@ -40,7 +41,7 @@ pub struct List {
 /// Register an agent; one that exists is returned as it is
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme agents register --name my-agent --display-name \"My Agent\"")]
-pub struct Register {
+pub(crate) struct Register {
     /// The name that its address ends with
     #[arg(long)]
     name: String,
@@ -63,15 +64,15 @@ pub struct Register {
 
 /// Make and end the keys of agents
 #[derive(Debug, Subcommand)]
-pub enum Keys {
-    Create(MakeKey),
-    Revoke(EndKey),
+pub(crate) enum Keys {
+    Create(CreateKeyArgs),
+    Revoke(RevokeKeyArgs),
 }
 
 /// Make a key; it is shown once, here
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme agents keys create --agent-id my-agent")]
-pub struct MakeKey {
+pub(crate) struct CreateKeyArgs {
     /// The service account, or the agent's address
     #[arg(long, value_name = "ID")]
     agent_id: String,
@@ -82,7 +83,7 @@ pub struct MakeKey {
 
 /// End a key
 #[derive(Debug, Args)]
-pub struct EndKey {
+pub(crate) struct RevokeKeyArgs {
     /// The service account, or the agent's address
     #[arg(long, value_name = "ID")]
     agent_id: String,
@@ -91,20 +92,20 @@ pub struct EndKey {
 }
 
 impl Agents {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let session = Session::open(flags).await?;
         match self {
             Agents::List(list) => list.run(&session).await,
             Agents::Show { address } => session.show(&agents::GET.info, &GetAgent { address }, None).await,
             Agents::Register(register) => register.run(&session).await,
-            Agents::Keys(Keys::Create(make)) => {
-                let service_account_id = account_id(&session, make.agent_id).await?;
-                let input = CreateKey { service_account_id, expires_at: make.expires_at, created_by_actor_id: None };
+            Agents::Keys(Keys::Create(args)) => {
+                let service_account_id = account_id(&session, args.agent_id).await?;
+                let input = CreateKey { service_account_id, expires_at: args.expires_at, created_by_actor_id: None };
                 session.show(&service_accounts::CREATE_KEY.info, &input, None).await
             }
-            Agents::Keys(Keys::Revoke(end)) => {
-                let service_account_id = account_id(&session, end.agent_id).await?;
-                let input = RevokeKey { service_account_id, key_id: end.key_id };
+            Agents::Keys(Keys::Revoke(args)) => {
+                let service_account_id = account_id(&session, args.agent_id).await?;
+                let input = RevokeKey { service_account_id, key_id: args.key_id };
                 session.show(&service_accounts::REVOKE_KEY.info, &input, None).await
             }
         }
@@ -113,16 +114,12 @@ impl Agents {
 
 impl List {
     async fn run(self, session: &Session) -> Result<(), Failure> {
-        let input = ListAgents {
-            org_id: value(&session.setting.org_id),
-            workspace_id: value(&session.setting.workspace_id),
-            limit: Some(self.limit),
-            after: None,
-        };
-        if session.form().is_json() {
+        let input = ListAgents { workspace: session.settings.workspace(), limit: self.limit.into(), after: None };
+        if session.output().is_json() {
             return session.show(&agents::LIST.info, &input, None).await;
         }
-        let listed = session.call(&agents::LIST, &input).await.map_err(|failure| placed(session, failure))?.agents;
+        let listed =
+            session.call(&agents::LIST, &input).await.map_err(|failure| with_org_hint(session, failure))?.agents;
         let rows = listed.iter().map(|agent| {
             vec![
                 agent.address.clone(),
@@ -132,9 +129,7 @@ impl List {
                 agent.service_account_id.clone(),
             ]
         });
-        table(&["ADDRESS", "NAME", "DELIVERY", "STATUS", "SERVICE_ACCOUNT"], &rows.collect::<Vec<Vec<String>>>())
-            .iter()
-            .try_for_each(line)
+        print_table(&["ADDRESS", "NAME", "DELIVERY", "STATUS", "SERVICE_ACCOUNT"], rows)
     }
 }
 
@@ -142,8 +137,7 @@ impl Register {
     async fn run(self, session: &Session) -> Result<(), Failure> {
         let input = CreateServiceAccount {
             name: self.name,
-            org_id: value(&session.setting.org_id),
-            workspace_id: value(&session.setting.workspace_id),
+            workspace: session.settings.workspace(),
             display_name: self.display_name,
             description: self.description,
             delivery_mode: self.delivery_mode,
@@ -151,35 +145,34 @@ impl Register {
             callback_url: self.callback_url,
             ..CreateServiceAccount::default()
         };
-        session.show(&service_accounts::CREATE.info, &input, None).await.map_err(|failure| placed(session, failure))
+        session
+            .show(&service_accounts::CREATE.info, &input, None)
+            .await
+            .map_err(|failure| with_org_hint(session, failure))
     }
 }
 
-/// A failure, with a word about an organization that may not be that of the key.
-fn placed(session: &Session, failure: Failure) -> Failure {
-    let (Some(org), Some(key)) = (&session.setting.org_id, &session.setting.api_key) else { return failure };
-    if org.from == key.from || org.from.starts_with("--") {
+/// Adds a hint to a failure when the organization and the key come from different sources.
+fn with_org_hint(session: &Session, failure: Failure) -> Failure {
+    let (Some(org), Some(key)) = (&session.settings.org_id, &session.settings.api_key) else { return failure };
+    if org.source == key.source || org.source.starts_with("--") {
         return failure;
     }
     let hint = "if it is not the key's, give --org-id and --workspace-id too";
     let message =
-        format!("{}; the organization is from {}, the key from {}: {hint}", failure.message, org.from, key.from);
+        format!("{}; the organization is from {}, the key from {}: {hint}", failure.message, org.source, key.source);
     Failure { message, ..failure }
 }
 
-/// Accounts have ids of their own; whoever has only the address gets there too.
+/// The id of a service account, given by id or by agent address.
 async fn account_id(session: &Session, agent: String) -> Result<String, Failure> {
     if agent.starts_with("sa_") {
         return Ok(agent);
     }
-    let found = session.client.call_json(&agents::GET.info, &GetAgent { address: agent }, None).await;
-    let found = found.map_err(|error| session.explain(&error))?;
-    match &found["agent"]["service_account_id"] {
+    let input = GetAgent { address: agent };
+    let answer = session.check(session.client.call_json(&agents::GET.info, &input, None).await)?;
+    match &answer["agent"]["service_account_id"] {
         Value::String(id) => Ok(id.clone()),
         _ => Err(Failure::new("the agent has no service account")),
     }
-}
-
-fn value(given: &Option<Given>) -> Option<String> {
-    given.as_ref().map(|given| given.value.clone())
 }

@@ -7,8 +7,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::screen::{line, table as columns};
-use crate::session::{Flags, Session};
+use crate::flags::Flags;
+use crate::output::print_table;
+use crate::session::Session;
 
 /// Call any operation by its id
 ///
@@ -16,7 +17,7 @@ use crate::session::{Flags, Session};
 /// it is (intents.resume, scenarios.apply) have it in the field "body".
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme api intents.get --input '{\"intent_id\": \"0197…\"}'\n         axme api --list")]
-pub struct Api {
+pub(crate) struct Api {
     /// As in intents.get
     #[arg(value_name = "OPERATION", required_unless_present = "list")]
     operation: Option<String>,
@@ -32,7 +33,7 @@ pub struct Api {
 }
 
 impl Api {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let Some(id) = self.operation.as_ref().filter(|_| !self.list) else { return list(flags) };
         let Some(op) = table().into_iter().find(|op| op.info().id == id) else {
             return Err(Failure::usage(format!("there is no operation \"{id}\"; see `axme api --list`")));
@@ -51,12 +52,12 @@ fn list(flags: &Flags) -> Result<(), Failure> {
         let described = infos.map(|info| {
             json!({ "id": info.id, "method": info.method.as_str(), "path": info.path, "effect": effect(info), "about": info.about })
         });
-        return flags.form().value(&described.collect());
+        return flags.output().print_json(&described.collect());
     }
     let rows = infos.map(|info| {
         vec![info.id.to_owned(), info.method.as_str().to_owned(), info.path.to_owned(), info.about.to_owned()]
     });
-    columns(&["OPERATION", "METHOD", "PATH", "ABOUT"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+    print_table(&["OPERATION", "METHOD", "PATH", "ABOUT"], rows)
 }
 
 fn effect(info: &OpInfo) -> &'static str {
@@ -66,7 +67,7 @@ fn effect(info: &OpInfo) -> &'static str {
     }
 }
 
-/// Refuses what the operation does not know: a server would pass it over, and do something else than was meant.
+/// Refuses unknown fields. A server would ignore them and do something other than was meant.
 fn check_fields(info: &OpInfo, input: &Object) -> Result<(), Failure> {
     let known: Vec<&str> = input_fields(info).iter().map(|field| field.name).collect();
     // Any call may say whose work it is.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// How long ago, in the largest unit that fits: `5s`, `3m`, `2h`, `4d`; `-` for what is no time.
-pub fn age(at: &str) -> String {
+pub(crate) fn age(at: &str) -> String {
     at.parse().map_or("-".to_owned(), |at: Timestamp| span(now().as_second() - at.as_second()))
 }
 
@@ -22,7 +22,7 @@ fn span(seconds: i64) -> String {
 }
 
 /// `2026-04-05T10:00:01.234Z` without fractions and letters.
-pub fn seconds_of(at: &str) -> String {
+pub(crate) fn seconds_of(at: &str) -> String {
     at.chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 

@@ -1,26 +1,29 @@
-//! `axme conformance`: whether a server speaks the protocol on the wire (contract `wire.md` §10). It judges any server, so it
-//! sends plain HTTP and knows nothing of our types.
+//! `axme conformance`: checks whether a server speaks the protocol on the wire (contract `wire.md` §10). It works with any server,
+//! so it sends plain HTTP and uses none of our types.
 
 mod checks;
+mod http;
 mod inbox;
 mod intents;
 mod registry;
+mod suite;
 mod tools;
 mod users;
-mod wire;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::connection::ConnectionSettings;
 use crate::failure::Failure;
-use crate::screen::{Form, line, table};
-use crate::session::{Flags, Setting};
-use checks::{CHECKS, Check, Suite};
-use wire::Wire;
+use crate::flags::Flags;
+use crate::output::{OutputFormat, line, print_table};
+use checks::{CHECKS, Check};
+use http::HttpClient;
+use suite::Suite;
 
 /// Check whether a server speaks the protocol
 #[derive(Debug, Subcommand)]
-pub enum Conformance {
+pub(crate) enum Conformance {
     Run(Run),
 }
 
@@ -32,7 +35,7 @@ pub enum Conformance {
 /// checks pass, with 1 when one does not.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme conformance run --base-url https://axme.example.com --api-key axme_sa_…")]
-pub struct Run {
+pub(crate) struct Run {
     /// Only this check and those it builds on, may be repeated
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
@@ -44,12 +47,12 @@ pub struct Run {
 enum Outcome {
     Passed,
     Failed(String),
-    /// The check it builds on that did not pass.
+    /// This check, on which it builds, did not pass.
     Skipped(&'static str),
 }
 
 impl Conformance {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         match self {
             Conformance::Run(run) => run.run(flags).await,
         }
@@ -60,41 +63,41 @@ impl Run {
     async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let chosen = choose(&self.only)?;
         if self.list {
-            return list(&chosen, flags.form());
+            return list(&chosen, flags.output());
         }
-        let setting = Setting::find(flags).await?;
-        setting.check_server()?;
-        let Some(key) = &setting.api_key else {
+        let settings = ConnectionSettings::find(flags).await?;
+        settings.check_server()?;
+        let Some(key) = &settings.api_key else {
             return Err(Failure::usage(format!(
                 "no key to present to {}: give one with --api-key or AXME_API_KEY",
-                setting.base_url.value
+                settings.base_url.value
             )));
         };
-        let wire = Wire::new(&setting.base_url.value, &key.value)?;
-        wire.find_server().await?;
-        let form = flags.form();
-        form.say(format!("{} checks against {}", chosen.len(), setting.base_url.value))?;
-        let hint = hint(&wire).await;
-        hint.iter().try_for_each(|hint| form.say(hint))?;
-        let mut suite = Suite::new(wire);
+        let http = HttpClient::new(&settings.base_url.value, &key.value)?;
+        http.find_server().await?;
+        let output = flags.output();
+        output.print(format!("{} checks against {}", chosen.len(), settings.base_url.value))?;
+        let hint = hint(&http).await;
+        hint.iter().try_for_each(|hint| output.print(hint))?;
+        let mut suite = Suite::new(http);
         let mut done: Vec<(&Check, Outcome)> = Vec::new();
         for check in chosen {
-            let outcome = perform(check, &mut suite, &done).await;
-            form.say(shown(check, &outcome))?;
+            let outcome = run_check(check, &mut suite, &done).await;
+            output.print(text(check, &outcome))?;
             done.push((check, outcome));
         }
-        report(&done, &setting.base_url.value, hint, form)
+        report(&done, &settings.base_url.value, hint, output)
     }
 }
 
-/// A word about a key that cannot do what the checks do. A server that does not tell whose key it is gets none.
-async fn hint(wire: &Wire) -> Option<String> {
-    let me = wire.get("/v1/me", &[]).await.ok()?;
+/// A hint about a key with too small a role. A server that does not report the role gets none.
+async fn hint(http: &HttpClient) -> Option<String> {
+    let me = http.get("/v1/me", &[]).await.ok()?;
     let role = me.role().filter(|role| *role != "workspace_admin")?;
     Some(format!("hint  the key is of role {role}: checks that need a workspace admin's key will fail"))
 }
 
-/// The checks that are asked for and, before them, what they build on; in the order of the table.
+/// The chosen checks and those that they build on, in the order of the table.
 fn choose(only: &[String]) -> Result<Vec<&'static Check>, Failure> {
     if let Some(unknown) = only.iter().find(|name| CHECKS.iter().all(|check| check.name != name.as_str())) {
         return Err(Failure::usage(format!("there is no check \"{unknown}\"; see `axme conformance run --list`")));
@@ -102,12 +105,12 @@ fn choose(only: &[String]) -> Result<Vec<&'static Check>, Failure> {
     if only.is_empty() {
         return Ok(CHECKS.iter().collect());
     }
-    // What a check builds on stands before it, so one look from the end finds everything.
-    let mut wanted: Vec<&str> = only.iter().map(String::as_str).collect();
+    // A check stands after those that it builds on, so one pass from the end finds them all.
+    let mut names: Vec<&str> = only.iter().map(String::as_str).collect();
     let mut chosen: Vec<&Check> = Vec::new();
     for check in CHECKS.iter().rev() {
-        if wanted.contains(&check.name) {
-            wanted.extend(check.needs);
+        if names.contains(&check.name) {
+            names.extend(check.needs);
             chosen.push(check);
         }
     }
@@ -115,7 +118,7 @@ fn choose(only: &[String]) -> Result<Vec<&'static Check>, Failure> {
     Ok(chosen)
 }
 
-async fn perform(check: &Check, suite: &mut Suite, done: &[(&Check, Outcome)]) -> Outcome {
+async fn run_check(check: &Check, suite: &mut Suite, done: &[(&Check, Outcome)]) -> Outcome {
     let missing = done
         .iter()
         .find(|(earlier, outcome)| check.needs.contains(&earlier.name) && !matches!(outcome, Outcome::Passed));
@@ -124,58 +127,65 @@ async fn perform(check: &Check, suite: &mut Suite, done: &[(&Check, Outcome)]) -
     }
     match (check.run)(suite).await {
         Ok(()) => Outcome::Passed,
-        Err(wrong) => Outcome::Failed(wrong.0),
+        Err(mismatch) => Outcome::Failed(mismatch.0),
     }
 }
 
-fn shown(check: &Check, outcome: &Outcome) -> String {
-    let (word, text) = match outcome {
-        Outcome::Passed => ("ok  ", check.asserts.to_owned()),
-        Outcome::Failed(wrong) => ("FAIL", wrong.clone()),
-        Outcome::Skipped(earlier) => ("skip", format!("it builds on {earlier}, which did not pass")),
-    };
-    format!("{word}  {:30}{text}", check.name)
+impl Outcome {
+    /// The outcome in one word, and its message unless the check passed.
+    fn describe(&self) -> (&'static str, Option<String>) {
+        match self {
+            Outcome::Passed => ("passed", None),
+            Outcome::Failed(mismatch) => ("failed", Some(mismatch.clone())),
+            Outcome::Skipped(earlier) => ("skipped", Some(format!("it builds on {earlier}, which did not pass"))),
+        }
+    }
 }
 
-fn report(done: &[(&Check, Outcome)], base_url: &str, hint: Option<String>, form: Form) -> Result<(), Failure> {
-    let count = |is: fn(&Outcome) -> bool| done.iter().filter(|(_, outcome)| is(outcome)).count();
-    let passed = count(|outcome| matches!(outcome, Outcome::Passed));
-    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
-    let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
+fn text(check: &Check, outcome: &Outcome) -> String {
+    let word = match outcome {
+        Outcome::Passed => "ok  ",
+        Outcome::Failed(_) => "FAIL",
+        Outcome::Skipped(_) => "skip",
+    };
+    let message = outcome.describe().1.unwrap_or_else(|| check.asserts.to_owned());
+    format!("{word}  {:30}{message}", check.name)
+}
+
+fn report(
+    done: &[(&Check, Outcome)],
+    base_url: &str,
+    hint: Option<String>,
+    output: OutputFormat,
+) -> Result<(), Failure> {
+    let count = |word: &str| done.iter().filter(|(_, outcome)| outcome.describe().0 == word).count();
+    let (passed, failed, skipped) = (count("passed"), count("failed"), count("skipped"));
     let all_passed = passed == done.len();
-    match form {
-        Form::Human => line(format!("{passed} passed, {failed} failed, {skipped} skipped"))?,
-        Form::Json => form.value(&json!({
-            "ok": all_passed,
-            "base_url": base_url,
-            "hint": hint,
-            "passed": passed,
-            "failed": failed,
-            "skipped": skipped,
-            "checks": done.iter().map(|(check, outcome)| described(check, outcome)).collect::<Vec<Value>>(),
-        }))?,
+    match output {
+        OutputFormat::Text => line(format!("{passed} passed, {failed} failed, {skipped} skipped"))?,
+        OutputFormat::Json => {
+            let checks = done.iter().map(|(check, outcome)| {
+                let (word, message) = outcome.describe();
+                json!({ "name": check.name, "asserts": check.asserts, "outcome": word, "message": message })
+            });
+            output.print_json(&json!({
+                "ok": all_passed, "base_url": base_url, "hint": hint, "passed": passed, "failed": failed, "skipped": skipped,
+                "checks": checks.collect::<Vec<Value>>(),
+            }))?;
+        }
     }
     if all_passed { Ok(()) } else { Err(Failure::quiet(1)) }
 }
 
-fn described(check: &Check, outcome: &Outcome) -> Value {
-    let (word, message) = match outcome {
-        Outcome::Passed => ("passed", None),
-        Outcome::Failed(wrong) => ("failed", Some(wrong.clone())),
-        Outcome::Skipped(earlier) => ("skipped", Some(format!("it builds on {earlier}, which did not pass"))),
-    };
-    json!({ "name": check.name, "asserts": check.asserts, "outcome": word, "message": message })
-}
-
-fn list(chosen: &[&Check], form: Form) -> Result<(), Failure> {
-    if form.is_json() {
+fn list(chosen: &[&Check], output: OutputFormat) -> Result<(), Failure> {
+    if output.is_json() {
         let listed = chosen
             .iter()
             .map(|check| json!({ "name": check.name, "asserts": check.asserts, "builds_on": check.needs }));
-        return form.value(&listed.collect());
+        return output.print_json(&listed.collect());
     }
     let rows = chosen.iter().map(|check| vec![check.name.to_owned(), check.asserts.to_owned()]);
-    table(&["CHECK", "ASSERTS"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+    print_table(&["CHECK", "ASSERTS"], rows)
 }
 
 #[cfg(test)]

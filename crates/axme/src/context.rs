@@ -3,14 +3,15 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::connection::{ConnectionSettings, SettingValue};
 use crate::contexts::{Context, Contexts, Secrets};
 use crate::failure::Failure;
-use crate::screen::{line, table};
-use crate::session::{Flags, Given, Setting};
+use crate::flags::Flags;
+use crate::output::{line, print_table};
 
 /// Keep settings for several servers and switch between them
 #[derive(Debug, Subcommand)]
-pub enum ContextCommand {
+pub(crate) enum ContextCommand {
     /// List the contexts
     List,
     Show(Show),
@@ -24,7 +25,7 @@ pub enum ContextCommand {
 
 /// Show the settings in force, wherever they come from
 #[derive(Debug, Args)]
-pub struct Show {
+pub(crate) struct Show {
     /// Print the key too
     #[arg(long)]
     show_key: bool,
@@ -33,13 +34,13 @@ pub struct Show {
 /// Create or change a context with the connection flags
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme context set work --base-url https://axme.example.com --api-key axme_sa_…")]
-pub struct Set {
+pub(crate) struct Set {
     #[arg(value_name = "NAME")]
     name: String,
 }
 
 impl ContextCommand {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         match self {
             ContextCommand::List => list(flags),
             ContextCommand::Show(show) => show.run(flags).await,
@@ -61,37 +62,36 @@ fn list(flags: &Flags) -> Result<(), Failure> {
                 "has_bearer": secrets.actor_token.is_some(),
             })
         });
-        return flags.form().value(&listed.collect());
+        return flags.output().print_json(&listed.collect());
     }
     let rows = listed.map(|(name, (context, secrets))| {
         let active = if name == contexts.active() { "*" } else { "" };
         let key = if secrets.api_key.is_some() { "yes" } else { "no" };
         vec![active.to_owned(), name.to_owned(), context.base_url.clone(), key.to_owned()]
     });
-    table(&["ACTIVE", "NAME", "BASE_URL", "KEY"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+    print_table(&["ACTIVE", "NAME", "BASE_URL", "KEY"], rows)
 }
 
 impl Show {
     async fn run(self, flags: &Flags) -> Result<(), Failure> {
-        let setting = Setting::find(flags).await?;
-        let shown = |given: &Option<Given>| given.as_ref().map(|given| given.value.clone());
+        let settings = ConnectionSettings::find(flags).await?;
         let mut object = json!({
-            "context": setting.context,
-            "base_url": setting.base_url.value,
-            "base_url_from": setting.base_url.from,
-            "org_id": shown(&setting.org_id),
-            "workspace_id": shown(&setting.workspace_id),
-            "owner_agent": shown(&setting.owner_agent),
-            "environment": shown(&setting.environment),
-            "has_api_key": setting.api_key.is_some(),
-            "api_key_from": setting.api_key.as_ref().map(|key| key.from.clone()),
-            "has_actor": setting.actor_token.is_some(),
+            "context": settings.context,
+            "base_url": settings.base_url.value,
+            "base_url_from": settings.base_url.source,
+            "org_id": SettingValue::text(&settings.org_id),
+            "workspace_id": SettingValue::text(&settings.workspace_id),
+            "owner_agent": SettingValue::text(&settings.owner_agent),
+            "environment": SettingValue::text(&settings.environment),
+            "has_api_key": settings.api_key.is_some(),
+            "api_key_from": settings.api_key.as_ref().map(|key| key.source.clone()),
+            "has_actor": settings.actor_token.is_some(),
         });
         if self.show_key {
-            object["api_key"] = shown(&setting.api_key).map_or(Value::Null, Value::from);
+            object["api_key"] = SettingValue::text(&settings.api_key).map_or(Value::Null, Value::from);
         }
         if flags.json {
-            return flags.form().value(&object);
+            return flags.output().print_json(&object);
         }
         let fields = object.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
         for (name, value) in fields {
@@ -143,7 +143,7 @@ impl Set {
 
 fn report(flags: &Flags, name: &str, what: &str) -> Result<(), Failure> {
     match flags.json {
-        true => flags.form().value(&json!({ "ok": true, "context": name })),
+        true => flags.output().print_json(&json!({ "ok": true, "context": name })),
         false => line(format!("Context \"{name}\" {what}.")),
     }
 }

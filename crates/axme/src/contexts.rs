@@ -1,5 +1,5 @@
-//! Named sets of connection settings: `config.json`, and their credentials in `secrets.json` beside it, both only for the
-//! owner's eyes (contract `wire.md` §3.3). Fields that other programs keep there are kept.
+//! Named sets of connection settings in `config.json`, with their credentials in `secrets.json` beside it (contract `wire.md`
+//! §3.3). Only the owner can read the files. Unknown fields are preserved.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,42 +13,42 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::folders;
 
-pub const DEFAULT: &str = "default";
+pub(crate) const DEFAULT: &str = "default";
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Context {
+pub(crate) struct Context {
     #[serde(default)]
-    pub base_url: String,
+    pub(crate) base_url: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner_agent: Option<String>,
+    pub(crate) owner_agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub org_id: Option<String>,
+    pub(crate) org_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workspace_id: Option<String>,
+    pub(crate) workspace_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment: Option<String>,
-    /// The data folder of the `axme dev` that wrote it, until something else does.
+    pub(crate) environment: Option<String>,
+    /// The data folder of the `axme dev` that wrote the context last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dev_data: Option<PathBuf>,
+    pub(crate) dev_data: Option<PathBuf>,
     #[serde(flatten)]
-    pub rest: Object,
+    pub(crate) rest: Object,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Secrets {
+pub(crate) struct Secrets {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_key: Option<String>,
+    pub(crate) api_key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actor_token: Option<String>,
+    pub(crate) actor_token: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refresh_token: Option<String>,
+    pub(crate) refresh_token: Option<String>,
     #[serde(flatten)]
-    pub rest: Object,
+    pub(crate) rest: Object,
 }
 
-/// Both files.
+/// The contents of both files.
 #[derive(Debug, Clone, Default)]
-pub struct Contexts {
+pub(crate) struct Contexts {
     folder: PathBuf,
     config: ConfigFile,
     secrets: BTreeMap<String, Secrets>,
@@ -67,12 +67,12 @@ struct ConfigFile {
 }
 
 impl Contexts {
-    /// Reads both files; what does not exist is empty.
-    pub fn load() -> Result<Contexts, Failure> {
+    /// Reads both files; a missing one is empty.
+    pub(crate) fn load() -> Result<Contexts, Failure> {
         Contexts::load_from(&folders::config()?)
     }
 
-    pub fn load_from(folder: &Path) -> Result<Contexts, Failure> {
+    fn load_from(folder: &Path) -> Result<Contexts, Failure> {
         let mut contexts = Contexts {
             folder: folder.to_owned(),
             config: read(&folder.join("config.json"))?,
@@ -82,39 +82,39 @@ impl Contexts {
         Ok(contexts)
     }
 
-    /// The one that is used when none is named.
-    pub fn active(&self) -> &str {
+    /// The context that is used when no other is named.
+    pub(crate) fn active(&self) -> &str {
         if self.config.active_context.is_empty() { DEFAULT } else { &self.config.active_context }
     }
 
-    pub fn activate(&mut self, name: &str) {
+    pub(crate) fn activate(&mut self, name: &str) {
         self.config.active_context = name.to_owned();
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.config.contexts.keys().map(String::as_str)
     }
 
-    pub fn get(&self, name: &str) -> Option<(&Context, Secrets)> {
+    pub(crate) fn get(&self, name: &str) -> Option<(&Context, Secrets)> {
         Some((self.config.contexts.get(name)?, self.secrets.get(name).cloned().unwrap_or_default()))
     }
 
-    pub fn put(&mut self, name: &str, context: Context, secrets: Secrets) {
+    pub(crate) fn put(&mut self, name: &str, context: Context, secrets: Secrets) {
         self.config.contexts.insert(name.to_owned(), context);
         self.secrets.insert(name.to_owned(), secrets);
     }
 
-    /// Who signed in last, in whatever context.
-    pub fn last_login_email(&self) -> Option<&str> {
+    /// The email address of the last sign-in in any context.
+    pub(crate) fn last_login_email(&self) -> Option<&str> {
         self.config.last_login_email.as_deref()
     }
 
-    pub fn remember_login(&mut self, email: &str) {
+    pub(crate) fn remember_login(&mut self, email: &str) {
         self.config.last_login_email = Some(email.to_owned());
     }
 
-    /// Writes both files, each replaced as a whole.
-    pub fn save(&mut self) -> Result<(), Failure> {
+    /// Replaces both files, each atomically.
+    pub(crate) fn save(&mut self) -> Result<(), Failure> {
         if self.config.active_context.is_empty() {
             self.config.active_context = DEFAULT.to_owned();
         }
@@ -127,7 +127,7 @@ impl Contexts {
         write("config.json", serde_json::to_string_pretty(&self.config)? + "\n")
     }
 
-    /// Older programs kept credentials in `config.json`. They are used, but never written back there.
+    /// Moves credentials that older programs stored in `config.json`.
     fn move_secrets(&mut self) {
         for (name, context) in &mut self.config.contexts {
             let mut take = |field: &str| match context.rest.remove(field) {
@@ -144,12 +144,12 @@ impl Contexts {
     }
 }
 
-/// The tokens of a person, kept in a context.
-pub struct Kept {
-    pub context: String,
+/// Stores the tokens of a person in a context.
+pub(crate) struct ContextTokens {
+    pub(crate) context: String,
 }
 
-impl TokenStore for Kept {
+impl TokenStore for ContextTokens {
     fn read(&self) -> Option<Tokens> {
         let contexts = Contexts::load().ok()?;
         let (_, secrets) = contexts.get(&self.context)?;
@@ -158,7 +158,7 @@ impl TokenStore for Kept {
 
     fn write(&self, tokens: &Tokens) {
         let written = Contexts::load().and_then(|mut contexts| {
-            // A context that was deleted meanwhile stays so.
+            // The context was deleted meanwhile.
             let Some((context, secrets)) = contexts.get(&self.context).map(|(c, s)| (c.clone(), s)) else {
                 return Ok(());
             };
@@ -167,7 +167,7 @@ impl TokenStore for Kept {
             contexts.save()
         });
         if let Err(failure) = written {
-            // The command goes on with the new tokens; only the next one would be signed out.
+            // This command goes on with the new tokens; the next one would be signed out.
             eprintln!("axme: the new tokens of your session are not kept: {}", failure.message);
         }
     }
@@ -182,7 +182,7 @@ fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Failure> {
     serde_json::from_slice(&bytes).map_err(|e| Failure::new(format!("{} is damaged: {e}", path.display())))
 }
 
-/// Writes a new file for the owner only and puts it in the place of the old one: there is always a whole file.
+/// Writes a new file with owner-only permissions and renames it over the old one, so that no partial file is visible.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
@@ -196,7 +196,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         file.sync_all()
     });
     written.and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
-        // The old file is still in place, and the half-written one is of no use.
+        // The old file is still in place; delete the partial one.
         let _ = fs::remove_file(&new);
     })
 }

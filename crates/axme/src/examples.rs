@@ -1,36 +1,38 @@
-//! `axme examples`: whole stories that run on a machine where nothing is configured. Where there is no server to talk to, an
-//! example brings its own and stops it when it is over.
+//! `axme examples`: complete examples that run on a machine without configuration. Without a server, an example starts its own and
+//! stops it at the end.
 
 mod agents;
-mod cast;
+mod callback;
 mod catalogue;
-mod receiver;
+mod example_server;
+mod flow;
 mod rules;
-mod stage;
-mod story;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axme_client::Object;
-use axme_client::api::service_accounts;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::follow::{Answerer, Reply};
-use crate::lifecycle::ending;
-use crate::screen::{Form, divider, line, table};
-use crate::serve::{Stop, show_mails};
-use crate::session::Flags;
+use crate::flags::Flags;
+use crate::follow::{Answerer, TaskAnswer};
+use crate::lifecycle::summary;
+use crate::output::{OutputFormat, divider, print_table};
+use crate::serve::{ShutdownSignal, show_mails};
 use crate::settings::LogFormat;
 use crate::{folders, logs};
-use cast::{Cast, Hired};
+use agents::RunningAgents;
 use catalogue::{EXAMPLES, Example, Person};
-use stage::Stage;
+use example_server::ExampleServer;
+
+/// How long agents may take to finish what they have begun.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Run whole examples: a server, agents and people
 #[derive(Debug, Subcommand)]
-pub enum Examples {
+pub(crate) enum Examples {
     /// List the examples
     List,
     Run(Run),
@@ -44,7 +46,7 @@ pub enum Examples {
 #[command(
     after_help = "Example: axme examples run human/cli\n         axme examples run human/form --answer approved --data grant_duration_days=7"
 )]
-pub struct Run {
+pub(crate) struct Run {
     /// Which one; `axme examples list` shows them
     #[arg(value_name = "EXAMPLE")]
     id: String,
@@ -59,7 +61,7 @@ pub struct Run {
     data: Vec<Data>,
 }
 
-/// `--data` means two things, and what is given says which: a field has a plain name before the sign.
+/// A value of `--data`: a field of the answer has a plain name before the equals sign, anything else is a folder.
 #[derive(Debug, Clone, PartialEq)]
 enum Data {
     Field(String, String),
@@ -75,9 +77,9 @@ fn read_data(text: &str) -> Result<Data, std::convert::Infallible> {
 }
 
 impl Examples {
-    pub async fn run(self, flags: Flags) -> Result<(), Failure> {
+    pub(crate) async fn run(self, flags: Flags) -> Result<(), Failure> {
         match self {
-            Examples::List => list(flags.form()),
+            Examples::List => list(flags.output()),
             Examples::Run(run) => {
                 let data = run.folder()?.or(flags.data.clone());
                 run.run(Flags { data, ..flags }).await
@@ -86,20 +88,16 @@ impl Examples {
     }
 }
 
-fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}")).collect::<Vec<String>>().join("\n")
-}
-
-fn list(form: Form) -> Result<(), Failure> {
-    if form.is_json() {
+fn list(output: OutputFormat) -> Result<(), Failure> {
+    if output.is_json() {
         let listed = EXAMPLES
             .iter()
-            .map(|example| json!({ "id": example.id, "about": example.about, "ends": example.ends.words() }));
-        return form.value(&listed.collect());
+            .map(|example| json!({ "id": example.id, "about": example.about, "ends": example.ending.text() }));
+        return output.print_json(&listed.collect());
     }
     let rows =
-        EXAMPLES.iter().map(|example| vec![example.id.to_owned(), example.about.to_owned(), example.ends.words()]);
-    table(&["ID", "WHAT HAPPENS", "ENDS"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+        EXAMPLES.iter().map(|example| vec![example.id.to_owned(), example.about.to_owned(), example.ending.text()]);
+    print_table(&["ID", "WHAT HAPPENS", "ENDS"], rows)
 }
 
 impl Run {
@@ -111,133 +109,106 @@ impl Run {
         let answerer = self.answerer(example.person())?;
         let filter = folders::environment("AXME_LOG");
         logs::start(filter.as_deref().unwrap_or("warn"), LogFormat::Text)?;
-        let mut stop = Stop::new()?;
-        let stage = Stage::set(&flags).await?;
-        let form = stage.session.form();
-        let mails = stage.own.as_ref().map(|own| show_mails(own.mails(), move |text| form.say(indent(&text))));
-        let mails = mails.map(tokio::spawn);
-        let outcome = self.play(example, &stage, &answerer, &mut stop).await;
+        let mut stop = ShutdownSignal::new()?;
+        let server = ExampleServer::open(&flags).await?;
+        let output = server.session.output();
+        let mails = server.started.as_ref().map(|started| {
+            let indent =
+                |text: String| text.lines().map(|line| format!("  {line}")).collect::<Vec<String>>().join("\n");
+            tokio::spawn(show_mails(started.mails(), move |text| output.print(indent(text))))
+        });
+        let outcome = self.run_on(&server, example, &answerer, &mut stop).await;
         if let Some(mails) = mails {
             mails.abort();
         }
-        if let Some(own) = stage.own {
-            own.stop().await;
+        if let Some(started) = server.started {
+            started.stop().await;
         }
         outcome
     }
 
-    /// The data folder, which is named once at most.
-    fn folder(&self) -> Result<Option<PathBuf>, Failure> {
-        let folders = self.data.iter().filter_map(|data| match data {
-            Data::Folder(folder) => Some(folder.clone()),
-            Data::Field(..) => None,
-        });
-        match folders.collect::<Vec<PathBuf>>().as_slice() {
-            [] => Ok(None),
-            [folder] => Ok(Some(folder.clone())),
-            [one, two, ..] => {
-                let message = format!("--data names two folders, {} and {}", one.display(), two.display());
-                Err(Failure::usage(format!("{message}; a field of an answer is KEY=VALUE")))
-            }
+    async fn run_on(
+        &self,
+        server: &ExampleServer,
+        example: &Example,
+        answerer: &Answerer,
+        stop: &mut ShutdownSignal,
+    ) -> Result<(), Failure> {
+        let session = &server.session;
+        let output = session.output();
+        let mut submission = example.submission();
+        output.print(divider())?;
+        output.print(format!("  axme examples run  ·  {}", example.id))?;
+        output.print(divider())?;
+        output.print(format!("  {}", submission.get("title").and_then(Value::as_str).unwrap_or(example.about)))?;
+        output.print(format!("\n  [step 1] Server: {}", server.about()))?;
+        output.print("  [step 2] Provisioning agents...")?;
+        let agents = RunningAgents::start(session, example, &mut submission).await?;
+        let result = tokio::select! {
+            result = flow::run(session, example, submission, answerer) => Some(result),
+            _ = stop.recv() => None,
+        };
+        agents.stop(session, if result.is_some() { STOP_TIMEOUT } else { Duration::ZERO }).await;
+        let Some(result) = result else { return output.print("").and(Err(server.interrupted())) };
+        let result = result?;
+        summary(&result.intent).iter().try_for_each(|text| output.print(text))?;
+        let is_met = example.ending.is_met(&result.intent, self.answer.as_deref());
+        if output.is_json() {
+            output.print_json(&result.json(example, is_met))?;
+        }
+        if is_met {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("the example should have ended {}", example.ending.text())))
         }
     }
 
-    /// Who answers: `--answer`, with what the example suggests where nothing else is said, or whoever sits here.
+    /// The data folder, which may be named once.
+    fn folder(&self) -> Result<Option<PathBuf>, Failure> {
+        let mut folders = self.data.iter().filter_map(|data| match data {
+            Data::Folder(folder) => Some(folder),
+            Data::Field(..) => None,
+        });
+        match (folders.next(), folders.next()) {
+            (Some(one), Some(two)) => {
+                let message = format!("--data names two folders, {} and {}", one.display(), two.display());
+                Err(Failure::usage(format!("{message}; a field of an answer is KEY=VALUE")))
+            }
+            (folder, _) => Ok(folder.cloned()),
+        }
+    }
+
+    /// Answers with `--answer` and the suggestions of the example, or else with a prompt.
     fn answerer(&self, person: Option<&Person>) -> Result<Answerer, Failure> {
         let fields = self.data.iter().filter_map(|data| match data {
             Data::Field(key, value) => Some((key.clone(), Value::from(value.as_str()))),
             Data::Folder(_) => None,
         });
-        let own: Object = fields.collect();
-        let Some(outcome) = &self.answer else {
-            if !own.is_empty() {
-                return Err(Failure::usage("--data KEY=VALUE belongs to an answer: say which with --answer"));
+        let fields: Object = fields.collect();
+        let suggestions = |outcome: &str| person.map(|person| person.suggestions(outcome)).unwrap_or_default();
+        match &self.answer {
+            Some(outcome) => {
+                let mut data = suggestions(outcome);
+                let suggested = data.remove("comment").and_then(|comment| comment.as_str().map(str::to_owned));
+                data.extend(fields);
+                Ok(Answerer::Script(TaskAnswer {
+                    outcome: outcome.clone(),
+                    comment: self.comment.clone().or(suggested),
+                    data,
+                }))
             }
-            return Ok(Answerer::Prompt(person.map(|person| person.suggestions(Which::Yes)).unwrap_or_default()));
-        };
-        let which = if person.is_some_and(|person| person.means_yes(outcome)) { Which::Yes } else { Which::No };
-        let mut data = person.map(|person| person.suggestions(which)).unwrap_or_default();
-        data.extend(own);
-        let suggested = person.and_then(|person| person.comment).map(str::to_owned);
-        Ok(Answerer::Given(Reply { outcome: outcome.clone(), comment: self.comment.clone().or(suggested), data }))
-    }
-
-    async fn play(
-        &self,
-        example: &Example,
-        stage: &Stage,
-        answerer: &Answerer,
-        stop: &mut Stop,
-    ) -> Result<(), Failure> {
-        let session = &stage.session;
-        let form = session.form();
-        let mut opening = example.story.opening();
-        form.say(divider())?;
-        form.say(format!("  axme examples run  ·  {}", example.id))?;
-        form.say(divider())?;
-        form.say(format!("  {}", opening.get("title").and_then(Value::as_str).unwrap_or(example.about)))?;
-        form.say(format!("\n  [step 1] Server: {}", stage.about()))?;
-
-        form.say("  [step 2] Provisioning agents...")?;
-        let hired = cast::hire(session, example, &mut opening).await?;
-        let dismissals = cast::dismissals(&hired);
-        let outcome = tokio::select! {
-            outcome = self.play_with(hired, example, stage, opening, answerer) => outcome,
-            _ = stop.told() => form.say("").and(Err(stage.interrupted())),
-        };
-        // The keys were for this run only. If this fails they are merely keys that nobody has.
-        for dismissal in &dismissals {
-            let _ = session.client.call(&service_accounts::REVOKE_KEY, dismissal).await;
+            None if !fields.is_empty() => {
+                Err(Failure::usage("--data KEY=VALUE belongs to an answer: say which with --answer"))
+            }
+            None => Ok(Answerer::Prompt(person.map(|person| person.suggestions(person.yes)).unwrap_or_default())),
         }
-        outcome
-    }
-
-    async fn play_with(
-        &self,
-        hired: Vec<Hired>,
-        example: &Example,
-        stage: &Stage,
-        opening: Object,
-        answerer: &Answerer,
-    ) -> Result<(), Failure> {
-        let session = &stage.session;
-        let form = session.form();
-        let cast = Cast::play(session, example, hired)?;
-        let told = story::tell(session, example, opening, answerer).await;
-        cast.stop().await;
-        let told = told?;
-        ending(&told.intent).iter().try_for_each(|text| form.say(text))?;
-        let is_kept = example.ends.are_kept(&told.intent, self.answer.as_deref());
-        if form.is_json() {
-            form.value(&told.json(example, is_kept))?;
-        }
-        if is_kept {
-            Ok(())
-        } else {
-            Err(Failure::new(format!("the example should have ended {}", example.ends.words())))
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Which {
-    Yes,
-    No,
-}
-
-impl Person {
-    /// What `--answer` fills in and a prompt offers. A no needs no form.
-    fn suggestions(&self, which: Which) -> Object {
-        let form = if which == Which::Yes { self.form } else { &[] };
-        let evidence = self.evidence.map(|evidence| ("evidence", evidence));
-        form.iter().copied().chain(evidence).map(|(key, value)| (key.to_owned(), value.into())).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use catalogue::{Story, read};
+    use catalogue::{Behaviour, Flow, parse};
 
     #[test]
     fn every_example_has_a_folder_of_its_own() {
@@ -259,23 +230,23 @@ mod tests {
     }
 
     #[test]
-    fn the_agents_are_content_with_their_examples() {
+    fn the_agents_complete_their_examples() {
         for example in &EXAMPLES {
-            let opening = example.story.opening();
-            let mut payloads = vec![match example.story {
-                Story::Bundle(_) => opening["intent"]["payload"].clone(),
-                _ => opening["payload"].clone(),
-            }];
-            if let Story::Chain(_, second) = example.story {
-                payloads.push(read(second)["payload"].clone());
+            let submission = example.submission();
+            let mut payloads = match example.flow {
+                Flow::Scenario(_) => vec![submission["intent"]["payload"].clone()],
+                _ => vec![submission["payload"].clone()],
+            };
+            if let Flow::Sequence(_, second) = example.flow {
+                payloads.push(parse(second)["payload"].clone());
             }
-            for part in example.agents {
-                for payload in payloads.iter().filter(|_| !matches!(part.manner, catalogue::Manner::Broken)) {
-                    assert_eq!((part.rules)(payload)["action"], "complete", "{}", example.id);
+            for agent in example.agents {
+                for payload in payloads.iter().filter(|_| !matches!(agent.behaviour, Behaviour::Failing)) {
+                    assert_eq!((agent.rules)(payload)["action"], "complete", "{}", example.id);
                 }
-                let declared = opening.get("agents").and_then(Value::as_array);
-                let is_declared = |agents: &Vec<Value>| agents.iter().any(|agent| agent["address"] == part.address);
-                assert!(declared.is_none_or(is_declared), "{}: {}", example.id, part.address);
+                let declared = submission.get("agents").and_then(Value::as_array);
+                let is_declared = |agents: &Vec<Value>| agents.iter().any(|other| other["address"] == agent.address);
+                assert!(declared.is_none_or(is_declared), "{}: {}", example.id, agent.address);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `axme intents`: submit, look, follow, cancel (contract `wire.md` §3.7, §3.8).
 
+use axme_client::api::Limit;
 use axme_client::api::intents::{self, CreateIntent, EventView, GetIntent, ListEvents, ListIntents, ResolveIntent};
 use axme_client::{Object, is_terminal};
 use clap::{Args, Subcommand};
@@ -8,13 +9,14 @@ use serde_json::{Value, json};
 
 use crate::clock::{age, seconds_of};
 use crate::failure::Failure;
-use crate::lifecycle::{Lifecycle, ending};
-use crate::screen::{line, table};
-use crate::session::{Flags, Session};
+use crate::flags::Flags;
+use crate::lifecycle::{Lifecycle, summary};
+use crate::output::{line, print_table};
+use crate::session::Session;
 
 /// Submit, look at, follow and cancel intents
 #[derive(Debug, Subcommand)]
-pub enum Intents {
+pub(crate) enum Intents {
     List(List),
     /// Show one intent
     Get {
@@ -33,7 +35,7 @@ pub enum Intents {
 
 /// List intents, newest first
 #[derive(Debug, Args)]
-pub struct List {
+pub(crate) struct List {
     /// Only intents with this status; several with commas
     #[arg(long)]
     status: Option<String>,
@@ -44,7 +46,7 @@ pub struct List {
 
 /// Show the events of an intent as they happen, until it is over
 #[derive(Debug, Args)]
-pub struct Watch {
+pub(crate) struct Watch {
     #[arg(value_name = "INTENT_ID")]
     intent_id: String,
     /// With --follow=false, show what has happened and stop
@@ -58,7 +60,7 @@ pub struct Watch {
 /// Submit an intent
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme intents send --to my-agent --data-json '{\"question\": \"ready?\"}'")]
-pub struct Send {
+pub(crate) struct Send {
     /// The agent that gets it: a name, org/workspace/name, or agent://…
     #[arg(long, value_name = "ADDRESS")]
     to: String,
@@ -74,7 +76,7 @@ pub struct Send {
 
 /// Cancel an intent that is not over yet
 #[derive(Debug, Args)]
-pub struct Cancel {
+pub(crate) struct Cancel {
     #[arg(value_name = "INTENT_ID")]
     intent_id: String,
     /// Why
@@ -86,7 +88,7 @@ pub struct Cancel {
 }
 
 impl Intents {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let session = Session::open(flags).await?;
         match self {
             Intents::List(list) => list.run(&session).await,
@@ -101,16 +103,16 @@ impl Intents {
 
 impl List {
     async fn run(self, session: &Session) -> Result<(), Failure> {
-        let input = ListIntents { status: self.status, limit: Some(self.limit), ..ListIntents::default() };
+        let input = ListIntents { status: self.status, limit: self.limit.into(), ..ListIntents::default() };
         let intents = session.call(&intents::LIST, &input).await?.intents;
-        if session.form().is_json() {
+        if session.output().is_json() {
             let listed = intents.iter().map(|intent| {
                 json!({
                     "id": intent.intent_id, "status": intent.status, "age": age(&intent.created_at),
                     "type": intent.intent_type, "owner": intent.to_agent, "updated_at": intent.updated_at,
                 })
             });
-            return session.form().value(&listed.collect());
+            return session.output().print_json(&listed.collect());
         }
         let rows = intents.iter().map(|intent| {
             vec![
@@ -121,19 +123,19 @@ impl List {
                 intent.to_agent.clone(),
             ]
         });
-        table(&["ID", "STATUS", "AGE", "TYPE", "OWNER"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+        print_table(&["ID", "STATUS", "AGE", "TYPE", "OWNER"], rows)
     }
 }
 
 async fn log(session: &Session, intent_id: &str) -> Result<(), Failure> {
     let intent = session.call(&intents::GET, &GetIntent { intent_id: intent_id.to_owned() }).await?.intent;
     let events = all_events(session, intent_id, 0).await?;
-    if session.form().is_json() {
-        return session.form().value(&json!({ "intent": intent, "events": events }));
+    if session.output().is_json() {
+        return session.output().print_json(&json!({ "intent": intent, "events": events }));
     }
     let mut lifecycle = Lifecycle::new();
     for event in &events {
-        for (kind, text) in lifecycle.tell(event) {
+        for (kind, text) in lifecycle.lines(event) {
             line(format!(
                 "  [{kind}]{:pad$}:  {}  {text}",
                 "",
@@ -142,18 +144,18 @@ async fn log(session: &Session, intent_id: &str) -> Result<(), Failure> {
             ))?;
         }
     }
-    for text in ending(&intent) {
+    for text in summary(&intent) {
         line(text)?;
     }
     line(format!("  Events:        {}", events.len()))
 }
 
-/// Every event so far, page by page.
-pub async fn all_events(session: &Session, intent_id: &str, since: u64) -> Result<Vec<EventView>, Failure> {
+/// All events so far, page by page.
+pub(crate) async fn all_events(session: &Session, intent_id: &str, since: u64) -> Result<Vec<EventView>, Failure> {
     let mut events: Vec<EventView> = Vec::new();
     loop {
         let since = events.last().map_or(since, |last| last.seq);
-        let input = ListEvents { intent_id: intent_id.to_owned(), since: Some(since), limit: None };
+        let input = ListEvents { intent_id: intent_id.to_owned(), since: Some(since), limit: Limit::default() };
         let page = session.call(&intents::EVENTS, &input).await?.events;
         if page.is_empty() {
             return Ok(events);
@@ -170,15 +172,15 @@ impl Watch {
         }
         let mut events = session.client.observe(&self.intent_id, self.since);
         while let Some(event) = events.next().await {
-            show_event(session, &event.map_err(|error| session.explain(&error))?)?;
+            show_event(session, &session.check(event)?)?;
         }
         Ok(())
     }
 }
 
 fn show_event(session: &Session, event: &EventView) -> Result<(), Failure> {
-    if session.form().is_json() {
-        return session.form().value(&serde_json::to_value(event)?);
+    if session.output().is_json() {
+        return session.output().print_json(&serde_json::to_value(event)?);
     }
     let mut text = format!("[{}] {} status={}", event.at, event.event_type, event.status);
     if let Some(reason) = &event.waiting_reason {
@@ -209,11 +211,11 @@ impl Send {
         let sent = json!({
             "ok": true, "intent_id": created.intent_id, "to_agent": self.to, "status": created.status, "body": created,
         });
-        if session.form().is_json() {
-            return session.form().value(&sent);
+        if session.output().is_json() {
+            return session.output().print_json(&sent);
         }
         line(format!("✓ Submitted: {} ({})", created.intent_id, created.status))?;
-        line(format!("  Follow it:  {} intents watch {}", session.setting.command, created.intent_id))
+        line(format!("  Follow it:  {} intents watch {}", session.settings.command, created.intent_id))
     }
 
     fn payload(&self) -> Result<Object, Failure> {
@@ -237,7 +239,7 @@ impl Cancel {
             result: Value::Null,
             error: Value::Null,
             reason: Some(self.reason),
-            actor: self.actor.or_else(|| session.setting.owner_agent.as_ref().map(|given| given.value.clone())),
+            actor: self.actor.or_else(|| session.settings.owner_agent.as_ref().map(|given| given.value.clone())),
             ..ResolveIntent::default()
         };
         session.show(&intents::RESOLVE.info, &input, Some(&axme_client::fresh_key())).await

@@ -1,34 +1,34 @@
-//! The story of an intent as lines for people: one line per change of status or of the one who has to act (contract
-//! `wire.md` §3.8). Pure: events in, lines out.
+//! The lifecycle of an intent as lines for people: one line per change of the status or of the holder (contract `wire.md` §3.8).
+//! Pure: events in, lines out.
 
 use axme_client::api::intents::{EventView, Holder, IntentView};
 use serde_json::Value;
 
-/// Tells the events of one intent.
-pub struct Lifecycle {
+/// Turns the events of one intent into lines.
+pub(crate) struct Lifecycle {
     label: String,
     holder: Option<String>,
 }
 
-/// A line: its kind, and what it says.
-pub type Told = (&'static str, String);
+/// A line: its kind and its text.
+pub(crate) type EventLine = (&'static str, String);
 
 impl Lifecycle {
     /// An intent that was just submitted.
-    pub fn new() -> Lifecycle {
+    pub(crate) fn new() -> Lifecycle {
         Lifecycle { label: "SUBMITTED".to_owned(), holder: None }
     }
 
-    pub fn tell(&mut self, event: &EventView) -> Vec<Told> {
+    pub(crate) fn lines(&mut self, event: &EventView) -> Vec<EventLine> {
         let detail = |key: &str| event.details.get(key).map(plain).unwrap_or_default();
         match event.event_type.as_str() {
-            // Both precede what `new` begins with.
+            // Both precede the initial state of `new`.
             "intent.created" | "intent.submitted" => Vec::new(),
             "intent.human_task_assigned" => {
                 let title = event.human_task.as_ref().and_then(|task| task["title"].as_str());
-                let mut told = vec![("system", format!("human task: {}", title.unwrap_or("approval required")))];
-                told.extend(self.change(event));
-                told
+                let mut lines = vec![("system", format!("human task: {}", title.unwrap_or("approval required")))];
+                lines.extend(self.change(event));
+                lines
             }
             "intent.reminder" => {
                 let holder = event.pending_with.as_ref().map(short_name).or(self.holder.clone());
@@ -43,9 +43,9 @@ impl Lifecycle {
             }
             "intent.timeout" => {
                 let step = Some(detail("step_id")).filter(|step| !step.is_empty()).unwrap_or("the step".to_owned());
-                let mut told = vec![("timeout", format!("{step} ran out of time"))];
-                told.extend(self.change(event));
-                told
+                let mut lines = vec![("timeout", format!("{step} ran out of time"))];
+                lines.extend(self.change(event));
+                lines
             }
             "intent.timed_out" => {
                 self.label = status_label(&event.status, None);
@@ -55,37 +55,37 @@ impl Lifecycle {
         }
     }
 
-    fn change(&mut self, event: &EventView) -> Vec<Told> {
+    fn change(&mut self, event: &EventView) -> Vec<EventLine> {
         let label = status_label(&event.status, event.waiting_reason.as_deref());
         let holder = event.pending_with.as_ref().map(short_name);
         let moved = holder.is_some() && holder != self.holder;
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         if let (Some(previous), true) = (&self.holder, moved || axme_client::is_terminal(&event.status))
             && previous != "agent_core"
             && !event.event_type.ends_with("failed")
         {
-            told.push(("step:done", format!("{previous} completed")));
+            lines.push(("step:done", format!("{previous} completed")));
         }
         let before = std::mem::replace(&mut self.label, label);
         if before != self.label {
-            told.push(("status:change", format!("{before} → {}", self.label)));
+            lines.push(("status:change", format!("{before} → {}", self.label)));
         } else if let (Some(holder), true) = (&holder, moved) {
-            told.push(("status:change", format!("{before} → {} ({holder})", self.label)));
+            lines.push(("status:change", format!("{before} → {} ({holder})", self.label)));
         }
         if moved {
-            told.push(("cur_holder", holder.clone().unwrap_or_default()));
+            lines.push(("cur_holder", holder.clone().unwrap_or_default()));
         }
         if axme_client::is_terminal(&event.status) {
             self.holder = None;
         } else if holder.is_some() {
             self.holder = holder;
         }
-        told
+        lines
     }
 }
 
-/// A status as it is shown: waiting says for whom, an end says how.
-pub fn status_label(status: &str, waiting_reason: Option<&str>) -> String {
+/// The label of a status: WAITING with its holder, a terminal one with its mark.
+pub(crate) fn status_label(status: &str, waiting_reason: Option<&str>) -> String {
     match status {
         "WAITING" if waiting_reason.is_some_and(|reason| reason.contains("HUMAN")) => "WAITING (for human)".to_owned(),
         "WAITING" => "WAITING (for agent)".to_owned(),
@@ -95,12 +95,12 @@ pub fn status_label(status: &str, waiting_reason: Option<&str>) -> String {
     }
 }
 
-/// How an intent ended, or where it stands: the last lines of every command that follows one.
-pub fn ending(intent: &IntentView) -> Vec<String> {
+/// The summary of an intent: the last lines of every command that follows one.
+pub(crate) fn summary(intent: &IntentView) -> Vec<String> {
     let reason = intent.lifecycle_waiting_reason.as_deref();
     let status = if axme_client::is_terminal(&intent.status) { "Final status:" } else { "Status:" };
     let mut lines = vec![
-        crate::screen::divider(),
+        crate::output::divider(),
         format!("  {status:15}{}", status_label(&intent.status, reason)),
         format!("  Intent ID:     {}", intent.intent_id),
     ];
@@ -116,7 +116,7 @@ pub fn ending(intent: &IntentView) -> Vec<String> {
 }
 
 /// The last part of a name or an address.
-pub fn short_name(holder: &Holder) -> String {
+fn short_name(holder: &Holder) -> String {
     let name = if holder.name.is_empty() { &holder.reference } else { &holder.name };
     name.rsplit('/').next().unwrap_or(name).to_owned()
 }
@@ -144,7 +144,7 @@ mod tests {
 
     fn story(events: &[EventView]) -> Vec<String> {
         let mut lifecycle = Lifecycle::new();
-        events.iter().flat_map(|event| lifecycle.tell(event)).map(|(kind, text)| format!("{kind}: {text}")).collect()
+        events.iter().flat_map(|event| lifecycle.lines(event)).map(|(kind, text)| format!("{kind}: {text}")).collect()
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The server of a data folder, found by what it leaves there: `run.json` while it lives, `bootstrap.json` from its first
-//! start on. This is how commands work on a machine where nothing is configured.
+//! The running server of a data folder, found by the files that it writes there: `run.json` while it runs, `bootstrap.json` from
+//! its first start on. By this, commands work on a machine without configuration.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,35 +10,35 @@ use serde::Deserialize;
 
 use crate::server::Bootstrap;
 
-/// A local server answers at once or it is not there.
+/// A local server answers at once or does not run.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A server that lives.
-pub struct Live {
-    pub folder: PathBuf,
-    pub base_url: String,
-    /// Absent when the file may not be read, or was written on another node.
-    pub bootstrap: Option<Bootstrap>,
+/// A running server.
+pub(crate) struct LocalServer {
+    pub(crate) folder: PathBuf,
+    pub(crate) base_url: String,
+    /// Absent when the file is not readable, or was written on another node.
+    pub(crate) bootstrap: Option<Bootstrap>,
 }
 
 #[derive(Deserialize)]
-struct Run {
+struct RunFile {
     base_url: String,
 }
 
-/// The server of `folder`, if it answers. A file left behind by one that was killed is not believed.
-pub async fn find(folder: &Path) -> Option<Live> {
-    let run: Run = read(folder, "run.json")?;
+/// Finds the server of `folder`, if it answers. A killed server leaves its file behind.
+pub(crate) async fn find(folder: &Path) -> Option<LocalServer> {
+    let run: RunFile = read(folder, "run.json")?;
     let probe = Client::builder(&run.base_url).call_timeout(PROBE_TIMEOUT).build().ok()?;
     let health = probe.health().await.ok()?;
-    (health.service == "axme").then(|| Live {
+    (health.service == "axme").then(|| LocalServer {
         folder: folder.to_owned(),
         base_url: run.base_url,
         bootstrap: bootstrap(folder),
     })
 }
 
-pub fn bootstrap(folder: &Path) -> Option<Bootstrap> {
+pub(crate) fn bootstrap(folder: &Path) -> Option<Bootstrap> {
     read(folder, "bootstrap.json")
 }
 

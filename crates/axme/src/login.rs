@@ -1,4 +1,4 @@
-//! `axme login`: a person signs in, by a mail or in a browser, and a context keeps what comes of it (contract `wire.md` §3.7).
+//! `axme login`: signs a person in, by mail or in a browser, and stores the credentials in a context (contract `wire.md` §3.7).
 
 use std::io::{IsTerminal, stdin};
 use std::process::{Command, Stdio};
@@ -12,14 +12,16 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::contexts::{Context, Contexts, Kept, Secrets};
+use crate::connection::{ConnectionSettings, is_same_server};
+use crate::contexts::{Context, ContextTokens, Contexts, Secrets};
 use crate::failure::Failure;
+use crate::flags::Flags;
 use crate::folders;
-use crate::lines::read_lines;
-use crate::screen::{Form, line, part};
-use crate::session::{Flags, Session, Setting, is_same_server};
+use crate::output::{OutputFormat, line, print_prompt};
+use crate::session::Session;
+use crate::stdin::read_lines;
 
-/// How often the link of a mail is asked about.
+/// How often the grant of a mailed link is polled.
 const MAIL_POLL: Duration = Duration::from_secs(2);
 const MAX_LABEL_CHARS: usize = 120;
 
@@ -31,7 +33,7 @@ const MAX_LABEL_CHARS: usize = 120;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme login --base-url https://axme.example.com --email kim@example.com\n         \
                         axme login --browser --context work")]
-pub struct Login {
+pub(crate) struct Login {
     /// Your address for mail [default: it is asked for]
     #[arg(long, conflicts_with = "browser")]
     email: Option<String>,
@@ -50,48 +52,48 @@ pub struct Login {
 }
 
 impl Login {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let contexts = Contexts::load()?;
         let named = self.context.as_deref().or(flags.context_name.as_deref());
         let name = named.unwrap_or(contexts.active()).to_owned();
-        let setting = Setting::to_sign_in(flags, &name).await?;
+        let settings = ConnectionSettings::for_sign_in(flags, &name).await?;
         if !self.browser && (flags.api_key.is_some() || flags.actor_token.is_some()) {
-            return keep_given(flags, &setting);
+            return store_given(flags, &settings);
         }
-        let refresh_token = setting.refresh_token.clone();
-        // Nobody is shown what the context has before it is replaced.
-        let blank = Setting { owner_agent: None, ..setting.anonymous() };
-        let session = blank.connect()?;
+        let refresh_token = settings.refresh_token.clone();
+        // The context's credentials are not sent; the sign-in replaces them.
+        let anonymous = ConnectionSettings { owner_agent: None, ..settings.anonymous() };
+        let session = anonymous.connect()?;
         if self.browser {
-            let entered = on_a_page(&session, self.no_browser || flags.json).await?;
-            return finish(flags, &session, entered, None).await;
+            let credentials = sign_in_on_page(&session, self.no_browser || flags.json).await?;
+            return finish(flags, &session, credentials, None).await;
         }
         if let Some(old) = refresh_token.filter(|_| !self.force && self.email.is_none())
             && refresh(&session, old).await?
         {
             return report_refreshed(&session);
         }
-        let mut lines = Lines { typed: read_lines(), is_person: stdin().is_terminal() };
+        let mut input = TerminalInput { lines: read_lines(), is_terminal: stdin().is_terminal() };
         let email = match self.email {
             Some(email) => email,
-            None if lines.is_person => lines.ask_email(contexts.last_login_email()).await?,
-            None => return nobody_to_ask(&session),
+            None if input.is_terminal => input.ask_email(contexts.last_login_email()).await?,
+            None => return report_no_terminal(&session),
         };
-        let entered = by_mail(&session, &email, &mut lines).await?;
-        finish(flags, &session, entered, Some(&email)).await
+        let credentials = sign_in_by_mail(&session, &email, &mut input).await?;
+        finish(flags, &session, credentials, Some(&email)).await
     }
 }
 
-/// Credentials that were got elsewhere.
-fn keep_given(flags: &Flags, setting: &Setting) -> Result<(), Failure> {
+/// Stores credentials given by flags.
+fn store_given(flags: &Flags, settings: &ConnectionSettings) -> Result<(), Failure> {
     let mut contexts = Contexts::load()?;
-    let name = &setting.context;
+    let name = &settings.context;
     let (context, old) = contexts.get(name).map(|(context, secrets)| (context.clone(), secrets)).unwrap_or_default();
-    // What another server has given is of no use at this one, and is not for its eyes.
-    let moves = !context.base_url.is_empty() && !is_same_server(&context.base_url, &setting.base_url.value);
-    let old = if moves { Secrets::default() } else { old };
+    // Credentials of another server are useless here and must not be sent here.
+    let changes_server = !context.base_url.is_empty() && !is_same_server(&context.base_url, &settings.base_url.value);
+    let old = if changes_server { Secrets::default() } else { old };
     let context = Context {
-        base_url: setting.base_url.value.clone(),
+        base_url: settings.base_url.value.clone(),
         owner_agent: flags.owner_agent.clone().or(context.owner_agent.clone()),
         org_id: flags.org_id.clone().or(context.org_id.clone()),
         workspace_id: flags.workspace_id.clone().or(context.workspace_id.clone()),
@@ -99,67 +101,70 @@ fn keep_given(flags: &Flags, setting: &Setting) -> Result<(), Failure> {
         ..context
     };
     let secrets = match &flags.actor_token {
-        // The refresh token belongs to the token that goes.
+        // The refresh token belongs to the replaced token.
         Some(token) => Secrets { actor_token: Some(token.clone()), refresh_token: None, ..old },
         None => old,
     };
     let api_key = flags.api_key.clone().or(secrets.api_key.clone());
     put(&mut contexts, name, context, Secrets { api_key, ..secrets })?;
-    match setting.form {
-        Form::Json => setting.form.value(&json!({ "ok": true, "context": name, "method": "manual" })),
-        Form::Human => {
+    match settings.output {
+        OutputFormat::Json => settings.output.print_json(&json!({ "ok": true, "context": name, "method": "manual" })),
+        OutputFormat::Text => {
             eprintln!("Credentials stored in context \"{name}\".");
             Ok(())
         }
     }
 }
 
-/// Fetches fresh tokens for a session that goes on; says whether it does.
+/// Refreshes the tokens of a session. Returns false when the session has ended.
 async fn refresh(session: &Session, refresh_token: String) -> Result<bool, Failure> {
     let input = RefreshToken { refresh_token };
-    let fresh = match session.client.call_json(&auth::REFRESH.info, &input, None).await {
-        Ok(answer) => Entered::read(&answer)?,
+    let credentials = match session.client.call_json(&auth::REFRESH.info, &input, None).await {
+        Ok(answer) => Credentials::read(&answer)?,
         Err(ClientError::Refused(refusal)) if refusal.status == 401 => return Ok(false),
         Err(error) => return Err(session.explain(&error)),
     };
-    let kept = Kept { context: session.setting.context.clone() };
-    kept.write(&Tokens { access: fresh.access_token, refresh: fresh.refresh_token.unwrap_or(input.refresh_token) });
+    let store = ContextTokens { context: session.settings.context.clone() };
+    store.write(&Tokens {
+        access: credentials.access_token,
+        refresh: credentials.refresh_token.unwrap_or(input.refresh_token),
+    });
     Ok(true)
 }
 
 fn report_refreshed(session: &Session) -> Result<(), Failure> {
-    let setting = &session.setting;
-    let answer = json!({ "ok": true, "context": setting.context, "method": "refresh", "refreshed": true });
-    match setting.form {
-        Form::Json => setting.form.value(&answer),
-        Form::Human => line(format!(
+    let settings = &session.settings;
+    let answer = json!({ "ok": true, "context": settings.context, "method": "refresh", "refreshed": true });
+    match settings.output {
+        OutputFormat::Json => settings.output.print_json(&answer),
+        OutputFormat::Text => line(format!(
             "You are signed in at {} already (context \"{}\"); the session is refreshed. Another person: `axme login --force`",
-            setting.base_url.value, setting.context
+            settings.base_url.value, settings.context
         )),
     }
 }
 
-fn nobody_to_ask(session: &Session) -> Result<(), Failure> {
+fn report_no_terminal(session: &Session) -> Result<(), Failure> {
     let message = "nobody is at the terminal to ask: give --email ADDRESS, or --browser, or --api-key KEY";
-    match session.form() {
-        Form::Json => session.form().value(&json!({
+    match session.output() {
+        OutputFormat::Json => session.output().print_json(&json!({
             "ok": false, "error": "no_credentials", "message": message, "recommended": "axme login --browser",
         })),
-        Form::Human => Err(Failure::new(message)),
+        OutputFormat::Text => Err(Failure::new(message)),
     }
 }
 
-/// What is typed, and whether somebody is there to be asked.
-struct Lines {
-    typed: mpsc::Receiver<String>,
-    is_person: bool,
+/// The lines of stdin.
+struct TerminalInput {
+    lines: mpsc::Receiver<String>,
+    is_terminal: bool,
 }
 
-impl Lines {
+impl TerminalInput {
     async fn ask_email(&mut self, last: Option<&str>) -> Result<String, Failure> {
         loop {
-            part(&last.map_or("Email: ".to_owned(), |last| format!("Email [{last}]: ")))?;
-            let Some(typed) = self.typed.recv().await else { return Err(Failure::usage("no address was given")) };
+            print_prompt(&last.map_or("Email: ".to_owned(), |last| format!("Email [{last}]: ")))?;
+            let Some(typed) = self.lines.recv().await else { return Err(Failure::usage("no address was given")) };
             match (typed.trim(), last) {
                 ("", Some(last)) => return Ok(last.to_owned()),
                 ("", None) => {}
@@ -169,41 +174,41 @@ impl Lines {
     }
 }
 
-/// A mail is asked for; whichever comes first of its code, typed here, and its link, opened anywhere, signs in.
-async fn by_mail(session: &Session, email: &str, lines: &mut Lines) -> Result<Entered, Failure> {
-    let asked = session.call(&auth::LOGIN_INTENT, &LoginIntent { email: email.to_owned() }).await?;
+/// Requests a mail. The first of its code, typed here, and its link, opened anywhere, signs in.
+async fn sign_in_by_mail(session: &Session, email: &str, input: &mut TerminalInput) -> Result<Credentials, Failure> {
+    let intent = session.call(&auth::LOGIN_INTENT, &LoginIntent { email: email.to_owned() }).await?;
     let message = format!(
         "If {email} may sign in there, a mail with a code and a link is on its way. Both are good for {} seconds.",
-        asked.expires_in
+        intent.expires_in
     );
-    match session.form() {
-        Form::Json => session.form().value(&json!({
-            "ok": true, "intent_id": asked.intent_id, "message": message, "expires_in": asked.expires_in,
+    match session.output() {
+        OutputFormat::Json => session.output().print_json(&json!({
+            "ok": true, "intent_id": intent.intent_id, "message": message, "expires_in": intent.expires_in,
         }))?,
-        Form::Human => line(message)?,
+        OutputFormat::Text => line(message)?,
     }
-    let either = async {
+    let sign_in = async {
         tokio::select! {
-            typed = by_code(session, &asked.intent_id, lines) => typed,
-            opened = by_grant(session, &asked.grant_id, MAIL_POLL) => {
-                session.form().say("")?;
-                opened
+            answer = verify_code(session, &intent.intent_id, input) => answer,
+            answer = poll_grant(session, &intent.grant_id, MAIL_POLL) => {
+                session.output().print("")?;
+                answer
             }
         }
     };
-    let answer = tokio::time::timeout(Duration::from_secs(asked.expires_in), either).await;
-    Entered::read(&answer.map_err(|_| too_late())??)
+    let answer = tokio::time::timeout(Duration::from_secs(intent.expires_in), sign_in).await;
+    Credentials::read(&answer.map_err(|_| sign_in_timeout())??)
 }
 
-/// Asks for the code until one fits. When nothing more is typed, only the link can sign in.
-async fn by_code(session: &Session, intent_id: &str, lines: &mut Lines) -> Result<Value, Failure> {
-    let mut wrong = None;
+/// Prompts for the code until one is accepted. At the end of input, only the link can sign in.
+async fn verify_code(session: &Session, intent_id: &str, input: &mut TerminalInput) -> Result<Value, Failure> {
+    let mut last_failure = None;
     loop {
-        if lines.is_person && !session.form().is_json() {
-            part("Code: ")?;
+        if input.is_terminal && !session.output().is_json() {
+            print_prompt("Code: ")?;
         }
-        let Some(typed) = lines.typed.recv().await else {
-            return match wrong {
+        let Some(typed) = input.lines.recv().await else {
+            return match last_failure {
                 Some(failure) => Err(failure),
                 None => std::future::pending().await,
             };
@@ -212,64 +217,65 @@ async fn by_code(session: &Session, intent_id: &str, lines: &mut Lines) -> Resul
         if code.is_empty() {
             continue;
         }
-        let input = VerifyCode { intent_id: intent_id.to_owned(), code, client_type: None, device_label: device() };
-        match session.client.call_json(&auth::VERIFY.info, &input, None).await {
+        let request =
+            VerifyCode { intent_id: intent_id.to_owned(), code, client_type: None, device_label: device_label() };
+        match session.client.call_json(&auth::VERIFY.info, &request, None).await {
             Ok(answer) => return Ok(answer),
             Err(ClientError::Refused(refusal)) if refusal.status == 422 => {
                 eprintln!("{}", refusal.message);
-                wrong = Some(Failure::new(refusal));
+                last_failure = Some(Failure::new(refusal));
             }
-            // The link was opened meanwhile: what it gives comes by the grant.
+            // The link was opened meanwhile: the grant returns the credentials.
             Err(ClientError::Refused(refusal)) if refusal.status == 409 => return std::future::pending().await,
             Err(error) => return Err(session.explain(&error)),
         }
     }
 }
 
-/// Asks whether a grant is approved until it is.
-async fn by_grant(session: &Session, grant_id: &str, pause: Duration) -> Result<Value, Failure> {
-    let input = PollGrant { grant_id: grant_id.to_owned(), device_label: device() };
+/// Polls a grant until it is approved.
+async fn poll_grant(session: &Session, grant_id: &str, pause: Duration) -> Result<Value, Failure> {
+    let input = PollGrant { grant_id: grant_id.to_owned(), device_label: device_label() };
     loop {
         tokio::time::sleep(pause).await;
         match session.client.call_json(&auth::POLL.info, &input, None).await {
             Ok(answer) if answer["state"] == "approved" => return Ok(answer),
-            Ok(answer) if answer["state"] == "expired" => return Err(too_late()),
+            Ok(answer) if answer["state"] == "expired" => return Err(sign_in_timeout()),
             Ok(_) => {}
-            Err(ClientError::Refused(refusal)) if refusal.status == 410 => return Err(too_late()),
+            Err(ClientError::Refused(refusal)) if refusal.status == 410 => return Err(sign_in_timeout()),
             Err(error) if error.is_transient() => {}
             Err(error) => return Err(session.explain(&error)),
         }
     }
 }
 
-fn too_late() -> Failure {
+fn sign_in_timeout() -> Failure {
     Failure::new("nobody signed in in time: begin again with `axme login`")
 }
 
-/// Somebody signs in on a page of the server, here or on another device.
-async fn on_a_page(session: &Session, only_shown: bool) -> Result<Entered, Failure> {
+/// Signs in on a page of the server, here or on another device.
+async fn sign_in_on_page(session: &Session, no_browser: bool) -> Result<Credentials, Failure> {
     let grant = session.call(&auth::GRANT, &AskGrant::default()).await?;
     let and = if grant.approval_url.contains('?') { '&' } else { '?' };
     let page = format!("{}{and}grant={}", grant.approval_url, grant.grant_id);
-    match session.form() {
-        Form::Json => session.form().value(&json!({
+    match session.output() {
+        OutputFormat::Json => session.output().print_json(&json!({
             "ok": true, "approval_url": page, "user_code": grant.user_code, "expires_in": grant.expires_in,
         }))?,
-        Form::Human => {
+        OutputFormat::Text => {
             line(format!("Open this page, here or on another device:\n  {page}"))?;
             line(format!("and compare the code it shows:\n  {}", grant.user_code))?;
         }
     }
-    if !only_shown {
-        open(&page);
+    if !no_browser {
+        open_browser(&page);
     }
-    let waiting = by_grant(session, &grant.grant_id, Duration::from_secs(grant.poll_interval.max(1)));
+    let waiting = poll_grant(session, &grant.grant_id, Duration::from_secs(grant.poll_interval.max(1)));
     let answer = tokio::time::timeout(Duration::from_secs(grant.expires_in), waiting).await;
-    Entered::read(&answer.map_err(|_| too_late())??)
+    Credentials::read(&answer.map_err(|_| sign_in_timeout())??)
 }
 
-/// Shows a page in the browser if there is one; its address was printed in any case.
-fn open(page: &str) {
+/// Opens a page in the browser, if there is one. Its address was printed in any case.
+fn open_browser(page: &str) {
     if !page.starts_with("https://") && !page.starts_with("http://") {
         return;
     }
@@ -281,16 +287,16 @@ fn open(page: &str) {
     let _ = Command::new(program).arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
 }
 
-/// The name of this machine, by which its person knows it among the sessions.
-fn device() -> Option<String> {
+/// The name of this machine, shown in the list of sessions.
+fn device_label() -> Option<String> {
     let variable = || folders::environment("HOSTNAME").or_else(|| folders::environment("COMPUTERNAME"));
     let name = std::fs::read_to_string("/etc/hostname").ok().or_else(variable)?;
     let name: String = name.trim().chars().take(MAX_LABEL_CHARS).collect();
     (!name.is_empty()).then_some(name)
 }
 
-/// What somebody gets who has signed in.
-struct Entered {
+/// The credentials of a new session.
+struct Credentials {
     access_token: String,
     refresh_token: Option<String>,
     api_key: Option<String>,
@@ -298,11 +304,11 @@ struct Entered {
     workspace_id: Option<String>,
 }
 
-impl Entered {
-    fn read(answer: &Value) -> Result<Entered, Failure> {
+impl Credentials {
+    fn read(answer: &Value) -> Result<Credentials, Failure> {
         let text = |name: &str| answer[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let token = text("account_session_token").or_else(|| text("access_token"));
-        Ok(Entered {
+        Ok(Credentials {
             access_token: token.ok_or_else(|| Failure::new("the server signs in without giving a token"))?,
             refresh_token: text("refresh_token"),
             api_key: text("api_key"),
@@ -312,28 +318,28 @@ impl Entered {
     }
 }
 
-/// Keeps a new sign-in, in the place of everything that another one left in the context.
-fn keep(session: &Session, entered: &Entered, email: Option<&str>) -> Result<(), Failure> {
-    let setting = &session.setting;
+/// Stores new credentials in the context, in place of all old ones.
+fn store(session: &Session, credentials: &Credentials, email: Option<&str>) -> Result<(), Failure> {
+    let settings = &session.settings;
     let mut contexts = Contexts::load()?;
     if let Some(email) = email {
         contexts.remember_login(email);
     }
-    let context = contexts.get(&setting.context).map(|(context, _)| context.clone()).unwrap_or_default();
+    let context = contexts.get(&settings.context).map(|(context, _)| context.clone()).unwrap_or_default();
     let context = Context {
-        base_url: setting.base_url.value.clone(),
-        org_id: entered.org_id.clone(),
-        workspace_id: entered.workspace_id.clone(),
+        base_url: settings.base_url.value.clone(),
+        org_id: credentials.org_id.clone(),
+        workspace_id: credentials.workspace_id.clone(),
         dev_data: None,
         ..context
     };
     let secrets = Secrets {
-        api_key: entered.api_key.clone(),
-        actor_token: Some(entered.access_token.clone()),
-        refresh_token: entered.refresh_token.clone(),
+        api_key: credentials.api_key.clone(),
+        actor_token: Some(credentials.access_token.clone()),
+        refresh_token: credentials.refresh_token.clone(),
         ..Secrets::default()
     };
-    put(&mut contexts, &setting.context, context, secrets)
+    put(&mut contexts, &settings.context, context, secrets)
 }
 
 fn put(contexts: &mut Contexts, name: &str, context: Context, secrets: Secrets) -> Result<(), Failure> {
@@ -345,27 +351,32 @@ fn put(contexts: &mut Contexts, name: &str, context: Context, secrets: Secrets) 
     contexts.save()
 }
 
-/// Keeps what was got, and says where that leads.
-async fn finish(flags: &Flags, session: &Session, entered: Entered, email: Option<&str>) -> Result<(), Failure> {
-    keep(session, &entered, email)?;
-    let name = &session.setting.context;
-    let session = Setting::signed_in(flags, name).await?.connect()?;
-    // Whoever has signed in stays so, whatever becomes of this.
+/// Stores the credentials and reports the account and its workspace.
+async fn finish(
+    flags: &Flags,
+    session: &Session,
+    credentials: Credentials,
+    email: Option<&str>,
+) -> Result<(), Failure> {
+    store(session, &credentials, email)?;
+    let name = &session.settings.context;
+    let session = ConnectionSettings::after_sign_in(flags, name).await?.connect()?;
+    // The sign-in is stored; a failure from here on is only a warning.
     let portal = match session.client.call(&personal::CONTEXT, &Nothing::default()).await {
-        Ok(portal) => Some(settled(&session, portal).await?),
+        Ok(portal) => Some(select_only_workspace(&session, portal).await?),
         Err(error) => {
             eprintln!("axme: signed in, but not told where: {}", session.explain(&error).message);
             None
         }
     };
-    match session.form() {
-        Form::Json => session.form().value(&summary(&session, portal.as_ref())),
-        Form::Human => tell(&session, portal.as_ref()),
+    match session.output() {
+        OutputFormat::Json => session.output().print_json(&summary(&session, portal.as_ref())),
+        OutputFormat::Text => print_summary(&session, portal.as_ref()),
     }
 }
 
-/// Who belongs to one workspace works there.
-async fn settled(session: &Session, portal: personal::Context) -> Result<personal::Context, Failure> {
+/// Selects the workspace of an account that has exactly one.
+async fn select_only_workspace(session: &Session, portal: personal::Context) -> Result<personal::Context, Failure> {
     let portal = match &portal.workspaces[..] {
         [only] if portal.context.workspace_id.is_empty() => {
             let input = SelectWorkspace { org_id: only.org_id.clone(), workspace_id: only.workspace_id.clone() };
@@ -375,11 +386,11 @@ async fn settled(session: &Session, portal: personal::Context) -> Result<persona
     };
     let (org_id, workspace_id) = (&portal.context.org_id, &portal.context.workspace_id);
     let mut contexts = Contexts::load()?;
-    let found = contexts.get(&session.setting.context).map(|(context, secrets)| (context.clone(), secrets));
+    let found = contexts.get(&session.settings.context).map(|(context, secrets)| (context.clone(), secrets));
     if let Some((context, secrets)) = found.filter(|(context, _)| context.workspace_id.is_none() && !org_id.is_empty())
     {
         let (org_id, workspace_id) = (Some(org_id.clone()), Some(workspace_id.clone()));
-        contexts.put(&session.setting.context, Context { org_id, workspace_id, ..context }, secrets);
+        contexts.put(&session.settings.context, Context { org_id, workspace_id, ..context }, secrets);
         contexts.save()?;
     }
     Ok(portal)
@@ -389,7 +400,7 @@ fn summary(session: &Session, portal: Option<&personal::Context>) -> Value {
     let selected = portal.map(|portal| &portal.context).filter(|selected| !selected.workspace_id.is_empty());
     json!({
         "ok": true,
-        "context": session.setting.context,
+        "context": session.settings.context,
         "hydrated": selected.is_some(),
         "org_id": selected.map(|selected| &selected.org_id),
         "workspace_id": selected.map(|selected| &selected.workspace_id),
@@ -404,17 +415,17 @@ fn summary(session: &Session, portal: Option<&personal::Context>) -> Value {
     })
 }
 
-fn tell(session: &Session, portal: Option<&personal::Context>) -> Result<(), Failure> {
-    let setting = &session.setting;
+fn print_summary(session: &Session, portal: Option<&personal::Context>) -> Result<(), Failure> {
+    let settings = &session.settings;
     let whom = portal.map(|portal| format!(" as {}", portal.account.email)).unwrap_or_default();
-    line(format!("✓ Signed in{whom} at {} (context \"{}\")", setting.base_url.value, setting.context))?;
+    line(format!("✓ Signed in{whom} at {} (context \"{}\")", settings.base_url.value, settings.context))?;
     match portal.and_then(|portal| portal.selected_workspace.as_ref()) {
-        Some(place) => line(format!("  Workspace: {} of {}", place.name, place.org_name))?,
+        Some(workspace) => line(format!("  Workspace: {} of {}", workspace.name, workspace.org_name))?,
         None if portal.is_some() => line("  You belong to no workspace yet; ask an owner to add your address.")?,
         None => {}
     }
-    if Contexts::load()?.active() != setting.context {
-        line(format!("  Use it: axme context use {}", crate::shell(&setting.context)))?;
+    if Contexts::load()?.active() != settings.context {
+        line(format!("  Use it: axme context use {}", crate::shell(&settings.context)))?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::settings::LogFormat;
 
 /// Starts logging what `filter` lets through. Once per process.
-pub fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
+pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
     let parsed = EnvFilter::try_new(filter).map_err(|e| Failure::usage(format!("log filter \"{filter}\": {e}")))?;
     // A log that cannot be written, on a full disk say, is lost. The usual complaint about it would go the same way, and end
     // the thread that made it.

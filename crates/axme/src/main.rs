@@ -6,25 +6,27 @@ mod agents;
 mod api;
 mod clock;
 mod conformance;
+mod connection;
 mod context;
 mod contexts;
 mod examples;
 mod failure;
+mod flags;
 mod folders;
 mod follow;
 mod intents;
 mod lifecycle;
-mod lines;
 mod local;
 mod login;
-mod logins;
+mod login_sessions;
 mod logs;
+mod output;
 mod scenarios;
-mod screen;
 mod serve;
 mod server;
 mod session;
 mod settings;
+mod stdin;
 mod tasks;
 mod templates;
 
@@ -34,7 +36,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use failure::Failure;
-use session::Flags;
+use flags::Flags;
 
 /// What a call allocates is freed on other threads than it was allocated on; this allocator is made for that.
 #[global_allocator]
@@ -68,9 +70,9 @@ enum Command {
     #[command(subcommand, alias = "agent")]
     Agents(agents::Agents),
     Login(login::Login),
-    Logout(logins::Logout),
+    Logout(login_sessions::Logout),
     #[command(subcommand)]
-    Session(logins::SessionCommand),
+    Session(login_sessions::SessionCommand),
     /// Show who you are to the server, and where that comes from
     Whoami,
     /// Show what the server says of itself
@@ -94,7 +96,7 @@ fn main() -> ExitCode {
         }
     };
     let outcome = runtime.block_on(run(command, flags));
-    // Whatever still runs waits for something that no longer matters, such as a line from stdin.
+    // Remaining tasks wait for something that no longer matters, such as a line from stdin.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,22 +126,22 @@ async fn run(command: Command, flags: Flags) -> Result<(), Failure> {
         Command::Context(context) => context.run(&flags).await,
         Command::Api(api) => api.run(&flags).await,
         Command::Conformance(conformance) => conformance.run(&flags).await,
-        Command::Version => about::version(flags.form()),
+        Command::Version => about::version(flags.output()),
     }
 }
 
-/// How this program was called: by its name, or by the path that somebody typed.
+/// The command that called this program: its name, or the path that was typed.
 fn program() -> String {
     std::env::args().next().filter(|name| name.contains('/')).map_or("axme".to_owned(), |path| shell(&path))
 }
 
-/// A command for another terminal, so that it finds the server of `data`.
+/// The command for another terminal that finds the server of `data`.
 fn program_for(data: Option<&Path>) -> String {
     let program = program();
     data.map_or(program.clone(), |data| format!("{program} --data {}", shell(&data.to_string_lossy())))
 }
 
-/// Text as a shell takes it for one word.
+/// Text quoted as one word of a shell.
 fn shell(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,~".contains(c);
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }

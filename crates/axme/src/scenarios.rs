@@ -9,15 +9,16 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::flags::Flags;
 use crate::follow::{Answerer, follow};
-use crate::lifecycle::ending;
-use crate::screen::{Form, divider, line, tagged};
-use crate::session::{Flags, Session};
+use crate::lifecycle::summary;
+use crate::output::{OutputFormat, divider, line, tagged};
+use crate::session::Session;
 use crate::templates::{self, Create};
 
 /// Write, check and submit scenario bundles
 #[derive(Debug, Subcommand)]
-pub enum Scenarios {
+pub(crate) enum Scenarios {
     Apply(Apply),
     Validate(Validate),
     Create(Create),
@@ -31,7 +32,7 @@ pub enum Scenarios {
 /// Make keys for the agents with `axme agents keys create`. With --watch, exits with 0 only when the intent COMPLETED.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme scenarios apply examples/human-cli/scenario.json --watch")]
-pub struct Apply {
+pub(crate) struct Apply {
     /// The bundle, a JSON file; - reads it from stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -43,14 +44,14 @@ pub struct Apply {
 /// Say everything that is wrong with a scenario, changing nothing
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme scenarios validate scenario.json")]
-pub struct Validate {
+pub(crate) struct Validate {
     /// The bundle, a JSON file; - reads it from stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
 impl Scenarios {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         match self {
             Scenarios::Apply(apply) => apply.run(flags).await,
             Scenarios::Validate(validate) => validate.run(flags).await,
@@ -64,58 +65,59 @@ impl Apply {
     async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let bundle = read(&self.file)?;
         let session = Session::open(flags).await?;
-        let form = session.form();
+        let output = session.output();
         let text = |key: &str| bundle.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        form.say(divider())?;
-        form.say(format!("  axme scenarios apply  ·  {}", text("scenario_id")))?;
-        form.say(divider())?;
-        for told in [text("title"), text("description")].iter().filter(|told| !told.is_empty()) {
-            form.say(format!("  {told}"))?;
+        output.print(divider())?;
+        output.print(format!("  axme scenarios apply  ·  {}", text("scenario_id")))?;
+        output.print(divider())?;
+        for text in [text("title"), text("description")].iter().filter(|text| !text.is_empty()) {
+            output.print(format!("  {text}"))?;
         }
-        form.say("")?;
-        if form.is_json() && !self.watch {
+        output.print("")?;
+        if output.is_json() && !self.watch {
             let applied = session.client.apply_scenario(bundle).await;
             return session.print(applied.map(|applied| json!(applied)));
         }
-        form.say(tagged("system", "compiling the workflow and submitting the intent…"))?;
-        let applied = session.client.apply_scenario(bundle).await.map_err(|error| session.explain(&error))?;
-        show_applied(form, &applied)?;
+        output.print(tagged("system", "compiling the workflow and submitting the intent…"))?;
+        let applied = session.check(session.client.apply_scenario(bundle).await)?;
+        show_applied(output, &applied)?;
         if !self.watch {
-            form.say(format!("\n  Follow it:  {} intents watch {}", session.setting.command, applied.intent_id))?;
+            output
+                .print(format!("\n  Follow it:  {} intents watch {}", session.settings.command, applied.intent_id))?;
             return Ok(());
         }
         let intent = follow(&session, &applied.intent_id, &Answerer::Prompt(Object::new())).await?;
-        ending(&intent).iter().try_for_each(|text| form.say(text))?;
-        if form.is_json() {
-            form.value(&serde_json::to_value(&intent)?)?;
+        summary(&intent).iter().try_for_each(|text| output.print(text))?;
+        if output.is_json() {
+            output.print_json(&serde_json::to_value(&intent)?)?;
         }
         if intent.status == "COMPLETED" { Ok(()) } else { Err(Failure::quiet(1)) }
     }
 }
 
-/// What applying did: agents, intent, plan, and what the server does not do of what was asked.
-pub fn show_applied(form: Form, applied: &Applied) -> Result<(), Failure> {
+/// Prints the result of applying a scenario: agents, warnings, intent and plan.
+pub(crate) fn show_applied(output: OutputFormat, applied: &Applied) -> Result<(), Failure> {
     for agent in &applied.agents {
         let created = if agent.created { "  (registered)" } else { "" };
-        form.say(tagged("agent:assign", &format!("{} → {}{created}", agent.role, agent.address)))?;
+        output.print(tagged("agent:assign", &format!("{} → {}{created}", agent.role, agent.address)))?;
     }
     for warning in &applied.warnings {
-        form.say(tagged("warning", warning))?;
+        output.print(tagged("warning", warning))?;
     }
-    form.say(tagged("intent:create", &format!("intent_id={}", applied.intent_id)))?;
+    output.print(tagged("intent:create", &format!("intent_id={}", applied.intent_id)))?;
     if let Some(compile_id) = &applied.compile_id {
-        form.say(tagged("intent:create", &format!("workflow compile_id={compile_id}")))?;
+        output.print(tagged("intent:create", &format!("workflow compile_id={compile_id}")))?;
     }
-    form.say(tagged("status:change", "—  →  SUBMITTED"))
+    output.print(tagged("status:change", "—  →  SUBMITTED"))
 }
 
 impl Validate {
     async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let bundle = read(&self.file)?;
         let session = Session::open(flags).await?;
-        let checked = session.client.validate_scenario(bundle).await.map_err(|error| session.explain(&error))?;
-        if session.form().is_json() {
-            session.form().value(&serde_json::to_value(&checked)?)?;
+        let checked = session.check(session.client.validate_scenario(bundle).await)?;
+        if session.output().is_json() {
+            session.output().print_json(&serde_json::to_value(&checked)?)?;
         } else {
             let place = self.file.display();
             for error in &checked.errors {

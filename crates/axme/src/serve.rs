@@ -7,10 +7,11 @@ use clap::Args;
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 
+use crate::connection::DEFAULT_BASE_URL;
 use crate::contexts::{self, Context, Contexts, Secrets};
 use crate::failure::Failure;
-use crate::screen::line;
-use crate::session::{DEFAULT_BASE_URL, Flags};
+use crate::flags::Flags;
+use crate::output::line;
 use crate::settings::{ServerFlags, Settings};
 use crate::{local, logs, server};
 
@@ -23,7 +24,7 @@ use crate::{local, logs, server};
 /// win over variables, variables over the file.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme serve --listen 0.0.0.0:8100 --data /var/lib/axme --log-format json")]
-pub struct Serve {
+pub(crate) struct Serve {
     #[command(flatten)]
     flags: ServerFlags,
 }
@@ -37,20 +38,20 @@ pub struct Serve {
 /// shown with its links; without a mail server it is also kept as files in the folder outbox of the data folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme dev")]
-pub struct Dev {
+pub(crate) struct Dev {
     #[command(flatten)]
     flags: ServerFlags,
 }
 
-/// Open files that are asked for, and a number that is worth a word.
+/// The requested limit of open files, and the number below which a warning is logged.
 const MOST_FILES: u64 = 65_536;
 const FEW_FILES: u64 = 4_096;
 
 impl Serve {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
-        let mut stop = Stop::new()?;
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let mut stop = ShutdownSignal::new()?;
         let running = start(self.flags, flags, "info,refinery_core=warn", |_| {}).await?;
-        let signal = stop.told().await;
+        let signal = stop.recv().await;
         info!(signal, "stopping");
         running.stop().await;
         Ok(())
@@ -58,30 +59,30 @@ impl Serve {
 }
 
 impl Dev {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
-        let mut stop = Stop::new()?;
-        let ease = |server: &mut server::Config| {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let mut stop = ShutdownSignal::new()?;
+        let adjust = |server: &mut server::Config| {
             server.limits.outbound_allow.extend(LOOPBACK.map(str::to_owned));
             server.sign_up = true;
         };
-        let running = start(self.flags, flags, "warn", ease).await?;
-        let told = match announce(&running, flags).await {
+        let running = start(self.flags, flags, "warn", adjust).await?;
+        let outcome = match announce(&running, flags).await {
             Ok(()) => {
-                let shown = show_mails(running.mails(), line);
+                let mails = show_mails(running.mails(), line);
                 tokio::select! {
-                    _ = stop.told() => Ok(()),
-                    failure = shown => Err(failure),
+                    _ = stop.recv() => Ok(()),
+                    failure = mails => Err(failure),
                 }
             }
             Err(failure) => Err(failure),
         };
         running.stop().await;
-        told
+        outcome
     }
 }
 
-/// Shows what is mailed, and the links in it, for as long as it runs. Ends when nothing can be shown any more.
-pub async fn show_mails(
+/// Shows outgoing mail with its links. Returns only when output fails.
+pub(crate) async fn show_mails(
     mut mails: broadcast::Receiver<server::Mail>,
     show: impl Fn(String) -> Result<(), Failure>,
 ) -> Failure {
@@ -93,33 +94,33 @@ pub async fn show_mails(
                     return failure;
                 }
             }
-            // Too many at once: those that are missing here were mailed all the same.
+            // Too many at once: the skipped ones were mailed all the same.
             Err(broadcast::error::RecvError::Lagged(_)) => {}
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
         }
     }
 }
 
-/// What a server for development may push to, beside public addresses: agents on the same machine.
-pub const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+/// The networks that a development server may push to, beside public addresses: agents on the same machine.
+pub(crate) const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 
-/// Starts the server and its logs, which say at least `level`. `ease` changes its settings.
+/// Starts the server and its logs, at `level` by default. `adjust` changes its settings.
 async fn start(
     mut settings: ServerFlags,
     flags: &Flags,
     level: &str,
-    ease: impl FnOnce(&mut server::Config),
+    adjust: impl FnOnce(&mut server::Config),
 ) -> Result<server::Running, Failure> {
     settings.data = settings.data.or_else(|| flags.data.clone());
     let mut settings = Settings::load(&settings)?;
-    ease(&mut settings.server);
+    adjust(&mut settings.server);
     logs::start(settings.log.as_deref().unwrap_or(level), settings.log_format)?;
-    open_many_files();
+    raise_file_limit();
     server::start(settings.server).await.map_err(Failure::new)
 }
 
-/// Every stream and every call holds a connection, and systems let a program have few open unless it asks for more.
-fn open_many_files() {
+/// Raises the limit of open files: every stream and every call holds a connection.
+fn raise_file_limit() {
     match rlimit::increase_nofile_limit(MOST_FILES) {
         Ok(most) if most < FEW_FILES => {
             warn!(most, "few connections can be open at a time: raise the limit of open files")
@@ -139,7 +140,7 @@ async fn announce(running: &server::Running, flags: &Flags) -> Result<(), Failur
     match local::bootstrap(running.data()) {
         Some(bootstrap) => {
             let usual = flags.context_name.as_deref().unwrap_or(contexts::DEFAULT);
-            let name = remember(usual, base_url, running.data(), bootstrap)?;
+            let name = save_context(usual, base_url, running.data(), bootstrap)?;
             line(format!("  context    {name}, the active one from now on (its key is in bootstrap.json)"))?;
             if name != usual {
                 line(format!("             \"{usual}\" leads elsewhere and stays as it is: axme context use {usual}"))?;
@@ -158,8 +159,8 @@ async fn health(base_url: &str) -> Option<Health> {
     axme_client::Client::builder(base_url).build().ok()?.health().await.ok()
 }
 
-/// Sets a context to the server and makes it the active one: the usual one, or where that holds something else, a free one.
-fn remember(usual: &str, base_url: &str, data: &Path, bootstrap: server::Bootstrap) -> Result<String, Failure> {
+/// Saves the server in a context and makes it active: the usual one, or a free one if that is in use.
+fn save_context(usual: &str, base_url: &str, data: &Path, bootstrap: server::Bootstrap) -> Result<String, Failure> {
     let data = std::path::absolute(data)?;
     let mut contexts = Contexts::load()?;
     let free = |name: &String| {
@@ -184,20 +185,20 @@ fn remember(usual: &str, base_url: &str, data: &Path, bootstrap: server::Bootstr
     Ok(name)
 }
 
-/// Whether nothing is lost with what a context holds: it is from the same data folder, or says nothing that was chosen.
+/// Whether a context may be overwritten: it is of the same data folder, or holds only defaults.
 fn is_free(context: &Context, secrets: &Secrets, base_url: &str, data: &Path, own_key: &str) -> bool {
     if secrets.actor_token.is_some() || secrets.refresh_token.is_some() {
         return false;
     }
-    let unchosen = ["", DEFAULT_BASE_URL, base_url];
+    let defaults = ["", DEFAULT_BASE_URL, base_url];
     match &secrets.api_key {
         Some(key) => key == own_key || context.dev_data.as_deref() == Some(data),
-        None => context.dev_data.as_deref() == Some(data) || unchosen.contains(&context.base_url.trim_end_matches('/')),
+        None => context.dev_data.as_deref() == Some(data) || defaults.contains(&context.base_url.trim_end_matches('/')),
     }
 }
 
-/// Signals that end the process. Made before anything that takes time, so that an early signal is not lost.
-pub struct Stop {
+/// Signals that end the process. Created before slow work, so that an early signal is not lost.
+pub(crate) struct ShutdownSignal {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -205,14 +206,14 @@ pub struct Stop {
 }
 
 #[cfg(unix)]
-impl Stop {
-    pub fn new() -> Result<Stop, Failure> {
+impl ShutdownSignal {
+    pub(crate) fn new() -> Result<ShutdownSignal, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(ShutdownSignal { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Returns the name of the signal when one comes.
-    pub async fn told(&mut self) -> &'static str {
+    /// Waits for a signal and returns its name.
+    pub(crate) async fn recv(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
@@ -221,12 +222,12 @@ impl Stop {
 }
 
 #[cfg(not(unix))]
-impl Stop {
-    pub fn new() -> Result<Stop, Failure> {
-        Ok(Stop {})
+impl ShutdownSignal {
+    pub(crate) fn new() -> Result<ShutdownSignal, Failure> {
+        Ok(ShutdownSignal {})
     }
 
-    pub async fn told(&mut self) -> &'static str {
+    pub(crate) async fn recv(&mut self) -> &'static str {
         let _ = tokio::signal::ctrl_c().await;
         "Ctrl-C"
     }

@@ -1,10 +1,10 @@
-//! The server crate as this program sees it. Nothing else here names it.
+//! The server crate. No other file of this program names it.
 
-pub use axme_core::system::Mail;
+pub(crate) use axme_core::system::Mail;
 use axme_server::folder::FolderError;
-pub use axme_server::{Bootstrap, Config, Running, StartError, start};
+pub(crate) use axme_server::{Bootstrap, Config, Running, StartError, start};
 
-/// Whether a server did not start because another one has the data folder.
-pub fn is_taken(error: &StartError) -> bool {
+/// Whether a start failed because another server uses the data folder.
+pub(crate) fn is_taken(error: &StartError) -> bool {
     matches!(error, StartError::Folder(FolderError::Taken(_)))
 }

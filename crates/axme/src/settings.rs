@@ -30,48 +30,48 @@ const KEYS: [&str; 16] = [
 ];
 
 #[derive(Debug, Clone, Default, Args)]
-pub struct ServerFlags {
+pub(crate) struct ServerFlags {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8100]
     #[arg(long, value_name = "ADDRESS")]
-    pub listen: Option<String>,
+    pub(crate) listen: Option<String>,
     /// The folder for everything the server keeps [default: the user's data folder]
     #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// Keep intents in PostgreSQL instead of SQLite: postgres://user:password@host/database
     #[arg(long, value_name = "URL")]
-    pub database_url: Option<String>,
+    database_url: Option<String>,
     /// A TOML file with settings [default: $AXME_CONFIG]
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// The e-mail address of the account that the first start creates [default: owner@local]
     #[arg(long, value_name = "EMAIL")]
-    pub owner_email: Option<String>,
+    pub(crate) owner_email: Option<String>,
     /// How clients reach the server, when that is not the address it listens on
     #[arg(long, value_name = "URL")]
-    pub public_url: Option<String>,
+    public_url: Option<String>,
     /// What to log, as in info,axme_server=debug [default: info]
     #[arg(long, value_name = "FILTER")]
-    pub log: Option<String>,
+    pub(crate) log: Option<String>,
     /// How to log
     #[arg(long, value_name = "FORMAT")]
-    pub log_format: Option<LogFormat>,
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     Text,
     Json,
 }
 
-pub struct Settings {
-    pub server: server::Config,
-    pub log: Option<String>,
-    pub log_format: LogFormat,
+pub(crate) struct Settings {
+    pub(crate) server: server::Config,
+    pub(crate) log: Option<String>,
+    pub(crate) log_format: LogFormat,
 }
 
 impl Settings {
-    pub fn load(flags: &ServerFlags) -> Result<Settings, Failure> {
+    pub(crate) fn load(flags: &ServerFlags) -> Result<Settings, Failure> {
         let variables = std::env::vars().collect();
         let file = flags.config.clone().or_else(|| folders::environment("AXME_CONFIG").map(PathBuf::from));
         let config = merge(flags, file.as_deref(), variables)?;

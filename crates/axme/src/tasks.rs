@@ -3,18 +3,18 @@
 use axme_client::Object;
 use axme_client::api::intents::{self, EventView, GetIntent, IntentView, ResumeIntent};
 use axme_client::api::tasks::{self, LinkTask, ListTasks, ReassignTask};
-use axme_intent::task_types::{FieldShown, Meaning, Outcome, TaskType};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::flags::Flags;
 use crate::intents::all_events;
-use crate::screen::{line, short, table};
-use crate::session::{Flags, Session};
+use crate::output::{line, print_table, truncate};
+use crate::session::Session;
 
 /// Answer what waits for a person
 #[derive(Debug, Subcommand)]
-pub enum Tasks {
+pub(crate) enum Tasks {
     /// List the tasks that you may answer, oldest first
     #[command(visible_alias = "ls")]
     List,
@@ -66,7 +66,7 @@ pub enum Tasks {
 }
 
 #[derive(Debug, Args)]
-pub struct Answer {
+pub(crate) struct Answer {
     #[arg(value_name = "INTENT_ID")]
     intent_id: String,
     /// What to say about it
@@ -82,7 +82,7 @@ pub struct Answer {
 #[command(
     after_help = "Example: axme tasks submit 0197… --outcome submitted --data-json '{\"approved\": true, \"days\": 7}'"
 )]
-pub struct Submit {
+pub(crate) struct Submit {
     #[command(flatten)]
     answer: Answer,
     /// The outcome, one of those that the task allows
@@ -94,7 +94,7 @@ pub struct Submit {
 }
 
 impl Tasks {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let (answer, outcome) = match self {
             Tasks::List => return list(&Session::open(flags).await?).await,
             Tasks::Get { intent_id } => return get(&Session::open(flags).await?, &intent_id).await,
@@ -121,7 +121,7 @@ impl Tasks {
 
 async fn list(session: &Session) -> Result<(), Failure> {
     let list = session.call(&tasks::LIST, &ListTasks::default()).await?;
-    if session.form().is_json() {
+    if session.output().is_json() {
         return line(serde_json::to_string_pretty(&list)?);
     }
     if list.tasks.is_empty() {
@@ -130,17 +130,17 @@ async fn list(session: &Session) -> Result<(), Failure> {
     let rows = list.tasks.iter().map(|task| {
         vec![
             task.intent_id.clone(),
-            short(&task.intent_type, 32),
-            short(task.human_task["title"].as_str().unwrap_or("(no title)"), 48),
+            truncate(&task.intent_type, 32),
+            truncate(task.human_task["title"].as_str().unwrap_or("(no title)"), 48),
             task.due_at.clone().unwrap_or_else(|| "-".to_owned()),
         ]
     });
-    table(&["INTENT_ID", "TYPE", "TITLE", "DUE"], &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+    print_table(&["INTENT_ID", "TYPE", "TITLE", "DUE"], rows)
 }
 
 async fn reassign(session: &Session, input: ReassignTask) -> Result<(), Failure> {
     let answer = session.call(&tasks::REASSIGN, &input).await?;
-    if session.form().is_json() {
+    if session.output().is_json() {
         return line(serde_json::to_string_pretty(&answer)?);
     }
     line(format!("✓ Task {} is with {} now", answer.intent_id, answer.assigned_to))
@@ -148,7 +148,7 @@ async fn reassign(session: &Session, input: ReassignTask) -> Result<(), Failure>
 
 async fn link(session: &Session, input: LinkTask) -> Result<(), Failure> {
     let answer = session.call(&tasks::LINK, &input).await?;
-    if session.form().is_json() {
+    if session.output().is_json() {
         return line(serde_json::to_string_pretty(&answer)?);
     }
     line(&answer.url)?;
@@ -157,22 +157,22 @@ async fn link(session: &Session, input: LinkTask) -> Result<(), Failure> {
 
 async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
     let answer = session.call(&intents::GET, &GetIntent { intent_id: intent_id.to_owned() }).await?;
-    if session.form().is_json() {
+    if session.output().is_json() {
         return line(serde_json::to_string_pretty(&answer)?);
     }
     let counts = answer.intent.human_task.as_ref().is_some_and(|task| task["quorum"].is_u64());
     let events = if counts { all_events(session, intent_id, 0).await? } else { Vec::new() };
-    describe(&answer.intent, &votes(&events), &session.setting.command).iter().try_for_each(line)
+    describe(&answer.intent, &votes(&events), &session.settings.command).iter().try_for_each(line)
 }
 
-/// Who has said yes to the task that is open, and how. A vote is told like any other waiting, with who gave it.
+/// The approvals of the open task. A vote is an `intent.waiting` event with its voter.
 fn votes(events: &[EventView]) -> Vec<String> {
-    let asked = events.iter().rposition(|event| event.event_type == "intent.human_task_assigned").unwrap_or(0);
+    let task_start = events.iter().rposition(|event| event.event_type == "intent.human_task_assigned").unwrap_or(0);
     let vote = |event: &EventView| {
         let by = event.details.get("answered_by")?.as_str()?;
         Some(format!("{by} ({})", event.details.get("task_result")?["outcome"].as_str()?))
     };
-    events[asked..].iter().filter(|event| event.event_type == "intent.waiting").filter_map(vote).collect()
+    events[task_start..].iter().filter(|event| event.event_type == "intent.waiting").filter_map(vote).collect()
 }
 
 fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String> {
@@ -217,67 +217,57 @@ fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String>
     lines
 }
 
-/// The subcommands that answer with one outcome.
-const SUBCOMMANDS: [(&str, &str); 5] = [
-    ("approved", "approve"),
-    ("rejected", "reject"),
-    ("confirmed", "confirm"),
-    ("completed", "complete"),
-    ("assigned", "assign"),
-];
-
-/// The commands that answer a task, with the fields that a yes needs.
-pub fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
+/// The commands that answer a task, with the required fields.
+pub(crate) fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
     let words = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    let allowed = words(&task["allowed_outcomes"]);
+    let outcomes = words(&task["allowed_outcomes"]);
     let needed = words(&task["form_schema"]["required"]);
-    // Whether it is approved follows from the outcome.
-    let needed = needed.iter().filter(|name| *name != "approved").map(|name| format!(" --data {name}=VALUE"));
-    let needed = needed.collect::<String>();
+    // `approved` follows from the outcome.
+    let fields = needed.iter().filter(|name| *name != "approved").map(|name| format!(" --data {name}=VALUE"));
+    let fields = fields.collect::<String>();
     let hint = |what: &str, command: &str| format!("{what:19}{program} tasks {command}");
-    let offer = |outcome: &Outcome| {
-        let form = if outcome.meaning == Meaning::No { "" } else { needed.as_str() };
-        let shown = outcome.fields.iter().filter(|field| field.shown == FieldShown::Always || form.is_empty());
-        let fields = shown.map(|field| match field.name {
-            "comment" => format!(" --comment {}", field.placeholder),
-            name => format!(" --data {name}={}", field.placeholder),
-        });
-        let fields = fields.collect::<String>() + form;
-        let command = match SUBCOMMANDS.iter().find(|(word, _)| *word == outcome.word) {
-            Some((_, command)) => format!("{command} {id}{fields}"),
-            None => format!("submit {id} --outcome {}{fields}", outcome.word),
-        };
-        Some(hint(&format!("{}:", outcome.prompt?), &command))
-    };
-    let mut hints: Vec<String> = match row_of(task["task_type"].as_str(), &allowed) {
-        Some(row) => row.outcomes.iter().filter_map(offer).collect(),
-        None => {
-            let submit =
-                |outcome: &String| hint(&format!("For {outcome}:"), &format!("submit {id} --outcome {outcome}"));
-            allowed.iter().map(submit).collect()
+    let approve = hint("To approve:", &format!("approve {id}{fields}"));
+    let reject = |what: &str| hint(what, &format!("reject {id}"));
+    let submit = |what: &str, outcome: &str| hint(what, &format!("submit {id} --outcome {outcome}"));
+    let on_page = hint("On a page:", &format!("link {id}"));
+    let mut hints = match task["task_type"].as_str().unwrap_or_default() {
+        "confirmation" => vec![hint("To confirm:", &format!("confirm {id}{fields}")), reject("To deny:")],
+        "review" => vec![approve, submit("To ask for changes:", "changes_requested"), reject("To reject:")],
+        "assignment" => {
+            let fields = if fields.is_empty() { " --data assignee=WHO" } else { &fields };
+            vec![hint("To assign:", &format!("assign {id}{fields}")), submit("To decline:", "declined")]
         }
+        "form" if fields.is_empty() => vec![submit("To submit:", "submitted --data KEY=VALUE")],
+        "form" => vec![submit("To submit:", &format!("submitted{fields}"))],
+        "clarification" => vec![
+            submit("To answer:", &format!("provided --comment TEXT{fields}")),
+            submit("To decline:", "declined --comment WHY"),
+        ],
+        "manual_action" => vec![
+            hint("When it is done:", &format!("complete {id} --data evidence=WHERE{fields}")),
+            submit("If it failed:", "failed --data evidence=WHERE"),
+        ],
+        "override" => vec![
+            submit("To override:", &format!("override_approved --comment WHY{fields}")),
+            hint("To reject:", &format!("reject {id} --comment WHY")),
+        ],
+        _ if outcomes.is_empty() || outcomes == ["approved", "rejected"] => vec![approve, reject("To reject:")],
+        _ => outcomes.iter().map(|outcome| submit(&format!("For {outcome}:"), outcome)).collect(),
     };
-    // Needed whatever the outcome.
-    for (need, name, flag) in
+    // Required for every outcome.
+    for (rule, name, flag) in
         [("required_comment", "comment", " --comment WHY"), ("evidence_required", "evidence", " --data evidence=WHERE")]
     {
         let lacks = |hint: &str| !hint.contains(&format!("--{name}")) && !hint.contains(&format!(" {name}="));
-        hints.iter_mut().filter(|hint| task[need] == true && lacks(hint)).for_each(|hint| hint.push_str(flag));
+        hints.iter_mut().filter(|hint| task[rule] == true && lacks(hint)).for_each(|hint| hint.push_str(flag));
     }
-    hints.push(hint("On a page:", &format!("link {id}")));
+    hints.push(on_page);
     hints
 }
 
-/// The type whose hints fit a task: its own, or that of an approval. `None` when the task allows other outcomes than the type.
-fn row_of(task_type: Option<&str>, allowed: &[String]) -> Option<&'static TaskType> {
-    let own = TaskType::find(task_type).filter(|row| row.outcomes.iter().any(|outcome| outcome.prompt.is_some()));
-    let row = own.or(TaskType::find(None))?;
-    allowed.iter().all(|word| row.outcomes.iter().any(|outcome| outcome.word == word)).then_some(row)
-}
-
-/// The answer as it is sent: outcome and comment, and every field beside them.
+/// The `task_result` of an answer: outcome, comment and fields on one level.
 fn task_result(answer: &Answer, outcome: &str, data_json: Option<&str>) -> Result<Object, Failure> {
     let mut result = Object::from_iter([("outcome".to_owned(), Value::from(outcome))]);
     if let Some(comment) = &answer.comment {
@@ -307,7 +297,7 @@ async fn send(session: &Session, intent_id: &str, outcome: &str, result: Object)
         let failure = session.explain(&error);
         Failure { message: format!("failed to submit task result: {}", failure.message), ..failure }
     })?;
-    if session.form().is_json() {
+    if session.output().is_json() {
         return line(serde_json::to_string_pretty(&answer)?);
     }
     line(format!("✓ Task submitted: {intent_id} (outcome={outcome})"))
@@ -315,8 +305,6 @@ async fn send(session: &Session, intent_id: &str, outcome: &str, result: Object)
 
 #[cfg(test)]
 mod tests {
-    use axme_intent::task_types::TASK_TYPES;
-
     use super::*;
 
     fn answer(data: &[&str]) -> Answer {
@@ -349,21 +337,5 @@ mod tests {
         let talk = commands(talk);
         assert!(talk.contains("--comment TEXT --data evidence=WHERE\n"), "{talk}");
         assert!(!talk.contains("TEXT --comment"), "{talk}");
-        let deny = json!({ "task_type": "confirmation", "allowed_outcomes": ["confirmed", "denied"] });
-        assert!(commands(deny).contains("To deny:           axme tasks reject ID\n"));
-        let form = json!({ "task_type": "form", "form_schema": { "required": ["days"] } });
-        assert!(
-            commands(form)
-                .starts_with("To submit:         axme tasks submit ID --outcome submitted --data days=VALUE\n")
-        );
-    }
-
-    #[test]
-    fn every_row_of_the_table_is_offered() {
-        for row in &TASK_TYPES {
-            let commands = hints(&json!({ "task_type": row.name }), "axme", "ID").join("\n");
-            let has = |outcome: &&Outcome| outcome.prompt.is_none_or(|prompt| commands.contains(&format!("{prompt}:")));
-            assert_eq!(row.outcomes.iter().find(|outcome| !has(outcome)), None, "{}: {commands}", row.name);
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! `axme scenarios list-templates` and `create`: a bundle from a macro and a few answers (contract `wire.md` §3.7, §6.4).
 //!
-//! What is not given by flags is asked at the terminal. Without one nothing is asked: what has a default takes it. The
-//! server checks the bundle before it is written.
+//! Prompts for missing values at the terminal. Without a terminal, missing values take their defaults. The server checks the
+//! bundle before it is written.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write, stdin};
@@ -14,8 +14,9 @@ use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::screen::{Form, line, part};
-use crate::session::{Flags, Session};
+use crate::flags::Flags;
+use crate::output::{OutputFormat, line, print_prompt};
+use crate::session::Session;
 
 /// Write a scenario from a template
 ///
@@ -24,7 +25,7 @@ use crate::session::{Flags, Session};
 #[command(
     after_help = "Example: axme scenarios create --from-template macro.approval.v1 --scenario-id my.first.v1 --human boss"
 )]
-pub struct Create {
+pub(crate) struct Create {
     /// The template, one of `axme scenarios list-templates`
     #[arg(long, value_name = "ID")]
     from_template: Option<String>,
@@ -48,10 +49,10 @@ pub struct Create {
     parameters: Vec<String>,
 }
 
-pub async fn list(flags: &Flags) -> Result<(), Failure> {
+pub(crate) async fn list(flags: &Flags) -> Result<(), Failure> {
     let session = Session::open(flags).await?;
     let list = session.call(&macros::LIST, &Nothing::default()).await?;
-    if session.form().is_json() {
+    if session.output().is_json() {
         return line(serde_json::to_string_pretty(&list)?);
     }
     for known in &list.macros {
@@ -69,20 +70,20 @@ pub async fn list(flags: &Flags) -> Result<(), Failure> {
 }
 
 impl Create {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let session = Session::open(flags).await?;
-        let is_asking = stdin().is_terminal() && !session.form().is_json();
-        let mut desk = if is_asking { Desk::Asking(BufReader::new(stdin())) } else { Desk::Closed };
-        if self.from_template.is_none() && is_asking {
+        let is_interactive = stdin().is_terminal() && !session.output().is_json();
+        let mut terminal =
+            if is_interactive { Terminal::Interactive(BufReader::new(stdin())) } else { Terminal::Absent };
+        if self.from_template.is_none() && is_interactive {
             let list = session.call(&macros::LIST, &Nothing::default()).await?;
             list.macros.iter().try_for_each(|known| line(format!("  {:36}{}", known.macro_id, known.description)))?;
         }
-        let macro_id = desk.required(self.from_template.clone(), "--from-template", "Template", "")?;
+        let macro_id = terminal.required(self.from_template.clone(), "--from-template", "Template", "")?;
         let template = session.call(&macros::GET, &GetMacro { macro_id }).await?.known;
         let output = self.output.clone();
-        let bundle = self.fill(&template, &mut desk)?;
-        let checked =
-            session.client.validate_scenario(bundle.clone()).await.map_err(|error| session.explain(&error))?;
+        let bundle = self.fill(&template, &mut terminal)?;
+        let checked = session.check(session.client.validate_scenario(bundle.clone()).await)?;
         if !checked.valid {
             return Err(Failure::new(format!("nothing was written: {}", checked.errors.join("; "))));
         }
@@ -91,46 +92,47 @@ impl Create {
         write(&file, &bundle)?;
         let place = file.display();
         for warning in &checked.warnings {
-            session.form().say(format!("warning: {warning}"))?;
+            session.output().print(format!("warning: {warning}"))?;
         }
-        match session.form() {
-            Form::Json => line(json!({ "ok": true, "file": file, "bundle": bundle }).to_string()),
-            Form::Human => {
-                line(format!("✓ wrote {place}\n\n  Submit it:  {} scenarios apply {place}", session.setting.command))
+        match session.output() {
+            OutputFormat::Json => line(json!({ "ok": true, "file": file, "bundle": bundle }).to_string()),
+            OutputFormat::Text => {
+                line(format!("✓ wrote {place}\n\n  Submit it:  {} scenarios apply {place}", session.settings.command))
             }
         }
     }
 
-    /// The bundle, from flags and answers.
-    fn fill(self, template: &Macro, desk: &mut Desk<impl BufRead>) -> Result<Object, Failure> {
-        let scenario_id = desk.required(self.scenario_id, "--scenario-id", "Scenario id, as in team.purpose.v1", "")?;
+    /// Builds the bundle from flags and answers.
+    fn fill(self, template: &Macro, terminal: &mut Terminal<impl BufRead>) -> Result<Object, Failure> {
+        let scenario_id =
+            terminal.required(self.scenario_id, "--scenario-id", "Scenario id, as in team.purpose.v1", "")?;
         let usual = format!("intent.{scenario_id}");
-        let intent_type = desk.or_default(self.intent_type, "Type of the intent", &usual)?;
-        let mut humans = pairs("--human", &self.humans, Second::MayLack)?;
-        let mut agents = pairs("--agent", &self.agents, Second::MayLack)?;
+        let intent_type = terminal.or_default(self.intent_type, "Type of the intent", &usual)?;
+        let mut humans = pairs("--human", &self.humans, ValuePart::Optional)?;
+        let mut agents = pairs("--agent", &self.agents, ValuePart::Optional)?;
         if humans.is_empty() {
-            humans = pairs("--human", &desk.list("Roles of people, with commas")?, Second::MayLack)?;
+            humans = pairs("--human", &terminal.list("Roles of people, with commas")?, ValuePart::Optional)?;
         }
-        let has_agent = template.parameters.iter().any(|wanted| wanted.kind == "agent");
+        let has_agent = template.parameters.iter().any(|parameter| parameter.kind == "agent");
         if agents.is_empty() && has_agent {
-            agents = pairs("--agent", &desk.list("Agents, with commas")?, Second::MayLack)?;
+            agents = pairs("--agent", &terminal.list("Agents, with commas")?, ValuePart::Optional)?;
         }
-        let mut parameters: Object = pairs("--param", &self.parameters, Second::Needed)?
+        let mut parameters: Object = pairs("--param", &self.parameters, ValuePart::Required)?
             .into_iter()
             .map(|(name, value)| (name, value.unwrap_or_default().into()))
             .collect();
-        for wanted in &template.parameters {
-            if parameters.contains_key(&wanted.name) {
+        for parameter in &template.parameters {
+            if parameters.contains_key(&parameter.name) {
                 continue;
             }
-            let question = format!("{} ({})", wanted.name, wanted.description);
-            let value = if wanted.required {
-                desk.required(None, &format!("--param {}=VALUE", wanted.name), &question, &wanted.default)?
+            let question = format!("{} ({})", parameter.name, parameter.description);
+            let value = if parameter.required {
+                terminal.required(None, &format!("--param {}=VALUE", parameter.name), &question, &parameter.default)?
             } else {
-                desk.or_default(None, &question, &wanted.default)?
+                terminal.or_default(None, &question, &parameter.default)?
             };
             if !value.is_empty() {
-                parameters.insert(wanted.name.clone(), value.into());
+                parameters.insert(parameter.name.clone(), value.into());
             }
         }
         let humans = humans.into_iter().map(|(role, contact)| match contact {
@@ -151,7 +153,7 @@ impl Create {
     }
 }
 
-/// A file is not written over.
+/// Writes a new file; an existing one is not overwritten.
 fn write(file: &PathBuf, bundle: &Object) -> Result<(), Failure> {
     let place = file.display();
     let mut created = File::create_new(file).map_err(|error| match error.kind() {
@@ -162,38 +164,38 @@ fn write(file: &PathBuf, bundle: &Object) -> Result<(), Failure> {
     writeln!(created, "{text}").map_err(|error| Failure::new(format!("cannot write {place}: {error}")))
 }
 
-/// Whether text may stand without `=` and what follows it.
+/// Whether `=VALUE` may be missing.
 #[derive(Clone, Copy, PartialEq)]
-enum Second {
-    Needed,
-    MayLack,
+enum ValuePart {
+    Required,
+    Optional,
 }
 
-fn pairs(flag: &str, given: &[String], second: Second) -> Result<Vec<(String, Option<String>)>, Failure> {
+fn pairs(flag: &str, given: &[String], value_part: ValuePart) -> Result<Vec<(String, Option<String>)>, Failure> {
     let pair = |text: &String| match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), Some(value.to_owned()))),
-        None if second == Second::MayLack && !text.is_empty() => Ok((text.clone(), None)),
+        None if value_part == ValuePart::Optional && !text.is_empty() => Ok((text.clone(), None)),
         _ => Err(Failure::usage(format!("{flag} takes NAME=VALUE, not \"{text}\""))),
     };
     given.iter().map(pair).collect()
 }
 
-/// Where questions are asked.
-enum Desk<R> {
-    Asking(R),
-    /// Nobody is there.
-    Closed,
+/// The source of answers to prompts.
+enum Terminal<R> {
+    Interactive(R),
+    /// No terminal.
+    Absent,
 }
 
-impl<R: BufRead> Desk<R> {
-    /// What was given, or else answered; `default` to an empty answer, and when nobody is there.
+impl<R: BufRead> Terminal<R> {
+    /// The given value, else the answer; `default` for an empty answer and without a terminal.
     fn or_default(&mut self, given: Option<String>, question: &str, default: &str) -> Result<String, Failure> {
-        let Desk::Asking(lines) = self else { return Ok(given.unwrap_or_else(|| default.to_owned())) };
+        let Terminal::Interactive(lines) = self else { return Ok(given.unwrap_or_else(|| default.to_owned())) };
         if let Some(given) = given {
             return Ok(given);
         }
         let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
-        part(&format!("{question}{shown}: "))?;
+        print_prompt(&format!("{question}{shown}: "))?;
         let mut answer = String::new();
         if lines.read_line(&mut answer)? == 0 {
             return Err(Failure::new("the input ended before the last question"));
@@ -202,7 +204,7 @@ impl<R: BufRead> Desk<R> {
         Ok(if answer.is_empty() { default } else { answer }.to_owned())
     }
 
-    /// Asked until there is an answer. When nobody is there, `flag` must have said it.
+    /// Prompts until there is an answer. Without a terminal, `flag` is required.
     fn required(
         &mut self,
         given: Option<String>,
@@ -210,7 +212,7 @@ impl<R: BufRead> Desk<R> {
         question: &str,
         default: &str,
     ) -> Result<String, Failure> {
-        if given.is_none() && matches!(self, Desk::Closed) {
+        if given.is_none() && matches!(self, Terminal::Absent) {
             return Err(Failure::usage(format!("{flag} is needed: there is no terminal to ask at")));
         }
         loop {
@@ -272,7 +274,7 @@ mod tests {
     fn answers_become_a_bundle() {
         // Id, type, people, agents, agent, title, and who it is escalated to: not at once.
         let mut answers = &b"a.b.v1\n\nboss, kim=kim@example.com\nworker\n\n Ship? \n\nkim\n"[..];
-        let bundle = nothing().fill(&known(), &mut Desk::Asking(&mut answers)).unwrap();
+        let bundle = nothing().fill(&known(), &mut Terminal::Interactive(&mut answers)).unwrap();
         let expected = json!({
             "scenario_id": "a.b.v1",
             "agents": [{ "role": "worker", "address": "worker", "create_if_missing": true }],
@@ -281,7 +283,7 @@ mod tests {
             "intent": { "type": "intent.a.b.v1", "payload": {} },
         });
         assert_eq!(Value::Object(bundle), expected);
-        let early = nothing().fill(&known(), &mut Desk::Asking(&b"a.b.v1\n"[..])).unwrap_err();
+        let early = nothing().fill(&known(), &mut Terminal::Interactive(&b"a.b.v1\n"[..])).unwrap_err();
         assert_eq!(early.code, 1);
     }
 
@@ -297,7 +299,7 @@ mod tests {
             parameters: vec![escalate.to_owned()],
             ..nothing()
         };
-        let closed = || Desk::<&[u8]>::Closed;
+        let closed = || Terminal::<&[u8]>::Absent;
         let bundle = flags("escalate_to=boss").fill(&known(), &mut closed()).unwrap();
         assert_eq!(bundle["agents"][0]["address"], "agent://local/default/w");
         assert_eq!(bundle["workflow"]["parameters"], json!({ "escalate_to": "boss", "title": "Go?" }));

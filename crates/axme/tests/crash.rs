@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use axme_api::intents::{CreateIntent, ListEvents, ListIntents};
 use axme_api::service_accounts::{CreateKey, CreateServiceAccount};
-use axme_api::{Object, intents, service_accounts};
+use axme_api::{Limit, Object, intents, service_accounts};
 use axme_client::{Client, ClientError};
 use axme_server::Bootstrap;
 use futures_util::StreamExt;
@@ -343,7 +343,7 @@ async fn judge(admin: &Client, ledger: &Ledger) {
 
 /// Positions without gaps, at most one end, nothing after it.
 async fn judge_events(admin: &Client, id: &str) -> Vec<String> {
-    let input = ListEvents { intent_id: id.to_owned(), since: None, limit: None };
+    let input = ListEvents { intent_id: id.to_owned(), since: None, limit: Limit::default() };
     let events = admin.call(&intents::EVENTS, &input).await.unwrap().events;
     let numbers: Vec<u64> = events.iter().map(|e| e.seq).collect();
     let contiguous: Vec<u64> = (1..=events.len() as u64).map(|n| n * 2).collect();
@@ -358,7 +358,7 @@ async fn count_intents(admin: &Client) -> usize {
     let mut count = 0;
     let mut before = None;
     loop {
-        let input = ListIntents { limit: Some(500), before, ..ListIntents::default() };
+        let input = ListIntents { limit: 500.into(), before, ..ListIntents::default() };
         let page = admin.call(&intents::LIST, &input).await.unwrap();
         count += page.intents.len();
         match page.next_before {

@@ -48,7 +48,7 @@ pub(crate) async fn row_on_sqlite(file: &Path) -> anyhow::Result<SocketAddr> {
     serve_rows(queue).await
 }
 
-/// Floor B on PostgreSQL: as many connections as the server has lanes, each committing one row at a time.
+/// Floor B on PostgreSQL: as many connections as the server has writers, each committing one row at a time.
 pub(crate) async fn row_on_postgres(url: &str, connections: usize) -> anyhow::Result<SocketAddr> {
     let (queue, rows) = mpsc::channel(QUEUE);
     let rows = Arc::new(Mutex::new(rows));

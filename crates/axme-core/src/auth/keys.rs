@@ -18,9 +18,9 @@ use super::tokens::{Person, Signer, TokenFault};
 use crate::error::{Error, Result};
 use crate::request::Credentials;
 use crate::store::organizations::{OrganizationStatus, WorkspaceStatus};
-use crate::store::person_accounts::{self as records, Account, Membership};
-use crate::store::service_accounts::{self, AccountRole, AccountStatus};
-use crate::store::{Rng, Store, Tx};
+use crate::store::person_accounts::{Account, Membership};
+use crate::store::service_accounts::{AccountRole, AccountStatus};
+use crate::store::{Rng, Store, Tx, person_accounts as records, service_accounts};
 
 /// How long what was looked up is trusted.
 const TRUST_MILLIS: u64 = 1_000;

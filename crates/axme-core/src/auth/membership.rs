@@ -6,10 +6,11 @@ use uuid::Uuid;
 
 use super::caller::Role;
 use crate::error::StoreError;
+use crate::store;
 use crate::store::members::MemberStatus;
-use crate::store::organizations::{self, Organization, Workspace, WorkspaceStatus};
+use crate::store::organizations::{Organization, Workspace, WorkspaceStatus};
 use crate::store::person_accounts::{Account, Membership};
-use crate::store::{self, Tx};
+use crate::store::{Tx, organizations};
 
 /// Workspaces of one organization that are looked at.
 const MOST_WORKSPACES: i64 = 1_000;

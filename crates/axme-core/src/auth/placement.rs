@@ -4,8 +4,8 @@
 //! role that it has there. An organization that is not one's own is not found. A workspace that does not belong to the
 //! organization, and too small a role in one's own, are refused.
 
-use axme_api::ApiError;
 use axme_api::roles::{OrgRole, Permission};
+use axme_api::{ApiError, WorkspaceRef};
 use axme_intent::Home;
 use uuid::Uuid;
 
@@ -45,19 +45,18 @@ impl Placement {
 /// What is asked for, and the workspace that it is asked for in.
 #[derive(Debug, Clone)]
 pub struct Scoped<T> {
-    org: Option<String>,
-    workspace: Option<String>,
+    workspace: WorkspaceRef,
     pub what: T,
 }
 
 impl<T> Scoped<T> {
-    pub fn new(org: Option<String>, workspace: Option<String>, what: T) -> Scoped<T> {
-        Scoped { org, workspace, what }
+    pub fn new(workspace: WorkspaceRef, what: T) -> Scoped<T> {
+        Scoped { workspace, what }
     }
 
     /// The workspace, the caller's own without a name, when the caller may do something there.
     pub fn place(&self, cx: &mut CallContext<'_, '_>, permission: Permission) -> Result<Placement> {
-        place(cx, self.org.as_deref(), self.workspace.as_deref(), permission)
+        place_of(cx, &self.workspace, permission)
     }
 }
 
@@ -139,6 +138,11 @@ pub fn visible_org(cx: &mut CallContext<'_, '_>, text: &str) -> Result<(Uuid, Ro
 
 fn no_org() -> Error {
     ApiError::not_found("organization").into()
+}
+
+/// The workspace that an input names, when the caller may do something there.
+pub fn place_of(cx: &mut CallContext<'_, '_>, named: &WorkspaceRef, permission: Permission) -> Result<Placement> {
+    place(cx, named.org_id.as_deref(), named.workspace_id.as_deref(), permission)
 }
 
 /// The workspace that is named, the caller's own without a name, when the caller may do something there.

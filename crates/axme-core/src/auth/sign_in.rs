@@ -12,9 +12,9 @@ use super::tokens::{Person, TOKEN_SECONDS};
 use crate::error::{Error, Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
-use crate::store::Tx;
-use crate::store::person_accounts::{self as records, Account, Key, Session};
-use crate::store::service_accounts::{self, AccountRole, NewKey, ServiceAccount};
+use crate::store::person_accounts::{Account, Key, Session};
+use crate::store::service_accounts::{AccountRole, NewKey, ServiceAccount};
+use crate::store::{Tx, person_accounts as records, service_accounts};
 
 /// The `client_type` of a session that was made with a key.
 pub const DASHBOARD: &str = "dashboard";

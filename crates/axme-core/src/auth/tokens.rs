@@ -13,10 +13,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
-use crate::store::Rng;
-use crate::store::Shard;
-use crate::store::person_accounts::{self, Seed};
-use crate::store::{Store, Tx};
+use crate::store::person_accounts::Seed;
+use crate::store::{Rng, Shard, Store, Tx, person_accounts};
 
 /// How long a token is good.
 pub const TOKEN_SECONDS: u64 = 900;

@@ -108,20 +108,26 @@ fn gather(input: Input, request: &Request) -> Result<Object> {
     Ok(fields)
 }
 
-/// Says which field is wrong: the one that is wrong in the same way when it comes alone. A field that is missing is named by
-/// the error itself.
+/// Says which field is wrong. A field that is missing is named by the error itself.
 fn named<I: DeserializeOwned>(fields: &Object, error: &serde_json::Error) -> Error {
     let text = plain(error);
-    let fails_alike = |name: &String, value: &Value| {
-        let alone = Value::Object(Object::from_iter([(name.clone(), value.clone())]));
-        serde_json::from_value::<I>(alone).is_err_and(|error| plain(&error) == text)
-    };
-    let culprit = fields.iter().find(|(name, value)| !text.starts_with("missing field") && fails_alike(name, value));
-    ApiError::invalid(match culprit {
-        Some((name, _)) => format!("{name}: {text}"),
-        None => text,
-    })
+    let read = |fields: Object| serde_json::from_value::<I>(Value::Object(fields)).err().map(|error| plain(&error));
+    match culprit(fields, &text, &read) {
+        Some(name) if !text.starts_with("missing field") => ApiError::invalid(format!("{name}: {text}")),
+        _ => ApiError::invalid(text),
+    }
     .into()
+}
+
+/// The field that is wrong in the same way when it comes alone; or the one without which the error is another, since alone, a
+/// field of a flattened part is only looked at when none is missing.
+fn culprit<'a>(fields: &'a Object, text: &str, read: &dyn Fn(Object) -> Option<String>) -> Option<&'a String> {
+    let with = |is_in: &dyn Fn(&String) -> bool| {
+        let some = fields.iter().filter(|(name, _)| is_in(name));
+        read(some.map(|(name, value)| (name.clone(), value.clone())).collect())
+    };
+    let alone = fields.keys().find(|name| with(&|other| other == *name).as_deref() == Some(text));
+    alone.or_else(|| fields.keys().find(|name| with(&|other| other != *name).as_deref() != Some(text)))
 }
 
 pub(super) fn body_object(body: &Bytes) -> Result<Object> {

@@ -43,6 +43,12 @@ impl PrepareContext<'_> {
     }
 }
 
+/// Answers a call within its transaction, from what was prepared before it.
+type Run<P, O> = fn(&mut CallContext<'_, '_>, &P) -> Result<O>;
+
+/// Reads the body without a detour by [`Value`]; `None` when it cannot, which says nothing about the body.
+type ReadBody<I> = fn(&[u8]) -> Option<I>;
+
 /// An operation in one transaction.
 ///
 /// `prepare` turns the input into what the transaction needs. `run` does the work; it may run more than once, so it takes
@@ -50,10 +56,10 @@ impl PrepareContext<'_> {
 pub struct Handler<I: 'static, O: 'static, P> {
     op: &'static Op<I, O>,
     prepare: fn(&PrepareContext<'_>, I) -> Result<P>,
-    run: fn(&mut CallContext<'_, '_>, &P) -> Result<O>,
+    run: Run<P, O>,
     shard: fn(&P) -> Shard,
     key_field: Option<KeyField>,
-    read_directly: Option<fn(&[u8]) -> Option<I>>,
+    read_directly: Option<ReadBody<I>>,
     after: Option<fn(&P) -> AfterCall>,
 }
 
@@ -71,7 +77,7 @@ pub type AfterCall = Box<dyn FnOnce(Arc<AppState>, Arc<Caller>) + Send>;
 pub const fn handler<I, O, P>(
     op: &'static Op<I, O>,
     prepare: fn(&PrepareContext<'_>, I) -> Result<P>,
-    run: fn(&mut CallContext<'_, '_>, &P) -> Result<O>,
+    run: Run<P, O>,
 ) -> Handler<I, O, P> {
     let shard = |_: &P| Shard::CONTROL;
     Handler { op, prepare, run, shard, key_field: None, read_directly: None, after: None }

@@ -76,7 +76,7 @@ pub fn send(cx: &mut CallContext<'_, '_>, head: Head, deadline_at: Option<Time>,
     let late = json!({ "status": status.as_str(), "command": command_name(&command) });
     cx.audit("intents.late_answer", &id.to_string(), &late)?;
     match Error::from(refusal.with("status", status.as_str())) {
-        Error::Api(error) => Err(Error::Kept(error)),
+        Error::Api(error) => Err(Error::kept(error)),
         other => Err(other),
     }
 }

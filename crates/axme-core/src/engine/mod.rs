@@ -194,7 +194,7 @@ fn give_threads(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), Sto
 fn fan_out(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
     if tx.has(Mark::Subscribers, workspace) {
         let (intent, position) = (head.intent.id, i64::from(head.intent.position));
-        webhooks::insert_fanout(tx, &Fanout { workspace: workspace, intent, position, entry: 0 })?;
+        webhooks::insert_fanout(tx, &Fanout { workspace, intent, position, entry: 0 })?;
         tx.signal(Signal::fanouts());
     }
     Ok(())
@@ -202,7 +202,7 @@ fn fan_out(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreErr
 
 fn decide_input(tx: &Tx<'_>, intent: &Intent, actor: &str) -> DecideInput {
     let now = tx.now;
-    DecideInput { now: now, actor: actor.to_owned(), child: intent.root.relative(now, tx.rng.ordered_bytes(now)) }
+    DecideInput { now, actor: actor.to_owned(), child: intent.root.relative(now, tx.rng.ordered_bytes(now)) }
 }
 
 fn carry_out(

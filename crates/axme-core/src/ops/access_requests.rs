@@ -18,14 +18,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::members::{raise, read_role};
-use crate::auth::membership;
-use crate::auth::placement;
 use crate::auth::placement::RoleSet;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::auth::{membership, placement};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_ahead, check_chars, check_word, page_size, read_after, read_id, read_word};
+use crate::input::{check_ahead, check_chars, check_word, none_of, read_after, read_id, read_word};
 use crate::store::access_requests::{AccessRequest, Filter, RequestState, RequestType};
 use crate::store::{access_requests as store, organizations};
 
@@ -74,7 +72,7 @@ pub fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Res
     check_word("requested_tier", input.requested_tier.as_deref(), &TIERS)?;
     let needed = match kind {
         RequestType::CreateOrganization if input.company_name.is_none() => Some("company_name"),
-        RequestType::JoinOrganization if input.org_id.is_none() => Some("org_id"),
+        RequestType::JoinOrganization if input.workspace.org_id.is_none() => Some("org_id"),
         RequestType::ElevatedRole if input.requested_role.is_none() => Some("requested_role"),
         RequestType::QuotaUpgrade if input.requested_tier.is_none() => Some("requested_tier"),
         _ => None,
@@ -158,7 +156,7 @@ fn check_room(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<(
 
 /// Whoever has its id may ask to join an organization; what else is asked for concerns one's own.
 fn named_org(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest, kind: RequestType) -> Result<Option<Uuid>> {
-    let Some(text) = input.org_id.as_deref() else { return Ok(None) };
+    let Some(text) = input.workspace.org_id.as_deref() else { return Ok(None) };
     if kind != RequestType::JoinOrganization {
         return Ok(Some(placement::visible_org(cx, text)?.0));
     }
@@ -171,10 +169,10 @@ fn named_workspace(
     cx: &mut CallContext<'_, '_>,
     input: &CreateAccessRequest,
 ) -> Result<Option<organizations::Workspace>> {
-    let Some(text) = input.workspace_id.as_deref() else { return Ok(None) };
+    let Some(text) = input.workspace.workspace_id.as_deref() else { return Ok(None) };
     let id = read_id("workspace", text)?;
     let found = organizations::find_workspace(cx.tx, id)?.ok_or_else(|| ApiError::not_found("workspace"))?;
-    let is_named = input.org_id.as_deref() == Some(&found.org_id.to_string());
+    let is_named = input.workspace.org_id.as_deref() == Some(&found.org_id.to_string());
     if !is_named && RoleSet::in_org(cx, found.org_id)?.is_none() {
         return Err(ApiError::not_found("workspace").into());
     }
@@ -195,15 +193,15 @@ pub(super) fn read_state(text: &str) -> Result<RequestState> {
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result<RequestQuery> {
     let state = input.state.as_deref().map(read_state).transpose()?;
-    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 100, 1_000)?);
+    let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
     Ok(RequestQuery { input, state, after, limit })
 }
 
 /// A page by id, oldest first; the next one goes on after its last.
 pub fn list(cx: &mut CallContext<'_, '_>, query: &RequestQuery) -> Result<AccessRequestList> {
     let RequestQuery { input, state, after, limit } = query;
-    let org = input.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
-    let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
+    let org = input.workspace.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
+    let workspace = input.workspace.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (states, expires) = kept_as(*state, cx.now);
     let every = (Uuid::nil(), Uuid::max());
     let workspaces = workspace.map_or(every, |id| (id, id));
@@ -272,7 +270,7 @@ fn visible_from(cx: &mut CallContext<'_, '_>, mut filter: Filter<'_>) -> Result<
 }
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetAccessRequest) -> Result<Uuid> {
-    Ok(read_id("access request", &input.access_request_id)?)
+    read_id("access request", &input.access_request_id)
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<AccessRequestAnswer> {
@@ -314,10 +312,7 @@ pub fn prepare_review(_: &PrepareContext<'_>, input: ReviewAccessRequest) -> Res
         "approve" => RequestState::Approved,
         "reject" => RequestState::Rejected,
         "waitlist" => RequestState::Waitlisted,
-        other => {
-            let message = format!("decision: \"{other}\" is none of approve, reject, waitlist");
-            return Err(ApiError::invalid(message).into());
-        }
+        other => return Err(none_of("decision", other, &["approve", "reject", "waitlist"])),
     };
     Ok(Review { id, state, input })
 }

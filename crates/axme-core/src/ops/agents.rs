@@ -6,11 +6,9 @@ use axme_api::{ApiError, ErrorKind};
 use axme_intent::Address;
 
 use crate::auth::placement;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::page_size;
 use crate::store::service_accounts::{self as store, AccountStatus, ServiceAccount};
 
 /// What the operations of this file do, by their entries in the table.
@@ -20,13 +18,12 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListAgents) -> Result<(ListAgents, i64)> {
-    let limit = page_size(input.limit, 100, 1_000)?;
+    let limit = input.limit.items()?;
     Ok((input, limit))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, (input, limit): &(ListAgents, i64)) -> Result<AgentList> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = placement::place(cx, org, workspace, Permission::ViewOrganization)?;
+    let place = placement::place_of(cx, &input.workspace, Permission::ViewOrganization)?;
     let agents = store::list_agents(cx.tx, place.workspace, input.after.as_deref().unwrap_or_default(), *limit)?;
     Ok(AgentList { ok: true, agents: agents.iter().filter_map(view).collect() })
 }

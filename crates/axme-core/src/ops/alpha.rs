@@ -17,8 +17,7 @@ use super::logins::{found, mail, too_many};
 use crate::auth;
 use crate::auth::sign_in::audit;
 use crate::auth::{FreshKey, fresh_key, membership};
-use crate::call::{AsyncContext, BoxFuture};
-use crate::call::{Binding, async_handler};
+use crate::call::{AsyncContext, Binding, BoxFuture, async_handler};
 use crate::error::{Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
@@ -157,7 +156,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
     let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
     let hash = auth::hash(&token);
     let unknown = || ApiError::not_found("this token");
-    // Garbage does not take the write lane.
+    // Garbage does not wait for the writer.
     app.store.read(move |tx| store::is_known(tx, &hash)).await?.then_some(()).ok_or_else(unknown)?;
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let trial = store::lock(tx, &hash)?.ok_or_else(unknown)?;

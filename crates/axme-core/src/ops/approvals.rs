@@ -7,15 +7,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::resume::answer_task;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine;
 use crate::engine::intent_access::is_visible;
 use crate::error::Result;
-use crate::store::Shard;
-use crate::store::approvals as store;
+use crate::input::check_chars;
 use crate::store::approvals::Approval;
+use crate::store::{Shard, approvals as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(
@@ -39,9 +38,7 @@ pub fn prepare_decide(_: &PrepareContext<'_>, input: DecideApproval) -> Result<D
         "reject" | "rejected" => "reject",
         other => return Err(ApiError::invalid(format!("decision: \"{other}\" is neither approve nor reject")).into()),
     };
-    if input.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
-        return Err(ApiError::invalid(format!("comment: at most {MAX_COMMENT_CHARS} characters")).into());
-    }
+    check_chars("comment", input.comment.as_deref(), 0, MAX_COMMENT_CHARS)?;
     Ok(Decision { id, word, comment: input.comment })
 }
 

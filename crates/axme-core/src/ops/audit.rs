@@ -1,17 +1,15 @@
 //! Reading the audit trail. It is written by `CallContext::audit`, in the transaction of the change it tells of.
 
-use axme_api::ApiError;
 use axme_api::audit::{AuditEvent, AuditList, ListAudit};
 use axme_api::roles::Permission;
 use axme_intent::Address;
 use uuid::Uuid;
 
 use crate::auth::placement;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, page_size};
+use crate::input::{check_chars, read_before};
 use crate::store::audit as store;
 use crate::store::audit::Filter;
 
@@ -28,10 +26,8 @@ pub struct Asked {
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListAudit) -> Result<Asked> {
     check_chars("action_prefix", input.action_prefix.as_deref(), 1, MAX_PREFIX_CHARS)?;
-    let before = input.before.as_deref().map_or(Ok(Uuid::max()), |text| {
-        Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("before: must be the id of a line"))
-    })?;
-    let limit = page_size(input.limit, 100, 1_000)?;
+    let before = read_before(input.before.as_deref(), Uuid::max(), "the id of a line")?;
+    let limit = input.limit.items()?;
     Ok(Asked { input, before, limit })
 }
 

@@ -9,8 +9,7 @@ use serde_json::json;
 use super::invoices;
 use crate::auth::placement;
 use crate::auth::placement::Placement;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_size, check_word};
@@ -28,8 +27,7 @@ pub fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<Name
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<PlanAnswer> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = placement::place(cx, org, workspace, Permission::ViewBilling)?;
+    let place = placement::place_of(cx, &input.workspace, Permission::ViewBilling)?;
     let missing = || ApiError::new(ErrorKind::NotFound, "billing_plan_not_found", "this workspace has no billing plan");
     let plan = store::find(cx.tx, place.workspace)?.ok_or_else(missing)?;
     answer(&place, &plan)

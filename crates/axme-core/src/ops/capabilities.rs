@@ -2,8 +2,7 @@
 
 use axme_api::capabilities::{Capabilities, Nothing};
 
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 

@@ -8,15 +8,13 @@ use axme_intent::{Address, IntentId, Status};
 use serde_json::{Value, json};
 
 use crate::auth::Caller;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::intent_access::{check_granted, lock_visible, stale};
 use crate::error::Result;
-use crate::input::{check_size, page_size, parse_id, parse_status};
-use crate::store::Shard;
-use crate::store::intents as store;
+use crate::input::{check_chars, check_size, parse_id, parse_status};
 use crate::store::intents::Filter;
+use crate::store::{Shard, intents as store};
 use crate::{engine, views};
 
 /// What the operations of this file do, by their entries in the table.
@@ -55,13 +53,8 @@ fn prepare(_: &PrepareContext<'_>, id: &str, patch: Patch, why: ChangeReason, ac
     for part in [&patch.controls, &patch.grants, &patch.envelope] {
         check_size("patch", part)?;
     }
-    let long = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
-    if long(&why.reason, MAX_REASON_CHARS) {
-        return Err(ApiError::invalid(format!("reason: at most {MAX_REASON_CHARS} characters")).into());
-    }
-    if long(&why.actor, 255) {
-        return Err(ApiError::invalid("actor: at most 255 characters").into());
-    }
+    check_chars("reason", why.reason.as_deref(), 0, MAX_REASON_CHARS)?;
+    check_chars("actor", why.actor.as_deref(), 0, 255)?;
     Ok(PolicyChange { id, patch, why, action })
 }
 
@@ -151,9 +144,7 @@ pub fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCancel) -> R
         statuses = vec![Status::Delivered, Status::Waiting, Status::InProgress, Status::Submitted];
     }
     let reason = input.reason.unwrap_or_else(|| "bulk cancel".to_owned());
-    if reason.chars().count() > MAX_REASON_CHARS {
-        return Err(ApiError::invalid(format!("reason: at most {MAX_REASON_CHARS} characters")).into());
-    }
+    check_chars("reason", Some(&reason), 0, MAX_REASON_CHARS)?;
     let sender = context.caller.address.clone().filter(|_| !context.caller.is_admin());
     let filter = Filter {
         statuses,
@@ -161,7 +152,7 @@ pub fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCancel) -> R
         party: None,
         sender,
         before: IntentId::first_at(context.now.minus_millis((hours * 3_600_000.0) as u64)),
-        limit: page_size(input.limit, 500, 5_000)? as usize,
+        limit: input.limit.items()? as usize,
     };
     Ok(Cleanup { filter, is_dry: input.dry_run.unwrap_or(true), reason })
 }

@@ -10,17 +10,15 @@ use uuid::Uuid;
 
 use super::principals::{RUN, read_range};
 use crate::auth::placement::{Placement, Scoped};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::notices::MAIL_QUEUE;
 use crate::error::Result;
-use crate::input::{check_word, page_size, read_id};
+use crate::input::{check_word, read_before, read_id};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::store::Shard;
 use crate::store::queue::{DeadLetter, ItemKind};
-use crate::store::{Signal, notices, queue as store, routed_deliveries};
+use crate::store::{Shard, Signal, notices, queue as store, routed_deliveries};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -48,14 +46,11 @@ pub struct Wanted {
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<Scoped<Wanted>> {
     let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
     check_word("status", input.status.as_deref(), &words)?;
-    let before = match &input.before {
-        None => Uuid::max(),
-        Some(text) => Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("before: must be a delivery id"))?,
-    };
+    let before = read_before(input.before.as_deref(), Uuid::max(), "a delivery id")?;
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
-    let limit = page_size(input.limit, 200, 1_000)?;
+    let limit = input.limit.items()?;
     let wanted = Wanted { principals, status: input.status, before, limit };
-    Ok(Scoped::new(input.org_id, input.workspace_id, wanted))
+    Ok(Scoped::new(input.workspace, wanted))
 }
 
 /// One listing, by id: what went along routes, however it stands, and what else was given up. A dead letter that went along a
@@ -105,7 +100,7 @@ fn dead(cx: &mut CallContext<'_, '_>, workspace: Uuid, id: Uuid) -> Result<(Dead
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<Scoped<Uuid>> {
     let id = read_id("delivery", &input.delivery_id)?;
-    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+    Ok(Scoped::new(input.workspace, id))
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<DeliveryAnswer> {
@@ -122,7 +117,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<Deliver
 
 pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<Scoped<Uuid>> {
     let id = read_id("delivery", &input.delivery_id)?;
-    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+    Ok(Scoped::new(input.workspace, id))
 }
 
 pub fn replay(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<DeliveryAnswer> {

@@ -14,11 +14,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{address, page_size};
+use crate::input::{address, none_of, read_before};
 use crate::store::inbox::{Entry, Member, Most};
 use crate::store::intents::Head;
 use crate::store::{inbox as store, intents};
@@ -74,7 +73,7 @@ impl Stage {
         known
             .into_iter()
             .find(|stage| stage.as_str() == word.trim())
-            .ok_or_else(|| ApiError::invalid(format!("status: \"{word}\" is none of pending, active, done")).into())
+            .ok_or_else(|| none_of("status", word, &known.map(Stage::as_str)))
     }
 }
 
@@ -89,11 +88,8 @@ pub fn prepare_list(context: &PrepareContext<'_>, input: ListThreads) -> Result<
     let page = Page {
         owner: owner(context, input.owner_agent.as_deref())?,
         stage: input.status.as_deref().map(Stage::parse).transpose()?,
-        before: match &input.before {
-            None => IntentId(Uuid::max()),
-            Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be a thread id"))?,
-        },
-        limit: page_size(input.limit, 50, 100)? as usize,
+        before: read_before(input.before.as_deref(), IntentId(Uuid::max()), "a thread id")?,
+        limit: input.limit.items()? as usize,
     };
     Ok(page)
 }
@@ -222,7 +218,7 @@ pub fn prepare_changes(context: &PrepareContext<'_>, input: ListChanges) -> Resu
         owner: owner.ok_or_else(|| ApiError::invalid("owner_agent: required, this key has no address"))?,
         number: cursor.as_deref().map(read_cursor).transpose()?.unwrap_or(0),
         cursor,
-        limit: page_size(input.limit, 50, 100)?,
+        limit: input.limit.items()?,
     };
     Ok(since)
 }

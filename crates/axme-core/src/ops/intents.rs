@@ -14,18 +14,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::auth::Caller;
-use crate::call::PrepareContext;
-use crate::call::{AfterCall, Binding, handler};
+use crate::call::{AfterCall, Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::NewIntent;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::error::Result;
-use crate::input::{address, check_ahead, check_size, page_size, parse_id, parse_status};
+use crate::input::{address, check_ahead, check_chars, check_size, check_within, parse_id, parse_status, read_before};
 use crate::policy::agent_limits::admit;
 use crate::policy::quota;
-use crate::store::Shard;
 use crate::store::intents::{Filter, Head};
-use crate::store::{Tx, inbox, intents as store};
+use crate::store::{Shard, Tx, inbox, intents as store};
 use crate::{engine, views};
 
 /// What the operations of this file do, by their entries in the table.
@@ -108,9 +106,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
             return Err(ApiError::invalid(format!("human_task.{why}")).into());
         }
     }
-    if input.reply_to.as_ref().is_some_and(|r| r.chars().count() > MAX_ADDRESS_CHARS) {
-        return Err(ApiError::invalid(format!("reply_to: at most {MAX_ADDRESS_CHARS} characters")).into());
-    }
+    check_chars("reply_to", input.reply_to.as_deref(), 0, MAX_ADDRESS_CHARS)?;
     let correlation_id = match &input.correlation_id {
         None => context.rng.uuid(),
         Some(text) => Uuid::parse_str(text).map_err(|_| ApiError::invalid("correlation_id: must be a UUID"))?,
@@ -191,10 +187,10 @@ fn read_end(context: &PrepareContext<'_>, deadline_at: Option<&str>, ttl_seconds
     match (deadline_at, ttl_seconds) {
         (Some(_), Some(_)) => Err(ApiError::invalid("give deadline_at or ttl_seconds, not both").into()),
         (Some(text), None) => read_deadline(text).map(Some),
-        (None, Some(seconds)) if !(60..=604_800).contains(&seconds) => {
-            Err(ApiError::invalid("ttl_seconds: must be a whole number from 60 to 604800").into())
+        (None, seconds) => {
+            check_within("ttl_seconds", seconds, 60..=604_800)?;
+            Ok(seconds.or(context.limits.default_ttl_seconds).map(|n| context.now.plus_seconds(n)))
         }
-        (None, seconds) => Ok(seconds.or(context.limits.default_ttl_seconds).map(|n| context.now.plus_seconds(n))),
     }
 }
 
@@ -206,10 +202,7 @@ fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) 
         ("max_reminders", input.max_reminders),
     ];
     for (name, value) in spans {
-        if value.is_some_and(|n| !(1..=MAX_SPAN_SECONDS).contains(&n)) {
-            let message = format!("{name}: must be a whole number from 1 to {MAX_SPAN_SECONDS}");
-            return Err(ApiError::invalid(message).into());
-        }
+        check_within(name, value, 1..=MAX_SPAN_SECONDS)?;
         // It says when everything else happens.
         if value.is_some() && input.remind_after_seconds.is_none() {
             return Err(ApiError::invalid(format!("{name} needs remind_after_seconds")).into());
@@ -254,17 +247,13 @@ pub fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<
     for word in input.status.iter().flat_map(|list| list.split(',')).filter(|word| !word.trim().is_empty()) {
         statuses.push(parse_status(word)?);
     }
-    let before_id = match &input.before {
-        None => IntentId(Uuid::max()),
-        Some(text) => text.parse().map_err(|_| ApiError::invalid("before: must be an intent id"))?,
-    };
     let filter = Filter {
         statuses,
         to: input.to_agent.as_deref().map(|to| address(to, "to_agent", context.caller.home())).transpose()?,
         party: context.caller.address.clone().filter(|_| !context.caller.is_admin()),
         sender: None,
-        before: before_id,
-        limit: page_size(input.limit, 50, 500)? as usize,
+        before: read_before(input.before.as_deref(), IntentId(Uuid::max()), "an intent id")?,
+        limit: input.limit.items()? as usize,
     };
     Ok(filter)
 }
@@ -289,7 +278,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
 }
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<IntentId> {
-    Ok(parse_id(&input.intent_id)?)
+    parse_id(&input.intent_id)
 }
 
 /// Records that the receiver has seen the intent that it got: queued behind the answer, and nothing when the intent has
@@ -332,7 +321,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, id: &IntentId) -> Result<IntentAnswer> 
 
 pub fn prepare_events(_: &PrepareContext<'_>, input: ListEvents) -> Result<(IntentId, i64, i64)> {
     let id = parse_id(&input.intent_id)?;
-    Ok((id, views::position_seen(input.since.unwrap_or(0)), page_size(input.limit, 1_000, 1_000)?))
+    Ok((id, views::position_seen(input.since.unwrap_or(0)), input.limit.items()?))
 }
 
 pub fn events(cx: &mut CallContext<'_, '_>, (id, after, limit): &(IntentId, i64, i64)) -> Result<EventList> {

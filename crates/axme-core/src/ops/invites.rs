@@ -7,11 +7,10 @@ use serde_json::json;
 use super::users::{Name, address, nick_taken, public_address, read_nick};
 use super::webhooks;
 use crate::auth;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::check_chars;
+use crate::input::{check_chars, check_within};
 use crate::ops::inbox::owner;
 use crate::store::invites::Invite;
 use crate::store::users::User;
@@ -39,9 +38,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateInvite) -> Resu
     check_chars("owner_agent", Some(owner.as_str()), 3, 255)?;
     check_chars("recipient_hint", input.recipient_hint.as_deref(), 1, 255)?;
     let seconds = input.ttl_seconds.unwrap_or(USUAL_SECONDS);
-    if !(60..=MAX_SECONDS).contains(&seconds) {
-        return Err(ApiError::invalid(format!("ttl_seconds: must be a whole number from 60 to {MAX_SECONDS}")).into());
-    }
+    check_within("ttl_seconds", Some(seconds), 60..=MAX_SECONDS)?;
     let token = format!("{PREFIX}{}", context.rng.hex::<24>());
     let invite = Invite {
         workspace: context.caller.workspace,

@@ -4,19 +4,18 @@
 //! end a draft is written with the terms that the plan has then. A day later it is counted once more, for what other nodes
 //! were still counting, and issued.
 
-use axme_api::ApiError;
 use axme_api::billing::{GetInvoice, Invoice as View, InvoiceAnswer, InvoiceList, ListInvoices};
 use axme_api::roles::Permission;
+use axme_api::{ApiError, WorkspaceRef};
 use axme_intent::Time;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::auth::placement::{Placement, Scoped};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_word, page_size, read_id};
+use crate::input::{check_word, read_before, read_id};
 use crate::policy::quota;
 use crate::store::invoices::Invoice;
 use crate::store::{Tx, billing, invoices as store, members};
@@ -90,11 +89,9 @@ pub struct Wanted {
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<Scoped<Wanted>> {
     check_word("status", input.status.as_deref(), &["draft", "issued", "paid", "overdue", "void"])?;
-    let before = input.before.as_deref().map_or(Ok(Uuid::max()), |text| {
-        Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("before: must be the id of an invoice"))
-    })?;
-    let wanted = Wanted { status: input.status, before, limit: page_size(input.limit, 100, 1_000)? };
-    Ok(Scoped::new(input.org_id, input.workspace_id, wanted))
+    let before = read_before(input.before.as_deref(), Uuid::max(), "the id of an invoice")?;
+    let wanted = Wanted { status: input.status, before, limit: input.limit.items()? };
+    Ok(Scoped::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, wanted))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<InvoiceList> {
@@ -111,7 +108,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<Invo
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetInvoice) -> Result<Scoped<Uuid>> {
     let id = read_id("invoice", &input.invoice_id)?;
-    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+    Ok(Scoped::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, id))
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<InvoiceAnswer> {

@@ -15,8 +15,7 @@ use crate::auth;
 use crate::auth::membership;
 use crate::auth::sign_in::{Client, SessionOrigin, SignInRules, audit, enter, fresh_refresh, signed_in};
 use crate::auth::tokens::{Person, TOKEN_SECONDS};
-use crate::call::{AsyncContext, BoxFuture, PrepareContext};
-use crate::call::{Binding, async_handler, handler};
+use crate::call::{AsyncContext, Binding, BoxFuture, PrepareContext, async_handler, handler};
 use crate::context::CallContext;
 use crate::error::{Error, Result};
 use crate::input::read_id;
@@ -66,7 +65,7 @@ pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshe
                 let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
                 tell_ended(tx, &account, &[session.session_id], "refresh_token_reused")?;
                 let message = "this refresh token was used before, so its session was ended: sign in again";
-                return Err(Error::Kept(ApiError::new(ErrorKind::Unauthenticated, "refresh_token_reused", message)));
+                return Err(Error::kept(ApiError::new(ErrorKind::Unauthenticated, "refresh_token_reused", message)));
             }
             let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
             store::use_refresh(tx, &hash, now)?;
@@ -148,7 +147,7 @@ pub fn assistant_links(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Res
 }
 
 pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeSession) -> Result<Uuid> {
-    Ok(read_id("session", &input.session_id)?)
+    read_id("session", &input.session_id)
 }
 
 /// Ending a session twice is no error.

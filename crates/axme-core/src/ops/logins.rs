@@ -17,11 +17,9 @@ use uuid::Uuid;
 
 use super::organizations;
 use crate::auth;
-use crate::auth::sign_in::{Client, SignInRules, outside};
-use crate::auth::sign_in::{SessionOrigin, enter, signed_in};
+use crate::auth::sign_in::{Client, SessionOrigin, SignInRules, enter, outside, signed_in};
 use crate::auth::{Caller, membership};
-use crate::call::{AsyncContext, BoxFuture};
-use crate::call::{Binding, async_handler};
+use crate::call::{AsyncContext, Binding, BoxFuture, async_handler};
 use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
 use crate::input::read_id;
@@ -201,7 +199,7 @@ pub fn use_code(tx: &mut Tx<'_>, id: Uuid, code: &str) -> Result<String> {
         left => format!("invalid code: {left} tries are left"),
     };
     // Kept: the count must not be lost with the refusal.
-    Err(Error::Kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
+    Err(Error::kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
 }
 
 fn check_open(intent: Option<LoginIntent>, name: &str, now: Time) -> Result<LoginIntent> {
@@ -307,7 +305,7 @@ pub fn grant(context: AsyncContext, _: AskGrant) -> BoxFuture<GrantView> {
     })
 }
 
-/// Whoever waits asks often: only an approval takes the write lane.
+/// Whoever waits asks often: only an approval waits for the writer.
 pub fn poll(context: AsyncContext, input: PollGrant) -> BoxFuture<GrantState> {
     Box::pin(async move {
         let (app, now) = (&context.app, context.now);

@@ -5,8 +5,7 @@ use axme_api::capabilities::Nothing;
 use axme_api::macros::{GetMacro, Macro as MacroView, MacroAnswer, MacroList, MacroParameter};
 use axme_intent::scenario::macros::{DefaultValue, MACROS, Macro, find};
 
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 

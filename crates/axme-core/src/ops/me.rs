@@ -4,8 +4,7 @@ use axme_api::capabilities::Nothing;
 use axme_api::me::Me;
 
 use super::service_accounts;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::store::service_accounts as store;

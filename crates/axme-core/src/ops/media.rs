@@ -9,11 +9,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::auth;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, read_id};
+use crate::input::{check_chars, check_within, read_id};
 use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
@@ -65,9 +64,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) -> Resu
         return Err(ApiError::new(ErrorKind::TooLarge, "media_too_large", message).into());
     }
     let seconds = input.ttl_seconds.unwrap_or(USUAL_SECONDS);
-    if !(60..=MAX_SECONDS).contains(&seconds) {
-        return Err(ApiError::invalid(format!("ttl_seconds: must be a whole number from 60 to {MAX_SECONDS}")).into());
-    }
+    check_within("ttl_seconds", Some(seconds), 60..=MAX_SECONDS)?;
     let token = format!("axu_{}", context.rng.hex::<32>());
     let upload = Upload {
         workspace: context.caller.workspace,

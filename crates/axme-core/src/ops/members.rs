@@ -14,11 +14,10 @@ use uuid::Uuid;
 use super::webhooks;
 use crate::auth::placement::RoleSet;
 use crate::auth::{membership, placement};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Error, Result};
-use crate::input::{check_chars, page_size, read_after, read_id, read_word};
+use crate::input::{check_chars, none_of, read_after, read_id, read_word};
 use crate::policy::quota;
 use crate::store::members::{Member, MemberStatus};
 use crate::store::organizations::WorkspaceStatus;
@@ -39,12 +38,11 @@ const WORKSPACES_PAGE: i64 = 500;
 
 pub fn read_role(text: &str) -> Result<OrgRole> {
     let known = OrgRole::ALL.map(OrgRole::as_str);
-    let wrong = || ApiError::invalid(format!("role: \"{text}\" is none of {}", known.join(", ")));
-    OrgRole::parse(text).ok_or_else(|| wrong().into())
+    OrgRole::parse(text).ok_or_else(|| none_of("role", text, &known))
 }
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListMembers) -> Result<(ListMembers, Uuid, i64)> {
-    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 1_000, 1_000)?);
+    let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
     Ok((input, after, limit))
 }
 

@@ -15,11 +15,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::auth::Caller;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::page_size;
+use crate::input::none_of;
 use crate::policy::agent_limits::{AgentRules, midnight, usd};
 use crate::store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
 use crate::store::{Mark, Shard, Signal, Tx, mesh as store, service_accounts};
@@ -227,7 +226,7 @@ fn window(text: Option<&str>) -> Result<Window> {
         "day" => Ok(Window { name: "day", days: 1 }),
         "week" => Ok(Window { name: "week", days: 7 }),
         "month" => Ok(Window { name: "month", days: 30 }),
-        other => Err(ApiError::invalid(format!("window: \"{other}\" is none of day, week, month")).into()),
+        other => Err(none_of("window", other, &["day", "week", "month"])),
     }
 }
 
@@ -251,10 +250,10 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListMesh) -> Result<Listing> 
         Some(text) => {
             let all = ["healthy", "degraded", "unreachable", "killed", "unknown"];
             let known = all.iter().find(|known| **known == text);
-            Some(*known.ok_or_else(|| ApiError::invalid(format!("health: \"{text}\" is none of {}", all.join(", "))))?)
+            Some(*known.ok_or_else(|| none_of("health", text, &all))?)
         }
     };
-    let (window, limit) = (window(input.window.as_deref())?, page_size(input.limit, 100, 1_000)?);
+    let (window, limit) = (window(input.window.as_deref())?, input.limit.items()?);
     Ok(Listing { health, window, after: input.after.unwrap_or_default(), limit })
 }
 
@@ -369,7 +368,7 @@ fn switch(cx: &mut CallContext<'_, '_>, query: &AgentQuery, kill: bool) -> Resul
 }
 
 pub fn prepare_events(_: &PrepareContext<'_>, input: ListMeshEvents) -> Result<(Option<String>, i64)> {
-    Ok((input.event_type, page_size(input.limit, 50, 500)?))
+    Ok((input.event_type, input.limit.items()?))
 }
 
 pub fn events(cx: &mut CallContext<'_, '_>, (event_type, limit): &(Option<String>, i64)) -> Result<MeshEventList> {

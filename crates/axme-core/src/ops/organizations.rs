@@ -10,8 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::auth::placement;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_size, read_word};

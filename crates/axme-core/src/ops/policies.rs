@@ -16,8 +16,7 @@ use uuid::Uuid;
 
 use crate::auth::placement;
 use crate::auth::placement::RoleSet;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_word, read_id, read_word};

@@ -15,11 +15,10 @@ use uuid::Uuid;
 use super::{access_requests, quotas};
 use crate::auth::placement;
 use crate::auth::placement::{Placement, RoleSet};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{page_size, read_after, read_id};
+use crate::input::{read_after, read_id};
 use crate::policy::quota;
 use crate::store::access_requests::{Filter, RequestState};
 use crate::store::{access_requests as requests, media, members, organizations, service_accounts};
@@ -36,8 +35,7 @@ pub fn prepare(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWor
 }
 
 pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<OverviewAnswer> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = placement::place(cx, org, workspace, Permission::ViewUsage)?;
+    let place = placement::place_of(cx, &input.workspace, Permission::ViewUsage)?;
     let policy = quotas::find(cx, &place)?;
     let said = quota::shown(cx.limits, &policy)?;
     let quota = &said.dimensions;
@@ -117,8 +115,7 @@ const PARTS: [Part; 9] = [
 ];
 
 pub fn navigation(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<NavigationAnswer> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let Placement { org, workspace, .. } = placement::place(cx, org, workspace, Permission::ViewOrganization)?;
+    let Placement { org, workspace, .. } = placement::place_of(cx, &input.workspace, Permission::ViewOrganization)?;
     let authority = RoleSet::in_org(cx, org)?;
     let sets_limits = !cx.limits.tier.is_hosted() || placement::is_operator(cx)?;
     let may = |permission: Permission| {
@@ -153,7 +150,7 @@ pub struct Queue {
 pub fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Queue> {
     let state = input.state.as_deref().map(access_requests::read_state).transpose()?;
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
-    let (after, limit) = (read_after(input.after.as_deref())?, page_size(input.limit, 200, 1_000)?);
+    let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
     Ok(Queue { org: input.org_id, workspace, state, after, limit })
 }
 

@@ -5,16 +5,15 @@ use axme_api::principals::{
     GetPrincipal, ListAliases, Principal as PrincipalView, PrincipalAnswer, PrincipalBrief, ResolveAlias, RevokeAlias,
 };
 use axme_api::roles::Permission;
-use axme_api::{ApiError, ErrorKind, Object};
+use axme_api::{ApiError, ErrorKind, Object, WorkspaceRef};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::auth::placement::{Placement, Scoped};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_bytes, check_chars, check_word, page_size, read_id};
+use crate::input::{check_bytes, check_chars, check_word, read_id};
 use crate::store::principals as store;
 use crate::store::principals::{Alias, Principal};
 
@@ -73,7 +72,7 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreatePrincipal) -> R
         created_at: context.now,
         updated_at: context.now,
     };
-    Ok(Scoped::new(Some(input.org_id), Some(input.workspace_id), principal))
+    Ok(Scoped::new(WorkspaceRef::new(input.org_id, input.workspace_id), principal))
 }
 
 pub fn create(cx: &mut CallContext<'_, '_>, new: &Scoped<Principal>) -> Result<PrincipalAnswer> {
@@ -87,7 +86,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &Scoped<Principal>) -> Result<P
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetPrincipal) -> Result<Scoped<Uuid>> {
     let id = read_id("principal", &input.principal_id)?;
-    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+    Ok(Scoped::new(input.workspace, id))
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<PrincipalAnswer> {
@@ -124,7 +123,7 @@ pub fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Result<Sc
         updated_at: context.now,
         revoked_at: None,
     };
-    Ok(Scoped::new(input.org_id, input.workspace_id, alias))
+    Ok(Scoped::new(input.workspace, alias))
 }
 
 /// The same name for the same principal again changes it.
@@ -160,8 +159,8 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result<Scoped
         Some(_) => return Err(ApiError::invalid("status: one of active, revoked").into()),
     };
     let principals = read_range(input.principal_id.as_deref())?;
-    let wanted = Wanted { principals, revoked, limit: page_size(input.limit, 200, 1_000)? };
-    Ok(Scoped::new(input.org_id, input.workspace_id, wanted))
+    let wanted = Wanted { principals, revoked, limit: input.limit.items()? };
+    Ok(Scoped::new(input.workspace, wanted))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<AliasList> {
@@ -171,7 +170,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<Alia
 }
 
 pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveAlias) -> Result<Scoped<String>> {
-    Ok(Scoped::new(input.org_id, input.workspace_id, input.alias))
+    Ok(Scoped::new(input.workspace, input.alias))
 }
 
 pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &Scoped<String>) -> Result<AliasResolved> {
@@ -188,7 +187,7 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &Scoped<String>) -> Result<A
 
 pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Result<Scoped<Uuid>> {
     let id = read_id("alias", &input.alias_id)?;
-    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+    Ok(Scoped::new(input.workspace, id))
 }
 
 /// Revoked again, it answers alike.

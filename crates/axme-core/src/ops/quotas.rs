@@ -14,13 +14,12 @@ use uuid::Uuid;
 
 use crate::auth::placement;
 use crate::auth::placement::Placement;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_word};
 use crate::policy::quota::{Dimension, HOURS_A_DAY, UNSAID, at_hour, day, dimensions, hour, shown, unsaid};
-use crate::policy::tier::{self};
+use crate::policy::tier;
 use crate::store::access_requests::AccessRequest;
 use crate::store::quotas::Policy;
 use crate::store::{Limits, Mark, Tier, media, quotas as store};
@@ -44,8 +43,7 @@ pub fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<Name
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<QuotaAnswer> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = placement::place(cx, org, workspace, Permission::ViewUsage)?;
+    let place = placement::place_of(cx, &input.workspace, Permission::ViewUsage)?;
     let policy = find(cx, &place)?;
     answer(cx, &place, &policy)
 }
@@ -149,8 +147,7 @@ pub fn prepare_summary(_: &PrepareContext<'_>, input: AskSummary) -> Result<(Ask
 
 /// The window ends now; it begins with the first of its days.
 pub fn summary(cx: &mut CallContext<'_, '_>, (input, days): &(AskSummary, i64)) -> Result<UsageSummaryAnswer> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = placement::place(cx, org, workspace, Permission::ViewUsage)?;
+    let place = placement::place_of(cx, &input.workspace, Permission::ViewUsage)?;
     let start = day(cx.now) - (days - 1) * HOURS_A_DAY;
     let limits = shown(cx.limits, &find(cx, &place)?)?.dimensions;
     let mut sums = Dimensions::default();
@@ -215,8 +212,7 @@ fn span(input: AskSeries, days: u64, step_hours: i64) -> Result<Span> {
 
 /// One point for each hour or day up to now, also where nothing was used.
 pub fn series(cx: &mut CallContext<'_, '_>, span: &Span) -> Result<UsageSeriesAnswer> {
-    let (org, workspace) = (span.input.org_id.as_deref(), span.input.workspace_id.as_deref());
-    let place = placement::place(cx, org, workspace, Permission::ViewUsage)?;
+    let place = placement::place_of(cx, &span.input.workspace, Permission::ViewUsage)?;
     let days = i64::try_from(span.days).unwrap_or(1);
     let start = day(cx.now) - (days - 1) * HOURS_A_DAY;
     let count = (hour(cx.now) - start) / span.step_hours + 1;

@@ -9,20 +9,16 @@ use axme_intent::resume::Resume;
 use axme_intent::{IntentId, Object, TaskResult};
 use serde_json::Value;
 
-use crate::views;
-
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::Advanced;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::error::Result;
 use crate::input::parse_id;
-use crate::policy::guards::answers;
-use crate::policy::guards::is_requester;
-use crate::store::Shard;
+use crate::policy::guards::{answers, is_requester};
 use crate::store::intents::Head;
-use crate::store::{intents as store, queue};
+use crate::store::{Shard, intents as store, queue};
+use crate::views;
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(

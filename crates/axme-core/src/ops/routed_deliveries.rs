@@ -3,18 +3,17 @@
 use axme_api::deliveries::{
     Delivery, DeliveryAnswer, Operations, Reconcile, Reconciled, ShowOperations, SubmitDelivery,
 };
-use axme_api::{ApiError, Object};
+use axme_api::{ApiError, Object, WorkspaceRef};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::principals::RUN;
 use super::routing::{Target, read_target, resolve_target};
 use crate::auth::placement::{Placement, Scoped};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, check_size, check_word};
+use crate::input::{check_chars, check_size, check_within, check_word};
 use crate::store::notices::Notice;
 use crate::store::queue::QueueItem;
 use crate::store::routed_deliveries::RoutedDelivery;
@@ -46,7 +45,7 @@ pub fn prepare_submit(_: &PrepareContext<'_>, input: SubmitDelivery) -> Result<S
         correlation_id: input.correlation_id,
         idempotency_key: input.idempotency_key,
     };
-    Ok(Scoped::new(Some(input.org_id), Some(input.workspace_id), submission))
+    Ok(Scoped::new(WorkspaceRef::new(input.org_id, input.workspace_id), submission))
 }
 
 pub fn submit(cx: &mut CallContext<'_, '_>, asked: &Scoped<Submission>) -> Result<DeliveryAnswer> {
@@ -148,10 +147,8 @@ pub(super) fn view(delivery: RoutedDelivery, place: &Placement) -> Delivery {
 }
 
 pub fn prepare_operations(_: &PrepareContext<'_>, input: ShowOperations) -> Result<Scoped<u64>> {
-    match input.window_hours.unwrap_or(24) {
-        hours @ 1..=168 => Ok(Scoped::new(input.org_id, input.workspace_id, hours)),
-        _ => Err(ApiError::invalid("window_hours: must be a whole number from 1 to 168").into()),
-    }
+    check_within("window_hours", input.window_hours, 1..=168)?;
+    Ok(Scoped::new(input.workspace, input.window_hours.unwrap_or(24)))
 }
 
 pub fn operations(cx: &mut CallContext<'_, '_>, asked: &Scoped<u64>) -> Result<Operations> {
@@ -181,20 +178,16 @@ pub struct Reconciliation {
 }
 
 pub fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<Scoped<Reconciliation>> {
+    check_within("max_pending_age_seconds", input.max_pending_age_seconds, 0..=86_400)?;
     let age_seconds = input.max_pending_age_seconds.unwrap_or(300);
-    if age_seconds > 86_400 {
-        return Err(ApiError::invalid("max_pending_age_seconds: must be a whole number from 0 to 86400").into());
-    }
-    let limit = match input.limit.unwrap_or(500) {
-        n @ 1..=5_000 => i64::try_from(n).unwrap_or(5_000),
-        _ => return Err(ApiError::invalid("limit: must be a whole number from 1 to 5000").into()),
-    };
+    check_within("limit", input.limit, 1..=5_000)?;
+    let limit = i64::try_from(input.limit.unwrap_or(500)).unwrap_or(5_000);
     let target = input.target_status.unwrap_or_else(|| "dead_lettered".to_owned());
     check_word("target_status", Some(&target), &["delivered", "dead_lettered"])?;
     check_chars("reason", input.reason.as_deref(), 3, 500)?;
     let reason = input.reason.unwrap_or_else(|| format!("was pending for more than {age_seconds} s"));
     let asked = Reconciliation { age_seconds, limit, target, reason };
-    Ok(Scoped::new(input.org_id, input.workspace_id, asked))
+    Ok(Scoped::new(input.workspace, asked))
 }
 
 pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &Scoped<Reconciliation>) -> Result<Reconciled> {

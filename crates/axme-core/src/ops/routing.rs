@@ -5,18 +5,17 @@ use axme_api::routing::{
     RemovedBinding, RemovedRoute, ResolveRoute, RouteAnswer, RouteList, RouteRemoved, RouteResolution, RouteResolved,
     RouteView, UpdateRoute, UpsertBinding,
 };
-use axme_api::{ApiError, ErrorKind};
+use axme_api::{ApiError, ErrorKind, WorkspaceRef};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::principals;
 use super::principals::{RUN, read_metadata, read_range};
 use crate::auth::placement::{Placement, Scoped};
-use crate::call::PrepareContext;
-use crate::call::handler;
+use crate::call::{PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, check_word, page_size, read_id};
+use crate::input::{check_chars, check_within, check_word, read_id};
 use crate::store::principals::{Alias, Principal};
 use crate::store::routing as store;
 use crate::store::routing::{Binding, Filter, Route};
@@ -55,11 +54,8 @@ fn check_failover(text: &str) -> Result<()> {
 }
 
 fn read_priority(priority: Option<u64>) -> Result<Option<i64>> {
-    match priority {
-        Some(n) if (1..=10_000).contains(&n) => Ok(i64::try_from(n).ok()),
-        Some(_) => Err(ApiError::invalid("priority: must be a whole number from 1 to 10000").into()),
-        None => Ok(None),
-    }
+    check_within("priority", priority, 1..=10_000)?;
+    Ok(priority.and_then(|n| i64::try_from(n).ok()))
 }
 
 /// What is called must be callable. Queues are named as their owners like.
@@ -96,7 +92,7 @@ pub fn prepare_register(context: &PrepareContext<'_>, input: RegisterRoute) -> R
         created_at: context.now,
         updated_at: context.now,
     };
-    Ok(Scoped::new(input.org_id, input.workspace_id, route))
+    Ok(Scoped::new(input.workspace, route))
 }
 
 pub fn register(cx: &mut CallContext<'_, '_>, new: &Scoped<Route>) -> Result<RouteAnswer> {
@@ -130,9 +126,9 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListPlaces) -> Result<Scoped<
         principals: read_range(input.principal_id.as_deref())?,
         transport_type: input.transport_type,
         status: input.status,
-        limit: page_size(input.limit, 200, 1_000)?,
+        limit: input.limit.items()?,
     };
-    Ok(Scoped::new(input.org_id, input.workspace_id, filter))
+    Ok(Scoped::new(input.workspace, filter))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Filter>) -> Result<RouteList> {
@@ -163,9 +159,9 @@ pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -> Resul
     let priority = read_priority(input.priority)?;
     let endpoint = input.endpoint_url.as_deref().map_or(Ok(()), |url| check_endpoint(context, url));
     let endpoint = endpoint.map_err(crate::error::Error::into_api);
-    let (org, workspace) = (input.org_id.clone(), input.workspace_id.clone());
+    let workspace = input.workspace.clone();
     let change = Change { id: read_id("route", &input.route_id)?, input, priority, endpoint };
-    Ok(Scoped::new(org, workspace, change))
+    Ok(Scoped::new(workspace, change))
 }
 
 pub fn update(cx: &mut CallContext<'_, '_>, asked: &Scoped<Change>) -> Result<RouteAnswer> {
@@ -200,7 +196,7 @@ fn find(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) -> Result<Rou
 
 pub fn prepare_remove(_: &PrepareContext<'_>, input: RemoveRoute) -> Result<Scoped<Uuid>> {
     let id = read_id("route", &input.route_id)?;
-    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+    Ok(Scoped::new(input.workspace, id))
 }
 
 pub fn remove(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<RouteRemoved> {
@@ -262,7 +258,7 @@ fn find_named(cx: &mut CallContext<'_, '_>, place: &Placement, name: &str) -> Re
 
 pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveRoute) -> Result<Scoped<Target>> {
     let target = read_target(input.alias, input.principal_id.as_deref())?;
-    Ok(Scoped::new(Some(input.org_id), Some(input.workspace_id), target))
+    Ok(Scoped::new(WorkspaceRef::new(input.org_id, input.workspace_id), target))
 }
 
 pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &Scoped<Target>) -> Result<RouteResolved> {
@@ -318,7 +314,7 @@ pub fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -> Resul
         created_at: context.now,
         updated_at: context.now,
     };
-    Ok(Scoped::new(input.org_id, input.workspace_id, binding))
+    Ok(Scoped::new(input.workspace, binding))
 }
 
 pub fn bind(cx: &mut CallContext<'_, '_>, new: &Scoped<Binding>) -> Result<BindingAnswer> {
@@ -341,7 +337,7 @@ pub fn list_bindings(cx: &mut CallContext<'_, '_>, asked: &Scoped<Filter>) -> Re
 
 pub fn prepare_unbind(_: &PrepareContext<'_>, input: RemoveBinding) -> Result<Scoped<Uuid>> {
     let id = read_id("binding", &input.binding_id)?;
-    Ok(Scoped::new(input.org_id, input.workspace_id, id))
+    Ok(Scoped::new(input.workspace, id))
 }
 
 pub fn unbind(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<BindingRemoved> {

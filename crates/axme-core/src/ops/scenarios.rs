@@ -15,17 +15,15 @@ use super::service_accounts;
 use super::service_accounts::{Callback, NewAgent};
 use crate::auth::Caller;
 use crate::auth::placement::Placement;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine;
 use crate::engine::NewIntent;
 use crate::error::Result;
 use crate::input::{check_ahead, check_size};
 use crate::policy::agent_limits::admit;
-use crate::store::Shard;
 use crate::store::service_accounts::AccountStatus;
-use crate::store::{hex, service_accounts as store};
+use crate::store::{Shard, hex, service_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

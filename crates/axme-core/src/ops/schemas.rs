@@ -11,8 +11,7 @@ use axme_intent::semantic::{self, Mode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{address, check_chars};

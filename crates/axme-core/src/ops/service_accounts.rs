@@ -15,11 +15,10 @@ use uuid::Uuid;
 
 use crate::auth::placement::{Placement, RoleSet};
 use crate::auth::{FreshKey, fresh_key, placement};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_ahead, page_size, read_word};
+use crate::input::{check_ahead, check_chars, read_word};
 use crate::policy::quota;
 use crate::policy::tier::Allowance;
 use crate::signature;
@@ -45,11 +44,8 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceAccount)
     if !(2..=383).contains(&chars) {
         return Err(ApiError::invalid("name: 2 to 383 characters").into());
     }
-    for (field, text, most) in [("display_name", &input.display_name, 255), ("description", &input.description, 2000)] {
-        if text.as_ref().is_some_and(|t| t.chars().count() > most) {
-            return Err(ApiError::invalid(format!("{field}: at most {most} characters")).into());
-        }
-    }
+    check_chars("display_name", input.display_name.as_deref(), 0, 255)?;
+    check_chars("description", input.description.as_deref(), 0, 2_000)?;
     let mode = input.delivery_mode.as_deref().map_or(Ok(DeliveryBinding::Stream), read_mode)?;
     let callback = check_delivery(context, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
     Ok(NewAccount { input, mode, callback })
@@ -71,8 +67,7 @@ fn address_of(text: &str, place: &Placement) -> Result<Address> {
 
 pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAnswer> {
     let NewAccount { input, mode, callback } = new;
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = placement::place(cx, org, workspace, Permission::ManageAccounts)?;
+    let place = placement::place_of(cx, &input.workspace, Permission::ManageAccounts)?;
     let address = &address_of(&input.name, &place)?;
     let new = NewAgent {
         place: &place,
@@ -153,9 +148,7 @@ pub fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount, callb
 }
 
 pub(super) fn check_callback(context: &PrepareContext<'_>, url: &str) -> Result<String> {
-    if !(8..=2_048).contains(&url.len()) {
-        return Err(ApiError::invalid("callback_url: 8 to 2048 characters").into());
-    }
+    check_chars("callback_url", Some(url), 8, 2_048)?;
     context.outbound.check(url).map_err(|why| ApiError::invalid(format!("callback_url: {why}")))?;
     Ok(url.to_owned())
 }
@@ -290,13 +283,12 @@ fn audit(cx: &mut CallContext<'_, '_>, account: &ServiceAccount, action: &str, d
 }
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListServiceAccounts) -> Result<(ListServiceAccounts, i64)> {
-    let limit = page_size(input.limit, 1_000, 1_000)?;
+    let limit = input.limit.items()?;
     Ok((input, limit))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, (input, limit): &(ListServiceAccounts, i64)) -> Result<ServiceAccountList> {
-    let (org, workspace) = (input.org_id.as_deref(), input.workspace_id.as_deref());
-    let place = placement::place(cx, org, workspace, Permission::ManageAccounts)?;
+    let place = placement::place_of(cx, &input.workspace, Permission::ManageAccounts)?;
     let after = input.after.as_deref().unwrap_or_default();
     let accounts = store::list_service_accounts(cx.tx, place.workspace, after, *limit)?;
     Ok(ServiceAccountList { ok: true, service_accounts: accounts.iter().map(view).collect() })

@@ -10,14 +10,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::auth::Caller;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_chars, check_size, page_size, read_id};
-use crate::store::Shard;
+use crate::input::{check_chars, check_size, none_of, read_id};
 use crate::store::sessions::{Entry, Session};
-use crate::store::{Signal, Tx, sessions as store};
+use crate::store::{Shard, Signal, Tx, sessions as store};
 use axme_intent::IntentId;
 
 /// What the operations of this file do, by their entries in the table.
@@ -111,7 +109,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, session: &Session) -> Result<Session
 }
 
 pub fn prepare_get(_: &PrepareContext<'_>, input: GetSession) -> Result<Uuid> {
-    Ok(read_session(&input.session_id)?)
+    read_session(&input.session_id)
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SessionAnswer> {
@@ -158,16 +156,14 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListSessions) -> Result<Listi
         None => None,
         Some("ACTIVE") => Some("ACTIVE"),
         Some("COMPLETED") => Some("COMPLETED"),
-        Some(other) => {
-            return Err(ApiError::invalid(format!("status: \"{other}\" is none of ACTIVE, COMPLETED")).into());
-        }
+        Some(other) => return Err(none_of("status", other, &["ACTIVE", "COMPLETED"])),
     };
     let id = |field: &str, text: &str| {
         read_session(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is no id of a session")))
     };
     let parent = input.parent_session_id.as_deref().map(|text| id("parent_session_id", text)).transpose()?;
     let before = input.before.as_deref().map(|text| id("before", text)).transpose()?.unwrap_or(Uuid::max());
-    Ok(Listing { status, parent, before, limit: page_size(input.limit, 100, 500)? })
+    Ok(Listing { status, parent, before, limit: input.limit.items()? })
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, listing: &Listing) -> Result<SessionList> {
@@ -251,7 +247,7 @@ pub struct Page {
 
 pub fn prepare_messages(_: &PrepareContext<'_>, input: ListMessages) -> Result<Page> {
     let since = input.since.map(|since| i64::try_from(since).unwrap_or(i64::MAX));
-    let (session, limit) = (read_session(&input.session_id)?, page_size(input.limit, 100, 500)?);
+    let (session, limit) = (read_session(&input.session_id)?, input.limit.items()?);
     Ok(Page { session, since, limit })
 }
 

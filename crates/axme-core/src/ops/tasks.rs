@@ -10,17 +10,14 @@ use serde_json::json;
 use super::links;
 use super::links::LinkRequest;
 use crate::auth::{Role, membership};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::intent_access::{lock_visible, send};
 use crate::error::Result;
-use crate::input::{page_size, parse_id};
+use crate::input::{check_chars, parse_id};
 use crate::policy::guards::{is_asked, is_barred, refuse_requester};
-use crate::store::Shard;
-use crate::store::intents;
 use crate::store::intents::Head;
-
+use crate::store::{Shard, intents};
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::tasks::LIST, prepare_list, list)),
@@ -35,7 +32,7 @@ const MAX_PERSON_CHARS: usize = 255;
 const MAX_NOTE_CHARS: usize = 2_000;
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListTasks) -> Result<i64> {
-    Ok(page_size(input.limit, 100, 500)?)
+    Ok(input.limit.items()?)
 }
 
 /// What the caller may answer: any task of the workspace for its admin, those they are asked to answer for a person; none for
@@ -93,9 +90,7 @@ pub struct Reassignment {
 pub fn prepare_reassign(_: &PrepareContext<'_>, input: ReassignTask) -> Result<Reassignment> {
     let id = parse_id(&input.intent_id)?;
     let to = person(&input.to, "to")?;
-    if input.note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE_CHARS) {
-        return Err(ApiError::invalid(format!("note: at most {MAX_NOTE_CHARS} characters")).into());
-    }
+    check_chars("note", input.note.as_deref(), 0, MAX_NOTE_CHARS)?;
     let from = input.from.as_deref().map(|text| person(text, "from")).transpose()?;
     Ok(Reassignment { id, to, from, note: input.note })
 }

@@ -12,20 +12,18 @@ use uuid::Uuid;
 
 use super::inbox::{Source, Wanted, find, show, wanted};
 use super::resume::answer_task;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine;
 use crate::engine::intent_access::send;
 use crate::error::Result;
-use crate::input::{address, check_chars};
+use crate::input::{address, check_chars, check_within};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::store::Shard;
 use crate::store::inbox::Entry;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
-use crate::store::{Mark, Signal, inbox as store, intents, service_accounts, webhooks};
+use crate::store::{Mark, Shard, Signal, inbox as store, intents, service_accounts, webhooks};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -281,9 +279,7 @@ pub fn prepare_delete(context: &PrepareContext<'_>, input: DeleteMessages) -> Re
     if ids.as_ref().is_some_and(|ids| ids.len() as u64 > MOST_DELETED) {
         return Err(ApiError::invalid(format!("message_ids: at most {MOST_DELETED}")).into());
     }
-    if input.limit.is_some_and(|limit| !(1..=MOST_DELETED).contains(&limit)) {
-        return Err(ApiError::invalid(format!("limit: must be a whole number from 1 to {MOST_DELETED}")).into());
-    }
+    check_within("limit", input.limit, 1..=MOST_DELETED)?;
     // What is no id names no message.
     let ids = ids.map(|ids| ids.iter().filter_map(|id| Uuid::parse_str(id.trim()).ok()).collect());
     let limit = input.limit.unwrap_or(MOST_DELETED) as usize;

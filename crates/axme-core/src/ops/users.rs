@@ -1,15 +1,14 @@
 //! Users and their nicks. A nick belongs to a workspace: what another one calls its people says nothing here.
 
 use axme_api::users::{
-    ChangeProfile, GetProfile, Nick, NickChecked, NickRegistered, NickRenamed, NickResolved, Profile,
+    ChangeProfile, GetProfile, Nick, NickChecked, NickRegistered, NickRenamed, NickResolved, Profile, UserCard,
 };
 use axme_api::{ApiError, ErrorKind};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::auth::Caller;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::check_chars;
@@ -125,8 +124,11 @@ pub fn register(cx: &mut CallContext<'_, '_>, user: &User) -> Result<NickRegiste
     }
     cx.audit("users.register_nick", &user.id.to_string(), &json!({ "nick": user.nick }))?;
     let user = user.clone();
-    Ok(NickRegistered {
-        ok: true,
+    Ok(NickRegistered { ok: true, created_at: user.created_at.to_string(), user: card(user) })
+}
+
+fn card(user: User) -> UserCard {
+    UserCard {
         user_id: user.id.to_string(),
         owner_agent: address(user.id),
         nick: user.nick,
@@ -134,12 +136,11 @@ pub fn register(cx: &mut CallContext<'_, '_>, user: &User) -> Result<NickRegiste
         display_name: user.display_name,
         phone: user.phone,
         email: user.email,
-        created_at: user.created_at.to_string(),
-    })
+    }
 }
 
 pub fn prepare_profile(_: &PrepareContext<'_>, input: GetProfile) -> Result<Uuid> {
-    Ok(read_address(&input.owner_agent)?)
+    read_address(&input.owner_agent)
 }
 
 pub fn profile(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<Profile> {
@@ -186,25 +187,15 @@ pub fn prepare_update(_: &PrepareContext<'_>, input: ChangeProfile) -> Result<Ch
 }
 
 pub fn rename(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<NickRenamed> {
-    let profile = apply(cx, change, "users.rename_nick")?;
-    Ok(NickRenamed {
-        ok: true,
-        user_id: profile.user_id,
-        owner_agent: profile.owner_agent,
-        nick: profile.nick,
-        public_address: profile.public_address,
-        display_name: profile.display_name,
-        phone: profile.phone,
-        email: profile.email,
-        renamed_at: profile.updated_at,
-    })
+    let user = apply(cx, change, "users.rename_nick")?;
+    Ok(NickRenamed { ok: true, renamed_at: user.updated_at.to_string(), user: card(user) })
 }
 
 pub fn update(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<Profile> {
-    apply(cx, change, "users.profile.update")
+    apply(cx, change, "users.profile.update").map(view)
 }
 
-fn apply(cx: &mut CallContext<'_, '_>, change: &Change, action: &'static str) -> Result<Profile> {
+fn apply(cx: &mut CallContext<'_, '_>, change: &Change, action: &'static str) -> Result<User> {
     let mut user = find(cx, change.id)?;
     if let Some(name) = &change.name {
         let holder = store::find_by_nick(cx.tx, cx.caller.workspace, &name.normalized)?;
@@ -221,5 +212,5 @@ fn apply(cx: &mut CallContext<'_, '_>, change: &Change, action: &'static str) ->
     user.updated_at = cx.now;
     store::update(cx.tx, &user)?;
     cx.audit(action, &user.id.to_string(), &json!({ "nick": user.nick }))?;
-    Ok(view(user))
+    Ok(user)
 }

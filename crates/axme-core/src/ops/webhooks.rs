@@ -11,11 +11,10 @@ use uuid::Uuid;
 
 use super::service_accounts::{check_callback, check_secret};
 use crate::auth::{Caller, Role, membership};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::check_size;
+use crate::input::{check_chars, check_size, read_id};
 use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
@@ -56,9 +55,7 @@ pub fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSubscription) -
         }
     }
     check_secret("secret", input.secret.as_deref())?;
-    if input.description.as_ref().is_some_and(|text| text.chars().count() > 255) {
-        return Err(ApiError::invalid("description: at most 255 characters").into());
-    }
+    check_chars("description", input.description.as_deref(), 0, 255)?;
     let subscription = Subscription {
         workspace: context.caller.workspace,
         id: context.rng.uuid_at(context.now),
@@ -238,8 +235,7 @@ pub fn list(
 
 pub fn prepare_delete(context: &PrepareContext<'_>, input: DeleteSubscription) -> Result<Uuid> {
     owner(context, input.owner_agent.as_deref())?;
-    let id = Uuid::parse_str(input.subscription_id.trim());
-    Ok(id.map_err(|_| ApiError::not_found(format!("subscription {}", input.subscription_id)))?)
+    read_id("subscription", &input.subscription_id)
 }
 
 /// An admin ends any subscription, whatever owner it names; an agent its own. Ended again, it answers alike.
@@ -392,8 +388,7 @@ fn counters(cx: &mut CallContext<'_, '_>, event: Uuid, queued: u64) -> Result<Co
 
 pub fn prepare_replay(context: &PrepareContext<'_>, input: ReplayEvent) -> Result<Uuid> {
     owner(context, input.owner_agent.as_deref())?;
-    let id = Uuid::parse_str(input.event_id.trim());
-    Ok(id.map_err(|_| ApiError::not_found(format!("event {}", input.event_id)))?)
+    read_id("event", &input.event_id)
 }
 
 pub fn replay(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<EventReplayed> {

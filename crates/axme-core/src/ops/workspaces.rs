@@ -10,11 +10,10 @@ use uuid::Uuid;
 
 use super::organizations::{distinct, own_tenant, slug};
 use crate::auth::placement;
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_chars, check_word, page_size, read_after, read_id, read_word};
+use crate::input::{check_chars, check_word, read_after, read_id, read_word};
 use crate::store::organizations as store;
 use crate::store::organizations::{Workspace, WorkspaceStatus};
 
@@ -67,7 +66,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<W
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListWorkspaces) -> Result<(String, Uuid, i64)> {
     let after = read_after(input.after.as_deref())?;
-    Ok((input.org_id, after, page_size(input.limit, 1_000, 1_000)?))
+    Ok((input.org_id, after, input.limit.items()?))
 }
 
 pub fn list(cx: &mut CallContext<'_, '_>, (org, after, limit): &(String, Uuid, i64)) -> Result<WorkspaceList> {

@@ -111,7 +111,7 @@ fn check_parties(cx: &mut CallContext<'_, '_>, parties: &[(&Address, Part)], int
             cx.audit("mesh.policies.action.refused", address.as_str(), &line)?;
             let message = format!("the action policy of {address} does not let it {direction} {intent_type}");
             let error = ApiError::new(ErrorKind::Forbidden, "action_not_allowed", message);
-            return Err(Error::Kept(error.with("address", address.as_str()).with("direction", direction)));
+            return Err(Error::kept(error.with("address", address.as_str()).with("direction", direction)));
         }
     }
     // In the order of their addresses: two calls that count for the same agents wait for each other, but not in a circle.

@@ -41,6 +41,7 @@ pub struct Web {
     /// By workspace, host and port.
     hosts: Gates<(Uuid, String)>,
     all: Arc<Semaphore>,
+    patience: Duration,
 }
 
 /// A number of places for each of many.
@@ -64,8 +65,8 @@ impl<K: Eq + Hash> Gates<K> {
 }
 
 impl Web {
-    /// A request, with its answer, takes at most `seconds`; it may wait [`PATIENCE`] before that.
-    pub fn new(guard: Guard, mailer: Mailer, seconds: u64) -> Result<Web, String> {
+    /// A request, with its answer, takes at most `seconds`; it may wait for a place as long as `patience` before that.
+    pub fn new(guard: Guard, mailer: Mailer, seconds: u64, patience: Duration) -> Result<Web, String> {
         let builder = || {
             reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
@@ -84,6 +85,7 @@ impl Web {
             workspaces: Gates::new(PER_WORKSPACE),
             hosts: Gates::new(PER_HOST),
             all: Arc::new(Semaphore::new(IN_ALL)),
+            patience,
         })
     }
 
@@ -108,7 +110,7 @@ impl Outbound for Web {
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, PostError>> + Send + '_>> {
         Box::pin(async move {
             let url = self.guard.check(&post.url)?;
-            let places = tokio::time::timeout(PATIENCE, self.places(post.workspace, &url)).await;
+            let places = tokio::time::timeout(self.patience, self.places(post.workspace, &url)).await;
             let _places = places.map_err(|_| PostError::Busy)??;
             let mut request = self.client.post(url).header("content-type", "application/json").body(post.body);
             for (name, value) in post.headers {

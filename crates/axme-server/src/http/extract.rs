@@ -13,11 +13,23 @@ use axme_core::state::AppState;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, Response};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt;
 use ipnet::IpNet;
 
 use super::refusal;
+
+/// The id of a request: what the client sent, or what the server made. The answer carries it, and log lines do.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub HeaderValue);
+
+impl RequestId {
+    /// The span of a call, around everything from authentication to the answer.
+    pub fn span(parts: &Extensions, op: &str) -> tracing::Span {
+        let id = parts.get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or_default();
+        tracing::info_span!("call", op, request_id = id)
+    }
+}
 
 /// The fields of a path.
 pub type Fields = Vec<(&'static str, String)>;

@@ -17,8 +17,9 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::http::Response;
 use axum::http::request::Parts;
 use axum::routing::{MethodFilter, MethodRouter, on};
+use tracing::Instrument;
 
-use super::extract::{Fields, PathFields, meta, query, read_body};
+use super::extract::{Fields, PathFields, RequestId, meta, query, read_body};
 use super::{Gateway, refusal, respond};
 
 type Answer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -178,6 +179,16 @@ fn below(mut tails: Vec<Tail>) -> MethodRouter<Gateway> {
 
 /// Answers a request for an operation.
 async fn answer(
+    app: &Arc<AppState>,
+    binding: &'static Binding,
+    path_fields: Fields,
+    request: HttpRequest,
+) -> Response<Body> {
+    let span = RequestId::span(request.extensions(), binding.info().id);
+    answer_in_span(app, binding, path_fields, request).instrument(span).await
+}
+
+async fn answer_in_span(
     app: &Arc<AppState>,
     binding: &'static Binding,
     path_fields: Fields,

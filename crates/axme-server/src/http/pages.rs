@@ -23,7 +23,7 @@ use super::extract::{query, read_body};
 use super::form::{Field, Filled, words};
 use super::{Gateway, form, respond};
 use axme_core::call::check_body;
-use axme_core::error::{Error, Result};
+use axme_core::error::Result;
 use axme_core::input::check_size;
 use axme_core::ops::links;
 use axme_core::ops::links::{LinkEnd, LinkState, LinkedTask};
@@ -266,8 +266,8 @@ async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<Pag
             message(200, "Thank you", &[&format!("Your answer “{outcome}” was recorded."), more])
         }
         // The task moved on between the look and the answer, or the answer breaks a rule that only it can.
-        Err(Error::Api(error) | Error::Kept(error)) if error.kind == ErrorKind::Invalid => {
-            again(BTreeMap::from([(String::new(), error.message)]), 422)
+        Err(error) if error.kind() == Some(ErrorKind::Invalid) => {
+            again(BTreeMap::from([(String::new(), error.into_api().message)]), 422)
         }
         Err(error) => Err(error),
     }

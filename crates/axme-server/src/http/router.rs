@@ -1,5 +1,7 @@
 //! Routes: every operation under its method and paths, streams, health, and what answers everything else.
 
+use std::sync::Arc;
+
 use axme_api::{
     ApiError, agents as api_agents, health as api_health, intents as api_intents, mcp as api_mcp,
     sessions as api_sessions,
@@ -8,13 +10,13 @@ use axme_core::call;
 use axme_core::state::AppState;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request as HttpRequest, State};
+use axum::extract::{MatchedPath, Request as HttpRequest, State};
 use axum::http::{HeaderName, HeaderValue, Response};
 use axum::middleware::{self, Next};
 use axum::routing::{get, post};
-use std::sync::Arc;
+use tracing::Instrument;
 
-use super::extract::{PathFields, meta};
+use super::extract::{PathFields, RequestId, meta};
 use super::mount::{Mount, method_not_allowed, no_operation};
 use super::{Gateway, login, mcp, media, pages, provider, reference, refusal, respond, scheduler, stream};
 
@@ -27,9 +29,7 @@ pub fn router(gateway: Gateway) -> Router {
     mount.tail(&api_agents::STREAM, stream::agent);
     let by_address = media::routes().merge(pages::routes()).merge(login::routes()).merge(provider::routes());
     let by_address = by_address.route_layer(middleware::from_fn_with_state(gateway.clone(), limit_address));
-    mount
-        .finish()
-        .merge(scheduler::routes())
+    let routes = scheduler::routes()
         .merge(reference::routes())
         .merge(by_address)
         .route(api_sessions::STREAM.path, get(session_feed))
@@ -39,10 +39,20 @@ pub fn router(gateway: Gateway) -> Router {
         .route(api_health::HEALTH_V1.path, get(health))
         .route(api_health::READY.path, get(ready))
         .route(api_health::OPENAPI.path, get(openapi))
+        .route_layer(middleware::from_fn(span_of_route));
+    mount
+        .finish()
+        .merge(routes)
         .fallback(async |request: HttpRequest| no_operation(&request))
         .method_not_allowed_fallback(async |request: HttpRequest| method_not_allowed(&request))
         .layer(middleware::from_fn_with_state(gateway.clone(), trace))
         .with_state(gateway)
+}
+
+/// The span of a route that is no operation, named by its path.
+async fn span_of_route(path: MatchedPath, request: HttpRequest, next: Next) -> Response<Body> {
+    let span = RequestId::span(request.extensions(), path.as_str());
+    next.run(request).instrument(span).await
 }
 
 async fn session_feed(State(app): State<Arc<AppState>>, path: PathFields, request: HttpRequest) -> Response<Body> {
@@ -97,21 +107,30 @@ async fn limit_address(State(app): State<Arc<AppState>>, request: HttpRequest, n
     }
 }
 
-/// Gives every answer its ids, and every call its line in the log.
-async fn trace(State(app): State<Arc<AppState>>, request: HttpRequest, next: Next) -> Response<Body> {
+/// Gives every answer its ids, and every call its line in the log. The line has the path of the route and not of the call,
+/// which may hold a token.
+async fn trace(State(app): State<Arc<AppState>>, mut request: HttpRequest, next: Next) -> Response<Body> {
     const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
     const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
     let usable = |value: &&HeaderValue| value.len() <= 128;
     let request_id = request.headers().get(REQUEST_ID).filter(usable).cloned();
     let request_id = request_id.or_else(|| HeaderValue::from_str(&app.system.rng.uuid().to_string()).ok());
     let trace_id = request.headers().get(TRACE_ID).filter(usable).cloned();
-    let line =
-        tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
+    let line = if tracing::enabled!(tracing::Level::DEBUG) {
+        let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+        Some((request.method().clone(), route))
+    } else {
+        None
+    };
     let began = app.system.clock.now();
+    if let Some(id) = request_id.clone() {
+        request.extensions_mut().insert(RequestId(id));
+    }
     let mut response = next.run(request).await;
-    if let Some((method, path)) = line {
+    if let Some((method, route)) = line {
         let millis = app.system.clock.now().since(began).as_millis();
-        tracing::debug!(%method, path, status = response.status().as_u16(), millis, ?request_id, "call");
+        let route = route.unwrap_or_default();
+        tracing::debug!(%method, route, status = response.status().as_u16(), millis, ?request_id, "call");
     }
     if let Some(id) = request_id {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -29,6 +29,7 @@ use axme_core::auth::placement::RoleSet;
 use axme_core::call::{authenticate, authorize, check_body};
 use axme_core::context::CallContext;
 use axme_core::error::{Result, StoreError};
+use axme_core::input::check_within;
 use axme_core::state::AppState;
 use axme_store::{Shard, Tx, queue, webhooks as subscriptions};
 
@@ -112,10 +113,8 @@ fn to_json(answer: &impl Serialize) -> Result<Vec<u8>> {
 }
 
 fn limit(name: &str, asked: Option<u64>) -> Result<u64> {
-    match asked.unwrap_or(USUAL) {
-        n @ 1..=MOST => Ok(n),
-        _ => Err(ApiError::invalid(format!("{name}: must be a whole number from 1 to {MOST}")).into()),
-    }
+    check_within(name, asked, 1..=MOST)?;
+    Ok(asked.unwrap_or(USUAL))
 }
 
 /// Refuses those who do not run the organization; a round that is more than a look leaves a line in the audit trail.

@@ -46,7 +46,7 @@ pub async fn run(app: Arc<AppState>) {
 
 /// Lets new intents of all workspaces with rules be held against them.
 pub async fn rule(app: &Arc<AppState>) -> Result<()> {
-    let workspaces = app.store.read(|tx| store::list_ruled(tx)).await?;
+    let workspaces = app.store.read(store::list_ruled).await?;
     app.store.mark(Mark::Rules, workspaces.into_iter());
     Ok(())
 }
@@ -56,7 +56,7 @@ pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
     let mut told = 0;
     loop {
         let now = app.system.clock.now();
-        let stale = app.store.read(move |tx| list(tx)).await?;
+        let stale = app.store.read(list).await?;
         let is_last = (stale.len() as i64) < ROUND;
         if stale.is_empty() {
             return Ok(told);

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::deliver::mail_templates::{self, TaskMail};
@@ -92,7 +93,7 @@ pub async fn run(app: Arc<AppState>) {
             next.remove(&queue);
             if busy.get_mut(&queue).map(|again| *again |= is_rung).is_none() {
                 busy.insert(queue.clone(), false);
-                working.spawn(work_off(app.clone(), queue));
+                working.spawn(work_off(app.clone(), queue).in_current_span());
             }
         }
         let most = app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS);
@@ -192,6 +193,7 @@ async fn tick_queue(app: &Arc<AppState>, workspace: Uuid, queue: &str) -> Result
 }
 
 /// One attempt, and what came of it.
+#[tracing::instrument(name = "delivery", skip_all, fields(kind = notice.channel, id = %notice.id))]
 async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> {
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
     let outcome = match tokio::time::timeout(limit, try_to_send(app, notice)).await {

@@ -49,6 +49,7 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result
 }
 
 /// One attempt, and what came of it.
+#[tracing::instrument(name = "delivery", skip_all, fields(kind = "push", id = %offer.intent.id))]
 async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> Result<()> {
     let mut envelope = envelope(offer);
     envelope["delivery_id"] = json!(offer.intent.id.to_string());

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axme_intent::{Address, Time};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{push, webhooks};
@@ -96,7 +97,7 @@ fn keep(app: &Arc<AppState>, lines: &mut HashMap<Receiver, JoinHandle<()>>, rece
     });
     for (receiver, address) in receivers {
         let line = line(app.clone(), receiver.clone(), address);
-        lines.entry(receiver).or_insert_with(|| tokio::spawn(line));
+        lines.entry(receiver).or_insert_with(|| tokio::spawn(line.in_current_span()));
     }
 }
 

@@ -103,6 +103,7 @@ fn short(error: &str) -> String {
     error.chars().take(MAX_ERROR_CHARS).collect()
 }
 
+#[tracing::instrument(name = "delivery", skip_all, fields(kind = "webhook", id = %event.id))]
 async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u32, Time)) -> Result<()> {
     let (attempt, _) = claimed;
     let body = json!({

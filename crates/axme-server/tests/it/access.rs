@@ -3,7 +3,16 @@
 use axme_api::{Access, Method};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Server, on_both};
+use crate::harness::{Answer, Engine, Server, each_engine};
+
+each_engine! {
+    only_public_operations_answer_without_a_valid_key,
+    an_agents_key_may_not_do_admin_work,
+    the_role_of_a_person_decides_what_they_may_call,
+    another_workspace_sees_nothing_of_this_one,
+    a_key_is_accepted_in_either_header,
+    a_caller_learns_who_it_is,
+}
 
 /// Everything that can be called: method, path, access.
 fn surface() -> Vec<(Method, &'static str, Access)> {
@@ -154,7 +163,7 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
     let answer = server.send_with(key, method.as_str(), &path, body, headers);
     let clock = async {
         loop {
-            server.clock.advance(server.held().await);
+            server.clock.advance(server.until_held().await);
         }
     };
     tokio::select! {
@@ -163,230 +172,204 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
     }
 }
 
-#[test]
-fn nothing_but_the_public_answers_without_a_key_that_counts() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let things = Things::make(&server).await;
-        for (method, template, access) in surface() {
-            let path = things.path(template);
-            assert!(!path.contains('{'), "{path}: the test does not know this field");
-            let no_credential = [
-                &[][..],
-                &[("authorization", "")],
-                &[("authorization", "Bearer ")],
-                &[("authorization", "Basic eDp5")],
-            ];
-            for headers in no_credential {
-                let answer = call(&server, "", method, &path, headers).await;
-                match access {
-                    // What leads to a task needs its token, and says no more than that.
-                    Access::Public if path.contains("/tasks/") => {
-                        let expected = if path.starts_with("/app") { 404 } else { 422 };
-                        assert_eq!(answer.status, expected, "{path}");
-                        assert!(!answer.body.to_string().contains(&things.intent), "{path}");
-                    }
-                    Access::Public if signs_in(template) => {
-                        assert_eq!(answer.status, signs_in_with(method, template), "{path}")
-                    }
-                    // Trials are closed unless they are opened.
-                    Access::Public if path.contains("/alpha/") => {
-                        assert!([303, 403, 422].contains(&answer.status.as_u16()), "{path}");
-                    }
-                    Access::Public if path.contains("/media/") => {
-                        answer.refused(404, "not_found");
-                    }
-                    Access::Public => assert_eq!(answer.status, 200, "{path}"),
-                    Access::Person => drop(answer.refused(401, "missing_actor_token")),
-                    Access::Key | Access::Role | Access::Admin => {
-                        assert_eq!(answer.headers["www-authenticate"], "Bearer");
-                        answer.refused(401, "missing_platform_api_key");
-                    }
+async fn only_public_operations_answer_without_a_valid_key(engine: Engine) {
+    let server = Server::start(engine).await;
+    let things = Things::make(&server).await;
+    for (method, template, access) in surface() {
+        let path = things.path(template);
+        assert!(!path.contains('{'), "{path}: the test does not know this field");
+        let no_credential =
+            [&[][..], &[("authorization", "")], &[("authorization", "Bearer ")], &[("authorization", "Basic eDp5")]];
+        for headers in no_credential {
+            let answer = call(&server, "", method, &path, headers).await;
+            match access {
+                // What leads to a task needs its token, and says no more than that.
+                Access::Public if path.contains("/tasks/") => {
+                    let expected = if path.starts_with("/app") { 404 } else { 422 };
+                    assert_eq!(answer.status, expected, "{path}");
+                    assert!(!answer.body.to_string().contains(&things.intent), "{path}");
+                }
+                Access::Public if signs_in(template) => {
+                    assert_eq!(answer.status, signs_in_with(method, template), "{path}")
+                }
+                // Trials are closed unless they are opened.
+                Access::Public if path.contains("/alpha/") => {
+                    assert!([303, 403, 422].contains(&answer.status.as_u16()), "{path}");
+                }
+                Access::Public if path.contains("/media/") => {
+                    answer.refused(404, "not_found");
+                }
+                Access::Public => assert_eq!(answer.status, 200, "{path}"),
+                Access::Person => drop(answer.refused(401, "missing_actor_token")),
+                Access::Key | Access::Role | Access::Admin => {
+                    assert_eq!(answer.headers["www-authenticate"], "Bearer");
+                    answer.refused(401, "missing_platform_api_key");
                 }
             }
-            if access == Access::Public {
+        }
+        if access == Access::Public {
+            continue;
+        }
+        for wrong in [
+            "nonsense",
+            "axme_sa_x_y",
+            &server.admin[..server.admin.len() - 1],
+            &server.admin.to_uppercase(),
+            &"x".repeat(10_000),
+        ] {
+            call(&server, wrong, method, &path, &[]).await.refused(401, "invalid_platform_api_key");
+            let bearer = format!("Bearer {wrong}");
+            let answer = call(&server, "", method, &path, &[("authorization", &bearer)]).await;
+            answer.refused(401, "invalid_platform_api_key");
+        }
+    }
+    assert_eq!(server.events(&things.intent).await.len(), 3);
+    assert_eq!(
+        server.get(&server.admin, "/v1/service-accounts").await["service_accounts"].as_array().unwrap().len(),
+        2
+    );
+}
+
+async fn an_agents_key_may_not_do_admin_work(engine: Engine) {
+    let server = Server::start(engine).await;
+    let things = Things::make(&server).await;
+    let agent = server.agent("somebody").await;
+    for (method, template, access) in surface() {
+        let path = things.path(template);
+        let answer = call(&server, &agent, method, &path, &[]).await;
+        match access {
+            Access::Admin | Access::Role => drop(answer.refused(403, "forbidden")),
+            Access::Person => drop(answer.refused(401, "missing_actor_token")),
+            Access::Key | Access::Public => assert_ne!(answer.status, 401, "{path}"),
+        }
+    }
+    assert_eq!(server.events(&things.intent).await.len(), 3, "an agent that is no party changed nothing");
+}
+
+async fn the_role_of_a_person_decides_what_they_may_call(engine: Engine) {
+    let server = Server::start(engine).await;
+    let things = Things::make(&server).await;
+    let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
+    for role in axme_api::roles::OrgRole::ALL {
+        let email = format!("{}@example.com", role.as_str());
+        let owner = server.sign_in("owner@local").await;
+        let given = json!({ "actor_id": email, "role": role.as_str() });
+        server.as_person(&owner, "POST", &members, Some(given)).await.ok();
+        let person = server.sign_in(&email).await;
+        let is_admin = role.gives().contains(&axme_api::roles::OrgRole::WorkspaceAdmin);
+        let works = is_admin || role == axme_api::roles::OrgRole::Member;
+        for (method, template, access) in surface() {
+            let path = things.path(template);
+            // What only looks is enough to see who is let in; that nothing else is let in is seen with every method.
+            let is_refused = match access {
+                Access::Public => continue,
+                // Each tool is asked for when it is called.
+                _ if template == "/mcp" => continue,
+                Access::Key => !works,
+                Access::Admin => !is_admin,
+                Access::Role | Access::Person => false,
+            };
+            if !is_refused && (method != Method::Get || path.ends_with("/stream")) {
                 continue;
             }
-            for wrong in [
-                "nonsense",
-                "axme_sa_x_y",
-                &server.admin[..server.admin.len() - 1],
-                &server.admin.to_uppercase(),
-                &"x".repeat(10_000),
-            ] {
-                call(&server, wrong, method, &path, &[]).await.refused(401, "invalid_platform_api_key");
-                let bearer = format!("Bearer {wrong}");
-                let answer = call(&server, "", method, &path, &[("authorization", &bearer)]).await;
-                answer.refused(401, "invalid_platform_api_key");
+            let answer = call(&server, "", method, &path, &[("authorization", &person.bearer)]).await;
+            match is_refused {
+                true => drop(answer.refused(403, "forbidden")),
+                false if is_admin && access != Access::Role => {
+                    assert!(![401, 403].contains(&answer.status.as_u16()), "{role:?} {path}: {}", answer.body)
+                }
+                false => assert_ne!(answer.status, 401, "{role:?} {path}: {}", answer.body),
             }
         }
-        assert_eq!(server.events(&things.intent).await.len(), 3);
-        assert_eq!(
-            server.get(&server.admin, "/v1/service-accounts").await["service_accounts"].as_array().unwrap().len(),
-            2
-        );
-    });
+    }
+    assert_eq!(server.events(&things.intent).await.len(), 3, "nothing happened to it");
 }
 
-#[test]
-fn an_agents_key_does_no_admins_work() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let things = Things::make(&server).await;
-        let agent = server.agent("somebody").await;
+async fn another_workspace_sees_nothing_of_this_one(engine: Engine) {
+    let server = Server::start(engine).await;
+    let things = Things::make(&server).await;
+    for (org, workspace) in [("other", "default"), ("local", "second")] {
+        let stranger = server.workspace(org, workspace).await;
         for (method, template, access) in surface() {
+            if access == Access::Public || !template.contains('{') {
+                continue;
+            }
             let path = things.path(template);
-            let answer = call(&server, &agent, method, &path, &[]).await;
-            match access {
-                Access::Admin | Access::Role => drop(answer.refused(403, "forbidden")),
-                Access::Person => drop(answer.refused(401, "missing_actor_token")),
-                Access::Key | Access::Public => assert_ne!(answer.status, 401, "{path}"),
+            if template == BEGINS_A_THREAD || template == IS_NOBODYS {
+                continue;
             }
+            let answer = call(&server, &stranger, method, &path, &[]).await;
+            // An id that is nobody's here is recorded as any unknown one is, and has no effect.
+            let expected = match template {
+                "/v1/approvals/{approval_id}/decision" => 200,
+                // Not even one's own invoices are for everybody.
+                "/v1/billing/invoices/{invoice_id}" => 403,
+                _ => of_its_own_organization(org, method, template).unwrap_or(404),
+            };
+            assert_eq!(answer.status, expected, "{path}: {}", answer.body);
         }
-        assert_eq!(server.events(&things.intent).await.len(), 3, "an agent that is no party changed nothing");
-    });
-}
-
-#[test]
-fn what_people_may_call_follows_from_their_roles() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let things = Things::make(&server).await;
-        let members = format!("/v1/organizations/{}/members", server.bootstrap.org_id);
-        for role in axme_api::roles::OrgRole::ALL {
-            let email = format!("{}@example.com", role.as_str());
-            let owner = server.sign_in("owner@local").await;
-            let given = json!({ "actor_id": email, "role": role.as_str() });
-            server.as_person(&owner, "POST", &members, Some(given)).await.ok();
-            let person = server.sign_in(&email).await;
-            let is_admin = role.gives().contains(&axme_api::roles::OrgRole::WorkspaceAdmin);
-            let works = is_admin || role == axme_api::roles::OrgRole::Member;
-            for (method, template, access) in surface() {
-                let path = things.path(template);
-                // What only looks is enough to see who is let in; that nothing else is let in is seen with every method.
-                let is_refused = match access {
-                    Access::Public => continue,
-                    // Each tool is asked for when it is called.
-                    _ if template == "/mcp" => continue,
-                    Access::Key => !works,
-                    Access::Admin => !is_admin,
-                    Access::Role | Access::Person => false,
-                };
-                if !is_refused && (method != Method::Get || path.ends_with("/stream")) {
-                    continue;
-                }
-                let answer = call(&server, "", method, &path, &[("authorization", &person.bearer)]).await;
-                match is_refused {
-                    true => drop(answer.refused(403, "forbidden")),
-                    false if is_admin && access != Access::Role => {
-                        assert!(![401, 403].contains(&answer.status.as_u16()), "{role:?} {path}: {}", answer.body)
-                    }
-                    false => assert_ne!(answer.status, 401, "{role:?} {path}: {}", answer.body),
-                }
-            }
-        }
+        let begun = call(&server, &stranger, Method::Post, &things.path(BEGINS_A_THREAD), &[]).await.ok();
+        assert_eq!(begun["thread"].get("intent_type"), None, "a thread of the stranger's own");
+        let thread = server.get(&server.admin, &format!("/v1/inbox/{}", things.intent)).await;
+        assert_eq!(thread["thread"]["messages"], json!([]));
         assert_eq!(server.events(&things.intent).await.len(), 3, "nothing happened to it");
-    });
-}
-
-#[test]
-fn another_workspace_sees_nothing_of_this_one() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let things = Things::make(&server).await;
-        for (org, workspace) in [("other", "default"), ("local", "second")] {
-            let stranger = server.workspace(org, workspace).await;
-            for (method, template, access) in surface() {
-                if access == Access::Public || !template.contains('{') {
-                    continue;
-                }
-                let path = things.path(template);
-                if template == BEGINS_A_THREAD || template == IS_NOBODYS {
-                    continue;
-                }
-                let answer = call(&server, &stranger, method, &path, &[]).await;
-                // An id that is nobody's here is recorded as any unknown one is, and has no effect.
-                let expected = match template {
-                    "/v1/approvals/{approval_id}/decision" => 200,
-                    // Not even one's own invoices are for everybody.
-                    "/v1/billing/invoices/{invoice_id}" => 403,
-                    _ => of_its_own_organization(org, method, template).unwrap_or(404),
-                };
-                assert_eq!(answer.status, expected, "{path}: {}", answer.body);
-            }
-            let begun = call(&server, &stranger, Method::Post, &things.path(BEGINS_A_THREAD), &[]).await.ok();
-            assert_eq!(begun["thread"].get("intent_type"), None, "a thread of the stranger's own");
-            let thread = server.get(&server.admin, &format!("/v1/inbox/{}", things.intent)).await;
-            assert_eq!(thread["thread"]["messages"], json!([]));
-            assert_eq!(server.events(&things.intent).await.len(), 3, "nothing happened to it");
-            for list in ["/v1/intents", "/v1/agents", "/v1/service-accounts", "/v1/me/tasks"] {
-                let shown = server.get(&stranger, list).await.to_string();
-                for thing in [&things.intent, &things.account, &things.agent] {
-                    assert!(!shown.contains(thing.as_str()), "{list}: {shown}");
-                }
-            }
-            let me = server.get(&stranger, "/v1/me").await;
-            assert_eq!((&me["org_slug"], &me["workspace_slug"]), (&json!(org), &json!(workspace)));
-
-            // The same short name is another agent there, and what is sent to this workspace's agent does not reach it.
-            let full = format!("agent://{}", things.agent);
-            for to in ["worker", full.as_str()] {
-                let body = json!({ "intent_type": "x", "to_agent": to, "payload": { "from": "the stranger" } });
-                let sent = server.send(&stranger, "POST", "/v1/intents", Some(body)).await;
-                // An organization takes nothing from another one, unless it says so.
-                match org {
-                    "other" if to == full => drop(sent.refused(403, "receiver_org_closed")),
-                    _ => drop(sent.ok()),
-                }
+        for list in ["/v1/intents", "/v1/agents", "/v1/service-accounts", "/v1/me/tasks"] {
+            let shown = server.get(&stranger, list).await.to_string();
+            for thing in [&things.intent, &things.account, &things.agent] {
+                assert!(!shown.contains(thing.as_str()), "{list}: {shown}");
             }
         }
-        let path = "/v1/agents/worker/intents/stream?since=0&wait_seconds=2";
-        assert_eq!(server.stream(&server.admin, path).await.intent_ids(), [things.intent.as_str()]);
-        assert_eq!(server.events(&things.intent).await.len(), 3);
-    });
-}
+        let me = server.get(&stranger, "/v1/me").await;
+        assert_eq!((&me["org_slug"], &me["workspace_slug"]), (&json!(org), &json!(workspace)));
 
-#[test]
-fn a_key_counts_in_either_header() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let id = server.submit("worker", json!({})).await;
-        for scheme in ["Bearer", "bearer", "BEARER"] {
-            let bearer = format!("{scheme} {worker}");
-            let headers = [("authorization", bearer.as_str())];
-            let me = server.send_with("", "GET", "/v1/me", None, &headers).await.ok();
-            assert_eq!(me["address"], "agent://local/default/worker");
-            let stream = call(&server, "", Method::Get, "/v1/agents/worker/intents/stream", &headers).await;
-            assert!(stream.body.to_string().contains(&id), "{}", stream.body);
-            server.clock.advance(std::time::Duration::from_secs(20));
+        // The same short name is another agent there, and what is sent to this workspace's agent does not reach it.
+        let full = format!("agent://{}", things.agent);
+        for to in ["worker", full.as_str()] {
+            let body = json!({ "intent_type": "x", "to_agent": to, "payload": { "from": "the stranger" } });
+            let sent = server.send(&stranger, "POST", "/v1/intents", Some(body)).await;
+            // An organization takes nothing from another one, unless it says so.
+            match org {
+                "other" if to == full => drop(sent.refused(403, "receiver_org_closed")),
+                _ => drop(sent.ok()),
+            }
         }
-        // The command line sends a key, and beside it what it has for a session.
-        let headers = [("authorization", "Bearer a.b.c")];
-        assert_eq!(server.send_with(&worker, "GET", "/v1/me", None, &headers).await.status, 200);
-        let blank = [("x-api-key", " "), ("authorization", &*format!("Bearer  {worker} "))];
-        assert_eq!(server.send_with("", "GET", "/v1/me", None, &blank).await.status, 200);
-    });
+    }
+    let path = "/v1/agents/worker/intents/stream?since=0&wait_seconds=2";
+    assert_eq!(server.stream(&server.admin, path).await.intent_ids(), [things.intent.as_str()]);
+    assert_eq!(server.events(&things.intent).await.len(), 3);
 }
 
-#[test]
-fn a_caller_learns_who_it_is() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let admin = server.get(&server.admin, "/v1/me").await;
-        let place = (&admin["org_id"], &admin["workspace_id"], &admin["org_slug"], &admin["workspace_slug"]);
-        let expected = (
-            &json!(server.bootstrap.org_id),
-            &json!(server.bootstrap.workspace_id),
-            &json!("local"),
-            &json!("default"),
-        );
-        assert_eq!(place, expected);
-        assert_eq!((&admin["role"], &admin["address"]), (&json!("workspace_admin"), &Value::Null));
-        let me = server.get(&worker, "/v1/me").await;
-        assert_eq!((&me["role"], &me["address"]), (&json!("agent"), &json!("agent://local/default/worker")));
-        assert_eq!(me["service_account"]["name"], "worker");
-        assert_eq!(me["workspace_id"], admin["workspace_id"]);
-    });
+async fn a_key_is_accepted_in_either_header(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let id = server.submit("worker", json!({})).await;
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let bearer = format!("{scheme} {worker}");
+        let headers = [("authorization", bearer.as_str())];
+        let me = server.send_with("", "GET", "/v1/me", None, &headers).await.ok();
+        assert_eq!(me["address"], "agent://local/default/worker");
+        let stream = call(&server, "", Method::Get, "/v1/agents/worker/intents/stream", &headers).await;
+        assert!(stream.body.to_string().contains(&id), "{}", stream.body);
+        server.clock.advance(std::time::Duration::from_secs(20));
+    }
+    // The command line sends a key, and beside it what it has for a session.
+    let headers = [("authorization", "Bearer a.b.c")];
+    assert_eq!(server.send_with(&worker, "GET", "/v1/me", None, &headers).await.status, 200);
+    let blank = [("x-api-key", " "), ("authorization", &*format!("Bearer  {worker} "))];
+    assert_eq!(server.send_with("", "GET", "/v1/me", None, &blank).await.status, 200);
+}
+
+async fn a_caller_learns_who_it_is(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let admin = server.get(&server.admin, "/v1/me").await;
+    let place = (&admin["org_id"], &admin["workspace_id"], &admin["org_slug"], &admin["workspace_slug"]);
+    let expected =
+        (&json!(server.bootstrap.org_id), &json!(server.bootstrap.workspace_id), &json!("local"), &json!("default"));
+    assert_eq!(place, expected);
+    assert_eq!((&admin["role"], &admin["address"]), (&json!("workspace_admin"), &Value::Null));
+    let me = server.get(&worker, "/v1/me").await;
+    assert_eq!((&me["role"], &me["address"]), (&json!("agent"), &json!("agent://local/default/worker")));
+    assert_eq!(me["service_account"]["name"], "worker");
+    assert_eq!(me["workspace_id"], admin["workspace_id"]);
 }

@@ -6,7 +6,13 @@ use axme_core::state::Site;
 use axme_store::Limits;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Engine, Server, on_both};
+use crate::harness::{Answer, Engine, Server, each_engine};
+
+each_engine! {
+    a_trial_begins_without_a_sign_in,
+    an_unverified_email_address_owns_nothing,
+    trials_are_bounded,
+}
 
 async fn open(engine: Engine) -> Server {
     Server::start_at(engine, Limits::default(), Site { trials: true, ..Site::default() }).await
@@ -25,106 +31,97 @@ fn token_of(link: &str) -> &str {
     link.split_once("?token=").unwrap().1
 }
 
-#[test]
-fn a_trial_begins_without_a_sign_in() {
-    on_both(async |engine| {
-        let server = open(engine).await;
-        let trial = begin(&server, "Ann@Example.com").await.ok();
-        assert_eq!((&trial["organization"]["name"], &trial["workspace"]["name"]), (&json!("Acme"), &json!("Sandbox")));
-        assert_eq!(trial["email_verification"]["status"], "pending");
-        let key = trial["key"]["token"].as_str().unwrap();
-        let me = server.get(key, "/v1/me").await;
-        assert_eq!((&me["role"], &me["org_id"]), (&json!("workspace_admin"), &trial["organization"]["org_id"]));
-        server.post(key, "/v1/intents", json!({ "intent_type": "x", "to_agent": "worker" })).await;
+async fn a_trial_begins_without_a_sign_in(engine: Engine) {
+    let server = open(engine).await;
+    let trial = begin(&server, "Ann@Example.com").await.ok();
+    assert_eq!((&trial["organization"]["name"], &trial["workspace"]["name"]), (&json!("Acme"), &json!("Sandbox")));
+    assert_eq!(trial["email_verification"]["status"], "pending");
+    let key = trial["key"]["token"].as_str().unwrap();
+    let me = server.get(key, "/v1/me").await;
+    assert_eq!((&me["role"], &me["org_id"]), (&json!("workspace_admin"), &trial["organization"]["org_id"]));
+    server.post(key, "/v1/intents", json!({ "intent_type": "x", "to_agent": "worker" })).await;
 
-        let mails = server.mails().await;
-        let link = mails[0].link.clone().unwrap();
-        assert_eq!(mails[0].to, "ann@example.com");
-        // A mail that is sent again makes the one before worthless.
-        server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "ann@example.com" })).await;
-        let again = server.mails().await[0].link.clone().unwrap();
-        verify(&server, token_of(&link)).await.refused(404, "not_found");
-        // Whatever opens links in mail verifies nothing.
-        assert_eq!(server.page(&again).await.status, 200);
-        let led = server.page(&format!("/v1/alpha/verify-email?token={}", token_of(&again))).await;
-        assert_eq!(
-            (led.status.as_u16(), led.headers["location"].to_str().unwrap()),
-            (303, &again[crate::harness::SITE.len()..])
-        );
-        let own = format!("/v1/organizations/{}", me["org_id"].as_str().unwrap());
-        let rename = Some(json!({ "name": "Acme again" }));
-        server.send(key, "PATCH", &own, rename.clone()).await.ok();
-        for _ in 0..2 {
-            assert_eq!(server.fill(&again, &[]).await.status, 200);
-        }
-        assert_eq!(verify(&server, token_of(&again)).await.ok()["email_verification"]["status"], "verified");
-        // The key keeps its workspace, and loses the organization to whom the address belongs.
-        server.clock.advance(Duration::from_secs(2));
-        assert_eq!(server.get(key, "/v1/me").await["role"], "workspace_admin");
-        server.send(key, "PATCH", &own, rename).await.refused(403, "forbidden");
-        // The address signs in now, as the owner.
-        let ann = server.sign_in("ann@example.com").await;
-        let shown = server.as_person(&ann, "GET", "/v1/portal/personal/context", None).await.ok();
-        assert_eq!(
-            (&shown["organizations"][0]["org_id"], &shown["organizations"][0]["roles"]),
-            (&me["org_id"], &json!(["org_owner"]))
-        );
-        server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "ann@example.com" })).await;
-        assert!(server.mails().await.is_empty(), "there is nothing to verify any more");
-    });
+    let mails = server.mails().await;
+    let link = mails[0].link.clone().unwrap();
+    assert_eq!(mails[0].to, "ann@example.com");
+    // A mail that is sent again makes the one before worthless.
+    server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "ann@example.com" })).await;
+    let again = server.mails().await[0].link.clone().unwrap();
+    verify(&server, token_of(&link)).await.refused(404, "not_found");
+    // Whatever opens links in mail verifies nothing.
+    assert_eq!(server.page(&again).await.status, 200);
+    let led = server.page(&format!("/v1/alpha/verify-email?token={}", token_of(&again))).await;
+    assert_eq!(
+        (led.status.as_u16(), led.headers["location"].to_str().unwrap()),
+        (303, &again[crate::harness::SITE.len()..])
+    );
+    let own = format!("/v1/organizations/{}", me["org_id"].as_str().unwrap());
+    let rename = Some(json!({ "name": "Acme again" }));
+    server.send(key, "PATCH", &own, rename.clone()).await.ok();
+    for _ in 0..2 {
+        assert_eq!(server.submit_form(&again, &[]).await.status, 200);
+    }
+    assert_eq!(verify(&server, token_of(&again)).await.ok()["email_verification"]["status"], "verified");
+    // The key keeps its workspace, and loses the organization to whom the address belongs.
+    server.clock.advance(Duration::from_secs(2));
+    assert_eq!(server.get(key, "/v1/me").await["role"], "workspace_admin");
+    server.send(key, "PATCH", &own, rename).await.refused(403, "forbidden");
+    // The address signs in now, as the owner.
+    let ann = server.sign_in("ann@example.com").await;
+    let shown = server.as_person(&ann, "GET", "/v1/portal/personal/context", None).await.ok();
+    assert_eq!(
+        (&shown["organizations"][0]["org_id"], &shown["organizations"][0]["roles"]),
+        (&me["org_id"], &json!(["org_owner"]))
+    );
+    server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "ann@example.com" })).await;
+    assert!(server.mails().await.is_empty(), "there is nothing to verify any more");
 }
 
-#[test]
-fn an_address_that_was_only_typed_owns_nothing() {
-    on_both(async |engine| {
-        let server = open(engine).await;
-        let trial = begin(&server, "owner@local").await.ok();
-        let key = trial["key"]["token"].as_str().unwrap();
-        // The owner of the first organization is somebody else, whatever was typed.
-        let path = format!("/v1/organizations/{}", server.bootstrap.org_id);
-        server.send(key, "GET", &path, None).await.refused(404, "not_found");
-        let own = format!("/v1/organizations/{}", trial["organization"]["org_id"].as_str().unwrap());
-        server.get(key, &own).await;
-        server.mails().await;
-        let owner = server.sign_in("owner@local").await;
-        server.as_person(&owner, "GET", &own, None).await.refused(404, "not_found");
-        server.send(key, "POST", "/v1/auth/dashboard-token", None).await.refused(409, "no_account");
-    });
+async fn an_unverified_email_address_owns_nothing(engine: Engine) {
+    let server = open(engine).await;
+    let trial = begin(&server, "owner@local").await.ok();
+    let key = trial["key"]["token"].as_str().unwrap();
+    // The owner of the first organization is somebody else, whatever was typed.
+    let path = format!("/v1/organizations/{}", server.bootstrap.org_id);
+    server.send(key, "GET", &path, None).await.refused(404, "not_found");
+    let own = format!("/v1/organizations/{}", trial["organization"]["org_id"].as_str().unwrap());
+    server.get(key, &own).await;
+    server.mails().await;
+    let owner = server.sign_in("owner@local").await;
+    server.as_person(&owner, "GET", &own, None).await.refused(404, "not_found");
+    server.send(key, "POST", "/v1/auth/dashboard-token", None).await.refused(409, "no_account");
 }
 
-#[test]
-fn trials_are_bounded() {
-    on_both(async |engine| {
-        let closed = Server::start(engine).await;
-        begin(&closed, "a@example.com").await.refused(403, "trials_disabled");
-        let server = open(engine).await;
-        for body in [
-            json!({}),
-            json!({ "email": "a@example.com" }),
-            json!({ "email": "nobody", "use_case": "xx" }),
-            json!({ "email": "a@example.com", "use_case": "x" }),
-        ] {
-            server.send("", "POST", "/v1/alpha/bootstrap", Some(body)).await.refused(422, "validation_failed");
-        }
-        for _ in 0..3 {
-            begin(&server, "a@example.com").await.ok();
-        }
-        begin(&server, "A@example.com").await.refused(429, "rate_limit_exceeded");
-        server.mails().await;
-        for _ in 0..6 {
-            let resent = server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "a@example.com" })).await;
-            assert_eq!(resent, json!({ "ok": true }));
-        }
-        assert_eq!(
-            server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "b@example.com" })).await,
-            json!({ "ok": true })
-        );
-        let mails = server.mails().await;
-        assert_eq!(mails.len(), 4);
-        verify(&server, "short").await.refused(422, "validation_failed");
-        verify(&server, &"x".repeat(64)).await.refused(404, "not_found");
-        server.clock.advance(Duration::from_secs(7 * 86_400));
-        verify(&server, token_of(mails[3].link.as_ref().unwrap())).await.refused(410, "verification_expired");
-        server.send("", "POST", "/v1/alpha/verify-email", Some(Value::Null)).await.refused(422, "validation_failed");
-    });
+async fn trials_are_bounded(engine: Engine) {
+    let closed = Server::start(engine).await;
+    begin(&closed, "a@example.com").await.refused(403, "trials_disabled");
+    let server = open(engine).await;
+    for body in [
+        json!({}),
+        json!({ "email": "a@example.com" }),
+        json!({ "email": "nobody", "use_case": "xx" }),
+        json!({ "email": "a@example.com", "use_case": "x" }),
+    ] {
+        server.send("", "POST", "/v1/alpha/bootstrap", Some(body)).await.refused(422, "validation_failed");
+    }
+    for _ in 0..3 {
+        begin(&server, "a@example.com").await.ok();
+    }
+    begin(&server, "A@example.com").await.refused(429, "rate_limit_exceeded");
+    server.mails().await;
+    for _ in 0..6 {
+        let resent = server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "a@example.com" })).await;
+        assert_eq!(resent, json!({ "ok": true }));
+    }
+    assert_eq!(
+        server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "b@example.com" })).await,
+        json!({ "ok": true })
+    );
+    let mails = server.mails().await;
+    assert_eq!(mails.len(), 4);
+    verify(&server, "short").await.refused(422, "validation_failed");
+    verify(&server, &"x".repeat(64)).await.refused(404, "not_found");
+    server.clock.advance(Duration::from_secs(7 * 86_400));
+    verify(&server, token_of(mails[3].link.as_ref().unwrap())).await.refused(410, "verification_expired");
+    server.send("", "POST", "/v1/alpha/verify-email", Some(Value::Null)).await.refused(422, "validation_failed");
 }

@@ -4,345 +4,330 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, id_of, on_both, poll};
+use crate::harness::{Engine, Server, each_engine, id_of, poll};
 
-#[test]
-fn resolve_ends_an_intent_in_the_way_it_says() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        for (body, status, result, error) in [
-            (json!({ "status": "COMPLETED", "result": { "a": 1 } }), "COMPLETED", json!({ "a": 1 }), Value::Null),
-            (json!({ "status": "completed" }), "COMPLETED", json!({}), Value::Null),
-            (json!({ "status": "Completed", "result": null }), "COMPLETED", json!({}), Value::Null),
-            (
-                json!({ "status": "FAILED", "error": { "code": "no_stock", "message": "sold out" } }),
-                "FAILED",
-                Value::Null,
-                json!({
-                    "code": "no_stock", "message": "sold out", "details": { "code": "no_stock", "message": "sold out" },
-                }),
-            ),
-            (
-                json!({ "status": "failed", "reason": "tired" }),
-                "FAILED",
-                Value::Null,
-                json!({ "code": "failed", "message": "tired" }),
-            ),
-            (
-                json!({ "status": "CANCELED", "reason": "late" }),
-                "CANCELED",
-                Value::Null,
-                json!({ "code": "canceled", "message": "late" }),
-            ),
-            (json!({ "status": "CANCELLED" }), "CANCELED", Value::Null, json!({ "code": "canceled", "message": "" })),
-            (json!({ "status": "cancelled" }), "CANCELED", Value::Null, json!({ "code": "canceled", "message": "" })),
-        ] {
-            let id = server.submit("worker", json!({ "p": 1 })).await;
-            let path = format!("/v1/intents/{id}/resolve");
-            let resolved = server.post(&server.admin, &path, body.clone()).await;
-            assert_eq!(resolved["applied"], true);
-            assert_eq!(resolved["policy_generation"], 0);
-            assert_eq!(resolved["intent"], server.intent(&id).await, "{body}");
-            for (name, expected) in [
-                ("status", &json!(status)),
-                ("lifecycle_status", &json!(status)),
-                ("result", &result),
-                ("error", &error),
-                ("payload", &json!({ "p": 1 })),
-            ] {
-                assert_eq!(&resolved["intent"][name], expected, "{body}");
-            }
-            assert_eq!(resolved["completion_delivery"], json!({ "delivered": false, "reason": "reply_to_not_set" }));
-            let word = status.to_ascii_lowercase();
-            assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered", word.as_str()]);
-            let event = &resolved["event"];
-            assert_eq!(event, server.events(&id).await.last().unwrap());
-            assert_eq!(event["event_type"], format!("intent.{word}"));
-            assert_eq!((&event["status"], &event["seq"]), (&json!(status), &json!(8)));
-            assert_eq!(event["actor"], "owner@local");
-            assert!(event["details"].is_object() && event["at"].is_string(), "{event}");
-            if status == "COMPLETED" {
-                assert_eq!((&event["result"], &event["data"]), (&result, &result));
-            }
-
-            for again in [body, json!({ "status": "COMPLETED" }), json!({ "status": "CANCELED" })] {
-                server.send(&server.admin, "POST", &path, Some(again)).await.refused(409, "intent_already_terminal");
-            }
-        }
-    });
+each_engine! {
+    resolve_ends_an_intent_in_the_way_it_says,
+    resolve_takes_no_other_status,
+    a_stale_generation_changes_nothing_and_is_no_error,
+    resume_accepts_every_body_that_clients_send,
+    a_failure_keeps_the_reason_of_the_agent,
+    reading_with_the_receivers_key_acknowledges,
+    nothing_follows_the_terminal_event,
+    a_deadline_ends_an_intent,
+    deadlines_that_pass_together_are_all_kept,
 }
 
-#[test]
-fn resolve_takes_no_other_status() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let id = server.submit("worker", json!({})).await;
+async fn resolve_ends_an_intent_in_the_way_it_says(engine: Engine) {
+    let server = Server::start(engine).await;
+    for (body, status, result, error) in [
+        (json!({ "status": "COMPLETED", "result": { "a": 1 } }), "COMPLETED", json!({ "a": 1 }), Value::Null),
+        (json!({ "status": "completed" }), "COMPLETED", json!({}), Value::Null),
+        (json!({ "status": "Completed", "result": null }), "COMPLETED", json!({}), Value::Null),
+        (
+            json!({ "status": "FAILED", "error": { "code": "no_stock", "message": "sold out" } }),
+            "FAILED",
+            Value::Null,
+            json!({
+                "code": "no_stock", "message": "sold out", "details": { "code": "no_stock", "message": "sold out" },
+            }),
+        ),
+        (
+            json!({ "status": "failed", "reason": "tired" }),
+            "FAILED",
+            Value::Null,
+            json!({ "code": "failed", "message": "tired" }),
+        ),
+        (
+            json!({ "status": "CANCELED", "reason": "late" }),
+            "CANCELED",
+            Value::Null,
+            json!({ "code": "canceled", "message": "late" }),
+        ),
+        (json!({ "status": "CANCELLED" }), "CANCELED", Value::Null, json!({ "code": "canceled", "message": "" })),
+        (json!({ "status": "cancelled" }), "CANCELED", Value::Null, json!({ "code": "canceled", "message": "" })),
+    ] {
+        let id = server.submit("worker", json!({ "p": 1 })).await;
         let path = format!("/v1/intents/{id}/resolve");
-        for body in [
-            json!({ "status": "TIMED_OUT" }),
-            json!({ "status": "WAITING" }),
-            json!({ "status": "DONE" }),
-            json!({ "status": "" }),
-            json!({ "status": 5 }),
-            json!({ "result": {} }),
+        let resolved = server.post(&server.admin, &path, body.clone()).await;
+        assert_eq!(resolved["applied"], true);
+        assert_eq!(resolved["policy_generation"], 0);
+        assert_eq!(resolved["intent"], server.intent(&id).await, "{body}");
+        for (name, expected) in [
+            ("status", &json!(status)),
+            ("lifecycle_status", &json!(status)),
+            ("result", &result),
+            ("error", &error),
+            ("payload", &json!({ "p": 1 })),
         ] {
-            server.send(&server.admin, "POST", &path, Some(body)).await.refused(422, "validation_failed");
+            assert_eq!(&resolved["intent"][name], expected, "{body}");
         }
-        assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered"]);
-    });
+        assert_eq!(resolved["completion_delivery"], json!({ "delivered": false, "reason": "reply_to_not_set" }));
+        let word = status.to_ascii_lowercase();
+        assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered", word.as_str()]);
+        let event = &resolved["event"];
+        assert_eq!(event, server.events(&id).await.last().unwrap());
+        assert_eq!(event["event_type"], format!("intent.{word}"));
+        assert_eq!((&event["status"], &event["seq"]), (&json!(status), &json!(8)));
+        assert_eq!(event["actor"], "owner@local");
+        assert!(event["details"].is_object() && event["at"].is_string(), "{event}");
+        if status == "COMPLETED" {
+            assert_eq!((&event["result"], &event["data"]), (&result, &result));
+        }
+
+        for again in [body, json!({ "status": "COMPLETED" }), json!({ "status": "CANCELED" })] {
+            server.send(&server.admin, "POST", &path, Some(again)).await.refused(409, "intent_already_terminal");
+        }
+    }
 }
 
-#[test]
-fn a_stale_generation_changes_nothing_and_is_no_error() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let id = server.submit("worker", json!({})).await;
-        for (call, body) in [
-            ("resolve", json!({ "status": "COMPLETED", "expected_policy_generation": 3 })),
-            ("resume", json!({ "action": "complete", "expected_policy_generation": 3 })),
-            ("resume", json!({ "approve_current_step": true, "expected_policy_generation": 3 })),
-            ("resume", json!({ "action": "complete", "expected_policy_generation": 3.0 })),
-        ] {
-            let answer = server.post(&server.admin, &format!("/v1/intents/{id}/{call}"), body).await;
-            assert_eq!(answer["applied"], false);
-            assert_eq!(answer["reason"], "stale_policy_generation");
-            assert_eq!(answer["policy_generation"], 0);
-            assert_eq!(answer["intent"]["status"], "DELIVERED");
-        }
-        // A guard that cannot be read is none that holds.
-        for generation in [json!("first"), json!(-1), json!(0.5), json!([])] {
-            let body = json!({ "action": "complete", "expected_policy_generation": generation });
-            let path = format!("/v1/intents/{id}/resume");
-            server.send(&server.admin, "POST", &path, Some(body)).await.refused(422, "validation_failed");
-        }
-        assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered"]);
-        let body = json!({ "action": "complete", "expected_policy_generation": 0, "x": 1 });
-        let answer = server.post(&server.admin, &format!("/v1/intents/{id}/resume"), body).await;
-        assert_eq!((&answer["applied"], &answer["intent"]["result"]), (&json!(true), &json!({ "x": 1 })));
-    });
+async fn resolve_takes_no_other_status(engine: Engine) {
+    let server = Server::start(engine).await;
+    let id = server.submit("worker", json!({})).await;
+    let path = format!("/v1/intents/{id}/resolve");
+    for body in [
+        json!({ "status": "TIMED_OUT" }),
+        json!({ "status": "WAITING" }),
+        json!({ "status": "DONE" }),
+        json!({ "status": "" }),
+        json!({ "status": 5 }),
+        json!({ "result": {} }),
+    ] {
+        server.send(&server.admin, "POST", &path, Some(body)).await.refused(422, "validation_failed");
+    }
+    assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered"]);
 }
 
-#[test]
-fn every_body_of_resume_means_what_its_senders_mean() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let rows: Vec<(Value, &str, Value)> = vec![
-            // The control plane: go on, but do not complete.
-            (json!({}), "IN_PROGRESS", Value::Null),
-            (json!({ "approve_current_step": true }), "IN_PROGRESS", Value::Null),
-            (
-                json!({
-                    "approve_current_step": true, "reason": "ok", "actor": "me", "expected_policy_generation": 0,
-                    "internal_scheduler": false,
-                }),
-                "IN_PROGRESS",
-                Value::Null,
-            ),
-            (json!({ "reason": "only a reason" }), "IN_PROGRESS", Value::Null),
-            // Agents that say so.
-            (json!({ "action": "complete" }), "COMPLETED", json!({})),
-            (
-                json!({ "action": "complete", "score": 3, "reason": "fine" }),
-                "COMPLETED",
-                json!({ "score": 3, "reason": "fine" }),
-            ),
-            (json!({ "action": "fail", "reason": "broken" }), "FAILED", json!({ "reason": "broken" })),
-            // Agents that just answer.
-            (json!({ "approved": true, "score": 0.5 }), "COMPLETED", json!({ "approved": true, "score": 0.5 })),
-            (json!({ "approved": false }), "COMPLETED", json!({ "approved": false })),
-            (
-                json!({ "outcome": "success", "result": { "a": 1 } }),
-                "COMPLETED",
-                json!({ "outcome": "success", "result": { "a": 1 } }),
-            ),
-            (json!({ "status": "ok" }), "COMPLETED", json!({ "status": "ok" })),
-            (json!({ "action": "ship", "x": 1 }), "COMPLETED", json!({ "action": "ship", "x": 1 })),
-            (json!({ "status": "failed", "why": "x" }), "FAILED", json!({ "status": "failed", "why": "x" })),
-            (json!({ "outcome": "failed" }), "FAILED", json!({ "outcome": "failed" })),
-            (json!({ "outcome": "error" }), "FAILED", json!({ "outcome": "error" })),
-            // An agent that wants somebody else next.
-            (json!({ "status": "pending_human_approval", "n": 1 }), "IN_PROGRESS", Value::Null),
-            // A result may have any key: none is taken for a field of the call.
-            (
-                json!({ "intent_id": "mine", "body": { "x": 1 } }),
-                "COMPLETED",
-                json!({ "intent_id": "mine", "body": { "x": 1 } }),
-            ),
-            (json!({ "owner_agent": "mine" }), "COMPLETED", json!({ "owner_agent": "mine" })),
-        ];
-        for (body, status, result) in rows {
-            let id = server.submit("worker", json!({})).await;
-            let path = format!("/v1/intents/{id}/resume?owner_agent=agent://examples/requester&body=ignored");
-            let resumed = server.post(&worker, &path, body.clone()).await;
-            assert_eq!((&resumed["applied"], &resumed["policy_generation"]), (&json!(true), &json!(0)));
-            assert_eq!(resumed["intent"]["status"], status, "{body}");
-            assert_eq!(resumed["intent"]["result"], result, "{body}");
-            assert_eq!(&resumed["event"], server.events(&id).await.last().unwrap(), "{body}");
-            let word = status.to_ascii_lowercase();
-            assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered", word.as_str()], "{body}");
-            assert_eq!(resumed["event"]["actor"], "agent://local/default/worker");
-            if status == "IN_PROGRESS" {
-                // The published flow goes on to resolve.
-                let path = format!("/v1/intents/{id}/resolve");
-                server.post(&worker, &path, json!({ "status": "COMPLETED", "result": {} })).await;
-            }
-        }
-
-        let id = server.submit("worker", json!({})).await;
+async fn a_stale_generation_changes_nothing_and_is_no_error(engine: Engine) {
+    let server = Server::start(engine).await;
+    let id = server.submit("worker", json!({})).await;
+    for (call, body) in [
+        ("resolve", json!({ "status": "COMPLETED", "expected_policy_generation": 3 })),
+        ("resume", json!({ "action": "complete", "expected_policy_generation": 3 })),
+        ("resume", json!({ "approve_current_step": true, "expected_policy_generation": 3 })),
+        ("resume", json!({ "action": "complete", "expected_policy_generation": 3.0 })),
+    ] {
+        let answer = server.post(&server.admin, &format!("/v1/intents/{id}/{call}"), body).await;
+        assert_eq!(answer["applied"], false);
+        assert_eq!(answer["reason"], "stale_policy_generation");
+        assert_eq!(answer["policy_generation"], 0);
+        assert_eq!(answer["intent"]["status"], "DELIVERED");
+    }
+    // A guard that cannot be read is none that holds.
+    for generation in [json!("first"), json!(-1), json!(0.5), json!([])] {
+        let body = json!({ "action": "complete", "expected_policy_generation": generation });
         let path = format!("/v1/intents/{id}/resume");
-        let empty = server.send(&worker, "POST", &path, None).await.ok();
-        assert_eq!(empty["intent"]["status"], "IN_PROGRESS");
-        let again = server.post(&worker, &path, json!({})).await;
-        assert_eq!((&again["applied"], &again["event"]), (&json!(true), &Value::Null), "already going on");
-        let declined = server.post(&worker, &path, json!({ "approve_current_step": false })).await;
-        assert_eq!((&declined["applied"], &declined["reason"]), (&json!(false), &json!("not_approved")));
-        let no_task =
-            server.send(&server.admin, "POST", &path, Some(json!({ "task_result": { "outcome": "approved" } }))).await;
-        no_task.refused(409, "not_waiting_for_human");
-        assert_eq!(server.intent(&id).await["status"], "IN_PROGRESS");
-    });
+        server.send(&server.admin, "POST", &path, Some(body)).await.refused(422, "validation_failed");
+    }
+    assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered"]);
+    let body = json!({ "action": "complete", "expected_policy_generation": 0, "x": 1 });
+    let answer = server.post(&server.admin, &format!("/v1/intents/{id}/resume"), body).await;
+    assert_eq!((&answer["applied"], &answer["intent"]["result"]), (&json!(true), &json!({ "x": 1 })));
 }
 
-#[test]
-fn a_failure_keeps_what_the_agent_said() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        for (body, code, message) in [
-            (json!({ "action": "fail" }), "agent_failed", "the agent reported a failure"),
-            (json!({ "action": "fail", "reason": "too risky" }), "agent_failed", "too risky"),
-            (json!({ "action": "fail", "error": "boom" }), "agent_failed", "boom"),
-            (
-                json!({ "status": "failed", "error": { "code": "no_disk", "message": "full", "free": 0 } }),
-                "no_disk",
-                "full",
-            ),
-        ] {
-            let id = server.submit("worker", json!({})).await;
-            let failed = server.post(&server.admin, &format!("/v1/intents/{id}/resume"), body.clone()).await;
-            assert_eq!(failed["intent"]["error"]["code"], code, "{body}");
-            assert_eq!(failed["intent"]["error"]["message"], message, "{body}");
-            assert_eq!(failed["event"]["error"], failed["intent"]["error"]);
-            assert_eq!(failed["event"]["details"]["error"], failed["intent"]["error"]);
+async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let rows: Vec<(Value, &str, Value)> = vec![
+        // The control plane: go on, but do not complete.
+        (json!({}), "IN_PROGRESS", Value::Null),
+        (json!({ "approve_current_step": true }), "IN_PROGRESS", Value::Null),
+        (
+            json!({
+                "approve_current_step": true, "reason": "ok", "actor": "me", "expected_policy_generation": 0,
+                "internal_scheduler": false,
+            }),
+            "IN_PROGRESS",
+            Value::Null,
+        ),
+        (json!({ "reason": "only a reason" }), "IN_PROGRESS", Value::Null),
+        // Agents that say so.
+        (json!({ "action": "complete" }), "COMPLETED", json!({})),
+        (
+            json!({ "action": "complete", "score": 3, "reason": "fine" }),
+            "COMPLETED",
+            json!({ "score": 3, "reason": "fine" }),
+        ),
+        (json!({ "action": "fail", "reason": "broken" }), "FAILED", json!({ "reason": "broken" })),
+        // Agents that just answer.
+        (json!({ "approved": true, "score": 0.5 }), "COMPLETED", json!({ "approved": true, "score": 0.5 })),
+        (json!({ "approved": false }), "COMPLETED", json!({ "approved": false })),
+        (
+            json!({ "outcome": "success", "result": { "a": 1 } }),
+            "COMPLETED",
+            json!({ "outcome": "success", "result": { "a": 1 } }),
+        ),
+        (json!({ "status": "ok" }), "COMPLETED", json!({ "status": "ok" })),
+        (json!({ "action": "ship", "x": 1 }), "COMPLETED", json!({ "action": "ship", "x": 1 })),
+        (json!({ "status": "failed", "why": "x" }), "FAILED", json!({ "status": "failed", "why": "x" })),
+        (json!({ "outcome": "failed" }), "FAILED", json!({ "outcome": "failed" })),
+        (json!({ "outcome": "error" }), "FAILED", json!({ "outcome": "error" })),
+        // An agent that wants somebody else next.
+        (json!({ "status": "pending_human_approval", "n": 1 }), "IN_PROGRESS", Value::Null),
+        // A result may have any key: none is taken for a field of the call.
+        (
+            json!({ "intent_id": "mine", "body": { "x": 1 } }),
+            "COMPLETED",
+            json!({ "intent_id": "mine", "body": { "x": 1 } }),
+        ),
+        (json!({ "owner_agent": "mine" }), "COMPLETED", json!({ "owner_agent": "mine" })),
+    ];
+    for (body, status, result) in rows {
+        let id = server.submit("worker", json!({})).await;
+        let path = format!("/v1/intents/{id}/resume?owner_agent=agent://examples/requester&body=ignored");
+        let resumed = server.post(&worker, &path, body.clone()).await;
+        assert_eq!((&resumed["applied"], &resumed["policy_generation"]), (&json!(true), &json!(0)));
+        assert_eq!(resumed["intent"]["status"], status, "{body}");
+        assert_eq!(resumed["intent"]["result"], result, "{body}");
+        assert_eq!(&resumed["event"], server.events(&id).await.last().unwrap(), "{body}");
+        let word = status.to_ascii_lowercase();
+        assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered", word.as_str()], "{body}");
+        assert_eq!(resumed["event"]["actor"], "agent://local/default/worker");
+        if status == "IN_PROGRESS" {
+            // The published flow goes on to resolve.
+            let path = format!("/v1/intents/{id}/resolve");
+            server.post(&worker, &path, json!({ "status": "COMPLETED", "result": {} })).await;
         }
-    });
+    }
+
+    let id = server.submit("worker", json!({})).await;
+    let path = format!("/v1/intents/{id}/resume");
+    let empty = server.send(&worker, "POST", &path, None).await.ok();
+    assert_eq!(empty["intent"]["status"], "IN_PROGRESS");
+    let again = server.post(&worker, &path, json!({})).await;
+    assert_eq!((&again["applied"], &again["event"]), (&json!(true), &Value::Null), "already going on");
+    let declined = server.post(&worker, &path, json!({ "approve_current_step": false })).await;
+    assert_eq!((&declined["applied"], &declined["reason"]), (&json!(false), &json!("not_approved")));
+    let no_task =
+        server.send(&server.admin, "POST", &path, Some(json!({ "task_result": { "outcome": "approved" } }))).await;
+    no_task.refused(409, "not_waiting_for_human");
+    assert_eq!(server.intent(&id).await["status"], "IN_PROGRESS");
 }
 
-#[test]
-fn looking_with_the_receivers_key_acknowledges() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let (worker, sender) = (server.agent("worker").await, server.agent("sender").await);
-        let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker" });
-        let id = id_of(&server.post(&sender, "/v1/intents", body).await);
-        let moved_on = server.submit("worker", json!({})).await;
-        server.post(&server.admin, &format!("/v1/intents/{moved_on}/resume"), json!({})).await;
-        for _ in 0..3 {
-            server.get(&server.admin, &format!("/v1/intents/{id}")).await;
-            server.get(&sender, &format!("/v1/intents/{id}")).await;
-            server.get(&worker, &format!("/v1/intents/{moved_on}")).await;
-        }
-        assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered"], "it was not the receiver");
-
-        let seen = server.get(&worker, &format!("/v1/intents/{id}")).await;
-        assert_eq!(seen["status"], "DELIVERED", "the answer does not wait for it");
-        let events = poll(async || Some(server.events(&id).await).filter(|events| events.len() > 3)).await;
-        let last = events.last().unwrap();
-        assert_eq!(last["event_type"], "intent.acknowledged");
-        assert_eq!((&last["status"], &last["seq"]), (&json!("ACKNOWLEDGED"), &json!(8)));
-        assert_eq!(last["actor"], "agent://local/default/worker");
-
-        server.get(&worker, &format!("/v1/intents/{id}")).await;
-        let other = server.submit("worker", json!({})).await;
-        server.get(&worker, &format!("/v1/intents/{other}")).await;
-        poll(async || (server.intent(&other).await["status"] == "ACKNOWLEDGED").then_some(())).await;
-        assert_eq!(server.events(&id).await.len(), 4, "only once");
-        assert_eq!(server.event_types(&moved_on).await.last().unwrap(), "in_progress", "not after it has moved on");
-        server.post(&worker, &format!("/v1/intents/{id}/resume"), json!({ "action": "complete" })).await;
-        assert_eq!(server.intent(&id).await["status"], "COMPLETED");
-    });
+async fn a_failure_keeps_the_reason_of_the_agent(engine: Engine) {
+    let server = Server::start(engine).await;
+    for (body, code, message) in [
+        (json!({ "action": "fail" }), "agent_failed", "the agent reported a failure"),
+        (json!({ "action": "fail", "reason": "too risky" }), "agent_failed", "too risky"),
+        (json!({ "action": "fail", "error": "boom" }), "agent_failed", "boom"),
+        (
+            json!({ "status": "failed", "error": { "code": "no_disk", "message": "full", "free": 0 } }),
+            "no_disk",
+            "full",
+        ),
+    ] {
+        let id = server.submit("worker", json!({})).await;
+        let failed = server.post(&server.admin, &format!("/v1/intents/{id}/resume"), body.clone()).await;
+        assert_eq!(failed["intent"]["error"]["code"], code, "{body}");
+        assert_eq!(failed["intent"]["error"]["message"], message, "{body}");
+        assert_eq!(failed["event"]["error"], failed["intent"]["error"]);
+        assert_eq!(failed["event"]["details"]["error"], failed["intent"]["error"]);
+    }
 }
 
-#[test]
-fn nothing_follows_the_terminal_event() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let mut ended = Vec::new();
-        for (call, body) in [
-            ("resolve", json!({ "status": "COMPLETED" })),
-            ("resolve", json!({ "status": "FAILED" })),
-            ("resolve", json!({ "status": "CANCELED" })),
-            ("resume", json!({ "action": "complete" })),
-            ("resume", json!({ "action": "fail" })),
-        ] {
-            let at = server.now().plus_seconds(60).to_string();
-            let create = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker", "deadline_at": at });
-            let id = id_of(&server.post(&server.admin, "/v1/intents", create).await);
-            server.post(&worker, &format!("/v1/intents/{id}/{call}"), body).await;
-            ended.push((id, 4));
-        }
-        let at = server.now().plus_seconds(30).to_string();
+async fn reading_with_the_receivers_key_acknowledges(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (worker, sender) = (server.agent("worker").await, server.agent("sender").await);
+    let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker" });
+    let id = id_of(&server.post(&sender, "/v1/intents", body).await);
+    let moved_on = server.submit("worker", json!({})).await;
+    server.post(&server.admin, &format!("/v1/intents/{moved_on}/resume"), json!({})).await;
+    for _ in 0..3 {
+        server.get(&server.admin, &format!("/v1/intents/{id}")).await;
+        server.get(&sender, &format!("/v1/intents/{id}")).await;
+        server.get(&worker, &format!("/v1/intents/{moved_on}")).await;
+    }
+    assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered"], "it was not the receiver");
+
+    let seen = server.get(&worker, &format!("/v1/intents/{id}")).await;
+    assert_eq!(seen["status"], "DELIVERED", "the answer does not wait for it");
+    let events = poll(async || Some(server.events(&id).await).filter(|events| events.len() > 3)).await;
+    let last = events.last().unwrap();
+    assert_eq!(last["event_type"], "intent.acknowledged");
+    assert_eq!((&last["status"], &last["seq"]), (&json!("ACKNOWLEDGED"), &json!(8)));
+    assert_eq!(last["actor"], "agent://local/default/worker");
+
+    server.get(&worker, &format!("/v1/intents/{id}")).await;
+    let other = server.submit("worker", json!({})).await;
+    server.get(&worker, &format!("/v1/intents/{other}")).await;
+    poll(async || (server.intent(&other).await["status"] == "ACKNOWLEDGED").then_some(())).await;
+    assert_eq!(server.events(&id).await.len(), 4, "only once");
+    assert_eq!(server.event_types(&moved_on).await.last().unwrap(), "in_progress", "not after it has moved on");
+    server.post(&worker, &format!("/v1/intents/{id}/resume"), json!({ "action": "complete" })).await;
+    assert_eq!(server.intent(&id).await["status"], "COMPLETED");
+}
+
+async fn nothing_follows_the_terminal_event(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let mut ended = Vec::new();
+    for (call, body) in [
+        ("resolve", json!({ "status": "COMPLETED" })),
+        ("resolve", json!({ "status": "FAILED" })),
+        ("resolve", json!({ "status": "CANCELED" })),
+        ("resume", json!({ "action": "complete" })),
+        ("resume", json!({ "action": "fail" })),
+    ] {
+        let at = server.now().plus_seconds(60).to_string();
         let create = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker", "deadline_at": at });
-        let timed_out = id_of(&server.post(&server.admin, "/v1/intents", create).await);
-        ended.push((timed_out, 4));
-        server.pass(Duration::from_secs(30)).await;
+        let id = id_of(&server.post(&server.admin, "/v1/intents", create).await);
+        server.post(&worker, &format!("/v1/intents/{id}/{call}"), body).await;
+        ended.push((id, 4));
+    }
+    let at = server.now().plus_seconds(30).to_string();
+    let create = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker", "deadline_at": at });
+    let timed_out = id_of(&server.post(&server.admin, "/v1/intents", create).await);
+    ended.push((timed_out, 4));
+    server.advance(Duration::from_secs(30)).await;
 
-        for (id, count) in &ended {
-            server.get(&worker, &format!("/v1/intents/{id}")).await;
-            for body in [
-                json!({}),
-                json!({ "approve_current_step": true }),
-                json!({ "approve_current_step": false }),
-                json!({ "action": "complete" }),
-                json!({ "action": "fail" }),
-                json!({ "status": "pending" }),
-                json!({ "task_result": { "outcome": "approved" } }),
-                json!({ "x": 1 }),
-            ] {
-                let late = server.send(&worker, "POST", &format!("/v1/intents/{id}/resume"), Some(body)).await;
-                late.refused(409, "intent_already_terminal");
-            }
-            let late = json!({ "status": "CANCELED" });
-            let late = server.send(&worker, "POST", &format!("/v1/intents/{id}/resolve"), Some(late)).await;
+    for (id, count) in &ended {
+        server.get(&worker, &format!("/v1/intents/{id}")).await;
+        for body in [
+            json!({}),
+            json!({ "approve_current_step": true }),
+            json!({ "approve_current_step": false }),
+            json!({ "action": "complete" }),
+            json!({ "action": "fail" }),
+            json!({ "status": "pending" }),
+            json!({ "task_result": { "outcome": "approved" } }),
+            json!({ "x": 1 }),
+        ] {
+            let late = server.send(&worker, "POST", &format!("/v1/intents/{id}/resume"), Some(body)).await;
             late.refused(409, "intent_already_terminal");
-            assert_eq!(server.events(id).await.len(), *count);
         }
-        server.pass(Duration::from_secs(3_600)).await;
-        for (id, count) in &ended {
-            assert_eq!(server.events(id).await.len(), *count, "no timer fires either");
-        }
-        let window = server.stream(&worker, "/v1/agents/worker/intents/stream?since=0&wait_seconds=1").await;
-        assert!(window.content().is_empty(), "what is over is offered no more");
-    });
+        let late = json!({ "status": "CANCELED" });
+        let late = server.send(&worker, "POST", &format!("/v1/intents/{id}/resolve"), Some(late)).await;
+        late.refused(409, "intent_already_terminal");
+        assert_eq!(server.events(id).await.len(), *count);
+    }
+    server.advance(Duration::from_secs(3_600)).await;
+    for (id, count) in &ended {
+        assert_eq!(server.events(id).await.len(), *count, "no timer fires either");
+    }
+    let window = server.stream(&worker, "/v1/agents/worker/intents/stream?since=0&wait_seconds=1").await;
+    assert!(window.content().is_empty(), "what is over is offered no more");
 }
 
-#[test]
-fn a_deadline_ends_an_intent() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let at = server.now().plus_seconds(10).to_string();
-        let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "nobody", "deadline_at": at });
-        let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
-        server.pass(Duration::from_secs(9)).await;
-        assert_eq!(server.intent(&id).await["status"], "DELIVERED");
-        server.pass(Duration::from_secs(1)).await;
-        assert_eq!(server.intent(&id).await["status"], "TIMED_OUT");
-        assert_eq!(server.event_types(&id).await.last().unwrap(), "timed_out");
-    });
+async fn a_deadline_ends_an_intent(engine: Engine) {
+    let server = Server::start(engine).await;
+    let at = server.now().plus_seconds(10).to_string();
+    let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "nobody", "deadline_at": at });
+    let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+    server.advance(Duration::from_secs(9)).await;
+    assert_eq!(server.intent(&id).await["status"], "DELIVERED");
+    server.advance(Duration::from_secs(1)).await;
+    assert_eq!(server.intent(&id).await["status"], "TIMED_OUT");
+    assert_eq!(server.event_types(&id).await.last().unwrap(), "timed_out");
 }
 
-#[test]
-fn deadlines_that_pass_together_are_all_kept() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let at = server.now().plus_seconds(10).to_string();
-        let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "nobody", "deadline_at": at });
-        // More than the worker takes in one round.
-        let created = (0..230).map(|_| server.post(&server.admin, "/v1/intents", body.clone()));
-        futures_util::future::join_all(created).await;
-        server.pass(Duration::from_secs(10)).await;
-        let ended = server.get(&server.admin, "/v1/intents?status=TIMED_OUT&limit=500").await;
-        assert_eq!(ended["intents"].as_array().unwrap().len(), 230);
-    });
+async fn deadlines_that_pass_together_are_all_kept(engine: Engine) {
+    let server = Server::start(engine).await;
+    let at = server.now().plus_seconds(10).to_string();
+    let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "nobody", "deadline_at": at });
+    // More than the worker takes in one round.
+    let created = (0..230).map(|_| server.post(&server.admin, "/v1/intents", body.clone()));
+    futures_util::future::join_all(created).await;
+    server.advance(Duration::from_secs(10)).await;
+    let ended = server.get(&server.admin, "/v1/intents?status=TIMED_OUT&limit=500").await;
+    assert_eq!(ended["intents"].as_array().unwrap().len(), 230);
 }

@@ -10,8 +10,15 @@ use axme_store::audit::{self as trail, Filter};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Server, on_both};
+use crate::harness::{Engine, Server, each_engine};
 use crate::organizations::{organization, workspace};
+
+each_engine! {
+    every_change_leaves_a_line,
+    every_change_of_a_person_leaves_a_line,
+    the_trail_is_newest_first_and_filtered_by_action_and_actor,
+    the_trail_is_for_owners_admins_and_auditors,
+}
 
 /// Calls that leave no line, and why.
 const EXCEPTIONS: [(&str, &str); 17] = [
@@ -332,60 +339,54 @@ fn every_change_is_known_to_leave_a_line_or_none() {
     }
 }
 
-#[test]
-fn every_change_leaves_a_line() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let mut names = BTreeMap::from([
-            ("own_org".to_owned(), server.bootstrap.org_id.clone()),
-            ("own_workspace".to_owned(), server.bootstrap.workspace_id.clone()),
-            ("address".to_owned(), "local/default/worker".to_owned()),
-            ("address_id".to_owned(), "local/default/worker".to_owned()),
-            ("semantic_type".to_owned(), "a.b.c.v1".to_owned()),
-        ]);
-        let id = server.submit("worker", json!({})).await;
-        let body = json!({
-            "intent_type": "x", "to_agent": "worker", "payload": {}, "human_task": { "title": "t" },
-        });
-        let task = crate::harness::id_of(&server.post(&server.admin, "/v1/intents", body).await);
-        names.extend(["intent_id", "thread_id"].map(|name| (name.to_owned(), id.clone())));
-        // Nobody's here: a decision about an intent is in the intent's history.
-        names.insert("approval_id".to_owned(), server.bootstrap.org_id.clone());
-        for change in changes() {
-            if change.op == "tasks.link" {
-                names.insert("intent_id".to_owned(), task.clone());
-            }
-            let answer = make(&server, &change, &mut names).await;
-            if change.op == "inbox.reply" {
-                let id = answer.pointer("/thread/messages/0/message_id").and_then(Value::as_str);
-                names.insert("message_id".to_owned(), id.expect("a message").to_owned());
-            }
-        }
+async fn every_change_leaves_a_line(engine: Engine) {
+    let server = Server::start(engine).await;
+    let mut names = BTreeMap::from([
+        ("own_org".to_owned(), server.bootstrap.org_id.clone()),
+        ("own_workspace".to_owned(), server.bootstrap.workspace_id.clone()),
+        ("address".to_owned(), "local/default/worker".to_owned()),
+        ("address_id".to_owned(), "local/default/worker".to_owned()),
+        ("semantic_type".to_owned(), "a.b.c.v1".to_owned()),
+    ]);
+    let id = server.submit("worker", json!({})).await;
+    let body = json!({
+        "intent_type": "x", "to_agent": "worker", "payload": {}, "human_task": { "title": "t" },
     });
+    let task = crate::harness::id_of(&server.post(&server.admin, "/v1/intents", body).await);
+    names.extend(["intent_id", "thread_id"].map(|name| (name.to_owned(), id.clone())));
+    // Nobody's here: a decision about an intent is in the intent's history.
+    names.insert("approval_id".to_owned(), server.bootstrap.org_id.clone());
+    for change in changes() {
+        if change.op == "tasks.link" {
+            names.insert("intent_id".to_owned(), task.clone());
+        }
+        let answer = make(&server, &change, &mut names).await;
+        if change.op == "inbox.reply" {
+            let id = answer.pointer("/thread/messages/0/message_id").and_then(Value::as_str);
+            names.insert("message_id".to_owned(), id.expect("a message").to_owned());
+        }
+    }
 }
 
-#[test]
-fn every_change_of_a_person_leaves_a_line() {
-    on_both(async |engine| {
-        let site = Site { trials: true, ..Site::default() };
-        let server = Server::start_at(engine, Limits::default(), site).await;
-        let mut names = BTreeMap::from([
-            ("own_org".to_owned(), server.bootstrap.org_id.clone()),
-            ("own_workspace".to_owned(), server.bootstrap.workspace_id.clone()),
-        ]);
-        for change in changes_of_people() {
-            if change.op == "auth.cli_grants.get" {
-                assert_eq!(server.fill(&names["link"], &[]).await.status, 200);
-            }
-            make(&server, &change, &mut names).await;
-            for mail in server.mails().await {
-                names.insert("code".to_owned(), mail.subject.split(' ').next().unwrap().to_owned());
-                let Some(link) = mail.link else { continue };
-                names.insert("mail_token".to_owned(), link.split_once("?token=").unwrap().1.to_owned());
-                names.insert("link".to_owned(), link);
-            }
+async fn every_change_of_a_person_leaves_a_line(engine: Engine) {
+    let site = Site { trials: true, ..Site::default() };
+    let server = Server::start_at(engine, Limits::default(), site).await;
+    let mut names = BTreeMap::from([
+        ("own_org".to_owned(), server.bootstrap.org_id.clone()),
+        ("own_workspace".to_owned(), server.bootstrap.workspace_id.clone()),
+    ]);
+    for change in changes_of_people() {
+        if change.op == "auth.cli_grants.get" {
+            assert_eq!(server.submit_form(&names["link"], &[]).await.status, 200);
         }
-    });
+        make(&server, &change, &mut names).await;
+        for mail in server.mails().await {
+            names.insert("code".to_owned(), mail.subject.split(' ').next().unwrap().to_owned());
+            let Some(link) = mail.link else { continue };
+            names.insert("mail_token".to_owned(), link.split_once("?token=").unwrap().1.to_owned());
+            names.insert("link".to_owned(), link);
+        }
+    }
 }
 
 /// The actions of a listing.
@@ -393,71 +394,65 @@ fn actions(list: &Value) -> Vec<&str> {
     list["events"].as_array().unwrap().iter().map(|event| event["action"].as_str().unwrap()).collect()
 }
 
-#[test]
-fn the_trail_is_read_newest_first_and_by_what_and_whom() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        for n in 0..3 {
-            server.clock.advance(Duration::from_secs(1));
-            let nick = json!({ "nick": format!("@ann{n}") });
-            let key = if n == 1 { &worker } else { &server.admin };
-            server.post(key, "/v1/users/register-nick", nick).await;
-        }
-        let audit = async |query: &str| server.get(&server.admin, &format!("/v1/audit/events?{query}")).await;
-        let all = audit("").await;
-        let nick = "users.register_nick";
-        let expected = [nick, nick, nick, "service_accounts.keys.create", "service_accounts.create"];
-        assert_eq!(actions(&all)[..5], expected);
-        let newest = &all["events"][0];
-        assert_eq!((&newest["actor"], &newest["at"]), (&json!("owner@local"), &json!(server.now().to_string())));
-        assert_eq!(newest["details"], json!({ "nick": "@ann2" }));
-        assert_eq!(newest["workspace_id"], json!(server.bootstrap.workspace_id));
+async fn the_trail_is_newest_first_and_filtered_by_action_and_actor(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    for n in 0..3 {
+        server.clock.advance(Duration::from_secs(1));
+        let nick = json!({ "nick": format!("@ann{n}") });
+        let key = if n == 1 { &worker } else { &server.admin };
+        server.post(key, "/v1/users/register-nick", nick).await;
+    }
+    let audit = async |query: &str| server.get(&server.admin, &format!("/v1/audit/events?{query}")).await;
+    let all = audit("").await;
+    let nick = "users.register_nick";
+    let expected = [nick, nick, nick, "service_accounts.keys.create", "service_accounts.create"];
+    assert_eq!(actions(&all)[..5], expected);
+    let newest = &all["events"][0];
+    assert_eq!((&newest["actor"], &newest["at"]), (&json!("owner@local"), &json!(server.now().to_string())));
+    assert_eq!(newest["details"], json!({ "nick": "@ann2" }));
+    assert_eq!(newest["workspace_id"], json!(server.bootstrap.workspace_id));
 
-        let page = audit("limit=2").await;
-        assert_eq!(page["events"].as_array().unwrap()[..], all["events"].as_array().unwrap()[..2]);
-        let next = page["next_before"].as_str().unwrap();
-        let page = audit(&format!("limit=2&before={next}")).await;
-        assert_eq!(page["events"].as_array().unwrap()[..], all["events"].as_array().unwrap()[2..4]);
-        assert_eq!(actions(&audit("action_prefix=service_accounts.k").await), expected[3..4]);
-        assert_eq!(actions(&audit("action_prefix=users.").await), expected[..3]);
-        assert_eq!(actions(&audit("action_prefix=users%25").await), [""; 0], "a prefix is taken as it is");
-        for name in ["worker", "agent://local/default/worker"] {
-            assert_eq!(actions(&audit(&format!("owner_agent={name}")).await), [nick], "{name}");
-        }
-        assert_eq!(actions(&audit("owner_agent=owner@local&action_prefix=users.").await), [nick; 2]);
-        assert_eq!(actions(&audit("owner_agent=worker&action_prefix=service_accounts.").await), [""; 0]);
-        assert_eq!(audit("action_prefix=").await, all, "nothing given is nothing asked for");
-        for query in ["limit=0", "before=x", &format!("action_prefix={}", "x".repeat(101))] {
-            let answer = server.send(&server.admin, "GET", &format!("/v1/audit/events?{query}"), None).await;
-            answer.refused(422, "validation_failed");
-        }
-    });
+    let page = audit("limit=2").await;
+    assert_eq!(page["events"].as_array().unwrap()[..], all["events"].as_array().unwrap()[..2]);
+    let next = page["next_before"].as_str().unwrap();
+    let page = audit(&format!("limit=2&before={next}")).await;
+    assert_eq!(page["events"].as_array().unwrap()[..], all["events"].as_array().unwrap()[2..4]);
+    assert_eq!(actions(&audit("action_prefix=service_accounts.k").await), expected[3..4]);
+    assert_eq!(actions(&audit("action_prefix=users.").await), expected[..3]);
+    assert_eq!(actions(&audit("action_prefix=users%25").await), [""; 0], "a prefix is taken as it is");
+    for name in ["worker", "agent://local/default/worker"] {
+        assert_eq!(actions(&audit(&format!("owner_agent={name}")).await), [nick], "{name}");
+    }
+    assert_eq!(actions(&audit("owner_agent=owner@local&action_prefix=users.").await), [nick; 2]);
+    assert_eq!(actions(&audit("owner_agent=worker&action_prefix=service_accounts.").await), [""; 0]);
+    assert_eq!(audit("action_prefix=").await, all, "nothing given is nothing asked for");
+    for query in ["limit=0", "before=x", &format!("action_prefix={}", "x".repeat(101))] {
+        let answer = server.send(&server.admin, "GET", &format!("/v1/audit/events?{query}"), None).await;
+        answer.refused(422, "validation_failed");
+    }
 }
 
-#[test]
-fn the_trail_is_for_owners_admins_and_auditors() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let (path, id) = organization(&server, "Acme").await;
-        let main = workspace(&server, &path, "Main").await;
-        let of_org = format!("/v1/audit/events?org_id={id}");
-        let of_workspace = format!("/v1/audit/events?workspace_id={main}");
-        let list = server.get(&server.admin, &of_org).await;
-        assert_eq!(actions(&list), ["organizations.create"]);
-        assert_eq!((&list["events"][0]["org_id"], &list["events"][0]["workspace_id"]), (&json!(id), &Value::Null));
-        assert_eq!(actions(&server.get(&server.admin, &of_workspace).await), ["organizations.workspaces.create"]);
+async fn the_trail_is_for_owners_admins_and_auditors(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (path, id) = organization(&server, "Acme").await;
+    let main = workspace(&server, &path, "Main").await;
+    let of_org = format!("/v1/audit/events?org_id={id}");
+    let of_workspace = format!("/v1/audit/events?workspace_id={main}");
+    let list = server.get(&server.admin, &of_org).await;
+    assert_eq!(actions(&list), ["organizations.create"]);
+    assert_eq!((&list["events"][0]["org_id"], &list["events"][0]["workspace_id"]), (&json!(id), &Value::Null));
+    assert_eq!(actions(&server.get(&server.admin, &of_workspace).await), ["organizations.workspaces.create"]);
 
-        // A key that is nobody's with a role reads nothing, not even of its own workspace.
-        let plain = server.workspace("elsewhere", "plain").await;
-        server.send(&plain, "GET", "/v1/audit/events", None).await.refused(403, "forbidden");
-        for path in [&of_org, &of_workspace] {
-            server.send(&plain, "GET", path, None).await.refused(404, "not_found");
-        }
-        let member = json!({ "actor_id": "owner@elsewhere.plain", "role": "security_auditor", "workspace_id": main });
-        server.post(&server.admin, &format!("{path}/members"), member).await;
-        let seen = server.get(&plain, &of_workspace).await;
-        assert_eq!(actions(&seen), ["organizations.members.add", "organizations.workspaces.create"]);
-        server.send(&plain, "GET", &of_org, None).await.refused(403, "forbidden");
-    });
+    // A key that is nobody's with a role reads nothing, not even of its own workspace.
+    let plain = server.workspace("elsewhere", "plain").await;
+    server.send(&plain, "GET", "/v1/audit/events", None).await.refused(403, "forbidden");
+    for path in [&of_org, &of_workspace] {
+        server.send(&plain, "GET", path, None).await.refused(404, "not_found");
+    }
+    let member = json!({ "actor_id": "owner@elsewhere.plain", "role": "security_auditor", "workspace_id": main });
+    server.post(&server.admin, &format!("{path}/members"), member).await;
+    let seen = server.get(&plain, &of_workspace).await;
+    assert_eq!(actions(&seen), ["organizations.members.add", "organizations.workspaces.create"]);
+    server.send(&plain, "GET", &of_org, None).await.refused(403, "forbidden");
 }

@@ -4,271 +4,249 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, contract, id_of, on_both};
+use crate::harness::{Engine, Server, each_engine, id_of, published_contract};
 use crate::published;
 use crate::scenarios::{APPLY, check_and_sign_off, child};
 
+each_engine! {
+    validation_names_every_fault_and_its_place,
+    unknown_fields_are_reported_in_warnings,
+    validation_changes_nothing,
+    a_refused_bundle_leaves_nothing_behind,
+    agents_are_created_only_when_the_bundle_says_so,
+    a_bundle_without_a_workflow_is_one_intent,
+    applying_again_under_the_same_key_is_the_same_intent,
+    the_published_bundles_validate,
+    a_misspelt_field_of_a_bundle_is_reported_with_a_suggestion,
+    the_published_direct_intents_are_taken,
+}
+
 const VALIDATE: &str = "/v1/scenarios/validate";
 
-#[test]
-fn validation_names_every_fault_and_its_place() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let bundle = json!({
-            "agents": [
-                { "role": "a", "address": "agent://other/ws/x", "create_if_missing": true },
-                { "role": "a", "address": "y", "delivery_mode": "pigeon" },
-                { "address": "z" },
-                "text",
-            ],
-            "humans": [{ "role": "h" }, { "role": "a" }],
-            "workflow": { "entry_step": "nowhere", "steps": [
-                { "step_id": "one", "assigned_to": "nobody", "on_success": "two" },
-                { "step_id": "one", "assigned_to": "a", "requires_approval": true },
-                { "step_id": "wait", "tool_id": "tool.internal.delay", "assigned_to": "a" },
-                { "step_id": "pause", "runtime_type": "delay" },
-                { "step_id": "odd", "runtime_type": "magic" },
-                { "step_id": "nobody" },
-                { "step_id": "form", "assigned_to": "h", "human_task": { "title": "t", "form_schema": { "type": 5 } } },
-                { "step_id": "slow", "assigned_to": "y", "step_deadline_seconds": -1, "retry": { "max_retries": 2 } },
-                { "assigned_to": "y" },
-            ] },
-            "intent": { "type": "not a type", "payload": [], "deadline_at": "soon" },
-        });
-        let report = server.post(&server.admin, VALIDATE, bundle.clone()).await;
+async fn validation_names_every_fault_and_its_place(engine: Engine) {
+    let server = Server::start(engine).await;
+    let bundle = json!({
+        "agents": [
+            { "role": "a", "address": "agent://other/ws/x", "create_if_missing": true },
+            { "role": "a", "address": "y", "delivery_mode": "pigeon" },
+            { "address": "z" },
+            "text",
+        ],
+        "humans": [{ "role": "h" }, { "role": "a" }],
+        "workflow": { "entry_step": "nowhere", "steps": [
+            { "step_id": "one", "assigned_to": "nobody", "on_success": "two" },
+            { "step_id": "one", "assigned_to": "a", "requires_approval": true },
+            { "step_id": "wait", "tool_id": "tool.internal.delay", "assigned_to": "a" },
+            { "step_id": "pause", "runtime_type": "delay" },
+            { "step_id": "odd", "runtime_type": "magic" },
+            { "step_id": "nobody" },
+            { "step_id": "form", "assigned_to": "h", "human_task": { "title": "t", "form_schema": { "type": 5 } } },
+            { "step_id": "slow", "assigned_to": "y", "step_deadline_seconds": -1, "retry": { "max_retries": 2 } },
+            { "assigned_to": "y" },
+        ] },
+        "intent": { "type": "not a type", "payload": [], "deadline_at": "soon" },
+    });
+    let report = server.post(&server.admin, VALIDATE, bundle.clone()).await;
+    assert_eq!(report["valid"], false);
+    let errors: Vec<&str> = report["errors"].as_array().unwrap().iter().map(|e| e.as_str().unwrap()).collect();
+    for place in [
+        "scenario_id: required",
+        "agents[0].address: ",
+        "agents[1].role: ",
+        "agents[1].delivery_mode: ",
+        "agents[2].role: required",
+        "agents[3]: ",
+        "humans[1].role: ",
+        "workflow.entry_step: ",
+        "workflow.steps[0].assigned_to: ",
+        "workflow.steps[0].on_success: ",
+        "workflow.steps[1].step_id: ",
+        "workflow.steps[1].assigned_to: ",
+        "workflow.steps[2]: ",
+        "workflow.steps[3]: ",
+        "workflow.steps[4].runtime_type: ",
+        "workflow.steps[6].human_task.form_schema: ",
+        "workflow.steps[7].assigned_to: ",
+        "workflow.steps[8].step_id: required",
+        "intent.type: ",
+        "intent.payload: ",
+        "intent.deadline_at: ",
+    ] {
+        assert!(errors.iter().any(|error| error.starts_with(place)), "{place} is not in {errors:#?}");
+    }
+    let refused = server.send(&server.admin, "POST", APPLY, Some(bundle)).await;
+    assert_eq!(refused.body["error"]["details"]["errors"], report["errors"], "apply says the same");
+    let text = refused.refused(422, "scenario_invalid");
+    assert!(errors.iter().all(|error| text.contains(error)), "{text}");
+    for empty in [json!({}), json!({ "workflow": [] }), json!({ "intent": 5 }), json!({ "agents": {} })] {
+        let report = server.post(&server.admin, VALIDATE, empty).await;
         assert_eq!(report["valid"], false);
-        let errors: Vec<&str> = report["errors"].as_array().unwrap().iter().map(|e| e.as_str().unwrap()).collect();
-        for place in [
-            "scenario_id: required",
-            "agents[0].address: ",
-            "agents[1].role: ",
-            "agents[1].delivery_mode: ",
-            "agents[2].role: required",
-            "agents[3]: ",
-            "humans[1].role: ",
-            "workflow.entry_step: ",
-            "workflow.steps[0].assigned_to: ",
-            "workflow.steps[0].on_success: ",
-            "workflow.steps[1].step_id: ",
-            "workflow.steps[1].assigned_to: ",
-            "workflow.steps[2]: ",
-            "workflow.steps[3]: ",
-            "workflow.steps[4].runtime_type: ",
-            "workflow.steps[6].human_task.form_schema: ",
-            "workflow.steps[7].assigned_to: ",
-            "workflow.steps[8].step_id: required",
-            "intent.type: ",
-            "intent.payload: ",
-            "intent.deadline_at: ",
-        ] {
-            assert!(errors.iter().any(|error| error.starts_with(place)), "{place} is not in {errors:#?}");
-        }
-        let refused = server.send(&server.admin, "POST", APPLY, Some(bundle)).await;
-        assert_eq!(refused.body["error"]["details"]["errors"], report["errors"], "apply says the same");
-        let text = refused.refused(422, "scenario_invalid");
-        assert!(errors.iter().all(|error| text.contains(error)), "{text}");
-        for empty in [json!({}), json!({ "workflow": [] }), json!({ "intent": 5 }), json!({ "agents": {} })] {
-            let report = server.post(&server.admin, VALIDATE, empty).await;
-            assert_eq!(report["valid"], false);
-        }
-    });
+    }
 }
 
-#[test]
-fn what_is_not_understood_is_said_in_warnings() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let mut bundle = check_and_sign_off();
-        bundle["workflow"]["steps"][0]["escalate_to"] = json!("operator");
-        bundle["workflow"]["steps"][1]["remind_after_seconds"] = json!(0);
-        bundle["workflow"]["steps"][1]["escalate_to"] = json!("");
-        bundle["intent"]["remind_after_seconds"] = json!(600);
-        bundle["color"] = json!("blue");
-        let report = server.post(&server.admin, VALIDATE, bundle.clone()).await;
-        assert_eq!((&report["valid"], &report["errors"]), (&json!(true), &json!([])));
-        let expected = json!(["color: unknown field, ignored"]);
-        assert_eq!(report["warnings"], expected);
-        assert_eq!(server.post(&server.admin, APPLY, bundle).await["warnings"], expected);
-        assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"].as_array().unwrap().len(), 1);
-    });
+async fn unknown_fields_are_reported_in_warnings(engine: Engine) {
+    let server = Server::start(engine).await;
+    let mut bundle = check_and_sign_off();
+    bundle["workflow"]["steps"][0]["escalate_to"] = json!("operator");
+    bundle["workflow"]["steps"][1]["remind_after_seconds"] = json!(0);
+    bundle["workflow"]["steps"][1]["escalate_to"] = json!("");
+    bundle["intent"]["remind_after_seconds"] = json!(600);
+    bundle["color"] = json!("blue");
+    let report = server.post(&server.admin, VALIDATE, bundle.clone()).await;
+    assert_eq!((&report["valid"], &report["errors"]), (&json!(true), &json!([])));
+    let expected = json!(["color: unknown field, ignored"]);
+    assert_eq!(report["warnings"], expected);
+    assert_eq!(server.post(&server.admin, APPLY, bundle).await["warnings"], expected);
+    assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"].as_array().unwrap().len(), 1);
 }
 
-#[test]
-fn validation_changes_nothing() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let report = server.post(&server.admin, VALIDATE, check_and_sign_off()).await;
-        assert_eq!(report, json!({ "ok": true, "valid": true, "errors": [], "warnings": [] }));
-        assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"], json!([]));
-        assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));
-    });
+async fn validation_changes_nothing(engine: Engine) {
+    let server = Server::start(engine).await;
+    let report = server.post(&server.admin, VALIDATE, check_and_sign_off()).await;
+    assert_eq!(report, json!({ "ok": true, "valid": true, "errors": [], "warnings": [] }));
+    assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"], json!([]));
+    assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));
 }
 
-#[test]
-fn a_refused_bundle_leaves_nothing_behind() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let mut invalid = check_and_sign_off();
-        invalid["workflow"]["steps"][1]["assigned_to"] = json!("nobody");
-        let mut late = check_and_sign_off();
-        late["intent"]["deadline_at"] = json!("2025-01-01T00:00:00Z");
-        let mut internal = check_and_sign_off();
-        internal["workflow"]["steps"][1] =
-            json!({ "step_id": "wait", "runtime_type": "delay", "runtime_config": { "seconds": 0 } });
-        for (key, bundle, status, code) in [
-            (&server.admin, invalid, 422, "scenario_invalid"),
-            (&server.admin, late, 422, "validation_failed"),
-            (&server.admin, internal, 422, "scenario_invalid"),
-            (&worker, check_and_sign_off(), 403, "forbidden"),
-        ] {
-            server.send(key, "POST", APPLY, Some(bundle)).await.refused(status, code);
-        }
-        assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"].as_array().unwrap().len(), 1);
-        assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));
-        assert_eq!(server.get(&server.admin, "/v1/me/tasks").await["tasks"], json!([]));
-    });
+async fn a_refused_bundle_leaves_nothing_behind(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let mut invalid = check_and_sign_off();
+    invalid["workflow"]["steps"][1]["assigned_to"] = json!("nobody");
+    let mut late = check_and_sign_off();
+    late["intent"]["deadline_at"] = json!("2025-01-01T00:00:00Z");
+    let mut internal = check_and_sign_off();
+    internal["workflow"]["steps"][1] =
+        json!({ "step_id": "wait", "runtime_type": "delay", "runtime_config": { "seconds": 0 } });
+    for (key, bundle, status, code) in [
+        (&server.admin, invalid, 422, "scenario_invalid"),
+        (&server.admin, late, 422, "validation_failed"),
+        (&server.admin, internal, 422, "scenario_invalid"),
+        (&worker, check_and_sign_off(), 403, "forbidden"),
+    ] {
+        server.send(key, "POST", APPLY, Some(bundle)).await.refused(status, code);
+    }
+    assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"].as_array().unwrap().len(), 1);
+    assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));
+    assert_eq!(server.get(&server.admin, "/v1/me/tasks").await["tasks"], json!([]));
 }
 
-#[test]
-fn agents_are_created_only_when_the_bundle_says_so() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        server.pass(Duration::from_millis(1)).await;
-        let mut bundle = check_and_sign_off();
-        bundle["agents"][0]["create_if_missing"] = json!(false);
+async fn agents_are_created_only_when_the_bundle_says_so(engine: Engine) {
+    let server = Server::start(engine).await;
+    server.advance(Duration::from_millis(1)).await;
+    let mut bundle = check_and_sign_off();
+    bundle["agents"][0]["create_if_missing"] = json!(false);
+    let applied = server.post(&server.admin, APPLY, bundle.clone()).await;
+    let address = "agent://local/default/checker";
+    assert_eq!(applied["agents"], json!([{ "role": "checker", "address": address, "created": false }]));
+    assert_eq!(applied["agents_provisioned"][0]["service_account_id"], Value::Null);
+    assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"], json!([]));
+    assert_eq!(server.intent(&child(&server, &id_of(&applied)).await).await["to_agent"], address, "it may come later");
+
+    bundle["agents"][0]["create_if_missing"] = json!(true);
+    for (address, created) in [
+        ("checker", true),
+        ("checker", false),
+        ("agent://local/default/checker", false),
+        ("local/default/checker", false),
+    ] {
+        bundle["agents"][0]["address"] = json!(address);
         let applied = server.post(&server.admin, APPLY, bundle.clone()).await;
-        let address = "agent://local/default/checker";
-        assert_eq!(applied["agents"], json!([{ "role": "checker", "address": address, "created": false }]));
-        assert_eq!(applied["agents_provisioned"][0]["service_account_id"], Value::Null);
-        assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"], json!([]));
-        assert_eq!(
-            server.intent(&child(&server, &id_of(&applied)).await).await["to_agent"],
-            address,
-            "it may come later"
-        );
-
-        bundle["agents"][0]["create_if_missing"] = json!(true);
-        for (address, created) in [
-            ("checker", true),
-            ("checker", false),
-            ("agent://local/default/checker", false),
-            ("local/default/checker", false),
-        ] {
-            bundle["agents"][0]["address"] = json!(address);
-            let applied = server.post(&server.admin, APPLY, bundle.clone()).await;
-            assert_eq!(applied["agents"][0]["created"], created, "{address}");
-            assert_eq!(applied["agents"][0]["address"], "agent://local/default/checker", "{address}");
-        }
-        let accounts = server.get(&server.admin, "/v1/service-accounts").await;
-        let names: Vec<&Value> = accounts["service_accounts"].as_array().unwrap().iter().map(|a| &a["name"]).collect();
-        assert_eq!(names, ["admin", "checker"]);
-        assert_eq!(accounts["service_accounts"][1]["display_name"], "Checker");
-    });
+        assert_eq!(applied["agents"][0]["created"], created, "{address}");
+        assert_eq!(applied["agents"][0]["address"], "agent://local/default/checker", "{address}");
+    }
+    let accounts = server.get(&server.admin, "/v1/service-accounts").await;
+    let names: Vec<&Value> = accounts["service_accounts"].as_array().unwrap().iter().map(|a| &a["name"]).collect();
+    assert_eq!(names, ["admin", "checker"]);
+    assert_eq!(accounts["service_accounts"][1]["display_name"], "Checker");
 }
 
-#[test]
-fn a_bundle_without_a_workflow_is_one_intent() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let bundle = json!({
-            "scenario_id": "delivery.stream.v1", "agents": [{ "role": "w", "address": "worker" }],
-            "intent": { "type": "intent.work.v1", "payload": { "n": 1 }, "max_delivery_attempts": 3 },
-        });
-        let applied = server.post(&worker, APPLY, bundle).await;
-        assert_eq!(
-            (&applied["status"], &applied["pending_with"]),
-            (&json!("DELIVERED"), &json!("agent://local/default/worker"))
-        );
-        assert!(applied.get("compile_id").is_none() && applied.get("workflow_compile_id").is_none(), "{applied}");
-        let intent = server.intent(&id_of(&applied)).await;
-        assert_eq!((&intent["payload"], &intent["max_delivery_attempts"]), (&json!({ "n": 1 }), &json!(3)));
-        assert_eq!(server.event_types(&id_of(&applied)).await, ["created", "submitted", "delivered"]);
-
-        let ask =
-            json!({ "scenario_id": "ask.v1", "intent": { "type": "intent.ask.v1", "human_task": { "title": "t" } } });
-        let applied = server.post(&server.admin, APPLY, ask).await;
-        assert_eq!((&applied["status"], &applied["pending_with"]), (&json!("WAITING"), &json!("agent://agent_core")));
-        let nobody = json!({ "scenario_id": "ask.v1", "intent": { "type": "intent.ask.v1" } });
-        let applied = server.post(&server.admin, APPLY, nobody).await;
-        assert_eq!(applied["status"], "WAITING");
-        assert_eq!(server.intent(&id_of(&applied)).await["human_task"]["title"], "Human approval required");
+async fn a_bundle_without_a_workflow_is_one_intent(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let bundle = json!({
+        "scenario_id": "delivery.stream.v1", "agents": [{ "role": "w", "address": "worker" }],
+        "intent": { "type": "intent.work.v1", "payload": { "n": 1 }, "max_delivery_attempts": 3 },
     });
+    let applied = server.post(&worker, APPLY, bundle).await;
+    assert_eq!(
+        (&applied["status"], &applied["pending_with"]),
+        (&json!("DELIVERED"), &json!("agent://local/default/worker"))
+    );
+    assert!(applied.get("compile_id").is_none() && applied.get("workflow_compile_id").is_none(), "{applied}");
+    let intent = server.intent(&id_of(&applied)).await;
+    assert_eq!((&intent["payload"], &intent["max_delivery_attempts"]), (&json!({ "n": 1 }), &json!(3)));
+    assert_eq!(server.event_types(&id_of(&applied)).await, ["created", "submitted", "delivered"]);
+
+    let ask = json!({ "scenario_id": "ask.v1", "intent": { "type": "intent.ask.v1", "human_task": { "title": "t" } } });
+    let applied = server.post(&server.admin, APPLY, ask).await;
+    assert_eq!((&applied["status"], &applied["pending_with"]), (&json!("WAITING"), &json!("agent://agent_core")));
+    let nobody = json!({ "scenario_id": "ask.v1", "intent": { "type": "intent.ask.v1" } });
+    let applied = server.post(&server.admin, APPLY, nobody).await;
+    assert_eq!(applied["status"], "WAITING");
+    assert_eq!(server.intent(&id_of(&applied)).await["human_task"]["title"], "Human approval required");
 }
 
-#[test]
-fn applying_again_under_the_same_key_is_the_same_intent() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let mut in_body = check_and_sign_off();
-        in_body["idempotency_key"] = json!("once");
-        let first = server.post(&server.admin, APPLY, in_body.clone()).await;
-        assert_eq!((&first["idempotent"], &first["agents"][0]["created"]), (&json!(false), &json!(true)));
-        let mut expected = first.clone();
-        expected["idempotent"] = json!(true);
-        assert_eq!(server.post(&server.admin, APPLY, in_body.clone()).await, expected);
-        // The key in the header is the same key.
-        let header = [("idempotency-key", "once")];
-        for body in [&in_body, &check_and_sign_off()] {
-            let again = server.send_with(&server.admin, "POST", APPLY, Some(body.clone()), &header).await.ok();
-            assert_eq!(again, expected);
-        }
-        in_body["intent"]["payload"]["service"] = json!("other");
-        server.send(&server.admin, "POST", APPLY, Some(in_body)).await.refused(409, "idempotency_key_reused");
-        let without = server.post(&server.admin, APPLY, check_and_sign_off()).await;
-        assert_eq!(without["compile_id"], first["compile_id"], "the same workflow");
-        assert_ne!(id_of(&without), id_of(&first));
-        assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"].as_array().unwrap().len(), 2);
-        let alias = server.post(&server.admin, "/v1/scenarios/bundle", check_and_sign_off()).await;
-        assert_eq!(alias["status"], "WAITING");
-    });
+async fn applying_again_under_the_same_key_is_the_same_intent(engine: Engine) {
+    let server = Server::start(engine).await;
+    let mut in_body = check_and_sign_off();
+    in_body["idempotency_key"] = json!("once");
+    let first = server.post(&server.admin, APPLY, in_body.clone()).await;
+    assert_eq!((&first["idempotent"], &first["agents"][0]["created"]), (&json!(false), &json!(true)));
+    let mut expected = first.clone();
+    expected["idempotent"] = json!(true);
+    assert_eq!(server.post(&server.admin, APPLY, in_body.clone()).await, expected);
+    // The key in the header is the same key.
+    let header = [("idempotency-key", "once")];
+    for body in [&in_body, &check_and_sign_off()] {
+        let again = server.send_with(&server.admin, "POST", APPLY, Some(body.clone()), &header).await.ok();
+        assert_eq!(again, expected);
+    }
+    in_body["intent"]["payload"]["service"] = json!("other");
+    server.send(&server.admin, "POST", APPLY, Some(in_body)).await.refused(409, "idempotency_key_reused");
+    let without = server.post(&server.admin, APPLY, check_and_sign_off()).await;
+    assert_eq!(without["compile_id"], first["compile_id"], "the same workflow");
+    assert_ne!(id_of(&without), id_of(&first));
+    assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"].as_array().unwrap().len(), 2);
+    let alias = server.post(&server.admin, "/v1/scenarios/bundle", check_and_sign_off()).await;
+    assert_eq!(alias["status"], "WAITING");
 }
 
-#[test]
-fn the_published_bundles_validate() {
+async fn the_published_bundles_validate(engine: Engine) {
     let Some(bundles) = published::bundles() else { return };
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        for (name, bundle) in &bundles {
-            let report = server.post(&server.admin, VALIDATE, bundle.clone()).await;
-            assert_eq!(report, json!({ "ok": true, "valid": true, "errors": [], "warnings": [] }), "{name}");
-        }
-    });
+    let server = Server::start(engine).await;
+    for (name, bundle) in &bundles {
+        let report = server.post(&server.admin, VALIDATE, bundle.clone()).await;
+        assert_eq!(report, json!({ "ok": true, "valid": true, "errors": [], "warnings": [] }), "{name}");
+    }
 }
 
-#[test]
-fn a_misspelt_guard_of_a_bundle_does_not_vanish_in_silence() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let mut bundle = check_and_sign_off();
-        bundle["workflow"]["steps"][0]["step_dedline_seconds"] = json!(60);
-        bundle["workflow"]["steps"][1]["human_task"]["quroum"] = json!(2);
-        let expected = json!([
-            "workflow.steps[0].step_dedline_seconds: unknown field, ignored; did you mean step_deadline_seconds?",
-            "workflow.steps[1].human_task.quroum: unknown field, kept and shown, but without effect; did you mean quorum?",
-        ]);
-        assert_eq!(server.post(&server.admin, VALIDATE, bundle.clone()).await["warnings"], expected);
-        assert_eq!(server.post(&server.admin, APPLY, bundle).await["warnings"], expected);
-    });
+async fn a_misspelt_field_of_a_bundle_is_reported_with_a_suggestion(engine: Engine) {
+    let server = Server::start(engine).await;
+    let mut bundle = check_and_sign_off();
+    bundle["workflow"]["steps"][0]["step_dedline_seconds"] = json!(60);
+    bundle["workflow"]["steps"][1]["human_task"]["quroum"] = json!(2);
+    let expected = json!([
+        "workflow.steps[0].step_dedline_seconds: unknown field, ignored; did you mean step_deadline_seconds?",
+        "workflow.steps[1].human_task.quroum: unknown field, kept and shown, but without effect; did you mean quorum?",
+    ]);
+    assert_eq!(server.post(&server.admin, VALIDATE, bundle.clone()).await["warnings"], expected);
+    assert_eq!(server.post(&server.admin, APPLY, bundle).await["warnings"], expected);
 }
 
-#[test]
-fn the_published_direct_intents_are_taken() {
-    let Some(folder) = contract("scenarios") else { return };
+async fn the_published_direct_intents_are_taken(engine: Engine) {
+    let Some(folder) = published_contract("scenarios") else { return };
     let text = std::fs::read_to_string(folder.join("_direct-intents.json")).unwrap();
     let families: Value = serde_json::from_str(&text).unwrap();
     let families = families.as_object().unwrap().iter().filter(|(family, _)| !family.starts_with('_'));
     let intents: Vec<(&String, &Value)> = families.flat_map(|(_, intents)| intents.as_object().unwrap()).collect();
     assert!(intents.len() >= 10, "{}", intents.len());
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        for (name, intent) in &intents {
-            let created = server.post(&server.admin, "/v1/intents", (*intent).clone()).await;
-            assert_eq!(created.get("warnings"), None, "{name}");
-            let status = server.get(&server.admin, "/v1/intents?limit=1").await["intents"][0]["status"].clone();
-            assert_eq!(status, if intent.get("human_task").is_some() { "WAITING" } else { "DELIVERED" }, "{name}");
-            server.clock.advance(Duration::from_millis(1));
-        }
-    });
+    let server = Server::start(engine).await;
+    for (name, intent) in &intents {
+        let created = server.post(&server.admin, "/v1/intents", (*intent).clone()).await;
+        assert_eq!(created.get("warnings"), None, "{name}");
+        let status = server.get(&server.admin, "/v1/intents?limit=1").await["intents"][0]["status"].clone();
+        assert_eq!(status, if intent.get("human_task").is_some() { "WAITING" } else { "DELIVERED" }, "{name}");
+        server.clock.advance(Duration::from_millis(1));
+    }
 }

@@ -10,7 +10,11 @@ use std::path::Path;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
 
-use crate::harness::{Server, contract, id_of, on_both};
+use crate::harness::{Engine, Server, each_engine, id_of, published_contract};
+
+each_engine! {
+    answers_match_the_published_schemas,
+}
 
 /// The differences: of which answer, where, and what.
 const DIFFERENCES: [&str; 44] = [
@@ -75,28 +79,25 @@ impl Answers {
     }
 }
 
-#[test]
-fn answers_are_what_the_published_schemas_say() {
-    let Some(folder) = contract("schemas/public_api") else { return };
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let mut answers = Answers(Vec::new());
-        accounts(&server, &mut answers).await;
-        tenants(&server, &mut answers).await;
-        intents(&server, &mut answers).await;
-        workflows(&server, &mut answers).await;
-        threads(&server, &mut answers).await;
-        webhooks(&server, &mut answers).await;
-        people(&server, &mut answers).await;
-        directory(&server, &mut answers).await;
-        invoices(&server, &mut answers).await;
-        let found = differences(&folder, &answers);
-        let known: BTreeSet<String> = DIFFERENCES.iter().map(|text| (*text).to_owned()).collect();
-        let new: Vec<&String> = found.keys().filter(|key| !known.contains(*key)).collect();
-        let gone: Vec<&String> = known.iter().filter(|key| !found.contains_key(*key)).collect();
-        assert!(new.is_empty(), "new differences: {new:#?}\nfor example: {:#}", found[new[0]]);
-        assert!(gone.is_empty(), "take out of the list: {gone:#?}");
-    });
+async fn answers_match_the_published_schemas(engine: Engine) {
+    let Some(folder) = published_contract("schemas/public_api") else { return };
+    let server = Server::start(engine).await;
+    let mut answers = Answers(Vec::new());
+    accounts(&server, &mut answers).await;
+    tenants(&server, &mut answers).await;
+    intents(&server, &mut answers).await;
+    workflows(&server, &mut answers).await;
+    threads(&server, &mut answers).await;
+    webhooks(&server, &mut answers).await;
+    people(&server, &mut answers).await;
+    directory(&server, &mut answers).await;
+    invoices(&server, &mut answers).await;
+    let found = differences(&folder, &answers);
+    let known: BTreeSet<String> = DIFFERENCES.iter().map(|text| (*text).to_owned()).collect();
+    let new: Vec<&String> = found.keys().filter(|key| !known.contains(*key)).collect();
+    let gone: Vec<&String> = known.iter().filter(|key| !found.contains_key(*key)).collect();
+    assert!(new.is_empty(), "new differences: {new:#?}\nfor example: {:#}", found[new[0]]);
+    assert!(gone.is_empty(), "take out of the list: {gone:#?}");
 }
 
 async fn accounts(server: &Server, answers: &mut Answers) {
@@ -246,7 +247,7 @@ async fn intents(server: &Server, answers: &mut Answers) {
         json!({ "intent_type": "x.y.v1", "to_agent": "worker", "reply_to": "agent://a/b", "deadline_at": at });
     let replied = server.post(&server.admin, "/v1/intents", replied).await;
     look(server, answers, &id_of(&replied)).await;
-    server.pass(std::time::Duration::from_secs(60)).await;
+    server.advance(std::time::Duration::from_secs(60)).await;
     look(server, answers, &id_of(&replied)).await;
 }
 
@@ -280,7 +281,7 @@ async fn workflows(server: &Server, answers: &mut Answers) {
             let answer = json!({ "task_result": { "outcome": "approved" } });
             server.post(&server.admin, &format!("/v1/intents/{id}/resume"), answer).await;
         } else {
-            server.pass(std::time::Duration::from_secs(60)).await;
+            server.advance(std::time::Duration::from_secs(60)).await;
         }
         look(server, answers, &id).await;
     }

@@ -30,12 +30,21 @@ pub fn note(engine: Engine, method: &str, path: &str, status: u16) {
     }
 }
 
+/// The paths of every operation: its method, a path, its id.
+static PATHS: LazyLock<Vec<(&str, &str, &str)>> = LazyLock::new(|| {
+    let table = axme_api::table();
+    let infos = table.iter().map(|op| op.info());
+    let paths = infos.flat_map(|info| {
+        let paths = std::iter::once(&info.path).chain(info.aliases);
+        paths.map(|path| (info.method.as_str(), *path, info.id))
+    });
+    paths.collect()
+});
+
 /// The operation of a call: the one whose path has the most words in common with it.
 fn operation(method: &str, path: &str) -> Option<&'static str> {
-    let ops = axme_api::table();
-    let infos = ops.iter().map(|op| op.info()).filter(|info| info.method.as_str() == method);
-    let paths = infos.flat_map(|info| std::iter::once(&info.path).chain(info.aliases).map(|path| (info.id, *path)));
-    paths.filter_map(|(id, template)| Some((words_in_common(template, path)?, id))).max().map(|(_, id)| id)
+    let paths = PATHS.iter().filter(|(of, ..)| *of == method);
+    paths.filter_map(|(_, template, id)| Some((words_in_common(template, path)?, *id))).max().map(|(_, id)| id)
 }
 
 /// How many words of a path stand in its template; `None` when it does not fit.
@@ -55,7 +64,13 @@ fn words_in_common(template: &str, path: &str) -> Option<usize> {
         }
         None => path,
     };
-    let (words, given): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
-    let fits = words.len() == given.len() && words.iter().zip(&given).all(|(w, g)| w.starts_with('{') || w == g);
-    fits.then(|| words.iter().filter(|word| !word.starts_with('{')).count())
+    let (mut words, mut given, mut common) = (template.split('/'), path.split('/'), 0);
+    loop {
+        match (words.next(), given.next()) {
+            (None, None) => return Some(common),
+            (Some(word), Some(_)) if word.starts_with('{') => {}
+            (Some(word), Some(same)) if word == same => common += 1,
+            _ => return None,
+        }
+    }
 }

@@ -9,11 +9,18 @@ use axme_store::{Shard, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Server, on_both};
+use crate::harness::{Engine, Server, each_engine};
 use crate::principals::{alias, place, principal};
 use crate::pushes::{Answer, Receiver, server_that_may_call_loopback};
 use crate::quotas::{limit, used_today};
 use crate::routing::route;
+
+each_engine! {
+    a_submitted_delivery_arrives_and_can_be_replayed,
+    a_failing_delivery_is_retried_and_then_a_dead_letter,
+    invalid_deliveries_are_refused,
+    every_dead_letter_is_listed_and_replayed,
+}
 
 fn submission(server: &Server, fields: Value) -> Value {
     let mut body = json!({
@@ -34,124 +41,115 @@ async fn see(server: &Server, id: &str) -> Value {
     server.get(&server.admin, &format!("/v1/deliveries/{id}")).await["delivery"].clone()
 }
 
-#[test]
-fn what_is_submitted_arrives_and_can_be_sent_again() {
-    on_both(async |engine| {
-        let server = server_that_may_call_loopback(engine).await;
-        let (receiver, addr) = Receiver::start().await;
-        let ann = principal(&server).await;
-        alias(&server, &ann, "ann").await;
-        let route = route(&server, &ann, &format!("http://{addr}/intent"), 1).await;
-        let id = submit(&server).await;
-        assert_eq!(receiver.got().len(), 0, "nothing leaves in the call");
-        workers::notices::tick(&server.app).await.unwrap();
-        let got: Value = serde_json::from_slice(&receiver.got()[0].1).unwrap();
-        assert_eq!((&got["delivery_id"], &got["payload"]), (&json!(id), &json!({ "n": 1 })));
-        let seen = see(&server, &id).await;
-        assert_eq!(
-            (&seen["status"], &seen["route_id"], &seen["alias"]),
-            (&json!("delivered"), &json!(route), &json!("ann"))
-        );
+async fn a_submitted_delivery_arrives_and_can_be_replayed(engine: Engine) {
+    let server = server_that_may_call_loopback(engine).await;
+    let (receiver, addr) = Receiver::start().await;
+    let ann = principal(&server).await;
+    alias(&server, &ann, "ann").await;
+    let route = route(&server, &ann, &format!("http://{addr}/intent"), 1).await;
+    let id = submit(&server).await;
+    assert_eq!(receiver.got().len(), 0, "nothing leaves in the call");
+    workers::notices::tick(&server.app).await.unwrap();
+    let got: Value = serde_json::from_slice(&receiver.got()[0].1).unwrap();
+    assert_eq!((&got["delivery_id"], &got["payload"]), (&json!(id), &json!({ "n": 1 })));
+    let seen = see(&server, &id).await;
+    assert_eq!(
+        (&seen["status"], &seen["route_id"], &seen["alias"]),
+        (&json!("delivered"), &json!(route), &json!("ann"))
+    );
 
-        let again = server.post(&server.admin, &format!("/v1/deliveries/{id}/replay"), json!({})).await;
-        assert_eq!(again["delivery"]["replay_of_delivery_id"], json!(id));
-        assert_ne!(again["delivery"]["delivery_id"], json!(id));
-        workers::notices::tick(&server.app).await.unwrap();
-        assert_eq!(receiver.got().len(), 1);
-        let listed = server.get(&server.admin, &format!("/v1/deliveries?{}&principal_id={ann}", place(&server))).await;
-        assert_eq!(listed["deliveries"].as_array().unwrap().len(), 2);
-        let counts = server.get(&server.admin, &format!("/v1/deliveries-operations?{}", place(&server))).await;
-        assert_eq!((&counts["total"], &counts["delivered"]), (&json!(2), &json!(2)));
+    let again = server.post(&server.admin, &format!("/v1/deliveries/{id}/replay"), json!({})).await;
+    assert_eq!(again["delivery"]["replay_of_delivery_id"], json!(id));
+    assert_ne!(again["delivery"]["delivery_id"], json!(id));
+    workers::notices::tick(&server.app).await.unwrap();
+    assert_eq!(receiver.got().len(), 1);
+    let listed = server.get(&server.admin, &format!("/v1/deliveries?{}&principal_id={ann}", place(&server))).await;
+    assert_eq!(listed["deliveries"].as_array().unwrap().len(), 2);
+    let counts = server.get(&server.admin, &format!("/v1/deliveries-operations?{}", place(&server))).await;
+    assert_eq!((&counts["total"], &counts["delivered"]), (&json!(2), &json!(2)));
 
-        let body = submission(&server, json!({ "idempotency_key": "once", "correlation_id": "abc" }));
-        let once = server.post(&server.admin, "/v1/deliveries", body.clone()).await;
-        assert_eq!(server.post(&server.admin, "/v1/deliveries", body).await, once);
-    });
+    let body = submission(&server, json!({ "idempotency_key": "once", "correlation_id": "abc" }));
+    let once = server.post(&server.admin, "/v1/deliveries", body.clone()).await;
+    assert_eq!(server.post(&server.admin, "/v1/deliveries", body).await, once);
 }
 
-#[test]
-fn what_fails_is_tried_again_and_then_a_dead_letter() {
-    on_both(async |engine| {
-        let server = server_that_may_call_loopback(engine).await;
-        let (receiver, addr) = Receiver::start().await;
-        receiver.will(&vec![Answer::Status(500); 20]);
-        let ann = principal(&server).await;
-        alias(&server, &ann, "ann").await;
-        route(&server, &ann, &format!("http://{addr}/intent"), 1).await;
-        let id = submit(&server).await;
+async fn a_failing_delivery_is_retried_and_then_a_dead_letter(engine: Engine) {
+    let server = server_that_may_call_loopback(engine).await;
+    let (receiver, addr) = Receiver::start().await;
+    receiver.will(&vec![Answer::Status(500); 20]);
+    let ann = principal(&server).await;
+    alias(&server, &ann, "ann").await;
+    route(&server, &ann, &format!("http://{addr}/intent"), 1).await;
+    let id = submit(&server).await;
+    workers::notices::tick(&server.app).await.unwrap();
+    let seen = see(&server, &id).await;
+    assert_eq!((&seen["status"], &seen["error_detail"]), (&json!("pending"), &json!("answered with status 500")));
+    for _ in 0..server.app.limits.push_retry_seconds.len() {
+        server.clock.advance(Duration::from_secs(3_600));
         workers::notices::tick(&server.app).await.unwrap();
-        let seen = see(&server, &id).await;
-        assert_eq!((&seen["status"], &seen["error_detail"]), (&json!("pending"), &json!("answered with status 500")));
-        for _ in 0..server.app.limits.push_retry_seconds.len() {
-            server.clock.advance(Duration::from_secs(3_600));
-            workers::notices::tick(&server.app).await.unwrap();
-        }
-        assert_eq!(see(&server, &id).await["status"], "dead_lettered");
-        for query in ["", "?status=dead_lettered"] {
-            let listed = server.get(&server.admin, &format!("/v1/deliveries{query}")).await["deliveries"].clone();
-            assert_eq!(listed.as_array().unwrap().len(), 1, "it is there once: {listed}");
-            assert_eq!(listed[0]["principal_id"], json!(ann));
-        }
-        assert_eq!(server.get(&server.admin, "/v1/deliveries?status=pending").await["deliveries"], json!([]));
+    }
+    assert_eq!(see(&server, &id).await["status"], "dead_lettered");
+    for query in ["", "?status=dead_lettered"] {
+        let listed = server.get(&server.admin, &format!("/v1/deliveries{query}")).await["deliveries"].clone();
+        assert_eq!(listed.as_array().unwrap().len(), 1, "it is there once: {listed}");
+        assert_eq!(listed[0]["principal_id"], json!(ann));
+    }
+    assert_eq!(server.get(&server.admin, "/v1/deliveries?status=pending").await["deliveries"], json!([]));
 
-        let (dead, arrived) = (submit(&server).await, submit(&server).await);
-        let reconcile = async |body: Value| server.post(&server.admin, "/v1/deliveries/reconcile", body).await;
-        assert_eq!(reconcile(json!({})).await["reconciled"], 0, "they are young");
-        let body = json!({ "max_pending_age_seconds": 0, "limit": 1, "reason": "no more" });
-        assert_eq!(reconcile(body).await["delivery_ids"], json!([dead]));
-        let body = json!({ "max_pending_age_seconds": 0, "target_status": "delivered" });
-        assert_eq!(reconcile(body).await["delivery_ids"], json!([arrived]));
-        let seen = see(&server, &dead).await;
-        assert_eq!((&seen["status"], &seen["error_detail"]), (&json!("dead_lettered"), &json!("no more")));
-        assert_eq!(see(&server, &arrived).await["status"], "delivered");
-        server.clock.advance(Duration::from_secs(32 * 86_400));
-        workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
-        assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"], json!([]));
-    });
+    let (dead, arrived) = (submit(&server).await, submit(&server).await);
+    let reconcile = async |body: Value| server.post(&server.admin, "/v1/deliveries/reconcile", body).await;
+    assert_eq!(reconcile(json!({})).await["reconciled"], 0, "they are young");
+    let body = json!({ "max_pending_age_seconds": 0, "limit": 1, "reason": "no more" });
+    assert_eq!(reconcile(body).await["delivery_ids"], json!([dead]));
+    let body = json!({ "max_pending_age_seconds": 0, "target_status": "delivered" });
+    assert_eq!(reconcile(body).await["delivery_ids"], json!([arrived]));
+    let seen = see(&server, &dead).await;
+    assert_eq!((&seen["status"], &seen["error_detail"]), (&json!("dead_lettered"), &json!("no more")));
+    assert_eq!(see(&server, &arrived).await["status"], "delivered");
+    server.clock.advance(Duration::from_secs(32 * 86_400));
+    workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
+    assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"], json!([]));
 }
 
-#[test]
-fn a_delivery_that_cannot_be_is_refused() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let ann = principal(&server).await;
-        alias(&server, &ann, "ann").await;
-        let send = async |key: &str, fields: Value| {
-            server.send(key, "POST", "/v1/deliveries", Some(submission(&server, fields))).await
-        };
-        send(&server.admin, json!({})).await.refused(404, "route_not_found");
-        send(&server.admin, json!({ "alias": "bob" })).await.refused(404, "not_found");
-        for fields in [
-            json!({ "alias": null }),
-            json!({ "payload": [] }),
-            json!({ "correlation_id": "x" }),
-            json!({ "idempotency_key": "x" }),
-        ] {
-            send(&server.admin, fields).await.refused(422, "validation_failed");
-        }
-        for (transport, auth) in [("queue", "none"), ("http", "mtls")] {
-            let body = json!({
-                "principal_id": ann, "transport_type": transport, "endpoint_url": "https://example.com/", "auth_mode": auth,
-                "priority": if transport == "http" { 1 } else { 2 },
-            });
-            server.post(&server.admin, "/v1/routing/endpoints", body).await;
-            send(&server.admin, json!({})).await.refused(422, "not_supported_yet");
-        }
-        let stranger = server.workspace("acme", "prod").await;
-        send(&stranger, json!({})).await.refused(404, "not_found");
-        for path in ["deliveries?status=lost", "deliveries-operations?window_hours=0", "deliveries?before=x"] {
-            server.send(&server.admin, "GET", &format!("/v1/{path}"), None).await.refused(422, "validation_failed");
-        }
-        for body in [
-            json!({ "max_pending_age_seconds": 86_401 }),
-            json!({ "limit": 0 }),
-            json!({ "target_status": "pending" }),
-            json!({ "reason": "x" }),
-        ] {
-            let answer = server.send(&server.admin, "POST", "/v1/deliveries/reconcile", Some(body)).await;
-            answer.refused(422, "validation_failed");
-        }
-    });
+async fn invalid_deliveries_are_refused(engine: Engine) {
+    let server = Server::start(engine).await;
+    let ann = principal(&server).await;
+    alias(&server, &ann, "ann").await;
+    let send = async |key: &str, fields: Value| {
+        server.send(key, "POST", "/v1/deliveries", Some(submission(&server, fields))).await
+    };
+    send(&server.admin, json!({})).await.refused(404, "route_not_found");
+    send(&server.admin, json!({ "alias": "bob" })).await.refused(404, "not_found");
+    for fields in [
+        json!({ "alias": null }),
+        json!({ "payload": [] }),
+        json!({ "correlation_id": "x" }),
+        json!({ "idempotency_key": "x" }),
+    ] {
+        send(&server.admin, fields).await.refused(422, "validation_failed");
+    }
+    for (transport, auth) in [("queue", "none"), ("http", "mtls")] {
+        let body = json!({
+            "principal_id": ann, "transport_type": transport, "endpoint_url": "https://example.com/", "auth_mode": auth,
+            "priority": if transport == "http" { 1 } else { 2 },
+        });
+        server.post(&server.admin, "/v1/routing/endpoints", body).await;
+        send(&server.admin, json!({})).await.refused(422, "not_supported_yet");
+    }
+    let stranger = server.workspace("acme", "prod").await;
+    send(&stranger, json!({})).await.refused(404, "not_found");
+    for path in ["deliveries?status=lost", "deliveries-operations?window_hours=0", "deliveries?before=x"] {
+        server.send(&server.admin, "GET", &format!("/v1/{path}"), None).await.refused(422, "validation_failed");
+    }
+    for body in [
+        json!({ "max_pending_age_seconds": 86_401 }),
+        json!({ "limit": 0 }),
+        json!({ "target_status": "pending" }),
+        json!({ "reason": "x" }),
+    ] {
+        let answer = server.send(&server.admin, "POST", "/v1/deliveries/reconcile", Some(body)).await;
+        answer.refused(422, "validation_failed");
+    }
 }
 
 /// Dead letters of events, each to some subscribers; returns the ids of the events, the newest first.
@@ -174,50 +172,47 @@ async fn bury(server: &Server, events: usize, subscribers: usize) -> Vec<String>
     server.app.store.write(Shard::CONTROL, bury).await.unwrap()
 }
 
-#[test]
-fn every_dead_letter_is_listed_and_replayed() {
-    on_both(async |engine| {
-        let server = server_that_may_call_loopback(engine).await;
-        let (_receiver, addr) = Receiver::start().await;
-        let ann = principal(&server).await;
-        alias(&server, &ann, "ann").await;
-        route(&server, &ann, &format!("http://{addr}/intent"), 1).await;
-        let sent = submit(&server).await;
-        server.clock.advance(Duration::from_secs(1));
-        let events = bury(&server, 7, 3).await;
-        let wanted: Vec<String> =
-            events.iter().flat_map(|id| vec![id.clone(); 3]).chain(std::iter::once(sent.clone())).collect();
-        for limit in [1, 2, 3, 4, 7, 20, 21, 22, 100] {
-            let (mut before, mut found) = (String::new(), Vec::new());
-            loop {
-                let path = format!("/v1/deliveries?limit={limit}{before}");
-                let page = server.get(&server.admin, &path).await;
-                let deliveries = page["deliveries"].as_array().unwrap().clone();
-                assert!(deliveries.len() < limit + 3, "letters of one id are not parted, and no more");
-                found.extend(deliveries.iter().map(|one| one["delivery_id"].as_str().unwrap().to_owned()));
-                match page["next_before"].as_str() {
-                    Some(next) => before = format!("&before={next}"),
-                    None => break,
-                }
+async fn every_dead_letter_is_listed_and_replayed(engine: Engine) {
+    let server = server_that_may_call_loopback(engine).await;
+    let (_receiver, addr) = Receiver::start().await;
+    let ann = principal(&server).await;
+    alias(&server, &ann, "ann").await;
+    route(&server, &ann, &format!("http://{addr}/intent"), 1).await;
+    let sent = submit(&server).await;
+    server.clock.advance(Duration::from_secs(1));
+    let events = bury(&server, 7, 3).await;
+    let wanted: Vec<String> =
+        events.iter().flat_map(|id| vec![id.clone(); 3]).chain(std::iter::once(sent.clone())).collect();
+    for limit in [1, 2, 3, 4, 7, 20, 21, 22, 100] {
+        let (mut before, mut found) = (String::new(), Vec::new());
+        loop {
+            let path = format!("/v1/deliveries?limit={limit}{before}");
+            let page = server.get(&server.admin, &path).await;
+            let deliveries = page["deliveries"].as_array().unwrap().clone();
+            assert!(deliveries.len() < limit + 3, "letters of one id are not parted, and no more");
+            found.extend(deliveries.iter().map(|one| one["delivery_id"].as_str().unwrap().to_owned()));
+            match page["next_before"].as_str() {
+                Some(next) => before = format!("&before={next}"),
+                None => break,
             }
-            assert_eq!(found, wanted, "limit {limit}");
         }
-        let dead = server.get(&server.admin, "/v1/deliveries?status=dead_lettered&limit=3").await;
-        let to: Vec<&Value> = dead["deliveries"].as_array().unwrap().iter().map(|one| &one["to_agent"]).collect();
-        let addresses = [0, 1, 2].map(|n| json!(format!("webhook://{}", Uuid::from_u128(n))));
-        assert_eq!(to, addresses.iter().collect::<Vec<_>>());
+        assert_eq!(found, wanted, "limit {limit}");
+    }
+    let dead = server.get(&server.admin, "/v1/deliveries?status=dead_lettered&limit=3").await;
+    let to: Vec<&Value> = dead["deliveries"].as_array().unwrap().iter().map(|one| &one["to_agent"]).collect();
+    let addresses = [0, 1, 2].map(|n| json!(format!("webhook://{}", Uuid::from_u128(n))));
+    assert_eq!(to, addresses.iter().collect::<Vec<_>>());
 
-        let path = format!("/v1/deliveries/{}", events[0]);
-        assert_eq!(server.get(&server.admin, &path).await["delivery"]["to_agent"], addresses[0]);
-        let replay = format!("{path}/replay");
-        let (org, ws, day) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id, "webhook_deliveries_per_day");
-        limit(&server, org, ws, json!({ day: 2 }), "block").await;
-        server.send(&server.admin, "POST", &replay, Some(json!({}))).await.refused(429, "quota_exceeded");
-        limit(&server, org, ws, json!({ day: 3 }), "block").await;
-        server.post(&server.admin, &replay, json!({})).await;
-        assert_eq!(used_today(&server, day).await["used"], 3);
-        server.send(&server.admin, "GET", &path, None).await.refused(404, "not_found");
-        let left = server.get(&server.admin, "/v1/deliveries?status=dead_lettered").await;
-        assert_eq!(left["deliveries"].as_array().unwrap().len(), 18, "all three are due again");
-    });
+    let path = format!("/v1/deliveries/{}", events[0]);
+    assert_eq!(server.get(&server.admin, &path).await["delivery"]["to_agent"], addresses[0]);
+    let replay = format!("{path}/replay");
+    let (org, ws, day) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id, "webhook_deliveries_per_day");
+    limit(&server, org, ws, json!({ day: 2 }), "block").await;
+    server.send(&server.admin, "POST", &replay, Some(json!({}))).await.refused(429, "quota_exceeded");
+    limit(&server, org, ws, json!({ day: 3 }), "block").await;
+    server.post(&server.admin, &replay, json!({})).await;
+    assert_eq!(used_today(&server, day).await["used"], 3);
+    server.send(&server.admin, "GET", &path, None).await.refused(404, "not_found");
+    let left = server.get(&server.admin, "/v1/deliveries?status=dead_lettered").await;
+    assert_eq!(left["deliveries"].as_array().unwrap().len(), 18, "all three are due again");
 }

@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, id_of, on_both};
+use crate::harness::{Engine, Server, each_engine, id_of};
+
+each_engine! {
+    a_bad_answer_names_each_field_and_the_task_stays_open,
+    a_rejection_needs_no_form_fields,
+}
 
 fn form() -> Value {
     json!({
@@ -25,68 +30,61 @@ async fn ask(server: &Server) -> String {
     id_of(&server.post(&server.admin, "/v1/intents", body).await)
 }
 
-#[test]
-fn a_bad_answer_names_each_field_and_the_task_stays_open() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let id = ask(&server).await;
-        let path = format!("/v1/intents/{id}/resume");
-        assert_eq!(server.intent(&id).await["human_task"]["form_schema"], form());
-        for (answer, fields) in [
-            (
-                json!({ "outcome": "approved" }),
-                json!({ "grant_duration_days": "is required", "scope_confirmed": "is required" }),
-            ),
-            (
-                json!({ "outcome": "approved", "data": { "grant_duration_days": "120", "scope_confirmed": "true" } }),
-                json!({ "grant_duration_days": "120 is greater than the maximum of 90" }),
-            ),
-            (
-                json!({ "outcome": "rejected", "grant_duration_days": "soon" }),
-                json!({ "grant_duration_days": "\"soon\" is not of type \"integer\"" }),
-            ),
-        ] {
-            let refused = server.send(&server.admin, "POST", &path, Some(json!({ "task_result": answer }))).await;
-            assert_eq!(refused.body["error"]["details"]["fields"], fields);
-            let detail = refused.body["detail"].as_str().unwrap();
-            let names = fields.as_object().unwrap().keys();
-            assert!(names.into_iter().all(|name| detail.contains(name.as_str())), "{detail}");
-            refused.refused(422, "form_invalid");
-            assert_eq!(server.intent(&id).await["status"], "WAITING");
-        }
-        // As the command line sends it: all of it text, and `approved` from the outcome.
-        let answer =
-            json!({ "outcome": "approved", "grant_duration_days": "30", "scope_confirmed": "true", "more": "x" });
-        server.post(&server.admin, &path, json!({ "task_result": answer })).await;
-        let intent = server.intent(&id).await;
-        let result = json!({
-            "outcome": "approved", "approved": true, "grant_duration_days": 30, "scope_confirmed": true, "more": "x",
-        });
-        assert_eq!((&intent["status"], &intent["result"]), (&json!("COMPLETED"), &result));
+async fn a_bad_answer_names_each_field_and_the_task_stays_open(engine: Engine) {
+    let server = Server::start(engine).await;
+    let id = ask(&server).await;
+    let path = format!("/v1/intents/{id}/resume");
+    assert_eq!(server.intent(&id).await["human_task"]["form_schema"], form());
+    for (answer, fields) in [
+        (
+            json!({ "outcome": "approved" }),
+            json!({ "grant_duration_days": "is required", "scope_confirmed": "is required" }),
+        ),
+        (
+            json!({ "outcome": "approved", "data": { "grant_duration_days": "120", "scope_confirmed": "true" } }),
+            json!({ "grant_duration_days": "120 is greater than the maximum of 90" }),
+        ),
+        (
+            json!({ "outcome": "rejected", "grant_duration_days": "soon" }),
+            json!({ "grant_duration_days": "\"soon\" is not of type \"integer\"" }),
+        ),
+    ] {
+        let refused = server.send(&server.admin, "POST", &path, Some(json!({ "task_result": answer }))).await;
+        assert_eq!(refused.body["error"]["details"]["fields"], fields);
+        let detail = refused.body["detail"].as_str().unwrap();
+        let names = fields.as_object().unwrap().keys();
+        assert!(names.into_iter().all(|name| detail.contains(name.as_str())), "{detail}");
+        refused.refused(422, "form_invalid");
+        assert_eq!(server.intent(&id).await["status"], "WAITING");
+    }
+    // As the command line sends it: all of it text, and `approved` from the outcome.
+    let answer = json!({ "outcome": "approved", "grant_duration_days": "30", "scope_confirmed": "true", "more": "x" });
+    server.post(&server.admin, &path, json!({ "task_result": answer })).await;
+    let intent = server.intent(&id).await;
+    let result = json!({
+        "outcome": "approved", "approved": true, "grant_duration_days": 30, "scope_confirmed": true, "more": "x",
     });
+    assert_eq!((&intent["status"], &intent["result"]), (&json!("COMPLETED"), &result));
 }
 
-#[test]
-fn a_no_needs_no_field_by_whichever_way_it_comes() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        for way in ["resume", "approval", "inbox"] {
-            let id = ask(&server).await;
-            let (path, body) = match way {
-                "resume" => (format!("/v1/intents/{id}/resume"), json!({ "task_result": { "outcome": "rejected" } })),
-                "approval" => (format!("/v1/approvals/{id}/decision"), json!({ "decision": "reject" })),
-                _ => (format!("/v1/inbox/{id}/reject"), json!({})),
-            };
-            server.post(&server.admin, &path, body).await;
-            let result = server.intent(&id).await["result"].clone();
-            assert_eq!((&result["outcome"], &result["approved"]), (&json!("rejected"), &json!(false)), "{way}");
-        }
-        // A yes by those ways holds no fields, and is refused under the same rules.
+async fn a_rejection_needs_no_form_fields(engine: Engine) {
+    let server = Server::start(engine).await;
+    for way in ["resume", "approval", "inbox"] {
         let id = ask(&server).await;
-        for path in [format!("/v1/approvals/{id}/decision"), format!("/v1/inbox/{id}/approve")] {
-            let body = json!({ "decision": "approve" });
-            server.send(&server.admin, "POST", &path, Some(body)).await.refused(422, "form_invalid");
-        }
-        assert_eq!(server.intent(&id).await["status"], "WAITING");
-    });
+        let (path, body) = match way {
+            "resume" => (format!("/v1/intents/{id}/resume"), json!({ "task_result": { "outcome": "rejected" } })),
+            "approval" => (format!("/v1/approvals/{id}/decision"), json!({ "decision": "reject" })),
+            _ => (format!("/v1/inbox/{id}/reject"), json!({})),
+        };
+        server.post(&server.admin, &path, body).await;
+        let result = server.intent(&id).await["result"].clone();
+        assert_eq!((&result["outcome"], &result["approved"]), (&json!("rejected"), &json!(false)), "{way}");
+    }
+    // A yes by those ways holds no fields, and is refused under the same rules.
+    let id = ask(&server).await;
+    for path in [format!("/v1/approvals/{id}/decision"), format!("/v1/inbox/{id}/approve")] {
+        let body = json!({ "decision": "approve" });
+        server.send(&server.admin, "POST", &path, Some(body)).await.refused(422, "form_invalid");
+    }
+    assert_eq!(server.intent(&id).await["status"], "WAITING");
 }

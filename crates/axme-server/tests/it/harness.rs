@@ -1,10 +1,11 @@
-//! A server in process, on each engine, with a clock that is moved by hand.
+//! A server in process, on either engine, with a clock that tests move.
 
-use std::cell::RefCell;
-use std::future::Future;
+mod databases;
+mod engines;
+mod streams;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::coverage;
@@ -19,16 +20,13 @@ use axme_server::files::Files;
 use axme_server::folder::{Bootstrap, Folder};
 use axme_server::http::{self, Gateway};
 use axme_server::{first_start, workers};
-use axme_store::Limits;
 use axme_store::clock::ManualClock;
 use axme_store::organizations::{self, Organization, Workspace};
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
-use axme_store::{Clock, Rng, Shard};
-use axme_store::{Store, StoreOptions, Tx, service_accounts};
+use axme_store::{Clock, Limits, Rng, Shard, StoreOptions, Tx, service_accounts};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
-use futures_util::StreamExt;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -36,35 +34,19 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-/// The environment variable that names the PostgreSQL server of the tests.
-const POSTGRES: &str = "AXME_TEST_POSTGRES_URL";
+pub use databases::{dump_postgres, fresh_schema, migration};
+pub use engines::{Engine, run};
+pub(crate) use engines::{each_engine, postgres_only};
+pub use streams::{OpenStream, Window};
 
-/// Where links lead.
+/// The public URL of the servers under test; links in mails and pages begin with it.
 pub const SITE: &str = "https://axme.example";
 
-/// How long a test waits, in real time, for something that must come.
+/// How long a test waits for something that must come. In real time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
-    Sqlite,
-    Postgres,
-}
-
-/// Runs a test on every engine. Without PostgreSQL only on SQLite, unless this is CI.
-pub fn on_both<F: Future<Output = ()>>(test: impl Fn(Engine) -> F) {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    runtime.block_on(test(Engine::Sqlite));
-    match std::env::var(POSTGRES) {
-        Ok(_) => {
-            runtime.block_on(test(Engine::Postgres));
-            runtime.block_on(drop_schemas());
-        }
-        Err(_) if std::env::var("CI").is_ok() => panic!("{POSTGRES} is not set"),
-        Err(_) => eprintln!("{POSTGRES} is not set: not run on PostgreSQL"),
-    }
-}
+/// How long an outbound request waits for a free place. In real time: two tests wait for its end.
+const OUTBOUND_PATIENCE: Duration = Duration::from_millis(500);
 
 pub struct Server {
     engine: Engine,
@@ -78,12 +60,12 @@ pub struct Server {
     folder: tempfile::TempDir,
 }
 
-/// What somebody has who has signed in.
+/// The credentials of a person who has signed in.
 #[derive(Debug, Clone)]
 pub struct Person {
     pub key: String,
     pub token: String,
-    /// The header.
+    /// The value of the `authorization` header.
     pub bearer: String,
     pub refresh: String,
 }
@@ -102,7 +84,7 @@ pub fn code_of(mails: &[Mail]) -> String {
     mails[0].subject.split(' ').next().expect("a code").to_owned()
 }
 
-/// An answer that was read whole.
+/// An answer with its whole body.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -115,7 +97,7 @@ impl Server {
         Server::start_with(engine, Limits::default()).await
     }
 
-    /// A server on which anybody may sign in.
+    /// A server with open sign-up.
     pub async fn start_open(engine: Engine) -> Server {
         Server::start_at(engine, Limits::default(), Site { sign_up: true, ..Site::default() }).await
     }
@@ -126,12 +108,11 @@ impl Server {
 
     pub async fn start_at(engine: Engine, limits: Limits, site: Site) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let limits = Limits { durable: false, postgres_lanes: 2, ..limits };
-        let limits = Arc::new(limits);
+        let limits = Arc::new(databases::limits_of_tests(limits));
         let clock = ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time"));
         let guard = Guard::new(&limits.outbound_allow).expect("networks");
         let mailer = Mailer::new(&MailSettings::default(), &folder.path().join("outbox")).expect("a mailer");
-        let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds).expect("a client"));
+        let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds, OUTBOUND_PATIENCE).expect("a client"));
         let system = System { clock: Arc::new(clock.clone()), rng: Rng::system(), outbound };
         let options = StoreOptions {
             limits: limits.clone(),
@@ -140,13 +121,16 @@ impl Server {
             wakeups: Wakeups::new(SWEEP_BETWEEN_NODES),
         };
         let store = match engine {
-            Engine::Sqlite => Store::open_sqlite(&folder.path().join("axme.db"), &options),
-            Engine::Postgres => Store::open_postgres(&fresh_schema().await, &options).await,
+            Engine::Sqlite => databases::open_sqlite(folder.path(), &options),
+            Engine::Postgres => databases::open_postgres(&options).await,
         };
         let (stop, stopping) = watch::channel(false);
         let site =
             Site { base_url: SITE.to_owned(), trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")], ..site };
-        let app = AppState::new(store.expect("the store opens"), system, limits, site, stopping);
+        let app = AppState::new(store, system, limits, site, stopping);
+        if engine == Engine::Postgres {
+            databases::note_server(&app);
+        }
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
         let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json is there");
@@ -156,13 +140,13 @@ impl Server {
         Server { engine, files, app, clock, admin: bootstrap.api_key.clone(), bootstrap, router, stop, folder }
     }
 
-    /// Moves the clock and works off the timers that are due then.
-    pub async fn pass(&self, time: Duration) {
+    /// Moves the clock and runs the timers that are due then.
+    pub async fn advance(&self, time: Duration) {
         self.clock.advance(time);
         workers::timers::tick(&self.app).await.expect("timers are worked off");
     }
 
-    /// Sends what people and chats are to be told; returns the mails of it.
+    /// Sends the notices that are due; returns the mails among them.
     pub async fn mails(&self) -> Vec<Mail> {
         let mut sent = self.app.mails.subscribe();
         workers::notices::tick(&self.app).await.expect("notices are sent");
@@ -187,8 +171,8 @@ impl Server {
         self.send_raw("", "GET", url.strip_prefix(SITE).unwrap_or(url), Vec::new(), &[]).await
     }
 
-    /// Sends a form from a page.
-    pub async fn fill(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
+    /// Submits the form of a page.
+    pub async fn submit_form(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
         let (path, token) = url.strip_prefix(SITE).unwrap_or(url).split_once("?token=").expect("a link");
         let encode =
             |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
@@ -206,7 +190,7 @@ impl Server {
         self.stop.send(true).expect("the server listens");
     }
 
-    /// Where the server keeps its database on SQLite, and its other files on both engines.
+    /// The folder with the SQLite database, and on both engines with all other files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -295,8 +279,7 @@ impl Server {
             let owner = format!("owner@{org}.{slug}");
             let admin = service_accounts::ServiceAccount {
                 service_account_id: format!("sa_{org}-{slug}"),
-                display_name: None,
-                ..service_accounts::ServiceAccount::of_owner(Uuid::nil(), org_id, workspace, &owner, now)
+                ..service_accounts::ServiceAccount::of_owner(workspace, org_id, workspace, &owner, now)
             };
             service_accounts::insert_service_account(tx, &admin)?;
             let key = service_accounts::NewKey {
@@ -337,88 +320,47 @@ impl Server {
         self.events(id).await.iter().map(short).collect()
     }
 
-    /// Reads a stream to its end. Whenever it is held, the clock goes on to where the hold ends.
+    /// Reads a stream to its end. Whenever it is held, the clock moves to the end of the hold.
     pub async fn stream(&self, key: &str, path: &str) -> Window {
-        self.open(key, path, &[]).await.rest(self).await
+        self.open(key, path, &[]).await.read_to_end(self).await
     }
 
     /// Opens a stream and reads nothing of it yet.
-    pub async fn open(&self, key: &str, path: &str, headers: &[(&str, &str)]) -> Open {
+    pub async fn open(&self, key: &str, path: &str, headers: &[(&str, &str)]) -> OpenStream {
         let mut request = Request::builder().uri(path).header("x-api-key", key);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let began = self.now();
-        let (parts, body) = self.request(request.body(Body::empty()).expect("a request")).await.into_parts();
-        Open { status: parts.status, headers: parts.headers, began, body, text: String::new() }
+        let response = self.request(request.body(Body::empty()).expect("a request")).await;
+        OpenStream::new(response, began)
     }
 
-    /// Waits until somebody waits for the clock; returns for how long it would have to be moved.
-    pub async fn held(&self) -> Duration {
+    /// Waits until a stream is held; returns how far the clock has to be moved for the first hold to end.
+    pub async fn until_held(&self) -> Duration {
         poll(async || self.clock.next_sleeper().filter(|until| *until > self.now()).map(|t| t.since(self.now()))).await
     }
-}
 
-/// A stream that is being read.
-pub struct Open {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    began: Time,
-    body: Body,
-    text: String,
-}
-
-impl Open {
-    /// The next frame or comment as it is sent, while the clock stands. `None` at the end.
-    pub async fn next(&mut self) -> Option<String> {
-        let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("a frame, or the end of the stream");
-        let bytes = frame?.expect("the stream is not broken").into_data().expect("data");
-        let text = String::from_utf8(bytes.to_vec()).expect("text");
-        self.text.push_str(&text);
-        Some(text)
-    }
-
-    /// The next frame, which must come.
-    pub async fn frame(&mut self) -> Frame {
-        let text = self.next().await.expect("a frame");
-        parse(&text).pop().unwrap_or_else(|| panic!("a frame, not {text}"))
-    }
-
-    /// Everything to the end. Whenever the stream is held, the clock goes on to where the hold ends.
-    pub async fn rest(mut self, server: &Server) -> Window {
-        loop {
-            let held = async {
-                server.clock.advance(server.held().await);
-                // What the clock has set off comes before the next look at it.
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            };
-            tokio::select! {
-                biased;
-                frame = self.next() => if frame.is_none() { break },
-                () = held => {}
-            }
-        }
-        Window {
-            status: self.status,
-            frames: parse(&self.text),
-            lasted: server.now().since(self.began),
-            text: self.text,
-        }
+    /// Waits until `count` streams are held.
+    pub async fn until_streams_held(&self, count: usize) {
+        poll(async || (self.clock.sleepers() == count).then_some(())).await;
     }
 }
 
-/// A folder of the published contract, which lies beside the checkout where there is one. Nothing needs it but the tests
-/// that compare with it.
-pub fn contract(part: &str) -> Option<PathBuf> {
+/// A folder of the published contract, which lies beside the checkout of those who maintain both. Elsewhere the tests that
+/// compare with it are skipped, except in CI, where they fail.
+pub fn published_contract(part: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/contract").join(part);
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("{} is not there: nothing was compared with the published contract", folder.display());
+    let missing = format!("the published contract is not at {}", folder.display());
+    assert!(!engines::is_ci(), "{missing}");
+    eprintln!("{missing}: skipped");
     None
 }
 
-/// Asks again until there is an answer.
+/// Repeats a question until it has an answer.
 pub async fn poll<T>(ask: impl AsyncFn() -> Option<T>) -> T {
     let asking = async {
         loop {
@@ -429,54 +371,6 @@ pub async fn poll<T>(ask: impl AsyncFn() -> Option<T>) -> T {
         }
     };
     tokio::time::timeout(PATIENCE, asking).await.expect("what is waited for comes")
-}
-
-/// What a window of a stream held.
-#[derive(Debug)]
-pub struct Window {
-    pub status: StatusCode,
-    pub frames: Vec<Frame>,
-    pub text: String,
-    /// By the server's clock.
-    pub lasted: Duration,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
-    pub event: String,
-    pub id: Option<u64>,
-    pub data: Value,
-}
-
-impl Window {
-    /// The frames without the closing one, which must be there.
-    pub fn content(&self) -> &[Frame] {
-        let (last, rest) = self.frames.split_last().expect("a window has a closing frame");
-        assert_eq!(last.event, "stream.timeout", "{}", self.text);
-        rest
-    }
-
-    pub fn next_seq(&self) -> u64 {
-        self.frames.last().expect("a closing frame").data["next_seq"].as_u64().expect("a number")
-    }
-
-    pub fn intent_ids(&self) -> Vec<&str> {
-        self.content().iter().map(|frame| frame.data["intent_id"].as_str().expect("an id")).collect()
-    }
-}
-
-fn parse(text: &str) -> Vec<Frame> {
-    text.split_terminator("\n\n")
-        .filter(|block| !block.starts_with(':'))
-        .map(|block| {
-            let line = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
-            Frame {
-                event: line("event: ").unwrap_or_default(),
-                id: line("id: ").map(|id| id.parse().expect("a number")),
-                data: serde_json::from_str(&line("data: ").expect("a data line")).expect("JSON"),
-            }
-        })
-        .collect()
 }
 
 impl Answer {
@@ -502,63 +396,4 @@ impl Answer {
 
 pub fn id_of(answer: &Value) -> String {
     answer["intent_id"].as_str().expect("an intent id").to_owned()
-}
-
-thread_local! {
-    /// The schemas of the test that runs on this thread.
-    static SCHEMAS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A schema of its own in the PostgreSQL server of the tests.
-pub async fn fresh_schema() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let base = std::env::var(POSTGRES).expect("checked by on_both");
-    let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    on_postgres(&format!("CREATE SCHEMA {name}")).await;
-    let joint = if base.contains('?') { '&' } else { '?' };
-    let url = format!("{base}{joint}options=-csearch_path%3D{name}");
-    SCHEMAS.with_borrow_mut(|names| names.push(name));
-    url
-}
-
-/// All tables of the test's last schema, as PostgreSQL copies them out.
-pub async fn dump() -> Vec<u8> {
-    let base = std::env::var(POSTGRES).expect("checked by on_both");
-    let schema = SCHEMAS.with_borrow(|names| names.last().cloned()).expect("the server has a schema");
-    let (client, connection) = tokio_postgres::connect(&base, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
-    tokio::spawn(connection);
-    let mut text = Vec::new();
-    for table in ["api_keys", "audit_events", "invites", "media_links", "media_uploads", "replies", "service_accounts"]
-    {
-        let copied = client.copy_out(&format!("COPY {schema}.{table} TO STDOUT")).await.expect("a copy");
-        let mut copied = std::pin::pin!(copied);
-        while let Some(part) = copied.next().await {
-            text.extend_from_slice(&part.expect("a part"));
-        }
-    }
-    text
-}
-
-/// A server that is just ending may still be reading: PostgreSQL then ends one of the two, and a drop is tried again.
-async fn drop_schemas() {
-    for name in SCHEMAS.take() {
-        let statement = format!("DROP SCHEMA {name} CASCADE");
-        while let Err(error) = try_on_postgres(&statement).await {
-            assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::T_R_DEADLOCK_DETECTED), "{error}");
-        }
-    }
-}
-
-async fn on_postgres(statement: &str) {
-    try_on_postgres(statement).await.expect("the statement is carried out");
-}
-
-async fn try_on_postgres(statement: &str) -> Result<(), tokio_postgres::Error> {
-    let base = std::env::var(POSTGRES).expect("checked by on_both");
-    let (client, connection) = tokio_postgres::connect(&base, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
-    let driver = tokio::spawn(connection);
-    let outcome = client.batch_execute(statement).await;
-    drop(client);
-    driver.await.expect("the connection ends").expect("the connection ends well");
-    outcome
 }

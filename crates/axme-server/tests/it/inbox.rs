@@ -4,7 +4,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, id_of, on_both};
+use crate::harness::{Engine, Server, each_engine, id_of};
+
+each_engine! {
+    an_intent_is_a_thread_of_its_receiver_from_the_start,
+    a_result_is_in_the_inbox_of_reply_to_at_once,
+    the_end_of_an_intent_is_delivered_whoever_ended_it,
+    pages_join_without_gap_or_repetition_and_long_results_are_cut_in_lists,
+    an_inbox_is_opened_by_its_owner_only,
+    acting_for_another_owner_is_refused_with_a_fitting_message,
+}
 
 const OWNER: &str = "agent://conformance/owner";
 
@@ -19,180 +28,162 @@ async fn submit(server: &Server, reply_to: &str) -> String {
     id_of(&server.post(&server.admin, "/v1/intents", body).await)
 }
 
-#[test]
-fn an_intent_is_a_thread_of_its_receiver_from_the_start() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let id = server.submit("worker", json!({ "p": 1 })).await;
-        let threads = list(&server, &worker, "").await;
-        assert_eq!(threads.len(), 1);
-        assert_eq!(threads[0]["thread_id"], id);
-        assert_eq!(threads[0]["intent_id"], id);
-        assert_eq!(threads[0]["status"], "pending");
-        assert_eq!(threads[0]["owner_agent"], "agent://local/default/worker");
-        assert_eq!(threads[0]["timeline"][0]["event_type"], "intent_received");
-        let one = server.get(&worker, &format!("/v1/inbox/{id}")).await;
-        assert_eq!(one["thread"], threads[0], "a thread is the same in the list and alone");
-        assert_eq!(list(&server, &server.admin, "owner_agent=worker").await, threads);
-        let header = [("x-owner-agent", "worker")];
-        let by_header = server.send_with(&server.admin, "GET", "/v1/inbox", None, &header).await.ok();
-        assert_eq!(by_header["threads"], json!(threads));
-        assert!(list(&server, &server.admin, "owner_agent=nobody").await.is_empty());
-        let by_header = [("x-owner-agent", "nobody")];
-        let none = server.send_with(&server.admin, "GET", "/v1/inbox", None, &by_header).await.ok();
-        assert_eq!(none["threads"], json!([]), "the header is obeyed");
+async fn an_intent_is_a_thread_of_its_receiver_from_the_start(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let id = server.submit("worker", json!({ "p": 1 })).await;
+    let threads = list(&server, &worker, "").await;
+    assert_eq!(threads.len(), 1);
+    assert_eq!(threads[0]["thread_id"], id);
+    assert_eq!(threads[0]["intent_id"], id);
+    assert_eq!(threads[0]["status"], "pending");
+    assert_eq!(threads[0]["owner_agent"], "agent://local/default/worker");
+    assert_eq!(threads[0]["timeline"][0]["event_type"], "intent_received");
+    let one = server.get(&worker, &format!("/v1/inbox/{id}")).await;
+    assert_eq!(one["thread"], threads[0], "a thread is the same in the list and alone");
+    assert_eq!(list(&server, &server.admin, "owner_agent=worker").await, threads);
+    let header = [("x-owner-agent", "worker")];
+    let by_header = server.send_with(&server.admin, "GET", "/v1/inbox", None, &header).await.ok();
+    assert_eq!(by_header["threads"], json!(threads));
+    assert!(list(&server, &server.admin, "owner_agent=nobody").await.is_empty());
+    let by_header = [("x-owner-agent", "nobody")];
+    let none = server.send_with(&server.admin, "GET", "/v1/inbox", None, &by_header).await.ok();
+    assert_eq!(none["threads"], json!([]), "the header is obeyed");
 
-        let body = json!({ "status": "COMPLETED", "result": { "a": 1 } });
-        server.post(&worker, &format!("/v1/intents/{id}/resolve"), body).await;
-        let threads = list(&server, &worker, "status=done").await;
-        assert_eq!(threads[0]["messages"][0]["content"], r#"{"a":1}"#);
-        assert!(list(&server, &worker, "status=pending").await.is_empty());
-    });
+    let body = json!({ "status": "COMPLETED", "result": { "a": 1 } });
+    server.post(&worker, &format!("/v1/intents/{id}/resolve"), body).await;
+    let threads = list(&server, &worker, "status=done").await;
+    assert_eq!(threads[0]["messages"][0]["content"], r#"{"a":1}"#);
+    assert!(list(&server, &worker, "status=pending").await.is_empty());
 }
 
-#[test]
-fn a_result_is_in_the_inbox_of_reply_to_at_once() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let id = submit(&server, OWNER).await;
-        let query = format!("owner_agent={OWNER}");
-        let path = format!("/v1/inbox/{id}?{query}");
-        assert!(list(&server, &server.admin, &query).await.is_empty(), "not before the end");
-        server.send(&server.admin, "GET", &path, None).await.refused(403, "forbidden");
+async fn a_result_is_in_the_inbox_of_reply_to_at_once(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let id = submit(&server, OWNER).await;
+    let query = format!("owner_agent={OWNER}");
+    let path = format!("/v1/inbox/{id}?{query}");
+    assert!(list(&server, &server.admin, &query).await.is_empty(), "not before the end");
+    server.send(&server.admin, "GET", &path, None).await.refused(403, "forbidden");
 
-        let body = json!({ "status": "COMPLETED", "result": { "answer": "yes" } });
-        let resolved = server.post(&worker, &format!("/v1/intents/{id}/resolve"), body).await;
-        let threads = list(&server, &server.admin, &query).await;
-        assert_eq!(threads.len(), 1);
-        let message = &threads[0]["messages"][0];
-        let expected = json!({
-            "delivered": true, "reply_to": OWNER, "thread_id": id, "message_id": message["message_id"],
-            "completion": { "type": "intent_completion", "intent_id": id, "status": "COMPLETED" },
-        });
-        assert_eq!(resolved["completion_delivery"], expected);
-        assert_eq!(threads[0]["status"], "done");
-        assert_eq!(threads[0]["owner_agent"], OWNER);
-        assert_eq!(threads[0]["from_agent"], "agent://local/default/worker");
-        assert_eq!(threads[0]["timeline"][0]["event_type"], "intent_completion_delivered");
-        assert_eq!(message["content"], r#"{"answer":"yes"}"#);
-        assert_eq!(server.get(&server.admin, &path).await["thread"], threads[0]);
+    let body = json!({ "status": "COMPLETED", "result": { "answer": "yes" } });
+    let resolved = server.post(&worker, &format!("/v1/intents/{id}/resolve"), body).await;
+    let threads = list(&server, &server.admin, &query).await;
+    assert_eq!(threads.len(), 1);
+    let message = &threads[0]["messages"][0];
+    let expected = json!({
+        "delivered": true, "reply_to": OWNER, "thread_id": id, "message_id": message["message_id"],
+        "completion": { "type": "intent_completion", "intent_id": id, "status": "COMPLETED" },
     });
+    assert_eq!(resolved["completion_delivery"], expected);
+    assert_eq!(threads[0]["status"], "done");
+    assert_eq!(threads[0]["owner_agent"], OWNER);
+    assert_eq!(threads[0]["from_agent"], "agent://local/default/worker");
+    assert_eq!(threads[0]["timeline"][0]["event_type"], "intent_completion_delivered");
+    assert_eq!(message["content"], r#"{"answer":"yes"}"#);
+    assert_eq!(server.get(&server.admin, &path).await["thread"], threads[0]);
 }
 
-#[test]
-fn whoever_ends_an_intent_its_end_is_delivered() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let asker = server.agent("asker").await;
-        let resumed = submit(&server, "asker").await;
-        server.post(&worker, &format!("/v1/intents/{resumed}/resume"), json!({ "result": "r" })).await;
-        let canceled = submit(&server, "agent://local/default/asker").await;
-        let body = json!({ "status": "CANCELED", "reason": "late" });
-        server.post(&server.admin, &format!("/v1/intents/{canceled}/resolve"), body).await;
-        let body = json!({
-            "intent_type": "intent.work.v1", "to_agent": "worker", "reply_to": "asker", "payload": {},
-            "deadline_at": server.now().plus_seconds(10).to_string(),
-        });
-        server.clock.advance(Duration::from_millis(1));
-        let late = id_of(&server.post(&server.admin, "/v1/intents", body).await);
-        server.pass(Duration::from_secs(11)).await;
-        let threads = list(&server, &asker, "").await;
-        let ids: Vec<&str> = threads.iter().map(|thread| thread["thread_id"].as_str().unwrap()).collect();
-        assert_eq!(ids, [&late, &canceled, &resumed], "newest first");
-        let text = |n: usize| threads[n]["messages"][0]["content"].as_str().unwrap();
-        assert!(text(0).contains("intent_timeout"), "{}", text(0));
-        assert!(text(1).contains("late"), "{}", text(1));
+async fn the_end_of_an_intent_is_delivered_whoever_ended_it(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let asker = server.agent("asker").await;
+    let resumed = submit(&server, "asker").await;
+    server.post(&worker, &format!("/v1/intents/{resumed}/resume"), json!({ "result": "r" })).await;
+    let canceled = submit(&server, "agent://local/default/asker").await;
+    let body = json!({ "status": "CANCELED", "reason": "late" });
+    server.post(&server.admin, &format!("/v1/intents/{canceled}/resolve"), body).await;
+    let body = json!({
+        "intent_type": "intent.work.v1", "to_agent": "worker", "reply_to": "asker", "payload": {},
+        "deadline_at": server.now().plus_seconds(10).to_string(),
     });
+    server.clock.advance(Duration::from_millis(1));
+    let late = id_of(&server.post(&server.admin, "/v1/intents", body).await);
+    server.advance(Duration::from_secs(11)).await;
+    let threads = list(&server, &asker, "").await;
+    let ids: Vec<&str> = threads.iter().map(|thread| thread["thread_id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [&late, &canceled, &resumed], "newest first");
+    let text = |n: usize| threads[n]["messages"][0]["content"].as_str().unwrap();
+    assert!(text(0).contains("intent_timeout"), "{}", text(0));
+    assert!(text(1).contains("late"), "{}", text(1));
 }
 
-#[test]
-fn pages_join_without_gap_or_repetition_and_long_results_are_cut_in_lists() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let mut expected = Vec::new();
-        for n in 0..5 {
-            // Received and replied to at once: still one thread.
-            let id = submit(&server, "worker").await;
-            if n % 2 == 0 {
-                let body = json!({ "status": "COMPLETED", "result": "é".repeat(5_000) });
-                server.post(&server.admin, &format!("/v1/intents/{id}/resolve"), body).await;
-            }
-            expected.insert(0, id);
+async fn pages_join_without_gap_or_repetition_and_long_results_are_cut_in_lists(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let mut expected = Vec::new();
+    for n in 0..5 {
+        // Received and replied to at once: still one thread.
+        let id = submit(&server, "worker").await;
+        if n % 2 == 0 {
+            let body = json!({ "status": "COMPLETED", "result": "é".repeat(5_000) });
+            server.post(&server.admin, &format!("/v1/intents/{id}/resolve"), body).await;
         }
-        let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
-        loop {
-            let page = server.get(&worker, &format!("/v1/inbox?{query}")).await;
-            let threads = page["threads"].as_array().unwrap();
-            assert!(threads.len() <= 2);
-            seen.extend(threads.iter().map(|thread| thread["thread_id"].as_str().unwrap().to_owned()));
-            let Some(next) = page["next_before"].as_str() else { break };
-            query = format!("limit=2&before={next}");
-        }
-        assert_eq!(seen, expected);
-        let done = list(&server, &worker, "status=done").await;
-        assert_eq!(done.len(), 3);
-        assert_eq!(done[0]["messages"][0]["content"], "é".repeat(4_096));
-        assert_eq!(done[0]["messages"][0]["truncated"], true);
-        let whole = server.get(&worker, &format!("/v1/inbox/{}", expected[0])).await;
-        assert_eq!(whole["thread"]["messages"][0]["content"], "é".repeat(5_000));
-        assert_eq!(whole["thread"]["messages"][0]["truncated"], false);
-    });
+        expected.insert(0, id);
+    }
+    let (mut seen, mut query) = (Vec::new(), "limit=2".to_owned());
+    loop {
+        let page = server.get(&worker, &format!("/v1/inbox?{query}")).await;
+        let threads = page["threads"].as_array().unwrap();
+        assert!(threads.len() <= 2);
+        seen.extend(threads.iter().map(|thread| thread["thread_id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next_before"].as_str() else { break };
+        query = format!("limit=2&before={next}");
+    }
+    assert_eq!(seen, expected);
+    let done = list(&server, &worker, "status=done").await;
+    assert_eq!(done.len(), 3);
+    assert_eq!(done[0]["messages"][0]["content"], "é".repeat(4_096));
+    assert_eq!(done[0]["messages"][0]["truncated"], true);
+    let whole = server.get(&worker, &format!("/v1/inbox/{}", expected[0])).await;
+    assert_eq!(whole["thread"]["messages"][0]["content"], "é".repeat(5_000));
+    assert_eq!(whole["thread"]["messages"][0]["truncated"], false);
 }
 
-#[test]
-fn an_inbox_is_opened_by_its_owner_only() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let other = server.agent("other").await;
-        let elsewhere = server.workspace("acme", "prod").await;
-        let id = submit(&server, OWNER).await;
-        let path = format!("/v1/inbox/{id}");
-        let ask = async |key: &str, path: &str| server.send(key, "GET", path, None).await;
-        ask(&other, "/v1/inbox?owner_agent=worker").await.refused(403, "forbidden");
-        ask(&other, &path).await.refused(403, "forbidden");
-        ask(&other, &format!("{path}?owner_agent=worker")).await.refused(403, "forbidden");
-        let header = [("x-owner-agent", "other")];
-        server.send_with(&worker, "GET", &path, None, &header).await.refused(403, "forbidden");
-        ask(&elsewhere, &path).await.refused(404, "not_found");
-        assert!(list(&server, &elsewhere, "").await.is_empty());
-        assert!(list(&server, &elsewhere, "owner_agent=agent://local/default/worker").await.is_empty());
-        ask(&worker, "/v1/inbox/00000000-0000-4000-8000-000000000000").await.refused(404, "not_found");
-        ask(&worker, "/v1/inbox/garbage").await.refused(404, "not_found");
-        for bad in ["status=late", "limit=0", "limit=x", "before=x"] {
-            let answer = ask(&worker, &format!("/v1/inbox?{bad}")).await;
-            assert_eq!(answer.status.as_u16(), 422, "{bad}");
-        }
-        assert_eq!(list(&server, &server.admin, "").await.len(), 1, "an admin without an owner sees all threads");
-    });
+async fn an_inbox_is_opened_by_its_owner_only(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let other = server.agent("other").await;
+    let elsewhere = server.workspace("acme", "prod").await;
+    let id = submit(&server, OWNER).await;
+    let path = format!("/v1/inbox/{id}");
+    let ask = async |key: &str, path: &str| server.send(key, "GET", path, None).await;
+    ask(&other, "/v1/inbox?owner_agent=worker").await.refused(403, "forbidden");
+    ask(&other, &path).await.refused(403, "forbidden");
+    ask(&other, &format!("{path}?owner_agent=worker")).await.refused(403, "forbidden");
+    let header = [("x-owner-agent", "other")];
+    server.send_with(&worker, "GET", &path, None, &header).await.refused(403, "forbidden");
+    ask(&elsewhere, &path).await.refused(404, "not_found");
+    assert!(list(&server, &elsewhere, "").await.is_empty());
+    assert!(list(&server, &elsewhere, "owner_agent=agent://local/default/worker").await.is_empty());
+    ask(&worker, "/v1/inbox/00000000-0000-4000-8000-000000000000").await.refused(404, "not_found");
+    ask(&worker, "/v1/inbox/garbage").await.refused(404, "not_found");
+    for bad in ["status=late", "limit=0", "limit=x", "before=x"] {
+        let answer = ask(&worker, &format!("/v1/inbox?{bad}")).await;
+        assert_eq!(answer.status.as_u16(), 422, "{bad}");
+    }
+    assert_eq!(list(&server, &server.admin, "").await.len(), 1, "an admin without an owner sees all threads");
 }
 
-#[test]
-fn who_acts_for_another_is_told_so_in_words_that_fit() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let worker = server.agent("worker").await;
-        let body = json!({
-            "owner_agent": "somebody", "filename": "a.txt", "mime_type": "text/plain", "size_bytes": 1,
-            "callback_url": "https://example.com/hook", "event_types": ["x.y"], "semantic_type": "d.e.f.v1",
-            "schema_json": {}, "compatibility_mode": "warn",
-        });
-        for (method, path) in [
-            ("GET", "/v1/inbox?owner_agent=somebody"),
-            ("POST", "/v1/media/create-upload"),
-            ("POST", "/v1/invites/create"),
-            ("POST", "/v1/webhooks/subscriptions"),
-            ("GET", "/v1/webhooks/subscriptions?owner_agent=somebody"),
-            ("POST", "/v1/schemas"),
-        ] {
-            let body = Some(body.clone()).filter(|_| method == "POST");
-            let text = server.send(&worker, method, path, body).await.refused(403, "forbidden");
-            let expected = "owner_agent: this key acts for its own address only, agent://local/default/worker";
-            assert_eq!(text, expected, "{path}");
-        }
+async fn acting_for_another_owner_is_refused_with_a_fitting_message(engine: Engine) {
+    let server = Server::start(engine).await;
+    let worker = server.agent("worker").await;
+    let body = json!({
+        "owner_agent": "somebody", "filename": "a.txt", "mime_type": "text/plain", "size_bytes": 1,
+        "callback_url": "https://example.com/hook", "event_types": ["x.y"], "semantic_type": "d.e.f.v1",
+        "schema_json": {}, "compatibility_mode": "warn",
     });
+    for (method, path) in [
+        ("GET", "/v1/inbox?owner_agent=somebody"),
+        ("POST", "/v1/media/create-upload"),
+        ("POST", "/v1/invites/create"),
+        ("POST", "/v1/webhooks/subscriptions"),
+        ("GET", "/v1/webhooks/subscriptions?owner_agent=somebody"),
+        ("POST", "/v1/schemas"),
+    ] {
+        let body = Some(body.clone()).filter(|_| method == "POST");
+        let text = server.send(&worker, method, path, body).await.refused(403, "forbidden");
+        let expected = "owner_agent: this key acts for its own address only, agent://local/default/worker";
+        assert_eq!(text, expected, "{path}");
+    }
 }

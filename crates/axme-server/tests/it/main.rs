@@ -1,7 +1,6 @@
 //! The operations, in process, on both engines.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::result_large_err, reason = "jobs return the server's own error")]
 
 mod access;
 mod access_requests;

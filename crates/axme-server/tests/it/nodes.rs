@@ -9,13 +9,20 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Engine, fresh_schema, on_both, poll};
+use crate::harness::{fresh_schema, poll, postgres_only};
+
+postgres_only! {
+    nodes_that_start_together_make_one_organization_and_hear_of_each_others_commits,
+    members_of_a_family_take_turns_across_nodes,
+    people_sign_in_on_several_nodes_at_once,
+    changes_of_one_row_by_two_nodes_are_both_kept,
+}
 
 async fn start(url: &str) -> (Running, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config { data: folder.path().to_owned(), database_url: Some(url.to_owned()), ..Config::default() };
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    config.limits.postgres_lanes = 2;
+    config.limits.postgres_writers = 2;
     // What tokens name as their issuer: one for all.
     config.public_url = Some("https://axme.example.com".to_owned());
     (axme_server::start(config).await.unwrap(), folder)
@@ -49,95 +56,81 @@ async fn post(node: &Running, key: &str, path: &str, body: Value) -> Value {
     serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
 }
 
-#[test]
-fn nodes_that_start_together_make_one_organization_and_hear_of_each_others_commits() {
-    on_both(async |engine| {
-        if engine == Engine::Sqlite {
-            return; // One process by nature.
-        }
-        let url = fresh_schema().await;
-        let nodes = join_all((0..3).map(|_| start(&url))).await;
-        let bootstraps: Vec<Bootstrap> = nodes
-            .iter()
-            .filter_map(|(_, folder)| std::fs::read_to_string(folder.path().join("bootstrap.json")).ok())
-            .map(|text| serde_json::from_str(&text).unwrap())
-            .collect();
-        assert_eq!(bootstraps.len(), 1, "only the node that made the organization has its key");
-        let admin = &bootstraps[0].api_key;
-        let [(a, _a), (b, _b), (c, _c)] = nodes.try_into().unwrap_or_else(|_| panic!("three nodes"));
+async fn nodes_that_start_together_make_one_organization_and_hear_of_each_others_commits() {
+    let url = fresh_schema().await;
+    let nodes = join_all((0..3).map(|_| start(&url))).await;
+    let bootstraps: Vec<Bootstrap> = nodes
+        .iter()
+        .filter_map(|(_, folder)| std::fs::read_to_string(folder.path().join("bootstrap.json")).ok())
+        .map(|text| serde_json::from_str(&text).unwrap())
+        .collect();
+    assert_eq!(bootstraps.len(), 1, "only the node that made the organization has its key");
+    let admin = &bootstraps[0].api_key;
+    let [(a, _a), (b, _b), (c, _c)] = nodes.try_into().unwrap_or_else(|_| panic!("three nodes"));
 
-        let listening = async {
-            let path = "/v1/agents/worker/intents/stream?since=0&wait_seconds=20";
-            tokio::time::timeout(Duration::from_secs(15), call(&b, admin, "GET", path, ""))
-                .await
-                .expect("heard in time")
-        };
-        let sending = async {
-            // Long enough for the stream to be waiting; it is right either way.
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            post(&a, admin, "/v1/intents", json!({ "intent_type": "intent.ask.v1", "to_agent": "worker" })).await
-        };
-        let (heard, sent) = tokio::join!(listening, sending);
-        let id = sent["intent_id"].as_str().unwrap();
-        assert!(heard.contains(id), "{heard}");
+    let listening = async {
+        let path = "/v1/agents/worker/intents/stream?since=0&wait_seconds=20";
+        tokio::time::timeout(Duration::from_secs(15), call(&b, admin, "GET", path, "")).await.expect("heard in time")
+    };
+    let sending = async {
+        // Long enough for the stream to be waiting; it is right either way.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        post(&a, admin, "/v1/intents", json!({ "intent_type": "intent.ask.v1", "to_agent": "worker" })).await
+    };
+    let (heard, sent) = tokio::join!(listening, sending);
+    let id = sent["intent_id"].as_str().unwrap();
+    assert!(heard.contains(id), "{heard}");
 
-        let path = format!("/v1/intents/{id}/resume");
-        let answers = join_all([&a, &b, &c].map(|node| call(node, admin, "POST", &path, r#"{"x":1}"#))).await;
-        let won = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 200")).count();
-        let lost = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 409")).count();
-        assert_eq!((won, lost), (1, 2), "one answer counts: {answers:?}");
-        for node in [a, b, c] {
-            node.stop().await;
-        }
-    });
+    let path = format!("/v1/intents/{id}/resume");
+    let answers = join_all([&a, &b, &c].map(|node| call(node, admin, "POST", &path, r#"{"x":1}"#))).await;
+    let won = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 200")).count();
+    let lost = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 409")).count();
+    assert_eq!((won, lost), (1, 2), "one answer counts: {answers:?}");
+    for node in [a, b, c] {
+        node.stop().await;
+    }
 }
 
-#[test]
-fn members_of_a_family_take_turns_across_nodes() {
-    on_both(async |engine| {
-        if engine == Engine::Sqlite {
-            return; // One process by nature.
-        }
-        let (nodes, Bootstrap { api_key: admin, .. }) = two().await;
-        let [(a, _), (b, _)] = &nodes;
-        let step = |id: &str| json!({ "step_id": id, "assigned_to": "w" });
-        let bundle = json!({
-            "scenario_id": "s.v1", "agents": [{ "role": "w", "address": "worker" }], "intent": { "type": "x" },
-            "workflow": { "steps": [step("one"), step("two")] },
-        });
-        let events = async |id: &str| {
-            let answer = call(a, &admin, "GET", &format!("/v1/intents/{id}/events"), "").await;
-            let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
-            body["events"].as_array().unwrap().clone()
-        };
-        for _ in 0..20 {
-            let parent = post(a, &admin, "/v1/scenarios/apply", bundle.clone()).await["intent_id"].clone();
-            let parent = parent.as_str().unwrap();
-            let child = events(parent).await[2]["details"]["child_intent_id"].as_str().unwrap().to_owned();
-            let (resume, resolve) = (format!("/v1/intents/{child}/resume"), format!("/v1/intents/{parent}/resolve"));
-            let answers = tokio::join!(
-                call(a, &admin, "POST", &resume, r#"{"x":1}"#),
-                call(b, &admin, "POST", &resume, r#"{"x":2}"#),
-                call(b, &admin, "POST", &resolve, r#"{"status":"CANCELED"}"#),
-            );
-            for answer in [&answers.0, &answers.1] {
-                assert!(answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.1 409"), "{answer}");
-            }
-            assert!(answers.2.starts_with("HTTP/1.1 200"), "{}", answers.2);
-            for id in [parent, &child] {
-                let events = events(id).await;
-                let ends = ["COMPLETED", "CANCELED"];
-                let ended = events.iter().filter(|event| ends.contains(&event["status"].as_str().unwrap())).count();
-                assert_eq!(ended, 1, "{events:#?}");
-                for (n, event) in events.iter().enumerate() {
-                    assert_eq!(event["seq"], 2 * (n + 1), "{events:#?}");
-                }
-            }
-        }
-        for (node, _) in nodes {
-            node.stop().await;
-        }
+async fn members_of_a_family_take_turns_across_nodes() {
+    let (nodes, Bootstrap { api_key: admin, .. }) = two().await;
+    let [(a, _), (b, _)] = &nodes;
+    let step = |id: &str| json!({ "step_id": id, "assigned_to": "w" });
+    let bundle = json!({
+        "scenario_id": "s.v1", "agents": [{ "role": "w", "address": "worker" }], "intent": { "type": "x" },
+        "workflow": { "steps": [step("one"), step("two")] },
     });
+    let events = async |id: &str| {
+        let answer = call(a, &admin, "GET", &format!("/v1/intents/{id}/events"), "").await;
+        let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+        body["events"].as_array().unwrap().clone()
+    };
+    for _ in 0..20 {
+        let parent = post(a, &admin, "/v1/scenarios/apply", bundle.clone()).await["intent_id"].clone();
+        let parent = parent.as_str().unwrap();
+        let child = events(parent).await[2]["details"]["child_intent_id"].as_str().unwrap().to_owned();
+        let (resume, resolve) = (format!("/v1/intents/{child}/resume"), format!("/v1/intents/{parent}/resolve"));
+        let answers = tokio::join!(
+            call(a, &admin, "POST", &resume, r#"{"x":1}"#),
+            call(b, &admin, "POST", &resume, r#"{"x":2}"#),
+            call(b, &admin, "POST", &resolve, r#"{"status":"CANCELED"}"#),
+        );
+        for answer in [&answers.0, &answers.1] {
+            assert!(answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.1 409"), "{answer}");
+        }
+        assert!(answers.2.starts_with("HTTP/1.1 200"), "{}", answers.2);
+        for id in [parent, &child] {
+            let events = events(id).await;
+            let ends = ["COMPLETED", "CANCELED"];
+            let ended = events.iter().filter(|event| ends.contains(&event["status"].as_str().unwrap())).count();
+            assert_eq!(ended, 1, "{events:#?}");
+            for (n, event) in events.iter().enumerate() {
+                assert_eq!(event["seq"], 2 * (n + 1), "{events:#?}");
+            }
+        }
+    }
+    for (node, _) in nodes {
+        node.stop().await;
+    }
 }
 
 /// The code of a mail that one of the nodes has written to its outbox.
@@ -167,137 +160,122 @@ fn body_of(answer: &str) -> Value {
     serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
 }
 
-#[test]
-fn people_sign_in_on_several_nodes_at_once() {
-    on_both(async |engine| {
-        if engine == Engine::Sqlite {
-            return; // One process by nature.
+async fn people_sign_in_on_several_nodes_at_once() {
+    let (nodes, Bootstrap { api_key: admin, org_id, .. }) = two().await;
+    let [(a, a_folder), (b, b_folder)] = &nodes;
+    let folders = [a_folder, b_folder];
+    for n in 0..6 {
+        let email = format!("person{n}@example.com");
+        let member = json!({ "actor_id": email, "role": "workspace_admin" });
+        post(a, &admin, &format!("/v1/organizations/{org_id}/members"), member).await;
+        // Two mails, both used at once, each on both nodes: nobody here has signed in before.
+        let ask = json!({ "email": email });
+        let mut tries = Vec::new();
+        for _ in 0..2 {
+            let asked = post(a, "", "/v1/auth/login-intent", ask.clone()).await;
+            let body = json!({ "code": code(&folders, &email).await }).to_string();
+            tries.push((format!("/v1/auth/login-intent/{}/verify", asked["intent_id"].as_str().unwrap()), body));
         }
-        let (nodes, Bootstrap { api_key: admin, org_id, .. }) = two().await;
-        let [(a, a_folder), (b, b_folder)] = &nodes;
-        let folders = [a_folder, b_folder];
-        for n in 0..6 {
-            let email = format!("person{n}@example.com");
-            let member = json!({ "actor_id": email, "role": "workspace_admin" });
-            post(a, &admin, &format!("/v1/organizations/{org_id}/members"), member).await;
-            // Two mails, both used at once, each on both nodes: nobody here has signed in before.
-            let ask = json!({ "email": email });
-            let mut tries = Vec::new();
-            for _ in 0..2 {
-                let asked = post(a, "", "/v1/auth/login-intent", ask.clone()).await;
-                let body = json!({ "code": code(&folders, &email).await }).to_string();
-                tries.push((format!("/v1/auth/login-intent/{}/verify", asked["intent_id"].as_str().unwrap()), body));
-            }
-            let calls = tries.iter().flat_map(|(path, body)| [a, b].map(|node| call(node, "", "POST", path, body)));
-            let answers = join_all(calls).await;
-            for pair in answers.chunks(2) {
-                let entered = pair.iter().filter(|answer| is_ok(answer)).count();
-                assert_eq!(entered, 1, "a code is good once: {pair:#?}");
-                let used = pair.iter().filter(|answer| answer.contains("code_already_used")).count();
-                assert_eq!(used, 1, "{pair:#?}");
-            }
-            let people: Vec<Value> =
-                answers.iter().filter(|answer| is_ok(answer)).map(|answer| body_of(answer)).collect();
-            let me = async |node: &Running, key: &Value| {
-                body_of(&call(node, key.as_str().unwrap(), "GET", "/v1/me", "").await)
-            };
-            for (node, person) in [(a, &people[0]), (b, &people[0]), (a, &people[1]), (b, &people[1])] {
-                assert_eq!(me(node, &person["api_key"]).await["role"], "workspace_admin");
-            }
-            let accounts = body_of(&call(a, &admin, "GET", "/v1/service-accounts?limit=1000", "").await);
-            let name = format!("login of {email}");
-            let logins = accounts["service_accounts"].as_array().unwrap().iter().filter(|one| one["name"] == name);
-            assert_eq!(logins.count(), 1, "one account for the keys of both");
+        let calls = tries.iter().flat_map(|(path, body)| [a, b].map(|node| call(node, "", "POST", path, body)));
+        let answers = join_all(calls).await;
+        for pair in answers.chunks(2) {
+            let entered = pair.iter().filter(|answer| is_ok(answer)).count();
+            assert_eq!(entered, 1, "a code is good once: {pair:#?}");
+            let used = pair.iter().filter(|answer| answer.contains("code_already_used")).count();
+            assert_eq!(used, 1, "{pair:#?}");
+        }
+        let people: Vec<Value> = answers.iter().filter(|answer| is_ok(answer)).map(|answer| body_of(answer)).collect();
+        let me =
+            async |node: &Running, key: &Value| body_of(&call(node, key.as_str().unwrap(), "GET", "/v1/me", "").await);
+        for (node, person) in [(a, &people[0]), (b, &people[0]), (a, &people[1]), (b, &people[1])] {
+            assert_eq!(me(node, &person["api_key"]).await["role"], "workspace_admin");
+        }
+        let accounts = body_of(&call(a, &admin, "GET", "/v1/service-accounts?limit=1000", "").await);
+        let name = format!("login of {email}");
+        let logins = accounts["service_accounts"].as_array().unwrap().iter().filter(|one| one["name"] == name);
+        assert_eq!(logins.count(), 1, "one account for the keys of both");
 
-            // One refresh token at once on both nodes, as a client does that repeats: the session lives on.
-            let refresh = json!({ "refresh_token": people[0]["refresh_token"] }).to_string();
-            let answers = join_all([a, b].map(|node| call(node, "", "POST", "/v1/auth/refresh", &refresh))).await;
-            for answer in &answers {
-                let next = json!({ "refresh_token": body_of(answer)["refresh_token"] });
-                let entered = post(b, "", "/v1/auth/refresh", next).await;
-                assert_eq!(entered["session_id"], people[0]["session_id"]);
-                // What one node has signed, the other believes.
-                let token = entered["access_token"].clone();
-                let known = post(a, &admin, "/v1/auth/introspect", json!({ "token": token })).await;
-                assert_eq!((&known["active"], &known["email"]), (&json!(true), &json!(email)));
-            }
+        // One refresh token at once on both nodes, as a client does that repeats: the session lives on.
+        let refresh = json!({ "refresh_token": people[0]["refresh_token"] }).to_string();
+        let answers = join_all([a, b].map(|node| call(node, "", "POST", "/v1/auth/refresh", &refresh))).await;
+        for answer in &answers {
+            let next = json!({ "refresh_token": body_of(answer)["refresh_token"] });
+            let entered = post(b, "", "/v1/auth/refresh", next).await;
+            assert_eq!(entered["session_id"], people[0]["session_id"]);
+            // What one node has signed, the other believes.
+            let token = entered["access_token"].clone();
+            let known = post(a, &admin, "/v1/auth/introspect", json!({ "token": token })).await;
+            assert_eq!((&known["active"], &known["email"]), (&json!(true), &json!(email)));
         }
-        let keys = join_all([a, b].map(|node| call(node, "", "GET", "/.well-known/jwks.json", ""))).await;
-        assert_eq!(body_of(&keys[0]), body_of(&keys[1]), "signing keys are those of all nodes");
-        for (node, _) in nodes {
-            node.stop().await;
-        }
-    });
+    }
+    let keys = join_all([a, b].map(|node| call(node, "", "GET", "/.well-known/jwks.json", ""))).await;
+    assert_eq!(body_of(&keys[0]), body_of(&keys[1]), "signing keys are those of all nodes");
+    for (node, _) in nodes {
+        node.stop().await;
+    }
 }
 
-#[test]
-fn what_two_nodes_change_of_one_thing_stands_on_both() {
-    on_both(async |engine| {
-        if engine == Engine::Sqlite {
-            return; // One process by nature.
+async fn changes_of_one_row_by_two_nodes_are_both_kept() {
+    let (nodes, Bootstrap { api_key: admin, org_id, .. }) = two().await;
+    let [(a, _), (b, _)] = &nodes;
+    for n in 0..20 {
+        let agent = post(a, &admin, "/v1/service-accounts", json!({ "name": format!("agent {n}") })).await;
+        let path = format!("/v1/mesh/agents/agent-{n}");
+        let cost = json!({ "max_intents_per_day": 5 }).to_string();
+        let action = json!({ "mode": "allowlist", "intent_types": ["a.b"], "direction": "send" }).to_string();
+        let (kill, costs, actions) =
+            (format!("{path}/kill"), format!("{path}/policies/cost"), format!("{path}/policies/action"));
+        let answers = tokio::join!(
+            call(a, &admin, "POST", &kill, "{}"),
+            call(b, &admin, "PUT", &costs, &cost),
+            call(b, &admin, "PUT", &actions, &action),
+        );
+        for answer in [&answers.0, &answers.1, &answers.2] {
+            body_of(answer);
         }
-        let (nodes, Bootstrap { api_key: admin, org_id, .. }) = two().await;
-        let [(a, _), (b, _)] = &nodes;
-        for n in 0..20 {
-            let agent = post(a, &admin, "/v1/service-accounts", json!({ "name": format!("agent {n}") })).await;
-            let path = format!("/v1/mesh/agents/agent-{n}");
-            let cost = json!({ "max_intents_per_day": 5 }).to_string();
-            let action = json!({ "mode": "allowlist", "intent_types": ["a.b"], "direction": "send" }).to_string();
-            let (kill, costs, actions) =
-                (format!("{path}/kill"), format!("{path}/policies/cost"), format!("{path}/policies/action"));
-            let answers = tokio::join!(
-                call(a, &admin, "POST", &kill, "{}"),
-                call(b, &admin, "PUT", &costs, &cost),
-                call(b, &admin, "PUT", &actions, &action),
-            );
-            for answer in [&answers.0, &answers.1, &answers.2] {
-                body_of(answer);
-            }
-            let seen = body_of(&call(b, &admin, "GET", &path, "").await);
-            assert_eq!(seen["agent"]["health_status"], "killed", "{agent}: {seen}");
-            assert_eq!(
-                (&seen["cost_policy"]["max_intents_per_day"], &seen["action_policy"]["send"]["mode"]),
-                (&json!(5), &json!("allowlist")),
-                "{seen}"
-            );
+        let seen = body_of(&call(b, &admin, "GET", &path, "").await);
+        assert_eq!(seen["agent"]["health_status"], "killed", "{agent}: {seen}");
+        assert_eq!(
+            (&seen["cost_policy"]["max_intents_per_day"], &seen["action_policy"]["send"]["mode"]),
+            (&json!(5), &json!("allowlist")),
+            "{seen}"
+        );
 
-            let workspaces = format!("/v1/organizations/{org_id}/workspaces");
-            let made =
-                post(a, &admin, &workspaces, json!({ "name": format!("W {n}"), "environment": "staging" })).await;
-            let path = format!("{workspaces}/{}", made["workspace"]["workspace_id"].as_str().unwrap());
-            let answers = tokio::join!(
-                call(a, &admin, "PATCH", &path, r#"{"status":"suspended"}"#),
-                call(b, &admin, "PATCH", &path, r#"{"name":"Another name"}"#),
-            );
-            for answer in [&answers.0, &answers.1] {
-                body_of(answer);
-            }
-            let quota = |dimension: &str| {
-                let body = json!({
-                    "org_id": org_id, "workspace_id": made["workspace"]["workspace_id"], "dimensions": { dimension: 5 },
-                    "overage_mode": "grace",
-                });
-                body.to_string()
-            };
-            let (intents, schemas) = (quota("intents_per_day"), quota("schema_writes_per_day"));
-            let answers = tokio::join!(
-                call(a, &admin, "PATCH", "/v1/quotas", &intents),
-                call(b, &admin, "PATCH", "/v1/quotas", &schemas),
-            );
-            for answer in [&answers.0, &answers.1] {
-                body_of(answer);
-            }
-            let ws = made["workspace"]["workspace_id"].as_str().unwrap();
-            let path = format!("/v1/quotas?org_id={org_id}&workspace_id={ws}");
-            let dimensions = body_of(&call(a, &admin, "GET", &path, "").await)["quota_policy"]["dimensions"].clone();
-            assert_eq!([&dimensions["intents_per_day"], &dimensions["schema_writes_per_day"]], [5, 5], "{dimensions}");
-            let listed = body_of(&call(a, &admin, "GET", &workspaces, "").await);
-            let id = &made["workspace"]["workspace_id"];
-            let seen = listed["workspaces"].as_array().unwrap().iter().find(|one| one["workspace_id"] == *id).unwrap();
-            assert_eq!((&seen["status"], &seen["name"]), (&json!("suspended"), &json!("Another name")));
+        let workspaces = format!("/v1/organizations/{org_id}/workspaces");
+        let made = post(a, &admin, &workspaces, json!({ "name": format!("W {n}"), "environment": "staging" })).await;
+        let path = format!("{workspaces}/{}", made["workspace"]["workspace_id"].as_str().unwrap());
+        let answers = tokio::join!(
+            call(a, &admin, "PATCH", &path, r#"{"status":"suspended"}"#),
+            call(b, &admin, "PATCH", &path, r#"{"name":"Another name"}"#),
+        );
+        for answer in [&answers.0, &answers.1] {
+            body_of(answer);
         }
-        for (node, _) in nodes {
-            node.stop().await;
+        let quota = |dimension: &str| {
+            let body = json!({
+                "org_id": org_id, "workspace_id": made["workspace"]["workspace_id"], "dimensions": { dimension: 5 },
+                "overage_mode": "grace",
+            });
+            body.to_string()
+        };
+        let (intents, schemas) = (quota("intents_per_day"), quota("schema_writes_per_day"));
+        let answers = tokio::join!(
+            call(a, &admin, "PATCH", "/v1/quotas", &intents),
+            call(b, &admin, "PATCH", "/v1/quotas", &schemas),
+        );
+        for answer in [&answers.0, &answers.1] {
+            body_of(answer);
         }
-    });
+        let ws = made["workspace"]["workspace_id"].as_str().unwrap();
+        let path = format!("/v1/quotas?org_id={org_id}&workspace_id={ws}");
+        let dimensions = body_of(&call(a, &admin, "GET", &path, "").await)["quota_policy"]["dimensions"].clone();
+        assert_eq!([&dimensions["intents_per_day"], &dimensions["schema_writes_per_day"]], [5, 5], "{dimensions}");
+        let listed = body_of(&call(a, &admin, "GET", &workspaces, "").await);
+        let id = &made["workspace"]["workspace_id"];
+        let seen = listed["workspaces"].as_array().unwrap().iter().find(|one| one["workspace_id"] == *id).unwrap();
+        assert_eq!((&seen["status"], &seen["name"]), (&json!("suspended"), &json!("Another name")));
+    }
+    for (node, _) in nodes {
+        node.stop().await;
+    }
 }

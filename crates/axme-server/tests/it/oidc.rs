@@ -18,7 +18,12 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Answer, Engine, SITE, Server, on_both};
+use crate::harness::{Answer, Engine, SITE, Server, each_engine};
+
+each_engine! {
+    a_provider_signs_people_in,
+    unverified_claims_sign_nobody_in,
+}
 
 const CLIENT: &str = "axme at home";
 const SECRET: &str = "a secret: with signs";
@@ -151,98 +156,87 @@ async fn go(server: &Server, provider: &Provider) -> (Value, Answer) {
 async fn confirm(server: &Server, shown: &Answer) -> Answer {
     let page = shown.body.to_string();
     let token = page.split("name=\\\"token\\\" value=\\\"").nth(1).unwrap().split('\\').next().unwrap();
-    server.fill(&format!("/app/login/provider-callback?token={token}"), &[]).await
+    server.submit_form(&format!("/app/login/provider-callback?token={token}"), &[]).await
 }
 
 async fn poll(server: &Server, grant: &Value) -> Answer {
     server.send("", "GET", &format!("/v1/auth/cli-grants/{}", grant["grant_id"].as_str().unwrap()), None).await
 }
 
-#[test]
-fn a_provider_signs_people_in() {
-    on_both(async |engine| {
-        let provider = Provider::start().await;
-        let server = start(engine, &provider, false).await;
-        provider.says(json!({ "email": "Owner@Local", "email_verified": true }));
-        let (grant, shown) = go(&server, &provider).await;
-        let page = shown.body.to_string();
-        assert!(
-            page.contains("Sign in as owner@local?") && page.contains(grant["user_code"].as_str().unwrap()),
-            "{page}"
-        );
-        assert_eq!(poll(&server, &grant).await.ok()["state"], "pending", "coming back signs nobody in");
-        assert_eq!(confirm(&server, &shown).await.status, 200);
-        assert_eq!(confirm(&server, &shown).await.status, 404, "once");
-        let answer = poll(&server, &grant).await.ok();
-        assert_eq!(server.get(answer["api_key"].as_str().unwrap(), "/v1/me").await["role"], "workspace_admin");
+async fn a_provider_signs_people_in(engine: Engine) {
+    let provider = Provider::start().await;
+    let server = start(engine, &provider, false).await;
+    provider.says(json!({ "email": "Owner@Local", "email_verified": true }));
+    let (grant, shown) = go(&server, &provider).await;
+    let page = shown.body.to_string();
+    assert!(page.contains("Sign in as owner@local?") && page.contains(grant["user_code"].as_str().unwrap()), "{page}");
+    assert_eq!(poll(&server, &grant).await.ok()["state"], "pending", "coming back signs nobody in");
+    assert_eq!(confirm(&server, &shown).await.status, 200);
+    assert_eq!(confirm(&server, &shown).await.status, 404, "once");
+    let answer = poll(&server, &grant).await.ok();
+    assert_eq!(server.get(answer["api_key"].as_str().unwrap(), "/v1/me").await["role"], "workspace_admin");
 
-        // Who is no member stays out, and comes in where anybody may.
-        provider.says(json!({ "email": "ann@example.com", "email_verified": "true" }));
-        let (grant, shown) = go(&server, &provider).await;
-        assert_eq!(confirm(&server, &shown).await.status, 403);
-        assert_eq!(poll(&server, &grant).await.ok()["state"], "pending");
-        let open = start(engine, &provider, true).await;
-        let (grant, shown) = go(&open, &provider).await;
-        confirm(&open, &shown).await;
-        assert_eq!(poll(&open, &grant).await.ok()["state"], "approved");
-    });
+    // Who is no member stays out, and comes in where anybody may.
+    provider.says(json!({ "email": "ann@example.com", "email_verified": "true" }));
+    let (grant, shown) = go(&server, &provider).await;
+    assert_eq!(confirm(&server, &shown).await.status, 403);
+    assert_eq!(poll(&server, &grant).await.ok()["state"], "pending");
+    let open = start(engine, &provider, true).await;
+    let (grant, shown) = go(&open, &provider).await;
+    confirm(&open, &shown).await;
+    assert_eq!(poll(&open, &grant).await.ok()["state"], "approved");
 }
 
-#[test]
-fn what_a_provider_does_not_vouch_for_signs_nobody_in() {
-    on_both(async |engine| {
-        let provider = Provider::start().await;
-        let server = start(engine, &provider, true).await;
-        let good = json!({ "email": "owner@local", "email_verified": true });
-        let with = |name: &str, value: Value| {
-            let mut claims = good.clone();
-            claims[name] = value;
-            claims
-        };
-        let now = server.now().millis() / 1_000;
-        for claims in [
-            json!({}),
-            with("email_verified", json!(false)),
-            with("email_verified", Value::Null),
-            with("email", json!("owner@local.evil.org")),
-            // A Kelvin sign is a k in lower case.
-            with("email", json!("mi\u{212a}e@example.com")),
-            with("email", json!("owner")),
-            with("iss", json!("https://elsewhere.example")),
-            with("aud", json!("another client")),
-            with("azp", json!("another client")),
-            with("nonce", json!("another sign-in")),
-            with("exp", json!(now - 61)),
-        ] {
-            provider.says(claims.clone());
-            let (grant, shown) = go(&server, &provider).await;
-            assert_eq!(shown.status, 502, "{claims}: {}", shown.body);
-            assert!(!shown.body.to_string().contains(SECRET));
-            assert_eq!(poll(&server, &grant).await.ok()["state"], "pending");
-        }
-        provider.says(good.clone());
-        provider.desk.lock().unwrap().is_forged = true;
-        assert_eq!(go(&server, &provider).await.1.status, 502);
-        provider.desk.lock().unwrap().is_forged = false;
-        // A clock that is a little behind is none of that; a page that is left too long is.
-        provider.says(with("exp", json!(now - 59)));
-        let (_, shown) = go(&server, &provider).await;
-        assert_eq!(shown.status, 200, "{}", shown.body);
-        server.clock.advance(Duration::from_secs(601));
-        assert_eq!(confirm(&server, &shown).await.status, 404);
-        for path in [
-            "/app/login/provider-callback",
-            "/app/login/provider-callback?state=x&code=y",
-            "/app/login/provider?code=X",
-        ] {
-            assert_eq!(server.page(path).await.status, 404, "{path}");
-        }
-        // Without a provider there is none.
-        let plain = Server::start(engine).await;
-        let grant = plain.post("", "/v1/auth/cli-grants", json!({})).await;
-        let page = plain.page(grant["approval_url"].as_str().unwrap()).await.body.to_string();
-        assert!(!page.contains("provider?code="));
-        let path = format!("/app/login/provider?code={}", grant["user_code"].as_str().unwrap());
-        assert_eq!(plain.page(&path).await.status, 404);
-    });
+async fn unverified_claims_sign_nobody_in(engine: Engine) {
+    let provider = Provider::start().await;
+    let server = start(engine, &provider, true).await;
+    let good = json!({ "email": "owner@local", "email_verified": true });
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
+    };
+    let now = server.now().millis() / 1_000;
+    for claims in [
+        json!({}),
+        with("email_verified", json!(false)),
+        with("email_verified", Value::Null),
+        with("email", json!("owner@local.evil.org")),
+        // A Kelvin sign is a k in lower case.
+        with("email", json!("mi\u{212a}e@example.com")),
+        with("email", json!("owner")),
+        with("iss", json!("https://elsewhere.example")),
+        with("aud", json!("another client")),
+        with("azp", json!("another client")),
+        with("nonce", json!("another sign-in")),
+        with("exp", json!(now - 61)),
+    ] {
+        provider.says(claims.clone());
+        let (grant, shown) = go(&server, &provider).await;
+        assert_eq!(shown.status, 502, "{claims}: {}", shown.body);
+        assert!(!shown.body.to_string().contains(SECRET));
+        assert_eq!(poll(&server, &grant).await.ok()["state"], "pending");
+    }
+    provider.says(good.clone());
+    provider.desk.lock().unwrap().is_forged = true;
+    assert_eq!(go(&server, &provider).await.1.status, 502);
+    provider.desk.lock().unwrap().is_forged = false;
+    // A clock that is a little behind is none of that; a page that is left too long is.
+    provider.says(with("exp", json!(now - 59)));
+    let (_, shown) = go(&server, &provider).await;
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    server.clock.advance(Duration::from_secs(601));
+    assert_eq!(confirm(&server, &shown).await.status, 404);
+    for path in
+        ["/app/login/provider-callback", "/app/login/provider-callback?state=x&code=y", "/app/login/provider?code=X"]
+    {
+        assert_eq!(server.page(path).await.status, 404, "{path}");
+    }
+    // Without a provider there is none.
+    let plain = Server::start(engine).await;
+    let grant = plain.post("", "/v1/auth/cli-grants", json!({})).await;
+    let page = plain.page(grant["approval_url"].as_str().unwrap()).await.body.to_string();
+    assert!(!page.contains("provider?code="));
+    let path = format!("/app/login/provider?code={}", grant["user_code"].as_str().unwrap());
+    assert_eq!(plain.page(&path).await.status, 404);
 }

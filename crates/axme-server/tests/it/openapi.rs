@@ -4,31 +4,32 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, on_both};
+use crate::harness::{Engine, Server, each_engine};
 
-#[test]
-fn every_operation_is_served_where_the_table_says() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let table = axme_api::table();
-        let ops = table.iter().map(|op| op.info());
-        let ops = ops.flat_map(|info| std::iter::once(&info.path).chain(info.aliases).map(|path| (info.method, *path)));
-        for (method, template) in ops.chain(axme_api::routes().iter().map(|route| (route.method, route.path))) {
-            let path = template.replace(['{', '}', '*'], "");
-            let body = (method != axme_api::Method::Get).then(|| json!({}));
-            // Without a key: an operation that is there asks for one, or for what it needs instead.
-            let answer = server.send("", method.as_str(), &path, body).await;
-            // What needs more than is given here says so; that there is nothing is said in other words.
-            let is_there = answer.status != 405 && !answer.body.to_string().contains("no operation at");
-            assert!(is_there, "{path}: {} {}", answer.status, answer.body);
-        }
-        let served = server.send("", "GET", "/openapi.json", None).await;
-        assert_eq!(&served.body, axme_api::openapi::document());
-    });
+each_engine! {
+    every_operation_is_served_where_the_table_says,
+}
+
+async fn every_operation_is_served_where_the_table_says(engine: Engine) {
+    let server = Server::start(engine).await;
+    let table = axme_api::table();
+    let ops = table.iter().map(|op| op.info());
+    let ops = ops.flat_map(|info| std::iter::once(&info.path).chain(info.aliases).map(|path| (info.method, *path)));
+    for (method, template) in ops.chain(axme_api::routes().iter().map(|route| (route.method, route.path))) {
+        let path = template.replace(['{', '}', '*'], "");
+        let body = (method != axme_api::Method::Get).then(|| json!({}));
+        // Without a key: an operation that is there asks for one, or for what it needs instead.
+        let answer = server.send("", method.as_str(), &path, body).await;
+        // What needs more than is given here says so; that there is nothing is said in other words.
+        let is_there = answer.status != 405 && !answer.body.to_string().contains("no operation at");
+        assert!(is_there, "{path}: {} {}", answer.status, answer.body);
+    }
+    let served = server.send("", "GET", "/openapi.json", None).await;
+    assert_eq!(&served.body, axme_api::openapi::document());
 }
 
 #[test]
-fn the_description_is_whole() {
+fn the_description_is_complete() {
     let document = axme_api::openapi::document();
     let mut ids = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {

@@ -4,7 +4,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Person, Server, on_both};
+use crate::harness::{Answer, Engine, Person, Server, each_engine};
+
+each_engine! {
+    a_person_signs_in_with_a_password,
+    a_name_is_locked_after_wrong_passwords,
+    weak_passwords_are_refused,
+    attempts_are_counted_before_the_password_is_checked,
+    a_first_password_needs_a_recent_sign_in,
+}
 
 const OWNER: &str = "owner@local";
 const PASSWORD: &str = "Correct horse, battery";
@@ -18,147 +26,131 @@ async fn login(server: &Server, name: &str, password: &str) -> Answer {
     server.send("", "POST", "/v1/auth/login", Some(body)).await
 }
 
-#[test]
-fn a_person_signs_in_with_a_password() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let owner = server.sign_in(OWNER).await;
-        login(&server, OWNER, PASSWORD).await.refused(401, "invalid_credentials");
-        let body = json!({ "password": PASSWORD });
-        server
-            .send(&server.admin, "POST", "/v1/auth/register-password", Some(body))
-            .await
-            .refused(401, "missing_actor_token");
-        let set_up = set(&server, &owner, json!({ "password": PASSWORD, "nick": "The.Owner" })).await.ok();
-        assert_eq!(set_up, json!({ "ok": true, "email": OWNER, "nick": "the.owner" }));
-        for name in [OWNER, "Owner@LOCAL", "the.owner", "THE.OWNER"] {
-            let answer = login(&server, name, PASSWORD).await.ok();
-            assert_eq!(answer.get("api_key"), None, "{answer}");
-            let person = Person::new(&answer);
-            let sessions = server.as_person(&person, "GET", "/v1/auth/sessions", None).await.ok();
-            let current = sessions["sessions"].as_array().unwrap().iter().find(|s| s["is_current"] == true).unwrap();
-            assert_eq!((&current["client_type"], &current["device_label"]), (&json!("api"), &json!("laptop")));
-        }
-        // Changing it takes the one before.
-        let next = "Another horse, battery";
-        set(&server, &owner, json!({ "password": next })).await.refused(403, "wrong_current_password");
-        let wrong = json!({ "password": next, "current_password": "wrong" });
-        set(&server, &owner, wrong).await.refused(403, "wrong_current_password");
-        let right = json!({ "password": next, "current_password": PASSWORD });
-        assert_eq!(set(&server, &owner, right).await.ok()["nick"], "the.owner");
-        login(&server, OWNER, PASSWORD).await.refused(401, "invalid_credentials");
-        login(&server, OWNER, next).await.ok();
-        let shown = server.as_person(&owner, "GET", "/v1/portal/personal/context", None).await.ok();
-        assert_eq!(shown["account"]["has_password"], true);
-        assert!(!shown.to_string().contains("argon2"));
-    });
+async fn a_person_signs_in_with_a_password(engine: Engine) {
+    let server = Server::start(engine).await;
+    let owner = server.sign_in(OWNER).await;
+    login(&server, OWNER, PASSWORD).await.refused(401, "invalid_credentials");
+    let body = json!({ "password": PASSWORD });
+    server
+        .send(&server.admin, "POST", "/v1/auth/register-password", Some(body))
+        .await
+        .refused(401, "missing_actor_token");
+    let set_up = set(&server, &owner, json!({ "password": PASSWORD, "nick": "The.Owner" })).await.ok();
+    assert_eq!(set_up, json!({ "ok": true, "email": OWNER, "nick": "the.owner" }));
+    for name in [OWNER, "Owner@LOCAL", "the.owner", "THE.OWNER"] {
+        let answer = login(&server, name, PASSWORD).await.ok();
+        assert_eq!(answer.get("api_key"), None, "{answer}");
+        let person = Person::new(&answer);
+        let sessions = server.as_person(&person, "GET", "/v1/auth/sessions", None).await.ok();
+        let current = sessions["sessions"].as_array().unwrap().iter().find(|s| s["is_current"] == true).unwrap();
+        assert_eq!((&current["client_type"], &current["device_label"]), (&json!("api"), &json!("laptop")));
+    }
+    // Changing it takes the one before.
+    let next = "Another horse, battery";
+    set(&server, &owner, json!({ "password": next })).await.refused(403, "wrong_current_password");
+    let wrong = json!({ "password": next, "current_password": "wrong" });
+    set(&server, &owner, wrong).await.refused(403, "wrong_current_password");
+    let right = json!({ "password": next, "current_password": PASSWORD });
+    assert_eq!(set(&server, &owner, right).await.ok()["nick"], "the.owner");
+    login(&server, OWNER, PASSWORD).await.refused(401, "invalid_credentials");
+    login(&server, OWNER, next).await.ok();
+    let shown = server.as_person(&owner, "GET", "/v1/portal/personal/context", None).await.ok();
+    assert_eq!(shown["account"]["has_password"], true);
+    assert!(!shown.to_string().contains("argon2"));
 }
 
-#[test]
-fn a_name_is_locked_after_wrong_passwords() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let owner = server.sign_in(OWNER).await;
-        set(&server, &owner, json!({ "password": PASSWORD, "nick": "boss" })).await.ok();
-        server.mails().await;
-        // Whether anybody has the name makes no difference, and one person is locked by all their names.
-        for names in [["nobody@example.com", "nobody@example.com"], [OWNER, "boss"]] {
-            for _ in 0..2 {
-                for name in names {
-                    login(&server, name, "wrong").await.refused(401, "invalid_credentials");
-                }
-            }
-            login(&server, names[0], "wrong").await.refused(429, "account_locked");
-            for password in ["wrong", PASSWORD] {
-                let answer = login(&server, names[1], password).await;
-                assert_eq!(answer.headers["retry-after"], "900");
-                answer.refused(429, "account_locked");
+async fn a_name_is_locked_after_wrong_passwords(engine: Engine) {
+    let server = Server::start(engine).await;
+    let owner = server.sign_in(OWNER).await;
+    set(&server, &owner, json!({ "password": PASSWORD, "nick": "boss" })).await.ok();
+    server.mails().await;
+    // Whether anybody has the name makes no difference, and one person is locked by all their names.
+    for names in [["nobody@example.com", "nobody@example.com"], [OWNER, "boss"]] {
+        for _ in 0..2 {
+            for name in names {
+                login(&server, name, "wrong").await.refused(401, "invalid_credentials");
             }
         }
-        // A mail still signs in.
-        server.sign_in(OWNER).await;
-        server.clock.advance(Duration::from_secs(901));
-        for _ in 0..4 {
-            login(&server, OWNER, "wrong").await.refused(401, "invalid_credentials");
+        login(&server, names[0], "wrong").await.refused(429, "account_locked");
+        for password in ["wrong", PASSWORD] {
+            let answer = login(&server, names[1], password).await;
+            assert_eq!(answer.headers["retry-after"], "900");
+            answer.refused(429, "account_locked");
         }
-        login(&server, OWNER, PASSWORD).await.ok();
-        // What was right forgets what was wrong.
+    }
+    // A mail still signs in.
+    server.sign_in(OWNER).await;
+    server.clock.advance(Duration::from_secs(901));
+    for _ in 0..4 {
         login(&server, OWNER, "wrong").await.refused(401, "invalid_credentials");
-        login(&server, OWNER, PASSWORD).await.ok();
-    });
+    }
+    login(&server, OWNER, PASSWORD).await.ok();
+    // What was right forgets what was wrong.
+    login(&server, OWNER, "wrong").await.refused(401, "invalid_credentials");
+    login(&server, OWNER, PASSWORD).await.ok();
 }
 
-#[test]
-fn what_is_easy_to_guess_is_no_password() {
-    on_both(async |engine| {
-        let server = Server::start_open(engine).await;
-        let owner = server.sign_in(OWNER).await;
-        for (password, code) in [
-            ("", "validation_failed"),
-            ("elevenchars", "validation_failed"),
-            ("aaaaaaaaaaaaaaaa", "weak_password"),
-            ("abababababababab", "weak_password"),
-            ("my owner@local password", "weak_password"),
-            (&"long".repeat(300), "validation_failed"),
-        ] {
-            set(&server, &owner, json!({ "password": password })).await.refused(422, code);
-        }
-        for nick in ["ab", "with space", "ünïcode", &"x".repeat(33), "a@b"] {
-            let body = json!({ "password": PASSWORD, "nick": nick });
-            set(&server, &owner, body).await.refused(422, "validation_failed");
-        }
-        let taken = json!({ "password": PASSWORD, "nick": "taken" });
-        set(&server, &owner, taken.clone()).await.ok();
-        server.mails().await;
-        let other = server.sign_in("other@example.com").await;
-        set(&server, &other, taken).await.refused(409, "nick_taken");
-        for body in [json!({}), json!({ "nick": "x" }), json!({ "password": "x" }), json!({ "nick": 1, "password": 2 })]
-        {
-            server.send("", "POST", "/v1/auth/login", Some(body)).await.refused(422, "validation_failed");
-        }
-    });
+async fn weak_passwords_are_refused(engine: Engine) {
+    let server = Server::start_open(engine).await;
+    let owner = server.sign_in(OWNER).await;
+    for (password, code) in [
+        ("", "validation_failed"),
+        ("elevenchars", "validation_failed"),
+        ("aaaaaaaaaaaaaaaa", "weak_password"),
+        ("abababababababab", "weak_password"),
+        ("my owner@local password", "weak_password"),
+        (&"long".repeat(300), "validation_failed"),
+    ] {
+        set(&server, &owner, json!({ "password": password })).await.refused(422, code);
+    }
+    for nick in ["ab", "with space", "ünïcode", &"x".repeat(33), "a@b"] {
+        let body = json!({ "password": PASSWORD, "nick": nick });
+        set(&server, &owner, body).await.refused(422, "validation_failed");
+    }
+    let taken = json!({ "password": PASSWORD, "nick": "taken" });
+    set(&server, &owner, taken.clone()).await.ok();
+    server.mails().await;
+    let other = server.sign_in("other@example.com").await;
+    set(&server, &other, taken).await.refused(409, "nick_taken");
+    for body in [json!({}), json!({ "nick": "x" }), json!({ "password": "x" }), json!({ "nick": 1, "password": 2 })] {
+        server.send("", "POST", "/v1/auth/login", Some(body)).await.refused(422, "validation_failed");
+    }
 }
 
-#[test]
-fn tries_are_counted_before_they_are_made() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let owner = server.sign_in(OWNER).await;
-        set(&server, &owner, json!({ "password": PASSWORD })).await.ok();
-        // However many are made at once, five of them count; the fifth locks the name.
-        let wrong = (0..12).map(|_| login(&server, OWNER, "wrong"));
-        let answers = futures_util::future::join_all(wrong).await;
-        let refused = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
-        assert_eq!((refused(401), refused(429)), (4, 8), "{answers:?}");
-        login(&server, OWNER, PASSWORD).await.refused(429, "account_locked");
-    });
+async fn attempts_are_counted_before_the_password_is_checked(engine: Engine) {
+    let server = Server::start(engine).await;
+    let owner = server.sign_in(OWNER).await;
+    set(&server, &owner, json!({ "password": PASSWORD })).await.ok();
+    // However many are made at once, five of them count; the fifth locks the name.
+    let wrong = (0..12).map(|_| login(&server, OWNER, "wrong"));
+    let answers = futures_util::future::join_all(wrong).await;
+    let refused = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((refused(401), refused(429)), (4, 8), "{answers:?}");
+    login(&server, OWNER, PASSWORD).await.refused(429, "account_locked");
 }
 
-#[test]
-fn a_first_password_is_set_by_who_has_just_signed_in() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let (owner, elsewhere) = (server.sign_in(OWNER).await, server.sign_in(OWNER).await);
-        let made = server.post(&server.admin, "/v1/auth/dashboard-token", json!({})).await;
-        let dashboard = server.post("", "/v1/auth/exchange", json!({ "token": made["token"] })).await;
-        let body = json!({ "password": PASSWORD });
-        set(&server, &Person::new(&dashboard), body.clone()).await.refused(403, "sign_in_again");
-        server.clock.advance(Duration::from_secs(900));
-        let late = server.post("", "/v1/auth/refresh", json!({ "refresh_token": owner.refresh })).await;
-        set(&server, &Person::new(&late), body.clone()).await.refused(403, "sign_in_again");
-        let fresh = server.sign_in(OWNER).await;
-        set(&server, &fresh, body).await.ok();
-        // The person hears of it, and every other session ends.
-        let mails = server.mails().await;
-        assert_eq!(
-            (mails.len(), mails[0].to.as_str(), mails[0].subject.as_str()),
-            (1, OWNER, "Your AXME password was set")
-        );
-        let body = json!({ "refresh_token": elsewhere.refresh });
-        server.send("", "POST", "/v1/auth/refresh", Some(body)).await.refused(401, "invalid_refresh_token");
-        let body = json!({ "refresh_token": fresh.refresh });
-        server.post("", "/v1/auth/refresh", body).await;
-        let named = json!({ "nick": OWNER, "password": PASSWORD, "client_type": "dashboard" });
-        server.send("", "POST", "/v1/auth/login", Some(named)).await.refused(422, "validation_failed");
-    });
+async fn a_first_password_needs_a_recent_sign_in(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (owner, elsewhere) = (server.sign_in(OWNER).await, server.sign_in(OWNER).await);
+    let made = server.post(&server.admin, "/v1/auth/dashboard-token", json!({})).await;
+    let dashboard = server.post("", "/v1/auth/exchange", json!({ "token": made["token"] })).await;
+    let body = json!({ "password": PASSWORD });
+    set(&server, &Person::new(&dashboard), body.clone()).await.refused(403, "sign_in_again");
+    server.clock.advance(Duration::from_secs(900));
+    let late = server.post("", "/v1/auth/refresh", json!({ "refresh_token": owner.refresh })).await;
+    set(&server, &Person::new(&late), body.clone()).await.refused(403, "sign_in_again");
+    let fresh = server.sign_in(OWNER).await;
+    set(&server, &fresh, body).await.ok();
+    // The person hears of it, and every other session ends.
+    let mails = server.mails().await;
+    assert_eq!(
+        (mails.len(), mails[0].to.as_str(), mails[0].subject.as_str()),
+        (1, OWNER, "Your AXME password was set")
+    );
+    let body = json!({ "refresh_token": elsewhere.refresh });
+    server.send("", "POST", "/v1/auth/refresh", Some(body)).await.refused(401, "invalid_refresh_token");
+    let body = json!({ "refresh_token": fresh.refresh });
+    server.post("", "/v1/auth/refresh", body).await;
+    let named = json!({ "nick": OWNER, "password": PASSWORD, "client_type": "dashboard" });
+    server.send("", "POST", "/v1/auth/login", Some(named)).await.refused(422, "validation_failed");
 }

@@ -5,7 +5,11 @@ use std::time::Duration;
 use axme_server::workers;
 use serde_json::{Value, json};
 
-use crate::harness::{Server, contract, id_of, on_both};
+use crate::harness::{Engine, Server, each_engine, id_of, published_contract};
+
+each_engine! {
+    the_published_bundles_come_to_their_documented_ends,
+}
 
 /// Steps that nobody does in time, and what becomes of the whole; all other bundles are answered and complete.
 const ENDS: [(&str, &str); 4] = [
@@ -20,7 +24,7 @@ const MOST_TURNS: usize = 40;
 
 /// Every published sample bundle with its path, where they are.
 pub fn bundles() -> Option<Vec<(String, Value)>> {
-    let folder = contract("scenarios")?;
+    let folder = published_contract("scenarios")?;
     let mut bundles = Vec::new();
     for family in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
         for file in std::fs::read_dir(&family).unwrap() {
@@ -35,29 +39,26 @@ pub fn bundles() -> Option<Vec<(String, Value)>> {
     Some(bundles)
 }
 
-#[test]
-fn the_published_bundles_come_to_their_documented_ends() {
+async fn the_published_bundles_come_to_their_documented_ends(engine: Engine) {
     let Some(bundles) = bundles() else { return };
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        for (name, bundle) in &bundles {
-            let id = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle.clone()).await);
-            let expected = ENDS.iter().find(|(known, _)| known == name).map_or("COMPLETED", |(_, end)| end);
-            drive(&server, &id, expected == "COMPLETED" || name.contains("reminder")).await;
-            let intent = server.intent(&id).await;
-            assert_eq!(intent["status"], expected, "{name}: {intent}");
-            if expected == "FAILED" {
-                assert_eq!(intent["error"]["code"], "step_timeout", "{name}");
-            }
-            let steps = bundle["workflow"]["steps"].as_array().map_or(0, Vec::len);
-            let done = intent["result"]["steps"].as_object().map_or(0, serde_json::Map::len);
-            assert_eq!(done, steps, "{name}: {}", intent["result"]);
-            if name.contains("reminder") {
-                let reminders = server.event_types(&id).await.iter().filter(|name| *name == "reminder").count();
-                assert!(reminders >= 1, "{name}");
-            }
+    let server = Server::start(engine).await;
+    for (name, bundle) in &bundles {
+        let id = id_of(&server.post(&server.admin, "/v1/scenarios/apply", bundle.clone()).await);
+        let expected = ENDS.iter().find(|(known, _)| known == name).map_or("COMPLETED", |(_, end)| end);
+        drive(&server, &id, expected == "COMPLETED" || name.contains("reminder")).await;
+        let intent = server.intent(&id).await;
+        assert_eq!(intent["status"], expected, "{name}: {intent}");
+        if expected == "FAILED" {
+            assert_eq!(intent["error"]["code"], "step_timeout", "{name}");
         }
-    });
+        let steps = bundle["workflow"]["steps"].as_array().map_or(0, Vec::len);
+        let done = intent["result"]["steps"].as_object().map_or(0, serde_json::Map::len);
+        assert_eq!(done, steps, "{name}: {}", intent["result"]);
+        if name.contains("reminder") {
+            let reminders = server.event_types(&id).await.iter().filter(|name| *name == "reminder").count();
+            assert!(reminders >= 1, "{name}");
+        }
+    }
 }
 
 /// Does what agents and people do, until the intent is over.
@@ -73,7 +74,7 @@ async fn drive(server: &Server, id: &str, agents_work: bool) {
         let is_short = intent["max_reminders"] == 3 && intent["remind_after_seconds"] == 30;
         if is_person && (waits_for_reminder || is_short && intent["intent_type"] == "intent.change.approval.v1") {
             // The person takes so long that a reminder is sent; and one of them never answers.
-            server.pass(Duration::from_secs(intent["remind_after_seconds"].as_u64().unwrap())).await;
+            server.advance(Duration::from_secs(intent["remind_after_seconds"].as_u64().unwrap())).await;
         } else if is_person {
             let answer = json!({ "task_result": positive(&intent["human_task"]) });
             server.post(&server.admin, &format!("/v1/intents/{id}/resume"), answer).await;
@@ -94,7 +95,7 @@ async fn drive(server: &Server, id: &str, agents_work: bool) {
                 )
                 .await;
         } else {
-            server.pass(Duration::from_secs(30)).await;
+            server.advance(Duration::from_secs(30)).await;
         }
         workers::notices::tick(&server.app).await.unwrap();
     }

@@ -2,7 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, on_both};
+use crate::harness::{Engine, Server, each_engine};
+
+each_engine! {
+    a_schema_is_created_updated_and_read,
+    the_mode_of_a_schema_decides_which_payloads_are_accepted,
+    an_agent_declares_the_schemas_of_its_own_intents,
+    invalid_schemas_are_refused,
+}
 
 const TYPE: &str = "axme.calendar.schedule.v1";
 
@@ -20,121 +27,104 @@ fn intent(to: &str, payload: Value) -> Option<Value> {
     Some(json!({ "intent_type": TYPE, "to_agent": to, "payload": payload }))
 }
 
-#[test]
-fn a_schema_is_kept_changed_and_shown() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let made = server.post(&server.admin, "/v1/schemas", upsert("strict")).await["schema"].clone();
-        assert_eq!(made["schema_hash"].as_str().unwrap().len(), 64);
-        assert_eq!(
-            (&made["scope"], &made["owner_agent"], &made["active"]),
-            (&json!("tenant"), &Value::Null, &json!(true))
-        );
-        assert_eq!(made.get("schema_json"), None);
-        server.clock.advance(std::time::Duration::from_secs(1));
-        let again = server.post(&server.admin, "/v1/schemas", upsert("warn")).await["schema"].clone();
-        assert_eq!((&again["schema_hash"], &again["created_at"]), (&made["schema_hash"], &made["created_at"]));
-        assert_ne!(again["updated_at"], made["updated_at"]);
-        let path = format!("/v1/schemas/{TYPE}");
-        let shown = server.get(&server.admin, &path).await["schema"].clone();
-        assert_eq!((&shown["compatibility_mode"], &shown["schema_json"]["type"]), (&json!("warn"), &json!("object")));
-        let owner = server.get(&server.admin, &format!("{path}?owner_agent=agent://somebody/else")).await;
-        assert_eq!(owner["schema"]["owner_agent"], Value::Null, "that of the workspace stands in");
-        let stranger = server.workspace("acme", "prod").await;
-        server.send(&stranger, "GET", &path, None).await.refused(404, "not_found");
-    });
+async fn a_schema_is_created_updated_and_read(engine: Engine) {
+    let server = Server::start(engine).await;
+    let made = server.post(&server.admin, "/v1/schemas", upsert("strict")).await["schema"].clone();
+    assert_eq!(made["schema_hash"].as_str().unwrap().len(), 64);
+    assert_eq!((&made["scope"], &made["owner_agent"], &made["active"]), (&json!("tenant"), &Value::Null, &json!(true)));
+    assert_eq!(made.get("schema_json"), None);
+    server.clock.advance(std::time::Duration::from_secs(1));
+    let again = server.post(&server.admin, "/v1/schemas", upsert("warn")).await["schema"].clone();
+    assert_eq!((&again["schema_hash"], &again["created_at"]), (&made["schema_hash"], &made["created_at"]));
+    assert_ne!(again["updated_at"], made["updated_at"]);
+    let path = format!("/v1/schemas/{TYPE}");
+    let shown = server.get(&server.admin, &path).await["schema"].clone();
+    assert_eq!((&shown["compatibility_mode"], &shown["schema_json"]["type"]), (&json!("warn"), &json!("object")));
+    let owner = server.get(&server.admin, &format!("{path}?owner_agent=agent://somebody/else")).await;
+    assert_eq!(owner["schema"]["owner_agent"], Value::Null, "that of the workspace stands in");
+    let stranger = server.workspace("acme", "prod").await;
+    server.send(&stranger, "GET", &path, None).await.refused(404, "not_found");
 }
 
-#[test]
-fn a_payload_meets_its_schema_as_far_as_the_mode_says() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let stranger = server.workspace("acme", "prod").await;
-        let (good, more, bad) =
-            (json!({ "days": 1 }), json!({ "days": 1, "more": 1 }), json!({ "days": 0, "more": 1 }));
-        let send = async |payload: &Value| {
-            server.send(&server.admin, "POST", "/v1/intents", intent("worker", payload.clone())).await
-        };
-        send(&bad).await.ok();
-        for (mode, refuses_more, refuses_bad) in
-            [("strict", true, true), ("backward", false, true), ("warn", false, false)]
-        {
-            server.post(&server.admin, "/v1/schemas", upsert(mode)).await;
-            assert_eq!(send(&good).await.ok().get("warnings"), None);
-            for (payload, refuses) in [(&more, refuses_more), (&bad, refuses_bad)] {
-                let answer = send(payload).await;
-                if refuses {
-                    assert!(answer.body["error"]["details"]["errors"][0].is_string(), "{}", answer.body);
-                    assert!(answer.refused(422, "schema_invalid").starts_with(TYPE));
-                } else {
-                    assert_eq!(answer.ok().get("warnings").is_some(), mode == "warn");
-                }
+async fn the_mode_of_a_schema_decides_which_payloads_are_accepted(engine: Engine) {
+    let server = Server::start(engine).await;
+    let stranger = server.workspace("acme", "prod").await;
+    let (good, more, bad) = (json!({ "days": 1 }), json!({ "days": 1, "more": 1 }), json!({ "days": 0, "more": 1 }));
+    let send = async |payload: &Value| {
+        server.send(&server.admin, "POST", "/v1/intents", intent("worker", payload.clone())).await
+    };
+    send(&bad).await.ok();
+    for (mode, refuses_more, refuses_bad) in [("strict", true, true), ("backward", false, true), ("warn", false, false)]
+    {
+        server.post(&server.admin, "/v1/schemas", upsert(mode)).await;
+        assert_eq!(send(&good).await.ok().get("warnings"), None);
+        for (payload, refuses) in [(&more, refuses_more), (&bad, refuses_bad)] {
+            let answer = send(payload).await;
+            if refuses {
+                assert!(answer.body["error"]["details"]["errors"][0].is_string(), "{}", answer.body);
+                assert!(answer.refused(422, "schema_invalid").starts_with(TYPE));
+            } else {
+                assert_eq!(answer.ok().get("warnings").is_some(), mode == "warn");
             }
-            // Another type, another workspace: not looked at.
-            server.submit("worker", bad.clone()).await;
-            server.send(&stranger, "POST", "/v1/intents", intent("worker", bad.clone())).await.ok();
         }
-        server.post(&server.admin, "/v1/schemas", upsert("strict")).await;
-        let bundle = |payload: &Value| json!({ "scenario_id": "s.v1", "intent": { "type": TYPE, "payload": payload } });
-        let path = "/v1/scenarios/apply";
-        server.send(&server.admin, "POST", path, Some(bundle(&bad))).await.refused(422, "schema_invalid");
-        server.post(&server.admin, path, bundle(&good)).await;
-        let mut paused = upsert("strict");
-        paused["active"] = false.into();
-        server.post(&server.admin, "/v1/schemas", paused).await;
-        send(&bad).await.ok();
-    });
+        // Another type, another workspace: not looked at.
+        server.submit("worker", bad.clone()).await;
+        server.send(&stranger, "POST", "/v1/intents", intent("worker", bad.clone())).await.ok();
+    }
+    server.post(&server.admin, "/v1/schemas", upsert("strict")).await;
+    let bundle = |payload: &Value| json!({ "scenario_id": "s.v1", "intent": { "type": TYPE, "payload": payload } });
+    let path = "/v1/scenarios/apply";
+    server.send(&server.admin, "POST", path, Some(bundle(&bad))).await.refused(422, "schema_invalid");
+    server.post(&server.admin, path, bundle(&good)).await;
+    let mut paused = upsert("strict");
+    paused["active"] = false.into();
+    server.post(&server.admin, "/v1/schemas", paused).await;
+    send(&bad).await.ok();
 }
 
-#[test]
-fn an_agent_says_what_it_accepts_itself() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let (worker, other) = (server.agent("worker").await, server.agent("other").await);
-        let made = server.post(&worker, "/v1/schemas", upsert("strict")).await;
-        assert_eq!(made["schema"]["owner_agent"], "agent://local/default/worker");
-        let bad = json!({ "days": 0 });
-        let to_worker = server.send(&other, "POST", "/v1/intents", intent("worker", bad.clone())).await;
-        to_worker.refused(422, "schema_invalid");
-        server.send(&worker, "POST", "/v1/intents", intent("other", bad)).await.ok();
-        let path = format!("/v1/schemas/{TYPE}");
-        server.send(&other, "GET", &path, None).await.refused(404, "not_found");
-        let seen = server.get(&other, &format!("{path}?owner_agent=worker")).await;
-        assert_eq!(seen["schema"]["compatibility_mode"], "strict");
+async fn an_agent_declares_the_schemas_of_its_own_intents(engine: Engine) {
+    let server = Server::start(engine).await;
+    let (worker, other) = (server.agent("worker").await, server.agent("other").await);
+    let made = server.post(&worker, "/v1/schemas", upsert("strict")).await;
+    assert_eq!(made["schema"]["owner_agent"], "agent://local/default/worker");
+    let bad = json!({ "days": 0 });
+    let to_worker = server.send(&other, "POST", "/v1/intents", intent("worker", bad.clone())).await;
+    to_worker.refused(422, "schema_invalid");
+    server.send(&worker, "POST", "/v1/intents", intent("other", bad)).await.ok();
+    let path = format!("/v1/schemas/{TYPE}");
+    server.send(&other, "GET", &path, None).await.refused(404, "not_found");
+    let seen = server.get(&other, &format!("{path}?owner_agent=worker")).await;
+    assert_eq!(seen["schema"]["compatibility_mode"], "strict");
 
-        let mut body = upsert("warn");
-        body["owner_agent"] = "worker".into();
-        server.send(&other, "POST", "/v1/schemas", Some(body.clone())).await.refused(403, "forbidden");
-        body["owner_agent"] = Value::Null;
-        body["scope"] = "core".into();
-        server.send(&other, "POST", "/v1/schemas", Some(body)).await.refused(403, "forbidden");
-    });
+    let mut body = upsert("warn");
+    body["owner_agent"] = "worker".into();
+    server.send(&other, "POST", "/v1/schemas", Some(body.clone())).await.refused(403, "forbidden");
+    body["owner_agent"] = Value::Null;
+    body["scope"] = "core".into();
+    server.send(&other, "POST", "/v1/schemas", Some(body)).await.refused(403, "forbidden");
 }
 
-#[test]
-fn a_schema_that_cannot_be_is_refused() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        for (field, value) in [
-            ("semantic_type", json!("a.b.v1")),
-            ("semantic_type", json!("A.b.c.v1")),
-            ("semantic_type", json!("a.b.c")),
-            ("semantic_type", json!("a..c.d.v1")),
-            ("compatibility_mode", json!("lenient")),
-            ("compatibility_mode", Value::Null),
-            ("scope", json!("world")),
-            ("schema_ref", json!("x".repeat(513))),
-            ("schema_json", json!([])),
-            ("schema_json", json!({ "type": "nonsense" })),
-            ("schema_json", json!({ "$ref": "https://example.com/other" })),
-            ("schema_json", json!({ "$ref": "#" })),
-            ("schema_json", json!({ "description": "x".repeat(40_000) })),
-        ] {
-            let mut body = upsert("strict");
-            body[field] = value;
-            let answer = server.send(&server.admin, "POST", "/v1/schemas", Some(body)).await;
-            answer.refused(422, "validation_failed");
-        }
-        server.send(&server.admin, "GET", &format!("/v1/schemas/{TYPE}"), None).await.refused(404, "not_found");
-    });
+async fn invalid_schemas_are_refused(engine: Engine) {
+    let server = Server::start(engine).await;
+    for (field, value) in [
+        ("semantic_type", json!("a.b.v1")),
+        ("semantic_type", json!("A.b.c.v1")),
+        ("semantic_type", json!("a.b.c")),
+        ("semantic_type", json!("a..c.d.v1")),
+        ("compatibility_mode", json!("lenient")),
+        ("compatibility_mode", Value::Null),
+        ("scope", json!("world")),
+        ("schema_ref", json!("x".repeat(513))),
+        ("schema_json", json!([])),
+        ("schema_json", json!({ "type": "nonsense" })),
+        ("schema_json", json!({ "$ref": "https://example.com/other" })),
+        ("schema_json", json!({ "$ref": "#" })),
+        ("schema_json", json!({ "description": "x".repeat(40_000) })),
+    ] {
+        let mut body = upsert("strict");
+        body[field] = value;
+        let answer = server.send(&server.admin, "POST", "/v1/schemas", Some(body)).await;
+        answer.refused(422, "validation_failed");
+    }
+    server.send(&server.admin, "GET", &format!("/v1/schemas/{TYPE}"), None).await.refused(404, "not_found");
 }

@@ -6,7 +6,20 @@ use serde_json::{Value, json};
 
 use axme_server::workers;
 
-use crate::harness::{Engine, Server, on_both};
+use crate::harness::{Engine, Server, each_engine};
+
+each_engine! {
+    an_account_has_the_documented_mirrors_and_twins,
+    a_name_is_kept_as_written_and_gives_the_address,
+    an_address_has_one_account,
+    invalid_accounts_are_refused,
+    accounts_are_listed_oldest_first_in_pages,
+    a_key_is_shown_once_and_works_until_it_is_revoked,
+    a_key_expires_on_time,
+    a_repeated_call_gets_the_same_key_and_only_its_caller_does,
+    no_secret_is_stored_in_the_clear,
+    the_last_use_of_a_key_is_reported,
+}
 
 const ACCOUNTS: &str = "/v1/service-accounts";
 
@@ -20,343 +33,307 @@ fn keys(id: &str) -> String {
     format!("{ACCOUNTS}/{id}/keys")
 }
 
-#[test]
-fn an_account_comes_with_its_mirrors_and_twins() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let body = json!({
-            "name": "Demo Runner", "display_name": "The Runner", "description": "runs", "org_id": server.bootstrap.org_id,
-            "workspace_id": server.bootstrap.workspace_id, "created_by_actor_id": "me", "delivery_mode": "poll", "unknown": 1,
-        });
-        let created = server.post(&server.admin, ACCOUNTS, body).await;
-        let id = created["service_account_id"].as_str().unwrap();
-        assert!(id.starts_with("sa_") && !id.contains('/'), "{id}");
-        let (at, address) = ("2026-01-01T00:00:00.000Z", "agent://local/default/demo-runner");
-        let expected = json!({
-            "ok": true,
-            "service_account": {
-                "service_account_id": id, "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id,
-                "name": "Demo Runner", "display_name": "The Runner", "description": "runs", "status": "active",
-                "created_by_actor_id": "owner@local", "agent_address": address, "address": address,
-                "delivery_mode": "poll", "created_at": at, "updated_at": at,
-            },
-            "service_account_id": id, "address": address, "agent_address": address,
-        });
-        assert_eq!(created, expected);
-        let mut alone = expected.clone();
-        alone["keys"] = json!([]);
-        assert_eq!(server.get(&server.admin, &format!("{ACCOUNTS}/{id}")).await, alone);
-        let listed = server.get(&server.admin, ACCOUNTS).await["service_accounts"].clone();
-        assert!(listed.as_array().unwrap().contains(&expected["service_account"]), "{listed}");
-        server.send(&server.admin, "GET", &format!("{ACCOUNTS}/sa_unknown"), None).await.refused(404, "not_found");
+async fn an_account_has_the_documented_mirrors_and_twins(engine: Engine) {
+    let server = Server::start(engine).await;
+    let body = json!({
+        "name": "Demo Runner", "display_name": "The Runner", "description": "runs", "org_id": server.bootstrap.org_id,
+        "workspace_id": server.bootstrap.workspace_id, "created_by_actor_id": "me", "delivery_mode": "poll", "unknown": 1,
     });
+    let created = server.post(&server.admin, ACCOUNTS, body).await;
+    let id = created["service_account_id"].as_str().unwrap();
+    assert!(id.starts_with("sa_") && !id.contains('/'), "{id}");
+    let (at, address) = ("2026-01-01T00:00:00.000Z", "agent://local/default/demo-runner");
+    let expected = json!({
+        "ok": true,
+        "service_account": {
+            "service_account_id": id, "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id,
+            "name": "Demo Runner", "display_name": "The Runner", "description": "runs", "status": "active",
+            "created_by_actor_id": "owner@local", "agent_address": address, "address": address,
+            "delivery_mode": "poll", "created_at": at, "updated_at": at,
+        },
+        "service_account_id": id, "address": address, "agent_address": address,
+    });
+    assert_eq!(created, expected);
+    let mut alone = expected.clone();
+    alone["keys"] = json!([]);
+    assert_eq!(server.get(&server.admin, &format!("{ACCOUNTS}/{id}")).await, alone);
+    let listed = server.get(&server.admin, ACCOUNTS).await["service_accounts"].clone();
+    assert!(listed.as_array().unwrap().contains(&expected["service_account"]), "{listed}");
+    server.send(&server.admin, "GET", &format!("{ACCOUNTS}/sa_unknown"), None).await.refused(404, "not_found");
 }
 
-#[test]
-fn a_name_is_kept_as_written_and_gives_the_address() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let long = "n".repeat(70);
-        for (name, slug) in [
-            ("worker", "worker"),
-            ("Demo Runner", "demo-runner"),
-            ("  spaced  ", "spaced"),
-            ("UPPER_case.v2", "upper_case.v2"),
-            ("a/b", "a-b"),
-            ("--x1--", "x1"),
-            ("über", "ber"),
-            ("agent://local/default/from-uri", "from-uri"),
-            ("agent:/local/default/collapsed", "collapsed"),
-            ("local/default/with-slashes", "with-slashes"),
-            ("agent://short", "short"),
-            (long.as_str(), &long[..63]),
-        ] {
-            let created = server.post(&server.admin, ACCOUNTS, json!({ "name": name })).await;
-            assert_eq!(created["service_account"]["name"], name);
-            assert_eq!(created["address"], format!("agent://local/default/{slug}"), "{name}");
-        }
-        for (name, code) in [
-            ("x", "validation_failed"),
-            ("", "validation_failed"),
-            (&"n".repeat(384), "validation_failed"),
-            ("policy", "invalid_agent_address"),
-            ("Stream", "invalid_agent_address"),
-            ("receive-override", "invalid_agent_address"),
-            ("agent_core", "invalid_agent_address"),
-            ("human", "invalid_agent_address"),
-            ("agent://local/default/stream", "invalid_agent_address"),
-            ("agent://agent_core", "invalid_agent_address"),
-            ("agent://other/default/worker", "invalid_agent_address"),
-            ("agent://local/other/worker", "invalid_agent_address"),
-            ("agent://local/default/a/b", "invalid_agent_address"),
-            ("user://somebody", "invalid_agent_address"),
-            ("!!!", "invalid_agent_address"),
-            ("漢字", "invalid_agent_address"),
-        ] {
-            let refused = server.send(&server.admin, "POST", ACCOUNTS, Some(json!({ "name": name }))).await;
-            assert_eq!(refused.status, 422, "{name}: {}", refused.body);
-            refused.refused(422, code);
-        }
-    });
+async fn a_name_is_kept_as_written_and_gives_the_address(engine: Engine) {
+    let server = Server::start(engine).await;
+    let long = "n".repeat(70);
+    for (name, slug) in [
+        ("worker", "worker"),
+        ("Demo Runner", "demo-runner"),
+        ("  spaced  ", "spaced"),
+        ("UPPER_case.v2", "upper_case.v2"),
+        ("a/b", "a-b"),
+        ("--x1--", "x1"),
+        ("über", "ber"),
+        ("agent://local/default/from-uri", "from-uri"),
+        ("agent:/local/default/collapsed", "collapsed"),
+        ("local/default/with-slashes", "with-slashes"),
+        ("agent://short", "short"),
+        (long.as_str(), &long[..63]),
+    ] {
+        let created = server.post(&server.admin, ACCOUNTS, json!({ "name": name })).await;
+        assert_eq!(created["service_account"]["name"], name);
+        assert_eq!(created["address"], format!("agent://local/default/{slug}"), "{name}");
+    }
+    for (name, code) in [
+        ("x", "validation_failed"),
+        ("", "validation_failed"),
+        (&"n".repeat(384), "validation_failed"),
+        ("policy", "invalid_agent_address"),
+        ("Stream", "invalid_agent_address"),
+        ("receive-override", "invalid_agent_address"),
+        ("agent_core", "invalid_agent_address"),
+        ("human", "invalid_agent_address"),
+        ("agent://local/default/stream", "invalid_agent_address"),
+        ("agent://agent_core", "invalid_agent_address"),
+        ("agent://other/default/worker", "invalid_agent_address"),
+        ("agent://local/other/worker", "invalid_agent_address"),
+        ("agent://local/default/a/b", "invalid_agent_address"),
+        ("user://somebody", "invalid_agent_address"),
+        ("!!!", "invalid_agent_address"),
+        ("漢字", "invalid_agent_address"),
+    ] {
+        let refused = server.send(&server.admin, "POST", ACCOUNTS, Some(json!({ "name": name }))).await;
+        assert_eq!(refused.status, 422, "{name}: {}", refused.body);
+        refused.refused(422, code);
+    }
 }
 
-#[test]
-fn an_address_has_one_account() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let first = server.post(&server.admin, ACCOUNTS, json!({ "name": "worker", "description": "first" })).await;
-        for name in ["worker", "agent://local/default/worker", "Worker"] {
-            let again = server.post(&server.admin, ACCOUNTS, json!({ "name": name, "description": "again" })).await;
-            assert_eq!(again, first, "returned as it is");
-        }
-        let calls = (0..8).map(|_| server.post(&server.admin, ACCOUNTS, json!({ "name": "together" })));
-        let made = futures_util::future::join_all(calls).await;
-        assert!(made.iter().all(|answer| answer == &made[0]));
-        let listed = server.get(&server.admin, ACCOUNTS).await;
-        assert_eq!(listed["service_accounts"].as_array().unwrap().len(), 3, "admin, worker, together");
-    });
+async fn an_address_has_one_account(engine: Engine) {
+    let server = Server::start(engine).await;
+    let first = server.post(&server.admin, ACCOUNTS, json!({ "name": "worker", "description": "first" })).await;
+    for name in ["worker", "agent://local/default/worker", "Worker"] {
+        let again = server.post(&server.admin, ACCOUNTS, json!({ "name": name, "description": "again" })).await;
+        assert_eq!(again, first, "returned as it is");
+    }
+    let calls = (0..8).map(|_| server.post(&server.admin, ACCOUNTS, json!({ "name": "together" })));
+    let made = futures_util::future::join_all(calls).await;
+    assert!(made.iter().all(|answer| answer == &made[0]));
+    let listed = server.get(&server.admin, ACCOUNTS).await;
+    assert_eq!(listed["service_accounts"].as_array().unwrap().len(), 3, "admin, worker, together");
 }
 
-#[test]
-fn an_account_that_cannot_be_made_is_refused() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let other = "00000000-0000-0000-0000-000000000009";
-        for (fields, status, code) in [
-            (json!({ "delivery_mode": "http" }), 422, "validation_failed"),
-            (json!({ "delivery_mode": "inbox", "callback_url": "https://example.com" }), 422, "validation_failed"),
-            (json!({ "delivery_mode": "pigeon" }), 422, "validation_failed"),
-            (json!({ "callback_url": "https://example.com" }), 422, "validation_failed"),
-            (json!({ "delivery_mode": "http", "callback_url": "http://192.168.0.1/" }), 422, "validation_failed"),
-            (
-                json!({ "delivery_mode": "http", "callback_url": "https://a.example/", "webhook_secret": "short" }),
-                422,
-                "validation_failed",
-            ),
-            (json!({ "display_name": "x".repeat(256) }), 422, "validation_failed"),
-            (json!({ "description": "x".repeat(2_001) }), 422, "validation_failed"),
-            (json!({ "org_id": other }), 404, "not_found"),
-            (json!({ "workspace_id": other }), 404, "not_found"),
-            (json!({ "org_id": server.bootstrap.org_id, "workspace_id": other }), 403, "forbidden"),
-        ] {
-            let mut body = json!({ "name": "worker" });
-            body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-            let refused = server.send(&server.admin, "POST", ACCOUNTS, Some(body)).await;
-            assert_eq!(refused.status, status, "{fields}");
-            refused.refused(status, code);
-        }
-        server.send(&server.admin, "POST", ACCOUNTS, Some(json!({}))).await.refused(422, "validation_failed");
-        assert_eq!(server.get(&server.admin, ACCOUNTS).await["service_accounts"].as_array().unwrap().len(), 1);
-    });
+async fn invalid_accounts_are_refused(engine: Engine) {
+    let server = Server::start(engine).await;
+    let other = "00000000-0000-0000-0000-000000000009";
+    for (fields, status, code) in [
+        (json!({ "delivery_mode": "http" }), 422, "validation_failed"),
+        (json!({ "delivery_mode": "inbox", "callback_url": "https://example.com" }), 422, "validation_failed"),
+        (json!({ "delivery_mode": "pigeon" }), 422, "validation_failed"),
+        (json!({ "callback_url": "https://example.com" }), 422, "validation_failed"),
+        (json!({ "delivery_mode": "http", "callback_url": "http://192.168.0.1/" }), 422, "validation_failed"),
+        (
+            json!({ "delivery_mode": "http", "callback_url": "https://a.example/", "webhook_secret": "short" }),
+            422,
+            "validation_failed",
+        ),
+        (json!({ "display_name": "x".repeat(256) }), 422, "validation_failed"),
+        (json!({ "description": "x".repeat(2_001) }), 422, "validation_failed"),
+        (json!({ "org_id": other }), 404, "not_found"),
+        (json!({ "workspace_id": other }), 404, "not_found"),
+        (json!({ "org_id": server.bootstrap.org_id, "workspace_id": other }), 403, "forbidden"),
+    ] {
+        let mut body = json!({ "name": "worker" });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let refused = server.send(&server.admin, "POST", ACCOUNTS, Some(body)).await;
+        assert_eq!(refused.status, status, "{fields}");
+        refused.refused(status, code);
+    }
+    server.send(&server.admin, "POST", ACCOUNTS, Some(json!({}))).await.refused(422, "validation_failed");
+    assert_eq!(server.get(&server.admin, ACCOUNTS).await["service_accounts"].as_array().unwrap().len(), 1);
 }
 
-#[test]
-fn accounts_are_listed_oldest_first_in_pages() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        for name in ["c-first", "a-second", "b-third"] {
-            server.clock.advance(Duration::from_millis(1));
-            account(&server, name).await;
-        }
-        let names = |list: &Value| -> Vec<String> {
-            list["service_accounts"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|a| a["name"].as_str().unwrap().to_owned())
-                .collect()
-        };
-        let all = server.get(&server.admin, ACCOUNTS).await;
-        assert_eq!(names(&all), ["admin", "c-first", "a-second", "b-third"]);
-        assert_eq!(all["service_accounts"][0]["address"], Value::Null, "the admin is no agent");
-        let page = server.get(&server.admin, &format!("{ACCOUNTS}?limit=2")).await;
-        assert_eq!(names(&page), ["admin", "c-first"]);
-        let last = page["service_accounts"][1]["service_account_id"].as_str().unwrap();
-        let page = server.get(&server.admin, &format!("{ACCOUNTS}?limit=2&after={last}")).await;
-        assert_eq!(names(&page), ["a-second", "b-third"]);
-        let last = page["service_accounts"][1]["service_account_id"].as_str().unwrap();
-        assert!(names(&server.get(&server.admin, &format!("{ACCOUNTS}?after={last}")).await).is_empty());
-        server.send(&server.admin, "GET", &format!("{ACCOUNTS}?limit=0"), None).await.refused(422, "validation_failed");
-    });
-}
-
-#[test]
-fn a_key_is_shown_once_and_works_until_it_is_revoked() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let id = account(&server, "worker").await;
-        let made = server.send(&server.admin, "POST", &keys(&id), None).await.ok();
-        let key = made["key"].clone();
-        let token = key["token"].as_str().unwrap();
-        assert_eq!(made["api_key"], token);
-        assert!(token.starts_with(&format!("axme_sa_{id}_")), "{token}");
-        let hint = key["key_hint"].as_str().unwrap();
-        assert_eq!(hint, format!("axme_sa_{id}_...{}", &token[token.len() - 4..]));
-        assert_eq!(
-            (&key["service_account_id"], &key["status"], &key["expires_at"]),
-            (&json!(id), &json!("active"), &Value::Null)
-        );
-        assert_eq!(key["created_at"], "2026-01-01T00:00:00.000Z");
-        let me = server.get(token, "/v1/me").await;
-        assert_eq!(me["address"], "agent://local/default/worker");
-
-        let second = server.post(&server.admin, &keys(&id), json!({ "created_by_actor_id": "x" })).await;
-        let other = second["api_key"].as_str().unwrap();
-        assert_ne!(other, token);
-        server.get(token, "/v1/me").await;
-        for path in [ACCOUNTS.to_owned(), format!("{ACCOUNTS}/{id}"), "/v1/me".to_owned(), "/v1/agents".to_owned()] {
-            let shown = server.get(&server.admin, &path).await.to_string();
-            assert!(!shown.contains(token) && !shown.contains(other), "{path}");
-        }
-
-        let key_id = key["key_id"].as_str().unwrap();
-        let revoke = format!("{}/{key_id}/revoke", keys(&id));
-        server.clock.advance(Duration::from_secs(5));
-        let revoked = server.send(&server.admin, "POST", &revoke, None).await.ok();
-        let expected = json!({
-            "key_id": key_id, "service_account_id": id, "status": "revoked", "revoked_at": "2026-01-01T00:00:05.000Z",
-        });
-        assert_eq!(revoked["key"], expected);
-        server.clock.advance(Duration::from_secs(1));
-        server.send(token, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
-        let path = "/v1/agents/worker/intents/stream?since=0&wait_seconds=1";
-        server.send(token, "GET", path, None).await.refused(401, "invalid_platform_api_key");
-        server.get(other, "/v1/me").await;
-        assert_eq!(server.send(&server.admin, "POST", &revoke, None).await.ok(), revoked, "since the first time");
-
-        let unknown = format!("{}/sak_unknown/revoke", keys(&id));
-        server.send(&server.admin, "POST", &unknown, None).await.refused(404, "not_found");
-        let not_its = format!("{}/{key_id}/revoke", keys(&account(&server, "other").await));
-        server.send(&server.admin, "POST", &not_its, None).await.refused(404, "not_found");
-        server.send(&server.admin, "POST", &keys("sa_unknown"), None).await.refused(404, "not_found");
-    });
-}
-
-#[test]
-fn a_key_expires_to_the_moment() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let id = account(&server, "worker").await;
-        let made = server.post(&server.admin, &keys(&id), json!({ "expires_at": "2026-01-01T00:00:10Z" })).await;
-        assert_eq!(made["key"]["expires_at"], "2026-01-01T00:00:10.000Z");
-        let token = made["api_key"].as_str().unwrap();
-        server.clock.advance(Duration::from_millis(9_500));
-        server.get(token, "/v1/me").await;
-        server.clock.advance(Duration::from_millis(499));
-        server.get(token, "/v1/me").await;
+async fn accounts_are_listed_oldest_first_in_pages(engine: Engine) {
+    let server = Server::start(engine).await;
+    for name in ["c-first", "a-second", "b-third"] {
         server.clock.advance(Duration::from_millis(1));
-        server.send(token, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
-        for at in ["2026-01-01T00:00:10Z", "2025-01-01T00:00:00Z", "soon"] {
-            let refused = server.send(&server.admin, "POST", &keys(&id), Some(json!({ "expires_at": at }))).await;
-            refused.refused(422, "validation_failed");
-        }
-    });
+        account(&server, name).await;
+    }
+    let names = |list: &Value| -> Vec<String> {
+        list["service_accounts"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = server.get(&server.admin, ACCOUNTS).await;
+    assert_eq!(names(&all), ["admin", "c-first", "a-second", "b-third"]);
+    assert_eq!(all["service_accounts"][0]["address"], Value::Null, "the admin is no agent");
+    let page = server.get(&server.admin, &format!("{ACCOUNTS}?limit=2")).await;
+    assert_eq!(names(&page), ["admin", "c-first"]);
+    let last = page["service_accounts"][1]["service_account_id"].as_str().unwrap();
+    let page = server.get(&server.admin, &format!("{ACCOUNTS}?limit=2&after={last}")).await;
+    assert_eq!(names(&page), ["a-second", "b-third"]);
+    let last = page["service_accounts"][1]["service_account_id"].as_str().unwrap();
+    assert!(names(&server.get(&server.admin, &format!("{ACCOUNTS}?after={last}")).await).is_empty());
+    server.send(&server.admin, "GET", &format!("{ACCOUNTS}?limit=0"), None).await.refused(422, "validation_failed");
 }
 
-#[test]
-fn a_repeated_call_gets_the_same_key_and_only_its_caller_does() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let id = account(&server, "worker").await;
-        let once = [("idempotency-key", "once")];
-        let first = server.send_with(&server.admin, "POST", &keys(&id), Some(json!({})), &once).await.ok();
-        let again = server.send_with(&server.admin, "POST", &keys(&id), Some(json!({})), &once).await.ok();
-        assert_eq!(again, first);
-        server.get(first["api_key"].as_str().unwrap(), "/v1/me").await;
+async fn a_key_is_shown_once_and_works_until_it_is_revoked(engine: Engine) {
+    let server = Server::start(engine).await;
+    let id = account(&server, "worker").await;
+    let made = server.send(&server.admin, "POST", &keys(&id), None).await.ok();
+    let key = made["key"].clone();
+    let token = key["token"].as_str().unwrap();
+    assert_eq!(made["api_key"], token);
+    assert!(token.starts_with(&format!("axme_sa_{id}_")), "{token}");
+    let hint = key["key_hint"].as_str().unwrap();
+    assert_eq!(hint, format!("axme_sa_{id}_...{}", &token[token.len() - 4..]));
+    assert_eq!(
+        (&key["service_account_id"], &key["status"], &key["expires_at"]),
+        (&json!(id), &json!("active"), &Value::Null)
+    );
+    assert_eq!(key["created_at"], "2026-01-01T00:00:00.000Z");
+    let me = server.get(token, "/v1/me").await;
+    assert_eq!(me["address"], "agent://local/default/worker");
 
-        // Another key of the same account made the call: the answer is sealed under the first.
-        let admin = server.get(&server.admin, "/v1/me").await["service_account"]["service_account_id"].clone();
-        let second_admin = server.post(&server.admin, &keys(admin.as_str().unwrap()), json!({})).await;
-        let second_admin = second_admin["api_key"].as_str().unwrap();
-        let sealed = server.send_with(second_admin, "POST", &keys(&id), Some(json!({})), &once).await;
-        sealed.refused(409, "secret_not_shown_again");
+    let second = server.post(&server.admin, &keys(&id), json!({ "created_by_actor_id": "x" })).await;
+    let other = second["api_key"].as_str().unwrap();
+    assert_ne!(other, token);
+    server.get(token, "/v1/me").await;
+    for path in [ACCOUNTS.to_owned(), format!("{ACCOUNTS}/{id}"), "/v1/me".to_owned(), "/v1/agents".to_owned()] {
+        let shown = server.get(&server.admin, &path).await.to_string();
+        assert!(!shown.contains(token) && !shown.contains(other), "{path}");
+    }
+
+    let key_id = key["key_id"].as_str().unwrap();
+    let revoke = format!("{}/{key_id}/revoke", keys(&id));
+    server.clock.advance(Duration::from_secs(5));
+    let revoked = server.send(&server.admin, "POST", &revoke, None).await.ok();
+    let expected = json!({
+        "key_id": key_id, "service_account_id": id, "status": "revoked", "revoked_at": "2026-01-01T00:00:05.000Z",
     });
+    assert_eq!(revoked["key"], expected);
+    server.clock.advance(Duration::from_secs(1));
+    server.send(token, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
+    let path = "/v1/agents/worker/intents/stream?since=0&wait_seconds=1";
+    server.send(token, "GET", path, None).await.refused(401, "invalid_platform_api_key");
+    server.get(other, "/v1/me").await;
+    assert_eq!(server.send(&server.admin, "POST", &revoke, None).await.ok(), revoked, "since the first time");
+
+    let unknown = format!("{}/sak_unknown/revoke", keys(&id));
+    server.send(&server.admin, "POST", &unknown, None).await.refused(404, "not_found");
+    let not_its = format!("{}/{key_id}/revoke", keys(&account(&server, "other").await));
+    server.send(&server.admin, "POST", &not_its, None).await.refused(404, "not_found");
+    server.send(&server.admin, "POST", &keys("sa_unknown"), None).await.refused(404, "not_found");
 }
 
-#[test]
-fn no_secret_is_stored_in_the_clear() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let id = account(&server, "findable-name").await;
-        let plain = server.post(&server.admin, &keys(&id), json!({})).await;
-        let once = [("idempotency-key", "once")];
-        let repeated = server.send_with(&server.admin, "POST", &keys(&id), Some(json!({})), &once).await.ok();
-        let secrets: Vec<&str> =
-            [&server.admin, plain["api_key"].as_str().unwrap(), repeated["api_key"].as_str().unwrap()]
-                .into_iter()
-                .map(|token| token.rsplit('_').next().unwrap())
-                .collect();
-        let stored = match engine {
-            Engine::Sqlite => {
-                let mut stored = Vec::new();
-                for entry in std::fs::read_dir(server.folder()).unwrap().map(|entry| entry.unwrap()) {
-                    if entry.file_type().unwrap().is_file() {
-                        stored.extend(std::fs::read(entry.path()).unwrap());
-                    }
+async fn a_key_expires_on_time(engine: Engine) {
+    let server = Server::start(engine).await;
+    let id = account(&server, "worker").await;
+    let made = server.post(&server.admin, &keys(&id), json!({ "expires_at": "2026-01-01T00:00:10Z" })).await;
+    assert_eq!(made["key"]["expires_at"], "2026-01-01T00:00:10.000Z");
+    let token = made["api_key"].as_str().unwrap();
+    server.clock.advance(Duration::from_millis(9_500));
+    server.get(token, "/v1/me").await;
+    server.clock.advance(Duration::from_millis(499));
+    server.get(token, "/v1/me").await;
+    server.clock.advance(Duration::from_millis(1));
+    server.send(token, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
+    for at in ["2026-01-01T00:00:10Z", "2025-01-01T00:00:00Z", "soon"] {
+        let refused = server.send(&server.admin, "POST", &keys(&id), Some(json!({ "expires_at": at }))).await;
+        refused.refused(422, "validation_failed");
+    }
+}
+
+async fn a_repeated_call_gets_the_same_key_and_only_its_caller_does(engine: Engine) {
+    let server = Server::start(engine).await;
+    let id = account(&server, "worker").await;
+    let once = [("idempotency-key", "once")];
+    let first = server.send_with(&server.admin, "POST", &keys(&id), Some(json!({})), &once).await.ok();
+    let again = server.send_with(&server.admin, "POST", &keys(&id), Some(json!({})), &once).await.ok();
+    assert_eq!(again, first);
+    server.get(first["api_key"].as_str().unwrap(), "/v1/me").await;
+
+    // Another key of the same account made the call: the answer is sealed under the first.
+    let admin = server.get(&server.admin, "/v1/me").await["service_account"]["service_account_id"].clone();
+    let second_admin = server.post(&server.admin, &keys(admin.as_str().unwrap()), json!({})).await;
+    let second_admin = second_admin["api_key"].as_str().unwrap();
+    let sealed = server.send_with(second_admin, "POST", &keys(&id), Some(json!({})), &once).await;
+    sealed.refused(409, "secret_not_shown_again");
+}
+
+async fn no_secret_is_stored_in_the_clear(engine: Engine) {
+    let server = Server::start(engine).await;
+    let id = account(&server, "findable-name").await;
+    let plain = server.post(&server.admin, &keys(&id), json!({})).await;
+    let once = [("idempotency-key", "once")];
+    let repeated = server.send_with(&server.admin, "POST", &keys(&id), Some(json!({})), &once).await.ok();
+    let secrets: Vec<&str> = [&server.admin, plain["api_key"].as_str().unwrap(), repeated["api_key"].as_str().unwrap()]
+        .into_iter()
+        .map(|token| token.rsplit('_').next().unwrap())
+        .collect();
+    let stored = match engine {
+        Engine::Sqlite => {
+            let mut stored = Vec::new();
+            for entry in std::fs::read_dir(server.folder()).unwrap().map(|entry| entry.unwrap()) {
+                if entry.file_type().unwrap().is_file() {
+                    stored.extend(std::fs::read(entry.path()).unwrap());
                 }
-                stored
             }
-            Engine::Postgres => crate::harness::dump().await,
-        };
-        let has = |needle: &str| stored.windows(needle.len()).any(|window| window == needle.as_bytes());
-        assert!(has("findable-name"), "what is looked through is the database");
-        for secret in secrets {
-            assert_eq!(secret.len(), 64);
-            // PostgreSQL prints bytes as digits.
-            let as_digits: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-            assert!(!has(secret) && !has(&as_digits));
+            stored
         }
-    });
+        Engine::Postgres => crate::harness::dump_postgres().await,
+    };
+    let has = |needle: &str| stored.windows(needle.len()).any(|window| window == needle.as_bytes());
+    assert!(has("findable-name"), "what is looked through is the database");
+    for secret in secrets {
+        assert_eq!(secret.len(), 64);
+        // PostgreSQL prints bytes as digits.
+        let as_digits: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        assert!(!has(secret) && !has(&as_digits));
+    }
 }
 
-#[test]
-fn it_is_told_when_a_key_was_last_used() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let id = account(&server, "worker").await;
-        let mut made = Vec::new();
-        for body in [json!({}), json!({ "expires_at": "2026-01-01T00:10:00Z" }), json!({})] {
-            let key = server.post(&server.admin, &keys(&id), body).await;
-            made.push((key["key"]["key_id"].as_str().unwrap().to_owned(), key["api_key"].as_str().unwrap().to_owned()));
-            server.clock.advance(Duration::from_millis(1));
+async fn the_last_use_of_a_key_is_reported(engine: Engine) {
+    let server = Server::start(engine).await;
+    let id = account(&server, "worker").await;
+    let mut made = Vec::new();
+    for body in [json!({}), json!({ "expires_at": "2026-01-01T00:10:00Z" }), json!({})] {
+        let key = server.post(&server.admin, &keys(&id), body).await;
+        made.push((key["key"]["key_id"].as_str().unwrap().to_owned(), key["api_key"].as_str().unwrap().to_owned()));
+        server.clock.advance(Duration::from_millis(1));
+    }
+    // Newest first: what is known of each key but its secret.
+    let told = async || {
+        let keys = server.get(&server.admin, &format!("{ACCOUNTS}/{id}")).await["keys"].as_array().unwrap().clone();
+        assert_eq!(keys.len(), 3);
+        for (key, (key_id, token)) in keys.iter().rev().zip(&made) {
+            assert_eq!(&key["key_id"], key_id);
+            assert!(key["key_hint"].as_str().unwrap().ends_with(&token[token.len() - 4..]));
+            assert!(!key.to_string().contains(token));
         }
-        // Newest first: what is known of each key but its secret.
-        let told = async || {
-            let keys = server.get(&server.admin, &format!("{ACCOUNTS}/{id}")).await["keys"].as_array().unwrap().clone();
-            assert_eq!(keys.len(), 3);
-            for (key, (key_id, token)) in keys.iter().rev().zip(&made) {
-                assert_eq!(&key["key_id"], key_id);
-                assert!(key["key_hint"].as_str().unwrap().ends_with(&token[token.len() - 4..]));
-                assert!(!key.to_string().contains(token));
-            }
-            let told = |key: &Value| (key["status"].clone(), key["last_used_at"].clone());
-            keys.iter().rev().map(told).collect::<Vec<_>>()
-        };
-        let never = (json!("active"), Value::Null);
-        assert_eq!(told().await, [never.clone(), never.clone(), never.clone()]);
-        server.clock.advance(Duration::from_secs(30));
-        let used_at = server.now().to_string();
-        for (_, token) in &made[..2] {
-            server.get(token, "/v1/me").await;
-        }
-        // Not on the way of the call, but once a minute.
-        assert_eq!(told().await, [never.clone(), never.clone(), never.clone()]);
-        workers::key_uses::tick(&server.app).await.unwrap();
-        let used = (json!("active"), json!(used_at));
-        assert_eq!(told().await, [used.clone(), used.clone(), never.clone()]);
+        let told = |key: &Value| (key["status"].clone(), key["last_used_at"].clone());
+        keys.iter().rev().map(told).collect::<Vec<_>>()
+    };
+    let never = (json!("active"), Value::Null);
+    assert_eq!(told().await, [never.clone(), never.clone(), never.clone()]);
+    server.clock.advance(Duration::from_secs(30));
+    let used_at = server.now().to_string();
+    for (_, token) in &made[..2] {
+        server.get(token, "/v1/me").await;
+    }
+    // Not on the way of the call, but once a minute.
+    assert_eq!(told().await, [never.clone(), never.clone(), never.clone()]);
+    workers::key_uses::tick(&server.app).await.unwrap();
+    let used = (json!("active"), json!(used_at));
+    assert_eq!(told().await, [used.clone(), used.clone(), never.clone()]);
 
-        server.clock.advance(Duration::from_secs(600));
-        server.get(&made[0].1, "/v1/me").await;
-        server.send(&made[1].1, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
-        let again = json!(server.now().to_string());
-        server.post(&server.admin, &format!("{}/{}/revoke", keys(&id), made[2].0), json!({})).await;
-        workers::key_uses::tick(&server.app).await.unwrap();
-        let expected = [(json!("active"), again), (json!("expired"), json!(used_at)), (json!("revoked"), Value::Null)];
-        assert_eq!(told().await, expected);
-        // The admin's own call is all that there is to note now.
-        server.clock.advance(Duration::from_secs(60));
-        server.get(&server.admin, "/v1/me").await;
-        assert_eq!(workers::key_uses::tick(&server.app).await.unwrap(), 1);
-        assert_eq!(workers::key_uses::tick(&server.app).await.unwrap(), 0);
-    });
+    server.clock.advance(Duration::from_secs(600));
+    server.get(&made[0].1, "/v1/me").await;
+    server.send(&made[1].1, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
+    let again = json!(server.now().to_string());
+    server.post(&server.admin, &format!("{}/{}/revoke", keys(&id), made[2].0), json!({})).await;
+    workers::key_uses::tick(&server.app).await.unwrap();
+    let expected = [(json!("active"), again), (json!("expired"), json!(used_at)), (json!("revoked"), Value::Null)];
+    assert_eq!(told().await, expected);
+    // The admin's own call is all that there is to note now.
+    server.clock.advance(Duration::from_secs(60));
+    server.get(&server.admin, "/v1/me").await;
+    assert_eq!(workers::key_uses::tick(&server.app).await.unwrap(), 1);
+    assert_eq!(workers::key_uses::tick(&server.app).await.unwrap(), 0);
 }

@@ -1,17 +1,21 @@
 //! The store itself: jobs that share a transaction, on both engines.
 
-use std::sync::Arc;
-
 use axme_core::error::{Error, Result};
 use axme_intent::Time;
-use axme_store::clock::ManualClock;
 use axme_store::organizations::{self, Organization};
-use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
-use axme_store::{Limits, Rng, Shard, Store, StoreError, StoreOptions, Tx, person_accounts};
+use axme_store::{Shard, Store, StoreError, Tx, person_accounts};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::harness::{Engine, Server, fresh_schema, on_both};
+use crate::harness::{Engine, Server, each_engine, fresh_schema, migration};
+
+each_engine! {
+    a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody,
+    a_writer_outlives_a_panic_outside_its_jobs,
+    a_kept_refusal_commits_what_it_wrote,
+    a_delayed_write_is_seen_by_the_next_read_of_the_same_job,
+    a_database_from_before_the_first_release_is_refused_with_what_to_do,
+}
 
 const NOW: Time = Time::from_micros(0);
 
@@ -35,31 +39,28 @@ fn refuses() -> Result<()> {
     Err(axme_api::ApiError::invalid("on purpose").into())
 }
 
-#[test]
-fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let store = &server.app.store;
-        // All at once and on one lane, so that they are grouped where the engine groups.
-        let jobs = (0..90u128).map(|n| match n % 3 {
-            0 => store.write(Shard::CONTROL, job(n, || Ok(()))),
-            1 => store.write(Shard::CONTROL, job(n, refuses)),
-            _ => store.write(Shard::CONTROL, job(n, panics)),
-        });
-        let outcomes = join_all(jobs).await;
-        for (n, outcome) in (0..90u128).zip(&outcomes) {
-            match n % 3 {
-                0 => assert!(outcome.is_ok(), "job {n}: {outcome:?}"),
-                1 => assert!(matches!(outcome, Err(Error::Api(_))), "job {n}: {outcome:?}"),
-                _ => assert!(matches!(outcome, Err(Error::Store(_))), "job {n}: {outcome:?}"),
-            }
-            let found = store.read(move |tx| organizations::find_by_slug(tx, &slug(n))).await.unwrap();
-            assert_eq!(found.is_some(), n % 3 == 0, "job {n}");
-        }
+async fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody(engine: Engine) {
+    let server = Server::start(engine).await;
+    let store = &server.app.store;
+    // All at once and on one shard, so that they are grouped where the engine groups.
+    let jobs = (0..90u128).map(|n| match n % 3 {
+        0 => store.write(Shard::CONTROL, job(n, || Ok(()))),
+        1 => store.write(Shard::CONTROL, job(n, refuses)),
+        _ => store.write(Shard::CONTROL, job(n, panics)),
     });
+    let outcomes = join_all(jobs).await;
+    for (n, outcome) in (0..90u128).zip(&outcomes) {
+        match n % 3 {
+            0 => assert!(outcome.is_ok(), "job {n}: {outcome:?}"),
+            1 => assert!(matches!(outcome, Err(Error::Api(_))), "job {n}: {outcome:?}"),
+            _ => assert!(matches!(outcome, Err(Error::Store(_))), "job {n}: {outcome:?}"),
+        }
+        let found = store.read(move |tx| organizations::find_by_slug(tx, &slug(n))).await.unwrap();
+        assert_eq!(found.is_some(), n % 3 == 0, "job {n}");
+    }
 }
 
-/// Panics when it is thrown away on a lane.
+/// Panics when it is thrown away by a writer.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -70,98 +71,75 @@ impl Drop for Bomb {
     }
 }
 
-#[test]
-fn a_lane_outlives_a_panic_outside_its_jobs() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let store = &server.app.store;
-        let (began, begun) = tokio::sync::oneshot::channel();
-        let (go, wait) = std::sync::mpsc::channel::<()>();
-        let mut began = Some(began);
-        let call = store.write(Shard::CONTROL, move |_| {
-            began.take().map(|began| began.send(()));
-            // The caller goes while the job runs; then nobody takes its answer.
-            let _ = wait.recv();
-            Ok::<_, Error>(Bomb)
-        });
-        tokio::select! {
-            _ = call => panic!("it waits"),
-            begun = begun => begun.unwrap(),
-        }
-        drop(go);
-        let (first, second) = (
-            store.write(Shard::CONTROL, job(1, || Ok(()))).await,
-            store.write(Shard::CONTROL, job(2, || Ok(()))).await,
-        );
-        assert!(first.is_ok() || matches!(first, Err(Error::Store(_))), "{first:?}");
-        assert!(second.is_ok(), "{second:?}");
+async fn a_writer_outlives_a_panic_outside_its_jobs(engine: Engine) {
+    let server = Server::start(engine).await;
+    let store = &server.app.store;
+    let (began, begun) = tokio::sync::oneshot::channel();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let mut began = Some(began);
+    let call = store.write(Shard::CONTROL, move |_| {
+        began.take().map(|began| began.send(()));
+        // The caller goes while the job runs; then nobody takes its answer.
+        let _ = wait.recv();
+        Ok::<_, Error>(Bomb)
     });
+    tokio::select! {
+        _ = call => panic!("it waits"),
+        begun = begun => begun.unwrap(),
+    }
+    drop(go);
+    let (first, second) =
+        (store.write(Shard::CONTROL, job(1, || Ok(()))).await, store.write(Shard::CONTROL, job(2, || Ok(()))).await);
+    assert!(first.is_ok() || matches!(first, Err(Error::Store(_))), "{first:?}");
+    assert!(second.is_ok(), "{second:?}");
 }
 
-#[test]
-fn a_refusal_that_is_kept_keeps_what_it_wrote() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let kept = server
-            .app
-            .store
-            .write(Shard::CONTROL, job(7, || Err(Error::Kept(axme_api::ApiError::invalid("kept")))))
-            .await;
-        assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
-        let found = server.app.store.read(|tx| organizations::find_by_slug(tx, &slug(7))).await.unwrap();
-        assert!(found.is_some());
-    });
+async fn a_kept_refusal_commits_what_it_wrote(engine: Engine) {
+    let server = Server::start(engine).await;
+    let kept =
+        server.app.store.write(Shard::CONTROL, job(7, || Err(Error::kept(axme_api::ApiError::invalid("kept"))))).await;
+    assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
+    let found = server.app.store.read(|tx| organizations::find_by_slug(tx, &slug(7))).await.unwrap();
+    assert!(found.is_some());
 }
 
-#[test]
-fn what_is_pushed_is_seen_by_the_next_read_of_the_same_job() {
-    on_both(async |engine| {
-        let server = Server::start(engine).await;
-        let accounts_of = |tx: &mut Tx<'_>| -> Result<_> {
-            let before = person_accounts::count(tx)?;
-            person_accounts::insert(tx, Uuid::from_u128(3), "new@example.com", NOW)?;
-            Ok((before, person_accounts::count(tx)?))
-        };
-        let (before, after) = server.app.store.write(Shard::CONTROL, accounts_of).await.unwrap();
-        assert_eq!(after, before + 1);
-    });
+async fn a_delayed_write_is_seen_by_the_next_read_of_the_same_job(engine: Engine) {
+    let server = Server::start(engine).await;
+    let accounts_of = |tx: &mut Tx<'_>| -> Result<_> {
+        let before = person_accounts::count(tx)?;
+        person_accounts::insert(tx, Uuid::from_u128(3), "new@example.com", NOW)?;
+        Ok((before, person_accounts::count(tx)?))
+    };
+    let (before, after) = server.app.store.write(Shard::CONTROL, accounts_of).await.unwrap();
+    assert_eq!(after, before + 1);
 }
 
 /// As refinery wrote it for the first migration of versions that were never released.
 const OLD_HISTORY: &str = "CREATE TABLE refinery_schema_history AS SELECT 1 AS version, 'core' AS name, \
                            '2025-11-01T00:00:00Z' AS applied_on, '1' AS checksum";
 
-#[test]
-fn a_database_from_before_the_first_release_is_refused_with_what_to_do() {
-    on_both(async |engine| {
-        let folder = tempfile::tempdir().unwrap();
-        let options = StoreOptions {
-            limits: Arc::new(Limits { durable: false, ..Limits::default() }),
-            clock: Arc::new(ManualClock::at(NOW)),
-            rng: Rng::system(),
-            wakeups: Wakeups::new(SWEEP_BETWEEN_NODES),
-        };
-        let opened = match engine {
-            Engine::Sqlite => {
-                let file = folder.path().join("axme.db");
-                rusqlite::Connection::open(&file).unwrap().execute_batch(OLD_HISTORY).unwrap();
-                Store::open_sqlite(&file, &options)
-            }
-            Engine::Postgres => {
-                let url = fresh_schema().await;
-                let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
-                tokio::spawn(connection);
-                client.batch_execute(OLD_HISTORY).await.unwrap();
-                Store::open_postgres(&url, &options).await
-            }
-        };
-        match opened {
-            Err(StoreError::Unavailable(why)) => {
-                assert!(why.contains("made by a version before 0.1.0"), "{why}");
-                assert!(why.contains("start with an empty data folder or database"), "{why}");
-            }
-            Err(error) => panic!("{error}"),
-            Ok(_) => panic!("it was opened"),
+async fn a_database_from_before_the_first_release_is_refused_with_what_to_do(engine: Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = match engine {
+        Engine::Sqlite => {
+            let file = folder.path().join("axme.db");
+            rusqlite::Connection::open(&file).unwrap().execute_batch(OLD_HISTORY).unwrap();
+            Store::open_sqlite(&file, &migration())
         }
-    });
+        Engine::Postgres => {
+            let url = fresh_schema().await;
+            let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(OLD_HISTORY).await.unwrap();
+            Store::open_postgres(&url, &migration()).await
+        }
+    };
+    match opened {
+        Err(StoreError::Unavailable(why)) => {
+            assert!(why.contains("made by a version before 0.1.0"), "{why}");
+            assert!(why.contains("start with an empty data folder or database"), "{why}");
+        }
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it was opened"),
+    }
 }

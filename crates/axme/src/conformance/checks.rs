@@ -2,47 +2,19 @@
 
 use std::pin::Pin;
 
-use super::wire::{Seen, Wire};
+use super::http::CheckResult;
+use super::suite::Suite;
 use super::{inbox, intents, registry, tools, users};
 
-pub type Running<'a> = Pin<Box<dyn Future<Output = Seen> + Send + 'a>>;
+type CheckFuture<'a> = Pin<Box<dyn Future<Output = CheckResult> + Send + 'a>>;
 
-pub struct Check {
-    pub name: &'static str,
+pub(crate) struct Check {
+    pub(crate) name: &'static str,
     /// One sentence.
-    pub asserts: &'static str,
+    pub(crate) asserts: &'static str,
     /// The checks whose findings it uses.
-    pub needs: &'static [&'static str],
-    pub run: for<'a> fn(&'a mut Suite) -> Running<'a>,
-}
-
-/// What checks find for those that build on them. A field is filled once the check that finds it has passed.
-pub struct Suite {
-    pub wire: Wire,
-    pub intent_id: String,
-    pub thread_id: String,
-    pub invite: String,
-    pub upload_id: String,
-    /// The nick that the run registers, and the address of its user.
-    pub nick: String,
-    pub user: String,
-}
-
-impl Suite {
-    pub fn new(wire: Wire) -> Suite {
-        let [intent_id, thread_id, invite, upload_id, user] = Default::default();
-        let nick = format!("@conf.{}", &fresh().replace('-', "")[..16]);
-        Suite { wire, intent_id, thread_id, invite, upload_id, nick, user }
-    }
-}
-
-/// The owner in whose name the checks of inboxes, invites, files and webhooks act.
-pub const OWNER: &str = "agent://conformance/owner";
-
-/// A UUID that no server has seen, so that a second run meets nothing of the first.
-#[expect(clippy::disallowed_methods, reason = "this speaks to real servers; nothing here is replayed")]
-pub fn fresh() -> String {
-    uuid::Uuid::new_v4().to_string()
+    pub(crate) needs: &'static [&'static str],
+    pub(crate) run: for<'a> fn(&'a mut Suite) -> CheckFuture<'a>,
 }
 
 macro_rules! checks {
@@ -58,7 +30,7 @@ macro_rules! checks {
 }
 
 #[rustfmt::skip]
-pub static CHECKS: [Check; 37] = checks! {
+pub(crate) static CHECKS: [Check; 37] = checks! {
     health() intents: "GET /health needs no key and says ok"
     trace_header() intents: "a call with X-Trace-Id is answered"
     intent_create() intents: "a new intent has a UUID"

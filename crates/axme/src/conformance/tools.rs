@@ -1,43 +1,36 @@
-//! `POST /mcp` (contract `wire.md` §7). Answers are 200, also those that say what went wrong.
+//! Checks of `POST /mcp` (contract `wire.md` §7). Its answers are 200, also those that report an error.
 
 use serde_json::{Value, json};
 
-use super::checks::{Suite, fresh};
-use super::wire::{Answer, Part, Seen};
+use super::http::{CheckResult, Response, TEXT};
+use super::suite::{Suite, new_uuid};
 
-async fn ask(suite: &Suite, method: &str, params: &Value) -> Seen<(String, Answer)> {
-    let id = fresh();
+/// Calls a method. The answer must have a result that matches, and no `error`: some clients take the mere key for one.
+async fn call(suite: &Suite, method: &str, params: &Value, result: &Value) -> CheckResult<Response> {
+    let id = new_uuid();
     let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-    Ok((id, suite.wire.post("/mcp", &body).await?))
-}
-
-/// The result of the call, and that it is an answer to it. Some clients take the mere presence of `error` for one.
-fn result<'a>(id: &str, answer: &'a Answer) -> Seen<Part<'a>> {
-    let body = answer.object()?;
-    body.get("jsonrpc").is_text("2.0")?;
-    body.get("id").is_text(id)?;
-    if body.get("error").exists().is_ok() {
-        return Err(answer.wrong("a result and no error"));
+    let response = suite.http.post("/mcp", &body).await?;
+    let answer = response.object()?;
+    answer.matches(&json!({ "jsonrpc": "2.0", "id": id }))?;
+    if answer.get("error").exists().is_ok() {
+        return Err(response.mismatch("a result and no error"));
     }
-    body.get("result").fields()?;
-    Ok(body.get("result"))
+    answer.get("result").fields()?;
+    answer.get("result").matches(result)?;
+    Ok(response)
 }
 
-pub async fn mcp_initialize(suite: &mut Suite) -> Seen {
-    let (id, answer) = ask(suite, "initialize", &json!({ "protocolVersion": "2024-11-05" })).await?;
-    result(&id, &answer)?.get("protocolVersion").text().map(|_| ())
+pub(crate) async fn mcp_initialize(suite: &mut Suite) -> CheckResult {
+    let params = json!({ "protocolVersion": "2024-11-05" });
+    call(suite, "initialize", &params, &json!({ "protocolVersion": TEXT })).await.map(|_| ())
 }
 
-pub async fn mcp_tools_list(suite: &mut Suite) -> Seen {
-    let (id, answer) = ask(suite, "tools/list", &json!({})).await?;
-    let tools = result(&id, &answer)?.get("tools").some_items()?;
-    tools[0].get("name").text().map(|_| ())
+pub(crate) async fn mcp_tools_list(suite: &mut Suite) -> CheckResult {
+    let response = call(suite, "tools/list", &json!({}), &json!({})).await?;
+    response.object()?.get("result").get("tools").some_items()?[0].get("name").text().map(|_| ())
 }
 
-pub async fn mcp_tools_call(suite: &mut Suite) -> Seen {
+pub(crate) async fn mcp_tools_call(suite: &mut Suite) -> CheckResult {
     let params = json!({ "name": "axme.check_nick", "arguments": { "nick": "@conformance_mcp" } });
-    let (id, answer) = ask(suite, "tools/call", &params).await?;
-    let result = result(&id, &answer)?;
-    result.get("tool").text()?;
-    result.get("status").text().map(|_| ())
+    call(suite, "tools/call", &params, &json!({ "tool": TEXT, "status": TEXT })).await.map(|_| ())
 }

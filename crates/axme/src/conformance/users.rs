@@ -1,64 +1,48 @@
-//! Users and their nicks (contract `wire.md` §2.16). Nicks are echoed exactly as they were sent.
+//! Checks of users and their nicks (contract `wire.md` §2.16). Nicks are echoed exactly as they were sent.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::checks::Suite;
-use super::wire::{Answer, Seen};
+use super::http::{CheckResult, FLAG, Response, TEXT, UUID};
+use super::suite::Suite;
 
-pub async fn users_check_nick(suite: &mut Suite) -> Seen {
-    let answer = suite.wire.get("/v1/users/check-nick", &[("nick", &suite.nick)]).await?;
-    let body = answer.success()?;
-    body.get("nick").is_text(&suite.nick)?;
-    body.get("normalized_nick").text()?;
-    body.get("public_address").text()?;
-    body.get("available").flag().map(|_| ())
+pub(crate) async fn users_check_nick(suite: &mut Suite) -> CheckResult {
+    let response = suite.http.get("/v1/users/check-nick", &[("nick", &suite.nick)]).await?;
+    let nick = json!({ "nick": suite.nick, "normalized_nick": TEXT, "public_address": TEXT, "available": FLAG });
+    response.success()?.matches(&nick)
 }
 
-pub async fn users_register_nick(suite: &mut Suite) -> Seen {
+pub(crate) async fn users_register_nick(suite: &mut Suite) -> CheckResult {
     let body = json!({ "nick": suite.nick, "display_name": "Conformance User" });
-    let answer = suite.wire.post("/v1/users/register-nick", &body).await?;
-    let body = answer.success()?;
-    body.get("user_id").uuid()?;
-    body.get("nick").is_text(&suite.nick)?;
-    body.get("public_address").text()?;
-    body.get("created_at").text()?;
-    suite.user = body.get("owner_agent").text()?.to_owned();
+    let response = suite.http.post("/v1/users/register-nick", &body).await?;
+    let user = json!({ "user_id": UUID, "nick": suite.nick, "public_address": TEXT, "created_at": TEXT });
+    response.success()?.matches(&user)?;
+    suite.user = response.success()?.get("owner_agent").text()?.to_owned();
     Ok(())
 }
 
-pub async fn users_rename_nick(suite: &mut Suite) -> Seen {
+pub(crate) async fn users_rename_nick(suite: &mut Suite) -> CheckResult {
     let nick = format!("{}.b", suite.nick);
     let body = json!({ "owner_agent": suite.user, "nick": nick });
-    let answer = suite.wire.post("/v1/users/rename-nick", &body).await?;
-    is_user(&answer, suite)?;
-    let body = answer.success()?;
-    body.get("nick").is_text(&nick)?;
-    body.get("renamed_at").text().map(|_| ())
+    let response = suite.http.post("/v1/users/rename-nick", &body).await?;
+    is_user(&response, suite, &json!({ "nick": nick, "renamed_at": TEXT }))
 }
 
-pub async fn users_profile_get(suite: &mut Suite) -> Seen {
-    let answer = suite.wire.get("/v1/users/profile", &[("owner_agent", &suite.user)]).await?;
-    is_profile(&answer, suite)
+pub(crate) async fn users_profile_get(suite: &mut Suite) -> CheckResult {
+    let response = suite.http.get("/v1/users/profile", &[("owner_agent", &suite.user)]).await?;
+    is_user(&response, suite, &json!({ "nick": TEXT, "normalized_nick": TEXT, "updated_at": TEXT }))
 }
 
-pub async fn users_profile_update(suite: &mut Suite) -> Seen {
-    let body = json!({ "owner_agent": suite.user, "display_name": "Conformance User Renamed" });
-    let answer = suite.wire.post("/v1/users/profile/update", &body).await?;
-    is_profile(&answer, suite)?;
-    answer.success()?.get("display_name").is_text("Conformance User Renamed")
+pub(crate) async fn users_profile_update(suite: &mut Suite) -> CheckResult {
+    let name = "Conformance User Renamed";
+    let body = json!({ "owner_agent": suite.user, "display_name": name });
+    let response = suite.http.post("/v1/users/profile/update", &body).await?;
+    let profile = json!({ "nick": TEXT, "normalized_nick": TEXT, "updated_at": TEXT, "display_name": name });
+    is_user(&response, suite, &profile)
 }
 
-fn is_profile(answer: &Answer, suite: &Suite) -> Seen {
-    is_user(answer, suite)?;
-    let body = answer.success()?;
-    body.get("nick").text()?;
-    body.get("normalized_nick").text()?;
-    body.get("updated_at").text().map(|_| ())
-}
-
-fn is_user(answer: &Answer, suite: &Suite) -> Seen {
-    let body = answer.success()?;
-    body.get("user_id").uuid()?;
-    body.get("owner_agent").is_text(&suite.user)?;
-    body.get("public_address").text().map(|_| ())
+/// The registered user, with more fields.
+fn is_user(response: &Response, suite: &Suite, fields: &Value) -> CheckResult {
+    let body = response.success()?;
+    body.matches(&json!({ "user_id": UUID, "owner_agent": suite.user, "public_address": TEXT }))?;
+    body.matches(fields)
 }

@@ -1,108 +1,231 @@
-//! The agents that the examples bring along. Each receives in its own way with its own key, as any agent would, and answers by
-//! a few fixed rules.
+//! The agents that the program runs for an example. Each has a key of its own and receives intents over its transport, as any
+//! agent does, and answers them by its rules.
 
 use std::time::Duration;
 
 use axme_client::api::intents::{self, ListIntents};
-use axme_client::{Client, ClientError, is_terminal};
-use futures_util::StreamExt;
-use serde_json::Value;
-use tokio::sync::watch;
+use axme_client::api::service_accounts::{
+    self, CreateKey, CreateServiceAccount, RevokeKey, ServiceAccount, UpdateServiceAccount,
+};
+use axme_client::{Client, ClientError, Object, is_terminal};
+use axme_intent::DeliveryBinding;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 use tracing::warn;
 
+use super::callback::CallbackServer;
+use super::catalogue::{Behaviour, Example};
 use super::rules::Rules;
+use crate::failure::Failure;
+use crate::session::Session;
 
-/// How long an agent rests after an answer that did not arrive.
-const REST: Duration = Duration::from_secs(1);
-/// How long an agent that polls waits between two questions.
-const POLL_PAUSE: Duration = Duration::from_secs(1);
-/// Intents that one poll takes along.
+/// Attempts to answer an intent, with this pause between them.
+const MAX_ATTEMPTS: u32 = 30;
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const POLL_PAGE: u64 = 20;
 
-/// An agent at work.
-#[derive(Clone)]
-pub struct Agent {
-    pub client: Client,
-    pub address: String,
-    pub rules: Rules,
-    /// How long it works on one intent.
-    pub work: Duration,
-    /// Closed when the example is over. What an agent has begun it still answers: others may play the same agent on this
-    /// server, and what is acknowledged is offered to none of them for long.
-    pub stop: watch::Receiver<()>,
+/// The ids of the intents that an agent receives.
+type IntentIds = BoxStream<'static, Result<String, ClientError>>;
+
+/// The running agents of an example. Dropping it stops them at once.
+pub(crate) struct RunningAgents {
+    tasks: JoinSet<()>,
+    /// Dropped to stop the agents.
+    stop: watch::Sender<()>,
+    keys: Vec<RevokeKey>,
+}
+
+impl RunningAgents {
+    /// Registers the agents that the submission declares, and runs those of the example. Agents in http mode get a callback
+    /// server, whose URL goes into the submission.
+    pub(crate) async fn start(
+        session: &Session,
+        example: &Example,
+        submission: &mut Object,
+    ) -> Result<RunningAgents, Failure> {
+        // An intent without a scenario declares no agents.
+        let stream = DeliveryBinding::Stream.as_str();
+        let mut undeclared: Vec<Value> =
+            example.agents.iter().map(|agent| json!({ "address": agent.address, "delivery_mode": stream })).collect();
+        let declared = match submission.get_mut("agents") {
+            Some(Value::Array(agents)) => agents,
+            _ => &mut undeclared,
+        };
+        let mut running = RunningAgents { tasks: JoinSet::new(), stop: watch::channel(()).0, keys: Vec::new() };
+        for agent in declared {
+            running.add(session, example, agent).await?;
+        }
+        if running.tasks.is_empty() {
+            session.output().print("  [step 3] No agent is started")?;
+        }
+        Ok(running)
+    }
+
+    async fn add(&mut self, session: &Session, example: &Example, declared: &mut Value) -> Result<(), Failure> {
+        let transport = match declared["delivery_mode"].as_str().and_then(DeliveryBinding::parse) {
+            Some(DeliveryBinding::Http) => Transport::Http(CallbackServer::bind().await?),
+            Some(DeliveryBinding::Poll) => Transport::Poll,
+            _ => Transport::Stream,
+        };
+        let account = register(session, &transport, declared).await?;
+        let name = declared["address"].as_str().unwrap_or_default();
+        let Some(example_agent) = example.agent(name) else { return Ok(()) };
+        let service_account_id = account.service_account_id;
+        let input =
+            CreateKey { service_account_id: service_account_id.clone(), expires_at: None, created_by_actor_id: None };
+        let key = session.call(&service_accounts::CREATE_KEY, &input).await?.key;
+        self.keys.push(RevokeKey { service_account_id, key_id: key.key_id });
+        let address = account.address.unwrap_or_else(|| name.to_owned());
+        session.output().print(format!("  [step 3] Starting agent {name} ({address})"))?;
+        let client = Client::new(session.client.base_url(), &key.token).map_err(Failure::new)?;
+        let stop = self.stop.subscribe();
+        let intents = match transport {
+            Transport::Stream => client.listen(&address).map_ok(|delivery| delivery.intent_id).boxed(),
+            Transport::Poll => poll(client.clone(), address.clone()),
+            Transport::Http(server) if matches!(example_agent.behaviour, Behaviour::Failing) => {
+                self.tasks.spawn(server.fail(stop));
+                return Ok(());
+            }
+            Transport::Http(server) => {
+                let (sender, queue) = mpsc::unbounded_channel();
+                self.tasks.spawn(server.serve(sender, stop.clone()));
+                stream::unfold(queue, async |mut queue| Some((Ok(queue.recv().await?), queue))).boxed()
+            }
+        };
+        let work = match example_agent.behaviour {
+            Behaviour::Slow(work) => work,
+            Behaviour::Normal | Behaviour::Failing => Duration::ZERO,
+        };
+        self.tasks.spawn(Agent { client, address, rules: example_agent.rules, work }.run(intents, stop));
+        Ok(())
+    }
+
+    /// Stops the agents, after at most `patience` for the intent that each is answering, and revokes their keys.
+    pub(crate) async fn stop(self, session: &Session, patience: Duration) {
+        drop(self.stop);
+        let _ = tokio::time::timeout(patience, self.tasks.join_all()).await;
+        for key in &self.keys {
+            // A key that is not revoked is a key that nobody has.
+            let _ = session.client.call(&service_accounts::REVOKE_KEY, key).await;
+        }
+    }
+}
+
+/// How an agent receives intents.
+enum Transport {
+    Stream,
+    Poll,
+    Http(CallbackServer),
+}
+
+/// Registers the service account of a declared agent.
+async fn register(session: &Session, transport: &Transport, declared: &mut Value) -> Result<ServiceAccount, Failure> {
+    if let Transport::Http(server) = transport {
+        declared["callback_url"] = server.url.as_str().into();
+    }
+    let text = |key: &str| declared[key].as_str().map(str::to_owned);
+    let input = CreateServiceAccount {
+        name: text("address").unwrap_or_default(),
+        workspace: session.settings.workspace(),
+        display_name: text("display_name"),
+        delivery_mode: text("delivery_mode"),
+        callback_url: text("callback_url"),
+        ..CreateServiceAccount::default()
+    };
+    let account = session.call(&service_accounts::CREATE, &input).await?.service_account;
+    if let Transport::Http(server) = transport {
+        // An account of an earlier run still has the callback of that run.
+        let update = UpdateServiceAccount {
+            service_account_id: account.service_account_id.clone(),
+            delivery_mode: Some(DeliveryBinding::Http.as_str().to_owned()),
+            callback_url: Some(server.url.clone()),
+            webhook_secret: Some(server.secret.clone()),
+        };
+        session.call(&service_accounts::UPDATE, &update).await?;
+    }
+    Ok(account)
+}
+
+/// Polls for open intents to an address.
+fn poll(client: Client, address: String) -> IntentIds {
+    let input = ListIntents {
+        // An intent that the agent has read and not answered is ACKNOWLEDGED.
+        status: Some("DELIVERED,ACKNOWLEDGED".to_owned()),
+        to_agent: Some(address),
+        limit: POLL_PAGE.into(),
+        ..ListIntents::default()
+    };
+    let pages = stream::unfold(tokio::time::interval(POLL_INTERVAL), move |mut interval| {
+        let (client, input) = (client.clone(), input.clone());
+        async move {
+            interval.tick().await;
+            Some((client.call(&intents::LIST, &input).await, interval))
+        }
+    });
+    let ids = pages.flat_map(|page| {
+        stream::iter(match page {
+            Ok(page) => page.intents.into_iter().map(|intent| Ok(intent.intent_id)).collect(),
+            Err(error) if error.is_transient() => Vec::new(),
+            Err(error) => vec![Err(error)],
+        })
+    });
+    ids.boxed()
+}
+
+struct Agent {
+    client: Client,
+    address: String,
+    rules: Rules,
+    /// The time that it works on each intent.
+    work: Duration,
 }
 
 impl Agent {
-    /// Holds a stream open and answers what comes, until it is stopped or its key is refused.
-    pub async fn listen(mut self) {
-        'listening: loop {
-            let mut deliveries = self.client.listen(&self.address);
-            loop {
-                let delivery = tokio::select! {
-                    biased;
-                    _ = self.stop.changed() => return,
-                    delivery = deliveries.next() => delivery,
-                };
-                let delivery = match delivery {
-                    Some(Ok(delivery)) => delivery,
-                    Some(Err(error)) => return warn!(self.address, %error, "the agent cannot listen any more"),
-                    None => return,
-                };
-                if let Err(error) = self.answer(&delivery.intent_id).await {
-                    warn!(self.address, delivery.intent_id, %error, "the agent could not answer");
-                    if error.is_transient() {
-                        // A stream that begins anew brings everything that is not answered.
-                        tokio::time::sleep(REST).await;
-                        continue 'listening;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Asks now and then for what waits, and answers it.
-    pub async fn poll(mut self) {
-        let waiting = ListIntents {
-            // What it has looked at and not answered comes again.
-            status: Some("DELIVERED,ACKNOWLEDGED".to_owned()),
-            to_agent: Some(self.address.clone()),
-            limit: Some(POLL_PAGE),
-            ..ListIntents::default()
-        };
+    /// Answers intents until it is stopped or refused. It finishes an intent that it has begun, because other agents may listen
+    /// on the same address, and an acknowledged intent is offered to none of them for a long time.
+    async fn run(self, mut intents: IntentIds, mut stop: watch::Receiver<()>) {
         loop {
-            match self.client.call(&intents::LIST, &waiting).await {
-                Ok(page) => {
-                    for intent in &page.intents {
-                        if let Err(error) = self.answer(&intent.intent_id).await {
-                            warn!(self.address, intent.intent_id, %error, "the agent could not answer");
-                        }
-                    }
-                }
-                Err(error) if error.is_transient() => {}
-                Err(error) => return warn!(self.address, %error, "the agent cannot ask any more"),
-            }
-            tokio::select! {
-                _ = self.stop.changed() => return,
-                () = tokio::time::sleep(POLL_PAUSE) => {}
+            let next = tokio::select! {
+                biased;
+                _ = stop.changed() => return,
+                next = intents.next() => next,
+            };
+            match next {
+                Some(Ok(intent_id)) => self.answer(&intent_id).await,
+                Some(Err(error)) => return warn!(self.address, %error, "the agent cannot receive intents"),
+                None => return,
             }
         }
     }
 
-    /// Reads an intent, works on it and answers.
-    pub async fn answer(&self, intent_id: &str) -> Result<(), ClientError> {
+    async fn answer(&self, intent_id: &str) {
+        for _ in 0..MAX_ATTEMPTS {
+            let Err(error) = self.try_answer(intent_id).await else { return };
+            warn!(self.address, intent_id, %error, "the agent could not answer");
+            if !error.is_transient() {
+                return;
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+    }
+
+    async fn try_answer(&self, intent_id: &str) -> Result<(), ClientError> {
         let intent = self.client.get_intent(intent_id).await?.intent;
         if is_terminal(&intent.status) {
             return Ok(());
         }
         tokio::time::sleep(self.work).await;
-        // The step of a workflow carries the payload of the whole.
+        // A step of a workflow has the payload of the workflow in `parent_payload`.
         let payload = intent.payload.get("parent_payload").filter(|value| value.is_object()).unwrap_or(&intent.payload);
         let Value::Object(answer) = (self.rules)(payload) else { return Ok(()) };
-        match self.client.resume(&intent.intent_id, answer).await {
-            // Another delivery of the same intent was answered first, or the time was up.
+        match self.client.resume(intent_id, answer).await {
+            // The intent was answered by another delivery, or has timed out.
             Err(ClientError::Refused(refusal)) if refusal.status == 409 => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => Ok(()),
+            outcome => outcome.map(|_| ()),
         }
     }
 }

@@ -1,391 +1,260 @@
-//! The examples that come with the program: their files, their agents, their people, and how they end.
+//! The catalogue of the examples that come with the program: their files, agents, people and endings.
 
 use std::time::Duration;
 
 use axme_client::Object;
 use axme_client::api::intents::IntentView;
 
-use super::rules::{Rules, access, batch, budget, compliance, incident, order, readiness, risk, window};
+use super::rules::{self, Rules};
 
-pub struct Example {
-    pub id: &'static str,
-    pub about: &'static str,
-    pub story: Story,
-    /// The agents that the program plays; those of the bundle that are not here do not answer.
-    pub agents: &'static [Part],
-    pub ends: Ends,
+pub(crate) struct Example {
+    pub(crate) id: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) flow: Flow,
+    /// The agents that the program runs. Other agents of the scenario do not answer.
+    pub(crate) agents: &'static [ExampleAgent],
+    pub(crate) ending: Ending,
 }
 
-/// What is submitted, as the text of its files, and what is done then.
-pub enum Story {
-    /// A scenario bundle is applied and followed.
-    Bundle(&'static str),
-    /// An intent is sent and followed.
-    Direct(&'static str),
-    /// An intent is sent and looked at later.
-    Forgotten(&'static str),
-    /// An intent is sent; its result is fetched from the inbox that it is to be sent to.
+/// The steps of the sender, with the texts of the files that it submits.
+pub(crate) enum Flow {
+    /// Applies a scenario and follows its intent.
+    Scenario(&'static str),
+    /// Sends an intent and follows it.
+    Intent(&'static str),
+    /// Sends an intent and polls it later.
+    FireAndForget(&'static str),
+    /// Sends an intent and reads its result from an inbox.
     Inbox(&'static str),
-    /// The second intent is sent with what came of the first.
-    Chain(&'static str, &'static str),
+    /// Sends the second intent with the result of the first.
+    Sequence(&'static str, &'static str),
 }
 
-/// An agent that the program plays.
-pub struct Part {
-    pub address: &'static str,
-    pub rules: Rules,
-    pub manner: Manner,
+pub(crate) struct ExampleAgent {
+    pub(crate) address: &'static str,
+    pub(crate) rules: Rules,
+    pub(crate) behaviour: Behaviour,
 }
 
-pub enum Manner {
-    Prompt,
+pub(crate) enum Behaviour {
+    Normal,
     /// Works this long on each intent.
     Slow(Duration),
-    /// Refuses everything that is posted to it.
-    Broken,
+    /// Answers every push with 503.
+    Failing,
 }
 
-pub enum Ends {
+pub(crate) enum Ending {
     Completed,
     /// FAILED with this code.
     Failed(&'static str),
-    /// As a person answers.
+    /// As the person answers.
     Answered(Person),
 }
 
-/// Somebody who is asked.
-pub struct Person {
+/// The person who answers the task of an example.
+pub(crate) struct Person {
     /// The outcome that means yes.
-    pub yes: &'static str,
-    /// The others. The intent fails with the one that was given as its code.
-    pub no: &'static [&'static str],
-    /// What happens without an answer.
-    pub patience: Patience,
-    /// What `--answer` says beside the outcome, unless told otherwise.
-    pub comment: Option<&'static str>,
-    pub evidence: Option<&'static str>,
-    /// How it fills in the form when it says yes.
-    pub form: &'static [(&'static str, &'static str)],
+    pub(crate) yes: &'static str,
+    /// The other outcomes. Each is the error code with which the intent fails.
+    pub(crate) no: &'static [&'static str],
+    /// Whether the deadline comes within a minute and is an ending of the example.
+    expires: bool,
+    /// Suggested fields of a yes.
+    pub(crate) form: Fields,
+    /// Suggested fields of any answer.
+    pub(crate) fields: Fields,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-pub enum Patience {
-    /// The example waits for a person.
-    Waits,
-    /// The deadline comes within a minute, and is an ending of the example.
-    Ends,
+type Fields = &'static [(&'static str, &'static str)];
+
+const APPROVER: Person = Person { yes: "approved", no: &["rejected"], expires: false, form: &[], fields: &[] };
+
+const fn example(
+    id: &'static str,
+    about: &'static str,
+    flow: Flow,
+    agents: &'static [ExampleAgent],
+    ending: Ending,
+) -> Example {
+    Example { id, about, flow, agents, ending }
 }
 
-/// The text of a file of the examples.
+const fn agent(address: &'static str, rules: Rules) -> ExampleAgent {
+    ExampleAgent { address, rules, behaviour: Behaviour::Normal }
+}
+
+const COMPLIANCE: ExampleAgent = agent("compliance-checker-agent", rules::compliance);
+const ORDERS: ExampleAgent = agent("http-order-processor", rules::order);
+const RISK: ExampleAgent = agent("risk-assessment-agent", rules::risk);
+const WINDOW: ExampleAgent = agent("change-window-validator", rules::window);
+const BROKEN: ExampleAgent =
+    ExampleAgent { behaviour: Behaviour::Failing, ..agent("webhook-receiver-agent", rules::order) };
+const SLOW: ExampleAgent =
+    ExampleAgent { behaviour: Behaviour::Slow(Duration::from_secs(20)), ..agent("slow-batch-processor", rules::batch) };
+
 macro_rules! file {
     ($path:literal) => {
         include_str!(concat!("../../../../examples/", $path))
     };
 }
 
-const fn part(address: &'static str, rules: Rules) -> Part {
-    Part { address, rules, manner: Manner::Prompt }
+macro_rules! scenario {
+    ($folder:literal) => {
+        Scenario(include_str!(concat!("../../../../examples/", $folder, "/scenario.json")))
+    };
 }
 
-/// Somebody who approves or rejects.
-const APPROVER: Person =
-    Person { yes: "approved", no: &["rejected"], patience: Patience::Waits, comment: None, evidence: None, form: &[] };
-
-pub static EXAMPLES: [Example; 27] = [
-    Example {
-        id: "delivery/stream",
-        about: "An agent receives an intent on its stream and answers it",
-        story: Story::Bundle(file!("delivery-stream/scenario.json")),
-        agents: &[part("compliance-checker-agent", compliance)],
-        ends: Ends::Completed,
-    },
-    Example {
-        id: "delivery/poll",
-        about: "An agent asks now and then, finds an intent and answers it",
-        story: Story::Bundle(file!("delivery-poll/scenario.json")),
-        agents: &[part("batch-processor-agent", batch)],
-        ends: Ends::Completed,
-    },
-    Example {
-        id: "delivery/http",
-        about: "An intent is posted to an agent that is a server, signed",
-        story: Story::Bundle(file!("delivery-http/scenario.json")),
-        agents: &[part("http-order-processor", order)],
-        ends: Ends::Completed,
-    },
-    Example {
-        id: "delivery/inbox",
-        about: "The sender goes away and finds the result in an inbox",
-        story: Story::Inbox(file!("delivery-inbox/intent.json")),
-        agents: &[part("fulfillment-service-agent", order)],
-        ends: Ends::Completed,
-    },
-    Example {
-        id: "human/cli",
-        about: "An agent checks a deployment, then a person approves or rejects it",
-        story: Story::Bundle(file!("human-cli/scenario.json")),
-        agents: &[part("deploy-readiness-checker", readiness)],
-        ends: Ends::Answered(APPROVER),
-    },
-    Example {
-        id: "human/email",
-        about: "An agent checks a budget, then a person is asked by mail",
-        story: Story::Bundle(file!("human-email/scenario.json")),
-        agents: &[part("budget-envelope-validator", budget)],
-        ends: Ends::Answered(Person { form: &[("notes", "within the plan of the quarter")], ..APPROVER }),
-    },
-    Example {
-        id: "human/form",
-        about: "A person grants access by filling in a form",
-        story: Story::Bundle(file!("human-form/scenario.json")),
-        agents: &[part("access-policy-checker", access)],
-        ends: Ends::Answered(Person {
-            form: &[("grant_duration_days", "30"), ("scope_confirmed", "true")],
-            ..APPROVER
-        }),
-    },
-    Example {
-        id: "human/review",
-        about: "A person approves a piece of code, rejects it or wants changes",
-        story: Story::Bundle(file!("human-review/scenario.json")),
-        agents: &[],
-        ends: Ends::Answered(Person { no: &["changes_requested", "rejected"], ..APPROVER }),
-    },
-    Example {
-        id: "human/clarification",
-        about: "A person is asked what is missing, and says it in a comment",
-        story: Story::Bundle(file!("human-clarification/scenario.json")),
-        agents: &[],
-        ends: Ends::Answered(Person {
-            yes: "provided",
-            no: &["declined"],
-            comment: Some("Invoices go to the office in Rotterdam."),
-            ..APPROVER
-        }),
-    },
-    Example {
-        id: "human/confirmation",
-        about: "A person confirms that something has happened",
-        story: Story::Bundle(file!("human-confirmation/scenario.json")),
-        agents: &[],
-        ends: Ends::Answered(Person { yes: "confirmed", no: &["denied"], ..APPROVER }),
-    },
-    Example {
-        id: "human/assignment",
-        about: "A person says who takes care of an incident",
-        story: Story::Bundle(file!("human-assignment/scenario.json")),
-        agents: &[],
-        ends: Ends::Answered(Person {
-            yes: "assigned",
-            no: &["declined"],
-            form: &[("assignee", "kim@example.com"), ("priority", "P1")],
-            ..APPROVER
-        }),
-    },
-    Example {
-        id: "human/manual-action",
-        about: "A person does something by hand and shows that it is done",
-        story: Story::Bundle(file!("human-manual-action/scenario.json")),
-        agents: &[],
-        ends: Ends::Answered(Person {
-            yes: "completed",
-            no: &["failed"],
-            evidence: Some("https://photos.example/rack-7"),
-            ..APPROVER
-        }),
-    },
-    Example {
-        id: "human/override",
-        about: "A person overrides a rule, and has to say why",
-        story: Story::Bundle(file!("human-override/scenario.json")),
-        agents: &[],
-        ends: Ends::Answered(Person {
-            yes: "override_approved",
-            no: &["rejected"],
-            comment: Some("The fix cannot wait for the end of the freeze."),
-            ..APPROVER
-        }),
-    },
-    Example {
-        id: "internal/delay",
-        about: "An agent has two minutes for its step, and needs less",
-        story: Story::Bundle(file!("internal-delay/scenario.json")),
-        agents: &[part("change-window-validator", window)],
-        ends: Ends::Completed,
-    },
-    Example {
-        id: "internal/timeout",
-        about: "Nobody answers a step, and its deadline passes after 15 seconds",
-        story: Story::Bundle(file!("internal-timeout/scenario.json")),
-        agents: &[],
-        ends: Ends::Failed("step_timeout"),
-    },
-    Example {
-        id: "internal/reminder",
-        about: "A person is reminded three times, then the time is up",
-        story: Story::Bundle(file!("internal-reminder/scenario.json")),
-        agents: &[part("change-window-validator", window)],
-        ends: Ends::Answered(Person { patience: Patience::Ends, ..APPROVER }),
-    },
-    Example {
-        id: "internal/notification",
-        about: "The owner of a service is told of a risk, and acknowledges it",
-        story: Story::Bundle(file!("internal-notification/scenario.json")),
-        agents: &[part("risk-assessment-agent", risk)],
-        ends: Ends::Answered(Person { form: &[("acknowledged", "true"), ("decision", "proceed")], ..APPROVER }),
-    },
-    Example {
-        id: "internal/escalation",
-        about: "The one on call is reminded twice, then somebody else is asked",
-        story: Story::Bundle(file!("internal-escalation/scenario.json")),
-        agents: &[part("incident-classifier-agent", incident)],
-        ends: Ends::Answered(Person {
-            patience: Patience::Ends,
-            form: &[("acknowledged", "true"), ("eta_minutes", "20")],
-            ..APPROVER
-        }),
-    },
-    Example {
-        id: "internal/human_approval",
-        about: "There is no agent at all: a person approves, rejects or defers",
-        story: Story::Bundle(file!("internal-human_approval/scenario.json")),
-        agents: &[],
-        ends: Ends::Answered(Person { no: &["rejected", "deferred"], ..APPROVER }),
-    },
-    Example {
-        id: "durability/retry-failure",
-        about: "An agent that is down is tried three times, then given up",
-        story: Story::Bundle(file!("durability-retry-failure/scenario.json")),
-        agents: &[Part { address: "webhook-receiver-agent", rules: order, manner: Manner::Broken }],
-        ends: Ends::Failed("delivery_failed"),
-    },
-    Example {
-        id: "durability/timeout",
-        about: "An agent takes longer than the 10 seconds that its step has",
-        story: Story::Bundle(file!("durability-timeout/scenario.json")),
-        agents: &[Part {
-            address: "slow-batch-processor",
-            rules: batch,
-            manner: Manner::Slow(Duration::from_secs(20)),
-        }],
-        ends: Ends::Failed("step_timeout"),
-    },
-    Example {
-        id: "durability/reminder-escalation",
-        about: "Reminders, then somebody else, then the end: nobody answered",
-        story: Story::Bundle(file!("durability-reminder-escalation/scenario.json")),
-        agents: &[part("pre-approval-validator", window)],
-        ends: Ends::Answered(Person { patience: Patience::Ends, ..APPROVER }),
-    },
-    Example {
-        id: "full/multi-agent",
-        about: "Two agents look at a change, one after the other, then a board decides",
-        story: Story::Bundle(file!("full-multi-agent/scenario.json")),
-        agents: &[part("compliance-checker-agent", compliance), part("risk-assessment-agent", risk)],
-        ends: Ends::Answered(APPROVER),
-    },
-    Example {
-        id: "full/multi-binding",
-        about: "One agent is reached on its stream, the next by a post",
-        story: Story::Bundle(file!("full-multi-binding/scenario.json")),
-        agents: &[part("compliance-checker-agent", compliance), part("http-order-processor", order)],
-        ends: Ends::Completed,
-    },
-    Example {
-        id: "model-a/simple-request",
-        about: "An intent without a scenario: sent to an agent, followed to its end",
-        story: Story::Direct(file!("model-a-simple-request/intent.json")),
-        agents: &[part("compliance-checker-agent", compliance)],
-        ends: Ends::Completed,
-    },
-    Example {
-        id: "model-a/fire-and-forget",
-        about: "An intent is sent and forgotten; later its result is there",
-        story: Story::Forgotten(file!("model-a-fire-and-forget/intent.json")),
-        agents: &[part("compliance-checker-agent", compliance)],
-        ends: Ends::Completed,
-    },
-    Example {
-        id: "model-a/manual-multi-step",
-        about: "Two intents in a row; the program carries the result from one to the other",
-        story: Story::Chain(
-            file!("model-a-manual-multi-step/intent.json"),
-            file!("model-a-manual-multi-step/second.json"),
-        ),
-        agents: &[part("compliance-checker-agent", compliance), part("risk-assessment-agent", risk)],
-        ends: Ends::Completed,
-    },
-];
+#[rustfmt::skip]
+pub(crate) static EXAMPLES: [Example; 27] = {
+    use Ending::{Answered, Completed, Failed};
+    use Flow::{FireAndForget, Inbox, Intent, Scenario, Sequence};
+    [
+        example("delivery/stream", "An agent receives an intent on its stream and answers it",
+            scenario!("delivery-stream"), &[COMPLIANCE], Completed),
+        example("delivery/poll", "An agent asks now and then, finds an intent and answers it",
+            scenario!("delivery-poll"), &[agent("batch-processor-agent", rules::batch)], Completed),
+        example("delivery/http", "An intent is posted to an agent that is a server, signed",
+            scenario!("delivery-http"), &[ORDERS], Completed),
+        example("delivery/inbox", "The sender goes away and finds the result in an inbox",
+            Inbox(file!("delivery-inbox/intent.json")), &[agent("fulfillment-service-agent", rules::order)], Completed),
+        example("human/cli", "An agent checks a deployment, then a person approves or rejects it",
+            scenario!("human-cli"), &[agent("deploy-readiness-checker", rules::readiness)], Answered(APPROVER)),
+        example("human/email", "An agent checks a budget, then a person is asked by mail",
+            scenario!("human-email"), &[agent("budget-envelope-validator", rules::budget)],
+            Answered(Person { form: &[("notes", "within the plan of the quarter")], ..APPROVER })),
+        example("human/form", "A person grants access by filling in a form",
+            scenario!("human-form"), &[agent("access-policy-checker", rules::access)],
+            Answered(Person { form: &[("grant_duration_days", "30"), ("scope_confirmed", "true")], ..APPROVER })),
+        example("human/review", "A person approves a piece of code, rejects it or wants changes",
+            scenario!("human-review"), &[],
+            Answered(Person { no: &["changes_requested", "rejected"], ..APPROVER })),
+        example("human/clarification", "A person is asked what is missing, and says it in a comment",
+            scenario!("human-clarification"), &[], Answered(Person {
+                yes: "provided", no: &["declined"], fields: &[("comment", "Invoices go to the office in Rotterdam.")], ..APPROVER
+            })),
+        example("human/confirmation", "A person confirms that something has happened",
+            scenario!("human-confirmation"), &[],
+            Answered(Person { yes: "confirmed", no: &["denied"], ..APPROVER })),
+        example("human/assignment", "A person says who takes care of an incident",
+            scenario!("human-assignment"), &[], Answered(Person {
+                yes: "assigned", no: &["declined"], form: &[("assignee", "kim@example.com"), ("priority", "P1")], ..APPROVER
+            })),
+        example("human/manual-action", "A person does something by hand and shows that it is done",
+            scenario!("human-manual-action"), &[], Answered(Person {
+                yes: "completed", no: &["failed"], fields: &[("evidence", "https://photos.example/rack-7")], ..APPROVER
+            })),
+        example("human/override", "A person overrides a rule, and has to say why",
+            scenario!("human-override"), &[], Answered(Person {
+                yes: "override_approved", fields: &[("comment", "The fix cannot wait for the end of the freeze.")], ..APPROVER
+            })),
+        example("internal/delay", "An agent has two minutes for its step, and needs less",
+            scenario!("internal-delay"), &[WINDOW], Completed),
+        example("internal/timeout", "Nobody answers a step, and its deadline passes after 15 seconds",
+            scenario!("internal-timeout"), &[], Failed("step_timeout")),
+        example("internal/reminder", "A person is reminded three times, then the time is up",
+            scenario!("internal-reminder"), &[WINDOW], Answered(Person { expires: true, ..APPROVER })),
+        example("internal/notification", "The owner of a service is told of a risk, and acknowledges it",
+            scenario!("internal-notification"), &[RISK],
+            Answered(Person { form: &[("acknowledged", "true"), ("decision", "proceed")], ..APPROVER })),
+        example("internal/escalation", "The one on call is reminded twice, then somebody else is asked",
+            scenario!("internal-escalation"), &[agent("incident-classifier-agent", rules::incident)],
+            Answered(Person { expires: true, form: &[("acknowledged", "true"), ("eta_minutes", "20")], ..APPROVER })),
+        example("internal/human_approval", "There is no agent at all: a person approves, rejects or defers",
+            scenario!("internal-human_approval"), &[],
+            Answered(Person { no: &["rejected", "deferred"], ..APPROVER })),
+        example("durability/retry-failure", "An agent that is down is tried three times, then given up",
+            scenario!("durability-retry-failure"), &[BROKEN], Failed("delivery_failed")),
+        example("durability/timeout", "An agent takes longer than the 10 seconds that its step has",
+            scenario!("durability-timeout"), &[SLOW], Failed("step_timeout")),
+        example("durability/reminder-escalation", "Reminders, then somebody else, then the end: nobody answered",
+            scenario!("durability-reminder-escalation"), &[agent("pre-approval-validator", rules::window)],
+            Answered(Person { expires: true, ..APPROVER })),
+        example("full/multi-agent", "Two agents look at a change, one after the other, then a board decides",
+            scenario!("full-multi-agent"), &[COMPLIANCE, RISK], Answered(APPROVER)),
+        example("full/multi-binding", "One agent is reached on its stream, the next by a post",
+            scenario!("full-multi-binding"), &[COMPLIANCE, ORDERS], Completed),
+        example("model-a/simple-request", "An intent without a scenario: sent to an agent, followed to its end",
+            Intent(file!("model-a-simple-request/intent.json")), &[COMPLIANCE], Completed),
+        example("model-a/fire-and-forget", "An intent is sent and forgotten; later its result is there",
+            FireAndForget(file!("model-a-fire-and-forget/intent.json")), &[COMPLIANCE], Completed),
+        example("model-a/manual-multi-step", "Two intents in a row; the program carries the result from one to the other",
+            Sequence(file!("model-a-manual-multi-step/intent.json"), file!("model-a-manual-multi-step/second.json")),
+            &[COMPLIANCE, RISK], Completed),
+    ]
+};
 
 impl Example {
-    pub fn find(id: &str) -> Option<&'static Example> {
+    pub(crate) fn find(id: &str) -> Option<&'static Example> {
         EXAMPLES.iter().find(|example| example.id == id)
     }
 
-    pub fn part(&self, address: &str) -> Option<&'static Part> {
-        self.agents.iter().find(|part| part.address == address)
+    pub(crate) fn agent(&self, address: &str) -> Option<&'static ExampleAgent> {
+        self.agents.iter().find(|agent| agent.address == address)
     }
 
-    pub fn person(&self) -> Option<&Person> {
-        match &self.ends {
-            Ends::Answered(person) => Some(person),
-            Ends::Completed | Ends::Failed(_) => None,
+    pub(crate) fn person(&self) -> Option<&Person> {
+        match &self.ending {
+            Ending::Answered(person) => Some(person),
+            Ending::Completed | Ending::Failed(_) => None,
+        }
+    }
+
+    /// What the sender submits first.
+    pub(crate) fn submission(&self) -> Object {
+        match self.flow {
+            Flow::Scenario(text)
+            | Flow::Intent(text)
+            | Flow::FireAndForget(text)
+            | Flow::Inbox(text)
+            | Flow::Sequence(text, _) => parse(text),
         }
     }
 }
 
-impl Ends {
+/// Parses a file of the examples.
+pub(crate) fn parse(text: &str) -> Object {
+    serde_json::from_str(text).expect("a test checks that the files of the examples are JSON objects")
+}
+
+impl Ending {
     /// For people.
-    pub fn words(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
-            Ends::Completed => "COMPLETED".to_owned(),
-            Ends::Failed(code) => format!("FAILED with code {code}"),
-            Ends::Answered(person) => {
-                let late = (person.patience == Patience::Ends).then_some("step_timeout");
-                let codes: Vec<&str> = person.no.iter().copied().chain(late).collect();
-                format!("COMPLETED, or FAILED with code {}", codes.join(" or "))
-            }
+            Ending::Completed => "COMPLETED".to_owned(),
+            Ending::Failed(code) => format!("FAILED with code {code}"),
+            Ending::Answered(person) => format!("COMPLETED, or FAILED with code {}", person.codes().join(" or ")),
         }
     }
 
-    /// Whether this is an ending that the example promises, when `answer` was given to the one who is asked.
-    pub fn are_kept(&self, intent: &IntentView, answer: Option<&str>) -> bool {
+    /// Whether the intent ended as the example promises, after this answer of the person.
+    pub(crate) fn is_met(&self, intent: &IntentView, answer: Option<&str>) -> bool {
         let is_completed = intent.status == "COMPLETED";
-        let has_failed = |code: &str| intent.status == "FAILED" && intent.error["code"] == code;
+        let has_failed = |code: &&str| intent.status == "FAILED" && intent.error["code"] == **code;
         match (self, answer) {
-            (Ends::Completed, _) => is_completed,
-            (Ends::Failed(code), _) => has_failed(code),
-            (Ends::Answered(person), Some(word)) if person.means_yes(word) => is_completed,
-            (Ends::Answered(person), Some(_)) => person.no.iter().any(|no| has_failed(no)),
-            (Ends::Answered(person), None) => {
-                let is_late = person.patience == Patience::Ends && has_failed("step_timeout");
-                is_completed || is_late || person.no.iter().any(|no| has_failed(no))
-            }
+            (Ending::Completed, _) => is_completed,
+            (Ending::Failed(code), _) => has_failed(code),
+            (Ending::Answered(person), Some(outcome)) if person.is_yes(outcome) => is_completed,
+            (Ending::Answered(person), Some(_)) => person.no.iter().any(has_failed),
+            (Ending::Answered(person), None) => is_completed || person.codes().iter().any(has_failed),
         }
     }
 }
 
 impl Person {
-    /// Whether the server takes a word for a yes: it has other words for what a task calls its yes.
-    pub fn means_yes(&self, word: &str) -> bool {
-        word == self.yes || matches!(word, "approve" | "approved" | "confirmed")
+    /// The error codes with which the example may fail.
+    fn codes(&self) -> Vec<&'static str> {
+        self.no.iter().copied().chain(self.expires.then_some("step_timeout")).collect()
     }
-}
 
-impl Story {
-    /// The bundle, or the first intent.
-    pub fn opening(&self) -> Object {
-        match self {
-            Story::Bundle(text)
-            | Story::Direct(text)
-            | Story::Forgotten(text)
-            | Story::Inbox(text)
-            | Story::Chain(text, _) => read(text),
-        }
+    /// Whether the server takes an outcome for the yes of the task. Some words mean yes to every task.
+    pub(crate) fn is_yes(&self, outcome: &str) -> bool {
+        outcome == self.yes || matches!(outcome, "approve" | "approved" | "confirmed")
     }
-}
 
-/// A file of the examples.
-pub fn read(text: &str) -> Object {
-    serde_json::from_str(text).expect("the files in this program are JSON objects, which a test checks")
+    /// The suggested fields of an answer, the comment among them. Only a yes needs the form.
+    pub(crate) fn suggestions(&self, outcome: &str) -> Object {
+        let form = if self.is_yes(outcome) { self.form } else { &[] };
+        form.iter().chain(self.fields).map(|(key, value)| ((*key).to_owned(), (*value).into())).collect()
+    }
 }

@@ -1,27 +1,26 @@
-//! What the agents of the examples answer: a few fixed rules about a payload, each a pure function.
+//! The rules of the example agents: pure functions from a payload to an answer.
 
 use axme_client::Object;
 use serde_json::{Value, json};
 
-/// What an agent answers to a payload.
-pub type Rules = fn(&Value) -> Value;
+/// The answer of an agent to a payload.
+pub(crate) type Rules = fn(&Value) -> Value;
 
-/// The most records that a batch may have.
-const MOST_RECORDS: u64 = 10_000;
+const MAX_RECORDS: u64 = 10_000;
 
-/// Whether a change may be made: never to production, and with high risk only behind a confirmed backup.
-pub fn compliance(change: &Value) -> Value {
-    let risky = matches!(text(change, "risk_level"), "high" | "critical");
+/// Refuses changes to production, and risky ones without a confirmed backup or a rollback plan.
+pub(crate) fn compliance(change: &Value) -> Value {
+    let is_risky = matches!(text(change, "risk_level"), "high" | "critical");
     let reasons = [
         (text(change, "environment") == "production", "changes to production need another process"),
-        (risky && change["backup_confirmed"] != true, "a risky change needs a confirmed backup"),
+        (is_risky && change["backup_confirmed"] != true, "a risky change needs a confirmed backup"),
         (text(change, "rollback_plan").is_empty(), "there is no rollback plan"),
     ];
-    verdict(&reasons, json!({ "compliant": true, "risk_level": text(change, "risk_level") }), change, &["change_id"])
+    answer(change, &["risk_level", "change_id"], json!({ "compliant": true }), &reasons)
 }
 
-/// Whether a deployment can go ahead: a version, a place before production, and a way back.
-pub fn readiness(deployment: &Value) -> Value {
+/// Requires a version, an environment before production, and a tag to roll back to.
+pub(crate) fn readiness(deployment: &Value) -> Value {
     let is_early = matches!(text(deployment, "environment"), "staging" | "canary" | "preview");
     let reasons = [
         (text(deployment, "service").is_empty(), "the service is not named"),
@@ -29,11 +28,12 @@ pub fn readiness(deployment: &Value) -> Value {
         (!is_early, "the environment is not staging, canary or preview"),
         (text(deployment, "rollback_tag").is_empty(), "there is no tag to go back to"),
     ];
-    verdict(&reasons, json!({ "ready": true }), deployment, &["service", "version", "environment", "rollback_tag"])
+    let repeated = ["service", "version", "environment", "rollback_tag"];
+    answer(deployment, &repeated, json!({ "ready": true }), &reasons)
 }
 
-/// Whether a request stays within what its category may cost.
-pub fn budget(request: &Value) -> Value {
+/// Holds a request to the budget of its category.
+pub(crate) fn budget(request: &Value) -> Value {
     let envelope = match text(request, "category") {
         "cloud_infrastructure" => Some(50_000.0),
         "software_licenses" => Some(20_000.0),
@@ -48,11 +48,11 @@ pub fn budget(request: &Value) -> Value {
         (envelope.is_some_and(|most| amount > most), "the amount is above what is left for the category"),
     ];
     let found = json!({ "within_budget": true, "envelope": envelope });
-    verdict(&reasons, found, request, &["budget_id", "amount", "category"])
+    answer(request, &["budget_id", "amount", "category"], found, &reasons)
 }
 
-/// How risky a change is: by its level and by how much it touches, against a threshold; 0 means that there is none.
-pub fn risk(change: &Value) -> Value {
+/// Scores a change by its level and size and compares the score with the threshold; 0 means no threshold.
+pub(crate) fn risk(change: &Value) -> Value {
     let level = match text(change, "risk_level") {
         "low" => 0,
         "medium" => 5,
@@ -62,17 +62,17 @@ pub fn risk(change: &Value) -> Value {
     };
     let score = change["change_count"].as_u64().unwrap_or_default() + level;
     let threshold = change["risk_threshold"].as_u64().unwrap_or_default();
-    let reasons = [(threshold > 0 && score > threshold, "the risk is above the threshold")];
     let word = match score {
         0..15 => "low",
         15..40 => "medium",
         _ => "high",
     };
-    verdict(&reasons, json!({ "risk_score": score, "risk": word, "risk_threshold": threshold }), change, &["service"])
+    let found = json!({ "risk_score": score, "risk": word, "risk_threshold": threshold });
+    answer(change, &["service"], found, &[(threshold > 0 && score > threshold, "the risk is above the threshold")])
 }
 
-/// How soon somebody has to look at an incident.
-pub fn incident(report: &Value) -> Value {
+/// Sets the response time of an incident by its severity.
+pub(crate) fn incident(report: &Value) -> Value {
     let minutes = match text(report, "severity") {
         "P1" => Some(5),
         "P2" => Some(15),
@@ -81,53 +81,52 @@ pub fn incident(report: &Value) -> Value {
         _ => None,
     };
     let reasons = [(minutes.is_none(), "the severity is none of P1, P2, P3, P4")];
-    verdict(&reasons, json!({ "respond_within_minutes": minutes }), report, &["incident_id", "severity", "service"])
+    answer(report, &["incident_id", "severity", "service"], json!({ "respond_within_minutes": minutes }), &reasons)
 }
 
-/// Processes a batch that is not too long.
-pub fn batch(batch: &Value) -> Value {
+/// Processes a batch within the limit.
+pub(crate) fn batch(batch: &Value) -> Value {
     let records = batch["record_count"].as_u64().unwrap_or_default();
-    let reasons = [(records > MOST_RECORDS, "the batch has more than 10000 records")];
-    verdict(&reasons, json!({ "processed_records": records }), batch, &["batch_id"])
+    let reasons = [(records > MAX_RECORDS, "the batch has more than 10000 records")];
+    answer(batch, &["batch_id"], json!({ "processed_records": records }), &reasons)
 }
 
-/// Takes an order and says how to follow it.
-pub fn order(order: &Value) -> Value {
+/// Accepts an order and returns its tracking number.
+pub(crate) fn order(order: &Value) -> Value {
     let id = text(order, "order_id");
-    let reasons = [(id.is_empty(), "the order has no order_id")];
-    verdict(&reasons, json!({ "accepted": true, "tracking_id": format!("TRK-{id}") }), order, &["order_id"])
+    let found = json!({ "accepted": true, "tracking_id": format!("TRK-{id}") });
+    answer(order, &["order_id"], found, &[(id.is_empty(), "the order has no order_id")])
 }
 
-/// Whether somebody may be given access at all: to read, and nothing that is about persons.
-pub fn access(request: &Value) -> Value {
+/// Allows read access to data that is not personal.
+pub(crate) fn access(request: &Value) -> Value {
     let reasons = [
         (text(request, "access_type") != "READ", "only READ is given this way"),
         (request["pii_fields"] == true, "there is personal data in it"),
         (text(request, "justification").is_empty(), "there is no justification"),
     ];
-    verdict(&reasons, json!({ "within_policy": true }), request, &["request_id", "resource", "access_type"])
+    answer(request, &["request_id", "resource", "access_type"], json!({ "within_policy": true }), &reasons)
 }
 
-/// Whether a change can be made in its maintenance window.
-pub fn window(change: &Value) -> Value {
+/// Checks the maintenance window of a change.
+pub(crate) fn window(change: &Value) -> Value {
     let reasons = [
         (text(change, "change_id").is_empty(), "the change has no change_id"),
         (text(change, "environment") == "production", "production has a window of its own"),
     ];
-    verdict(&reasons, json!({ "window_open": true }), change, &["change_id", "service", "window_id"])
+    answer(change, &["change_id", "service", "window_id"], json!({ "window_open": true }), &reasons)
 }
 
-/// The answer: why not, for every reason that holds; otherwise what was found, beside some fields of the payload.
-fn verdict(reasons: &[(bool, &str)], found: Value, payload: &Value, repeated: &[&str]) -> Value {
+/// Fails with every reason that holds, else completes with what was found and repeated fields of the payload.
+fn answer(payload: &Value, repeated: &[&str], found: Value, reasons: &[(bool, &str)]) -> Value {
     let reasons: Vec<&str> = reasons.iter().filter(|(holds, _)| *holds).map(|(_, reason)| *reason).collect();
     if !reasons.is_empty() {
         return json!({ "action": "fail", "error": { "code": "check_failed", "message": reasons.join("; ") }, "reasons": reasons });
     }
     let mut answer = Object::from_iter([("action".to_owned(), Value::from("complete"))]);
     answer.extend(found.as_object().cloned().unwrap_or_default());
-    for name in repeated.iter().filter(|name| !payload[**name].is_null()) {
-        answer.insert((*name).to_owned(), payload[*name].clone());
-    }
+    let repeated = repeated.iter().filter(|name| !payload[**name].is_null());
+    answer.extend(repeated.map(|name| ((*name).to_owned(), payload[*name].clone())));
     Value::Object(answer)
 }
 
@@ -145,35 +144,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_in_order_is_refused() {
-        let refusals = |rules: Rules, payload: Value| rules(&payload)["reasons"].as_array().map_or(0, Vec::len);
+    fn every_broken_rule_is_a_reason() {
         let risky = json!({ "environment": "production", "risk_level": "high", "rollback_plan": "x" });
-        assert_eq!(refusals(compliance, risky), 2);
-        assert_eq!(refusals(readiness, json!({})), 4);
-        assert_eq!(refusals(budget, json!({ "category": "hardware", "amount": 15_001 })), 1);
-        assert_eq!(refusals(budget, json!({ "category": "parties", "amount": 1 })), 1);
-        assert_eq!(refusals(risk, json!({ "risk_level": "high", "change_count": 16, "risk_threshold": 30 })), 1);
-        assert_eq!(refusals(incident, json!({ "severity": "P5" })), 1);
-        assert_eq!(refusals(batch, json!({ "record_count": 10_001 })), 1);
-        assert_eq!(refusals(order, json!({})), 1);
-        assert_eq!(refusals(access, json!({ "access_type": "WRITE", "pii_fields": true })), 3);
-        assert_eq!(refusals(window, json!({ "environment": "production" })), 2);
+        let cases: [(Rules, Value, usize); 10] = [
+            (compliance, risky, 2),
+            (readiness, json!({}), 4),
+            (budget, json!({ "category": "hardware", "amount": 15_001 }), 1),
+            (budget, json!({ "category": "parties", "amount": 1 }), 1),
+            (risk, json!({ "risk_level": "high", "change_count": 16, "risk_threshold": 30 }), 1),
+            (incident, json!({ "severity": "P5" }), 1),
+            (batch, json!({ "record_count": 10_001 }), 1),
+            (order, json!({}), 1),
+            (access, json!({ "access_type": "WRITE", "pii_fields": true }), 3),
+            (window, json!({ "environment": "production" }), 2),
+        ];
+        for (rules, payload, reasons) in cases {
+            assert_eq!(rules(&payload)["reasons"].as_array().map_or(0, Vec::len), reasons, "{payload}");
+        }
         assert!(is_version("1.2.3-rc1") && !is_version("1.2") && !is_version("a.b.c"));
     }
 
     #[test]
-    fn what_is_in_order_is_answered_with_what_was_found() {
-        let order = order(&json!({ "order_id": "o-1" }));
-        assert_eq!(
-            order,
-            json!({ "action": "complete", "accepted": true, "tracking_id": "TRK-o-1", "order_id": "o-1" })
-        );
+    fn an_answer_has_what_was_found_and_repeated_fields() {
+        let expected = json!({ "action": "complete", "accepted": true, "tracking_id": "TRK-o-1", "order_id": "o-1" });
+        assert_eq!(order(&json!({ "order_id": "o-1" })), expected);
         assert_eq!(incident(&json!({ "severity": "P2" }))["respond_within_minutes"], 15);
         assert_eq!(budget(&json!({ "category": "hardware", "amount": 15_000 }))["within_budget"], true);
-        assert_eq!(
-            risk(&json!({ "risk_level": "high", "change_count": 90 }))["risk"],
-            "high",
-            "no threshold, no limit"
-        );
+        let without_threshold = risk(&json!({ "risk_level": "high", "change_count": 90 }));
+        assert_eq!(without_threshold["risk"], "high");
     }
 }

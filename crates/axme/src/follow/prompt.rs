@@ -1,5 +1,4 @@
-//! A person's task at the terminal: the outcome, the fields of its form, a comment, one line each, while events go on
-//! arriving.
+//! The prompt for a task: the outcome, the fields of its form and a comment, one line each, while events keep arriving.
 
 use std::io::{IsTerminal, stdin};
 
@@ -8,38 +7,38 @@ use axme_intent::task_types::TaskType;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::Reply;
+use super::TaskAnswer;
 use crate::failure::Failure;
-use crate::lines::read_lines;
-use crate::screen::part;
+use crate::output::print_prompt;
+use crate::stdin::read_lines;
 
-/// What a task asks.
+/// The questions of a task.
 #[derive(Debug, PartialEq)]
-pub struct Question {
-    /// The words that count, the one for yes first; empty when any word does.
+pub(crate) struct Question {
+    /// The allowed outcomes, the one for yes first; empty when any word is allowed.
     outcomes: Vec<String>,
     fields: Vec<Field>,
-    comment: Need,
+    comment: Requirement,
 }
 
 #[derive(Debug, PartialEq)]
 struct Field {
     name: String,
-    need: Need,
-    /// What an empty line stands for.
+    need: Requirement,
+    /// The value of an empty line.
     suggestion: Option<String>,
-    /// Whether only a yes is asked for it.
+    /// Whether the field is asked only after a yes.
     is_of_form: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Need {
+enum Requirement {
     Required,
     Optional,
 }
 
 impl Question {
-    pub fn read(task: &Value, suggestions: &Object) -> Question {
+    pub(crate) fn read(task: &Value, suggestions: &Object) -> Question {
         let words = |value: &Value| -> Vec<String> {
             value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
         };
@@ -52,24 +51,24 @@ impl Question {
         let required = words(&schema["required"]);
         let suggestion = |name: &str| suggestions.get(name).and_then(Value::as_str).map(str::to_owned);
         let form = schema["properties"].as_object().into_iter().flatten();
-        // Whether it is approved follows from the outcome.
+        // `approved` follows from the outcome.
         let form = form.filter(|(name, _)| *name != "approved").map(|(name, _)| Field {
             name: name.clone(),
-            need: if required.contains(name) { Need::Required } else { Need::Optional },
+            need: if required.contains(name) { Requirement::Required } else { Requirement::Optional },
             suggestion: suggestion(name),
             is_of_form: true,
         });
         let evidence = (task["evidence_required"] == true).then(|| Field {
             name: "evidence".to_owned(),
-            need: Need::Required,
+            need: Requirement::Required,
             suggestion: suggestion("evidence"),
             is_of_form: false,
         });
-        let comment = if task["required_comment"] == true { Need::Required } else { Need::Optional };
+        let comment = if task["required_comment"] == true { Requirement::Required } else { Requirement::Optional };
         Question { outcomes, fields: form.chain(evidence).collect(), comment }
     }
 
-    /// The outcome that a line means: a word or the beginning of one, or yes and no.
+    /// Parses an outcome: a word, an unambiguous prefix, or yes and no.
     fn outcome(&self, line: &str) -> Option<String> {
         let word = line.trim().to_ascii_lowercase();
         let (first, last) = (self.outcomes.first(), self.outcomes.last());
@@ -88,59 +87,59 @@ impl Question {
         }
     }
 
-    /// The next thing to ask after the first `asked` fields.
-    fn next(&self, asked: usize, outcome: &str) -> Asking {
+    /// The step after the first `asked` fields.
+    fn next(&self, asked: usize, outcome: &str) -> PromptStep {
         let is_yes = self.outcomes.first().is_none_or(|yes| yes == outcome);
         let rest = self.fields.iter().enumerate().skip(asked);
         let mut rest = rest.filter(|(_, field)| is_yes || !field.is_of_form);
-        rest.next().map_or(Asking::Comment, |(index, _)| Asking::Field(index))
+        rest.next().map_or(PromptStep::Comment, |(index, _)| PromptStep::Field(index))
     }
 
-    fn words(&self, asking: Asking) -> String {
-        match asking {
-            Asking::Nothing => String::new(),
-            Asking::Outcome if self.outcomes == ["approved", "rejected"] => {
+    fn text(&self, step: PromptStep) -> String {
+        match step {
+            PromptStep::Idle => String::new(),
+            PromptStep::Outcome if self.outcomes == ["approved", "rejected"] => {
                 "\n  Approve or reject here [a/r]: ".to_owned()
             }
-            Asking::Outcome => format!("\n  Answer here [{}]: ", self.outcomes.join("/")),
-            Asking::Field(index) => {
+            PromptStep::Outcome => format!("\n  Answer here [{}]: ", self.outcomes.join("/")),
+            PromptStep::Field(index) => {
                 let field = &self.fields[index];
                 match (&field.suggestion, field.need) {
                     (Some(suggestion), _) => format!("  {} [{suggestion}]: ", field.name),
-                    (None, Need::Required) => format!("  {}: ", field.name),
-                    (None, Need::Optional) => format!("  {} (optional): ", field.name),
+                    (None, Requirement::Required) => format!("  {}: ", field.name),
+                    (None, Requirement::Optional) => format!("  {} (optional): ", field.name),
                 }
             }
-            Asking::Comment if self.comment == Need::Required => "  Comment: ".to_owned(),
-            Asking::Comment => "  Comment (optional): ".to_owned(),
+            PromptStep::Comment if self.comment == Requirement::Required => "  Comment: ".to_owned(),
+            PromptStep::Comment => "  Comment (optional): ".to_owned(),
         }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Asking {
-    Nothing,
+enum PromptStep {
+    Idle,
     Outcome,
     Field(usize),
     Comment,
 }
 
-/// A question at the terminal.
-pub struct Prompt {
+/// A prompt at the terminal.
+pub(crate) struct Prompt {
     lines: Option<mpsc::Receiver<String>>,
     question: Option<Question>,
-    asking: Asking,
-    /// What has been said so far.
-    draft: Reply,
+    step: PromptStep,
+    /// The answer so far.
+    draft: TaskAnswer,
 }
 
 impl Prompt {
-    pub fn closed() -> Prompt {
-        Prompt { lines: None, question: None, asking: Asking::Nothing, draft: Reply::default() }
+    pub(crate) fn closed() -> Prompt {
+        Prompt { lines: None, question: None, step: PromptStep::Idle, draft: TaskAnswer::default() }
     }
 
-    /// Asks, if there is somebody to ask.
-    pub fn open(&mut self, question: Question) -> Result<(), Failure> {
+    /// Opens the prompt, if stdin is a terminal.
+    pub(crate) fn open(&mut self, question: Question) -> Result<(), Failure> {
         if !stdin().is_terminal() {
             return Ok(());
         }
@@ -151,72 +150,72 @@ impl Prompt {
         self.restart()
     }
 
-    /// Asks from the beginning.
-    pub fn restart(&mut self) -> Result<(), Failure> {
-        self.draft = Reply::default();
-        self.asking = Asking::Outcome;
-        self.again()
+    /// Starts again with the outcome.
+    pub(crate) fn restart(&mut self) -> Result<(), Failure> {
+        self.draft = TaskAnswer::default();
+        self.step = PromptStep::Outcome;
+        self.show()
     }
 
-    /// Ends the line of the question, so that something else can be shown.
-    pub fn step_aside(&self) -> Result<(), Failure> {
-        if self.asking == Asking::Nothing { Ok(()) } else { part("\n") }
+    /// Ends the line of the prompt, so that other lines can follow.
+    pub(crate) fn interrupt(&self) -> Result<(), Failure> {
+        if self.step == PromptStep::Idle { Ok(()) } else { print_prompt("\n") }
     }
 
-    /// Shows the question that is open.
-    pub fn again(&self) -> Result<(), Failure> {
-        self.question.as_ref().map_or(Ok(()), |question| part(&question.words(self.asking)))
+    /// Shows the open question.
+    pub(crate) fn show(&self) -> Result<(), Failure> {
+        self.question.as_ref().map_or(Ok(()), |question| print_prompt(&question.text(self.step)))
     }
 
-    /// Takes the question back: it was answered, or the intent has moved on.
-    pub fn close(&mut self) -> Result<(), Failure> {
-        self.step_aside()?;
-        self.asking = Asking::Nothing;
+    /// Closes the prompt: the task was answered elsewhere, or the intent has moved on.
+    pub(crate) fn close(&mut self) -> Result<(), Failure> {
+        self.interrupt()?;
+        self.step = PromptStep::Idle;
         Ok(())
     }
 
-    /// The answer when it is complete, `None` after every other line; never while nothing is asked.
-    pub async fn reply(&mut self) -> Result<Option<Reply>, Failure> {
-        let (Some(lines), true) = (&mut self.lines, self.asking != Asking::Nothing) else {
+    /// Returns the complete answer, or `None` after each line before that. Pending while the prompt is idle.
+    pub(crate) async fn reply(&mut self) -> Result<Option<TaskAnswer>, Failure> {
+        let (Some(lines), true) = (&mut self.lines, self.step != PromptStep::Idle) else {
             return std::future::pending().await;
         };
         let Some(line) = lines.recv().await else {
-            // The end of the input: somebody elsewhere has to answer.
-            self.asking = Asking::Nothing;
+            // End of input: another terminal has to answer.
+            self.step = PromptStep::Idle;
             return Ok(None);
         };
         self.take(line.trim());
-        if self.asking == Asking::Nothing {
+        if self.step == PromptStep::Idle {
             return Ok(Some(std::mem::take(&mut self.draft)));
         }
-        self.again()?;
+        self.show()?;
         Ok(None)
     }
 
-    /// Notes what a line says, and moves on; a line that says nothing usable is asked for again.
+    /// Reads a line and moves on. An unusable line repeats the question.
     fn take(&mut self, line: &str) {
         let Some(question) = &self.question else { return };
-        match self.asking {
-            Asking::Nothing => {}
-            Asking::Outcome => {
+        match self.step {
+            PromptStep::Idle => {}
+            PromptStep::Outcome => {
                 if let Some(outcome) = question.outcome(line) {
-                    self.asking = question.next(0, &outcome);
+                    self.step = question.next(0, &outcome);
                     self.draft.outcome = outcome;
                 }
             }
-            Asking::Field(index) => {
+            PromptStep::Field(index) => {
                 let field = &question.fields[index];
-                let given = Some(line.to_owned()).filter(|line| !line.is_empty()).or(field.suggestion.clone());
-                if given.is_none() && field.need == Need::Required {
+                let value = Some(line.to_owned()).filter(|line| !line.is_empty()).or(field.suggestion.clone());
+                if value.is_none() && field.need == Requirement::Required {
                     return;
                 }
-                self.draft.data.extend(given.map(|value| (field.name.clone(), value.into())));
-                self.asking = question.next(index + 1, &self.draft.outcome);
+                self.draft.data.extend(value.map(|value| (field.name.clone(), value.into())));
+                self.step = question.next(index + 1, &self.draft.outcome);
             }
-            Asking::Comment if line.is_empty() && question.comment == Need::Required => {}
-            Asking::Comment => {
+            PromptStep::Comment if line.is_empty() && question.comment == Requirement::Required => {}
+            PromptStep::Comment => {
                 self.draft.comment = (!line.is_empty()).then(|| line.to_owned());
-                self.asking = Asking::Nothing;
+                self.step = PromptStep::Idle;
             }
         }
     }
@@ -228,16 +227,16 @@ mod tests {
 
     use super::*;
 
-    /// What is asked, line by line, and the answer that comes of it.
-    fn talk(task: &Value, suggestions: &Value, lines: &[&str]) -> (Vec<String>, Reply) {
+    /// The questions, line by line, and the resulting answer.
+    fn talk(task: &Value, suggestions: &Value, lines: &[&str]) -> (Vec<String>, TaskAnswer) {
         let question = Question::read(task, suggestions.as_object().unwrap());
-        let mut prompt = Prompt { question: Some(question), asking: Asking::Outcome, ..Prompt::closed() };
+        let mut prompt = Prompt { question: Some(question), step: PromptStep::Outcome, ..Prompt::closed() };
         let mut asked = Vec::new();
         for line in lines {
-            asked.push(prompt.question.as_ref().unwrap().words(prompt.asking).trim().to_owned());
+            asked.push(prompt.question.as_ref().unwrap().text(prompt.step).trim().to_owned());
             prompt.take(line);
         }
-        assert_eq!(prompt.asking, Asking::Nothing, "more is asked than {asked:?}");
+        assert_eq!(prompt.step, PromptStep::Idle, "more is asked than {asked:?}");
         (asked, prompt.draft)
     }
 

@@ -7,10 +7,10 @@ use axme_api::mesh::{
 use serde_json::json;
 
 use super::{AgentQuery, find, names, record_event};
-use crate::call::PrepareContext;
-use crate::call::{Binding, handler};
+use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
+use crate::input::{check_word, none_of};
 use crate::policy::agent_limits::{AgentRules, midnight, usd};
 use crate::store::mesh::{Agent, hour_of};
 use crate::store::{Mark, Signal, mesh as store};
@@ -90,10 +90,7 @@ pub fn prepare_put_cost(_: &PrepareContext<'_>, input: PutCost) -> Result<(Strin
         "alert" | "require_approval" => {
             return Err(ApiError::not_supported_yet(format!("action_on_breach \"{action_on_breach}\" is")).into());
         }
-        other => {
-            let message = format!("action_on_breach: \"{other}\" is none of block, alert, require_approval");
-            return Err(ApiError::invalid(message).into());
-        }
+        other => return Err(none_of("action_on_breach", other, &["block", "alert", "require_approval"])),
     }
     let policy = CostPolicy {
         max_intents_per_day: input.max_intents_per_day,
@@ -130,7 +127,7 @@ fn directions(text: Option<&str>) -> Result<(bool, bool)> {
         "both" => Ok((true, true)),
         "send" => Ok((true, false)),
         "receive" => Ok((false, true)),
-        other => Err(ApiError::invalid(format!("direction: \"{other}\" is none of send, receive, both")).into()),
+        other => Err(none_of("direction", other, &["send", "receive", "both"])),
     }
 }
 
@@ -142,10 +139,7 @@ pub struct ActionChange {
 }
 
 pub fn prepare_put_action(_: &PrepareContext<'_>, input: PutAction) -> Result<ActionChange> {
-    if !["open", "allowlist", "denylist"].contains(&input.mode.as_str()) {
-        let message = format!("mode: \"{}\" is none of open, allowlist, denylist", input.mode);
-        return Err(ApiError::invalid(message).into());
-    }
+    check_word("mode", Some(&input.mode), &["open", "allowlist", "denylist"])?;
     let is_type = |text: &String| {
         let name = text.strip_suffix('*').unwrap_or(text);
         let is_word = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

@@ -1,11 +1,11 @@
-//! What is typed: the lines of stdin.
+//! The lines of stdin.
 
 use std::io::stdin;
 
 use tokio::sync::mpsc;
 
-/// Reads stdin on a thread of its own, which nothing waits for: a read cannot be taken back. Ends when the input does.
-pub fn read_lines() -> mpsc::Receiver<String> {
+/// Reads stdin on a thread of its own, which is never joined, because a read cannot be cancelled. Ends at the end of input.
+pub(crate) fn read_lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::spawn(move || {
         for line in stdin().lines().map_while(Result::ok) {

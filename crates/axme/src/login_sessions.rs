@@ -1,4 +1,4 @@
-//! `axme logout` and `axme session`: where a person is signed in, and ending that (contract `wire.md` §3.7).
+//! `axme logout` and `axme session`: the sign-in sessions of a person (contract `wire.md` §3.7).
 
 use axme_client::ClientError;
 use axme_client::api::auth::{self, ListLogins, Login, LoginList, RevokeSession};
@@ -6,16 +6,18 @@ use axme_client::api::capabilities::Nothing;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::connection::ConnectionSettings;
 use crate::contexts::{Contexts, Secrets};
 use crate::failure::Failure;
-use crate::screen::{Form, line, table};
-use crate::session::{Flags, Session, Setting};
+use crate::flags::Flags;
+use crate::output::{OutputFormat, line, print_table};
+use crate::session::Session;
 
 /// End your session, and forget it here
 ///
 /// The key of the workspace stays in the context, and works on its own; --all forgets it too.
 #[derive(Debug, Args)]
-pub struct Logout {
+pub(crate) struct Logout {
     /// Forget the key too
     #[arg(long)]
     all: bool,
@@ -26,7 +28,7 @@ pub struct Logout {
 
 /// See where you are signed in, and end that
 #[derive(Debug, Subcommand)]
-pub enum SessionCommand {
+pub(crate) enum SessionCommand {
     /// List your sessions
     List {
         /// With those that have ended
@@ -45,9 +47,9 @@ pub enum SessionCommand {
 }
 
 impl SessionCommand {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
-        let session = Setting::find(flags).await?.in_person().connect()?;
-        if session.setting.actor_token.is_none() {
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let session = ConnectionSettings::find(flags).await?.person_only().connect()?;
+        if session.settings.actor_token.is_none() {
             return Err(Failure::usage("nobody is signed in here: `axme login`"));
         }
         match self {
@@ -60,9 +62,9 @@ impl SessionCommand {
 async fn list(session: &Session, all: bool) -> Result<(), Failure> {
     let input = ListLogins { include_revoked: Some(all) };
     let list = session.call(&auth::SESSIONS, &input).await?;
-    if session.form().is_json() {
+    if session.output().is_json() {
         let answer = json!({ "sessions": list.sessions, "include_revoked": all, "summary": summary(&list, all) });
-        return session.form().value(&answer);
+        return session.output().print_json(&answer);
     }
     let rows = list.sessions.iter().map(|login| {
         let or_nothing = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -77,11 +79,11 @@ async fn list(session: &Session, all: bool) -> Result<(), Failure> {
         ]
     });
     let header = ["SESSION_ID", "CURRENT", "CLIENT", "DEVICE", "CREATED_AT", "EXPIRES_AT", "REVOKED_AT"];
-    table(&header, &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
+    print_table(&header, rows)
 }
 
-/// What a list of sessions comes to.
-pub fn summary(list: &LoginList, include_revoked: bool) -> Value {
+/// Counts of a list of sessions.
+pub(crate) fn summary(list: &LoginList, include_revoked: bool) -> Value {
     let current: Option<&Login> = list.sessions.iter().find(|login| login.is_current);
     let active = list.sessions.iter().filter(|login| !login.revoked).count();
     json!({
@@ -95,22 +97,22 @@ pub fn summary(list: &LoginList, include_revoked: bool) -> Value {
     })
 }
 
-async fn revoke(session: &Session, named: Option<String>) -> Result<(), Failure> {
-    let mode = if named.is_some() { "session_id" } else { "current" };
-    let session_id = match named {
+async fn revoke(session: &Session, session_id: Option<String>) -> Result<(), Failure> {
+    let mode = if session_id.is_some() { "session_id" } else { "current" };
+    let session_id = match session_id {
         Some(id) => id,
-        None => current(session).await.map_err(|error| session.explain(&error))?,
+        None => session.check(current(session).await)?,
     };
     let answer = session.call(&auth::REVOKE, &RevokeSession { session_id }).await?;
-    match session.form() {
-        Form::Json => session.form().value(&json!({
+    match session.output() {
+        OutputFormat::Json => session.output().print_json(&json!({
             "ok": answer.ok, "session_id": answer.session_id, "revoked": answer.revoked, "mode": mode,
         })),
-        Form::Human => line(format!("✓ Session {} has ended", answer.session_id)),
+        OutputFormat::Text => line(format!("✓ Session {} has ended", answer.session_id)),
     }
 }
 
-/// The id of the session that is presented.
+/// The id of the session of the current token.
 async fn current(session: &Session) -> Result<String, ClientError> {
     let list = session.client.call(&auth::SESSIONS, &ListLogins { include_revoked: Some(false) }).await?;
     let current = list.sessions.into_iter().find(|login| login.is_current);
@@ -118,30 +120,30 @@ async fn current(session: &Session) -> Result<String, ClientError> {
 }
 
 impl Logout {
-    pub async fn run(self, flags: &Flags) -> Result<(), Failure> {
-        let setting = Setting::find(flags).await?;
-        setting.check_server()?;
-        let told = match &setting.actor_token {
-            Some(_) => Some(self.tell(&setting.clone().in_person().connect()?).await),
+    pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
+        let settings = ConnectionSettings::find(flags).await?;
+        settings.check_server()?;
+        let revocation = match &settings.actor_token {
+            Some(_) => Some(self.revoke(&settings.clone().person_only().connect()?).await),
             None => None,
         };
-        let had_session = told.is_some();
-        let key_stays = self.forget(&setting)?;
-        if setting.form.is_json() {
-            let ok = !matches!(told, Some(Err(_)));
-            return setting.form.value(&json!({
+        let had_session = revocation.is_some();
+        let key_stays = self.forget(&settings)?;
+        if settings.output.is_json() {
+            let ok = !matches!(revocation, Some(Err(_)));
+            return settings.output.print_json(&json!({
                 "ok": ok,
-                "context": setting.context,
+                "context": settings.context,
                 "api_key_cleared": self.all,
                 "workspace_api_key_remaining": key_stays,
                 "account_session_cleared": had_session,
-                "server_logout": self.outcome(told.as_ref()),
+                "server_logout": self.server_logout(revocation.as_ref()),
             }));
         }
-        match told {
+        match revocation {
             None => line("Nobody was signed in here.")?,
-            Some(Ok(_)) => line(format!("✓ Signed out of {}", setting.base_url.value))?,
-            // What is forgotten here still counts there.
+            Some(Ok(_)) => line(format!("✓ Signed out of {}", settings.base_url.value))?,
+            // The session is deleted here and still valid at the server.
             Some(Err(failure)) => {
                 let message = format!("signed out here, but the session goes on at the server: {}", failure.message);
                 return Err(Failure { message, ..failure });
@@ -153,9 +155,9 @@ impl Logout {
         Ok(())
     }
 
-    /// Has the server end the session; gives its id, if one was ended.
-    async fn tell(&self, session: &Session) -> Result<Option<String>, Failure> {
-        let ended = async {
+    /// Ends the session at the server. Returns its id, if one was ended.
+    async fn revoke(&self, session: &Session) -> Result<Option<String>, Failure> {
+        let request = async {
             if self.all_sessions {
                 return session.client.call(&auth::LOGOUT_ALL, &Nothing::default()).await.map(|_| None);
             }
@@ -163,33 +165,33 @@ impl Logout {
             let answer = session.client.call(&auth::REVOKE, &RevokeSession { session_id }).await?;
             Ok(Some(answer.session_id))
         };
-        match ended.await {
+        match request.await {
             Ok(session_id) => Ok(session_id),
-            // It has ended already.
+            // The session has already ended.
             Err(ClientError::Refused(refusal)) if refusal.status == 401 => Ok(None),
             Err(error) => Err(session.explain(&error)),
         }
     }
 
-    fn outcome(&self, told: Option<&Result<Option<String>, Failure>>) -> Value {
+    fn server_logout(&self, revocation: Option<&Result<Option<String>, Failure>>) -> Value {
         json!({
-            "attempted": told.is_some(),
-            "revoked": matches!(told, Some(Ok(_))),
+            "attempted": revocation.is_some(),
+            "revoked": matches!(revocation, Some(Ok(_))),
             "mode": if self.all_sessions { "all_sessions" } else { "current" },
-            "session_id": told.and_then(|told| told.as_ref().ok()?.as_ref()),
-            "error": told.and_then(|told| told.as_ref().err()).map(|failure| &failure.message),
+            "session_id": revocation.and_then(|revocation| revocation.as_ref().ok()?.as_ref()),
+            "error": revocation.and_then(|revocation| revocation.as_ref().err()).map(|failure| &failure.message),
         })
     }
 
-    /// Takes the tokens out of the context, and with `--all` the key; says whether a key is left.
-    fn forget(&self, setting: &Setting) -> Result<bool, Failure> {
+    /// Deletes the tokens of the context, and with `--all` the key. Returns whether a key remains.
+    fn forget(&self, settings: &ConnectionSettings) -> Result<bool, Failure> {
         let mut contexts = Contexts::load()?;
-        let found = contexts.get(&setting.context).map(|(context, secrets)| (context.clone(), secrets));
+        let found = contexts.get(&settings.context).map(|(context, secrets)| (context.clone(), secrets));
         let Some((context, old)) = found else { return Ok(false) };
         let api_key = old.api_key.clone().filter(|_| !self.all);
         let key_stays = api_key.is_some();
         let secrets = Secrets { api_key, actor_token: None, refresh_token: None, ..old };
-        contexts.put(&setting.context, context, secrets);
+        contexts.put(&settings.context, context, secrets);
         contexts.save()?;
         Ok(key_stays)
     }

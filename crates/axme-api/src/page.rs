@@ -1,0 +1,78 @@
+//! Pages of lists: how many items one may have.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{ApiError, lenient};
+
+/// The page size that a caller asks for: `DEFAULT` without one, and `MAX` for any larger one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limit<const DEFAULT: u64, const MAX: u64>(Option<u64>);
+
+impl<const DEFAULT: u64, const MAX: u64> Limit<DEFAULT, MAX> {
+    /// Returns the page size, from 1 to `MAX`. Refuses 0.
+    pub fn items(self) -> Result<i64, ApiError> {
+        match self.0 {
+            Some(0) => Err(ApiError::invalid("limit must be at least 1")),
+            asked => Ok(i64::try_from(asked.unwrap_or(DEFAULT).min(MAX)).unwrap_or(i64::MAX)),
+        }
+    }
+
+    pub fn is_unset(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl<const DEFAULT: u64, const MAX: u64> From<u64> for Limit<DEFAULT, MAX> {
+    fn from(items: u64) -> Self {
+        Limit(Some(items))
+    }
+}
+
+impl<const DEFAULT: u64, const MAX: u64> Serialize for Limit<DEFAULT, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, const DEFAULT: u64, const MAX: u64> Deserialize<'de> for Limit<DEFAULT, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        lenient::whole(deserializer).map(Limit)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl<const DEFAULT: u64, const MAX: u64> schemars::JsonSchema for Limit<DEFAULT, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Limit".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = generator.subschema_for::<Option<u64>>();
+        let about = format!("At most this many, 1 to {MAX}; {DEFAULT} unless given.");
+        schema.insert("description".to_owned(), about.into());
+        schema
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_page_has_the_size_that_is_asked_for_within_its_bounds() {
+        let items = |limit: Value| serde_json::from_value::<Limit<20, 100>>(limit).unwrap().items();
+        for (limit, expected) in
+            [(json!(null), 20), (json!(""), 20), (json!(1), 1), (json!("7"), 7), (json!(100.0), 100), (json!(101), 100)]
+        {
+            assert_eq!(items(limit.clone()), Ok(expected), "{limit}");
+        }
+        assert!(items(json!(0)).is_err());
+        assert!(serde_json::from_value::<Limit<20, 100>>(json!("many")).is_err());
+    }
+}

@@ -1,0 +1,309 @@
+//! Databases for tests: the schema is migrated once and used many times, since migrating takes longer than most tests.
+//!
+//! On SQLite each server gets a copy of a migrated file. On PostgreSQL each server gets a schema of its own; when its test
+//! has passed, the schema is emptied and kept for the next test. A test that failed drops its schemas. The last of the
+//! tests that run at a time drops the schemas that were kept, so that none is left behind.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axme_core::state::AppState;
+use axme_intent::Time;
+use axme_store::clock::ManualClock;
+use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
+use axme_store::{Limits, Rng, Shard, Store, StoreOptions};
+use futures_util::StreamExt;
+use tokio::runtime::Runtime;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+use uuid::Uuid;
+
+use super::Engine;
+
+/// The environment variable that names the PostgreSQL server of the tests.
+pub const POSTGRES: &str = "AXME_TEST_POSTGRES_URL";
+
+/// Write connections of each server on PostgreSQL. Two, so that tests meet writers that work side by side.
+const POSTGRES_WRITERS: u16 = 2;
+
+/// Tests on PostgreSQL at a time, whatever the number of processors. Each server has up to five connections and a test of
+/// several nodes has fifteen; the server that `tools/postgres.sh` starts takes 200.
+const MOST_ON_POSTGRES: usize = 24;
+
+/// How long the writers of a server may take to come to rest after its test.
+const REST: Duration = Duration::from_secs(10);
+
+/// The table that migrations keep for themselves.
+const HISTORY: &str = "refinery_schema_history";
+
+pub fn postgres_url() -> Option<String> {
+    std::env::var(POSTGRES).ok()
+}
+
+/// The limits of a server under test: nothing waits for the disk.
+pub fn limits_of_tests(limits: Limits) -> Limits {
+    Limits { durable: false, postgres_writers: POSTGRES_WRITERS.into(), ..limits }
+}
+
+/// Opens a store to migrate its database.
+pub fn migration() -> StoreOptions {
+    StoreOptions {
+        limits: Arc::new(limits_of_tests(Limits::default())),
+        clock: Arc::new(ManualClock::at(Time::from_micros(0))),
+        rng: Rng::system(),
+        wakeups: Wakeups::new(SWEEP_BETWEEN_NODES),
+    }
+}
+
+/// A migrated and empty SQLite database.
+static SQLITE_FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (file, copy) = (folder.path().join("axme.db"), folder.path().join("copy.db"));
+    let store = Store::open_sqlite(&file, &migration());
+    let _store = store.expect("the store opens");
+    let connection = rusqlite::Connection::open(&file).expect("the file opens");
+    let copy_name = copy.to_str().expect("a path of text");
+    connection.execute("VACUUM INTO ?1", [copy_name]).expect("the database is copied");
+    std::fs::read(&copy).expect("the copy is there")
+});
+
+pub fn open_sqlite(folder: &Path, options: &StoreOptions) -> Store {
+    let file = folder.join("axme.db");
+    std::fs::write(&file, &*SQLITE_FILE).expect("the database is written");
+    Store::open_sqlite(&file, options).expect("the store opens")
+}
+
+/// Opens a store in a schema of its own.
+pub async fn open_postgres(options: &StoreOptions) -> Store {
+    let kept = pool().kept.pop();
+    let schema = match kept {
+        Some(schema) => schema,
+        None => Schema::migrated().await,
+    };
+    let url = use_schema(schema);
+    Store::open_postgres(&url, options).await.expect("the store opens")
+}
+
+/// Notes a server on PostgreSQL: before its schema is emptied, its writers come to rest.
+pub fn note_server(app: &Arc<AppState>) {
+    IN_USE.with_borrow_mut(|in_use| in_use.servers.push(app.clone()));
+}
+
+/// An empty schema for servers that the test starts by a URL. It is dropped after the test.
+pub async fn fresh_schema() -> String {
+    use_schema(Schema::create().await)
+}
+
+/// Notes that this test uses a schema; returns its URL.
+fn use_schema(schema: Schema) -> String {
+    let url = schema.url();
+    IN_USE.with_borrow_mut(|in_use| in_use.schemas.push(schema));
+    url
+}
+
+/// The tables of the test's last schema that may hold secrets, as PostgreSQL copies them out.
+pub async fn dump_postgres() -> Vec<u8> {
+    let schema = IN_USE.with_borrow(|in_use| in_use.schemas.last().map(|last| last.name.clone())).expect("a schema");
+    let mut text = Vec::new();
+    for table in ["api_keys", "audit_events", "invites", "media_links", "media_uploads", "replies", "service_accounts"]
+    {
+        let copied = ADMIN.client.copy_out(&format!("COPY {schema}.{table} TO STDOUT")).await.expect("a copy");
+        let mut copied = std::pin::pin!(copied);
+        while let Some(part) = copied.next().await {
+            text.extend_from_slice(&part.expect("a part"));
+        }
+    }
+    text
+}
+
+thread_local! {
+    /// What the test that runs on this thread uses of PostgreSQL.
+    static IN_USE: RefCell<InUse> = const { RefCell::new(InUse { schemas: Vec::new(), servers: Vec::new() }) };
+}
+
+#[derive(Default)]
+struct InUse {
+    schemas: Vec<Schema>,
+    servers: Vec<Arc<AppState>>,
+}
+
+impl InUse {
+    /// Keeps the schemas for the next test when this one has passed, and drops them otherwise.
+    async fn end(self, has_passed: bool) {
+        let is_reusable = has_passed && self.rests().await;
+        for schema in self.schemas {
+            if is_reusable && schema.empty().await {
+                pool().kept.push(schema);
+            } else {
+                schema.remove().await;
+            }
+        }
+    }
+
+    /// Waits until the writers have ended what they had begun: it would be written into the schema of the next test.
+    /// False when they do not.
+    async fn rests(&self) -> bool {
+        let resting = async {
+            for app in &self.servers {
+                // These ids fall on one writer each.
+                for n in 0..POSTGRES_WRITERS {
+                    let shard = Shard::of_workspace(Uuid::from_u128(n.into()));
+                    app.store.write(shard, |_| Ok(())).await?;
+                }
+            }
+            Ok::<_, axme_store::StoreError>(())
+        };
+        matches!(tokio::time::timeout(REST, resting).await, Ok(Ok(())))
+    }
+}
+
+struct Schema {
+    name: String,
+    /// Deletes the rows of all tables but [`HISTORY`]; `None` in a schema that is not used again.
+    clear: Option<String>,
+}
+
+impl Schema {
+    async fn create() -> Schema {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        ADMIN.client.batch_execute(&format!("CREATE SCHEMA {name}")).await.expect("a schema");
+        Schema { name, clear: None }
+    }
+
+    async fn migrated() -> Schema {
+        let schema = Schema::create().await;
+        let store = Store::open_postgres(&schema.url(), &migration()).await;
+        store.expect("the store opens");
+        let client = &ADMIN.client;
+        let tables = "SELECT tablename FROM pg_tables WHERE schemaname = $1 AND tablename <> $2";
+        let tables = client.query(tables, &[&schema.name, &HISTORY]).await.expect("the tables are listed");
+        let mut clear = String::new();
+        for table in tables {
+            let table = format!("{}.{}", schema.name, table.get::<_, &str>(0));
+            let row = client.query_opt(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await.expect("a query");
+            assert!(row.is_none(), "migrations fill {table}: a schema that was emptied is not like a new one");
+            clear.push_str(&format!("DELETE FROM {table}; "));
+        }
+        Schema { clear: Some(clear), ..schema }
+    }
+
+    /// Where a server finds the schema.
+    fn url(&self) -> String {
+        let base = postgres_url().expect("checked before the test");
+        let joint = if base.contains('?') { '&' } else { '?' };
+        format!("{base}{joint}options=-csearch_path%3D{}", self.name)
+    }
+
+    /// True when the schema is like a new one.
+    async fn empty(&self) -> bool {
+        match &self.clear {
+            Some(clear) => ADMIN.client.batch_execute(clear).await.is_ok(),
+            None => false,
+        }
+    }
+
+    /// A server that is just ending may still be reading: PostgreSQL then ends one of the two, and the drop is tried again.
+    async fn remove(self) {
+        let statement = format!("DROP SCHEMA {} CASCADE", self.name);
+        while let Err(error) = ADMIN.client.batch_execute(&statement).await {
+            if error.code() != Some(&SqlState::T_R_DEADLOCK_DETECTED) {
+                eprintln!("schema {} is left behind: {error}", self.name);
+                return;
+            }
+        }
+    }
+}
+
+/// What the tests share that run at a time.
+struct Pool {
+    tests: usize,
+    on_postgres: usize,
+    /// Migrated and empty.
+    kept: Vec<Schema>,
+}
+
+impl Pool {
+    /// The schemas that were kept, when no test runs that could use them.
+    fn take_unused(&mut self) -> Vec<Schema> {
+        if self.tests == 0 { std::mem::take(&mut self.kept) } else { Vec::new() }
+    }
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool { tests: 0, on_postgres: 0, kept: Vec::new() });
+static POSTGRES_LEFT: Condvar = Condvar::new();
+
+fn pool() -> MutexGuard<'static, Pool> {
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A test's place among those that run.
+pub struct Place {
+    engine: Engine,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut pool = pool();
+        pool.tests -= 1;
+        if self.engine == Engine::Postgres {
+            pool.on_postgres -= 1;
+            POSTGRES_LEFT.notify_one();
+        }
+    }
+}
+
+/// Takes a place before a test; on PostgreSQL it waits until there is one.
+pub fn enter(engine: Engine) -> Place {
+    if engine == Engine::Postgres {
+        LazyLock::force(&ADMIN);
+    }
+    let mut pool = pool();
+    // Counted while it waits: the test will need the schemas that are kept.
+    pool.tests += 1;
+    if engine == Engine::Postgres {
+        let free = POSTGRES_LEFT.wait_while(pool, |pool| pool.on_postgres >= MOST_ON_POSTGRES);
+        free.unwrap_or_else(PoisonError::into_inner).on_postgres += 1;
+    }
+    Place { engine }
+}
+
+/// Puts the databases of a test in order; called after it, when its tasks have ended.
+pub fn leave(place: Place, has_passed: bool) {
+    let in_use = IN_USE.take();
+    if !in_use.schemas.is_empty() {
+        ADMIN.runtime.block_on(in_use.end(has_passed));
+    }
+    drop(place);
+    let unused = pool().take_unused();
+    if !unused.is_empty() {
+        ADMIN.runtime.block_on(async {
+            for schema in unused {
+                schema.remove().await;
+            }
+        });
+    }
+}
+
+/// The connection of the tests' own, and the runtime that drives it. [`enter`] opens it, outside of any other runtime.
+struct Admin {
+    runtime: Runtime,
+    client: Client,
+}
+
+static ADMIN: LazyLock<Admin> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let client = runtime.block_on(async {
+        let url = postgres_url().expect("checked before the test");
+        let connected = tokio_postgres::connect(&url, tokio_postgres::NoTls).await;
+        let (client, connection) = connected.expect("PostgreSQL answers");
+        tokio::spawn(connection);
+        client.batch_execute("SET synchronous_commit = off").await.expect("a setting");
+        client
+    });
+    Admin { runtime, client }
+});
