@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::policy::agent_limits;
 use crate::state::AppState;
-use crate::store::deliveries::{self, Candidate};
+use crate::store::queue::{self, Candidate, Position};
 use crate::store::{Shard, Signal, Tx, intents};
 use crate::views;
 
@@ -70,14 +70,14 @@ pub async fn offer(app: &Arc<AppState>, reading: Reading) -> Result<(Vec<Offer>,
         let shard = Shard::of_address(&address);
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let count = i64::try_from(candidates.len()).unwrap_or(i64::MAX);
-            let last = deliveries::take_numbers(tx, workspace, &address, count)?;
+            let last = queue::take_numbers(tx, workspace, &address, count)?;
             let mut claimed = Vec::with_capacity(candidates.len());
             for (number, candidate) in (last - count + 1..).zip(&candidates) {
                 let patience = &limits.offer_seconds;
                 let nth = (candidate.offers as usize).min(patience.len() - 1);
                 let until =
                     now.plus_seconds(if candidate.acknowledged { limits.acknowledged_seconds } else { patience[nth] });
-                claimed.push(deliveries::claim(tx, workspace, &address, candidate, number, until)?.then_some(number));
+                claimed.push(queue::claim(tx, workspace, &address, candidate, number, until)?.then_some(number));
             }
             Ok(claimed)
         };
@@ -92,24 +92,21 @@ pub async fn offer(app: &Arc<AppState>, reading: Reading) -> Result<(Vec<Offer>,
     Ok((offers, next_due))
 }
 
-/// Where a replay stands: at the delivery after which it goes on.
-pub type ReplayCursor = (Time, IntentId);
-
 /// Shows a page of what is out already, with this reader's predecessor or another one, under the numbers it has. `None`
 /// when there is no more. A reader that starts from nothing is shown all of it.
 pub async fn replay(
     app: &Arc<AppState>,
     reading: Reading,
-    after: Option<ReplayCursor>,
-) -> Result<Option<(Vec<Offer>, ReplayCursor)>> {
+    after: Option<Position>,
+) -> Result<Option<(Vec<Offer>, Position)>> {
     let now = app.system.clock.now();
-    let after = after.unwrap_or((now, IntentId(Uuid::max())));
+    let after = after.unwrap_or((now, Uuid::max()));
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         if agent_limits::is_stopped(tx, reading.workspace, &reading.address)? {
             return Ok(None);
         }
-        let page = deliveries::list_offered(tx, reading.workspace, &reading.address, after, reading.most as i64)?;
-        let Some(last) = page.last().map(|candidate| (candidate.due_at, candidate.intent_id)) else { return Ok(None) };
+        let page = queue::list_offered(tx, reading.workspace, &reading.address, after, reading.most as i64)?;
+        let Some(last) = page.last().map(Candidate::position) else { return Ok(None) };
         let mut shown = Vec::with_capacity(page.len());
         for (candidate, intent) in describe(tx, &reading, page)? {
             if let Some(number) = candidate.number {
@@ -133,7 +130,7 @@ pub async fn release(app: &Arc<AppState>, workspace: Uuid, address: &Address, of
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         for offer in &offers {
             let position = views::position_seen(offer.number);
-            deliveries::release(tx, workspace, &address, offer.intent.id, position, now)?;
+            queue::release(tx, workspace, &address, offer.intent.id.into(), position, now)?;
         }
         tx.signal(Signal::queue(workspace, &address));
         Ok(())
@@ -158,16 +155,16 @@ fn look(tx: &mut Tx<'_>, reading: &Reading) -> Result<DueDeliveries> {
     // Deliveries that this reader does not want stay where they are; it looks past them, but not for ever.
     for _ in 0..MOST_PAGES {
         let rest = reading.most - found.len();
-        let page = deliveries::list_due(tx, workspace, to, due_by, after, rest as i64)?;
+        let page = queue::list_due(tx, workspace, to, due_by, after, rest as i64)?;
         let is_last = page.len() < rest;
-        after = page.last().map(|candidate| (candidate.due_at, candidate.intent_id));
+        after = page.last().map(Candidate::position);
         found.extend(describe(tx, reading, page)?);
         if is_last || found.len() == reading.most {
             break;
         }
     }
     // What is due and not wanted here must not wake this reader again and again.
-    let next_due = deliveries::next_due(tx, workspace, to, now)?;
+    let next_due = queue::next_due(tx, workspace, to, now)?;
     Ok((found, next_due))
 }
 
@@ -176,12 +173,13 @@ fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> R
     let workspace = reading.workspace;
     let mut found = Vec::with_capacity(candidates.len());
     for candidate in candidates {
-        let Some(head) = intents::find(tx, workspace, candidate.intent_id)? else { continue };
+        let Some(intent_id) = candidate.item.intent() else { continue };
+        let Some(head) = intents::find(tx, workspace, intent_id)? else { continue };
         let status = head.intent.status();
         if reading.status.as_ref().is_some_and(|wanted| !wanted.contains(&status)) {
             continue;
         }
-        let spec = intents::spec(tx, workspace, candidate.intent_id)?;
+        let spec = intents::spec(tx, workspace, intent_id)?;
         let intent = OfferedIntent {
             id: head.intent.id,
             created_at: head.intent.created_at,

@@ -40,7 +40,7 @@ impl<'a, 'tx> CallContext<'a, 'tx> {
         subject: &str,
         details: &serde_json::Value,
     ) -> Result<(), StoreError> {
-        let line = audit::Line {
+        let event = audit::AuditEvent {
             trail,
             id: self.tx.uuid(),
             at: self.now,
@@ -49,6 +49,6 @@ impl<'a, 'tx> CallContext<'a, 'tx> {
             subject: subject.to_owned(),
             details: details.clone(),
         };
-        audit::insert(self.tx, &line)
+        audit::insert(self.tx, &event)
     }
 }

@@ -12,10 +12,13 @@ use crate::error::{Error, Result};
 
 /// Refuses a word that is none of the allowed ones. The error lists them.
 pub fn check_word(field: &str, word: Option<&str>, known: &[&str]) -> Result<()> {
-    match word {
-        Some(word) if !known.contains(&word) => Err(none_of(field, word, known)),
-        _ => Ok(()),
-    }
+    let check = |word| read_word(field, word, |word| known.contains(&word).then_some(()), known);
+    word.map_or(Ok(()), check)
+}
+
+/// Parses one of the allowed words. The error lists them.
+pub fn read_word<T>(field: &str, word: &str, parse: impl FnOnce(&str) -> Option<T>, known: &[&str]) -> Result<T> {
+    parse(word).ok_or_else(|| none_of(field, word, known))
 }
 
 /// The error for a word that is none of the allowed ones.

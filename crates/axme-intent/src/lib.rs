@@ -10,6 +10,7 @@
 pub mod address;
 mod apply;
 mod decide;
+pub mod delivery;
 pub mod fields;
 pub mod form;
 pub mod human;
@@ -25,12 +26,14 @@ mod serde_fields;
 mod status;
 pub mod task_types;
 pub mod template;
+mod text_enum;
 pub mod time;
 pub mod workflow;
 
 pub use address::{Address, Home};
 pub use apply::apply;
 pub use decide::{PolicyDecision, change_policy, decide, notice_context, submit};
+pub use delivery::DeliveryBinding;
 pub use human::{HumanTask, TaskResult};
 pub use ids::IntentId;
 pub use lifecycle::{

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::address::{MAX_ADDRESS_CHARS, agent_name};
 use crate::status::{Holder, HolderKind};
 use crate::workflow::Plan;
-use crate::{Address, Home, HumanTask, Object, ReminderPlan, Time, fields};
+use crate::{Address, DeliveryBinding, Home, HumanTask, Object, ReminderPlan, Time, fields};
 
 /// A bundle ready to be applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +44,7 @@ pub struct Agent {
     pub written: String,
     pub create_if_missing: bool,
     pub display_name: Option<String>,
-    pub delivery_mode: Option<String>,
+    pub delivery_mode: Option<DeliveryBinding>,
     /// Where intents are pushed to; set when the delivery mode is `http`.
     pub callback_url: Option<String>,
 }
@@ -185,20 +185,11 @@ impl Reader<'_> {
             if Address::resolve(&written, self.home).is_nameless() {
                 self.error(&format!("{place}.address"), format!("there is no name in \"{written}\""));
             }
-            let delivery_mode =
-                self.text(&entry, "delivery_mode", &format!("{place}.delivery_mode"), 20).filter(|m| !m.is_empty());
+            let delivery_mode = self.delivery_mode(&entry, &place);
             let callback_url =
                 self.text(&entry, "callback_url", &format!("{place}.callback_url"), 2_048).filter(|u| !u.is_empty());
-            match delivery_mode.as_deref() {
-                None | Some("stream" | "poll" | "inbox" | "internal") => {}
-                Some("http") if callback_url.is_none() => {
-                    self.error(&format!("{place}.callback_url"), "delivery_mode \"http\" needs one");
-                }
-                Some("http") => {}
-                Some(mode) => self.error(
-                    &format!("{place}.delivery_mode"),
-                    format!("\"{mode}\" is none of stream, poll, http, inbox, internal"),
-                ),
+            if delivery_mode == Some(DeliveryBinding::Http) && callback_url.is_none() {
+                self.error(&format!("{place}.callback_url"), "delivery_mode \"http\" needs one");
             }
             let create_if_missing = self.flag(&entry, "create_if_missing", &place);
             if create_if_missing && agent_name(&written, self.home).is_none() {
@@ -217,10 +208,20 @@ impl Reader<'_> {
             let display_name =
                 self.text(&entry, "display_name", &format!("{place}.display_name"), 255).filter(|n| !n.is_empty());
             // Only http has a use for it.
-            let callback_url = callback_url.filter(|_| delivery_mode.as_deref() == Some("http"));
+            let callback_url = callback_url.filter(|_| delivery_mode == Some(DeliveryBinding::Http));
             agents.push(Agent { role, address, written, create_if_missing, display_name, delivery_mode, callback_url });
         }
         agents
+    }
+
+    fn delivery_mode(&mut self, entry: &Object, place: &str) -> Option<DeliveryBinding> {
+        let place = format!("{place}.delivery_mode");
+        let text = self.text(entry, "delivery_mode", &place, 20).filter(|text| !text.is_empty())?;
+        let mode = DeliveryBinding::parse(&text);
+        if mode.is_none() {
+            self.error(&place, format!("\"{text}\" is none of {}", DeliveryBinding::WORDS.join(", ")));
+        }
+        mode
     }
 
     fn humans(&mut self, bundle: &Object, agents: &[Agent]) -> Vec<Human> {

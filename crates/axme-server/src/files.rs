@@ -23,7 +23,7 @@ use axme_core::error::{Error, Result};
 
 /// Read from the disk at a time.
 const PART_BYTES: usize = 64 * 1024;
-/// EncodedReply to a bucket at a time, the least that S3 takes; shorter files are sent in one go.
+/// Sent to a bucket at a time, the least that S3 takes; shorter files are sent in one go.
 const BUCKET_PART_BYTES: usize = 5 * 1024 * 1024;
 /// Parts of one file that are under way at a time. Memory holds these and one more.
 const BUCKET_PARTS: usize = 2;

@@ -14,15 +14,17 @@ use axme_core::auth::placement::OPERATORS_ORG_SLUG;
 use axme_core::auth::{FreshKey, fresh_key};
 use axme_core::error::StoreError;
 use axme_core::state::AppState;
-use axme_store::accounts::{NewKey, ServiceAccount};
-use axme_store::{Shard, Tx, accounts};
+use axme_store::members::{Member, MemberStatus};
+use axme_store::organizations::{Organization, Workspace};
+use axme_store::service_accounts::{NewKey, ServiceAccount};
+use axme_store::{Shard, Tx, members, organizations, person_accounts, service_accounts};
 
 const WORKSPACE_SLUG: &str = "default";
 
 /// Makes what is missing. Nothing on any start but the first.
 pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_url: &str) -> Result<(), StartError> {
     let failed = |error: StoreError| StartError::Store(error.to_string());
-    if let Some(org) = app.store.read(|tx| accounts::find_organization(tx, OPERATORS_ORG_SLUG)).await.map_err(failed)? {
+    if let Some(org) = app.store.read(|tx| organizations::find_by_slug(tx, OPERATORS_ORG_SLUG)).await.map_err(failed)? {
         // A start that was killed right after the commit left its draft.
         return Ok(folder.publish_draft(&org.to_string())?);
     }
@@ -40,12 +42,23 @@ pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_u
         owner_email: email.clone(),
     };
     let job = move |tx: &mut Tx<'_>| -> Result<_, StoreError> {
-        if !accounts::insert_organization(tx, org, OPERATORS_ORG_SLUG, "Local", now)? {
+        if !organizations::insert(tx, &Organization::new(org, OPERATORS_ORG_SLUG, "Local", now))? {
             return Ok(false);
         }
-        accounts::insert_workspace(tx, workspace, org, WORKSPACE_SLUG, "Default", now)?;
-        accounts::insert_member(tx, account, &email, org, Uuid::nil(), "org_owner", now)?;
-        if !accounts::insert_service_account(tx, &admin)? {
+        organizations::insert_workspace(tx, &Workspace::new(workspace, org, WORKSPACE_SLUG, "Default", now))?;
+        person_accounts::insert(tx, account, &email, now)?;
+        let owner = Member {
+            org_id: org,
+            member_id: account,
+            workspace_id: Uuid::nil(),
+            actor_id: email.clone(),
+            role: "org_owner".to_owned(),
+            status: MemberStatus::Active,
+            created_at: now,
+            updated_at: now,
+        };
+        members::insert(tx, &owner)?;
+        if !service_accounts::insert_service_account(tx, &admin)? {
             return Err(StoreError::Fault("the admin account exists already".to_owned()));
         }
         let key = NewKey {
@@ -57,7 +70,7 @@ pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_u
             created_at: now,
             expires_at: None,
         };
-        accounts::insert_key(tx, &key)?;
+        service_accounts::insert_key(tx, &key)?;
         Ok(true)
     };
     // The file first: were it written after the commit, a crash between the two would lose the only key.
@@ -65,6 +78,6 @@ pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_u
     if app.store.write(Shard::CONTROL, job).await.map_err(failed)? {
         tracing::info!(folder = %folder.path().display(), "first start: organization, workspace and key are in bootstrap.json");
     }
-    let org = app.store.read(|tx| accounts::find_organization(tx, OPERATORS_ORG_SLUG)).await.map_err(failed)?;
+    let org = app.store.read(|tx| organizations::find_by_slug(tx, OPERATORS_ORG_SLUG)).await.map_err(failed)?;
     Ok(folder.publish_draft(&org.map(|id| id.to_string()).unwrap_or_default())?)
 }

@@ -13,7 +13,8 @@ mod senders;
 use std::collections::BTreeMap;
 
 use axme_intent::IntentId;
-use axme_store::accounts;
+use axme_store::organizations::{self, Organization, Workspace};
+use axme_store::service_accounts;
 use axme_store::simulated::Fate;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -122,8 +123,9 @@ pub(crate) fn register_all(sim: &mut Simulation) -> CheckResult {
 fn make_other_workspace(sim: &mut Simulation) -> String {
     let (org, workspace, now) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2), sim.cluster.now());
     sim.cluster.write_directly(move |tx| {
-        accounts::insert_organization(tx, org, "elsewhere", "Elsewhere", now)?;
-        Ok(accounts::insert_workspace(tx, workspace, org, "default", "Default", now)?)
+        organizations::insert(tx, &Organization::new(org, "elsewhere", "Elsewhere", now))?;
+        organizations::insert_workspace(tx, &Workspace::new(workspace, org, "default", "Default", now))?;
+        Ok(())
     });
     make_admin(sim, "elsewhere", org, workspace)
 }
@@ -135,25 +137,15 @@ fn make_admin(sim: &mut Simulation, name: &'static str, org: uuid::Uuid, workspa
     let (hash, now) = (Sha256::digest(&token), sim.cluster.now());
     let (account, key) = (format!("sa_{name}"), format!("sak_{name}"));
     sim.cluster.write_directly(move |tx| {
-        let admin = accounts::ServiceAccount {
-            workspace_id: workspace,
+        let owner = format!("owner@{name}");
+        let admin = service_accounts::ServiceAccount {
             service_account_id: account.clone(),
-            org_id: org,
             name: name.to_owned(),
             display_name: None,
-            description: None,
-            role: "workspace_admin".to_owned(),
-            status: "active".to_owned(),
-            address: None,
-            delivery_mode: "poll".to_owned(),
-            created_by: format!("owner@{name}"),
-            created_at: now,
-            updated_at: now,
-            callback_url: None,
-            webhook_secret: None,
+            ..service_accounts::ServiceAccount::of_owner(uuid::Uuid::nil(), org, workspace, &owner, now)
         };
-        accounts::insert_service_account(tx, &admin)?;
-        let key = accounts::NewKey {
+        service_accounts::insert_service_account(tx, &admin)?;
+        let key = service_accounts::NewKey {
             workspace,
             key_id: &key,
             service_account_id: &account,
@@ -162,7 +154,7 @@ fn make_admin(sim: &mut Simulation, name: &'static str, org: uuid::Uuid, workspa
             created_at: now,
             expires_at: None,
         };
-        Ok(accounts::insert_key(tx, &key)?)
+        Ok(service_accounts::insert_key(tx, &key)?)
     });
     token
 }

@@ -143,11 +143,9 @@ impl Checker {
 
     fn check_deliveries(&self, snapshot: &Snapshot) -> CheckResult {
         let mut queued: BTreeMap<IntentId, Vec<&str>> = BTreeMap::new();
-        for row in snapshot.deliveries.iter().filter(|row| row.dead_at.is_none()) {
-            if row.address.starts_with("webhook://") || row.address.starts_with("notice://") {
-                continue;
-            }
-            queued.entry(row.intent_id).or_default().push(&row.address);
+        for row in snapshot.queue.iter().filter(|row| row.dead_at.is_none()) {
+            let Some(intent) = row.item.intent() else { continue };
+            queued.entry(intent).or_default().push(&row.address);
         }
         for (id, observed) in &self.intents {
             let intent = &observed.head.intent;
@@ -202,7 +200,7 @@ pub(crate) fn is_unchanged(before: &Snapshot, after: &Snapshot) -> bool {
     let heads =
         |snapshot: &Snapshot| snapshot.heads.iter().map(|columns| columns.head.intent.clone()).collect::<Vec<_>>();
     heads(before) == heads(after)
-        && before.deliveries == after.deliveries
+        && before.queue == after.queue
         && before.timers == after.timers
         && before.notices == after.notices
         && before.links == after.links

@@ -1,10 +1,32 @@
 //! SQL of access requests.
 
-use axme_intent::Time;
+use axme_intent::{Time, text_enum};
 use uuid::Uuid;
 
 use super::{Row, Tx};
 use crate::error::StoreError;
+
+text_enum! {
+    pub enum RequestType {
+        CreateOrganization = "create_organization",
+        JoinOrganization = "join_organization",
+        ElevatedRole = "elevated_role",
+        QuotaUpgrade = "quota_upgrade",
+    }
+}
+
+text_enum! {
+    pub enum RequestState {
+        Pending = "pending",
+        UnderReview = "under_review",
+        Approved = "approved",
+        Rejected = "rejected",
+        /// It can still be approved or rejected.
+        Waitlisted = "waitlisted",
+        /// No row has it: a request that is not decided expires by the clock.
+        Expired = "expired",
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct AccessRequest {
@@ -14,8 +36,8 @@ pub struct AccessRequest {
     pub from_workspace_id: Uuid,
     /// The owner of the key that asked.
     pub requested_by: String,
-    pub request_type: String,
-    pub state: String,
+    pub request_type: RequestType,
+    pub state: RequestState,
     pub requester_actor_id: String,
     pub org_id: Option<Uuid>,
     pub workspace_id: Option<Uuid>,
@@ -50,8 +72,8 @@ fn request(row: &Row) -> Result<AccessRequest, StoreError> {
         review_org_id: row.uuid(1)?,
         from_workspace_id: row.uuid(2)?,
         requested_by: row.string(3)?,
-        request_type: row.string(4)?,
-        state: row.string(5)?,
+        request_type: row.word(4, RequestType::parse)?,
+        state: row.word(5, RequestState::parse)?,
         requester_actor_id: row.string(6)?,
         org_id: row.opt_uuid(7)?,
         workspace_id: row.opt_uuid(8)?,
@@ -78,8 +100,8 @@ pub fn insert(tx: &mut Tx<'_>, r: &AccessRequest) -> Result<(), StoreError> {
             r.review_org_id.into(),
             r.from_workspace_id.into(),
             (&r.requested_by).into(),
-            (&r.request_type).into(),
-            (&r.state).into(),
+            r.request_type.as_str().into(),
+            r.state.as_str().into(),
             (&r.requester_actor_id).into(),
             r.org_id.into(),
             r.workspace_id.into(),
@@ -109,7 +131,7 @@ pub fn lock(tx: &mut Tx<'_>, id: Uuid) -> Result<(), StoreError> {
 /// Which requests are meant.
 pub struct Filter<'a> {
     /// As they are kept.
-    pub states: &'a [&'static str],
+    pub states: &'a [RequestState],
     /// Between which moments they expire, in microseconds; those that never do are [`NEVER`].
     pub expires: (i64, i64),
     /// The organizations that are asked for; the nil id stands for none.
@@ -150,7 +172,7 @@ fn page(tx: &mut Tx<'_>, sql: &'static str, of: Uuid, f: &Filter<'_>) -> Result<
             sql,
             &[
                 of.into(),
-                (*state).into(),
+                state.as_str().into(),
                 f.after.into(),
                 NEVER.into(),
                 f.expires.0.into(),
@@ -177,7 +199,7 @@ pub fn update(tx: &mut Tx<'_>, r: &AccessRequest) -> Result<(), StoreError> {
         "UPDATE access_requests SET state = $1, org_id = $2, reviewer_actor_id = $3, review_comment = $4, reviewed_at = $5, \
          updated_at = $6 WHERE access_request_id = $7",
         &[
-            (&r.state).into(),
+            r.state.as_str().into(),
             r.org_id.into(),
             r.reviewer_actor_id.as_ref().into(),
             r.review_comment.as_ref().into(),

@@ -39,7 +39,8 @@ macro_rules! trial {
 
 pub fn insert(tx: &mut Tx<'_>, t: &Trial) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO trials (trial_id, email, org_id, workspace_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO trials (trial_id, email, org_id, workspace_id, mails, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, 0, $5, $6)",
         &[
             t.id.into(),
             (&t.email).into(),

@@ -1,4 +1,4 @@
-//! SQL of the audit trail. Each workspace has one, and each organization one for what belongs to no workspace of it.
+//! SQL of audit events: the audit trail. Each workspace has one, and each organization one for what belongs to no workspace of it.
 
 use axme_intent::Time;
 use serde_json::Value;
@@ -7,9 +7,9 @@ use uuid::Uuid;
 use super::{Row, Tx};
 use crate::error::StoreError;
 
-/// One line.
+/// Who did what, when.
 #[derive(Debug, Clone)]
-pub struct Line {
+pub struct AuditEvent {
     /// The workspace or the organization.
     pub trail: Uuid,
     pub id: Uuid,
@@ -21,7 +21,7 @@ pub struct Line {
     pub details: Value,
 }
 
-/// Which lines are meant.
+/// Which events are meant.
 pub struct Filter {
     pub trail: Uuid,
     pub before: Uuid,
@@ -32,46 +32,54 @@ pub struct Filter {
     pub limit: i64,
 }
 
-pub fn insert(tx: &mut Tx<'_>, line: &Line) -> Result<(), StoreError> {
+pub fn insert(tx: &mut Tx<'_>, event: &AuditEvent) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO audit_trail (trail_id, audit_id, at, actor, action, subject, details) \
+        "INSERT INTO audit_events (trail_id, audit_id, at, actor, action, subject, details) \
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
         &[
-            line.trail.into(),
-            line.id.into(),
-            line.at.into(),
-            (&line.actor).into(),
-            (&line.action).into(),
-            (&line.subject).into(),
-            line.details.to_string().into(),
+            event.trail.into(),
+            event.id.into(),
+            event.at.into(),
+            (&event.actor).into(),
+            (&event.action).into(),
+            (&event.subject).into(),
+            event.details.to_string().into(),
         ],
     )
 }
 
-/// Lines, newest first.
-pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<Line>, StoreError> {
+/// A statement that reads whole audit events.
+macro_rules! events {
+    ($rest:literal) => {
+        concat!("SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_events ", $rest)
+    };
+}
+
+/// Events, newest first.
+pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<AuditEvent>, StoreError> {
     let (first, last) = range(filter.prefix.as_deref().unwrap_or_default());
     let place = [filter.trail.into(), filter.before.into()];
     let rows = match (&filter.actor, &filter.prefix) {
         (None, None) => tx.rows(
-            "SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_trail \
-             WHERE trail_id = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3",
+            events!("WHERE trail_id = $1 AND audit_id < $2 ORDER BY audit_id DESC LIMIT $3"),
             &[&place[..], &[filter.limit.into()]].concat(),
         ),
         (None, Some(_)) => tx.rows(
-            "SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_trail \
-             WHERE trail_id = $1 AND audit_id < $2 AND action >= $3 AND action < $4 \
-             ORDER BY audit_id DESC LIMIT $5",
+            events!(
+                "WHERE trail_id = $1 AND audit_id < $2 AND action >= $3 AND action < $4 \
+                 ORDER BY audit_id DESC LIMIT $5"
+            ),
             &[&place[..], &[first.into(), last.into(), filter.limit.into()]].concat(),
         ),
         (Some([one, other]), _) => tx.rows(
-            "SELECT trail_id, audit_id, at, actor, action, subject, details FROM audit_trail \
-             WHERE trail_id = $1 AND audit_id < $2 AND action >= $3 AND action < $4 \
-             AND actor IN ($5, $6) ORDER BY audit_id DESC LIMIT $7",
+            events!(
+                "WHERE trail_id = $1 AND audit_id < $2 AND action >= $3 AND action < $4 AND actor IN ($5, $6) \
+                 ORDER BY audit_id DESC LIMIT $7"
+            ),
             &[&place[..], &[first.into(), last.into(), one.into(), other.into(), filter.limit.into()]].concat(),
         ),
     };
-    rows?.iter().map(line).collect()
+    rows?.iter().map(event).collect()
 }
 
 /// Text that begins with a prefix lies between the prefix itself and the prefix with the last character of all.
@@ -79,8 +87,8 @@ fn range(prefix: &str) -> (String, String) {
     (prefix.to_owned(), format!("{prefix}{}", char::MAX))
 }
 
-fn line(row: &Row) -> Result<Line, StoreError> {
-    Ok(Line {
+fn event(row: &Row) -> Result<AuditEvent, StoreError> {
+    Ok(AuditEvent {
         trail: row.uuid(0)?,
         id: row.uuid(1)?,
         at: row.time(2)?,

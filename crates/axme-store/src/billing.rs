@@ -26,24 +26,26 @@ pub struct Plan {
     pub period_end: Time,
 }
 
+/// A statement that reads whole plans.
+macro_rules! plans {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, billing_plan_id, plan_code, currency, billing_cycle, monthly_commit_minor, \
+             seats_included, overage_unit_price_minor, updated_by, metadata, created_at, updated_at, \
+             period_start, period_end FROM billing_plans ",
+            $rest
+        )
+    };
+}
+
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Plan>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, billing_plan_id, plan_code, currency, billing_cycle, monthly_commit_minor, seats_included, \
-         overage_unit_price_minor, updated_by, metadata, created_at, updated_at, period_start, period_end \
-         FROM billing_plans WHERE workspace_id = $1",
-        &[workspace.into()],
-    )?;
+    let row = tx.row(plans!("WHERE workspace_id = $1"), &[workspace.into()])?;
     row.as_ref().map(plan).transpose()
 }
 
 /// The same with its row locked.
 pub fn lock(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Plan>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, billing_plan_id, plan_code, currency, billing_cycle, monthly_commit_minor, seats_included, \
-         overage_unit_price_minor, updated_by, metadata, created_at, updated_at, period_start, period_end \
-         FROM billing_plans WHERE workspace_id = $1 FOR UPDATE",
-        &[workspace.into()],
-    )?;
+    let row = tx.row(plans!("WHERE workspace_id = $1 FOR UPDATE"), &[workspace.into()])?;
     row.as_ref().map(plan).transpose()
 }
 

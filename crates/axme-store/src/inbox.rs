@@ -7,7 +7,7 @@ use axme_intent::{Address, IntentId, Time};
 use uuid::Uuid;
 
 use super::Tx;
-use super::intents::{Head, head, received};
+use super::intents::{Head, head, heads, received};
 use crate::error::StoreError;
 
 /// How far a look for changes goes back behind the last one: longer than a transaction may take and clocks may differ.
@@ -55,25 +55,30 @@ pub fn list(
 ) -> Result<Vec<Head>, StoreError> {
     let Some(owner) = owner else {
         let rows = tx.rows(
-            "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, \
-             policy_generation, created_at, updated_at, tally, policy FROM intents \
-             WHERE workspace_id = $1 AND intent_id < $2 ORDER BY intent_id DESC LIMIT $3",
+            heads!("WHERE workspace_id = $1 AND intent_id < $2 ORDER BY intent_id DESC LIMIT $3"),
             &[workspace.into(), before.into(), limit.into()],
         )?;
         return rows.iter().map(head).collect();
     };
     let mut found = received(tx, workspace, owner, &[true, false], before, limit)?;
     let rows = tx.rows(
-        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, \
-         policy_generation, created_at, updated_at, tally, policy FROM intents \
-         WHERE workspace_id = $1 AND reply_to = $2 AND intent_id < $3 AND reply_to IS NOT NULL AND live = 0 \
-         ORDER BY intent_id DESC LIMIT $4",
+        heads!(
+            "WHERE workspace_id = $1 AND reply_to = $2 AND intent_id < $3 AND reply_to IS NOT NULL AND live = 0 \
+             ORDER BY intent_id DESC LIMIT $4"
+        ),
         &[workspace.into(), owner.into(), before.into(), limit.into()],
     )?;
     for row in &rows {
         found.push(head(row)?);
     }
     Ok(found)
+}
+
+/// A statement that reads whole members.
+macro_rules! members {
+    ($rest:literal) => {
+        concat!("SELECT thread_id, owner, decides, acts, joined_at, read_at FROM inbox_members ", $rest)
+    };
 }
 
 /// A page of the threads that `owner` has a part in, newest id first.
@@ -85,8 +90,7 @@ pub fn list_parts(
     limit: i64,
 ) -> Result<Vec<Member>, StoreError> {
     let rows = tx.rows(
-        "SELECT thread_id, owner, decides, acts, joined_at, read_at FROM inbox_members \
-         WHERE workspace_id = $1 AND owner = $2 AND thread_id < $3 ORDER BY thread_id DESC LIMIT $4",
+        members!("WHERE workspace_id = $1 AND owner = $2 AND thread_id < $3 ORDER BY thread_id DESC LIMIT $4"),
         &[workspace.into(), owner.into(), before.into(), limit.into()],
     )?;
     rows.iter().map(member).collect()
@@ -95,8 +99,7 @@ pub fn list_parts(
 /// All who have a part in a thread, those who joined first at the head.
 pub fn members(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId) -> Result<Vec<Member>, StoreError> {
     let rows = tx.rows(
-        "SELECT thread_id, owner, decides, acts, joined_at, read_at FROM inbox_members \
-         WHERE workspace_id = $1 AND thread_id = $2 ORDER BY joined_at, owner",
+        members!("WHERE workspace_id = $1 AND thread_id = $2 ORDER BY joined_at, owner"),
         &[workspace.into(), thread.into()],
     )?;
     rows.iter().map(member).collect()

@@ -54,20 +54,27 @@ pub(super) fn head(row: &Row) -> Result<Head, StoreError> {
     })
 }
 
+/// A statement that reads whole heads.
+macro_rules! heads {
+    ($rest:literal) => {
+        concat!(
+            "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, \
+             policy_generation, created_at, updated_at, tally, policy FROM intents ",
+            $rest
+        )
+    };
+}
+pub(super) use heads;
+
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Head>, StoreError> {
-    let row = tx.row(
-        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at, tally, policy FROM intents WHERE workspace_id = $1 AND intent_id = $2",
-        &[workspace.into(), id.into()],
-    )?;
+    let row = tx.row(heads!("WHERE workspace_id = $1 AND intent_id = $2"), &[workspace.into(), id.into()])?;
     row.as_ref().map(head).transpose()
 }
 
 /// Loads an intent that is the root of its family and locks the family. `None` for anything else.
 pub fn lock_root(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Head>, StoreError> {
     let row = tx.row(
-        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at, tally, policy FROM intents WHERE workspace_id = $1 AND intent_id = $2 AND root_id = intent_id FOR UPDATE",
+        heads!("WHERE workspace_id = $1 AND intent_id = $2 AND root_id = intent_id FOR UPDATE"),
         &[workspace.into(), id.into()],
     )?;
     row.as_ref().map(head).transpose()
@@ -251,13 +258,12 @@ fn roots(
     limit: i64,
 ) -> Result<Vec<Head>, StoreError> {
     let sql = if stages == [true] {
-        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at, tally, policy FROM intents \
-         WHERE workspace_id = $1 AND intent_id < $2 AND live = 1 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3"
+        heads!(
+            "WHERE workspace_id = $1 AND intent_id < $2 AND live = 1 AND parent_id IS NULL \
+             ORDER BY intent_id DESC LIMIT $3"
+        )
     } else {
-        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at, tally, policy FROM intents \
-         WHERE workspace_id = $1 AND intent_id < $2 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3"
+        heads!("WHERE workspace_id = $1 AND intent_id < $2 AND parent_id IS NULL ORDER BY intent_id DESC LIMIT $3")
     };
     let rows = tx.rows(sql, &[workspace.into(), before.into(), limit.into()])?;
     rows.iter().map(head).collect()
@@ -275,9 +281,10 @@ pub(super) fn received(
     let mut heads = Vec::new();
     for is_live in stages {
         let rows = tx.rows(
-            "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, \
-             policy_generation, created_at, updated_at, tally, policy FROM intents \
-             WHERE workspace_id = $1 AND to_agent = $2 AND live = $3 AND intent_id < $4 ORDER BY intent_id DESC LIMIT $5",
+            heads!(
+                "WHERE workspace_id = $1 AND to_agent = $2 AND live = $3 AND intent_id < $4 \
+                 ORDER BY intent_id DESC LIMIT $5"
+            ),
             &[workspace.into(), to.into(), i64::from(*is_live).into(), before.into(), limit.into()],
         )?;
         for row in &rows {
@@ -319,9 +326,7 @@ pub const MOST_TASKS_SEEN: i64 = 2_000;
 /// Intents that wait for a person, the longest waiting first.
 pub fn list_tasks(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Head>, StoreError> {
     let rows = tx.rows(
-        "SELECT intent_id, root_id, parent_id, intent_type, from_agent, to_agent, state, steps, position, policy_generation, \
-         created_at, updated_at, tally, policy FROM intents \
-         WHERE workspace_id = $1 AND task_since IS NOT NULL ORDER BY task_since, intent_id LIMIT $2",
+        heads!("WHERE workspace_id = $1 AND task_since IS NOT NULL ORDER BY task_since, intent_id LIMIT $2"),
         &[workspace.into(), limit.into()],
     )?;
     rows.iter().map(head).collect()

@@ -63,12 +63,22 @@ pub fn issue(tx: &mut Tx<'_>, invoice: &Invoice, overage_units: i64, now: Time) 
     )
 }
 
+/// A statement that reads whole invoices.
+macro_rules! invoices {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, invoice_id, billing_plan_id, plan_code, billing_cycle, currency, commit_minor, \
+             seats_included, seats_used, overage_unit_price_minor, overage_units, period_start, period_end, \
+             issued_at, created_at, updated_at FROM invoices ",
+            $rest
+        )
+    };
+}
+
 /// Drafts of periods that ended before a moment.
 pub fn list_drafts(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<Vec<Invoice>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, invoice_id, billing_plan_id, plan_code, billing_cycle, currency, commit_minor, seats_included, \
-         seats_used, overage_unit_price_minor, overage_units, period_start, period_end, issued_at, created_at, updated_at \
-         FROM invoices WHERE period_end <= $1 AND issued_at IS NULL ORDER BY period_end LIMIT $2",
+        invoices!("WHERE period_end <= $1 AND issued_at IS NULL ORDER BY period_end LIMIT $2"),
         &[before.into(), limit.into()],
     )?;
     rows.iter().map(invoice).collect()
@@ -84,22 +94,17 @@ pub fn list(
 ) -> Result<Vec<Invoice>, StoreError> {
     let (least, most) = is_issued.map_or((0, 1), |is| (i64::from(is), i64::from(is)));
     let rows = tx.rows(
-        "SELECT workspace_id, invoice_id, billing_plan_id, plan_code, billing_cycle, currency, commit_minor, seats_included, \
-         seats_used, overage_unit_price_minor, overage_units, period_start, period_end, issued_at, created_at, updated_at \
-         FROM invoices WHERE workspace_id = $1 AND invoice_id < $2 \
-         AND CAST(CASE WHEN issued_at IS NULL THEN 0 ELSE 1 END AS BIGINT) BETWEEN $3 AND $4 ORDER BY invoice_id DESC LIMIT $5",
+        invoices!(
+            "WHERE workspace_id = $1 AND invoice_id < $2 \
+             AND CAST(CASE WHEN issued_at IS NULL THEN 0 ELSE 1 END AS BIGINT) BETWEEN $3 AND $4 ORDER BY invoice_id DESC LIMIT $5"
+        ),
         &[workspace.into(), before.into(), least.into(), most.into(), limit.into()],
     )?;
     rows.iter().map(invoice).collect()
 }
 
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Invoice>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, invoice_id, billing_plan_id, plan_code, billing_cycle, currency, commit_minor, seats_included, \
-         seats_used, overage_unit_price_minor, overage_units, period_start, period_end, issued_at, created_at, updated_at \
-         FROM invoices WHERE workspace_id = $1 AND invoice_id = $2",
-        &[workspace.into(), id.into()],
-    )?;
+    let row = tx.row(invoices!("WHERE workspace_id = $1 AND invoice_id = $2"), &[workspace.into(), id.into()])?;
     row.as_ref().map(invoice).transpose()
 }
 

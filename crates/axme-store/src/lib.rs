@@ -9,13 +9,11 @@
 //! and no type of the API.
 
 pub mod access_requests;
-pub mod accounts;
 pub mod alpha;
 pub mod approvals;
 pub mod audit;
 pub mod billing;
 pub mod clock;
-pub mod deliveries;
 pub mod error;
 pub mod inbox;
 pub mod intents;
@@ -27,17 +25,21 @@ pub mod logins;
 pub mod media;
 pub mod members;
 pub mod mesh;
+mod migrations;
 pub mod notices;
 pub mod organizations;
-pub mod people;
+pub mod person_accounts;
 pub mod policies;
 mod postgres;
 pub mod principals;
+pub mod queue;
+pub mod quotas;
 pub mod replies;
 pub mod rng;
-pub mod routed;
+pub mod routed_deliveries;
 pub mod routing;
 pub mod schemas;
+pub mod service_accounts;
 pub mod sessions;
 pub mod shard;
 #[cfg(feature = "simulation")]
@@ -45,7 +47,6 @@ pub mod simulated;
 mod sqlite;
 pub mod timers;
 mod tx;
-pub mod usage;
 pub mod users;
 mod value;
 pub mod wakeups;
@@ -68,32 +69,6 @@ pub use tx::{Mark, Tx};
 pub use value::{Row, Value};
 pub use wakeups::{Signal, Subscription, Wakeups};
 use writer::{ErasedJob, Failure, Queue, QueuedJob, TypedJob};
-
-/// The schema, in order. A migration that has been released is never changed.
-const MIGRATIONS: [(&str, &str); 22] = [
-    ("V1__core", include_str!("migrations/0001_core.sql")),
-    ("V2__policy", include_str!("migrations/0002_policy.sql")),
-    ("V3__push", include_str!("migrations/0003_push.sql")),
-    ("V4__approvals", include_str!("migrations/0004_approvals.sql")),
-    ("V5__inbox", include_str!("migrations/0005_inbox.sql")),
-    ("V6__webhooks", include_str!("migrations/0006_webhooks.sql")),
-    ("V7__people", include_str!("migrations/0007_people.sql")),
-    ("V8__users", include_str!("migrations/0008_users.sql")),
-    ("V9__schemas", include_str!("migrations/0009_schemas.sql")),
-    ("V10__mesh", include_str!("migrations/0010_mesh.sql")),
-    ("V11__sessions", include_str!("migrations/0011_sessions.sql")),
-    ("V12__directory", include_str!("migrations/0012_directory.sql")),
-    ("V13__media", include_str!("migrations/0013_media.sql")),
-    ("V14__organizations", include_str!("migrations/0014_organizations.sql")),
-    ("V15__policies", include_str!("migrations/0015_policies.sql")),
-    ("V16__usage", include_str!("migrations/0016_usage.sql")),
-    ("V17__logins", include_str!("migrations/0017_logins.sql")),
-    ("V18__governance", include_str!("migrations/0018_governance.sql")),
-    ("V19__key_uses", include_str!("migrations/0019_key_uses.sql")),
-    ("V20__sweeps", include_str!("migrations/0020_sweeps.sql")),
-    ("V21__lists", include_str!("migrations/0021_lists.sql")),
-    ("V22__session_keys", include_str!("migrations/0022_session_keys.sql")),
-];
 
 /// Waiting jobs per queue; callers wait for a place beyond it.
 const QUEUE_JOBS: usize = 4_096;

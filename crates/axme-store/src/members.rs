@@ -1,10 +1,21 @@
 //! SQL of the members of organizations.
 
-use axme_intent::Time;
+use axme_intent::{Time, text_enum};
 use uuid::Uuid;
 
 use super::{Row, Tx};
 use crate::error::StoreError;
+
+text_enum! {
+    /// A role is given only by a membership that is active.
+    pub enum MemberStatus {
+        Active = "active",
+        Invited = "invited",
+        Suspended = "suspended",
+        /// Kept, so that the member can be added again under the same id.
+        Removed = "removed",
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct Member {
@@ -14,9 +25,22 @@ pub struct Member {
     pub workspace_id: Uuid,
     pub actor_id: String,
     pub role: String,
-    pub status: String,
+    pub status: MemberStatus,
     pub created_at: Time,
     pub updated_at: Time,
+}
+
+macro_rules! columns {
+    () => {
+        "org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at"
+    };
+}
+
+/// A statement that reads whole members.
+macro_rules! members {
+    ($rest:literal) => {
+        concat!("SELECT ", columns!(), " FROM members ", $rest)
+    };
 }
 
 fn member(row: &Row) -> Result<Member, StoreError> {
@@ -26,7 +50,7 @@ fn member(row: &Row) -> Result<Member, StoreError> {
         workspace_id: row.uuid(2)?,
         actor_id: row.string(3)?,
         role: row.string(4)?,
-        status: row.string(5)?,
+        status: row.word(5, MemberStatus::parse)?,
         created_at: row.time(6)?,
         updated_at: row.time(7)?,
     })
@@ -35,37 +59,44 @@ fn member(row: &Row) -> Result<Member, StoreError> {
 /// The roles that somebody has in an organization, each with its workspace, or nil.
 pub fn roles_of(tx: &mut Tx<'_>, org: Uuid, actor: &str) -> Result<Vec<(String, Uuid)>, StoreError> {
     let rows = tx.rows(
-        "SELECT role, workspace_id FROM org_members WHERE org_id = $1 AND actor_id = $2 AND status = 'active'",
+        "SELECT role, workspace_id FROM members WHERE org_id = $1 AND actor_id = $2 AND status = 'active'",
         &[org.into(), actor.into()],
     )?;
     rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?))).collect()
 }
 
 /// Every membership of somebody, under any of three names, in the organization of a workspace: role, workspace or nil, status.
-pub fn standing(tx: &mut Tx<'_>, workspace: Uuid, names: [&str; 3]) -> Result<Vec<(String, Uuid, String)>, StoreError> {
+pub fn standing(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    names: [&str; 3],
+) -> Result<Vec<(String, Uuid, MemberStatus)>, StoreError> {
     let rows = tx.rows(
-        "SELECT m.role, m.workspace_id, m.status FROM workspaces w JOIN org_members m ON m.org_id = w.org_id \
+        "SELECT m.role, m.workspace_id, m.status FROM workspaces w JOIN members m ON m.org_id = w.org_id \
          WHERE w.workspace_id = $1 AND m.actor_id IN ($2, $3, $4)",
         &[workspace.into(), names[0].into(), names[1].into(), names[2].into()],
     )?;
-    rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?, row.string(2)?))).collect()
+    rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?, row.word(2, MemberStatus::parse)?))).collect()
 }
 
 /// Adds a member, or brings back one that was removed. `None` when there is such a member already.
 pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError> {
     let row = tx.row(
-        "INSERT INTO org_members (org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (org_id, actor_id, workspace_id) DO UPDATE \
-         SET role = excluded.role, status = excluded.status, updated_at = excluded.updated_at \
-         WHERE org_members.status = 'removed' \
-         RETURNING org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at",
+        concat!(
+            "INSERT INTO members (",
+            columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (org_id, actor_id, workspace_id) DO UPDATE \
+             SET role = excluded.role, status = excluded.status, updated_at = excluded.updated_at \
+             WHERE members.status = 'removed' RETURNING ",
+            columns!()
+        ),
         &[
             m.org_id.into(),
             m.member_id.into(),
             m.workspace_id.into(),
             (&m.actor_id).into(),
             (&m.role).into(),
-            (&m.status).into(),
+            m.status.as_str().into(),
             m.created_at.into(),
             m.updated_at.into(),
         ],
@@ -74,19 +105,14 @@ pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError>
 }
 
 pub fn find(tx: &mut Tx<'_>, org: Uuid, id: Uuid) -> Result<Option<Member>, StoreError> {
-    let row = tx.row(
-        "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM org_members \
-         WHERE org_id = $1 AND member_id = $2",
-        &[org.into(), id.into()],
-    )?;
+    let row = tx.row(members!("WHERE org_id = $1 AND member_id = $2"), &[org.into(), id.into()])?;
     row.as_ref().map(member).transpose()
 }
 
 /// The membership of somebody in a workspace, or, with nil, in the whole organization.
 pub fn find_actor(tx: &mut Tx<'_>, org: Uuid, actor: &str, workspace: Uuid) -> Result<Option<Member>, StoreError> {
     let row = tx.row(
-        "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM org_members \
-         WHERE org_id = $1 AND actor_id = $2 AND workspace_id = $3",
+        members!("WHERE org_id = $1 AND actor_id = $2 AND workspace_id = $3"),
         &[org.into(), actor.into(), workspace.into()],
     )?;
     row.as_ref().map(member).transpose()
@@ -102,14 +128,14 @@ pub fn list(
 ) -> Result<Vec<Member>, StoreError> {
     let rows = match workspace {
         None => tx.rows(
-            "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM org_members \
-             WHERE org_id = $1 AND member_id > $2 AND status <> 'removed' ORDER BY member_id LIMIT $3",
+            members!("WHERE org_id = $1 AND member_id > $2 AND status <> 'removed' ORDER BY member_id LIMIT $3"),
             &[org.into(), after.into(), limit.into()],
         ),
         Some(workspace) => tx.rows(
-            "SELECT org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at FROM org_members \
-             WHERE org_id = $1 AND workspace_id = $2 AND member_id > $3 AND status <> 'removed' \
-             ORDER BY member_id LIMIT $4",
+            members!(
+                "WHERE org_id = $1 AND workspace_id = $2 AND member_id > $3 AND status <> 'removed' \
+                 ORDER BY member_id LIMIT $4"
+            ),
             &[org.into(), workspace.into(), after.into(), limit.into()],
         ),
     }?;
@@ -118,15 +144,15 @@ pub fn list(
 
 pub fn update(tx: &mut Tx<'_>, m: &Member) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE org_members SET role = $1, status = $2, updated_at = $3 WHERE org_id = $4 AND member_id = $5",
-        &[(&m.role).into(), (&m.status).into(), m.updated_at.into(), m.org_id.into(), m.member_id.into()],
+        "UPDATE members SET role = $1, status = $2, updated_at = $3 WHERE org_id = $4 AND member_id = $5",
+        &[(&m.role).into(), m.status.as_str().into(), m.updated_at.into(), m.org_id.into(), m.member_id.into()],
     )
 }
 
 /// How many people work in a workspace: its members, and those of the whole organization.
 pub fn count(tx: &mut Tx<'_>, org: Uuid, workspace: Uuid) -> Result<i64, StoreError> {
     let row = tx.row(
-        "SELECT COUNT(DISTINCT actor_id) FROM org_members WHERE org_id = $1 AND workspace_id IN ($2, $3) AND status <> 'removed'",
+        "SELECT COUNT(DISTINCT actor_id) FROM members WHERE org_id = $1 AND workspace_id IN ($2, $3) AND status <> 'removed'",
         &[org.into(), workspace.into(), Uuid::nil().into()],
     )?;
     row.map_or(Ok(0), |row| row.int(0))
@@ -135,7 +161,7 @@ pub fn count(tx: &mut Tx<'_>, org: Uuid, workspace: Uuid) -> Result<i64, StoreEr
 /// How many active owners an organization has, but for one member.
 pub fn count_owners_but(tx: &mut Tx<'_>, org: Uuid, member: Uuid) -> Result<i64, StoreError> {
     let row = tx.row(
-        "SELECT COUNT(*) FROM org_members WHERE org_id = $1 AND member_id <> $2 AND role = 'org_owner' AND status = 'active'",
+        "SELECT COUNT(*) FROM members WHERE org_id = $1 AND member_id <> $2 AND role = 'org_owner' AND status = 'active'",
         &[org.into(), member.into()],
     )?;
     row.map_or(Ok(0), |row| row.int(0))
@@ -144,7 +170,7 @@ pub fn count_owners_but(tx: &mut Tx<'_>, org: Uuid, member: Uuid) -> Result<i64,
 /// How many people are active members of a workspace, or of its whole organization.
 pub fn count_in(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
     let row = tx.row(
-        "SELECT COUNT(DISTINCT m.actor_id) FROM workspaces w JOIN org_members m ON m.org_id = w.org_id \
+        "SELECT COUNT(DISTINCT m.actor_id) FROM workspaces w JOIN members m ON m.org_id = w.org_id \
          WHERE w.workspace_id = $1 AND m.status = 'active' AND (m.workspace_id = w.workspace_id OR m.workspace_id = $2)",
         &[workspace.into(), Uuid::nil().into()],
     )?;

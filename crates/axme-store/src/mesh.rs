@@ -259,11 +259,15 @@ pub struct Rules {
     pub action: Option<String>,
 }
 
+/// A statement that reads whole rules.
+macro_rules! rules {
+    ($rest:literal) => {
+        concat!("SELECT killed, cost, action FROM mesh_rules ", $rest)
+    };
+}
+
 pub fn find_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<Option<Rules>, StoreError> {
-    let row = tx.row(
-        "SELECT killed, cost, action FROM mesh_rules WHERE workspace_id = $1 AND address = $2",
-        &[workspace.into(), address.into()],
-    )?;
+    let row = tx.row(rules!("WHERE workspace_id = $1 AND address = $2"), &[workspace.into(), address.into()])?;
     row.as_ref().map(rules).transpose()
 }
 
@@ -275,10 +279,8 @@ pub fn lock_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, now: Time
          ON CONFLICT (workspace_id, address) DO NOTHING",
         &[workspace.into(), address.into(), now.into()],
     )?;
-    let row = tx.row(
-        "SELECT killed, cost, action FROM mesh_rules WHERE workspace_id = $1 AND address = $2 FOR UPDATE",
-        &[workspace.into(), address.into()],
-    )?;
+    let row =
+        tx.row(rules!("WHERE workspace_id = $1 AND address = $2 FOR UPDATE"), &[workspace.into(), address.into()])?;
     Ok(row.as_ref().map(rules).transpose()?.unwrap_or_default())
 }
 
@@ -328,6 +330,13 @@ pub fn insert_event(tx: &mut Tx<'_>, workspace: Uuid, e: &Event) -> Result<(), S
     )
 }
 
+/// A statement that reads whole events.
+macro_rules! events {
+    ($rest:literal) => {
+        concat!("SELECT event_id, address, event_type, details, actor, at FROM mesh_events ", $rest)
+    };
+}
+
 /// The latest events of a workspace, of one type if it is given.
 pub fn list_events(
     tx: &mut Tx<'_>,
@@ -337,13 +346,11 @@ pub fn list_events(
 ) -> Result<Vec<Event>, StoreError> {
     let rows = match event_type {
         None => tx.rows(
-            "SELECT event_id, address, event_type, details, actor, at FROM mesh_events WHERE workspace_id = $1 \
-             ORDER BY event_id DESC LIMIT $2",
+            events!("WHERE workspace_id = $1 ORDER BY event_id DESC LIMIT $2"),
             &[workspace.into(), limit.into()],
         )?,
         Some(event_type) => tx.rows(
-            "SELECT event_id, address, event_type, details, actor, at FROM mesh_events \
-             WHERE workspace_id = $1 AND event_type = $2 ORDER BY event_id DESC LIMIT $3",
+            events!("WHERE workspace_id = $1 AND event_type = $2 ORDER BY event_id DESC LIMIT $3"),
             &[workspace.into(), event_type.into(), limit.into()],
         )?,
     };
@@ -358,8 +365,7 @@ pub fn list_events_of(
     limit: i64,
 ) -> Result<Vec<Event>, StoreError> {
     let rows = tx.rows(
-        "SELECT event_id, address, event_type, details, actor, at FROM mesh_events \
-         WHERE workspace_id = $1 AND address = $2 ORDER BY event_id DESC LIMIT $3",
+        events!("WHERE workspace_id = $1 AND address = $2 ORDER BY event_id DESC LIMIT $3"),
         &[workspace.into(), address.into(), limit.into()],
     )?;
     rows.iter().map(event).collect()

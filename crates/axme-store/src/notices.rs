@@ -4,16 +4,21 @@ use axme_intent::{Address, IntentId, Time};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Row, Tx, deliveries};
+use super::queue::{self, QueueItem};
+use super::{Row, Tx};
 use crate::error::StoreError;
+
+/// The channel of routed deliveries.
+pub const ROUTE: &str = "route";
 
 #[derive(Debug, Clone)]
 pub struct Notice {
     pub workspace: Uuid,
     pub id: Uuid,
-    pub intent: IntentId,
+    /// The intent that it reports on; none for mail about signing in and for routed deliveries.
+    pub intent: Option<IntentId>,
     /// `mail`, or the host that is posted to: one that hangs holds up its own and nobody else.
-    pub line: String,
+    pub queue: String,
     /// `email`, `webhook`, `slack`, `teams`, or `route` for what goes along one.
     pub channel: String,
     /// An address for mail, or a URL.
@@ -22,33 +27,39 @@ pub struct Notice {
     pub created_at: Time,
 }
 
-/// The address of the queue of a line.
-pub fn address(line: &str) -> Address {
-    Address::from_canonical(format!("notice://{line}"))
+impl Notice {
+    /// What waits in the queue: the notice, or the routed delivery that it sends, which has the same id.
+    pub fn item(&self) -> QueueItem {
+        item(self.id, &self.channel)
+    }
 }
 
-/// The line of a queue's address; none for the queues of others.
-pub fn line_of(address: &Address) -> Option<&str> {
-    address.as_str().strip_prefix("notice://")
+fn item(id: Uuid, channel: &str) -> QueueItem {
+    if channel == ROUTE { QueueItem::routed_delivery(id) } else { QueueItem::notice(id) }
+}
+
+/// The address of a queue of notices.
+pub fn address(queue: &str) -> Address {
+    Address::from_canonical(format!("notice://{queue}"))
 }
 
 /// Keeps a notice, due at once.
 pub fn insert(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO notices (workspace_id, notice_id, intent_id, line, channel, recipient, content, open, created_at) \
+        "INSERT INTO notices (workspace_id, notice_id, intent_id, queue, channel, recipient, content, open, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8)",
         &[
             notice.workspace.into(),
             notice.id.into(),
             notice.intent.into(),
-            (&notice.line).into(),
+            (&notice.queue).into(),
             (&notice.channel).into(),
             (&notice.recipient).into(),
             notice.content.to_string().into(),
             notice.created_at.into(),
         ],
     )?;
-    deliveries::insert(tx, notice.workspace, &address(&notice.line), IntentId(notice.id), notice.created_at)
+    queue::insert(tx, notice.workspace, &address(&notice.queue), notice.item(), notice.created_at)
 }
 
 /// How many notices of an intent there are.
@@ -62,7 +73,7 @@ pub fn count(tx: &mut Tx<'_>, workspace: Uuid, intent: IntentId) -> Result<i64, 
 
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Notice>, StoreError> {
     let row = tx.row(
-        "SELECT workspace_id, notice_id, intent_id, line, channel, recipient, content, created_at FROM notices \
+        "SELECT workspace_id, notice_id, intent_id, queue, channel, recipient, content, created_at FROM notices \
          WHERE workspace_id = $1 AND notice_id = $2",
         &[workspace.into(), id.into()],
     )?;
@@ -73,8 +84,8 @@ fn notice(row: &Row) -> Result<Notice, StoreError> {
     Ok(Notice {
         workspace: row.uuid(0)?,
         id: row.uuid(1)?,
-        intent: IntentId(row.uuid(2)?),
-        line: row.string(3)?,
+        intent: row.opt_uuid(2)?.map(IntentId),
+        queue: row.string(3)?,
         channel: row.string(4)?,
         recipient: row.string(5)?,
         content: row.json(6)?,
@@ -82,11 +93,11 @@ fn notice(row: &Row) -> Result<Notice, StoreError> {
     })
 }
 
-/// The lines on which something is to be sent, now or later, after one of them.
-pub fn list_lines(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<Vec<(Uuid, String)>, StoreError> {
+/// A page of the queues that hold open notices, due now or later, after one of them.
+pub fn list_queues(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<Vec<(Uuid, String)>, StoreError> {
     let rows = tx.rows(
-        "SELECT DISTINCT workspace_id, line FROM notices WHERE open = 1 AND (workspace_id, line) > ($1, $2) \
-         ORDER BY workspace_id, line LIMIT $3",
+        "SELECT DISTINCT workspace_id, queue FROM notices WHERE open = 1 AND (workspace_id, queue) > ($1, $2) \
+         ORDER BY workspace_id, queue LIMIT $3",
         &[after.0.into(), after.1.into(), limit.into()],
     )?;
     rows.iter().map(|row| Ok((row.uuid(0)?, row.string(1)?))).collect()
@@ -112,12 +123,12 @@ fn set_open(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, open: i64) -> Result<(),
 /// Forgets notices from before a moment, with what of them was given up, a bounded number at a time. Says how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, notice_id, line FROM notices WHERE created_at < $1 ORDER BY created_at LIMIT $2",
+        "SELECT workspace_id, notice_id, queue, channel FROM notices WHERE created_at < $1 ORDER BY created_at LIMIT $2",
         &[before.into(), limit.into()],
     )?;
     for row in &rows {
         let (workspace, id) = (row.uuid(0)?, row.uuid(1)?);
-        deliveries::delete(tx, workspace, &address(row.text(2)?), IntentId(id))?;
+        queue::delete(tx, workspace, &address(row.text(2)?), item(id, row.text(3)?))?;
         tx.push("DELETE FROM notices WHERE workspace_id = $1 AND notice_id = $2", &[workspace.into(), id.into()])?;
     }
     Ok(rows.len())

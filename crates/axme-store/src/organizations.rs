@@ -1,10 +1,29 @@
 //! SQL of organizations and workspaces.
 
-use axme_intent::Time;
+use axme_intent::{Time, text_enum};
 use uuid::Uuid;
 
 use super::{Row, Tx};
 use crate::error::StoreError;
+
+text_enum! {
+    /// Keys work only while it is active.
+    pub enum OrganizationStatus {
+        Pending = "pending",
+        Active = "active",
+        Suspended = "suspended",
+        Archived = "archived",
+    }
+}
+
+text_enum! {
+    /// Keys work only while it is active.
+    pub enum WorkspaceStatus {
+        Active = "active",
+        Suspended = "suspended",
+        Archived = "archived",
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct Organization {
@@ -13,7 +32,7 @@ pub struct Organization {
     pub name: String,
     pub legal_name: Option<String>,
     pub primary_domain: Option<String>,
-    pub status: String,
+    pub status: OrganizationStatus,
     /// JSON.
     pub metadata: String,
     pub created_at: Time,
@@ -27,10 +46,44 @@ pub struct Workspace {
     pub slug: String,
     pub name: String,
     pub environment: String,
-    pub status: String,
+    pub status: WorkspaceStatus,
     pub region: Option<String>,
     pub created_at: Time,
     pub updated_at: Time,
+}
+
+impl Organization {
+    /// An active organization of which only the name is known.
+    pub fn new(org_id: Uuid, slug: &str, name: &str, now: Time) -> Organization {
+        Organization {
+            org_id,
+            slug: slug.to_owned(),
+            name: name.to_owned(),
+            legal_name: None,
+            primary_domain: None,
+            status: OrganizationStatus::Active,
+            metadata: "{}".to_owned(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+impl Workspace {
+    /// An active workspace for production.
+    pub fn new(workspace_id: Uuid, org_id: Uuid, slug: &str, name: &str, now: Time) -> Workspace {
+        Workspace {
+            workspace_id,
+            org_id,
+            slug: slug.to_owned(),
+            name: name.to_owned(),
+            environment: "production".to_owned(),
+            status: WorkspaceStatus::Active,
+            region: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 fn organization(row: &Row) -> Result<Organization, StoreError> {
@@ -40,7 +93,7 @@ fn organization(row: &Row) -> Result<Organization, StoreError> {
         name: row.string(2)?,
         legal_name: row.opt_string(3)?,
         primary_domain: row.opt_string(4)?,
-        status: row.string(5)?,
+        status: row.word(5, OrganizationStatus::parse)?,
         metadata: row.string(6)?,
         created_at: row.time(7)?,
         updated_at: row.time(8)?,
@@ -54,7 +107,7 @@ fn workspace(row: &Row) -> Result<Workspace, StoreError> {
         slug: row.string(2)?,
         name: row.string(3)?,
         environment: row.string(4)?,
-        status: row.string(5)?,
+        status: row.word(5, WorkspaceStatus::parse)?,
         region: row.opt_string(6)?,
         created_at: row.time(7)?,
         updated_at: row.time(8)?,
@@ -64,10 +117,15 @@ fn workspace(row: &Row) -> Result<Workspace, StoreError> {
 pub fn find(tx: &mut Tx<'_>, org: Uuid) -> Result<Option<Organization>, StoreError> {
     let row = tx.row(
         "SELECT org_id, slug, name, legal_name, primary_domain, status, metadata, created_at, \
-         COALESCE(updated_at, created_at) FROM organizations WHERE org_id = $1",
+         updated_at FROM organizations WHERE org_id = $1",
         &[org.into()],
     )?;
     row.as_ref().map(organization).transpose()
+}
+
+/// The id of the organization with a slug.
+pub fn find_by_slug(tx: &mut Tx<'_>, slug: &str) -> Result<Option<Uuid>, StoreError> {
+    tx.row("SELECT org_id FROM organizations WHERE slug = $1", &[slug.into()])?.map(|row| row.uuid(0)).transpose()
 }
 
 /// Takes the lock of an organization: who changes its members does so one after the other.
@@ -86,7 +144,7 @@ pub fn insert(tx: &mut Tx<'_>, o: &Organization) -> Result<bool, StoreError> {
             (&o.name).into(),
             o.legal_name.as_ref().into(),
             o.primary_domain.as_ref().into(),
-            (&o.status).into(),
+            o.status.as_str().into(),
             (&o.metadata).into(),
             o.created_at.into(),
             o.updated_at.into(),
@@ -103,7 +161,7 @@ pub fn update(tx: &mut Tx<'_>, o: &Organization) -> Result<(), StoreError> {
             (&o.name).into(),
             o.legal_name.as_ref().into(),
             o.primary_domain.as_ref().into(),
-            (&o.status).into(),
+            o.status.as_str().into(),
             (&o.metadata).into(),
             o.updated_at.into(),
             o.org_id.into(),
@@ -114,28 +172,31 @@ pub fn update(tx: &mut Tx<'_>, o: &Organization) -> Result<(), StoreError> {
 /// How many workspaces and how many people there are in an organization.
 pub fn count(tx: &mut Tx<'_>, org: Uuid) -> Result<(i64, i64), StoreError> {
     let workspaces = tx.row("SELECT COUNT(*) FROM workspaces WHERE org_id = $1", &[org.into()])?;
-    let members = tx.row(
-        "SELECT COUNT(DISTINCT actor_id) FROM org_members WHERE org_id = $1 AND status <> 'removed'",
-        &[org.into()],
-    )?;
+    let members = tx
+        .row("SELECT COUNT(DISTINCT actor_id) FROM members WHERE org_id = $1 AND status <> 'removed'", &[org.into()])?;
     let number = |row: Option<Row>| row.map_or(Ok(0), |row| row.int(0));
     Ok((number(workspaces)?, number(members)?))
 }
 
+/// A statement that reads whole workspaces.
+macro_rules! workspaces {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at FROM workspaces ",
+            $rest
+        )
+    };
+}
+
 pub fn find_workspace(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Workspace>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, COALESCE(updated_at, created_at) \
-         FROM workspaces WHERE workspace_id = $1",
-        &[id.into()],
-    )?;
+    let row = tx.row(workspaces!("WHERE workspace_id = $1"), &[id.into()])?;
     row.as_ref().map(workspace).transpose()
 }
 
 /// A page of workspaces by id.
 pub fn list_workspaces(tx: &mut Tx<'_>, org: Uuid, after: Uuid, limit: i64) -> Result<Vec<Workspace>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, org_id, slug, name, environment, status, region, created_at, COALESCE(updated_at, created_at) \
-         FROM workspaces WHERE org_id = $1 AND workspace_id > $2 ORDER BY workspace_id LIMIT $3",
+        workspaces!("WHERE org_id = $1 AND workspace_id > $2 ORDER BY workspace_id LIMIT $3"),
         &[org.into(), after.into(), limit.into()],
     )?;
     rows.iter().map(workspace).collect()
@@ -157,7 +218,7 @@ pub fn insert_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<bool, StoreErr
             (&w.slug).into(),
             (&w.name).into(),
             (&w.environment).into(),
-            (&w.status).into(),
+            w.status.as_str().into(),
             w.region.as_ref().into(),
             w.created_at.into(),
             w.updated_at.into(),
@@ -172,7 +233,7 @@ pub fn update_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<(), StoreError
         &[
             (&w.name).into(),
             (&w.environment).into(),
-            (&w.status).into(),
+            w.status.as_str().into(),
             w.region.as_ref().into(),
             w.updated_at.into(),
             w.workspace_id.into(),

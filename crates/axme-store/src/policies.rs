@@ -1,16 +1,42 @@
 //! SQL of policies about senders.
 
-use axme_intent::Time;
+use axme_intent::{Time, text_enum};
 use uuid::Uuid;
 
 use super::Tx;
 use crate::error::StoreError;
 
+text_enum! {
+    /// What a policy is about.
+    pub enum PolicyKind {
+        /// Who may send to the agents of an organization from outside.
+        Receive = "receive",
+        /// The same for one agent, in place of what its organization says.
+        Override = "override",
+        /// Who may send to one agent at all.
+        Send = "send",
+    }
+}
+
+text_enum! {
+    /// From whom intents are taken.
+    pub enum PolicyType {
+        /// From everybody.
+        Open = "open",
+        /// From those who are listed.
+        Allowlist = "allowlist",
+        /// From nobody.
+        Closed = "closed",
+        /// From those who are not listed.
+        Denylist = "denylist",
+    }
+}
+
 /// Whose policy: of an organization, or of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     pub owner_id: Uuid,
-    pub kind: &'static str,
+    pub kind: PolicyKind,
     /// Empty for an organization.
     pub address: String,
 }
@@ -18,7 +44,7 @@ pub struct Holder {
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub policy_id: Uuid,
-    pub policy_type: String,
+    pub policy_type: PolicyType,
     pub created_at: Time,
     pub updated_at: Time,
 }
@@ -34,12 +60,12 @@ pub fn find(tx: &mut Tx<'_>, holder: &Holder) -> Result<Option<Policy>, StoreErr
     let row = tx.row(
         "SELECT policy_id, policy_type, created_at, updated_at FROM sender_policies \
          WHERE owner_id = $1 AND kind = $2 AND address = $3",
-        &[holder.owner_id.into(), holder.kind.into(), (&holder.address).into()],
+        &[holder.owner_id.into(), holder.kind.as_str().into(), (&holder.address).into()],
     )?;
     row.map(|row| {
         Ok(Policy {
             policy_id: row.uuid(0)?,
-            policy_type: row.string(1)?,
+            policy_type: row.word(1, PolicyType::parse)?,
             created_at: row.time(2)?,
             updated_at: row.time(3)?,
         })
@@ -55,10 +81,10 @@ pub fn put(tx: &mut Tx<'_>, holder: &Holder, policy: &Policy) -> Result<(), Stor
          SET policy_type = excluded.policy_type, updated_at = excluded.updated_at",
         &[
             holder.owner_id.into(),
-            holder.kind.into(),
+            holder.kind.as_str().into(),
             (&holder.address).into(),
             policy.policy_id.into(),
-            (&policy.policy_type).into(),
+            policy.policy_type.as_str().into(),
             policy.created_at.into(),
             policy.updated_at.into(),
         ],
@@ -67,7 +93,7 @@ pub fn put(tx: &mut Tx<'_>, holder: &Holder, policy: &Policy) -> Result<(), Stor
 
 /// Ends a policy with its entries.
 pub fn delete(tx: &mut Tx<'_>, holder: &Holder) -> Result<(), StoreError> {
-    let params = [holder.owner_id.into(), holder.kind.into(), (&holder.address).into()];
+    let params = [holder.owner_id.into(), holder.kind.as_str().into(), (&holder.address).into()];
     tx.push("DELETE FROM sender_policies WHERE owner_id = $1 AND kind = $2 AND address = $3", &params)?;
     tx.push("DELETE FROM sender_entries WHERE owner_id = $1 AND kind = $2 AND address = $3", &params)
 }
@@ -76,7 +102,7 @@ pub fn entries(tx: &mut Tx<'_>, holder: &Holder, limit: i64) -> Result<Vec<Entry
     let rows = tx.rows(
         "SELECT entry_id, sender_pattern, created_at FROM sender_entries \
          WHERE owner_id = $1 AND kind = $2 AND address = $3 ORDER BY entry_id LIMIT $4",
-        &[holder.owner_id.into(), holder.kind.into(), (&holder.address).into(), limit.into()],
+        &[holder.owner_id.into(), holder.kind.as_str().into(), (&holder.address).into(), limit.into()],
     )?;
     rows.iter()
         .map(|row| Ok(Entry { entry_id: row.uuid(0)?, sender_pattern: row.string(1)?, created_at: row.time(2)? }))
@@ -89,7 +115,7 @@ pub fn add_entry(tx: &mut Tx<'_>, holder: &Holder, entry: &Entry) -> Result<(), 
          VALUES ($1, $2, $3, $4, $5, $6)",
         &[
             holder.owner_id.into(),
-            holder.kind.into(),
+            holder.kind.as_str().into(),
             (&holder.address).into(),
             entry.entry_id.into(),
             (&entry.sender_pattern).into(),
@@ -102,7 +128,7 @@ pub fn add_entry(tx: &mut Tx<'_>, holder: &Holder, entry: &Entry) -> Result<(), 
 pub fn remove_entry(tx: &mut Tx<'_>, holder: &Holder, id: Uuid) -> Result<bool, StoreError> {
     let removed = tx.run(
         "DELETE FROM sender_entries WHERE owner_id = $1 AND kind = $2 AND address = $3 AND entry_id = $4",
-        &[holder.owner_id.into(), holder.kind.into(), (&holder.address).into(), id.into()],
+        &[holder.owner_id.into(), holder.kind.as_str().into(), (&holder.address).into(), id.into()],
     )?;
     Ok(removed > 0)
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use axme_intent::Time;
 use futures_util::future::join_all;
-use refinery::{Migration, Runner};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_postgres::config::{Host, SslMode};
@@ -20,8 +19,9 @@ use tokio_postgres::{AsyncMessage, Client, Config, Statement};
 use uuid::Uuid;
 
 use crate::error::StoreError;
+use crate::migrations;
+use crate::quotas::{self, Tally};
 use crate::tx::{Connection, Environment, Tx};
-use crate::usage::{self, Tally};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
 
@@ -135,12 +135,15 @@ impl ListenConnection {
 pub(crate) async fn migrate(target: &Target) -> Result<(), StoreError> {
     let mut client = target.connect().await?;
     client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(fault)?;
-    let migrations: std::result::Result<Vec<Migration>, _> =
-        super::MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, sql)).collect();
-    let migrations = migrations.map_err(|e| StoreError::Fault(e.to_string()))?;
-    let done = Runner::new(&migrations).run_async(&mut client).await;
+    let runner = migrations::runner(str::to_owned)?;
+    let history =
+        client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&migrations::HISTORY]).await.map_err(fault)?;
+    if history.get(0) {
+        let applied = runner.get_applied_migrations_async(&mut client).await.map_err(migrations::fault)?;
+        migrations::check_history(&runner, &applied)?;
+    }
     // The lock goes with the connection.
-    done.map(|_| ()).map_err(|e| StoreError::Fault(e.to_string()))
+    runner.run_async(&mut client).await.map(|_| ()).map_err(migrations::fault)
 }
 
 pub(crate) struct Postgres {
@@ -330,7 +333,7 @@ impl Connection for Live<'_> {
 
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
         let (slot, environment, now) = (i64::from(self.slot), self.environment, self.now);
-        usage::add(&mut Tx::new(self, environment, now), tally, slot, count)
+        quotas::add(&mut Tx::new(self, environment, now), tally, slot, count)
     }
 }
 

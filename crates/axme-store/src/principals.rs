@@ -94,20 +94,26 @@ pub fn put_alias(tx: &mut Tx<'_>, alias: &Alias) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A statement that reads whole aliases.
+macro_rules! aliases {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, alias_id, principal_id, alias, alias_type, metadata, created_at, updated_at, \
+             revoked_at FROM principal_aliases ",
+            $rest
+        )
+    };
+}
+
 pub fn find_alias(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Alias>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, alias_id, principal_id, alias, alias_type, metadata, created_at, updated_at, revoked_at \
-         FROM principal_aliases WHERE workspace_id = $1 AND alias_id = $2",
-        &[workspace.into(), id.into()],
-    )?;
+    let row = tx.row(aliases!("WHERE workspace_id = $1 AND alias_id = $2"), &[workspace.into(), id.into()])?;
     row.as_ref().map(alias).transpose()
 }
 
 /// The alias of that name which was not revoked.
 pub fn find_active(tx: &mut Tx<'_>, workspace: Uuid, name: &str) -> Result<Option<Alias>, StoreError> {
     let row = tx.row(
-        "SELECT workspace_id, alias_id, principal_id, alias, alias_type, metadata, created_at, updated_at, revoked_at \
-         FROM principal_aliases WHERE workspace_id = $1 AND alias = $2 AND revoked_at IS NULL",
+        aliases!("WHERE workspace_id = $1 AND alias = $2 AND revoked_at IS NULL"),
         &[workspace.into(), name.into()],
     )?;
     row.as_ref().map(alias).transpose()
@@ -122,9 +128,10 @@ pub fn list_aliases(
     limit: i64,
 ) -> Result<Vec<Alias>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, alias_id, principal_id, alias, alias_type, metadata, created_at, updated_at, revoked_at \
-         FROM principal_aliases WHERE workspace_id = $1 AND principal_id BETWEEN $2 AND $3 \
-         AND COALESCE(revoked_at, 0) BETWEEN $4 AND $5 ORDER BY alias_id LIMIT $6",
+        aliases!(
+            "WHERE workspace_id = $1 AND principal_id BETWEEN $2 AND $3 AND COALESCE(revoked_at, 0) BETWEEN $4 AND $5 \
+             ORDER BY alias_id LIMIT $6"
+        ),
         &[workspace.into(), principals.0.into(), principals.1.into(), revoked.0.into(), revoked.1.into(), limit.into()],
     )?;
     rows.iter().map(alias).collect()

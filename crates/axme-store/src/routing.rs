@@ -56,13 +56,19 @@ pub fn put(tx: &mut Tx<'_>, route: &Route) -> Result<(), StoreError> {
     )
 }
 
+/// A statement that reads whole routes.
+macro_rules! routes {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, route_id, principal_id, transport_type, endpoint_url, auth_mode, region, cluster_id, \
+             failover_policy, priority, health_status, status, metadata, created_at, updated_at FROM routes ",
+            $rest
+        )
+    };
+}
+
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Route>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, route_id, principal_id, transport_type, endpoint_url, auth_mode, region, cluster_id, \
-         failover_policy, priority, health_status, status, metadata, created_at, updated_at FROM routes \
-         WHERE workspace_id = $1 AND route_id = $2",
-        &[workspace.into(), id.into()],
-    )?;
+    let row = tx.row(routes!("WHERE workspace_id = $1 AND route_id = $2"), &[workspace.into(), id.into()])?;
     row.as_ref().map(route).transpose()
 }
 
@@ -91,10 +97,10 @@ impl Filter {
 /// Routes, oldest first.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<Vec<Route>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, route_id, principal_id, transport_type, endpoint_url, auth_mode, region, cluster_id, \
-         failover_policy, priority, health_status, status, metadata, created_at, updated_at FROM routes \
-         WHERE workspace_id = $1 AND principal_id BETWEEN $2 AND $3 AND $4 IN ('', transport_type) \
-         AND $5 IN ('', status) ORDER BY route_id LIMIT $6",
+        routes!(
+            "WHERE workspace_id = $1 AND principal_id BETWEEN $2 AND $3 AND $4 IN ('', transport_type) AND $5 IN ('', status) \
+             ORDER BY route_id LIMIT $6"
+        ),
         &filter.values(workspace),
     )?;
     rows.iter().map(route).collect()
@@ -103,10 +109,10 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<Vec<Rou
 /// The active routes of a principal by priority; what is known to be down comes last.
 pub fn list_best(tx: &mut Tx<'_>, workspace: Uuid, principal: Uuid, limit: i64) -> Result<Vec<Route>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, route_id, principal_id, transport_type, endpoint_url, auth_mode, region, cluster_id, \
-         failover_policy, priority, health_status, status, metadata, created_at, updated_at FROM routes \
-         WHERE workspace_id = $1 AND principal_id = $2 AND status = 'active' \
-         ORDER BY CASE WHEN health_status = 'unhealthy' THEN 1 ELSE 0 END, priority, route_id LIMIT $3",
+        routes!(
+            "WHERE workspace_id = $1 AND principal_id = $2 AND status = 'active' \
+             ORDER BY CASE WHEN health_status = 'unhealthy' THEN 1 ELSE 0 END, priority, route_id LIMIT $3"
+        ),
         &[workspace.into(), principal.into(), limit.into()],
     )?;
     rows.iter().map(route).collect()

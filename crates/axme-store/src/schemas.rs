@@ -27,7 +27,7 @@ pub struct Schema {
 /// Adds a schema, or puts it in the place of the one that its owner had.
 pub fn put(tx: &mut Tx<'_>, schema: &Schema) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO semantic_schemas (workspace_id, semantic_type, owner, schema_ref, schema_hash, schema_json, \
+        "INSERT INTO schemas (workspace_id, semantic_type, owner, schema_ref, schema_hash, schema_json, \
          compatibility_mode, scope, active, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
          ON CONFLICT (workspace_id, semantic_type, owner) DO UPDATE SET schema_ref = excluded.schema_ref, \
          schema_hash = excluded.schema_hash, schema_json = excluded.schema_json, \
@@ -53,7 +53,7 @@ pub fn put(tx: &mut Tx<'_>, schema: &Schema) -> Result<(), StoreError> {
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, semantic_type: &str, owner: &str) -> Result<Vec<Schema>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, semantic_type, owner, schema_ref, schema_hash, schema_json, compatibility_mode, scope, \
-         active, created_at, updated_at FROM semantic_schemas \
+         active, created_at, updated_at FROM schemas \
          WHERE workspace_id = $1 AND semantic_type = $2 AND owner IN ('', $3) ORDER BY owner DESC",
         &[workspace.into(), semantic_type.into(), owner.into()],
     )?;
@@ -78,14 +78,14 @@ fn schema(row: &Row) -> Result<Schema, StoreError> {
 
 /// How many schemas a workspace has.
 pub fn count(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
-    let row = tx.row("SELECT COUNT(*) FROM semantic_schemas WHERE workspace_id = $1", &[workspace.into()])?;
+    let row = tx.row("SELECT COUNT(*) FROM schemas WHERE workspace_id = $1", &[workspace.into()])?;
     row.map_or(Ok(0), |row| row.int(0))
 }
 
 /// A page of the workspaces that have schemas.
 pub fn workspaces(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Uuid>, StoreError> {
     let rows = tx.rows(
-        "SELECT DISTINCT workspace_id FROM semantic_schemas WHERE workspace_id > $1 ORDER BY workspace_id LIMIT $2",
+        "SELECT DISTINCT workspace_id FROM schemas WHERE workspace_id > $1 ORDER BY workspace_id LIMIT $2",
         &[after.into(), limit.into()],
     )?;
     rows.iter().map(|row| row.uuid(0)).collect()

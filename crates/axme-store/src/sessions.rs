@@ -50,12 +50,19 @@ pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, s: &Session) -> Result<(), Store
     )
 }
 
+/// A statement that reads whole sessions.
+macro_rules! sessions {
+    ($rest:literal) => {
+        concat!(
+            "SELECT session_id, kind, status, project_id, parent_id, depends_on, metadata, result, created_by, last_seq, \
+             created_at, updated_at, completed_at FROM sessions ",
+            $rest
+        )
+    };
+}
+
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Session>, StoreError> {
-    let row = tx.row(
-        "SELECT session_id, kind, status, project_id, parent_id, depends_on, metadata, result, created_by, last_seq, \
-         created_at, updated_at, completed_at FROM sessions WHERE workspace_id = $1 AND session_id = $2",
-        &[workspace.into(), id.into()],
-    )?;
+    let row = tx.row(sessions!("WHERE workspace_id = $1 AND session_id = $2"), &[workspace.into(), id.into()])?;
     row.as_ref().map(session).transpose()
 }
 
@@ -69,27 +76,24 @@ pub fn list(
 ) -> Result<Vec<Session>, StoreError> {
     let rows = match (status, parent) {
         (None, None) => tx.rows(
-            "SELECT session_id, kind, status, project_id, parent_id, depends_on, metadata, result, created_by, last_seq, \
-             created_at, updated_at, completed_at FROM sessions WHERE workspace_id = $1 AND session_id < $2 \
-             ORDER BY session_id DESC LIMIT $3",
+            sessions!("WHERE workspace_id = $1 AND session_id < $2 ORDER BY session_id DESC LIMIT $3"),
             &[workspace.into(), before.into(), limit.into()],
         ),
         (Some(status), None) => tx.rows(
-            "SELECT session_id, kind, status, project_id, parent_id, depends_on, metadata, result, created_by, last_seq, \
-             created_at, updated_at, completed_at FROM sessions WHERE workspace_id = $1 AND status = $2 AND session_id < $3 \
-             ORDER BY session_id DESC LIMIT $4",
+            sessions!("WHERE workspace_id = $1 AND status = $2 AND session_id < $3 ORDER BY session_id DESC LIMIT $4"),
             &[workspace.into(), status.into(), before.into(), limit.into()],
         ),
         (None, Some(parent)) => tx.rows(
-            "SELECT session_id, kind, status, project_id, parent_id, depends_on, metadata, result, created_by, last_seq, \
-             created_at, updated_at, completed_at FROM sessions WHERE workspace_id = $1 AND parent_id = $2 AND session_id < $3 \
-             ORDER BY session_id DESC LIMIT $4",
+            sessions!(
+                "WHERE workspace_id = $1 AND parent_id = $2 AND session_id < $3 ORDER BY session_id DESC LIMIT $4"
+            ),
             &[workspace.into(), parent.into(), before.into(), limit.into()],
         ),
         (Some(status), Some(parent)) => tx.rows(
-            "SELECT session_id, kind, status, project_id, parent_id, depends_on, metadata, result, created_by, last_seq, \
-             created_at, updated_at, completed_at FROM sessions WHERE workspace_id = $1 AND parent_id = $2 AND status = $3 \
-             AND session_id < $4 ORDER BY session_id DESC LIMIT $5",
+            sessions!(
+                "WHERE workspace_id = $1 AND parent_id = $2 AND status = $3 AND session_id < $4 \
+                 ORDER BY session_id DESC LIMIT $5"
+            ),
             &[workspace.into(), parent.into(), status.into(), before.into(), limit.into()],
         ),
     };

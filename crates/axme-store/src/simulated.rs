@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::intents::{self, Head};
+use crate::queue::QueueItem;
 use crate::sqlite::{self, Sqlite};
 use crate::tx::{Environment, Tx};
 use crate::writer::{Engine, Queue, QueuedJob};
@@ -133,9 +134,9 @@ pub struct HeadColumns {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct DeliveryRow {
+pub struct QueueRow {
     pub address: String,
-    pub intent_id: IntentId,
+    pub item: QueueItem,
     pub number: Option<i64>,
     pub dead_at: Option<Time>,
 }
@@ -150,8 +151,8 @@ pub struct TimerRow {
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoticeRow {
     pub id: Uuid,
-    pub intent_id: IntentId,
-    pub line: String,
+    pub intent_id: Option<IntentId>,
+    pub queue: String,
     pub channel: String,
     pub recipient: String,
     pub is_open: bool,
@@ -173,7 +174,7 @@ pub struct LinkRow {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub heads: Vec<HeadColumns>,
-    pub deliveries: Vec<DeliveryRow>,
+    pub queue: Vec<QueueRow>,
     pub timers: Vec<TimerRow>,
     pub notices: Vec<NoticeRow>,
     pub links: Vec<LinkRow>,
@@ -193,14 +194,14 @@ pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
         heads.push(HeadColumns { workspace, head, status: row.string(2)?, live: row.int(3)? != 0, task_since });
     }
     let rows = tx.rows(
-        "SELECT address, intent_id, number, dead_at FROM deliveries ORDER BY workspace_id, address, intent_id",
+        "SELECT address, item_id, kind, number, dead_at FROM queue_items ORDER BY workspace_id, address, item_id",
         &[],
     )?;
-    let delivery = |row: &crate::Row| {
-        let dead_at = row.opt_int(3)?.map(Time::from_micros);
-        Ok(DeliveryRow { address: row.string(0)?, intent_id: IntentId(row.uuid(1)?), number: row.opt_int(2)?, dead_at })
+    let item = |row: &crate::Row| {
+        let (item, number, dead_at) = (QueueItem::read(row, 1)?, row.opt_int(3)?, row.opt_time(4)?);
+        Ok(QueueRow { address: row.string(0)?, item, number, dead_at })
     };
-    let deliveries = rows.iter().map(delivery).collect::<Result<_, StoreError>>()?;
+    let queue = rows.iter().map(item).collect::<Result<_, StoreError>>()?;
     let rows =
         tx.rows("SELECT intent_id, kind, due_at FROM timers ORDER BY due_at, workspace_id, intent_id, kind", &[])?;
     let timer = |row: &crate::Row| {
@@ -208,19 +209,19 @@ pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
     };
     let timers = rows.iter().map(timer).collect::<Result<_, StoreError>>()?;
     let (notices, links) = (notices(tx)?, links(tx)?);
-    Ok(Snapshot { heads, deliveries, timers, notices, links })
+    Ok(Snapshot { heads, queue, timers, notices, links })
 }
 
 fn notices(tx: &mut Tx<'_>) -> Result<Vec<NoticeRow>, StoreError> {
     let rows = tx.rows(
-        "SELECT notice_id, intent_id, line, channel, recipient, open, content FROM notices ORDER BY notice_id",
+        "SELECT notice_id, intent_id, queue, channel, recipient, open, content FROM notices ORDER BY notice_id",
         &[],
     )?;
     let notice = |row: &crate::Row| {
         Ok(NoticeRow {
             id: row.uuid(0)?,
-            intent_id: IntentId(row.uuid(1)?),
-            line: row.string(2)?,
+            intent_id: row.opt_uuid(1)?.map(IntentId),
+            queue: row.string(2)?,
             channel: row.string(3)?,
             recipient: row.string(4)?,
             is_open: row.int(5)? != 0,

@@ -9,13 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use refinery::{Migration, Runner};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ToSql};
 
 use crate::error::StoreError;
+use crate::migrations;
+use crate::quotas::{self, Tally};
 use crate::tx::{Connection, Environment, Tx};
-use crate::usage::{self, Tally};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
 
@@ -56,10 +56,12 @@ impl Sqlite {
                  PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
             ))
             .map_err(fault)?;
-        let migrations: std::result::Result<Vec<Migration>, _> =
-            super::MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, &dialect(sql))).collect();
-        let migrations = migrations.map_err(|e| StoreError::Fault(e.to_string()))?;
-        Runner::new(&migrations).run(&mut connection).map_err(|e| StoreError::Fault(e.to_string()))?;
+        let runner = migrations::runner(dialect)?;
+        if connection.table_exists(None, migrations::HISTORY).map_err(fault)? {
+            let applied = runner.get_applied_migrations(&mut connection).map_err(migrations::fault)?;
+            migrations::check_history(&runner, &applied)?;
+        }
+        runner.run(&mut connection).map_err(migrations::fault)?;
         Sqlite::tuned(connection, Role::Writer, environment)
     }
 
@@ -248,7 +250,7 @@ impl Used {
 
     fn write(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         // There is one writer, so one row will do.
-        self.0.into_iter().try_for_each(|(tally, count)| usage::add(tx, tally, 0, count))
+        self.0.into_iter().try_for_each(|(tally, count)| quotas::add(tx, tally, 0, count))
     }
 }
 
@@ -265,15 +267,14 @@ impl Connection for Live<'_> {
     }
 
     fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        let text = without_locks(sql);
-        let mut statement = self.connection.prepare_cached(&text).map_err(|e| explain(e, sql))?;
+        let mut statement = self.connection.prepare_cached(without_locks(sql)?).map_err(|e| explain(e, sql))?;
         self.has_written |= !statement.readonly();
         let columns = statement.column_count();
         let mut rows = statement.query(rusqlite::params_from_iter(params)).map_err(|e| explain(e, sql))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(|e| explain(e, sql))? {
-            let values: std::result::Result<Vec<_>, _> = (0..columns).map(|n| row.get_ref(n).map(take)).collect();
-            found.push(Row(values.map_err(|e| explain(e, sql))?));
+            let value = |n| row.get_ref(n).map_err(|e| explain(e, sql)).and_then(|value| take(value, sql));
+            found.push(Row((0..columns).map(value).collect::<Result<_, StoreError>>()?));
         }
         Ok(found)
     }
@@ -284,11 +285,15 @@ impl Connection for Live<'_> {
     }
 }
 
-/// SQLite has one writer: row locks are dropped from the text.
-fn without_locks(sql: &'static str) -> std::borrow::Cow<'static, str> {
-    match sql.find(" FOR UPDATE") {
-        Some(at) => sql[..at].into(),
-        None => sql.into(),
+/// SQLite has one writer: a row lock is dropped from the end of the text. Anywhere else it is an error, since the text after
+/// it would be lost.
+fn without_locks(sql: &'static str) -> Result<&'static str, StoreError> {
+    let Some((text, lock)) = sql.split_once(" FOR UPDATE") else { return Ok(sql) };
+    let is_word = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match lock {
+        "" | " SKIP LOCKED" => Ok(text),
+        _ if lock.strip_prefix(" OF ").is_some_and(is_word) => Ok(text),
+        _ => Err(StoreError::Fault(format!("FOR UPDATE is not at the end of: {sql}"))),
     }
 }
 
@@ -297,14 +302,15 @@ fn dialect(sql: &str) -> String {
     sql.replace(" COLLATE \"C\"", "").replace("/* clustered */", "WITHOUT ROWID")
 }
 
-fn take(value: ValueRef<'_>) -> Value<'static> {
-    match value {
+fn take(value: ValueRef<'_>, sql: &str) -> Result<Value<'static>, StoreError> {
+    Ok(match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(n) => Value::Int(n),
-        ValueRef::Real(_) => Value::Null,
+        // No column holds one, so the statement computed it: on PostgreSQL it would be something else.
+        ValueRef::Real(_) => return Err(StoreError::Fault(format!("a value is not an integer in: {sql}"))),
         ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned().into()),
         ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec().into()),
-    }
+    })
 }
 
 impl ToSql for Value<'_> {
@@ -338,5 +344,36 @@ fn fault(error: rusqlite::Error) -> StoreError {
             | ErrorCode::OutOfMemory,
         ) => StoreError::Unavailable(error.to_string()),
         _ => StoreError::Fault(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(sql: &'static str) -> Result<Vec<Row>, StoreError> {
+        let connection = rusqlite::Connection::open_in_memory().expect("SQLite opens");
+        Live { connection: &connection, has_written: false, tallies: Vec::new() }.rows(sql, &[])
+    }
+
+    #[test]
+    fn a_value_that_is_not_an_integer_is_a_fault() {
+        assert_eq!(rows("SELECT 3 / 2").expect("an integer")[0].int(0).expect("an integer"), 1);
+        assert!(matches!(rows("SELECT 3 / 2.0"), Err(StoreError::Fault(_))));
+    }
+
+    #[test]
+    fn a_row_lock_is_dropped_from_the_end_and_refused_elsewhere() {
+        for sql in ["SELECT 1", "SELECT 1 FOR UPDATE", "SELECT 1 FOR UPDATE SKIP LOCKED", "SELECT 1 FOR UPDATE OF s"] {
+            assert_eq!(without_locks(sql).expect(sql), "SELECT 1");
+        }
+        for sql in [
+            "SELECT 1 FOR UPDATE LIMIT 5",
+            "SELECT 1 FOR UPDATE OF s LIMIT 5",
+            "WITH due AS (SELECT 1 FOR UPDATE SKIP LOCKED) SELECT 2",
+            "SELECT 1 FOR UPDATE NOWAIT",
+        ] {
+            assert!(matches!(without_locks(sql), Err(StoreError::Fault(_))), "{sql}");
+        }
     }
 }

@@ -42,20 +42,23 @@ pub fn postpone(tx: &mut Tx<'_>, timer: &Timer, at: Time) -> Result<(), StoreErr
     )
 }
 
+/// A statement that reads whole timers.
+macro_rules! timers {
+    ($rest:literal) => {
+        concat!("SELECT workspace_id, intent_id, kind, due_at FROM timers ", $rest)
+    };
+}
+
 /// The earliest timers, due or not.
 pub fn list_next(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Timer>, StoreError> {
-    let rows = tx.rows(
-        "SELECT workspace_id, intent_id, kind, due_at FROM timers ORDER BY due_at, workspace_id, intent_id, kind LIMIT $1",
-        &[limit.into()],
-    )?;
+    let rows = tx.rows(timers!("ORDER BY due_at, workspace_id, intent_id, kind LIMIT $1"), &[limit.into()])?;
     rows.iter().map(timer).collect()
 }
 
 /// Timers of a workspace that are due, the earliest first.
 pub fn list_due(tx: &mut Tx<'_>, workspace: Uuid, now: Time, limit: i64) -> Result<Vec<Timer>, StoreError> {
     let rows = tx.rows(
-        "SELECT workspace_id, intent_id, kind, due_at FROM timers WHERE due_at <= $1 AND workspace_id = $2 \
-         ORDER BY due_at, intent_id, kind LIMIT $3",
+        timers!("WHERE due_at <= $1 AND workspace_id = $2 ORDER BY due_at, intent_id, kind LIMIT $3"),
         &[now.into(), workspace.into(), limit.into()],
     )?;
     rows.iter().map(timer).collect()

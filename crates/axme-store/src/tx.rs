@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::limits::Limits;
+use crate::quotas::Tally;
 use crate::rng::Rng;
-use crate::usage::Tally;
 use crate::value::{Row, Value};
 use crate::wakeups::{Signal, Wakeups};
 

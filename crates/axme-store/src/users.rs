@@ -64,21 +64,25 @@ pub fn update(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A statement that reads whole users.
+macro_rules! users {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, user_id, nick, normalized_nick, display_name, phone, email, invited, registered_by, \
+             created_at, updated_at FROM users ",
+            $rest
+        )
+    };
+}
+
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<User>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, user_id, nick, normalized_nick, display_name, phone, email, invited, registered_by, \
-         created_at, updated_at FROM users WHERE workspace_id = $1 AND user_id = $2",
-        &[workspace.into(), id.into()],
-    )?;
+    let row = tx.row(users!("WHERE workspace_id = $1 AND user_id = $2"), &[workspace.into(), id.into()])?;
     row.as_ref().map(user).transpose()
 }
 
 pub fn find_by_nick(tx: &mut Tx<'_>, workspace: Uuid, normalized_nick: &str) -> Result<Option<User>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, user_id, nick, normalized_nick, display_name, phone, email, invited, registered_by, \
-         created_at, updated_at FROM users WHERE workspace_id = $1 AND normalized_nick = $2",
-        &[workspace.into(), normalized_nick.into()],
-    )?;
+    let row = tx
+        .row(users!("WHERE workspace_id = $1 AND normalized_nick = $2"), &[workspace.into(), normalized_nick.into()])?;
     row.as_ref().map(user).transpose()
 }
 

@@ -152,6 +152,12 @@ impl Row {
         }
     }
 
+    /// Reads a value that is one of fixed words.
+    pub fn word<T>(&self, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+        let text = self.text(column)?;
+        parse(text).ok_or_else(|| StoreError::Fault(format!("column {column}: \"{text}\" is no word for it")))
+    }
+
     pub fn string(&self, column: usize) -> Result<String, StoreError> {
         self.text(column).map(str::to_owned)
     }

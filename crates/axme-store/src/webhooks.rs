@@ -4,7 +4,8 @@ use axme_intent::{Address, IntentId, Time};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Row, Tx, deliveries};
+use super::queue::{self, QueueItem};
+use super::{Row, Tx};
 use crate::error::StoreError;
 
 #[derive(Debug, Clone)]
@@ -156,7 +157,7 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
 /// Drops what a subscription has not got yet.
 pub fn drop_queue(tx: &mut Tx<'_>, subscription: &Subscription) -> Result<(), StoreError> {
     tx.push(
-        "DELETE FROM deliveries WHERE workspace_id = $1 AND address = $2",
+        "DELETE FROM queue_items WHERE workspace_id = $1 AND address = $2",
         &[subscription.workspace.into(), (&subscription.address()).into()],
     )
 }
@@ -220,20 +221,20 @@ pub fn find_event(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<E
 
 /// Puts an event that is new into the queue of a subscription; the event says already that it is queued.
 pub fn queue_first(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Result<(), StoreError> {
-    deliveries::insert(tx, to.workspace, &to.address(), IntentId(event), now)
+    queue::insert(tx, to.workspace, &to.address(), QueueItem::webhook_event(event), now)
 }
 
 /// Puts an event into the queue of a subscription, or makes it due again there.
 pub fn queue(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Result<(), StoreError> {
     let address = to.address();
     let again = tx.run(
-        "UPDATE deliveries SET due_at = $1, offers = 0, dead_at = NULL WHERE workspace_id = $2 AND address = $3 AND intent_id = $4",
+        "UPDATE queue_items SET due_at = $1, offers = 0, dead_at = NULL WHERE workspace_id = $2 AND address = $3 AND item_id = $4",
         &[now.into(), to.workspace.into(), (&address).into(), event.into()],
     )?;
     if again > 0 {
         return Ok(());
     }
-    deliveries::insert(tx, to.workspace, &address, IntentId(event), now)?;
+    queue::insert(tx, to.workspace, &address, QueueItem::webhook_event(event), now)?;
     tx.push(
         "UPDATE webhook_events SET queued = queued + 1 WHERE workspace_id = $1 AND event_id = $2",
         &[to.workspace.into(), event.into()],
@@ -242,7 +243,7 @@ pub fn queue(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Resu
 
 /// A delivery arrived: counted, and in the queue no more.
 pub fn arrived(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result<(), StoreError> {
-    deliveries::delete(tx, to.workspace, &to.address(), IntentId(event))?;
+    queue::delete(tx, to.workspace, &to.address(), QueueItem::webhook_event(event))?;
     tx.push(
         "UPDATE webhook_events SET delivered = delivered + 1 WHERE workspace_id = $1 AND event_id = $2",
         &[to.workspace.into(), event.into()],
@@ -253,7 +254,7 @@ pub fn arrived(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result<(), St
 pub fn arrived_before(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result<(), StoreError> {
     tx.push(
         "UPDATE webhook_events SET delivered = delivered + 1, queued = queued + 1 WHERE workspace_id = $1 AND event_id = $2 \
-         AND EXISTS (SELECT 1 FROM deliveries WHERE workspace_id = $1 AND address = $3 AND intent_id = $2)",
+         AND EXISTS (SELECT 1 FROM queue_items WHERE workspace_id = $1 AND address = $3 AND item_id = $2)",
         &[to.workspace.into(), event.into(), (&to.address()).into()],
     )
 }
@@ -261,7 +262,7 @@ pub fn arrived_before(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result
 /// How many deliveries of an event were given up.
 pub fn count_dead(tx: &mut Tx<'_>, workspace: Uuid, event: Uuid) -> Result<i64, StoreError> {
     let row = tx.row(
-        "SELECT COUNT(*) FROM deliveries WHERE workspace_id = $1 AND intent_id = $2 AND dead_at IS NOT NULL",
+        "SELECT COUNT(*) FROM queue_items WHERE workspace_id = $1 AND item_id = $2 AND dead_at IS NOT NULL",
         &[workspace.into(), event.into()],
     )?;
     row.map_or(Ok(0), |row| row.int(0))
@@ -275,7 +276,7 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
     )?;
     for row in &rows {
         tx.push(
-            "DELETE FROM deliveries WHERE workspace_id = $1 AND intent_id = $2 AND dead_at IS NOT NULL",
+            "DELETE FROM queue_items WHERE workspace_id = $1 AND item_id = $2 AND dead_at IS NOT NULL",
             &[row.uuid(0)?.into(), row.uuid(1)?.into()],
         )?;
         tx.push(
@@ -301,7 +302,7 @@ pub fn list_idle(tx: &mut Tx<'_>, after: (Uuid, Uuid), limit: i64) -> Result<Vec
 /// Drops what such a subscription has not got of events from before a moment: they are forgotten themselves.
 pub fn drop_old(tx: &mut Tx<'_>, subscription: &Subscription, before: Time) -> Result<u64, StoreError> {
     tx.run(
-        "DELETE FROM deliveries WHERE workspace_id = $1 AND address = $2 AND intent_id < $3",
+        "DELETE FROM queue_items WHERE workspace_id = $1 AND address = $2 AND item_id < $3",
         &[subscription.workspace.into(), (&subscription.address()).into(), IntentId::first_at(before).into()],
     )
 }

@@ -2,6 +2,7 @@
 
 use axme_client::api::agents::{self, GetAgent, ListAgents};
 use axme_client::api::service_accounts::{self, CreateKey, CreateServiceAccount, RevokeKey};
+use axme_intent::DeliveryBinding;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
@@ -9,6 +10,10 @@ use crate::failure::Failure;
 use crate::flags::Flags;
 use crate::output::print_table;
 use crate::session::Session;
+
+/// How an agent may be reached that works outside the server.
+const MODES: [&str; 3] =
+    [DeliveryBinding::Stream.as_str(), DeliveryBinding::Poll.as_str(), DeliveryBinding::Http.as_str()];
 
 /// Register agents and make keys for them
 #[derive(Debug, Subcommand)]
@@ -47,7 +52,7 @@ pub(crate) struct Register {
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
     /// How intents reach it
-    #[arg(long, value_name = "MODE", value_parser = ["stream", "poll", "http"])]
+    #[arg(long, value_name = "MODE", value_parser = MODES)]
     delivery_mode: Option<String>,
     /// Where intents are posted to with --delivery-mode http
     #[arg(long, visible_alias = "endpoint-url", value_name = "URL")]

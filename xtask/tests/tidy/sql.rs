@@ -11,7 +11,7 @@ const OUTSIDE: [&str; 2] = ["xtask/src/bench/floors.rs", "crates/axme-server/tes
 
 /// How a string begins that is SQL.
 const ANY_SQL: &str =
-    r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|PRAGMA|BEGIN|COMMIT|SET|LISTEN|NOTIFY)\s";
+    r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|PRAGMA|BEGIN|COMMIT|SET|LISTEN|NOTIFY|WHERE)\s";
 
 #[test]
 fn sql_stands_in_the_store() {

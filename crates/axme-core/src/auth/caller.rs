@@ -7,6 +7,7 @@ use axme_intent::{Address, Home};
 use uuid::Uuid;
 
 use super::tokens::{Person, TokenFault};
+use crate::store::service_accounts::AccountRole;
 
 /// What a caller may do in its workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,18 +32,15 @@ impl Role {
         }
     }
 
-    /// Of a service account, as it is kept. `None` for the account of a person's logins, whose role is the person's.
-    pub fn of_account(text: &str) -> Option<Role> {
-        match text {
-            "workspace_admin" => Some(Role::WorkspaceAdmin),
-            LOGIN => None,
-            _ => Some(Role::Agent),
+    /// The role that the keys of a service account have; `None` for those of a person's logins, whose role is the person's.
+    pub fn of_account(role: AccountRole) -> Option<Role> {
+        match role {
+            AccountRole::WorkspaceAdmin => Some(Role::WorkspaceAdmin),
+            AccountRole::Agent => Some(Role::Agent),
+            AccountRole::Login => None,
         }
     }
 }
-
-/// The role of the service accounts that keys of logins belong to.
-pub const LOGIN: &str = "login";
 
 /// The person behind a call, when a token of one is presented.
 #[derive(Debug, Clone, PartialEq, Eq)]

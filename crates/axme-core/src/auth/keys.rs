@@ -11,15 +11,17 @@ use axme_intent::{Address, Time};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::caller::{Bearer, Caller, LOGIN, Role};
+use super::caller::{Bearer, Caller, Role};
 use super::key_uses::KeyUses;
 use super::membership;
 use super::refusals::{invalid_key, missing_key};
 use super::tokens::{Person, Signer, TokenFault};
 use crate::error::{Error, Result};
 use crate::request::Credentials;
-use crate::store::people::{Account, Membership};
-use crate::store::{Rng, Store, Tx, accounts, people as records};
+use crate::store::organizations::{OrganizationStatus, WorkspaceStatus};
+use crate::store::person_accounts::{Account, Membership};
+use crate::store::service_accounts::{AccountRole, AccountStatus};
+use crate::store::{Rng, Store, Tx, person_accounts as records, service_accounts};
 
 /// How long what was looked up is trusted.
 const TRUST_MILLIS: u64 = 1_000;
@@ -168,9 +170,9 @@ impl Keys {
 /// The caller that a key stands for.
 async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<(Caller, Time)> {
     let look = move |tx: &mut Tx<'_>| -> Result<_> {
-        let Some(holder) = accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
+        let Some(holder) = service_accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
         // What the key of a login may do is what the person may.
-        let role = match Role::of_account(&holder.role) {
+        let role = match Role::of_account(holder.role) {
             Some(role) => Some(role),
             None => {
                 let memberships = records::memberships(tx, &holder.created_by)?;
@@ -181,12 +183,13 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
     };
     let found = store.read(look).await?;
     let (holder, role) = found.filter(|(holder, _)| bool::from(holder.hash.ct_eq(&hash))).ok_or_else(invalid_key)?;
-    let is_live =
-        holder.revoked_at.is_none() && holder.expires_at.is_none_or(|at| now < at) && holder.account_status == "active";
+    let is_live = holder.revoked_at.is_none()
+        && holder.expires_at.is_none_or(|at| now < at)
+        && holder.account_status == AccountStatus::Active;
     if !is_live {
         return Err(invalid_key().into());
     }
-    if holder.workspace_status != "active" || holder.org_status != "active" {
+    if holder.workspace_status != WorkspaceStatus::Active || holder.org_status != OrganizationStatus::Active {
         let message = format!("workspace {}/{} is not active", holder.org_slug, holder.workspace_slug);
         return Err(ApiError::new(ErrorKind::Forbidden, "workspace_not_active", message).into());
     }
@@ -203,7 +206,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
         address: holder.address,
         owner: holder.created_by,
         bearer: Bearer::None,
-        is_login: holder.role == LOGIN,
+        is_login: holder.role == AccountRole::Login,
     };
     name_member(&mut caller);
     Ok((caller, holder.expires_at.unwrap_or(Time::from_micros(i64::MAX))))

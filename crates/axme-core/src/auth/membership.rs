@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::caller::Role;
 use crate::error::StoreError;
 use crate::store;
-use crate::store::organizations::{Organization, Workspace};
-use crate::store::people::{Account, Membership};
+use crate::store::members::MemberStatus;
+use crate::store::organizations::{Organization, Workspace, WorkspaceStatus};
+use crate::store::person_accounts::{Account, Membership};
 use crate::store::{Tx, organizations};
 
 /// Workspaces of one organization that are looked at.
@@ -60,10 +61,12 @@ pub fn role_in(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Option
 pub fn has_left(tx: &mut Tx<'_>, workspace: Uuid, person: &str) -> Result<bool, StoreError> {
     let (name, key) = (name_of(person), person_key(person));
     let known = store::members::standing(tx, workspace, [&name, &key, &format!("user://{key}")])?;
-    let reaches = |(role, of, _): &&(String, Uuid, String)| {
+    let reaches = |(role, of, _): &&(String, Uuid, MemberStatus)| {
         of.is_nil() || *of == workspace || OrgRole::parse(role).is_some_and(OrgRole::spans_organization)
     };
-    let is_out = |(_, _, status): &(String, Uuid, String)| status == "removed" || status == "suspended";
+    let is_out = |(_, _, status): &(String, Uuid, MemberStatus)| {
+        matches!(status, MemberStatus::Removed | MemberStatus::Suspended)
+    };
     let here: Vec<_> = known.iter().filter(reaches).cloned().collect();
     let counted = if here.is_empty() { known } else { here };
     Ok(!counted.is_empty() && counted.iter().all(is_out))
@@ -85,7 +88,8 @@ pub fn belongings(tx: &mut Tx<'_>, memberships: &[Membership]) -> Result<Vec<Bel
         let Some(organization) = organizations::find(tx, membership.org_id)? else { continue };
         let mut workspaces = organizations::list_workspaces(tx, organization.org_id, Uuid::nil(), MOST_WORKSPACES)?;
         workspaces.retain(|workspace| {
-            workspace.status == "active" && role_in(memberships, organization.org_id, workspace.workspace_id).is_some()
+            workspace.status == WorkspaceStatus::Active
+                && role_in(memberships, organization.org_id, workspace.workspace_id).is_some()
         });
         found.push(Belonging { organization, workspaces });
     }
@@ -100,7 +104,7 @@ pub fn home(
 ) -> Result<Option<(Organization, Workspace)>, StoreError> {
     if let Some(chosen) = account.selected_workspace
         && let Some(workspace) = organizations::find_workspace(tx, chosen)?
-        && workspace.status == "active"
+        && workspace.status == WorkspaceStatus::Active
         && role_in(memberships, workspace.org_id, chosen).is_some()
         && let Some(organization) = organizations::find(tx, workspace.org_id)?
     {

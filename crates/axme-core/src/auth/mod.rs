@@ -11,5 +11,5 @@ pub(crate) mod refusals;
 pub mod sign_in;
 pub mod tokens;
 
-pub use caller::{Bearer, Caller, LOGIN, Role};
+pub use caller::{Bearer, Caller, Role};
 pub use keys::{FreshKey, Keys, check_person, fresh_key, hash};

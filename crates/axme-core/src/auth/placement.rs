@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::caller::{Caller, Role};
 use crate::context::CallContext;
 use crate::error::{Error, Result};
-use crate::store::{accounts, members, organizations};
+use crate::store::{members, organizations};
 
 /// The slug of the organization that the first start makes: that of those who run the server.
 pub const OPERATORS_ORG_SLUG: &str = "local";
@@ -199,7 +199,7 @@ pub fn is_operator(cx: &mut CallContext<'_, '_>) -> Result<bool> {
 
 /// The organization of those who run the server.
 pub fn operators(cx: &mut CallContext<'_, '_>) -> Result<Option<Uuid>> {
-    Ok(accounts::find_organization(cx.tx, OPERATORS_ORG_SLUG)?)
+    Ok(organizations::find_by_slug(cx.tx, OPERATORS_ORG_SLUG)?)
 }
 
 /// Any workspace there is.

@@ -6,16 +6,15 @@ use axme_intent::Time;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::caller::LOGIN;
 use super::keys::{FreshKey, fresh_key, hash};
 use super::membership;
 use super::tokens::{Person, TOKEN_SECONDS};
 use crate::error::{Error, Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
-use crate::store::accounts::{NewKey, ServiceAccount};
-use crate::store::people::{Account, Key, Session};
-use crate::store::{Tx, accounts, people as records};
+use crate::store::person_accounts::{Account, Key, Session};
+use crate::store::service_accounts::{AccountRole, NewKey, ServiceAccount};
+use crate::store::{Tx, person_accounts as records, service_accounts};
 
 /// The `client_type` of a session that was made with a key.
 pub const DASHBOARD: &str = "dashboard";
@@ -110,7 +109,7 @@ pub fn audit(
 ) -> Result<(), StoreError> {
     let rng = tx.rng;
     let now = tx.now;
-    let line = crate::store::audit::Line {
+    let event = crate::store::audit::AuditEvent {
         trail: workspace,
         id: rng.uuid_at(now),
         at: now,
@@ -119,7 +118,7 @@ pub fn audit(
         subject: actor.to_owned(),
         details: details.clone(),
     };
-    crate::store::audit::insert(tx, &line)
+    crate::store::audit::insert(tx, &event)
 }
 
 /// Makes a refresh token of a session.
@@ -140,16 +139,16 @@ fn fresh_login_key(
 ) -> Result<String, StoreError> {
     let rng = tx.rng;
     let now = tx.now;
-    let id = match accounts::find_login_account(tx, workspace, &account.email)? {
+    let id = match service_accounts::find_login_account(tx, workspace, &account.email)? {
         Some(id) => id,
         None => {
             let holder = ServiceAccount {
                 name: format!("login of {}", account.email),
                 display_name: account.display_name.clone(),
-                role: LOGIN.to_owned(),
+                role: AccountRole::Login,
                 ..ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, &account.email, now)
             };
-            accounts::insert_service_account(tx, &holder)?;
+            service_accounts::insert_service_account(tx, &holder)?;
             holder.service_account_id
         }
     };
@@ -163,7 +162,7 @@ fn fresh_login_key(
         created_at: now,
         expires_at: Some(now.plus_seconds(rules.key_days * 86_400)),
     };
-    accounts::insert_key(tx, &key)?;
+    service_accounts::insert_key(tx, &key)?;
     Ok(token)
 }
 

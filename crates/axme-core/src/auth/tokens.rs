@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
-use crate::store::people::Seed;
-use crate::store::{Rng, Shard, Store, Tx, people};
+use crate::store::person_accounts::Seed;
+use crate::store::{Rng, Shard, Store, Tx, person_accounts};
 
 /// How long a token is good.
 pub const TOKEN_SECONDS: u64 = 900;
@@ -151,7 +151,7 @@ impl Signer {
         // Two nodes may make one each at the same time: both are good.
         let seed = Seed { key_id: rng.uuid().to_string(), seed: rng.bytes::<32>().to_vec(), created_at: now };
         let (kept, key) = (seed.clone(), Arc::new(Key::read(&seed)?));
-        store.write(Shard::CONTROL, move |tx: &mut Tx<'_>| people::insert_signing_key(tx, &kept)).await?;
+        store.write(Shard::CONTROL, move |tx: &mut Tx<'_>| person_accounts::insert_signing_key(tx, &kept)).await?;
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(0, key.clone());
         Ok(key)
     }
@@ -168,7 +168,7 @@ impl Signer {
 
     async fn load(&self, store: &Store, now: Time) -> Result<()> {
         let since = now.minus_millis(KNOWN_DAYS * 86_400_000);
-        let seeds = store.read(move |tx| people::signing_keys(tx, since)).await?;
+        let seeds = store.read(move |tx| person_accounts::signing_keys(tx, since)).await?;
         let keys: Result<Vec<_>, StoreError> = seeds.iter().map(|seed| Key::read(seed).map(Arc::new)).collect();
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys?;
         Ok(())

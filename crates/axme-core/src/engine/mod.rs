@@ -21,7 +21,7 @@ use crate::store::Mark;
 use crate::store::Signal;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
-use crate::store::{Rng, Tx, deliveries, inbox, intents, timers, webhooks};
+use crate::store::{Rng, Tx, inbox, intents, queue, timers, webhooks};
 
 /// How events name the platform itself.
 pub const GATEWAY: &str = "gateway";
@@ -218,23 +218,23 @@ fn carry_out(
     for effect in effects {
         match effect {
             Effect::Deliver { to } => {
-                deliveries::insert(tx, workspace, to, id, now)?;
+                queue::insert(tx, workspace, to, id.into(), now)?;
                 tx.signal(Signal::queue(workspace, to));
             }
             Effect::MarkAcknowledged => {
                 let again_at = now.plus_seconds(tx.limits.acknowledged_seconds);
-                deliveries::acknowledge(tx, workspace, &head.to, id, again_at)?;
+                queue::acknowledge(tx, workspace, &head.to, id.into(), again_at)?;
             }
             Effect::EndDelivery => {
                 for receiver in receivers(head) {
-                    deliveries::delete(tx, workspace, &receiver, id)?;
+                    queue::delete(tx, workspace, &receiver, id.into())?;
                 }
             }
             Effect::BuryDelivery => {
                 for receiver in receivers(head).iter().skip(1) {
-                    deliveries::delete(tx, workspace, receiver, id)?;
+                    queue::delete(tx, workspace, receiver, id.into())?;
                 }
-                deliveries::bury(tx, workspace, &head.to, id, now)?;
+                queue::bury(tx, workspace, &head.to, id.into(), now)?;
             }
             Effect::OfferAgain => offer_again(tx, workspace, head)?,
             Effect::OfferChildAgain(child) => {
@@ -281,7 +281,7 @@ fn receivers(head: &Head) -> Vec<Address> {
 
 fn offer_again(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
     let now = tx.now;
-    deliveries::offer_again(tx, workspace, &head.to, head.intent.id, now)?;
+    queue::offer_again(tx, workspace, &head.to, head.intent.id.into(), now)?;
     tx.signal(Signal::queue(workspace, &head.to));
     Ok(())
 }

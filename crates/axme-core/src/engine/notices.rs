@@ -14,7 +14,7 @@ use crate::store::intents::Head;
 use crate::store::notices::{self, Notice};
 use crate::store::{Signal, Tx};
 
-/// The line of all mail: there is one server for it.
+/// The queue of all mail: there is one server for it.
 pub const MAIL_QUEUE: &str = "mail";
 
 const MAX_SUBJECT_CHARS: usize = 200;
@@ -80,7 +80,7 @@ fn insert(
         tracing::warn!(%intent, "this intent has told people {MOST_NOTICES} times, which is the most");
         return Ok(());
     }
-    let line = match target {
+    let queue = match target {
         Target::Email(_) => MAIL_QUEUE.to_owned(),
         other => url::Url::parse(other.to())
             .ok()
@@ -90,8 +90,8 @@ fn insert(
     let notice = Notice {
         workspace,
         id: tx.rng.uuid_at(now),
-        intent,
-        line,
+        intent: Some(intent),
+        queue,
         channel: target.channel().to_owned(),
         recipient: target.to().to_owned(),
         content,

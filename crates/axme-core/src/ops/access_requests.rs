@@ -23,8 +23,8 @@ use crate::auth::{membership, placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_ahead, check_chars, check_word, none_of, read_after, read_id};
-use crate::store::access_requests::{AccessRequest, Filter};
+use crate::input::{check_ahead, check_chars, check_word, none_of, read_after, read_id, read_word};
+use crate::store::access_requests::{AccessRequest, Filter, RequestState, RequestType};
 use crate::store::{access_requests as store, organizations};
 
 /// What the operations of this file do, by their entries in the table.
@@ -36,12 +36,16 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::portal::ACCESS_REQUESTS, prepare_list, list)),
 ];
 
-const TYPES: [&str; 4] = ["create_organization", "join_organization", "elevated_role", "quota_upgrade"];
 /// States in which a request can be decided yet.
-pub(super) const OPEN: [&str; 3] = ["pending", "under_review", "waitlisted"];
-pub(super) const STATES: [&str; 6] = ["pending", "under_review", "approved", "rejected", "waitlisted", "expired"];
-/// What is kept of a request; that it has expired is told by the clock.
-const KEPT_STATES: [&str; 5] = ["pending", "under_review", "waitlisted", "approved", "rejected"];
+pub(super) const OPEN: [RequestState; 3] = [RequestState::Pending, RequestState::UnderReview, RequestState::Waitlisted];
+/// States that rows have: a request expires by the clock.
+const KEPT_STATES: [RequestState; 5] = [
+    RequestState::Pending,
+    RequestState::UnderReview,
+    RequestState::Waitlisted,
+    RequestState::Approved,
+    RequestState::Rejected,
+];
 const TIERS: [&str; 2] = ["email_verified", "corporate"];
 /// How long requests are kept that were decided, or that expired.
 pub const KEPT_DAYS: u64 = 90;
@@ -55,38 +59,38 @@ const LOOKED_AT_TOGETHER: i64 = 500;
 
 pub struct NewRequest {
     input: CreateAccessRequest,
+    kind: RequestType,
     role: Option<OrgRole>,
     expires_at: Option<Time>,
 }
 
 pub fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Result<NewRequest> {
-    let kind = input.request_type.as_str();
-    check_word("request_type", Some(kind), &TYPES)?;
+    let kind = read_word("request_type", &input.request_type, RequestType::parse, RequestType::WORDS)?;
     check_chars("requester_actor_id", Some(input.requester_actor_id.trim()), 1, 255)?;
     check_chars("company_name", input.company_name.as_deref(), 2, 120)?;
     check_chars("justification", input.justification.as_deref(), 0, 4_000)?;
     check_word("requested_tier", input.requested_tier.as_deref(), &TIERS)?;
     let needed = match kind {
-        "create_organization" if input.company_name.is_none() => Some("company_name"),
-        "join_organization" if input.workspace.org_id.is_none() => Some("org_id"),
-        "elevated_role" if input.requested_role.is_none() => Some("requested_role"),
-        "quota_upgrade" if input.requested_tier.is_none() => Some("requested_tier"),
+        RequestType::CreateOrganization if input.company_name.is_none() => Some("company_name"),
+        RequestType::JoinOrganization if input.workspace.org_id.is_none() => Some("org_id"),
+        RequestType::ElevatedRole if input.requested_role.is_none() => Some("requested_role"),
+        RequestType::QuotaUpgrade if input.requested_tier.is_none() => Some("requested_tier"),
         _ => None,
     };
     if let Some(field) = needed {
-        return Err(ApiError::invalid(format!("{field}: needed for {kind}")).into());
+        return Err(ApiError::invalid(format!("{field}: needed for {}", kind.as_str())).into());
     }
     let role = input.requested_role.as_deref().map(read_role).transpose()?;
     let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
     let expires_at = input.expires_at.as_deref().map(read).transpose()?;
-    Ok(NewRequest { input, role, expires_at })
+    Ok(NewRequest { input, kind, role, expires_at })
 }
 
 pub fn create(cx: &mut CallContext<'_, '_>, new: &NewRequest) -> Result<AccessRequestAnswer> {
     check_ahead("expires_at", new.expires_at, cx.now)?;
-    let input = &new.input;
-    let (mut org, workspace) = (named_org(cx, input)?, named_workspace(cx, input)?);
-    let places_in_own = matches!(input.request_type.as_str(), "elevated_role" | "quota_upgrade");
+    let (input, kind) = (&new.input, new.kind);
+    let (mut org, workspace) = (named_org(cx, input, kind)?, named_workspace(cx, input)?);
+    let places_in_own = matches!(kind, RequestType::ElevatedRole | RequestType::QuotaUpgrade);
     if org.is_none() && places_in_own {
         org = Some(workspace.as_ref().map_or(cx.caller.org, |found| found.org_id));
     }
@@ -94,7 +98,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewRequest) -> Result<AccessRe
         return Err(ApiError::forbidden("org_id and workspace_id do not belong together").into());
     }
     let mut workspace = workspace.map(|found| found.workspace_id);
-    if input.request_type == "quota_upgrade" && workspace.is_none() {
+    if kind == RequestType::QuotaUpgrade && workspace.is_none() {
         if org != Some(cx.caller.org) {
             return Err(ApiError::invalid("workspace_id: needed for another organization's quota").into());
         }
@@ -102,11 +106,11 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewRequest) -> Result<AccessRe
     }
     let request = AccessRequest {
         access_request_id: cx.rng.uuid_at(cx.now),
-        review_org_id: decided_by(cx, &input.request_type, org.unwrap_or(cx.caller.org))?,
+        review_org_id: decided_by(cx, kind, org.unwrap_or(cx.caller.org))?,
         from_workspace_id: cx.caller.workspace,
         requested_by: cx.caller.owner.clone(),
-        request_type: input.request_type.clone(),
-        state: "pending".to_owned(),
+        request_type: kind,
+        state: RequestState::Pending,
         requester_actor_id: input.requester_actor_id.trim().to_owned(),
         org_id: org,
         workspace_id: workspace,
@@ -123,14 +127,14 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewRequest) -> Result<AccessRe
     };
     check_room(cx, &request)?;
     store::insert(cx.tx, &request)?;
-    let line = json!({ "request_type": request.request_type, "requester_actor_id": request.requester_actor_id });
+    let line = json!({ "request_type": kind.as_str(), "requester_actor_id": request.requester_actor_id });
     cx.audit("access_requests.create", &request.access_request_id.to_string(), &line)?;
     Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
 }
 
 /// The organization that decides. On a server that is run for others, more of it is not given by those who ask for it.
-fn decided_by(cx: &mut CallContext<'_, '_>, request_type: &str, org: Uuid) -> Result<Uuid> {
-    let is_of_operators = request_type == "quota_upgrade" && cx.limits.tier.is_hosted();
+fn decided_by(cx: &mut CallContext<'_, '_>, kind: RequestType, org: Uuid) -> Result<Uuid> {
+    let is_of_operators = kind == RequestType::QuotaUpgrade && cx.limits.tier.is_hosted();
     Ok(if is_of_operators { placement::operators(cx)?.unwrap_or(org) } else { org })
 }
 
@@ -142,7 +146,7 @@ fn check_room(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<(
         return Err(ApiError::invalid(message).into());
     }
     // All tenants ask those who run the server: they must not take each other's room.
-    let is_outside = request.request_type != "quota_upgrade" && RoleSet::in_org(cx, org)?.is_none();
+    let is_outside = request.request_type != RequestType::QuotaUpgrade && RoleSet::in_org(cx, org)?.is_none();
     if is_outside && store::count_from_outside(cx.tx, org, cx.now)? >= MOST_OPEN_FROM_OUTSIDE {
         let message = format!("an organization has at most {MOST_OPEN_FROM_OUTSIDE} requests from outside to decide");
         return Err(ApiError::invalid(message).into());
@@ -151,9 +155,9 @@ fn check_room(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<(
 }
 
 /// Whoever has its id may ask to join an organization; what else is asked for concerns one's own.
-fn named_org(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest) -> Result<Option<Uuid>> {
+fn named_org(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest, kind: RequestType) -> Result<Option<Uuid>> {
     let Some(text) = input.workspace.org_id.as_deref() else { return Ok(None) };
-    if input.request_type != "join_organization" {
+    if kind != RequestType::JoinOrganization {
         return Ok(Some(placement::visible_org(cx, text)?.0));
     }
     let id = read_id("organization", text)?;
@@ -175,20 +179,30 @@ fn named_workspace(
     Ok(Some(found))
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result<(ListAccessRequests, Uuid, i64)> {
-    check_word("state", input.state.as_deref(), &STATES)?;
+/// The requests that are asked for.
+pub struct RequestQuery {
+    input: ListAccessRequests,
+    state: Option<RequestState>,
+    after: Uuid,
+    limit: i64,
+}
+
+pub(super) fn read_state(text: &str) -> Result<RequestState> {
+    read_word("state", text, RequestState::parse, RequestState::WORDS)
+}
+
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result<RequestQuery> {
+    let state = input.state.as_deref().map(read_state).transpose()?;
     let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
-    Ok((input, after, limit))
+    Ok(RequestQuery { input, state, after, limit })
 }
 
 /// A page by id, oldest first; the next one goes on after its last.
-pub fn list(
-    cx: &mut CallContext<'_, '_>,
-    (input, after, limit): &(ListAccessRequests, Uuid, i64),
-) -> Result<AccessRequestList> {
+pub fn list(cx: &mut CallContext<'_, '_>, query: &RequestQuery) -> Result<AccessRequestList> {
+    let RequestQuery { input, state, after, limit } = query;
     let org = input.workspace.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
     let workspace = input.workspace.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
-    let (states, expires) = kept_as(input.state.as_deref(), cx.now);
+    let (states, expires) = kept_as(*state, cx.now);
     let every = (Uuid::nil(), Uuid::max());
     let workspaces = workspace.map_or(every, |id| (id, id));
     let mut filter = Filter { states, expires, orgs: every, workspaces, after: *after, limit: *limit };
@@ -207,10 +221,10 @@ pub fn list(
 }
 
 /// As what requests in a state are kept, and between which moments they expire. Without one, all are meant.
-pub(super) fn kept_as(state: Option<&str>, now: Time) -> (&'static [&'static str], (i64, i64)) {
+pub(super) fn kept_as(state: Option<RequestState>, now: Time) -> (&'static [RequestState], (i64, i64)) {
     let always = (i64::MIN, store::NEVER);
     let Some(state) = state else { return (&KEPT_STATES, always) };
-    if state == "expired" {
+    if state == RequestState::Expired {
         return (&OPEN, (i64::MIN, now.micros()));
     }
     let known = KEPT_STATES.iter().position(|kept| *kept == state);
@@ -286,7 +300,7 @@ fn find(cx: &mut CallContext<'_, '_>, id: Uuid) -> Result<(AccessRequest, RoleSe
 
 pub struct Review {
     id: Uuid,
-    state: &'static str,
+    state: RequestState,
     input: ReviewAccessRequest,
 }
 
@@ -295,9 +309,9 @@ pub fn prepare_review(_: &PrepareContext<'_>, input: ReviewAccessRequest) -> Res
     check_chars("reviewer_actor_id", input.reviewer_actor_id.as_deref(), 1, 255)?;
     check_chars("review_comment", input.review_comment.as_deref(), 0, 4_000)?;
     let state = match input.decision.as_str() {
-        "approve" => "approved",
-        "reject" => "rejected",
-        "waitlist" => "waitlisted",
+        "approve" => RequestState::Approved,
+        "reject" => RequestState::Rejected,
+        "waitlist" => RequestState::Waitlisted,
         other => return Err(none_of("decision", other, &["approve", "reject", "waitlist"])),
     };
     Ok(Review { id, state, input })
@@ -308,28 +322,29 @@ pub fn review(cx: &mut CallContext<'_, '_>, review: &Review) -> Result<AccessReq
     store::lock(cx.tx, review.id)?;
     let (mut request, authority) = find(cx, review.id)?;
     authority.check(Permission::ReviewRequests, None)?;
-    let state = state(&request, cx.now).to_owned();
-    if !OPEN.contains(&state.as_str()) {
+    let state = state(&request, cx.now);
+    if !OPEN.contains(&state) {
+        let state = state.as_str();
         let message = format!("the request is already {state}");
         return Err(ApiError::new(ErrorKind::Conflict, "access_request_decided", message).with("state", state).into());
     }
-    if review.state == "approved" {
+    if review.state == RequestState::Approved {
         carry_out(cx, &mut request, &authority)?;
     }
-    request.state = review.state.to_owned();
+    request.state = review.state;
     request.reviewer_actor_id = Some(review.input.reviewer_actor_id.clone().unwrap_or_else(|| cx.caller.actor()));
     request.review_comment = review.input.review_comment.clone();
     (request.reviewed_at, request.updated_at) = (Some(cx.now), cx.now);
     store::update(cx.tx, &request)?;
-    let line = json!({ "decision": review.input.decision, "request_type": request.request_type });
+    let line = json!({ "decision": review.input.decision, "request_type": request.request_type.as_str() });
     cx.audit("access_requests.review", &review.id.to_string(), &line)?;
     Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
 }
 
 fn carry_out(cx: &mut CallContext<'_, '_>, request: &mut AccessRequest, authority: &RoleSet) -> Result<()> {
     let actor = membership::name_of(&request.requester_actor_id);
-    match request.request_type.as_str() {
-        "create_organization" => {
+    match request.request_type {
+        RequestType::CreateOrganization => {
             let made = CreateOrganization {
                 name: request.company_name.clone().unwrap_or_default(),
                 requested_by_actor_id: Some(actor.clone()),
@@ -337,7 +352,7 @@ fn carry_out(cx: &mut CallContext<'_, '_>, request: &mut AccessRequest, authorit
             };
             request.org_id = Some(super::organizations::found(cx, &made, &actor)?.org_id);
         }
-        "join_organization" | "elevated_role" => {
+        RequestType::JoinOrganization | RequestType::ElevatedRole => {
             let asked = request.requested_role.as_deref().and_then(OrgRole::parse);
             let role = asked.unwrap_or(OrgRole::Member);
             if !authority.gives(role, None) {
@@ -347,29 +362,29 @@ fn carry_out(cx: &mut CallContext<'_, '_>, request: &mut AccessRequest, authorit
             organizations::lock(cx.tx, request.review_org_id)?;
             let workspace = request.workspace_id.filter(|_| !role.spans_organization());
             // Whoever asks to join may be a stranger, who must not move anybody.
-            let may_differ = request.request_type == "elevated_role";
+            let may_differ = request.request_type == RequestType::ElevatedRole;
             raise(cx, request.review_org_id, workspace, &actor, (asked, may_differ), authority)?;
         }
         // It may have been asked for when others decided.
-        _ if cx.limits.tier.is_hosted() && !placement::is_operator(cx)? => {
+        RequestType::QuotaUpgrade if cx.limits.tier.is_hosted() && !placement::is_operator(cx)? => {
             return Err(ApiError::forbidden("this is decided by those who run this server").into());
         }
-        _ => super::quotas::upgrade(cx, request)?,
+        RequestType::QuotaUpgrade => super::quotas::upgrade(cx, request)?,
     }
     Ok(())
 }
 
 /// Nobody has to be there for a request to expire.
-fn state(request: &AccessRequest, now: Time) -> &str {
-    let is_open = OPEN.contains(&request.state.as_str());
-    if is_open && request.expires_at.is_some_and(|at| at <= now) { "expired" } else { &request.state }
+fn state(request: &AccessRequest, now: Time) -> RequestState {
+    let is_open = OPEN.contains(&request.state);
+    if is_open && request.expires_at.is_some_and(|at| at <= now) { RequestState::Expired } else { request.state }
 }
 
 pub(super) fn view(r: &AccessRequest, now: Time) -> View {
     View {
         access_request_id: r.access_request_id.to_string(),
-        request_type: r.request_type.clone(),
-        state: state(r, now).to_owned(),
+        request_type: r.request_type.as_str().to_owned(),
+        state: state(r, now).as_str().to_owned(),
         requester_actor_id: r.requester_actor_id.clone(),
         org_id: r.org_id.map(|id| id.to_string()),
         workspace_id: r.workspace_id.map(|id| id.to_string()),

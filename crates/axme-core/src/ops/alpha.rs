@@ -21,10 +21,10 @@ use crate::call::{AsyncContext, Binding, BoxFuture, async_handler};
 use crate::error::{Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
-use crate::store::accounts::{NewKey, ServiceAccount};
 use crate::store::alpha::Trial;
-use crate::store::members::Member;
-use crate::store::{Shard, Tx, accounts, alpha as store, members, organizations, people as records};
+use crate::store::members::{Member, MemberStatus};
+use crate::store::service_accounts::{NewKey, ServiceAccount};
+use crate::store::{Shard, Tx, alpha as store, members, organizations, person_accounts as records, service_accounts};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -100,7 +100,7 @@ fn first_key(tx: &mut Tx<'_>, owner: &str, (org, workspace): (Uuid, Uuid)) -> Re
     let rng = tx.rng;
     let now = tx.now;
     let account = ServiceAccount::of_owner(rng.uuid_at(now), org, workspace, owner, now);
-    accounts::insert_service_account(tx, &account)?;
+    service_accounts::insert_service_account(tx, &account)?;
     let FreshKey { token, hash, hint } = fresh_key(rng, &account.service_account_id);
     let key_id = format!("sak_{}", rng.uuid_at(now).simple());
     let key = NewKey {
@@ -112,7 +112,7 @@ fn first_key(tx: &mut Tx<'_>, owner: &str, (org, workspace): (Uuid, Uuid)) -> Re
         created_at: now,
         expires_at: None,
     };
-    accounts::insert_key(tx, &key)?;
+    service_accounts::insert_key(tx, &key)?;
     Ok(TrialKey { key_id, service_account_id: account.service_account_id, token })
 }
 
@@ -171,7 +171,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
         records::insert(tx, rng.uuid(), &trial.email, now)?;
         let first = members::find_actor(tx, trial.org_id, &owner_of(trial.id), Uuid::nil())?;
         if let Some(first) = first {
-            members::update(tx, &Member { status: "removed".to_owned(), updated_at: now, ..first })?;
+            members::update(tx, &Member { status: MemberStatus::Removed, updated_at: now, ..first })?;
         }
         let member = Member {
             org_id: trial.org_id,
@@ -179,7 +179,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
             workspace_id: Uuid::nil(),
             actor_id: trial.email.clone(),
             role: OrgRole::OrgOwner.as_str().to_owned(),
-            status: "active".to_owned(),
+            status: MemberStatus::Active,
             created_at: now,
             updated_at: now,
         };

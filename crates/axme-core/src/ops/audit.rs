@@ -11,7 +11,7 @@ use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, read_before};
 use crate::store::audit as store;
-use crate::store::audit::{Filter, Line};
+use crate::store::audit::Filter;
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::audit::LIST, prepare_list, list))];
@@ -50,22 +50,22 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &Asked) -> Result<AuditList> {
         prefix: input.action_prefix.as_deref().map(|text| text.trim().to_owned()),
         limit: asked.limit,
     };
-    let lines = store::list(cx.tx, &filter)?;
-    let is_full = usize::try_from(asked.limit).is_ok_and(|limit| lines.len() == limit);
-    let next_before = lines.last().filter(|_| is_full).map(|line| line.id.to_string());
-    let events = lines.into_iter().map(|line| view(org, workspace, line)).collect();
+    let found = store::list(cx.tx, &filter)?;
+    let is_full = usize::try_from(asked.limit).is_ok_and(|limit| found.len() == limit);
+    let next_before = found.last().filter(|_| is_full).map(|event| event.id.to_string());
+    let events = found.into_iter().map(|event| view(org, workspace, event)).collect();
     Ok(AuditList { ok: true, events, next_before })
 }
 
-fn view(org: Uuid, workspace: Option<Uuid>, line: Line) -> AuditEvent {
+fn view(org: Uuid, workspace: Option<Uuid>, event: store::AuditEvent) -> AuditEvent {
     AuditEvent {
-        audit_id: line.id.to_string(),
+        audit_id: event.id.to_string(),
         org_id: org.to_string(),
         workspace_id: workspace.map(|id| id.to_string()),
-        at: line.at.to_string(),
-        actor: line.actor,
-        action: line.action,
-        subject: line.subject,
-        details: line.details.as_object().cloned().unwrap_or_default(),
+        at: event.at.to_string(),
+        actor: event.actor,
+        action: event.action,
+        subject: event.subject,
+        details: event.details.as_object().cloned().unwrap_or_default(),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axme_api::ApiError;
-use axme_api::deliveries::{Delivery, DeliveryAnswer, DeliveryList, ListDeliveries, ReplayDelivery};
+use axme_api::deliveries::{Delivery, DeliveryAnswer, DeliveryList, GetDelivery, ListDeliveries, ReplayDelivery};
 use axme_intent::IntentId;
 use serde_json::json;
 use uuid::Uuid;
@@ -14,17 +14,20 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::notices::MAIL_QUEUE;
 use crate::error::Result;
-use crate::input::{check_word, read_before};
+use crate::input::{check_word, read_before, read_id};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::store::deliveries::DeadLetter;
-use crate::store::{Shard, Signal, deliveries as store, notices, routed};
+use crate::store::queue::{DeadLetter, ItemKind};
+use crate::store::{Shard, Signal, notices, queue as store, routed_deliveries};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::deliveries::LIST, prepare_list, list)),
+    Binding::Transaction(&handler(&axme_api::deliveries::GET, prepare_get, get)),
+    // If it is an intent's, the family of the intent is on this shard; any shard will do for the others.
     Binding::Transaction(
-        &handler(&axme_api::deliveries::REPLAY, prepare_replay, replay).on(|query| Shard::of_intent(query.what)),
+        &handler(&axme_api::deliveries::REPLAY, prepare_replay, replay)
+            .on(|asked| Shard::of_intent(IntentId(asked.what))),
     ),
 ];
 
@@ -36,14 +39,14 @@ pub struct Wanted {
     /// One principal's; without, dead letters of other kinds are listed as well.
     principals: Option<(Uuid, Uuid)>,
     status: Option<String>,
-    before: IntentId,
+    before: Uuid,
     limit: i64,
 }
 
 pub fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<Scoped<Wanted>> {
     let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
     check_word("status", input.status.as_deref(), &words)?;
-    let before = read_before(input.before.as_deref(), IntentId(Uuid::max()), "a delivery id")?;
+    let before = read_before(input.before.as_deref(), Uuid::max(), "a delivery id")?;
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
     let limit = input.limit.items()?;
     let wanted = Wanted { principals, status: input.status, before, limit };
@@ -57,20 +60,22 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<Deli
     let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
     let (workspace, limit) = (place.workspace, wanted.limit);
     let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
-    let routed = routed::list(cx.tx, workspace, range, wanted.before.0, wanted.status.as_deref(), limit)?;
+    let routed = routed_deliveries::list(cx.tx, workspace, range, wanted.before, wanted.status.as_deref(), limit)?;
     let mut dead = Vec::new();
     if wanted.principals.is_none() && wanted.status.as_deref().is_none_or(|status| status == "dead_lettered") {
         dead = store::list_dead(cx.tx, workspace, wanted.before, limit)?;
-        if let Some(last) = dead.last().filter(|_| is_full(&dead, limit)).map(|letter| letter.intent_id) {
-            dead.retain(|letter| letter.intent_id != last);
+        if let Some(last) = dead.last().filter(|_| is_full(&dead, limit)).map(|letter| letter.item.id) {
+            dead.retain(|letter| letter.item.id != last);
             dead.extend(store::list_dead_of(cx.tx, workspace, last, MOST_OF_ONE)?);
         }
     }
     let mut found: BTreeMap<Uuid, Vec<Delivery>> = BTreeMap::new();
     for letter in &dead {
-        found.entry(letter.intent_id.0).or_default().push(view(letter, &place, "dead_lettered"));
+        found.entry(letter.item.id).or_default().push(view(letter, &place, "dead_lettered"));
     }
-    found.extend(routed.into_iter().map(|delivery| (delivery.id, vec![super::routed::view(delivery, &place)])));
+    found.extend(
+        routed.into_iter().map(|delivery| (delivery.id, vec![super::routed_deliveries::view(delivery, &place)])),
+    );
     let mut deliveries = Vec::new();
     for of_one in found.into_values().rev() {
         if is_full(&deliveries, limit) {
@@ -87,38 +92,50 @@ fn is_full<T>(page: &[T], limit: i64) -> bool {
 }
 
 /// What was given up under an id; there is at least one.
-pub(super) fn dead(
-    cx: &mut CallContext<'_, '_>,
-    workspace: Uuid,
-    id: IntentId,
-) -> Result<(DeadLetter, Vec<DeadLetter>)> {
+fn dead(cx: &mut CallContext<'_, '_>, workspace: Uuid, id: Uuid) -> Result<(DeadLetter, Vec<DeadLetter>)> {
     let letters = store::list_dead_of(cx.tx, workspace, id, MOST_OF_ONE)?;
     let first = letters.first().cloned().ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;
     Ok((first, letters))
 }
 
-pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<Scoped<IntentId>> {
-    let id: IntentId =
-        input.delivery_id.parse().map_err(|_| ApiError::not_found(format!("delivery {}", input.delivery_id)))?;
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<Scoped<Uuid>> {
+    let id = read_id("delivery", &input.delivery_id)?;
     Ok(Scoped::new(input.workspace, id))
 }
 
-pub fn replay(cx: &mut CallContext<'_, '_>, asked: &Scoped<IntentId>) -> Result<DeliveryAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<DeliveryAnswer> {
+    let (place, id) = (asked.place(cx, RUN)?, asked.what);
+    let delivery = match routed_deliveries::find(cx.tx, place.workspace, id)? {
+        Some(routed) => super::routed_deliveries::view(routed, &place),
+        None => {
+            let (first, _) = dead(cx, place.workspace, id)?;
+            view(&first, &place, "dead_lettered")
+        }
+    };
+    Ok(DeliveryAnswer { ok: true, delivery })
+}
+
+pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<Scoped<Uuid>> {
+    let id = read_id("delivery", &input.delivery_id)?;
+    Ok(Scoped::new(input.workspace, id))
+}
+
+pub fn replay(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<DeliveryAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     let workspace = place.workspace;
-    if let Some(again) = super::routed::replay(cx, &place, id.0)? {
+    if let Some(again) = super::routed_deliveries::replay(cx, &place, id)? {
         return Ok(again);
     }
     let (first, letters) = dead(cx, workspace, id)?;
-    let webhooks = letters.iter().filter(|letter| is_webhook(letter)).count() as u64;
+    let webhooks = letters.iter().filter(|letter| letter.item.kind == ItemKind::WebhookEvent).count() as u64;
     if webhooks > 0 {
         quota::charge(cx.tx, workspace, Dimension::WebhookDeliveries, webhooks)?;
     }
     for letter in &letters {
-        store::revive(cx.tx, workspace, &letter.address, id, cx.now)?;
+        store::revive(cx.tx, workspace, &letter.address, letter.item, cx.now)?;
         cx.audit_in(workspace, "deliveries.replay", &id.to_string(), &json!({ "to_agent": letter.address }))?;
-        if notices::line_of(&letter.address).is_some() {
-            notices::reopen(cx.tx, workspace, id.0)?;
+        if matches!(letter.item.kind, ItemKind::Notice | ItemKind::RoutedDelivery) {
+            notices::reopen(cx.tx, workspace, id)?;
             cx.tx.signal(Signal::notices());
         }
         cx.tx.signal(Signal::queue(workspace, &letter.address));
@@ -126,26 +143,20 @@ pub fn replay(cx: &mut CallContext<'_, '_>, asked: &Scoped<IntentId>) -> Result<
     Ok(DeliveryAnswer { ok: true, delivery: view(&first, &place, "pending") })
 }
 
-/// An event that a subscriber did not get.
-fn is_webhook(letter: &DeadLetter) -> bool {
-    letter.address.as_str().starts_with("webhook://")
-}
-
-pub(super) fn view(letter: &DeadLetter, place: &Placement, status: &str) -> Delivery {
+fn view(letter: &DeadLetter, place: &Placement, status: &str) -> Delivery {
     Delivery {
-        delivery_id: letter.intent_id.to_string(),
+        delivery_id: letter.item.id.to_string(),
         replay_of_delivery_id: None,
-        intent_id: Some(letter.told_of.unwrap_or(letter.intent_id).to_string()),
+        intent_id: Some(letter.reported_intent.map_or(letter.item.id, |intent| intent.0).to_string()),
         org_id: place.org.to_string(),
         workspace_id: place.workspace.to_string(),
         principal_id: None,
         alias: None,
         to_agent: Some(letter.address.to_string()),
-        transport_type: match notices::line_of(&letter.address) {
-            Some(MAIL_QUEUE) => "email",
-            Some(_) => "webhook",
-            None if is_webhook(letter) => "webhook",
-            None => "http",
+        transport_type: match letter.item.kind {
+            ItemKind::Intent => "http",
+            ItemKind::Notice if letter.address == notices::address(MAIL_QUEUE) => "email",
+            ItemKind::WebhookEvent | ItemKind::Notice | ItemKind::RoutedDelivery => "webhook",
         }
         .to_owned(),
         route_id: None,

@@ -9,8 +9,8 @@ use axme_api::auth::{
 };
 use axme_api::organizations::CreateOrganization;
 use axme_api::{ApiError, ErrorKind};
+use axme_intent::Time;
 use axme_intent::human::is_email;
-use axme_intent::{IntentId, Time};
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
@@ -26,9 +26,11 @@ use crate::input::read_id;
 use crate::state::AppState;
 use crate::store::logins::{Grant, LoginIntent};
 use crate::store::notices::Notice;
-use crate::store::organizations::Workspace;
-use crate::store::people::Account;
-use crate::store::{Rng, Shard, Signal, Tx, logins as store, notices, organizations as tenants, people as records};
+use crate::store::organizations::{Workspace, WorkspaceStatus};
+use crate::store::person_accounts::Account;
+use crate::store::{
+    Rng, Shard, Signal, Tx, logins as store, notices, organizations as tenants, person_accounts as records,
+};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -110,15 +112,15 @@ pub async fn begin(app: &AppState, email: &str, wanted: GrantQuery) -> Result<Uu
     app.store.write(Shard::CONTROL, job).await
 }
 
-/// Mails somebody about their own account. On a line of its own: whoever waits for a code does not wait for other mail.
+/// Mails somebody about their own account. On a queue of its own: whoever waits for a code does not wait for other mail.
 pub(super) fn mail(tx: &mut Tx<'_>, to: &str, content: Value) -> Result<(), StoreError> {
     let rng = tx.rng;
     let now = tx.now;
     let notice = Notice {
         workspace: Uuid::nil(),
         id: rng.uuid_at(now),
-        intent: IntentId(Uuid::nil()),
-        line: "login".to_owned(),
+        intent: None,
+        queue: "login".to_owned(),
         channel: "email".to_owned(),
         recipient: to.to_owned(),
         content,
@@ -390,7 +392,7 @@ pub fn found(tx: &mut Tx<'_>, owner: &str, name: &str) -> Result<Workspace> {
         slug: "sandbox".to_owned(),
         name: "Sandbox".to_owned(),
         environment: "sandbox".to_owned(),
-        status: "active".to_owned(),
+        status: WorkspaceStatus::Active,
         region: None,
         created_at: now,
         updated_at: now,

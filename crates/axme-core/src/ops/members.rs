@@ -17,9 +17,10 @@ use crate::auth::{membership, placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Error, Result};
-use crate::input::{check_chars, check_word, none_of, read_after, read_id};
+use crate::input::{check_chars, none_of, read_after, read_id, read_word};
 use crate::policy::quota;
-use crate::store::members::Member;
+use crate::store::members::{Member, MemberStatus};
+use crate::store::organizations::WorkspaceStatus;
 use crate::store::{members as store, organizations};
 
 /// What the operations of this file do, by their entries in the table.
@@ -34,7 +35,6 @@ pub static BINDINGS: &[Binding] = &[
 
 /// Workspaces looked at together.
 const WORKSPACES_PAGE: i64 = 500;
-const STATUSES: [&str; 4] = ["active", "invited", "suspended", "removed"];
 
 pub fn read_role(text: &str) -> Result<OrgRole> {
     let known = OrgRole::ALL.map(OrgRole::as_str);
@@ -137,7 +137,7 @@ pub fn put(
         workspace_id: workspace.unwrap_or_default(),
         actor_id: actor.to_owned(),
         role: role.as_str().to_owned(),
-        status: "active".to_owned(),
+        status: MemberStatus::Active,
         created_at: cx.now,
         updated_at: cx.now,
     };
@@ -158,7 +158,7 @@ fn check_seats(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<()> {
     let mut after = Uuid::nil();
     loop {
         let page = organizations::list_workspaces(cx.tx, member.org_id, after, WORKSPACES_PAGE)?;
-        for workspace in page.iter().filter(|workspace| workspace.status == "active") {
+        for workspace in page.iter().filter(|workspace| workspace.status == WorkspaceStatus::Active) {
             check_seats_in(cx, member.org_id, workspace.workspace_id)?;
         }
         match page.last() {
@@ -200,7 +200,7 @@ pub fn raise(
             let message = format!("{actor} is {} already; change the role of that membership", own.as_str());
             return Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into());
         }
-        (known.role, known.status, known.updated_at) = (role.as_str().to_owned(), "active".to_owned(), cx.now);
+        (known.role, known.status, known.updated_at) = (role.as_str().to_owned(), MemberStatus::Active, cx.now);
         change_to(cx, &known, "organizations.members.update")?;
     }
     Ok(())
@@ -216,7 +216,7 @@ fn change_to(cx: &mut CallContext<'_, '_>, member: &Member, action: &str) -> Res
 fn audit(cx: &mut CallContext<'_, '_>, member: &Member, action: &str) -> Result<()> {
     let line = json!({
         "org_id": member.org_id, "workspace_id": shown(member.workspace_id), "actor_id": member.actor_id,
-        "role": member.role, "status": member.status,
+        "role": member.role, "status": member.status.as_str(),
     });
     let trail = shown(member.workspace_id).unwrap_or(member.org_id);
     Ok(cx.audit_in(trail, action, &member.member_id.to_string(), &line)?)
@@ -230,13 +230,14 @@ pub struct Change {
     org: String,
     member: String,
     role: Option<OrgRole>,
-    status: Option<String>,
+    status: Option<MemberStatus>,
 }
 
 pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateMember) -> Result<Change> {
-    check_word("status", input.status.as_deref(), &STATUSES)?;
+    let read = |text: &str| read_word("status", text, MemberStatus::parse, MemberStatus::WORDS);
+    let status = input.status.as_deref().map(read).transpose()?;
     let role = input.role.as_deref().map(read_role).transpose()?;
-    Ok(Change { org: input.org_id, member: input.member_id, role, status: input.status })
+    Ok(Change { org: input.org_id, member: input.member_id, role, status })
 }
 
 pub fn update(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<MemberAnswer> {
@@ -245,16 +246,16 @@ pub fn update(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<MemberAns
     if let Some(role) = change.role {
         check_gives(&authority, role, shown(member.workspace_id))?;
     }
-    let is_owner = |member: &Member| member.role == OrgRole::OrgOwner.as_str() && member.status == "active";
-    let (was_owner, was_removed) = (is_owner(&member), member.status == "removed");
+    let is_owner = |member: &Member| member.role == OrgRole::OrgOwner.as_str() && member.status == MemberStatus::Active;
+    let (was_owner, was_removed) = (is_owner(&member), member.status == MemberStatus::Removed);
     member.role = change.role.map_or(member.role, |role| role.as_str().to_owned());
-    member.status = change.status.clone().unwrap_or(member.status);
+    member.status = change.status.unwrap_or(member.status);
     member.updated_at = cx.now;
     if was_owner && !is_owner(&member) {
         check_owner_left(cx, &member)?;
     }
     change_to(cx, &member, "organizations.members.update")?;
-    if was_removed && member.status != "removed" {
+    if was_removed && member.status != MemberStatus::Removed {
         check_seats(cx, &member)?;
     }
     Ok(MemberAnswer { ok: true, member: view(&member) })
@@ -306,13 +307,13 @@ pub fn exclude(cx: &mut CallContext<'_, '_>, input: &ExcludeMember) -> Result<Me
 }
 
 fn take_out(cx: &mut CallContext<'_, '_>, mut member: Member) -> Result<MemberRemoved> {
-    if member.status == "removed" {
+    if member.status == MemberStatus::Removed {
         return Err(ApiError::not_found(format!("member {}", member.member_id)).into());
     }
-    if member.role == OrgRole::OrgOwner.as_str() && member.status == "active" {
+    if member.role == OrgRole::OrgOwner.as_str() && member.status == MemberStatus::Active {
         check_owner_left(cx, &member)?;
     }
-    (member.status, member.updated_at) = ("removed".to_owned(), cx.now);
+    (member.status, member.updated_at) = (MemberStatus::Removed, cx.now);
     change_to(cx, &member, "organizations.members.remove")?;
     let shown = view(&member);
     Ok(MemberRemoved {
@@ -338,7 +339,7 @@ fn view(m: &Member) -> View {
         workspace_id: shown(m.workspace_id).map(|id| id.to_string()),
         actor_id: m.actor_id.clone(),
         role: m.role.clone(),
-        status: m.status.clone(),
+        status: m.status.as_str().to_owned(),
         created_at: m.created_at.to_string(),
         updated_at: m.updated_at.to_string(),
     }

@@ -21,7 +21,7 @@ use crate::error::{Result, StoreError};
 use crate::input::none_of;
 use crate::policy::agent_limits::{AgentRules, midnight, usd};
 use crate::store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
-use crate::store::{Mark, Shard, Signal, Tx, accounts, mesh as store};
+use crate::store::{Mark, Shard, Signal, Tx, mesh as store, service_accounts};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -199,7 +199,7 @@ fn address_id(account: &str) -> String {
 pub fn find(cx: &mut CallContext<'_, '_>, named: &str) -> Result<Agent> {
     let workspace = cx.caller.workspace;
     let by_id = match named.trim().strip_prefix("addr_") {
-        Some(id) => accounts::find_service_account(cx.tx, workspace, &format!("sa_{id}"))?,
+        Some(id) => service_accounts::find_service_account(cx.tx, workspace, &format!("sa_{id}"))?,
         None => None,
     };
     let address = by_id.and_then(|account| account.address);
@@ -379,7 +379,7 @@ pub fn events(cx: &mut CallContext<'_, '_>, (event_type, limit): &(Option<String
 fn view_events(cx: &mut CallContext<'_, '_>, events: &[Event]) -> Result<Vec<MeshEvent>> {
     let mut shown = Vec::with_capacity(events.len());
     for event in events {
-        let account = accounts::find_agent(cx.tx, cx.caller.workspace, &event.address)?;
+        let account = service_accounts::find_agent(cx.tx, cx.caller.workspace, &event.address)?;
         shown.push(MeshEvent {
             event_id: event.id.to_string(),
             address_id: account.map(|account| address_id(&account.service_account_id)).unwrap_or_default(),

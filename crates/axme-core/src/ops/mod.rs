@@ -1,11 +1,12 @@
 //! What the operations do: one file per family, each function over an open transaction.
 
 pub mod access_requests;
-pub mod accounts;
+pub mod agents;
 pub mod alpha;
 pub mod approvals;
 pub mod audit;
 pub mod billing;
+pub mod capabilities;
 pub mod control;
 pub mod deliveries;
 pub mod inbox;
@@ -16,6 +17,7 @@ pub mod links;
 pub mod login_sessions;
 pub mod logins;
 pub mod macros;
+pub mod me;
 pub mod media;
 pub mod members;
 pub mod mesh;
@@ -27,10 +29,11 @@ pub mod portal;
 pub mod principals;
 pub mod quotas;
 pub mod resume;
-pub mod routed;
+pub mod routed_deliveries;
 pub mod routing;
 pub mod scenarios;
 pub mod schemas;
+pub mod service_accounts;
 pub mod sessions;
 pub mod tasks;
 pub mod threads;
@@ -43,11 +46,12 @@ use crate::call::Binding;
 /// Every family's operations.
 static FAMILIES: &[&[Binding]] = &[
     access_requests::BINDINGS,
-    accounts::BINDINGS,
+    agents::BINDINGS,
     alpha::BINDINGS,
     approvals::BINDINGS,
     audit::BINDINGS,
     billing::BINDINGS,
+    capabilities::BINDINGS,
     control::BINDINGS,
     deliveries::BINDINGS,
     inbox::BINDINGS,
@@ -57,6 +61,7 @@ static FAMILIES: &[&[Binding]] = &[
     login_sessions::BINDINGS,
     logins::BINDINGS,
     macros::BINDINGS,
+    me::BINDINGS,
     media::BINDINGS,
     members::BINDINGS,
     mesh::BINDINGS,
@@ -69,10 +74,11 @@ static FAMILIES: &[&[Binding]] = &[
     principals::BINDINGS,
     quotas::BINDINGS,
     resume::BINDINGS,
-    routed::BINDINGS,
+    routed_deliveries::BINDINGS,
     routing::BINDINGS,
     scenarios::BINDINGS,
     schemas::BINDINGS,
+    service_accounts::BINDINGS,
     sessions::BINDINGS,
     tasks::BINDINGS,
     threads::BINDINGS,

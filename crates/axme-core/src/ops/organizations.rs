@@ -13,9 +13,9 @@ use crate::auth::placement;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_chars, check_size, check_word};
-use crate::store::members::Member;
-use crate::store::organizations::Organization;
+use crate::input::{check_chars, check_size, read_word};
+use crate::store::members::{Member, MemberStatus};
+use crate::store::organizations::{Organization, OrganizationStatus};
 use crate::store::{members, organizations as store};
 
 /// What the operations of this file do, by their entries in the table.
@@ -24,8 +24,6 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::organizations::GET, prepare_get, get)),
     Binding::Transaction(&handler(&axme_api::organizations::UPDATE, prepare_update, update)),
 ];
-
-const STATUSES: [&str; 4] = ["pending", "active", "suspended", "archived"];
 
 /// Longest slug; a few characters are kept for telling slugs apart.
 const MAX_SLUG_CHARS: usize = 56;
@@ -63,7 +61,7 @@ pub fn found(cx: &mut CallContext<'_, '_>, input: &CreateOrganization, owner: &s
         name: input.name.clone(),
         legal_name: input.legal_name.clone(),
         primary_domain: input.primary_domain.clone(),
-        status: "active".to_owned(),
+        status: OrganizationStatus::Active,
         metadata: json!(input.metadata.clone().unwrap_or_default()).to_string(),
         created_at: cx.now,
         updated_at: cx.now,
@@ -80,7 +78,7 @@ pub fn found(cx: &mut CallContext<'_, '_>, input: &CreateOrganization, owner: &s
         workspace_id: Uuid::nil(),
         actor_id: owner.to_owned(),
         role: OrgRole::OrgOwner.as_str().to_owned(),
-        status: "active".to_owned(),
+        status: MemberStatus::Active,
         created_at: cx.now,
         updated_at: cx.now,
     };
@@ -132,25 +130,32 @@ fn find(cx: &mut CallContext<'_, '_>, org: Uuid) -> Result<Organization> {
     store::find(cx.tx, org)?.ok_or_else(|| ApiError::not_found("organization").into())
 }
 
-pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateOrganization) -> Result<UpdateOrganization> {
+pub fn prepare_update(
+    _: &PrepareContext<'_>,
+    input: UpdateOrganization,
+) -> Result<(UpdateOrganization, Option<OrganizationStatus>)> {
     let name = input.name.as_deref();
     check_fields(name, input.legal_name.as_deref(), input.primary_domain.as_deref(), &input.metadata)?;
-    check_word("status", input.status.as_deref(), &STATUSES)?;
-    Ok(input)
+    let read = |text: &str| read_word("status", text, OrganizationStatus::parse, OrganizationStatus::WORDS);
+    let status = input.status.as_deref().map(read).transpose()?;
+    Ok((input, status))
 }
 
 /// Fields that are not named stay as they are. What the key itself lives in stays active: nobody could undo it.
-pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateOrganization) -> Result<OrganizationAnswer> {
+pub fn update(
+    cx: &mut CallContext<'_, '_>,
+    (input, status): &(UpdateOrganization, Option<OrganizationStatus>),
+) -> Result<OrganizationAnswer> {
     let (org, _) = placement::org(cx, &input.org_id, Permission::ChangeOrganization)?;
     store::lock(cx.tx, org)?;
     let mut known = find(cx, org)?;
-    if org == cx.caller.org && input.status.as_ref().is_some_and(|status| status != "active") {
+    if org == cx.caller.org && status.is_some_and(|status| status != OrganizationStatus::Active) {
         return Err(own_tenant("organization"));
     }
     known.name = input.name.clone().unwrap_or(known.name);
     known.legal_name = input.legal_name.clone().or(known.legal_name);
     known.primary_domain = input.primary_domain.clone().or(known.primary_domain);
-    known.status = input.status.clone().unwrap_or(known.status);
+    known.status = status.unwrap_or(known.status);
     if let Some(metadata) = &input.metadata {
         known.metadata = json!(metadata).to_string();
     }
@@ -174,7 +179,7 @@ fn view(o: &Organization) -> Result<View> {
         name: o.name.clone(),
         legal_name: o.legal_name.clone(),
         primary_domain: o.primary_domain.clone(),
-        status: o.status.clone(),
+        status: o.status.as_str().to_owned(),
         metadata,
         created_at: o.created_at.to_string(),
         updated_at: o.updated_at.to_string(),

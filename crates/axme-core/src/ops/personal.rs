@@ -17,8 +17,8 @@ use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, read_id};
 use crate::policy::guards;
-use crate::store::people::{Account, Membership};
-use crate::store::{access_requests, intents, organizations, people as store};
+use crate::store::person_accounts::{Account, Membership};
+use crate::store::{access_requests, intents, organizations, person_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -58,7 +58,7 @@ fn shown(cx: &mut CallContext<'_, '_>, account: &Account, memberships: &[Members
             name: workspace.name,
             org_name: org.name.clone(),
             environment: workspace.environment,
-            status: workspace.status,
+            status: workspace.status.as_str().to_owned(),
             roles: membership::role_names(memberships, org.org_id, workspace.workspace_id),
         };
         let workspaces: Vec<OwnWorkspace> = belonging.workspaces.into_iter().map(of).collect();
@@ -71,7 +71,7 @@ fn shown(cx: &mut CallContext<'_, '_>, account: &Account, memberships: &[Members
         organizations.push(OwnOrganization {
             org_id: org.org_id.to_string(),
             name: org.name,
-            status: org.status,
+            status: org.status.as_str().to_owned(),
             roles,
             workspaces,
         });
@@ -127,7 +127,10 @@ fn reach(
     let id = read_id("workspace", workspace).map_err(|_| outside())?;
     let found = organizations::find_workspace(cx.tx, id)?.ok_or_else(outside)?;
     let is_pair = Uuid::parse_str(org.trim()).is_ok_and(|org| org == found.org_id);
-    if !is_pair || found.status != "active" || membership::role_in(memberships, found.org_id, id).is_none() {
+    if !is_pair
+        || found.status != organizations::WorkspaceStatus::Active
+        || membership::role_in(memberships, found.org_id, id).is_none()
+    {
         return Err(outside().into());
     }
     Ok(found)

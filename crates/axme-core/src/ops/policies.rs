@@ -19,10 +19,15 @@ use crate::auth::placement::RoleSet;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, check_word, read_id};
-use crate::policy::senders::{MOST_ENTRIES, OVERRIDE, RECEIVE, SEND, place_of};
-use crate::store::policies::{Entry, Holder, Policy};
+use crate::input::{check_chars, check_word, read_id, read_word};
+use crate::policy::senders::{MOST_ENTRIES, place_of};
+use crate::store::policies::{Entry, Holder, Policy, PolicyKind, PolicyType};
 use crate::store::{Mark, policies as store};
+
+const RECEIVE_TYPES: [&str; 3] = ["open", "allowlist", "closed"];
+const SEND_TYPES: [&str; 3] = ["open", "allowlist", "denylist"];
+/// Instead of the type of an override: there is none.
+const ORG_DEFAULT: &str = "use_org_default";
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -43,11 +48,11 @@ pub static BINDINGS: &[Binding] = &[
 /// A policy as it is named: of an organization, or of an agent.
 pub enum Named {
     Org(String),
-    Agent(Address, &'static str),
+    Agent(Address, PolicyKind),
 }
 
 impl Named {
-    fn agent(context: &PrepareContext<'_>, address: &str, kind: &'static str) -> Named {
+    fn agent(context: &PrepareContext<'_>, address: &str, kind: PolicyKind) -> Named {
         Named::Agent(Address::resolve(address, context.caller.home()), kind)
     }
 }
@@ -57,7 +62,7 @@ fn holder(cx: &mut CallContext<'_, '_>, named: &Named, permission: Permission) -
     match named {
         Named::Org(org) => {
             let (org, _) = placement::org(cx, org, permission)?;
-            Ok((Holder { owner_id: org, kind: RECEIVE, address: String::new() }, org))
+            Ok((Holder { owner_id: org, kind: PolicyKind::Receive, address: String::new() }, org))
         }
         Named::Agent(address, kind) => {
             let not_found =
@@ -68,7 +73,7 @@ fn holder(cx: &mut CallContext<'_, '_>, named: &Named, permission: Permission) -
                 return Err(not_found().into());
             }
             authority.check(permission, Some(workspace))?;
-            Ok((Holder { owner_id: workspace, kind, address: address.as_str().to_owned() }, workspace))
+            Ok((Holder { owner_id: workspace, kind: *kind, address: address.as_str().to_owned() }, workspace))
         }
     }
 }
@@ -78,11 +83,11 @@ pub fn prepare_get_receive(_: &PrepareContext<'_>, input: OrgNamed) -> Result<Na
 }
 
 pub fn prepare_get_override(context: &PrepareContext<'_>, input: AgentNamed) -> Result<Named> {
-    Ok(Named::agent(context, &input.address, OVERRIDE))
+    Ok(Named::agent(context, &input.address, PolicyKind::Override))
 }
 
 pub fn prepare_get_send(context: &PrepareContext<'_>, input: AgentNamed) -> Result<Named> {
-    Ok(Named::agent(context, &input.address, SEND))
+    Ok(Named::agent(context, &input.address, PolicyKind::Send))
 }
 
 pub fn get(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<PolicyAnswer> {
@@ -98,13 +103,13 @@ pub fn get_override(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<Overr
 fn show(cx: &mut CallContext<'_, '_>, holder: &Holder) -> Result<PolicyAnswer> {
     let known = store::find(cx.tx, holder)?;
     let entries = store::entries(cx.tx, holder, MOST_ENTRIES)?;
-    let otherwise = if holder.kind == SEND { "open" } else { "closed" };
-    let is_org = holder.kind == RECEIVE;
+    let otherwise = if holder.kind == PolicyKind::Send { PolicyType::Open } else { PolicyType::Closed };
+    let is_org = holder.kind == PolicyKind::Receive;
     let policy = View {
         policy_id: known.as_ref().map(|policy| policy.policy_id.to_string()),
         org_id: is_org.then(|| holder.owner_id.to_string()),
         address: (!is_org).then(|| holder.address.clone()),
-        policy_type: known.as_ref().map_or_else(|| otherwise.to_owned(), |policy| policy.policy_type.clone()),
+        policy_type: known.as_ref().map_or(otherwise, |policy| policy.policy_type).as_str().to_owned(),
         entries: entries.iter().map(entry_view).collect(),
         created_at: known.as_ref().map(|policy| policy.created_at.to_string()),
         updated_at: known.as_ref().map(|policy| policy.updated_at.to_string()),
@@ -117,7 +122,7 @@ fn show_override(cx: &mut CallContext<'_, '_>, holder: &Holder) -> Result<Overri
     let is_set = shown.policy_id.is_some();
     let set = Override {
         address: holder.address.clone(),
-        override_type: if is_set { shown.policy_type } else { "use_org_default".to_owned() },
+        override_type: if is_set { shown.policy_type } else { ORG_DEFAULT.to_owned() },
         entries: shown.entries,
         created_at: shown.created_at,
         updated_at: shown.updated_at,
@@ -133,50 +138,54 @@ fn entry_view(entry: &Entry) -> EntryView {
     }
 }
 
-pub fn prepare_put_receive(_: &PrepareContext<'_>, input: SetReceivePolicy) -> Result<(Named, String)> {
-    check_word("policy_type", Some(&input.policy_type), &["open", "allowlist", "closed"])?;
-    Ok((Named::Org(input.org_id), input.policy_type))
+pub fn prepare_put_receive(_: &PrepareContext<'_>, input: SetReceivePolicy) -> Result<(Named, PolicyType)> {
+    let policy_type = read_type(&input.policy_type, &RECEIVE_TYPES)?;
+    Ok((Named::Org(input.org_id), policy_type))
 }
 
-pub fn prepare_put_override(context: &PrepareContext<'_>, input: SetOverride) -> Result<(Named, String)> {
-    check_word("override_type", Some(&input.override_type), &["open", "allowlist", "closed", "use_org_default"])?;
-    Ok((Named::agent(context, &input.address, OVERRIDE), input.override_type))
+pub fn prepare_put_override(context: &PrepareContext<'_>, input: SetOverride) -> Result<(Named, Option<PolicyType>)> {
+    let text = &input.override_type;
+    check_word("override_type", Some(text), &[&RECEIVE_TYPES[..], &[ORG_DEFAULT]].concat())?;
+    let policy_type = PolicyType::parse(text);
+    Ok((Named::agent(context, &input.address, PolicyKind::Override), policy_type))
 }
 
-pub fn prepare_put_send(context: &PrepareContext<'_>, input: SetSendPolicy) -> Result<(Named, String)> {
-    check_word("policy_type", Some(&input.policy_type), &["open", "allowlist", "denylist"])?;
-    Ok((Named::agent(context, &input.address, SEND), input.policy_type))
+pub fn prepare_put_send(context: &PrepareContext<'_>, input: SetSendPolicy) -> Result<(Named, PolicyType)> {
+    let policy_type = read_type(&input.policy_type, &SEND_TYPES)?;
+    Ok((Named::agent(context, &input.address, PolicyKind::Send), policy_type))
 }
 
-pub fn put(cx: &mut CallContext<'_, '_>, (named, word): &(Named, String)) -> Result<PolicyAnswer> {
+fn read_type(text: &str, known: &[&str]) -> Result<PolicyType> {
+    read_word("policy_type", text, |word| PolicyType::parse(word).filter(|_| known.contains(&word)), known)
+}
+
+pub fn put(cx: &mut CallContext<'_, '_>, (named, policy_type): &(Named, PolicyType)) -> Result<PolicyAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
-    set(cx, &holder, trail, word)?;
+    set(cx, &holder, trail, *policy_type)?;
     show(cx, &holder)
 }
 
-pub fn put_override(cx: &mut CallContext<'_, '_>, (named, word): &(Named, String)) -> Result<OverrideAnswer> {
+pub fn put_override(
+    cx: &mut CallContext<'_, '_>,
+    (named, policy_type): &(Named, Option<PolicyType>),
+) -> Result<OverrideAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
-    if word == "use_org_default" {
-        store::delete(cx.tx, &holder)?;
-        audit(cx, &holder, trail, "put", &json!({ "type": word }))?;
+    if let Some(policy_type) = policy_type {
+        set(cx, &holder, trail, *policy_type)?;
     } else {
-        set(cx, &holder, trail, word)?;
+        store::delete(cx.tx, &holder)?;
+        audit(cx, &holder, trail, "put", &json!({ "type": ORG_DEFAULT }))?;
     }
     show_override(cx, &holder)
 }
 
-fn set(cx: &mut CallContext<'_, '_>, holder: &Holder, trail: Uuid, word: &str) -> Result<()> {
-    let policy = Policy {
-        policy_id: cx.rng.uuid_at(cx.now),
-        policy_type: word.to_owned(),
-        created_at: cx.now,
-        updated_at: cx.now,
-    };
+fn set(cx: &mut CallContext<'_, '_>, holder: &Holder, trail: Uuid, policy_type: PolicyType) -> Result<()> {
+    let policy = Policy { policy_id: cx.rng.uuid_at(cx.now), policy_type, created_at: cx.now, updated_at: cx.now };
     store::put(cx.tx, holder, &policy)?;
-    if holder.kind == SEND {
+    if holder.kind == PolicyKind::Send {
         cx.tx.mark(Mark::Senders, holder.owner_id);
     }
-    audit(cx, holder, trail, "put", &json!({ "type": word }))
+    audit(cx, holder, trail, "put", &json!({ "type": policy_type.as_str() }))
 }
 
 fn audit(
@@ -188,9 +197,9 @@ fn audit(
 ) -> Result<()> {
     let subject = if holder.address.is_empty() { holder.owner_id.to_string() } else { holder.address.clone() };
     let family = match holder.kind {
-        RECEIVE => "organizations.receive_policy",
-        OVERRIDE => "agents.receive_override",
-        _ => "agents.policy",
+        PolicyKind::Receive => "organizations.receive_policy",
+        PolicyKind::Override => "agents.receive_override",
+        PolicyKind::Send => "agents.policy",
     };
     Ok(cx.audit_in(trail, &format!("{family}.{what}"), &subject, details)?)
 }
@@ -200,11 +209,11 @@ pub fn prepare_add_receive(_: &PrepareContext<'_>, input: OrgEntry) -> Result<(N
 }
 
 pub fn prepare_add_override(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(Named, String)> {
-    new_entry(Named::agent(context, &input.address, OVERRIDE), &input.sender_pattern)
+    new_entry(Named::agent(context, &input.address, PolicyKind::Override), &input.sender_pattern)
 }
 
 pub fn prepare_add_send(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(Named, String)> {
-    new_entry(Named::agent(context, &input.address, SEND), &input.sender_pattern)
+    new_entry(Named::agent(context, &input.address, PolicyKind::Send), &input.sender_pattern)
 }
 
 fn new_entry(named: Named, pattern: &str) -> Result<(Named, String)> {
@@ -238,11 +247,11 @@ pub fn prepare_remove_receive(_: &PrepareContext<'_>, input: OrgEntryNamed) -> R
 }
 
 pub fn prepare_remove_override(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(Named, String)> {
-    Ok((Named::agent(context, &input.address, OVERRIDE), input.entry_id))
+    Ok((Named::agent(context, &input.address, PolicyKind::Override), input.entry_id))
 }
 
 pub fn prepare_remove_send(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(Named, String)> {
-    Ok((Named::agent(context, &input.address, SEND), input.entry_id))
+    Ok((Named::agent(context, &input.address, PolicyKind::Send), input.entry_id))
 }
 
 pub fn remove(cx: &mut CallContext<'_, '_>, (named, id): &(Named, String)) -> Result<EntryRemoved> {

@@ -18,10 +18,10 @@ use crate::auth::placement::{Placement, RoleSet};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_word, read_after, read_id};
+use crate::input::{read_after, read_id};
 use crate::policy::quota;
-use crate::store::access_requests::Filter;
-use crate::store::{access_requests as requests, accounts, media, members, organizations};
+use crate::store::access_requests::{Filter, RequestState};
+use crate::store::{access_requests as requests, media, members, organizations, service_accounts};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -55,7 +55,7 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<
         ("intents_per_day", quota::intents_today(cx.tx, place.workspace)?),
         ("storage_bytes", media::sum_bytes(cx.tx, place.workspace, cx.now)?),
         ("actors_total", members::count(cx.tx, place.org, place.workspace)?),
-        ("service_accounts_per_workspace", accounts::count_agents(cx.tx, place.workspace)?),
+        ("service_accounts_per_workspace", service_accounts::count_agents(cx.tx, place.workspace)?),
     ];
     let limits = limits.into_iter().filter(|(_, limit)| *limit > 0).map(|(name, limit)| (name.to_owned(), limit));
     let used = used.map(|(name, used)| (name.to_owned(), OverviewUsed { used: u64::try_from(used).unwrap_or(0) }));
@@ -142,22 +142,22 @@ pub fn navigation(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Resul
 pub struct Queue {
     org: String,
     workspace: Option<Uuid>,
-    state: Option<String>,
+    state: Option<RequestState>,
     after: Uuid,
     limit: i64,
 }
 
 pub fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Queue> {
-    check_word("state", input.state.as_deref(), &access_requests::STATES)?;
+    let state = input.state.as_deref().map(access_requests::read_state).transpose()?;
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
-    Ok(Queue { org: input.org_id, workspace, state: input.state, after, limit })
+    Ok(Queue { org: input.org_id, workspace, state, after, limit })
 }
 
 /// Oldest first; the next page goes on after the last.
 pub fn queue(cx: &mut CallContext<'_, '_>, queue: &Queue) -> Result<RequestQueue> {
     let (org, _) = placement::org(cx, &queue.org, Permission::ReviewRequests)?;
-    let (states, expires) = match queue.state.as_deref() {
+    let (states, expires) = match queue.state {
         Some(state) => access_requests::kept_as(Some(state), cx.now),
         None => (&access_requests::OPEN[..], access_requests::still_open(cx.now)),
     };

@@ -21,8 +21,8 @@ use crate::input::{check_chars, check_word};
 use crate::policy::quota::{Dimension, HOURS_A_DAY, UNSAID, at_hour, day, dimensions, hour, shown, unsaid};
 use crate::policy::tier;
 use crate::store::access_requests::AccessRequest;
-use crate::store::usage::Policy;
-use crate::store::{Limits, Mark, Tier, media, usage as store};
+use crate::store::quotas::Policy;
+use crate::store::{Limits, Mark, Tier, media, quotas as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

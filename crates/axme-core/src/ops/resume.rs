@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::input::parse_id;
 use crate::policy::guards::{answers, is_requester};
 use crate::store::intents::Head;
-use crate::store::{Shard, deliveries, intents as store};
+use crate::store::{Shard, intents as store, queue};
 use crate::views;
 
 /// What the operations of this file do, by their entries in the table.
@@ -84,7 +84,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     };
     if receives && is_proceed {
         let again_at = cx.now.plus_seconds(cx.limits.acknowledged_seconds);
-        deliveries::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id, again_at)?;
+        queue::acknowledge(cx.tx, cx.caller.workspace, &advanced.head.to, resumption.id.into(), again_at)?;
     }
     let last = advanced.events.last().map(|event| views::event(resumption.id, event));
     Ok(Resumed {

@@ -2,17 +2,17 @@
 
 use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Validation};
 use axme_api::{ApiError, Object};
-use axme_intent::Address;
 use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::IntentSpec;
 use axme_intent::scenario::{Agent, Report, Scenario, check};
 use axme_intent::workflow::{Step, StepKind, Target};
+use axme_intent::{Address, DeliveryBinding};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::accounts;
-use super::accounts::{Callback, NewAgent};
 use super::intents::plan_root;
+use super::service_accounts;
+use super::service_accounts::{Callback, NewAgent};
 use crate::auth::Caller;
 use crate::auth::placement::Placement;
 use crate::call::{Binding, PrepareContext, handler};
@@ -22,7 +22,8 @@ use crate::engine::NewIntent;
 use crate::error::Result;
 use crate::input::{check_ahead, check_size};
 use crate::policy::agent_limits::admit;
-use crate::store::{Shard, accounts as store, hex};
+use crate::store::service_accounts::AccountStatus;
+use crate::store::{Shard, hex, service_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -130,7 +131,8 @@ pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Appl
         requested_by,
         step: None,
     };
-    let callbacks = scenario.agents.iter().map(|agent| accounts::made_callback(context, agent.callback_url.as_deref()));
+    let callbacks =
+        scenario.agents.iter().map(|agent| service_accounts::made_callback(context, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
     let to_check = super::schemas::to_check(context, &spec.payload);
     let new = plan_root(context, spec)?;
@@ -150,12 +152,12 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
-        let known =
-            store::find_agent(cx.tx, cx.caller.workspace, &agent.address)?.filter(|known| known.status != "deleted");
+        let known = store::find_agent(cx.tx, cx.caller.workspace, &agent.address)?
+            .filter(|known| known.status != AccountStatus::Deleted);
         let (account_id, created) = match known {
             Some(mut account) => {
                 if let Some(callback) = callback.as_ref().filter(|_| cx.caller.is_admin()) {
-                    accounts::push_to(cx, &mut account, callback)?;
+                    service_accounts::push_to(cx, &mut account, callback)?;
                 }
                 (Some(account.service_account_id), false)
             }
@@ -170,10 +172,10 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
                     address: &agent.address,
                     display_name: agent.display_name.as_deref(),
                     description: None,
-                    delivery_mode: agent.delivery_mode.as_deref().unwrap_or("stream"),
+                    delivery_mode: agent.delivery_mode.unwrap_or(DeliveryBinding::Stream),
                     callback: callback.as_ref(),
                 };
-                let (account, created) = accounts::put_agent(cx, &agent_spec)?;
+                let (account, created) = service_accounts::put_agent(cx, &agent_spec)?;
                 (Some(account.service_account_id), created)
             }
             None => (None, false),

@@ -6,7 +6,7 @@
 use axme_api::inbox::{Decide, Delegate, DeleteMessages, GetThread, MessagesDeleted, Reply, ThreadAnswer};
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::lifecycle::{Answer, Command, Fault};
-use axme_intent::{Address, TaskResult};
+use axme_intent::{Address, DeliveryBinding, TaskResult};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ use crate::policy::quota::Dimension;
 use crate::store::inbox::Entry;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
-use crate::store::{Mark, Shard, Signal, accounts, inbox as store, intents, webhooks};
+use crate::store::{Mark, Shard, Signal, inbox as store, intents, service_accounts, webhooks};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -239,8 +239,9 @@ fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDe
 
 /// True when no agent is at work on what is sent to the receiver.
 fn lies_in_inbox(cx: &mut CallContext<'_, '_>, head: &Head) -> Result<bool> {
-    let account = accounts::find_agent(cx.tx, cx.caller.workspace, &head.to)?;
-    Ok(account.is_none_or(|account| matches!(account.delivery_mode.as_str(), "inbox" | "internal")))
+    let account = service_accounts::find_agent(cx.tx, cx.caller.workspace, &head.to)?;
+    Ok(account
+        .is_none_or(|account| matches!(account.delivery_mode, DeliveryBinding::Inbox | DeliveryBinding::Internal)))
 }
 
 pub fn prepare_read(context: &PrepareContext<'_>, input: GetThread) -> Result<Wanted> {

@@ -5,11 +5,11 @@ use axme_api::webhooks::{
     Counters, DeleteSubscription, EventPublished, EventReplayed, ListSubscriptions, PublishEvent, ReplayEvent,
     Subscription as SubscriptionView, SubscriptionAnswer, SubscriptionDeleted, SubscriptionList, UpsertSubscription,
 };
-use axme_intent::{Address, IntentId};
+use axme_intent::Address;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::accounts::{check_callback, check_secret};
+use super::service_accounts::{check_callback, check_secret};
 use crate::auth::{Caller, Role, membership};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
@@ -19,9 +19,10 @@ use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use crate::signature;
-use crate::store::people::Membership;
+use crate::store::person_accounts::Membership;
+use crate::store::queue::QueueItem;
 use crate::store::webhooks::{Event, Subscription};
-use crate::store::{Mark, Signal, Tx, accounts, deliveries, members, organizations as tenants, webhooks as store};
+use crate::store::{Mark, Signal, Tx, members, organizations as tenants, queue, service_accounts, webhooks as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -144,8 +145,8 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
 /// The person whose role a subscription of this caller rests on; none where the key may have it by itself.
 fn whose_right(cx: &mut CallContext<'_, '_>) -> Result<Option<String>> {
     let caller = cx.caller;
-    let account = accounts::find_service_account(cx.tx, caller.workspace, &caller.service_account_id)?;
-    let of_key = account.and_then(|account| Role::of_account(&account.role));
+    let account = service_accounts::find_service_account(cx.tx, caller.workspace, &caller.service_account_id)?;
+    let of_key = account.and_then(|account| Role::of_account(account.role));
     Ok((of_key != Some(caller.role)).then(|| caller.owner.clone()))
 }
 
@@ -354,13 +355,13 @@ pub fn spread(
             None => None,
             Some(_) => quota::try_charge(tx, workspace, Dimension::WebhookDeliveries, 1)?,
         };
-        let (address, id) = (subscription.address(), IntentId(event.id));
+        let (address, item) = (subscription.address(), QueueItem::webhook_event(event.id));
         store::queue_first(tx, subscription, event.id, now)?;
         match exceeded {
             None => tx.signal(Signal::queue(workspace, &address)),
             Some(exceeded) => {
-                deliveries::note(tx, workspace, &address, id, &exceeded.to_string())?;
-                deliveries::bury(tx, workspace, &address, id, now)?;
+                queue::note(tx, workspace, &address, item, &exceeded.to_string())?;
+                queue::bury(tx, workspace, &address, item, now)?;
             }
         }
     }

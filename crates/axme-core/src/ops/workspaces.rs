@@ -13,9 +13,9 @@ use crate::auth::placement;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_chars, check_word, read_after, read_id};
+use crate::input::{check_chars, check_word, read_after, read_id, read_word};
 use crate::store::organizations as store;
-use crate::store::organizations::Workspace;
+use crate::store::organizations::{Workspace, WorkspaceStatus};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -25,7 +25,6 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 const ENVIRONMENTS: [&str; 3] = ["sandbox", "staging", "production"];
-const STATUSES: [&str; 3] = ["active", "suspended", "archived"];
 
 /// Of one organization: some changes look at each of them.
 const MOST_WORKSPACES: i64 = 500;
@@ -49,7 +48,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<W
         slug: slug(&input.name, "workspace"),
         name: input.name.clone(),
         environment: input.environment.clone(),
-        status: "active".to_owned(),
+        status: WorkspaceStatus::Active,
         region: input.region.clone(),
         created_at: cx.now,
         updated_at: cx.now,
@@ -76,15 +75,22 @@ pub fn list(cx: &mut CallContext<'_, '_>, (org, after, limit): &(String, Uuid, i
     Ok(WorkspaceList { ok: true, workspaces: found.iter().map(view).collect() })
 }
 
-pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateWorkspace) -> Result<UpdateWorkspace> {
+pub fn prepare_update(
+    _: &PrepareContext<'_>,
+    input: UpdateWorkspace,
+) -> Result<(UpdateWorkspace, Option<WorkspaceStatus>)> {
     check_chars("name", input.name.as_deref(), 2, 120)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
     check_word("environment", input.environment.as_deref(), &ENVIRONMENTS)?;
-    check_word("status", input.status.as_deref(), &STATUSES)?;
-    Ok(input)
+    let read = |text: &str| read_word("status", text, WorkspaceStatus::parse, WorkspaceStatus::WORDS);
+    let status = input.status.as_deref().map(read).transpose()?;
+    Ok((input, status))
 }
 
-pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateWorkspace) -> Result<WorkspaceAnswer> {
+pub fn update(
+    cx: &mut CallContext<'_, '_>,
+    (input, status): &(UpdateWorkspace, Option<WorkspaceStatus>),
+) -> Result<WorkspaceAnswer> {
     let (org, authority) = placement::visible_org(cx, &input.org_id)?;
     let id = read_id("workspace", &input.workspace_id)?;
     // Two changes at once must not put back what the other has changed.
@@ -92,12 +98,12 @@ pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateWorkspace) -> Result<W
     let known = store::find_workspace(cx.tx, id)?.filter(|known| known.org_id == org);
     let mut known = known.ok_or_else(|| ApiError::not_found(format!("workspace {id}")))?;
     authority.check(Permission::ChangeWorkspace, Some(id))?;
-    if id == cx.caller.workspace && input.status.as_ref().is_some_and(|status| status != "active") {
+    if id == cx.caller.workspace && status.is_some_and(|status| status != WorkspaceStatus::Active) {
         return Err(own_tenant("workspace"));
     }
     known.name = input.name.clone().unwrap_or(known.name);
     known.environment = input.environment.clone().unwrap_or(known.environment);
-    known.status = input.status.clone().unwrap_or(known.status);
+    known.status = status.unwrap_or(known.status);
     known.region = input.region.clone().or(known.region);
     known.updated_at = cx.now;
     store::update_workspace(cx.tx, &known)?;
@@ -112,7 +118,7 @@ fn view(w: &Workspace) -> View {
         org_id: w.org_id.to_string(),
         name: w.name.clone(),
         environment: w.environment.clone(),
-        status: w.status.clone(),
+        status: w.status.as_str().to_owned(),
         region: w.region.clone(),
         created_at: w.created_at.to_string(),
         updated_at: w.updated_at.to_string(),

@@ -15,7 +15,7 @@ use super::tier::{self, Allowance};
 use crate::auth::placement::RoleSet;
 use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
-use crate::store::usage::{self as store, Policy, Tally};
+use crate::store::quotas::{self as store, Policy, Tally};
 use crate::store::{Limits, Mark, Tier, Tx, organizations};
 
 const HOUR_MICROS: i64 = 3_600_000_000;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::quota;
 use super::tier::Allowance;
 use crate::error::Result;
-use crate::store::{Limits, Mark, Store, usage};
+use crate::store::{Limits, Mark, Store, quotas};
 
 const MINUTE_MICROS: i64 = 60_000_000;
 /// Those whose allowance is not full; beyond it, those who have used least are forgotten.
@@ -107,7 +107,7 @@ impl RateLimiter {
         {
             return Ok(Some(allowance));
         }
-        let policy = store.read(move |tx| usage::find_policy(tx, workspace)).await?;
+        let policy = store.read(move |tx| quotas::find_policy(tx, workspace)).await?;
         let allowance = quota::allowance(limits, policy.as_ref())?;
         let mut known = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_WORKSPACES {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::context::CallContext;
 use crate::error::{Error, Result};
 use crate::store::Mark;
-use crate::store::policies::{self as store, Holder};
+use crate::store::policies::{self as store, Holder, PolicyKind, PolicyType};
 
 /// Refuses an intent whose receiver does not take it.
 pub fn check_sender(cx: &mut CallContext<'_, '_>, from: &Address, to: &Address) -> Result<()> {
@@ -33,13 +33,13 @@ pub fn check_sender(cx: &mut CallContext<'_, '_>, from: &Address, to: &Address) 
     if !cx.tx.has(Mark::Senders, workspace) {
         return Ok(());
     }
-    let holder = Holder { owner_id: workspace, kind: SEND, address: to.as_str().to_owned() };
+    let holder = Holder { owner_id: workspace, kind: PolicyKind::Send, address: to.as_str().to_owned() };
     let Some(policy) = store::find(cx.tx, &holder)? else { return Ok(()) };
-    let is_listed = policy.policy_type != "open" && is_listed(cx, &holder, from)?;
-    let may = match policy.policy_type.as_str() {
-        "allowlist" => is_listed,
-        "denylist" => !is_listed,
-        _ => true,
+    let is_listed = policy.policy_type != PolicyType::Open && is_listed(cx, &holder, from)?;
+    let may = match policy.policy_type {
+        PolicyType::Allowlist => is_listed,
+        PolicyType::Denylist => !is_listed,
+        PolicyType::Open | PolicyType::Closed => true,
     };
     if may { Ok(()) } else { Err(refused("policy_denied", format!("{to} does not take intents from {from}"))) }
 }
@@ -51,22 +51,24 @@ fn check_receiver(
     org: Uuid,
     workspace: Uuid,
 ) -> Result<()> {
-    let of_agent = Holder { owner_id: workspace, kind: OVERRIDE, address: to.as_str().to_owned() };
-    let of_org = Holder { owner_id: org, kind: RECEIVE, address: String::new() };
-    let (holder, word, closed) = match store::find(cx.tx, &of_agent)? {
+    let of_agent = Holder { owner_id: workspace, kind: PolicyKind::Override, address: to.as_str().to_owned() };
+    let of_org = Holder { owner_id: org, kind: PolicyKind::Receive, address: String::new() };
+    let (holder, policy_type, closed) = match store::find(cx.tx, &of_agent)? {
         Some(policy) => (of_agent, policy.policy_type, "receiver_agent_closed"),
         None => {
-            let word = store::find(cx.tx, &of_org)?.map_or_else(|| "closed".to_owned(), |policy| policy.policy_type);
-            (of_org, word, "receiver_org_closed")
+            let of_all = store::find(cx.tx, &of_org)?.map_or(PolicyType::Closed, |policy| policy.policy_type);
+            (of_org, of_all, "receiver_org_closed")
         }
     };
-    match word.as_str() {
-        "open" => Ok(()),
-        "allowlist" if is_listed(cx, &holder, from)? => Ok(()),
-        "allowlist" => {
+    match policy_type {
+        PolicyType::Open => Ok(()),
+        PolicyType::Allowlist if is_listed(cx, &holder, from)? => Ok(()),
+        PolicyType::Allowlist => {
             Err(refused("sender_not_in_receive_allowlist", format!("{from} is not among those who may send to {to}")))
         }
-        _ => Err(refused(closed, format!("{to} takes nothing from other organizations"))),
+        PolicyType::Closed | PolicyType::Denylist => {
+            Err(refused(closed, format!("{to} takes nothing from other organizations")))
+        }
     }
 }
 
@@ -102,12 +104,6 @@ fn slugs(address: &Address) -> Option<(&str, &str)> {
         _ => None,
     }
 }
-
-pub const RECEIVE: &str = "receive";
-
-pub const OVERRIDE: &str = "override";
-
-pub const SEND: &str = "send";
 
 /// Entries of one policy.
 pub const MOST_ENTRIES: i64 = 1_000;

@@ -89,7 +89,8 @@ fn show(scenario: Option<&Scenario>, report: &Report) -> String {
 fn show_agent(text: &mut String, agent: &Agent) {
     let Agent { role, address, written, create_if_missing, display_name, delivery_mode, callback_url } = agent;
     write!(text, "agent {role}: {address}, written {written}").unwrap();
-    for (name, value) in [("called", display_name), ("by", delivery_mode), ("at", callback_url)] {
+    let (name, mode, url) = (display_name.as_deref(), delivery_mode.map(|mode| mode.as_str()), callback_url.as_deref());
+    for (name, value) in [("called", name), ("by", mode), ("at", url)] {
         if let Some(value) = value {
             write!(text, ", {name} {value}").unwrap();
         }

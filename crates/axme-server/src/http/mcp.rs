@@ -14,7 +14,7 @@ use axme_core::request::{KeyHeader, Request, RequestMeta};
 use axme_core::state::AppState;
 use axme_intent::Address;
 use axme_intent::address::agent_name;
-use axme_store::accounts;
+use axme_store::service_accounts;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::Response;
@@ -276,7 +276,7 @@ impl McpCall<'_> {
             return Ok(json!({ "nick": nick, "available": false }));
         };
         let (workspace, wanted) = (self.permit.caller.workspace, address.clone());
-        let found = self.app.store.read(move |tx| accounts::find_agent(tx, workspace, &wanted)).await;
+        let found = self.app.store.read(move |tx| service_accounts::find_agent(tx, workspace, &wanted)).await;
         let found = found.map_err(|error| RpcError::from(axme_core::error::Error::from(error).into_api()))?;
         Ok(json!({ "nick": nick, "public_address": address, "available": found.is_none() }))
     }

@@ -68,7 +68,7 @@ async fn openapi() -> Response<Body> {
 }
 
 async fn health(State(app): State<Arc<AppState>>) -> Response<Body> {
-    match app.store.read(axme_store::accounts::count_accounts).await {
+    match app.store.read(axme_store::person_accounts::count).await {
         Ok(users) => {
             let health = api_health::Health {
                 ok: true,
@@ -88,7 +88,7 @@ async fn ready(State(app): State<Arc<AppState>>) -> Response<Body> {
     if *app.stopping.borrow() {
         return refusal(&ApiError::unavailable("the server is stopping"));
     }
-    match app.store.read(axme_store::accounts::count_accounts).await {
+    match app.store.read(axme_store::person_accounts::count).await {
         Ok(_) => super::json(200, serde_json::json!({ "ok": true }).to_string().into_bytes()),
         Err(error) => refusal(&axme_core::error::Error::from(error).into_api()),
     }

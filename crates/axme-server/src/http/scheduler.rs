@@ -31,7 +31,7 @@ use axme_core::context::CallContext;
 use axme_core::error::{Result, StoreError};
 use axme_core::input::check_within;
 use axme_core::state::AppState;
-use axme_store::{Shard, Tx, deliveries, webhooks as subscriptions};
+use axme_store::{Shard, Tx, queue, webhooks as subscriptions};
 
 const MOST: u64 = 500;
 const USUAL: u64 = 50;
@@ -161,7 +161,7 @@ async fn send(
             let found = if is_dry {
                 let address = address.clone();
                 let look = move |tx: &mut Tx<'_>| -> Result<_> {
-                    Ok(deliveries::list_due(tx, workspace, &address, now, None, left)?.len())
+                    Ok(queue::list_due(tx, workspace, &address, now, None, left)?.len())
                 };
                 app.store.read(look).await?
             } else {

@@ -16,7 +16,7 @@ use axme_core::ops::webhooks;
 use axme_core::state::AppState;
 use axme_core::views;
 use axme_store::webhooks::{Event, Fanout, Subscription};
-use axme_store::{Mark, Shard, Signal, Tx, inbox, intents, policies, schemas, usage, webhooks as store};
+use axme_store::{Mark, Shard, Signal, Tx, inbox, intents, policies, quotas, schemas, webhooks as store};
 
 /// Deliveries that one transaction makes of rows, give or take: a row makes one or two events.
 const MOST_DELIVERIES: usize = 500;
@@ -66,7 +66,7 @@ pub async fn watch(app: &Arc<AppState>) -> Result<()> {
     }
     let lists: [(Mark, List); 3] = [
         (Mark::Schemas, schemas::workspaces),
-        (Mark::Quota, usage::list_limited),
+        (Mark::Quota, quotas::list_limited),
         (Mark::Senders, policies::list_guarded),
     ];
     for (mark, list) in lists {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axme_core::error::Result;
 use axme_core::state::AppState;
-use axme_store::{Shard, Tx, accounts};
+use axme_store::{Shard, Tx, service_accounts};
 
 const INTERVAL_SECONDS: u64 = 60;
 /// Keys written in one transaction.
@@ -34,7 +34,7 @@ pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
         let batch = batch.to_vec();
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             for ((workspace, key_id), at) in &batch {
-                accounts::set_last_used(tx, *workspace, key_id, *at)?;
+                service_accounts::set_last_used(tx, *workspace, key_id, *at)?;
             }
             Ok(())
         };

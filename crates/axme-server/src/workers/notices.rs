@@ -1,6 +1,6 @@
 //! Sends notices: mail to people who are asked, and what steps tell people and chats.
 //!
-//! Each line (all mail, each host that is posted to) is worked off by itself, so that one that hangs delays no other. An
+//! Each queue (all mail, each host that is posted to) is worked off by itself, so that one that hangs delays no other. An
 //! attempt takes the delivery for longer than it may last; a crash in between means that the notice is sent again: at least
 //! once. A mail about a task carries a link of its own, made when it is sent; nobody is mailed about a task that is over.
 
@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axme_intent::Time;
 use axme_intent::human::Via;
 use axme_intent::lifecycle::Occasion;
-use axme_intent::{IntentId, Time};
 use futures_util::future::join_all;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,9 +27,9 @@ use axme_core::policy::guards::is_asked;
 use axme_core::state::AppState;
 use axme_core::system::{Mail, MailError, Post, PostError};
 use axme_store::notices::Notice;
-use axme_store::{Shard, Signal, Tx, deliveries, intents, notices as store};
+use axme_store::{Shard, Signal, Tx, intents, notices as store, queue as items};
 
-/// EncodedReply on one line at a time.
+/// Sent from one queue at a time.
 const AT_ONCE: i64 = 8;
 /// An attempt is taken for so long; mail may take a while.
 const LEASE_SECONDS: u64 = 60;
@@ -41,7 +41,7 @@ const MAIL_PAUSE_SECONDS: u64 = 3_600;
 const MAIL_DAYS: u64 = 7;
 const PAGE: i64 = 500;
 const LONGEST_WAIT_SECONDS: u64 = 30;
-/// How long a line rests that could not be worked off.
+/// How long a queue rests that could not be worked off.
 const RETRY_SECONDS: u64 = 2;
 
 /// What a notice says.
@@ -70,30 +70,30 @@ enum Content {
     },
 }
 
-/// Works off every line that has something, until the server stops.
+/// Works off every queue that has something, until the server stops.
 pub async fn run(app: Arc<AppState>) {
     let waiter = app.wakeups.subscribe(Signal::notices());
     let mut working = JoinSet::new();
-    // Lines that are worked off, and whether somebody rang meanwhile; and when others have something again.
-    let mut busy: HashMap<Line, bool> = HashMap::new();
-    let mut next: HashMap<Line, Time> = HashMap::new();
+    // Queues that are worked off, and whether somebody rang meanwhile; and when others have something again.
+    let mut busy: HashMap<Queue, bool> = HashMap::new();
+    let mut next: HashMap<Queue, Time> = HashMap::new();
     let mut listening = waiter.listen();
     let mut is_rung = true;
     // The next ear opens before the one in use is put away: nobody rings in vain.
     while !*app.stopping.borrow() {
         let now = app.system.clock.now();
-        let mut start: Vec<Line> = next.iter().filter(|(_, at)| **at <= now).map(|(line, _)| line.clone()).collect();
+        let mut start: Vec<Queue> = next.iter().filter(|(_, at)| **at <= now).map(|(queue, _)| queue.clone()).collect();
         if is_rung {
-            start.extend(lines(&app).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the lines of notices could not be read");
+            start.extend(queues(&app).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the queues of notices could not be read");
                 Vec::new()
             }));
         }
-        for line in start {
-            next.remove(&line);
-            if busy.get_mut(&line).map(|again| *again |= is_rung).is_none() {
-                busy.insert(line.clone(), false);
-                working.spawn(work_off(app.clone(), line).in_current_span());
+        for queue in start {
+            next.remove(&queue);
+            if busy.get_mut(&queue).map(|again| *again |= is_rung).is_none() {
+                busy.insert(queue.clone(), false);
+                working.spawn(work_off(app.clone(), queue).in_current_span());
             }
         }
         let most = app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS);
@@ -110,36 +110,36 @@ pub async fn run(app: Arc<AppState>) {
         is_rung = listening.or(async { done = over.await }).await;
         listening = fresh;
         match done {
-            Some(Ok((line, due))) => {
-                let due = if busy.remove(&line) == Some(true) { Some(app.system.clock.now()) } else { due };
-                next.extend(due.map(|due| (line, due)));
+            Some(Ok((queue, due))) => {
+                let due = if busy.remove(&queue) == Some(true) { Some(app.system.clock.now()) } else { due };
+                next.extend(due.map(|due| (queue, due)));
             }
-            // A panic does not say whose. Lines that are worked off twice share the work.
+            // A panic does not say whose. Queues that are worked off twice share the work.
             Some(Err(_)) => busy.clear(),
             None => {}
         }
     }
-    // What a line had taken and did not send is sent again when the lease is over.
+    // What a queue had taken and did not send is sent again when the lease is over.
     while working.join_next().await.is_some() {}
 }
 
-type Line = (Uuid, String);
+type Queue = (Uuid, String);
 
-async fn work_off(app: Arc<AppState>, line: Line) -> (Line, Option<Time>) {
-    let due = tick_line(&app, line.0, &line.1).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, line = line.1, "notices could not be sent");
+async fn work_off(app: Arc<AppState>, queue: Queue) -> (Queue, Option<Time>) {
+    let due = tick_queue(&app, queue.0, &queue.1).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, queue = queue.1, "notices could not be sent");
         // Not at once: whatever failed may be short of breath.
         Some(app.system.clock.now().plus_seconds(RETRY_SECONDS))
     });
-    (line, due)
+    (queue, due)
 }
 
-/// All lines on which something is to be sent, now or later.
-async fn lines(app: &AppState) -> Result<Vec<Line>> {
-    let mut all: Vec<Line> = Vec::new();
+/// All queues that hold something to send, now or later.
+async fn queues(app: &AppState) -> Result<Vec<Queue>> {
+    let mut all: Vec<Queue> = Vec::new();
     loop {
         let after = all.last().cloned().unwrap_or((Uuid::nil(), String::new()));
-        let page = app.store.read(move |tx| store::list_lines(tx, (after.0, &after.1), PAGE)).await?;
+        let page = app.store.read(move |tx| store::list_queues(tx, (after.0, &after.1), PAGE)).await?;
         let is_last = (page.len() as i64) < PAGE;
         all.extend(page);
         if is_last {
@@ -151,35 +151,35 @@ async fn lines(app: &AppState) -> Result<Vec<Line>> {
 /// Sends everything that is due. Says when the next will be.
 pub async fn tick(app: &Arc<AppState>) -> Result<Option<Time>> {
     let mut next = None;
-    for (workspace, line) in lines(app).await? {
-        next = next.into_iter().chain(tick_line(app, workspace, &line).await?).min();
+    for (workspace, queue) in queues(app).await? {
+        next = next.into_iter().chain(tick_queue(app, workspace, &queue).await?).min();
     }
     Ok(next)
 }
 
-async fn tick_line(app: &Arc<AppState>, workspace: Uuid, line: &str) -> Result<Option<Time>> {
+async fn tick_queue(app: &Arc<AppState>, workspace: Uuid, queue: &str) -> Result<Option<Time>> {
     loop {
         let now = app.system.clock.now();
-        let address = store::address(line);
+        let address = store::address(queue);
         let look = move |tx: &mut Tx<'_>| -> Result<_> {
-            let due = deliveries::list_due(tx, workspace, &address, now, None, AT_ONCE)?;
-            Ok((due, deliveries::next_due(tx, workspace, &address, now)?))
+            let due = items::list_due(tx, workspace, &address, now, None, AT_ONCE)?;
+            Ok((due, items::next_due(tx, workspace, &address, now)?))
         };
         let (due, next_due) = app.store.read(look).await?;
         if due.is_empty() {
             return Ok(next_due);
         }
-        let (address, until) = (store::address(line), now.plus_seconds(LEASE_SECONDS));
+        let (address, until) = (store::address(queue), now.plus_seconds(LEASE_SECONDS));
         let claim = move |tx: &mut Tx<'_>| -> Result<_> {
             let mut taken = Vec::new();
             for candidate in &due {
                 // Its number is never shown; what was touched in between is left to whoever touched it.
-                if !deliveries::claim(tx, workspace, &address, candidate, 0, until)? {
+                if !items::claim(tx, workspace, &address, candidate, 0, until)? {
                     continue;
                 }
-                match store::find(tx, workspace, candidate.intent_id.0)? {
+                match store::find(tx, workspace, candidate.item.id)? {
                     Some(notice) => taken.push((notice, candidate.offers + 1)),
-                    None => deliveries::delete(tx, workspace, &address, candidate.intent_id)?,
+                    None => items::delete(tx, workspace, &address, candidate.item)?,
                 }
             }
             Ok(taken)
@@ -209,21 +209,21 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
     let error = outcome.err().map(|unsent| unsent.why.chars().take(MAX_ERROR_CHARS).collect::<String>());
     let (workspace, notice) = (notice.workspace, notice.clone());
     let record = move |tx: &mut Tx<'_>| -> Result<_> {
-        let (address, id) = (store::address(&notice.line), IntentId(notice.id));
+        let (address, item) = (store::address(&notice.queue), notice.item());
+        let (channel, intent) = (&notice.channel, notice.intent.map(tracing::field::display));
         match (&error, again_at) {
             (None, _) => {
-                deliveries::delete(tx, notice.workspace, &address, id)?;
+                items::delete(tx, notice.workspace, &address, item)?;
                 store::close(tx, notice.workspace, notice.id)?;
             }
             (Some(error), Some(again_at)) => {
-                let channel = &notice.channel;
-                tracing::warn!(channel, intent = %notice.intent, error, %again_at, "a notice failed and is tried again");
-                deliveries::postpone(tx, notice.workspace, &address, id, again_at, error)?;
+                tracing::warn!(channel, intent, error, %again_at, "a notice failed and is tried again");
+                items::postpone(tx, notice.workspace, &address, item, again_at, error)?;
             }
             (Some(error), None) => {
-                tracing::warn!(channel = notice.channel, intent = %notice.intent, error, "a notice was given up");
-                deliveries::note(tx, notice.workspace, &address, id, error)?;
-                deliveries::bury(tx, notice.workspace, &address, id, now)?;
+                tracing::warn!(channel, intent, error, "a notice was given up");
+                items::note(tx, notice.workspace, &address, item, error)?;
+                items::bury(tx, notice.workspace, &address, item, now)?;
                 store::close(tx, notice.workspace, notice.id)?;
             }
         }
@@ -274,24 +274,23 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
 async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<TaskMail>> {
     let notice = notice.clone();
     let base_url = app.site.base_url.clone();
-    let shard = Shard::of_intent(notice.intent);
+    let Some(intent) = notice.intent else { return Ok(None) };
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
-        let Some(head) = intents::find(tx, notice.workspace, notice.intent)? else { return Ok(None) };
+        let Some(head) = intents::find(tx, notice.workspace, intent)? else { return Ok(None) };
         let is_asking = head.intent.waiting().is_some_and(|waiting| waiting.asking == asking);
         let is_theirs = is_asked(&head, &notice.recipient);
         let Some(task) = head.intent.open_task().filter(|_| is_asking && is_theirs) else { return Ok(None) };
         if membership::has_left(tx, notice.workspace, &notice.recipient)? {
-            let intent = notice.intent;
             tracing::warn!(%intent, "a mail about a task is dropped: who is asked is no longer a member");
             return Ok(None);
         }
-        let spec = intents::spec(tx, notice.workspace, notice.intent)?;
+        let spec = intents::spec(tx, notice.workspace, intent)?;
         let request = LinkRequest { person: &notice.recipient, via: Via::Email, issued_by: None };
         let link = links::make(tx, notice.workspace, &head, &request)?;
         Ok(Some(TaskMail {
             about,
             task: task.clone(),
-            intent_id: notice.intent.to_string(),
+            intent_id: intent.to_string(),
             intent_type: head.intent_type.clone(),
             from: head.from.to_string(),
             url: links::url(&base_url, &link),
@@ -299,7 +298,7 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
             due_at: head.intent.due_at(spec.deadline_at),
         }))
     };
-    app.store.write(shard, job).await
+    app.store.write(Shard::of_intent(intent), job).await
 }
 
 async fn mail(app: &AppState, mail: Mail) -> std::result::Result<(), MailError> {

@@ -19,8 +19,8 @@ use axme_core::error::Result;
 use axme_core::state::AppState;
 use axme_core::system::{BUSY_PAUSE_SECONDS, Post, PostError};
 use axme_core::{engine, signature};
-use axme_store::accounts::ServiceAccount;
-use axme_store::{Shard, accounts, deliveries, intents};
+use axme_store::service_accounts::{AccountStatus, ServiceAccount};
+use axme_store::{Shard, intents, queue, service_accounts};
 
 /// Pushes of one account at a time.
 const AT_ONCE: usize = 8;
@@ -31,8 +31,10 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result
     loop {
         // Read anew each time: the callback may have changed.
         let id = account.to_owned();
-        let found = app.store.read(move |tx| accounts::find_service_account(tx, workspace, &id)).await?;
-        let Some(account) = found.filter(|a| a.callback_url.is_some() && a.status == "active") else { return Ok(None) };
+        let found = app.store.read(move |tx| service_accounts::find_service_account(tx, workspace, &id)).await?;
+        let Some(account) = found.filter(|a| a.callback_url.is_some() && a.status == AccountStatus::Active) else {
+            return Ok(None);
+        };
         let Some(address) = account.address.clone() else { return Ok(None) };
         let reading = Reading { workspace, address, most: AT_ONCE, status: None, due_by: None };
         let (offers, next_due) = claims::offer(app, reading).await?;
@@ -69,7 +71,7 @@ async fn put_off(app: &Arc<AppState>, account: &ServiceAccount, id: IntentId) ->
     let due_at = app.system.clock.now().plus_seconds(BUSY_PAUSE_SECONDS);
     let workspace = account.workspace_id;
     let Some(to) = account.address.clone() else { return Ok(()) };
-    app.store.write(Shard::of_intent(id), move |tx| deliveries::put_off(tx, workspace, &to, id, due_at)).await?;
+    app.store.write(Shard::of_intent(id), move |tx| queue::put_off(tx, workspace, &to, id.into(), due_at)).await?;
     Ok(())
 }
 
@@ -87,10 +89,10 @@ async fn record(
         if head.intent.status().is_terminal() {
             // A dead letter that was replayed, or an intent that ended in the meantime and has no delivery any more.
             match &outcome {
-                Ok(()) => deliveries::delete(tx, workspace, &to, id)?,
+                Ok(()) => queue::delete(tx, workspace, &to, id.into())?,
                 Err(error) => {
-                    deliveries::note(tx, workspace, &to, id, error)?;
-                    deliveries::bury(tx, workspace, &to, id, now)?;
+                    queue::note(tx, workspace, &to, id.into(), error)?;
+                    queue::bury(tx, workspace, &to, id.into(), now)?;
                 }
             }
             return Ok(());
@@ -99,14 +101,14 @@ async fn record(
             // Somebody it was escalated to: what becomes of the intent does not hang on reaching them.
             Err(error) if to != head.to => {
                 let pause = limits.push_retry_seconds[limits.push_retry_seconds.len() - 1];
-                deliveries::postpone(tx, workspace, &to, id, now.plus_seconds(pause), error)?;
+                queue::postpone(tx, workspace, &to, id.into(), now.plus_seconds(pause), error)?;
             }
             Ok(()) if to == head.to && head.intent.status() == Status::Delivered => {
                 engine::advance(tx, workspace, head, Command::Acknowledge, to.as_str())?;
             }
             Ok(()) => {
                 let again_at = now.plus_seconds(limits.acknowledged_seconds);
-                deliveries::acknowledge(tx, workspace, &to, id, again_at)?;
+                queue::acknowledge(tx, workspace, &to, id.into(), again_at)?;
             }
             Err(error) => {
                 let spec = intents::spec(tx, workspace, id)?;
@@ -116,7 +118,7 @@ async fn record(
                 let pauses = &limits.push_retry_seconds;
                 let usual = pauses[(attempt as usize - 1).min(pauses.len() - 1)];
                 let retry_at = now.plus_seconds(policy.retry_seconds().unwrap_or(usual));
-                deliveries::postpone(tx, workspace, &to, id, retry_at, error)?;
+                queue::postpone(tx, workspace, &to, id.into(), retry_at, error)?;
                 let command = Command::PushFailed { attempt, most, error: error.clone(), retry_at: Some(retry_at) };
                 engine::advance(tx, workspace, head, command, GATEWAY)?;
             }

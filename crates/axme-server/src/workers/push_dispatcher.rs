@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{push, webhooks};
 use axme_core::error::Result;
 use axme_core::state::AppState;
-use axme_store::{Signal, accounts, webhooks as subscriptions};
+use axme_store::{Signal, service_accounts, webhooks as subscriptions};
 
 /// Receivers read at a time.
 const PAGE: i64 = 500;
@@ -63,7 +63,7 @@ async fn list(app: &AppState) -> Result<Vec<(Receiver, Address)>> {
     let mut after = (Uuid::nil(), String::new());
     loop {
         let (workspace, id) = after.clone();
-        let page = app.store.read(move |tx| accounts::list_pushed(tx, (workspace, &id), PAGE)).await?;
+        let page = app.store.read(move |tx| service_accounts::list_pushed(tx, (workspace, &id), PAGE)).await?;
         for account in &page {
             let receiver = Receiver::Agent(account.workspace_id, account.service_account_id.clone());
             all.extend(account.address.clone().map(|address| (receiver, address)));

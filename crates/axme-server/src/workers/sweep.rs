@@ -13,7 +13,8 @@ use axme_core::error::{Result, StoreError};
 use axme_core::ops::access_requests::KEPT_DAYS as REQUESTS_KEPT_DAYS;
 use axme_core::state::AppState;
 use axme_store::{
-    Shard, Tx, access_requests, invites, links, logins, media, mesh, notices, people, replies, routed, usage, webhooks,
+    Shard, Tx, access_requests, invites, links, logins, media, mesh, notices, person_accounts, quotas, replies,
+    routed_deliveries, webhooks,
 };
 
 /// Rows forgotten in one transaction.
@@ -67,15 +68,15 @@ pub async fn tick(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
     type Sweep = fn(&mut Tx<'_>, Time, i64) -> Result<usize, StoreError>;
     let sweeps: [(Sweep, u64); 11] = [
         (logins::sweep, LOGINS_KEPT_HOURS),
-        (people::sweep, KEPT_DAYS * 24),
+        (person_accounts::sweep, KEPT_DAYS * 24),
         (invites::sweep, KEPT_DAYS * 24),
         (media::sweep, KEPT_DAYS * 24),
-        (routed::sweep, KEPT_DAYS * 24),
+        (routed_deliveries::sweep, KEPT_DAYS * 24),
         (webhooks::sweep, KEPT_DAYS * 24),
         (notices::sweep, KEPT_DAYS * 24),
         (links::sweep, KEPT_DAYS * 24),
         (mesh::sweep, KEPT_DAYS * 24),
-        (usage::sweep, KEPT_DAYS * 24),
+        (quotas::sweep, KEPT_DAYS * 24),
         (access_requests::sweep, REQUESTS_KEPT_DAYS * 24),
     ];
     for (sweep, hours) in sweeps {

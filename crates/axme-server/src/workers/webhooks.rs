@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axme_intent::{IntentId, Time};
+use axme_intent::Time;
 use futures_util::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
@@ -16,10 +16,11 @@ use axme_core::error::Result;
 use axme_core::signature;
 use axme_core::state::AppState;
 use axme_core::system::{BUSY_PAUSE_SECONDS, Post, PostError};
+use axme_store::queue::QueueItem;
 use axme_store::webhooks::{Event, Subscription};
-use axme_store::{Shard, Tx, deliveries, webhooks as store};
+use axme_store::{Shard, Tx, queue, webhooks as store};
 
-/// EncodedReply to one subscriber at a time.
+/// Sent to one subscriber at a time.
 const AT_ONCE: i64 = 8;
 /// An attempt is taken for so much longer than it may last.
 const MARGIN_SECONDS: u64 = 5;
@@ -71,8 +72,8 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
         let found = store::find(tx, workspace, id)?.filter(|s| s.active && s.revoked_at.is_none());
         let Some(subscription) = found else { return Ok(None) };
         let address = subscription.address();
-        let due = deliveries::list_due(tx, workspace, &address, now, None, most)?;
-        Ok(Some((due, deliveries::next_due(tx, workspace, &address, now)?, subscription)))
+        let due = queue::list_due(tx, workspace, &address, now, None, most)?;
+        Ok(Some((due, queue::next_due(tx, workspace, &address, now)?, subscription)))
     };
     // Most looks find nothing, and need no transaction that writes.
     let Some((due, next_due, subscription)) = app.store.read(is_due).await? else { return Ok(None) };
@@ -85,12 +86,12 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
         let mut events = Vec::new();
         for candidate in &due {
             // Its number is never shown; what was touched in between is left to whoever touched it.
-            if !deliveries::claim(tx, workspace, &address, candidate, 0, until)? {
+            if !queue::claim(tx, workspace, &address, candidate, 0, until)? {
                 continue;
             }
-            match store::find_event(tx, workspace, candidate.intent_id.0)? {
+            match store::find_event(tx, workspace, candidate.item.id)? {
                 Some(event) => events.push((event, candidate.offers + 1)),
-                None => deliveries::delete(tx, workspace, &address, candidate.intent_id)?,
+                None => queue::delete(tx, workspace, &address, candidate.item)?,
             }
         }
         Ok(Taken { subscription: subscription.clone(), events, until, is_empty: false, next_due })
@@ -122,25 +123,26 @@ async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u
     let now = app.system.clock.now();
     let pauses = app.limits.push_retry_seconds.clone();
     let (workspace, to, id) = (to.workspace, to.clone(), event.id);
+    let item = QueueItem::webhook_event(id);
     let record = move |tx: &mut Tx<'_>| -> Result<_> {
         let address = to.address();
         // A replay in the meantime asks for one more: it stands, whatever came of this one.
-        if !deliveries::is_as_claimed(tx, to.workspace, &address, IntentId(id), claimed)? {
+        if !queue::is_as_claimed(tx, to.workspace, &address, item, claimed)? {
             return if outcome.is_ok() { Ok(store::arrived_before(tx, &to, id)?) } else { Ok(()) };
         }
         match (&outcome, pauses.get(attempt as usize - 1)) {
             (Ok(()), _) => store::arrived(tx, &to, id)?,
             (Err(PostError::Busy), _) => {
                 let due_at = now.plus_seconds(BUSY_PAUSE_SECONDS);
-                deliveries::put_off(tx, to.workspace, &address, IntentId(id), due_at)?;
+                queue::put_off(tx, to.workspace, &address, item, due_at)?;
             }
             (Err(PostError::Failed(error)), Some(pause)) => {
                 let due_at = now.plus_seconds(*pause);
-                deliveries::postpone(tx, to.workspace, &address, IntentId(id), due_at, &short(error))?;
+                queue::postpone(tx, to.workspace, &address, item, due_at, &short(error))?;
             }
             (Err(PostError::Failed(error)), None) => {
-                deliveries::note(tx, to.workspace, &address, IntentId(id), &short(error))?;
-                deliveries::bury(tx, to.workspace, &address, IntentId(id), now)?;
+                queue::note(tx, to.workspace, &address, item, &short(error))?;
+                queue::bury(tx, to.workspace, &address, item, now)?;
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axme_store::Tx;
-use axme_store::access_requests::{self as requests, AccessRequest};
+use axme_store::access_requests::{self as requests, AccessRequest, RequestState, RequestType};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -164,8 +164,8 @@ async fn insert_requests(
                 review_org_id: org,
                 from_workspace_id: from,
                 requested_by: requester.clone(),
-                request_type: "join_organization".to_owned(),
-                state: (*state).to_owned(),
+                request_type: RequestType::JoinOrganization,
+                state: RequestState::parse(state).unwrap(),
                 requester_actor_id: format!("{state}@example.com"),
                 org_id: Some(org),
                 workspace_id: None,

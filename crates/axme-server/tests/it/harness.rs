@@ -21,8 +21,9 @@ use axme_server::folder::{Bootstrap, Folder};
 use axme_server::http::{self, Gateway};
 use axme_server::{first_start, workers};
 use axme_store::clock::ManualClock;
+use axme_store::organizations::{self, Organization, Workspace};
 use axme_store::wakeups::{SWEEP_BETWEEN_NODES, Wakeups};
-use axme_store::{Clock, Limits, Rng, Shard, StoreOptions, Tx, accounts};
+use axme_store::{Clock, Limits, Rng, Shard, StoreOptions, Tx, service_accounts};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
@@ -33,7 +34,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-pub use databases::{dump_postgres, fresh_schema};
+pub use databases::{dump_postgres, fresh_schema, migration};
 pub use engines::{Engine, run};
 pub(crate) use engines::{each_engine, postgres_only};
 pub use streams::{OpenStream, Window};
@@ -276,21 +277,21 @@ impl Server {
         let [new_org, workspace] = [&org, &slug]
             .map(|text| Uuid::from_slice(&Sha256::digest(format!("{org}/{slug}/{text}"))[..16]).expect("16 bytes"));
         let make = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
-            let org_id = match accounts::find_organization(tx, &org)? {
+            let org_id = match organizations::find_by_slug(tx, &org)? {
                 Some(known) => known,
                 None => {
-                    accounts::insert_organization(tx, new_org, &org, &org, now)?;
+                    organizations::insert(tx, &Organization::new(new_org, &org, &org, now))?;
                     new_org
                 }
             };
-            accounts::insert_workspace(tx, workspace, org_id, &slug, &slug, now)?;
+            organizations::insert_workspace(tx, &Workspace::new(workspace, org_id, &slug, &slug, now))?;
             let owner = format!("owner@{org}.{slug}");
-            let admin = accounts::ServiceAccount {
+            let admin = service_accounts::ServiceAccount {
                 service_account_id: format!("sa_{org}-{slug}"),
-                ..accounts::ServiceAccount::of_owner(workspace, org_id, workspace, &owner, now)
+                ..service_accounts::ServiceAccount::of_owner(workspace, org_id, workspace, &owner, now)
             };
-            accounts::insert_service_account(tx, &admin)?;
-            let key = accounts::NewKey {
+            service_accounts::insert_service_account(tx, &admin)?;
+            let key = service_accounts::NewKey {
                 workspace,
                 key_id: "sak_first",
                 service_account_id: &admin.service_account_id,
@@ -299,7 +300,7 @@ impl Server {
                 created_at: now,
                 expires_at: None,
             };
-            Ok(accounts::insert_key(tx, &key)?)
+            Ok(service_accounts::insert_key(tx, &key)?)
         };
         self.app.store.write(Shard::CONTROL, make).await.expect("a workspace can be made");
         token

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axme_store::Limits;
 use axme_store::Tier;
 use axme_store::Tx;
-use axme_store::access_requests::{self as requests, AccessRequest};
+use axme_store::access_requests::{self as requests, AccessRequest, RequestState};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Request};
@@ -176,7 +176,7 @@ async fn operators_of_a_hosted_server_set_the_quotas_of_tenants(engine: Engine) 
     let keep = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
         let request = requests::find(tx, old)?.unwrap();
         let pending =
-            AccessRequest { access_request_id: id, review_org_id: own, state: "pending".to_owned(), ..request };
+            AccessRequest { access_request_id: id, review_org_id: own, state: RequestState::Pending, ..request };
         Ok(requests::insert(tx, &pending)?)
     };
     server.app.store.write(Shard::CONTROL, keep).await.unwrap();

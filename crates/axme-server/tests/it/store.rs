@@ -2,17 +2,19 @@
 
 use axme_core::error::{Error, Result};
 use axme_intent::Time;
-use axme_store::{Shard, Tx, accounts};
+use axme_store::organizations::{self, Organization};
+use axme_store::{Shard, Store, StoreError, Tx, person_accounts};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::harness::{Engine, Server, each_engine};
+use crate::harness::{Engine, Server, each_engine, fresh_schema, migration};
 
 each_engine! {
     a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody,
     a_writer_outlives_a_panic_outside_its_jobs,
     a_kept_refusal_commits_what_it_wrote,
     a_delayed_write_is_seen_by_the_next_read_of_the_same_job,
+    a_database_from_before_the_first_release_is_refused_with_what_to_do,
 }
 
 const NOW: Time = Time::from_micros(0);
@@ -20,7 +22,7 @@ const NOW: Time = Time::from_micros(0);
 /// Writes a row and then does what `end` says.
 fn job(number: u128, end: fn() -> Result<()>) -> impl FnMut(&mut Tx<'_>) -> Result<()> + Send + 'static {
     move |tx| {
-        accounts::insert_organization(tx, Uuid::from_u128(number), &slug(number), "test", NOW)?;
+        organizations::insert(tx, &Organization::new(Uuid::from_u128(number), &slug(number), "test", NOW))?;
         end()
     }
 }
@@ -53,7 +55,7 @@ async fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody(engine: Engi
             1 => assert!(matches!(outcome, Err(Error::Api(_))), "job {n}: {outcome:?}"),
             _ => assert!(matches!(outcome, Err(Error::Store(_))), "job {n}: {outcome:?}"),
         }
-        let found = store.read(move |tx| accounts::find_organization(tx, &slug(n))).await.unwrap();
+        let found = store.read(move |tx| organizations::find_by_slug(tx, &slug(n))).await.unwrap();
         assert_eq!(found.is_some(), n % 3 == 0, "job {n}");
     }
 }
@@ -97,18 +99,47 @@ async fn a_kept_refusal_commits_what_it_wrote(engine: Engine) {
     let kept =
         server.app.store.write(Shard::CONTROL, job(7, || Err(Error::kept(axme_api::ApiError::invalid("kept"))))).await;
     assert!(matches!(kept, Err(Error::Kept(_))), "{kept:?}");
-    let found = server.app.store.read(|tx| accounts::find_organization(tx, &slug(7))).await.unwrap();
+    let found = server.app.store.read(|tx| organizations::find_by_slug(tx, &slug(7))).await.unwrap();
     assert!(found.is_some());
 }
 
 async fn a_delayed_write_is_seen_by_the_next_read_of_the_same_job(engine: Engine) {
     let server = Server::start(engine).await;
-    let (org, workspace) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let accounts_of = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
-        let before = accounts::count_accounts(tx)?;
-        accounts::insert_member(tx, Uuid::from_u128(3), "new@example.com", org, workspace, "member", NOW)?;
-        Ok((before, accounts::count_accounts(tx)?))
+    let accounts_of = |tx: &mut Tx<'_>| -> Result<_> {
+        let before = person_accounts::count(tx)?;
+        person_accounts::insert(tx, Uuid::from_u128(3), "new@example.com", NOW)?;
+        Ok((before, person_accounts::count(tx)?))
     };
     let (before, after) = server.app.store.write(Shard::CONTROL, accounts_of).await.unwrap();
     assert_eq!(after, before + 1);
+}
+
+/// As refinery wrote it for the first migration of versions that were never released.
+const OLD_HISTORY: &str = "CREATE TABLE refinery_schema_history AS SELECT 1 AS version, 'core' AS name, \
+                           '2025-11-01T00:00:00Z' AS applied_on, '1' AS checksum";
+
+async fn a_database_from_before_the_first_release_is_refused_with_what_to_do(engine: Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = match engine {
+        Engine::Sqlite => {
+            let file = folder.path().join("axme.db");
+            rusqlite::Connection::open(&file).unwrap().execute_batch(OLD_HISTORY).unwrap();
+            Store::open_sqlite(&file, &migration())
+        }
+        Engine::Postgres => {
+            let url = fresh_schema().await;
+            let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(OLD_HISTORY).await.unwrap();
+            Store::open_postgres(&url, &migration()).await
+        }
+    };
+    match opened {
+        Err(StoreError::Unavailable(why)) => {
+            assert!(why.contains("made by a version before 0.1.0"), "{why}");
+            assert!(why.contains("start with an empty data folder or database"), "{why}");
+        }
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it was opened"),
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axme_server::workers;
 use axme_store::Limits;
-use axme_store::{deliveries, webhooks as subscriptions};
+use axme_store::{queue, webhooks as subscriptions};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -266,7 +266,7 @@ async fn deliveries_of_a_paused_subscriber_expire_with_their_event(engine: Engin
     let now = server.now();
     let left = server.app.store.read(move |tx| {
         let address = subscriptions::find(tx, workspace, id)?.unwrap().address();
-        Ok::<_, axme_store::StoreError>(deliveries::list_due(tx, workspace, &address, now, None, 10)?.len())
+        Ok::<_, axme_store::StoreError>(queue::list_due(tx, workspace, &address, now, None, 10)?.len())
     });
     assert_eq!(left.await.unwrap(), 0);
 }

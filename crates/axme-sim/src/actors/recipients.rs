@@ -33,9 +33,9 @@ pub(crate) fn run_notice_worker(sim: &mut Simulation) -> CheckResult {
         ensure!(notice.recipient == mail.to, "{} got the mail of {}", mail.to, notice.recipient);
         sim.checker.delivered_notices.insert(notice.id);
         ensure!(mail.link.is_some() == notice.asking.is_some(), "mail {} has the link {:?}", mail.id, mail.link);
-        if let (Some(page), Some(asking)) = (mail.link, notice.asking) {
+        if let (Some(page), Some(asking), Some(intent)) = (mail.link, notice.asking, notice.intent_id) {
             let token = page.split_once("?token=").map(|(_, token)| token.to_owned()).unwrap_or_default();
-            add_link(sim, notice.intent_id, mail.to, "email", asking, (page, token));
+            add_link(sim, intent, mail.to, "email", asking, (page, token));
         }
     }
     Ok(())

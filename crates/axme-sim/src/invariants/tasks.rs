@@ -73,23 +73,22 @@ impl Checker {
     /// that is over. Every person with an open task has been notified, or will be.
     pub(super) fn check_notices(&self, snapshot: &Snapshot) -> CheckResult {
         let mut queued: BTreeMap<(&str, Uuid), bool> = BTreeMap::new();
-        for row in &snapshot.deliveries {
-            if let Some(line) = row.address.strip_prefix("notice://") {
-                queued.insert((line, row.intent_id.0), row.dead_at.is_none());
+        for row in &snapshot.queue {
+            if let Some(queue) = row.address.strip_prefix("notice://") {
+                queued.insert((queue, row.item.id), row.dead_at.is_none());
             }
         }
         let mut notified: BTreeSet<(IntentId, u32, String)> = BTreeSet::new();
         for notice in &snapshot.notices {
-            let is_live = queued.remove(&(notice.line.as_str(), notice.id));
-            let (id, intent) = (notice.id, notice.intent_id);
+            let is_live = queued.remove(&(notice.queue.as_str(), notice.id));
+            let id = notice.id;
             ensure!(
                 is_live.unwrap_or(false) == notice.is_open,
                 "notice {id}: open {}, queued {is_live:?}",
                 notice.is_open
             );
-            let Some(observed) = self.intents.get(&intent) else {
-                return Err(format!("notice {id} of an unknown intent"));
-            };
+            let found = notice.intent_id.and_then(|intent| Some((intent, self.intents.get(&intent)?)));
+            let Some((intent, observed)) = found else { return Err(format!("notice {id} of an unknown intent")) };
             if let Some(asking) = notice.asking {
                 notified.insert((intent, asking, notice.recipient.to_ascii_lowercase()));
             }

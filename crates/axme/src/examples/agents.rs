@@ -8,6 +8,7 @@ use axme_client::api::service_accounts::{
     self, CreateKey, CreateServiceAccount, RevokeKey, ServiceAccount, UpdateServiceAccount,
 };
 use axme_client::{Client, ClientError, Object, is_terminal};
+use axme_intent::DeliveryBinding;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
@@ -47,8 +48,9 @@ impl RunningAgents {
         submission: &mut Object,
     ) -> Result<RunningAgents, Failure> {
         // An intent without a scenario declares no agents.
+        let stream = DeliveryBinding::Stream.as_str();
         let mut undeclared: Vec<Value> =
-            example.agents.iter().map(|agent| json!({ "address": agent.address, "delivery_mode": "stream" })).collect();
+            example.agents.iter().map(|agent| json!({ "address": agent.address, "delivery_mode": stream })).collect();
         let declared = match submission.get_mut("agents") {
             Some(Value::Array(agents)) => agents,
             _ => &mut undeclared,
@@ -64,9 +66,9 @@ impl RunningAgents {
     }
 
     async fn add(&mut self, session: &Session, example: &Example, declared: &mut Value) -> Result<(), Failure> {
-        let transport = match declared["delivery_mode"].as_str() {
-            Some("http") => Transport::Http(CallbackServer::bind().await?),
-            Some("poll") => Transport::Poll,
+        let transport = match declared["delivery_mode"].as_str().and_then(DeliveryBinding::parse) {
+            Some(DeliveryBinding::Http) => Transport::Http(CallbackServer::bind().await?),
+            Some(DeliveryBinding::Poll) => Transport::Poll,
             _ => Transport::Stream,
         };
         let account = register(session, &transport, declared).await?;
@@ -139,7 +141,7 @@ async fn register(session: &Session, transport: &Transport, declared: &mut Value
         // An account of an earlier run still has the callback of that run.
         let update = UpdateServiceAccount {
             service_account_id: account.service_account_id.clone(),
-            delivery_mode: Some("http".to_owned()),
+            delivery_mode: Some(DeliveryBinding::Http.as_str().to_owned()),
             callback_url: Some(server.url.clone()),
             webhook_secret: Some(server.secret.clone()),
         };

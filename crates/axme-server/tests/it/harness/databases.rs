@@ -49,7 +49,7 @@ pub fn limits_of_tests(limits: Limits) -> Limits {
 }
 
 /// Opens a store to migrate its database.
-fn migration() -> StoreOptions {
+pub fn migration() -> StoreOptions {
     StoreOptions {
         limits: Arc::new(limits_of_tests(Limits::default())),
         clock: Arc::new(ManualClock::at(Time::from_micros(0))),
@@ -108,7 +108,8 @@ fn use_schema(schema: Schema) -> String {
 pub async fn dump_postgres() -> Vec<u8> {
     let schema = IN_USE.with_borrow(|in_use| in_use.schemas.last().map(|last| last.name.clone())).expect("a schema");
     let mut text = Vec::new();
-    for table in ["api_keys", "audit_trail", "invites", "media_links", "media_uploads", "replies", "service_accounts"] {
+    for table in ["api_keys", "audit_events", "invites", "media_links", "media_uploads", "replies", "service_accounts"]
+    {
         let copied = ADMIN.client.copy_out(&format!("COPY {schema}.{table} TO STDOUT")).await.expect("a copy");
         let mut copied = std::pin::pin!(copied);
         while let Some(part) = copied.next().await {

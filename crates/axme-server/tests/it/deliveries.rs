@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use axme_intent::{Address, IntentId};
+use axme_intent::Address;
 use axme_server::workers;
-use axme_store::{Tx, deliveries};
+use axme_store::queue::{self, QueueItem};
+use axme_store::{Shard, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -13,7 +14,6 @@ use crate::principals::{alias, place, principal};
 use crate::pushes::{Answer, Receiver, server_that_may_call_loopback};
 use crate::quotas::{limit, used_today};
 use crate::routing::route;
-use axme_store::Shard;
 
 each_engine! {
     a_submitted_delivery_arrives_and_can_be_replayed,
@@ -159,13 +159,13 @@ async fn bury(server: &Server, events: usize, subscribers: usize) -> Vec<String>
     let bury = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
         let mut ids = Vec::new();
         for n in 0..events {
-            let id = IntentId(rng.uuid_at(now.plus_seconds(n as u64)));
+            let event = QueueItem::webhook_event(rng.uuid_at(now.plus_seconds(n as u64)));
             for subscriber in 0..subscribers {
                 let to = Address::from_canonical(format!("webhook://{}", Uuid::from_u128(subscriber as u128)));
-                deliveries::insert(tx, workspace, &to, id, now)?;
-                deliveries::bury(tx, workspace, &to, id, now)?;
+                queue::insert(tx, workspace, &to, event, now)?;
+                queue::bury(tx, workspace, &to, event, now)?;
             }
-            ids.insert(0, id.to_string());
+            ids.insert(0, event.id.to_string());
         }
         Ok(ids)
     };

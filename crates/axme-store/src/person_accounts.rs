@@ -23,7 +23,7 @@ pub struct Account {
 /// A statement that reads whole rows.
 macro_rules! account {
     ($rest:literal) => {
-        concat!("SELECT account_id, email, nick, display_name, company, password_hash, selected_workspace_id, created_at, verified_at FROM accounts ", $rest)
+        concat!("SELECT account_id, email, nick, display_name, company, password_hash, selected_workspace_id, created_at, verified_at FROM person_accounts ", $rest)
     };
 }
 
@@ -59,9 +59,13 @@ pub fn find_by_nick(tx: &mut Tx<'_>, nick: &str) -> Result<Option<Account>, Stor
 /// Makes the account of an address, unless there is one.
 pub fn insert(tx: &mut Tx<'_>, id: Uuid, email: &str, now: Time) -> Result<(), StoreError> {
     tx.push(
-        "INSERT INTO accounts (account_id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
+        "INSERT INTO person_accounts (account_id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
         &[id.into(), email.into(), now.into()],
     )
+}
+
+pub fn count(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+    tx.row("SELECT COUNT(*) FROM person_accounts", &[])?.map_or(Ok(0), |row| row.int(0))
 }
 
 /// An account with its lock.
@@ -73,18 +77,21 @@ pub fn lock(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Account>, StoreError> {
 /// Notes that somebody has shown to read the mail of the address.
 pub fn mark_verified(tx: &mut Tx<'_>, id: Uuid, now: Time) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE accounts SET verified_at = COALESCE(verified_at, $1) WHERE account_id = $2",
+        "UPDATE person_accounts SET verified_at = COALESCE(verified_at, $1) WHERE account_id = $2",
         &[now.into(), id.into()],
     )
 }
 
 pub fn select_workspace(tx: &mut Tx<'_>, id: Uuid, workspace: Uuid) -> Result<(), StoreError> {
-    tx.push("UPDATE accounts SET selected_workspace_id = $1 WHERE account_id = $2", &[workspace.into(), id.into()])
+    tx.push(
+        "UPDATE person_accounts SET selected_workspace_id = $1 WHERE account_id = $2",
+        &[workspace.into(), id.into()],
+    )
 }
 
 pub fn set_profile(tx: &mut Tx<'_>, a: &Account) -> Result<(), StoreError> {
     tx.push(
-        "UPDATE accounts SET display_name = $1, company = $2 WHERE account_id = $3",
+        "UPDATE person_accounts SET display_name = $1, company = $2 WHERE account_id = $3",
         &[a.display_name.as_ref().into(), a.company.as_ref().into(), a.account_id.into()],
     )
 }
@@ -97,7 +104,7 @@ pub fn set_password(tx: &mut Tx<'_>, a: &Account) -> Result<bool, StoreError> {
         return Ok(false);
     }
     tx.push(
-        "UPDATE accounts SET nick = $1, password_hash = $2 WHERE account_id = $3",
+        "UPDATE person_accounts SET nick = $1, password_hash = $2 WHERE account_id = $3",
         &[a.nick.as_ref().into(), a.password_hash.as_ref().into(), a.account_id.into()],
     )?;
     Ok(true)
@@ -115,7 +122,7 @@ pub struct Membership {
 /// The roles somebody has in organizations that are active.
 pub fn memberships(tx: &mut Tx<'_>, email: &str) -> Result<Vec<Membership>, StoreError> {
     let rows = tx.rows(
-        "SELECT m.org_id, m.workspace_id, m.role FROM org_members m JOIN organizations o ON o.org_id = m.org_id \
+        "SELECT m.org_id, m.workspace_id, m.role FROM members m JOIN organizations o ON o.org_id = m.org_id \
          WHERE m.actor_id = $1 AND m.status = 'active' AND o.status = 'active' ORDER BY m.created_at, m.member_id",
         &[email.into()],
     )?;
@@ -130,7 +137,7 @@ pub fn memberships(tx: &mut Tx<'_>, email: &str) -> Result<Vec<Membership>, Stor
 /// Who was invited belongs from now on. Says whether somebody is known at all: as a member, or as one who was invited.
 pub fn take_up(tx: &mut Tx<'_>, email: &str, now: Time) -> Result<bool, StoreError> {
     tx.push(
-        "UPDATE org_members SET status = 'active', updated_at = $1 WHERE actor_id = $2 AND status = 'invited'",
+        "UPDATE members SET status = 'active', updated_at = $1 WHERE actor_id = $2 AND status = 'invited'",
         &[now.into(), email.into()],
     )?;
     is_member(tx, email)
@@ -139,7 +146,7 @@ pub fn take_up(tx: &mut Tx<'_>, email: &str, now: Time) -> Result<bool, StoreErr
 /// Whether somebody is a member of something, or is invited to be.
 pub fn is_member(tx: &mut Tx<'_>, email: &str) -> Result<bool, StoreError> {
     let row = tx.row(
-        "SELECT 1 FROM org_members WHERE actor_id = $1 AND status IN ('active', 'invited') LIMIT 1",
+        "SELECT 1 FROM members WHERE actor_id = $1 AND status IN ('active', 'invited') LIMIT 1",
         &[email.into()],
     )?;
     Ok(row.is_some())

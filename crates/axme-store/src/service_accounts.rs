@@ -1,10 +1,31 @@
-//! SQL of organizations, workspaces, service accounts and keys.
+//! SQL of service accounts and their keys.
 
-use axme_intent::{Address, Time};
+use axme_intent::{Address, DeliveryBinding, Time, text_enum};
 use uuid::Uuid;
 
+use super::organizations::{OrganizationStatus, WorkspaceStatus};
 use super::{Row, Tx};
 use crate::error::StoreError;
+
+text_enum! {
+    /// What the keys of an account may do.
+    pub enum AccountRole {
+        /// Everything in the workspace.
+        WorkspaceAdmin = "workspace_admin",
+        /// What concerns the account's own address.
+        Agent = "agent",
+        /// What the person may do whose logins the keys are of.
+        Login = "login",
+    }
+}
+
+text_enum! {
+    pub enum AccountStatus {
+        Active = "active",
+        /// Kept, so that registering its address again brings it back.
+        Deleted = "deleted",
+    }
+}
 
 /// What a key opens: everything a call has to know about its caller.
 #[derive(Debug, Clone)]
@@ -18,12 +39,12 @@ pub struct KeyHolder {
     pub org_id: Uuid,
     pub org_slug: String,
     pub service_account_id: String,
-    pub account_status: String,
-    pub role: String,
+    pub account_status: AccountStatus,
+    pub role: AccountRole,
     pub address: Option<Address>,
     pub created_by: String,
-    pub workspace_status: String,
-    pub org_status: String,
+    pub workspace_status: WorkspaceStatus,
+    pub org_status: OrganizationStatus,
 }
 
 pub fn find_key_holder(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<KeyHolder>, StoreError> {
@@ -48,12 +69,12 @@ pub fn find_key_holder(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<KeyHolder>
             org_id: row.uuid(6)?,
             org_slug: row.string(7)?,
             service_account_id: row.string(8)?,
-            account_status: row.string(9)?,
-            role: row.string(10)?,
+            account_status: row.word(9, AccountStatus::parse)?,
+            role: row.word(10, AccountRole::parse)?,
             address: row.opt_string(11)?.map(Address::from_canonical),
             created_by: row.string(12)?,
-            workspace_status: row.string(13)?,
-            org_status: row.string(14)?,
+            workspace_status: row.word(13, WorkspaceStatus::parse)?,
+            org_status: row.word(14, OrganizationStatus::parse)?,
         })
     })
     .transpose()
@@ -67,10 +88,10 @@ pub struct ServiceAccount {
     pub name: String,
     pub display_name: Option<String>,
     pub description: Option<String>,
-    pub role: String,
-    pub status: String,
+    pub role: AccountRole,
+    pub status: AccountStatus,
     pub address: Option<Address>,
-    pub delivery_mode: String,
+    pub delivery_mode: DeliveryBinding,
     pub created_by: String,
     pub created_at: Time,
     pub updated_at: Time,
@@ -89,10 +110,10 @@ impl ServiceAccount {
             name: "admin".to_owned(),
             display_name: Some("Workspace admin".to_owned()),
             description: None,
-            role: "workspace_admin".to_owned(),
-            status: "active".to_owned(),
+            role: AccountRole::WorkspaceAdmin,
+            status: AccountStatus::Active,
             address: None,
-            delivery_mode: "poll".to_owned(),
+            delivery_mode: DeliveryBinding::Poll,
             created_by: owner.to_owned(),
             created_at: now,
             updated_at: now,
@@ -122,10 +143,10 @@ fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
         name: row.string(3)?,
         display_name: row.opt_string(4)?,
         description: row.opt_string(5)?,
-        role: row.string(6)?,
-        status: row.string(7)?,
+        role: row.word(6, AccountRole::parse)?,
+        status: row.word(7, AccountStatus::parse)?,
         address: row.opt_string(8)?.map(Address::from_canonical),
-        delivery_mode: row.string(9)?,
+        delivery_mode: row.word(9, DeliveryBinding::parse)?,
         created_by: row.string(10)?,
         created_at: row.time(11)?,
         updated_at: row.time(12)?,
@@ -156,10 +177,10 @@ pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<boo
             (&a.name).into(),
             a.display_name.as_ref().into(),
             a.description.as_ref().into(),
-            (&a.role).into(),
-            (&a.status).into(),
+            a.role.as_str().into(),
+            a.status.as_str().into(),
             a.address.as_ref().into(),
-            (&a.delivery_mode).into(),
+            a.delivery_mode.as_str().into(),
             (&a.created_by).into(),
             a.created_at.into(),
             a.updated_at.into(),
@@ -211,7 +232,7 @@ pub fn revive(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
             (&a.name).into(),
             a.display_name.as_ref().into(),
             a.description.as_ref().into(),
-            (&a.delivery_mode).into(),
+            a.delivery_mode.as_str().into(),
             (&a.created_by).into(),
             a.updated_at.into(),
             a.callback_url.as_ref().into(),
@@ -332,66 +353,13 @@ pub fn revoke_key(
     row.map(|row| row.time(0)).transpose()
 }
 
-/// The organization of the first start, if any node has made it.
-pub fn find_organization(tx: &mut Tx<'_>, slug: &str) -> Result<Option<Uuid>, StoreError> {
-    tx.row("SELECT org_id FROM organizations WHERE slug = $1", &[slug.into()])?.map(|row| row.uuid(0)).transpose()
-}
-
-/// Makes an organization; false when another node was first.
-pub fn insert_organization(tx: &mut Tx<'_>, id: Uuid, slug: &str, name: &str, now: Time) -> Result<bool, StoreError> {
-    let added = tx.run(
-        "INSERT INTO organizations (org_id, slug, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (slug) DO NOTHING",
-        &[id.into(), slug.into(), name.into(), now.into()],
-    )?;
-    Ok(added > 0)
-}
-
-pub fn insert_workspace(
-    tx: &mut Tx<'_>,
-    id: Uuid,
-    org: Uuid,
-    slug: &str,
-    name: &str,
-    now: Time,
-) -> Result<(), StoreError> {
-    tx.push(
-        "INSERT INTO workspaces (workspace_id, org_id, slug, name, environment, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
-        &[id.into(), org.into(), slug.into(), name.into(), "production".into(), now.into()],
-    )
-}
-
-/// Adds a person as a member of a workspace, or, with nil, of the whole organization, with the account of that e-mail address.
-pub fn insert_member(
-    tx: &mut Tx<'_>,
-    id: Uuid,
-    email: &str,
-    org: Uuid,
-    workspace: Uuid,
-    role: &str,
-    now: Time,
-) -> Result<(), StoreError> {
-    tx.push(
-        "INSERT INTO accounts (account_id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
-        &[id.into(), email.into(), now.into()],
-    )?;
-    tx.push(
-        "INSERT INTO org_members (org_id, member_id, workspace_id, actor_id, role, status, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, 'active', $6, $7)",
-        &[org.into(), id.into(), workspace.into(), email.into(), role.into(), now.into(), now.into()],
-    )
-}
-
-pub fn count_accounts(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-    tx.row("SELECT COUNT(*) FROM accounts", &[])?.map_or(Ok(0), |row| row.int(0))
-}
-
 /// Changes how intents reach an account.
 pub fn update_delivery(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<(), StoreError> {
     tx.push(
         "UPDATE service_accounts SET delivery_mode = $1, callback_url = $2, webhook_secret = $3, updated_at = $4 \
          WHERE workspace_id = $5 AND service_account_id = $6",
         &[
-            (&a.delivery_mode).into(),
+            a.delivery_mode.as_str().into(),
             a.callback_url.as_ref().into(),
             a.webhook_secret.as_ref().into(),
             a.updated_at.into(),

@@ -1,4 +1,4 @@
-//! SQL of deliveries along routes. How one stands follows from its row of `deliveries`: none is left once it has arrived.
+//! SQL of deliveries along routes. How one stands follows from its item in the queue: none is left once it has arrived.
 
 use axme_intent::{Address, Object, Time};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use super::{Row, Tx};
 use crate::error::StoreError;
 
 #[derive(Debug, Clone)]
-pub struct Routed {
+pub struct RoutedDelivery {
     pub workspace: Uuid,
     pub id: Uuid,
     pub replay_of: Option<Uuid>,
@@ -29,10 +29,10 @@ pub struct Routed {
     pub last_error: Option<String>,
 }
 
-pub fn insert(tx: &mut Tx<'_>, delivery: &Routed) -> Result<(), StoreError> {
+pub fn insert(tx: &mut Tx<'_>, delivery: &RoutedDelivery) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO routed_deliveries (workspace_id, delivery_id, replay_of, principal_id, alias, transport_type, route_id, \
-         queue, correlation_id, idempotency_key, payload, created_at) \
+         queue_address, correlation_id, idempotency_key, payload, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         &[
             delivery.workspace.into(),
@@ -51,13 +51,13 @@ pub fn insert(tx: &mut Tx<'_>, delivery: &Routed) -> Result<(), StoreError> {
     )
 }
 
-pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Routed>, StoreError> {
+pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<RoutedDelivery>, StoreError> {
     let row = tx.row(
-        "SELECT r.workspace_id, r.delivery_id, r.replay_of, r.principal_id, r.alias, r.transport_type, r.route_id, r.queue, \
+        "SELECT r.workspace_id, r.delivery_id, r.replay_of, r.principal_id, r.alias, r.transport_type, r.route_id, r.queue_address, \
          r.correlation_id, r.idempotency_key, r.payload, r.created_at, d.dead_at, d.last_error, \
-         CASE WHEN d.intent_id IS NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' \
+         CASE WHEN d.item_id IS NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' \
          WHEN d.offers = 0 THEN 'submitted' ELSE 'pending' END FROM routed_deliveries r \
-         LEFT JOIN deliveries d ON d.workspace_id = r.workspace_id AND d.address = r.queue AND d.intent_id = r.delivery_id \
+         LEFT JOIN queue_items d ON d.workspace_id = r.workspace_id AND d.address = r.queue_address AND d.item_id = r.delivery_id \
          WHERE r.workspace_id = $1 AND r.delivery_id = $2",
         &[workspace.into(), id.into()],
     )?;
@@ -72,13 +72,13 @@ pub fn list(
     before: Uuid,
     status: Option<&str>,
     limit: i64,
-) -> Result<Vec<Routed>, StoreError> {
+) -> Result<Vec<RoutedDelivery>, StoreError> {
     let rows = tx.rows(
         "SELECT * FROM (SELECT r.workspace_id, r.delivery_id, r.replay_of, r.principal_id, r.alias, r.transport_type, \
-         r.route_id, r.queue, r.correlation_id, r.idempotency_key, r.payload, r.created_at, d.dead_at, d.last_error, \
-         CASE WHEN d.intent_id IS NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' \
+         r.route_id, r.queue_address, r.correlation_id, r.idempotency_key, r.payload, r.created_at, d.dead_at, d.last_error, \
+         CASE WHEN d.item_id IS NULL THEN 'delivered' WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' \
          WHEN d.offers = 0 THEN 'submitted' ELSE 'pending' END AS standing FROM routed_deliveries r \
-         LEFT JOIN deliveries d ON d.workspace_id = r.workspace_id AND d.address = r.queue AND d.intent_id = r.delivery_id \
+         LEFT JOIN queue_items d ON d.workspace_id = r.workspace_id AND d.address = r.queue_address AND d.item_id = r.delivery_id \
          WHERE r.workspace_id = $1 AND r.principal_id BETWEEN $2 AND $3 AND r.delivery_id < $4) AS found \
          WHERE $5 IN ('', found.standing) ORDER BY found.delivery_id DESC LIMIT $6",
         &[
@@ -101,8 +101,8 @@ pub fn list_open(
     limit: i64,
 ) -> Result<Vec<(Uuid, Address)>, StoreError> {
     let rows = tx.rows(
-        "SELECT r.delivery_id, r.queue FROM routed_deliveries r JOIN deliveries d ON d.workspace_id = r.workspace_id \
-         AND d.address = r.queue AND d.intent_id = r.delivery_id \
+        "SELECT r.delivery_id, r.queue_address FROM routed_deliveries r JOIN queue_items d ON d.workspace_id = r.workspace_id \
+         AND d.address = r.queue_address AND d.item_id = r.delivery_id \
          WHERE r.workspace_id = $1 AND r.created_at <= $2 AND d.dead_at IS NULL ORDER BY r.delivery_id LIMIT $3",
         &[workspace.into(), before.into(), limit.into()],
     )?;
@@ -112,17 +112,17 @@ pub fn list_open(
 /// How many deliveries since a moment stand how.
 pub fn count(tx: &mut Tx<'_>, workspace: Uuid, since: Time) -> Result<Vec<(String, i64)>, StoreError> {
     let rows = tx.rows(
-        "SELECT found.standing, COUNT(*) FROM (SELECT CASE WHEN d.intent_id IS NULL THEN 'delivered' \
+        "SELECT found.standing, COUNT(*) FROM (SELECT CASE WHEN d.item_id IS NULL THEN 'delivered' \
          WHEN d.dead_at IS NOT NULL THEN 'dead_lettered' WHEN d.offers = 0 THEN 'submitted' ELSE 'pending' END AS standing \
-         FROM routed_deliveries r LEFT JOIN deliveries d ON d.workspace_id = r.workspace_id AND d.address = r.queue \
-         AND d.intent_id = r.delivery_id WHERE r.workspace_id = $1 AND r.created_at >= $2) AS found GROUP BY found.standing",
+         FROM routed_deliveries r LEFT JOIN queue_items d ON d.workspace_id = r.workspace_id AND d.address = r.queue_address \
+         AND d.item_id = r.delivery_id WHERE r.workspace_id = $1 AND r.created_at >= $2) AS found GROUP BY found.standing",
         &[workspace.into(), since.into()],
     )?;
     rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?))).collect()
 }
 
-fn routed(row: &Row) -> Result<Routed, StoreError> {
-    Ok(Routed {
+fn routed(row: &Row) -> Result<RoutedDelivery, StoreError> {
+    Ok(RoutedDelivery {
         workspace: row.uuid(0)?,
         id: row.uuid(1)?,
         replay_of: row.opt_uuid(2)?,

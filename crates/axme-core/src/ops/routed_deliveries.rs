@@ -1,10 +1,9 @@
-//! Deliveries along routes: to whom a principal's best route leads, sent after the commit as notices are.
+//! Deliveries along routes: submitted to a principal's best route, and sent after the commit as notices are.
 
 use axme_api::deliveries::{
-    Delivery, DeliveryAnswer, GetDelivery, Operations, Reconcile, Reconciled, ShowOperations, SubmitDelivery,
+    Delivery, DeliveryAnswer, Operations, Reconcile, Reconciled, ShowOperations, SubmitDelivery,
 };
 use axme_api::{ApiError, Object, WorkspaceRef};
-use axme_intent::IntentId;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -14,14 +13,14 @@ use crate::auth::placement::{Placement, Scoped};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::input::{check_chars, check_size, check_within, check_word, read_id};
+use crate::input::{check_chars, check_size, check_within, check_word};
 use crate::store::notices::Notice;
-use crate::store::routed::Routed;
-use crate::store::{Signal, deliveries, notices, routed as store};
+use crate::store::queue::QueueItem;
+use crate::store::routed_deliveries::RoutedDelivery;
+use crate::store::{Signal, notices, queue, routed_deliveries as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
-    Binding::Transaction(&handler(&axme_api::deliveries::GET, prepare_get, get)),
     Binding::Transaction(&handler(&axme_api::deliveries::STATUS_COUNTS, prepare_operations, operations)),
     Binding::Transaction(&handler(&axme_api::deliveries::RECONCILE, prepare_reconcile, reconcile)),
     Binding::Transaction(
@@ -71,8 +70,8 @@ fn send(
         return Err(ApiError::not_supported_yet(what).into());
     }
     let host = url::Url::parse(&route.endpoint_url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    let line = host.unwrap_or_else(|| "nowhere".to_owned());
-    let delivery = Routed {
+    let queue = host.unwrap_or_else(|| "nowhere".to_owned());
+    let delivery = RoutedDelivery {
         workspace: place.workspace,
         id: cx.rng.uuid_at(cx.now),
         replay_of,
@@ -80,7 +79,7 @@ fn send(
         alias: found.alias.map(|alias| alias.alias),
         transport_type: route.transport_type,
         route: route.id,
-        queue: notices::address(&line),
+        queue: notices::address(&queue),
         correlation_id: submission.correlation_id.clone(),
         idempotency_key: submission.idempotency_key.clone(),
         payload: submission.payload.clone(),
@@ -98,9 +97,9 @@ fn send(
     let notice = Notice {
         workspace: delivery.workspace,
         id: delivery.id,
-        intent: IntentId(delivery.id),
-        line,
-        channel: "route".to_owned(),
+        intent: None,
+        queue,
+        channel: notices::ROUTE.to_owned(),
         recipient: route.endpoint_url,
         content,
         created_at: cx.now,
@@ -125,24 +124,7 @@ pub(super) fn replay(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) 
     send(cx, place, &submission, Some(id)).map(Some)
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<Scoped<Uuid>> {
-    let id = read_id("delivery", &input.delivery_id)?;
-    Ok(Scoped::new(input.workspace, id))
-}
-
-pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<DeliveryAnswer> {
-    let (place, id) = (asked.place(cx, RUN)?, asked.what);
-    let delivery = match store::find(cx.tx, place.workspace, id)? {
-        Some(routed) => view(routed, &place),
-        None => {
-            let (first, _) = super::deliveries::dead(cx, place.workspace, IntentId(id))?;
-            super::deliveries::view(&first, &place, "dead_lettered")
-        }
-    };
-    Ok(DeliveryAnswer { ok: true, delivery })
-}
-
-pub(super) fn view(delivery: Routed, place: &Placement) -> Delivery {
+pub(super) fn view(delivery: RoutedDelivery, place: &Placement) -> Delivery {
     Delivery {
         delivery_id: delivery.id.to_string(),
         replay_of_delivery_id: delivery.replay_of.map(|id| id.to_string()),
@@ -212,12 +194,13 @@ pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &Scoped<Reconciliation>) -
     let (workspace, asked) = (asked.place(cx, RUN)?.workspace, &asked.what);
     let before = cx.now.minus_millis(asked.age_seconds * 1_000);
     let open = store::list_open(cx.tx, workspace, before, asked.limit)?;
-    for (id, queue) in &open {
+    for (id, address) in &open {
+        let item = QueueItem::routed_delivery(*id);
         if asked.target == "delivered" {
-            deliveries::delete(cx.tx, workspace, queue, IntentId(*id))?;
+            queue::delete(cx.tx, workspace, address, item)?;
         } else {
-            deliveries::note(cx.tx, workspace, queue, IntentId(*id), &asked.reason)?;
-            deliveries::bury(cx.tx, workspace, queue, IntentId(*id), cx.now)?;
+            queue::note(cx.tx, workspace, address, item, &asked.reason)?;
+            queue::bury(cx.tx, workspace, address, item, cx.now)?;
         }
         notices::close(cx.tx, workspace, *id)?;
     }

@@ -1,8 +1,5 @@
-//! Service accounts, their keys, the agents they are, and who the caller is.
+//! Service accounts and their keys.
 
-use axme_api::agents::{Agent, AgentAnswer, AgentList, GetAgent, ListAgents};
-use axme_api::capabilities::{Capabilities, Nothing};
-use axme_api::me::Me;
 use axme_api::roles::Permission;
 use axme_api::service_accounts::{
     CreateKey, CreateServiceAccount, GetServiceAccount, Key, KeyAnswer, KnownKey, ListServiceAccounts, RevokeKey,
@@ -12,27 +9,24 @@ use axme_api::service_accounts::{
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::address::agent_name;
 use axme_intent::human::is_same_person;
-use axme_intent::{Address, Time};
+use axme_intent::{Address, DeliveryBinding, Time};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::auth::placement::{Placement, RoleSet};
-use crate::auth::{FreshKey, LOGIN, Role, fresh_key, placement};
+use crate::auth::{FreshKey, fresh_key, placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
-use crate::input::{check_ahead, check_chars, none_of};
+use crate::input::{check_ahead, check_chars, read_word};
 use crate::policy::quota;
 use crate::policy::tier::Allowance;
 use crate::signature;
-use crate::store::accounts::{NewKey, ServiceAccount};
-use crate::store::{Signal, accounts as store};
+use crate::store::service_accounts::{AccountRole, AccountStatus, NewKey, ServiceAccount};
+use crate::store::{Signal, service_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
-    Binding::Transaction(&handler(&axme_api::me::GET, prepare_nothing, me)),
-    Binding::Transaction(&handler(&axme_api::capabilities::GET, prepare_nothing, capabilities)),
-    Binding::Transaction(&handler(&axme_api::agents::LIST, prepare_list_agents, list_agents)),
     Binding::Transaction(&handler(&axme_api::service_accounts::CREATE, prepare_create, create)),
     Binding::Transaction(&handler(&axme_api::service_accounts::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::service_accounts::GET, prepare_get, get)),
@@ -40,7 +34,6 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::service_accounts::CREATE_KEY, prepare_create_key, create_key)),
     Binding::Transaction(&handler(&axme_api::service_accounts::REVOKE_KEY, prepare_revoke_key, revoke_key)),
     Binding::Transaction(&handler(&axme_api::service_accounts::DELETE, prepare_get, delete)),
-    Binding::Transaction(&handler(&axme_api::agents::GET, prepare_get_agent, get_agent)),
 ];
 
 /// Keys of an account that are shown: the newest.
@@ -53,9 +46,9 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceAccount)
     }
     check_chars("display_name", input.display_name.as_deref(), 0, 255)?;
     check_chars("description", input.description.as_deref(), 0, 2_000)?;
-    let mode = input.delivery_mode.as_deref().unwrap_or("stream");
+    let mode = input.delivery_mode.as_deref().map_or(Ok(DeliveryBinding::Stream), read_mode)?;
     let callback = check_delivery(context, mode, input.callback_url.as_deref(), input.webhook_secret.as_deref())?;
-    Ok(NewAccount { input, callback })
+    Ok(NewAccount { input, mode, callback })
 }
 
 /// The address that an account gets by its name.
@@ -73,7 +66,7 @@ fn address_of(text: &str, place: &Placement) -> Result<Address> {
 }
 
 pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceAccountAnswer> {
-    let NewAccount { input, callback } = new;
+    let NewAccount { input, mode, callback } = new;
     let place = placement::place_of(cx, &input.workspace, Permission::ManageAccounts)?;
     let address = &address_of(&input.name, &place)?;
     let new = NewAgent {
@@ -82,7 +75,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceA
         address,
         display_name: input.display_name.as_deref(),
         description: input.description.as_deref(),
-        delivery_mode: input.delivery_mode.as_deref().unwrap_or("stream"),
+        delivery_mode: *mode,
         callback: callback.as_ref(),
     };
     let (account, is_new) = put_agent(cx, &new)?;
@@ -93,6 +86,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewAccount) -> Result<ServiceA
 
 pub struct NewAccount {
     input: CreateServiceAccount,
+    mode: DeliveryBinding,
     callback: Option<Callback>,
 }
 
@@ -104,30 +98,32 @@ pub struct Callback {
     is_made: bool,
 }
 
+fn read_mode(text: &str) -> Result<DeliveryBinding> {
+    read_word("delivery_mode", text, DeliveryBinding::parse, DeliveryBinding::WORDS)
+}
+
 /// What is needed for a delivery mode; `None` for those that nothing is pushed in.
 fn check_delivery(
     context: &PrepareContext<'_>,
-    mode: &str,
+    mode: DeliveryBinding,
     url: Option<&str>,
     secret: Option<&str>,
 ) -> Result<Option<Callback>> {
-    match mode {
-        "stream" | "poll" | "inbox" | "internal" if url.is_some() => {
-            Err(ApiError::invalid(format!("callback_url: nothing is pushed in delivery_mode \"{mode}\"; choose http"))
-                .into())
-        }
-        "stream" | "poll" | "inbox" | "internal" => Ok(None),
-        "http" => {
-            let url = url.ok_or_else(|| ApiError::invalid("callback_url: delivery_mode \"http\" needs one"))?;
-            let url = check_callback(context, url)?;
-            check_secret("webhook_secret", secret)?;
-            let made = secret.is_none().then(|| signature::fresh_secret(context.rng));
-            let is_made = made.is_some();
-            let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
-            Ok(Some(Callback { url, secret, is_made }))
-        }
-        _ => Err(none_of("delivery_mode", mode, &["stream", "poll", "http", "inbox", "internal"])),
+    if mode != DeliveryBinding::Http {
+        let pushed = |_| {
+            let mode = mode.as_str();
+            ApiError::invalid(format!("callback_url: nothing is pushed in delivery_mode \"{mode}\"; choose http"))
+                .into()
+        };
+        return url.map_or(Ok(None), |url| Err(pushed(url)));
     }
+    let url = url.ok_or_else(|| ApiError::invalid("callback_url: delivery_mode \"http\" needs one"))?;
+    let url = check_callback(context, url)?;
+    check_secret("webhook_secret", secret)?;
+    let made = secret.is_none().then(|| signature::fresh_secret(context.rng));
+    let is_made = made.is_some();
+    let secret = made.or_else(|| secret.map(str::to_owned)).unwrap_or_default();
+    Ok(Some(Callback { url, secret, is_made }))
 }
 
 /// A callback of a bundle, with a secret of our own: whoever receives sets theirs with `service_accounts.update`.
@@ -141,7 +137,7 @@ pub fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount, callb
     if account.callback_url.is_some() || account.address.is_none() {
         return Ok(());
     }
-    account.delivery_mode = "http".to_owned();
+    account.delivery_mode = DeliveryBinding::Http;
     (account.callback_url, account.webhook_secret) = (Some(callback.url.clone()), Some(callback.secret.clone()));
     account.updated_at = cx.now;
     store::update_delivery(cx.tx, account)?;
@@ -168,31 +164,33 @@ pub(super) fn check_secret(field: &str, secret: Option<&str>) -> Result<()> {
 
 pub struct DeliveryChange {
     input: UpdateServiceAccount,
+    mode: Option<DeliveryBinding>,
     fresh_secret: String,
 }
 
 pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceAccount) -> Result<DeliveryChange> {
-    match input.delivery_mode.as_deref() {
+    let mode = input.delivery_mode.as_deref().map(read_mode).transpose()?;
+    match mode {
         None => {
             input.callback_url.as_deref().map(|url| check_callback(context, url)).transpose()?;
         }
         // Its callback may be there already.
-        Some("http") if input.callback_url.is_none() => {}
+        Some(DeliveryBinding::Http) if input.callback_url.is_none() => {}
         Some(mode) => {
             check_delivery(context, mode, input.callback_url.as_deref(), None)?;
         }
     }
     check_secret("webhook_secret", input.webhook_secret.as_deref())?;
-    Ok(DeliveryChange { input, fresh_secret: signature::fresh_secret(context.rng) })
+    Ok(DeliveryChange { input, mode, fresh_secret: signature::fresh_secret(context.rng) })
 }
 
 /// Fields that are not named stay as they are; leaving `http` forgets the callback and its secret.
 pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<ServiceAccountAnswer> {
-    let DeliveryChange { input, fresh_secret } = change;
+    let DeliveryChange { input, mode, fresh_secret } = change;
     let mut account = find_live(cx, &input.service_account_id)?;
-    account.delivery_mode = input.delivery_mode.clone().unwrap_or(account.delivery_mode);
+    account.delivery_mode = mode.unwrap_or(account.delivery_mode);
     let mut made = None;
-    if account.delivery_mode == "http" {
+    if account.delivery_mode == DeliveryBinding::Http {
         account.callback_url = input.callback_url.clone().or(account.callback_url);
         if account.callback_url.is_none() || account.address.is_none() {
             return Err(ApiError::invalid("callback_url: delivery_mode \"http\" needs one, and an agent").into());
@@ -210,7 +208,7 @@ pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<S
     }
     account.updated_at = cx.now;
     store::update_delivery(cx.tx, &account)?;
-    let line = json!({ "delivery_mode": account.delivery_mode, "callback_url": account.callback_url });
+    let line = json!({ "delivery_mode": account.delivery_mode.as_str(), "callback_url": account.callback_url });
     audit(cx, &account, "service_accounts.update", &line)?;
     cx.tx.signal(Signal::push_receivers());
     let mut shown = answer(&account);
@@ -225,7 +223,7 @@ pub struct NewAgent<'a> {
     pub address: &'a Address,
     pub display_name: Option<&'a str>,
     pub description: Option<&'a str>,
-    pub delivery_mode: &'a str,
+    pub delivery_mode: DeliveryBinding,
     pub callback: Option<&'a Callback>,
 }
 
@@ -238,10 +236,10 @@ pub fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Result<(Se
         name: new.name.to_owned(),
         display_name: new.display_name.map(str::to_owned),
         description: new.description.map(str::to_owned),
-        role: Role::Agent.as_str().to_owned(),
-        status: "active".to_owned(),
+        role: AccountRole::Agent,
+        status: AccountStatus::Active,
         address: Some(new.address.clone()),
-        delivery_mode: new.delivery_mode.to_owned(),
+        delivery_mode: new.delivery_mode,
         created_by: cx.caller.actor(),
         created_at: cx.now,
         updated_at: cx.now,
@@ -330,7 +328,7 @@ fn find(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     let not_found = || ApiError::not_found(format!("service account {id}"));
     if let Some(own) = store::find_service_account(cx.tx, cx.caller.workspace, id)? {
         // People look after the account of their own logins themselves.
-        let is_theirs = own.role == LOGIN && is_same_person(&own.created_by, &cx.caller.owner);
+        let is_theirs = own.role == AccountRole::Login && is_same_person(&own.created_by, &cx.caller.owner);
         if !is_theirs {
             RoleSet::in_org(cx, own.org_id)?.check(Permission::ManageAccounts, Some(own.workspace_id))?;
         }
@@ -349,7 +347,7 @@ fn find(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
 /// The same, unless it was deleted.
 fn find_live(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     let account = find(cx, id)?;
-    if account.status == "deleted" {
+    if account.status == AccountStatus::Deleted {
         let message = format!("service account {id} was deleted; register it again to bring it back");
         return Err(ApiError::new(ErrorKind::Conflict, "service_account_deleted", message).into());
     }
@@ -364,7 +362,7 @@ pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result
         return Err(ApiError::new(ErrorKind::Conflict, "own_service_account", message).into());
     }
     let mut revoked_keys = 0;
-    if account.status != "deleted" {
+    if account.status != AccountStatus::Deleted {
         revoked_keys = store::delete(cx.tx, account.workspace_id, &account.service_account_id, cx.now)?;
         audit(cx, &account, "service_accounts.delete", &json!({ "address": account.address, "keys": revoked_keys }))?;
         cx.tx.signal(Signal::push_receivers());
@@ -373,7 +371,7 @@ pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result
         ok: true,
         service_account_id: account.service_account_id,
         address: account.address.map(Address::into_string),
-        status: "deleted".to_owned(),
+        status: AccountStatus::Deleted.as_str().to_owned(),
         revoked_keys,
     })
 }
@@ -429,7 +427,7 @@ pub fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> Result<
 
 /// Keys of admins and of people act in the name of their owner, in every organization of theirs: nobody else makes them.
 fn check_is_own(cx: &CallContext<'_, '_>, account: &ServiceAccount) -> Result<()> {
-    if Role::of_account(&account.role) == Some(Role::Agent) || is_same_person(&account.created_by, &cx.caller.owner) {
+    if account.role == AccountRole::Agent || is_same_person(&account.created_by, &cx.caller.owner) {
         return Ok(());
     }
     let message = format!("keys of this account act in the name of {}, who alone makes them", account.created_by);
@@ -460,69 +458,6 @@ pub fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<Rev
     })
 }
 
-pub fn prepare_list_agents(_: &PrepareContext<'_>, input: ListAgents) -> Result<(ListAgents, i64)> {
-    let limit = input.limit.items()?;
-    Ok((input, limit))
-}
-
-pub fn list_agents(cx: &mut CallContext<'_, '_>, (input, limit): &(ListAgents, i64)) -> Result<AgentList> {
-    let place = placement::place_of(cx, &input.workspace, Permission::ViewOrganization)?;
-    let agents = store::list_agents(cx.tx, place.workspace, input.after.as_deref().unwrap_or_default(), *limit)?;
-    Ok(AgentList { ok: true, agents: agents.iter().filter_map(agent_view).collect() })
-}
-
-pub fn prepare_get_agent(context: &PrepareContext<'_>, input: GetAgent) -> Result<Address> {
-    Ok(Address::resolve(&input.address, context.caller.home()))
-}
-
-pub fn get_agent(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<AgentAnswer> {
-    let account = store::find_agent(cx.tx, cx.caller.workspace, address)?;
-    let agent = account.as_ref().filter(|account| account.status != "deleted").and_then(agent_view);
-    let agent = agent
-        .ok_or_else(|| ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found")))?;
-    Ok(AgentAnswer { ok: true, agent })
-}
-
-pub fn prepare_nothing(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
-    Ok(input)
-}
-
-pub fn me(cx: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Me> {
-    let account = store::find_service_account(cx.tx, cx.caller.workspace, &cx.caller.service_account_id)?;
-    Ok(Me {
-        ok: true,
-        address: cx.caller.address.as_ref().map(|address| address.as_str().to_owned()),
-        org_id: cx.caller.org.to_string(),
-        org_slug: cx.caller.org_slug.clone(),
-        workspace_id: cx.caller.workspace.to_string(),
-        workspace_slug: cx.caller.workspace_slug.clone(),
-        role: cx.caller.role.as_str().to_owned(),
-        service_account: account.as_ref().map(view),
-        email: cx.caller.person().map(|person| person.email.clone()),
-    })
-}
-
-pub fn capabilities(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Capabilities> {
-    let capabilities = [
-        "intents",
-        "intents.stream",
-        "agents.stream",
-        "human_tasks",
-        "scenarios",
-        "service_accounts",
-        "idempotency",
-        "mesh",
-        "mcp",
-        "sessions",
-    ];
-    let types = ["intent.ask.v1", "intent.notify.v1", "intent.reply.v1"];
-    Ok(Capabilities {
-        ok: true,
-        capabilities: capabilities.map(str::to_owned).to_vec(),
-        supported_intent_types: types.map(str::to_owned).to_vec(),
-    })
-}
-
 fn answer(account: &ServiceAccount) -> ServiceAccountAnswer {
     let shown = view(account);
     ServiceAccountAnswer {
@@ -536,7 +471,7 @@ fn answer(account: &ServiceAccount) -> ServiceAccountAnswer {
     }
 }
 
-fn view(account: &ServiceAccount) -> AccountView {
+pub(super) fn view(account: &ServiceAccount) -> AccountView {
     let address = account.address.as_ref().map(|a| a.as_str().to_owned());
     AccountView {
         service_account_id: account.service_account_id.clone(),
@@ -545,26 +480,13 @@ fn view(account: &ServiceAccount) -> AccountView {
         name: account.name.clone(),
         display_name: account.display_name.clone(),
         description: account.description.clone(),
-        status: account.status.clone(),
+        status: account.status.as_str().to_owned(),
         created_by_actor_id: account.created_by.clone(),
         agent_address: address.clone(),
         address,
-        delivery_mode: account.delivery_mode.clone(),
+        delivery_mode: account.delivery_mode.as_str().to_owned(),
         callback_url: account.callback_url.clone(),
         created_at: account.created_at.to_string(),
         updated_at: account.updated_at.to_string(),
     }
-}
-
-fn agent_view(account: &ServiceAccount) -> Option<Agent> {
-    Some(Agent {
-        address: account.address.as_ref()?.as_str().to_owned(),
-        service_account_id: account.service_account_id.clone(),
-        service_account_name: account.name.clone(),
-        display_name: account.display_name.clone(),
-        status: account.status.clone(),
-        delivery_mode: account.delivery_mode.clone(),
-        created_at: account.created_at.to_string(),
-        updated_at: account.updated_at.to_string(),
-    })
 }

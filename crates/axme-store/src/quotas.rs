@@ -37,22 +37,25 @@ fn policy(row: &Row) -> Result<Policy, StoreError> {
     })
 }
 
+/// A statement that reads whole policies.
+macro_rules! policies {
+    ($rest:literal) => {
+        concat!(
+            "SELECT workspace_id, quota_policy_id, tier, dimensions, soft_threshold_percent, hard_enforcement, \
+             overage_mode, updated_by, updated_at FROM quota_policies ",
+            $rest
+        )
+    };
+}
+
 pub fn find_policy(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Policy>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, quota_policy_id, tier, dimensions, soft_threshold_percent, hard_enforcement, overage_mode, \
-         updated_by, updated_at FROM quota_policies WHERE workspace_id = $1",
-        &[workspace.into()],
-    )?;
+    let row = tx.row(policies!("WHERE workspace_id = $1"), &[workspace.into()])?;
     row.as_ref().map(policy).transpose()
 }
 
 /// The same with its row locked: what is counted against it is counted one after the other.
 pub fn lock_policy(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Policy>, StoreError> {
-    let row = tx.row(
-        "SELECT workspace_id, quota_policy_id, tier, dimensions, soft_threshold_percent, hard_enforcement, overage_mode, \
-         updated_by, updated_at FROM quota_policies WHERE workspace_id = $1 FOR UPDATE",
-        &[workspace.into()],
-    )?;
+    let row = tx.row(policies!("WHERE workspace_id = $1 FOR UPDATE"), &[workspace.into()])?;
     row.as_ref().map(policy).transpose()
 }
 

@@ -1,0 +1,35 @@
+//! What this server can do.
+
+use axme_api::capabilities::{Capabilities, Nothing};
+
+use crate::call::{Binding, PrepareContext, handler};
+use crate::context::CallContext;
+use crate::error::Result;
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::capabilities::GET, prepare_get, get))];
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
+    Ok(input)
+}
+
+pub fn get(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Capabilities> {
+    let capabilities = [
+        "intents",
+        "intents.stream",
+        "agents.stream",
+        "human_tasks",
+        "scenarios",
+        "service_accounts",
+        "idempotency",
+        "mesh",
+        "mcp",
+        "sessions",
+    ];
+    let types = ["intent.ask.v1", "intent.notify.v1", "intent.reply.v1"];
+    Ok(Capabilities {
+        ok: true,
+        capabilities: capabilities.map(str::to_owned).to_vec(),
+        supported_intent_types: types.map(str::to_owned).to_vec(),
+    })
+}

@@ -1,0 +1,32 @@
+//! Who the caller is.
+
+use axme_api::capabilities::Nothing;
+use axme_api::me::Me;
+
+use super::service_accounts;
+use crate::call::{Binding, PrepareContext, handler};
+use crate::context::CallContext;
+use crate::error::Result;
+use crate::store::service_accounts as store;
+
+/// What the operations of this file do, by their entries in the table.
+pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::me::GET, prepare_get, get))];
+
+pub fn prepare_get(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
+    Ok(input)
+}
+
+pub fn get(cx: &mut CallContext<'_, '_>, _: &Nothing) -> Result<Me> {
+    let account = store::find_service_account(cx.tx, cx.caller.workspace, &cx.caller.service_account_id)?;
+    Ok(Me {
+        ok: true,
+        address: cx.caller.address.as_ref().map(|address| address.as_str().to_owned()),
+        org_id: cx.caller.org.to_string(),
+        org_slug: cx.caller.org_slug.clone(),
+        workspace_id: cx.caller.workspace.to_string(),
+        workspace_slug: cx.caller.workspace_slug.clone(),
+        role: cx.caller.role.as_str().to_owned(),
+        service_account: account.as_ref().map(service_accounts::view),
+        email: cx.caller.person().map(|person| person.email.clone()),
+    })
+}

@@ -1,0 +1,81 @@
+//! The migrations: the schema and its changes, one file each, the same for both engines.
+//!
+//! A released migration is never changed; a change of the schema is a new file with the next number. Databases that were made
+//! before the first release have another history: they are refused before anything is changed in them.
+
+use refinery::{Migration, Runner};
+
+use crate::error::StoreError;
+
+/// In order, named as refinery reads them: version, two underscores, name.
+const MIGRATIONS: [(&str, &str); 1] = [("V1__schema", include_str!("migrations/0001_schema.sql"))];
+
+/// The table in which refinery keeps which migrations a database has.
+pub(super) const HISTORY: &str = "refinery_schema_history";
+
+/// The runner of all migrations, whose text `dialect` turns into that of the engine.
+pub(super) fn runner(dialect: impl Fn(&str) -> String) -> Result<Runner, StoreError> {
+    let migrations: Result<Vec<Migration>, _> =
+        MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, &dialect(sql))).collect();
+    migrations.map(|migrations| Runner::new(&migrations)).map_err(fault)
+}
+
+/// Refuses a database that has migrations which this version does not know.
+pub(super) fn check_history(runner: &Runner, applied: &[Migration]) -> Result<(), StoreError> {
+    let known = runner.get_migrations();
+    let is_ours =
+        |one: &Migration| known.iter().any(|ours| (ours.version(), ours.name()) == (one.version(), one.name()));
+    let Some(stranger) = applied.iter().find(|one| !is_ours(one)) else { return Ok(()) };
+    let newest = known.iter().map(Migration::version).max().unwrap_or_default();
+    let why = if stranger.version() > newest && applied.first().is_some_and(is_ours) {
+        format!(
+            "this database was made by a newer version of AXME (its schema has {stranger}): start that version or a later one"
+        )
+    } else {
+        "this database was made by a version before 0.1.0, and its tables cannot be converted: export what you need with that \
+         version, then start with an empty data folder or database"
+            .to_owned()
+    };
+    Err(StoreError::Unavailable(why))
+}
+
+/// An error of refinery.
+pub(super) fn fault(error: refinery::Error) -> StoreError {
+    StoreError::Fault(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    /// The SHA-256 of each released migration. A new migration adds its own; the others never change.
+    const RELEASED: [&str; 1] = ["bde013423994fc03b73d7747305af3e8c23236e799cd441cf9dbc0ad1bf1583c"];
+
+    #[test]
+    fn released_migrations_never_change() {
+        let hash = |sql: &str| Sha256::digest(sql).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let found: Vec<String> = MIGRATIONS.iter().map(|(_, sql)| hash(sql)).collect();
+        assert_eq!(found, RELEASED, "a change of the schema is a new migration");
+    }
+
+    fn applied(text: &str) -> Migration {
+        Migration::unapplied(text, "").expect("a migration's name")
+    }
+
+    fn refusal(history: &[&str]) -> String {
+        let runner = runner(str::to_owned).expect("our migrations");
+        let history: Vec<Migration> = history.iter().map(|name| applied(name)).collect();
+        check_history(&runner, &history).map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn other_histories_are_refused_with_what_to_do() {
+        assert_eq!(refusal(&[]), "");
+        assert_eq!(refusal(&["V1__schema"]), "");
+        assert!(refusal(&["V1__core", "V2__policy"]).contains("start with an empty data folder or database"));
+        assert!(refusal(&["V2__schema"]).contains("start with an empty data folder or database"));
+        assert!(refusal(&["V1__schema", "V2__search"]).contains("start that version or a later one"));
+    }
+}
