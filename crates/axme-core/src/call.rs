@@ -165,7 +165,6 @@ async fn transact(
         limits: &app.limits,
         base_url: &app.site.base_url,
         outbound: app.system.outbound.as_ref(),
-        has_schemas: app.store.has(axme_store::Mark::Schemas, caller.workspace),
         payload_bytes: usize::try_from(payload_bytes).unwrap_or(usize::MAX),
     };
     let PreparedJob { shard, run, after } = handler.begin(&context, &request)?;

@@ -99,8 +99,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let app = AppState::new(store, system, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
     // Before the first call: nothing that happens may pass by those who are subscribed to it.
-    workers::fanout::watch(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
-    workers::mesh::rule(&app).await.map_err(|error| StartError::Store(error.to_string()))?;
     let mut workers = vec![
         spawn("timers", workers::timers::run(app.clone())),
         spawn("sweep", workers::sweep::run(app.clone(), files.clone())),

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Waker};
 use axme_core::state::{AppState, Site};
 use axme_core::system::System;
 use axme_intent::Time;
+use axme_server::first_start;
 use axme_server::folder::{Bootstrap, Folder};
 use axme_server::http::{self, Gateway};
-use axme_server::{first_start, workers};
 use axme_store::Limits;
 use axme_store::Rng;
 use axme_store::clock::ManualClock;
@@ -250,22 +250,8 @@ impl Cluster {
                 self.crashes += 1;
                 self.nodes[n].commits.die();
                 self.nodes[n] = self.open();
-                if self.mutation != Some(Mutation::ForgottenSubscribers) {
-                    self.load_subscribers_on(n);
-                }
             }
         }
-    }
-
-    /// Has all nodes load the subscribers.
-    pub(crate) fn load_subscribers(&mut self) {
-        (0..self.nodes.len()).for_each(|n| self.load_subscribers_on(n));
-    }
-
-    /// As a start does before the first request.
-    fn load_subscribers_on(&mut self, node: usize) {
-        let app = self.nodes[node].app.clone();
-        self.drive(async move { workers::fanout::watch(&app).await }).expect("the subscribers can be read");
     }
 
     /// Turns faults on or off.

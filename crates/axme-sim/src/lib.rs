@@ -40,8 +40,6 @@ pub enum Mutation {
     StoppedTimers,
     /// Some commits are reported as done and are lost.
     LyingCommits,
-    /// A restarted node does not load the subscribers.
-    ForgottenSubscribers,
     /// The mail server accepts mail and drops it.
     LostMail,
     /// A task link answers any task of its intent, any number of times.

@@ -45,7 +45,6 @@ fn what_is_broken_is_noticed() {
     let mutations = [
         (Mutation::StoppedTimers, 10),
         (Mutation::LyingCommits, 10),
-        (Mutation::ForgottenSubscribers, 10),
         (Mutation::LostMail, 10),
         // Few intents ask twice while somebody still has a link to the first asking.
         (Mutation::LinksForAnything, 40),

@@ -30,6 +30,7 @@ pub mod notices;
 pub mod organizations;
 pub mod person_accounts;
 pub mod policies;
+pub mod policy_versions;
 mod postgres;
 pub mod principals;
 pub mod queue;
@@ -38,6 +39,7 @@ pub mod replies;
 pub mod rng;
 pub mod routed_deliveries;
 pub mod routing;
+mod rules_cache;
 pub mod schemas;
 pub mod service_accounts;
 pub mod sessions;
@@ -56,6 +58,7 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
+use axme_intent::Time;
 use uuid::Uuid;
 
 pub use clock::Clock;
@@ -65,7 +68,7 @@ pub use postgres::ListenConnection;
 pub use rng::{Rng, hex};
 pub use shard::Shard;
 pub(crate) use tx::Environment;
-pub use tx::{Mark, Tx};
+pub use tx::{Tally, Tx};
 pub use value::{Row, Value};
 pub use wakeups::{Signal, Subscription, Wakeups};
 use writer::{ErasedJob, Failure, Queue, QueuedJob, TypedJob};
@@ -95,7 +98,7 @@ pub struct StoreOptions {
 impl StoreOptions {
     fn environment(&self) -> Arc<Environment> {
         let StoreOptions { limits, rng, wakeups, .. } = self.clone();
-        Arc::new(Environment { rng, limits, wakeups, known: tx::Known::default() })
+        Arc::new(Environment { rng, limits, wakeups, rules: Default::default() })
     }
 }
 
@@ -157,14 +160,11 @@ impl Store {
         &self.environment.wakeups
     }
 
-    /// True when a workspace uses a thing.
-    pub fn has(&self, mark: Mark, workspace: Uuid) -> bool {
-        tx::has(&self.environment.known, mark, workspace)
-    }
-
-    /// From now on, these workspaces do.
-    pub fn mark(&self, mark: Mark, workspaces: impl Iterator<Item = Uuid>) {
-        tx::learn(&self.environment.known, mark, workspaces);
+    /// The value that is remembered of an owner's rules, and when its version was last compared. Only a transaction
+    /// ([`Tx::rules`]) says whether it is still current.
+    pub fn remembered_rules<T: Send + Sync + 'static>(&self, owner: Uuid) -> Option<(Arc<T>, Time)> {
+        let entry = self.environment.rules.get(owner)?;
+        Some((entry.value.downcast().ok()?, entry.checked_at))
     }
 
     async fn submit(

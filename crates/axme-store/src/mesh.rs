@@ -297,9 +297,13 @@ pub fn put_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, r: &Rules,
     )
 }
 
-/// Workspaces in which somebody is or was held to something.
-pub fn list_ruled(tx: &mut Tx<'_>) -> Result<Vec<Uuid>, StoreError> {
-    tx.rows("SELECT DISTINCT workspace_id FROM mesh_rules", &[])?.iter().map(|row| row.uuid(0)).collect()
+/// What the agents of a workspace are held to, by their addresses.
+pub fn list_rules(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<(String, Rules)>, StoreError> {
+    let rows = tx.rows(
+        "SELECT killed, cost, action, address FROM mesh_rules WHERE workspace_id = $1 ORDER BY address LIMIT $2",
+        &[workspace.into(), limit.into()],
+    )?;
+    rows.iter().map(|row| Ok((row.string(3)?, rules(row)?))).collect()
 }
 
 /// Something that happened to an agent.

@@ -3,8 +3,11 @@
 use axme_intent::{Time, text_enum};
 use uuid::Uuid;
 
-use super::Tx;
+use super::{Row, Tx};
 use crate::error::StoreError;
+
+/// Entries of one policy.
+pub const MOST_ENTRIES: i64 = 1_000;
 
 text_enum! {
     /// What a policy is about.
@@ -133,13 +136,27 @@ pub fn remove_entry(tx: &mut Tx<'_>, holder: &Holder, id: Uuid) -> Result<bool, 
     Ok(removed > 0)
 }
 
-/// The workspaces with an agent that does not take from everybody, after one of them.
-pub fn list_guarded(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Uuid>, StoreError> {
+/// The policies of an owner, each with its holder.
+pub fn list(tx: &mut Tx<'_>, owner: Uuid, limit: i64) -> Result<Vec<(Holder, PolicyType)>, StoreError> {
     let rows = tx.rows(
-        "SELECT DISTINCT owner_id FROM sender_policies WHERE kind = 'send' AND owner_id > $1 ORDER BY owner_id LIMIT $2",
-        &[after.into(), limit.into()],
+        "SELECT kind, address, policy_type FROM sender_policies WHERE owner_id = $1 ORDER BY kind, address LIMIT $2",
+        &[owner.into(), limit.into()],
     )?;
-    rows.iter().map(|row| row.uuid(0)).collect()
+    rows.iter().map(|row| Ok((holder(owner, row)?, row.word(2, PolicyType::parse)?))).collect()
+}
+
+/// The patterns of senders in the policies of an owner, each with its holder.
+pub fn list_patterns(tx: &mut Tx<'_>, owner: Uuid, limit: i64) -> Result<Vec<(Holder, String)>, StoreError> {
+    let rows = tx.rows(
+        "SELECT kind, address, sender_pattern FROM sender_entries WHERE owner_id = $1 \
+         ORDER BY kind, address, entry_id LIMIT $2",
+        &[owner.into(), limit.into()],
+    )?;
+    rows.iter().map(|row| Ok((holder(owner, row)?, row.string(2)?))).collect()
+}
+
+fn holder(owner_id: Uuid, row: &Row) -> Result<Holder, StoreError> {
+    Ok(Holder { owner_id, kind: row.word(0, PolicyKind::parse)?, address: row.string(1)? })
 }
 
 /// The workspace of an address, by the slugs in it: its organization and its own id.

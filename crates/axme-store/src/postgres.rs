@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::migrations;
-use crate::quotas::{self, Tally};
-use crate::tx::{Connection, Environment, Tx};
+use crate::quotas;
+use crate::tx::{Connection, Environment, Tally, Tx};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
 
@@ -331,6 +331,10 @@ impl Connection for Live<'_> {
             .collect()
     }
 
+    fn guard(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<bool, StoreError> {
+        self.push(sql, params).map(|()| true)
+    }
+
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
         let (slot, environment, now) = (i64::from(self.slot), self.environment, self.now);
         quotas::add(&mut Tx::new(self, environment, now), tally, slot, count)
@@ -398,8 +402,14 @@ fn classify(error: &tokio_postgres::Error) -> StoreError {
     match error.code() {
         // A row that another node added meanwhile counts too: the job runs again and sees it.
         Some(code)
-            if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION]
-                .contains(code) =>
+            if [
+                SqlState::T_R_SERIALIZATION_FAILURE,
+                SqlState::T_R_DEADLOCK_DETECTED,
+                SqlState::UNIQUE_VIOLATION,
+                // A guard: what the job relied on has changed.
+                SqlState::DIVISION_BY_ZERO,
+            ]
+            .contains(code) =>
         {
             StoreError::Conflict(text)
         }

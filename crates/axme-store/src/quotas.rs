@@ -3,7 +3,7 @@
 use axme_intent::Time;
 use uuid::Uuid;
 
-use super::{Row, Tx};
+use super::{Row, Tally, Tx};
 use crate::error::StoreError;
 
 /// Series tell of 90 days, and the invoice of a year is written when it is over.
@@ -99,23 +99,6 @@ pub fn put_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
             p.updated_at.into(),
         ],
     )
-}
-
-/// The workspaces with a policy, after one of them.
-pub fn list_limited(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Uuid>, StoreError> {
-    let rows = tx.rows(
-        "SELECT workspace_id FROM quota_policies WHERE workspace_id > $1 ORDER BY workspace_id LIMIT $2",
-        &[after.into(), limit.into()],
-    )?;
-    rows.iter().map(|row| row.uuid(0)).collect()
-}
-
-/// Where uses of a thing in an hour are counted; the hour is numbered from the beginning of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tally {
-    pub workspace: Uuid,
-    pub dimension: &'static str,
-    pub hour: i64,
 }
 
 /// Adds uses to those of an hour. Rows of several slots make up one hour, so that connections need not wait for one another.

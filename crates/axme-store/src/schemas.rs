@@ -82,11 +82,8 @@ pub fn count(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// A page of the workspaces that have schemas.
-pub fn workspaces(tx: &mut Tx<'_>, after: Uuid, limit: i64) -> Result<Vec<Uuid>, StoreError> {
-    let rows = tx.rows(
-        "SELECT DISTINCT workspace_id FROM schemas WHERE workspace_id > $1 ORDER BY workspace_id LIMIT $2",
-        &[after.into(), limit.into()],
-    )?;
-    rows.iter().map(|row| row.uuid(0)).collect()
+/// The semantic types that have a schema in a workspace.
+pub fn list_types(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Vec<String>, StoreError> {
+    let rows = tx.rows("SELECT DISTINCT semantic_type FROM schemas WHERE workspace_id = $1", &[workspace.into()])?;
+    rows.iter().map(|row| row.string(0)).collect()
 }

@@ -14,8 +14,8 @@ use rusqlite::{ErrorCode, OpenFlags, ToSql};
 
 use crate::error::StoreError;
 use crate::migrations;
-use crate::quotas::{self, Tally};
-use crate::tx::{Connection, Environment, Tx};
+use crate::quotas;
+use crate::tx::{Connection, Environment, Tally, Tx};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
 
@@ -277,6 +277,11 @@ impl Connection for Live<'_> {
             found.push(Row((0..columns).map(value).collect::<Result<_, StoreError>>()?));
         }
         Ok(found)
+    }
+
+    fn guard(&mut self, _: &'static str, _: &[Value<'_>]) -> Result<bool, StoreError> {
+        // A read costs no round trip here.
+        Ok(false)
     }
 
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {

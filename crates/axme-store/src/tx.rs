@@ -1,15 +1,15 @@
 //! An open transaction, as jobs see it.
 
-use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::any::Any;
+use std::sync::Arc;
 
 use axme_intent::Time;
 use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::limits::Limits;
-use crate::quotas::Tally;
 use crate::rng::Rng;
+use crate::rules_cache::{Derived, Entry, RulesCache};
 use crate::value::{Row, Value};
 use crate::wakeups::{Signal, Wakeups};
 
@@ -22,7 +22,50 @@ pub struct Tx<'a> {
     pub now: Time,
     pub rng: &'a Rng,
     pub limits: &'a Arc<Limits>,
-    known: &'a Known,
+    cache: &'a RulesCache,
+    rules: RulesInUse,
+    /// True when the job lost an earlier run: what it knew may have been old.
+    is_repeated: bool,
+}
+
+/// Divides by zero, and so fails, unless the version of an owner is the expected one. PostgreSQL runs it in the same round
+/// trip as the writes that rely on the version.
+const GUARD: &str = "SELECT 1 / CASE WHEN COALESCE((SELECT version FROM policy_versions WHERE owner_id = $1), 0) \
+     = $2 THEN 1 ELSE 0 END";
+
+/// Where uses of a thing in an hour are counted; the hour is numbered from the beginning of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    pub workspace: Uuid,
+    pub dimension: &'static str,
+    pub hour: i64,
+}
+
+/// The rules that a transaction has used or changed.
+#[derive(Default)]
+pub(crate) struct RulesInUse {
+    /// Values whose version this transaction has compared, or will have compared by its commit.
+    current: Vec<(Uuid, Derived)>,
+    /// Values that this transaction has loaded, to be remembered once it is committed.
+    loaded: Vec<(Uuid, Entry)>,
+    /// Versions that the commit has compared, and when.
+    guarded: Vec<(Uuid, i64, Time)>,
+    changed: Vec<Uuid>,
+}
+
+impl RulesInUse {
+    /// Brings the cache up to date with a commit.
+    pub fn settle(self, cache: &RulesCache) {
+        for (owner, entry) in self.loaded {
+            cache.put(owner, entry);
+        }
+        for (owner, version, at) in self.guarded {
+            cache.confirm(owner, version, at);
+        }
+        for owner in self.changed {
+            cache.remove(owner);
+        }
+    }
 }
 
 /// What all transactions of one store share.
@@ -30,34 +73,7 @@ pub(crate) struct Environment {
     pub rng: Rng,
     pub limits: Arc<Limits>,
     pub wakeups: Arc<Wakeups>,
-    pub known: Known,
-}
-
-/// What this node knows of workspaces, so that those who do not use a thing do not pay for it. It only grows: a workspace
-/// that has ended its use costs a look that comes to nothing.
-pub(crate) type Known = RwLock<HashSet<(Mark, Uuid)>>;
-
-/// What a workspace uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mark {
-    /// Somebody is subscribed to what happens: decisions are fanned out.
-    Subscribers,
-    /// Payloads are checked against schemas.
-    Schemas,
-    /// Some agents are killed or have policies about what they cost and do.
-    Rules,
-    /// Not everything may be used without end.
-    Quota,
-    /// An agent has a policy about its senders.
-    Senders,
-}
-
-pub(crate) fn has(known: &Known, mark: Mark, workspace: Uuid) -> bool {
-    known.read().unwrap_or_else(PoisonError::into_inner).contains(&(mark, workspace))
-}
-
-pub(crate) fn learn(known: &Known, mark: Mark, workspaces: impl Iterator<Item = Uuid>) {
-    known.write().unwrap_or_else(PoisonError::into_inner).extend(workspaces.map(|workspace| (mark, workspace)));
+    pub rules: RulesCache,
 }
 
 /// What an engine offers inside a transaction. `$1`, `$2`, … are the parameters; they must first appear in ascending order.
@@ -67,14 +83,17 @@ pub(crate) trait Connection {
     /// Runs a statement whose result nobody needs; the engine may delay it until the next read or the commit.
     fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError>;
     fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
+    /// Makes the commit fail with a conflict when a query fails. Returns false where reading costs no more than that.
+    fn guard(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<bool, StoreError>;
     /// Counts one use in a row that no other connection writes; the engine may add it up until the commit.
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError>;
 }
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection, environment: &'a Environment, now: Time) -> Tx<'a> {
-        let Environment { rng, limits, known, .. } = environment;
-        Tx { connection, signals: Vec::new(), now, rng, limits, known }
+        let Environment { rng, limits, rules: cache, .. } = environment;
+        let rules = RulesInUse::default();
+        Tx { connection, signals: Vec::new(), now, rng, limits, cache, rules, is_repeated: false }
     }
 
     pub fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError> {
@@ -104,14 +123,70 @@ impl<'a> Tx<'a> {
         self.rng.uuid_at(self.now)
     }
 
-    /// True when a workspace uses a thing.
-    pub fn has(&self, mark: Mark, workspace: Uuid) -> bool {
-        has(self.known, mark, workspace)
+    /// The value derived from the rules of a workspace or an organization as they are now: remembered, where their version
+    /// is still the same, or loaded.
+    pub fn rules<T: Send + Sync + 'static>(
+        &mut self,
+        owner: Uuid,
+        load: fn(&mut Tx<'_>, Uuid) -> Result<T, StoreError>,
+    ) -> Result<Arc<T>, StoreError> {
+        if let Some((_, value)) = self.rules.current.iter().find(|(known, _)| *known == owner) {
+            return typed(value.clone());
+        }
+        let remembered = self.cache.get(owner);
+        let value = match remembered {
+            Some(entry) if self.may_guard(owner) && self.guard_version(owner, entry.version)? => {
+                self.rules.guarded.push((owner, entry.version, self.now));
+                entry.value
+            }
+            remembered => {
+                let version = self.rules_version(owner)?;
+                match remembered.filter(|entry| entry.version == version) {
+                    Some(entry) => {
+                        self.cache.confirm(owner, version, self.now);
+                        entry.value
+                    }
+                    None => self.load(owner, version, load)?,
+                }
+            }
+        };
+        self.rules.current.push((owner, value.clone()));
+        typed(value)
     }
 
-    /// From now on, it does.
-    pub fn mark(&self, mark: Mark, workspace: Uuid) {
-        learn(self.known, mark, std::iter::once(workspace));
+    /// The version of the rules of an owner; 0 until the first change.
+    fn rules_version(&mut self, owner: Uuid) -> Result<i64, StoreError> {
+        let row = self.row("SELECT version FROM policy_versions WHERE owner_id = $1", &[owner.into()])?;
+        row.map_or(Ok(0), |row| row.int(0))
+    }
+
+    /// A guard would only fail for a job that lost before, or that has changed the rules itself.
+    fn may_guard(&self, owner: Uuid) -> bool {
+        !self.is_repeated && !self.rules.changed.contains(&owner)
+    }
+
+    fn guard_version(&mut self, owner: Uuid, version: i64) -> Result<bool, StoreError> {
+        self.connection.guard(GUARD, &[owner.into(), version.into()])
+    }
+
+    fn load<T: Send + Sync + 'static>(
+        &mut self,
+        owner: Uuid,
+        version: i64,
+        load: fn(&mut Tx<'_>, Uuid) -> Result<T, StoreError>,
+    ) -> Result<Derived, StoreError> {
+        let value: Derived = Arc::new(load(self, owner)?);
+        if !self.rules.changed.contains(&owner) {
+            let entry = Entry { version, value: value.clone(), checked_at: self.now };
+            self.rules.loaded.push((owner, entry));
+        }
+        Ok(value)
+    }
+
+    /// Forgets what was derived from the rules of an owner: this transaction changes them.
+    pub(crate) fn forget_rules(&mut self, owner: Uuid) {
+        self.rules.current.retain(|(known, _)| *known != owner);
+        self.rules.changed.push(owner);
     }
 
     /// Sends a signal after the commit, and only then.
@@ -119,7 +194,16 @@ impl<'a> Tx<'a> {
         self.signals.push(signal);
     }
 
-    pub(crate) fn take_signals(&mut self) -> Vec<Signal> {
-        std::mem::take(&mut self.signals)
+    pub(crate) fn repeat(&mut self) {
+        self.is_repeated = true;
     }
+
+    /// What takes effect with the commit: signals, and what the cache of rules learns.
+    pub(crate) fn take_effects(&mut self) -> (Vec<Signal>, RulesInUse) {
+        (std::mem::take(&mut self.signals), std::mem::take(&mut self.rules))
+    }
+}
+
+fn typed<T: Any + Send + Sync>(value: Derived) -> Result<Arc<T>, StoreError> {
+    value.downcast().map_err(|_| StoreError::Fault("a value derived from rules has another type".to_owned()))
 }

@@ -45,11 +45,6 @@ impl Signal {
         Signal::of("fanouts", &[])
     }
 
-    /// The rules of agents have changed.
-    pub fn rules() -> Signal {
-        Signal::of("rules", &[])
-    }
-
     /// Something happened in a session.
     pub fn session(id: Uuid) -> Signal {
         Signal::of("session", &[id.as_bytes()])

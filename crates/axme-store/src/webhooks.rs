@@ -136,6 +136,15 @@ pub fn list_active(tx: &mut Tx<'_>, after: (Uuid, Uuid), limit: i64) -> Result<V
     rows.iter().map(subscription).collect()
 }
 
+/// True when a subscription of a workspace is active.
+pub fn has_active(tx: &mut Tx<'_>, workspace: Uuid) -> Result<bool, StoreError> {
+    let active = tx.row(
+        "SELECT 1 FROM webhook_subscriptions WHERE workspace_id = $1 AND active = 1 AND revoked_at IS NULL LIMIT 1",
+        &[workspace.into()],
+    )?;
+    Ok(active.is_some())
+}
+
 fn subscription(row: &Row) -> Result<Subscription, StoreError> {
     Ok(Subscription {
         workspace: row.uuid(0)?,

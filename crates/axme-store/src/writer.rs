@@ -10,7 +10,7 @@ use tracing::Span;
 
 use crate::error::{JobError, StoreError};
 use crate::shard::Shard;
-use crate::tx::{Environment, Tx};
+use crate::tx::{Environment, RulesInUse, Tx};
 use crate::wakeups::Signal;
 
 /// Why a job has not been done.
@@ -71,7 +71,9 @@ pub(crate) struct QueuedJob {
     now: Time,
     /// The span of the caller, so that what the job logs carries the ids of its call.
     span: Span,
-    signals: Vec<Signal>,
+    /// What takes effect with the commit.
+    effects: (Vec<Signal>, RulesInUse),
+    runs: u32,
     done: oneshot::Sender<Completion>,
 }
 
@@ -87,7 +89,7 @@ impl QueuedJob {
             None => tracing::debug_span!("job"),
         };
         let span = if span.is_disabled() { Span::current() } else { span };
-        (QueuedJob { work, now, span, signals: Vec::new(), done }, completion)
+        (QueuedJob { work, now, span, effects: Default::default(), runs: 0, done }, completion)
     }
 
     /// When the caller asked for the transaction.
@@ -102,13 +104,17 @@ impl QueuedJob {
         if self.done.is_closed() {
             return Err(StoreError::Unavailable("the caller has gone".to_owned()).into());
         }
+        if self.runs > 0 {
+            tx.repeat();
+        }
+        self.runs += 1;
         let done = catch_unwind(AssertUnwindSafe(|| self.work.run(tx))).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             Err(StoreError::Fault(format!("a job panicked: {text}")).into())
         });
         if done.is_ok() {
-            self.signals = tx.take_signals();
+            self.effects = tx.take_effects();
         }
         done
     }
@@ -116,8 +122,10 @@ impl QueuedJob {
     /// Tells the caller how the job ended. Called once, after the commit or when there will be none.
     pub fn finish(self, outcome: Result<(), Failure>, environment: &Environment) {
         if outcome.is_ok() {
-            for signal in &self.signals {
-                environment.wakeups.signal(*signal);
+            let (signals, rules) = self.effects;
+            rules.settle(&environment.rules);
+            for signal in signals {
+                environment.wakeups.signal(signal);
             }
         }
         // The caller may be gone; its work is done all the same.

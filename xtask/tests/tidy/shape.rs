@@ -18,7 +18,8 @@ fn modules_say_what_they_are() {
 #[test]
 fn files_stay_short() {
     let mut complaints = Complaints::default();
-    for file in files(&["rs", "py", "sh", "sql"]) {
+    // Not SQL: a schema is read whole.
+    for file in files(&["rs", "py", "sh"]) {
         let lines = file.text.lines().count();
         if lines > MAX_LINES {
             complaints.add(&file, lines, format!("more than {MAX_LINES} lines; split it by idea"));

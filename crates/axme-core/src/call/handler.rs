@@ -30,8 +30,6 @@ pub struct PrepareContext<'a> {
     /// How people and clients reach the server; no slash at the end.
     pub base_url: &'a str,
     pub outbound: &'a dyn Outbound,
-    /// The caller's workspace has semantic schemas.
-    pub has_schemas: bool,
     /// The longest payload or result that the caller's workspace may send.
     pub payload_bytes: usize,
 }

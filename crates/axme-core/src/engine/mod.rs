@@ -10,14 +10,15 @@ pub mod notices;
 
 use std::collections::VecDeque;
 
-use axme_intent::lifecycle::{Command, DecideInput, Effect, Ending, Event, Intent, IntentSpec};
+use axme_intent::lifecycle::{Command, DecideInput, Effect, Ending, Event, EventBody, Intent, IntentSpec};
 use axme_intent::policy::Patch;
 use axme_intent::{Address, IntentId, Plan, Time, apply, decide, submit, workflow};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
 use crate::policy::agent_limits;
-use crate::store::Mark;
+use crate::policy::snapshot::Snapshot;
 use crate::store::Signal;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
@@ -44,13 +45,11 @@ pub struct NewIntent {
     effects: Vec<Effect>,
     /// Where its result goes, as a canonical address.
     reply_to: Option<Address>,
-    /// Its plan and what it was created with, when it has a plan.
-    planned: Option<(Plan, IntentSpec)>,
+    spec: IntentSpec,
 }
 
 /// Decides what a new intent begins with. Needs nothing from the store.
 pub fn plan_create(draft: Intent, spec: IntentSpec, input: &DecideInput) -> Result<NewIntent, StoreError> {
-    let planned = spec.plan.clone().map(|plan| (plan, spec.clone()));
     let (intent_type, from, to) = (spec.intent_type.clone(), spec.from.clone(), spec.to.clone());
     let decision = submit(&draft, spec, input);
     let mut intent = draft;
@@ -59,13 +58,18 @@ pub fn plan_create(draft: Intent, spec: IntentSpec, input: &DecideInput) -> Resu
     }
     let row = intents::HeadRow::of(&intent)?;
     let events = intents::EventsRow::of(&decision.events)?;
+    let spec = decision.events.into_iter().find_map(|event| match event.body {
+        EventBody::Created(spec) => Some(*spec),
+        _ => None,
+    });
+    let spec = spec.ok_or_else(|| StoreError::Fault("a new intent was not created".to_owned()))?;
     Ok(NewIntent {
         head: Head { intent, intent_type, from, to },
         row,
         events,
         effects: decision.effects,
         reply_to: None,
-        planned,
+        spec,
     })
 }
 
@@ -104,6 +108,10 @@ impl NewIntent {
 
     pub fn to(&self) -> &Address {
         &self.head.to
+    }
+
+    pub fn payload(&self) -> &Value {
+        &self.spec.payload
     }
 }
 
@@ -147,7 +155,7 @@ fn record(tx: &mut Tx<'_>, workspace: Uuid, new: &NewIntent, more: &mut More) ->
         fan_out(tx, workspace, &new.head)?;
     }
     give_threads(tx, workspace, &new.head)?;
-    let planned = new.planned.as_ref().map(|(plan, spec)| (plan, spec));
+    let planned = new.spec.plan.as_ref().map(|plan| (plan, &new.spec));
     carry_out(tx, workspace, &new.head, planned, &new.effects, more)
 }
 
@@ -192,7 +200,7 @@ fn give_threads(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), Sto
 
 /// What was just decided becomes an event for those who are subscribed to it.
 fn fan_out(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
-    if tx.has(Mark::Subscribers, workspace) {
+    if Snapshot::of(tx, workspace)?.has_subscribers {
         let (intent, position) = (head.intent.id, i64::from(head.intent.position));
         webhooks::insert_fanout(tx, &Fanout { workspace, intent, position, entry: 0 })?;
         tx.signal(Signal::fanouts());

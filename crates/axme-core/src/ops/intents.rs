@@ -20,7 +20,7 @@ use crate::engine::NewIntent;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::error::Result;
 use crate::input::{address, check_ahead, check_chars, check_size, check_within, parse_id, parse_status, read_before};
-use crate::policy::agent_limits::admit;
+use crate::policy::admission;
 use crate::policy::quota;
 use crate::store::intents::{Filter, Head};
 use crate::store::{Shard, Tx, inbox, intents as store};
@@ -75,8 +75,6 @@ pub struct CreatePlan {
     answer: Created,
     /// The tenant that the payload names to be charged.
     tenant: Option<(Uuid, Uuid)>,
-    /// The payload, where a schema may have something to say about it.
-    to_check: Option<Value>,
 }
 
 pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Result<CreatePlan> {
@@ -124,7 +122,6 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
     let payload = Value::Object(input.payload.unwrap_or(rest));
     context.check_payload("payload", &payload)?;
     let tenant = quota::named_tenant(&payload);
-    let to_check = super::schemas::to_check(context, &payload);
     let spec = IntentSpec {
         intent_type: input.intent_type,
         correlation_id,
@@ -156,15 +153,16 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Resu
         correlation_id: correlation_id.to_string(),
         warnings,
     };
-    Ok(CreatePlan { new, deadline_at, answer, to_check, tenant })
+    Ok(CreatePlan { new, deadline_at, answer, tenant })
 }
 
 pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<Created> {
     check_ahead("deadline_at", plan.deadline_at, cx.now)?;
     let new = &plan.new;
-    admit(cx, (new.from(), new.to(), new.intent_type()), [], plan.tenant)?;
+    let asked = admission::Intent { from: new.from(), to: new.to(), intent_type: new.intent_type(), steps: Vec::new() };
+    admission::take_in(cx, &asked, plan.tenant)?;
     let mut answer = plan.answer.clone();
-    let of_schemas = super::schemas::check(cx, new.intent_type(), new.to(), plan.to_check.as_ref())?;
+    let of_schemas = super::schemas::check(cx, new.intent_type(), new.to(), new.payload())?;
     answer.warnings.extend(of_schemas);
     engine::create(cx.tx, cx.caller.workspace, new)?;
     Ok(answer)

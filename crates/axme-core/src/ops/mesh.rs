@@ -19,9 +19,10 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::none_of;
-use crate::policy::agent_limits::{AgentRules, midnight, usd};
+use crate::policy::agent_limits::{is_stopped, midnight, usd};
+use crate::policy::snapshot::{self, Snapshot};
 use crate::store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
-use crate::store::{Mark, Shard, Signal, Tx, mesh as store, service_accounts};
+use crate::store::{Shard, Signal, Tx, mesh as store, service_accounts};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -135,8 +136,7 @@ pub fn heartbeat(cx: &mut CallContext<'_, '_>, beat: &Beat) -> Result<HeartbeatA
         let details = json!({ "from": was, "to": "healthy" });
         record_event(cx.tx, workspace, address, ("agent.healthy", None, Some(details)))?;
     }
-    let is_killed = cx.tx.has(Mark::Rules, workspace)
-        && store::find_rules(cx.tx, workspace, address)?.is_some_and(|rules| rules.is_killed);
+    let is_killed = is_stopped(cx.tx, workspace, address)?;
     let status = if is_killed { "killed" } else { "healthy" }.to_owned();
     Ok(HeartbeatAnswer {
         ok: true,
@@ -315,7 +315,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<MeshAgent
     let workspace = cx.caller.workspace;
     let agent = find(cx, &query.agent)?;
     let counts = store::sum(cx.tx, workspace, &agent.address, query.window.first_hour(cx.now))?;
-    let rules = AgentRules::find(cx.tx, workspace, &agent.address)?.unwrap_or_default();
+    let rules = Snapshot::of(cx.tx, workspace)?.agent(cx.tx, workspace, &agent.address)?;
     let events = store::list_events_of(cx.tx, workspace, &agent.address, LATEST_EVENTS)?;
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
     let metrics = MeshMetrics {
@@ -331,8 +331,8 @@ pub fn get(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<MeshAgent
         ok: true,
         agent: view(&agent, &counts, cx.now),
         metrics,
-        cost_policy: rules.cost,
-        action_policy: rules.action,
+        cost_policy: rules.as_ref().and_then(|rules| rules.cost.clone()),
+        action_policy: rules.map(|rules| rules.action.clone()).unwrap_or_default(),
         events: view_events(cx, &events)?,
     })
 }
@@ -356,8 +356,7 @@ fn switch(cx: &mut CallContext<'_, '_>, query: &AgentQuery, kill: bool) -> Resul
             if kill { ("agent.killed", "mesh.agents.kill") } else { ("agent.resumed", "mesh.agents.resume") };
         record_event(cx.tx, workspace, &address, (event_type, Some(cx.caller.actor()), None))?;
         cx.audit(action, address.as_str(), &json!({}))?;
-        cx.tx.mark(Mark::Rules, workspace);
-        cx.tx.signal(Signal::rules());
+        snapshot::changed(cx.tx, workspace)?;
         // Whoever reads its queue looks again.
         cx.tx.signal(Signal::queue(workspace, &address));
     }

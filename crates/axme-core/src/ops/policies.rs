@@ -20,9 +20,10 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_word, read_id, read_word};
-use crate::policy::senders::{MOST_ENTRIES, place_of};
-use crate::store::policies::{Entry, Holder, Policy, PolicyKind, PolicyType};
-use crate::store::{Mark, policies as store};
+use crate::policy::senders::place_of;
+use crate::policy::snapshot;
+use crate::store::policies as store;
+use crate::store::policies::{Entry, Holder, MOST_ENTRIES, Policy, PolicyKind, PolicyType};
 
 const RECEIVE_TYPES: [&str; 3] = ["open", "allowlist", "closed"];
 const SEND_TYPES: [&str; 3] = ["open", "allowlist", "denylist"];
@@ -174,7 +175,7 @@ pub fn put_override(
         set(cx, &holder, trail, *policy_type)?;
     } else {
         store::delete(cx.tx, &holder)?;
-        audit(cx, &holder, trail, "put", &json!({ "type": ORG_DEFAULT }))?;
+        note_change(cx, &holder, trail, "put", &json!({ "type": ORG_DEFAULT }))?;
     }
     show_override(cx, &holder)
 }
@@ -182,13 +183,11 @@ pub fn put_override(
 fn set(cx: &mut CallContext<'_, '_>, holder: &Holder, trail: Uuid, policy_type: PolicyType) -> Result<()> {
     let policy = Policy { policy_id: cx.rng.uuid_at(cx.now), policy_type, created_at: cx.now, updated_at: cx.now };
     store::put(cx.tx, holder, &policy)?;
-    if holder.kind == PolicyKind::Send {
-        cx.tx.mark(Mark::Senders, holder.owner_id);
-    }
-    audit(cx, holder, trail, "put", &json!({ "type": policy_type.as_str() }))
+    note_change(cx, holder, trail, "put", &json!({ "type": policy_type.as_str() }))
 }
 
-fn audit(
+/// Notes a change of a policy for all who follow it: those who audit, and those who decide about new intents.
+fn note_change(
     cx: &mut CallContext<'_, '_>,
     holder: &Holder,
     trail: Uuid,
@@ -196,6 +195,7 @@ fn audit(
     details: &serde_json::Value,
 ) -> Result<()> {
     let subject = if holder.address.is_empty() { holder.owner_id.to_string() } else { holder.address.clone() };
+    snapshot::changed(cx.tx, holder.owner_id)?;
     let family = match holder.kind {
         PolicyKind::Receive => "organizations.receive_policy",
         PolicyKind::Override => "agents.receive_override",
@@ -238,7 +238,7 @@ pub fn add(cx: &mut CallContext<'_, '_>, (named, pattern): &(Named, String)) -> 
     };
     let entry = Entry { entry_id: cx.rng.uuid_at(cx.now), sender_pattern, created_at: cx.now };
     store::add_entry(cx.tx, &holder, &entry)?;
-    audit(cx, &holder, trail, "entries.add", &json!({ "sender_pattern": entry.sender_pattern }))?;
+    note_change(cx, &holder, trail, "entries.add", &json!({ "sender_pattern": entry.sender_pattern }))?;
     Ok(EntryAnswer { ok: true, entry: entry_view(&entry) })
 }
 
@@ -260,6 +260,6 @@ pub fn remove(cx: &mut CallContext<'_, '_>, (named, id): &(Named, String)) -> Re
     if !store::remove_entry(cx.tx, &holder, id)? {
         return Err(ApiError::not_found(format!("entry {id}")).into());
     }
-    audit(cx, &holder, trail, "entries.remove", &json!({ "entry_id": id }))?;
+    note_change(cx, &holder, trail, "entries.remove", &json!({ "entry_id": id }))?;
     Ok(EntryRemoved { ok: true, removed: true, entry_id: id.to_string() })
 }

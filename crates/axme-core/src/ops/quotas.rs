@@ -19,10 +19,11 @@ use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_word};
 use crate::policy::quota::{Dimension, HOURS_A_DAY, UNSAID, at_hour, day, dimensions, hour, shown, unsaid};
+use crate::policy::snapshot;
 use crate::policy::tier;
 use crate::store::access_requests::AccessRequest;
 use crate::store::quotas::Policy;
-use crate::store::{Limits, Mark, Tier, media, quotas as store};
+use crate::store::{Limits, Tier, media, quotas as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -105,7 +106,7 @@ fn fresh(cx: &mut CallContext<'_, '_>, workspace: Uuid, updated_by: String) -> R
 
 fn put(cx: &mut CallContext<'_, '_>, policy: &Policy, action: &str) -> Result<()> {
     store::put_policy(cx.tx, policy)?;
-    cx.tx.mark(Mark::Quota, policy.workspace_id);
+    snapshot::changed(cx.tx, policy.workspace_id)?;
     let line = json!({ "tier": policy.tier, "dimensions": policy.dimensions, "overage_mode": policy.overage_mode });
     Ok(cx.audit_in(policy.workspace_id, action, &policy.quota_policy_id.to_string(), &line)?)
 }

@@ -21,7 +21,7 @@ use crate::engine;
 use crate::engine::NewIntent;
 use crate::error::Result;
 use crate::input::{check_ahead, check_size};
-use crate::policy::agent_limits::admit;
+use crate::policy::admission;
 use crate::store::service_accounts::AccountStatus;
 use crate::store::{Shard, hex, service_accounts as store};
 
@@ -93,8 +93,6 @@ pub struct Application {
     /// For each agent that is pushed to, what signs.
     callbacks: Vec<Option<Callback>>,
     compile_id: Option<String>,
-    /// The payload, where a schema may have something to say about it.
-    to_check: Option<serde_json::Value>,
 }
 
 pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Application> {
@@ -134,9 +132,8 @@ pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Appl
     let callbacks =
         scenario.agents.iter().map(|agent| service_accounts::made_callback(context, agent.callback_url.as_deref()));
     let callbacks = callbacks.collect();
-    let to_check = super::schemas::to_check(context, &spec.payload);
     let new = plan_root(context, spec)?;
-    Ok(Application { new, scenario, warnings: report.warnings, callbacks, compile_id, to_check })
+    Ok(Application { new, scenario, warnings: report.warnings, callbacks, compile_id })
 }
 
 pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<Applied> {
@@ -144,11 +141,13 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
     check_ahead("intent.deadline_at", scenario.deadline_at, cx.now)?;
     let new = &application.new;
     let steps = scenario.plan.iter().flat_map(|plan| &plan.steps);
-    let later = steps.filter_map(|step| match &step.kind {
+    let steps = steps.filter_map(|step| match &step.kind {
         StepKind::Agent { to, .. } => Some(to),
         _ => None,
     });
-    admit(cx, (new.from(), new.to(), new.intent_type()), later, None)?;
+    let steps = steps.collect();
+    let asked = admission::Intent { from: new.from(), to: new.to(), intent_type: new.intent_type(), steps };
+    admission::take_in(cx, &asked, None)?;
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {
@@ -192,7 +191,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         });
     }
     let mut warnings = application.warnings.clone();
-    warnings.extend(super::schemas::check(cx, new.intent_type(), new.to(), application.to_check.as_ref())?);
+    warnings.extend(super::schemas::check(cx, new.intent_type(), new.to(), new.payload())?);
     engine::create(cx.tx, cx.caller.workspace, new)?;
     let intent = new.intent();
     let pending_with = intent.waiting().map(|w| w.holder.reference.clone());

@@ -18,8 +18,9 @@ use crate::input::{address, check_chars};
 use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
+use crate::policy::snapshot::{self, Snapshot};
 use crate::store::schemas::Schema;
-use crate::store::{Mark, hex, schemas as store};
+use crate::store::{hex, schemas as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -95,7 +96,7 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, fresh: &Schema) -> Result<SchemaAnsw
         "active": schema.active,
     });
     cx.audit("schemas.upsert", &schema.semantic_type, &line)?;
-    cx.tx.mark(Mark::Schemas, schema.workspace);
+    snapshot::changed(cx.tx, schema.workspace)?;
     Ok(SchemaAnswer { ok: true, schema: SemanticSchema { schema_json: None, ..view(schema) } })
 }
 
@@ -128,19 +129,11 @@ fn view(schema: Schema) -> SemanticSchema {
     }
 }
 
-/// What of a new intent has to be looked at: nothing where its workspace has no schemas.
-pub fn to_check(context: &PrepareContext<'_>, payload: &Value) -> Option<Value> {
-    context.has_schemas.then(|| payload.clone())
-}
-
 /// Checks the payload of a new intent. What a schema lets pass with a warning is returned.
-pub fn check(
-    cx: &mut CallContext<'_, '_>,
-    intent_type: &str,
-    to: &Address,
-    payload: Option<&Value>,
-) -> Result<Vec<String>> {
-    let Some(payload) = payload else { return Ok(Vec::new()) };
+pub fn check(cx: &mut CallContext<'_, '_>, intent_type: &str, to: &Address, payload: &Value) -> Result<Vec<String>> {
+    if !Snapshot::of(cx.tx, cx.caller.workspace)?.has_schema(intent_type) {
+        return Ok(Vec::new());
+    }
     let mut warnings = Vec::new();
     for schema in store::find(cx.tx, cx.caller.workspace, intent_type, to.as_str())? {
         if !schema.active {

@@ -20,10 +20,11 @@ use crate::error::Result;
 use crate::input::{address, check_chars, check_within};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
+use crate::policy::snapshot::Snapshot;
 use crate::store::inbox::Entry;
 use crate::store::intents::Head;
 use crate::store::webhooks::Fanout;
-use crate::store::{Mark, Shard, Signal, inbox as store, intents, service_accounts, webhooks};
+use crate::store::{Shard, Signal, inbox as store, intents, service_accounts, webhooks};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -110,7 +111,7 @@ fn add(
     };
     touch(cx, source, also)?;
     let number = store::add(cx.tx, cx.caller.workspace, source.id, &entry)?;
-    if cx.tx.has(Mark::Subscribers, cx.caller.workspace) {
+    if Snapshot::of(cx.tx, cx.caller.workspace)?.has_subscribers {
         let fanout = Fanout { workspace: cx.caller.workspace, intent: source.id, position: 0, entry: number };
         webhooks::insert_fanout(cx.tx, &fanout)?;
         cx.tx.signal(Signal::fanouts());

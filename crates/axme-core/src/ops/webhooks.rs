@@ -18,11 +18,12 @@ use crate::input::{check_chars, check_size, read_id};
 use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
+use crate::policy::snapshot::{self, Snapshot};
 use crate::signature;
 use crate::store::person_accounts::Membership;
 use crate::store::queue::QueueItem;
 use crate::store::webhooks::{Event, Subscription};
-use crate::store::{Mark, Signal, Tx, members, organizations as tenants, queue, service_accounts, webhooks as store};
+use crate::store::{Signal, Tx, members, organizations as tenants, queue, service_accounts, webhooks as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -134,7 +135,7 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
         "active": subscription.active,
     });
     cx.audit("webhooks.subscriptions.upsert", &subscription.id.to_string(), &line)?;
-    cx.tx.mark(Mark::Subscribers, subscription.workspace);
+    snapshot::changed(cx.tx, subscription.workspace)?;
     cx.tx.signal(Signal::push_receivers());
     cx.tx.signal(Signal::fanouts());
     let mut shown = view(&subscription);
@@ -195,6 +196,7 @@ fn end(cx: &mut CallContext<'_, '_>, subscription: Subscription, why: &Value) ->
     store::drop_queue(cx.tx, &subscription)?;
     store::put(cx.tx, &Subscription { revoked_at: Some(cx.now), updated_at: cx.now, ..subscription })?;
     cx.audit_in(trail, "webhooks.subscriptions.delete", &id.to_string(), why)?;
+    snapshot::changed(cx.tx, trail)?;
     cx.tx.signal(Signal::push_receivers());
     Ok(())
 }
@@ -317,7 +319,7 @@ pub fn event(tx: &Tx<'_>, owner: Address, event_type: &str, source: &str, payloa
 
 /// Tells the subscribers of a workspace.
 pub fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: Event) -> Result<(), StoreError> {
-    if !tx.has(Mark::Subscribers, workspace) {
+    if !Snapshot::of(tx, workspace)?.has_subscribers {
         return Ok(());
     }
     let subscribers = subscribers(tx, workspace)?;

@@ -1,7 +1,7 @@
 //! Quotas: what a workspace may use, counted in the transaction that uses it.
 //!
-//! A workspace without a policy has no limits, and pays nothing for the question. One with a policy takes the lock of it
-//! when something is counted that it limits.
+//! A workspace without a policy has no limits. One with a policy takes the lock of it when something is counted that it
+//! limits.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,13 @@ use axme_intent::Time;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::snapshot::Snapshot;
 use super::tier::{self, Allowance};
 use crate::auth::placement::RoleSet;
 use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
-use crate::store::quotas::{self as store, Policy, Tally};
-use crate::store::{Limits, Mark, Tier, Tx, organizations};
+use crate::store::quotas::{self as store, Policy};
+use crate::store::{Limits, Tally, Tier, Tx, organizations};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
@@ -216,11 +217,11 @@ fn limit(tx: &mut Tx<'_>, workspace: Uuid, dimension: Dimension) -> Result<u64, 
 
 /// What a workspace may use, without its lock.
 pub fn current(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Allowance, StoreError> {
-    if !is_limited(tx, workspace) {
+    let rules = Snapshot::of(tx, workspace)?;
+    if rules.quota.is_none() && !tx.limits.tier.is_hosted() {
         return Ok(Allowance::default());
     }
-    let policy = store::find_policy(tx, workspace)?;
-    allowance(tx.limits, policy.as_ref())
+    allowance(tx.limits, rules.quota.as_ref())
 }
 
 fn exceeded(
@@ -241,21 +242,16 @@ fn exceeded(
     Ok((used.saturating_add(more) > limit).then_some(exceeded))
 }
 
-fn is_limited(tx: &Tx<'_>, workspace: Uuid) -> bool {
-    tx.limits.tier.is_hosted() || tx.has(Mark::Quota, workspace)
-}
-
 pub fn lock(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Allowance>, StoreError> {
-    if !is_limited(tx, workspace) {
+    let tier = tx.limits.tier;
+    if Snapshot::of(tx, workspace)?.quota.is_none() && !tier.is_hosted() {
         return Ok(None);
     }
-    let tier = tx.limits.tier;
     let mut policy = store::lock_policy(tx, workspace)?;
     if policy.is_none() && tier.is_hosted() {
         // A lock needs a row. This one says nothing, so that the settings of the server stay what holds.
         let fresh = unsaid(tier, workspace, tx.now);
         store::add_policy(tx, &fresh)?;
-        tx.mark(Mark::Quota, workspace);
         policy = store::lock_policy(tx, workspace)?;
     }
     policy.map(|policy| allowance(tx.limits, Some(&policy))).transpose()
@@ -270,7 +266,7 @@ pub fn named_tenant(payload: &Value) -> Option<(Uuid, Uuid)> {
 
 /// Whom an intent is charged to: the tenant that its payload names, when the caller belongs to it; else the caller's own
 /// workspace. A payload may say what it likes.
-pub fn charged(cx: &mut CallContext<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<Uuid> {
+pub fn payer(cx: &mut CallContext<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<Uuid> {
     let own = cx.caller.workspace;
     let Some((org, workspace)) = named.filter(|(_, workspace)| *workspace != own) else { return Ok(own) };
     let found = organizations::find_workspace(cx.tx, workspace)?.filter(|found| found.org_id == org);

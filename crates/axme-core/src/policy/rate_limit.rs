@@ -1,8 +1,8 @@
 //! Rate limits: how often one key calls one operation, and one address what needs no key.
 //!
 //! Each has an allowance that fills up evenly and holds what comes in a minute, kept as one time: when it will be full again.
-//! Rates differ from workspace to workspace and time comes from the world, which is why this is our own. Counts are those of
-//! this node. Where nothing is limited, asking costs a look at a set.
+//! Rates differ from workspace to workspace and time comes from outside, which is why this is our own. Counts are those of
+//! this node.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -14,16 +14,16 @@ use axme_intent::Time;
 use uuid::Uuid;
 
 use super::quota;
+use super::snapshot::Snapshot;
 use super::tier::Allowance;
 use crate::error::Result;
-use crate::store::{Limits, Mark, Store, quotas};
+use crate::store::{Limits, Store};
 
 const MINUTE_MICROS: i64 = 60_000_000;
 /// Those whose allowance is not full; beyond it, those who have used least are forgotten.
 const MOST_REMEMBERED: usize = 100_000;
-/// How long the limits of a workspace are remembered, and of how many.
+/// How long the limits of a workspace are remembered.
 const TRUST_MILLIS: u64 = 5_000;
-const MOST_WORKSPACES: usize = 10_000;
 
 /// What is left after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,6 @@ pub struct RateLeft {
 pub struct RateLimiter {
     hasher: RandomState,
     full_at: Mutex<HashMap<u64, i64>>,
-    allowances: Mutex<HashMap<Uuid, (Allowance, Time)>>,
 }
 
 impl RateLimiter {
@@ -94,27 +93,16 @@ impl RateLimiter {
         now: Time,
         workspace: Uuid,
     ) -> Result<Option<Allowance>> {
-        let has_policy = store.has(Mark::Quota, workspace);
-        if !has_policy && !limits.tier.is_hosted() {
+        let remembered = store.remembered_rules::<Snapshot>(workspace);
+        let remembered = remembered.filter(|(_, checked_at)| now < checked_at.plus_millis(TRUST_MILLIS));
+        let rules = match remembered {
+            Some((rules, _)) => rules,
+            None => store.read(move |tx| Snapshot::of(tx, workspace)).await?,
+        };
+        if rules.quota.is_none() && !limits.tier.is_hosted() {
             return Ok(limits.rate_limit_per_minute.map(|_| quota::allowance(limits, None)).transpose()?);
         }
-        if !has_policy {
-            return Ok(Some(quota::allowance(limits, None)?));
-        }
-        let known = self.allowances.lock().unwrap_or_else(PoisonError::into_inner).get(&workspace).copied();
-        if let Some((allowance, until)) = known
-            && now < until
-        {
-            return Ok(Some(allowance));
-        }
-        let policy = store.read(move |tx| quotas::find_policy(tx, workspace)).await?;
-        let allowance = quota::allowance(limits, policy.as_ref())?;
-        let mut known = self.allowances.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_WORKSPACES {
-            known.clear();
-        }
-        known.insert(workspace, (allowance, now.plus_millis(TRUST_MILLIS)));
-        Ok(Some(allowance))
+        Ok(Some(quota::allowance(limits, rules.quota.as_ref())?))
     }
 
     /// Drops what is full again: nothing is known of it.

@@ -16,75 +16,25 @@ use axme_core::ops::webhooks;
 use axme_core::state::AppState;
 use axme_core::views;
 use axme_store::webhooks::{Event, Fanout, Subscription};
-use axme_store::{Mark, Shard, Signal, Tx, inbox, intents, policies, quotas, schemas, webhooks as store};
+use axme_store::{Shard, Signal, Tx, inbox, intents, webhooks as store};
 
 /// Deliveries that one transaction makes of rows, give or take: a row makes one or two events.
 const MOST_DELIVERIES: usize = 500;
-const PAGE: i64 = 500;
-/// How soon a subscription made on another node counts on this one.
-const INTERVAL_SECONDS: u64 = 2;
 
 /// Runs until the server stops.
 pub async fn run(app: Arc<AppState>) {
     let waiter = app.wakeups.subscribe(Signal::fanouts());
-    let mut watch_at = app.system.clock.now();
     loop {
         let listening = waiter.listen();
-        let now = app.system.clock.now();
-        if watch_at <= now {
-            watch_at = now.plus_seconds(INTERVAL_SECONDS);
-            if let Err(error) = watch(&app).await {
-                tracing::warn!(%error, "subscribers, schemas and policies could not be read");
-            }
-        }
         if let Err(error) = tick(&app).await {
             tracing::warn!(%error, "events could not be fanned out");
         }
-        let over = async {
-            tokio::select! {
-                () = app.system.clock.sleep_until(watch_at) => {}
-                () = app.stopped() => {}
-            }
-        };
-        listening.or(over).await;
+        listening.or(app.stopped()).await;
         if *app.stopping.borrow() {
             return;
         }
     }
 }
-
-/// Lets decisions of all workspaces with subscribers leave their rows, and payloads be checked where there are schemas.
-pub async fn watch(app: &Arc<AppState>) -> Result<()> {
-    let mut after = (Uuid::nil(), Uuid::nil());
-    loop {
-        let page = app.store.read(move |tx| store::list_active(tx, after, PAGE)).await?;
-        app.store.mark(Mark::Subscribers, page.iter().map(|subscription| subscription.workspace));
-        match page.last().filter(|_| page.len() as i64 == PAGE) {
-            Some(last) => after = (last.workspace, last.id),
-            None => break,
-        }
-    }
-    let lists: [(Mark, List); 3] = [
-        (Mark::Schemas, schemas::workspaces),
-        (Mark::Quota, quotas::list_limited),
-        (Mark::Senders, policies::list_guarded),
-    ];
-    for (mark, list) in lists {
-        let mut after = Uuid::nil();
-        loop {
-            let page = app.store.read(move |tx| list(tx, after, PAGE)).await?;
-            app.store.mark(mark, page.iter().copied());
-            match page.last().filter(|_| page.len() as i64 == PAGE) {
-                Some(last) => after = *last,
-                None => break,
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A page of workspaces after one of them.
-type List = fn(&mut Tx<'_>, Uuid, i64) -> Result<Vec<Uuid>, StoreError>;
 
 /// Fans out what there is, of each workspace in turn: one with much to tell keeps no other waiting. Says how many rows.
 pub async fn tick(app: &Arc<AppState>) -> Result<usize> {

@@ -1,4 +1,4 @@
-//! Tells of agents whose heartbeats stopped, and learns of rules that other nodes were given.
+//! Tells of agents whose heartbeats stopped.
 
 use std::sync::Arc;
 
@@ -7,48 +7,23 @@ use serde_json::json;
 use axme_core::error::Result;
 use axme_core::ops::mesh::{DEGRADED_SECONDS, HEALTHY_SECONDS, health_at, record_event};
 use axme_core::state::AppState;
-use axme_store::{Mark, Shard, Signal, Tx, mesh as store};
+use axme_store::{Shard, Tx, mesh as store};
 
 /// Agents told of in one transaction.
 const ROUND: i64 = 500;
-/// How soon a rule given on another node counts on this one at the latest.
-const RULES_SECONDS: u64 = 2;
 const HEALTH_SECONDS: u64 = 15;
 
 /// Runs until the server stops.
 pub async fn run(app: Arc<AppState>) {
-    let waiter = app.wakeups.subscribe(Signal::rules());
-    let mut health_at = app.system.clock.now();
     loop {
-        let listening = waiter.listen();
-        if let Err(error) = rule(&app).await {
-            tracing::warn!(%error, "what agents are held to could not be read");
+        if let Err(error) = tick(&app).await {
+            tracing::warn!(%error, "the health of agents could not be told");
         }
-        let now = app.system.clock.now();
-        if health_at <= now {
-            health_at = now.plus_seconds(HEALTH_SECONDS);
-            if let Err(error) = tick(&app).await {
-                tracing::warn!(%error, "the health of agents could not be told");
-            }
-        }
-        let over = async {
-            tokio::select! {
-                () = app.system.clock.sleep_until(now.plus_seconds(RULES_SECONDS)) => {}
-                () = app.stopped() => {}
-            }
-        };
-        listening.or(over).await;
-        if *app.stopping.borrow() {
-            return;
+        tokio::select! {
+            () = app.system.clock.sleep_until(app.system.clock.now().plus_seconds(HEALTH_SECONDS)) => {}
+            () = app.stopped() => return,
         }
     }
-}
-
-/// Lets new intents of all workspaces with rules be held against them.
-pub async fn rule(app: &Arc<AppState>) -> Result<()> {
-    let workspaces = app.store.read(store::list_ruled).await?;
-    app.store.mark(Mark::Rules, workspaces.into_iter());
-    Ok(())
 }
 
 /// Writes an event for each agent that is not as healthy any more as it was. Says how many.

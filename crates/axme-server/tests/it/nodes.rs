@@ -16,6 +16,7 @@ postgres_only! {
     members_of_a_family_take_turns_across_nodes,
     people_sign_in_on_several_nodes_at_once,
     changes_of_one_row_by_two_nodes_are_both_kept,
+    a_rule_set_on_one_node_holds_on_the_other_at_once,
 }
 
 async fn start(url: &str) -> (Running, tempfile::TempDir) {
@@ -275,6 +276,59 @@ async fn changes_of_one_row_by_two_nodes_are_both_kept() {
         let seen = listed["workspaces"].as_array().unwrap().iter().find(|one| one["workspace_id"] == *id).unwrap();
         assert_eq!((&seen["status"], &seen["name"]), (&json!("suspended"), &json!("Another name")));
     }
+    for (node, _) in nodes {
+        node.stop().await;
+    }
+}
+
+/// No clock moves and nobody waits: the answer that a rule is set is followed by a refusal elsewhere.
+async fn a_rule_set_on_one_node_holds_on_the_other_at_once() {
+    let (nodes, Bootstrap { api_key: admin, workspace_id, org_id, .. }) = two().await;
+    let [(a, _), (b, _)] = &nodes;
+    let ask =
+        |to: &str, payload: Value| json!({ "intent_type": "axme.test.ask.v1", "to_agent": to, "payload": payload });
+    let submit =
+        async |to: &str, payload: Value| call(b, &admin, "POST", "/v1/intents", &ask(to, payload).to_string()).await;
+    let accepted = |answer: &str| answer.starts_with("HTTP/1.1 200");
+    for name in ["killed", "closed", "free"] {
+        post(a, &admin, "/v1/service-accounts", json!({ "name": name })).await;
+        // The other node has seen the rules as they were.
+        let answer = submit(name, json!({ "amount": 1 })).await;
+        assert!(accepted(&answer), "{answer}");
+    }
+
+    // The kill switch, and its end.
+    post(a, &admin, "/v1/mesh/agents/killed/kill", json!({})).await;
+    let answer = submit("killed", json!({ "amount": 1 })).await;
+    assert!(answer.contains("agent_killed"), "{answer}");
+    post(a, &admin, "/v1/mesh/agents/killed/resume", json!({})).await;
+    let answer = submit("killed", json!({ "amount": 1 })).await;
+    assert!(accepted(&answer), "{answer}");
+
+    // A policy about senders.
+    let body = json!({ "policy_type": "allowlist" }).to_string();
+    let answer = call(a, &admin, "PUT", "/v1/agents/closed/policy", &body).await;
+    assert!(accepted(&answer), "{answer}");
+    let answer = submit("closed", json!({ "amount": 1 })).await;
+    assert!(answer.contains("policy_denied"), "{answer}");
+
+    // A schema.
+    let schema = json!({ "type": "object", "properties": { "amount": { "type": "integer" } } });
+    let body = json!({ "semantic_type": "axme.test.ask.v1", "schema_json": schema, "compatibility_mode": "strict" });
+    post(a, &admin, "/v1/schemas", body).await;
+    let answer = submit("free", json!({ "amount": "much" })).await;
+    assert!(answer.contains("schema_invalid"), "{answer}");
+
+    // A quota.
+    let dimensions = json!({ "intents_per_day": 1 });
+    let body = json!({
+        "org_id": org_id, "workspace_id": workspace_id, "dimensions": dimensions, "hard_enforcement": true,
+        "overage_mode": "block",
+    });
+    let answer = call(a, &admin, "PATCH", "/v1/quotas", &body.to_string()).await;
+    assert!(accepted(&answer), "{answer}");
+    let answer = submit("free", json!({ "amount": 1 })).await;
+    assert!(answer.contains("quota_exceeded"), "{answer}");
     for (node, _) in nodes {
         node.stop().await;
     }

@@ -25,7 +25,6 @@ pub(crate) fn register(sim: &mut Simulation) -> CheckResult {
     let created = call_as_admin(sim, "POST", "/v1/webhooks/subscriptions", body)?;
     let id = text(&created.body["subscription"], "subscription_id")?;
     sim.actors.subscription = id.parse().map_err(|_| format!("{id} is no id"))?;
-    sim.cluster.load_subscribers();
     Ok(())
 }
 

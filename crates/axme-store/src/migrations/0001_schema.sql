@@ -537,6 +537,9 @@ CREATE TABLE sender_entries (
   PRIMARY KEY (owner_id, kind, address, entry_id)
 ) /* clustered */;
 
+-- How often the rules of a workspace or an organization have changed: what was derived from them is good for one version.
+CREATE TABLE policy_versions (owner_id UUID NOT NULL PRIMARY KEY, version BIGINT NOT NULL);
+
 -- The limits of a workspace; one without a row has none. `dimensions` is JSON, and 0 in it means no limit.
 CREATE TABLE quota_policies (
   workspace_id UUID NOT NULL PRIMARY KEY, quota_policy_id UUID NOT NULL,

@@ -11,9 +11,11 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_word, none_of};
-use crate::policy::agent_limits::{AgentRules, midnight, usd};
+use crate::policy::agent_limits::{midnight, usd};
+use crate::policy::agent_rules::AgentRules;
+use crate::policy::snapshot;
+use crate::store::mesh as store;
 use crate::store::mesh::{Agent, hour_of};
-use crate::store::{Mark, Signal, mesh as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -41,13 +43,15 @@ fn hold(cx: &mut CallContext<'_, '_>, agent: &Agent, rules: &AgentRules, action:
     let told = ("agent.policy_changed", Some(cx.caller.actor()), Some(line.clone()));
     record_event(cx.tx, workspace, address, told)?;
     cx.audit(action, address.as_str(), &line)?;
-    cx.tx.mark(Mark::Rules, workspace);
-    cx.tx.signal(Signal::rules());
-    Ok(())
+    Ok(snapshot::changed(cx.tx, workspace)?)
 }
 
 fn rules_of(cx: &mut CallContext<'_, '_>, agent: &Agent) -> Result<AgentRules> {
-    Ok(AgentRules::find(cx.tx, cx.caller.workspace, &agent.address)?.unwrap_or_default())
+    Ok(store::find_rules(cx.tx, cx.caller.workspace, &agent.address)?
+        .as_ref()
+        .map(AgentRules::read)
+        .transpose()?
+        .unwrap_or_default())
 }
 
 /// The same, to be changed.

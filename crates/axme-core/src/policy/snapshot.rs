@@ -1,0 +1,129 @@
+//! The rules of one workspace or organization as they stand at one version: what a decision about a new intent needs.
+//!
+//! [`Snapshot::of`] gives the current one inside a transaction; whoever changes a rule calls [`changed`] in the same
+//! transaction. A snapshot holds no payload schemas (they may be large), only the types that have one.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use axme_intent::Address;
+use axme_store::policies::{self, MOST_ENTRIES, PolicyKind, PolicyType};
+use axme_store::quotas::{self, Policy};
+use axme_store::{StoreError, Tx, mesh, policy_versions, schemas, webhooks};
+use uuid::Uuid;
+
+use super::agent_rules::AgentRules;
+
+/// Rules of one kind that a snapshot holds. Beyond it, they are read for each intent.
+const MOST_RULES: i64 = 500;
+
+/// The rules of a workspace, or of an organization, which only has a policy about senders.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What was agreed about the use of the workspace; none without an agreement.
+    pub quota: Option<Policy>,
+    /// Some subscription to events is active.
+    pub has_subscribers: bool,
+    /// The semantic types that have a schema.
+    schema_types: HashSet<String>,
+    agents: Loaded<String, AgentRules>,
+    senders: Loaded<(PolicyKind, String), SenderPolicy>,
+}
+
+/// Who may send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SenderPolicy {
+    pub policy_type: PolicyType,
+    /// Exact addresses, or beginnings with a `*` at the end.
+    pub patterns: Vec<String>,
+}
+
+/// Rules by what they are about.
+#[derive(Debug)]
+enum Loaded<K, T> {
+    All(HashMap<K, Arc<T>>),
+    /// There are more than [`MOST_RULES`].
+    TooMany,
+}
+
+impl Snapshot {
+    /// The current rules of a workspace or an organization.
+    pub fn of(tx: &mut Tx<'_>, owner: Uuid) -> Result<Arc<Snapshot>, StoreError> {
+        tx.rules(owner, Snapshot::load)
+    }
+
+    fn load(tx: &mut Tx<'_>, owner: Uuid) -> Result<Snapshot, StoreError> {
+        let mut agents = HashMap::new();
+        for (address, rules) in mesh::list_rules(tx, owner, MOST_RULES + 1)? {
+            agents.insert(address, Arc::new(AgentRules::read(&rules)?));
+        }
+        let mut senders = HashMap::new();
+        for (holder, policy_type) in policies::list(tx, owner, MOST_RULES + 1)? {
+            let patterns = Vec::new();
+            senders.insert((holder.kind, holder.address), SenderPolicy { policy_type, patterns });
+        }
+        let entries = policies::list_patterns(tx, owner, MOST_RULES + 1)?;
+        let are_too_many = senders.len() as i64 > MOST_RULES || entries.len() as i64 > MOST_RULES;
+        for (holder, pattern) in entries {
+            if let Some(policy) = senders.get_mut(&(holder.kind, holder.address)) {
+                policy.patterns.push(pattern);
+            }
+        }
+        let senders = senders.into_iter().map(|(key, policy)| (key, Arc::new(policy))).collect();
+        Ok(Snapshot {
+            quota: quotas::find_policy(tx, owner)?,
+            has_subscribers: webhooks::has_active(tx, owner)?,
+            schema_types: schemas::list_types(tx, owner)?.into_iter().collect(),
+            agents: if agents.len() as i64 > MOST_RULES { Loaded::TooMany } else { Loaded::All(agents) },
+            senders: if are_too_many { Loaded::TooMany } else { Loaded::All(senders) },
+        })
+    }
+
+    /// What an agent of the workspace is held to; none when nothing was set for it.
+    pub fn agent(
+        &self,
+        tx: &mut Tx<'_>,
+        workspace: Uuid,
+        address: &Address,
+    ) -> Result<Option<Arc<AgentRules>>, StoreError> {
+        match &self.agents {
+            Loaded::All(agents) if agents.is_empty() => Ok(None),
+            Loaded::All(agents) => Ok(agents.get(address.as_str()).cloned()),
+            Loaded::TooMany => {
+                let rules = mesh::find_rules(tx, workspace, address)?;
+                rules.map(|rules| AgentRules::read(&rules).map(Arc::new)).transpose()
+            }
+        }
+    }
+
+    /// The policy of a kind about the senders to an address; the address of an organization's own is empty.
+    pub fn sender_policy(
+        &self,
+        tx: &mut Tx<'_>,
+        owner: Uuid,
+        kind: PolicyKind,
+        address: &str,
+    ) -> Result<Option<Arc<SenderPolicy>>, StoreError> {
+        match &self.senders {
+            Loaded::All(senders) if senders.is_empty() => Ok(None),
+            Loaded::All(senders) => Ok(senders.get(&(kind, address.to_owned())).cloned()),
+            Loaded::TooMany => {
+                let holder = policies::Holder { owner_id: owner, kind, address: address.to_owned() };
+                let Some(policy) = policies::find(tx, &holder)? else { return Ok(None) };
+                let entries = policies::entries(tx, &holder, MOST_ENTRIES)?;
+                let patterns = entries.into_iter().map(|entry| entry.sender_pattern).collect();
+                Ok(Some(Arc::new(SenderPolicy { policy_type: policy.policy_type, patterns })))
+            }
+        }
+    }
+
+    /// Whether payloads of a type are checked against a schema.
+    pub fn has_schema(&self, semantic_type: &str) -> bool {
+        self.schema_types.contains(semantic_type)
+    }
+}
+
+/// Says, in the transaction that changes a rule, that the rules of a workspace or an organization are others now.
+pub fn changed(tx: &mut Tx<'_>, owner: Uuid) -> Result<(), StoreError> {
+    policy_versions::raise(tx, owner)
+}

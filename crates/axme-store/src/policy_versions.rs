@@ -1,0 +1,17 @@
+//! SQL of the versions of rules. Every change of a rule raises the version of the workspace or organization that has it.
+//! [`Tx::rules`] reads and compares them.
+
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::tx::Tx;
+
+/// Makes every value that was derived from the rules of an owner worthless, on all nodes, with the commit.
+pub fn raise(tx: &mut Tx<'_>, owner: Uuid) -> Result<(), StoreError> {
+    tx.forget_rules(owner);
+    tx.push(
+        "INSERT INTO policy_versions (owner_id, version) VALUES ($1, 1) \
+         ON CONFLICT (owner_id) DO UPDATE SET version = policy_versions.version + 1",
+        &[owner.into()],
+    )
+}

@@ -1,0 +1,56 @@
+//! Values derived from the rules of a workspace or an organization, each good for one version of those rules.
+//!
+//! A transaction compares the version before it uses a value, so no rule is applied past the commit that changed it. The
+//! cache itself changes after commits only, because jobs roll back and run again.
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axme_intent::Time;
+use hashlink::LruCache;
+use uuid::Uuid;
+
+/// Owners of rules that are remembered; beyond it, those are forgotten that were used least recently.
+const MOST_OWNERS: usize = 1_000;
+
+/// A value of any type; the caller who puts one in knows which it is.
+pub(crate) type Derived = Arc<dyn Any + Send + Sync>;
+
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub version: i64,
+    pub value: Derived,
+    /// When a transaction last found the version to be the current one.
+    pub checked_at: Time,
+}
+
+pub(crate) struct RulesCache(Mutex<LruCache<Uuid, Entry>>);
+
+impl Default for RulesCache {
+    fn default() -> RulesCache {
+        RulesCache(Mutex::new(LruCache::new(MOST_OWNERS)))
+    }
+}
+
+impl RulesCache {
+    pub fn get(&self, owner: Uuid) -> Option<Entry> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&owner).cloned()
+    }
+
+    pub fn put(&self, owner: Uuid, entry: Entry) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(owner, entry);
+    }
+
+    /// Notes that the version was still the current one at a time.
+    pub fn confirm(&self, owner: Uuid, version: i64, at: Time) {
+        if let Some(entry) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&owner)
+            && entry.version == version
+        {
+            entry.checked_at = entry.checked_at.max(at);
+        }
+    }
+
+    pub fn remove(&self, owner: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&owner);
+    }
+}
