@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use axme_api::ApiError;
 use bytes::Bytes;
 
+use crate::auth::refusals::{invalid_key, missing_key};
 use crate::auth::tokens::is_token;
-use crate::auth::{invalid_key, missing_key};
 use crate::error::Result;
 
 /// Longer keys and longer tokens are refused unread.

@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 use super::caller::{Bearer, Caller, Role};
 use super::key_uses::KeyUses;
 use super::membership;
+use super::refusals::{invalid_key, missing_key};
 use super::tokens::{Person, Signer, TokenFault};
 use crate::error::{Error, Result};
 use crate::request::Credentials;
@@ -244,14 +245,6 @@ fn name_member(caller: &mut Caller) {
     }
 }
 
-pub(crate) fn missing_key() -> ApiError {
-    ApiError::new(
-        ErrorKind::Unauthenticated,
-        "missing_platform_api_key",
-        "missing platform api key: send x-api-key, or Authorization: Bearer <key>",
-    )
-}
-
 /// Refuses who does not show to be a person. The command line refreshes its token at these codes (contract `wire.md` §1.3).
 pub fn check_person(caller: &Caller) -> Result<&Person> {
     match &caller.bearer {
@@ -277,10 +270,6 @@ fn outside() -> ApiError {
     let message =
         "this workspace is outside actor membership scope: whoever signed in for this key is no member of it any more";
     ApiError::new(ErrorKind::Forbidden, "invalid_actor_scope", message)
-}
-
-pub(crate) fn invalid_key() -> ApiError {
-    ApiError::new(ErrorKind::Unauthenticated, "invalid_platform_api_key", "the api key is unknown, expired or revoked")
 }
 
 pub fn hash(token: &str) -> Hash {

@@ -7,9 +7,9 @@ pub mod membership;
 pub mod oidc;
 pub mod passwords;
 pub mod placement;
+pub(crate) mod refusals;
 pub mod sign_in;
 pub mod tokens;
 
 pub use caller::{Bearer, Caller, Role};
 pub use keys::{FreshKey, Keys, check_person, fresh_key, hash};
-pub(crate) use keys::{invalid_key, missing_key};

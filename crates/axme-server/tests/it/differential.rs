@@ -3,11 +3,15 @@
 //! Ids and secrets are compared by the order in which they first appear: a job may run more than once on one engine, and then
 //! draws others.
 
+mod calls;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use axme_store::Rng;
 use serde_json::{Value, json};
+
+use calls::{OTHERS, WORDS};
 
 use crate::harness::{Engine, SITE, Server, each_engine, poll};
 
@@ -31,7 +35,8 @@ async fn both_engines_give_the_same_answers_about_other_resources(engine: Engine
 /// with a fault of the server.
 async fn give_the_same_answers(engine: Engine, play: impl AsyncFn(Player) -> Vec<String>) {
     let play = async |engine: Engine, seed: u64| {
-        let server = Server::start(engine).await;
+        // Lists are in the order of ids, some of which are random: the engines draw the same ones.
+        let server = Server::start_seeded(engine, seed).await;
         play(Player::new(server, seed).await).await
     };
     if engine == Engine::Sqlite {
@@ -46,124 +51,6 @@ async fn give_the_same_answers(engine: Engine, play: impl AsyncFn(Player) -> Vec
         assert_eq!(expected.len(), answers.len());
     }
 }
-
-/// Words for what no answer has named yet.
-const WORDS: [(&str, &str); 15] = [
-    ("actor_id", "ann@example.com bob@example.com agent://local/default/ada nobody"),
-    ("role", "org_owner org_admin workspace_admin member security_auditor billing_viewer king"),
-    ("agent", "ada bob ada bob agent://acme/prod/ada agent://acme/* no%20agent"),
-    ("policy", "open closed allowlist denylist whatever"),
-    ("override", "open closed allowlist use_org_default"),
-    ("decision", "approve reject waitlist hold"),
-    ("status", "active active suspended inactive draining"),
-    ("mode", "strict backward warn allowlist denylist"),
-    ("nick", "@ann @bob @carl no"),
-    (
-        "dimension",
-        "intents_per_day inbox_writes_per_day media_upload_bytes_per_day media_storage_bytes schema_writes_per_day",
-    ),
-    ("health", "healthy degraded unreachable killed ill"),
-    ("window", "day week month year"),
-    ("kind", "http http http queue email"),
-    ("overage", "block block grace bill_overage whatever"),
-    ("filter", "limit=1 limit=2 limit=0 limit=9&status=active status=no include_inactive=true"),
-];
-
-/// Operations about everything but work, as `method path body`.
-const OTHERS: [&str; 92] = [
-    r#"POST /v1/organizations {"name":"Acme <n>","requested_by_actor_id":"<actor_id>"}"#,
-    r#"GET /v1/organizations/<org_id>"#,
-    r#"PATCH /v1/organizations/<org_id> {"name":"New <n>","status":"<status>"}"#,
-    r#"PATCH /v1/organizations/<org_id> {"legal_name":"Legal <n>"}"#,
-    r#"POST /v1/organizations/<org_id>/workspaces {"name":"W <n>","environment":"production"}"#,
-    r#"GET /v1/organizations/<org_id>/workspaces?<filter>"#,
-    r#"PATCH /v1/organizations/<org_id>/workspaces/<workspace_id> {"name":"N <n>","region":"eu"}"#,
-    r#"POST /v1/organizations/<home_org>/members {"actor_id":"<actor_id>","role":"<role>"}"#,
-    r#"POST /v1/organizations/<home_org>/members {"actor_id":"<actor_id>","role":"<role>","workspace_id":"<workspace_id>"}"#,
-    r#"GET /v1/organizations/<home_org>/members?<filter>"#,
-    r#"PATCH /v1/organizations/<home_org>/members/<member_id> {"role":"<role>"}"#,
-    r#"PATCH /v1/organizations/<home_org>/members/<member_id> {"status":"<status>"}"#,
-    r#"DELETE /v1/organizations/<home_org>/members/<member_id>"#,
-    r#"POST /v1/workspaces/<home>/members/include {"actor_id":"<actor_id>","role":"<role>"}"#,
-    r#"DELETE /v1/workspaces/<home>/members/<member_id>/exclude"#,
-    r#"GET /v1/organizations/<org_id>/receive-policy"#,
-    r#"PUT /v1/organizations/<org_id>/receive-policy {"policy_type":"<policy>"}"#,
-    r#"POST /v1/organizations/<org_id>/receive-policy/entries {"sender_pattern":"<agent>"}"#,
-    r#"DELETE /v1/organizations/<org_id>/receive-policy/entries/<entry_id>"#,
-    r#"PUT /v1/agents/<agent>/receive-override {"override_type":"<override>"}"#,
-    r#"POST /v1/agents/<agent>/receive-override/entries {"sender_pattern":"agent://acme/*"}"#,
-    r#"DELETE /v1/agents/<agent>/receive-override/entries/<entry_id>"#,
-    r#"PUT /v1/agents/<agent>/policy {"policy_type":"<policy>"}"#,
-    r#"POST /v1/agents/<agent>/policy/entries {"sender_pattern":"agent://local/default/*"}"#,
-    r#"GET /v1/agents/<agent>/policy"#,
-    r#"POST /v1/intents {"intent_type":"a.b.c.v1","to_agent":"<agent>","payload":{"n":<n>}}"#,
-    r#"POST /v1/intents {"intent_type":"a.b.c.v1","to_agent":"ada","payload":{"tenant":{"org_id":"<home_org>","workspace_id":"<home>"}}}"#,
-    r#"POST /v1/access-requests {"request_type":"join_organization","requester_actor_id":"<actor_id>","org_id":"<org_id>"}"#,
-    r#"POST /v1/access-requests {"request_type":"quota_upgrade","requester_actor_id":"<actor_id>","requested_tier":"corporate","company_name":"Acme","justification":"we are many"}"#,
-    r#"POST /v1/access-requests {"request_type":"elevated_role","requester_actor_id":"<actor_id>","requested_role":"<role>"}"#,
-    r#"GET /v1/access-requests?<filter>"#,
-    r#"GET /v1/access-requests/<access_request_id>"#,
-    r#"POST /v1/access-requests/<access_request_id>/review {"decision":"<decision>","reviewer_actor_id":"me"}"#,
-    r#"GET /v1/quotas?org_id=<home_org>&workspace_id=<home>"#,
-    r#"PATCH /v1/quotas {"org_id":"<home_org>","workspace_id":"<home>","dimensions":{"<dimension>":<n>},"overage_mode":"<overage>","updated_by_actor_id":"me"}"#,
-    r#"GET /v1/usage/summary?window=<window>"#,
-    r#"GET /v1/usage/timeseries?window_days=<n>"#,
-    r#"PATCH /v1/billing/plan {"org_id":"<home_org>","workspace_id":"<home>","plan_code":"p1","currency":"EUR","billing_cycle":"monthly","monthly_commit_minor":<n>,"overage_unit_price_minor":1}"#,
-    r#"GET /v1/billing/plan"#,
-    r#"GET /v1/billing/invoices?<filter>"#,
-    r#"GET /v1/billing/invoices/<invoice_id>"#,
-    r#"GET /v1/portal/enterprise/overview?org_id=<home_org>&workspace_id=<home>"#,
-    r#"GET /v1/portal/enterprise/navigation?org_id=<org_id>&workspace_id=<workspace_id>"#,
-    r#"GET /v1/portal/enterprise/request-queue?org_id=<org_id>"#,
-    r#"POST /v1/service-accounts {"name":"agent <n>","org_id":"<home_org>","workspace_id":"<home>"}"#,
-    r#"GET /v1/service-accounts?org_id=<home_org>&workspace_id=<home>&limit=2"#,
-    r#"GET /v1/service-accounts/<service_account_id>"#,
-    r#"PATCH /v1/service-accounts/<service_account_id> {"delivery_mode":"poll"}"#,
-    r#"DELETE /v1/service-accounts/<service_account_id>"#,
-    r#"POST /v1/service-accounts/<service_account_id>/keys {}"#,
-    r#"POST /v1/service-accounts/<service_account_id>/keys/<key_id>/revoke {}"#,
-    r#"POST /v1/principals {"org_id":"<home_org>","workspace_id":"<home>","principal_type":"service_agent","display_name":"P <n>"}"#,
-    r#"GET /v1/principals/<principal_id>"#,
-    r#"POST /v1/aliases {"principal_id":"<principal_id>","alias":"alias-<n>","alias_type":"service"}"#,
-    r#"GET /v1/aliases?<filter>"#,
-    r#"GET /v1/aliases/resolve?org_id=<home_org>&workspace_id=<home>&alias=alias-<n>"#,
-    r#"POST /v1/aliases/<alias_id>/revoke {}"#,
-    r#"POST /v1/routing/endpoints {"principal_id":"<principal_id>","transport_type":"<kind>","endpoint_url":"https://example.com/<n>","auth_mode":"none","priority":<n>}"#,
-    r#"GET /v1/routing/endpoints?<filter>"#,
-    r#"PATCH /v1/routing/endpoints/<route_id> {"status":"<status>","priority":<n>}"#,
-    r#"DELETE /v1/routing/endpoints/<route_id>"#,
-    r#"POST /v1/routing/resolve {"org_id":"<home_org>","workspace_id":"<home>","principal_id":"<principal_id>"}"#,
-    r#"POST /v1/transports/bindings {"principal_id":"<principal_id>","transport_type":"<kind>","transport_handle":"handle-<n>"}"#,
-    r#"GET /v1/transports/bindings?<filter>"#,
-    r#"DELETE /v1/transports/bindings/<binding_id>"#,
-    r#"POST /v1/deliveries {"org_id":"<home_org>","workspace_id":"<home>","principal_id":"<principal_id>","payload":{"n":<n>}}"#,
-    r#"GET /v1/deliveries?<filter>"#,
-    r#"GET /v1/deliveries/<delivery_id>"#,
-    r#"POST /v1/deliveries/<delivery_id>/replay {}"#,
-    r#"POST /v1/deliveries/reconcile {"max_pending_age_seconds":60,"limit":2,"target_status":"dead_lettered","reason":"old"}"#,
-    r#"GET /v1/deliveries-operations"#,
-    r#"POST /v1/media/create-upload {"owner_agent":"<agent>","filename":"f <n>","mime_type":"text/plain","size_bytes":<n>,"ttl_seconds":604800}"#,
-    r#"POST /v1/media/finalize-upload {"upload_id":"<upload_id>","size_bytes":<n>}"#,
-    r#"GET /v1/media/<upload_id>"#,
-    r#"POST /v1/schemas {"semantic_type":"a.b.c.v<n>","schema_json":{"type":"object","required":["n"],"properties":{"n":{"maximum":<n>}}},"compatibility_mode":"<mode>"}"#,
-    r#"GET /v1/schemas/a.b.c.v<n>"#,
-    r#"POST /v1/sessions {"type":"s <n>","metadata":{"n":<n>},"parent_session_id":"<session_id>"}"#,
-    r#"POST /v1/sessions {"type":"s <n>"}"#,
-    r#"GET /v1/sessions?<filter>"#,
-    r#"POST /v1/sessions/<session_id>/messages {"role":"user","content":"m <n>"}"#,
-    r#"GET /v1/sessions/<session_id>/messages?since=<n>"#,
-    r#"GET /v1/sessions/<session_id>/feed?limit=2&since=<n>"#,
-    r#"POST /v1/sessions/<session_id>/complete {"result":{"n":<n>}}"#,
-    r#"POST /v1/mesh/heartbeat {"metrics":{"intents_total":<n>,"cost_usd":0.<n>}}"#,
-    r#"GET /v1/mesh/agents?window=<window>&health=<health>"#,
-    r#"POST /v1/mesh/agents/<address_id>/kill {}"#,
-    r#"POST /v1/mesh/agents/<address_id>/resume {}"#,
-    r#"PUT /v1/mesh/agents/<address_id>/policies/cost {"max_intents_per_hour":<n>,"action_on_breach":"block"}"#,
-    r#"PUT /v1/mesh/agents/<address_id>/policies/action {"mode":"<mode>","intent_types":["a.b.*"],"direction":"both"}"#,
-    r#"POST /v1/users/register-nick {"nick":"<nick>","display_name":"D <n>"}"#,
-    r#"POST /v1/invites/create {"owner_agent":"<agent>","ttl_seconds":3600}"#,
-    r#"GET /v1/audit/events?limit=3"#,
-];
 
 /// Calls a server in ways that are drawn.
 struct Player {

@@ -106,14 +106,23 @@ impl Server {
         Server::start_at(engine, limits, Site::default()).await
     }
 
+    /// A server that draws the same ids and secrets for the same seed.
+    pub async fn start_seeded(engine: Engine, seed: u64) -> Server {
+        Server::start_drawing(engine, Limits::default(), Site::default(), Rng::seeded(seed)).await
+    }
+
     pub async fn start_at(engine: Engine, limits: Limits, site: Site) -> Server {
+        Server::start_drawing(engine, limits, site, Rng::system()).await
+    }
+
+    async fn start_drawing(engine: Engine, limits: Limits, site: Site, rng: Rng) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let limits = Arc::new(databases::limits_of_tests(limits));
         let clock = ManualClock::at(Time::parse("2026-01-01T00:00:00Z").expect("a time"));
         let guard = Guard::new(&limits.outbound_allow).expect("networks");
         let mailer = Mailer::new(&MailSettings::default(), &folder.path().join("outbox")).expect("a mailer");
         let outbound = Arc::new(Web::new(guard, mailer, limits.push_seconds, OUTBOUND_PATIENCE).expect("a client"));
-        let system = System { clock: Arc::new(clock.clone()), rng: Rng::system(), outbound };
+        let system = System { clock: Arc::new(clock.clone()), rng, outbound };
         let options = StoreOptions {
             limits: limits.clone(),
             clock: system.clock.clone(),

@@ -47,6 +47,7 @@ mod pushes;
 mod quotas;
 mod reference;
 mod reminder_plans;
+mod requesters;
 mod routing;
 mod scenarios;
 mod scheduler;

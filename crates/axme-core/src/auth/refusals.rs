@@ -1,0 +1,15 @@
+//! How a key that does not count is refused.
+
+use axme_api::{ApiError, ErrorKind};
+
+pub(crate) fn missing_key() -> ApiError {
+    ApiError::new(
+        ErrorKind::Unauthenticated,
+        "missing_platform_api_key",
+        "missing platform api key: send x-api-key, or Authorization: Bearer <key>",
+    )
+}
+
+pub(crate) fn invalid_key() -> ApiError {
+    ApiError::new(ErrorKind::Unauthenticated, "invalid_platform_api_key", "the api key is unknown, expired or revoked")
+}
