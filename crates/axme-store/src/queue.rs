@@ -392,3 +392,16 @@ pub fn release(
         &[now.into(), workspace.into(), to.into(), item.into(), number.into()],
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_back_and_no_other() {
+        for kind in ItemKind::ALL {
+            assert_eq!(ItemKind::parse(kind.code()).expect("a kind"), kind);
+        }
+        assert!(matches!(ItemKind::parse(4), Err(StoreError::Fault(_))));
+    }
+}
