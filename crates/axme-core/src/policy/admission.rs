@@ -78,9 +78,9 @@ pub struct Charges {
 #[derive(Debug)]
 pub enum Denial {
     /// Refused, and nothing is kept.
-    Refused(ApiError),
+    Refused(Box<ApiError>),
     /// A breach of an action policy, which the audit trail keeps.
-    Breach { error: ApiError, address: Address, direction: &'static str },
+    Breach { error: Box<ApiError>, address: Address, direction: &'static str },
 }
 
 /// Decides about an intent under the rules that apply to it.
@@ -89,7 +89,7 @@ pub fn admit(rules: &Rules<'_>, intent: &Intent<'_>) -> Result<Charges, Denial> 
         check_agent(address, *part, held_to, intent.intent_type)?;
     }
     for receiver in &rules.receivers {
-        check_receiver(receiver, intent.from).map_err(Denial::Refused)?;
+        check_receiver(receiver, intent.from).map_err(|error| Denial::Refused(Box::new(error)))?;
     }
     let counted = rules.agents.iter().filter(|(_, part, _)| *part != Part::Step);
     let mut agents: Vec<(Address, CostPolicy)> =
@@ -103,7 +103,7 @@ fn check_agent(address: &Address, part: Part, rules: &AgentRules, intent_type: &
     if rules.is_killed {
         let message = format!("agent {address} is killed: nothing new is sent to it or from it");
         let error = ApiError::new(ErrorKind::Forbidden, "agent_killed", message);
-        return Err(Denial::Refused(error.with("address", address.as_str())));
+        return Err(Denial::Refused(Box::new(error.with("address", address.as_str()))));
     }
     let (direction, rule) = match part {
         Part::Sender => ("send", &rules.action.send),
@@ -115,7 +115,7 @@ fn check_agent(address: &Address, part: Part, rules: &AgentRules, intent_type: &
     let message = format!("the action policy of {address} does not let it {direction} {intent_type}");
     let error = ApiError::new(ErrorKind::Forbidden, "action_not_allowed", message);
     let error = error.with("address", address.as_str()).with("direction", direction);
-    Err(Denial::Breach { error, address: address.clone(), direction })
+    Err(Denial::Breach { error: Box::new(error), address: address.clone(), direction })
 }
 
 fn allows(rule: &ActionRule, intent_type: &str) -> bool {
@@ -180,11 +180,11 @@ impl SenderPolicy {
 pub fn take_in(cx: &mut CallContext<'_, '_>, intent: &Intent<'_>, tenant: Option<(Uuid, Uuid)>) -> Result<()> {
     let charges = match admit(&gather(cx, intent)?, intent) {
         Ok(charges) => charges,
-        Err(Denial::Refused(error)) => return Err(error.into()),
+        Err(Denial::Refused(error)) => return Err((*error).into()),
         Err(Denial::Breach { error, address, direction }) => {
             let event = json!({ "intent_type": intent.intent_type, "direction": direction });
             cx.audit("mesh.policies.action.refused", address.as_str(), &event)?;
-            return Err(Error::kept(error));
+            return Err(Error::Kept(error));
         }
     };
     for (address, policy) in &charges.agents {
