@@ -15,3 +15,23 @@ crate::text_enum! {
         Internal = "internal",
     }
 }
+
+impl DeliveryBinding {
+    /// True when intents are sent to a callback, which the agent needs then; otherwise they wait until somebody reads them.
+    pub fn is_pushed(self) -> bool {
+        match self {
+            DeliveryBinding::Http => true,
+            DeliveryBinding::Stream | DeliveryBinding::Poll | DeliveryBinding::Inbox | DeliveryBinding::Internal => {
+                false
+            }
+        }
+    }
+
+    /// True when no program works on the intents of the agent, so that a person may answer them in its inbox.
+    pub fn is_answered_in_inbox(self) -> bool {
+        match self {
+            DeliveryBinding::Inbox | DeliveryBinding::Internal => true,
+            DeliveryBinding::Stream | DeliveryBinding::Poll | DeliveryBinding::Http => false,
+        }
+    }
+}

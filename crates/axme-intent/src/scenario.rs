@@ -188,7 +188,7 @@ impl Reader<'_> {
             let delivery_mode = self.delivery_mode(&entry, &place);
             let callback_url =
                 self.text(&entry, "callback_url", &format!("{place}.callback_url"), 2_048).filter(|u| !u.is_empty());
-            if delivery_mode == Some(DeliveryBinding::Http) && callback_url.is_none() {
+            if delivery_mode.is_some_and(DeliveryBinding::is_pushed) && callback_url.is_none() {
                 self.error(&format!("{place}.callback_url"), "delivery_mode \"http\" needs one");
             }
             let create_if_missing = self.flag(&entry, "create_if_missing", &place);
@@ -208,7 +208,7 @@ impl Reader<'_> {
             let display_name =
                 self.text(&entry, "display_name", &format!("{place}.display_name"), 255).filter(|n| !n.is_empty());
             // Only http has a use for it.
-            let callback_url = callback_url.filter(|_| delivery_mode == Some(DeliveryBinding::Http));
+            let callback_url = callback_url.filter(|_| delivery_mode.is_some_and(DeliveryBinding::is_pushed));
             agents.push(Agent { role, address, written, create_if_missing, display_name, delivery_mode, callback_url });
         }
         agents

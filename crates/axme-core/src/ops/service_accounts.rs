@@ -109,7 +109,7 @@ fn check_delivery(
     url: Option<&str>,
     secret: Option<&str>,
 ) -> Result<Option<Callback>> {
-    if mode != DeliveryBinding::Http {
+    if !mode.is_pushed() {
         let pushed = |_| {
             let mode = mode.as_str();
             ApiError::invalid(format!("callback_url: nothing is pushed in delivery_mode \"{mode}\"; choose http"))
@@ -175,7 +175,7 @@ pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceAccount)
             input.callback_url.as_deref().map(|url| check_callback(context, url)).transpose()?;
         }
         // Its callback may be there already.
-        Some(DeliveryBinding::Http) if input.callback_url.is_none() => {}
+        Some(mode) if mode.is_pushed() && input.callback_url.is_none() => {}
         Some(mode) => {
             check_delivery(context, mode, input.callback_url.as_deref(), None)?;
         }
@@ -190,7 +190,7 @@ pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<S
     let mut account = find_live(cx, &input.service_account_id)?;
     account.delivery_mode = mode.unwrap_or(account.delivery_mode);
     let mut made = None;
-    if account.delivery_mode == DeliveryBinding::Http {
+    if account.delivery_mode.is_pushed() {
         account.callback_url = input.callback_url.clone().or(account.callback_url);
         if account.callback_url.is_none() || account.address.is_none() {
             return Err(ApiError::invalid("callback_url: delivery_mode \"http\" needs one, and an agent").into());

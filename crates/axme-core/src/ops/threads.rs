@@ -6,7 +6,7 @@
 use axme_api::inbox::{Decide, Delegate, DeleteMessages, GetThread, MessagesDeleted, Reply, ThreadAnswer};
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::lifecycle::{Answer, Command, Fault};
-use axme_intent::{Address, DeliveryBinding, TaskResult};
+use axme_intent::{Address, TaskResult};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -241,8 +241,7 @@ fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDe
 /// True when no agent is at work on what is sent to the receiver.
 fn lies_in_inbox(cx: &mut CallContext<'_, '_>, head: &Head) -> Result<bool> {
     let account = service_accounts::find_agent(cx.tx, cx.caller.workspace, &head.to)?;
-    Ok(account
-        .is_none_or(|account| matches!(account.delivery_mode, DeliveryBinding::Inbox | DeliveryBinding::Internal)))
+    Ok(account.is_none_or(|account| account.delivery_mode.is_answered_in_inbox()))
 }
 
 pub fn prepare_read(context: &PrepareContext<'_>, input: GetThread) -> Result<Wanted> {

@@ -1,24 +1,23 @@
-//! The http binding: reads the queues of the agents that are pushed to, and posts what is due to their callbacks.
+//! Reads the queues of the agents that are pushed to, and has what is due delivered by their binding.
 //!
-//! The account's line (see `lines`) reads the
-//! queue as any reader does; what it claims is its own until the offer lapses, which is after the push must have ended. A
-//! crash in between means that the intent is offered, and pushed, again: at least once. Any 2xx acknowledges.
+//! The account's task in `push_dispatcher` reads the queue as any reader does; what it claims is its own until the offer
+//! lapses, which is after the push must have ended. A crash in between means that the intent is offered, and pushed, again:
+//! at least once.
 
 use std::sync::Arc;
 
 use axme_intent::{Command, IntentId, Status, Time};
 use futures_util::future::join_all;
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::http::envelope;
+use crate::deliver;
 use axme_core::claims;
 use axme_core::claims::{Offer, Reading};
+use axme_core::engine;
 use axme_core::engine::GATEWAY;
 use axme_core::error::Result;
 use axme_core::state::AppState;
-use axme_core::system::{BUSY_PAUSE_SECONDS, Post, PostError};
-use axme_core::{engine, signature};
+use axme_core::system::{BUSY_PAUSE_SECONDS, PostError};
 use axme_store::service_accounts::{AccountStatus, ServiceAccount};
 use axme_store::{Shard, intents, queue, service_accounts};
 
@@ -32,7 +31,7 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result
         // Read anew each time: the callback may have changed.
         let id = account.to_owned();
         let found = app.store.read(move |tx| service_accounts::find_service_account(tx, workspace, &id)).await?;
-        let Some(account) = found.filter(|a| a.callback_url.is_some() && a.status == AccountStatus::Active) else {
+        let Some(account) = found.filter(|a| a.delivery_mode.is_pushed() && a.status == AccountStatus::Active) else {
             return Ok(None);
         };
         let Some(address) = account.address.clone() else { return Ok(None) };
@@ -51,19 +50,14 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result
 /// One attempt, and what came of it.
 #[tracing::instrument(name = "delivery", skip_all, fields(kind = "push", id = %offer.intent.id))]
 async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> Result<()> {
-    let mut envelope = envelope(offer);
-    envelope["delivery_id"] = json!(offer.intent.id.to_string());
-    let body = envelope.to_string().into_bytes();
-    let secret = account.webhook_secret.as_deref().unwrap_or_default();
-    let headers = signature::headers(secret, &offer.intent.id.to_string(), app.system.clock.now(), &body);
-    let url = account.callback_url.clone().unwrap_or_default();
-    let outcome = match app.system.outbound.post(Post { workspace: account.workspace_id, url, headers, body }).await {
-        Ok(status) if (200..300).contains(&status) => Ok(()),
-        Ok(status) => Err(format!("answered with status {status}")),
-        Err(PostError::Busy) => return put_off(app, account, offer.intent.id).await,
-        Err(PostError::Failed(error)) => Err(error.chars().take(MAX_ERROR_CHARS).collect()),
-    };
-    record(app, account, offer.intent.id, outcome).await
+    match deliver::push(app, account, offer).await {
+        Ok(()) => record(app, account, offer.intent.id, Ok(())).await,
+        Err(PostError::Busy) => put_off(app, account, offer.intent.id).await,
+        Err(PostError::Failed(error)) => {
+            let error = error.chars().take(MAX_ERROR_CHARS).collect();
+            record(app, account, offer.intent.id, Err(error)).await
+        }
+    }
 }
 
 /// It was not tried: no fault of the agent's.

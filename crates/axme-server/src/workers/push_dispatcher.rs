@@ -1,6 +1,6 @@
-//! Lines: a task for each agent that is pushed to and each subscriber, so that a receiver that hangs delays nobody else.
+//! A task for each agent that is pushed to and each subscriber, so that a receiver that hangs delays nobody else.
 //!
-//! A line works off its receiver's queue whenever something rings and whenever something comes due.
+//! A task works off its receiver's queue whenever a signal says that something is new, and whenever something comes due.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -29,14 +29,14 @@ enum Receiver {
     Subscriber(Uuid, Uuid),
 }
 
-/// Keeps a line for every receiver, until the server stops.
+/// Keeps a task for every receiver, until the server stops.
 pub async fn run(app: Arc<AppState>) {
     let waiter = app.wakeups.subscribe(Signal::push_receivers());
-    let mut lines: HashMap<Receiver, JoinHandle<()>> = HashMap::new();
+    let mut tasks: HashMap<Receiver, JoinHandle<()>> = HashMap::new();
     loop {
         let listening = waiter.listen();
         match list(&app).await {
-            Ok(receivers) => keep(&app, &mut lines, receivers),
+            Ok(receivers) => keep(&app, &mut tasks, receivers),
             Err(error) => tracing::warn!(%error, "those who are pushed to could not be read"),
         }
         listening.or(rest(&app, app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS))).await;
@@ -44,9 +44,9 @@ pub async fn run(app: Arc<AppState>) {
             break;
         }
     }
-    for line in lines.into_values() {
+    for task in tasks.into_values() {
         // It stops by itself; an error means that it has.
-        let _ = line.await;
+        let _ = task.await;
     }
 }
 
@@ -84,24 +84,24 @@ async fn list(app: &AppState) -> Result<Vec<(Receiver, Address)>> {
     }
 }
 
-/// Starts the lines that are missing and ends those that nobody needs.
-fn keep(app: &Arc<AppState>, lines: &mut HashMap<Receiver, JoinHandle<()>>, receivers: Vec<(Receiver, Address)>) {
+/// Starts the tasks that are missing and ends those that nobody needs.
+fn keep(app: &Arc<AppState>, tasks: &mut HashMap<Receiver, JoinHandle<()>>, receivers: Vec<(Receiver, Address)>) {
     let wanted: HashSet<&Receiver> = receivers.iter().map(|(receiver, _)| receiver).collect();
-    lines.retain(|receiver, line| {
+    tasks.retain(|receiver, task| {
         let is_wanted = wanted.contains(receiver);
         if !is_wanted {
             // What it had claimed lapses.
-            line.abort();
+            task.abort();
         }
-        is_wanted && !line.is_finished()
+        is_wanted && !task.is_finished()
     });
     for (receiver, address) in receivers {
-        let line = line(app.clone(), receiver.clone(), address);
-        lines.entry(receiver).or_insert_with(|| tokio::spawn(line.in_current_span()));
+        let task = serve(app.clone(), receiver.clone(), address);
+        tasks.entry(receiver).or_insert_with(|| tokio::spawn(task.in_current_span()));
     }
 }
 
-async fn line(app: Arc<AppState>, receiver: Receiver, address: Address) {
+async fn serve(app: Arc<AppState>, receiver: Receiver, address: Address) {
     let workspace = match &receiver {
         Receiver::Agent(workspace, _) | Receiver::Subscriber(workspace, _) => *workspace,
     };

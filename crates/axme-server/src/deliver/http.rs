@@ -1,0 +1,24 @@
+//! The http binding: posts an intent to the callback of its agent, signed. Any 2xx acknowledges.
+
+use axme_core::claims::Offer;
+use axme_core::signature;
+use axme_core::state::AppState;
+use axme_core::system::{Post, PostError};
+use axme_store::service_accounts::ServiceAccount;
+use serde_json::json;
+
+use crate::http::envelope;
+
+pub(super) async fn push(app: &AppState, account: &ServiceAccount, offer: &Offer) -> Result<(), PostError> {
+    let id = offer.intent.id.to_string();
+    let mut envelope = envelope(offer);
+    envelope["delivery_id"] = json!(id);
+    let body = envelope.to_string().into_bytes();
+    let secret = account.webhook_secret.as_deref().unwrap_or_default();
+    let headers = signature::headers(secret, &id, app.system.clock.now(), &body);
+    let url = account.callback_url.clone().unwrap_or_default();
+    match app.system.outbound.post(Post { workspace: account.workspace_id, url, headers, body }).await? {
+        200..300 => Ok(()),
+        status => Err(PostError::Failed(format!("answered with status {status}"))),
+    }
+}
