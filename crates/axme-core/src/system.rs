@@ -53,7 +53,7 @@ pub struct Fetch {
 }
 
 /// The status and the body that were answered, or why there was no answer.
-pub type Fetched = Result<(u16, Vec<u8>), String>;
+pub type FetchResult = Result<(u16, Vec<u8>), String>;
 
 /// A mail to one person.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ pub trait Outbound: Send + Sync {
     /// Sends; returns the status that was answered, or why there was no answer.
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, PostError>> + Send + '_>>;
     /// Asks a trusted server.
-    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + '_>>;
+    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>>;
     /// Hands a mail to the mail server, or says why that failed.
     fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + '_>>;
 }

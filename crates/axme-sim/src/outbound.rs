@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axme_core::system::{Fetch, Fetched, Mail, MailError, Outbound, Post, PostError};
+use axme_core::system::{Fetch, FetchResult, Mail, MailError, Outbound, Post, PostError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
@@ -83,7 +83,7 @@ impl Outbound for SimulatedOutbound {
         })
     }
 
-    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + '_>> {
+    fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
         Box::pin(async { Err("nobody is there".to_owned()) })
     }
 

@@ -46,7 +46,7 @@ pub fn insert(tx: &mut Tx<'_>, link: &Link) -> Result<(), StoreError> {
 }
 
 /// A link, and the workspace it leads into: slug, organization and its slug.
-pub fn find(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<(Link, Place)>, StoreError> {
+pub fn find(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<(Link, LinkHome)>, StoreError> {
     let row = tx.row(
         "SELECT l.workspace_id, l.hash, l.intent_id, l.asking, l.person, l.via, l.issued_by, l.created_at, l.expires_at, l.used_at, \
          l.outcome, w.slug, o.org_id, o.slug FROM task_links l JOIN workspaces w ON w.workspace_id = l.workspace_id \
@@ -69,13 +69,13 @@ pub fn find(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<(Link, Place)>, Store
             used_at: row.opt_time(9)?,
             outcome: row.opt_string(10)?,
         };
-        Ok((link, Place { workspace_slug: row.string(11)?, org: row.uuid(12)?, org_slug: row.string(13)? }))
+        Ok((link, LinkHome { workspace_slug: row.string(11)?, org: row.uuid(12)?, org_slug: row.string(13)? }))
     })
     .transpose()
 }
 
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct LinkHome {
     pub workspace_slug: String,
     pub org: Uuid,
     pub org_slug: String,

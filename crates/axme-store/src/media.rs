@@ -20,12 +20,12 @@ pub struct Upload {
     /// Until when it can be finished.
     pub expires_at: Time,
     pub finalized_at: Option<Time>,
-    pub stored: Option<Stored>,
+    pub stored: Option<StoredFile>,
 }
 
 /// What arrived.
 #[derive(Debug, Clone)]
-pub struct Stored {
+pub struct StoredFile {
     /// Its name in the folder.
     pub file: String,
     pub bytes: i64,
@@ -93,7 +93,7 @@ pub fn find_by_link(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<Up
 
 fn upload(row: &Row) -> Result<Upload, StoreError> {
     let stored = match row.opt_string(10)? {
-        Some(file) => Some(Stored { file, bytes: row.int(11)?, sha256: row.string(12)? }),
+        Some(file) => Some(StoredFile { file, bytes: row.int(11)?, sha256: row.string(12)? }),
         None => None,
     };
     Ok(Upload {
@@ -129,7 +129,7 @@ pub fn sum_bytes(tx: &mut Tx<'_>, workspace: Uuid, now: Time) -> Result<i64, Sto
 }
 
 /// Notes what arrived, or that it is gone. False when the file was finished meanwhile.
-pub fn set_stored(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, stored: Option<&Stored>) -> Result<bool, StoreError> {
+pub fn set_stored(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, stored: Option<&StoredFile>) -> Result<bool, StoreError> {
     let changed = tx.run(
         "UPDATE media_uploads SET stored_file = $1, stored_bytes = $2, stored_sha256 = $3 \
          WHERE workspace_id = $4 AND upload_id = $5 AND finalized_at IS NULL",

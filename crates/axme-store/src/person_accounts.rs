@@ -332,10 +332,10 @@ pub fn is_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<bool, Stor
 }
 
 /// Whose an exchange token was, in which workspace, and with which key it was made.
-pub type Exchanged = (Uuid, Uuid, Option<Key>);
+pub type TokenExchange = (Uuid, Uuid, Option<Key>);
 
 /// Uses up an exchange token, unless it was used or has expired, or its key has.
-pub fn take_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<Exchanged>, StoreError> {
+pub fn take_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<TokenExchange>, StoreError> {
     let row = tx.row(
         "UPDATE exchange_tokens SET used_at = $1 WHERE hash = $2 AND used_at IS NULL AND expires_at > $1 \
          AND (key_id IS NULL OR EXISTS (SELECT 1 FROM api_keys k WHERE k.workspace_id = exchange_tokens.key_workspace_id \

@@ -341,10 +341,10 @@ impl Connection for Live<'_> {
     }
 }
 
-type Boxed = Box<dyn std::error::Error + Sync + Send>;
+type BoxError = Box<dyn std::error::Error + Sync + Send>;
 
 impl ToSql for Value<'_> {
-    fn to_sql(&self, ty: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, Boxed> {
+    fn to_sql(&self, ty: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, BoxError> {
         match self {
             Value::Null => Ok(IsNull::Yes),
             Value::Int(n) => n.to_sql(ty, out),
@@ -362,7 +362,7 @@ impl ToSql for Value<'_> {
 }
 
 impl<'a> FromSql<'a> for Value<'static> {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, Boxed> {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Self, BoxError> {
         match *ty {
             Type::INT8 => i64::from_sql(ty, raw).map(Value::Int),
             Type::INT4 => i32::from_sql(ty, raw).map(|n| Value::Int(n.into())),
@@ -372,7 +372,7 @@ impl<'a> FromSql<'a> for Value<'static> {
         }
     }
 
-    fn from_sql_null(_: &Type) -> Result<Self, Boxed> {
+    fn from_sql_null(_: &Type) -> Result<Self, BoxError> {
         Ok(Value::Null)
     }
 

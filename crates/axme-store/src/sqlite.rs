@@ -94,10 +94,10 @@ impl Sqlite {
 
     /// Runs the jobs in one transaction. The outcomes are those to answer, in order; an error means that the transaction
     /// is gone and nothing has happened.
-    fn attempt(&mut self, jobs: &mut [QueuedJob], guard: Guard) -> Result<Vec<Result<(), Failure>>, Gone> {
+    fn attempt(&mut self, jobs: &mut [QueuedJob], guard: Guard) -> Result<Vec<Result<(), Failure>>, GroupFailure> {
         self.exec(if self.role == Role::Writer { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
         let mut outcomes = Vec::with_capacity(jobs.len());
-        let mut used = Used::default();
+        let mut used = Tallies::default();
         for job in jobs.iter_mut() {
             if guard == Guard::Each {
                 self.exec("SAVEPOINT job")?;
@@ -110,7 +110,7 @@ impl Sqlite {
                 return Err(StoreError::Unavailable("the transaction was ended by the database".to_owned()).into());
             }
             match (guard, &outcome) {
-                (Guard::Group, Err(_)) if has_written => return Err(Gone::Spoiled),
+                (Guard::Group, Err(_)) if has_written => return Err(GroupFailure::Spoiled),
                 (Guard::Group, _) => {}
                 (Guard::Each, Ok(())) => self.exec("RELEASE job")?,
                 (Guard::Each, Err(_)) => {
@@ -145,7 +145,7 @@ impl Sqlite {
     pub(crate) fn settle(&mut self, jobs: &mut [QueuedJob]) -> Result<Vec<Result<(), Failure>>, StoreError> {
         let mut outcome = self.attempt(jobs, Guard::Group);
         if let Err(gone) = &outcome {
-            if let Gone::Lost(error) = gone {
+            if let GroupFailure::Lost(error) = gone {
                 tracing::warn!(%error, jobs = jobs.len(), "a transaction was lost and runs again");
             }
             self.roll_back();
@@ -154,8 +154,8 @@ impl Sqlite {
         outcome.map_err(|gone| {
             self.roll_back();
             match gone {
-                Gone::Lost(error) => error,
-                Gone::Spoiled => StoreError::Fault("a guarded job spoiled its group".to_owned()),
+                GroupFailure::Lost(error) => error,
+                GroupFailure::Spoiled => StoreError::Fault("a guarded job spoiled its group".to_owned()),
             }
         })
     }
@@ -172,15 +172,15 @@ enum Guard {
 }
 
 /// Why a transaction is gone.
-enum Gone {
+enum GroupFailure {
     /// A job failed after it had written.
     Spoiled,
     Lost(StoreError),
 }
 
-impl From<StoreError> for Gone {
-    fn from(error: StoreError) -> Gone {
-        Gone::Lost(error)
+impl From<StoreError> for GroupFailure {
+    fn from(error: StoreError) -> GroupFailure {
+        GroupFailure::Lost(error)
     }
 }
 
@@ -236,9 +236,9 @@ struct Live<'a> {
 
 /// What the jobs of a group have used together: counting each by itself would cost a statement per job.
 #[derive(Default)]
-struct Used(Vec<(Tally, i64)>);
+struct Tallies(Vec<(Tally, i64)>);
 
-impl Used {
+impl Tallies {
     fn add(&mut self, tallies: Vec<(Tally, i64)>) {
         for (tally, more) in tallies {
             match self.0.iter_mut().find(|(known, _)| *known == tally) {

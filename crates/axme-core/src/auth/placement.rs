@@ -44,14 +44,14 @@ impl Placement {
 
 /// What is asked for, and the workspace that it is asked for in.
 #[derive(Debug, Clone)]
-pub struct Scoped<T> {
+pub struct InWorkspace<T> {
     workspace: WorkspaceRef,
     pub what: T,
 }
 
-impl<T> Scoped<T> {
-    pub fn new(workspace: WorkspaceRef, what: T) -> Scoped<T> {
-        Scoped { workspace, what }
+impl<T> InWorkspace<T> {
+    pub fn new(workspace: WorkspaceRef, what: T) -> InWorkspace<T> {
+        InWorkspace { workspace, what }
     }
 
     /// The workspace, the caller's own without a name, when the caller may do something there.

@@ -8,7 +8,7 @@ use axme_store::Tx;
 use axme_store::intents::{self as store, Head};
 use serde_json::json;
 
-use super::Advanced;
+use super::AdvanceOutcome;
 use crate::auth::Caller;
 use crate::context::CallContext;
 use crate::error::{Error, Result};
@@ -61,7 +61,12 @@ pub fn check_step_is_own(caller: &Caller, head: &Head, action: Action) -> Result
 
 /// Sends a command on the caller's behalf. An answer that comes too late is refused, and kept in the audit trail: after the
 /// end, and after a deadline whose timer has not come to it yet.
-pub fn send(cx: &mut CallContext<'_, '_>, head: Head, deadline_at: Option<Time>, command: Command) -> Result<Advanced> {
+pub fn send(
+    cx: &mut CallContext<'_, '_>,
+    head: Head,
+    deadline_at: Option<Time>,
+    command: Command,
+) -> Result<AdvanceOutcome> {
     let id = head.intent.id;
     let status = head.intent.status();
     let due_at = head.intent.due_at(deadline_at);

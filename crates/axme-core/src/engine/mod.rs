@@ -31,7 +31,7 @@ pub const GATEWAY: &str = "gateway";
 const MOST_ASKED: usize = 24;
 
 /// What became of the intent that was addressed.
-pub struct Advanced {
+pub struct AdvanceOutcome {
     pub head: Head,
     /// The events this call appended to it.
     pub events: Vec<Event>,
@@ -116,7 +116,7 @@ impl NewIntent {
 }
 
 /// Sends a command to an intent that [`lock`] has returned in this transaction.
-pub fn advance(tx: &mut Tx<'_>, workspace: Uuid, head: Head, command: Command, actor: &str) -> Result<Advanced> {
+pub fn advance(tx: &mut Tx<'_>, workspace: Uuid, head: Head, command: Command, actor: &str) -> Result<AdvanceOutcome> {
     let mut more = VecDeque::new();
     let advanced = step(tx, workspace, head, command, actor, &mut more)?;
     settle(tx, workspace, more)?;
@@ -166,7 +166,7 @@ fn step(
     command: Command,
     actor: &str,
     more: &mut More,
-) -> Result<Advanced> {
+) -> Result<AdvanceOutcome> {
     let input = decide_input(tx, &head.intent, actor);
     let spec = match &head.intent.cursor {
         Some(_) => Some(intents::spec(tx, workspace, head.intent.id)?),
@@ -185,7 +185,7 @@ fn step(
         fan_out(tx, workspace, &head)?;
     }
     carry_out(tx, workspace, &head, plan.zip(spec.as_ref()), &decision.effects, more)?;
-    Ok(Advanced { head, events: decision.events })
+    Ok(AdvanceOutcome { head, events: decision.events })
 }
 
 /// Whoever is asked to answer a task has it in the inbox.

@@ -18,21 +18,21 @@ pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::aud
 
 const MAX_PREFIX_CHARS: usize = 100;
 
-pub struct Asked {
+pub struct AuditQuery {
     input: ListAudit,
     before: Uuid,
     limit: i64,
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListAudit) -> Result<Asked> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListAudit) -> Result<AuditQuery> {
     check_chars("action_prefix", input.action_prefix.as_deref(), 1, MAX_PREFIX_CHARS)?;
     let before = read_before(input.before.as_deref(), Uuid::max(), "the id of a line")?;
     let limit = input.limit.items()?;
-    Ok(Asked { input, before, limit })
+    Ok(AuditQuery { input, before, limit })
 }
 
 /// An organization alone means what was changed in it as a whole.
-pub fn list(cx: &mut CallContext<'_, '_>, asked: &Asked) -> Result<AuditList> {
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &AuditQuery) -> Result<AuditList> {
     let input = &asked.input;
     let (org, workspace) = match (input.org_id.as_deref(), input.workspace_id.as_deref()) {
         (Some(org), None) => (placement::org(cx, org, Permission::ReadAudit)?.0, None),

@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::principals::{RUN, read_range};
-use crate::auth::placement::{Placement, Scoped};
+use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::engine::notices::MAIL_QUEUE;
@@ -35,7 +35,7 @@ pub static BINDINGS: &[Binding] = &[
 const MOST_OF_ONE: i64 = 1_000;
 
 /// Which deliveries are meant.
-pub struct Wanted {
+pub struct DeliveryQuery {
     /// One principal's; without, dead letters of other kinds are listed as well.
     principals: Option<(Uuid, Uuid)>,
     status: Option<String>,
@@ -43,20 +43,20 @@ pub struct Wanted {
     limit: i64,
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<Scoped<Wanted>> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<InWorkspace<DeliveryQuery>> {
     let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
     check_word("status", input.status.as_deref(), &words)?;
     let before = read_before(input.before.as_deref(), Uuid::max(), "a delivery id")?;
     let principals = input.principal_id.as_deref().map(|id| read_range(Some(id))).transpose()?;
     let limit = input.limit.items()?;
-    let wanted = Wanted { principals, status: input.status, before, limit };
-    Ok(Scoped::new(input.workspace, wanted))
+    let wanted = DeliveryQuery { principals, status: input.status, before, limit };
+    Ok(InWorkspace::new(input.workspace, wanted))
 }
 
 /// One listing, by id: what went along routes, however it stands, and what else was given up. A dead letter that went along a
 /// route is there once, as what it is. Letters under one id stay together, since a page ends at an id: the last of them may go
 /// beyond the limit.
-pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<DeliveryList> {
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<DeliveryQuery>) -> Result<DeliveryList> {
     let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
     let (workspace, limit) = (place.workspace, wanted.limit);
     let range = wanted.principals.unwrap_or((Uuid::nil(), Uuid::max()));
@@ -98,12 +98,12 @@ fn dead(cx: &mut CallContext<'_, '_>, workspace: Uuid, id: Uuid) -> Result<(Dead
     Ok((first, letters))
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<Scoped<Uuid>> {
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<InWorkspace<Uuid>> {
     let id = read_id("delivery", &input.delivery_id)?;
-    Ok(Scoped::new(input.workspace, id))
+    Ok(InWorkspace::new(input.workspace, id))
 }
 
-pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<DeliveryAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<DeliveryAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     let delivery = match routed_deliveries::find(cx.tx, place.workspace, id)? {
         Some(routed) => super::routed_deliveries::view(routed, &place),
@@ -115,12 +115,12 @@ pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<Deliver
     Ok(DeliveryAnswer { ok: true, delivery })
 }
 
-pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<Scoped<Uuid>> {
+pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<InWorkspace<Uuid>> {
     let id = read_id("delivery", &input.delivery_id)?;
-    Ok(Scoped::new(input.workspace, id))
+    Ok(InWorkspace::new(input.workspace, id))
 }
 
-pub fn replay(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<DeliveryAnswer> {
+pub fn replay(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<DeliveryAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     let workspace = place.workspace;
     if let Some(again) = super::routed_deliveries::replay(cx, &place, id)? {

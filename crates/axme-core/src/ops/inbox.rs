@@ -178,20 +178,20 @@ pub(super) fn find(cx: &mut CallContext<'_, '_>, id: IntentId, owner: Option<&Ad
     Ok(source)
 }
 
-pub type Wanted = (IntentId, Option<Address>);
+pub type ThreadRef = (IntentId, Option<Address>);
 
-pub fn prepare_get(context: &PrepareContext<'_>, input: GetThread) -> Result<Wanted> {
+pub fn prepare_get(context: &PrepareContext<'_>, input: GetThread) -> Result<ThreadRef> {
     let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     Ok(wanted)
 }
 
 /// The thread and the owner that a call names. What is no id cannot name a thread, so it is not found.
-pub(super) fn wanted(context: &PrepareContext<'_>, id: &str, owner_agent: Option<&str>) -> Result<Wanted> {
+pub(super) fn wanted(context: &PrepareContext<'_>, id: &str, owner_agent: Option<&str>) -> Result<ThreadRef> {
     let owner = owner(context, owner_agent)?;
     Ok((id.parse().map_err(|_| not_found(id))?, owner))
 }
 
-pub fn get(cx: &mut CallContext<'_, '_>, (id, owner): &Wanted) -> Result<ThreadAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, (id, owner): &ThreadRef) -> Result<ThreadAnswer> {
     let source = find(cx, *id, owner.as_ref())?;
     show(cx, source)
 }
@@ -263,7 +263,7 @@ pub(super) fn owner(context: &PrepareContext<'_>, field: Option<&str>) -> Result
 }
 
 /// A thread with everything that is shown of it.
-pub(super) struct Loaded {
+pub(super) struct ThreadContents {
     source: Source,
     /// What was added, without messages that the owner does not see.
     pub entries: Vec<Entry>,
@@ -271,8 +271,8 @@ pub(super) struct Loaded {
 }
 
 impl Source {
-    pub fn load(self, cx: &mut CallContext<'_, '_>, most: Most) -> Result<Loaded, StoreError> {
-        let mut loaded = Loaded { source: self, entries: Vec::new(), is_end_deleted: false };
+    pub fn load(self, cx: &mut CallContext<'_, '_>, most: Most) -> Result<ThreadContents, StoreError> {
+        let mut loaded = ThreadContents { source: self, entries: Vec::new(), is_end_deleted: false };
         let (id, owner) = (loaded.source.id, &loaded.source.owner);
         // Whatever is added to a thread gives the receiver a part in it.
         if loaded.source.member.is_some() || loaded.source.is_reply {
@@ -302,7 +302,7 @@ impl Source {
     }
 }
 
-impl Loaded {
+impl ThreadContents {
     fn stage(&self) -> Stage {
         match &self.source.head {
             Some(head) => Stage::of(head.intent.status()),

@@ -11,7 +11,7 @@ use axme_intent::Time;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::auth::placement::{Placement, Scoped};
+use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
@@ -80,21 +80,21 @@ fn count(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<i64
     Ok(i64::try_from(quota::intents_beyond(tx, workspace, start, end)?).unwrap_or(i64::MAX))
 }
 
-pub struct Wanted {
+pub struct InvoiceQuery {
     /// None for all; what nothing is finds nothing.
     status: Option<String>,
     before: Uuid,
     limit: i64,
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<Scoped<Wanted>> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<InWorkspace<InvoiceQuery>> {
     check_word("status", input.status.as_deref(), &["draft", "issued", "paid", "overdue", "void"])?;
     let before = read_before(input.before.as_deref(), Uuid::max(), "the id of an invoice")?;
-    let wanted = Wanted { status: input.status, before, limit: input.limit.items()? };
-    Ok(Scoped::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, wanted))
+    let wanted = InvoiceQuery { status: input.status, before, limit: input.limit.items()? };
+    Ok(InWorkspace::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, wanted))
 }
 
-pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<InvoiceList> {
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<InvoiceQuery>) -> Result<InvoiceList> {
     let (place, wanted) = (asked.place(cx, Permission::ViewBilling)?, &asked.what);
     let is_issued = match wanted.status.as_deref() {
         None => None,
@@ -106,12 +106,12 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<Invo
     Ok(InvoiceList { ok: true, invoices: found.into_iter().map(|invoice| view(&place, invoice)).collect() })
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetInvoice) -> Result<Scoped<Uuid>> {
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetInvoice) -> Result<InWorkspace<Uuid>> {
     let id = read_id("invoice", &input.invoice_id)?;
-    Ok(Scoped::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, id))
+    Ok(InWorkspace::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, id))
 }
 
-pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<InvoiceAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<InvoiceAnswer> {
     let place = asked.place(cx, Permission::ViewBilling)?;
     let found = store::find(cx.tx, place.workspace, asked.what)?;
     let invoice = found.ok_or_else(|| ApiError::not_found(format!("invoice {}", asked.what)))?;

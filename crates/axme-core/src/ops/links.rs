@@ -15,7 +15,7 @@ use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::policy::guards::is_asked;
 use crate::store::intents::Head;
-use crate::store::links::{Link, Place};
+use crate::store::links::{Link, LinkHome};
 use crate::store::{Tx, intents, links as store};
 use crate::{auth, engine};
 
@@ -256,7 +256,7 @@ pub fn answer(tx: &mut Tx<'_>, token: &str, answer: &TaskResult) -> Result<Answe
 }
 
 /// Whoever holds a link, as a caller: they may answer its task and nothing else.
-fn person(link: &Link, place: Place) -> Caller {
+fn person(link: &Link, place: LinkHome) -> Caller {
     Caller {
         workspace: link.workspace,
         workspace_slug: place.workspace_slug,

@@ -47,25 +47,25 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 /// A policy as it is named: of an organization, or of an agent.
-pub enum Named {
+pub enum PolicyTarget {
     Org(String),
     Agent(Address, PolicyKind),
 }
 
-impl Named {
-    fn agent(context: &PrepareContext<'_>, address: &str, kind: PolicyKind) -> Named {
-        Named::Agent(Address::resolve(address, context.caller.home()), kind)
+impl PolicyTarget {
+    fn agent(context: &PrepareContext<'_>, address: &str, kind: PolicyKind) -> PolicyTarget {
+        PolicyTarget::Agent(Address::resolve(address, context.caller.home()), kind)
     }
 }
 
 /// Whose policy it is, when the caller may see or change it; and the trail that tells of it.
-fn holder(cx: &mut CallContext<'_, '_>, named: &Named, permission: Permission) -> Result<(Holder, Uuid)> {
+fn holder(cx: &mut CallContext<'_, '_>, named: &PolicyTarget, permission: Permission) -> Result<(Holder, Uuid)> {
     match named {
-        Named::Org(org) => {
+        PolicyTarget::Org(org) => {
             let (org, _) = placement::org(cx, org, permission)?;
             Ok((Holder { owner_id: org, kind: PolicyKind::Receive, address: String::new() }, org))
         }
-        Named::Agent(address, kind) => {
+        PolicyTarget::Agent(address, kind) => {
             let not_found =
                 || ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found"));
             let (org, workspace) = place_of(cx, address)?.ok_or_else(not_found)?;
@@ -79,24 +79,24 @@ fn holder(cx: &mut CallContext<'_, '_>, named: &Named, permission: Permission) -
     }
 }
 
-pub fn prepare_get_receive(_: &PrepareContext<'_>, input: OrgNamed) -> Result<Named> {
-    Ok(Named::Org(input.org_id))
+pub fn prepare_get_receive(_: &PrepareContext<'_>, input: OrgNamed) -> Result<PolicyTarget> {
+    Ok(PolicyTarget::Org(input.org_id))
 }
 
-pub fn prepare_get_override(context: &PrepareContext<'_>, input: AgentNamed) -> Result<Named> {
-    Ok(Named::agent(context, &input.address, PolicyKind::Override))
+pub fn prepare_get_override(context: &PrepareContext<'_>, input: AgentNamed) -> Result<PolicyTarget> {
+    Ok(PolicyTarget::agent(context, &input.address, PolicyKind::Override))
 }
 
-pub fn prepare_get_send(context: &PrepareContext<'_>, input: AgentNamed) -> Result<Named> {
-    Ok(Named::agent(context, &input.address, PolicyKind::Send))
+pub fn prepare_get_send(context: &PrepareContext<'_>, input: AgentNamed) -> Result<PolicyTarget> {
+    Ok(PolicyTarget::agent(context, &input.address, PolicyKind::Send))
 }
 
-pub fn get(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<PolicyAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, named: &PolicyTarget) -> Result<PolicyAnswer> {
     let (holder, _) = holder(cx, named, Permission::ViewPolicies)?;
     show(cx, &holder)
 }
 
-pub fn get_override(cx: &mut CallContext<'_, '_>, named: &Named) -> Result<OverrideAnswer> {
+pub fn get_override(cx: &mut CallContext<'_, '_>, named: &PolicyTarget) -> Result<OverrideAnswer> {
     let (holder, _) = holder(cx, named, Permission::ViewPolicies)?;
     show_override(cx, &holder)
 }
@@ -139,28 +139,31 @@ fn entry_view(entry: &Entry) -> EntryView {
     }
 }
 
-pub fn prepare_put_receive(_: &PrepareContext<'_>, input: SetReceivePolicy) -> Result<(Named, PolicyType)> {
+pub fn prepare_put_receive(_: &PrepareContext<'_>, input: SetReceivePolicy) -> Result<(PolicyTarget, PolicyType)> {
     let policy_type = read_type(&input.policy_type, &RECEIVE_TYPES)?;
-    Ok((Named::Org(input.org_id), policy_type))
+    Ok((PolicyTarget::Org(input.org_id), policy_type))
 }
 
-pub fn prepare_put_override(context: &PrepareContext<'_>, input: SetOverride) -> Result<(Named, Option<PolicyType>)> {
+pub fn prepare_put_override(
+    context: &PrepareContext<'_>,
+    input: SetOverride,
+) -> Result<(PolicyTarget, Option<PolicyType>)> {
     let text = &input.override_type;
     check_word("override_type", Some(text), &[&RECEIVE_TYPES[..], &[ORG_DEFAULT]].concat())?;
     let policy_type = PolicyType::parse(text);
-    Ok((Named::agent(context, &input.address, PolicyKind::Override), policy_type))
+    Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Override), policy_type))
 }
 
-pub fn prepare_put_send(context: &PrepareContext<'_>, input: SetSendPolicy) -> Result<(Named, PolicyType)> {
+pub fn prepare_put_send(context: &PrepareContext<'_>, input: SetSendPolicy) -> Result<(PolicyTarget, PolicyType)> {
     let policy_type = read_type(&input.policy_type, &SEND_TYPES)?;
-    Ok((Named::agent(context, &input.address, PolicyKind::Send), policy_type))
+    Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Send), policy_type))
 }
 
 fn read_type(text: &str, known: &[&str]) -> Result<PolicyType> {
     read_word("policy_type", text, |word| PolicyType::parse(word).filter(|_| known.contains(&word)), known)
 }
 
-pub fn put(cx: &mut CallContext<'_, '_>, (named, policy_type): &(Named, PolicyType)) -> Result<PolicyAnswer> {
+pub fn put(cx: &mut CallContext<'_, '_>, (named, policy_type): &(PolicyTarget, PolicyType)) -> Result<PolicyAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
     set(cx, &holder, trail, *policy_type)?;
     show(cx, &holder)
@@ -168,7 +171,7 @@ pub fn put(cx: &mut CallContext<'_, '_>, (named, policy_type): &(Named, PolicyTy
 
 pub fn put_override(
     cx: &mut CallContext<'_, '_>,
-    (named, policy_type): &(Named, Option<PolicyType>),
+    (named, policy_type): &(PolicyTarget, Option<PolicyType>),
 ) -> Result<OverrideAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
     if let Some(policy_type) = policy_type {
@@ -204,19 +207,19 @@ fn note_change(
     Ok(cx.audit_in(trail, &format!("{family}.{what}"), &subject, details)?)
 }
 
-pub fn prepare_add_receive(_: &PrepareContext<'_>, input: OrgEntry) -> Result<(Named, String)> {
-    new_entry(Named::Org(input.org_id), &input.sender_pattern)
+pub fn prepare_add_receive(_: &PrepareContext<'_>, input: OrgEntry) -> Result<(PolicyTarget, String)> {
+    new_entry(PolicyTarget::Org(input.org_id), &input.sender_pattern)
 }
 
-pub fn prepare_add_override(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(Named, String)> {
-    new_entry(Named::agent(context, &input.address, PolicyKind::Override), &input.sender_pattern)
+pub fn prepare_add_override(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(PolicyTarget, String)> {
+    new_entry(PolicyTarget::agent(context, &input.address, PolicyKind::Override), &input.sender_pattern)
 }
 
-pub fn prepare_add_send(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(Named, String)> {
-    new_entry(Named::agent(context, &input.address, PolicyKind::Send), &input.sender_pattern)
+pub fn prepare_add_send(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(PolicyTarget, String)> {
+    new_entry(PolicyTarget::agent(context, &input.address, PolicyKind::Send), &input.sender_pattern)
 }
 
-fn new_entry(named: Named, pattern: &str) -> Result<(Named, String)> {
+fn new_entry(named: PolicyTarget, pattern: &str) -> Result<(PolicyTarget, String)> {
     let pattern = pattern.trim();
     check_chars("sender_pattern", Some(pattern), 1, MAX_ADDRESS_CHARS)?;
     if pattern.strip_suffix('*').unwrap_or(pattern).contains('*') {
@@ -226,7 +229,7 @@ fn new_entry(named: Named, pattern: &str) -> Result<(Named, String)> {
 }
 
 /// An address is meant as it stands; a short one is of the caller's workspace.
-pub fn add(cx: &mut CallContext<'_, '_>, (named, pattern): &(Named, String)) -> Result<EntryAnswer> {
+pub fn add(cx: &mut CallContext<'_, '_>, (named, pattern): &(PolicyTarget, String)) -> Result<EntryAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
     if store::entries(cx.tx, &holder, MOST_ENTRIES)?.len() as i64 >= MOST_ENTRIES {
         return Err(ApiError::invalid(format!("a policy has at most {MOST_ENTRIES} entries")).into());
@@ -242,19 +245,19 @@ pub fn add(cx: &mut CallContext<'_, '_>, (named, pattern): &(Named, String)) -> 
     Ok(EntryAnswer { ok: true, entry: entry_view(&entry) })
 }
 
-pub fn prepare_remove_receive(_: &PrepareContext<'_>, input: OrgEntryNamed) -> Result<(Named, String)> {
-    Ok((Named::Org(input.org_id), input.entry_id))
+pub fn prepare_remove_receive(_: &PrepareContext<'_>, input: OrgEntryNamed) -> Result<(PolicyTarget, String)> {
+    Ok((PolicyTarget::Org(input.org_id), input.entry_id))
 }
 
-pub fn prepare_remove_override(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(Named, String)> {
-    Ok((Named::agent(context, &input.address, PolicyKind::Override), input.entry_id))
+pub fn prepare_remove_override(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(PolicyTarget, String)> {
+    Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Override), input.entry_id))
 }
 
-pub fn prepare_remove_send(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(Named, String)> {
-    Ok((Named::agent(context, &input.address, PolicyKind::Send), input.entry_id))
+pub fn prepare_remove_send(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(PolicyTarget, String)> {
+    Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Send), input.entry_id))
 }
 
-pub fn remove(cx: &mut CallContext<'_, '_>, (named, id): &(Named, String)) -> Result<EntryRemoved> {
+pub fn remove(cx: &mut CallContext<'_, '_>, (named, id): &(PolicyTarget, String)) -> Result<EntryRemoved> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
     let id = read_id("entry", id)?;
     if !store::remove_entry(cx.tx, &holder, id)? {

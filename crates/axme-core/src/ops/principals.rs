@@ -9,7 +9,7 @@ use axme_api::{ApiError, ErrorKind, Object, WorkspaceRef};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::auth::placement::{Placement, Scoped};
+use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
@@ -59,7 +59,7 @@ pub(super) fn find_named(cx: &mut CallContext<'_, '_>, place: &Placement, name: 
     Ok((alias, principal))
 }
 
-pub fn prepare_create(context: &PrepareContext<'_>, input: CreatePrincipal) -> Result<Scoped<Principal>> {
+pub fn prepare_create(context: &PrepareContext<'_>, input: CreatePrincipal) -> Result<InWorkspace<Principal>> {
     check_word("principal_type", Some(&input.principal_type), &["user", "service_agent", "service_account"])?;
     check_chars("display_name", input.display_name.as_deref(), 1, 255)?;
     let principal = Principal {
@@ -72,10 +72,10 @@ pub fn prepare_create(context: &PrepareContext<'_>, input: CreatePrincipal) -> R
         created_at: context.now,
         updated_at: context.now,
     };
-    Ok(Scoped::new(WorkspaceRef::new(input.org_id, input.workspace_id), principal))
+    Ok(InWorkspace::new(WorkspaceRef::new(input.org_id, input.workspace_id), principal))
 }
 
-pub fn create(cx: &mut CallContext<'_, '_>, new: &Scoped<Principal>) -> Result<PrincipalAnswer> {
+pub fn create(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Principal>) -> Result<PrincipalAnswer> {
     let place = new.place(cx, RUN)?;
     let principal = Principal { workspace: place.workspace, ..new.what.clone() };
     store::insert(cx.tx, &principal)?;
@@ -84,12 +84,12 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &Scoped<Principal>) -> Result<P
     Ok(PrincipalAnswer { ok: true, principal: view(principal, &place) })
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetPrincipal) -> Result<Scoped<Uuid>> {
+pub fn prepare_get(_: &PrepareContext<'_>, input: GetPrincipal) -> Result<InWorkspace<Uuid>> {
     let id = read_id("principal", &input.principal_id)?;
-    Ok(Scoped::new(input.workspace, id))
+    Ok(InWorkspace::new(input.workspace, id))
 }
 
-pub fn get(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<PrincipalAnswer> {
+pub fn get(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<PrincipalAnswer> {
     let place = asked.place(cx, RUN)?;
     let principal = find(cx, &place, asked.what)?;
     Ok(PrincipalAnswer { ok: true, principal: view(principal, &place) })
@@ -109,7 +109,7 @@ pub(super) fn view(principal: Principal, place: &Placement) -> PrincipalView {
     }
 }
 
-pub fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Result<Scoped<Alias>> {
+pub fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Result<InWorkspace<Alias>> {
     check_chars("alias", Some(&input.alias), 3, 255)?;
     check_word("alias_type", Some(&input.alias_type), &["communication", "service", "external"])?;
     let alias = Alias {
@@ -123,11 +123,11 @@ pub fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Result<Sc
         updated_at: context.now,
         revoked_at: None,
     };
-    Ok(Scoped::new(input.workspace, alias))
+    Ok(InWorkspace::new(input.workspace, alias))
 }
 
 /// The same name for the same principal again changes it.
-pub fn bind(cx: &mut CallContext<'_, '_>, new: &Scoped<Alias>) -> Result<AliasAnswer> {
+pub fn bind(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Alias>) -> Result<AliasAnswer> {
     let place = new.place(cx, RUN)?;
     let fresh = Alias { workspace: place.workspace, ..new.what.clone() };
     find(cx, &place, fresh.principal)?;
@@ -145,13 +145,13 @@ pub fn bind(cx: &mut CallContext<'_, '_>, new: &Scoped<Alias>) -> Result<AliasAn
     Ok(AliasAnswer { ok: true, alias: view_alias(alias, &place) })
 }
 
-pub struct Wanted {
+pub struct AliasQuery {
     principals: (Uuid, Uuid),
     revoked: (i64, i64),
     limit: i64,
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result<Scoped<Wanted>> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result<InWorkspace<AliasQuery>> {
     let revoked = match input.status.as_deref() {
         None => (0, i64::MAX),
         Some("active") => (0, 0),
@@ -159,21 +159,21 @@ pub fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result<Scoped
         Some(_) => return Err(ApiError::invalid("status: one of active, revoked").into()),
     };
     let principals = read_range(input.principal_id.as_deref())?;
-    let wanted = Wanted { principals, revoked, limit: input.limit.items()? };
-    Ok(Scoped::new(input.workspace, wanted))
+    let wanted = AliasQuery { principals, revoked, limit: input.limit.items()? };
+    Ok(InWorkspace::new(input.workspace, wanted))
 }
 
-pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Wanted>) -> Result<AliasList> {
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<AliasQuery>) -> Result<AliasList> {
     let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
     let found = store::list_aliases(cx.tx, place.workspace, wanted.principals, wanted.revoked, wanted.limit)?;
     Ok(AliasList { ok: true, aliases: found.into_iter().map(|alias| view_alias(alias, &place)).collect() })
 }
 
-pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveAlias) -> Result<Scoped<String>> {
-    Ok(Scoped::new(input.workspace, input.alias))
+pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveAlias) -> Result<InWorkspace<String>> {
+    Ok(InWorkspace::new(input.workspace, input.alias))
 }
 
-pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &Scoped<String>) -> Result<AliasResolved> {
+pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<String>) -> Result<AliasResolved> {
     let place = asked.place(cx, RUN)?;
     let (alias, principal) = find_named(cx, &place, &asked.what)?;
     let principal = PrincipalBrief {
@@ -185,13 +185,13 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &Scoped<String>) -> Result<A
     Ok(AliasResolved { ok: true, resolution: AliasResolution { alias: view_alias(alias, &place), principal } })
 }
 
-pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Result<Scoped<Uuid>> {
+pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Result<InWorkspace<Uuid>> {
     let id = read_id("alias", &input.alias_id)?;
-    Ok(Scoped::new(input.workspace, id))
+    Ok(InWorkspace::new(input.workspace, id))
 }
 
 /// Revoked again, it answers alike.
-pub fn revoke(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<AliasAnswer> {
+pub fn revoke(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<AliasAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     let found = store::find_alias(cx.tx, place.workspace, id)?;
     let mut alias = found.ok_or_else(|| ApiError::not_found(format!("alias {id}")))?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
-use crate::engine::Advanced;
+use crate::engine::AdvanceOutcome;
 use crate::engine::intent_access::{check_granted, check_step_is_own, find_visible, lock_visible, send, stale};
 use crate::error::Result;
 use crate::input::parse_id;
@@ -78,7 +78,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
             let deadline_at = store::spec(cx.tx, cx.caller.workspace, parent.intent.id)?.deadline_at;
             send(cx, parent, deadline_at, command)?;
             let head = find_visible(cx.tx, cx.caller, resumption.id)?;
-            Advanced { head, events: Vec::new() }
+            AdvanceOutcome { head, events: Vec::new() }
         }
         None => send(cx, head, spec.deadline_at, command)?,
     };
@@ -98,7 +98,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
 }
 
 /// A person's answer to a task, by another way than resume.
-pub(crate) fn answer_task(cx: &mut CallContext<'_, '_>, head: Head, answer: TaskResult) -> Result<Advanced> {
+pub(crate) fn answer_task(cx: &mut CallContext<'_, '_>, head: Head, answer: TaskResult) -> Result<AdvanceOutcome> {
     if !answers(cx.caller, &head) {
         return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
     }
@@ -112,7 +112,7 @@ pub(crate) fn answer_as_person(
     head: Head,
     spec: &IntentSpec,
     answer: TaskResult,
-) -> Result<Advanced> {
+) -> Result<AdvanceOutcome> {
     let command = decision(cx, spec, answer);
     send(cx, head, spec.deadline_at, command)
 }

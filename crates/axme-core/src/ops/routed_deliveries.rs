@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::principals::RUN;
 use super::routing::{Target, read_target, resolve_target};
-use crate::auth::placement::{Placement, Scoped};
+use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
@@ -35,7 +35,7 @@ pub struct Submission {
     idempotency_key: Option<String>,
 }
 
-pub fn prepare_submit(_: &PrepareContext<'_>, input: SubmitDelivery) -> Result<Scoped<Submission>> {
+pub fn prepare_submit(_: &PrepareContext<'_>, input: SubmitDelivery) -> Result<InWorkspace<Submission>> {
     check_size("payload", &input.payload)?;
     check_chars("correlation_id", input.correlation_id.as_deref(), 3, 255)?;
     check_chars("idempotency_key", input.idempotency_key.as_deref(), 4, 255)?;
@@ -45,10 +45,10 @@ pub fn prepare_submit(_: &PrepareContext<'_>, input: SubmitDelivery) -> Result<S
         correlation_id: input.correlation_id,
         idempotency_key: input.idempotency_key,
     };
-    Ok(Scoped::new(WorkspaceRef::new(input.org_id, input.workspace_id), submission))
+    Ok(InWorkspace::new(WorkspaceRef::new(input.org_id, input.workspace_id), submission))
 }
 
-pub fn submit(cx: &mut CallContext<'_, '_>, asked: &Scoped<Submission>) -> Result<DeliveryAnswer> {
+pub fn submit(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Submission>) -> Result<DeliveryAnswer> {
     let place = asked.place(cx, RUN)?;
     send(cx, &place, &asked.what, None)
 }
@@ -146,12 +146,12 @@ pub(super) fn view(delivery: RoutedDelivery, place: &Placement) -> Delivery {
     }
 }
 
-pub fn prepare_operations(_: &PrepareContext<'_>, input: ShowOperations) -> Result<Scoped<u64>> {
+pub fn prepare_operations(_: &PrepareContext<'_>, input: ShowOperations) -> Result<InWorkspace<u64>> {
     check_within("window_hours", input.window_hours, 1..=168)?;
-    Ok(Scoped::new(input.workspace, input.window_hours.unwrap_or(24)))
+    Ok(InWorkspace::new(input.workspace, input.window_hours.unwrap_or(24)))
 }
 
-pub fn operations(cx: &mut CallContext<'_, '_>, asked: &Scoped<u64>) -> Result<Operations> {
+pub fn operations(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<u64>) -> Result<Operations> {
     let (place, hours) = (asked.place(cx, RUN)?, asked.what);
     let counts = store::count(cx.tx, place.workspace, cx.now.minus_millis(hours * 3_600_000))?;
     let of = |status: &str| {
@@ -177,7 +177,7 @@ pub struct Reconciliation {
     reason: String,
 }
 
-pub fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<Scoped<Reconciliation>> {
+pub fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<InWorkspace<Reconciliation>> {
     check_within("max_pending_age_seconds", input.max_pending_age_seconds, 0..=86_400)?;
     let age_seconds = input.max_pending_age_seconds.unwrap_or(300);
     check_within("limit", input.limit, 1..=5_000)?;
@@ -187,10 +187,10 @@ pub fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<Sco
     check_chars("reason", input.reason.as_deref(), 3, 500)?;
     let reason = input.reason.unwrap_or_else(|| format!("was pending for more than {age_seconds} s"));
     let asked = Reconciliation { age_seconds, limit, target, reason };
-    Ok(Scoped::new(input.workspace, asked))
+    Ok(InWorkspace::new(input.workspace, asked))
 }
 
-pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &Scoped<Reconciliation>) -> Result<Reconciled> {
+pub fn reconcile(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Reconciliation>) -> Result<Reconciled> {
     let (workspace, asked) = (asked.place(cx, RUN)?.workspace, &asked.what);
     let before = cx.now.minus_millis(asked.age_seconds * 1_000);
     let open = store::list_open(cx.tx, workspace, before, asked.limit)?;

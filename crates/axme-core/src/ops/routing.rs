@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::principals;
 use super::principals::{RUN, read_metadata, read_range};
-use crate::auth::placement::{Placement, Scoped};
+use crate::auth::placement::{InWorkspace, Placement};
 use crate::call::{PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
@@ -64,7 +64,7 @@ fn check_endpoint(context: &PrepareContext<'_>, url: &str) -> Result<()> {
     Ok(context.outbound.check(url).map_err(|why| ApiError::invalid(format!("endpoint_url: {why}")))?)
 }
 
-pub fn prepare_register(context: &PrepareContext<'_>, input: RegisterRoute) -> Result<Scoped<Route>> {
+pub fn prepare_register(context: &PrepareContext<'_>, input: RegisterRoute) -> Result<InWorkspace<Route>> {
     check_transport(&input.transport_type)?;
     check_auth(&input.auth_mode)?;
     check_chars("endpoint_url", Some(&input.endpoint_url), 8, 2_048)?;
@@ -92,10 +92,10 @@ pub fn prepare_register(context: &PrepareContext<'_>, input: RegisterRoute) -> R
         created_at: context.now,
         updated_at: context.now,
     };
-    Ok(Scoped::new(input.workspace, route))
+    Ok(InWorkspace::new(input.workspace, route))
 }
 
-pub fn register(cx: &mut CallContext<'_, '_>, new: &Scoped<Route>) -> Result<RouteAnswer> {
+pub fn register(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Route>) -> Result<RouteAnswer> {
     let place = new.place(cx, RUN)?;
     let route = Route { workspace: place.workspace, ..new.what.clone() };
     principals::find(cx, &place, route.principal)?;
@@ -121,17 +121,17 @@ fn audit(cx: &mut CallContext<'_, '_>, action: &'static str, route: &Route) -> R
     Ok(cx.audit_in(route.workspace, action, &route.id.to_string(), &line)?)
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListPlaces) -> Result<Scoped<Filter>> {
+pub fn prepare_list(_: &PrepareContext<'_>, input: ListPlaces) -> Result<InWorkspace<Filter>> {
     let filter = Filter {
         principals: read_range(input.principal_id.as_deref())?,
         transport_type: input.transport_type,
         status: input.status,
         limit: input.limit.items()?,
     };
-    Ok(Scoped::new(input.workspace, filter))
+    Ok(InWorkspace::new(input.workspace, filter))
 }
 
-pub fn list(cx: &mut CallContext<'_, '_>, asked: &Scoped<Filter>) -> Result<RouteList> {
+pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Filter>) -> Result<RouteList> {
     let place = asked.place(cx, RUN)?;
     let found = store::list(cx.tx, place.workspace, &asked.what)?;
     Ok(RouteList { ok: true, routes: found.into_iter().map(|route| view(route, &place)).collect() })
@@ -145,7 +145,7 @@ pub struct Change {
     endpoint: Result<(), ApiError>,
 }
 
-pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -> Result<Scoped<Change>> {
+pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -> Result<InWorkspace<Change>> {
     check_chars("endpoint_url", input.endpoint_url.as_deref(), 8, 2_048)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
     check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
@@ -161,10 +161,10 @@ pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -> Resul
     let endpoint = endpoint.map_err(crate::error::Error::into_api);
     let workspace = input.workspace.clone();
     let change = Change { id: read_id("route", &input.route_id)?, input, priority, endpoint };
-    Ok(Scoped::new(workspace, change))
+    Ok(InWorkspace::new(workspace, change))
 }
 
-pub fn update(cx: &mut CallContext<'_, '_>, asked: &Scoped<Change>) -> Result<RouteAnswer> {
+pub fn update(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Change>) -> Result<RouteAnswer> {
     let (place, change) = (asked.place(cx, RUN)?, &asked.what);
     let old = find(cx, &place, change.id)?;
     if old.transport_type != "queue" {
@@ -194,12 +194,12 @@ fn find(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) -> Result<Rou
     Ok(found.ok_or_else(|| ApiError::not_found(format!("route {id}")))?)
 }
 
-pub fn prepare_remove(_: &PrepareContext<'_>, input: RemoveRoute) -> Result<Scoped<Uuid>> {
+pub fn prepare_remove(_: &PrepareContext<'_>, input: RemoveRoute) -> Result<InWorkspace<Uuid>> {
     let id = read_id("route", &input.route_id)?;
-    Ok(Scoped::new(input.workspace, id))
+    Ok(InWorkspace::new(input.workspace, id))
 }
 
-pub fn remove(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<RouteRemoved> {
+pub fn remove(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<RouteRemoved> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     if !store::delete(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("route {id}")).into());
@@ -256,12 +256,12 @@ fn find_named(cx: &mut CallContext<'_, '_>, place: &Placement, name: &str) -> Re
     principals::find_named(cx, place, name).map(|(alias, principal)| (Some(alias), principal))
 }
 
-pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveRoute) -> Result<Scoped<Target>> {
+pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveRoute) -> Result<InWorkspace<Target>> {
     let target = read_target(input.alias, input.principal_id.as_deref())?;
-    Ok(Scoped::new(WorkspaceRef::new(input.org_id, input.workspace_id), target))
+    Ok(InWorkspace::new(WorkspaceRef::new(input.org_id, input.workspace_id), target))
 }
 
-pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &Scoped<Target>) -> Result<RouteResolved> {
+pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Target>) -> Result<RouteResolved> {
     let place = asked.place(cx, RUN)?;
     let found = resolve_target(cx, &place, &asked.what, MOST_PLACES)?;
     let best = view(found.best, &place);
@@ -297,7 +297,7 @@ fn view(route: Route, place: &Placement) -> RouteView {
     }
 }
 
-pub fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -> Result<Scoped<Binding>> {
+pub fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -> Result<InWorkspace<Binding>> {
     check_transport(&input.transport_type)?;
     check_chars("transport_handle", Some(&input.transport_handle), 2, 255)?;
     let status = input.status.unwrap_or_else(|| "active".to_owned());
@@ -314,10 +314,10 @@ pub fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -> Resul
         created_at: context.now,
         updated_at: context.now,
     };
-    Ok(Scoped::new(input.workspace, binding))
+    Ok(InWorkspace::new(input.workspace, binding))
 }
 
-pub fn bind(cx: &mut CallContext<'_, '_>, new: &Scoped<Binding>) -> Result<BindingAnswer> {
+pub fn bind(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Binding>) -> Result<BindingAnswer> {
     let place = new.place(cx, RUN)?;
     let fresh = Binding { workspace: place.workspace, ..new.what.clone() };
     principals::find(cx, &place, fresh.principal)?;
@@ -328,19 +328,19 @@ pub fn bind(cx: &mut CallContext<'_, '_>, new: &Scoped<Binding>) -> Result<Bindi
     Ok(BindingAnswer { ok: true, binding: view_binding(binding, &place) })
 }
 
-pub fn list_bindings(cx: &mut CallContext<'_, '_>, asked: &Scoped<Filter>) -> Result<BindingList> {
+pub fn list_bindings(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Filter>) -> Result<BindingList> {
     let place = asked.place(cx, RUN)?;
     let found = store::list_bindings(cx.tx, place.workspace, &asked.what)?;
     let bindings = found.into_iter().map(|binding| view_binding(binding, &place)).collect();
     Ok(BindingList { ok: true, bindings })
 }
 
-pub fn prepare_unbind(_: &PrepareContext<'_>, input: RemoveBinding) -> Result<Scoped<Uuid>> {
+pub fn prepare_unbind(_: &PrepareContext<'_>, input: RemoveBinding) -> Result<InWorkspace<Uuid>> {
     let id = read_id("binding", &input.binding_id)?;
-    Ok(Scoped::new(input.workspace, id))
+    Ok(InWorkspace::new(input.workspace, id))
 }
 
-pub fn unbind(cx: &mut CallContext<'_, '_>, asked: &Scoped<Uuid>) -> Result<BindingRemoved> {
+pub fn unbind(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<BindingRemoved> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     if !store::delete_binding(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("binding {id}")).into());

@@ -10,7 +10,7 @@ use axme_intent::{Address, TaskResult};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::inbox::{Source, Wanted, find, show, wanted};
+use super::inbox::{Source, ThreadRef, find, show, wanted};
 use super::resume::answer_task;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
@@ -59,7 +59,7 @@ const MAX_COMMENT_CHARS: usize = 2_000;
 const MOST_DELETED: u64 = 100;
 
 pub struct NewReply {
-    wanted: Wanted,
+    wanted: ThreadRef,
     message: String,
 }
 
@@ -139,7 +139,7 @@ fn touch(cx: &mut CallContext<'_, '_>, source: &Source, also: Option<(Address, b
 }
 
 pub struct NewDelegate {
-    wanted: Wanted,
+    wanted: ThreadRef,
     to: Address,
     note: Option<String>,
 }
@@ -163,7 +163,7 @@ pub fn delegate(cx: &mut CallContext<'_, '_>, new: &NewDelegate) -> Result<Threa
 }
 
 pub struct NewDecision {
-    wanted: Wanted,
+    wanted: ThreadRef,
     /// `approved` or `rejected`.
     outcome: &'static str,
     comment: Option<String>,
@@ -244,12 +244,12 @@ fn lies_in_inbox(cx: &mut CallContext<'_, '_>, head: &Head) -> Result<bool> {
     Ok(account.is_none_or(|account| account.delivery_mode.is_answered_in_inbox()))
 }
 
-pub fn prepare_read(context: &PrepareContext<'_>, input: GetThread) -> Result<Wanted> {
+pub fn prepare_read(context: &PrepareContext<'_>, input: GetThread) -> Result<ThreadRef> {
     let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     Ok(wanted)
 }
 
-pub fn read(cx: &mut CallContext<'_, '_>, (id, owner): &Wanted) -> Result<ThreadAnswer> {
+pub fn read(cx: &mut CallContext<'_, '_>, (id, owner): &ThreadRef) -> Result<ThreadAnswer> {
     let source = find(cx, *id, owner.as_ref())?;
     let (workspace, owner) = (cx.caller.workspace, source.owner.clone());
     if source.member.is_none() {
@@ -261,7 +261,7 @@ pub fn read(cx: &mut CallContext<'_, '_>, (id, owner): &Wanted) -> Result<Thread
 }
 
 pub struct Deletion {
-    wanted: Wanted,
+    wanted: ThreadRef,
     for_all: bool,
     /// Those named, or so many of the newest.
     ids: Option<Vec<Uuid>>,

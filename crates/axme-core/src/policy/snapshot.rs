@@ -26,8 +26,8 @@ pub struct Snapshot {
     pub has_subscribers: bool,
     /// The semantic types that have a schema.
     schema_types: HashSet<String>,
-    agents: Loaded<String, AgentRules>,
-    senders: Loaded<(PolicyKind, String), SenderPolicy>,
+    agents: RuleSet<String, AgentRules>,
+    senders: RuleSet<(PolicyKind, String), SenderPolicy>,
 }
 
 /// Who may send.
@@ -40,7 +40,7 @@ pub struct SenderPolicy {
 
 /// Rules by what they are about.
 #[derive(Debug)]
-enum Loaded<K, T> {
+enum RuleSet<K, T> {
     All(HashMap<K, Arc<T>>),
     /// There are more than [`MOST_RULES`].
     TooMany,
@@ -74,8 +74,8 @@ impl Snapshot {
             quota: quotas::find_policy(tx, owner)?,
             has_subscribers: webhooks::has_active(tx, owner)?,
             schema_types: schemas::list_types(tx, owner)?.into_iter().collect(),
-            agents: if agents.len() as i64 > MOST_RULES { Loaded::TooMany } else { Loaded::All(agents) },
-            senders: if are_too_many { Loaded::TooMany } else { Loaded::All(senders) },
+            agents: if agents.len() as i64 > MOST_RULES { RuleSet::TooMany } else { RuleSet::All(agents) },
+            senders: if are_too_many { RuleSet::TooMany } else { RuleSet::All(senders) },
         })
     }
 
@@ -87,9 +87,9 @@ impl Snapshot {
         address: &Address,
     ) -> Result<Option<Arc<AgentRules>>, StoreError> {
         match &self.agents {
-            Loaded::All(agents) if agents.is_empty() => Ok(None),
-            Loaded::All(agents) => Ok(agents.get(address.as_str()).cloned()),
-            Loaded::TooMany => {
+            RuleSet::All(agents) if agents.is_empty() => Ok(None),
+            RuleSet::All(agents) => Ok(agents.get(address.as_str()).cloned()),
+            RuleSet::TooMany => {
                 let rules = mesh::find_rules(tx, workspace, address)?;
                 rules.map(|rules| AgentRules::read(&rules).map(Arc::new)).transpose()
             }
@@ -105,9 +105,9 @@ impl Snapshot {
         address: &str,
     ) -> Result<Option<Arc<SenderPolicy>>, StoreError> {
         match &self.senders {
-            Loaded::All(senders) if senders.is_empty() => Ok(None),
-            Loaded::All(senders) => Ok(senders.get(&(kind, address.to_owned())).cloned()),
-            Loaded::TooMany => {
+            RuleSet::All(senders) if senders.is_empty() => Ok(None),
+            RuleSet::All(senders) => Ok(senders.get(&(kind, address.to_owned())).cloned()),
+            RuleSet::TooMany => {
                 let holder = policies::Holder { owner_id: owner, kind, address: address.to_owned() };
                 let Some(policy) = policies::find(tx, &holder)? else { return Ok(None) };
                 let entries = policies::entries(tx, &holder, MOST_ENTRIES)?;

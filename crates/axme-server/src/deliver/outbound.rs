@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::guard::Guard;
 use super::mailer::Mailer;
-use axme_core::system::{Fetch, Fetched, Mail, MailError, Outbound, Post, PostError};
+use axme_core::system::{Fetch, FetchResult, Mail, MailError, Outbound, Post, PostError};
 
 /// Requests of one workspace to one host and port at a time: a host that hangs leaves places for others. More than one account
 /// is pushed at a time, so that one hanging agent does not hold up another at the same host.
@@ -122,7 +122,7 @@ impl Outbound for Web {
         })
     }
 
-    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + '_>> {
+    fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
         Box::pin(async move {
             let mut request = match fetch.form {
                 None => self.trusting.get(&fetch.url),

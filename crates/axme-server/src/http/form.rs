@@ -64,13 +64,13 @@ impl Field {
 
 /// What a browser sent, or nothing yet.
 #[derive(Debug, Clone, Default)]
-pub struct Filled(Vec<(String, String)>);
+pub struct FormFields(Vec<(String, String)>);
 
-impl Filled {
-    pub fn new(pairs: Vec<(String, String)>) -> Filled {
+impl FormFields {
+    pub fn new(pairs: Vec<(String, String)>) -> FormFields {
         // Browsers end lines with two characters; limits count one.
         let plain = |(name, value): (String, String)| (name, value.replace("\r\n", "\n"));
-        Filled(pairs.into_iter().map(plain).collect())
+        FormFields(pairs.into_iter().map(plain).collect())
     }
 
     /// The value under a name; empty without one.
@@ -98,7 +98,7 @@ impl Filled {
 }
 
 /// The fields that a task's schema asks for, with what was sent and what is wrong with it.
-pub fn fields(task: &HumanTask, filled: &Filled, wrong: &BTreeMap<String, String>) -> Vec<Field> {
+pub fn fields(task: &HumanTask, filled: &FormFields, wrong: &BTreeMap<String, String>) -> Vec<Field> {
     let Some(schema) = &task.form_schema else { return Vec::new() };
     let required: Vec<&str> =
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn a_schema_becomes_fields() {
         let wrong = BTreeMap::from([("tags.0".to_owned(), "is no word".to_owned())]);
-        let fields = fields(&task(), &Filled::default(), &wrong);
+        let fields = fields(&task(), &FormFields::default(), &wrong);
         let named: Vec<(&str, &str)> = fields.iter().map(|f| (f.name.as_str(), f.label.as_str())).collect();
         let expected = [
             ("field.days", "Days"),
@@ -314,7 +314,7 @@ mod tests {
             pair("evidence", "a photo"),
             pair("step", "review"),
         ];
-        let filled = Filled::new(sent);
+        let filled = FormFields::new(sent);
         let answer = filled.answer();
         assert_eq!((answer.outcome.as_deref(), answer.comment.as_deref()), (Some("approved"), None));
         assert_eq!(json!(answer.data), json!({ "days": "30", "evidence": "a photo" }));

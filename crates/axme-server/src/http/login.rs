@@ -14,7 +14,7 @@ use axum::routing::get;
 use uuid::Uuid;
 
 use super::extract::{field, query, read_body};
-use super::form::Filled;
+use super::form::FormFields;
 use super::pages::{Page, message, page, sent};
 use super::{Gateway, respond};
 use axme_core::auth::sign_in::SignInRules;
@@ -160,14 +160,14 @@ async fn enter(app: &AppState, id: &str, request: HttpRequest) -> Result<Page> {
     }
 }
 
-pub(super) async fn read_form(app: &AppState, request: HttpRequest) -> Result<Filled> {
+pub(super) async fn read_form(app: &AppState, request: HttpRequest) -> Result<FormFields> {
     let body = read_body(app, request.into_body()).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
     let pairs = query(Some(text));
     if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
         return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
     }
-    Ok(Filled::new(pairs))
+    Ok(FormFields::new(pairs))
 }
 
 pub(super) fn done(email: &str) -> Result<Page> {

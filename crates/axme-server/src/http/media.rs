@@ -12,7 +12,7 @@ use axme_core::error::Result;
 use axme_core::ops::media::PICTURES;
 use axme_core::policy::quota::{self, Dimension};
 use axme_core::state::AppState;
-use axme_store::media::{self as store, Stored, Upload};
+use axme_store::media::{self as store, StoredFile, Upload};
 use axme_store::{Shard, Tx, hex};
 use axum::Router;
 use axum::body::Body;
@@ -121,7 +121,7 @@ async fn remove(files: &Files, name: &str) {
 }
 
 /// Takes a body in. Not more of it than was announced, and no part may keep us waiting for long.
-async fn receive(app: &AppState, files: &Files, upload: &Upload, name: String, mut body: Body) -> Result<Stored> {
+async fn receive(app: &AppState, files: &Files, upload: &Upload, name: String, mut body: Body) -> Result<StoredFile> {
     let mut draft = files.begin(&name).await?;
     let (mut bytes, mut hash) = (0_i64, Sha256::new());
     let patience = Duration::from_secs(app.limits.body_seconds);
@@ -142,7 +142,7 @@ async fn receive(app: &AppState, files: &Files, upload: &Upload, name: String, m
         draft.write(part).await?;
     }
     draft.finish().await?;
-    Ok(Stored { file: name, bytes, sha256: hex(&hash.finalize()) })
+    Ok(StoredFile { file: name, bytes, sha256: hex(&hash.finalize()) })
 }
 
 async fn download(gateway: &Gateway, id: &str, request: &Parts, shown: bool) -> Result<Response<Body>> {

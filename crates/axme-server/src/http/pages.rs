@@ -20,7 +20,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::extract::{query, read_body};
-use super::form::{Field, Filled, words};
+use super::form::{Field, FormFields, words};
 use super::{Gateway, form, respond};
 use axme_core::call::check_body;
 use axme_core::error::Result;
@@ -216,7 +216,7 @@ async fn show(app: &AppState, id: &str, pairs: &[(String, String)]) -> Result<Pa
         (LinkState::Unknown, _) => unknown(),
         (LinkState::Ended(why), _) => over(&why),
         (LinkState::Open(asked), history) => {
-            form_page(app, &asked, &history, &token, &Filled::default(), &BTreeMap::new(), 200)
+            form_page(app, &asked, &history, &token, &FormFields::default(), &BTreeMap::new(), 200)
         }
     }
 }
@@ -229,7 +229,7 @@ async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<Pag
     if pairs.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
         return Err(ApiError::invalid("the character \\u0000 cannot be stored").into());
     }
-    let filled = Filled::new(pairs);
+    let filled = FormFields::new(pairs);
     let token = filled.get("token").to_owned();
     let (asked, history) = match look(app, id, &token).await? {
         (LinkState::Unknown, _) => return unknown(),
@@ -311,7 +311,7 @@ fn form_page(
     asked: &LinkedTask,
     history: &[Event],
     token: &str,
-    filled: &Filled,
+    filled: &FormFields,
     wrong: &BTreeMap<String, String>,
     status: u16,
 ) -> Result<Page> {
@@ -359,7 +359,7 @@ fn form_page(
 
 fn confirm_page(
     asked: &LinkedTask,
-    filled: &Filled,
+    filled: &FormFields,
     answer: &TaskResult,
     verdict: Verdict,
     token: &str,

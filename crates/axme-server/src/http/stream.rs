@@ -58,19 +58,19 @@ struct Out {
 }
 
 /// The client has gone.
-struct Gone;
+struct ClientGone;
 
 impl Out {
-    async fn send(&self, frame: Bytes) -> Result<(), Gone> {
+    async fn send(&self, frame: Bytes) -> Result<(), ClientGone> {
         let farewell = async {
             self.app.stopped().await;
             tokio::time::sleep(FAREWELL_PATIENCE).await;
         };
         tokio::select! {
             biased;
-            sent = self.sender.send(frame) => sent.map_err(|_| Gone),
-            () = tokio::time::sleep(SEND_PATIENCE) => Err(Gone),
-            () = farewell => Err(Gone),
+            sent = self.sender.send(frame) => sent.map_err(|_| ClientGone),
+            () = tokio::time::sleep(SEND_PATIENCE) => Err(ClientGone),
+            () = farewell => Err(ClientGone),
         }
     }
 }
@@ -217,7 +217,7 @@ struct EventStream {
 }
 
 /// What a look found.
-struct Seen {
+struct Look {
     frames: Vec<(u64, Bytes)>,
     /// It is over and everything about it has been found.
     is_over: bool,
@@ -235,7 +235,7 @@ impl EventStream {
         let _ = self.out.send(frames::timeout(cursor)).await;
     }
 
-    async fn windows(&self, subscription: &Subscription, cursor: &mut u64) -> Result<(), Gone> {
+    async fn windows(&self, subscription: &Subscription, cursor: &mut u64) -> Result<(), ClientGone> {
         let limits = &self.app.limits;
         let mut left = limits.window_events;
         let mut until = self.app.system.clock.now().plus_seconds(self.window.wait_seconds);
@@ -294,7 +294,7 @@ impl EventStream {
         }
     }
 
-    async fn look(&self, since: u64, most: usize) -> Result<Seen> {
+    async fn look(&self, since: u64, most: usize) -> Result<Look> {
         recheck(&self.app, &self.window, &self.caller).await?;
         match self.subject {
             Subject::Intent(id) => self.look_at_intent(id, since, most).await,
@@ -302,7 +302,7 @@ impl EventStream {
         }
     }
 
-    async fn look_at_session(&self, id: Uuid, since: u64, most: usize) -> Result<Seen> {
+    async fn look_at_session(&self, id: Uuid, since: u64, most: usize) -> Result<Look> {
         let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
         let after = i64::try_from(since).unwrap_or(i64::MAX);
         let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
@@ -312,12 +312,12 @@ impl EventStream {
                 None => session_rows::find(tx, workspace, id)?.is_none_or(|session| session.completed_at.is_some()),
             };
             let views = entries.iter().map(|entry| ops::sessions::view_entry(id, entry));
-            Ok(Seen { frames: views.map(|view| (view.seq, frames::entry(view, frame_bytes))).collect(), is_over })
+            Ok(Look { frames: views.map(|view| (view.seq, frames::entry(view, frame_bytes))).collect(), is_over })
         };
         self.app.store.read(job).await
     }
 
-    async fn look_at_intent(&self, id: IntentId, since: u64, most: usize) -> Result<Seen> {
+    async fn look_at_intent(&self, id: IntentId, since: u64, most: usize) -> Result<Look> {
         let (workspace, frame_bytes) = (self.caller.workspace, self.app.limits.frame_bytes);
         let after = views::position_seen(since);
         let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
@@ -327,7 +327,7 @@ impl EventStream {
                 None => intent_rows::find(tx, workspace, id)?.is_none_or(|head| head.intent.status().is_terminal()),
             };
             let views = events.iter().map(|event| views::event(id, event));
-            Ok(Seen { frames: views.map(|view| (view.seq, frames::event(&view, frame_bytes))).collect(), is_over })
+            Ok(Look { frames: views.map(|view| (view.seq, frames::event(&view, frame_bytes))).collect(), is_over })
         };
         self.app.store.read(job).await
     }
@@ -352,7 +352,7 @@ impl AgentStream {
         let _ = self.out.send(frames::timeout(cursor)).await;
     }
 
-    async fn windows(&self, subscription: &Subscription, cursor: &mut u64) -> Result<(), Gone> {
+    async fn windows(&self, subscription: &Subscription, cursor: &mut u64) -> Result<(), ClientGone> {
         let limits = &self.app.limits;
         let began = self.app.system.clock.now();
         let mut until = self.backlog_of.unwrap_or_else(|| began.plus_seconds(self.window.wait_seconds));
@@ -420,7 +420,7 @@ impl AgentStream {
 
     /// Shows everything that is out already, page by page: an agent that starts from nothing misses none of it. Says
     /// whether there was any.
-    async fn replay(&self, cursor: &mut u64) -> Result<bool, Gone> {
+    async fn replay(&self, cursor: &mut u64) -> Result<bool, ClientGone> {
         let mut place = None;
         loop {
             let reading = self.reading(self.app.limits.window_deliveries);
@@ -441,14 +441,14 @@ impl AgentStream {
     }
 
     /// Sends a batch. What cannot be sent any more is released at once, so that another reader gets it.
-    async fn send(&self, offers: Vec<Offer>, cursor: &mut u64) -> Result<(), Gone> {
+    async fn send(&self, offers: Vec<Offer>, cursor: &mut u64) -> Result<(), ClientGone> {
         let mut rest = offers.into_iter();
         while let Some(offer) = rest.next() {
             let frame = frames::delivery(&offer, self.app.limits.frame_bytes);
             if self.out.send(frame).await.is_err() {
                 let unsent = std::iter::once(offer).chain(rest).filter(|offer| offer.is_claimed).collect();
                 claims::release(&self.app, self.caller.workspace, &self.address, unsent).await;
-                return Err(Gone);
+                return Err(ClientGone);
             }
             *cursor = (*cursor).max(offer.number);
         }
@@ -456,7 +456,7 @@ impl AgentStream {
     }
 }
 
-fn fail(error: axme_core::error::Error) -> Result<(), Gone> {
+fn fail(error: axme_core::error::Error) -> Result<(), ClientGone> {
     // The window ends as if its time were up: the client comes back and sees whether the store works again.
     let error = error.into_api();
     match error.kind {

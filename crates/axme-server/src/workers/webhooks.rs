@@ -27,7 +27,7 @@ const MARGIN_SECONDS: u64 = 5;
 const MAX_ERROR_CHARS: usize = 300;
 
 /// What is due to a subscriber, taken.
-struct Taken {
+struct Batch {
     subscription: Subscription,
     /// With the number of the attempt, from 1.
     events: Vec<(Event, u32)>,
@@ -57,7 +57,7 @@ pub async fn round(app: &Arc<AppState>, workspace: Uuid, subscription: Uuid, mos
     Ok(taken.events.len())
 }
 
-async fn deliver(app: &Arc<AppState>, taken: &Taken) -> Result<()> {
+async fn deliver(app: &Arc<AppState>, taken: &Batch) -> Result<()> {
     let sent =
         taken.events.iter().map(|(event, attempt)| send(app, &taken.subscription, event, (*attempt, taken.until)));
     for outcome in join_all(sent).await {
@@ -66,7 +66,7 @@ async fn deliver(app: &Arc<AppState>, taken: &Taken) -> Result<()> {
     Ok(())
 }
 
-async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Result<Option<Taken>> {
+async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Result<Option<Batch>> {
     let now = app.system.clock.now();
     let is_due = move |tx: &mut Tx<'_>| -> Result<_> {
         let found = store::find(tx, workspace, id)?.filter(|s| s.active && s.revoked_at.is_none());
@@ -79,7 +79,7 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
     let Some((due, next_due, subscription)) = app.store.read(is_due).await? else { return Ok(None) };
     let until = now.plus_seconds(app.limits.push_seconds + PATIENCE.as_secs() + MARGIN_SECONDS);
     if due.is_empty() {
-        return Ok(Some(Taken { subscription, events: Vec::new(), until, is_empty: true, next_due }));
+        return Ok(Some(Batch { subscription, events: Vec::new(), until, is_empty: true, next_due }));
     }
     let claim = move |tx: &mut Tx<'_>| -> Result<_> {
         let address = subscription.address();
@@ -94,7 +94,7 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
                 None => queue::delete(tx, workspace, &address, candidate.item)?,
             }
         }
-        Ok(Taken { subscription: subscription.clone(), events, until, is_empty: false, next_due })
+        Ok(Batch { subscription: subscription.clone(), events, until, is_empty: false, next_due })
     };
     app.store.write(Shard::of_workspace(workspace), claim).await.map(Some)
 }
