@@ -18,9 +18,10 @@ use axme_intent::human::Via;
 use axme_store::replies;
 
 pub use decode::check_body;
+pub(crate) use handler::async_handler;
 pub use handler::{
     AfterCall, AsyncContext, AsyncHandler, Binding, BoxFuture, Encoder, ErasedAsyncHandler, ErasedHandler, Handler,
-    Job, KeyField, PrepareContext, PreparedJob, async_handler, handler,
+    Job, KeyField, PrepareContext, PreparedJob, handler,
 };
 use idempotency::Repeat;
 

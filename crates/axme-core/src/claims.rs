@@ -55,7 +55,7 @@ pub struct OfferedIntent {
 }
 
 /// Offers what is due, in the order of the numbers, and says when the next delivery comes due. What is returned has been
-/// claimed durably. Nothing while the agent is killed; its resume rings.
+/// claimed durably. Nothing while the agent is killed; its resume sends a signal.
 pub async fn offer(app: &Arc<AppState>, reading: Reading) -> Result<(Vec<Offer>, Option<Time>)> {
     let now = app.system.clock.now();
     let (due, next_due) = {

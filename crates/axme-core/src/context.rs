@@ -33,7 +33,7 @@ impl<'a, 'tx> CallContext<'a, 'tx> {
     }
 
     /// Writes an audit event into the trail of another workspace, or of an organization as a whole.
-    pub fn audit_in(
+    pub(crate) fn audit_in(
         &mut self,
         trail: Uuid,
         action: &str,

@@ -11,23 +11,28 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 
 /// Refuses a word that is none of the allowed ones. The error lists them.
-pub fn check_word(field: &str, word: Option<&str>, known: &[&str]) -> Result<()> {
+pub(crate) fn check_word(field: &str, word: Option<&str>, known: &[&str]) -> Result<()> {
     let check = |word| read_word(field, word, |word| known.contains(&word).then_some(()), known);
     word.map_or(Ok(()), check)
 }
 
 /// Parses one of the allowed words. The error lists them.
-pub fn read_word<T>(field: &str, word: &str, parse: impl FnOnce(&str) -> Option<T>, known: &[&str]) -> Result<T> {
+pub(crate) fn read_word<T>(
+    field: &str,
+    word: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+    known: &[&str],
+) -> Result<T> {
     parse(word).ok_or_else(|| none_of(field, word, known))
 }
 
 /// The error for a word that is none of the allowed ones.
-pub fn none_of(field: &str, word: &str, known: &[&str]) -> Error {
+pub(crate) fn none_of(field: &str, word: &str, known: &[&str]) -> Error {
     ApiError::invalid(format!("{field}: \"{word}\" is none of {}", known.join(", "))).into()
 }
 
 /// Refuses text that is shorter or longer than it may be. Blanks around it do not make it long enough.
-pub fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
+pub(crate) fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
     if text.is_none_or(|text| text.trim().chars().count() >= least && text.chars().count() <= most) {
         return Ok(());
     }
@@ -50,14 +55,14 @@ pub fn read_id(what: &str, text: &str) -> Result<Uuid> {
 }
 
 /// Where a page begins: after the last id of the one before.
-pub fn read_after(after: Option<&str>) -> Result<Uuid> {
+pub(crate) fn read_after(after: Option<&str>) -> Result<Uuid> {
     after.map_or(Ok(Uuid::nil()), |text| {
         Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("after: must be an id").into())
     })
 }
 
 /// Where a page of a list begins that shows the newest first: before the last id of the one before, or at `newest`.
-pub fn read_before<Id: FromStr>(before: Option<&str>, newest: Id, what: &str) -> Result<Id> {
+pub(crate) fn read_before<Id: FromStr>(before: Option<&str>, newest: Id, what: &str) -> Result<Id> {
     before.map_or(Ok(newest), |text| {
         text.trim().parse().map_err(|_| ApiError::invalid(format!("before: must be {what}")).into())
     })
@@ -69,7 +74,7 @@ pub fn check_size(what: &str, value: &impl serde::Serialize) -> Result<()> {
 }
 
 /// Refuses JSON of more than `most` bytes.
-pub fn check_bytes(what: &str, value: &impl serde::Serialize, most: usize) -> Result<()> {
+pub(crate) fn check_bytes(what: &str, value: &impl serde::Serialize, most: usize) -> Result<()> {
     let mut counter = Counter(0);
     let counted = serde_json::to_writer(&mut counter, value);
     if counted.is_ok() && counter.0 <= most {
@@ -108,7 +113,7 @@ pub fn address(text: &str, field: &str, home: Home<'_>) -> Result<Address> {
 
 /// A deadline must lie ahead. Checked when the call runs, not while it is prepared: a call that is repeated after its
 /// deadline gets its first answer.
-pub fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()> {
+pub(crate) fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()> {
     match at {
         Some(at) if at <= now => {
             Err(ApiError::invalid(format!("{field}: {at} is not in the future; the server's time is {now}")).into())

@@ -10,7 +10,7 @@ use axme_store::Rng;
 const NONCE_BYTES: usize = 12;
 
 /// Encrypts `text` under a token; `place` binds it to where it is stored.
-pub fn seal(rng: &Rng, token: &str, place: &str, text: &str) -> Option<Vec<u8>> {
+pub(crate) fn seal(rng: &Rng, token: &str, place: &str, text: &str) -> Option<Vec<u8>> {
     let nonce: [u8; NONCE_BYTES] = rng.bytes();
     let payload = Payload { msg: text.as_bytes(), aad: place.as_bytes() };
     let sealed = cipher(token).encrypt(&Nonce::from(nonce), payload).ok()?;

@@ -12,7 +12,7 @@ use axme_store::{Rng, hex};
 const PREFIX: &str = "whsec_";
 
 /// A fresh secret in the form of Standard Webhooks.
-pub fn fresh_secret(rng: &Rng) -> String {
+pub(crate) fn fresh_secret(rng: &Rng) -> String {
     format!("{PREFIX}{}", STANDARD.encode(rng.bytes::<24>()))
 }
 

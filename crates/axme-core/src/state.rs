@@ -109,7 +109,7 @@ impl AppState {
     }
 
     /// What a workspace may use, as of some seconds ago. `None` when nobody has limited anything.
-    pub async fn allowance(&self, workspace: Uuid) -> Result<Option<Allowance>> {
+    pub(crate) async fn allowance(&self, workspace: Uuid) -> Result<Option<Allowance>> {
         self.limiter.allowance(&self.store, &self.limits, self.system.clock.now(), workspace).await
     }
 

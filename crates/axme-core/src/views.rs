@@ -10,7 +10,7 @@ use axme_store::intents::Head;
 
 /// Events and deliveries are numbered 2, 4, 6, … on the wire: right for clients that ask for what follows the last number
 /// they saw, and for those that ask for that number plus one (contract `wire.md` §1.10).
-pub const fn wire_number(position: i64) -> u64 {
+pub(crate) const fn wire_number(position: i64) -> u64 {
     (position as u64) * 2
 }
 

@@ -61,12 +61,12 @@ impl Folder {
     }
 
     /// Writes what the first start is about to make, durably, before it is made: a crash in between loses no key.
-    pub fn write_draft(&self, bootstrap: &Bootstrap) -> Result<(), FolderError> {
+    pub(crate) fn write_draft(&self, bootstrap: &Bootstrap) -> Result<(), FolderError> {
         self.write_private(DRAFT, bootstrap)
     }
 
     /// The organization of that id exists: its draft, if this folder has it, becomes `bootstrap.json`.
-    pub fn publish_draft(&self, org_id: &str) -> Result<(), FolderError> {
+    pub(crate) fn publish_draft(&self, org_id: &str) -> Result<(), FolderError> {
         let path = self.path.join(DRAFT);
         let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
         let is_ours = serde_json::from_str::<Bootstrap>(&text).is_ok_and(|draft| draft.org_id == org_id);
@@ -74,11 +74,11 @@ impl Folder {
         done.and_then(|()| File::open(&self.path)?.sync_all()).map_err(|why| FolderError::Io { path, why })
     }
 
-    pub fn write_run(&self, run: &RunFile) -> Result<(), FolderError> {
+    pub(crate) fn write_run(&self, run: &RunFile) -> Result<(), FolderError> {
         self.write_private("run.json", run)
     }
 
-    pub fn remove_run(&self) {
+    pub(crate) fn remove_run(&self) {
         let path = self.path.join("run.json");
         if let Err(error) = fs::remove_file(&path) {
             tracing::debug!(%error, "run.json was not there to remove");

@@ -42,7 +42,7 @@ enum Role {
 }
 
 impl Sqlite {
-    pub fn open_writer(file: &Path, environment: Arc<Environment>) -> Result<Sqlite, StoreError> {
+    pub(crate) fn open_writer(file: &Path, environment: Arc<Environment>) -> Result<Sqlite, StoreError> {
         if rusqlite::version_number() < OLDEST_SAFE {
             return Err(StoreError::Unavailable(format!("SQLite {} is too old", rusqlite::version())));
         }
@@ -65,7 +65,7 @@ impl Sqlite {
         Sqlite::tuned(connection, Role::Writer, environment)
     }
 
-    pub fn open_reader(file: &Path, environment: Arc<Environment>) -> Result<Sqlite, StoreError> {
+    pub(crate) fn open_reader(file: &Path, environment: Arc<Environment>) -> Result<Sqlite, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Sqlite::tuned(rusqlite::Connection::open_with_flags(file, flags).map_err(fault)?, Role::Reader, environment)
     }

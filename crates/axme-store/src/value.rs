@@ -112,14 +112,14 @@ impl Row {
         ))
     }
 
-    pub fn int(&self, column: usize) -> Result<i64, StoreError> {
+    pub(crate) fn int(&self, column: usize) -> Result<i64, StoreError> {
         match self.0.get(column) {
             Some(Value::Int(n)) => Ok(*n),
             _ => Err(self.wrong(column, "number")),
         }
     }
 
-    pub fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
         match self.0.get(column) {
             Some(Value::Null) => Ok(None),
             _ => self.int(column).map(Some),
@@ -134,7 +134,7 @@ impl Row {
         self.int(column).map(Time::from_micros)
     }
 
-    pub fn opt_time(&self, column: usize) -> Result<Option<Time>, StoreError> {
+    pub(crate) fn opt_time(&self, column: usize) -> Result<Option<Time>, StoreError> {
         Ok(self.opt_int(column)?.map(Time::from_micros))
     }
 
@@ -145,7 +145,7 @@ impl Row {
         }
     }
 
-    pub fn opt_text(&self, column: usize) -> Result<Option<&str>, StoreError> {
+    pub(crate) fn opt_text(&self, column: usize) -> Result<Option<&str>, StoreError> {
         match self.0.get(column) {
             Some(Value::Null) => Ok(None),
             _ => self.text(column).map(Some),
@@ -162,7 +162,7 @@ impl Row {
         self.text(column).map(str::to_owned)
     }
 
-    pub fn opt_string(&self, column: usize) -> Result<Option<String>, StoreError> {
+    pub(crate) fn opt_string(&self, column: usize) -> Result<Option<String>, StoreError> {
         Ok(self.opt_text(column)?.map(str::to_owned))
     }
 
@@ -174,7 +174,7 @@ impl Row {
         }
     }
 
-    pub fn opt_uuid(&self, column: usize) -> Result<Option<Uuid>, StoreError> {
+    pub(crate) fn opt_uuid(&self, column: usize) -> Result<Option<Uuid>, StoreError> {
         match self.0.get(column) {
             Some(Value::Null) => Ok(None),
             _ => self.uuid(column).map(Some),
@@ -188,7 +188,7 @@ impl Row {
         }
     }
 
-    pub fn opt_bytes(&self, column: usize) -> Result<Option<&[u8]>, StoreError> {
+    pub(crate) fn opt_bytes(&self, column: usize) -> Result<Option<&[u8]>, StoreError> {
         match self.0.get(column) {
             Some(Value::Null) => Ok(None),
             _ => self.bytes(column).map(Some),

@@ -33,7 +33,7 @@ impl Role {
     }
 
     /// The role that the keys of a service account have; `None` for those of a person's logins, whose role is the person's.
-    pub fn of_account(role: AccountRole) -> Option<Role> {
+    pub(crate) fn of_account(role: AccountRole) -> Option<Role> {
         match role {
             AccountRole::WorkspaceAdmin => Some(Role::WorkspaceAdmin),
             AccountRole::Agent => Some(Role::Agent),

@@ -54,7 +54,12 @@ impl Keys {
     }
 
     /// The same for what concerns the person alone: an invalid key does not stand in their way.
-    pub async fn identify_person(&self, store: &Store, credentials: &Credentials, now: Time) -> Result<Arc<Caller>> {
+    pub(crate) async fn identify_person(
+        &self,
+        store: &Store,
+        credentials: &Credentials,
+        now: Time,
+    ) -> Result<Arc<Caller>> {
         match (self.find(store, credentials, now).await, credentials.token_alone()) {
             (Err(Error::Api(_)), Some(alone)) => self.find(store, &alone, now).await,
             (found, _) => found,
@@ -246,7 +251,7 @@ fn name_member(caller: &mut Caller) {
 }
 
 /// Refuses who does not show to be a person. The command line refreshes its token at these codes (contract `wire.md` §1.3).
-pub fn check_person(caller: &Caller) -> Result<&Person> {
+pub(crate) fn check_person(caller: &Caller) -> Result<&Person> {
     match &caller.bearer {
         Bearer::Person(person) => Ok(person),
         Bearer::Bad(bad) => Err(bad_token(*bad).into()),

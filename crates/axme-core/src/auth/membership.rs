@@ -35,7 +35,7 @@ fn roles_in<'a>(memberships: &'a [Membership], org: Uuid, workspace: Uuid) -> im
 }
 
 /// The names of the roles that reach a workspace.
-pub fn role_names(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Vec<String> {
+pub(crate) fn role_names(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for role in roles_in(memberships, org, workspace) {
         if !names.iter().any(|name| name == role.as_str()) {
@@ -46,7 +46,7 @@ pub fn role_names(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Vec
 }
 
 /// What a person may do in a workspace; `None` for one that they do not belong to.
-pub fn role_in(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Option<Role> {
+pub(crate) fn role_in(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Option<Role> {
     let rank = |role: OrgRole| match role {
         OrgRole::OrgOwner | OrgRole::OrgAdmin | OrgRole::WorkspaceAdmin => (2, Role::WorkspaceAdmin),
         OrgRole::Member => (1, Role::Member),
@@ -79,7 +79,7 @@ pub struct Belonging {
 }
 
 /// Everything that a person belongs to, the oldest membership first. Workspaces that are not active are left out.
-pub fn belongings(tx: &mut Tx<'_>, memberships: &[Membership]) -> Result<Vec<Belonging>, StoreError> {
+pub(crate) fn belongings(tx: &mut Tx<'_>, memberships: &[Membership]) -> Result<Vec<Belonging>, StoreError> {
     let mut found: Vec<Belonging> = Vec::new();
     for membership in memberships {
         if found.iter().any(|known| known.organization.org_id == membership.org_id) {

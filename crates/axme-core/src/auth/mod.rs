@@ -12,4 +12,5 @@ pub mod sign_in;
 pub mod tokens;
 
 pub use caller::{Bearer, Caller, Role};
-pub use keys::{FreshKey, Keys, check_person, fresh_key, hash};
+pub(crate) use keys::check_person;
+pub use keys::{FreshKey, Keys, fresh_key, hash};

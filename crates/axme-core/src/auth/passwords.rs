@@ -24,7 +24,7 @@ pub struct HashPermit {
 }
 
 impl HashPermit {
-    pub async fn acquire() -> Result<HashPermit> {
+    pub(crate) async fn acquire() -> Result<HashPermit> {
         let busy = |_| ApiError::unavailable("too many sign-ins by password at once: try again in a few seconds");
         let waiting = WAITING.try_acquire().map_err(busy)?;
         let closed = |error: AcquireError| StoreError::Fault(format!("passwords are hashed no more: {error}"));

@@ -129,7 +129,7 @@ pub fn org(cx: &mut CallContext<'_, '_>, text: &str, permission: Permission) -> 
 }
 
 /// The organization that is named, when the caller belongs to it.
-pub fn visible_org(cx: &mut CallContext<'_, '_>, text: &str) -> Result<(Uuid, RoleSet)> {
+pub(crate) fn visible_org(cx: &mut CallContext<'_, '_>, text: &str) -> Result<(Uuid, RoleSet)> {
     let id = if text == cx.caller.org_slug { Some(cx.caller.org) } else { Uuid::parse_str(text.trim()).ok() };
     let id = id.ok_or_else(no_org)?;
     let authority = RoleSet::in_org(cx, id)?;
@@ -141,7 +141,11 @@ fn no_org() -> Error {
 }
 
 /// The workspace that an input names, when the caller may do something there.
-pub fn place_of(cx: &mut CallContext<'_, '_>, named: &WorkspaceRef, permission: Permission) -> Result<Placement> {
+pub(crate) fn place_of(
+    cx: &mut CallContext<'_, '_>,
+    named: &WorkspaceRef,
+    permission: Permission,
+) -> Result<Placement> {
     place(cx, named.org_id.as_deref(), named.workspace_id.as_deref(), permission)
 }
 
@@ -187,12 +191,12 @@ pub fn place(
 }
 
 /// What those who run a server for others do there, and nobody else.
-pub fn is_of_operators(permission: Permission) -> bool {
+pub(crate) fn is_of_operators(permission: Permission) -> bool {
     matches!(permission, Permission::ChangeQuotas | Permission::ChangeBilling)
 }
 
 /// Whether the caller runs the server: may change the organization that its first start has made.
-pub fn is_operator(cx: &mut CallContext<'_, '_>) -> Result<bool> {
+pub(crate) fn is_operator(cx: &mut CallContext<'_, '_>) -> Result<bool> {
     let Some(org) = operators(cx)? else { return Ok(false) };
     Ok(RoleSet::in_org(cx, org)?.allows(Permission::ChangeOrganization, None))
 }

@@ -17,7 +17,7 @@ use crate::store::service_accounts::{AccountRole, NewKey, ServiceAccount};
 use crate::store::{Tx, person_accounts as records, service_accounts};
 
 /// The `client_type` of a session that was made with a key.
-pub const DASHBOARD: &str = "dashboard";
+pub(crate) const DASHBOARD: &str = "dashboard";
 
 /// Where a session begins.
 #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@ pub fn audit(
 }
 
 /// Makes a refresh token of a session.
-pub fn fresh_refresh(tx: &mut Tx<'_>, session: &Session) -> Result<String, StoreError> {
+pub(crate) fn fresh_refresh(tx: &mut Tx<'_>, session: &Session) -> Result<String, StoreError> {
     let rng = tx.rng;
     let now = tx.now;
     let token = format!("axme_rt_{}", rng.hex::<32>());

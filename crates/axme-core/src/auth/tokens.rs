@@ -17,7 +17,7 @@ use crate::store::person_accounts::Seed;
 use crate::store::{Rng, Shard, Store, Tx, person_accounts};
 
 /// How long a token is good.
-pub const TOKEN_SECONDS: u64 = 900;
+pub(crate) const TOKEN_SECONDS: u64 = 900;
 /// How long a key signs.
 const SIGNS_DAYS: u64 = 30;
 /// Clocks of nodes differ; a key is known for a day after it signed last.
@@ -78,7 +78,7 @@ impl Key {
 }
 
 /// True for what has the form of a token, as opposed to a key.
-pub fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     text.starts_with("ey") && text.split('.').count() == 3
 }
 

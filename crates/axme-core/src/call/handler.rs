@@ -36,7 +36,7 @@ pub struct PrepareContext<'a> {
 
 impl PrepareContext<'_> {
     /// Refuses a payload or a result that is longer than the caller's workspace may send.
-    pub fn check_payload(&self, what: &str, value: &impl Serialize) -> Result<()> {
+    pub(crate) fn check_payload(&self, what: &str, value: &impl Serialize) -> Result<()> {
         check_bytes(what, value, self.payload_bytes)
     }
 }
@@ -88,14 +88,14 @@ impl<I: DeserializeOwned, O, P> Handler<I, O, P> {
         self
     }
 
-    pub const fn key_field(mut self, field: &'static str, mark: fn(&mut Object)) -> Handler<I, O, P> {
+    pub(crate) const fn key_field(mut self, field: &'static str, mark: fn(&mut Object)) -> Handler<I, O, P> {
         self.key_field = Some(KeyField { field, mark });
         self
     }
 
     /// Reads the input straight from the body where that is all there is: for operations whose rate matters. Each such
     /// input is compiled twice.
-    pub const fn read_directly(mut self) -> Handler<I, O, P> {
+    pub(crate) const fn read_directly(mut self) -> Handler<I, O, P> {
         self.read_directly = Some(|body| serde_json::from_slice(body).ok());
         self
     }
@@ -164,7 +164,7 @@ pub struct AsyncHandler<I: 'static, O: 'static> {
     run: fn(AsyncContext, I) -> BoxFuture<O>,
 }
 
-pub const fn async_handler<I, O>(
+pub(crate) const fn async_handler<I, O>(
     op: &'static Op<I, O>,
     run: fn(AsyncContext, I) -> BoxFuture<O>,
 ) -> AsyncHandler<I, O> {

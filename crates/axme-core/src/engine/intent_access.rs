@@ -26,7 +26,7 @@ fn is_granted(head: &Head, own: &Address, action: Action) -> bool {
 }
 
 /// A party may do everything here; a delegate what it was granted.
-pub fn check_granted(caller: &Caller, head: &Head, action: Action) -> Result<()> {
+pub(crate) fn check_granted(caller: &Caller, head: &Head, action: Action) -> Result<()> {
     let may = |own: &Address| super::is_party(head, own) || is_granted(head, own, action);
     let is_own_task = action == Action::Resume && answers(caller, head);
     if caller.is_admin() || is_own_task || caller.address.as_ref().is_some_and(may) {
@@ -35,7 +35,7 @@ pub fn check_granted(caller: &Caller, head: &Head, action: Action) -> Result<()>
     Err(ApiError::forbidden(format!("the grant does not allow {}", action.as_str())).into())
 }
 
-pub fn is_visible(caller: &Caller, head: &Head) -> bool {
+pub(crate) fn is_visible(caller: &Caller, head: &Head) -> bool {
     let is_party = |own: &Address| super::is_party(head, own) || is_granted(head, own, Action::Read);
     answers(caller, head) || caller.address.as_ref().is_some_and(is_party)
 }
@@ -44,14 +44,14 @@ fn visible(head: Option<Head>, caller: &Caller, id: IntentId) -> Result<Head> {
     head.filter(|head| is_visible(caller, head)).ok_or_else(|| ApiError::not_found(format!("intent {id}")).into())
 }
 
-pub fn lock_visible(cx: &mut CallContext<'_, '_>, id: IntentId) -> Result<Head> {
+pub(crate) fn lock_visible(cx: &mut CallContext<'_, '_>, id: IntentId) -> Result<Head> {
     let head = super::lock(cx.tx, cx.caller.workspace, id)?;
     visible(head, cx.caller, id)
 }
 
 /// The step of a workflow is answered by the agent it was given to. Whoever started the workflow may see it, but an answer
 /// in that agent's name would pass over what the workflow is there for.
-pub fn check_step_is_own(caller: &Caller, head: &Head, action: Action) -> Result<()> {
+pub(crate) fn check_step_is_own(caller: &Caller, head: &Head, action: Action) -> Result<()> {
     let is_own = |own: &Address| *own == head.to || is_granted(head, own, action);
     if head.intent.parent.is_none() || caller.is_admin() || caller.address.as_ref().is_some_and(is_own) {
         return Ok(());

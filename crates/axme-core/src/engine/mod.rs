@@ -49,7 +49,7 @@ pub struct NewIntent {
 }
 
 /// Decides what a new intent begins with. Needs nothing from the store.
-pub fn plan_create(draft: Intent, spec: IntentSpec, input: &DecideInput) -> Result<NewIntent, StoreError> {
+pub(crate) fn plan_create(draft: Intent, spec: IntentSpec, input: &DecideInput) -> Result<NewIntent, StoreError> {
     let (intent_type, from, to) = (spec.intent_type.clone(), spec.from.clone(), spec.to.clone());
     let decision = submit(&draft, spec, input);
     let mut intent = draft;
@@ -74,7 +74,12 @@ pub fn plan_create(draft: Intent, spec: IntentSpec, input: &DecideInput) -> Resu
 }
 
 /// Decides what a new root intent begins with.
-pub fn plan_root(now: Time, rng: &Rng, spec: IntentSpec, reply_to: Option<Address>) -> Result<NewIntent, StoreError> {
+pub(crate) fn plan_root(
+    now: Time,
+    rng: &Rng,
+    spec: IntentSpec,
+    reply_to: Option<Address>,
+) -> Result<NewIntent, StoreError> {
     let id = IntentId::root(now, rng.ordered_bytes(now));
     let child = id.relative(now, rng.ordered_bytes(now));
     let input = DecideInput { now, actor: spec.from.as_str().to_owned(), child };
@@ -295,7 +300,12 @@ fn offer_again(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), Stor
 }
 
 /// Changes the settings of an intent that [`lock`] has returned in this transaction. Returns the keys nothing acts on.
-pub fn change_policy(tx: &mut Tx<'_>, workspace: Uuid, mut head: Head, patch: &Patch) -> Result<(Head, Vec<String>)> {
+pub(crate) fn change_policy(
+    tx: &mut Tx<'_>,
+    workspace: Uuid,
+    mut head: Head,
+    patch: &Patch,
+) -> Result<(Head, Vec<String>)> {
     let now = tx.now;
     let spec = intents::spec(tx, workspace, head.intent.id)?;
     let change = axme_intent::change_policy(&head.intent, spec.plan.as_ref(), spec.deadline_at, patch, now)?;
@@ -336,11 +346,11 @@ fn child_spec(head: &Head, plan: &Plan, parent: &IntentSpec, step: &str) -> Resu
 }
 
 /// The ending a caller asks for, spelled out for the rules.
-pub fn is_completion(ending: &Ending) -> bool {
+pub(crate) fn is_completion(ending: &Ending) -> bool {
     matches!(ending, Ending::Completed(_))
 }
 
 /// True when `address` is the sender, the receiver, or whom it was escalated to.
-pub fn is_party(head: &Head, address: &Address) -> bool {
+pub(crate) fn is_party(head: &Head, address: &Address) -> bool {
     head.from == *address || receivers(head).contains(address)
 }

@@ -15,7 +15,7 @@ use crate::store::notices::{self, Notice};
 use crate::store::{Signal, Tx};
 
 /// The queue of all mail: there is one server for it.
-pub const MAIL_QUEUE: &str = "mail";
+pub(crate) const MAIL_QUEUE: &str = "mail";
 
 const MAX_SUBJECT_CHARS: usize = 200;
 

@@ -64,7 +64,7 @@ pub struct NewRequest {
     expires_at: Option<Time>,
 }
 
-pub fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Result<NewRequest> {
+pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest) -> Result<NewRequest> {
     let kind = read_word("request_type", &input.request_type, RequestType::parse, RequestType::WORDS)?;
     check_chars("requester_actor_id", Some(input.requester_actor_id.trim()), 1, 255)?;
     check_chars("company_name", input.company_name.as_deref(), 2, 120)?;
@@ -191,7 +191,7 @@ pub(super) fn read_state(text: &str) -> Result<RequestState> {
     read_word("state", text, RequestState::parse, RequestState::WORDS)
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result<RequestQuery> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) -> Result<RequestQuery> {
     let state = input.state.as_deref().map(read_state).transpose()?;
     let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
     Ok(RequestQuery { input, state, after, limit })
@@ -269,7 +269,7 @@ fn visible_from(cx: &mut CallContext<'_, '_>, mut filter: Filter<'_>) -> Result<
     }
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetAccessRequest) -> Result<Uuid> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetAccessRequest) -> Result<Uuid> {
     read_id("access request", &input.access_request_id)
 }
 
@@ -304,7 +304,7 @@ pub struct Review {
     input: ReviewAccessRequest,
 }
 
-pub fn prepare_review(_: &PrepareContext<'_>, input: ReviewAccessRequest) -> Result<Review> {
+pub(crate) fn prepare_review(_: &PrepareContext<'_>, input: ReviewAccessRequest) -> Result<Review> {
     let id = read_id("access request", &input.access_request_id)?;
     check_chars("reviewer_actor_id", input.reviewer_actor_id.as_deref(), 1, 255)?;
     check_chars("review_comment", input.review_comment.as_deref(), 0, 4_000)?;

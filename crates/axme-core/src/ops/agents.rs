@@ -17,7 +17,7 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::agents::GET, prepare_get, get)),
 ];
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListAgents) -> Result<(ListAgents, i64)> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAgents) -> Result<(ListAgents, i64)> {
     let limit = input.limit.items()?;
     Ok((input, limit))
 }
@@ -28,7 +28,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, (input, limit): &(ListAgents, i64)) ->
     Ok(AgentList { ok: true, agents: agents.iter().filter_map(view).collect() })
 }
 
-pub fn prepare_get(context: &PrepareContext<'_>, input: GetAgent) -> Result<Address> {
+pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetAgent) -> Result<Address> {
     Ok(Address::resolve(&input.address, context.caller.home()))
 }
 

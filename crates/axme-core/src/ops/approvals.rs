@@ -30,7 +30,7 @@ pub struct Decision {
     comment: Option<String>,
 }
 
-pub fn prepare_decide(_: &PrepareContext<'_>, input: DecideApproval) -> Result<Decision> {
+pub(crate) fn prepare_decide(_: &PrepareContext<'_>, input: DecideApproval) -> Result<Decision> {
     let id = Uuid::parse_str(input.approval_id.trim());
     let id = id.map_err(|_| ApiError::invalid("approval_id: must be a UUID"))?;
     let word = match input.decision.trim().to_ascii_lowercase().as_str() {

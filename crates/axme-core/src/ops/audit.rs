@@ -24,7 +24,7 @@ pub struct AuditQuery {
     limit: i64,
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListAudit) -> Result<AuditQuery> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAudit) -> Result<AuditQuery> {
     check_chars("action_prefix", input.action_prefix.as_deref(), 1, MAX_PREFIX_CHARS)?;
     let before = read_before(input.before.as_deref(), Uuid::max(), "the id of a line")?;
     let limit = input.limit.items()?;

@@ -22,7 +22,7 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::billing::UPDATE_PLAN, prepare_update, update)),
 ];
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
     Ok(input)
 }
 
@@ -33,7 +33,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<PlanA
     answer(&place, &plan)
 }
 
-pub fn prepare_update(_: &PrepareContext<'_>, input: UpdatePlan) -> Result<UpdatePlan> {
+pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: UpdatePlan) -> Result<UpdatePlan> {
     check_chars("plan_code", Some(&input.plan_code), 2, 64)?;
     check_chars("currency", Some(&input.currency), 3, 16)?;
     check_word("billing_cycle", input.billing_cycle.as_deref(), &["monthly", "annual"])?;

@@ -37,12 +37,12 @@ pub struct PolicyChange {
     action: Action,
 }
 
-pub fn prepare_controls(context: &PrepareContext<'_>, input: UpdateControls) -> Result<PolicyChange> {
+pub(crate) fn prepare_controls(context: &PrepareContext<'_>, input: UpdateControls) -> Result<PolicyChange> {
     let patch = Patch { controls: input.controls_patch.unwrap_or_default(), ..Patch::default() };
     prepare(context, &input.intent_id, patch, input.why, Action::UpdateControls)
 }
 
-pub fn prepare_policy(context: &PrepareContext<'_>, input: UpdatePolicy) -> Result<PolicyChange> {
+pub(crate) fn prepare_policy(context: &PrepareContext<'_>, input: UpdatePolicy) -> Result<PolicyChange> {
     let grants = canonical(input.grants_patch.unwrap_or_default(), context.caller);
     let patch = Patch { grants, envelope: input.envelope_patch.unwrap_or_default(), controls: Object::new() };
     prepare(context, &input.intent_id, patch, input.why, Action::UpdatePolicy)
@@ -126,7 +126,7 @@ pub struct Cleanup {
     reason: String,
 }
 
-pub fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCancel) -> Result<Cleanup> {
+pub(crate) fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCancel) -> Result<Cleanup> {
     let hours = input.older_than_hours.unwrap_or(24.0);
     // Ten years: no intent of this server is older.
     if !(0.1..=87_600.0).contains(&hours) {

@@ -43,7 +43,7 @@ pub struct DeliveryQuery {
     limit: i64,
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<InWorkspace<DeliveryQuery>> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Result<InWorkspace<DeliveryQuery>> {
     let words = ["submitted", "pending", "delivered", "failed", "dead_lettered"];
     check_word("status", input.status.as_deref(), &words)?;
     let before = read_before(input.before.as_deref(), Uuid::max(), "a delivery id")?;
@@ -98,7 +98,7 @@ fn dead(cx: &mut CallContext<'_, '_>, workspace: Uuid, id: Uuid) -> Result<(Dead
     Ok((first, letters))
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<InWorkspace<Uuid>> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetDelivery) -> Result<InWorkspace<Uuid>> {
     let id = read_id("delivery", &input.delivery_id)?;
     Ok(InWorkspace::new(input.workspace, id))
 }
@@ -115,7 +115,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<De
     Ok(DeliveryAnswer { ok: true, delivery })
 }
 
-pub fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<InWorkspace<Uuid>> {
+pub(crate) fn prepare_replay(_: &PrepareContext<'_>, input: ReplayDelivery) -> Result<InWorkspace<Uuid>> {
     let id = read_id("delivery", &input.delivery_id)?;
     Ok(InWorkspace::new(input.workspace, id))
 }

@@ -84,7 +84,7 @@ pub struct Page {
     limit: usize,
 }
 
-pub fn prepare_list(context: &PrepareContext<'_>, input: ListThreads) -> Result<Page> {
+pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListThreads) -> Result<Page> {
     let page = Page {
         owner: owner(context, input.owner_agent.as_deref())?,
         stage: input.status.as_deref().map(Stage::parse).transpose()?,
@@ -180,7 +180,7 @@ pub(super) fn find(cx: &mut CallContext<'_, '_>, id: IntentId, owner: Option<&Ad
 
 pub type ThreadRef = (IntentId, Option<Address>);
 
-pub fn prepare_get(context: &PrepareContext<'_>, input: GetThread) -> Result<ThreadRef> {
+pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetThread) -> Result<ThreadRef> {
     let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     Ok(wanted)
 }
@@ -211,7 +211,7 @@ pub struct Since {
     limit: i64,
 }
 
-pub fn prepare_changes(context: &PrepareContext<'_>, input: ListChanges) -> Result<Since> {
+pub(crate) fn prepare_changes(context: &PrepareContext<'_>, input: ListChanges) -> Result<Since> {
     let owner = owner(context, input.owner_agent.as_deref())?;
     let cursor = input.cursor.filter(|cursor| !cursor.trim().is_empty());
     let since = Since {
@@ -292,12 +292,12 @@ impl Source {
         Ok(Some(end).filter(|_| is_shown).into_iter().chain(replies).collect())
     }
 
-    pub fn is_receivers(&self) -> bool {
+    pub(crate) fn is_receivers(&self) -> bool {
         self.head.as_ref().is_some_and(|head| head.to == self.owner)
     }
 
     /// True when the owner may decide what was asked of the receiver.
-    pub fn may_decide(&self) -> bool {
+    pub(crate) fn may_decide(&self) -> bool {
         self.is_receivers() || self.member.as_ref().is_some_and(|member| member.decides)
     }
 }
@@ -443,7 +443,7 @@ fn message(id: &str, role: &str, author: &str, content: &str, at: Time, most_cha
 const COMPLETION: &str = "completion";
 
 /// The id of the message that tells how an intent ended: always the same.
-pub fn completion_message_id(id: IntentId) -> String {
+pub(crate) fn completion_message_id(id: IntentId) -> String {
     derived_id(id, COMPLETION).to_string()
 }
 

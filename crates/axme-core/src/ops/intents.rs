@@ -62,7 +62,7 @@ const KNOWN: [&str; 15] = [
 ];
 
 /// Decides a new root intent, before the transaction.
-pub fn plan_root(context: &PrepareContext<'_>, spec: IntentSpec) -> Result<NewIntent> {
+pub(crate) fn plan_root(context: &PrepareContext<'_>, spec: IntentSpec) -> Result<NewIntent> {
     let home = context.caller.home();
     let reply_to = spec.reply_to.as_deref().map(|text| address(text, "reply_to", home)).transpose()?;
     Ok(engine::plan_root(context.now, context.rng, spec, reply_to)?)
@@ -77,7 +77,7 @@ pub struct CreatePlan {
     tenant: Option<(Uuid, Uuid)>,
 }
 
-pub fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Result<CreatePlan> {
+pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) -> Result<CreatePlan> {
     let home = context.caller.home();
     if !scenario::is_intent_type(&input.intent_type) {
         return Err(ApiError::invalid("intent_type: 1 to 255 letters, digits, '.', '_' and '-'").into());
@@ -240,7 +240,7 @@ fn read_deadline(text: &str) -> Result<Time> {
     Time::parse(text).ok_or_else(|| ApiError::invalid(message).into())
 }
 
-pub fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<Filter> {
+pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListIntents) -> Result<Filter> {
     let mut statuses = Vec::new();
     for word in input.status.iter().flat_map(|list| list.split(',')).filter(|word| !word.trim().is_empty()) {
         statuses.push(parse_status(word)?);
@@ -275,7 +275,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, filter: &Filter) -> Result<IntentList>
     Ok(IntentList { ok: true, intents: intents.collect(), next_before })
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<IntentId> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<IntentId> {
     parse_id(&input.intent_id)
 }
 
@@ -317,7 +317,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, id: &IntentId) -> Result<IntentAnswer> 
     })
 }
 
-pub fn prepare_events(_: &PrepareContext<'_>, input: ListEvents) -> Result<(IntentId, i64, i64)> {
+pub(crate) fn prepare_events(_: &PrepareContext<'_>, input: ListEvents) -> Result<(IntentId, i64, i64)> {
     let id = parse_id(&input.intent_id)?;
     Ok((id, views::position_seen(input.since.unwrap_or(0)), input.limit.items()?))
 }
@@ -334,7 +334,7 @@ pub struct Resolution {
     expected_generation: Option<u64>,
 }
 
-pub fn prepare_resolve(context: &PrepareContext<'_>, input: ResolveIntent) -> Result<Resolution> {
+pub(crate) fn prepare_resolve(context: &PrepareContext<'_>, input: ResolveIntent) -> Result<Resolution> {
     let id = parse_id(&input.intent_id)?;
     let ending = match parse_status(&input.status)? {
         Status::Completed => {

@@ -32,7 +32,7 @@ pub struct NewInvite {
     answer: InviteCreated,
 }
 
-pub fn prepare_create(context: &PrepareContext<'_>, input: CreateInvite) -> Result<NewInvite> {
+pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateInvite) -> Result<NewInvite> {
     let owner = owner(context, Some(&input.owner_agent))?;
     let owner = owner.ok_or_else(|| ApiError::invalid("owner_agent: required"))?;
     check_chars("owner_agent", Some(owner.as_str()), 3, 255)?;
@@ -70,7 +70,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewInvite) -> Result<InviteCre
     Ok(new.answer.clone())
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetInvite) -> Result<GetInvite> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetInvite) -> Result<GetInvite> {
     Ok(input)
 }
 
@@ -112,7 +112,7 @@ pub struct Acceptance {
     user: User,
 }
 
-pub fn prepare_accept(context: &PrepareContext<'_>, input: AcceptInvite) -> Result<Acceptance> {
+pub(crate) fn prepare_accept(context: &PrepareContext<'_>, input: AcceptInvite) -> Result<Acceptance> {
     let name = read_nick(&input.nick)?;
     check_chars("display_name", input.display_name.as_deref(), 1, 120)?;
     let user = User {

@@ -87,7 +87,7 @@ pub struct InvoiceQuery {
     limit: i64,
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<InWorkspace<InvoiceQuery>> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<InWorkspace<InvoiceQuery>> {
     check_word("status", input.status.as_deref(), &["draft", "issued", "paid", "overdue", "void"])?;
     let before = read_before(input.before.as_deref(), Uuid::max(), "the id of an invoice")?;
     let wanted = InvoiceQuery { status: input.status, before, limit: input.limit.items()? };
@@ -106,7 +106,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<InvoiceQuery>) -> 
     Ok(InvoiceList { ok: true, invoices: found.into_iter().map(|invoice| view(&place, invoice)).collect() })
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetInvoice) -> Result<InWorkspace<Uuid>> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetInvoice) -> Result<InWorkspace<Uuid>> {
     let id = read_id("invoice", &input.invoice_id)?;
     Ok(InWorkspace::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, id))
 }

@@ -20,7 +20,7 @@ use crate::store::{Tx, intents, links as store};
 use crate::{auth, engine};
 
 /// How long a link is valid at the most (contract `semantics.md` §2.5).
-pub const DAYS: u64 = 7;
+pub(crate) const DAYS: u64 = 7;
 
 const PREFIX: &str = "axt_";
 /// Events read to say how a task ended.

@@ -103,7 +103,7 @@ fn unknown() -> ApiError {
     ApiError::new(ErrorKind::Unauthenticated, "invalid_refresh_token", message)
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListLogins) -> Result<bool> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListLogins) -> Result<bool> {
     Ok(input.include_revoked.unwrap_or(false))
 }
 
@@ -131,7 +131,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Result<LoginLi
     Ok(LoginList { ok: true, sessions: sessions.into_iter().map(view).collect() })
 }
 
-pub fn assistant_links(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Result<AssistantLinks> {
+pub(crate) fn assistant_links(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Result<AssistantLinks> {
     let (_, sessions) = own(cx, *with_revoked)?;
     let view = |session: Session| {
         Some(AssistantLink {
@@ -146,7 +146,7 @@ pub fn assistant_links(cx: &mut CallContext<'_, '_>, with_revoked: &bool) -> Res
     Ok(AssistantLinks { ok: true, links: sessions.into_iter().filter_map(view).collect() })
 }
 
-pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeSession) -> Result<Uuid> {
+pub(crate) fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeSession) -> Result<Uuid> {
     read_id("session", &input.session_id)
 }
 
@@ -163,7 +163,7 @@ pub fn revoke(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SessionRevoked>
     Ok(SessionRevoked { ok: true, revoked: true, session_id: id.to_string() })
 }
 
-pub fn prepare_nothing(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
+pub(crate) fn prepare_nothing(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
     Ok(())
 }
 

@@ -15,7 +15,7 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::macros::GET, prepare_get, get)),
 ];
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
     Ok(input)
 }
 
@@ -23,7 +23,7 @@ pub fn list(_: &mut CallContext<'_, '_>, _: &Nothing) -> Result<MacroList> {
     Ok(MacroList { ok: true, macros: MACROS.iter().map(view).collect() })
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetMacro) -> Result<&'static Macro> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetMacro) -> Result<&'static Macro> {
     let known = find(input.macro_id.trim()).ok_or_else(|| ApiError::not_found("macro"))?;
     Ok(known)
 }

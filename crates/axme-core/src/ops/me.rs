@@ -12,7 +12,7 @@ use crate::store::service_accounts as store;
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::me::GET, prepare_get, get))];
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {
     Ok(input)
 }
 

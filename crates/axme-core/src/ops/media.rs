@@ -42,7 +42,7 @@ pub struct NewUpload {
     answer: UploadCreated,
 }
 
-pub fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) -> Result<NewUpload> {
+pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) -> Result<NewUpload> {
     let owner = owner(context, Some(&input.owner_agent))?;
     let owner = owner.ok_or_else(|| ApiError::invalid("owner_agent: required"))?;
     check_chars("owner_agent", Some(owner.as_str()), 3, 255)?;
@@ -133,7 +133,7 @@ pub struct Finish {
     sha256: Option<String>,
 }
 
-pub fn prepare_finalize(_: &PrepareContext<'_>, input: FinalizeUpload) -> Result<Finish> {
+pub(crate) fn prepare_finalize(_: &PrepareContext<'_>, input: FinalizeUpload) -> Result<Finish> {
     check_hash(input.sha256.as_deref())?;
     let size_bytes = i64::try_from(input.size_bytes).unwrap_or(i64::MAX);
     let id = read_id("upload", &input.upload_id)?;
@@ -200,7 +200,7 @@ pub struct Look {
     base_url: String,
 }
 
-pub fn prepare_get(context: &PrepareContext<'_>, input: GetUpload) -> Result<Look> {
+pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetUpload) -> Result<Look> {
     let token = format!("axd_{}", context.rng.hex::<32>());
     let id = read_id("upload", &input.upload_id)?;
     Ok(Look { id, token, base_url: context.base_url.to_owned() })

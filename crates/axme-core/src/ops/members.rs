@@ -36,12 +36,12 @@ pub static BINDINGS: &[Binding] = &[
 /// Workspaces looked at together.
 const WORKSPACES_PAGE: i64 = 500;
 
-pub fn read_role(text: &str) -> Result<OrgRole> {
+pub(crate) fn read_role(text: &str) -> Result<OrgRole> {
     let known = OrgRole::ALL.map(OrgRole::as_str);
     OrgRole::parse(text).ok_or_else(|| none_of("role", text, &known))
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListMembers) -> Result<(ListMembers, Uuid, i64)> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListMembers) -> Result<(ListMembers, Uuid, i64)> {
     let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);
     Ok((input, after, limit))
 }
@@ -70,13 +70,13 @@ pub struct NewMember {
     role: OrgRole,
 }
 
-pub fn prepare_add(_: &PrepareContext<'_>, input: AddMember) -> Result<NewMember> {
+pub(crate) fn prepare_add(_: &PrepareContext<'_>, input: AddMember) -> Result<NewMember> {
     check_chars("invited_by_actor_id", input.invited_by_actor_id.as_deref(), 1, 255)?;
     let role = read_role(&input.role)?;
     new_member(Some(input.org_id), input.workspace_id, &input.actor_id, role)
 }
 
-pub fn prepare_include(_: &PrepareContext<'_>, input: IncludeMember) -> Result<NewMember> {
+pub(crate) fn prepare_include(_: &PrepareContext<'_>, input: IncludeMember) -> Result<NewMember> {
     let role = read_role(&input.role)?;
     if role.spans_organization() {
         return Err(ApiError::invalid(format!("role: {} is no role of one workspace", role.as_str())).into());
@@ -233,7 +233,7 @@ pub struct Change {
     status: Option<MemberStatus>,
 }
 
-pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateMember) -> Result<Change> {
+pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: UpdateMember) -> Result<Change> {
     let read = |text: &str| read_word("status", text, MemberStatus::parse, MemberStatus::WORDS);
     let status = input.status.as_deref().map(read).transpose()?;
     let role = input.role.as_deref().map(read_role).transpose()?;
@@ -279,7 +279,7 @@ fn check_owner_left(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<()>
     Err(ApiError::new(ErrorKind::Conflict, "last_owner", message).into())
 }
 
-pub fn prepare_remove(_: &PrepareContext<'_>, input: RemoveMember) -> Result<RemoveMember> {
+pub(crate) fn prepare_remove(_: &PrepareContext<'_>, input: RemoveMember) -> Result<RemoveMember> {
     Ok(input)
 }
 
@@ -289,7 +289,7 @@ pub fn remove(cx: &mut CallContext<'_, '_>, input: &RemoveMember) -> Result<Memb
     take_out(cx, member)
 }
 
-pub fn prepare_exclude(_: &PrepareContext<'_>, input: ExcludeMember) -> Result<ExcludeMember> {
+pub(crate) fn prepare_exclude(_: &PrepareContext<'_>, input: ExcludeMember) -> Result<ExcludeMember> {
     Ok(input)
 }
 

@@ -56,7 +56,7 @@ pub struct Beat {
     metadata: Option<String>,
 }
 
-pub fn prepare_heartbeat(context: &PrepareContext<'_>, input: Heartbeat) -> Result<Beat> {
+pub(crate) fn prepare_heartbeat(context: &PrepareContext<'_>, input: Heartbeat) -> Result<Beat> {
     let own = own_address(context.caller)?;
     let (counts, rest) = read_metrics(input.metrics.unwrap_or_default())?;
     let metadata = (!rest.is_empty()).then(|| Value::Object(rest).to_string());
@@ -243,7 +243,7 @@ pub struct Listing {
     limit: i64,
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListMesh) -> Result<Listing> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListMesh) -> Result<Listing> {
     let health = match input.health.as_deref() {
         None => None,
         Some("dead") => Some("killed"),
@@ -307,7 +307,7 @@ pub struct AgentQuery {
     window: Window,
 }
 
-pub fn prepare_named(_: &PrepareContext<'_>, input: AgentRef) -> Result<AgentQuery> {
+pub(crate) fn prepare_named(_: &PrepareContext<'_>, input: AgentRef) -> Result<AgentQuery> {
     Ok(AgentQuery { window: window(input.window.as_deref())?, agent: input.address_id })
 }
 
@@ -366,7 +366,7 @@ fn switch(cx: &mut CallContext<'_, '_>, query: &AgentQuery, kill: bool) -> Resul
     Ok(Switched { ok: true, status, address_id, address, health_status: health_of(&agent, cx.now).to_owned() })
 }
 
-pub fn prepare_events(_: &PrepareContext<'_>, input: ListMeshEvents) -> Result<(Option<String>, i64)> {
+pub(crate) fn prepare_events(_: &PrepareContext<'_>, input: ListMeshEvents) -> Result<(Option<String>, i64)> {
     Ok((input.event_type, input.limit.items()?))
 }
 

@@ -28,7 +28,7 @@ pub static BINDINGS: &[Binding] = &[
 /// Longest slug; a few characters are kept for telling slugs apart.
 const MAX_SLUG_CHARS: usize = 56;
 
-pub fn prepare_create(_: &PrepareContext<'_>, input: CreateOrganization) -> Result<CreateOrganization> {
+pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateOrganization) -> Result<CreateOrganization> {
     check_fields(Some(&input.name), input.legal_name.as_deref(), input.primary_domain.as_deref(), &input.metadata)?;
     check_chars("requested_by_actor_id", input.requested_by_actor_id.as_deref(), 1, 255)?;
     Ok(input)
@@ -104,12 +104,12 @@ pub fn slug(name: &str, otherwise: &str) -> String {
 }
 
 /// The same slug for another: with the end of its id, which is random.
-pub fn distinct(slug: &str, id: Uuid) -> String {
+pub(crate) fn distinct(slug: &str, id: Uuid) -> String {
     let id = id.simple().to_string();
     format!("{slug}-{}", &id[id.len() - 6..])
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetOrganization) -> Result<GetOrganization> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetOrganization) -> Result<GetOrganization> {
     Ok(input)
 }
 
@@ -130,7 +130,7 @@ fn find(cx: &mut CallContext<'_, '_>, org: Uuid) -> Result<Organization> {
     store::find(cx.tx, org)?.ok_or_else(|| ApiError::not_found("organization").into())
 }
 
-pub fn prepare_update(
+pub(crate) fn prepare_update(
     _: &PrepareContext<'_>,
     input: UpdateOrganization,
 ) -> Result<(UpdateOrganization, Option<OrganizationStatus>)> {

@@ -38,7 +38,7 @@ fn own(cx: &mut CallContext<'_, '_>) -> Result<(Account, Vec<Membership>)> {
     Ok((account, memberships))
 }
 
-pub fn prepare_context(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
+pub(crate) fn prepare_context(_: &PrepareContext<'_>, _: Nothing) -> Result<()> {
     Ok(())
 }
 
@@ -112,7 +112,7 @@ fn view(account: &Account) -> AccountView {
     }
 }
 
-pub fn prepare_select(_: &PrepareContext<'_>, input: SelectWorkspace) -> Result<SelectWorkspace> {
+pub(crate) fn prepare_select(_: &PrepareContext<'_>, input: SelectWorkspace) -> Result<SelectWorkspace> {
     Ok(input)
 }
 
@@ -146,7 +146,7 @@ pub fn select(cx: &mut CallContext<'_, '_>, input: &SelectWorkspace) -> Result<C
     shown(cx, &account, &memberships)
 }
 
-pub fn prepare_profile(_: &PrepareContext<'_>, input: ChangeProfile) -> Result<ChangeProfile> {
+pub(crate) fn prepare_profile(_: &PrepareContext<'_>, input: ChangeProfile) -> Result<ChangeProfile> {
     check_chars("display_name", input.display_name.as_deref(), 1, 120)?;
     check_chars("company", input.company.as_deref(), 1, 255)?;
     Ok(input)
@@ -162,7 +162,7 @@ pub fn profile(cx: &mut CallContext<'_, '_>, input: &ChangeProfile) -> Result<Pr
     Ok(Profile { ok: true, account: view(&account) })
 }
 
-pub fn prepare_overview(_: &PrepareContext<'_>, input: PersonalOverview) -> Result<PersonalOverview> {
+pub(crate) fn prepare_overview(_: &PrepareContext<'_>, input: PersonalOverview) -> Result<PersonalOverview> {
     Ok(input)
 }
 

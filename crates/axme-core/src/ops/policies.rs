@@ -79,15 +79,15 @@ fn holder(cx: &mut CallContext<'_, '_>, named: &PolicyTarget, permission: Permis
     }
 }
 
-pub fn prepare_get_receive(_: &PrepareContext<'_>, input: OrgNamed) -> Result<PolicyTarget> {
+pub(crate) fn prepare_get_receive(_: &PrepareContext<'_>, input: OrgNamed) -> Result<PolicyTarget> {
     Ok(PolicyTarget::Org(input.org_id))
 }
 
-pub fn prepare_get_override(context: &PrepareContext<'_>, input: AgentNamed) -> Result<PolicyTarget> {
+pub(crate) fn prepare_get_override(context: &PrepareContext<'_>, input: AgentNamed) -> Result<PolicyTarget> {
     Ok(PolicyTarget::agent(context, &input.address, PolicyKind::Override))
 }
 
-pub fn prepare_get_send(context: &PrepareContext<'_>, input: AgentNamed) -> Result<PolicyTarget> {
+pub(crate) fn prepare_get_send(context: &PrepareContext<'_>, input: AgentNamed) -> Result<PolicyTarget> {
     Ok(PolicyTarget::agent(context, &input.address, PolicyKind::Send))
 }
 
@@ -96,7 +96,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, named: &PolicyTarget) -> Result<PolicyA
     show(cx, &holder)
 }
 
-pub fn get_override(cx: &mut CallContext<'_, '_>, named: &PolicyTarget) -> Result<OverrideAnswer> {
+pub(crate) fn get_override(cx: &mut CallContext<'_, '_>, named: &PolicyTarget) -> Result<OverrideAnswer> {
     let (holder, _) = holder(cx, named, Permission::ViewPolicies)?;
     show_override(cx, &holder)
 }
@@ -139,12 +139,15 @@ fn entry_view(entry: &Entry) -> EntryView {
     }
 }
 
-pub fn prepare_put_receive(_: &PrepareContext<'_>, input: SetReceivePolicy) -> Result<(PolicyTarget, PolicyType)> {
+pub(crate) fn prepare_put_receive(
+    _: &PrepareContext<'_>,
+    input: SetReceivePolicy,
+) -> Result<(PolicyTarget, PolicyType)> {
     let policy_type = read_type(&input.policy_type, &RECEIVE_TYPES)?;
     Ok((PolicyTarget::Org(input.org_id), policy_type))
 }
 
-pub fn prepare_put_override(
+pub(crate) fn prepare_put_override(
     context: &PrepareContext<'_>,
     input: SetOverride,
 ) -> Result<(PolicyTarget, Option<PolicyType>)> {
@@ -154,7 +157,10 @@ pub fn prepare_put_override(
     Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Override), policy_type))
 }
 
-pub fn prepare_put_send(context: &PrepareContext<'_>, input: SetSendPolicy) -> Result<(PolicyTarget, PolicyType)> {
+pub(crate) fn prepare_put_send(
+    context: &PrepareContext<'_>,
+    input: SetSendPolicy,
+) -> Result<(PolicyTarget, PolicyType)> {
     let policy_type = read_type(&input.policy_type, &SEND_TYPES)?;
     Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Send), policy_type))
 }
@@ -169,7 +175,7 @@ pub fn put(cx: &mut CallContext<'_, '_>, (named, policy_type): &(PolicyTarget, P
     show(cx, &holder)
 }
 
-pub fn put_override(
+pub(crate) fn put_override(
     cx: &mut CallContext<'_, '_>,
     (named, policy_type): &(PolicyTarget, Option<PolicyType>),
 ) -> Result<OverrideAnswer> {
@@ -207,15 +213,15 @@ fn note_change(
     Ok(cx.audit_in(trail, &format!("{family}.{what}"), &subject, details)?)
 }
 
-pub fn prepare_add_receive(_: &PrepareContext<'_>, input: OrgEntry) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_add_receive(_: &PrepareContext<'_>, input: OrgEntry) -> Result<(PolicyTarget, String)> {
     new_entry(PolicyTarget::Org(input.org_id), &input.sender_pattern)
 }
 
-pub fn prepare_add_override(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_add_override(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(PolicyTarget, String)> {
     new_entry(PolicyTarget::agent(context, &input.address, PolicyKind::Override), &input.sender_pattern)
 }
 
-pub fn prepare_add_send(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_add_send(context: &PrepareContext<'_>, input: AgentEntry) -> Result<(PolicyTarget, String)> {
     new_entry(PolicyTarget::agent(context, &input.address, PolicyKind::Send), &input.sender_pattern)
 }
 
@@ -245,15 +251,21 @@ pub fn add(cx: &mut CallContext<'_, '_>, (named, pattern): &(PolicyTarget, Strin
     Ok(EntryAnswer { ok: true, entry: entry_view(&entry) })
 }
 
-pub fn prepare_remove_receive(_: &PrepareContext<'_>, input: OrgEntryNamed) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_remove_receive(_: &PrepareContext<'_>, input: OrgEntryNamed) -> Result<(PolicyTarget, String)> {
     Ok((PolicyTarget::Org(input.org_id), input.entry_id))
 }
 
-pub fn prepare_remove_override(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_remove_override(
+    context: &PrepareContext<'_>,
+    input: AgentEntryNamed,
+) -> Result<(PolicyTarget, String)> {
     Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Override), input.entry_id))
 }
 
-pub fn prepare_remove_send(context: &PrepareContext<'_>, input: AgentEntryNamed) -> Result<(PolicyTarget, String)> {
+pub(crate) fn prepare_remove_send(
+    context: &PrepareContext<'_>,
+    input: AgentEntryNamed,
+) -> Result<(PolicyTarget, String)> {
     Ok((PolicyTarget::agent(context, &input.address, PolicyKind::Send), input.entry_id))
 }
 

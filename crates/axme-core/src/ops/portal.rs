@@ -147,7 +147,7 @@ pub struct Queue {
     limit: i64,
 }
 
-pub fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Queue> {
+pub(crate) fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Queue> {
     let state = input.state.as_deref().map(access_requests::read_state).transpose()?;
     let workspace = input.workspace_id.as_deref().map(|text| read_id("workspace", text)).transpose()?;
     let (after, limit) = (read_after(input.after.as_deref())?, input.limit.items()?);

@@ -59,7 +59,7 @@ pub(super) fn find_named(cx: &mut CallContext<'_, '_>, place: &Placement, name: 
     Ok((alias, principal))
 }
 
-pub fn prepare_create(context: &PrepareContext<'_>, input: CreatePrincipal) -> Result<InWorkspace<Principal>> {
+pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreatePrincipal) -> Result<InWorkspace<Principal>> {
     check_word("principal_type", Some(&input.principal_type), &["user", "service_agent", "service_account"])?;
     check_chars("display_name", input.display_name.as_deref(), 1, 255)?;
     let principal = Principal {
@@ -84,7 +84,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Principal>) -> Res
     Ok(PrincipalAnswer { ok: true, principal: view(principal, &place) })
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetPrincipal) -> Result<InWorkspace<Uuid>> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetPrincipal) -> Result<InWorkspace<Uuid>> {
     let id = read_id("principal", &input.principal_id)?;
     Ok(InWorkspace::new(input.workspace, id))
 }
@@ -109,7 +109,7 @@ pub(super) fn view(principal: Principal, place: &Placement) -> PrincipalView {
     }
 }
 
-pub fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Result<InWorkspace<Alias>> {
+pub(crate) fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Result<InWorkspace<Alias>> {
     check_chars("alias", Some(&input.alias), 3, 255)?;
     check_word("alias_type", Some(&input.alias_type), &["communication", "service", "external"])?;
     let alias = Alias {
@@ -151,7 +151,7 @@ pub struct AliasQuery {
     limit: i64,
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result<InWorkspace<AliasQuery>> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result<InWorkspace<AliasQuery>> {
     let revoked = match input.status.as_deref() {
         None => (0, i64::MAX),
         Some("active") => (0, 0),
@@ -169,7 +169,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<AliasQuery>) -> Re
     Ok(AliasList { ok: true, aliases: found.into_iter().map(|alias| view_alias(alias, &place)).collect() })
 }
 
-pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveAlias) -> Result<InWorkspace<String>> {
+pub(crate) fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveAlias) -> Result<InWorkspace<String>> {
     Ok(InWorkspace::new(input.workspace, input.alias))
 }
 
@@ -185,7 +185,7 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<String>) -> Res
     Ok(AliasResolved { ok: true, resolution: AliasResolution { alias: view_alias(alias, &place), principal } })
 }
 
-pub fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Result<InWorkspace<Uuid>> {
+pub(crate) fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Result<InWorkspace<Uuid>> {
     let id = read_id("alias", &input.alias_id)?;
     Ok(InWorkspace::new(input.workspace, id))
 }

@@ -39,7 +39,7 @@ const NO_LIMIT: i64 = 2_147_483_647;
 /// Longest series that is told by the hour.
 const HOURLY_DAYS: u64 = 2;
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
     Ok(input)
 }
 
@@ -65,7 +65,7 @@ pub(super) fn tier_name(limits: &Limits, policy: &Policy) -> &'static str {
     }
 }
 
-pub fn prepare_update(_: &PrepareContext<'_>, input: UpdateQuota) -> Result<UpdateQuota> {
+pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: UpdateQuota) -> Result<UpdateQuota> {
     check_word("overage_mode", Some(&input.overage_mode), &["block", "grace", "bill_overage"])?;
     check_chars("updated_by_actor_id", input.updated_by_actor_id.as_deref(), 1, 255)?;
     if input.soft_threshold_percent.is_some_and(|percent| !(1..=100).contains(&percent)) {
@@ -136,7 +136,7 @@ fn answer(cx: &CallContext<'_, '_>, place: &Placement, policy: &Policy) -> Resul
     Ok(QuotaAnswer { ok: true, quota_policy })
 }
 
-pub fn prepare_summary(_: &PrepareContext<'_>, input: AskSummary) -> Result<(AskSummary, i64)> {
+pub(crate) fn prepare_summary(_: &PrepareContext<'_>, input: AskSummary) -> Result<(AskSummary, i64)> {
     check_word("window", input.window.as_deref(), &["day", "week", "month"])?;
     let days = match input.window.as_deref() {
         Some("week") => 7,
@@ -193,13 +193,13 @@ pub struct Span {
     step_hours: i64,
 }
 
-pub fn prepare_series(_: &PrepareContext<'_>, input: AskSeries) -> Result<Span> {
+pub(crate) fn prepare_series(_: &PrepareContext<'_>, input: AskSeries) -> Result<Span> {
     let days = input.window_days.unwrap_or(30);
     let step_hours = if days <= HOURLY_DAYS { 1 } else { HOURS_A_DAY };
     span(input, days, step_hours)
 }
 
-pub fn prepare_rollups(_: &PrepareContext<'_>, input: AskSeries) -> Result<Span> {
+pub(crate) fn prepare_rollups(_: &PrepareContext<'_>, input: AskSeries) -> Result<Span> {
     let days = input.window_days.unwrap_or(30);
     span(input, days, HOURS_A_DAY)
 }

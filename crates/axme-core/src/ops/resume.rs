@@ -33,7 +33,7 @@ pub struct Resumption {
     expected_generation: Option<u64>,
 }
 
-pub fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) -> Result<Resumption> {
+pub(crate) fn prepare_resume(context: &PrepareContext<'_>, input: ResumeIntent) -> Result<Resumption> {
     let id = parse_id(&input.intent_id)?;
     context.check_payload("result", &input.body)?;
     let expected = input.body.get("expected_policy_generation").cloned().unwrap_or_default();

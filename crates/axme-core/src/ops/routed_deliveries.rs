@@ -35,7 +35,7 @@ pub struct Submission {
     idempotency_key: Option<String>,
 }
 
-pub fn prepare_submit(_: &PrepareContext<'_>, input: SubmitDelivery) -> Result<InWorkspace<Submission>> {
+pub(crate) fn prepare_submit(_: &PrepareContext<'_>, input: SubmitDelivery) -> Result<InWorkspace<Submission>> {
     check_size("payload", &input.payload)?;
     check_chars("correlation_id", input.correlation_id.as_deref(), 3, 255)?;
     check_chars("idempotency_key", input.idempotency_key.as_deref(), 4, 255)?;
@@ -146,7 +146,7 @@ pub(super) fn view(delivery: RoutedDelivery, place: &Placement) -> Delivery {
     }
 }
 
-pub fn prepare_operations(_: &PrepareContext<'_>, input: ShowOperations) -> Result<InWorkspace<u64>> {
+pub(crate) fn prepare_operations(_: &PrepareContext<'_>, input: ShowOperations) -> Result<InWorkspace<u64>> {
     check_within("window_hours", input.window_hours, 1..=168)?;
     Ok(InWorkspace::new(input.workspace, input.window_hours.unwrap_or(24)))
 }
@@ -177,7 +177,7 @@ pub struct Reconciliation {
     reason: String,
 }
 
-pub fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<InWorkspace<Reconciliation>> {
+pub(crate) fn prepare_reconcile(_: &PrepareContext<'_>, input: Reconcile) -> Result<InWorkspace<Reconciliation>> {
     check_within("max_pending_age_seconds", input.max_pending_age_seconds, 0..=86_400)?;
     let age_seconds = input.max_pending_age_seconds.unwrap_or(300);
     check_within("limit", input.limit, 1..=5_000)?;

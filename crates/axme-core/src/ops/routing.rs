@@ -64,7 +64,7 @@ fn check_endpoint(context: &PrepareContext<'_>, url: &str) -> Result<()> {
     Ok(context.outbound.check(url).map_err(|why| ApiError::invalid(format!("endpoint_url: {why}")))?)
 }
 
-pub fn prepare_register(context: &PrepareContext<'_>, input: RegisterRoute) -> Result<InWorkspace<Route>> {
+pub(crate) fn prepare_register(context: &PrepareContext<'_>, input: RegisterRoute) -> Result<InWorkspace<Route>> {
     check_transport(&input.transport_type)?;
     check_auth(&input.auth_mode)?;
     check_chars("endpoint_url", Some(&input.endpoint_url), 8, 2_048)?;
@@ -121,7 +121,7 @@ fn audit(cx: &mut CallContext<'_, '_>, action: &'static str, route: &Route) -> R
     Ok(cx.audit_in(route.workspace, action, &route.id.to_string(), &line)?)
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListPlaces) -> Result<InWorkspace<Filter>> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListPlaces) -> Result<InWorkspace<Filter>> {
     let filter = Filter {
         principals: read_range(input.principal_id.as_deref())?,
         transport_type: input.transport_type,
@@ -145,7 +145,7 @@ pub struct Change {
     endpoint: Result<(), ApiError>,
 }
 
-pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -> Result<InWorkspace<Change>> {
+pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateRoute) -> Result<InWorkspace<Change>> {
     check_chars("endpoint_url", input.endpoint_url.as_deref(), 8, 2_048)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
     check_chars("cluster_id", input.cluster_id.as_deref(), 2, 128)?;
@@ -194,7 +194,7 @@ fn find(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) -> Result<Rou
     Ok(found.ok_or_else(|| ApiError::not_found(format!("route {id}")))?)
 }
 
-pub fn prepare_remove(_: &PrepareContext<'_>, input: RemoveRoute) -> Result<InWorkspace<Uuid>> {
+pub(crate) fn prepare_remove(_: &PrepareContext<'_>, input: RemoveRoute) -> Result<InWorkspace<Uuid>> {
     let id = read_id("route", &input.route_id)?;
     Ok(InWorkspace::new(input.workspace, id))
 }
@@ -256,7 +256,7 @@ fn find_named(cx: &mut CallContext<'_, '_>, place: &Placement, name: &str) -> Re
     principals::find_named(cx, place, name).map(|(alias, principal)| (Some(alias), principal))
 }
 
-pub fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveRoute) -> Result<InWorkspace<Target>> {
+pub(crate) fn prepare_resolve(_: &PrepareContext<'_>, input: ResolveRoute) -> Result<InWorkspace<Target>> {
     let target = read_target(input.alias, input.principal_id.as_deref())?;
     Ok(InWorkspace::new(WorkspaceRef::new(input.org_id, input.workspace_id), target))
 }
@@ -297,7 +297,7 @@ fn view(route: Route, place: &Placement) -> RouteView {
     }
 }
 
-pub fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -> Result<InWorkspace<Binding>> {
+pub(crate) fn prepare_bind(context: &PrepareContext<'_>, input: UpsertBinding) -> Result<InWorkspace<Binding>> {
     check_transport(&input.transport_type)?;
     check_chars("transport_handle", Some(&input.transport_handle), 2, 255)?;
     let status = input.status.unwrap_or_else(|| "active".to_owned());
@@ -328,19 +328,19 @@ pub fn bind(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Binding>) -> Result<
     Ok(BindingAnswer { ok: true, binding: view_binding(binding, &place) })
 }
 
-pub fn list_bindings(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Filter>) -> Result<BindingList> {
+pub(crate) fn list_bindings(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Filter>) -> Result<BindingList> {
     let place = asked.place(cx, RUN)?;
     let found = store::list_bindings(cx.tx, place.workspace, &asked.what)?;
     let bindings = found.into_iter().map(|binding| view_binding(binding, &place)).collect();
     Ok(BindingList { ok: true, bindings })
 }
 
-pub fn prepare_unbind(_: &PrepareContext<'_>, input: RemoveBinding) -> Result<InWorkspace<Uuid>> {
+pub(crate) fn prepare_unbind(_: &PrepareContext<'_>, input: RemoveBinding) -> Result<InWorkspace<Uuid>> {
     let id = read_id("binding", &input.binding_id)?;
     Ok(InWorkspace::new(input.workspace, id))
 }
 
-pub fn unbind(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<BindingRemoved> {
+pub(crate) fn unbind(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<BindingRemoved> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     if !store::delete_binding(cx.tx, place.workspace, id)? {
         return Err(ApiError::not_found(format!("binding {id}")).into());

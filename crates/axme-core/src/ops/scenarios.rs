@@ -35,7 +35,7 @@ pub static BINDINGS: &[Binding] = &[
     ),
 ];
 
-pub fn prepare_validate(context: &PrepareContext<'_>, input: Bundle) -> Result<Report> {
+pub(crate) fn prepare_validate(context: &PrepareContext<'_>, input: Bundle) -> Result<Report> {
     let (scenario, mut report) = check(&input.body, context.caller.home());
     if let Some(scenario) = &scenario {
         report.errors = wrong_callbacks(context, scenario);
@@ -95,7 +95,7 @@ pub struct Application {
     compile_id: Option<String>,
 }
 
-pub fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Application> {
+pub(crate) fn prepare_apply(context: &PrepareContext<'_>, input: Bundle) -> Result<Application> {
     let (scenario, mut report) = check(&input.body, context.caller.home());
     if let Some(scenario) = &scenario {
         report.errors = wrong_callbacks(context, scenario);
@@ -215,6 +215,6 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
 }
 
 /// Marks an answer that repeats an earlier one.
-pub fn mark_repeated(answer: &mut Object) {
+pub(crate) fn mark_repeated(answer: &mut Object) {
     answer.insert("idempotent".to_owned(), true.into());
 }

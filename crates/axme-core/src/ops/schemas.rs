@@ -32,7 +32,7 @@ pub static BINDINGS: &[Binding] = &[
 const MOST_SCHEMAS: i64 = 1_000;
 const MAX_TYPE_CHARS: usize = 255;
 
-pub fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSchema) -> Result<Schema> {
+pub(crate) fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSchema) -> Result<Schema> {
     let owner = owner(context, input.owner_agent.as_deref())?;
     if !is_semantic_type(&input.semantic_type) {
         let message = "semantic_type: three or more parts of a-z, 0-9 and '_', and a version, such as a.b.c.v1";
@@ -100,7 +100,7 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, fresh: &Schema) -> Result<SchemaAnsw
     Ok(SchemaAnswer { ok: true, schema: SemanticSchema { schema_json: None, ..view(schema) } })
 }
 
-pub fn prepare_get(context: &PrepareContext<'_>, input: GetSchema) -> Result<(String, String)> {
+pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetSchema) -> Result<(String, String)> {
     let named = input.owner_agent.as_deref().or(context.owner);
     let named = named.map(|text| address(text, "owner_agent", context.caller.home())).transpose()?;
     let owner = named.or_else(|| context.caller.address.clone()).map(Address::into_string).unwrap_or_default();

@@ -39,7 +39,7 @@ pub static BINDINGS: &[Binding] = &[
 /// Keys of an account that are shown: the newest.
 const MOST_KEYS: i64 = 100;
 
-pub fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceAccount) -> Result<NewAccount> {
+pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceAccount) -> Result<NewAccount> {
     let chars = input.name.chars().count();
     if !(2..=383).contains(&chars) {
         return Err(ApiError::invalid("name: 2 to 383 characters").into());
@@ -127,13 +127,13 @@ fn check_delivery(
 }
 
 /// A callback of a bundle, with a secret of our own: whoever receives sets theirs with `service_accounts.update`.
-pub fn made_callback(context: &PrepareContext<'_>, url: Option<&str>) -> Option<Callback> {
+pub(crate) fn made_callback(context: &PrepareContext<'_>, url: Option<&str>) -> Option<Callback> {
     let secret = signature::fresh_secret(context.rng);
     url.map(|url| Callback { url: url.to_owned(), secret, is_made: true })
 }
 
 /// A bundle says that an account which exists is pushed to. One that is pushed to already keeps its callback.
-pub fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount, callback: &Callback) -> Result<()> {
+pub(crate) fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount, callback: &Callback) -> Result<()> {
     if account.callback_url.is_some() || account.address.is_none() {
         return Ok(());
     }
@@ -168,7 +168,7 @@ pub struct DeliveryChange {
     fresh_secret: String,
 }
 
-pub fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceAccount) -> Result<DeliveryChange> {
+pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceAccount) -> Result<DeliveryChange> {
     let mode = input.delivery_mode.as_deref().map(read_mode).transpose()?;
     match mode {
         None => {
@@ -228,7 +228,7 @@ pub struct NewAgent<'a> {
 }
 
 /// Registers an agent, or returns the one that has its address already. Says whether it is new.
-pub fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAccount, bool)> {
+pub(crate) fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAccount, bool)> {
     let account = ServiceAccount {
         workspace_id: new.place.workspace,
         service_account_id: format!("sa_{}", cx.rng.uuid_at(cx.now).simple()),
@@ -282,7 +282,7 @@ fn audit(cx: &mut CallContext<'_, '_>, account: &ServiceAccount, action: &str, d
     Ok(cx.audit_in(account.workspace_id, action, &account.service_account_id, details)?)
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListServiceAccounts) -> Result<(ListServiceAccounts, i64)> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListServiceAccounts) -> Result<(ListServiceAccounts, i64)> {
     let limit = input.limit.items()?;
     Ok((input, limit))
 }
@@ -294,7 +294,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, (input, limit): &(ListServiceAccounts,
     Ok(ServiceAccountList { ok: true, service_accounts: accounts.iter().map(view).collect() })
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetServiceAccount) -> Result<GetServiceAccount> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetServiceAccount) -> Result<GetServiceAccount> {
     Ok(input)
 }
 
@@ -383,7 +383,7 @@ pub struct KeyRequest {
     expires_at: Option<Time>,
 }
 
-pub fn prepare_create_key(context: &PrepareContext<'_>, input: CreateKey) -> Result<KeyRequest> {
+pub(crate) fn prepare_create_key(context: &PrepareContext<'_>, input: CreateKey) -> Result<KeyRequest> {
     let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
     let expires_at = input.expires_at.as_deref().map(read).transpose()?;
     let request = KeyRequest {
@@ -395,7 +395,7 @@ pub fn prepare_create_key(context: &PrepareContext<'_>, input: CreateKey) -> Res
     Ok(request)
 }
 
-pub fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer> {
+pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> Result<KeyAnswer> {
     check_ahead("expires_at", request.expires_at, cx.now)?;
     let account = find_live(cx, &request.service_account_id)?;
     check_is_own(cx, &account)?;
@@ -434,12 +434,12 @@ fn check_is_own(cx: &CallContext<'_, '_>, account: &ServiceAccount) -> Result<()
     Err(ApiError::forbidden(message).into())
 }
 
-pub fn prepare_revoke_key(_: &PrepareContext<'_>, input: RevokeKey) -> Result<RevokeKey> {
+pub(crate) fn prepare_revoke_key(_: &PrepareContext<'_>, input: RevokeKey) -> Result<RevokeKey> {
     Ok(input)
 }
 
 /// Revoking twice is no error: the key stays revoked since the first time.
-pub fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<RevokedKeyAnswer> {
+pub(crate) fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<RevokedKeyAnswer> {
     let holder = find(cx, &input.service_account_id)?;
     let (account, key) = (&input.service_account_id, &input.key_id);
     let revoked_at = store::revoke_key(cx.tx, holder.workspace_id, account, key, cx.now)?;

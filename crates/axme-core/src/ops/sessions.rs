@@ -52,7 +52,7 @@ fn shard(id: Uuid) -> Shard {
     Shard::of_intent(IntentId(id))
 }
 
-pub fn prepare_create(context: &PrepareContext<'_>, input: CreateSession) -> Result<Session> {
+pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateSession) -> Result<Session> {
     let kind = input.kind.unwrap_or_else(|| "general".to_owned());
     check_chars("type", Some(&kind), 1, 100)?;
     check_chars("project_id", input.project_id.as_deref(), 1, 255)?;
@@ -108,7 +108,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, session: &Session) -> Result<Session
     })
 }
 
-pub fn prepare_get(_: &PrepareContext<'_>, input: GetSession) -> Result<Uuid> {
+pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetSession) -> Result<Uuid> {
     read_session(&input.session_id)
 }
 
@@ -151,7 +151,7 @@ pub struct Listing {
     limit: i64,
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListSessions) -> Result<Listing> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListSessions) -> Result<Listing> {
     let status = match input.status.as_deref().map(str::to_ascii_uppercase).as_deref() {
         None => None,
         Some("ACTIVE") => Some("ACTIVE"),
@@ -178,7 +178,7 @@ pub struct NewEntry {
     entry: Entry,
 }
 
-pub fn prepare_message(context: &PrepareContext<'_>, input: PostMessage) -> Result<NewEntry> {
+pub(crate) fn prepare_message(context: &PrepareContext<'_>, input: PostMessage) -> Result<NewEntry> {
     let session = read_session(&input.session_id)?;
     check_chars("role", Some(&input.role), 1, 64)?;
     check_size("content", &input.content)?;
@@ -207,7 +207,7 @@ fn entry(context: &PrepareContext<'_>, kind: &str) -> Entry {
     }
 }
 
-pub fn post_message(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<MessagePosted> {
+pub(crate) fn post_message(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<MessagePosted> {
     let Some(seq) = add(cx, new)? else {
         find_visible(cx.tx, cx.caller, new.session)?;
         return Err(is_over(new.session).into());
@@ -245,7 +245,7 @@ pub struct Page {
     limit: i64,
 }
 
-pub fn prepare_messages(_: &PrepareContext<'_>, input: ListMessages) -> Result<Page> {
+pub(crate) fn prepare_messages(_: &PrepareContext<'_>, input: ListMessages) -> Result<Page> {
     let since = input.since.map(|since| i64::try_from(since).unwrap_or(i64::MAX));
     let (session, limit) = (read_session(&input.session_id)?, input.limit.items()?);
     Ok(Page { session, since, limit })
@@ -288,7 +288,7 @@ pub fn is_last(entry: &Entry) -> bool {
     entry.kind == COMPLETED
 }
 
-pub fn prepare_complete(context: &PrepareContext<'_>, input: CompleteSession) -> Result<NewEntry> {
+pub(crate) fn prepare_complete(context: &PrepareContext<'_>, input: CompleteSession) -> Result<NewEntry> {
     let session = read_session(&input.session_id)?;
     check_size("result", &input.result)?;
     let content = (!input.result.is_null()).then(|| input.result.to_string());

@@ -31,7 +31,7 @@ pub static BINDINGS: &[Binding] = &[
 const MAX_PERSON_CHARS: usize = 255;
 const MAX_NOTE_CHARS: usize = 2_000;
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListTasks) -> Result<i64> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListTasks) -> Result<i64> {
     Ok(input.limit.items()?)
 }
 
@@ -87,7 +87,7 @@ pub struct Reassignment {
     note: Option<String>,
 }
 
-pub fn prepare_reassign(_: &PrepareContext<'_>, input: ReassignTask) -> Result<Reassignment> {
+pub(crate) fn prepare_reassign(_: &PrepareContext<'_>, input: ReassignTask) -> Result<Reassignment> {
     let id = parse_id(&input.intent_id)?;
     let to = person(&input.to, "to")?;
     check_chars("note", input.note.as_deref(), 0, MAX_NOTE_CHARS)?;
@@ -115,7 +115,7 @@ pub struct LinkQuery {
     base_url: String,
 }
 
-pub fn prepare_link(context: &PrepareContext<'_>, input: LinkTask) -> Result<LinkQuery> {
+pub(crate) fn prepare_link(context: &PrepareContext<'_>, input: LinkTask) -> Result<LinkQuery> {
     let id = parse_id(&input.intent_id)?;
     let who = match &input.person {
         Some(text) => person(text, "person")?,

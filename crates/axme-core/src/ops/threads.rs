@@ -63,7 +63,7 @@ pub struct NewReply {
     message: String,
 }
 
-pub fn prepare_reply(context: &PrepareContext<'_>, input: Reply) -> Result<NewReply> {
+pub(crate) fn prepare_reply(context: &PrepareContext<'_>, input: Reply) -> Result<NewReply> {
     let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     if input.message.trim().is_empty() {
         return Err(ApiError::invalid("message: must not be empty").into());
@@ -144,7 +144,7 @@ pub struct NewDelegate {
     note: Option<String>,
 }
 
-pub fn prepare_delegate(context: &PrepareContext<'_>, input: Delegate) -> Result<NewDelegate> {
+pub(crate) fn prepare_delegate(context: &PrepareContext<'_>, input: Delegate) -> Result<NewDelegate> {
     let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     let to = input.delegate_to.ok_or_else(|| ApiError::invalid("delegate_to: required"))?;
     let to = address(&to, "delegate_to", context.caller.home())?;
@@ -169,11 +169,11 @@ pub struct NewDecision {
     comment: Option<String>,
 }
 
-pub fn prepare_approve(context: &PrepareContext<'_>, input: Decide) -> Result<NewDecision> {
+pub(crate) fn prepare_approve(context: &PrepareContext<'_>, input: Decide) -> Result<NewDecision> {
     prepare_decision(context, input, "approved")
 }
 
-pub fn prepare_reject(context: &PrepareContext<'_>, input: Decide) -> Result<NewDecision> {
+pub(crate) fn prepare_reject(context: &PrepareContext<'_>, input: Decide) -> Result<NewDecision> {
     prepare_decision(context, input, "rejected")
 }
 
@@ -244,7 +244,7 @@ fn lies_in_inbox(cx: &mut CallContext<'_, '_>, head: &Head) -> Result<bool> {
     Ok(account.is_none_or(|account| account.delivery_mode.is_answered_in_inbox()))
 }
 
-pub fn prepare_read(context: &PrepareContext<'_>, input: GetThread) -> Result<ThreadRef> {
+pub(crate) fn prepare_read(context: &PrepareContext<'_>, input: GetThread) -> Result<ThreadRef> {
     let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     Ok(wanted)
 }
@@ -268,7 +268,7 @@ pub struct Deletion {
     limit: usize,
 }
 
-pub fn prepare_delete(context: &PrepareContext<'_>, input: DeleteMessages) -> Result<Deletion> {
+pub(crate) fn prepare_delete(context: &PrepareContext<'_>, input: DeleteMessages) -> Result<Deletion> {
     let wanted = wanted(context, &input.thread_id, input.owner_agent.as_deref())?;
     let for_all = match input.mode.as_deref().map(str::trim) {
         None | Some("" | "self") => false,

@@ -67,7 +67,7 @@ fn check_contact(display_name: Option<&str>, phone: Option<&str>, email: Option<
     check_chars("email", email, 3, 255)
 }
 
-pub fn prepare_nick(_: &PrepareContext<'_>, input: Nick) -> Result<NickChecked> {
+pub(crate) fn prepare_nick(_: &PrepareContext<'_>, input: Nick) -> Result<NickChecked> {
     let Name { nick, normalized } = read_nick(&input.nick)?;
     let public_address = public_address(&normalized);
     Ok(NickChecked { ok: true, nick, normalized_nick: normalized, public_address, available: true })
@@ -78,7 +78,7 @@ pub fn check_nick(cx: &mut CallContext<'_, '_>, asked: &NickChecked) -> Result<N
     Ok(NickChecked { available: found.is_none(), ..asked.clone() })
 }
 
-pub fn resolve_nick(cx: &mut CallContext<'_, '_>, asked: &NickChecked) -> Result<NickResolved> {
+pub(crate) fn resolve_nick(cx: &mut CallContext<'_, '_>, asked: &NickChecked) -> Result<NickResolved> {
     let found = store::find_by_nick(cx.tx, cx.caller.workspace, &asked.normalized_nick)?;
     let contact = found.clone().filter(|user| may_see(cx.caller, user));
     Ok(NickResolved {
@@ -99,7 +99,7 @@ fn may_see(caller: &Caller, user: &User) -> bool {
     caller.is_admin() || user.registered_by == caller.service_account_id
 }
 
-pub fn prepare_register(context: &PrepareContext<'_>, input: axme_api::users::RegisterNick) -> Result<User> {
+pub(crate) fn prepare_register(context: &PrepareContext<'_>, input: axme_api::users::RegisterNick) -> Result<User> {
     let name = read_nick(&input.nick)?;
     check_contact(input.display_name.as_deref(), input.phone.as_deref(), input.email.as_deref())?;
     let user = User {
@@ -139,7 +139,7 @@ fn card(user: User) -> UserCard {
     }
 }
 
-pub fn prepare_profile(_: &PrepareContext<'_>, input: GetProfile) -> Result<Uuid> {
+pub(crate) fn prepare_profile(_: &PrepareContext<'_>, input: GetProfile) -> Result<Uuid> {
     read_address(&input.owner_agent)
 }
 
@@ -173,14 +173,14 @@ pub struct Change {
     input: ChangeProfile,
 }
 
-pub fn prepare_rename(context: &PrepareContext<'_>, input: ChangeProfile) -> Result<Change> {
+pub(crate) fn prepare_rename(context: &PrepareContext<'_>, input: ChangeProfile) -> Result<Change> {
     if input.nick.is_none() {
         return Err(ApiError::invalid("nick: required").into());
     }
     prepare_update(context, input)
 }
 
-pub fn prepare_update(_: &PrepareContext<'_>, input: ChangeProfile) -> Result<Change> {
+pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: ChangeProfile) -> Result<Change> {
     let name = input.nick.as_deref().map(read_nick).transpose()?;
     check_contact(input.display_name.as_deref(), input.phone.as_deref(), input.email.as_deref())?;
     Ok(Change { id: read_address(&input.owner_agent)?, name, input })

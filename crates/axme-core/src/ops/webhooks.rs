@@ -44,7 +44,7 @@ pub struct NewSubscription {
     secret: Option<String>,
 }
 
-pub fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSubscription) -> Result<NewSubscription> {
+pub(crate) fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSubscription) -> Result<NewSubscription> {
     let (owner, for_all) = whose(context, input.owner_agent.as_deref())?;
     if !(1..=MAX_EVENT_TYPES).contains(&input.event_types.len()) {
         return Err(ApiError::invalid(format!("event_types: 1 to {MAX_EVENT_TYPES}")).into());
@@ -218,7 +218,7 @@ fn view(subscription: &Subscription) -> SubscriptionView {
     }
 }
 
-pub fn prepare_list(context: &PrepareContext<'_>, input: ListSubscriptions) -> Result<(Option<Address>, bool)> {
+pub(crate) fn prepare_list(context: &PrepareContext<'_>, input: ListSubscriptions) -> Result<(Option<Address>, bool)> {
     let owner = owner(context, input.owner_agent.as_deref())?;
     Ok((owner, input.include_inactive.unwrap_or(false)))
 }
@@ -235,7 +235,7 @@ pub fn list(
     Ok(SubscriptionList { ok: true, subscriptions: found.iter().map(view).collect() })
 }
 
-pub fn prepare_delete(context: &PrepareContext<'_>, input: DeleteSubscription) -> Result<Uuid> {
+pub(crate) fn prepare_delete(context: &PrepareContext<'_>, input: DeleteSubscription) -> Result<Uuid> {
     owner(context, input.owner_agent.as_deref())?;
     read_id("subscription", &input.subscription_id)
 }
@@ -254,7 +254,7 @@ pub fn delete(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SubscriptionDel
 
 pub struct NewEvent(Event);
 
-pub fn prepare_publish(context: &PrepareContext<'_>, input: PublishEvent) -> Result<NewEvent> {
+pub(crate) fn prepare_publish(context: &PrepareContext<'_>, input: PublishEvent) -> Result<NewEvent> {
     let (owner, _) = whose(context, input.owner_agent.as_deref())?;
     check_event_type("event_type", &input.event_type, 3)?;
     if !(2..=100).contains(&input.source.chars().count()) {
@@ -318,7 +318,7 @@ pub fn event(tx: &Tx<'_>, owner: Address, event_type: &str, source: &str, payloa
 }
 
 /// Tells the subscribers of a workspace.
-pub fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: Event) -> Result<(), StoreError> {
+pub(crate) fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: Event) -> Result<(), StoreError> {
     if !Snapshot::of(tx, workspace)?.has_subscribers {
         return Ok(());
     }
@@ -388,7 +388,7 @@ fn counters(cx: &mut CallContext<'_, '_>, event: Uuid, queued: u64) -> Result<Co
     })
 }
 
-pub fn prepare_replay(context: &PrepareContext<'_>, input: ReplayEvent) -> Result<Uuid> {
+pub(crate) fn prepare_replay(context: &PrepareContext<'_>, input: ReplayEvent) -> Result<Uuid> {
     owner(context, input.owner_agent.as_deref())?;
     read_id("event", &input.event_id)
 }

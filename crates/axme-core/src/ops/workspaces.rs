@@ -29,7 +29,7 @@ const ENVIRONMENTS: [&str; 3] = ["sandbox", "staging", "production"];
 /// Of one organization: some changes look at each of them.
 const MOST_WORKSPACES: i64 = 500;
 
-pub fn prepare_create(_: &PrepareContext<'_>, input: CreateWorkspace) -> Result<CreateWorkspace> {
+pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateWorkspace) -> Result<CreateWorkspace> {
     check_chars("name", Some(&input.name), 2, 120)?;
     check_word("environment", Some(&input.environment), &ENVIRONMENTS)?;
     check_chars("region", input.region.as_deref(), 2, 64)?;
@@ -64,7 +64,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<W
     Ok(WorkspaceAnswer { ok: true, workspace: view(&made) })
 }
 
-pub fn prepare_list(_: &PrepareContext<'_>, input: ListWorkspaces) -> Result<(String, Uuid, i64)> {
+pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListWorkspaces) -> Result<(String, Uuid, i64)> {
     let after = read_after(input.after.as_deref())?;
     Ok((input.org_id, after, input.limit.items()?))
 }
@@ -75,7 +75,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, (org, after, limit): &(String, Uuid, i
     Ok(WorkspaceList { ok: true, workspaces: found.iter().map(view).collect() })
 }
 
-pub fn prepare_update(
+pub(crate) fn prepare_update(
     _: &PrepareContext<'_>,
     input: UpdateWorkspace,
 ) -> Result<(UpdateWorkspace, Option<WorkspaceStatus>)> {

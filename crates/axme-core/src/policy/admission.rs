@@ -177,7 +177,7 @@ impl SenderPolicy {
 /// pay for it.
 ///
 /// It is the first thing in its transaction: a breach is kept in the audit trail, and nothing else may be kept with it.
-pub fn take_in(cx: &mut CallContext<'_, '_>, intent: &Intent<'_>, tenant: Option<(Uuid, Uuid)>) -> Result<()> {
+pub(crate) fn take_in(cx: &mut CallContext<'_, '_>, intent: &Intent<'_>, tenant: Option<(Uuid, Uuid)>) -> Result<()> {
     let charges = match admit(&gather(cx, intent)?, intent) {
         Ok(charges) => charges,
         Err(Denial::Refused(error)) => return Err((*error).into()),

@@ -11,16 +11,16 @@ use crate::store::Tx;
 use crate::store::mesh::{self as store, Counts, hour_of};
 
 /// The first hour of today, in UTC.
-pub fn midnight(now: Time) -> i64 {
+pub(crate) fn midnight(now: Time) -> i64 {
     hour_of(now).div_euclid(24) * 24
 }
 
-pub fn usd(micros: i64) -> f64 {
+pub(crate) fn usd(micros: i64) -> f64 {
     micros as f64 / 1_000_000.0
 }
 
 /// Counts an intent, and refuses it when that is one too many: then nothing is counted.
-pub fn spend(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, policy: &CostPolicy) -> Result<()> {
+pub(crate) fn spend(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, policy: &CostPolicy) -> Result<()> {
     let now = tx.now;
     count(tx, workspace, address)?;
     let hour = hour_of(now);
@@ -50,7 +50,7 @@ fn count(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<(), Stor
 }
 
 /// Counts the child of a step for its agent. It is never refused: whoever ended the step before could not help it.
-pub fn count_step(tx: &mut Tx<'_>, workspace: Uuid, to: &Address) -> Result<(), StoreError> {
+pub(crate) fn count_step(tx: &mut Tx<'_>, workspace: Uuid, to: &Address) -> Result<(), StoreError> {
     let rules = Snapshot::of(tx, workspace)?.agent(tx, workspace, to)?;
     if rules.is_some_and(|rules| rules.cost.is_some()) {
         count(tx, workspace, to)?;
@@ -59,7 +59,7 @@ pub fn count_step(tx: &mut Tx<'_>, workspace: Uuid, to: &Address) -> Result<(), 
 }
 
 /// True when nothing is delivered to an address: its agent is killed.
-pub fn is_stopped(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<bool, StoreError> {
+pub(crate) fn is_stopped(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<bool, StoreError> {
     let rules = Snapshot::of(tx, workspace)?.agent(tx, workspace, address)?;
     Ok(rules.is_some_and(|rules| rules.is_killed))
 }

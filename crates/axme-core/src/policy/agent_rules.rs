@@ -22,7 +22,7 @@ impl AgentRules {
         Ok(AgentRules { is_killed: rules.is_killed, cost, action })
     }
 
-    pub fn to_row(&self) -> Result<Rules, StoreError> {
+    pub(crate) fn to_row(&self) -> Result<Rules, StoreError> {
         let fault = |error: serde_json::Error| StoreError::Fault(error.to_string());
         let cost = self.cost.as_ref().map(serde_json::to_string).transpose().map_err(fault)?;
         let is_open = self.action == ActionPolicy::default();

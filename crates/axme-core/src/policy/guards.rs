@@ -21,14 +21,14 @@ pub fn answers(caller: &Caller, head: &Head) -> bool {
 }
 
 /// True when the rules of the task that waits in a workspace refuse the caller's answer, whatever it says.
-pub fn is_barred(cx: &mut CallContext<'_, '_>, workspace: Uuid, head: &Head) -> Result<bool> {
+pub(crate) fn is_barred(cx: &mut CallContext<'_, '_>, workspace: Uuid, head: &Head) -> Result<bool> {
     let excludes = head.intent.open_task().is_some_and(|task| task.exclude_requester);
     let is_requester = excludes && is_requester(cx.caller, &intents::spec(cx.tx, workspace, head.intent.id)?);
     Ok(head.intent.bars(&cx.caller.actor(), is_requester).is_some())
 }
 
 /// Whoever started the intent would choose who answers a task for which that matters.
-pub fn refuse_requester(caller: &Caller, spec: &IntentSpec, what: &str) -> Result<()> {
+pub(crate) fn refuse_requester(caller: &Caller, spec: &IntentSpec, what: &str) -> Result<()> {
     if !is_requester(caller, spec) {
         return Ok(());
     }

@@ -21,13 +21,13 @@ use crate::store::{Limits, Tally, Tier, Tx, organizations};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 
-pub const HOURS_A_DAY: i64 = 24;
+pub(crate) const HOURS_A_DAY: i64 = 24;
 
 /// The row of an hour that is written under the lock of a policy.
 const LOCKED_SLOT: i64 = 0;
 
 /// What a policy has for a tier when none was granted: for what it does not limit, that of the server holds.
-pub const UNSAID: &str = "custom";
+pub(crate) const UNSAID: &str = "custom";
 
 /// What is counted here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub fn day(at: Time) -> i64 {
     hour(at).div_euclid(HOURS_A_DAY) * HOURS_A_DAY
 }
 
-pub fn at_hour(hour: i64) -> Time {
+pub(crate) fn at_hour(hour: i64) -> Time {
     Time::from_micros(hour.saturating_mul(HOUR_MICROS))
 }
 
@@ -90,7 +90,7 @@ pub fn intents_today(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64> {
 
 /// How many more intents than its quota allows a workspace has had, day by day, from one midnight to another; none where what
 /// is beyond the quota is not billed.
-pub fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<u64> {
+pub(crate) fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<u64> {
     let Some(policy) = store::find_policy(tx, workspace)? else { return Ok(0) };
     let limit = dimensions(&policy)?.intents_per_day;
     if limit == 0 || policy.overage_mode != "bill_overage" {
@@ -104,7 +104,7 @@ pub fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) 
 }
 
 /// What a workspace may use: as its policy says, and where that says nothing, as the server does.
-pub fn allowance(limits: &Limits, policy: Option<&Policy>) -> Result<Allowance, StoreError> {
+pub(crate) fn allowance(limits: &Limits, policy: Option<&Policy>) -> Result<Allowance, StoreError> {
     let granted = policy.and_then(|policy| Tier::parse(&policy.tier)).unwrap_or(limits.tier);
     let mut allowance = tier::allowance(granted);
     if let Some(per_minute) = limits.rate_limit_per_minute {
@@ -141,7 +141,7 @@ fn is_hard(policy: &Policy) -> bool {
 }
 
 /// Refuses what there may be no more of. Nothing resets it but taking something away.
-pub fn check_total(dimension: &'static str, used: u64, more: u64, limit: u64) -> Result<()> {
+pub(crate) fn check_total(dimension: &'static str, used: u64, more: u64, limit: u64) -> Result<()> {
     if limit == 0 || used.saturating_add(more) <= limit {
         return Ok(());
     }
@@ -178,7 +178,7 @@ pub fn charge(tx: &mut Tx<'_>, workspace: Uuid, dimension: Dimension, more: u64)
 }
 
 /// The same for what cannot be refused: it is not counted, and something else is done with it.
-pub fn try_charge(
+pub(crate) fn try_charge(
     tx: &mut Tx<'_>,
     workspace: Uuid,
     dimension: Dimension,
@@ -258,7 +258,7 @@ pub fn lock(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Allowance>, Store
 }
 
 /// The workspace that a payload names to be charged: `tenant{org_id, workspace_id}`.
-pub fn named_tenant(payload: &Value) -> Option<(Uuid, Uuid)> {
+pub(crate) fn named_tenant(payload: &Value) -> Option<(Uuid, Uuid)> {
     let tenant = payload.get("tenant")?;
     let id = |name: &str| Uuid::parse_str(tenant.get(name)?.as_str()?).ok();
     Some((id("org_id")?, id("workspace_id")?))
@@ -266,7 +266,7 @@ pub fn named_tenant(payload: &Value) -> Option<(Uuid, Uuid)> {
 
 /// Whom an intent is charged to: the tenant that its payload names, when the caller belongs to it; else the caller's own
 /// workspace. A payload may say what it likes.
-pub fn payer(cx: &mut CallContext<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<Uuid> {
+pub(crate) fn payer(cx: &mut CallContext<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<Uuid> {
     let own = cx.caller.workspace;
     let Some((org, workspace)) = named.filter(|(_, workspace)| *workspace != own) else { return Ok(own) };
     let found = organizations::find_workspace(cx.tx, workspace)?.filter(|found| found.org_id == org);
@@ -275,7 +275,7 @@ pub fn payer(cx: &mut CallContext<'_, '_>, named: Option<(Uuid, Uuid)>) -> Resul
 }
 
 /// The policy of a workspace with which nothing was agreed.
-pub fn unsaid(tier: Tier, workspace: Uuid, now: Time) -> Policy {
+pub(crate) fn unsaid(tier: Tier, workspace: Uuid, now: Time) -> Policy {
     Policy {
         workspace_id: workspace,
         quota_policy_id: workspace,

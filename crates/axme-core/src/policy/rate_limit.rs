@@ -67,7 +67,7 @@ impl RateLimiter {
     }
 
     /// The same for a client without credentials, by its address. One with an IPv6 address has the 2⁶⁴ beside it as well.
-    pub fn check_address(
+    pub(crate) fn check_address(
         &self,
         source: Option<IpAddr>,
         operation: &str,
@@ -86,7 +86,7 @@ impl RateLimiter {
     }
 
     /// What a workspace may use, as of some seconds ago. `None` when nobody has limited anything.
-    pub async fn allowance(
+    pub(crate) async fn allowance(
         &self,
         store: &Store,
         limits: &Limits,

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::store::policies as store;
 
 /// The organization and the workspace that an address is in.
-pub fn place_of(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<Option<(Uuid, Uuid)>, StoreError> {
+pub(crate) fn place_of(cx: &mut CallContext<'_, '_>, address: &Address) -> Result<Option<(Uuid, Uuid)>, StoreError> {
     if address.name_in(cx.caller.home()).is_some() {
         return Ok(Some((cx.caller.org, cx.caller.workspace)));
     }

@@ -97,7 +97,7 @@ impl Snapshot {
     }
 
     /// The policy of a kind about the senders to an address; the address of an organization's own is empty.
-    pub fn sender_policy(
+    pub(crate) fn sender_policy(
         &self,
         tx: &mut Tx<'_>,
         owner: Uuid,
@@ -118,7 +118,7 @@ impl Snapshot {
     }
 
     /// Whether payloads of a type are checked against a schema.
-    pub fn has_schema(&self, semantic_type: &str) -> bool {
+    pub(crate) fn has_schema(&self, semantic_type: &str) -> bool {
         self.schema_types.contains(semantic_type)
     }
 }

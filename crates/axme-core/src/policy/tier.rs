@@ -23,7 +23,7 @@ pub struct Allowance {
 }
 
 /// The limits of a tier.
-pub fn allowance(tier: Tier) -> Allowance {
+pub(crate) fn allowance(tier: Tier) -> Allowance {
     let (requests, intents, inbox, storage, actors, streams, payload_bytes) = match tier {
         Tier::SelfHosted => return Allowance::default(),
         Tier::EmailVerified => (120, 500, 200, GIB, 20, 20, 0),
@@ -52,7 +52,7 @@ pub fn requests_per_minute(limits: &Limits) -> u64 {
 
 impl Allowance {
     /// The most bytes of JSON that a payload or a result may have.
-    pub fn most_payload_bytes(&self) -> u64 {
+    pub(crate) fn most_payload_bytes(&self) -> u64 {
         if self.payload_bytes == 0 { MAX_PAYLOAD_BYTES as u64 } else { self.payload_bytes }
     }
 }

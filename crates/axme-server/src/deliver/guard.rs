@@ -22,7 +22,7 @@ impl Guard {
         Ok(Guard { allowed: self::networks(networks)?.into() })
     }
 
-    pub fn admits(&self, address: IpAddr) -> bool {
+    pub(crate) fn admits(&self, address: IpAddr) -> bool {
         let plain = address.to_canonical();
         is_public(plain) || self.allowed.iter().any(|network| network.contains(&plain) || network.contains(&address))
     }

@@ -66,7 +66,7 @@ struct NoticeHtml<'a> {
 }
 
 /// The mail about a task.
-pub fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
+pub(crate) fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
     let prefix = match letter.about {
         Occasion::Asked => "",
         Occasion::Reminded => "Reminder: ",
@@ -83,7 +83,7 @@ pub fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
 }
 
 /// The mail of what a step tells.
-pub fn of_notice(notice: &Notice, subject: &str, body: &str) -> Mail {
+pub(crate) fn of_notice(notice: &Notice, subject: &str, body: &str) -> Mail {
     Mail {
         id: notice.id.to_string(),
         to: notice.recipient.clone(),
@@ -109,7 +109,7 @@ struct LoginText<'a> {
 }
 
 /// The mail that somebody signs in with.
-pub fn of_login(notice: &Notice, login: Uuid, secrets: &Secrets, base_url: &str) -> Mail {
+pub(crate) fn of_login(notice: &Notice, login: Uuid, secrets: &Secrets, base_url: &str) -> Mail {
     let url = format!("{base_url}/app/login/{login}?token={}", secrets.link_token);
     let text = LoginText { secrets, url: &url }.render();
     Mail {
@@ -123,7 +123,7 @@ pub fn of_login(notice: &Notice, login: Uuid, secrets: &Secrets, base_url: &str)
 }
 
 /// The mail of a trial.
-pub fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &str) -> Mail {
+pub(crate) fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &str) -> Mail {
     let url = format!("{base_url}/app/login/trial?token={token}");
     let subject = "Verify your address for AXME";
     let body = format!(

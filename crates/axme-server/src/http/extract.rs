@@ -56,7 +56,7 @@ impl PathFields {
 }
 
 /// What the headers and the connection say of a request.
-pub fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
+pub(crate) fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let idempotency_key = match parts.headers.get("idempotency-key").map(|value| value.to_str()) {
         None => KeyHeader::Absent,
@@ -93,7 +93,7 @@ fn source_ip(trusted: &[IpNet], extensions: &Extensions, headers: &HeaderMap) ->
 
 /// Reads a body within the limits of size and time. One that is too long is read on for a while and thrown away, so that
 /// the client gets to hear why instead of a broken connection.
-pub async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
+pub(crate) async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
     const DRAINED: usize = 8;
     let most = app.limits.body_bytes;
     let unreadable = || ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive whole");

@@ -42,7 +42,7 @@ pub enum Kind {
 }
 
 impl Field {
-    pub fn input_type(&self) -> &str {
+    pub(crate) fn input_type(&self) -> &str {
         if let Kind::Input(kind) = &self.kind { kind } else { "" }
     }
 
@@ -50,12 +50,12 @@ impl Field {
         self.kind == Kind::Text
     }
 
-    pub fn choices(&self) -> &[(String, String)] {
+    pub(crate) fn choices(&self) -> &[(String, String)] {
         if let Kind::Choice(choices) = &self.kind { choices } else { &[] }
     }
 
     /// The ids of what describes it.
-    pub fn described_by(&self) -> String {
+    pub(crate) fn described_by(&self) -> String {
         let parts = [(&self.help, "help"), (&self.error, "error")];
         let ids = parts.iter().filter(|(text, _)| !text.is_empty()).map(|(_, what)| format!("{}-{what}", self.id));
         ids.collect::<Vec<String>>().join(" ")

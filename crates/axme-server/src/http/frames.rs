@@ -18,7 +18,7 @@ pub fn timeout(next: u64) -> Bytes {
 }
 
 /// A comment: the connection lives.
-pub fn keep_alive() -> Bytes {
+pub(crate) fn keep_alive() -> Bytes {
     Bytes::from_static(b": keep-alive\n\n")
 }
 

@@ -50,12 +50,12 @@ impl Gateway {
     }
 }
 
-pub fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
+pub(crate) fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
     outcome.unwrap_or_else(|error| refusal(&error.into_api()))
 }
 
 /// Tells the client what is left of its rate.
-pub fn show_rate(left: Option<RateLeft>, headers: &mut HeaderMap) {
+pub(crate) fn show_rate(left: Option<RateLeft>, headers: &mut HeaderMap) {
     for (name, number) in left.iter().flat_map(RateLeft::headers) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from(number));
     }

@@ -110,7 +110,7 @@ impl Mount {
     }
 }
 
-pub fn no_operation(request: &HttpRequest) -> Response<Body> {
+pub(crate) fn no_operation(request: &HttpRequest) -> Response<Body> {
     let message = format!("no operation at {} {}", request.method(), request.uri().path());
     refusal(&ApiError::new(ErrorKind::NotFound, "not_found", message))
 }

@@ -52,7 +52,7 @@ pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
         if let Some(error) = failed {
             return Err(error);
         }
-        // What is left is in the hands of another node, or rings.
+        // What is left is in the hands of another node, or sends a signal.
         if !is_more {
             return Ok(done);
         }

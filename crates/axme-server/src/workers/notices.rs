@@ -78,12 +78,12 @@ pub async fn run(app: Arc<AppState>) {
     let mut busy: HashMap<Queue, bool> = HashMap::new();
     let mut next: HashMap<Queue, Time> = HashMap::new();
     let mut listening = waiter.listen();
-    let mut is_rung = true;
-    // The next ear opens before the one in use is put away: nobody rings in vain.
+    let mut has_signal = true;
+    // The next listener begins before this one is dropped, so that no signal is missed.
     while !*app.stopping.borrow() {
         let now = app.system.clock.now();
         let mut start: Vec<Queue> = next.iter().filter(|(_, at)| **at <= now).map(|(queue, _)| queue.clone()).collect();
-        if is_rung {
+        if has_signal {
             start.extend(queues(&app).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "the queues of notices could not be read");
                 Vec::new()
@@ -91,7 +91,7 @@ pub async fn run(app: Arc<AppState>) {
         }
         for queue in start {
             next.remove(&queue);
-            if busy.get_mut(&queue).map(|again| *again |= is_rung).is_none() {
+            if busy.get_mut(&queue).map(|again| *again |= has_signal).is_none() {
                 busy.insert(queue.clone(), false);
                 working.spawn(work_off(app.clone(), queue).in_current_span());
             }
@@ -107,7 +107,7 @@ pub async fn run(app: Arc<AppState>) {
         };
         let mut done = None;
         let fresh = waiter.listen();
-        is_rung = listening.or(async { done = over.await }).await;
+        has_signal = listening.or(async { done = over.await }).await;
         listening = fresh;
         match done {
             Some(Ok((queue, due))) => {

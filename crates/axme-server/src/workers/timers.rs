@@ -36,7 +36,7 @@ pub async fn run(app: Arc<AppState>) {
                 None
             }
         };
-        // Without a timer, and after an error, look again in a while; a new one rings.
+        // Without a timer, and after an error, look again in a while; a new one sends a signal.
         let most = now.plus_seconds(LONGEST_WAIT_SECONDS);
         let until = next.unwrap_or(most).clamp(now.plus_millis(SHORTEST_WAIT_MILLIS), most);
         let over = async {
@@ -74,7 +74,7 @@ pub async fn list_due(app: &Arc<AppState>, workspace: Uuid, limit: i64) -> Resul
 }
 
 /// Fires timers. Says how many failed.
-pub async fn fire_all(app: &Arc<AppState>, due: &[Timer]) -> Result<usize> {
+pub(crate) async fn fire_all(app: &Arc<AppState>, due: &[Timer]) -> Result<usize> {
     let now = app.system.clock.now();
     let mut failures = 0;
     for timer in due {

@@ -57,7 +57,7 @@ async fn a_person_is_reminded_and_then_the_task_escalates(engine: Engine) {
         assert_eq!((&event["status"], &event["pending_with"]["name"]), (&json!("WAITING"), &json!("human")));
     }
     server.advance(600 * MINUTE).await;
-    assert_eq!(server.events(&id).await.len(), events.len(), "the ladder has an end");
+    assert_eq!(server.events(&id).await.len(), events.len(), "the reminder plan has an end");
     let answer = json!({ "task_result": { "outcome": "approved" } });
     let resumed = server.post(&server.admin, &format!("/v1/intents/{id}/resume"), answer).await;
     assert_eq!(resumed["intent"]["status"], "COMPLETED");

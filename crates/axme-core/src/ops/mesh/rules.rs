@@ -59,7 +59,7 @@ fn lock_rules(cx: &mut CallContext<'_, '_>, agent: &Agent) -> Result<AgentRules>
     Ok(AgentRules::read(&store::lock_rules(cx.tx, cx.caller.workspace, &agent.address, cx.now)?)?)
 }
 
-pub fn get_cost(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<CostAnswer> {
+pub(crate) fn get_cost(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<CostAnswer> {
     let agent = find(cx, &query.agent)?;
     let rules = rules_of(cx, &agent)?;
     cost_answer(cx, &agent, rules.cost)
@@ -77,7 +77,7 @@ fn cost_answer(cx: &mut CallContext<'_, '_>, agent: &Agent, policy: Option<CostP
     Ok(CostAnswer { ok: true, address_id, address, policy, usage })
 }
 
-pub fn prepare_put_cost(_: &PrepareContext<'_>, input: PutCost) -> Result<(String, CostPolicy)> {
+pub(crate) fn prepare_put_cost(_: &PrepareContext<'_>, input: PutCost) -> Result<(String, CostPolicy)> {
     for (name, most) in
         [("max_intents_per_day", input.max_intents_per_day), ("max_intents_per_hour", input.max_intents_per_hour)]
     {
@@ -109,14 +109,14 @@ pub fn prepare_put_cost(_: &PrepareContext<'_>, input: PutCost) -> Result<(Strin
     Ok((input.address_id, policy))
 }
 
-pub fn put_cost(cx: &mut CallContext<'_, '_>, (named, policy): &(String, CostPolicy)) -> Result<CostAnswer> {
+pub(crate) fn put_cost(cx: &mut CallContext<'_, '_>, (named, policy): &(String, CostPolicy)) -> Result<CostAnswer> {
     let agent = find(cx, named)?;
     let rules = AgentRules { cost: Some(policy.clone()), ..lock_rules(cx, &agent)? };
     hold(cx, &agent, &rules, "mesh.policies.cost.put")?;
     cost_answer(cx, &agent, rules.cost)
 }
 
-pub fn delete_cost(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<CostAnswer> {
+pub(crate) fn delete_cost(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<CostAnswer> {
     let agent = find(cx, &query.agent)?;
     let rules = lock_rules(cx, &agent)?;
     if rules.cost.is_some() {
@@ -142,7 +142,7 @@ pub struct ActionChange {
     directions: (bool, bool),
 }
 
-pub fn prepare_put_action(_: &PrepareContext<'_>, input: PutAction) -> Result<ActionChange> {
+pub(crate) fn prepare_put_action(_: &PrepareContext<'_>, input: PutAction) -> Result<ActionChange> {
     check_word("mode", Some(&input.mode), &["open", "allowlist", "denylist"])?;
     let is_type = |text: &String| {
         let name = text.strip_suffix('*').unwrap_or(text);
@@ -158,12 +158,12 @@ pub fn prepare_put_action(_: &PrepareContext<'_>, input: PutAction) -> Result<Ac
     Ok(ActionChange { agent: input.address_id, rule: Some(rule), directions })
 }
 
-pub fn prepare_delete_action(_: &PrepareContext<'_>, input: DeleteAction) -> Result<ActionChange> {
+pub(crate) fn prepare_delete_action(_: &PrepareContext<'_>, input: DeleteAction) -> Result<ActionChange> {
     let directions = directions(input.direction.as_deref())?;
     Ok(ActionChange { agent: input.address_id, rule: None, directions })
 }
 
-pub fn get_action(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<ActionAnswer> {
+pub(crate) fn get_action(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<ActionAnswer> {
     let agent = find(cx, &query.agent)?;
     let rules = rules_of(cx, &agent)?;
     Ok(action_answer(&agent, rules.action))
@@ -174,7 +174,7 @@ fn action_answer(agent: &Agent, policy: ActionPolicy) -> ActionAnswer {
     ActionAnswer { ok: true, address_id, address, policy }
 }
 
-pub fn change_action(cx: &mut CallContext<'_, '_>, change: &ActionChange) -> Result<ActionAnswer> {
+pub(crate) fn change_action(cx: &mut CallContext<'_, '_>, change: &ActionChange) -> Result<ActionAnswer> {
     let agent = find(cx, &change.agent)?;
     let mut rules = lock_rules(cx, &agent)?;
     let before = rules.action.clone();
