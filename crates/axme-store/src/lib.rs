@@ -141,8 +141,18 @@ impl Store {
         E: JobError,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
+        self.write_as_of(self.clock.now(), shard, job).await
+    }
+
+    /// The same for a job whose time is an earlier one, such as that of the call that caused it.
+    pub async fn write_as_of<T, E, F>(&self, now: Time, shard: Shard, job: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: JobError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    {
         let queue = &self.writers[shard.writer(self.writers.len())];
-        answer::<T, E, F>(self.submit(queue, Some(shard), Box::new(TypedJob { job, answer: None })).await)
+        answer::<T, E, F>(self.submit(queue, now, Some(shard), Box::new(TypedJob { job, answer: None })).await)
     }
 
     /// Runs a job against a consistent snapshot. It must not write.
@@ -152,7 +162,9 @@ impl Store {
         E: JobError,
         F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     {
-        answer::<T, E, F>(self.submit(&self.readers, None, Box::new(TypedJob { job, answer: None })).await)
+        answer::<T, E, F>(
+            self.submit(&self.readers, self.clock.now(), None, Box::new(TypedJob { job, answer: None })).await,
+        )
     }
 
     /// Those who wait for something to be committed.
@@ -170,10 +182,11 @@ impl Store {
     async fn submit(
         &self,
         queue: &Queue,
+        now: Time,
         shard: Option<Shard>,
         work: Box<dyn ErasedJob>,
     ) -> Result<Box<dyn ErasedJob>, StoreError> {
-        let (job, completion) = QueuedJob::new(work, self.clock.now(), shard);
+        let (job, completion) = QueuedJob::new(work, now, shard);
         queue.send(job).await?;
         let stopped = |_| StoreError::Unavailable("the store has stopped".to_owned());
         match completion.await.map_err(stopped)? {

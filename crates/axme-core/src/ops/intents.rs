@@ -284,7 +284,7 @@ pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<In
 fn acknowledge(id: IntentId) -> AfterCall {
     Box::new(move |app, caller| {
         let Some(own) = caller.address.clone() else { return };
-        let workspace = caller.workspace;
+        let (workspace, now) = (caller.workspace, app.system.clock.now());
         let job = move |tx: &mut Tx<'_>| -> Result<()> {
             match engine::lock(tx, workspace, id)? {
                 Some(head) if head.to == own && head.intent.status() == Status::Delivered => {
@@ -294,7 +294,7 @@ fn acknowledge(id: IntentId) -> AfterCall {
             }
         };
         tokio::spawn(async move {
-            if let Err(error) = app.store.write(Shard::of_intent(id), job).await {
+            if let Err(error) = app.store.write_as_of(now, Shard::of_intent(id), job).await {
                 tracing::debug!(%id, %error, "an acknowledgement was not recorded");
             }
         });
