@@ -1,4 +1,4 @@
-//! What an operation is: a typed constant in the file of its family, such as
+//! Each operation is a typed constant in the file of its family, such as
 //!
 //! ```text
 //! pub static GET: Op<GetThing, ThingAnswer> =

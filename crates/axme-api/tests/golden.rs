@@ -16,7 +16,7 @@ fn the_description_is_the_one_that_was_looked_at() {
     assert!(known == text, "spec/openapi.json differs from line {line} on: look at it, then run with UPDATE=1");
 }
 
-/// The same in parts, for programs that check what they send and get.
+/// One JSON Schema per operation, for programs that check what they send and receive.
 #[test]
 fn the_schemas_of_operations_are_those_that_were_looked_at() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/schemas");

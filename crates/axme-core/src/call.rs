@@ -43,7 +43,7 @@ pub struct EncodedReply {
 pub struct CallPermit {
     pub caller: Arc<Caller>,
     allowance: Option<Allowance>,
-    /// What is left of the caller's rate, where it is limited.
+    /// How many calls the caller may still make; `None` without a limit.
     pub rate: Option<RateLeft>,
 }
 
@@ -139,7 +139,7 @@ pub async fn call(
     }
 }
 
-/// What a job ended with. Answers that are not stored are written out after the transaction.
+/// How a job ended. An answer that is not stored is encoded after the transaction.
 enum Outcome {
     Fresh(Encoder),
     Stored(EncodedReply),

@@ -198,6 +198,16 @@ impl<'a> Tx<'a> {
         self.is_repeated = true;
     }
 
+    /// True when it has used rules whose version only the commit compares.
+    pub(crate) fn has_unread_rules(&self) -> bool {
+        !self.rules.guarded.is_empty()
+    }
+
+    /// What a job that refused has loaded. It has changed nothing, so others may use it.
+    pub(crate) fn take_loaded_rules(&mut self) -> RulesInUse {
+        RulesInUse { loaded: std::mem::take(&mut self.rules.loaded), ..RulesInUse::default() }
+    }
+
     /// What takes effect with the commit: signals, and what the cache of rules learns.
     pub(crate) fn take_effects(&mut self) -> (Vec<Signal>, RulesInUse) {
         (std::mem::take(&mut self.signals), std::mem::take(&mut self.rules))

@@ -71,7 +71,7 @@ pub(crate) struct QueuedJob {
     now: Time,
     /// The span of the caller, so that what the job logs carries the ids of its call.
     span: Span,
-    /// What takes effect with the commit.
+    /// What takes effect with the commit; of a refusal, only what it has read of the rules.
     effects: (Vec<Signal>, RulesInUse),
     runs: u32,
     done: oneshot::Sender<Completion>,
@@ -113,15 +113,21 @@ impl QueuedJob {
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             Err(StoreError::Fault(format!("a job panicked: {text}")).into())
         });
-        if done.is_ok() {
-            self.effects = tx.take_effects();
+        match &done {
+            Ok(()) => self.effects = tx.take_effects(),
+            // The commit would have compared them, and there will be none: it refuses again under rules it has read.
+            Err(Failure::Refused) if tx.has_unread_rules() => {
+                return Err(StoreError::Conflict("refused under rules that may be old".to_owned()).into());
+            }
+            Err(Failure::Refused) => self.effects = (Vec::new(), tx.take_loaded_rules()),
+            Err(Failure::Store(_)) => {}
         }
         done
     }
 
     /// Tells the caller how the job ended. Called once, after the commit or when there will be none.
     pub fn finish(self, outcome: Result<(), Failure>, environment: &Environment) {
-        if outcome.is_ok() {
+        if matches!(outcome, Ok(()) | Err(Failure::Refused)) {
             let (signals, rules) = self.effects;
             rules.settle(&environment.rules);
             for signal in signals {

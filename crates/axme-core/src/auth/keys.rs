@@ -53,7 +53,7 @@ impl Keys {
         self.find(store, credentials, now).await
     }
 
-    /// The same for what concerns the person alone: an invalid key does not stand in their way.
+    /// Authenticates a person for an operation about themselves. Ignores an invalid key that is sent beside a valid token.
     pub(crate) async fn identify_person(
         &self,
         store: &Store,

@@ -30,7 +30,7 @@ pub struct OidcSettings {
     pub issuer: String,
     pub client_id: String,
     pub client_secret: String,
-    /// What the button says.
+    /// The text of the provider's button on the sign-in page.
     pub name: String,
     /// Whose addresses count, such as `example.com`; those of everybody without any.
     pub domains: Vec<String>,

@@ -22,11 +22,11 @@ pub(crate) const DASHBOARD: &str = "dashboard";
 /// Where a session begins.
 #[derive(Debug, Clone)]
 pub enum SessionOrigin {
-    /// Where the person works.
+    /// In the person's own workspace.
     Home,
-    /// The same, with a key for it.
+    /// In the person's own workspace, with a new key for it.
     HomeWithKey,
-    /// In a workspace, for as long as a key is good that it comes from; a person may also come without one.
+    /// In a named workspace. A session that comes from a key ends with the key.
     OfKey(Uuid, Option<Key>),
 }
 
@@ -208,7 +208,7 @@ impl Client {
     }
 }
 
-/// What a sign-in goes by.
+/// The settings of the server that decide about a sign-in.
 #[derive(Debug, Clone, Copy)]
 pub struct SignInRules {
     pub may_anybody: bool,

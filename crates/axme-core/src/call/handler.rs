@@ -44,7 +44,7 @@ impl PrepareContext<'_> {
 /// Answers a call within its transaction, from what was prepared before it.
 type Run<P, O> = fn(&mut CallContext<'_, '_>, &P) -> Result<O>;
 
-/// Reads the body without a detour by [`Value`]; `None` when it cannot, which says nothing about the body.
+/// Parses a body straight into the input. `None` sends the body to the general decoder, which says what is wrong with it.
 type ReadBody<I> = fn(&[u8]) -> Option<I>;
 
 /// An operation in one transaction.

@@ -93,6 +93,11 @@ impl RateLimiter {
         now: Time,
         workspace: Uuid,
     ) -> Result<Option<Allowance>> {
+        if workspace.is_nil() {
+            // Nobody's: what everybody may use, which needs no look into the store.
+            let is_limited = limits.tier.is_hosted() || limits.rate_limit_per_minute.is_some();
+            return Ok(is_limited.then(|| quota::allowance(limits, None)).transpose()?);
+        }
         let remembered = store.remembered_rules::<Snapshot>(workspace);
         let remembered = remembered.filter(|(_, checked_at)| now < checked_at.plus_millis(TRUST_MILLIS));
         let rules = match remembered {

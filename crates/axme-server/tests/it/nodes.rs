@@ -301,6 +301,9 @@ async fn a_rule_set_on_one_node_holds_on_the_other_at_once() {
     post(a, &admin, "/v1/mesh/agents/killed/kill", json!({})).await;
     let answer = submit("killed", json!({ "amount": 1 })).await;
     assert!(answer.contains("agent_killed"), "{answer}");
+    // The other node remembers the kill from a call that it answered: it must not refuse by memory alone either.
+    let answer = submit("free", json!({ "amount": 1 })).await;
+    assert!(accepted(&answer), "{answer}");
     post(a, &admin, "/v1/mesh/agents/killed/resume", json!({})).await;
     let answer = submit("killed", json!({ "amount": 1 })).await;
     assert!(accepted(&answer), "{answer}");
