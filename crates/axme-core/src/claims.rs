@@ -12,9 +12,9 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::policy::agent_limits;
 use crate::state::AppState;
-use crate::store::queue::{self, Candidate, Position};
-use crate::store::{Shard, Signal, Tx, intents};
 use crate::views;
+use axme_store::queue::{self, Candidate, Position};
+use axme_store::{Shard, Signal, Tx, intents};
 
 /// How many pages a reader with a filter looks through at a time.
 const MOST_PAGES: usize = 20;

@@ -18,5 +18,3 @@ pub mod signature;
 pub mod state;
 pub mod system;
 pub mod views;
-
-pub(crate) use axme_store as store;

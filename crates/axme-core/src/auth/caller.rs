@@ -7,7 +7,7 @@ use axme_intent::{Address, Home};
 use uuid::Uuid;
 
 use super::tokens::{Person, TokenFault};
-use crate::store::service_accounts::AccountRole;
+use axme_store::service_accounts::AccountRole;
 
 /// What a caller may do in its workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

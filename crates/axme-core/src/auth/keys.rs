@@ -18,10 +18,10 @@ use super::refusals::{invalid_key, missing_key};
 use super::tokens::{Person, Signer, TokenFault};
 use crate::error::{Error, Result};
 use crate::request::Credentials;
-use crate::store::organizations::{OrganizationStatus, WorkspaceStatus};
-use crate::store::person_accounts::{Account, Membership};
-use crate::store::service_accounts::{AccountRole, AccountStatus};
-use crate::store::{Rng, Store, Tx, person_accounts as records, service_accounts};
+use axme_store::organizations::{OrganizationStatus, WorkspaceStatus};
+use axme_store::person_accounts::{Account, Membership};
+use axme_store::service_accounts::{AccountRole, AccountStatus};
+use axme_store::{Rng, Store, Tx, person_accounts as records, service_accounts};
 
 /// How long what was looked up is trusted.
 const TRUST_MILLIS: u64 = 1_000;

@@ -6,11 +6,10 @@ use uuid::Uuid;
 
 use super::caller::Role;
 use crate::error::StoreError;
-use crate::store;
-use crate::store::members::MemberStatus;
-use crate::store::organizations::{Organization, Workspace, WorkspaceStatus};
-use crate::store::person_accounts::{Account, Membership};
-use crate::store::{Tx, organizations};
+use axme_store::members::MemberStatus;
+use axme_store::organizations::{Organization, Workspace, WorkspaceStatus};
+use axme_store::person_accounts::{Account, Membership};
+use axme_store::{Tx, organizations};
 
 /// Workspaces of one organization that are looked at.
 const MOST_WORKSPACES: i64 = 1_000;
@@ -60,7 +59,7 @@ pub(crate) fn role_in(memberships: &[Membership], org: Uuid, workspace: Uuid) ->
 /// is a stranger, who may well be asked.
 pub fn has_left(tx: &mut Tx<'_>, workspace: Uuid, person: &str) -> Result<bool, StoreError> {
     let (name, key) = (name_of(person), person_key(person));
-    let known = store::members::standing(tx, workspace, [&name, &key, &format!("user://{key}")])?;
+    let known = axme_store::members::standing(tx, workspace, [&name, &key, &format!("user://{key}")])?;
     let reaches = |(role, of, _): &&(String, Uuid, MemberStatus)| {
         of.is_nil() || *of == workspace || OrgRole::parse(role).is_some_and(OrgRole::spans_organization)
     };

@@ -7,7 +7,7 @@ use axme_api::ApiError;
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
 use crate::error::{Result, StoreError};
-use crate::store::Rng;
+use axme_store::Rng;
 
 /// Each takes 19 MiB and a core for a while.
 static AT_ONCE: Semaphore = Semaphore::const_new(2);

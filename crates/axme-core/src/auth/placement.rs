@@ -6,13 +6,13 @@
 
 use axme_api::roles::{OrgRole, Permission};
 use axme_api::{ApiError, WorkspaceRef};
-use axme_intent::Home;
+use axme_intent::{Address, Home};
 use uuid::Uuid;
 
 use super::caller::{Caller, Role};
 use crate::context::CallContext;
-use crate::error::{Error, Result};
-use crate::store::{members, organizations};
+use crate::error::{Error, Result, StoreError};
+use axme_store::{members, organizations, policies};
 
 /// The slug of the organization that the first start makes: that of those who run the server.
 pub const OPERATORS_ORG_SLUG: &str = "local";
@@ -277,4 +277,26 @@ fn authorized(
 
 fn no_pair() -> Error {
     ApiError::forbidden("org_id and workspace_id do not belong together").into()
+}
+
+/// The organization and the workspace that an address is in.
+pub(crate) fn workspace_of_address(
+    cx: &mut CallContext<'_, '_>,
+    address: &Address,
+) -> Result<Option<(Uuid, Uuid)>, StoreError> {
+    if address.name_in(cx.caller.home()).is_some() {
+        return Ok(Some((cx.caller.org, cx.caller.workspace)));
+    }
+    match slugs(address) {
+        Some((org, workspace)) => policies::find_place(cx.tx, org, workspace),
+        None => Ok(None),
+    }
+}
+
+fn slugs(address: &Address) -> Option<(&str, &str)> {
+    let mut parts = address.as_str().strip_prefix("agent://")?.split('/');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(org), Some(workspace), Some(_), None) => Some((org, workspace)),
+        _ => None,
+    }
 }

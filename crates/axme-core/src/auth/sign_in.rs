@@ -12,9 +12,9 @@ use super::tokens::{Person, TOKEN_SECONDS};
 use crate::error::{Error, Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
-use crate::store::person_accounts::{Account, Key, Session};
-use crate::store::service_accounts::{AccountRole, NewKey, ServiceAccount};
-use crate::store::{Tx, person_accounts as records, service_accounts};
+use axme_store::person_accounts::{Account, Key, Session};
+use axme_store::service_accounts::{AccountRole, NewKey, ServiceAccount};
+use axme_store::{Tx, person_accounts as records, service_accounts};
 
 /// The `client_type` of a session that was made with a key.
 pub(crate) const DASHBOARD: &str = "dashboard";
@@ -109,7 +109,7 @@ pub fn audit(
 ) -> Result<(), StoreError> {
     let rng = tx.rng;
     let now = tx.now;
-    let event = crate::store::audit::AuditEvent {
+    let event = axme_store::audit::AuditEvent {
         trail: workspace,
         id: rng.uuid_at(now),
         at: now,
@@ -118,7 +118,7 @@ pub fn audit(
         subject: actor.to_owned(),
         details: details.clone(),
     };
-    crate::store::audit::insert(tx, &event)
+    axme_store::audit::insert(tx, &event)
 }
 
 /// Makes a refresh token of a session.

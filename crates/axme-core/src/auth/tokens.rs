@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
-use crate::store::person_accounts::Seed;
-use crate::store::{Rng, Shard, Store, Tx, person_accounts};
+use axme_store::person_accounts::Seed;
+use axme_store::{Rng, Shard, Store, Tx, person_accounts};
 
 /// How long a token is good.
 pub(crate) const TOKEN_SECONDS: u64 = 900;

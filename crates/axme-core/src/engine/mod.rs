@@ -19,10 +19,10 @@ use uuid::Uuid;
 use crate::error::{Result, StoreError};
 use crate::policy::agent_limits;
 use crate::policy::snapshot::Snapshot;
-use crate::store::Signal;
-use crate::store::intents::Head;
-use crate::store::webhooks::Fanout;
-use crate::store::{Rng, Tx, inbox, intents, queue, timers, webhooks};
+use axme_store::Signal;
+use axme_store::intents::Head;
+use axme_store::webhooks::Fanout;
+use axme_store::{Rng, Tx, inbox, intents, queue, timers, webhooks};
 
 /// How events name the platform itself.
 pub const GATEWAY: &str = "gateway";

@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::GATEWAY;
 use crate::error::StoreError;
-use crate::store::inbox::{self, Entry};
-use crate::store::intents::Head;
-use crate::store::notices::{self, Notice};
-use crate::store::{Signal, Tx};
+use axme_store::inbox::{self, Entry};
+use axme_store::intents::Head;
+use axme_store::notices::{self, Notice};
+use axme_store::{Signal, Tx};
 
 /// The queue of all mail: there is one server for it.
 pub(crate) const MAIL_QUEUE: &str = "mail";

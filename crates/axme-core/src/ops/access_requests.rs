@@ -24,8 +24,8 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_ahead, check_chars, check_word, none_of, read_after, read_id, read_word};
-use crate::store::access_requests::{AccessRequest, Filter, RequestState, RequestType};
-use crate::store::{access_requests as store, organizations};
+use axme_store::access_requests::{AccessRequest, Filter, RequestState, RequestType};
+use axme_store::{access_requests as store, organizations};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

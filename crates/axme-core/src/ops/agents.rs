@@ -9,7 +9,7 @@ use crate::auth::placement;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::store::service_accounts::{self as store, AccountStatus, ServiceAccount};
+use axme_store::service_accounts::{self as store, AccountStatus, ServiceAccount};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

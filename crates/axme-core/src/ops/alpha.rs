@@ -21,10 +21,10 @@ use crate::call::{AsyncContext, Binding, BoxFuture, async_handler};
 use crate::error::{Result, StoreError};
 use crate::input::check_chars;
 use crate::state::AppState;
-use crate::store::alpha::Trial;
-use crate::store::members::{Member, MemberStatus};
-use crate::store::service_accounts::{NewKey, ServiceAccount};
-use crate::store::{Shard, Tx, alpha as store, members, organizations, person_accounts as records, service_accounts};
+use axme_store::alpha::Trial;
+use axme_store::members::{Member, MemberStatus};
+use axme_store::service_accounts::{NewKey, ServiceAccount};
+use axme_store::{Shard, Tx, alpha as store, members, organizations, person_accounts as records, service_accounts};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -13,8 +13,8 @@ use crate::engine;
 use crate::engine::intent_access::is_visible;
 use crate::error::Result;
 use crate::input::check_chars;
-use crate::store::approvals::Approval;
-use crate::store::{Shard, approvals as store};
+use axme_store::approvals::Approval;
+use axme_store::{Shard, approvals as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(

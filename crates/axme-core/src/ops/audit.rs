@@ -10,8 +10,8 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, read_before};
-use crate::store::audit as store;
-use crate::store::audit::Filter;
+use axme_store::audit as store;
+use axme_store::audit::Filter;
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::audit::LIST, prepare_list, list))];

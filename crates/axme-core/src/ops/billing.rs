@@ -13,8 +13,8 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_size, check_word};
-use crate::store::billing as store;
-use crate::store::billing::Plan;
+use axme_store::billing as store;
+use axme_store::billing::Plan;
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -13,9 +13,9 @@ use crate::context::CallContext;
 use crate::engine::intent_access::{check_granted, lock_visible, stale};
 use crate::error::Result;
 use crate::input::{check_chars, check_size, parse_id, parse_status};
-use crate::store::intents::Filter;
-use crate::store::{Shard, intents as store};
 use crate::{engine, views};
+use axme_store::intents::Filter;
+use axme_store::{Shard, intents as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

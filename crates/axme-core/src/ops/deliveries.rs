@@ -17,8 +17,8 @@ use crate::error::Result;
 use crate::input::{check_word, read_before, read_id};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::store::queue::{DeadLetter, ItemKind};
-use crate::store::{Shard, Signal, notices, queue as store, routed_deliveries};
+use axme_store::queue::{DeadLetter, ItemKind};
+use axme_store::{Shard, Signal, notices, queue as store, routed_deliveries};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -18,10 +18,10 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{address, none_of, read_before};
-use crate::store::inbox::{Entry, Member, Most};
-use crate::store::intents::Head;
-use crate::store::{inbox as store, intents};
 use crate::views;
+use axme_store::inbox::{Entry, Member, Most};
+use axme_store::intents::Head;
+use axme_store::{inbox as store, intents};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -22,9 +22,9 @@ use crate::error::Result;
 use crate::input::{address, check_ahead, check_chars, check_size, check_within, parse_id, parse_status, read_before};
 use crate::policy::admission;
 use crate::policy::quota;
-use crate::store::intents::{Filter, Head};
-use crate::store::{Shard, Tx, inbox, intents as store};
 use crate::{engine, views};
+use axme_store::intents::{Filter, Head};
+use axme_store::{Shard, Tx, inbox, intents as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -159,8 +159,9 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
 pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<Created> {
     check_ahead("deadline_at", plan.deadline_at, cx.now)?;
     let new = &plan.new;
-    let asked = admission::Intent { from: new.from(), to: new.to(), intent_type: new.intent_type(), steps: Vec::new() };
-    admission::take_in(cx, &asked, plan.tenant)?;
+    let candidate =
+        admission::Candidate { from: new.from(), to: new.to(), intent_type: new.intent_type(), steps: Vec::new() };
+    admission::take_in(cx, &candidate, plan.tenant)?;
     let mut answer = plan.answer.clone();
     let of_schemas = super::schemas::check(cx, new.intent_type(), new.to(), new.payload())?;
     answer.warnings.extend(of_schemas);

@@ -12,9 +12,9 @@ use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_within};
 use crate::ops::inbox::owner;
-use crate::store::invites::Invite;
-use crate::store::users::User;
-use crate::store::{invites as store, users};
+use axme_store::invites::Invite;
+use axme_store::users::User;
+use axme_store::{invites as store, users};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -17,8 +17,8 @@ use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_word, read_before, read_id};
 use crate::policy::quota;
-use crate::store::invoices::Invoice;
-use crate::store::{Tx, billing, invoices as store, members};
+use axme_store::invoices::Invoice;
+use axme_store::{Tx, billing, invoices as store, members};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

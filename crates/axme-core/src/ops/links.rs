@@ -14,10 +14,10 @@ use crate::auth::{Bearer, Caller, Role, membership};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::policy::guards::is_asked;
-use crate::store::intents::Head;
-use crate::store::links::{Link, LinkHome};
-use crate::store::{Tx, intents, links as store};
 use crate::{auth, engine};
+use axme_store::intents::Head;
+use axme_store::links::{Link, LinkHome};
+use axme_store::{Tx, intents, links as store};
 
 /// How long a link is valid at the most (contract `semantics.md` §2.5).
 pub(crate) const DAYS: u64 = 7;

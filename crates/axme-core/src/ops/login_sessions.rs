@@ -19,8 +19,8 @@ use crate::call::{AsyncContext, Binding, BoxFuture, PrepareContext, async_handle
 use crate::context::CallContext;
 use crate::error::{Error, Result};
 use crate::input::read_id;
-use crate::store::person_accounts::Session;
-use crate::store::{Shard, Tx, person_accounts as store};
+use axme_store::person_accounts::Session;
+use axme_store::{Shard, Tx, person_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -24,11 +24,11 @@ use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
 use crate::input::read_id;
 use crate::state::AppState;
-use crate::store::logins::{Grant, LoginIntent};
-use crate::store::notices::Notice;
-use crate::store::organizations::{Workspace, WorkspaceStatus};
-use crate::store::person_accounts::Account;
-use crate::store::{
+use axme_store::logins::{Grant, LoginIntent};
+use axme_store::notices::Notice;
+use axme_store::organizations::{Workspace, WorkspaceStatus};
+use axme_store::person_accounts::Account;
+use axme_store::{
     Rng, Shard, Signal, Tx, logins as store, notices, organizations as tenants, person_accounts as records,
 };
 

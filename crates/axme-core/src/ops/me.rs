@@ -7,7 +7,7 @@ use super::service_accounts;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
-use crate::store::service_accounts as store;
+use axme_store::service_accounts as store;
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::me::GET, prepare_get, get))];

@@ -16,8 +16,8 @@ use crate::input::{check_chars, check_within, read_id};
 use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
-use crate::store::media as store;
-use crate::store::media::Upload;
+use axme_store::media as store;
+use axme_store::media::Upload;
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -19,9 +19,9 @@ use crate::context::CallContext;
 use crate::error::{Error, Result};
 use crate::input::{check_chars, none_of, read_after, read_id, read_word};
 use crate::policy::quota;
-use crate::store::members::{Member, MemberStatus};
-use crate::store::organizations::WorkspaceStatus;
-use crate::store::{members as store, organizations};
+use axme_store::members::{Member, MemberStatus};
+use axme_store::organizations::WorkspaceStatus;
+use axme_store::{members as store, organizations};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

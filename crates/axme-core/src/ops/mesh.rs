@@ -21,8 +21,8 @@ use crate::error::{Result, StoreError};
 use crate::input::none_of;
 use crate::policy::agent_limits::{is_stopped, midnight, usd};
 use crate::policy::snapshot::{self, Snapshot};
-use crate::store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
-use crate::store::{Shard, Signal, Tx, mesh as store, service_accounts};
+use axme_store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
+use axme_store::{Shard, Signal, Tx, mesh as store, service_accounts};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

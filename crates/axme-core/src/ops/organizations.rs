@@ -14,9 +14,9 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_size, read_word};
-use crate::store::members::{Member, MemberStatus};
-use crate::store::organizations::{Organization, OrganizationStatus};
-use crate::store::{members, organizations as store};
+use axme_store::members::{Member, MemberStatus};
+use axme_store::organizations::{Organization, OrganizationStatus};
+use axme_store::{members, organizations as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

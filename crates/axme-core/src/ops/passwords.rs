@@ -13,8 +13,8 @@ use crate::auth::sign_in::{Client, DASHBOARD, SessionOrigin, SignInRules, audit,
 use crate::call::{AsyncContext, Binding, BoxFuture, async_handler};
 use crate::error::{Error, Result, StoreError};
 use crate::input::check_chars;
-use crate::store::person_accounts::Account;
-use crate::store::{Shard, Tx, logins, person_accounts as store};
+use axme_store::person_accounts::Account;
+use axme_store::{Shard, Tx, logins, person_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

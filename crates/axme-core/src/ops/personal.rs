@@ -17,8 +17,8 @@ use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, read_id};
 use crate::policy::guards;
-use crate::store::person_accounts::{Account, Membership};
-use crate::store::{access_requests, intents, organizations, person_accounts as store};
+use axme_store::person_accounts::{Account, Membership};
+use axme_store::{access_requests, intents, organizations, person_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -16,14 +16,14 @@ use uuid::Uuid;
 
 use crate::auth::placement;
 use crate::auth::placement::RoleSet;
+use crate::auth::placement::workspace_of_address;
 use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_word, read_id, read_word};
-use crate::policy::senders::place_of;
 use crate::policy::snapshot;
-use crate::store::policies as store;
-use crate::store::policies::{Entry, Holder, MOST_ENTRIES, Policy, PolicyKind, PolicyType};
+use axme_store::policies as store;
+use axme_store::policies::{Entry, Holder, MOST_ENTRIES, Policy, PolicyKind, PolicyType};
 
 const RECEIVE_TYPES: [&str; 3] = ["open", "allowlist", "closed"];
 const SEND_TYPES: [&str; 3] = ["open", "allowlist", "denylist"];
@@ -68,7 +68,7 @@ fn holder(cx: &mut CallContext<'_, '_>, named: &PolicyTarget, permission: Permis
         PolicyTarget::Agent(address, kind) => {
             let not_found =
                 || ApiError::new(ErrorKind::NotFound, "agent_not_found", format!("agent {address} not found"));
-            let (org, workspace) = place_of(cx, address)?.ok_or_else(not_found)?;
+            let (org, workspace) = workspace_of_address(cx, address)?.ok_or_else(not_found)?;
             let authority = RoleSet::in_org(cx, org)?;
             if !authority.reaches(workspace) {
                 return Err(not_found().into());

@@ -20,8 +20,8 @@ use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{read_after, read_id};
 use crate::policy::quota;
-use crate::store::access_requests::{Filter, RequestState};
-use crate::store::{access_requests as requests, media, members, organizations, service_accounts};
+use axme_store::access_requests::{Filter, RequestState};
+use axme_store::{access_requests as requests, media, members, organizations, service_accounts};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

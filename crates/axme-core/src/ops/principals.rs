@@ -14,8 +14,8 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_bytes, check_chars, check_word, read_id};
-use crate::store::principals as store;
-use crate::store::principals::{Alias, Principal};
+use axme_store::principals as store;
+use axme_store::principals::{Alias, Principal};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

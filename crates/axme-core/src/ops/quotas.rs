@@ -21,9 +21,9 @@ use crate::input::{check_chars, check_word};
 use crate::policy::quota::{Dimension, HOURS_A_DAY, UNSAID, at_hour, day, dimensions, hour, shown, unsaid};
 use crate::policy::snapshot;
 use crate::policy::tier;
-use crate::store::access_requests::AccessRequest;
-use crate::store::quotas::Policy;
-use crate::store::{Limits, Tier, media, quotas as store};
+use axme_store::access_requests::AccessRequest;
+use axme_store::quotas::Policy;
+use axme_store::{Limits, Tier, media, quotas as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

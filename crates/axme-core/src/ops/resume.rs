@@ -16,9 +16,9 @@ use crate::engine::intent_access::{check_granted, check_step_is_own, find_visibl
 use crate::error::Result;
 use crate::input::parse_id;
 use crate::policy::guards::{answers, is_requester};
-use crate::store::intents::Head;
-use crate::store::{Shard, intents as store, queue};
 use crate::views;
+use axme_store::intents::Head;
+use axme_store::{Shard, intents as store, queue};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(

@@ -14,10 +14,10 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_size, check_within, check_word};
-use crate::store::notices::Notice;
-use crate::store::queue::QueueItem;
-use crate::store::routed_deliveries::RoutedDelivery;
-use crate::store::{Signal, notices, queue, routed_deliveries as store};
+use axme_store::notices::Notice;
+use axme_store::queue::QueueItem;
+use axme_store::routed_deliveries::RoutedDelivery;
+use axme_store::{Signal, notices, queue, routed_deliveries as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

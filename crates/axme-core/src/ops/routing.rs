@@ -16,9 +16,9 @@ use crate::call::{PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::{check_chars, check_within, check_word, read_id};
-use crate::store::principals::{Alias, Principal};
-use crate::store::routing as store;
-use crate::store::routing::{Binding, Filter, Route};
+use axme_store::principals::{Alias, Principal};
+use axme_store::routing as store;
+use axme_store::routing::{Binding, Filter, Route};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[crate::call::Binding] = &[

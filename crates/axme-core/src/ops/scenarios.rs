@@ -22,8 +22,8 @@ use crate::engine::NewIntent;
 use crate::error::Result;
 use crate::input::{check_ahead, check_size};
 use crate::policy::admission;
-use crate::store::service_accounts::AccountStatus;
-use crate::store::{Shard, hex, service_accounts as store};
+use axme_store::service_accounts::AccountStatus;
+use axme_store::{Shard, hex, service_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
@@ -146,8 +146,8 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
         _ => None,
     });
     let steps = steps.collect();
-    let asked = admission::Intent { from: new.from(), to: new.to(), intent_type: new.intent_type(), steps };
-    admission::take_in(cx, &asked, None)?;
+    let candidate = admission::Candidate { from: new.from(), to: new.to(), intent_type: new.intent_type(), steps };
+    admission::take_in(cx, &candidate, None)?;
     let mut agents = Vec::new();
     let mut provisioned = Vec::new();
     for (agent, callback) in scenario.agents.iter().zip(&application.callbacks) {

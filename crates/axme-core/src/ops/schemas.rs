@@ -19,8 +19,8 @@ use crate::ops::inbox::owner;
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use crate::policy::snapshot::{self, Snapshot};
-use crate::store::schemas::Schema;
-use crate::store::{hex, schemas as store};
+use axme_store::schemas::Schema;
+use axme_store::{hex, schemas as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -22,8 +22,8 @@ use crate::input::{check_ahead, check_chars, read_word};
 use crate::policy::quota;
 use crate::policy::tier::Allowance;
 use crate::signature;
-use crate::store::service_accounts::{AccountRole, AccountStatus, NewKey, ServiceAccount};
-use crate::store::{Signal, service_accounts as store};
+use axme_store::service_accounts::{AccountRole, AccountStatus, NewKey, ServiceAccount};
+use axme_store::{Signal, service_accounts as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -14,9 +14,9 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_size, none_of, read_id};
-use crate::store::sessions::{Entry, Session};
-use crate::store::{Shard, Signal, Tx, sessions as store};
 use axme_intent::IntentId;
+use axme_store::sessions::{Entry, Session};
+use axme_store::{Shard, Signal, Tx, sessions as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

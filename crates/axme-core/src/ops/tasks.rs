@@ -16,8 +16,8 @@ use crate::engine::intent_access::{lock_visible, send};
 use crate::error::Result;
 use crate::input::{check_chars, parse_id};
 use crate::policy::guards::{is_asked, is_barred, refuse_requester};
-use crate::store::intents::Head;
-use crate::store::{Shard, intents};
+use axme_store::intents::Head;
+use axme_store::{Shard, intents};
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::tasks::LIST, prepare_list, list)),

@@ -21,10 +21,10 @@ use crate::input::{address, check_chars, check_within};
 use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use crate::policy::snapshot::Snapshot;
-use crate::store::inbox::Entry;
-use crate::store::intents::Head;
-use crate::store::webhooks::Fanout;
-use crate::store::{Shard, Signal, inbox as store, intents, service_accounts, webhooks};
+use axme_store::inbox::Entry;
+use axme_store::intents::Head;
+use axme_store::webhooks::Fanout;
+use axme_store::{Shard, Signal, inbox as store, intents, service_accounts, webhooks};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

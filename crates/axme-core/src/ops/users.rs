@@ -12,8 +12,8 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 use crate::input::check_chars;
-use crate::store::users as store;
-use crate::store::users::User;
+use axme_store::users as store;
+use axme_store::users::User;
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

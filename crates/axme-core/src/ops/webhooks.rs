@@ -20,10 +20,10 @@ use crate::policy::quota;
 use crate::policy::quota::Dimension;
 use crate::policy::snapshot::{self, Snapshot};
 use crate::signature;
-use crate::store::person_accounts::Membership;
-use crate::store::queue::QueueItem;
-use crate::store::webhooks::{Event, Subscription};
-use crate::store::{Signal, Tx, members, organizations as tenants, queue, service_accounts, webhooks as store};
+use axme_store::person_accounts::Membership;
+use axme_store::queue::QueueItem;
+use axme_store::webhooks::{Event, Subscription};
+use axme_store::{Signal, Tx, members, organizations as tenants, queue, service_accounts, webhooks as store};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

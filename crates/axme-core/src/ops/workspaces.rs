@@ -14,8 +14,8 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::{Result, StoreError};
 use crate::input::{check_chars, check_word, read_after, read_id, read_word};
-use crate::store::organizations as store;
-use crate::store::organizations::{Workspace, WorkspaceStatus};
+use axme_store::organizations as store;
+use axme_store::organizations::{Workspace, WorkspaceStatus};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[

@@ -16,13 +16,13 @@ use uuid::Uuid;
 use super::agent_limits::spend;
 use super::agent_rules::AgentRules;
 use super::quota::{self, Dimension};
-use super::senders;
 use super::snapshot::{SenderPolicy, Snapshot};
+use crate::auth::placement::workspace_of_address;
 use crate::context::CallContext;
 use crate::error::{Error, Result};
 
-/// What a decision about a new intent depends on.
-pub struct Intent<'a> {
+/// A root intent that asks to be let in, as far as a decision depends on it.
+pub struct Candidate<'a> {
     pub from: &'a Address,
     pub to: &'a Address,
     pub intent_type: &'a str,
@@ -84,7 +84,7 @@ pub enum Denial {
 }
 
 /// Decides about an intent under the rules that apply to it.
-pub fn admit(rules: &Rules<'_>, intent: &Intent<'_>) -> Result<Charges, Denial> {
+pub fn admit(rules: &Rules<'_>, intent: &Candidate<'_>) -> Result<Charges, Denial> {
     for (address, part, held_to) in &rules.agents {
         check_agent(address, *part, held_to, intent.intent_type)?;
     }
@@ -177,7 +177,11 @@ impl SenderPolicy {
 /// pay for it.
 ///
 /// It is the first thing in its transaction: a breach is kept in the audit trail, and nothing else may be kept with it.
-pub(crate) fn take_in(cx: &mut CallContext<'_, '_>, intent: &Intent<'_>, tenant: Option<(Uuid, Uuid)>) -> Result<()> {
+pub(crate) fn take_in(
+    cx: &mut CallContext<'_, '_>,
+    intent: &Candidate<'_>,
+    tenant: Option<(Uuid, Uuid)>,
+) -> Result<()> {
     let charges = match admit(&gather(cx, intent)?, intent) {
         Ok(charges) => charges,
         Err(Denial::Refused(error)) => return Err((*error).into()),
@@ -195,7 +199,7 @@ pub(crate) fn take_in(cx: &mut CallContext<'_, '_>, intent: &Intent<'_>, tenant:
 }
 
 /// The rules that apply to an intent of the caller's workspace, as they are now.
-fn gather<'a>(cx: &mut CallContext<'_, '_>, intent: &Intent<'a>) -> Result<Rules<'a>, Error> {
+fn gather<'a>(cx: &mut CallContext<'_, '_>, intent: &Candidate<'a>) -> Result<Rules<'a>, Error> {
     let workspace = cx.caller.workspace;
     let snapshot = Snapshot::of(cx.tx, workspace)?;
     let parties = [(intent.from, Part::Sender), (intent.to, Part::Receiver)];
@@ -223,7 +227,7 @@ fn of_receiver<'a>(
         let send = own.sender_policy(cx.tx, cx.caller.workspace, PolicyKind::Send, to.as_str())?;
         return Ok(send.map(|send| ReceiverRules { to, outside: None, send: Some(send) }));
     }
-    let Some((org, workspace)) = senders::place_of(cx, to)? else { return Ok(None) };
+    let Some((org, workspace)) = workspace_of_address(cx, to)? else { return Ok(None) };
     let theirs = Snapshot::of(cx.tx, workspace)?;
     let outside = if org == cx.caller.org {
         None
@@ -273,7 +277,7 @@ mod tests {
         send: Option<Arc<SenderPolicy>>,
     ) -> String {
         let (from, to) = (address("agent://a/b/from"), address("agent://c/d/to"));
-        let intent = Intent { from: &from, to: &to, intent_type: "t.ask.v1", steps: Vec::new() };
+        let intent = Candidate { from: &from, to: &to, intent_type: "t.ask.v1", steps: Vec::new() };
         let agents = agent.into_iter().map(|(part, rules)| (&to, part, Arc::new(rules))).collect();
         let rules = Rules { agents, receivers: vec![ReceiverRules { to: &to, outside, send }] };
         match admit(&rules, &intent) {
@@ -364,7 +368,7 @@ mod tests {
     fn an_intent_is_charged_once_to_each_limited_party_and_never_to_a_later_step() {
         let [from, to, step] = ["agent://a/b/z", "agent://a/b/y", "agent://a/b/x"].map(address);
         let limited = || Arc::new(AgentRules { cost: Some(CostPolicy::default()), ..AgentRules::default() });
-        let intent = Intent { from: &from, to: &to, intent_type: "t.ask.v1", steps: vec![&step, &to] };
+        let intent = Candidate { from: &from, to: &to, intent_type: "t.ask.v1", steps: vec![&step, &to] };
         let agents = vec![
             (&from, Part::Sender, limited()),
             (&to, Part::Receiver, limited()),

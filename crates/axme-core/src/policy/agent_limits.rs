@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::snapshot::Snapshot;
 use crate::error::{Result, StoreError};
-use crate::store::Tx;
-use crate::store::mesh::{self as store, Counts, hour_of};
+use axme_store::Tx;
+use axme_store::mesh::{self as store, Counts, hour_of};
 
 /// The first hour of today, in UTC.
 pub(crate) fn midnight(now: Time) -> i64 {

@@ -7,6 +7,5 @@ pub mod agent_rules;
 pub mod guards;
 pub mod quota;
 pub mod rate_limit;
-pub mod senders;
 pub mod snapshot;
 pub mod tier;

@@ -16,8 +16,8 @@ use super::tier::{self, Allowance};
 use crate::auth::placement::RoleSet;
 use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
-use crate::store::quotas::{self as store, Policy};
-use crate::store::{Limits, Tally, Tier, Tx, organizations};
+use axme_store::quotas::{self as store, Policy};
+use axme_store::{Limits, Tally, Tier, Tx, organizations};
 
 const HOUR_MICROS: i64 = 3_600_000_000;
 

@@ -17,7 +17,7 @@ use super::quota;
 use super::snapshot::Snapshot;
 use super::tier::Allowance;
 use crate::error::Result;
-use crate::store::{Limits, Store};
+use axme_store::{Limits, Store};
 
 const MINUTE_MICROS: i64 = 60_000_000;
 /// Those whose allowance is not full; beyond it, those who have used least are forgotten.

@@ -14,8 +14,8 @@ use crate::input::{check_word, none_of};
 use crate::policy::agent_limits::{midnight, usd};
 use crate::policy::agent_rules::AgentRules;
 use crate::policy::snapshot;
-use crate::store::mesh as store;
-use crate::store::mesh::{Agent, hour_of};
+use axme_store::mesh as store;
+use axme_store::mesh::{Agent, hour_of};
 
 /// What the operations of this file do, by their entries in the table.
 pub static BINDINGS: &[Binding] = &[
