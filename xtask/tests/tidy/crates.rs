@@ -18,6 +18,9 @@ const FLOORS: [(&str, &[&str]); 8] = [
     ("axme-sim", &["axme-server", "axme-client", "axme-core", "axme-store", "axme-api", "axme-intent"]),
 ];
 
+/// Features of our crates that tests and generators need.
+const FOR_TESTS: [&str; 2] = ["simulation", "schema"];
+
 #[test]
 fn crates_depend_on_floors_below() {
     let mut complaints = Complaints::default();
@@ -33,6 +36,32 @@ fn crates_depend_on_floors_below() {
         for dependency in manifest.dependencies("dependencies") {
             if dependency.starts_with("axme") && !allowed.contains(&dependency.as_str()) {
                 complaints.add(&manifest.file, manifest.line(&dependency), format!("{name} must not use {dependency}"));
+            }
+        }
+    }
+    complaints.none();
+}
+
+/// Cargo gives a crate the features that anybody in one build asks for. So nothing that is shipped may ask, and of the program
+/// itself not even its tests: they start it.
+#[test]
+fn what_is_shipped_has_no_features_of_tests() {
+    let mut complaints = Complaints::default();
+    for manifest in manifests() {
+        let name = manifest.name();
+        let kinds: &[&str] = match name.as_str() {
+            "axme" => &["dependencies", "dev-dependencies"],
+            "axme-sim" | "xtask" => &[],
+            _ => &["dependencies"],
+        };
+        for kind in kinds {
+            let table = manifest.table.get(*kind).and_then(Value::as_table);
+            for (dependency, wanted) in table.into_iter().flatten() {
+                let features = wanted.get("features").and_then(Value::as_array).into_iter().flatten();
+                for feature in features.filter_map(Value::as_str).filter(|feature| FOR_TESTS.contains(feature)) {
+                    let why = format!("{name} must not ask for {feature} of {dependency} in [{kind}]");
+                    complaints.add(&manifest.file, manifest.line(dependency), why);
+                }
             }
         }
     }
