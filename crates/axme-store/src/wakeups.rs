@@ -40,7 +40,7 @@ impl Signal {
         Signal::of("push_receivers", &[])
     }
 
-    /// There is an event to fan out, or a new subscriber.
+    /// There is an event to fan out.
     pub fn fanouts() -> Signal {
         Signal::of("fanouts", &[])
     }
@@ -110,7 +110,7 @@ impl Wakeups {
         Arc::new(Wakeups { sweep, topics: Mutex::default(), other_nodes: Mutex::default() })
     }
 
-    /// Wakeups the waiters of this node and, if there are other nodes, theirs.
+    /// Wakes those who wait on this node and, if there are other nodes, on those.
     pub fn signal(&self, signal: Signal) {
         self.signal_here(signal);
         if let Some(other_nodes) = self.other_nodes.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
@@ -118,14 +118,14 @@ impl Wakeups {
         }
     }
 
-    /// Wakeups the waiters of this node only.
+    /// Wakes those who wait on this node only.
     pub fn signal_here(&self, signal: Signal) {
         if let Some(topic) = self.topics.lock().unwrap_or_else(PoisonError::into_inner).get(&signal) {
             topic.notify.notify_waiters();
         }
     }
 
-    /// Wakeups everybody on this node: nobody knows what other nodes signalled while the connection was down.
+    /// Wakes everybody on this node: nobody knows what other nodes signalled while the connection was down.
     pub fn signal_all_here(&self) {
         for topic in self.topics.lock().unwrap_or_else(PoisonError::into_inner).values() {
             topic.notify.notify_waiters();

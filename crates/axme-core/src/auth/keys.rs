@@ -50,23 +50,6 @@ impl Keys {
     /// Identifies the caller. The key selects the workspace; the token identifies the person, and without a key also says
     /// where they work.
     pub async fn identify(&self, store: &Store, credentials: &Credentials, now: Time) -> Result<Arc<Caller>> {
-        self.find(store, credentials, now).await
-    }
-
-    /// Authenticates a person for an operation about themselves. Ignores an invalid key that is sent beside a valid token.
-    pub(crate) async fn identify_person(
-        &self,
-        store: &Store,
-        credentials: &Credentials,
-        now: Time,
-    ) -> Result<Arc<Caller>> {
-        match (self.find(store, credentials, now).await, credentials.token_alone()) {
-            (Err(Error::Api(_)), Some(alone)) => self.find(store, &alone, now).await,
-            (found, _) => found,
-        }
-    }
-
-    async fn find(&self, store: &Store, credentials: &Credentials, now: Time) -> Result<Arc<Caller>> {
         let (key, token) = credentials.presented()?;
         let hash = match (key, token) {
             (Some(key), None) | (None, Some(key)) => hash(key),
@@ -97,6 +80,19 @@ impl Keys {
         }
         known.insert(hash, (caller.clone(), until));
         Ok(caller)
+    }
+
+    /// Authenticates a person for an operation about themselves. Ignores an invalid key that is sent beside a valid token.
+    pub(crate) async fn identify_person(
+        &self,
+        store: &Store,
+        credentials: &Credentials,
+        now: Time,
+    ) -> Result<Arc<Caller>> {
+        match (self.identify(store, credentials, now).await, credentials.token_alone()) {
+            (Err(Error::Api(_)), Some(alone)) => self.identify(store, &alone, now).await,
+            (found, _) => found,
+        }
     }
 
     /// Who it is, and until when that may be trusted at the most.

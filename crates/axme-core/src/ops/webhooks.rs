@@ -137,7 +137,6 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
     cx.audit("webhooks.subscriptions.upsert", &subscription.id.to_string(), &line)?;
     snapshot::changed(cx.tx, subscription.workspace)?;
     cx.tx.signal(Signal::push_receivers());
-    cx.tx.signal(Signal::fanouts());
     let mut shown = view(&subscription);
     shown.secret = is_made.then(|| subscription.secret.clone());
     Ok(SubscriptionAnswer { ok: true, subscription: shown })
