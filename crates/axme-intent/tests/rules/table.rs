@@ -55,21 +55,29 @@ const OVER: [Situation; 4] = [
 ];
 
 const ROWS: [Row; 21] = [
-    Row { name: "the agent has seen it", label: "seen", line: "worker: acknowledge" },
+    Row { name: "the agent acknowledges it", label: "acknowledged", line: "worker: acknowledge" },
     Row { name: "the agent completes it", label: "completed by the agent", line: "worker: complete {}" },
     Row { name: "the agent fails it", label: "failed by the agent", line: "worker: fail broken: it broke" },
     Row { name: "the agent hands it over", label: "handed over", line: "worker: hand_over {}" },
-    Row { name: "a person says yes", label: "yes", line: r#"boss: decide {"outcome": "approved"}"# },
-    Row { name: "a person says no", label: "no", line: r#"boss: decide {"outcome": "rejected"}"# },
-    Row { name: "a person says what nobody asked", label: "nonsense", line: r#"boss: decide {"outcome": "maybe"}"# },
-    Row { name: "a person says nothing", label: "nothing", line: "boss: decide {}" },
-    Row { name: "the control plane says: go on", label: "go on", line: "asker: proceed" },
+    Row { name: "a person answers yes", label: "yes", line: r#"boss: decide {"outcome": "approved"}"# },
+    Row { name: "a person answers no", label: "no", line: r#"boss: decide {"outcome": "rejected"}"# },
+    Row {
+        name: "a person answers with an unknown outcome",
+        label: "unknown outcome",
+        line: r#"boss: decide {"outcome": "maybe"}"#,
+    },
+    Row { name: "a person answers without an outcome", label: "no outcome", line: "boss: decide {}" },
+    Row { name: "the control plane tells it to proceed", label: "proceed", line: "asker: proceed" },
     Row { name: "it is resolved as COMPLETED", label: "resolved", line: "asker: resolve completed {}" },
     Row { name: "it is resolved as FAILED", label: "resolved", line: "asker: resolve failed broken: it broke" },
     Row { name: "it is resolved as CANCELED", label: "resolved", line: "asker: resolve canceled not needed" },
     Row { name: "its deadline passes", label: "deadline", line: "gateway: deadline" },
     Row { name: "a reminder is due", label: "reminder", line: "gateway: reminder_stage_due" },
-    Row { name: "the agent worked too long", label: "worked too long", line: "gateway: execution_timed_out" },
+    Row {
+        name: "the agent exceeds its execution time",
+        label: "execution time exceeded",
+        line: "gateway: execution_timed_out",
+    },
     Row { name: "a push fails", label: "push failed", line: "gateway: push_failed 1 of 3 refused" },
     Row { name: "the last push fails", label: "last push failed", line: "gateway: push_failed 3 of 3 refused" },
     Row { name: "the step's deadline passes", label: "step's deadline", line: "gateway: step_deadline work" },
@@ -80,8 +88,8 @@ const ROWS: [Row; 21] = [
         line: "gateway: child_ended c1 failed broken: it broke",
     },
     Row {
-        name: "an intent ends that it does not wait for",
-        label: "stranger",
+        name: "an intent ends that it is not waiting for",
+        label: "another intent ended",
         line: "gateway: child_ended stranger completed {}",
     },
 ];
@@ -148,9 +156,9 @@ fn tables() -> String {
     let mut text = String::new();
     table(&mut text, "An intent that an agent works on", &PLAIN);
     table(&mut text, "An intent that a person answers", &PERSON);
-    table(&mut text, "An intent that is driven through steps", &WORKFLOW);
+    table(&mut text, "An intent with steps", &WORKFLOW);
     let over = [Situation { name: "any terminal status", story: OVER[0].story }];
-    table(&mut text, "An intent that is over", &over);
+    table(&mut text, "An intent that has ended", &over);
     text
 }
 
