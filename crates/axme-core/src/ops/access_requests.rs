@@ -1,7 +1,7 @@
-//! Requests for what somebody else has to grant.
+//! Access requests: for an organization, a membership, a higher role or a higher quota.
 //!
-//! A request is decided by the members of the organization it names; one that names none, by those of the organization it
-//! comes from. Approving it carries it out in the same transaction.
+//! Members of the named organization decide a request; without one, those of the requester's organization do.
+//! Approval carries the request out in the same transaction.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ use crate::input::{check_ahead, check_chars, check_word, none_of, read_after, re
 use axme_store::access_requests::{AccessRequest, Filter, RequestState, RequestType};
 use axme_store::{access_requests as store, organizations};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::access_requests::CREATE, prepare_create, create)),
     Binding::Transaction(&handler(&axme_api::access_requests::LIST, prepare_list, list)),
@@ -36,9 +36,9 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::portal::ACCESS_REQUESTS, prepare_list, list)),
 ];
 
-/// States in which a request can be decided yet.
+/// States in which a request can still be decided.
 pub(super) const OPEN: [RequestState; 3] = [RequestState::Pending, RequestState::UnderReview, RequestState::Waitlisted];
-/// States that rows have: a request expires by the clock.
+/// States that the store holds. Expiry follows from the clock and is not stored.
 const KEPT_STATES: [RequestState; 5] = [
     RequestState::Pending,
     RequestState::UnderReview,
@@ -47,13 +47,13 @@ const KEPT_STATES: [RequestState; 5] = [
     RequestState::Rejected,
 ];
 const TIERS: [&str; 2] = ["email_verified", "corporate"];
-/// How long requests are kept that were decided, or that expired.
+/// How long decided and expired requests are kept.
 pub const KEPT_DAYS: u64 = 90;
-/// Requests of one requester that are not decided. Those that have expired count until they are forgotten.
+/// Maximum undecided requests per requester, including expired ones that are not deleted yet.
 const MOST_OPEN_OF_ONE: i64 = 100;
-/// Requests from outside that an organization can decide yet.
+/// Maximum open requests from outside per organization.
 const MOST_OPEN_FROM_OUTSIDE: i64 = 1_000;
-/// Requests from one workspace that are looked at for those that a caller may see, and how many together.
+/// Maximum requests that a listing searches for visible ones, and the size of a batch.
 const MOST_LOOKED_AT: usize = 10_000;
 const LOOKED_AT_TOGETHER: i64 = 500;
 
@@ -78,7 +78,7 @@ pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateAccessRequest)
         _ => None,
     };
     if let Some(field) = needed {
-        return Err(ApiError::invalid(format!("{field}: needed for {}", kind.as_str())).into());
+        return Err(ApiError::invalid(format!("{field}: required for {}", kind.as_str())).into());
     }
     let role = input.requested_role.as_deref().map(read_role).transpose()?;
     let read = |text: &str| Time::parse(text).ok_or_else(|| ApiError::invalid("expires_at: must be an RFC 3339 time"));
@@ -100,7 +100,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewRequest) -> Result<AccessRe
     let mut workspace = workspace.map(|found| found.workspace_id);
     if kind == RequestType::QuotaUpgrade && workspace.is_none() {
         if org != Some(cx.caller.org) {
-            return Err(ApiError::invalid("workspace_id: needed for another organization's quota").into());
+            return Err(ApiError::invalid("workspace_id: required for the quota of another organization").into());
         }
         workspace = Some(cx.caller.workspace);
     }
@@ -132,29 +132,33 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewRequest) -> Result<AccessRe
     Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
 }
 
-/// The organization that decides. On a server that is run for others, more of it is not given by those who ask for it.
+/// Returns the organization that decides. On a hosted server, the operators decide quota upgrades instead of the
+/// tenant.
 fn decided_by(cx: &mut CallContext<'_, '_>, kind: RequestType, org: Uuid) -> Result<Uuid> {
     let is_of_operators = kind == RequestType::QuotaUpgrade && cx.limits.tier.is_hosted();
     Ok(if is_of_operators { placement::operators(cx)?.unwrap_or(org) } else { org })
 }
 
-/// Anybody may ask, so nobody may ask without end.
+/// Limits open requests, because anyone may create them.
 fn check_room(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<()> {
     let org = request.review_org_id;
     if store::count_pending_of(cx.tx, &cx.caller.owner)? >= MOST_OPEN_OF_ONE {
-        let message = format!("a requester has at most {MOST_OPEN_OF_ONE} requests that are not decided");
+        let message = format!("a requester may have at most {MOST_OPEN_OF_ONE} undecided requests; wait for decisions");
         return Err(ApiError::invalid(message).into());
     }
-    // All tenants ask those who run the server: they must not take each other's room.
+    // All tenants send quota upgrades to the operators, so they must not use up a shared limit.
     let is_outside = request.request_type != RequestType::QuotaUpgrade && RoleSet::in_org(cx, org)?.is_none();
     if is_outside && store::count_from_outside(cx.tx, org, cx.now)? >= MOST_OPEN_FROM_OUTSIDE {
-        let message = format!("an organization has at most {MOST_OPEN_FROM_OUTSIDE} requests from outside to decide");
+        let message = format!(
+            "an organization may have at most {MOST_OPEN_FROM_OUTSIDE} open requests from outside; try again later"
+        );
         return Err(ApiError::invalid(message).into());
     }
     Ok(())
 }
 
-/// Whoever has its id may ask to join an organization; what else is asked for concerns one's own.
+/// Returns the organization that a request names. Anyone who knows its id may ask to join it; other requests need a
+/// membership there.
 fn named_org(cx: &mut CallContext<'_, '_>, input: &CreateAccessRequest, kind: RequestType) -> Result<Option<Uuid>> {
     let Some(text) = input.workspace.org_id.as_deref() else { return Ok(None) };
     if kind != RequestType::JoinOrganization {
@@ -179,7 +183,7 @@ fn named_workspace(
     Ok(Some(found))
 }
 
-/// The requests that are asked for.
+/// The filters and the page of a listing.
 pub struct RequestQuery {
     input: ListAccessRequests,
     state: Option<RequestState>,
@@ -197,7 +201,7 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAccessRequests) ->
     Ok(RequestQuery { input, state, after, limit })
 }
 
-/// A page by id, oldest first; the next one goes on after its last.
+/// Returns a page by id, oldest first. The next page starts after its last id.
 pub fn list(cx: &mut CallContext<'_, '_>, query: &RequestQuery) -> Result<AccessRequestList> {
     let RequestQuery { input, state, after, limit } = query;
     let org = input.workspace.org_id.as_deref().map(|text| placement::visible_org(cx, text)).transpose()?;
@@ -220,7 +224,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, query: &RequestQuery) -> Result<Access
     Ok(AccessRequestList { ok: true, access_requests: shown.collect() })
 }
 
-/// As what requests in a state are kept, and between which moments they expire. Without one, all are meant.
+/// Returns the stored states and the range of expiry times that match a state; `None` matches all requests.
 pub(super) fn kept_as(state: Option<RequestState>, now: Time) -> (&'static [RequestState], (i64, i64)) {
     let always = (i64::MIN, store::NEVER);
     let Some(state) = state else { return (&KEPT_STATES, always) };
@@ -232,12 +236,12 @@ pub(super) fn kept_as(state: Option<RequestState>, now: Time) -> (&'static [Requ
     (kept, if OPEN.contains(&state) { still_open(now) } else { always })
 }
 
-/// When requests expire that can be decided yet.
+/// Returns the range of expiry times of requests that have not expired.
 pub(super) fn still_open(now: Time) -> (i64, i64) {
     (now.micros().saturating_add(1), store::NEVER)
 }
 
-/// Requests from the caller's workspace that it may see.
+/// Returns the requests from the caller's workspace that the caller may see.
 fn visible_from(cx: &mut CallContext<'_, '_>, mut filter: Filter<'_>) -> Result<Vec<AccessRequest>> {
     let (from, wanted) = (cx.caller.workspace, usize::try_from(filter.limit).unwrap_or(usize::MAX));
     if cx.caller.is_admin() {
@@ -278,7 +282,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<AccessRequestAnswe
     Ok(AccessRequestAnswer { ok: true, access_request: view(&request, cx.now) })
 }
 
-/// Admins see the requests of their workspace, whoever asked sees their own, and whoever decides sees what there is to decide.
+/// Returns true for admins of the requester's workspace, the requester, and reviewers of the deciding organization.
 fn is_visible(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<bool> {
     let is_here = cx.caller.is_admin() && request.from_workspace_id == cx.caller.workspace;
     if is_here || is_same_person(&request.requested_by, &cx.caller.owner) {
@@ -287,7 +291,7 @@ fn is_visible(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<b
     Ok(RoleSet::in_org(cx, request.review_org_id)?.allows(Permission::ReviewRequests, None))
 }
 
-/// A request that the caller may see, with what they may do where it is decided.
+/// Returns a request that the caller may see, with the caller's roles in the deciding organization.
 fn find(cx: &mut CallContext<'_, '_>, id: Uuid) -> Result<(AccessRequest, RoleSet)> {
     let not_found = || ApiError::not_found(format!("access request {id}"));
     let request = store::find(cx.tx, id)?.ok_or_else(not_found)?;
@@ -317,7 +321,7 @@ pub(crate) fn prepare_review(_: &PrepareContext<'_>, input: ReviewAccessRequest)
     Ok(Review { id, state, input })
 }
 
-/// A request is decided once; one that waits may be decided yet.
+/// Decides a request. Approval and rejection are final; a waitlisted request can still be decided.
 pub fn review(cx: &mut CallContext<'_, '_>, review: &Review) -> Result<AccessRequestAnswer> {
     store::lock(cx.tx, review.id)?;
     let (mut request, authority) = find(cx, review.id)?;
@@ -325,7 +329,7 @@ pub fn review(cx: &mut CallContext<'_, '_>, review: &Review) -> Result<AccessReq
     let state = state(&request, cx.now);
     if !OPEN.contains(&state) {
         let state = state.as_str();
-        let message = format!("the request is already {state}");
+        let message = format!("the request is already {state}; it can no longer be decided");
         return Err(ApiError::new(ErrorKind::Conflict, "access_request_decided", message).with("state", state).into());
     }
     if review.state == RequestState::Approved {
@@ -356,25 +360,25 @@ fn carry_out(cx: &mut CallContext<'_, '_>, request: &mut AccessRequest, authorit
             let asked = request.requested_role.as_deref().and_then(OrgRole::parse);
             let role = asked.unwrap_or(OrgRole::Member);
             if !authority.gives(role, None) {
-                let message = format!("only a higher role gives the role {}", role.as_str());
+                let message = format!("your roles cannot grant {}; ask an org_owner to decide", role.as_str());
                 return Err(ApiError::forbidden(message).into());
             }
             organizations::lock(cx.tx, request.review_org_id)?;
             let workspace = request.workspace_id.filter(|_| !role.spans_organization());
-            // Whoever asks to join may be a stranger, who must not move anybody.
+            // Anyone may ask to join in another person's name, so this must not move a member to an equal role.
             let may_differ = request.request_type == RequestType::ElevatedRole;
             raise(cx, request.review_org_id, workspace, &actor, (asked, may_differ), authority)?;
         }
-        // It may have been asked for when others decided.
+        // The request may be older than the rule that operators decide.
         RequestType::QuotaUpgrade if cx.limits.tier.is_hosted() && !placement::is_operator(cx)? => {
-            return Err(ApiError::forbidden("this is decided by those who run this server").into());
+            return Err(ApiError::forbidden("only the operators of this server can approve a quota upgrade").into());
         }
         RequestType::QuotaUpgrade => super::quotas::upgrade(cx, request)?,
     }
     Ok(())
 }
 
-/// Nobody has to be there for a request to expire.
+/// Returns the state at a time. An open request expires by the clock, without a write.
 fn state(request: &AccessRequest, now: Time) -> RequestState {
     let is_open = OPEN.contains(&request.state);
     if is_open && request.expires_at.is_some_and(|at| at <= now) { RequestState::Expired } else { request.state }

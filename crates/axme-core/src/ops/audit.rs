@@ -1,4 +1,4 @@
-//! Reading the audit trail. It is written by `CallContext::audit`, in the transaction of the change it tells of.
+//! Reads the audit trail. `CallContext::audit` writes an event in the transaction of the change that it describes.
 
 use axme_api::audit::{AuditEvent, AuditList, ListAudit};
 use axme_api::roles::Permission;
@@ -13,7 +13,7 @@ use crate::input::{check_chars, read_before};
 use axme_store::audit as store;
 use axme_store::audit::Filter;
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::audit::LIST, prepare_list, list))];
 
 const MAX_PREFIX_CHARS: usize = 100;
@@ -26,12 +26,12 @@ pub struct AuditQuery {
 
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAudit) -> Result<AuditQuery> {
     check_chars("action_prefix", input.action_prefix.as_deref(), 1, MAX_PREFIX_CHARS)?;
-    let before = read_before(input.before.as_deref(), Uuid::max(), "the id of a line")?;
+    let before = read_before(input.before.as_deref(), Uuid::max(), "an audit_id")?;
     let limit = input.limit.items()?;
     Ok(AuditQuery { input, before, limit })
 }
 
-/// An organization alone means what was changed in it as a whole.
+/// Lists audit events, newest first. `org_id` without `workspace_id` selects changes to the organization itself.
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &AuditQuery) -> Result<AuditList> {
     let input = &asked.input;
     let (org, workspace) = match (input.org_id.as_deref(), input.workspace_id.as_deref()) {
@@ -41,7 +41,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, asked: &AuditQuery) -> Result<AuditLis
             (place.org, Some(place.workspace))
         }
     };
-    // Agents are named by their addresses, and people as their keys name them.
+    // The trail names agents by full address, and people as their keys name them: match both.
     let names = |text: &String| [text.trim().to_owned(), Address::resolve(text, cx.caller.home()).to_string()];
     let filter = Filter {
         trail: workspace.unwrap_or(org),

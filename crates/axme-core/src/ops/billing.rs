@@ -1,4 +1,4 @@
-//! Billing plans: records from which invoices are written, and which nothing else acts upon.
+//! Billing plans. Invoices are computed from them; nothing else depends on them.
 
 use axme_api::billing::{BillingPlan, PlanAnswer, UpdatePlan};
 use axme_api::quotas::NamedWorkspace;
@@ -16,7 +16,7 @@ use crate::input::{check_chars, check_size, check_word};
 use axme_store::billing as store;
 use axme_store::billing::Plan;
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::billing::PLAN, prepare_get, get)),
     Binding::Transaction(&handler(&axme_api::billing::UPDATE_PLAN, prepare_update, update)),
@@ -28,7 +28,13 @@ pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Resu
 
 pub fn get(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<PlanAnswer> {
     let place = placement::place_of(cx, &input.workspace, Permission::ViewBilling)?;
-    let missing = || ApiError::new(ErrorKind::NotFound, "billing_plan_not_found", "this workspace has no billing plan");
+    let missing = || {
+        ApiError::new(
+            ErrorKind::NotFound,
+            "billing_plan_not_found",
+            "this workspace has no billing plan; set one first",
+        )
+    };
     let plan = store::find(cx.tx, place.workspace)?.ok_or_else(missing)?;
     answer(&place, &plan)
 }
@@ -46,7 +52,7 @@ pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: UpdatePlan) -> Resul
     ];
     for (name, amount) in amounts {
         if amount.is_some_and(|n| i64::try_from(n).is_err()) {
-            return Err(ApiError::invalid(format!("{name}: too large a number")).into());
+            return Err(ApiError::invalid(format!("{name}: must be at most {}", i64::MAX)).into());
         }
     }
     Ok(input)

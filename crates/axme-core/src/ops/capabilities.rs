@@ -1,4 +1,4 @@
-//! What this server can do.
+//! Reports the capabilities of this server.
 
 use axme_api::capabilities::{Capabilities, Nothing};
 
@@ -6,7 +6,7 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::capabilities::GET, prepare_get, get))];
 
 pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {

@@ -1,8 +1,8 @@
-//! Invoices: what a billing plan came to in one period. They are records; nobody is charged.
+//! Invoices: the amount due for a billing plan in one period. They are records; no money is collected.
 //!
-//! A period begins on the day of the month on which the plan was made, at midnight UTC, and lasts a month or a year. At its
-//! end a draft is written with the terms that the plan has then. A day later it is counted once more, for what other nodes
-//! were still counting, and issued.
+//! A period begins at midnight UTC, on the day of the month when the plan was created, and lasts a month or a year. At
+//! its end, the server writes a draft with the plan's current terms. A day later it counts the usage again, because
+//! other nodes may have counted late, and issues the invoice.
 
 use axme_api::billing::{GetInvoice, Invoice as View, InvoiceAnswer, InvoiceList, ListInvoices};
 use axme_api::roles::Permission;
@@ -20,25 +20,25 @@ use crate::policy::quota;
 use axme_store::invoices::Invoice;
 use axme_store::{Tx, billing, invoices as store, members};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::billing::INVOICES, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::billing::INVOICE, prepare_get, get)),
 ];
 
-/// How long an invoice is a draft.
+/// How long an invoice stays a draft.
 pub const DRAFT_SECONDS: u64 = 86_400;
 
 fn months(cycle: &str) -> u32 {
     if cycle == "annual" { 12 } else { 1 }
 }
 
-/// When a period ends that begins at a midnight, for a plan that was made on some day of a month.
+/// Returns the end of a period that begins at a midnight, on the day of the month when the plan was created.
 pub fn period_end(start: Time, cycle: &str, made_at: Time) -> Time {
     start.day_in_months(months(cycle), made_at.day_of_month())
 }
 
-/// Ends the period of a workspace's plan, if it is over: writes its invoice and begins the next one.
+/// Closes the period of a workspace's plan if it is over: writes the invoice and begins the next period.
 pub fn close(tx: &mut Tx<'_>, workspace: Uuid) -> Result<()> {
     let rng = tx.rng;
     let now = tx.now;
@@ -69,7 +69,7 @@ pub fn close(tx: &mut Tx<'_>, workspace: Uuid) -> Result<()> {
     Ok(store::insert(tx, &invoice)?)
 }
 
-/// Issues a draft whose day is over.
+/// Issues a draft whose day is over, after counting its usage again.
 pub fn issue(tx: &mut Tx<'_>, draft: &Invoice) -> Result<()> {
     let now = tx.now;
     let units = count(tx, draft.workspace, draft.period_start, draft.period_end)?;
@@ -81,7 +81,7 @@ fn count(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<i64
 }
 
 pub struct InvoiceQuery {
-    /// None for all; what nothing is finds nothing.
+    /// `None` for all. A status that no invoice has yet, such as `paid`, matches none.
     status: Option<String>,
     before: Uuid,
     limit: i64,
@@ -89,7 +89,7 @@ pub struct InvoiceQuery {
 
 pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListInvoices) -> Result<InWorkspace<InvoiceQuery>> {
     check_word("status", input.status.as_deref(), &["draft", "issued", "paid", "overdue", "void"])?;
-    let before = read_before(input.before.as_deref(), Uuid::max(), "the id of an invoice")?;
+    let before = read_before(input.before.as_deref(), Uuid::max(), "an invoice id")?;
     let wanted = InvoiceQuery { status: input.status, before, limit: input.limit.items()? };
     Ok(InWorkspace::new(WorkspaceRef { org_id: input.org_id, workspace_id: input.workspace_id }, wanted))
 }

@@ -1,4 +1,4 @@
-//! The macros that bundles may name. They are part of the rules; nothing of them is stored.
+//! Lists the macros that bundles may name. The rules define them; the store holds nothing about them.
 
 use axme_api::ApiError;
 use axme_api::capabilities::Nothing;
@@ -9,7 +9,7 @@ use crate::call::{Binding, PrepareContext, handler};
 use crate::context::CallContext;
 use crate::error::Result;
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::macros::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::macros::GET, prepare_get, get)),

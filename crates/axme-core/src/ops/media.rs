@@ -1,5 +1,5 @@
-//! Files: announced, uploaded by `http::media`, and finished. What arrived was measured while it came, so finishing compares
-//! rows and reads no bytes.
+//! Files: announced here, uploaded through `http::media`, and finalized here. The upload measures the bytes, so
+//! finalizing only compares rows.
 
 use axme_api::media::{
     CreateUpload, FinalizeUpload, GetUpload, Upload as UploadView, UploadAnswer, UploadCreated, UploadFinalized,
@@ -19,21 +19,21 @@ use crate::policy::quota::Dimension;
 use axme_store::media as store;
 use axme_store::media::Upload;
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::media::CREATE_UPLOAD, prepare_create, create)),
     Binding::Transaction(&handler(&axme_api::media::FINALIZE_UPLOAD, prepare_finalize, finalize)),
     Binding::Transaction(&handler(&axme_api::media::GET, prepare_get, get)),
 ];
 
-/// What clients are told as the place of files, wherever it is: they use the URLs.
+/// The bucket that clients see, wherever the files are. They use the URLs.
 const BUCKET: &str = "local";
 const USUAL_SECONDS: u64 = 3_600;
 const MAX_SECONDS: u64 = 604_800;
-/// How long a URL downloads a file.
+/// How long a download URL is valid.
 const LINK_SECONDS: u64 = 3_600;
 
-/// What browsers show as a picture and never run.
+/// Types that browsers show as a picture and never execute.
 pub const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 pub struct NewUpload {
@@ -49,10 +49,10 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) 
     check_chars("filename", Some(&input.filename), 1, 255)?;
     check_chars("mime_type", Some(&input.mime_type), 3, 255)?;
     if !input.mime_type.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
-        return Err(ApiError::invalid("mime_type: plain ASCII text").into());
+        return Err(ApiError::invalid("mime_type: must be plain ASCII text").into());
     }
     if input.filename.chars().any(char::is_control) {
-        return Err(ApiError::invalid("filename: no control characters").into());
+        return Err(ApiError::invalid("filename: must not have control characters").into());
     }
     check_hash(input.sha256.as_deref())?;
     let most = context.limits.media_bytes;
@@ -60,7 +60,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateUpload) 
         return Err(ApiError::invalid("size_bytes: must be at least 1").into());
     }
     if input.size_bytes > most {
-        let message = format!("a file of {} bytes; at most {most} are accepted", input.size_bytes);
+        let message = format!("size_bytes: {} is too large; at most {most} are accepted", input.size_bytes);
         return Err(ApiError::new(ErrorKind::TooLarge, "media_too_large", message).into());
     }
     let seconds = input.ttl_seconds.unwrap_or(USUAL_SECONDS);
@@ -99,7 +99,7 @@ fn check_hash(hash: Option<&str>) -> Result<()> {
     if hash.is_none_or(is_hash) {
         return Ok(());
     }
-    Err(ApiError::invalid("sha256: 64 digits, 0-9 and a-f").into())
+    Err(ApiError::invalid("sha256: must be 64 hexadecimal digits, 0-9 and a-f").into())
 }
 
 fn object_path(upload: &Upload) -> String {
@@ -118,7 +118,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, new: &NewUpload) -> Result<UploadCre
         let used = count(store::sum_bytes(cx.tx, cx.caller.workspace, cx.now)?);
         quota::check_total("media_storage_bytes", used, count(new.upload.size_bytes), most)?;
     }
-    // Counted when they arrive; whoever could not send them now need not begin.
+    // The bytes are charged when they arrive. An upload that would exceed the quota now is refused here.
     let workspace = cx.caller.workspace;
     quota::check(cx.tx, workspace, Dimension::MediaUploadBytes, count(new.upload.size_bytes))?;
     store::insert(cx.tx, &new.upload, &new.token_hash)?;
@@ -140,7 +140,8 @@ pub(crate) fn prepare_finalize(_: &PrepareContext<'_>, input: FinalizeUpload) ->
     Ok(Finish { id, size_bytes, sha256: input.sha256 })
 }
 
-/// Without bytes a file is finished as it was announced, which the conformance suite needs; it can never be downloaded.
+/// Finalizes an upload. Without bytes, it is finalized as announced, as the conformance suite requires, but it can
+/// never be downloaded.
 pub fn finalize(cx: &mut CallContext<'_, '_>, asked: &Finish) -> Result<UploadFinalized> {
     let found = store::lock(cx.tx, cx.caller.workspace, asked.id)?;
     let mut upload = found.ok_or_else(|| ApiError::not_found(format!("upload {}", asked.id)))?;
@@ -148,7 +149,12 @@ pub fn finalize(cx: &mut CallContext<'_, '_>, asked: &Finish) -> Result<UploadFi
         return Err(ApiError::not_found(format!("upload {}", asked.id)).into());
     }
     if upload.finalized_at.is_none() && upload.expires_at <= cx.now {
-        return Err(ApiError::new(ErrorKind::Gone, "upload_expired", "the upload was not finished in time").into());
+        return Err(ApiError::new(
+            ErrorKind::Gone,
+            "upload_expired",
+            "the upload was not finished in time; start a new one",
+        )
+        .into());
     }
     check_same("size_bytes", &upload.size_bytes, &asked.size_bytes)?;
     if let (Some(announced), Some(given)) = (&upload.sha256, &asked.sha256) {
@@ -185,7 +191,7 @@ fn check_same<T: PartialEq + std::fmt::Display>(field: &str, is: &T, given: &T) 
     if is == given {
         return Ok(());
     }
-    let message = format!("{field}: {given} was given, and the file has {is}");
+    let message = format!("{field}: {given} does not match the upload, which has {is}");
     Err(ApiError::new(ErrorKind::Conflict, "media_mismatch", message).into())
 }
 
@@ -206,7 +212,7 @@ pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetUpload) -> Res
     Ok(Look { id, token, base_url: context.base_url.to_owned() })
 }
 
-/// Whoever works in the workspace and knows a file's id may read it: ids travel in payloads.
+/// Returns a file to any caller in the workspace who knows its id, because ids travel in payloads.
 pub fn get(cx: &mut CallContext<'_, '_>, look: &Look) -> Result<UploadAnswer> {
     let upload = find(cx, look.id)?;
     let mut shown = view(&upload, cx.now);

@@ -1,6 +1,6 @@
-//! Members: who has which role in an organization or in one of its workspaces.
+//! Members: the roles that people have in an organization or in one of its workspaces.
 //!
-//! Nobody gives or takes a role above their own, and an organization keeps an owner.
+//! No caller grants or revokes a role above their own, and an organization always has an owner.
 
 use axme_api::members::{
     AddMember, ExcludeMember, IncludeMember, ListMembers, Member as View, MemberAnswer, MemberList, MemberRemoved,
@@ -23,7 +23,7 @@ use axme_store::members::{Member, MemberStatus};
 use axme_store::organizations::WorkspaceStatus;
 use axme_store::{members as store, organizations};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::members::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::members::ADD, prepare_add, add)),
@@ -33,7 +33,7 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::members::EXCLUDE, prepare_exclude, exclude)),
 ];
 
-/// Workspaces looked at together.
+/// Workspaces read per batch.
 const WORKSPACES_PAGE: i64 = 500;
 
 pub(crate) fn read_role(text: &str) -> Result<OrgRole> {
@@ -54,7 +54,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, (input, after, limit): &(ListMembers, 
     Ok(MemberList { ok: true, members: found.iter().map(view).collect() })
 }
 
-/// A workspace of the organization.
+/// Returns a workspace of the organization, or fails.
 fn workspace_of(cx: &mut CallContext<'_, '_>, org: Uuid, text: &str) -> Result<Uuid> {
     let id = read_id("workspace", text)?;
     match organizations::find_workspace(cx.tx, id)? {
@@ -79,7 +79,11 @@ pub(crate) fn prepare_add(_: &PrepareContext<'_>, input: AddMember) -> Result<Ne
 pub(crate) fn prepare_include(_: &PrepareContext<'_>, input: IncludeMember) -> Result<NewMember> {
     let role = read_role(&input.role)?;
     if role.spans_organization() {
-        return Err(ApiError::invalid(format!("role: {} is no role of one workspace", role.as_str())).into());
+        return Err(ApiError::invalid(format!(
+            "role: {} applies to a whole organization; choose another for one workspace",
+            role.as_str()
+        ))
+        .into());
     }
     new_member(input.org_id, Some(input.workspace_id), &input.actor_id, role)
 }
@@ -98,7 +102,7 @@ pub fn add(cx: &mut CallContext<'_, '_>, new: &NewMember) -> Result<MemberAnswer
     match put(cx, org, workspace, &new.actor, new.role)? {
         Some(member) => Ok(MemberAnswer { ok: true, member: view(&member) }),
         None => {
-            let message = format!("{} is a member already; change the role of that membership", new.actor);
+            let message = format!("{} is already a member; update that membership instead", new.actor);
             Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into())
         }
     }
@@ -120,10 +124,10 @@ fn check_gives(authority: &RoleSet, role: OrgRole, workspace: Option<Uuid>) -> R
     if authority.gives(role, workspace) {
         return Ok(());
     }
-    Err(ApiError::forbidden(format!("only a higher role gives or takes the role {}", role.as_str())).into())
+    Err(ApiError::forbidden(format!("your roles cannot grant or revoke {}; ask an org_owner", role.as_str())).into())
 }
 
-/// Adds a member with a line of the audit trail; `None` when there is such a member. The organization is locked.
+/// Adds a member and an audit event; `None` if the membership exists. The caller has locked the organization.
 pub fn put(
     cx: &mut CallContext<'_, '_>,
     org: Uuid,
@@ -149,8 +153,8 @@ pub fn put(
     Ok(added)
 }
 
-/// Refuses who has just become a member, or is one again, where that is one too many: in their workspace or, for one of the
-/// whole organization, in any. Members come one after the other, behind the lock of the organization.
+/// Refuses a new or restored member who exceeds the limit of their workspace. A member of the whole organization must
+/// fit into each of its active workspaces. The lock of the organization serializes additions.
 fn check_seats(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<()> {
     if let Some(workspace) = shown(member.workspace_id) {
         return check_seats_in(cx, member.org_id, workspace);
@@ -177,8 +181,8 @@ fn check_seats_in(cx: &mut CallContext<'_, '_>, org: Uuid, workspace: Uuid) -> R
     quota::check_total("actors_total", u64::try_from(others).unwrap_or(0), 1, most)
 }
 
-/// Gives somebody a role, that of a member where none was asked for, whether or not there was one before. It is a step up,
-/// or to another role that gives as many where it may differ: whoever asked need not be whom it concerns.
+/// Grants the requested role, or `member`, and restores a removed membership. An existing role is replaced only by one
+/// that can grant more roles, or as many where `may_differ`. The requester need not be the actor.
 pub fn raise(
     cx: &mut CallContext<'_, '_>,
     org: Uuid,
@@ -197,7 +201,7 @@ pub fn raise(
         let (more, own_more) = (role.gives().len(), own.gives().len());
         let is_given = if may_differ { more >= own_more } else { more > own_more };
         if own != role && (asked.is_none() || !is_given) {
-            let message = format!("{actor} is {} already; change the role of that membership", own.as_str());
+            let message = format!("{actor} already has the role {}; update that membership instead", own.as_str());
             return Err(ApiError::new(ErrorKind::Conflict, "member_exists", message).into());
         }
         (known.role, known.status, known.updated_at) = (role.as_str().to_owned(), MemberStatus::Active, cx.now);
@@ -206,7 +210,7 @@ pub fn raise(
     Ok(())
 }
 
-/// Keeps a change of a membership; what rested on the role before ends with it.
+/// Stores a change of a membership, and ends subscriptions that the remaining roles do not allow.
 fn change_to(cx: &mut CallContext<'_, '_>, member: &Member, action: &str) -> Result<()> {
     store::update(cx.tx, member)?;
     audit(cx, member, action)?;
@@ -261,7 +265,7 @@ pub fn update(cx: &mut CallContext<'_, '_>, change: &Change) -> Result<MemberAns
     Ok(MemberAnswer { ok: true, member: view(&member) })
 }
 
-/// A member whose role the caller may take, with the organization locked.
+/// Locks the organization and returns a member whose role the caller may revoke.
 fn lock_member(cx: &mut CallContext<'_, '_>, org: Uuid, id: &str, authority: &RoleSet) -> Result<Member> {
     organizations::lock(cx.tx, org)?;
     let not_found = || Error::from(ApiError::not_found(format!("member {id}")));
@@ -275,7 +279,7 @@ fn check_owner_left(cx: &mut CallContext<'_, '_>, member: &Member) -> Result<()>
     if store::count_owners_but(cx.tx, member.org_id, member.member_id)? > 0 {
         return Ok(());
     }
-    let message = "an organization keeps an owner: make somebody else org_owner first";
+    let message = "an organization must have an owner; make another member org_owner first";
     Err(ApiError::new(ErrorKind::Conflict, "last_owner", message).into())
 }
 
@@ -293,7 +297,7 @@ pub(crate) fn prepare_exclude(_: &PrepareContext<'_>, input: ExcludeMember) -> R
     Ok(input)
 }
 
-/// A member of the whole organization is not taken out of one workspace.
+/// Removes a member of one workspace; members of the whole organization are not found here.
 pub fn exclude(cx: &mut CallContext<'_, '_>, input: &ExcludeMember) -> Result<MemberRemoved> {
     let place = placement::place(cx, None, Some(&input.workspace_id), Permission::ManageMembers)?;
     let authority = RoleSet::in_org(cx, place.org)?;

@@ -1,4 +1,7 @@
-//! What the operations do: one file per family, each function over an open transaction.
+//! Implements the operations, one file per family.
+//!
+//! Each operation is a function over an open transaction. Asynchronous ones, which hash or sign between two
+//! transactions, open their own.
 
 pub mod access_requests;
 pub mod agents;
@@ -43,7 +46,7 @@ pub mod workspaces;
 
 use crate::call::Binding;
 
-/// Every family's operations.
+/// The bindings of every family.
 static FAMILIES: &[&[Binding]] = &[
     access_requests::BINDINGS,
     agents::BINDINGS,
@@ -87,12 +90,12 @@ static FAMILIES: &[&[Binding]] = &[
     workspaces::BINDINGS,
 ];
 
-/// Every operation with what it does.
+/// Returns the binding of every operation.
 pub fn bindings() -> impl Iterator<Item = &'static Binding> {
     FAMILIES.iter().copied().flatten()
 }
 
-/// The operation with an id of the table.
+/// Finds the binding of an operation by its id.
 pub fn find(id: &str) -> Option<&'static Binding> {
     bindings().find(|binding| binding.info().id == id)
 }

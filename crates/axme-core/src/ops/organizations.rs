@@ -1,4 +1,4 @@
-//! Organizations.
+//! Creates, reads and updates organizations.
 
 use axme_api::organizations::{
     CountedOrganization, CreateOrganization, GetOrganization, Organization as View, OrganizationAnswer,
@@ -18,14 +18,14 @@ use axme_store::members::{Member, MemberStatus};
 use axme_store::organizations::{Organization, OrganizationStatus};
 use axme_store::{members, organizations as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::organizations::CREATE, prepare_create, create)),
     Binding::Transaction(&handler(&axme_api::organizations::GET, prepare_get, get)),
     Binding::Transaction(&handler(&axme_api::organizations::UPDATE, prepare_update, update)),
 ];
 
-/// Longest slug; a few characters are kept for telling slugs apart.
+/// Maximum characters of a slug, without the suffix that makes it distinct.
 const MAX_SLUG_CHARS: usize = 56;
 
 pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateOrganization) -> Result<CreateOrganization> {
@@ -52,7 +52,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateOrganization) -> Resul
     Ok(OrganizationAnswer { ok: true, organization: view(&made)? })
 }
 
-/// Makes an organization that somebody owns.
+/// Creates an organization for an owner.
 pub fn found(cx: &mut CallContext<'_, '_>, input: &CreateOrganization, owner: &str) -> Result<Organization> {
     let id = cx.rng.uuid_at(cx.now);
     let mut made = Organization {
@@ -88,7 +88,7 @@ pub fn found(cx: &mut CallContext<'_, '_>, input: &CreateOrganization, owner: &s
     Ok(made)
 }
 
-/// The part of addresses that a name becomes.
+/// Returns the part of addresses that is derived from a name; `otherwise` if too few characters remain.
 pub fn slug(name: &str, otherwise: &str) -> String {
     let mut slug = String::new();
     for c in name.chars().flat_map(char::to_lowercase) {
@@ -103,7 +103,7 @@ pub fn slug(name: &str, otherwise: &str) -> String {
     if slug.chars().count() < 2 { otherwise.to_owned() } else { slug.to_owned() }
 }
 
-/// The same slug for another: with the end of its id, which is random.
+/// Makes a slug distinct: appends the end of the id, which is random.
 pub(crate) fn distinct(slug: &str, id: Uuid) -> String {
     let id = id.simple().to_string();
     format!("{slug}-{}", &id[id.len() - 6..])
@@ -141,7 +141,8 @@ pub(crate) fn prepare_update(
     Ok((input, status))
 }
 
-/// Fields that are not named stay as they are. What the key itself lives in stays active: nobody could undo it.
+/// Changes the fields that are present. The organization of the caller's key stays active, or nobody could undo the
+/// change.
 pub fn update(
     cx: &mut CallContext<'_, '_>,
     (input, status): &(UpdateOrganization, Option<OrganizationStatus>),
@@ -166,9 +167,9 @@ pub fn update(
     Ok(OrganizationAnswer { ok: true, organization: view(&known)? })
 }
 
-/// The key would end with it, and nobody could undo that.
+/// The error for deactivating the organization or the workspace of the caller's key: the key could not undo it.
 pub fn own_tenant(what: &str) -> crate::error::Error {
-    let message = format!("this is the {what} of the key that is presented; it stays active");
+    let message = format!("status: you cannot deactivate the {what} that your key belongs to; use another key");
     ApiError::new(ErrorKind::Conflict, "own_tenant", message).into()
 }
 

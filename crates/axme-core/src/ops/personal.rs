@@ -1,4 +1,4 @@
-//! The portal of a person: where they belong, where they work, and what waits for them there.
+//! The portal of a person: their memberships, the workspace they work in, and the tasks that wait for them there.
 
 use axme_api::capabilities::Nothing;
 use axme_api::personal::{
@@ -20,7 +20,7 @@ use crate::policy::guards;
 use axme_store::person_accounts::{Account, Membership};
 use axme_store::{access_requests, intents, organizations, person_accounts as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::personal::CONTEXT, prepare_context, context)),
     Binding::Transaction(&handler(&axme_api::personal::SELECT, prepare_select, select)),
@@ -116,7 +116,7 @@ pub(crate) fn prepare_select(_: &PrepareContext<'_>, input: SelectWorkspace) -> 
     Ok(input)
 }
 
-/// The workspace that is named, if the person belongs to it. Others are all alike, whether they exist or not.
+/// Returns the named workspace if the person belongs to it. The error does not reveal whether another workspace exists.
 fn reach(
     cx: &mut CallContext<'_, '_>,
     memberships: &[Membership],
@@ -152,7 +152,7 @@ pub(crate) fn prepare_profile(_: &PrepareContext<'_>, input: ChangeProfile) -> R
     Ok(input)
 }
 
-/// What is not named stays as it is.
+/// Changes the fields that are present.
 pub fn profile(cx: &mut CallContext<'_, '_>, input: &ChangeProfile) -> Result<Profile> {
     let (mut account, _) = own(cx)?;
     account.display_name = input.display_name.clone().or(account.display_name);
@@ -173,7 +173,7 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &PersonalOverview) -> Resul
         (None, None) => match membership::home(cx.tx, &account, &memberships)? {
             Some((_, workspace)) => workspace,
             None => {
-                let message = "you are not bound to an organization/workspace context: ask an owner to add you";
+                let message = "you are not bound to an organization/workspace context; ask an owner to add you";
                 return Err(ApiError::new(ErrorKind::NotFound, "not_found", message).into());
             }
         },

@@ -1,7 +1,7 @@
-//! Who may send to whom.
+//! Sender policies: they decide who may send to an agent.
 //!
-//! From another organization: what the agent's override says, else what its organization says, and without a word of
-//! either it is closed. From anywhere: the send policy of the agent.
+//! For senders of another organization, the agent's override applies, else its organization's receive policy, else the
+//! agent is closed. For all senders, the agent's send policy applies too.
 
 use axme_api::policies::{
     AgentEntry, AgentEntryNamed, AgentNamed, Entry as EntryView, EntryAnswer, EntryRemoved, OrgEntry, OrgEntryNamed,
@@ -27,10 +27,10 @@ use axme_store::policies::{Entry, Holder, MOST_ENTRIES, Policy, PolicyKind, Poli
 
 const RECEIVE_TYPES: [&str; 3] = ["open", "allowlist", "closed"];
 const SEND_TYPES: [&str; 3] = ["open", "allowlist", "denylist"];
-/// Instead of the type of an override: there is none.
+/// The type that an agent without an override shows, and that removes one.
 const ORG_DEFAULT: &str = "use_org_default";
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::policies::RECEIVE_GET, prepare_get_receive, get)),
     Binding::Transaction(&handler(&axme_api::policies::RECEIVE_PUT, prepare_put_receive, put)),
@@ -46,7 +46,7 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::policies::SEND_REMOVE, prepare_remove_send, remove)),
 ];
 
-/// A policy as it is named: of an organization, or of an agent.
+/// The policy that a call names: of an organization or of an agent.
 pub enum PolicyTarget {
     Org(String),
     Agent(Address, PolicyKind),
@@ -58,7 +58,7 @@ impl PolicyTarget {
     }
 }
 
-/// Whose policy it is, when the caller may see or change it; and the trail that tells of it.
+/// Returns the holder of a policy, if the caller has the permission, and the audit trail for its changes.
 fn holder(cx: &mut CallContext<'_, '_>, named: &PolicyTarget, permission: Permission) -> Result<(Holder, Uuid)> {
     match named {
         PolicyTarget::Org(org) => {
@@ -195,7 +195,7 @@ fn set(cx: &mut CallContext<'_, '_>, holder: &Holder, trail: Uuid, policy_type: 
     note_change(cx, holder, trail, "put", &json!({ "type": policy_type.as_str() }))
 }
 
-/// Notes a change of a policy for all who follow it: those who audit, and those who decide about new intents.
+/// Records a change of a policy in the audit trail, and raises the version that admission of new intents compares.
 fn note_change(
     cx: &mut CallContext<'_, '_>,
     holder: &Holder,
@@ -229,16 +229,17 @@ fn new_entry(named: PolicyTarget, pattern: &str) -> Result<(PolicyTarget, String
     let pattern = pattern.trim();
     check_chars("sender_pattern", Some(pattern), 1, MAX_ADDRESS_CHARS)?;
     if pattern.strip_suffix('*').unwrap_or(pattern).contains('*') {
-        return Err(ApiError::invalid("sender_pattern: one * at the end, or none").into());
+        return Err(ApiError::invalid("sender_pattern: * is allowed only once, at the end").into());
     }
     Ok((named, pattern.to_owned()))
 }
 
-/// An address is meant as it stands; a short one is of the caller's workspace.
+/// Adds an entry. A full address is used unchanged; a short one is resolved in the caller's workspace.
 pub fn add(cx: &mut CallContext<'_, '_>, (named, pattern): &(PolicyTarget, String)) -> Result<EntryAnswer> {
     let (holder, trail) = holder(cx, named, Permission::ManagePolicies)?;
     if store::entries(cx.tx, &holder, MOST_ENTRIES)?.len() as i64 >= MOST_ENTRIES {
-        return Err(ApiError::invalid(format!("a policy has at most {MOST_ENTRIES} entries")).into());
+        let message = format!("a policy may have at most {MOST_ENTRIES} entries; remove one first");
+        return Err(ApiError::invalid(message).into());
     }
     let sender_pattern = if pattern.ends_with('*') {
         pattern.clone()

@@ -1,5 +1,5 @@
-//! What a portal of an organization shows: limits and usage under the portal's own names, what there is to look at, and the
-//! requests that wait for a decision.
+//! The portal of an organization: limits and usage under the portal's own names, its sections, and the requests that
+//! wait for a decision.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use crate::policy::quota;
 use axme_store::access_requests::{Filter, RequestState};
 use axme_store::{access_requests as requests, media, members, organizations, service_accounts};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::portal::OVERVIEW, prepare, overview)),
     Binding::Transaction(&handler(&axme_api::portal::NAVIGATION, prepare, navigation)),
@@ -50,7 +50,7 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<
         ("actors_total", said.actors_total),
         ("service_accounts_per_workspace", said.service_accounts),
     ];
-    // Counted as what enforces the limits counts.
+    // Counts in the same way as the enforcement of the limits.
     let used = [
         ("intents_per_day", quota::intents_today(cx.tx, place.workspace)?),
         ("storage_bytes", media::sum_bytes(cx.tx, place.workspace, cx.now)?),
@@ -73,7 +73,8 @@ pub fn overview(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<
     Ok(OverviewAnswer { ok: true, overview })
 }
 
-/// A part of a portal: what it is called, where it is, and what seeing and changing it need. `{org}` and `{workspace}` are ids.
+/// A section of a portal: its name, its path, and the permissions to see and to change it. `{org}` and `{workspace}`
+/// are ids.
 type Part = (&'static str, &'static str, Permission, Permission);
 
 const PARTS: [Part; 9] = [
@@ -109,7 +110,7 @@ const PARTS: [Part; 9] = [
         "audit",
         "/v1/audit/events?org_id={org}&workspace_id={workspace}",
         Permission::ReadAudit,
-        // Nobody changes it.
+        // Unused: the trail cannot be changed.
         Permission::ReadAudit,
     ),
 ];
@@ -154,7 +155,7 @@ pub(crate) fn prepare_queue(_: &PrepareContext<'_>, input: AskQueue) -> Result<Q
     Ok(Queue { org: input.org_id, workspace, state, after, limit })
 }
 
-/// Oldest first; the next page goes on after the last.
+/// Returns a page of requests, oldest first. The next page starts after its last id.
 pub fn queue(cx: &mut CallContext<'_, '_>, queue: &Queue) -> Result<RequestQueue> {
     let (org, _) = placement::org(cx, &queue.org, Permission::ReviewRequests)?;
     let (states, expires) = match queue.state {

@@ -1,7 +1,7 @@
-//! Quotas: what a workspace may use, and what it has used.
+//! Quotas: the limits of a workspace, and its usage.
 //!
-//! What is used is counted in the transaction that uses it. A workspace without a policy has no limits, and pays nothing
-//! for the question. One with a policy takes the lock of it when something is counted that it limits.
+//! Usage is counted in the transaction that causes it. A workspace without a policy has no limits and no extra cost.
+//! With a policy, counting what it limits takes the policy's lock.
 
 use axme_api::ApiError;
 use axme_api::quotas::{
@@ -25,7 +25,7 @@ use axme_store::access_requests::AccessRequest;
 use axme_store::quotas::Policy;
 use axme_store::{Limits, Tier, media, quotas as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::quotas::GET, prepare_get, get)),
     Binding::Transaction(&handler(&axme_api::quotas::UPDATE, prepare_update, update)),
@@ -34,9 +34,9 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::quotas::ROLLUPS, prepare_rollups, series)),
 ];
 
-/// What is left of what has no limit.
+/// The `remaining` of a dimension without a limit.
 const NO_LIMIT: i64 = 2_147_483_647;
-/// Longest series that is told by the hour.
+/// Maximum days of a series with a point per hour.
 const HOURLY_DAYS: u64 = 2;
 
 pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: NamedWorkspace) -> Result<NamedWorkspace> {
@@ -49,14 +49,14 @@ pub fn get(cx: &mut CallContext<'_, '_>, input: &NamedWorkspace) -> Result<Quota
     answer(cx, &place, &policy)
 }
 
-/// The policy of a workspace; the one without limits, under the workspace's own id, where there is none.
+/// Returns the policy of a workspace, or else one that sets nothing, under the workspace's own id.
 pub(super) fn find(cx: &mut CallContext<'_, '_>, place: &Placement) -> Result<Policy> {
     let known = store::find_policy(cx.tx, place.workspace)?;
     Ok(known.unwrap_or_else(|| unsaid(cx.limits.tier, place.workspace, cx.now)))
 }
 
-/// The tier of a policy as people are told it: the one that was granted, the server's where nobody has agreed anything, and
-/// no tier at all where the limits were agreed one by one.
+/// Returns the tier to show for a policy: the granted tier, or the server's if no policy was set. A policy whose limits
+/// were set one by one has none.
 pub(super) fn tier_name(limits: &Limits, policy: &Policy) -> &'static str {
     match (Tier::parse(&policy.tier), &policy.updated_by) {
         (Some(granted), _) => granted.as_str(),
@@ -69,7 +69,7 @@ pub(crate) fn prepare_update(_: &PrepareContext<'_>, input: UpdateQuota) -> Resu
     check_word("overage_mode", Some(&input.overage_mode), &["block", "grace", "bill_overage"])?;
     check_chars("updated_by_actor_id", input.updated_by_actor_id.as_deref(), 1, 255)?;
     if input.soft_threshold_percent.is_some_and(|percent| !(1..=100).contains(&percent)) {
-        return Err(ApiError::invalid("soft_threshold_percent: 1 to 100").into());
+        return Err(ApiError::invalid("soft_threshold_percent: must be from 1 to 100").into());
     }
     Ok(input)
 }
@@ -90,9 +90,9 @@ pub fn update(cx: &mut CallContext<'_, '_>, input: &UpdateQuota) -> Result<Quota
     answer(cx, &place, &policy)
 }
 
-/// The policy of a workspace, locked to be changed; a first one where there is none.
+/// Returns the policy of a workspace, locked for a change; a first one if none was set.
 fn fresh(cx: &mut CallContext<'_, '_>, workspace: Uuid, updated_by: String) -> Result<Policy> {
-    // A lock needs a row: two first changes at once must both be there in the end.
+    // A lock needs a row. Without it, one of two concurrent first changes would be lost.
     store::add_policy(cx.tx, &unsaid(cx.limits.tier, workspace, cx.now))?;
     let known = store::lock_policy(cx.tx, workspace)?;
     let first = || Policy {
@@ -111,7 +111,7 @@ fn put(cx: &mut CallContext<'_, '_>, policy: &Policy, action: &str) -> Result<()
     Ok(cx.audit_in(policy.workspace_id, action, &policy.quota_policy_id.to_string(), &line)?)
 }
 
-/// Gives a workspace the limits of a hosted tier, as was asked for.
+/// Gives a workspace the limits of the hosted tier that a request names.
 pub fn upgrade(cx: &mut CallContext<'_, '_>, request: &AccessRequest) -> Result<()> {
     let workspace = request.workspace_id.unwrap_or(request.from_workspace_id);
     let tier = request.requested_tier.clone().unwrap_or_else(|| "email_verified".to_owned());
@@ -146,7 +146,7 @@ pub(crate) fn prepare_summary(_: &PrepareContext<'_>, input: AskSummary) -> Resu
     Ok((input, days))
 }
 
-/// The window ends now; it begins with the first of its days.
+/// Returns the usage from the start of the window's first day until now.
 pub fn summary(cx: &mut CallContext<'_, '_>, (input, days): &(AskSummary, i64)) -> Result<UsageSummaryAnswer> {
     let place = placement::place_of(cx, &input.workspace, Permission::ViewUsage)?;
     let start = day(cx.now) - (days - 1) * HOURS_A_DAY;
@@ -206,12 +206,12 @@ pub(crate) fn prepare_rollups(_: &PrepareContext<'_>, input: AskSeries) -> Resul
 
 fn span(input: AskSeries, days: u64, step_hours: i64) -> Result<Span> {
     if !(1..=90).contains(&days) {
-        return Err(ApiError::invalid("window_days: 1 to 90").into());
+        return Err(ApiError::invalid("window_days: must be from 1 to 90").into());
     }
     Ok(Span { input, days, step_hours })
 }
 
-/// One point for each hour or day up to now, also where nothing was used.
+/// Returns a point for each hour or day up to now, including those without usage.
 pub fn series(cx: &mut CallContext<'_, '_>, span: &Span) -> Result<UsageSeriesAnswer> {
     let place = placement::place_of(cx, &span.input.workspace, Permission::ViewUsage)?;
     let days = i64::try_from(span.days).unwrap_or(1);

@@ -1,4 +1,4 @@
-//! The workspaces of organizations.
+//! Creates, lists and updates the workspaces of organizations.
 
 use axme_api::ApiError;
 use axme_api::organizations::{
@@ -17,7 +17,7 @@ use crate::input::{check_chars, check_word, read_after, read_id, read_word};
 use axme_store::organizations as store;
 use axme_store::organizations::{Workspace, WorkspaceStatus};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::organizations::CREATE_WORKSPACE, prepare_create, create)),
     Binding::Transaction(&handler(&axme_api::organizations::LIST_WORKSPACES, prepare_list, list)),
@@ -26,7 +26,7 @@ pub static BINDINGS: &[Binding] = &[
 
 const ENVIRONMENTS: [&str; 3] = ["sandbox", "staging", "production"];
 
-/// Of one organization: some changes look at each of them.
+/// Maximum workspaces per organization: some changes look at each of them.
 const MOST_WORKSPACES: i64 = 500;
 
 pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateWorkspace) -> Result<CreateWorkspace> {
@@ -39,7 +39,7 @@ pub(crate) fn prepare_create(_: &PrepareContext<'_>, input: CreateWorkspace) -> 
 pub fn create(cx: &mut CallContext<'_, '_>, input: &CreateWorkspace) -> Result<WorkspaceAnswer> {
     let (org, _) = placement::org(cx, &input.org_id, Permission::CreateWorkspaces)?;
     if store::count_workspaces(cx.tx, org)? >= MOST_WORKSPACES {
-        return Err(ApiError::invalid(format!("an organization has at most {MOST_WORKSPACES} workspaces")).into());
+        return Err(ApiError::invalid(format!("an organization may have at most {MOST_WORKSPACES} workspaces")).into());
     }
     let id = cx.rng.uuid_at(cx.now);
     let mut made = Workspace {
@@ -93,7 +93,7 @@ pub fn update(
 ) -> Result<WorkspaceAnswer> {
     let (org, authority) = placement::visible_org(cx, &input.org_id)?;
     let id = read_id("workspace", &input.workspace_id)?;
-    // Two changes at once must not put back what the other has changed.
+    // The lock keeps concurrent updates from overwriting each other.
     store::lock(cx.tx, org)?;
     let known = store::find_workspace(cx.tx, id)?.filter(|known| known.org_id == org);
     let mut known = known.ok_or_else(|| ApiError::not_found(format!("workspace {id}")))?;
