@@ -1,7 +1,7 @@
-//! The first steps of trials: an organization for somebody whose address nobody has verified yet.
+//! Trials: an organization for an email address that is not verified yet.
 //!
-//! Until it is verified, the address owns nothing: keys act in the name of their owner, and whoever begins a trial may have
-//! typed somebody else's address.
+//! The address owns nothing until it is verified. Keys act in their owner's name, and the address typed may belong to
+//! another person.
 
 use axme_api::alpha::{
     Bootstrap, Bootstrapped, EmailVerification, ResendEmail, Resent, TrialKey, TrialOrganization, TrialWorkspace,
@@ -26,16 +26,16 @@ use axme_store::members::{Member, MemberStatus};
 use axme_store::service_accounts::{NewKey, ServiceAccount};
 use axme_store::{Shard, Tx, alpha as store, members, organizations, person_accounts as records, service_accounts};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Async(&async_handler(&axme_api::alpha::BOOTSTRAP, bootstrap)),
     Binding::Async(&async_handler(&axme_api::alpha::VERIFY, verify)),
     Binding::Async(&async_handler(&axme_api::alpha::RESEND, resend)),
 ];
 
-/// How long a trial may be verified.
+/// How long the address of a trial can be verified.
 const TRIAL_SECONDS: u64 = 7 * 86_400;
-/// Trials of one address in a day, and mails of one trial.
+/// Maximum trials per address and day, and mails per trial.
 const MOST_TRIALS_A_DAY: i64 = 3;
 const MOST_MAILS: i64 = 5;
 const DAY_MILLIS: u64 = 86_400_000;
@@ -44,7 +44,7 @@ pub fn check_enabled(app: &AppState) -> Result<()> {
     if app.site.trials {
         return Ok(());
     }
-    let message = "this server gives no trials; ask whoever runs it for a key, or sign in";
+    let message = "trials are disabled on this server; ask its operator for a key, or sign in";
     Err(ApiError::new(ErrorKind::Forbidden, "trials_disabled", message).into())
 }
 
@@ -53,7 +53,7 @@ pub fn bootstrap(context: AsyncContext, input: Bootstrap) -> BoxFuture<Bootstrap
         check_enabled(&context.app)?;
         let email = membership::address(&input.email);
         if !is_email(&email) {
-            return Err(ApiError::invalid("email: must be an address for mail, such as ann@example.com").into());
+            return Err(ApiError::invalid("email: must be an email address, such as ann@example.com").into());
         }
         check_chars("use_case", Some(&input.use_case), 2, 120)?;
         check_chars("company", input.company.as_deref(), 2, 120)?;
@@ -61,7 +61,7 @@ pub fn bootstrap(context: AsyncContext, input: Bootstrap) -> BoxFuture<Bootstrap
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let known = store::list(tx, &email, now.minus_millis(DAY_MILLIS), MOST_TRIALS_A_DAY)?;
             if known.len() as i64 >= MOST_TRIALS_A_DAY {
-                return Err(too_many("this address has begun enough trials for today", 86_400));
+                return Err(too_many("too many trials for this email address today; try again tomorrow", 86_400));
             }
             let id = rng.uuid_at(now);
             let owner = owner_of(id);
@@ -69,7 +69,7 @@ pub fn bootstrap(context: AsyncContext, input: Bootstrap) -> BoxFuture<Bootstrap
             let workspace = found(tx, &owner, &name)?;
             let organization = organizations::find(tx, workspace.org_id)?;
             let organization =
-                organization.ok_or_else(|| StoreError::Fault("a new organization is not there".to_owned()))?;
+                organization.ok_or_else(|| StoreError::Fault("the organization just created is missing".to_owned()))?;
             let key = first_key(tx, &owner, (workspace.org_id, workspace.workspace_id))?;
             let trial = Trial {
                 id,
@@ -116,12 +116,12 @@ fn first_key(tx: &mut Tx<'_>, owner: &str, (org, workspace): (Uuid, Uuid)) -> Re
     Ok(TrialKey { key_id, service_account_id: account.service_account_id, token })
 }
 
-/// Sends the mail of a trial.
+/// Queues the verification mail of a trial.
 fn tell(tx: &mut Tx<'_>, trial: &Trial) -> Result<(), StoreError> {
     mail(tx, &trial.email, json!({ "trial": trial.id }))
 }
 
-/// Draws the token of a mail that is about to be sent. `None` when it is too late for it.
+/// Draws the token for a mail that is about to be sent; `None` if the trial is verified or has expired.
 pub fn draw(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<(Trial, String)>, StoreError> {
     let rng = tx.rng;
     let now = tx.now;
@@ -150,13 +150,13 @@ pub fn verify(context: AsyncContext, input: VerifyEmail) -> BoxFuture<Verified> 
     })
 }
 
-/// Gives a trial to its address. Doing so twice is no error. The first key loses what it could do in the organization beyond
-/// its workspace: whoever began the trial may be somebody else.
+/// Makes the address of a trial the owner of its organization; a repeat has no effect. The owner of the first key loses
+/// that role and keeps only the workspace, because another person may have started the trial.
 pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
     let (rng, now) = (app.system.rng.clone(), app.system.clock.now());
     let hash = auth::hash(&token);
-    let unknown = || ApiError::not_found("this token");
-    // Garbage does not wait for the writer.
+    let unknown = || ApiError::not_found("token");
+    // An unknown token must not occupy the writer.
     app.store.read(move |tx| store::is_known(tx, &hash)).await?.then_some(()).ok_or_else(unknown)?;
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let trial = store::lock(tx, &hash)?.ok_or_else(unknown)?;
@@ -164,7 +164,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
             return Ok(trial);
         }
         if trial.expires_at <= now {
-            let message = "this mail has expired: begin a new trial";
+            let message = "this verification link has expired; start a new trial";
             return Err(ApiError::new(ErrorKind::Gone, "verification_expired", message).into());
         }
         store::mark_verified(tx, trial.id, now)?;
@@ -191,7 +191,7 @@ pub async fn confirm(app: &AppState, token: String) -> Result<Trial> {
     app.store.write(Shard::CONTROL, job).await
 }
 
-/// Whom the keys of a trial belong to.
+/// Returns the owner of a trial's keys: a name of its own, not the email address.
 fn owner_of(trial: Uuid) -> String {
     format!("trial:{trial}")
 }

@@ -1,4 +1,6 @@
-//! Invites. A token is known by its hash; whoever has it and a key of the workspace becomes a user with it, once.
+//! Invites. A caller with the token of an invite and a key of the workspace can register a user with it, once.
+//!
+//! The store holds only the hash of a token.
 
 use axme_api::invites::{AcceptInvite, CreateInvite, GetInvite, Invite as InviteView, InviteAccepted, InviteCreated};
 use axme_api::{ApiError, ErrorKind};
@@ -16,7 +18,7 @@ use axme_store::invites::Invite;
 use axme_store::users::User;
 use axme_store::{invites as store, users};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::invites::CREATE, prepare_create, create)),
     Binding::Transaction(&handler(&axme_api::invites::GET, prepare_get, get)),
@@ -100,7 +102,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, GetInvite { token }: &GetInvite) -> Res
     })
 }
 
-/// The text of a token is in no error: logs keep those.
+/// Returns the invite of a token. The error omits the token, because logs keep errors.
 fn find(cx: &mut CallContext<'_, '_>, token: &str) -> Result<Invite> {
     let found = store::find(cx.tx, cx.caller.workspace, &auth::hash(token))?;
     Ok(found.ok_or_else(|| ApiError::not_found("invite"))?)
@@ -131,8 +133,8 @@ pub(crate) fn prepare_accept(context: &PrepareContext<'_>, input: AcceptInvite) 
     Ok(Acceptance { token: input.token, name, user })
 }
 
-/// Whoever came by an invite before and gives the same nick again is the same user (contract `wire.md` §9.1 row 35). A user
-/// that was registered otherwise keeps its nick for itself.
+/// Accepts an invite. The nick of a user who accepted an earlier invite returns that user (contract `wire.md` §9.1 row
+/// 35). The nick of a user who was registered in another way is taken.
 pub fn accept(cx: &mut CallContext<'_, '_>, asked: &Acceptance) -> Result<InviteAccepted> {
     let invite = find(cx, &asked.token)?;
     if let Some(known) = invite.accepted_by {
@@ -142,7 +144,9 @@ pub fn accept(cx: &mut CallContext<'_, '_>, asked: &Acceptance) -> Result<Invite
         return Ok(view(asked, &invite, user, invite.accepted_at.unwrap_or(cx.now).to_string()));
     }
     if invite.expires_at <= cx.now {
-        return Err(ApiError::new(ErrorKind::Gone, "invite_expired", "the invite has expired: ask for another").into());
+        return Err(
+            ApiError::new(ErrorKind::Gone, "invite_expired", "the invite has expired; ask for a new one").into()
+        );
     }
     let user = match users::find_by_nick(cx.tx, cx.caller.workspace, &asked.name.normalized)? {
         Some(user) if user.invited => user,
@@ -164,7 +168,11 @@ pub fn accept(cx: &mut CallContext<'_, '_>, asked: &Acceptance) -> Result<Invite
 }
 
 fn taken() -> ApiError {
-    ApiError::new(ErrorKind::Conflict, "invite_already_accepted", "somebody else came by this invite")
+    ApiError::new(
+        ErrorKind::Conflict,
+        "invite_already_accepted",
+        "another user has accepted this invite; ask for a new one",
+    )
 }
 
 fn view(asked: &Acceptance, invite: &Invite, user: User, accepted_at: String) -> InviteAccepted {

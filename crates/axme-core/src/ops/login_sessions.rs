@@ -1,4 +1,4 @@
-//! Staying signed in: refreshing, looking at one's sessions, ending them, and opening a dashboard.
+//! Login sessions: refreshing, listing and ending them, and opening a dashboard.
 
 use axme_api::auth::{
     AssistantLink, AssistantLinks, DashboardToken, Exchange, Introspect, Introspection, ListLogins, LoggedOut, Login,
@@ -22,7 +22,7 @@ use crate::input::read_id;
 use axme_store::person_accounts::Session;
 use axme_store::{Shard, Tx, person_accounts as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::auth::LOGOUT, prepare_nothing, logout)),
     Binding::Transaction(&handler(&axme_api::auth::LOGOUT_ALL, prepare_nothing, logout_all)),
@@ -35,20 +35,20 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Async(&async_handler(&axme_api::auth::INTROSPECT, introspect)),
 ];
 
-/// A program that did not hear the answer to a refresh tries again with the same token: for so long that is no theft.
+/// How long a used refresh token may be repeated: the program may not have received the first answer.
 const REPEAT_SECONDS: u64 = 10;
 const EXCHANGE_SECONDS: u64 = 300;
 const MOST_SESSIONS: i64 = 500;
-/// The `client_type` of a session that was made with a key.
+/// The `client_type` of a session that was opened with a key.
 pub(super) const DASHBOARD: &str = "dashboard";
-/// What the `client_type` of an assistant's session begins with.
+/// The prefix of the `client_type` of an assistant's session.
 const ASSISTANT: &str = "assistant:";
 
 pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshed> {
     Box::pin(async move {
         let (now, rules) = (context.now, SignInRules::of(&context.app));
         let hash = auth::hash(&input.refresh_token);
-        // Nothing is written for a token that is none, or of a session that is over.
+        // An invalid token, or one of an ended session, must not occupy the writer.
         let look = move |tx: &mut Tx<'_>| -> Result<_> {
             let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
             check_live(store::find_session(tx, known.session_id)?, &known, now).map(|_| ())
@@ -57,14 +57,14 @@ pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshe
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let known = store::find_refresh(tx, &hash)?.ok_or_else(unknown)?;
             let session = check_live(store::lock_session(tx, known.session_id)?, &known, now)?;
-            // Only with the lock is it sure whether it was used.
+            // Read the token again under the lock: it may have been used meanwhile.
             let used_at = store::find_refresh(tx, &hash)?.and_then(|token| token.used_at);
             if used_at.is_some_and(|at| at.plus_seconds(REPEAT_SECONDS) <= now) {
-                // Somebody else has it: whoever is right signs in again.
+                // Two parties hold the token. End the session; the rightful one can sign in again.
                 store::revoke_session(tx, session.account_id, session.session_id, now)?;
                 let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
                 tell_ended(tx, &account, &[session.session_id], "refresh_token_reused")?;
-                let message = "this refresh token was used before, so its session was ended: sign in again";
+                let message = "this refresh token was already used, so its session was ended; sign in again";
                 return Err(Error::kept(ApiError::new(ErrorKind::Unauthenticated, "refresh_token_reused", message)));
             }
             let account = store::find(tx, session.account_id)?.ok_or_else(unknown)?;
@@ -92,14 +92,14 @@ pub fn refresh(context: AsyncContext, input: RefreshToken) -> BoxFuture<Refreshe
     })
 }
 
-/// The session of a refresh token, if both are good.
+/// Returns the session of a refresh token if both are valid.
 fn check_live(session: Option<Session>, token: &store::RefreshToken, now: Time) -> Result<Session> {
     let is_live = |session: &Session| session.revoked_at.is_none() && now < session.expires_at.min(token.expires_at);
     session.filter(is_live).ok_or_else(|| unknown().into())
 }
 
 fn unknown() -> ApiError {
-    let message = "the refresh token is unknown, expired or revoked: sign in again";
+    let message = "the refresh token is unknown, expired or revoked; sign in again";
     ApiError::new(ErrorKind::Unauthenticated, "invalid_refresh_token", message)
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListLogins) -> Result<
     Ok(input.include_revoked.unwrap_or(false))
 }
 
-/// The sessions of the person who calls; those that are over only when they are asked for.
+/// Returns the id of the caller's session and all their sessions; ended ones only `with_revoked`.
 fn own(cx: &mut CallContext<'_, '_>, with_revoked: bool) -> Result<(Uuid, Vec<Session>)> {
     let person = auth::check_person(cx.caller)?;
     let mut sessions = store::list_sessions(cx.tx, person.account_id, MOST_SESSIONS)?;
@@ -150,7 +150,7 @@ pub(crate) fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeSession) -> Re
     read_id("session", &input.session_id)
 }
 
-/// Ending a session twice is no error.
+/// Ends a session. A repeat has no effect.
 pub fn revoke(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SessionRevoked> {
     let person = auth::check_person(cx.caller)?;
     let known = store::find_session(cx.tx, *id)?.filter(|session| session.account_id == person.account_id);
@@ -188,11 +188,14 @@ pub fn dashboard(context: AsyncContext, _: Nothing) -> BoxFuture<DashboardToken>
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let account = store::find_by_email(tx, &membership::address(&caller.owner))?;
             let account = account.ok_or_else(|| {
-                let message = format!("the owner of this key, {}, is no person who could sign in", caller.owner);
+                let message = format!(
+                    "the owner of this key, {}, has no account; use the key of a person who has signed in",
+                    caller.owner
+                );
                 ApiError::new(ErrorKind::Conflict, "no_account", message)
             })?;
             let until = now.plus_seconds(EXCHANGE_SECONDS);
-            // A session that ends with a key begins none that does not.
+            // If the caller's session ends with a key, the new one must end with it too.
             let session =
                 caller.person().map(|person| store::find_session(tx, person.session_id)).transpose()?.flatten();
             let own_key = caller.key_id.clone().map(|key| (caller.workspace, key));
@@ -214,7 +217,7 @@ pub fn exchange(context: AsyncContext, input: Exchange) -> BoxFuture<SignedIn> {
         let hash = auth::hash(&input.token);
         let client = Client { kind: DASHBOARD.to_owned(), label: None };
         let wrong = || {
-            let message = "the token is unknown, used or expired: open the dashboard again";
+            let message = "the token is unknown, used or expired; open the dashboard again";
             ApiError::new(ErrorKind::Unauthenticated, "invalid_exchange_token", message)
         };
         if !context.app.store.read(move |tx| store::is_exchange(tx, &hash, now)).await? {
@@ -230,7 +233,7 @@ pub fn exchange(context: AsyncContext, input: Exchange) -> BoxFuture<SignedIn> {
     })
 }
 
-/// What is no token, expired or revoked is inactive, and nothing more is told of it.
+/// Reports whether a token is active. For an invalid, expired or revoked token, the answer holds nothing else.
 pub fn introspect(context: AsyncContext, input: Introspect) -> BoxFuture<Introspection> {
     Box::pin(async move {
         let inactive = Introspection { ok: true, ..Introspection::default() };
@@ -259,8 +262,8 @@ pub fn introspect(context: AsyncContext, input: Introspect) -> BoxFuture<Introsp
     })
 }
 
-/// Notes in the trail of the workspace where somebody works that sessions of theirs have ended, and tells those who are
-/// subscribed to it there.
+/// Records the end of sessions in the audit trail of the person's home workspace, and publishes an event to subscribers
+/// there.
 fn tell_ended(tx: &mut Tx<'_>, account: &store::Account, sessions: &[Uuid], why: &str) -> Result<()> {
     let memberships = store::memberships(tx, &account.email)?;
     let Some((org, workspace)) = membership::home(tx, account, &memberships)? else { return Ok(()) };

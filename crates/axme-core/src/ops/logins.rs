@@ -1,8 +1,8 @@
-//! Signing in: by the code or the link of a mail, and on another device by a grant that somebody approves.
+//! Sign-in by the code or the link of a mail, and on another device by a grant that a person approves.
 //!
-//! A grant is what a program polls; its id is a secret. A mail's link, a mail's code typed on the approval page, or a sign-in
-//! elsewhere approves it in somebody's name; the poll after that gets the credentials, once. Whether anybody is known by an
-//! address is told to nobody but the reader of its mail.
+//! A program polls a grant, whose id is a secret. A mail's link, its code typed on the approval page, or a sign-in
+//! elsewhere approves the grant for an account. The next poll returns the credentials, once. Only the reader of an
+//! address's mail learns whether the address is known.
 
 use axme_api::auth::{
     AskGrant, Grant as GrantView, GrantState, LoginIntended, LoginIntent as AskLogin, PollGrant, SignedIn, VerifyCode,
@@ -32,7 +32,7 @@ use axme_store::{
     Rng, Shard, Signal, Tx, logins as store, notices, organizations as tenants, person_accounts as records,
 };
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Async(&async_handler(&axme_api::auth::LOGIN_INTENT, ask)),
     Binding::Async(&async_handler(&axme_api::auth::VERIFY, verify)),
@@ -40,17 +40,17 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Async(&async_handler(&axme_api::auth::POLL, poll)),
 ];
 
-/// How long a mail's code and link are good.
+/// How long a mail's code and link are valid.
 const INTENT_SECONDS: u64 = 300;
 const GRANT_SECONDS: u64 = 600;
 const POLL_SECONDS: u64 = 3;
-/// Wrong codes for one mail, and for one address in a day: a code has a million values.
+/// Maximum wrong codes per mail, and per address and day: a code has only a million values.
 const MOST_WRONG_CODES: i64 = 5;
 const MOST_WRONG_CODES_A_DAY: i64 = 20;
-/// Mails to one address in an hour.
+/// Maximum mails per address and hour.
 const MOST_MAILS_AN_HOUR: i64 = 10;
 const HOUR_MILLIS: u64 = 3_600_000;
-/// Letters that are not mistaken for one another, and make no words.
+/// Letters that are hard to confuse and form no words.
 const USER_CODE_LETTERS: &[u8] = b"BCDFGHJKLMNPQRSTVWXZ";
 const USER_CODE_CHARS: usize = 8;
 
@@ -70,23 +70,23 @@ pub fn ask(context: AsyncContext, input: AskLogin) -> BoxFuture<LoginIntended> {
 
 /// The grant that a mail is to approve.
 pub enum GrantQuery {
-    /// One to be made, by its id.
+    /// A new grant, by its id.
     New(String),
-    /// One that is there, by its hash.
+    /// An existing grant, by its hash.
     Known(Vec<u8>),
 }
 
-/// Sends somebody a code and a link, when they are known or anybody may come. The answer is the same in any case.
+/// Mails a code and a link to an address if it is a member's or sign-up is open. The answer is the same in every case.
 pub async fn begin(app: &AppState, email: &str, wanted: GrantQuery) -> Result<Uuid> {
     let email = membership::address(email);
     if !is_email(&email) {
-        return Err(ApiError::invalid("email: must be an address for mail, such as ann@example.com").into());
+        return Err(ApiError::invalid("email: must be an email address, such as ann@example.com").into());
     }
     let (rng, now, may_anybody) = (app.system.rng.clone(), app.system.clock.now(), app.site.sign_up);
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let (mails, _) = store::count_since(tx, &email, now.minus_millis(HOUR_MILLIS))?;
         if mails >= MOST_MAILS_AN_HOUR {
-            return Err(too_many("too many sign-ins were asked for by this address; try again in an hour", 3_600));
+            return Err(too_many("too many sign-ins for this email address; try again in an hour", 3_600));
         }
         let grant_hash = match &wanted {
             GrantQuery::Known(hash) => hash.clone(),
@@ -112,7 +112,7 @@ pub async fn begin(app: &AppState, email: &str, wanted: GrantQuery) -> Result<Uu
     app.store.write(Shard::CONTROL, job).await
 }
 
-/// Mails somebody about their own account. On a queue of its own: whoever waits for a code does not wait for other mail.
+/// Queues a mail about a person's own account. A separate queue keeps sign-in codes from waiting for other mail.
 pub(super) fn mail(tx: &mut Tx<'_>, to: &str, content: Value) -> Result<(), StoreError> {
     let rng = tx.rng;
     let now = tx.now;
@@ -131,7 +131,7 @@ pub(super) fn mail(tx: &mut Tx<'_>, to: &str, content: Value) -> Result<(), Stor
     Ok(())
 }
 
-/// What the mail of a sign-in says.
+/// The contents of a sign-in mail.
 pub struct Secrets {
     pub email: String,
     pub code: String,
@@ -139,15 +139,15 @@ pub struct Secrets {
     pub expires_at: Time,
 }
 
-/// Draws the code and the link of a mail that is about to be sent; those of a mail before are good no more. `None` when it
-/// is too late for it.
+/// Draws the code and the link for a mail that is about to be sent, and invalidates those of earlier mails. `None` if
+/// the sign-in was used or has expired.
 pub fn draw(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Secrets>, StoreError> {
     let rng = tx.rng;
     let now = tx.now;
     let Some(intent) = store::lock(tx, id)?.filter(|intent| intent.used_at.is_none() && now < intent.expires_at) else {
         return Ok(None);
     };
-    // Of 2⁶⁴ values a million is so small a part that no code is likelier than another.
+    // A million is so far below 2⁶⁴ that the bias of the remainder is negligible.
     let code = format!("{:06}", u64::from_be_bytes(rng.bytes()) % 1_000_000);
     let link_token = rng.hex::<32>();
     store::set_secrets(tx, id, &code_hash(id, &code), &auth::hash(&link_token))?;
@@ -164,7 +164,7 @@ pub fn verify(context: AsyncContext, input: VerifyCode) -> BoxFuture<SignedIn> {
         let client = Client::read(input.client_type, input.device_label, &context.client)?;
         let (now, rules) = (context.now, SignInRules::of(&context.app));
         let code = input.code;
-        // Nothing is written for a sign-in that nobody asked for, or that is over.
+        // An unknown or ended sign-in must not occupy the writer.
         context.app.store.read(move |tx| check_open(store::find(tx, id)?, "this sign-in", now)).await?;
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             let email = use_code(tx, id, &code)?;
@@ -176,13 +176,13 @@ pub fn verify(context: AsyncContext, input: VerifyCode) -> BoxFuture<SignedIn> {
     })
 }
 
-/// Uses up the code of a mail; returns whose it is.
+/// Consumes the code of a mail and returns the email address.
 pub fn use_code(tx: &mut Tx<'_>, id: Uuid, code: &str) -> Result<String> {
     let now = tx.now;
     let intent = check_open(store::lock(tx, id)?, "this sign-in", now)?;
     let (_, wrong_today) = store::count_since(tx, &intent.email, now.minus_millis(24 * HOUR_MILLIS))?;
     if wrong_today >= MOST_WRONG_CODES_A_DAY {
-        let message = "too many wrong codes for this address today; use the link of the mail instead";
+        let message = "too many wrong codes for this email address today; use the link in the mail instead";
         return Err(too_many(message, 3_600));
     }
     let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
@@ -194,23 +194,22 @@ pub fn use_code(tx: &mut Tx<'_>, id: Uuid, code: &str) -> Result<String> {
     store::count_wrong_code(tx, id)?;
     let left = MOST_WRONG_CODES - intent.wrong_codes - 1;
     let message = match left {
-        0 => "invalid code, and that was the last try: ask for a new one".to_owned(),
+        0 => "invalid code, and that was the last try; request a new code".to_owned(),
         1 => "invalid code: one try is left".to_owned(),
         left => format!("invalid code: {left} tries are left"),
     };
-    // Kept: the count must not be lost with the refusal.
+    // Commit in spite of the refusal, or the count would be lost.
     Err(Error::kept(ApiError::new(ErrorKind::Invalid, "invalid_code", message)))
 }
 
 fn check_open(intent: Option<LoginIntent>, name: &str, now: Time) -> Result<LoginIntent> {
     let intent = intent.ok_or_else(|| ApiError::not_found(name))?;
     if intent.used_at.is_some() {
-        return Err(ApiError::new(ErrorKind::Conflict, "code_already_used", "this sign-in was used already").into());
+        let message = "this sign-in was already used; start a new one";
+        return Err(ApiError::new(ErrorKind::Conflict, "code_already_used", message).into());
     }
     if intent.expires_at <= now || intent.wrong_codes >= MOST_WRONG_CODES {
-        return Err(
-            ApiError::new(ErrorKind::Gone, "code_expired", "this sign-in has expired: ask for a new one").into()
-        );
+        return Err(ApiError::new(ErrorKind::Gone, "code_expired", "this sign-in has expired; start a new one").into());
     }
     Ok(intent)
 }
@@ -219,14 +218,14 @@ pub(super) fn too_many(message: &str, seconds: u64) -> Error {
     ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message).with("retry_after_seconds", seconds).into()
 }
 
-/// Where the link of a mail leads.
+/// The sign-in that the link of a mail leads to.
 pub struct LinkedSignIn {
     pub intent: LoginIntent,
-    /// What the device shows that waits; none when a program waits that shows nothing.
+    /// The code on the waiting device; `None` for a waiting program that shows no code.
     pub user_code: Option<String>,
 }
 
-/// Whether the link of a mail leads to a sign-in that is open; returns which, otherwise says why not.
+/// Returns the open sign-in that the link of a mail leads to, or the reason that there is none.
 pub fn look_at_link(tx: &mut Tx<'_>, id: Uuid, token: &str) -> Result<LinkedSignIn> {
     let now = tx.now;
     let intent = check_link(store::find(tx, id)?, now, token)?;
@@ -241,7 +240,7 @@ fn check_link(intent: Option<LoginIntent>, now: Time, token: &str) -> Result<Log
     check_open(intent.filter(leads), "this link", now)
 }
 
-/// Signs in by the link of a mail: approves what waits for it. Returns the address.
+/// Signs in by the link of a mail: approves the waiting grant. Returns the email address.
 pub fn use_link(tx: &mut Tx<'_>, rules: SignInRules, id: Uuid, token: &str) -> Result<String> {
     let now = tx.now;
     let intent = check_link(store::lock(tx, id)?, now, token)?;
@@ -251,13 +250,13 @@ pub fn use_link(tx: &mut Tx<'_>, rules: SignInRules, id: Uuid, token: &str) -> R
     Ok(intent.email)
 }
 
-/// Approves a grant in somebody's name.
+/// Approves a grant for an account.
 pub fn approve(tx: &mut Tx<'_>, grant: &[u8], account: &Account) -> Result<()> {
     let now = tx.now;
     if store::approve(tx, grant, account.account_id, now)? {
         return Ok(());
     }
-    let message = "the device has stopped waiting: start again there";
+    let message = "the device has stopped waiting; start again on the device";
     Err(ApiError::new(ErrorKind::Gone, "grant_expired", message).into())
 }
 
@@ -305,7 +304,7 @@ pub fn grant(context: AsyncContext, _: AskGrant) -> BoxFuture<GrantView> {
     })
 }
 
-/// Whoever waits asks often: only an approval waits for the writer.
+/// Polls a grant. Programs poll often, so only an approved grant uses the writer.
 pub fn poll(context: AsyncContext, input: PollGrant) -> BoxFuture<GrantState> {
     Box::pin(async move {
         let (app, now) = (&context.app, context.now);
@@ -318,7 +317,8 @@ pub fn poll(context: AsyncContext, input: PollGrant) -> BoxFuture<GrantState> {
         }
         let rules = SignInRules::of(app);
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
-            let gone = || ApiError::new(ErrorKind::Gone, "grant_expired", "whoever approved this is no more");
+            let message = "the account that approved this sign-in is gone; start again";
+            let gone = || ApiError::new(ErrorKind::Gone, "grant_expired", message);
             let account = check_grant(store::lock_grant(tx, &hash)?, now)?.ok_or_else(gone)?;
             let account = records::find(tx, account)?.ok_or_else(gone)?;
             store::mark_delivered(tx, &hash, now)?;
@@ -341,21 +341,21 @@ pub fn poll(context: AsyncContext, input: PollGrant) -> BoxFuture<GrantState> {
     })
 }
 
-/// Who approved a grant; `None` while nobody has.
+/// Returns the account that approved a grant; `None` while it is pending.
 fn check_grant(grant: Option<Grant>, now: Time) -> Result<Option<Uuid>> {
     let grant = grant.ok_or_else(|| ApiError::not_found("grant"))?;
     let gone = |message: &str| Err(ApiError::new(ErrorKind::Gone, "grant_expired", message).into());
     if grant.delivered_at.is_some() {
-        return gone("the credentials of this sign-in were fetched already: start again");
+        return gone("the credentials of this sign-in were already fetched; start again");
     }
     if grant.expires_at <= now {
-        return gone("nobody approved this sign-in in time: start again");
+        return gone("this sign-in was not approved in time; start again");
     }
     Ok(grant.account_id)
 }
 
-/// The account of somebody who has shown to read the mail of an address. Whoever was invited belongs from now on; whoever
-/// belongs nowhere gets an organization of their own, where that is open to anybody.
+/// Returns the account of a person who has proved to read the mail of an address, and activates pending memberships. A
+/// person without memberships gets an organization of their own if sign-up is open.
 pub fn admit(tx: &mut Tx<'_>, rules: SignInRules, email: &str) -> Result<Account> {
     let rng = tx.rng;
     let now = tx.now;
@@ -365,12 +365,12 @@ pub fn admit(tx: &mut Tx<'_>, rules: SignInRules, email: &str) -> Result<Account
     }
     records::insert(tx, rng.uuid(), email, now)?;
     let account = records::find_by_email(tx, email)?;
-    let mut account = account.ok_or_else(|| StoreError::Fault("an account vanished while it was made".to_owned()))?;
+    let mut account = account.ok_or_else(|| StoreError::Fault("the account just created is missing".to_owned()))?;
     if account.verified_at.is_none() {
         account.verified_at = Some(now);
         records::mark_verified(tx, account.account_id, now)?;
     }
-    // Whoever signs in twice at once has waited here for the other.
+    // A concurrent sign-in of the same person has waited until here, so look again.
     if !is_member && !records::is_member(tx, email)? {
         let name = email.split_once('@').map_or(email, |(name, _)| name);
         found(tx, email, if name.chars().count() < 2 { email } else { name })?;
@@ -378,7 +378,7 @@ pub fn admit(tx: &mut Tx<'_>, rules: SignInRules, email: &str) -> Result<Account
     Ok(account)
 }
 
-/// An organization with a sandbox, that somebody owns.
+/// Creates an organization for an owner, with a sandbox workspace.
 pub fn found(tx: &mut Tx<'_>, owner: &str, name: &str) -> Result<Workspace> {
     let rng = tx.rng;
     let now = tx.now;
@@ -398,7 +398,7 @@ pub fn found(tx: &mut Tx<'_>, owner: &str, name: &str) -> Result<Workspace> {
         updated_at: now,
     };
     if !tenants::insert_workspace(cx.tx, &workspace)? {
-        return Err(StoreError::Conflict("a new organization has a workspace already".to_owned()).into());
+        return Err(StoreError::Conflict("a new organization already has a workspace".to_owned()).into());
     }
     cx.audit_in(workspace.workspace_id, "auth.sign_up", owner, &json!({ "org_id": made.org_id }))?;
     Ok(workspace)

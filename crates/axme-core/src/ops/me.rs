@@ -1,4 +1,4 @@
-//! Who the caller is.
+//! Reports who the caller is.
 
 use axme_api::capabilities::Nothing;
 use axme_api::me::Me;
@@ -9,7 +9,7 @@ use crate::context::CallContext;
 use crate::error::Result;
 use axme_store::service_accounts as store;
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(&handler(&axme_api::me::GET, prepare_get, get))];
 
 pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: Nothing) -> Result<Nothing> {

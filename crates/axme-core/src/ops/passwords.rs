@@ -1,4 +1,4 @@
-//! Passwords: setting one's own, and signing in with it.
+//! Passwords: people set their own and sign in with it.
 
 use axme_api::auth::{PasswordLogin, PasswordRegistered, RegisterPassword, SignedIn};
 use axme_api::{ApiError, ErrorKind};
@@ -16,7 +16,7 @@ use crate::input::check_chars;
 use axme_store::person_accounts::Account;
 use axme_store::{Shard, Tx, logins, person_accounts as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Async(&async_handler(&axme_api::auth::LOGIN, login)),
     Binding::Async(&async_handler(&axme_api::auth::REGISTER_PASSWORD, register)),
@@ -24,12 +24,12 @@ pub static BINDINGS: &[Binding] = &[
 
 const LEAST_CHARS: usize = 12;
 const MOST_CHARS: usize = 1_024;
-/// A password of fewer different characters than this is no better than a short one.
+/// Minimum different characters: a password with fewer is as weak as a short one.
 const LEAST_DIFFERENT: usize = 5;
-/// After so many wrong passwords a name is locked for a while, whether anybody has it or not.
+/// A name is locked for a while after this many wrong passwords, even if no account has it.
 const MOST_FAILURES: i64 = 5;
 const LOCK_SECONDS: u64 = 900;
-/// A first password is set by who has just signed in.
+/// How recent a sign-in must be to set a first password.
 const FRESH_SECONDS: u64 = 900;
 
 pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<PasswordRegistered> {
@@ -49,17 +49,18 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Pas
                 let tries = reserve(&context, name).await?;
                 let given = input.current_password.clone().unwrap_or_default();
                 if !permit.fits(Some(known), given).await? {
-                    let why = "current_password: not the password that is set now";
+                    let why = "current_password: does not match the current password";
                     return Err(
                         refuse(&context, name, tries, ErrorKind::Forbidden, "wrong_current_password", why).await
                     );
                 }
             }
-            // Whoever got hold of a token or of a key must not make a password of it, which outlives both.
+            // A stolen token or key must not be enough to set a password, which outlives both.
             None if session.client_type == DASHBOARD
                 || session.created_at.plus_seconds(FRESH_SECONDS) <= context.now =>
             {
-                let message = "sign in again by mail or at your provider, and set the password within 15 minutes";
+                let message = "a first password takes a recent sign-in; sign in again by mail or at your provider, \
+                               and set the password within 15 minutes";
                 return Err(ApiError::new(ErrorKind::Forbidden, "sign_in_again", message).into());
             }
             None => {}
@@ -72,16 +73,18 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Pas
             let gone = || ApiError::not_found("account");
             let known = store::lock(tx, account.account_id)?.ok_or_else(gone)?;
             if known.password_hash != before {
-                let message = "the password was changed at the same time; nothing was changed by this call";
+                let message = "the password was changed at the same time; this call changed nothing";
                 return Err(ApiError::new(ErrorKind::Conflict, "password_changed", message).into());
             }
             let changed =
                 Account { nick: nick.clone().or(known.nick.clone()), password_hash: Some(hashed.clone()), ..known };
             if !store::set_password(tx, &changed)? {
-                return Err(ApiError::new(ErrorKind::Conflict, "nick_taken", "nick: somebody has it").into());
+                return Err(
+                    ApiError::new(ErrorKind::Conflict, "nick_taken", "nick: already taken; choose another").into()
+                );
             }
             logins::forget_failures(tx, &auth::hash(&changed.email))?;
-            // Whoever is signed in elsewhere may be whom the new password is to keep out.
+            // One of the other sessions may belong to the intruder that the new password must keep out.
             store::revoke_others(tx, changed.account_id, session_id, now)?;
             tell(tx, &changed.email, &base_url)?;
             audit(tx, workspace, &changed.email, "auth.password", &json!({ "nick": changed.nick }))?;
@@ -91,7 +94,7 @@ pub fn register(context: AsyncContext, input: RegisterPassword) -> BoxFuture<Pas
     })
 }
 
-/// A mail to whom it concerns, who may not have done it.
+/// Mails the owner of the account, who may not have made the change.
 fn tell(tx: &mut Tx<'_>, email: &str, base_url: &str) -> Result<(), StoreError> {
     let body = format!(
         "The password of {email} at {base_url} was set, and all other sessions were ended. If it was not you, sign in by mail, set \
@@ -111,7 +114,7 @@ fn check_nick(nick: Option<&str>) -> Result<()> {
     }
 }
 
-/// Long, of more than a few characters, and not one's own name.
+/// Refuses a password that is short, has few different characters, or is the person's own name.
 fn check_strength(password: &str, email: &str, nick: Option<&str>) -> Result<()> {
     check_chars("password", Some(password), LEAST_CHARS, MOST_CHARS)?;
     let mut different: Vec<char> = password.to_lowercase().chars().collect();
@@ -128,7 +131,7 @@ fn check_strength(password: &str, email: &str, nick: Option<&str>) -> Result<()>
     Ok(())
 }
 
-/// Takes as long, and says the same, for a name that nobody has.
+/// Signs in with a password. An unknown name takes as long and gets the same error.
 pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignedIn> {
     Box::pin(async move {
         let client = Client::read(input.client_type, input.device_label, &context.client)?;
@@ -141,7 +144,7 @@ pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignedIn>
             Ok((account, given.clone()))
         };
         let (account, given) = context.app.store.read(find).await?;
-        // One person is locked by both their names.
+        // The email address and the nick of a person share one lock.
         let name = auth::hash(account.as_ref().map_or(&given, |account| &account.email));
         let permit = HashPermit::acquire().await?;
         let tries = reserve(&context, name).await?;
@@ -155,9 +158,9 @@ pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignedIn>
         let job = move |tx: &mut Tx<'_>| -> Result<_> {
             logins::forget_failures(tx, &name)?;
             let known = store::lock(tx, account.account_id)?;
-            // Whoever changed the password meanwhile did so to keep others out.
+            // A password that was changed meanwhile must not sign in any more.
             if known.is_none_or(|known| known.password_hash != account.password_hash) {
-                let message = "the password was changed at the same time: try again";
+                let message = "the password was changed at the same time; try again";
                 return Err(ApiError::new(ErrorKind::Unauthenticated, "invalid_credentials", message).into());
             }
             enter(tx, rules, &account, &client, SessionOrigin::Home)
@@ -167,13 +170,13 @@ pub fn login(context: AsyncContext, input: PasswordLogin) -> BoxFuture<SignedIn>
     })
 }
 
-/// Counts a try before it is made, however many are made at once; refuses a name that is locked. Returns how many tries that
-/// makes.
+/// Counts a try before it is made, so that parallel tries cannot exceed the limit. Refuses a locked name. Returns the
+/// number of tries.
 async fn reserve(context: &AsyncContext, name: [u8; 32]) -> Result<i64> {
     let now = context.now;
     let count = move |tx: &mut Tx<'_>| -> Result<_> {
         let tries = logins::count_failure(tx, &name, now, now.minus_millis(LOCK_SECONDS * 1_000))?;
-        // The row is this transaction's own now: what it says holds.
+        // The transaction holds the row's lock now, so its state is current.
         if let Some(until) = logins::failures(tx, &name)?.locked_until.filter(|until| now < *until) {
             return Err(locked(now, until).into());
         }
@@ -187,11 +190,11 @@ async fn reserve(context: &AsyncContext, name: [u8; 32]) -> Result<i64> {
 
 fn locked(now: Time, until: Time) -> ApiError {
     let seconds = until.since(now).as_secs().max(1);
-    let message = format!("too many wrong passwords: this name is locked for {seconds} s");
+    let message = format!("too many wrong passwords; this name is locked for {seconds} s");
     ApiError::new(ErrorKind::RateLimited, "account_locked", message).with("retry_after_seconds", seconds)
 }
 
-/// Says what is wrong; the last wrong try locks the name.
+/// Returns the error for a wrong password. The last wrong try locks the name.
 async fn refuse(
     context: &AsyncContext,
     name: [u8; 32],

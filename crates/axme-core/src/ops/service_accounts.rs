@@ -1,4 +1,4 @@
-//! Service accounts and their keys.
+//! Creates, updates and deletes service accounts and their keys.
 
 use axme_api::roles::Permission;
 use axme_api::service_accounts::{
@@ -25,7 +25,7 @@ use crate::signature;
 use axme_store::service_accounts::{AccountRole, AccountStatus, NewKey, ServiceAccount};
 use axme_store::{Signal, service_accounts as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::service_accounts::CREATE, prepare_create, create)),
     Binding::Transaction(&handler(&axme_api::service_accounts::LIST, prepare_list, list)),
@@ -36,7 +36,7 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::service_accounts::DELETE, prepare_get, delete)),
 ];
 
-/// Keys of an account that are shown: the newest.
+/// Maximum keys shown with an account: the newest.
 const MOST_KEYS: i64 = 100;
 
 pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceAccount) -> Result<NewAccount> {
@@ -51,12 +51,12 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateServiceA
     Ok(NewAccount { input, mode, callback })
 }
 
-/// The address that an account gets by its name.
+/// Returns the address that an account gets from its name.
 fn address_of(text: &str, place: &Placement) -> Result<Address> {
     let home = place.home();
     let name = agent_name(text, home).ok_or_else(|| {
         let message = format!(
-            "name: no agent name in \"{}\": use letters and digits, or agent://{}/{}/name; policy, receive-override, stream, \
+            "name: no agent name in \"{}\"; use letters and digits, or agent://{}/{}/name; policy, receive-override, stream, \
              agent_core and human are reserved",
             text, home.org, home.workspace
         );
@@ -90,11 +90,11 @@ pub struct NewAccount {
     callback: Option<Callback>,
 }
 
-/// Where intents are pushed to, and what signs them.
+/// The URL that intents are pushed to, and the secret that signs them.
 pub struct Callback {
     url: String,
     secret: String,
-    /// Made here, so shown once.
+    /// True for a secret that the server made, which is shown once.
     is_made: bool,
 }
 
@@ -102,7 +102,7 @@ fn read_mode(text: &str) -> Result<DeliveryBinding> {
     read_word("delivery_mode", text, DeliveryBinding::parse, DeliveryBinding::WORDS)
 }
 
-/// What is needed for a delivery mode; `None` for those that nothing is pushed in.
+/// Returns the callback that a delivery mode requires; `None` for modes without pushes.
 fn check_delivery(
     context: &PrepareContext<'_>,
     mode: DeliveryBinding,
@@ -112,12 +112,11 @@ fn check_delivery(
     if !mode.is_pushed() {
         let pushed = |_| {
             let mode = mode.as_str();
-            ApiError::invalid(format!("callback_url: nothing is pushed in delivery_mode \"{mode}\"; choose http"))
-                .into()
+            ApiError::invalid(format!("callback_url: not allowed with delivery_mode \"{mode}\"; choose http")).into()
         };
         return url.map_or(Ok(None), |url| Err(pushed(url)));
     }
-    let url = url.ok_or_else(|| ApiError::invalid("callback_url: delivery_mode \"http\" needs one"))?;
+    let url = url.ok_or_else(|| ApiError::invalid("callback_url: required for delivery_mode \"http\""))?;
     let url = check_callback(context, url)?;
     check_secret("webhook_secret", secret)?;
     let made = secret.is_none().then(|| signature::fresh_secret(context.rng));
@@ -126,13 +125,14 @@ fn check_delivery(
     Ok(Some(Callback { url, secret, is_made }))
 }
 
-/// A callback of a bundle, with a secret of our own: whoever receives sets theirs with `service_accounts.update`.
+/// Builds the callback of a bundle's agent, with a secret that the server makes. `service_accounts.update` can replace
+/// it.
 pub(crate) fn made_callback(context: &PrepareContext<'_>, url: Option<&str>) -> Option<Callback> {
     let secret = signature::fresh_secret(context.rng);
     url.map(|url| Callback { url: url.to_owned(), secret, is_made: true })
 }
 
-/// A bundle says that an account which exists is pushed to. One that is pushed to already keeps its callback.
+/// Switches an existing account to pushes, as a bundle asks. An account with a callback keeps it.
 pub(crate) fn push_to(cx: &mut CallContext<'_, '_>, account: &mut ServiceAccount, callback: &Callback) -> Result<()> {
     if account.callback_url.is_some() || account.address.is_none() {
         return Ok(());
@@ -174,7 +174,7 @@ pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceA
         None => {
             input.callback_url.as_deref().map(|url| check_callback(context, url)).transpose()?;
         }
-        // Its callback may be there already.
+        // The account may have a callback already.
         Some(mode) if mode.is_pushed() && input.callback_url.is_none() => {}
         Some(mode) => {
             check_delivery(context, mode, input.callback_url.as_deref(), None)?;
@@ -184,7 +184,7 @@ pub(crate) fn prepare_update(context: &PrepareContext<'_>, input: UpdateServiceA
     Ok(DeliveryChange { input, mode, fresh_secret: signature::fresh_secret(context.rng) })
 }
 
-/// Fields that are not named stay as they are; leaving `http` forgets the callback and its secret.
+/// Changes the fields that are present. Leaving `http` deletes the callback and its secret.
 pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<ServiceAccountAnswer> {
     let DeliveryChange { input, mode, fresh_secret } = change;
     let mut account = find_live(cx, &input.service_account_id)?;
@@ -193,7 +193,10 @@ pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<S
     if account.delivery_mode.is_pushed() {
         account.callback_url = input.callback_url.clone().or(account.callback_url);
         if account.callback_url.is_none() || account.address.is_none() {
-            return Err(ApiError::invalid("callback_url: delivery_mode \"http\" needs one, and an agent").into());
+            return Err(ApiError::invalid(
+                "callback_url: delivery_mode \"http\" requires a callback_url and the account of an agent",
+            )
+            .into());
         }
         account.webhook_secret = input.webhook_secret.clone().or(account.webhook_secret);
         if account.webhook_secret.is_none() {
@@ -202,7 +205,9 @@ pub fn update(cx: &mut CallContext<'_, '_>, change: &DeliveryChange) -> Result<S
         }
     } else {
         if input.callback_url.is_some() || input.webhook_secret.is_some() {
-            return Err(ApiError::invalid("callback_url: nothing is pushed to this account; choose http").into());
+            return Err(
+                ApiError::invalid("callback_url: this account gets no pushes; set delivery_mode to http").into()
+            );
         }
         (account.callback_url, account.webhook_secret) = (None, None);
     }
@@ -227,7 +232,7 @@ pub struct NewAgent<'a> {
     pub callback: Option<&'a Callback>,
 }
 
-/// Registers an agent, or returns the one that has its address already. Says whether it is new.
+/// Registers an agent, or returns the one with the same address. The flag is true for a new or revived account.
 pub(crate) fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Result<(ServiceAccount, bool)> {
     let account = ServiceAccount {
         workspace_id: new.place.workspace,
@@ -249,7 +254,7 @@ pub(crate) fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Res
     if new.callback.is_some() {
         cx.tx.signal(Signal::push_receivers());
     }
-    // Under the lock nobody else adds one; an account that is there costs nothing.
+    // The lock serializes additions. An account that exists takes no further room.
     let allowance = quota::lock(cx.tx, new.place.workspace)?;
     if store::insert_service_account(cx.tx, &account)? {
         check_room(cx, new.place.workspace, allowance)?;
@@ -261,14 +266,14 @@ pub(crate) fn put_agent(cx: &mut CallContext<'_, '_>, new: &NewAgent<'_>) -> Res
         check_room(cx, new.place.workspace, allowance)?;
     }
     let known = store::find_agent(cx.tx, new.place.workspace, new.address)?;
-    let known = known.ok_or_else(|| StoreError::Conflict("an agent vanished while it was registered".to_owned()))?;
+    let known = known.ok_or_else(|| StoreError::Conflict("the agent just registered is missing".to_owned()))?;
     if is_revived {
         audit(cx, &known, "service_accounts.revive", &json!({ "address": new.address }))?;
     }
     Ok((known, is_revived))
 }
 
-/// Refuses the account that was just added where it is one too many.
+/// Refuses the account just added if it exceeds the limit of the workspace.
 fn check_room(cx: &mut CallContext<'_, '_>, workspace: Uuid, allowance: Option<Allowance>) -> Result<()> {
     let Some(most) = allowance.map(|allowance| allowance.service_accounts).filter(|most| *most > 0) else {
         return Ok(());
@@ -277,7 +282,7 @@ fn check_room(cx: &mut CallContext<'_, '_>, workspace: Uuid, allowance: Option<A
     quota::check_total("service_accounts_per_workspace", u64::try_from(others).unwrap_or(0), 1, most)
 }
 
-/// A line in the trail of the account's workspace.
+/// Records an audit event in the trail of the account's workspace.
 fn audit(cx: &mut CallContext<'_, '_>, account: &ServiceAccount, action: &str, details: &Value) -> Result<()> {
     Ok(cx.audit_in(account.workspace_id, action, &account.service_account_id, details)?)
 }
@@ -323,11 +328,11 @@ fn known_key(key: store::KnownKey, now: Time) -> KnownKey {
     }
 }
 
-/// An account of the caller's workspace, or of another in which the caller manages accounts.
+/// Returns an account of the caller's workspace, or of another where the caller may manage accounts.
 fn find(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     let not_found = || ApiError::not_found(format!("service account {id}"));
     if let Some(own) = store::find_service_account(cx.tx, cx.caller.workspace, id)? {
-        // People look after the account of their own logins themselves.
+        // People manage the account of their own logins themselves.
         let is_theirs = own.role == AccountRole::Login && is_same_person(&own.created_by, &cx.caller.owner);
         if !is_theirs {
             RoleSet::in_org(cx, own.org_id)?.check(Permission::ManageAccounts, Some(own.workspace_id))?;
@@ -336,7 +341,7 @@ fn find(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     }
     let account = store::find_anywhere(cx.tx, id)?.ok_or_else(not_found)?;
     let authority = RoleSet::in_org(cx, account.org_id)?;
-    // Another workspace of the key's own organization is as far away as any, unless its owner is a member there.
+    // Another workspace is not found, even in the key's own organization, unless the key's owner is a member there.
     if !authority.reaches(account.workspace_id) {
         return Err(not_found().into());
     }
@@ -344,7 +349,7 @@ fn find(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     Ok(account)
 }
 
-/// The same, unless it was deleted.
+/// Returns an account as [`find`] does, unless it was deleted.
 fn find_live(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     let account = find(cx, id)?;
     if account.status == AccountStatus::Deleted {
@@ -354,11 +359,12 @@ fn find_live(cx: &mut CallContext<'_, '_>, id: &str) -> Result<ServiceAccount> {
     Ok(account)
 }
 
-/// Deleting twice is no error. The account of the key itself is not deleted: nobody might be left to act.
+/// Deletes an account and revokes its keys; a repeat has no effect. A key cannot delete its own account, because no
+/// other key might be left.
 pub fn delete(cx: &mut CallContext<'_, '_>, input: &GetServiceAccount) -> Result<ServiceAccountDeleted> {
     let account = find(cx, &input.service_account_id)?;
     if account.service_account_id == cx.caller.service_account_id {
-        let message = "this is the account of the key that is presented; use another key";
+        let message = "your key belongs to this account; use another key to delete it";
         return Err(ApiError::new(ErrorKind::Conflict, "own_service_account", message).into());
     }
     let mut revoked_keys = 0;
@@ -425,12 +431,13 @@ pub(crate) fn create_key(cx: &mut CallContext<'_, '_>, request: &KeyRequest) -> 
     })
 }
 
-/// Keys of admins and of people act in the name of their owner, in every organization of theirs: nobody else makes them.
+/// Refuses another person's account: keys of admins and people act in their owner's name, in all the owner's
+/// organizations.
 fn check_is_own(cx: &CallContext<'_, '_>, account: &ServiceAccount) -> Result<()> {
     if account.role == AccountRole::Agent || is_same_person(&account.created_by, &cx.caller.owner) {
         return Ok(());
     }
-    let message = format!("keys of this account act in the name of {}, who alone makes them", account.created_by);
+    let message = format!("keys of this account act in the name of {}, who must create them", account.created_by);
     Err(ApiError::forbidden(message).into())
 }
 
@@ -438,7 +445,7 @@ pub(crate) fn prepare_revoke_key(_: &PrepareContext<'_>, input: RevokeKey) -> Re
     Ok(input)
 }
 
-/// Revoking twice is no error: the key stays revoked since the first time.
+/// Revokes a key. A repeat returns the time of the first revocation.
 pub(crate) fn revoke_key(cx: &mut CallContext<'_, '_>, input: &RevokeKey) -> Result<RevokedKeyAnswer> {
     let holder = find(cx, &input.service_account_id)?;
     let (account, key) = (&input.service_account_id, &input.key_id);

@@ -1,4 +1,4 @@
-//! Users and their nicks. A nick belongs to a workspace: what another one calls its people says nothing here.
+//! Users and their nicks. A nick belongs to one workspace and means nothing in others.
 
 use axme_api::users::{
     ChangeProfile, GetProfile, Nick, NickChecked, NickRegistered, NickRenamed, NickResolved, Profile, UserCard,
@@ -15,7 +15,7 @@ use crate::input::check_chars;
 use axme_store::users as store;
 use axme_store::users::User;
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::users::CHECK_NICK, prepare_nick, check_nick)),
     Binding::Transaction(&handler(&axme_api::users::RESOLVE_NICK, prepare_nick, resolve_nick)),
@@ -25,10 +25,10 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::users::UPDATE_PROFILE, prepare_update, update)),
 ];
 
-/// How the address of a user begins.
+/// The prefix of a user's address.
 const PREFIX: &str = "agent://user/";
 
-/// A nick as it was written, and as it is compared.
+/// A nick as written, and normalized for comparison.
 #[derive(Debug, Clone)]
 pub(super) struct Name {
     pub nick: String,
@@ -40,7 +40,7 @@ pub(super) fn read_nick(text: &str) -> Result<Name> {
     let is_usable = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     match name.filter(|name| name.chars().all(is_usable)) {
         Some(name) => Ok(Name { nick: text.to_owned(), normalized: name.to_ascii_lowercase() }),
-        None => Err(ApiError::invalid("nick: @ and 3 to 32 letters, digits, '_', '.' and '-'").into()),
+        None => Err(ApiError::invalid("nick: must be @ and 3 to 32 letters, digits, '_', '.' and '-'").into()),
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) fn address(user: Uuid) -> String {
 }
 
 pub(super) fn nick_taken(nick: &str) -> ApiError {
-    ApiError::new(ErrorKind::Conflict, "nick_taken", format!("{nick} is taken"))
+    ApiError::new(ErrorKind::Conflict, "nick_taken", format!("nick: {nick} is taken; choose another"))
 }
 
 fn read_address(text: &str) -> Result<Uuid> {
@@ -94,7 +94,7 @@ pub(crate) fn resolve_nick(cx: &mut CallContext<'_, '_>, asked: &NickChecked) ->
     })
 }
 
-/// Users belong to whoever registered them, and to admins.
+/// Returns true for the account that registered the user, and for admins.
 fn may_see(caller: &Caller, user: &User) -> bool {
     caller.is_admin() || user.registered_by == caller.service_account_id
 }

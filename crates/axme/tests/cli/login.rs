@@ -199,7 +199,7 @@ fn what_does_not_sign_in_says_why() {
     let (home, _server) = with_server();
     assert!(home.fails(&["login"], 1).contains("give --email"));
     assert_eq!(home.ok_json(&["login", "--json"])["error"], "no_credentials");
-    assert!(home.fails(&["login", "--email", "nobody"], 1).contains("must be an address for mail"));
+    assert!(home.fails(&["login", "--email", "nobody"], 1).contains("must be an email address"));
     home.fails(&["login", "--email", "kim@example.com", "--browser"], 2);
     assert!(home.fails(&["session", "list"], 2).contains("nobody is signed in here"));
     home.fails(&["session", "revoke"], 2);
