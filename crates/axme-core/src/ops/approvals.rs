@@ -1,4 +1,4 @@
-//! Decisions by approval id.
+//! Approves or rejects by approval id. For a waiting task, this is the id of its intent.
 
 use axme_api::approvals::{Approval as ApprovalView, DecideApproval, Decided};
 use axme_api::{ApiError, Object};
@@ -16,7 +16,7 @@ use crate::input::check_chars;
 use axme_store::approvals::Approval;
 use axme_store::{Shard, approvals as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(
     &handler(&axme_api::approvals::DECIDE, prepare_decide, decide)
         .on(|decision| Shard::of_intent(IntentId(decision.id))),
@@ -42,13 +42,13 @@ pub(crate) fn prepare_decide(_: &PrepareContext<'_>, input: DecideApproval) -> R
     Ok(Decision { id, word, comment: input.comment })
 }
 
-/// A waiting task is answered under its own rules, by those who may. The same decision again is shown again; the other one
-/// comes too late. A decision about an id that is no intent's is recorded, and nothing else.
+/// Answers the waiting task of an intent under the task's own rules. Repeating the recorded decision returns it again;
+/// the opposite decision is refused. For an id without an intent, the decision is only recorded.
 pub fn decide(cx: &mut CallContext<'_, '_>, decision: &Decision) -> Result<Decided> {
     let workspace = cx.caller.workspace;
     let head = engine::lock(cx.tx, cx.caller.workspace, IntentId(decision.id))?;
     if let Some(head) = head {
-        // Whoever may not see the task does not decide it, and their word must not stand beside the real decision.
+        // A caller who cannot see the task must not decide it, nor record a decision beside the real one.
         if !is_visible(cx.caller, &head) {
             return Err(ApiError::not_found(format!("intent {}", decision.id)).into());
         }

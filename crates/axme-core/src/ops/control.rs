@@ -1,4 +1,4 @@
-//! Control of live intents: their settings, and canceling many at once (contract `wire.md` §4.8).
+//! Controls live intents: changes their settings and cancels many at once (contract `wire.md` §4.8).
 
 use axme_api::intents::{BulkCancel, BulkCanceled, ChangeReason, PolicyChanged, UpdateControls, UpdatePolicy};
 use axme_api::{ApiError, Object};
@@ -17,7 +17,7 @@ use crate::{engine, views};
 use axme_store::intents::Filter;
 use axme_store::{Shard, intents as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(
         &handler(&axme_api::intents::CONTROLS, prepare_controls, change).on(|change| Shard::of_intent(change.id)),
@@ -58,7 +58,7 @@ fn prepare(_: &PrepareContext<'_>, id: &str, patch: Patch, why: ChangeReason, ac
     Ok(PolicyChange { id, patch, why, action })
 }
 
-/// Delegates are known by their full address, however they were written.
+/// Resolves the names in delegate grants to full addresses.
 fn canonical(grants: Object, caller: &Caller) -> Object {
     let full = |key: String| match key.strip_prefix("delegate:") {
         Some(name) => format!("delegate:{}", Address::resolve(name, caller.home())),
@@ -100,17 +100,18 @@ pub fn change(cx: &mut CallContext<'_, '_>, change: &PolicyChange) -> Result<Pol
     })
 }
 
-/// Settings belong to whoever asked for the work, not to whoever does it.
+/// Refuses the receiver: an intent's settings belong to its sender's side.
 fn check_may_change(caller: &Caller, head: &store::Head, action: Action) -> Result<()> {
     let is_sender = caller.address.as_ref() == Some(&head.from);
     let is_delegate = |own: &Address| head.intent.policy.grants(own.as_str(), action);
     if caller.is_admin() || is_sender || caller.address.as_ref().is_some_and(is_delegate) {
         return check_granted(caller, head, action);
     }
-    Err(ApiError::forbidden("only its sender, an admin or a delegate changes the settings of an intent").into())
+    Err(ApiError::forbidden("only the sender, a workspace admin or a delegate can change the settings of an intent")
+        .into())
 }
 
-/// An agent that an intent is escalated to is known by its full address.
+/// Resolves `escalate_to` to a full agent address, unless the intent is waiting: a person may be named then.
 fn name_in_full(controls: &mut Object, head: &store::Head, caller: &Caller) {
     if head.intent.waiting().is_some() {
         return;
@@ -128,7 +129,7 @@ pub struct Cleanup {
 
 pub(crate) fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCancel) -> Result<Cleanup> {
     let hours = input.older_than_hours.unwrap_or(24.0);
-    // Ten years: no intent of this server is older.
+    // Ten years: this server has no older intents.
     if !(0.1..=87_600.0).contains(&hours) {
         return Err(ApiError::invalid("older_than_hours: must be a number from 0.1 to 87600").into());
     }
@@ -136,7 +137,11 @@ pub(crate) fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCance
     for word in input.status_filter.unwrap_or_default() {
         let status = parse_status(&word)?;
         if status.is_terminal() {
-            return Err(ApiError::invalid(format!("status_filter: {} is over already", status.as_str())).into());
+            return Err(ApiError::invalid(format!(
+                "status_filter: {} is a terminal status; name live ones",
+                status.as_str()
+            ))
+            .into());
         }
         statuses.push(status);
     }
@@ -157,7 +162,7 @@ pub(crate) fn prepare_bulk_cancel(context: &PrepareContext<'_>, input: BulkCance
     Ok(Cleanup { filter, is_dry: input.dry_run.unwrap_or(true), reason })
 }
 
-/// What is found is canceled in the order of the ids: families are always locked in that order.
+/// Cancels the matching intents in the order of their ids, because all transactions lock families in that order.
 pub fn bulk_cancel(cx: &mut CallContext<'_, '_>, cleanup: &Cleanup) -> Result<BulkCanceled> {
     let (heads, next) = store::list(cx.tx, cx.caller.workspace, &cleanup.filter)?;
     let mut ids: Vec<IntentId> = heads.iter().map(|head| head.intent.id).collect();
@@ -184,7 +189,7 @@ pub fn bulk_cancel(cx: &mut CallContext<'_, '_>, cleanup: &Cleanup) -> Result<Bu
     })
 }
 
-/// False when somebody else has ended it in the meantime.
+/// Cancels one intent; false if it has ended in the meantime.
 fn cancel(cx: &mut CallContext<'_, '_>, id: IntentId, reason: &str) -> Result<bool> {
     let Some(head) = engine::lock(cx.tx, cx.caller.workspace, id)? else { return Ok(false) };
     if head.intent.status().is_terminal() {

@@ -1,7 +1,7 @@
-//! Reading the inbox. A thread is derived from its intent each time it is read, so it cannot fall behind it.
+//! Reads the inbox. A thread is derived from its intent at each read, so the two cannot differ.
 //!
-//! The receiver has the thread from the start; `reply_to` has it once the intent is terminal, whoever ended it; people who
-//! are asked, delegates and writers have it from then on. What is done to a thread is in `threads`.
+//! The receiver has the thread from the start, and `reply_to` once the intent has ended in any way. People who are
+//! asked, delegates and writers have it from then on. `threads` changes threads.
 
 use std::collections::BTreeMap;
 
@@ -23,24 +23,24 @@ use axme_store::inbox::{Entry, Member, Most};
 use axme_store::intents::Head;
 use axme_store::{inbox as store, intents};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::inbox::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::inbox::CHANGES, prepare_changes, changes)),
     Binding::Transaction(&handler(&axme_api::inbox::GET, prepare_get, get)),
 ];
 
-/// How much of a message a list shows, so that a page of long results stays small.
+/// Maximum characters of a message in a list, so that a page of long results stays small.
 const MOST_LISTED_CHARS: usize = 4_096;
 
-/// How much of a thread's end is shown, in a list and alone.
+/// Maximum latest entries of a thread in a list, and when it is shown alone.
 const MOST_LISTED: Most = Most { entries: 20, bytes: 64 * 1024 };
 const MOST_SHOWN: Most = Most { entries: 1_000, bytes: 1024 * 1024 };
 
-/// Messages that are looked at to be deleted.
+/// Maximum replies of a thread that a deletion considers.
 const MOST_MESSAGES: i64 = 10_000;
 
-/// Threads looked at in one step, and steps in one call, when threads of one status are asked for.
+/// Threads per batch, and maximum batches per call: a filter by status may match few of them.
 const BATCH: i64 = 100;
 const MOST_BATCHES: usize = 20;
 
@@ -116,17 +116,17 @@ pub fn list(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<ThreadList> {
     Ok(ThreadList { ok: true, threads, next_before: Some(before.to_string()) })
 }
 
-/// What a thread of one owner is made from.
+/// The rows from which the thread of one owner is derived.
 pub(super) struct Source {
     pub id: IntentId,
     pub owner: Address,
     pub head: Option<Head>,
     pub member: Option<Member>,
-    /// The intent's result went to the owner.
+    /// True if the intent's result went to the owner.
     is_reply: bool,
 }
 
-/// A page of threads, newest first.
+/// Returns a page of threads, newest first.
 fn sources(cx: &mut CallContext<'_, '_>, owner: Option<&Address>, before: IntentId) -> Result<Vec<Source>, StoreError> {
     let workspace = cx.caller.workspace;
     let mut found = BTreeMap::new();
@@ -155,7 +155,7 @@ fn sources(cx: &mut CallContext<'_, '_>, owner: Option<&Address>, before: Intent
     Ok(page)
 }
 
-/// A thread of `owner` that is asked for by its id.
+/// Returns a thread as `owner` has it; by default, as its receiver or first member has it.
 pub(super) fn find(cx: &mut CallContext<'_, '_>, id: IntentId, owner: Option<&Address>) -> Result<Source> {
     let head = intents::find(cx.tx, cx.caller.workspace, id)?;
     let members = store::members(cx.tx, cx.caller.workspace, id)?;
@@ -185,7 +185,7 @@ pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetThread) -> Res
     Ok(wanted)
 }
 
-/// The thread and the owner that a call names. What is no id cannot name a thread, so it is not found.
+/// Returns the thread and the owner that a call names. An invalid id is answered as not found.
 pub(super) fn wanted(context: &PrepareContext<'_>, id: &str, owner_agent: Option<&str>) -> Result<ThreadRef> {
     let owner = owner(context, owner_agent)?;
     Ok((id.parse().map_err(|_| not_found(id))?, owner))
@@ -215,7 +215,7 @@ pub(crate) fn prepare_changes(context: &PrepareContext<'_>, input: ListChanges) 
     let owner = owner(context, input.owner_agent.as_deref())?;
     let cursor = input.cursor.filter(|cursor| !cursor.trim().is_empty());
     let since = Since {
-        owner: owner.ok_or_else(|| ApiError::invalid("owner_agent: required, this key has no address"))?,
+        owner: owner.ok_or_else(|| ApiError::invalid("owner_agent: required, because this key has no address"))?,
         number: cursor.as_deref().map(read_cursor).transpose()?.unwrap_or(0),
         cursor,
         limit: input.limit.items()?,
@@ -243,8 +243,9 @@ pub fn changes(cx: &mut CallContext<'_, '_>, since: &Since) -> Result<ChangeList
     Ok(ChangeList { ok: true, changes, next_cursor, has_more })
 }
 
-/// Whose inbox, files, invites or events are meant: the query wins over the header (they do not differ), both over the
-/// caller's own address. Without an admin key only one's own can be. `None` is the whole workspace, for its admin.
+/// Returns whose inbox, files, invites or events a call means: the field's value, else the header's (the two never
+/// differ), else the caller's address. Only an admin key may name another. `None` is the whole workspace, for its
+/// admin.
 pub(super) fn owner(context: &PrepareContext<'_>, field: Option<&str>) -> Result<Option<Address>> {
     let caller = context.caller;
     let named = field.filter(|text| !text.trim().is_empty()).or(context.owner);
@@ -256,16 +257,18 @@ pub(super) fn owner(context: &PrepareContext<'_>, field: Option<&str>) -> Result
         (Some(own), None) => Ok(Some(own.clone())),
         (Some(own), Some(named)) if named == *own => Ok(Some(named)),
         (Some(own), Some(_)) => {
-            Err(ApiError::forbidden(format!("owner_agent: this key acts for its own address only, {own}")).into())
+            Err(ApiError::forbidden(format!("owner_agent: this key can act only for its own address, {own}")).into())
         }
-        (None, _) => Err(ApiError::forbidden("this key has no address, and acts for no owner_agent").into()),
+        (None, _) => {
+            Err(ApiError::forbidden("this key has no address and cannot act for an owner; use an agent's key").into())
+        }
     }
 }
 
-/// A thread with everything that is shown of it.
+/// A thread with the entries to show.
 pub(super) struct ThreadContents {
     source: Source,
-    /// What was added, without messages that the owner does not see.
+    /// The latest entries, without messages that were deleted for the owner.
     pub entries: Vec<Entry>,
     is_end_deleted: bool,
 }
@@ -274,7 +277,7 @@ impl Source {
     pub fn load(self, cx: &mut CallContext<'_, '_>, most: Most) -> Result<ThreadContents, StoreError> {
         let mut loaded = ThreadContents { source: self, entries: Vec::new(), is_end_deleted: false };
         let (id, owner) = (loaded.source.id, &loaded.source.owner);
-        // Whatever is added to a thread gives the receiver a part in it.
+        // Adding an entry makes the receiver a member, so a receiver without membership has no entries.
         if loaded.source.member.is_some() || loaded.source.is_reply {
             let workspace = cx.caller.workspace;
             loaded.entries = store::entries(cx.tx, workspace, id, owner, most)?;
@@ -283,7 +286,7 @@ impl Source {
         Ok(loaded)
     }
 
-    /// The ids of the messages that the owner sees, the latest first.
+    /// Returns the ids of the messages that the owner sees, latest first.
     pub fn message_ids(&self, cx: &mut CallContext<'_, '_>) -> Result<Vec<Uuid>, StoreError> {
         let (workspace, end) = (cx.caller.workspace, derived_id(self.id, COMPLETION));
         let is_ended = self.head.as_ref().is_some_and(|head| head.intent.status().is_terminal());
@@ -296,7 +299,7 @@ impl Source {
         self.head.as_ref().is_some_and(|head| head.to == self.owner)
     }
 
-    /// True when the owner may decide what was asked of the receiver.
+    /// Returns true for the receiver, and for members who may decide in its place.
     pub(crate) fn may_decide(&self) -> bool {
         self.is_receivers() || self.member.as_ref().is_some_and(|member| member.decides)
     }
@@ -363,7 +366,7 @@ impl ThreadContents {
         }
     }
 
-    /// A reply as a message.
+    /// Returns a reply as a message; `None` for other entries.
     fn said(&self, entry: &Entry, most_chars: usize) -> Option<Message> {
         let text = entry.details.get("message").and_then(Value::as_str).filter(|_| entry.kind == "reply")?;
         let is_receiver = self.source.head.as_ref().is_some_and(|head| head.to.as_str() == entry.actor);
@@ -376,7 +379,7 @@ pub(super) fn is_decision(kind: &str) -> bool {
     kind == "approved" || kind == "rejected"
 }
 
-/// What was added, as a line of the timeline. What was written is among the messages.
+/// Returns an entry for the timeline, without the text of a reply, which is among the messages.
 fn added(entry: &Entry) -> TimelineEntry {
     let mut details = entry.details.as_object().cloned().unwrap_or_default();
     if entry.kind == "reply" {
@@ -414,7 +417,7 @@ fn entry(id: IntentId, event_type: &str, actor: &str, at: Time, details: &[(&str
     }
 }
 
-/// What a terminal intent ended with, as a message.
+/// Returns the outcome of a terminal intent as a message.
 fn ending(head: &Head, most_chars: usize) -> Option<Message> {
     if !head.intent.status().is_terminal() {
         return None;
@@ -442,7 +445,7 @@ fn message(id: &str, role: &str, author: &str, content: &str, at: Time, most_cha
 
 const COMPLETION: &str = "completion";
 
-/// The id of the message that tells how an intent ended: always the same.
+/// Returns the id of the message with an intent's outcome, which is the same at each read.
 pub(crate) fn completion_message_id(id: IntentId) -> String {
     derived_id(id, COMPLETION).to_string()
 }

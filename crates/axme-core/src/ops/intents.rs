@@ -1,4 +1,4 @@
-//! Operations on intents.
+//! Creates, lists, reads and resolves intents.
 
 use axme_api::intents::{
     Completion, CompletionDelivery, CreateIntent, Created, CreatedIntent, EventList, GetIntent, IntentAnswer,
@@ -26,7 +26,7 @@ use crate::{engine, views};
 use axme_store::intents::{Filter, Head};
 use axme_store::{Shard, Tx, inbox, intents as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(
         &handler(&axme_api::intents::CREATE, prepare_create, create)
@@ -61,7 +61,7 @@ const KNOWN: [&str; 15] = [
     "owner_agent",
 ];
 
-/// Decides a new root intent, before the transaction.
+/// Plans a new root intent, before the transaction.
 pub(crate) fn plan_root(context: &PrepareContext<'_>, spec: IntentSpec) -> Result<NewIntent> {
     let home = context.caller.home();
     let reply_to = spec.reply_to.as_deref().map(|text| address(text, "reply_to", home)).transpose()?;
@@ -73,7 +73,7 @@ pub struct CreatePlan {
     new: NewIntent,
     deadline_at: Option<Time>,
     answer: Created,
-    /// The tenant that the payload names to be charged.
+    /// The tenant to charge, if the payload names one.
     tenant: Option<(Uuid, Uuid)>,
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
     if let Some(task) = &task {
         let is_requester =
             |person: &str| is_same_person(person, from.as_str()) || is_same_person(person, &context.caller.owner);
-        // Whom it is sent to is asked where the task names nobody; an agent stands for no person in particular.
+        // A task without assignees asks the receiver. An agent's address means any person.
         let receiver = if to.as_str().starts_with("agent://") { "human" } else { to.as_str() };
         let holder = task.assignees.is_none().then_some(receiver);
         if let Some(why) = task.out_of_reach(holder.as_slice(), is_requester) {
@@ -116,7 +116,7 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateIntent) 
         other => other.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
     };
     let mut rest = input.rest;
-    // Any call may name its owner in the query; that is no part of the work.
+    // Any call may name its owner in the query; the owner is not part of the payload.
     rest.remove("owner_agent");
     let warnings = doubts(input.human_task.as_ref(), &rest, input.payload.is_some());
     let payload = Value::Object(input.payload.unwrap_or(rest));
@@ -169,7 +169,7 @@ pub fn create(cx: &mut CallContext<'_, '_>, plan: &CreatePlan) -> Result<Created
     Ok(answer)
 }
 
-/// What a sender probably meant otherwise: in the task, and names beside it that are a slip away from known ones.
+/// Returns warnings about likely mistakes: in the task, and in unknown fields that resemble known ones.
 fn doubts(task: Option<&Object>, rest: &Object, has_payload: bool) -> Vec<String> {
     let in_task = task.map(fields::doubts).unwrap_or_default().into_iter();
     let in_task = in_task.map(|(name, doubt)| format!("human_task.{name}: {doubt}"));
@@ -181,7 +181,8 @@ fn doubts(task: Option<&Object>, rest: &Object, has_payload: bool) -> Vec<String
     in_task.chain(misspelt).collect()
 }
 
-/// When the intent times out: at `deadline_at`, or `ttl_seconds` from now, or after the time the server is set to.
+/// Returns when the intent times out: at `deadline_at`, after `ttl_seconds`, or after the server's default, if it has
+/// one.
 fn read_end(context: &PrepareContext<'_>, deadline_at: Option<&str>, ttl_seconds: Option<u64>) -> Result<Option<Time>> {
     match (deadline_at, ttl_seconds) {
         (Some(_), Some(_)) => Err(ApiError::invalid("give deadline_at or ttl_seconds, not both").into()),
@@ -193,7 +194,7 @@ fn read_end(context: &PrepareContext<'_>, deadline_at: Option<&str>, ttl_seconds
     }
 }
 
-/// Reminders and escalation of a direct intent.
+/// Reads the reminders and the escalation of a direct intent.
 fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) -> Result<Option<ReminderPlan>> {
     let spans = [
         ("remind_after_seconds", input.remind_after_seconds),
@@ -202,16 +203,16 @@ fn read_reminder_plan(caller: &Caller, input: &CreateIntent, asks_person: bool) 
     ];
     for (name, value) in spans {
         check_within(name, value, 1..=MAX_SPAN_SECONDS)?;
-        // It says when everything else happens.
+        // The other fields are relative to `remind_after_seconds`.
         if value.is_some() && input.remind_after_seconds.is_none() {
-            return Err(ApiError::invalid(format!("{name} needs remind_after_seconds")).into());
+            return Err(ApiError::invalid(format!("{name}: requires remind_after_seconds")).into());
         }
     }
     let escalate_to = match input.escalate_to.as_deref().map(str::trim).filter(|to| !to.is_empty()) {
         Some(_) if input.remind_after_seconds.is_none() => {
-            return Err(ApiError::invalid("escalate_to needs remind_after_seconds, which says when").into());
+            return Err(ApiError::invalid("escalate_to: requires remind_after_seconds").into());
         }
-        // A person may be named by an address for mail, a role, a name.
+        // A person may be named by an email address, a role or a name.
         Some(to) if asks_person => Some(Holder::named(HolderKind::Human, to)),
         Some(to) => {
             let to = address(to, "escalate_to", caller.home())?;
@@ -280,7 +281,7 @@ pub(crate) fn prepare_get(_: &PrepareContext<'_>, input: GetIntent) -> Result<In
     parse_id(&input.intent_id)
 }
 
-/// Records that the receiver has seen the intent that it got: queued behind the answer, and nothing when the intent has
+/// Acknowledges an intent for the receiver that has read it. Runs after the answer, and does nothing if the intent has
 /// moved on.
 fn acknowledge(id: IntentId) -> AfterCall {
     Box::new(move |app, caller| {
@@ -359,7 +360,7 @@ pub(crate) fn prepare_resolve(context: &PrepareContext<'_>, input: ResolveIntent
     Ok(Resolution { id, ending, expected_generation: input.expected_policy_generation })
 }
 
-/// An error as a caller states it.
+/// Builds the fault from the error or the reason that the caller sent.
 fn stated_fault(error: &Value, reason: Option<&str>) -> Fault {
     let field = |key: &str| error.get(key).and_then(Value::as_str);
     Fault {
@@ -385,16 +386,17 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
             completion_delivery: None,
         });
     }
-    // Completing by hand would pass over whoever has yet to decide.
+    // Completing by hand would bypass decisions that are still due.
     let is_decided_elsewhere = head.intent.open_task().is_some() || head.intent.cursor.is_some();
     if engine::is_completion(&resolution.ending) && is_decided_elsewhere && !cx.caller.is_admin() {
         return Err(ApiError::forbidden(
-            "only a workspace-admin key completes an intent that others have yet to decide",
+            "only a workspace-admin key can complete an intent that still waits for decisions",
         )
         .into());
     }
     if engine::is_completion(&resolution.ending) && head.intent.open_task().is_some_and(HumanTask::is_guarded) {
-        let message = "it matters who answers this task: it cannot be completed in their place; cancel it, or have an admin who did not start it reassign it";
+        let message =
+            "this task restricts who may answer it; cancel it, or have an admin who did not start it reassign it";
         return Err(ApiError::new(axme_api::ErrorKind::Forbidden, "task_is_guarded", message).into());
     }
     check_step_is_own(cx.caller, &head, Action::Resolve)?;
@@ -412,7 +414,7 @@ pub fn resolve(cx: &mut CallContext<'_, '_>, resolution: &Resolution) -> Result<
     })
 }
 
-/// Whether the result is in an inbox now. It is there by itself, once the intent is terminal.
+/// Reports whether the result is in an inbox. It appears there without a delivery once the intent is terminal.
 fn completion_delivery(cx: &mut CallContext<'_, '_>, head: &Head, spec: &IntentSpec) -> Result<CompletionDelivery> {
     let id = head.intent.id;
     let not = |reason: &str| CompletionDelivery {

@@ -1,6 +1,6 @@
-//! Links to tasks: a person answers one task with one, without a key. Made for mail, and for whoever embeds a form.
+//! Task links: each lets a person answer one task without a key, from a mail or an embedded form.
 //!
-//! Looking changes nothing. An answer consumes the link in the transaction that records it, and only when it was accepted.
+//! Opening a link changes nothing. An accepted answer consumes the link in the transaction that records it.
 
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::human::{Via, is_same_person};
@@ -19,34 +19,35 @@ use axme_store::intents::Head;
 use axme_store::links::{Link, LinkHome};
 use axme_store::{Tx, intents, links as store};
 
-/// How long a link is valid at the most (contract `semantics.md` §2.5).
+/// Maximum validity of a link (contract `semantics.md` §2.5).
 pub(crate) const DAYS: u64 = 7;
 
 const PREFIX: &str = "axt_";
-/// Events read to say how a task ended.
+/// Maximum events read to show a history, or to find out how a task ended.
 const MOST_EVENTS: i64 = 1_000;
 
-/// A link as it is handed out: the token is shown once.
+/// A new link with its token, which is shown only once.
 pub struct NewLink {
     pub token: String,
     pub link: Link,
 }
 
-/// Whom a link is for, and how its answers come.
+/// The person that a link is for, and the channel of its answers.
 pub struct LinkRequest<'a> {
     pub person: &'a str,
     pub via: Via,
-    /// Who asks for it, where that is not the platform.
+    /// The caller that requests the link; `None` for the platform.
     pub issued_by: Option<&'a str>,
 }
 
-/// Makes a link to the task that waits.
+/// Creates a link to the waiting task.
 pub fn make(tx: &mut Tx<'_>, workspace: uuid::Uuid, head: &Head, request: &LinkRequest<'_>) -> Result<NewLink> {
     let rng = tx.rng;
     let now = tx.now;
     let waiting = head.intent.waiting().filter(|_| head.intent.open_task().is_some());
     let waiting = waiting.ok_or_else(|| {
-        let message = format!("the intent waits for no person: it is {}", head.intent.status().as_str());
+        let message =
+            format!("the intent is not waiting for a person; its status is {}", head.intent.status().as_str());
         ApiError::new(ErrorKind::Conflict, "not_waiting_for_human", message)
     })?;
     let token = format!("{PREFIX}{}", rng.hex::<32>());
@@ -67,23 +68,23 @@ pub fn make(tx: &mut Tx<'_>, workspace: uuid::Uuid, head: &Head, request: &LinkR
     Ok(NewLink { token, link })
 }
 
-/// Until when a link is good as things stand: its time, the task's, or the intent's, whichever ends first.
+/// Returns when a link ends: the earliest of its own expiry and the deadlines of the task and the intent.
 pub fn ends_at(link: &Link, head: &Head, spec: &IntentSpec) -> Time {
     head.intent.due_at(spec.deadline_at).map_or(link.expires_at, |due_at| due_at.min(link.expires_at))
 }
 
-/// The page with the form (contract `semantics.md` §2.5).
+/// Returns the URL of the page with the form (contract `semantics.md` §2.5).
 pub fn url(base_url: &str, new: &NewLink) -> String {
     format!("{base_url}/app/tasks/{}?token={}", new.link.intent, new.token)
 }
 
-/// Where a link leads.
+/// The state of a link.
 pub enum LinkState {
-    /// No such link, or one that was forgotten.
+    /// The link does not exist, or was deleted.
     Unknown,
-    /// It can be answered.
+    /// The task can be answered.
     Open(Box<LinkedTask>),
-    /// It cannot any more.
+    /// The link can no longer be used.
     Ended(LinkEnd),
 }
 
@@ -101,15 +102,15 @@ impl LinkedTask {
     }
 }
 
-/// Why a link is of no use any more.
+/// Why a link can no longer be used.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LinkEnd {
-    /// The person is no member here any more.
+    /// The person is no longer a member.
     Left,
     Expired {
         at: Time,
     },
-    /// With this very link.
+    /// The task was answered with this link.
     Used {
         outcome: String,
         at: Time,
@@ -119,28 +120,35 @@ pub enum LinkEnd {
         outcome: String,
         at: Time,
     },
-    /// This person said yes already; others have to as well.
+    /// This person has approved already; other approvals are needed.
     Voted,
-    /// Somebody else has the task now.
+    /// The task was reassigned.
     PassedOn,
-    /// The intent ended, or went on, without this answer.
+    /// The intent ended or went on without this answer.
     Ended {
         status: Status,
     },
 }
 
 impl LinkEnd {
-    /// In a sentence for the person.
+    /// Returns a sentence for the person.
     pub fn sentence(&self) -> String {
         match self {
-            LinkEnd::Left => "This link is for somebody who is no longer a member here.".to_owned(),
+            LinkEnd::Left => "This link belongs to a person who is no longer a member here.".to_owned(),
             LinkEnd::Expired { at } => format!("This link was valid until {}.", at.in_minutes()),
             LinkEnd::Used { outcome, at } => format!("You answered “{outcome}” with this link at {}.", at.in_minutes()),
             LinkEnd::Answered { by, outcome, at } => format!("{by} answered “{outcome}” at {}.", at.in_minutes()),
-            LinkEnd::Voted => "You said yes to this already. Others have to answer as well.".to_owned(),
-            LinkEnd::PassedOn => "The task was given to somebody else, who can answer it now.".to_owned(),
+            LinkEnd::Voted => "You have already approved this. Other approvals are still needed.".to_owned(),
+            LinkEnd::PassedOn => "This task was reassigned to another person.".to_owned(),
             LinkEnd::Ended { status } => {
-                format!("Nobody has to answer any more: the intent is {} now.", status.as_str())
+                let why = match status {
+                    Status::Completed => "the request was completed",
+                    Status::Failed => "the request failed",
+                    Status::Canceled => "the request was canceled",
+                    Status::TimedOut => "the deadline passed",
+                    _ => "the request has moved on",
+                };
+                format!("An answer is no longer needed: {why}.")
             }
         }
     }
@@ -158,7 +166,7 @@ impl LinkEnd {
     }
 }
 
-/// Says where the link with this token leads. Changes nothing.
+/// Returns the state of the link with this token. Changes nothing.
 pub fn look(tx: &mut Tx<'_>, token: &str) -> Result<LinkState> {
     match store::find(tx, &auth::hash(token))? {
         None => Ok(LinkState::Unknown),
@@ -185,7 +193,7 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
     if waiting.votes.iter().any(|vote| is_same_person(&vote.by, &link.person)) {
         return Ok(LinkState::Ended(LinkEnd::Voted));
     }
-    // Mailed to somebody whose part was given to another since.
+    // The link was mailed to a person whose part was reassigned since.
     if link.via == Via::Email && !is_asked(&head, &link.person) {
         return Ok(LinkState::Ended(LinkEnd::PassedOn));
     }
@@ -197,7 +205,7 @@ fn stand(tx: &mut Tx<'_>, link: Link, head: Option<Head>) -> Result<LinkState> {
     Ok(LinkState::Open(Box::new(LinkedTask { link, head, spec })))
 }
 
-/// What became of the asking that the link was made for: the first thing after it that ends an asking.
+/// Finds out how the asking of a link ended, from the first later event that ends an asking.
 fn how_it_ended(tx: &mut Tx<'_>, link: &Link, head: &Head) -> Result<LinkEnd> {
     let events = intents::list_events(tx, link.workspace, link.intent, link.asking.into(), MOST_EVENTS)?;
     let ended = events.iter().find_map(|event| match &event.body {
@@ -215,22 +223,22 @@ fn how_it_ended(tx: &mut Tx<'_>, link: &Link, head: &Head) -> Result<LinkEnd> {
     Ok(ended.unwrap_or(LinkEnd::Ended { status: head.intent.status() }))
 }
 
-/// What an answer did.
+/// The intent after an answer, and the recorded outcome.
 pub struct AnswerOutcome {
     pub head: Head,
     pub outcome: String,
 }
 
-/// Answers the task behind a link, under the task's rules. A refused answer leaves the link as it is. The same answer once
-/// more, when the reply to the first was lost, is answered alike.
+/// Answers the task behind a link, under the task's rules. A refused answer leaves the link valid. Repeating the same
+/// answer returns the same outcome, because the first reply may have been lost.
 pub fn answer(tx: &mut Tx<'_>, token: &str, answer: &TaskResult) -> Result<AnswerOutcome> {
     let now = tx.now;
-    let unknown = || ApiError::not_found("the link");
+    let unknown = || ApiError::not_found("link");
     let (link, place) = store::find(tx, &auth::hash(token))?.ok_or_else(unknown)?;
     let caller = person(&link, place);
     let mut cx = CallContext::new(tx, &caller, link.via);
     let head = engine::lock(cx.tx, cx.caller.workspace, link.intent)?;
-    // Read again under the lock: two may answer with one link at the same moment.
+    // Read the link again under the lock: another answer may have used it meanwhile.
     let (link, _) = store::find(cx.tx, &link.hash)?.ok_or_else(unknown)?;
     let asked = match stand(cx.tx, link, head)? {
         LinkState::Unknown => return Err(unknown().into()),
@@ -243,7 +251,7 @@ pub fn answer(tx: &mut Tx<'_>, token: &str, answer: &TaskResult) -> Result<Answe
         LinkState::Ended(over) => return Err(over.refuse().into()),
     };
     let LinkedTask { link, head, spec } = *asked;
-    // The words of the answer, as the task has them; what is wrong with it is said when it is sent.
+    // The outcome as the task spells it. `answer_as_person` reports what is wrong with an answer.
     let recorded = head.intent.open_task().and_then(|task| task.check(answer).ok());
     let advanced = answer_as_person(&mut cx, head, &spec, answer.clone())?;
     let outcome = recorded.and_then(|(record, _)| record["outcome"].as_str().map(str::to_owned)).unwrap_or_default();
@@ -255,7 +263,7 @@ pub fn answer(tx: &mut Tx<'_>, token: &str, answer: &TaskResult) -> Result<Answe
     Ok(AnswerOutcome { head: advanced.head, outcome })
 }
 
-/// Whoever holds a link, as a caller: they may answer its task and nothing else.
+/// The holder of a link as a caller, who may answer its task and nothing else.
 fn person(link: &Link, place: LinkHome) -> Caller {
     Caller {
         workspace: link.workspace,
@@ -272,12 +280,12 @@ fn person(link: &Link, place: LinkHome) -> Caller {
     }
 }
 
-/// What the steps before answered, by step, for whoever decides.
+/// Returns the results of earlier steps, by step, for the person who decides.
 pub fn results(asked: &LinkedTask) -> Object {
     asked.head.intent.cursor.as_ref().map(|cursor| cursor.results.clone()).unwrap_or_default()
 }
 
-/// The history of the intent behind a link.
+/// Returns the history of the intent behind a link.
 pub fn history(tx: &mut Tx<'_>, link: &Link) -> Result<Vec<axme_intent::Event>, StoreError> {
     intents::list_events(tx, link.workspace, link.intent, 0, MOST_EVENTS)
 }

@@ -1,4 +1,5 @@
-//! Resume: one endpoint with many meanings (contract `wire.md` §4.6), and answers of people by whatever way they come.
+//! Resumes intents, by one endpoint with many meanings (contract `wire.md` §4.6), and records people's answers from
+//! every channel.
 
 use axme_api::intents::{ResumeIntent, Resumed};
 use axme_api::{ApiError, lenient};
@@ -20,7 +21,7 @@ use crate::views;
 use axme_store::intents::Head;
 use axme_store::{Shard, intents as store, queue};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[Binding::Transaction(
     &handler(&axme_api::intents::RESUME, prepare_resume, resume).on(|resumption| Shard::of_intent(resumption.id)),
 )];
@@ -28,7 +29,7 @@ pub static BINDINGS: &[Binding] = &[Binding::Transaction(
 pub struct Resumption {
     id: IntentId,
     resume: Resume,
-    /// What the body says as a person's answer, for bodies that are one without saying `task_result`.
+    /// The body read as a person's answer, for answers without a `task_result` field.
     as_task_result: TaskResult,
     expected_generation: Option<u64>,
 }
@@ -67,7 +68,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
         return Ok(nothing(Some(stale), &head));
     }
     if head.intent.open_task().is_some() && !answers(cx.caller, &head) {
-        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+        return Err(ApiError::forbidden("only an assignee or a workspace-admin key can answer this task").into());
     }
     check_step_is_own(cx.caller, &head, Action::Resume)?;
     let Some(command) = command(cx, &head, &spec, resumption) else { return Ok(nothing(Some("not_approved"), &head)) };
@@ -97,16 +98,16 @@ pub fn resume(cx: &mut CallContext<'_, '_>, resumption: &Resumption) -> Result<R
     })
 }
 
-/// A person's answer to a task, by another way than resume.
+/// Records the caller's answer to a task, for operations other than resume.
 pub(crate) fn answer_task(cx: &mut CallContext<'_, '_>, head: Head, answer: TaskResult) -> Result<AdvanceOutcome> {
     if !answers(cx.caller, &head) {
-        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+        return Err(ApiError::forbidden("only an assignee or a workspace-admin key can answer this task").into());
     }
     let spec = store::spec(cx.tx, cx.caller.workspace, head.intent.id)?;
     answer_as_person(cx, head, &spec, answer)
 }
 
-/// A person's answer by a link: the caller is that person, and nobody else.
+/// Records a person's answer. Callers check first that the person may answer.
 pub(crate) fn answer_as_person(
     cx: &mut CallContext<'_, '_>,
     head: Head,
@@ -117,13 +118,13 @@ pub(crate) fn answer_as_person(
     send(cx, head, spec.deadline_at, command)
 }
 
-/// A person's answer with who gives it, and how.
+/// Returns the command for a person's answer, with its channel and whether the requester gives it.
 fn decision(cx: &CallContext<'_, '_>, spec: &IntentSpec, answer: TaskResult) -> Command {
     let is_requester = is_requester(cx.caller, spec);
     Command::Decide(Response { answer, via: cx.via, is_requester })
 }
 
-/// What the body asks for, given whom the intent waits for. `None` for a go-on that was declined.
+/// Returns the command that the body means, given what the intent waits for; `None` for a declined go-ahead.
 fn command(cx: &CallContext<'_, '_>, head: &Head, spec: &IntentSpec, resumption: &Resumption) -> Option<Command> {
     let waits_for_person = head.intent.open_task().is_some();
     Some(match &resumption.resume {
@@ -145,14 +146,14 @@ fn command(cx: &CallContext<'_, '_>, head: &Head, spec: &IntentSpec, resumption:
     })
 }
 
-/// A person's answer that was sent to a step's child goes to the parent that waits for it.
+/// Returns the waiting parent, if a person's answer was sent to the child of a step instead.
 fn forwarded(cx: &mut CallContext<'_, '_>, head: &Head, command: &Command) -> Result<Option<Head>> {
     let (Command::Decide(_), Some(parent), None) = (command, head.intent.parent, head.intent.open_task()) else {
         return Ok(None);
     };
     let parent = store::find(cx.tx, cx.caller.workspace, parent)?.filter(|p| p.intent.open_task().is_some());
     if parent.as_ref().is_some_and(|parent| !answers(cx.caller, parent)) {
-        return Err(ApiError::forbidden("a person answers this task; an agent's key cannot").into());
+        return Err(ApiError::forbidden("only an assignee or a workspace-admin key can answer this task").into());
     }
     Ok(parent)
 }

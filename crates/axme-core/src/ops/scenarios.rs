@@ -1,4 +1,4 @@
-//! Scenario bundles: validate and apply.
+//! Validates and applies scenario bundles.
 
 use axme_api::scenarios::{Applied, AppliedAgent, Bundle, ProvisionedAgent, Validation};
 use axme_api::{ApiError, Object};
@@ -25,7 +25,7 @@ use crate::policy::admission;
 use axme_store::service_accounts::AccountStatus;
 use axme_store::{Shard, hex, service_accounts as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::scenarios::VALIDATE, prepare_validate, validate)),
     Binding::Transaction(
@@ -49,7 +49,7 @@ pub fn validate(_: &mut CallContext<'_, '_>, report: &Report) -> Result<Validati
     Ok(Validation { ok: true, valid: errors.is_empty(), errors, warnings })
 }
 
-/// Where nothing may be pushed to.
+/// Returns an error for each URL that the server must not call.
 fn wrong_callbacks(context: &PrepareContext<'_>, scenario: &Scenario) -> Vec<String> {
     let wrong = |(index, agent): (usize, &Agent)| {
         let why = context.outbound.check(agent.callback_url.as_deref()?).err()?;
@@ -65,7 +65,8 @@ fn wrong_callbacks(context: &PrepareContext<'_>, scenario: &Scenario) -> Vec<Str
     scenario.agents.iter().enumerate().filter_map(wrong).chain(steps.filter_map(targets)).collect()
 }
 
-/// Tasks that only whoever starts the scenario is asked to answer, and may not.
+/// Returns an error for each task that cannot get enough answers, because its rules exclude the caller as the
+/// requester.
 fn out_of_reach(caller: &Caller, scenario: &Scenario) -> Vec<String> {
     let is_requester = |person: &str| {
         is_same_person(person, &caller.owner)
@@ -90,7 +91,7 @@ pub struct Application {
     new: NewIntent,
     scenario: Scenario,
     warnings: Vec<String>,
-    /// For each agent that is pushed to, what signs.
+    /// The callback of each agent; `None` for an agent without pushes.
     callbacks: Vec<Option<Callback>>,
     compile_id: Option<String>,
 }
@@ -162,7 +163,7 @@ pub fn apply(cx: &mut CallContext<'_, '_>, application: &Application) -> Result<
             }
             None if agent.create_if_missing => {
                 if !cx.caller.is_admin() {
-                    let message = format!("creating agent {} needs a workspace-admin key", agent.address);
+                    let message = format!("creating agent {} requires a workspace-admin key", agent.address);
                     return Err(ApiError::forbidden(message).into());
                 }
                 let agent_spec = NewAgent {

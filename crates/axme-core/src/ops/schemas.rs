@@ -1,8 +1,8 @@
-//! Semantic schemas: what the payloads of intents of a type must be.
+//! Semantic schemas: they constrain the payloads of the intents of a type.
 //!
-//! A schema counts for the whole workspace, or for the intents to its owner: an agent says what it accepts, and nothing about
-//! others. Where both are there, both are minded. Intents of other types are not looked at, and a workspace without schemas
-//! pays nothing.
+//! A schema applies to the whole workspace, or to the intents to its owner: an agent defines only what it accepts
+//! itself. If both exist, both are enforced. Types without a schema are not checked, and a workspace without schemas
+//! has no extra cost.
 
 use axme_api::schemas::{GetSchema, SchemaAnswer, SemanticSchema, UpsertSchema};
 use axme_api::{ApiError, ErrorKind};
@@ -22,32 +22,32 @@ use crate::policy::snapshot::{self, Snapshot};
 use axme_store::schemas::Schema;
 use axme_store::{hex, schemas as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::schemas::UPSERT, prepare_upsert, upsert)),
     Binding::Transaction(&handler(&axme_api::schemas::GET, prepare_get, get)),
 ];
 
-/// Schemas of one workspace.
+/// Maximum schemas per workspace.
 const MOST_SCHEMAS: i64 = 1_000;
 const MAX_TYPE_CHARS: usize = 255;
 
 pub(crate) fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSchema) -> Result<Schema> {
     let owner = owner(context, input.owner_agent.as_deref())?;
     if !is_semantic_type(&input.semantic_type) {
-        let message = "semantic_type: three or more parts of a-z, 0-9 and '_', and a version, such as a.b.c.v1";
+        let message = "semantic_type: must be three or more parts of a-z, 0-9 and '_', and a version, such as a.b.c.v1";
         return Err(ApiError::invalid(message).into());
     }
     if Mode::parse(&input.compatibility_mode).is_none() {
-        return Err(ApiError::invalid("compatibility_mode: strict, backward or warn").into());
+        return Err(ApiError::invalid("compatibility_mode: must be strict, backward or warn").into());
     }
     check_chars("schema_ref", input.schema_ref.as_deref(), 1, 512)?;
     let scope = input.scope.unwrap_or_else(|| "tenant".to_owned());
     let owner = match scope.as_str() {
         "tenant" => owner.map(Address::into_string).unwrap_or_default(),
         "core" if context.caller.is_admin() => String::new(),
-        "core" => return Err(ApiError::forbidden("a schema with scope core needs a workspace-admin key").into()),
-        _ => return Err(ApiError::invalid("scope: tenant or core").into()),
+        "core" => return Err(ApiError::forbidden("scope: core requires a workspace-admin key").into()),
+        _ => return Err(ApiError::invalid("scope: must be tenant or core").into()),
     };
     let schema_json = Value::Object(input.schema_json);
     semantic::check_schema(&schema_json).map_err(|why| ApiError::invalid(format!("schema_json: {why}")))?;
@@ -87,7 +87,7 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, fresh: &Schema) -> Result<SchemaAnsw
     let known = store::find(cx.tx, fresh.workspace, &fresh.semantic_type, &fresh.owner)?;
     let old = known.into_iter().find(|known| known.owner == fresh.owner);
     if old.is_none() && store::count(cx.tx, fresh.workspace)? >= MOST_SCHEMAS {
-        return Err(ApiError::invalid(format!("a workspace has at most {MOST_SCHEMAS} schemas")).into());
+        return Err(ApiError::invalid(format!("a workspace may have at most {MOST_SCHEMAS} schemas")).into());
     }
     let schema = Schema { created_at: old.map_or(fresh.created_at, |old| old.created_at), ..fresh.clone() };
     store::put(cx.tx, &schema)?;
@@ -107,7 +107,7 @@ pub(crate) fn prepare_get(context: &PrepareContext<'_>, input: GetSchema) -> Res
     Ok((input.semantic_type, owner))
 }
 
-/// Senders may see what receivers accept: anybody in the workspace sees the schemas of all.
+/// Returns a schema to any caller in the workspace, because senders must know what receivers accept.
 pub fn get(cx: &mut CallContext<'_, '_>, (semantic_type, owner): &(String, String)) -> Result<SchemaAnswer> {
     let found = store::find(cx.tx, cx.caller.workspace, semantic_type, owner)?.into_iter().next();
     let found = found.ok_or_else(|| ApiError::not_found(format!("schema {semantic_type}")))?;
@@ -129,7 +129,7 @@ fn view(schema: Schema) -> SemanticSchema {
     }
 }
 
-/// Checks the payload of a new intent. What a schema lets pass with a warning is returned.
+/// Checks the payload of a new intent. Returns the complaints of schemas that only warn.
 pub fn check(cx: &mut CallContext<'_, '_>, intent_type: &str, to: &Address, payload: &Value) -> Result<Vec<String>> {
     if !Snapshot::of(cx.tx, cx.caller.workspace)?.has_schema(intent_type) {
         return Ok(Vec::new());
@@ -140,7 +140,8 @@ pub fn check(cx: &mut CallContext<'_, '_>, intent_type: &str, to: &Address, payl
             continue;
         }
         let mode = Mode::parse(&schema.compatibility_mode);
-        let mode = mode.ok_or_else(|| StoreError::Fault(format!("a schema's mode {}", schema.compatibility_mode)))?;
+        let mode =
+            mode.ok_or_else(|| StoreError::Fault(format!("unknown mode of a schema: {}", schema.compatibility_mode)))?;
         let complaints = semantic::complaints(&schema.schema_json, payload, mode);
         if mode == Mode::Warn {
             warnings.extend(complaints);

@@ -1,4 +1,4 @@
-//! Collaboration sessions. A session belongs to its workspace: every key of it may read it, speak in it and end it.
+//! Collaboration sessions. Every key of a session's workspace may read it, post messages to it and complete it.
 
 use axme_api::ApiError;
 use axme_api::sessions::{
@@ -18,7 +18,7 @@ use axme_intent::IntentId;
 use axme_store::sessions::{Entry, Session};
 use axme_store::{Shard, Signal, Tx, sessions as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::sessions::CREATE, prepare_create, create).on(|session| shard(session.id))),
     Binding::Transaction(&handler(&axme_api::sessions::LIST, prepare_list, list)),
@@ -47,7 +47,7 @@ fn shown_id(id: Uuid) -> String {
     format!("sess_{}", id.simple())
 }
 
-/// What is done in one session takes turns anyway.
+/// Returns the shard of a session. Its operations are serial anyway.
 fn shard(id: Uuid) -> Shard {
     Shard::of_intent(IntentId(id))
 }
@@ -58,12 +58,12 @@ pub(crate) fn prepare_create(context: &PrepareContext<'_>, input: CreateSession)
     check_chars("project_id", input.project_id.as_deref(), 1, 255)?;
     check_size("metadata", &input.metadata)?;
     let named = |field: &str, text: &str| {
-        read_session(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is no id of a session")).into())
+        read_session(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is not a session id")).into())
     };
     let parent = input.parent_session_id.as_deref().map(|text| named("parent_session_id", text)).transpose()?;
     let depends_on = input.depends_on.unwrap_or_default();
     if depends_on.len() > MAX_DEPENDS_ON {
-        return Err(ApiError::invalid(format!("depends_on: at most {MAX_DEPENDS_ON}")).into());
+        return Err(ApiError::invalid(format!("depends_on: at most {MAX_DEPENDS_ON} sessions")).into());
     }
     let depends_on: Result<Vec<String>> =
         depends_on.iter().map(|text| named("depends_on", text).map(shown_id)).collect();
@@ -116,7 +116,7 @@ pub fn get(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SessionAnswer> {
     Ok(SessionAnswer { ok: true, session: view(&find_visible(cx.tx, cx.caller, *id)?) })
 }
 
-/// A session of the caller's workspace.
+/// Returns a session of the caller's workspace.
 pub fn find_visible(tx: &mut Tx<'_>, caller: &Caller, id: Uuid) -> Result<Session> {
     let found = store::find(tx, caller.workspace, id)?;
     found.ok_or_else(|| ApiError::not_found(format!("session {}", shown_id(id))).into())
@@ -159,7 +159,7 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListSessions) -> Resul
         Some(other) => return Err(none_of("status", other, &["ACTIVE", "COMPLETED"])),
     };
     let id = |field: &str, text: &str| {
-        read_session(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is no id of a session")))
+        read_session(text).map_err(|_| ApiError::invalid(format!("{field}: \"{text}\" is not a session id")))
     };
     let parent = input.parent_session_id.as_deref().map(|text| id("parent_session_id", text)).transpose()?;
     let before = input.before.as_deref().map(|text| id("before", text)).transpose()?.unwrap_or(Uuid::max());
@@ -172,7 +172,7 @@ pub fn list(cx: &mut CallContext<'_, '_>, listing: &Listing) -> Result<SessionLi
     Ok(SessionList { ok: true, sessions: sessions.iter().map(view).collect() })
 }
 
-/// Something to be added to a session.
+/// An entry to add to a session.
 pub struct NewEntry {
     session: Uuid,
     entry: Entry,
@@ -221,11 +221,11 @@ pub(crate) fn post_message(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Resu
 }
 
 fn is_over(id: Uuid) -> ApiError {
-    let message = format!("session {} is completed", shown_id(id));
+    let message = format!("session {} is already completed", shown_id(id));
     ApiError::new(axme_api::ErrorKind::Conflict, "session_completed", message)
 }
 
-/// `None` when there is no such session, or it is over.
+/// Adds an entry and returns its number; `None` if the session does not exist or is completed.
 fn add(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<Option<i64>, StoreError> {
     let workspace = cx.caller.workspace;
     let Some(seq) = store::take_number(cx.tx, workspace, new.session, cx.now)? else { return Ok(None) };
@@ -238,7 +238,7 @@ fn shown_message(id: Uuid) -> String {
     format!("msg_{}", id.simple())
 }
 
-/// A part of a session's entries.
+/// A range of a session's entries.
 pub struct Page {
     session: Uuid,
     since: Option<i64>,
@@ -255,12 +255,12 @@ pub fn messages(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<MessageList
     find_visible(cx.tx, cx.caller, page.session)?;
     let after = page.since.unwrap_or(0);
     let entries = store::list_entries(cx.tx, cx.caller.workspace, page.session, after, page.limit)?;
-    // The end of a session is its last entry, so a page without it is as whole as one with it.
+    // Only the last entry can be a completion, so leaving it out makes no gap.
     let messages = entries.iter().filter(|entry| entry.kind == MESSAGE);
     Ok(MessageList { ok: true, messages: messages.map(|entry| view_entry(page.session, entry)).collect() })
 }
 
-/// Without a number to go on from, the latest.
+/// Returns the entries after `since`, or the latest entries without it.
 pub fn feed(cx: &mut CallContext<'_, '_>, page: &Page) -> Result<Feed> {
     let session = find_visible(cx.tx, cx.caller, page.session)?;
     let after = page.since.unwrap_or(session.last_seq - page.limit);
@@ -283,7 +283,7 @@ pub fn view_entry(session: Uuid, entry: &Entry) -> FeedEntry {
     }
 }
 
-/// True for the entry that nothing comes after.
+/// Returns true for the entry that completes a session.
 pub fn is_last(entry: &Entry) -> bool {
     entry.kind == COMPLETED
 }
@@ -295,7 +295,7 @@ pub(crate) fn prepare_complete(context: &PrepareContext<'_>, input: CompleteSess
     Ok(NewEntry { session, entry: Entry { content, ..entry(context, COMPLETED) } })
 }
 
-/// Completed again with the same result, or none, it answers alike.
+/// Completes a session. A repeat with the same result, or without one, returns the same answer.
 pub fn complete(cx: &mut CallContext<'_, '_>, new: &NewEntry) -> Result<SessionCompleted> {
     let result = new.entry.content.as_ref();
     let completed_at = if add(cx, new)?.is_some() {

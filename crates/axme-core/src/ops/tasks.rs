@@ -1,4 +1,4 @@
-//! Tasks that wait for a person.
+//! Lists, reassigns and links tasks: the intents that wait for a person.
 
 use axme_api::tasks::{LinkTask, ListTasks, ReassignTask, Reassigned, Task, TaskLink, TaskList};
 use axme_api::{ApiError, ErrorKind};
@@ -18,7 +18,7 @@ use crate::input::{check_chars, parse_id};
 use crate::policy::guards::{is_asked, is_barred, refuse_requester};
 use axme_store::intents::Head;
 use axme_store::{Shard, intents};
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::tasks::LIST, prepare_list, list)),
     Binding::Transaction(
@@ -27,7 +27,7 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::tasks::LINK, prepare_link, link).on(|query| Shard::of_intent(query.id))),
 ];
 
-/// The longest name of a person and the longest note, in characters.
+/// Maximum characters of a person's name, and of a note.
 const MAX_PERSON_CHARS: usize = 255;
 const MAX_NOTE_CHARS: usize = 2_000;
 
@@ -35,8 +35,8 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListTasks) -> Result<i
     Ok(input.limit.items()?)
 }
 
-/// What the caller may answer: any task of the workspace for its admin, those they are asked to answer for a person; none for
-/// an agent, which may not answer any. What their answer would be refused for, whatever it says, is left out.
+/// Lists the tasks that the caller may answer: all tasks of the workspace for an admin, those that ask them for a
+/// person. An agent may not answer any. Tasks that would refuse every answer of the caller are left out.
 pub fn list(cx: &mut CallContext<'_, '_>, limit: &i64) -> Result<TaskList> {
     let (is_admin, person) = (cx.caller.is_admin(), cx.caller.owner.clone());
     let mut tasks = Vec::new();
@@ -67,15 +67,16 @@ pub(super) fn view(head: &Head) -> Option<Task> {
     })
 }
 
-/// Somebody as the history names them: an address for mail, a role or a name.
+/// Reads a person: an email address, a role or a name, as the history names them.
 fn person(text: &str, field: &str) -> Result<String> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > MAX_PERSON_CHARS || text.chars().any(char::is_control) {
-        let message = format!("{field}: an address for mail, a role or a name, of 1 to {MAX_PERSON_CHARS} characters");
+        let message =
+            format!("{field}: must be an email address, a role or a name of 1 to {MAX_PERSON_CHARS} characters");
         return Err(ApiError::invalid(message).into());
     }
     if text.contains('@') && !text.contains("://") && !is_email(text) {
-        return Err(ApiError::invalid(format!("{field}: \"{text}\" is no address for mail")).into());
+        return Err(ApiError::invalid(format!("{field}: \"{text}\" is not an email address")).into());
     }
     Ok(text.to_owned())
 }
@@ -99,7 +100,7 @@ pub fn reassign(cx: &mut CallContext<'_, '_>, new: &Reassignment) -> Result<Reas
     let head = lock_visible(cx, new.id)?;
     let spec = intents::spec(cx.tx, cx.caller.workspace, new.id)?;
     if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
-        refuse_requester(cx.caller, &spec, "give it to somebody else")?;
+        refuse_requester(cx.caller, &spec, "reassign it")?;
     }
     let deadline_at = spec.deadline_at;
     let holder = Holder::named(HolderKind::Human, &new.to);
@@ -129,16 +130,16 @@ pub fn link(cx: &mut CallContext<'_, '_>, new: &LinkQuery) -> Result<TaskLink> {
     let workspace = cx.caller.workspace;
     let spec = intents::spec(cx.tx, workspace, new.id)?;
     if head.intent.open_task().is_some_and(HumanTask::is_guarded) {
-        // Links for just anybody would be votes for nobody.
+        // It matters who answers a guarded task, so only people who are asked get links.
         if !is_asked(&head, &new.person) {
-            let message =
-                format!("{} is not one of those who are asked: {}", new.person, head.intent.asked().join(", "));
+            let asked = head.intent.asked().join(", ");
+            let message = format!("person: this task does not ask {}; choose one of {asked}", new.person);
             return Err(ApiError::new(ErrorKind::Forbidden, "not_asked", message).into());
         }
-        refuse_requester(cx.caller, &spec, "make links to it")?;
+        refuse_requester(cx.caller, &spec, "create links to it")?;
     }
     if membership::has_left(cx.tx, workspace, &new.person)? {
-        let message = format!("{} is no longer a member here, and could not use a link", new.person);
+        let message = format!("person: {} is no longer a member here and could not use a link", new.person);
         return Err(ApiError::new(ErrorKind::Forbidden, "no_longer_a_member", message).into());
     }
     let issued_by = cx.caller.actor();

@@ -1,7 +1,7 @@
-//! What is done to a thread of the inbox: write, delegate, decide, mark as read, delete messages.
+//! Changes threads of the inbox: replies, delegates, decides, marks as read, deletes messages.
 //!
-//! A decision is an answer to the intent behind the thread, under the intent's own rules. Everything else adds to the thread
-//! and leaves the intent as it is.
+//! A decision answers the intent behind the thread, under the intent's own rules. The other operations leave the intent
+//! unchanged.
 
 use axme_api::inbox::{Decide, Delegate, DeleteMessages, GetThread, MessagesDeleted, Reply, ThreadAnswer};
 use axme_api::{ApiError, ErrorKind};
@@ -26,7 +26,7 @@ use axme_store::intents::Head;
 use axme_store::webhooks::Fanout;
 use axme_store::{Shard, Signal, inbox as store, intents, service_accounts, webhooks};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(
         &handler(&axme_api::inbox::REPLY, prepare_reply, reply).on(|new| Shard::of_intent(new.wanted.0)),
@@ -51,11 +51,11 @@ pub static BINDINGS: &[Binding] = &[
     ),
 ];
 
-/// The longest message and the longest comment or note, in characters.
+/// Maximum characters of a message, and of a comment or note.
 const MAX_MESSAGE_CHARS: usize = 131_072;
 const MAX_COMMENT_CHARS: usize = 2_000;
 
-/// How many messages one call deletes.
+/// Maximum messages that one call deletes.
 const MOST_DELETED: u64 = 100;
 
 pub struct NewReply {
@@ -72,7 +72,7 @@ pub(crate) fn prepare_reply(context: &PrepareContext<'_>, input: Reply) -> Resul
     Ok(NewReply { wanted, message: input.message })
 }
 
-/// Writes into a thread. An id under which there is nothing yet begins a thread of the owner's own.
+/// Adds a reply to a thread. An unused id starts a new thread, which belongs to the owner.
 pub fn reply(cx: &mut CallContext<'_, '_>, new: &NewReply) -> Result<ThreadAnswer> {
     let (id, owner) = &new.wanted;
     let workspace = cx.caller.workspace;
@@ -87,12 +87,12 @@ pub fn reply(cx: &mut CallContext<'_, '_>, new: &NewReply) -> Result<ThreadAnswe
         store::join(cx.tx, workspace, owner, *id, false, cx.now)?;
     }
     let source = find(cx, *id, owner.as_ref())?;
-    // The other side hears of it: the sender of what the receiver writes.
+    // The receiver's reply makes the sender a member of the thread.
     let hears = source.head.as_ref().filter(|_| source.is_receivers()).map(|head| head.from.clone());
     add(cx, &source, "reply", json!({ "message": new.message }), hears.map(|from| (from, false)))
 }
 
-/// Adds an entry to a thread, lets all who have the thread see it, and `also` somebody who had not, and who may decide or not.
+/// Adds an entry to a thread for all its owners. `also` is a new owner, with true if it may decide.
 fn add(
     cx: &mut CallContext<'_, '_>,
     source: &Source,
@@ -122,7 +122,7 @@ fn add(
     show(cx, source)
 }
 
-/// Tells all owners of a thread that it has changed.
+/// Marks a thread as changed for all its owners, and joins those that are missing.
 fn touch(cx: &mut CallContext<'_, '_>, source: &Source, also: Option<(Address, bool)>) -> Result<()> {
     let (workspace, id) = (cx.caller.workspace, source.id);
     let mut owners = vec![(source.owner.clone(), false)];
@@ -156,7 +156,7 @@ pub fn delegate(cx: &mut CallContext<'_, '_>, new: &NewDelegate) -> Result<Threa
     let (id, owner) = &new.wanted;
     engine::lock(cx.tx, cx.caller.workspace, *id)?;
     let source = find(cx, *id, owner.as_ref())?;
-    // Only who may decide can let another decide; who may not passes the thread on to be read.
+    // A delegate may decide only if the delegating owner may. Otherwise it can read and write.
     let decides = source.may_decide();
     let details = json!({ "delegate_to": new.to, "note": new.note });
     add(cx, &source, "delegated", details, Some((new.to.clone(), decides)))
@@ -183,8 +183,8 @@ fn prepare_decision(context: &PrepareContext<'_>, input: Decide, outcome: &'stat
     Ok(NewDecision { wanted, outcome, comment: input.comment })
 }
 
-/// A yes or a no. An open task is answered under its rules; an intent that lies in the inbox, with no agent at work on it,
-/// is completed with the decision. The same decision again is shown again; another one comes too late.
+/// Approves or rejects. An open task is answered under its rules; an intent in the inbox that no agent works on is
+/// completed with the decision. Repeating the last decision returns the thread; the opposite one comes too late.
 pub fn decide(cx: &mut CallContext<'_, '_>, new: &NewDecision) -> Result<ThreadAnswer> {
     let (id, owner) = &new.wanted;
     let head = engine::lock(cx.tx, cx.caller.workspace, *id)?;
@@ -211,23 +211,23 @@ fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDe
         return Ok(());
     }
     if !source.may_decide() {
-        // A word about a result that was delivered changes nothing any more.
+        // The intent has ended, so a decision about its delivered result is only recorded.
         if head.intent.status().is_terminal() {
             return Ok(());
         }
-        return Err(ApiError::forbidden(format!("{} decides this thread", head.to)).into());
+        return Err(ApiError::forbidden(format!("only {} or a delegate can decide this thread", head.to)).into());
     }
     let is_own = cx.caller.address.as_ref() == Some(&head.to);
     let is_live = !head.intent.status().is_terminal();
     if is_live && (head.intent.cursor.is_some() || !(is_own || lies_in_inbox(cx, &head)?)) {
-        let message = format!("{} works on this intent; nothing waits for a decision", head.to);
+        let message = format!("this intent is not waiting for a decision; {} works on it", head.to);
         return Err(ApiError::new(ErrorKind::Conflict, "not_awaiting_decision", message).into());
     }
     let result = json!({
         "outcome": new.outcome, "approved": new.outcome == "approved", "comment": new.comment,
     });
     let deadline_at = intents::spec(cx.tx, cx.caller.workspace, head.intent.id)?.deadline_at;
-    // A no to a direct intent is its result; a step of a workflow that was refused must not let the work go on.
+    // A rejected direct intent completes with that result. A rejected step must fail, or its workflow would continue.
     let answer = if new.outcome == "rejected" && head.intent.parent.is_some() {
         let message = new.comment.clone().unwrap_or_else(|| "rejected in the inbox".to_owned());
         Answer::Fail(Fault { code: new.outcome.to_owned(), message, details: None, result: Some(result) })
@@ -238,7 +238,7 @@ fn answer(cx: &mut CallContext<'_, '_>, source: &Source, head: Head, new: &NewDe
     Ok(())
 }
 
-/// True when no agent is at work on what is sent to the receiver.
+/// Returns true if the receiver's intents are answered in the inbox, because no agent works on them.
 fn lies_in_inbox(cx: &mut CallContext<'_, '_>, head: &Head) -> Result<bool> {
     let account = service_accounts::find_agent(cx.tx, cx.caller.workspace, &head.to)?;
     Ok(account.is_none_or(|account| account.delivery_mode.is_answered_in_inbox()))
@@ -263,7 +263,7 @@ pub fn read(cx: &mut CallContext<'_, '_>, (id, owner): &ThreadRef) -> Result<Thr
 pub struct Deletion {
     wanted: ThreadRef,
     for_all: bool,
-    /// Those named, or so many of the newest.
+    /// The messages to delete; `None` selects the latest.
     ids: Option<Vec<Uuid>>,
     limit: usize,
 }
@@ -280,13 +280,13 @@ pub(crate) fn prepare_delete(context: &PrepareContext<'_>, input: DeleteMessages
         return Err(ApiError::invalid(format!("message_ids: at most {MOST_DELETED}")).into());
     }
     check_within("limit", input.limit, 1..=MOST_DELETED)?;
-    // What is no id names no message.
+    // An invalid id matches no message.
     let ids = ids.map(|ids| ids.iter().filter_map(|id| Uuid::parse_str(id.trim()).ok()).collect());
     let limit = input.limit.unwrap_or(MOST_DELETED) as usize;
     Ok(Deletion { wanted, for_all, ids, limit })
 }
 
-/// Messages go out of sight; the timeline stays, and what an intent ended with stays with the intent.
+/// Hides messages. The timeline remains, and the intent keeps its outcome.
 pub fn delete(cx: &mut CallContext<'_, '_>, deletion: &Deletion) -> Result<MessagesDeleted> {
     let (id, owner) = &deletion.wanted;
     let workspace = cx.caller.workspace;

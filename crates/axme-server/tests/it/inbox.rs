@@ -183,7 +183,7 @@ async fn acting_for_another_owner_is_refused_with_a_fitting_message(engine: Engi
     ] {
         let body = Some(body.clone()).filter(|_| method == "POST");
         let text = server.send(&worker, method, path, body).await.refused(403, "forbidden");
-        let expected = "owner_agent: this key acts for its own address only, agent://local/default/worker";
+        let expected = "owner_agent: this key can act only for its own address, agent://local/default/worker";
         assert_eq!(text, expected, "{path}");
     }
 }

@@ -183,7 +183,7 @@ async fn a_link_ends_with_its_expiry_its_task_or_its_assignee(engine: Engine) {
 
     let (canceled, link) = ask_by_mail(&server, task("canceled")).await;
     server.post(&server.admin, &format!("/v1/intents/{canceled}/resolve"), json!({ "status": "CANCELED" })).await;
-    assert!(text(&server.page(&link).await).contains("the intent is CANCELED now"));
+    assert!(text(&server.page(&link).await).contains("An answer is no longer needed: the request was canceled."));
 
     let (passed, link) = ask_by_mail(&server, task("passed on")).await;
     server.clock.advance(Duration::from_millis(1));
