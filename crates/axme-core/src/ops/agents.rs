@@ -11,7 +11,7 @@ use crate::context::CallContext;
 use crate::error::Result;
 use axme_store::service_accounts::{self as store, AccountStatus, ServiceAccount};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::agents::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::agents::GET, prepare_get, get)),

@@ -1,4 +1,4 @@
-//! The listing of deliveries, in which dead letters of every kind stand beside what went along routes, and their replay.
+//! Lists and replays deliveries: routed deliveries, and dead letters of every kind.
 
 use std::collections::BTreeMap;
 
@@ -20,23 +20,23 @@ use crate::policy::quota::Dimension;
 use axme_store::queue::{DeadLetter, ItemKind};
 use axme_store::{Shard, Signal, notices, queue as store, routed_deliveries};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::deliveries::LIST, prepare_list, list)),
     Binding::Transaction(&handler(&axme_api::deliveries::GET, prepare_get, get)),
-    // If it is an intent's, the family of the intent is on this shard; any shard will do for the others.
+    // An intent's delivery is on the shard of the intent's family; any shard will do for the others.
     Binding::Transaction(
         &handler(&axme_api::deliveries::REPLAY, prepare_replay, replay)
             .on(|asked| Shard::of_intent(IntentId(asked.what))),
     ),
 ];
 
-/// Dead letters under one id: more than there are subscribers to an event.
+/// Maximum dead letters under one id. An event has fewer subscribers than this.
 const MOST_OF_ONE: i64 = 1_000;
 
-/// Which deliveries are meant.
+/// The filters and the page of a listing.
 pub struct DeliveryQuery {
-    /// One principal's; without, dead letters of other kinds are listed as well.
+    /// Range of principal ids; `None` also lists dead letters that were not routed.
     principals: Option<(Uuid, Uuid)>,
     status: Option<String>,
     before: Uuid,
@@ -53,9 +53,8 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListDeliveries) -> Res
     Ok(InWorkspace::new(input.workspace, wanted))
 }
 
-/// One listing, by id: what went along routes, however it stands, and what else was given up. A dead letter that went along a
-/// route is there once, as what it is. Letters under one id stay together, since a page ends at an id: the last of them may go
-/// beyond the limit.
+/// Lists routed deliveries in any status together with other dead letters, by id. A dead letter that was routed appears
+/// once, as a routed delivery. A page never splits the letters under one id, so it may exceed the limit.
 pub fn list(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<DeliveryQuery>) -> Result<DeliveryList> {
     let (place, wanted) = (asked.place(cx, RUN)?, &asked.what);
     let (workspace, limit) = (place.workspace, wanted.limit);
@@ -91,7 +90,7 @@ fn is_full<T>(page: &[T], limit: i64) -> bool {
     usize::try_from(limit).is_ok_and(|limit| page.len() >= limit)
 }
 
-/// What was given up under an id; there is at least one.
+/// Returns the dead letters under an id, the first of them apart; fails if there are none.
 fn dead(cx: &mut CallContext<'_, '_>, workspace: Uuid, id: Uuid) -> Result<(DeadLetter, Vec<DeadLetter>)> {
     let letters = store::list_dead_of(cx.tx, workspace, id, MOST_OF_ONE)?;
     let first = letters.first().cloned().ok_or_else(|| ApiError::not_found(format!("delivery {id}")))?;

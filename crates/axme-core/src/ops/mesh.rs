@@ -1,7 +1,7 @@
-//! The mesh: heartbeats, health, and the kill switch. What agents are held to is in `admission`.
+//! The mesh: heartbeats, health and the kill switch of agents. `policy::admission` enforces their policies.
 //!
-//! Health follows from the time of the last heartbeat when somebody asks; nothing is written when it changes by itself,
-//! except that `workers::mesh` tells of it in an event.
+//! Health is computed from the time of the last heartbeat when it is read. When it changes without a heartbeat,
+//! `workers::mesh` records an event.
 
 pub mod rules;
 
@@ -24,7 +24,7 @@ use crate::policy::snapshot::{self, Snapshot};
 use axme_store::mesh::{Agent, Counts, Event, NEVER, Rules, Span, hour_of};
 use axme_store::{Shard, Signal, Tx, mesh as store, service_accounts};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(
         &handler(&axme_api::mesh::HEARTBEAT, prepare_heartbeat, heartbeat).on(|beat| beat.shard).read_directly(),
@@ -36,18 +36,18 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::mesh::EVENTS, prepare_events, events)),
 ];
 
-/// An agent that has beaten within this time is healthy.
+/// An agent whose last heartbeat is more recent than this is healthy.
 pub const HEALTHY_SECONDS: u64 = 90;
-/// One that has beaten within this time is degraded, later unreachable.
+/// An agent whose last heartbeat is more recent than this is degraded, otherwise unreachable.
 pub const DEGRADED_SECONDS: u64 = 300;
 
-/// No agent does more, or costs more, between two heartbeats.
+/// Upper bounds of the numbers in one heartbeat.
 const MOST_COUNTED: u64 = 1_000_000_000_000;
 const MOST_USD: f64 = 1_000_000_000.0;
 const MOST_LATENCY_MILLIS: f64 = 1_000_000_000.0;
-/// What is not counted is kept up to this length of JSON.
+/// Maximum JSON of the fields in `metrics` that are not counters. They are stored as they are.
 const MAX_METADATA_BYTES: usize = 4_096;
-/// Shown with an agent.
+/// Events shown with an agent.
 const LATEST_EVENTS: i64 = 20;
 
 pub struct Beat {
@@ -61,21 +61,22 @@ pub(crate) fn prepare_heartbeat(context: &PrepareContext<'_>, input: Heartbeat) 
     let (counts, rest) = read_metrics(input.metrics.unwrap_or_default())?;
     let metadata = (!rest.is_empty()).then(|| Value::Object(rest).to_string());
     if metadata.as_ref().is_some_and(|text| text.len() > MAX_METADATA_BYTES) {
-        let message = format!("metrics: what is not counted may have {MAX_METADATA_BYTES} bytes of JSON");
+        let message =
+            format!("metrics: fields that are not counters may have at most {MAX_METADATA_BYTES} bytes of JSON");
         return Err(ApiError::invalid(message).into());
     }
     Ok(Beat { shard: Shard::of_address(own), counts, metadata })
 }
 
-/// The agent whose key this is.
+/// Returns the address of the agent that the key belongs to.
 fn own_address(caller: &Caller) -> Result<&Address> {
     caller.address.as_ref().ok_or_else(|| {
-        let message = "a heartbeat is sent with the key of an agent; this key is no agent's";
+        let message = "this key does not belong to an agent; send heartbeats with an agent's key";
         ApiError::new(ErrorKind::Forbidden, "not_an_agent", message).into()
     })
 }
 
-/// What is counted, and the rest. Numbers that are missing or null count nothing.
+/// Splits metrics into counters and other fields. Missing or null numbers add nothing.
 fn read_metrics(mut metrics: Object) -> Result<(Counts, Object)> {
     let mut number = |name: &str, most: f64| -> Result<Option<f64>> {
         match metrics.get(name) {
@@ -99,11 +100,11 @@ fn read_metrics(mut metrics: Object) -> Result<(Counts, Object)> {
     let total = total.unwrap_or(succeeded + failed);
     let latency = number("avg_latency_ms", MOST_LATENCY_MILLIS)?;
     let cost = number("cost_usd", MOST_USD)?.unwrap_or(0.0);
-    // The mean is one over the intents of this heartbeat.
+    // `avg_latency_ms` is the mean over the intents of this heartbeat.
     let latencies = if latency.is_some() { total.max(1.0) } else { 0.0 };
     let latency_micros = latency.unwrap_or(0.0) * 1_000.0 * latencies;
     if latency_micros.max(cost * 1_000_000.0) > store::MOST_AT_ONCE as f64 {
-        return Err(ApiError::invalid("metrics: no agent takes or costs so much between two heartbeats").into());
+        return Err(ApiError::invalid("metrics: avg_latency_ms or cost_usd is too large for one heartbeat").into());
     }
     let counts = Counts {
         total: total as i64,
@@ -117,7 +118,8 @@ fn read_metrics(mut metrics: Object) -> Result<(Counts, Object)> {
     Ok((counts, metrics))
 }
 
-/// One row of the agent, one of its hour if there is anything to count, and an event only when the health changes.
+/// Records a heartbeat. Writes the agent's row, its row of the hour if there is anything to count, and an event if its
+/// health changes.
 pub fn heartbeat(cx: &mut CallContext<'_, '_>, beat: &Beat) -> Result<HeartbeatAnswer> {
     let (workspace, now) = (cx.caller.workspace, cx.now);
     let address = own_address(cx.caller)?;
@@ -128,7 +130,7 @@ pub fn heartbeat(cx: &mut CallContext<'_, '_>, beat: &Beat) -> Result<HeartbeatA
     }
     let was = match &known {
         None => "unknown",
-        // The event of the worker may not have been written yet.
+        // The worker may not have recorded the change yet.
         Some((at, told)) if told == "healthy" => health_at(*at, now),
         Some((_, told)) => told.as_str(),
     };
@@ -148,7 +150,7 @@ pub fn heartbeat(cx: &mut CallContext<'_, '_>, beat: &Beat) -> Result<HeartbeatA
     })
 }
 
-/// Writes an event: its type, who did it, and its details.
+/// Records an event with its type, actor and details.
 pub fn record_event(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -168,7 +170,7 @@ pub fn record_event(
     store::insert_event(tx, workspace, &event)
 }
 
-/// The health of an agent that last beat at a time.
+/// Returns the health of an agent whose last heartbeat was at `beat_at`.
 pub fn health_at(beat_at: Time, now: Time) -> &'static str {
     match now.since(beat_at).as_secs() {
         age if age < HEALTHY_SECONDS => "healthy",
@@ -185,17 +187,17 @@ fn health_of(agent: &Agent, now: Time) -> &'static str {
     }
 }
 
-/// The times since which an agent must have beaten to be healthy, and not to be unreachable.
+/// Returns the times after which an agent's last heartbeat makes it healthy, and at least degraded.
 fn bounds(now: Time) -> (Time, Time) {
     (now.minus_millis(HEALTHY_SECONDS * 1_000), now.minus_millis(DEGRADED_SECONDS * 1_000))
 }
 
-/// The id of an agent in the mesh: its account's, under a name of its own.
+/// Returns the id of an agent in the mesh: the id of its account with another prefix.
 fn address_id(account: &str) -> String {
     format!("addr_{}", account.strip_prefix("sa_").unwrap_or(account))
 }
 
-/// The agent that a path names by its id or by its address.
+/// Returns the agent that a path names by its id or its address.
 pub fn find(cx: &mut CallContext<'_, '_>, named: &str) -> Result<Agent> {
     let workspace = cx.caller.workspace;
     let by_id = match named.trim().strip_prefix("addr_") {
@@ -209,12 +211,12 @@ pub fn find(cx: &mut CallContext<'_, '_>, named: &str) -> Result<Agent> {
     Ok(found.ok_or_else(missing)?)
 }
 
-/// How the agent is called in answers: its id and its address.
+/// Returns the id and the address that answers show for an agent.
 pub fn names(agent: &Agent) -> (String, String) {
     (address_id(&agent.service_account_id), agent.address.to_string())
 }
 
-/// What the numbers of an answer are of.
+/// The period over which an answer sums its numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Window {
     name: &'static str,
@@ -345,7 +347,7 @@ pub fn resume(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> Result<Switch
     switch(cx, query, false)
 }
 
-/// Killed twice, or resumed while it runs, an agent stays as it is.
+/// Kills or resumes an agent. A repeat has no effect.
 fn switch(cx: &mut CallContext<'_, '_>, query: &AgentQuery, kill: bool) -> Result<Switched> {
     let mut agent = find(cx, &query.agent)?;
     let (workspace, address) = (cx.caller.workspace, agent.address.clone());
@@ -357,7 +359,7 @@ fn switch(cx: &mut CallContext<'_, '_>, query: &AgentQuery, kill: bool) -> Resul
         record_event(cx.tx, workspace, &address, (event_type, Some(cx.caller.actor()), None))?;
         cx.audit(action, address.as_str(), &json!({}))?;
         snapshot::changed(cx.tx, workspace)?;
-        // Whoever reads its queue looks again.
+        // Readers of the agent's queue must look again.
         cx.tx.signal(Signal::queue(workspace, &address));
     }
     agent.is_killed = kill;

@@ -1,4 +1,4 @@
-//! Principals and their aliases.
+//! Creates and reads principals; binds, lists, resolves and revokes their aliases.
 
 use axme_api::principals::{
     Alias as AliasView, AliasAnswer, AliasList, AliasResolution, AliasResolved, BindAlias, CreatePrincipal,
@@ -17,7 +17,7 @@ use crate::input::{check_bytes, check_chars, check_word, read_id};
 use axme_store::principals as store;
 use axme_store::principals::{Alias, Principal};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::principals::CREATE, prepare_create, create)),
     Binding::Transaction(&handler(&axme_api::principals::GET, prepare_get, get)),
@@ -27,10 +27,10 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::principals::REVOKE_ALIAS, prepare_revoke, revoke)),
 ];
 
-/// Who runs the accounts of a workspace runs its directory.
+/// The permission for the directory of a workspace: the same as for its accounts.
 pub(super) const RUN: Permission = Permission::ManageAccounts;
 
-/// What a listing of a thousand can carry.
+/// Maximum metadata of one item, so that a listing of a thousand stays bearable.
 const MOST_METADATA_BYTES: usize = 16 * 1_024;
 
 pub(super) fn read_metadata(metadata: Option<Object>) -> Result<Object> {
@@ -38,7 +38,7 @@ pub(super) fn read_metadata(metadata: Option<Object>) -> Result<Object> {
     Ok(metadata.unwrap_or_default())
 }
 
-/// The principals that a listing is about: one, or all.
+/// Returns the range of principal ids that a listing covers: one, or all.
 pub(super) fn read_range(principal: Option<&str>) -> Result<(Uuid, Uuid)> {
     match principal {
         Some(text) => read_id("principal", text).map(|id| (id, id)),
@@ -51,7 +51,7 @@ pub(super) fn find(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) ->
     Ok(found.ok_or_else(|| ApiError::not_found(format!("principal {id}")))?)
 }
 
-/// Whom a name stands for.
+/// Returns the active alias with a name, and its principal.
 pub(super) fn find_named(cx: &mut CallContext<'_, '_>, place: &Placement, name: &str) -> Result<(Alias, Principal)> {
     let alias = store::find_active(cx.tx, place.workspace, name)?;
     let alias = alias.ok_or_else(|| ApiError::not_found(format!("alias {name}")))?;
@@ -126,7 +126,7 @@ pub(crate) fn prepare_bind(context: &PrepareContext<'_>, input: BindAlias) -> Re
     Ok(InWorkspace::new(input.workspace, alias))
 }
 
-/// The same name for the same principal again changes it.
+/// Binds an alias to a principal. Binding it to the same principal again updates it.
 pub fn bind(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Alias>) -> Result<AliasAnswer> {
     let place = new.place(cx, RUN)?;
     let fresh = Alias { workspace: place.workspace, ..new.what.clone() };
@@ -135,7 +135,7 @@ pub fn bind(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Alias>) -> Result<Al
         None => fresh,
         Some(old) if old.principal == fresh.principal => Alias { id: old.id, created_at: old.created_at, ..fresh },
         Some(_) => {
-            let message = format!("{} is the name of another principal", fresh.alias);
+            let message = format!("alias: {} belongs to another principal; revoke it there first", fresh.alias);
             return Err(ApiError::new(ErrorKind::Conflict, "alias_taken", message).into());
         }
     };
@@ -156,7 +156,7 @@ pub(crate) fn prepare_list(_: &PrepareContext<'_>, input: ListAliases) -> Result
         None => (0, i64::MAX),
         Some("active") => (0, 0),
         Some("revoked") => (1, i64::MAX),
-        Some(_) => return Err(ApiError::invalid("status: one of active, revoked").into()),
+        Some(_) => return Err(ApiError::invalid("status: must be active or revoked").into()),
     };
     let principals = read_range(input.principal_id.as_deref())?;
     let wanted = AliasQuery { principals, revoked, limit: input.limit.items()? };
@@ -190,7 +190,7 @@ pub(crate) fn prepare_revoke(_: &PrepareContext<'_>, input: RevokeAlias) -> Resu
     Ok(InWorkspace::new(input.workspace, id))
 }
 
-/// Revoked again, it answers alike.
+/// Revokes an alias. A repeat returns the same answer.
 pub fn revoke(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result<AliasAnswer> {
     let (place, id) = (asked.place(cx, RUN)?, asked.what);
     let found = store::find_alias(cx.tx, place.workspace, id)?;

@@ -1,4 +1,4 @@
-//! Deliveries along routes: submitted to a principal's best route, and sent after the commit as notices are.
+//! Routed deliveries: submitted to a principal's best route, and sent after the commit like notices.
 
 use axme_api::deliveries::{
     Delivery, DeliveryAnswer, Operations, Reconcile, Reconciled, ShowOperations, SubmitDelivery,
@@ -19,7 +19,7 @@ use axme_store::queue::QueueItem;
 use axme_store::routed_deliveries::RoutedDelivery;
 use axme_store::{Signal, notices, queue, routed_deliveries as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::deliveries::STATUS_COUNTS, prepare_operations, operations)),
     Binding::Transaction(&handler(&axme_api::deliveries::RECONCILE, prepare_reconcile, reconcile)),
@@ -53,7 +53,7 @@ pub fn submit(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Submission>) -> 
     send(cx, &place, &asked.what, None)
 }
 
-/// Puts a delivery on the best route there is now.
+/// Queues a delivery on the target's best route.
 fn send(
     cx: &mut CallContext<'_, '_>,
     place: &Placement,
@@ -63,10 +63,10 @@ fn send(
     let found = resolve_target(cx, place, &submission.target, 1)?;
     let route = found.best;
     if route.transport_type == "queue" {
-        return Err(ApiError::not_supported_yet("deliveries along routes of transport_type queue are").into());
+        return Err(ApiError::not_supported_yet("routed deliveries with transport_type queue are").into());
     }
     if route.auth_mode != "none" {
-        let what = format!("deliveries along routes with auth_mode {} are", route.auth_mode);
+        let what = format!("routed deliveries with auth_mode {} are", route.auth_mode);
         return Err(ApiError::not_supported_yet(what).into());
     }
     let host = url::Url::parse(&route.endpoint_url).ok().and_then(|url| url.host_str().map(str::to_owned));
@@ -112,7 +112,7 @@ fn send(
     Ok(DeliveryAnswer { ok: true, delivery: view(delivery, place) })
 }
 
-/// Sends what went along a route once more, as a delivery of its own; nothing if there is no such delivery.
+/// Sends a routed delivery again, as a new delivery; `None` if there is no routed delivery with the id.
 pub(super) fn replay(cx: &mut CallContext<'_, '_>, place: &Placement, id: Uuid) -> Result<Option<DeliveryAnswer>> {
     let Some(old) = store::find(cx.tx, place.workspace, id)? else { return Ok(None) };
     let submission = Submission {

@@ -1,4 +1,4 @@
-//! Where principals are reached: routes, which deliveries take, and handles on transports, which are kept for those who ask.
+//! Routes and transport handles of principals. Deliveries use routes; handles are only stored for callers to read.
 
 use axme_api::routing::{
     BindingAnswer, BindingList, BindingRemoved, BindingView, ListPlaces, RegisterRoute, RemoveBinding, RemoveRoute,
@@ -20,7 +20,7 @@ use axme_store::principals::{Alias, Principal};
 use axme_store::routing as store;
 use axme_store::routing::{Binding, Filter, Route};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[crate::call::Binding] = &[
     crate::call::Binding::Transaction(&handler(&axme_api::routing::REGISTER, prepare_register, register)),
     crate::call::Binding::Transaction(&handler(&axme_api::routing::LIST, prepare_list, list)),
@@ -32,10 +32,10 @@ pub static BINDINGS: &[crate::call::Binding] = &[
     crate::call::Binding::Transaction(&handler(&axme_api::routing::UNBIND, prepare_unbind, unbind)),
 ];
 
-/// Routes of one workspace, and as many bindings.
+/// Maximum routes per workspace, and maximum handles.
 const MOST_PLACES: i64 = 1_000;
 const USUAL_PRIORITY: i64 = 100;
-/// How a name becomes a place (contract `wire.md` §2.19).
+/// The steps from a name to an endpoint (contract `wire.md` §2.19).
 const CHAIN: [&str; 4] = ["alias", "principal_id", "endpoint_route", "transport_dispatch"];
 
 fn check_transport(text: &str) -> Result<()> {
@@ -58,7 +58,7 @@ fn read_priority(priority: Option<u64>) -> Result<Option<i64>> {
     Ok(priority.and_then(|n| i64::try_from(n).ok()))
 }
 
-/// What is called must be callable. Queues are named as their owners like.
+/// Refuses an endpoint that the server must not call. The names of queues are not checked.
 fn check_endpoint(context: &PrepareContext<'_>, url: &str) -> Result<()> {
     check_chars("endpoint_url", Some(url), 8, 2_048)?;
     Ok(context.outbound.check(url).map_err(|why| ApiError::invalid(format!("endpoint_url: {why}")))?)
@@ -105,10 +105,11 @@ pub fn register(cx: &mut CallContext<'_, '_>, new: &InWorkspace<Route>) -> Resul
     Ok(RouteAnswer { ok: true, route: view(route, &place) })
 }
 
-/// Refuses what was just added where it is one too many.
+/// Refuses the item just added if it exceeds the limit.
 fn check_room(what: &str, count: i64) -> Result<()> {
     if count > MOST_PLACES {
-        return Err(ApiError::invalid(format!("a workspace has at most {MOST_PLACES} {what}")).into());
+        let message = format!("a workspace may have at most {MOST_PLACES} {what}; remove one first");
+        return Err(ApiError::invalid(message).into());
     }
     Ok(())
 }
@@ -141,7 +142,7 @@ pub struct Change {
     id: Uuid,
     input: UpdateRoute,
     priority: Option<i64>,
-    /// What is wrong with the endpoint, if it is one that is to be called.
+    /// The check of the new endpoint, which applies unless the route is a queue.
     endpoint: Result<(), ApiError>,
 }
 
@@ -209,13 +210,13 @@ pub fn remove(cx: &mut CallContext<'_, '_>, asked: &InWorkspace<Uuid>) -> Result
     Ok(RouteRemoved { ok: true, result: route.clone(), route })
 }
 
-/// Whom a call names: by one of its names, or by its id.
+/// The principal that a call names, by alias or by id.
 pub enum Target {
     Alias(String),
     Principal(Uuid),
 }
 
-/// A name wins over an id that comes with it.
+/// Reads a target. An alias takes precedence over an id.
 pub(super) fn read_target(alias: Option<String>, principal_id: Option<&str>) -> Result<Target> {
     match (alias, principal_id) {
         (Some(alias), _) => Ok(Target::Alias(alias)),
@@ -224,16 +225,16 @@ pub(super) fn read_target(alias: Option<String>, principal_id: Option<&str>) -> 
     }
 }
 
-/// A target with the ways to it.
+/// A target with its routes.
 pub(super) struct Resolved {
     pub alias: Option<Alias>,
     pub principal: Principal,
     pub best: Route,
-    /// Those after the best.
+    /// The routes after the best, in order.
     pub others: Vec<Route>,
 }
 
-/// The best ways to a target, at most so many; there is at least one.
+/// Returns the best routes of a target, at most `most`; fails without any.
 pub(super) fn resolve_target(
     cx: &mut CallContext<'_, '_>,
     place: &Placement,
@@ -246,7 +247,7 @@ pub(super) fn resolve_target(
     };
     let mut routes = store::list_best(cx.tx, place.workspace, principal.id, most)?.into_iter();
     let Some(best) = routes.next() else {
-        let message = format!("principal {} has no active route", principal.id);
+        let message = format!("principal {} has no active route; register one", principal.id);
         return Err(ApiError::new(ErrorKind::NotFound, "route_not_found", message).into());
     };
     Ok(Resolved { alias, principal, best, others: routes.collect() })

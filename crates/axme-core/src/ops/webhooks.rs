@@ -1,4 +1,4 @@
-//! Subscriptions to events, and events of one's own. Sending is the work of `workers::webhooks`.
+//! Webhook subscriptions, and events that callers publish. `workers::webhooks` sends the events.
 
 use axme_api::ApiError;
 use axme_api::webhooks::{
@@ -25,7 +25,7 @@ use axme_store::queue::QueueItem;
 use axme_store::webhooks::{Event, Subscription};
 use axme_store::{Signal, Tx, members, organizations as tenants, queue, service_accounts, webhooks as store};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::webhooks::UPSERT, prepare_upsert, upsert)),
     Binding::Transaction(&handler(&axme_api::webhooks::LIST, prepare_list, list)),
@@ -34,7 +34,7 @@ pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::webhooks::REPLAY, prepare_replay, replay)),
 ];
 
-/// Subscriptions of one workspace, and ended ones that are listed.
+/// Maximum subscriptions per workspace, and maximum revoked ones in a listing.
 const MOST_SUBSCRIPTIONS: i64 = 100;
 
 const MAX_EVENT_TYPES: usize = 32;
@@ -47,12 +47,12 @@ pub struct NewSubscription {
 pub(crate) fn prepare_upsert(context: &PrepareContext<'_>, input: UpsertSubscription) -> Result<NewSubscription> {
     let (owner, for_all) = whose(context, input.owner_agent.as_deref())?;
     if !(1..=MAX_EVENT_TYPES).contains(&input.event_types.len()) {
-        return Err(ApiError::invalid(format!("event_types: 1 to {MAX_EVENT_TYPES}")).into());
+        return Err(ApiError::invalid(format!("event_types: must have 1 to {MAX_EVENT_TYPES} items")).into());
     }
     for event_type in &input.event_types {
         check_event_type("event_types", event_type, 1)?;
         if event_type.trim_end_matches('*').contains('*') {
-            return Err(ApiError::invalid("event_types: a * stands at the end only").into());
+            return Err(ApiError::invalid("event_types: * is allowed only at the end").into());
         }
     }
     check_secret("secret", input.secret.as_deref())?;
@@ -82,7 +82,7 @@ fn check_event_type(field: &str, text: &str, least: usize) -> Result<()> {
     Err(ApiError::invalid(format!("{field}: {least} to 100 characters without spaces")).into())
 }
 
-/// Whose events are meant, and whether everybody's are: those of a workspace-admin key that names nobody.
+/// Returns the owner of the events, and true if a workspace-admin key without an owner means those of all owners.
 fn whose(context: &PrepareContext<'_>, field: Option<&str>) -> Result<(Address, bool)> {
     Ok(match owner(context, field)? {
         Some(owner) => (owner, false),
@@ -98,10 +98,10 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
     let NewSubscription { subscription: fresh, secret } = new;
     let created_by = whose_right(cx)?;
     if let Some(person) = &created_by {
-        // Behind the lock that a change of their role takes: what is set up now is seen by the next change.
+        // Changes of roles take the same lock, so the next change sees this subscription.
         tenants::lock(cx.tx, cx.caller.org)?;
         if !may_have(&memberships(cx, cx.caller.org, person)?, cx.caller.org, person, fresh) {
-            let message = format!("{person} may not have this subscription in this workspace");
+            let message = format!("the role of {person} does not allow this subscription; ask a workspace admin");
             return Err(ApiError::forbidden(message).into());
         }
     }
@@ -111,12 +111,13 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
     };
     let old = known.iter().find(is_same).cloned();
     if old.is_none() && known.len() as i64 >= MOST_SUBSCRIPTIONS {
-        return Err(ApiError::invalid(format!("a workspace has at most {MOST_SUBSCRIPTIONS} subscriptions")).into());
+        let message = format!("a workspace may have at most {MOST_SUBSCRIPTIONS} subscriptions; delete one first");
+        return Err(ApiError::invalid(message).into());
     }
     let is_made = old.is_none() && secret.is_none();
     let mut subscription = match old {
         None => Subscription { created_by, ..fresh.clone() },
-        // Whoever sets it up last answers for it, unless a key does by itself.
+        // A person's subscription passes to the last writer; a key's stays with the key.
         Some(old) => Subscription {
             event_types: fresh.event_types.clone(),
             active: fresh.active,
@@ -142,7 +143,7 @@ pub fn upsert(cx: &mut CallContext<'_, '_>, new: &NewSubscription) -> Result<Sub
     Ok(SubscriptionAnswer { ok: true, subscription: shown })
 }
 
-/// The person whose role a subscription of this caller rests on; none where the key may have it by itself.
+/// Returns the person on whose role a subscription of this caller depends; `None` if the key's own role allows it.
 fn whose_right(cx: &mut CallContext<'_, '_>) -> Result<Option<String>> {
     let caller = cx.caller;
     let account = service_accounts::find_service_account(cx.tx, caller.workspace, &caller.service_account_id)?;
@@ -150,7 +151,7 @@ fn whose_right(cx: &mut CallContext<'_, '_>) -> Result<Option<String>> {
     Ok((of_key != Some(caller.role)).then(|| caller.owner.clone()))
 }
 
-/// The active roles of somebody in one organization, whether it is suspended or not.
+/// Returns a person's active roles in one organization, whether or not the organization is suspended.
 fn memberships(cx: &mut CallContext<'_, '_>, org: Uuid, person: &str) -> Result<Vec<Membership>, StoreError> {
     let roles = members::roles_of(cx.tx, org, person)?.into_iter();
     let membership = |(role, workspace): (String, Uuid)| {
@@ -160,7 +161,7 @@ fn memberships(cx: &mut CallContext<'_, '_>, org: Uuid, person: &str) -> Result<
     Ok(roles.map(membership).collect())
 }
 
-/// Whoever runs a workspace may have any subscription there; whoever works in it, to what concerns their own address.
+/// Allows admins of the workspace any subscription, and members one to events of their own address.
 fn may_have(memberships: &[Membership], org: Uuid, person: &str, subscription: &Subscription) -> bool {
     match membership::role_in(memberships, org, subscription.workspace) {
         Some(Role::WorkspaceAdmin) => true,
@@ -169,7 +170,7 @@ fn may_have(memberships: &[Membership], org: Uuid, person: &str, subscription: &
     }
 }
 
-/// Ends the subscriptions that rest on a role which somebody has lost in an organization.
+/// Ends the subscriptions in an organization that a person's remaining roles do not allow.
 pub(super) fn end_without_right(cx: &mut CallContext<'_, '_>, org: Uuid, person: &str) -> Result<()> {
     let memberships = memberships(cx, org, person)?;
     let mut after = (Uuid::nil(), Uuid::nil());
@@ -239,7 +240,7 @@ pub(crate) fn prepare_delete(context: &PrepareContext<'_>, input: DeleteSubscrip
     read_id("subscription", &input.subscription_id)
 }
 
-/// An admin ends any subscription, whatever owner it names; an agent its own. Ended again, it answers alike.
+/// Ends a subscription: any one for an admin, its own for an agent. A repeat returns the same answer.
 pub fn delete(cx: &mut CallContext<'_, '_>, id: &Uuid) -> Result<SubscriptionDeleted> {
     let found = store::find(cx.tx, cx.caller.workspace, *id)?;
     let may = |s: &Subscription| cx.caller.is_admin() || cx.caller.address.as_ref() == Some(&s.owner);
@@ -296,13 +297,13 @@ pub fn publish(cx: &mut CallContext<'_, '_>, NewEvent(event): &NewEvent) -> Resu
     })
 }
 
-/// Tells an owner's subscribers of something that happened here.
+/// Publishes an event about invites to the owner's subscribers.
 pub(super) fn tell(cx: &mut CallContext<'_, '_>, owner: Address, event_type: &str, payload: Value) -> Result<()> {
     let event = event(cx.tx, owner, event_type, "invites", payload);
     Ok(tell_in(cx.tx, cx.caller.workspace, event)?)
 }
 
-/// An event before anybody was told.
+/// Builds an event that is not queued yet.
 pub fn event(tx: &Tx<'_>, owner: Address, event_type: &str, source: &str, payload: Value) -> Event {
     Event {
         id: tx.uuid(),
@@ -316,7 +317,7 @@ pub fn event(tx: &Tx<'_>, owner: Address, event_type: &str, source: &str, payloa
     }
 }
 
-/// Tells the subscribers of a workspace.
+/// Publishes an event to the subscribers of a workspace.
 pub(crate) fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: Event) -> Result<(), StoreError> {
     if !Snapshot::of(tx, workspace)?.has_subscribers {
         return Ok(());
@@ -326,19 +327,19 @@ pub(crate) fn tell_in(tx: &mut Tx<'_>, workspace: Uuid, event: Event) -> Result<
     spread(tx, workspace, event, &interested)
 }
 
-/// Those who get events of a workspace.
+/// Returns the active subscriptions of a workspace.
 pub fn subscribers(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Vec<Subscription>, StoreError> {
     let all = store::list(tx, workspace, MOST_SUBSCRIPTIONS)?;
     Ok(all.into_iter().filter(|subscription| subscription.active).collect())
 }
 
-/// Those of them who want an event.
+/// Returns the subscriptions that match an event.
 pub fn interested<'a>(subscribers: &'a [Subscription], event: &Event) -> Vec<&'a Subscription> {
     subscribers.iter().filter(|subscription| subscription.wants(&event.event_type, &event.owners)).collect()
 }
 
-/// Puts what happened into the queues of those who want it, once. It cannot be refused any more: what is beyond the quota of
-/// the workspace becomes a dead letter, to be replayed.
+/// Queues an event for the matching subscriptions, unless it is stored already. The event has happened, so it is never
+/// refused: deliveries beyond the workspace's quota become dead letters, which can be replayed.
 pub fn spread(
     tx: &mut Tx<'_>,
     workspace: Uuid,

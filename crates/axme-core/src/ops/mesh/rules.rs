@@ -1,4 +1,4 @@
-//! What agents are held to: reading and changing it.
+//! Reads and changes the cost and action policies of agents.
 
 use axme_api::ApiError;
 use axme_api::mesh::{
@@ -17,7 +17,7 @@ use crate::policy::snapshot;
 use axme_store::mesh as store;
 use axme_store::mesh::{Agent, hour_of};
 
-/// What the operations of this file do, by their entries in the table.
+/// Binds each operation of this family to its handler.
 pub static BINDINGS: &[Binding] = &[
     Binding::Transaction(&handler(&axme_api::mesh::GET_COST, super::prepare_named, get_cost)),
     Binding::Transaction(&handler(&axme_api::mesh::PUT_COST, prepare_put_cost, put_cost)),
@@ -35,7 +35,7 @@ const MOST_INTENTS: u64 = 1_000_000_000_000;
 
 const MOST_USD: f64 = 1_000_000_000.0;
 
-/// Replaces what an agent is held to, and lets everybody know.
+/// Replaces the rules of an agent, and records an event of the agent and an audit event.
 fn hold(cx: &mut CallContext<'_, '_>, agent: &Agent, rules: &AgentRules, action: &str) -> Result<()> {
     let (workspace, address) = (cx.caller.workspace, &agent.address);
     store::put_rules(cx.tx, workspace, address, &rules.to_row()?, cx.now)?;
@@ -54,7 +54,7 @@ fn rules_of(cx: &mut CallContext<'_, '_>, agent: &Agent) -> Result<AgentRules> {
         .unwrap_or_default())
 }
 
-/// The same, to be changed.
+/// Returns the rules of an agent, locked for a change.
 fn lock_rules(cx: &mut CallContext<'_, '_>, agent: &Agent) -> Result<AgentRules> {
     Ok(AgentRules::read(&store::lock_rules(cx.tx, cx.caller.workspace, &agent.address, cx.now)?)?)
 }
@@ -82,11 +82,11 @@ pub(crate) fn prepare_put_cost(_: &PrepareContext<'_>, input: PutCost) -> Result
         [("max_intents_per_day", input.max_intents_per_day), ("max_intents_per_hour", input.max_intents_per_hour)]
     {
         if most.is_some_and(|most| most > MOST_INTENTS) {
-            return Err(ApiError::invalid(format!("{name}: at most {MOST_INTENTS}")).into());
+            return Err(ApiError::invalid(format!("{name}: must be at most {MOST_INTENTS}")).into());
         }
     }
     if input.max_cost_per_day_usd.is_some_and(|most| !(0.0..=MOST_USD).contains(&most)) {
-        return Err(ApiError::invalid(format!("max_cost_per_day_usd: a number from 0 to {MOST_USD}")).into());
+        return Err(ApiError::invalid(format!("max_cost_per_day_usd: must be a number from 0 to {MOST_USD}")).into());
     }
     let action_on_breach = input.action_on_breach.unwrap_or_else(|| "block".to_owned());
     match action_on_breach.as_str() {
@@ -125,7 +125,7 @@ pub(crate) fn delete_cost(cx: &mut CallContext<'_, '_>, query: &AgentQuery) -> R
     cost_answer(cx, &agent, None)
 }
 
-/// Which directions are meant: sending, receiving.
+/// Returns whether sending is meant, and whether receiving is.
 fn directions(text: Option<&str>) -> Result<(bool, bool)> {
     match text.unwrap_or("both") {
         "both" => Ok((true, true)),
@@ -135,7 +135,7 @@ fn directions(text: Option<&str>) -> Result<(bool, bool)> {
     }
 }
 
-/// What to set, and for which directions; `None` allows everything.
+/// The rule to set for some directions; `None` allows everything.
 pub struct ActionChange {
     agent: String,
     rule: Option<ActionRule>,
@@ -150,7 +150,7 @@ pub(crate) fn prepare_put_action(_: &PrepareContext<'_>, input: PutAction) -> Re
         !text.is_empty() && text.len() <= MAX_INTENT_TYPE_CHARS && name.chars().all(is_word)
     };
     if input.intent_types.len() > MAX_INTENT_TYPES || !input.intent_types.iter().all(is_type) {
-        let message = format!("intent_types: at most {MAX_INTENT_TYPES} types of intents; a * stands at the end only");
+        let message = format!("intent_types: at most {MAX_INTENT_TYPES} intent types; * is allowed only at the end");
         return Err(ApiError::invalid(message).into());
     }
     let directions = directions(input.direction.as_deref())?;
