@@ -38,9 +38,9 @@ pub(crate) async fn whoami(flags: &Flags) -> Result<(), Failure> {
 /// The session of the signed-in account.
 enum AccountSession {
     None,
-    /// The server says that the session has ended.
+    /// The session has ended, as this message of the server says.
     Expired(String),
-    /// The server refuses to describe the session, for this reason.
+    /// The server does not describe the session, for this reason.
     Unavailable(String),
     Active(Box<(personal::Context, LoginList)>),
 }
@@ -85,7 +85,7 @@ impl AccountSession {
         }
     }
 
-    /// The roles of the person in the selected workspace, else in the organization.
+    /// Returns the roles of the person in the selected workspace, else in the organization.
     fn roles(&self) -> Option<&[String]> {
         let portal = self.portal()?;
         let (org, workspace) = (&portal.context.org_id, &portal.context.workspace_id);
@@ -136,7 +136,7 @@ fn lines(session: &Session, me: Result<&Me, &String>, account: &AccountSession) 
     let key = match (&settings.api_key, me) {
         (None, _) => "none".to_owned(),
         (Some(key), Ok(_)) => format!("from {}", key.source),
-        (Some(key), Err(why)) => format!("from {}; not taken: {why}", key.source),
+        (Some(key), Err(why)) => format!("from {}; rejected: {why}", key.source),
     };
     let roles = account.roles().map(|roles| roles.join(", ")).filter(|roles| !roles.is_empty());
     let mut fields = vec![
@@ -162,7 +162,7 @@ fn lines(session: &Session, me: Result<&Me, &String>, account: &AccountSession) 
     }
     match account {
         AccountSession::None => {}
-        AccountSession::Unavailable(why) => fields.push(("Session", format!("the server does not tell: {why}"))),
+        AccountSession::Unavailable(why) => fields.push(("Session", format!("unknown: {why}"))),
         AccountSession::Expired(_) => fields.push(("Session", "ended; sign in again with `axme login`".to_owned())),
         AccountSession::Active(found) => {
             let (portal, logins) = &**found;
@@ -180,7 +180,7 @@ fn lines(session: &Session, me: Result<&Me, &String>, account: &AccountSession) 
 
 /// Shows the health of the server.
 pub(crate) async fn status(flags: &Flags) -> Result<(), Failure> {
-    // The health page needs no credentials.
+    // The health endpoint needs no credentials.
     let session = ConnectionSettings::find(flags).await?.anonymous().connect()?;
     let health = match session.client.health().await {
         Ok(health) => health,

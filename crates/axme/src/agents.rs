@@ -11,17 +11,17 @@ use crate::flags::Flags;
 use crate::output::print_table;
 use crate::session::Session;
 
-/// How an agent may be reached that works outside the server.
+/// The delivery modes of agents that run outside the server.
 const MODES: [&str; 3] =
     [DeliveryBinding::Stream.as_str(), DeliveryBinding::Poll.as_str(), DeliveryBinding::Http.as_str()];
 
-/// Register agents and make keys for them
+/// Register agents and manage their keys
 #[derive(Debug, Subcommand)]
 pub(crate) enum Agents {
     List(List),
-    /// Show one agent
+    /// Show an agent
     Show {
-        /// A name, org/workspace/name, or agent://…
+        /// Address: a name, org/workspace/name or agent://…
         #[arg(value_name = "ADDRESS")]
         address: String,
     },
@@ -33,60 +33,64 @@ pub(crate) enum Agents {
 /// List the registered agents, by address
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// At most this many
+    /// Maximum number of agents
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
 }
 
-/// Register an agent; one that exists is returned as it is
+/// Register an agent
+///
+/// An agent that is registered already is returned unchanged. A deleted one is registered again.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme agents register --name my-agent --display-name \"My Agent\"")]
 pub(crate) struct Register {
-    /// The name that its address ends with
+    /// Name of the agent, the last part of its address
     #[arg(long)]
     name: String,
-    /// The name for people
+    /// Name shown to people
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// What it is for
+    /// Purpose of the agent
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// How intents reach it
+    /// How intents reach the agent [default: stream]
     #[arg(long, value_name = "MODE", value_parser = MODES)]
     delivery_mode: Option<String>,
-    /// Where intents are posted to with --delivery-mode http
+    /// URL to post intents to, with --delivery-mode http
     #[arg(long, visible_alias = "endpoint-url", value_name = "URL")]
     callback_url: Option<String>,
-    /// Signs what is posted; made and shown when it is not given
+    /// Secret that signs the posts [default: a new one, printed once]
     #[arg(long, value_name = "SECRET", env = "AXME_WEBHOOK_SECRET", hide_env_values = true)]
     webhook_secret: Option<String>,
 }
 
-/// Make and end the keys of agents
+/// Create and revoke the keys of agents
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     Create(CreateKeyArgs),
     Revoke(RevokeKeyArgs),
 }
 
-/// Make a key; it is shown once, here
+/// Create a key; it is printed only once
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme agents keys create --agent-id my-agent")]
 pub(crate) struct CreateKeyArgs {
-    /// The service account, or the agent's address
+    /// Service account id, or address of the agent
     #[arg(long, value_name = "ID")]
     agent_id: String,
-    /// When it stops working, as in 2027-01-31T00:00:00Z; without it, when it is revoked
+    /// Time at which the key expires, such as 2027-01-31T00:00:00Z [default: never]
     #[arg(long, value_name = "TIME")]
     expires_at: Option<String>,
 }
 
-/// End a key
+/// Revoke a key
 #[derive(Debug, Args)]
+#[command(after_help = "Example: axme agents keys revoke --agent-id my-agent --key-id KEY_ID")]
 pub(crate) struct RevokeKeyArgs {
-    /// The service account, or the agent's address
+    /// Service account id, or address of the agent
     #[arg(long, value_name = "ID")]
     agent_id: String,
+    /// Id of the key, which `axme agents keys create` prints
     #[arg(long, value_name = "KEY_ID")]
     key_id: String,
 }
@@ -152,19 +156,19 @@ impl Register {
     }
 }
 
-/// Adds a hint to a failure when the organization and the key come from different sources.
+/// Adds a hint to a failure if the organization and the key come from different sources.
 fn with_org_hint(session: &Session, failure: Failure) -> Failure {
     let (Some(org), Some(key)) = (&session.settings.org_id, &session.settings.api_key) else { return failure };
     if org.source == key.source || org.source.starts_with("--") {
         return failure;
     }
-    let hint = "if it is not the key's, give --org-id and --workspace-id too";
+    let hint = "if they do not belong together, pass --org-id and --workspace-id";
     let message =
         format!("{}; the organization is from {}, the key from {}: {hint}", failure.message, org.source, key.source);
     Failure { message, ..failure }
 }
 
-/// The id of a service account, given by id or by agent address.
+/// Returns the id of a service account, given its id or an agent address.
 async fn account_id(session: &Session, agent: String) -> Result<String, Failure> {
     if agent.starts_with("sa_") {
         return Ok(agent);
@@ -173,6 +177,6 @@ async fn account_id(session: &Session, agent: String) -> Result<String, Failure>
     let answer = session.check(session.client.call_json(&agents::GET.info, &input, None).await)?;
     match &answer["agent"]["service_account_id"] {
         Value::String(id) => Ok(id.clone()),
-        _ => Err(Failure::new("the agent has no service account")),
+        _ => Err(Failure::new("the agent has no service account, so it cannot have keys")),
     }
 }

@@ -1,4 +1,4 @@
-//! `axme api`: every operation of the table, by its id.
+//! `axme api`: calls any operation of the table by its id.
 
 use axme_client::Object;
 use axme_client::api::openapi::input_fields;
@@ -13,21 +13,21 @@ use crate::session::Session;
 
 /// Call any operation by its id
 ///
-/// The input is one flat JSON object with the fields of the path, the query and the body. Operations that take their body as
-/// it is (intents.resume, scenarios.apply) have it in the field "body".
+/// The input is one flat JSON object with the fields of the path, the query and the body. Operations that accept any
+/// body (intents.resume, scenarios.apply) take it in the field "body".
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme api intents.get --input '{\"intent_id\": \"0197…\"}'\n         axme api --list")]
 pub(crate) struct Api {
-    /// As in intents.get
+    /// Id of the operation, such as intents.get
     #[arg(value_name = "OPERATION", required_unless_present = "list")]
     operation: Option<String>,
-    /// The input: JSON, @FILE, or @- for stdin
+    /// Input of the operation: JSON, @FILE, or @- for stdin
     #[arg(long, value_name = "JSON", default_value = "{}")]
     input: String,
-    /// However often the call is made under this key, it happens once
+    /// Key that makes retries safe: the server executes the call once per key
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
-    /// List the operations
+    /// List the operations instead of calling one
     #[arg(long)]
     list: bool,
 }
@@ -67,10 +67,10 @@ fn effect(info: &OpInfo) -> &'static str {
     }
 }
 
-/// Refuses unknown fields. A server would ignore them and do something other than was meant.
+/// Refuses unknown fields: a server ignores them, and a misspelled field would change the meaning of the call.
 fn check_fields(info: &OpInfo, input: &Object) -> Result<(), Failure> {
     let known: Vec<&str> = input_fields(info).iter().map(|field| field.name).collect();
-    // Any call may say whose work it is.
+    // Every operation takes `owner_agent`.
     let is_unknown = |field: &&str| !known.contains(field) && *field != "owner_agent";
     let unknown: Vec<&str> = input.keys().map(String::as_str).filter(is_unknown).collect();
     if unknown.is_empty() {

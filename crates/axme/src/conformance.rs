@@ -1,5 +1,5 @@
-//! `axme conformance`: checks whether a server speaks the protocol on the wire (contract `wire.md` §10). It works with any server,
-//! so it sends plain HTTP and uses none of our types.
+//! `axme conformance`: checks whether a server conforms to the protocol (contract `wire.md` §10). It works with any
+//! server, so it sends plain HTTP and uses none of our types.
 
 mod checks;
 mod http;
@@ -21,7 +21,7 @@ use checks::{CHECKS, Check};
 use http::HttpClient;
 use suite::Suite;
 
-/// Check whether a server speaks the protocol
+/// Check whether a server conforms to the protocol
 #[derive(Debug, Subcommand)]
 pub(crate) enum Conformance {
     Run(Run),
@@ -29,17 +29,18 @@ pub(crate) enum Conformance {
 
 /// Run the conformance checks against a server
 ///
-/// The checks call the server in a fixed order with the key as a bearer token, and say what was expected and what came. The
-/// key must be a workspace admin's, as most of them do what only such a key may. They
-/// leave a few intents, an invite, a file and a user behind, and may be run again on the same server. Exits with 0 when all
-/// checks pass, with 1 when one does not.
+/// The checks call the server in a fixed order with the key as a bearer token. A failed check shows the expected and
+/// the actual response. Most checks need the key of a workspace admin.
+///
+/// A run leaves a few intents, an invite, a file, a schema and a user on the server, and can be repeated there. The
+/// exit code is 0 if all checks pass, else 1.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme conformance run --base-url https://axme.example.com --api-key axme_sa_…")]
 pub(crate) struct Run {
-    /// Only this check and those it builds on, may be repeated
+    /// Run only this check and those it depends on; can be repeated
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// List the checks
+    /// List the checks instead of running them
     #[arg(long)]
     list: bool,
 }
@@ -47,7 +48,7 @@ pub(crate) struct Run {
 enum Outcome {
     Passed,
     Failed(String),
-    /// This check, on which it builds, did not pass.
+    /// This check, on which it depends, did not pass.
     Skipped(&'static str),
 }
 
@@ -69,7 +70,7 @@ impl Run {
         settings.check_server()?;
         let Some(key) = &settings.api_key else {
             return Err(Failure::usage(format!(
-                "no key to present to {}: give one with --api-key or AXME_API_KEY",
+                "no API key for {}: pass --api-key or set AXME_API_KEY",
                 settings.base_url.value
             )));
         };
@@ -90,14 +91,14 @@ impl Run {
     }
 }
 
-/// A hint about a key with too small a role. A server that does not report the role gets none.
+/// Returns a hint if the role of the key is too small; none if the server does not report the role.
 async fn hint(http: &HttpClient) -> Option<String> {
     let me = http.get("/v1/me", &[]).await.ok()?;
     let role = me.role().filter(|role| *role != "workspace_admin")?;
-    Some(format!("hint  the key is of role {role}: checks that need a workspace admin's key will fail"))
+    Some(format!("hint  the key has the role {role}: checks that need the key of a workspace admin will fail"))
 }
 
-/// The chosen checks and those that they build on, in the order of the table.
+/// Returns the chosen checks and those that they depend on, in the order of the table.
 fn choose(only: &[String]) -> Result<Vec<&'static Check>, Failure> {
     if let Some(unknown) = only.iter().find(|name| CHECKS.iter().all(|check| check.name != name.as_str())) {
         return Err(Failure::usage(format!("there is no check \"{unknown}\"; see `axme conformance run --list`")));
@@ -105,7 +106,7 @@ fn choose(only: &[String]) -> Result<Vec<&'static Check>, Failure> {
     if only.is_empty() {
         return Ok(CHECKS.iter().collect());
     }
-    // A check stands after those that it builds on, so one pass from the end finds them all.
+    // A check comes after those that it depends on, so one pass from the end finds them all.
     let mut names: Vec<&str> = only.iter().map(String::as_str).collect();
     let mut chosen: Vec<&Check> = Vec::new();
     for check in CHECKS.iter().rev() {
@@ -132,12 +133,12 @@ async fn run_check(check: &Check, suite: &mut Suite, done: &[(&Check, Outcome)])
 }
 
 impl Outcome {
-    /// The outcome in one word, and its message unless the check passed.
+    /// Returns the outcome in one word, and its message unless the check passed.
     fn describe(&self) -> (&'static str, Option<String>) {
         match self {
             Outcome::Passed => ("passed", None),
             Outcome::Failed(mismatch) => ("failed", Some(mismatch.clone())),
-            Outcome::Skipped(earlier) => ("skipped", Some(format!("it builds on {earlier}, which did not pass"))),
+            Outcome::Skipped(earlier) => ("skipped", Some(format!("depends on {earlier}, which did not pass"))),
         }
     }
 }
@@ -198,9 +199,9 @@ mod tests {
             for need in check.needs {
                 assert!(CHECKS[..at].iter().any(|earlier| earlier.name == *need), "{} needs {need}", check.name);
             }
-            assert!(CHECKS[..at].iter().all(|earlier| earlier.name != check.name), "{} is there twice", check.name);
+            assert!(CHECKS[..at].iter().all(|earlier| earlier.name != check.name), "{} is listed twice", check.name);
         }
-        // 33 over REST, 3 tools, and one of a newer page.
+        // 33 over REST, 3 tools, and one from a newer page of the official documentation.
         assert_eq!(CHECKS.len(), 37);
     }
 

@@ -1,5 +1,5 @@
-//! The server that a command calls, and the credentials that it sends. Each setting comes from the first source that has it: a
-//! flag, the context, the environment, the running server of the data folder, the default (contract `wire.md` §3.2, §3.4).
+//! The server that a command calls, and the credentials that it sends. Each setting comes from the first source that
+//! has it: flag, context, environment, running server of the data folder, default (contract `wire.md` §3.2, §3.4).
 
 mod resolver;
 
@@ -52,7 +52,7 @@ pub(crate) struct ConnectionSettings {
 }
 
 impl ConnectionSettings {
-    /// The workspace that calls are about, where one was chosen.
+    /// The workspace that calls are about, if one is set.
     pub(crate) fn workspace(&self) -> WorkspaceRef {
         WorkspaceRef { org_id: SettingValue::text(&self.org_id), workspace_id: SettingValue::text(&self.workspace_id) }
     }
@@ -83,29 +83,29 @@ impl ConnectionSettings {
         Ok(Resolver::new(flags)?.resolve(Some(live), LocalPriority::First))
     }
 
-    /// Whether the key is that of the administrator of the server with this data folder.
+    /// Whether the key is the administrator's key of the server with this data folder.
     pub(crate) fn has_admin_key_of(&self, folder: &Path) -> bool {
         let own = local::bootstrap(folder).map(|bootstrap| bootstrap.api_key);
         own.is_some() && own.as_ref() == self.api_key.as_ref().map(|key| &key.value)
     }
 
-    /// Without credentials.
+    /// Removes the credentials.
     pub(crate) fn anonymous(self) -> ConnectionSettings {
         ConnectionSettings { api_key: None, actor_token: None, refresh_token: None, own_server: None, ..self }
     }
 
-    /// Without the key when a person is signed in, so that a revoked key does not matter.
+    /// Removes the key if a person is signed in, so that a revoked key does no harm.
     pub(crate) fn person_only(self) -> ConnectionSettings {
         let api_key = self.api_key.filter(|_| self.actor_token.is_none());
         ConnectionSettings { api_key, ..self }
     }
 
-    /// Fails when the context's credentials are withheld, because they are for another server.
+    /// Fails if the context's credentials are withheld because they are for another server.
     pub(crate) fn check_server(&self) -> Result<(), Failure> {
         match &self.own_server {
             Some(own) => Err(Failure::usage(format!(
-                "the credentials of context \"{}\" are for {own}, so {} does not get them: give yours for it with --api-key or \
-                 --actor-token, or name its context with --context-name",
+                "the credentials of context \"{}\" are for {own}, not for {}: pass --api-key or --actor-token, or choose \
+                 another context with --context-name",
                 self.context, self.base_url.value
             ))),
             None => Ok(()),

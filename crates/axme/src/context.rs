@@ -10,31 +10,36 @@ use crate::flags::Flags;
 use crate::output::{line, print_table};
 
 /// Keep settings for several servers and switch between them
+///
+/// A context is a named set of settings, such as address, key and organization. Each setting comes from the first
+/// source that has it: flag, context, environment variable, running server of the data folder, default.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ContextCommand {
     /// List the contexts
     List,
     Show(Show),
-    /// Use a context from now on
+    /// Make a context the active one
     Use {
+        /// Name of the context
         #[arg(value_name = "NAME")]
         name: String,
     },
     Set(Set),
 }
 
-/// Show the settings in force, wherever they come from
+/// Show the settings in effect and their sources
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Print the key too
+    /// Include the key
     #[arg(long)]
     show_key: bool,
 }
 
-/// Create or change a context with the connection flags
+/// Create or change a context from the connection flags
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme context set work --base-url https://axme.example.com --api-key axme_sa_…")]
 pub(crate) struct Set {
+    /// Name of the context
     #[arg(value_name = "NAME")]
     name: String,
 }

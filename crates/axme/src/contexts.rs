@@ -1,5 +1,5 @@
-//! Named sets of connection settings in `config.json`, with their credentials in `secrets.json` beside it (contract `wire.md`
-//! §3.3). Only the owner can read the files. Unknown fields are preserved.
+//! Named sets of connection settings in `config.json`, with their credentials in `secrets.json` beside it (contract
+//! `wire.md` §3.3). Only the owner can read the files. Unknown fields are preserved.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -82,7 +82,7 @@ impl Contexts {
         Ok(contexts)
     }
 
-    /// The context that is used when no other is named.
+    /// The context to use if no other is named.
     pub(crate) fn active(&self) -> &str {
         if self.config.active_context.is_empty() { DEFAULT } else { &self.config.active_context }
     }
@@ -127,7 +127,7 @@ impl Contexts {
         write("config.json", serde_json::to_string_pretty(&self.config)? + "\n")
     }
 
-    /// Moves credentials that older programs stored in `config.json`.
+    /// Moves credentials that older programs stored in `config.json` to the secrets.
     fn move_secrets(&mut self) {
         for (name, context) in &mut self.config.contexts {
             let mut take = |field: &str| match context.rest.remove(field) {
@@ -167,8 +167,11 @@ impl TokenStore for ContextTokens {
             contexts.save()
         });
         if let Err(failure) = written {
-            // This command goes on with the new tokens; the next one would be signed out.
-            eprintln!("axme: the new tokens of your session are not kept: {}", failure.message);
+            // This command continues with the new tokens; the next one finds only the old ones.
+            eprintln!(
+                "axme: cannot save the new tokens of your session; sign in again with `axme login`: {}",
+                failure.message
+            );
         }
     }
 }
@@ -179,7 +182,8 @@ fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<T, Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
         Err(error) => return Err(Failure::new(format!("cannot read {}: {error}", path.display()))),
     };
-    serde_json::from_slice(&bytes).map_err(|e| Failure::new(format!("{} is damaged: {e}", path.display())))
+    serde_json::from_slice(&bytes)
+        .map_err(|e| Failure::new(format!("cannot parse {}; correct or delete the file: {e}", path.display())))
 }
 
 /// Writes a new file with owner-only permissions and renames it over the old one, so that no partial file is visible.

@@ -1,5 +1,5 @@
-//! `axme examples`: complete examples that run on a machine without configuration. Without a server, an example starts its own and
-//! stops it at the end.
+//! `axme examples`: complete examples that run on a machine without configuration. If there is no server, an example
+//! starts one and stops it at the end.
 
 mod agents;
 mod callback;
@@ -27,10 +27,10 @@ use agents::RunningAgents;
 use catalogue::{EXAMPLES, Example, Person};
 use example_server::ExampleServer;
 
-/// How long agents may take to finish what they have begun.
+/// The time that agents have to finish their current intent.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Run whole examples: a server, agents and people
+/// Run complete examples with a server, agents and people
 #[derive(Debug, Subcommand)]
 pub(crate) enum Examples {
     /// List the examples
@@ -38,30 +38,31 @@ pub(crate) enum Examples {
     Run(Run),
 }
 
-/// Run an example from beginning to end
+/// Run an example from start to finish
 ///
-/// Without a key from a flag, a context or the environment it uses the server of the data folder, or starts one of its own
-/// there and stops it at the end. The agents are part of this program. Exits with 0 when the example ends as it should.
+/// If a flag, a context or the environment gives a key, the example uses the configured server. Otherwise it uses the
+/// server of the data folder, or starts one there and stops it at the end. The agents are part of this program. The
+/// exit code is 0 if the example ends as expected.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: axme examples run human/cli\n         axme examples run human/form --answer approved --data grant_duration_days=7"
 )]
 pub(crate) struct Run {
-    /// Which one; `axme examples list` shows them
+    /// Id of the example, from `axme examples list`
     #[arg(value_name = "EXAMPLE")]
     id: String,
-    /// Answer for the person who is asked, with one of the outcomes of the task
+    /// Outcome to answer the task with, instead of a prompt
     #[arg(long, value_name = "OUTCOME")]
     answer: Option<String>,
-    /// What the answer says beside that
+    /// Comment on the answer
     #[arg(short, long, value_name = "TEXT", requires = "answer")]
     comment: Option<String>,
-    /// A field of the answer, may be repeated; or the data folder whose server is used or started
+    /// Field of the answer (can be repeated), or the data folder whose server is used or started
     #[arg(long, value_name = "KEY=VALUE|DIR", value_parser = read_data)]
     data: Vec<Data>,
 }
 
-/// A value of `--data`: a field of the answer has a plain name before the equals sign, anything else is a folder.
+/// A value of `--data`: a field of the answer if it has a plain name before an equals sign, else a folder.
 #[derive(Debug, Clone, PartialEq)]
 enum Data {
     Field(String, String),
@@ -104,7 +105,11 @@ impl Run {
     async fn run(self, flags: Flags) -> Result<(), Failure> {
         let Some(example) = Example::find(&self.id) else {
             let ids: Vec<&str> = EXAMPLES.iter().map(|example| example.id).collect();
-            return Err(Failure::usage(format!("there is no example \"{}\"; there are {}", self.id, ids.join(", "))));
+            return Err(Failure::usage(format!(
+                "there is no example \"{}\"; choose one of {}",
+                self.id,
+                ids.join(", ")
+            )));
         };
         let answerer = self.answerer(example.person())?;
         let filter = folders::environment("AXME_LOG");
@@ -159,11 +164,11 @@ impl Run {
         if is_met {
             Ok(())
         } else {
-            Err(Failure::new(format!("the example should have ended {}", example.ending.text())))
+            Err(Failure::new(format!("unexpected end of the example: expected {}", example.ending.text())))
         }
     }
 
-    /// The data folder, which may be named once.
+    /// Returns the data folder, which may be named once.
     fn folder(&self) -> Result<Option<PathBuf>, Failure> {
         let mut folders = self.data.iter().filter_map(|data| match data {
             Data::Folder(folder) => Some(folder),
@@ -178,7 +183,7 @@ impl Run {
         }
     }
 
-    /// Answers with `--answer` and the suggestions of the example, or else with a prompt.
+    /// Returns a prepared answer from `--answer` and the suggestions of the example, else a prompt.
     fn answerer(&self, person: Option<&Person>) -> Result<Answerer, Failure> {
         let fields = self.data.iter().filter_map(|data| match data {
             Data::Field(key, value) => Some((key.clone(), Value::from(value.as_str()))),
@@ -198,7 +203,7 @@ impl Run {
                 }))
             }
             None if !fields.is_empty() => {
-                Err(Failure::usage("--data KEY=VALUE belongs to an answer: say which with --answer"))
+                Err(Failure::usage("--data KEY=VALUE is a field of an answer: add --answer OUTCOME"))
             }
             None => Ok(Answerer::Prompt(person.map(|person| person.suggestions(person.yes)).unwrap_or_default())),
         }

@@ -9,19 +9,19 @@ use crate::output::OutputFormat;
 /// Flags of every command.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Flags {
-    /// Print JSON for programs
+    /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Use this context instead of the active one
     #[arg(long, global = true, value_name = "NAME", help_heading = "Connection", hide_short_help = true)]
     pub(crate) context_name: Option<String>,
-    /// Where the server is
+    /// URL of the server
     #[arg(long, global = true, value_name = "URL", help_heading = "Connection", hide_short_help = true)]
     pub(crate) base_url: Option<String>,
-    /// The key to present
+    /// API key to send with each call
     #[arg(long, global = true, value_name = "KEY", help_heading = "Connection", hide_short_help = true)]
     pub(crate) api_key: Option<String>,
-    /// The token of a person to present beside the key
+    /// Token of a signed-in person, sent together with the key
     #[arg(
         long,
         alias = "bearer-token",
@@ -31,19 +31,19 @@ pub(crate) struct Flags {
         hide_short_help = true
     )]
     pub(crate) actor_token: Option<String>,
-    /// The organization, where a command needs one
+    /// Organization, for commands that need one
     #[arg(long, global = true, value_name = "ID", help_heading = "Connection", hide_short_help = true)]
     pub(crate) org_id: Option<String>,
-    /// The workspace, where a command needs one
+    /// Workspace, for commands that need one
     #[arg(long, global = true, value_name = "ID", help_heading = "Connection", hide_short_help = true)]
     pub(crate) workspace_id: Option<String>,
-    /// The agent in whose name calls are made
+    /// Agent on whose behalf calls are made
     #[arg(long, global = true, value_name = "ADDRESS", help_heading = "Connection", hide_short_help = true)]
     pub(crate) owner_agent: Option<String>,
-    /// A name for where this is: staging, production
+    /// Label of the environment, such as staging or production
     #[arg(long, global = true, value_name = "NAME", help_heading = "Connection", hide_short_help = true)]
     pub(crate) environment: Option<String>,
-    /// Talk to the server of this data folder (before the command: axme --data DIR tasks list)
+    /// Call the server of this data folder (before the command: axme --data DIR tasks list)
     #[arg(long, value_name = "DIR", help_heading = "Connection", hide_short_help = true)]
     pub(crate) data: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `axme intents`: submit, look, follow, cancel (contract `wire.md` §3.7, §3.8).
+//! `axme intents`: submits, shows, follows and cancels intents (contract `wire.md` §3.7, §3.8).
 
 use axme_client::api::Limit;
 use axme_client::api::intents::{self, CreateIntent, EventView, GetIntent, ListEvents, ListIntents, ResolveIntent};
@@ -14,17 +14,19 @@ use crate::lifecycle::{Lifecycle, summary};
 use crate::output::{line, print_table};
 use crate::session::Session;
 
-/// Submit, look at, follow and cancel intents
+/// Submit, inspect, follow and cancel intents
 #[derive(Debug, Subcommand)]
 pub(crate) enum Intents {
     List(List),
-    /// Show one intent
+    /// Show an intent
     Get {
+        /// Id of the intent
         #[arg(value_name = "INTENT_ID")]
         intent_id: String,
     },
-    /// Tell what happened to an intent, in order
+    /// Show the history of an intent, oldest event first
     Log {
+        /// Id of the intent
         #[arg(value_name = "INTENT_ID")]
         intent_id: String,
     },
@@ -35,24 +37,26 @@ pub(crate) enum Intents {
 
 /// List intents, newest first
 #[derive(Debug, Args)]
+#[command(after_help = "Example: axme intents list --status WAITING,DELIVERED")]
 pub(crate) struct List {
-    /// Only intents with this status; several with commas
+    /// Only intents with one of these statuses, separated by commas
     #[arg(long)]
     status: Option<String>,
-    /// At most this many
+    /// Maximum number of intents
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u64,
 }
 
-/// Show the events of an intent as they happen, until it is over
+/// Show the events of an intent as they happen, until it ends
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
+    /// Id of the intent
     #[arg(value_name = "INTENT_ID")]
     intent_id: String,
-    /// With --follow=false, show what has happened and stop
+    /// Wait for new events; --follow=false shows the events so far and stops
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
     follow: bool,
-    /// Only events after this number
+    /// Only events with a higher sequence number
     #[arg(long, value_name = "SEQ", default_value_t = 0)]
     since: u64,
 }
@@ -61,28 +65,30 @@ pub(crate) struct Watch {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme intents send --to my-agent --data-json '{\"question\": \"ready?\"}'")]
 pub(crate) struct Send {
-    /// The agent that gets it: a name, org/workspace/name, or agent://…
+    /// Agent to send the intent to: a name, org/workspace/name or agent://…
     #[arg(long, value_name = "ADDRESS")]
     to: String,
+    /// Type of the intent
     #[arg(long, value_name = "TYPE", default_value = "intent.ask.v1")]
     intent_type: String,
-    /// Put into the payload as "service"
+    /// Value of the field "service" of the payload
     #[arg(long)]
     service: Option<String>,
-    /// The payload, a JSON object
+    /// Payload, a JSON object
     #[arg(long, value_name = "JSON")]
     data_json: Option<String>,
 }
 
-/// Cancel an intent that is not over yet
+/// Cancel an intent that has not ended
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
+    /// Id of the intent
     #[arg(value_name = "INTENT_ID")]
     intent_id: String,
-    /// Why
+    /// Reason for the cancellation
     #[arg(long, default_value = "canceled via axme cli")]
     reason: String,
-    /// In whose name
+    /// Accepted for compatibility; the history names the authenticated caller
     #[arg(long, value_name = "WHO")]
     actor: Option<String>,
 }
@@ -150,7 +156,7 @@ async fn log(session: &Session, intent_id: &str) -> Result<(), Failure> {
     line(format!("  Events:        {}", events.len()))
 }
 
-/// All events so far, page by page.
+/// Reads all events so far, page by page.
 pub(crate) async fn all_events(session: &Session, intent_id: &str, since: u64) -> Result<Vec<EventView>, Failure> {
     let mut events: Vec<EventView> = Vec::new();
     loop {

@@ -1,4 +1,5 @@
-//! `axme login`: signs a person in, by mail or in a browser, and stores the credentials in a context (contract `wire.md` §3.7).
+//! `axme login`: signs a person in, by mail or in a browser, and stores the credentials in a context (contract
+//! `wire.md` §3.7).
 
 use std::io::{IsTerminal, stdin};
 use std::process::{Command, Stdio};
@@ -27,26 +28,29 @@ const MAX_LABEL_CHARS: usize = 120;
 
 /// Sign in as a person
 ///
-/// You are mailed a code and a link: type the code here, or open the link. With --browser a page is opened instead, here or
-/// on another device. Whoever is signed in already gets a fresh token, unless --force or --email is given. The session and
-/// the key of the person's workspace are kept in the context, in the place of what it had.
+/// The server mails you a code and a link: type the code here, or open the link. With --browser, you sign in on a web
+/// page instead, here or on another device. If you are signed in already, the session is only refreshed; --force and
+/// --email start a new sign-in.
+///
+/// The context keeps the session and the key of your workspace in place of its previous credentials. With --api-key or
+/// --actor-token, the command stores these credentials and does not sign in.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme login --base-url https://axme.example.com --email kim@example.com\n         \
                         axme login --browser --context work")]
 pub(crate) struct Login {
-    /// Your address for mail [default: it is asked for]
+    /// Your email address [default: a prompt]
     #[arg(long, conflicts_with = "browser")]
     email: Option<String>,
-    /// Sign in on a page, here or on another device
+    /// Sign in on a web page, here or on another device
     #[arg(long)]
     browser: bool,
-    /// Open no browser; the address of the page is shown
+    /// Print the address of the page without opening a browser
     #[arg(long)]
     no_browser: bool,
-    /// Keep the sign-in in this context, which may be new [default: the active one]
+    /// Context for the sign-in, created if it does not exist [default: the active one]
     #[arg(long, value_name = "NAME")]
     context: Option<String>,
-    /// Sign in again, even with a session that goes on
+    /// Sign in again, even if a session is active
     #[arg(long)]
     force: bool,
 }
@@ -89,7 +93,7 @@ fn store_given(flags: &Flags, settings: &ConnectionSettings) -> Result<(), Failu
     let mut contexts = Contexts::load()?;
     let name = &settings.context;
     let (context, old) = contexts.get(name).map(|(context, secrets)| (context.clone(), secrets)).unwrap_or_default();
-    // Credentials of another server are useless here and must not be sent here.
+    // Credentials of another server must not be sent to this one.
     let changes_server = !context.base_url.is_empty() && !is_same_server(&context.base_url, &settings.base_url.value);
     let old = if changes_server { Secrets::default() } else { old };
     let context = Context {
@@ -138,14 +142,14 @@ fn report_refreshed(session: &Session) -> Result<(), Failure> {
     match settings.output {
         OutputFormat::Json => settings.output.print_json(&answer),
         OutputFormat::Text => line(format!(
-            "You are signed in at {} already (context \"{}\"); the session is refreshed. Another person: `axme login --force`",
+            "Already signed in at {} (context \"{}\"); the session is refreshed. To change the account: `axme login --force`",
             settings.base_url.value, settings.context
         )),
     }
 }
 
 fn report_no_terminal(session: &Session) -> Result<(), Failure> {
-    let message = "nobody is at the terminal to ask: give --email ADDRESS, or --browser, or --api-key KEY";
+    let message = "no terminal to prompt at: pass --email ADDRESS, --browser or --api-key KEY";
     match session.output() {
         OutputFormat::Json => session.output().print_json(&json!({
             "ok": false, "error": "no_credentials", "message": message, "recommended": "axme login --browser",
@@ -164,7 +168,9 @@ impl TerminalInput {
     async fn ask_email(&mut self, last: Option<&str>) -> Result<String, Failure> {
         loop {
             print_prompt(&last.map_or("Email: ".to_owned(), |last| format!("Email [{last}]: ")))?;
-            let Some(typed) = self.lines.recv().await else { return Err(Failure::usage("no address was given")) };
+            let Some(typed) = self.lines.recv().await else {
+                return Err(Failure::usage("no email address: type one, or pass --email"));
+            };
             match (typed.trim(), last) {
                 ("", Some(last)) => return Ok(last.to_owned()),
                 ("", None) => {}
@@ -174,11 +180,11 @@ impl TerminalInput {
     }
 }
 
-/// Requests a mail. The first of its code, typed here, and its link, opened anywhere, signs in.
+/// Requests a mail, and signs in by its code, typed here, or its link, opened anywhere, whichever is first.
 async fn sign_in_by_mail(session: &Session, email: &str, input: &mut TerminalInput) -> Result<Credentials, Failure> {
     let intent = session.call(&auth::LOGIN_INTENT, &LoginIntent { email: email.to_owned() }).await?;
     let message = format!(
-        "If {email} may sign in there, a mail with a code and a link is on its way. Both are good for {} seconds.",
+        "If {email} may sign in, a mail with a code and a link is on its way. Both are valid for {} seconds.",
         intent.expires_in
     );
     match session.output() {
@@ -225,7 +231,7 @@ async fn verify_code(session: &Session, intent_id: &str, input: &mut TerminalInp
                 eprintln!("{}", refusal.message);
                 last_failure = Some(Failure::new(refusal));
             }
-            // The link was opened meanwhile: the grant returns the credentials.
+            // The link was opened in the meantime: the grant returns the credentials.
             Err(ClientError::Refused(refusal)) if refusal.status == 409 => return std::future::pending().await,
             Err(error) => return Err(session.explain(&error)),
         }
@@ -249,7 +255,7 @@ async fn poll_grant(session: &Session, grant_id: &str, pause: Duration) -> Resul
 }
 
 fn sign_in_timeout() -> Failure {
-    Failure::new("nobody signed in in time: begin again with `axme login`")
+    Failure::new("the sign-in timed out: start again with `axme login`")
 }
 
 /// Signs in on a page of the server, here or on another device.
@@ -274,7 +280,7 @@ async fn sign_in_on_page(session: &Session, no_browser: bool) -> Result<Credenti
     Credentials::read(&answer.map_err(|_| sign_in_timeout())??)
 }
 
-/// Opens a page in the browser, if there is one. Its address was printed in any case.
+/// Opens a page in the browser, if there is one. Errors do not matter, because the address is printed too.
 fn open_browser(page: &str) {
     if !page.starts_with("https://") && !page.starts_with("http://") {
         return;
@@ -309,7 +315,7 @@ impl Credentials {
         let text = |name: &str| answer[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let token = text("account_session_token").or_else(|| text("access_token"));
         Ok(Credentials {
-            access_token: token.ok_or_else(|| Failure::new("the server signs in without giving a token"))?,
+            access_token: token.ok_or_else(|| Failure::new("the server accepted the sign-in but returned no token"))?,
             refresh_token: text("refresh_token"),
             api_key: text("api_key"),
             org_id: text("org_id"),
@@ -361,11 +367,11 @@ async fn finish(
     store(session, &credentials, email)?;
     let name = &session.settings.context;
     let session = ConnectionSettings::after_sign_in(flags, name).await?.connect()?;
-    // The sign-in is stored; a failure from here on is only a warning.
+    // The sign-in is stored, so a failure to read the account is only a warning.
     let portal = match session.client.call(&personal::CONTEXT, &Nothing::default()).await {
         Ok(portal) => Some(select_only_workspace(&session, portal).await?),
         Err(error) => {
-            eprintln!("axme: signed in, but not told where: {}", session.explain(&error).message);
+            eprintln!("axme: signed in, but cannot read the account: {}", session.explain(&error).message);
             None
         }
     };
@@ -421,11 +427,13 @@ fn print_summary(session: &Session, portal: Option<&personal::Context>) -> Resul
     line(format!("✓ Signed in{whom} at {} (context \"{}\")", settings.base_url.value, settings.context))?;
     match portal.and_then(|portal| portal.selected_workspace.as_ref()) {
         Some(workspace) => line(format!("  Workspace: {} of {}", workspace.name, workspace.org_name))?,
-        None if portal.is_some() => line("  You belong to no workspace yet; ask an owner to add your address.")?,
+        None if portal.is_some() => {
+            line("  You do not belong to a workspace yet; ask an owner to add your email address.")?
+        }
         None => {}
     }
     if Contexts::load()?.active() != settings.context {
-        line(format!("  Use it: axme context use {}", crate::shell(&settings.context)))?;
+        line(format!("  To use it: axme context use {}", crate::shell(&settings.context)))?;
     }
     Ok(())
 }

@@ -13,34 +13,35 @@ use crate::flags::Flags;
 use crate::output::{OutputFormat, line, print_table};
 use crate::session::Session;
 
-/// End your session, and forget it here
+/// End your session and delete it from the context
 ///
-/// The key of the workspace stays in the context, and works on its own; --all forgets it too.
+/// The workspace key stays in the context and still works; --all deletes it too.
 #[derive(Debug, Args)]
 pub(crate) struct Logout {
-    /// Forget the key too
+    /// Also delete the workspace key from the context
     #[arg(long)]
     all: bool,
-    /// End your sessions on other devices too
+    /// Also end your sessions on other devices
     #[arg(long)]
     all_sessions: bool,
 }
 
-/// See where you are signed in, and end that
+/// List and end your sessions
 #[derive(Debug, Subcommand)]
 pub(crate) enum SessionCommand {
     /// List your sessions
     List {
-        /// With those that have ended
+        /// Include sessions that have ended
         #[arg(long)]
         all: bool,
     },
     /// End a session
     #[command(after_help = "Example: axme session revoke 0197…\n         axme session revoke --current")]
     Revoke {
+        /// Id of the session, from `axme session list`
         #[arg(value_name = "SESSION_ID", required_unless_present = "current")]
         session_id: Option<String>,
-        /// The session of this context
+        /// End the session of this context
         #[arg(long, conflicts_with = "session_id")]
         current: bool,
     },
@@ -50,7 +51,7 @@ impl SessionCommand {
     pub(crate) async fn run(self, flags: &Flags) -> Result<(), Failure> {
         let session = ConnectionSettings::find(flags).await?.person_only().connect()?;
         if session.settings.actor_token.is_none() {
-            return Err(Failure::usage("nobody is signed in here: `axme login`"));
+            return Err(Failure::usage("not signed in: run `axme login`"));
         }
         match self {
             SessionCommand::List { all } => list(&session, all).await,
@@ -82,7 +83,7 @@ async fn list(session: &Session, all: bool) -> Result<(), Failure> {
     print_table(&header, rows)
 }
 
-/// Counts of a list of sessions.
+/// Counts the sessions of a list.
 pub(crate) fn summary(list: &LoginList, include_revoked: bool) -> Value {
     let current: Option<&Login> = list.sessions.iter().find(|login| login.is_current);
     let active = list.sessions.iter().filter(|login| !login.revoked).count();
@@ -112,11 +113,13 @@ async fn revoke(session: &Session, session_id: Option<String>) -> Result<(), Fai
     }
 }
 
-/// The id of the session of the current token.
+/// Returns the id of the session that the token belongs to.
 async fn current(session: &Session) -> Result<String, ClientError> {
     let list = session.client.call(&auth::SESSIONS, &ListLogins { include_revoked: Some(false) }).await?;
     let current = list.sessions.into_iter().find(|login| login.is_current);
-    current.map(|login| login.session_id).ok_or_else(|| ClientError::Answer("no session is the current one".to_owned()))
+    current
+        .map(|login| login.session_id)
+        .ok_or_else(|| ClientError::Answer("the list of sessions has no current one".to_owned()))
 }
 
 impl Logout {
@@ -141,16 +144,17 @@ impl Logout {
             }));
         }
         match revocation {
-            None => line("Nobody was signed in here.")?,
+            None => line("You were not signed in.")?,
             Some(Ok(_)) => line(format!("✓ Signed out of {}", settings.base_url.value))?,
-            // The session is deleted here and still valid at the server.
+            // The session is deleted here, but still active at the server.
             Some(Err(failure)) => {
-                let message = format!("signed out here, but the session goes on at the server: {}", failure.message);
+                let message =
+                    format!("signed out here, but the session is still active at the server: {}", failure.message);
                 return Err(Failure { message, ..failure });
             }
         }
         if key_stays {
-            line("  The key of the workspace stays in the context; `axme logout --all` forgets it.")?;
+            line("  The workspace key stays in the context; `axme logout --all` deletes it.")?;
         }
         Ok(())
     }

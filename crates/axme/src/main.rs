@@ -1,5 +1,5 @@
-//! `axme`: the server and the command line of AXME in one program. Commands speak to a server through the SDK and know
-//! nothing of its inside; only `serve`, `dev` and `examples run` bring one along.
+//! `axme`: the server and the command line of AXME in one program. Commands call a server through the SDK and do not
+//! depend on its internals; only `serve`, `dev` and `examples run` start a server.
 
 mod about;
 mod agents;
@@ -38,16 +38,16 @@ use clap::{Parser, Subcommand};
 use failure::Failure;
 use flags::Flags;
 
-/// What a call allocates is freed on other threads than it was allocated on; this allocator is made for that.
+/// Calls free memory on other threads than the ones that allocated it; mimalloc is made for that.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Submit an intent once, get its result later.
 ///
-/// AXME carries intents between programs, agents and people, and keeps them until they are answered. This is its server and
-/// its command line in one.
+/// AXME carries intents between programs, agents and people, and keeps each of them until it ends. This program is both
+/// the server and the command line.
 #[derive(Parser)]
-#[command(name = "axme", version, after_help = "Begin with: axme examples run human/cli")]
+#[command(name = "axme", version, after_help = "Start with: axme examples run human/cli")]
 struct Axme {
     #[command(flatten)]
     flags: Flags,
@@ -73,9 +73,9 @@ enum Command {
     Logout(login_sessions::Logout),
     #[command(subcommand)]
     Session(login_sessions::SessionCommand),
-    /// Show who you are to the server, and where that comes from
+    /// Show who you are to the server, and where the address and the key come from
     Whoami,
-    /// Show what the server says of itself
+    /// Show the server's health, version and storage
     Status,
     #[command(subcommand)]
     Context(context::ContextCommand),
@@ -130,18 +130,18 @@ async fn run(command: Command, flags: Flags) -> Result<(), Failure> {
     }
 }
 
-/// The command that called this program: its name, or the path that was typed.
+/// Returns the command that called this program: its name, or the path that was typed.
 fn program() -> String {
     std::env::args().next().filter(|name| name.contains('/')).map_or("axme".to_owned(), |path| shell(&path))
 }
 
-/// The command for another terminal that finds the server of `data`.
+/// Returns the command that reaches the server of `data` from another terminal.
 fn program_for(data: Option<&Path>) -> String {
     let program = program();
     data.map_or(program.clone(), |data| format!("{program} --data {}", shell(&data.to_string_lossy())))
 }
 
-/// Text quoted as one word of a shell.
+/// Quotes text as one word of a shell.
 fn shell(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,~".contains(c);
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }

@@ -1,4 +1,4 @@
-//! `axme scenarios`: check a bundle, submit it, follow it. Writing one is in `templates` (contract `wire.md` §3.9, §6).
+//! `axme scenarios`: checks, submits and follows a bundle; `templates` writes one (contract `wire.md` §3.9, §6).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,30 +22,31 @@ pub(crate) enum Scenarios {
     Apply(Apply),
     Validate(Validate),
     Create(Create),
-    /// List the templates that `axme scenarios create` knows, with their parameters
+    /// List the templates for `axme scenarios create`, with their parameters
     ListTemplates,
 }
 
 /// Submit a scenario
 ///
-/// Registers the agents that are marked create_if_missing, compiles the workflow and submits the intent, all or nothing.
-/// Make keys for the agents with `axme agents keys create`. With --watch, exits with 0 only when the intent COMPLETED.
+/// Registers the agents that are marked create_if_missing, compiles the workflow and submits the intent, all or
+/// nothing. Create keys for the agents with `axme agents keys create`. With --watch, the exit code is 0 only if the
+/// intent completes.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme scenarios apply examples/human-cli/scenario.json --watch")]
 pub(crate) struct Apply {
-    /// The bundle, a JSON file; - reads it from stdin
+    /// Bundle, a JSON file; - reads it from stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Follow the intent until it is over
+    /// Follow the intent until it ends
     #[arg(short, long)]
     watch: bool,
 }
 
-/// Say everything that is wrong with a scenario, changing nothing
+/// Check a scenario and show every error, without submitting it
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme scenarios validate scenario.json")]
 pub(crate) struct Validate {
-    /// The bundle, a JSON file; - reads it from stdin
+    /// Bundle, a JSON file; - reads it from stdin
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -141,5 +142,5 @@ fn read(file: &Path) -> Result<Object, Failure> {
     let text =
         if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(file) };
     let text = text.map_err(|e| Failure::new(format!("cannot read {}: {e}", file.display())))?;
-    serde_json::from_str(&text).map_err(|e| Failure::new(format!("{} is no JSON object: {e}", file.display())))
+    serde_json::from_str(&text).map_err(|e| Failure::new(format!("{} is not a JSON object: {e}", file.display())))
 }

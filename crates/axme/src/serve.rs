@@ -1,4 +1,4 @@
-//! `axme serve` and `axme dev`: the server in the foreground, until a signal ends it.
+//! `axme serve` and `axme dev`: run the server in the foreground until a signal stops it.
 
 use std::path::Path;
 
@@ -17,11 +17,11 @@ use crate::{local, logs, server};
 
 /// Run a server
 ///
-/// The first start creates an organization, a workspace and a key for its administrator, and writes them to
-/// bootstrap.json in the data folder. SIGTERM and Ctrl-C end it; calls that have begun are finished.
+/// The first start creates an organization, a workspace and an administrator's key, and writes them to bootstrap.json
+/// in the data folder. On SIGTERM or Ctrl-C the server finishes the calls in progress and stops.
 ///
-/// Every setting can also be given as an environment variable (AXME_LISTEN, AXME_DATABASE_URL, …) or in a TOML file; flags
-/// win over variables, variables over the file.
+/// Every setting can also be an environment variable (AXME_LISTEN, AXME_DATABASE_URL, …) or a key of a TOML file. Flags
+/// override variables, and variables override the file.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme serve --listen 0.0.0.0:8100 --data /var/lib/axme --log-format json")]
 pub(crate) struct Serve {
@@ -29,13 +29,14 @@ pub(crate) struct Serve {
     flags: ServerFlags,
 }
 
-/// Run a server for development, and point this command line to it
+/// Run a development server and make it the target of this command line
 ///
-/// Like serve, and sets the active context to the server, so that every other command works without further settings. That is
-/// the context "default"; one that holds another server or a person's sign-in is kept, and "dev" or "dev-2" taken instead.
-/// Agents on this machine may be pushed to, which serve refuses unless limits.outbound_allow names their network, and anybody
-/// may sign in, as with sign_up = true. Mail is
-/// shown with its links; without a mail server it is also kept as files in the folder outbox of the data folder.
+/// Runs the same server as serve and makes its context active, so that other commands need no settings. The context is
+/// "default". If "default" is in use for another server or a sign-in, a context "dev" or "dev-2" is created.
+///
+/// The server may push to agents on this machine; serve does so only if limits.outbound_allow names their network.
+/// Anyone may sign in, as with sign_up = true. Mail is printed with its links; without a mail server it is also saved
+/// in the folder outbox of the data folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: axme dev")]
 pub(crate) struct Dev {
@@ -81,7 +82,7 @@ impl Dev {
     }
 }
 
-/// Shows outgoing mail with its links. Returns only when output fails.
+/// Shows outgoing mail with its links. Returns only if the output fails.
 pub(crate) async fn show_mails(
     mut mails: broadcast::Receiver<server::Mail>,
     show: impl Fn(String) -> Result<(), Failure>,
@@ -94,17 +95,17 @@ pub(crate) async fn show_mails(
                     return failure;
                 }
             }
-            // Too many at once: the skipped ones were mailed all the same.
+            // Too many at once: the skipped ones are sent, but not shown.
             Err(broadcast::error::RecvError::Lagged(_)) => {}
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
         }
     }
 }
 
-/// The networks that a development server may push to, beside public addresses: agents on the same machine.
+/// The networks that a development server may push to besides public addresses: those of agents on the same machine.
 pub(crate) const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 
-/// Starts the server and its logs, at `level` by default. `adjust` changes its settings.
+/// Starts logging and the server. `level` is the default log filter; `adjust` changes the settings.
 async fn start(
     mut settings: ServerFlags,
     flags: &Flags,
@@ -123,10 +124,10 @@ async fn start(
 fn raise_file_limit() {
     match rlimit::increase_nofile_limit(MOST_FILES) {
         Ok(most) if most < FEW_FILES => {
-            warn!(most, "few connections can be open at a time: raise the limit of open files")
+            warn!(most, "the limit of open files allows few connections: raise it")
         }
         Ok(_) => {}
-        Err(error) => warn!(%error, "the limit of open files could not be raised"),
+        Err(error) => warn!(%error, "cannot raise the limit of open files"),
     }
 }
 
@@ -141,25 +142,27 @@ async fn announce(running: &server::Running, flags: &Flags) -> Result<(), Failur
         Some(bootstrap) => {
             let usual = flags.context_name.as_deref().unwrap_or(contexts::DEFAULT);
             let name = save_context(usual, base_url, running.data(), bootstrap)?;
-            line(format!("  context    {name}, the active one from now on (its key is in bootstrap.json)"))?;
+            line(format!("  context    {name}, now active (its key is in bootstrap.json)"))?;
             if name != usual {
-                line(format!("             \"{usual}\" leads elsewhere and stays as it is: axme context use {usual}"))?;
+                line(format!(
+                    "             \"{usual}\" is in use and unchanged; to switch back: axme context use {usual}"
+                ))?;
             }
         }
-        None => line("  context    unchanged: the administrator's key was given to another node")?,
+        None => line("  context    unchanged: the data folder has no bootstrap.json with the administrator's key")?,
     }
     line("\nIn another terminal:")?;
     for command in ["examples run human/cli", "agents register --name my-agent", "tasks list", "status"] {
         line(format!("  {} {command}", crate::program()))?;
     }
-    line("\nCtrl-C stops it.")
+    line("\nPress Ctrl-C to stop.")
 }
 
 async fn health(base_url: &str) -> Option<Health> {
     axme_client::Client::builder(base_url).build().ok()?.health().await.ok()
 }
 
-/// Saves the server in a context and makes it active: the usual one, or a free one if that is in use.
+/// Saves the server in the usual context, or in a free one if that is in use, and makes the context active.
 fn save_context(usual: &str, base_url: &str, data: &Path, bootstrap: server::Bootstrap) -> Result<String, Failure> {
     let data = std::path::absolute(data)?;
     let mut contexts = Contexts::load()?;
@@ -185,7 +188,7 @@ fn save_context(usual: &str, base_url: &str, data: &Path, bootstrap: server::Boo
     Ok(name)
 }
 
-/// Whether a context may be overwritten: it is of the same data folder, or holds only defaults.
+/// Whether a context may be overwritten: it belongs to the same data folder, or has only defaults.
 fn is_free(context: &Context, secrets: &Secrets, base_url: &str, data: &Path, own_key: &str) -> bool {
     if secrets.actor_token.is_some() || secrets.refresh_token.is_some() {
         return false;

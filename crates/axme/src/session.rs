@@ -1,4 +1,4 @@
-//! A connection to a server, with explained errors.
+//! A connection to a server, with errors explained to people.
 
 use axme_client::api::{Op, OpInfo};
 use axme_client::{Client, ClientError, Tokens};
@@ -55,8 +55,8 @@ impl Session {
         self.client.call(op, input).await.map_err(|error| self.explain(&error))
     }
 
-    /// Calls an operation and prints its answer unchanged. As JSON, a refusal is printed too and the command succeeds (contract
-    /// `wire.md` §3.1).
+    /// Calls an operation and prints its answer unchanged. In JSON format, a refusal is printed too and the command
+    /// succeeds (contract `wire.md` §3.1).
     pub(crate) async fn show(&self, info: &OpInfo, input: &impl Serialize, key: Option<&str>) -> Result<(), Failure> {
         self.print(self.client.call_json(info, input, key).await)
     }
@@ -71,12 +71,12 @@ impl Session {
         line(json!({ "body": body, "ok": ok, "status_code": status }).to_string())
     }
 
-    /// Explains the error of a call by the client.
+    /// Explains the error of a call made through `client`.
     pub(crate) fn check<T>(&self, result: Result<T, ClientError>) -> Result<T, Failure> {
         result.map_err(|error| self.explain(&error))
     }
 
-    /// One sentence that says what is wrong and what to do.
+    /// Returns one line that says what is wrong and what to do.
     pub(crate) fn explain(&self, error: &ClientError) -> Failure {
         let base_url = &self.settings.base_url;
         match error {
@@ -84,7 +84,7 @@ impl Session {
                 if refusal.status == 401 && PERSON_REQUIRED.contains(&refusal.code.as_str()) =>
             {
                 Failure::usage(match &self.settings.actor_token {
-                    None => format!("this is for a person who is signed in at {}: `axme login`", base_url.value),
+                    None => format!("this needs a person signed in at {}: run `axme login`", base_url.value),
                     Some(_) => format!("your session at {} has ended; sign in again: `axme login`", base_url.value),
                 })
             }
@@ -94,15 +94,12 @@ impl Session {
                     api_key.iter().map(|key| ("key", key)).chain(actor_token.iter().map(|t| ("token", t)));
                 Failure::new(match credentials.next() {
                     None => format!(
-                        "no key to present to {}: start a server with `axme dev`, or give one with --api-key, AXME_API_KEY \
-                         or `axme context set`",
+                        "no API key for {}: pass --api-key, set AXME_API_KEY or run `axme context set`; `axme dev` starts a \
+                         local server with a key",
                         base_url.value
                     ),
                     Some((kind, credential)) => {
-                        format!(
-                            "{} does not take the {kind} from {}: {}",
-                            base_url.value, credential.source, refusal.message
-                        )
+                        format!("{} rejects the {kind} from {}: {}", base_url.value, credential.source, refusal.message)
                     }
                 })
             }

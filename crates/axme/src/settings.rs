@@ -1,5 +1,5 @@
-//! The settings of a server: a TOML file, over it the environment (`AXME_LISTEN`, `AXME_LIMITS__BODY_BYTES`, …), over that
-//! the flags. Other `AXME_` variables are none of its business; other keys in the file are mistakes.
+//! The settings of a server: flags override environment variables (`AXME_LISTEN`, `AXME_LIMITS__BODY_BYTES`, …), and
+//! these override a TOML file. Unknown `AXME_` variables are ignored; unknown keys in the file are errors.
 
 use std::path::{Path, PathBuf};
 
@@ -31,28 +31,28 @@ const KEYS: [&str; 16] = [
 
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ServerFlags {
-    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8100]
+    /// Address and port to listen on; port 0 picks a free port [default: 127.0.0.1:8100]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
-    /// The folder for everything the server keeps [default: the user's data folder]
+    /// Folder for all data of the server [default: axme in the user's data folder, ~/.local/share]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Keep intents in PostgreSQL instead of SQLite: postgres://user:password@host/database
+    /// PostgreSQL database to use instead of SQLite: postgres://user:password@host/database
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
-    /// A TOML file with settings [default: $AXME_CONFIG]
+    /// TOML file with settings [default: $AXME_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The e-mail address of the account that the first start creates [default: owner@local]
+    /// Email address of the account that the first start creates [default: owner@local]
     #[arg(long, value_name = "EMAIL")]
     pub(crate) owner_email: Option<String>,
-    /// How clients reach the server, when that is not the address it listens on
+    /// URL at which clients reach the server, if it differs from the listen address
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// What to log, as in info,axme_server=debug [default: info]
+    /// Log filter, such as info,axme_server=debug [default: info for serve, warn for dev]
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
-    /// How to log
+    /// Format of the log lines [default: text]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
 }
@@ -136,7 +136,7 @@ fn check_keys(path: &Path, file: &Config) -> Result<(), Failure> {
         file.clone().try_deserialize().map_err(|e| Failure::usage(format!("settings: {e}")))?;
     match table.keys().find(|key| !KEYS.contains(&key.as_str())) {
         Some(key) => Err(Failure::usage(format!(
-            "{}: there is no setting \"{key}\"; there are {}",
+            "{}: unknown setting \"{key}\"; use one of {}",
             path.display(),
             KEYS.join(", ")
         ))),
@@ -211,7 +211,7 @@ mod tests {
         let file = folder.path().join("axme.toml");
         std::fs::write(&file, "lisen = '127.0.0.1:1'").unwrap();
         let failure = merge(&ServerFlags::default(), Some(&file), HashMap::new()).unwrap_err();
-        assert!(failure.code == 2 && failure.message.contains("no setting \"lisen\""), "{failure:?}");
+        assert!(failure.code == 2 && failure.message.contains("unknown setting \"lisen\""), "{failure:?}");
         let missing = folder.path().join("missing.toml");
         assert!(merge(&ServerFlags::default(), Some(&missing), HashMap::new()).is_err());
         let config = merge(&ServerFlags::default(), None, variables(&[("AXME_LISTEN", "nowhere")])).unwrap();

@@ -1,4 +1,4 @@
-//! `axme tasks`: what waits for a person, and that person's answer (contract `wire.md` §3.7, §5).
+//! `axme tasks`: lists, shows, answers and reassigns tasks (contract `wire.md` §3.7, §5).
 
 use axme_client::Object;
 use axme_client::api::intents::{self, EventView, GetIntent, IntentView, ResumeIntent};
@@ -12,54 +12,64 @@ use crate::intents::all_events;
 use crate::output::{line, print_table, truncate};
 use crate::session::Session;
 
-/// Answer what waits for a person
+/// List and answer the tasks that wait for a person
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tasks {
     /// List the tasks that you may answer, oldest first
     #[command(visible_alias = "ls")]
     List,
-    /// Show one task, and how to answer it
+    /// Show a task and the commands that answer it
     Get {
+        /// Intent id of the task
         #[arg(value_name = "INTENT_ID")]
         intent_id: String,
     },
-    /// Answer "approved"
+    /// Answer a task with "approved"
+    ///
+    /// A task that has one positive outcome under another name records that outcome.
     #[command(after_help = "Example: axme tasks approve 0197… --comment \"looks good\"")]
     Approve(Answer),
-    /// Answer "rejected"; tasks with another word for no take it as that
+    /// Answer a task with "rejected"
+    ///
+    /// A task that has one negative outcome under another name records that outcome.
+    #[command(after_help = "Example: axme tasks reject 0197… --comment \"too expensive\"")]
     Reject(Answer),
-    /// Answer "confirmed"
+    /// Answer a task with "confirmed"
     Confirm(Answer),
-    /// Answer "completed"
+    /// Answer a task with "completed"
     #[command(after_help = "Example: axme tasks complete 0197… --data evidence=https://…")]
     Complete(Answer),
-    /// Answer "assigned"
+    /// Answer a task with "assigned"
     #[command(after_help = "Example: axme tasks assign 0197… --data assignee=kim@example.com")]
     Assign(Answer),
     Submit(Submit),
-    /// Give a task to somebody else, who alone has it then
+    /// Reassign a task
+    ///
+    /// Only the new assignee can answer it. With --from, the new assignee replaces one of several.
     #[command(after_help = "Example: axme tasks reassign 0197… --to kim@example.com --note \"on leave until Monday\"")]
     Reassign {
+        /// Intent id of the task
         #[arg(value_name = "INTENT_ID")]
         intent_id: String,
-        /// An address for mail, a role or a name
+        /// New assignee: an email address, a role or a name
         #[arg(long, value_name = "PERSON")]
         to: String,
-        /// In whose place, where several people are asked [default: the whole task]
+        /// Assignee to replace, required if several people must answer [default: the whole task]
         #[arg(long, value_name = "PERSON")]
         from: Option<String>,
-        /// Why
+        /// Reason for the change
         #[arg(long)]
         note: Option<String>,
     },
-    /// Make a link with which one person answers a task without a key
+    /// Create a link with which a person answers a task without a key
     ///
-    /// The link leads to a page with a form. It works once, until the task is due or for seven days.
+    /// The link opens a page with a form. It works once, until the task is due, and for seven days at most.
     #[command(after_help = "Example: axme tasks link 0197… --person kim@example.com")]
     Link {
+        /// Intent id of the task
         #[arg(value_name = "INTENT_ID")]
         intent_id: String,
-        /// Who answers with it, as the history will say [default: the owner of the key]
+        /// Person whose answer the history records [default: the owner of the key]
         #[arg(long)]
         person: Option<String>,
     },
@@ -67,17 +77,18 @@ pub(crate) enum Tasks {
 
 #[derive(Debug, Args)]
 pub(crate) struct Answer {
+    /// Intent id of the task
     #[arg(value_name = "INTENT_ID")]
     intent_id: String,
-    /// What to say about it
+    /// Comment on the answer
     #[arg(short, long)]
     comment: Option<String>,
-    /// A field of the answer; may be repeated
+    /// Field of the answer; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     data: Vec<String>,
 }
 
-/// Answer with any outcome and any fields
+/// Answer a task with any outcome and fields
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: axme tasks submit 0197… --outcome submitted --data-json '{\"approved\": true, \"days\": 7}'"
@@ -85,7 +96,7 @@ pub(crate) struct Answer {
 pub(crate) struct Submit {
     #[command(flatten)]
     answer: Answer,
-    /// The outcome, one of those that the task allows
+    /// Outcome, one of those that the task allows
     #[arg(short, long)]
     outcome: String,
     /// Fields of the answer as a JSON object
@@ -143,7 +154,7 @@ async fn reassign(session: &Session, input: ReassignTask) -> Result<(), Failure>
     if session.output().is_json() {
         return line(serde_json::to_string_pretty(&answer)?);
     }
-    line(format!("✓ Task {} is with {} now", answer.intent_id, answer.assigned_to))
+    line(format!("✓ Task {} reassigned to {}", answer.intent_id, answer.assigned_to))
 }
 
 async fn link(session: &Session, input: LinkTask) -> Result<(), Failure> {
@@ -152,7 +163,7 @@ async fn link(session: &Session, input: LinkTask) -> Result<(), Failure> {
         return line(serde_json::to_string_pretty(&answer)?);
     }
     line(&answer.url)?;
-    line(format!("For {} alone, once, until {}. It is not shown again.", answer.person, answer.expires_at))
+    line(format!("It lets {} answer once, until {}. It is not shown again.", answer.person, answer.expires_at))
 }
 
 async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
@@ -165,7 +176,7 @@ async fn get(session: &Session, intent_id: &str) -> Result<(), Failure> {
     describe(&answer.intent, &votes(&events), &session.settings.command).iter().try_for_each(line)
 }
 
-/// The approvals of the open task. A vote is an `intent.waiting` event with its voter.
+/// Returns the approvals of the open task. A vote is an `intent.waiting` event with its voter.
 fn votes(events: &[EventView]) -> Vec<String> {
     let task_start = events.iter().rposition(|event| event.event_type == "intent.human_task_assigned").unwrap_or(0);
     let vote = |event: &EventView| {
@@ -196,7 +207,7 @@ fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String>
         ("Description", text("description")),
         ("Task type", text("task_type")),
         ("Outcomes", words("allowed_outcomes")),
-        ("Asked", words("assignees")),
+        ("Assignees", words("assignees")),
         ("Quorum", quorum.unwrap_or_default()),
         ("Due", intent.due_at.clone().unwrap_or_default()),
     ];
@@ -217,7 +228,7 @@ fn describe(intent: &IntentView, votes: &[String], program: &str) -> Vec<String>
     lines
 }
 
-/// The commands that answer a task, with the required fields.
+/// Returns the commands that answer a task, with the required fields.
 pub(crate) fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
     let words = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -267,7 +278,7 @@ pub(crate) fn hints(task: &Value, program: &str, id: &str) -> Vec<String> {
     hints
 }
 
-/// The `task_result` of an answer: outcome, comment and fields on one level.
+/// Builds the `task_result` of an answer: outcome, comment and fields on one level.
 fn task_result(answer: &Answer, outcome: &str, data_json: Option<&str>) -> Result<Object, Failure> {
     let mut result = Object::from_iter([("outcome".to_owned(), Value::from(outcome))]);
     if let Some(comment) = &answer.comment {

@@ -1,7 +1,8 @@
-//! `axme scenarios list-templates` and `create`: a bundle from a macro and a few answers (contract `wire.md` §3.7, §6.4).
+//! `axme scenarios list-templates` and `create`: build a bundle from a macro and a few answers (contract `wire.md`
+//! §3.7, §6.4).
 //!
-//! Prompts for missing values at the terminal. Without a terminal, missing values take their defaults. The server checks the
-//! bundle before it is written.
+//! Prompts for missing values at the terminal. Without a terminal, missing values take their defaults. The server
+//! checks the bundle before it is written.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write, stdin};
@@ -20,31 +21,32 @@ use crate::session::Session;
 
 /// Write a scenario from a template
 ///
-/// Asks at the terminal for what no flag says. Without a terminal nothing is asked, and what has a default takes it.
+/// Prompts for missing values. Without a terminal, or with --json, flags must give the required values; others take
+/// their defaults.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: axme scenarios create --from-template macro.approval.v1 --scenario-id my.first.v1 --human boss"
 )]
 pub(crate) struct Create {
-    /// The template, one of `axme scenarios list-templates`
+    /// Id of the template, from `axme scenarios list-templates`
     #[arg(long, value_name = "ID")]
     from_template: Option<String>,
-    /// The file to write, which must not be there yet [default: <SCENARIO_ID>.json]
+    /// File to write, which must not exist [default: <SCENARIO_ID>.json]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// What the scenario is called, as in team.purpose.v1
+    /// Id of the scenario, such as team.purpose.v1
     #[arg(long, value_name = "ID")]
     scenario_id: Option<String>,
-    /// The type of its intent [default: intent.<SCENARIO_ID>]
+    /// Type of the intent [default: intent.<SCENARIO_ID>]
     #[arg(long, value_name = "TYPE")]
     intent_type: Option<String>,
-    /// A person by role, and how to reach that person; may be repeated
+    /// Role of a person, and how to reach that person; can be repeated
     #[arg(long = "human", value_name = "ROLE[=CONTACT]")]
     humans: Vec<String>,
-    /// An agent by role, and its address where that is not the role; may be repeated
+    /// Role of an agent, and its address if that differs from the role; can be repeated
     #[arg(long = "agent", value_name = "ROLE[=ADDRESS]")]
     agents: Vec<String>,
-    /// A parameter of the template; may be repeated
+    /// Parameter of the template; can be repeated
     #[arg(long = "param", value_name = "NAME=VALUE")]
     parameters: Vec<String>,
 }
@@ -85,7 +87,10 @@ impl Create {
         let bundle = self.fill(&template, &mut terminal)?;
         let checked = session.check(session.client.validate_scenario(bundle.clone()).await)?;
         if !checked.valid {
-            return Err(Failure::new(format!("nothing was written: {}", checked.errors.join("; "))));
+            return Err(Failure::new(format!(
+                "the scenario is invalid and was not written: {}",
+                checked.errors.join("; ")
+            )));
         }
         let scenario_id = bundle["scenario_id"].as_str().unwrap_or_default();
         let file = output.unwrap_or_else(|| PathBuf::from(format!("{}.json", scenario_id.replace('/', "-"))));
@@ -105,17 +110,17 @@ impl Create {
     /// Builds the bundle from flags and answers.
     fn fill(self, template: &Macro, terminal: &mut Terminal<impl BufRead>) -> Result<Object, Failure> {
         let scenario_id =
-            terminal.required(self.scenario_id, "--scenario-id", "Scenario id, as in team.purpose.v1", "")?;
+            terminal.required(self.scenario_id, "--scenario-id", "Scenario id, such as team.purpose.v1", "")?;
         let usual = format!("intent.{scenario_id}");
-        let intent_type = terminal.or_default(self.intent_type, "Type of the intent", &usual)?;
+        let intent_type = terminal.or_default(self.intent_type, "Intent type", &usual)?;
         let mut humans = pairs("--human", &self.humans, ValuePart::Optional)?;
         let mut agents = pairs("--agent", &self.agents, ValuePart::Optional)?;
         if humans.is_empty() {
-            humans = pairs("--human", &terminal.list("Roles of people, with commas")?, ValuePart::Optional)?;
+            humans = pairs("--human", &terminal.list("Roles of people, separated by commas")?, ValuePart::Optional)?;
         }
         let has_agent = template.parameters.iter().any(|parameter| parameter.kind == "agent");
         if agents.is_empty() && has_agent {
-            agents = pairs("--agent", &terminal.list("Agents, with commas")?, ValuePart::Optional)?;
+            agents = pairs("--agent", &terminal.list("Agents, separated by commas")?, ValuePart::Optional)?;
         }
         let mut parameters: Object = pairs("--param", &self.parameters, ValuePart::Required)?
             .into_iter()
@@ -157,7 +162,7 @@ impl Create {
 fn write(file: &PathBuf, bundle: &Object) -> Result<(), Failure> {
     let place = file.display();
     let mut created = File::create_new(file).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::new(format!("{place} is there already; name another file with --output")),
+        ErrorKind::AlreadyExists => Failure::new(format!("{place} already exists; choose another file with --output")),
         _ => Failure::new(format!("cannot write {place}: {error}")),
     })?;
     let text = serde_json::to_string_pretty(bundle)?;
@@ -188,7 +193,7 @@ enum Terminal<R> {
 }
 
 impl<R: BufRead> Terminal<R> {
-    /// The given value, else the answer; `default` for an empty answer and without a terminal.
+    /// Returns the given value, or prompts for one. An empty answer selects `default`, and so does a missing terminal.
     fn or_default(&mut self, given: Option<String>, question: &str, default: &str) -> Result<String, Failure> {
         let Terminal::Interactive(lines) = self else { return Ok(given.unwrap_or_else(|| default.to_owned())) };
         if let Some(given) = given {
@@ -198,13 +203,13 @@ impl<R: BufRead> Terminal<R> {
         print_prompt(&format!("{question}{shown}: "))?;
         let mut answer = String::new();
         if lines.read_line(&mut answer)? == 0 {
-            return Err(Failure::new("the input ended before the last question"));
+            return Err(Failure::new("the input ended before the last prompt"));
         }
         let answer = answer.trim();
         Ok(if answer.is_empty() { default } else { answer }.to_owned())
     }
 
-    /// Prompts until there is an answer. Without a terminal, `flag` is required.
+    /// Prompts until an answer is not empty. Without a terminal, `flag` is required.
     fn required(
         &mut self,
         given: Option<String>,
@@ -213,7 +218,7 @@ impl<R: BufRead> Terminal<R> {
         default: &str,
     ) -> Result<String, Failure> {
         if given.is_none() && matches!(self, Terminal::Absent) {
-            return Err(Failure::usage(format!("{flag} is needed: there is no terminal to ask at")));
+            return Err(Failure::usage(format!("{flag} is required: there is no terminal to prompt at")));
         }
         loop {
             let answer = self.or_default(given.clone(), question, default)?;
@@ -221,7 +226,7 @@ impl<R: BufRead> Terminal<R> {
                 return Ok(answer);
             }
             if given.is_some() {
-                return Err(Failure::usage(format!("{flag} is empty")));
+                return Err(Failure::usage(format!("{flag} must not be empty")));
             }
         }
     }
@@ -245,7 +250,7 @@ mod tests {
             kind: kind.to_owned(),
             required,
             default: default.to_owned(),
-            description: "what it is".to_owned(),
+            description: "A parameter.".to_owned(),
         };
         Macro {
             macro_id: "macro.work.v1".to_owned(),
@@ -272,7 +277,7 @@ mod tests {
 
     #[test]
     fn answers_become_a_bundle() {
-        // Id, type, people, agents, agent, title, and who it is escalated to: not at once.
+        // Id, type, people, agents, agent, title, and escalate_to, which is empty at first.
         let mut answers = &b"a.b.v1\n\nboss, kim=kim@example.com\nworker\n\n Ship? \n\nkim\n"[..];
         let bundle = nothing().fill(&known(), &mut Terminal::Interactive(&mut answers)).unwrap();
         let expected = json!({

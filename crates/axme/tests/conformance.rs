@@ -1,4 +1,4 @@
-//! The conformance suite itself: it passes on a real server, twice, and is not fooled by a wrong one.
+//! The conformance suite: it passes on a real server, twice, and fails on wrong servers.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
@@ -23,7 +23,7 @@ fn conformance(home: &Path, args: &[&str]) -> Output {
     axme(home, &[&["conformance", "run"], args].concat()).output().unwrap()
 }
 
-/// What it found, by outcome.
+/// Returns the names of the checks with this outcome.
 fn found(output: &Output, outcome: &str) -> Vec<String> {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let checks = report["checks"].as_array().unwrap().iter();
@@ -57,7 +57,7 @@ impl Drop for Server {
     }
 }
 
-/// A server that answers everything alike; says where it is.
+/// Starts a server that answers every call alike, and returns its URL.
 fn always(content_type: &'static str, body: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -85,7 +85,7 @@ fn a_real_server_passes_again_and_again() {
     let text = said(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("\nok    intents_get") && text.ends_with("\n2 passed, 0 failed, 0 skipped\n"), "{text}");
-    // A key that is none is 401 everywhere but at the health page.
+    // An invalid key returns 401 everywhere except at the health endpoint.
     let output = conformance(home.path(), &["--json", "--api-key", "axme_sa_nobody"]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert_eq!(found(&output, "passed"), ["health", "trace_header"]);
@@ -103,7 +103,7 @@ fn a_wrong_server_passes_nothing_that_looks_at_an_answer() {
     assert!(failed.contains(&"intent_create".to_owned()) && skipped.contains(&"intents_get".to_owned()));
     let text = said(&output);
     assert!(text.contains("GET /health: expected ok to be true, got nothing in 200 {}"), "{text}");
-    // This one says yes to everything, and nothing else.
+    // This server answers every call with `ok` and nothing else.
     let output = run(&always("application/json", r#"{"ok":true}"#));
     assert_eq!(found(&output, "passed"), ["health", "trace_header"], "{}", said(&output));
     let output = run(&always("text/html", "<h1>It works</h1>"));
@@ -113,16 +113,16 @@ fn a_wrong_server_passes_nothing_that_looks_at_an_answer() {
 #[test]
 fn what_cannot_be_run_says_so() {
     let home = tempfile::tempdir().unwrap();
-    // Bound and never listened on by anybody else: nothing answers there once it is dropped.
+    // The port was free, and nothing listens there after the listener is dropped.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = conformance(home.path(), &["--base-url", &format!("http://{free}"), "--api-key", "any"]);
     let text = said(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.starts_with(&format!("axme: cannot reach http://{free}: ")), "{text}");
     for (args, part) in [
-        (&["--base-url", "http://127.0.0.1:1"][..], "no key to present"),
+        (&["--base-url", "http://127.0.0.1:1"][..], "no API key for"),
         (&["--only", "nothing"], "there is no check \"nothing\""),
-        (&["--base-url", "nowhere", "--api-key", "any"], "is no base URL"),
+        (&["--base-url", "nowhere", "--api-key", "any"], "is not a base URL"),
         (&["--perhaps"], "unexpected argument"),
     ] {
         let output = conformance(home.path(), args);

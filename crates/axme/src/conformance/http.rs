@@ -1,5 +1,5 @@
-//! The HTTP client of the conformance checks: the key as a bearer token and nothing else, a JSON content type on every request,
-//! 15 seconds. Responses are compared with what is expected, and a mismatch shows both.
+//! The HTTP client of the conformance checks. It sends the key only as a bearer token, and a JSON content type on every
+//! request, and waits 15 seconds. A mismatch shows the expected and the actual response.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -16,16 +16,16 @@ use crate::output::truncate;
 /// The limit for one response, to its last byte.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The length of a shown response, in characters.
+/// The maximum length of a shown response, in characters.
 const MAX_SHOWN: usize = 400;
 
-/// A response that differs from the expected one; says both.
+/// A failed expectation: a message with the expected and the actual response.
 #[derive(Debug)]
 pub(crate) struct Mismatch(pub(crate) String);
 
 pub(crate) type CheckResult<T = ()> = Result<T, Mismatch>;
 
-/// Placeholders of [`Field::matches`]: text that is not empty.
+/// A placeholder of [`Field::matches`], like the constants after it: text that is not empty.
 pub(crate) const TEXT: &str = "#text";
 pub(crate) const TEXT_OR_NULL: &str = "#text?";
 pub(crate) const UUID: &str = "#uuid";
@@ -34,7 +34,7 @@ pub(crate) const FLAG: &str = "#flag";
 /// An integer of 0 or more.
 pub(crate) const COUNT: &str = "#count";
 pub(crate) const OBJECT: &str = "#object";
-/// Any value; null is one.
+/// Any value, including null.
 pub(crate) const PRESENT: &str = "#present";
 
 pub(crate) struct HttpClient {
@@ -48,7 +48,7 @@ impl HttpClient {
         let base_url = base_url.trim().trim_end_matches('/').to_owned();
         let url = Url::parse(&base_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let Some(url) = url else {
-            return Err(Failure::usage(format!("\"{base_url}\" is no base URL: want http(s)://host[:port]")));
+            return Err(Failure::usage(format!("\"{base_url}\" is not a base URL: use http(s)://host[:port]")));
         };
         // A redirect is a response like any other.
         let mut client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none());
@@ -62,7 +62,7 @@ impl HttpClient {
         Ok(HttpClient { client, base_url, bearer: format!("Bearer {key}") })
     }
 
-    /// Fails when no server listens, since then every check would fail.
+    /// Fails if no server listens, because every check would fail then.
     pub(crate) async fn find_server(&self) -> Result<(), Failure> {
         let health = self.client.get(format!("{}/health", self.base_url)).send().await;
         match health {
@@ -81,7 +81,7 @@ impl HttpClient {
         self.send(Method::POST, path, &[], &[], Some(body)).await
     }
 
-    /// A POST in the name of an owner.
+    /// Sends a POST on behalf of an owner.
     pub(crate) async fn post_as(&self, owner: &str, path: &str, body: &Value) -> CheckResult<Response> {
         self.send(Method::POST, path, &[("owner_agent", owner)], &[], Some(body)).await
     }
@@ -123,7 +123,7 @@ impl HttpClient {
     }
 }
 
-/// The innermost cause, such as "connection refused".
+/// Returns the innermost cause, such as "connection refused".
 fn innermost(error: &dyn Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
@@ -138,12 +138,12 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     content_type: String,
     text: String,
-    /// Null when it is no JSON.
+    /// Null if the text is not JSON.
     body: Value,
 }
 
 impl Response {
-    /// The role of the caller in a response of `/v1/me`.
+    /// Returns the role of the caller from a response of `/v1/me`.
     pub(crate) fn role(&self) -> Option<&str> {
         self.body["role"].as_str()
     }
@@ -153,7 +153,7 @@ impl Response {
         Mismatch(format!("{}: expected {expected}, got {} {actual}", self.call, self.status))
     }
 
-    /// 200 and a JSON object; what every JSON-RPC answer is.
+    /// Expects 200 and a JSON object, as in every JSON-RPC answer.
     pub(crate) fn object(&self) -> CheckResult<Field<'_>> {
         if self.status == 200 && self.body.is_object() {
             return Ok(Field { response: self, path: String::new(), value: Some(&self.body) });
@@ -161,14 +161,14 @@ impl Response {
         Err(self.mismatch("200 and a JSON object"))
     }
 
-    /// 200 and a JSON object with `ok: true`; what every success is.
+    /// Expects 200 and a JSON object with `ok: true`, as in every success.
     pub(crate) fn success(&self) -> CheckResult<Field<'_>> {
         let body = self.object()?;
         body.get("ok").is(&Value::Bool(true))?;
         Ok(body)
     }
 
-    /// The status, and a reason in one of the places where clients look for it.
+    /// Expects the status, and a reason in one of the fields where clients look for it.
     pub(crate) fn is_refused(&self, status: u16) -> CheckResult {
         if self.status != status {
             return Err(self.mismatch(format!("status {status}")));
@@ -179,10 +179,10 @@ impl Response {
         if has_reason { Ok(()) } else { Err(self.mismatch("a reason in error.message, message or detail")) }
     }
 
-    /// The frames of a stream that was read to its end: LF, one `data` line a frame, a blank line after the last one.
+    /// Parses a stream that was read to its end: LF, one `data` line per frame, a blank line after each frame.
     pub(crate) fn frames(&self) -> CheckResult<Vec<Frame>> {
         if self.status != 200 || !self.content_type.starts_with("text/event-stream") {
-            return Err(self.mismatch(format!("200 and text/event-stream (it is \"{}\")", self.content_type)));
+            return Err(self.mismatch(format!("200 and text/event-stream (not \"{}\")", self.content_type)));
         }
         let Some(text) = self.text.strip_suffix("\n\n") else {
             return Err(self.mismatch("a stream that ends with a blank line"));
@@ -200,7 +200,7 @@ impl Response {
                 }
                 Some(("id" | "retry", _)) => {}
                 _ => {
-                    return Err(self.mismatch(format!("frames of id, event and one data line (\"{line}\" is another)")));
+                    return Err(self.mismatch(format!("frames of id, event and one data line (not \"{line}\")")));
                 }
             }
         }
@@ -242,14 +242,15 @@ impl<'a> Field<'a> {
         self.is(&Value::from(expected))
     }
 
-    /// The field whose `name` is this text, among the items of a list.
+    /// Finds the item of a list whose field `name` is this text.
     pub(crate) fn find(&self, name: &str, text: &str) -> CheckResult<Field<'a>> {
         let found = self.items()?.into_iter().find(|item| item.get(name).is_text(text).is_ok());
         found.ok_or_else(|| self.mismatch(format!("a list with {name} {text}")))
     }
 
-    /// Compares with an example. An object lists the required fields, `[example]` is a list of at least one such item, and a
-    /// string is a value or one of the placeholders: [`TEXT`] and its neighbours, or `#one|two` for one of several words.
+    /// Compares with an example. An object lists the required fields; `[example]` is a list of at least one such item.
+    /// A string is a value or a placeholder: [`TEXT`] and the constants after it, or `#one|two` for one of several
+    /// words.
     pub(crate) fn matches(&self, example: &Value) -> CheckResult {
         match example {
             Value::Object(fields) => fields.iter().try_for_each(|(name, example)| self.get(name).matches(example)),
@@ -278,12 +279,12 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Any value; null is one.
+    /// Expects any value, including null.
     pub(crate) fn exists(&self) -> CheckResult {
-        self.value.map(|_| ()).ok_or_else(|| self.mismatch("there"))
+        self.value.map(|_| ()).ok_or_else(|| self.mismatch("present"))
     }
 
-    /// Text that is not empty.
+    /// Expects text that is not empty.
     pub(crate) fn text(&self) -> CheckResult<&'a str> {
         let text = self.value.and_then(Value::as_str).filter(|text| !text.is_empty());
         text.ok_or_else(|| self.mismatch("text that is not empty"))
@@ -321,7 +322,7 @@ impl<'a> Field<'a> {
         Ok(items.iter().enumerate().map(part).collect())
     }
 
-    /// A list with something in it.
+    /// Expects a list with at least one item.
     pub(crate) fn some_items(&self) -> CheckResult<Vec<Field<'a>>> {
         let items = self.items()?;
         if items.is_empty() { Err(self.mismatch("a list with at least one item")) } else { Ok(items) }

@@ -1,5 +1,5 @@
-//! Checks of the inbox (contract `wire.md` §2.11, §9.2). A fresh server has no thread for the owner of these checks, so the first
-//! of them sends the owner an intent.
+//! Checks of the inbox (contract `wire.md` §2.11, §9.2). A new server has no thread for the owner of these checks, so
+//! the first check sends the owner an intent.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ async fn threads(suite: &Suite) -> CheckResult<Response> {
     suite.http.get("/v1/inbox", &[("owner_agent", OWNER)]).await
 }
 
-/// Posts to the thread, as its owner. The answer must be the thread.
+/// Posts to the thread on behalf of its owner. The answer must be the thread.
 async fn post(suite: &Suite, action: &str, body: &Value) -> CheckResult<Response> {
     let path = format!("/v1/inbox/{}/{action}", suite.thread_id);
     let response = suite.http.post_as(OWNER, &path, body).await?;
@@ -96,7 +96,7 @@ fn page(response: &Response) -> CheckResult<Option<&str>> {
     let (has_more, next) = (body.get("has_more"), body.get("next_cursor"));
     let cursor = next.text_or_null()?;
     if has_more.flag()? && cursor.is_none_or(|cursor| cursor.len() < 3) {
-        return Err(next.mismatch("a cursor of 3 characters or more, as there is more"));
+        return Err(next.mismatch("a cursor of 3 characters or more, because has_more is true"));
     }
     Ok(cursor)
 }

@@ -91,7 +91,7 @@ async fn events(http: &HttpClient, intent_id: &str, since: Option<u64>) -> Check
     }
 }
 
-/// The ascending numbers of the events.
+/// Returns the numbers of the events, which must ascend.
 fn numbers(response: &Response) -> CheckResult<Vec<u64>> {
     let mut numbers = Vec::new();
     let mut last = 0;
@@ -121,7 +121,7 @@ async fn stream(http: &HttpClient, intent_id: &str, since: u64) -> CheckResult<R
     http.get(&format!("/v1/intents/{intent_id}/events/stream"), &query).await
 }
 
-/// The events of a stream: at least one, all after `since`.
+/// Returns the events of a stream: at least one, all after `since`.
 fn stream_events(response: &Response, since: u64) -> CheckResult<Vec<Object>> {
     let mut events = Vec::new();
     for frame in response.frames()?.into_iter().filter(|frame| frame.event.starts_with("intent.")) {
@@ -129,7 +129,7 @@ fn stream_events(response: &Response, since: u64) -> CheckResult<Vec<Object>> {
             Value::Object(event) if event.get("seq").and_then(Value::as_u64).is_some_and(|seq| seq > since) => {
                 events.push(event);
             }
-            other => return Err(response.mismatch(format!("data with a seq greater than {since} (it is {other})"))),
+            other => return Err(response.mismatch(format!("data with a seq greater than {since} (not {other})"))),
         }
     }
     if events.is_empty() { Err(response.mismatch("at least one intent.* frame")) } else { Ok(events) }
@@ -152,7 +152,7 @@ pub(crate) async fn intent_completion_delivery(suite: &mut Suite) -> CheckResult
     inbox.success()?.get("threads").find("thread_id", &intent_id).map(|_| ())
 }
 
-/// Events and streams must go on although nobody reads the intent.
+/// Events and streams must continue although no client reads the intent.
 pub(crate) async fn intents_continuation_autonomy(suite: &mut Suite) -> CheckResult {
     let http = &suite.http;
     let intent_id = create(http, &message(RECEIVER)).await?;

@@ -24,7 +24,7 @@ pub(crate) async fn capabilities_get(suite: &mut Suite) -> CheckResult {
     }
     for name in body.get("supported_intent_types").some_items()? {
         if !name.text()?.starts_with("intent.") || !name.text()?.ends_with(".v1") {
-            return Err(name.mismatch("a name from intent. to .v1"));
+            return Err(name.mismatch("a name that begins with intent. and ends with .v1"));
         }
     }
     Ok(())
@@ -59,7 +59,7 @@ pub(crate) async fn invites_get(suite: &mut Suite) -> CheckResult {
     response.success()?.matches(&invite())
 }
 
-/// The nick is the same in every run, so a second run must not meet a conflict.
+/// The nick is the same in every run, and a second run must not return a conflict.
 pub(crate) async fn invites_accept(suite: &mut Suite) -> CheckResult {
     let nick = "@Invite.Conformance.User";
     let body = json!({ "nick": nick, "display_name": "Invited User" });
@@ -135,7 +135,7 @@ fn is_schema(schema: &Field<'_>) -> CheckResult {
     if hash.text()?.len() == 64 { Ok(()) } else { Err(hash.mismatch("64 characters long")) }
 }
 
-/// The subscription names no owner, and is listed and deleted in the name of one: neither may be refused.
+/// The subscription names no owner, but is listed and deleted on behalf of one: the server must accept both.
 pub(crate) async fn webhooks_subscriptions(suite: &mut Suite) -> CheckResult {
     let body = json!({
         "callback_url": "https://hooks.example.com/axme/conformance",

@@ -1,10 +1,10 @@
-//! The state of a run: the client, and what checks find for those that build on them.
+//! The state of a run: the client, and the ids that checks leave for the checks that depend on them.
 
 use super::http::HttpClient;
 
 pub(crate) struct Suite {
     pub(crate) http: HttpClient,
-    /// Each of these is set by the check that finds it.
+    /// The check that creates an object sets its id here; empty until then.
     pub(crate) intent_id: String,
     pub(crate) thread_id: String,
     pub(crate) invite: String,
@@ -23,10 +23,10 @@ impl Suite {
     }
 }
 
-/// The owner in whose name the checks of inboxes, invites, files and webhooks act.
+/// The owner on whose behalf the checks of inboxes, invites, files and webhooks act.
 pub(crate) const OWNER: &str = "agent://conformance/owner";
 
-/// A new UUID, so that a run does not meet the data of an earlier one.
+/// Returns a new UUID, so that a run does not collide with the data of an earlier one.
 #[expect(clippy::disallowed_methods, reason = "this speaks to real servers; nothing here is replayed")]
 pub(crate) fn new_uuid() -> String {
     uuid::Uuid::new_v4().to_string()

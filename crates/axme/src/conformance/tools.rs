@@ -1,11 +1,12 @@
-//! Checks of `POST /mcp` (contract `wire.md` §7). Its answers are 200, also those that report an error.
+//! Checks of `POST /mcp` (contract `wire.md` §7). Every answer has the status 200, even if it reports an error.
 
 use serde_json::{Value, json};
 
 use super::http::{CheckResult, Response, TEXT};
 use super::suite::{Suite, new_uuid};
 
-/// Calls a method. The answer must have a result that matches, and no `error`: some clients take the mere key for one.
+/// Calls a method. The answer must have a matching result and no key `error`: some clients treat any value of it as an
+/// error.
 async fn call(suite: &Suite, method: &str, params: &Value, result: &Value) -> CheckResult<Response> {
     let id = new_uuid();
     let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });

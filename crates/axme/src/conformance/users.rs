@@ -1,4 +1,4 @@
-//! Checks of users and their nicks (contract `wire.md` §2.16). Nicks are echoed exactly as they were sent.
+//! Checks of users and their nicks (contract `wire.md` §2.16). The server echoes nicks exactly as they were sent.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ pub(crate) async fn users_profile_update(suite: &mut Suite) -> CheckResult {
     is_user(&response, suite, &profile)
 }
 
-/// The registered user, with more fields.
+/// Expects the registered user, with these fields.
 fn is_user(response: &Response, suite: &Suite, fields: &Value) -> CheckResult {
     let body = response.success()?;
     body.matches(&json!({ "user_id": UUID, "owner_agent": suite.user, "public_address": TEXT }))?;

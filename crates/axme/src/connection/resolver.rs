@@ -1,4 +1,5 @@
-//! The resolver of connection settings. It knows the sources and their order, and keeps secrets from other servers.
+//! The resolver of connection settings. It knows the sources and their order, and sends the secrets of a server to no
+//! other.
 
 use std::path::Path;
 
@@ -14,7 +15,7 @@ const DEFAULT_ORIGIN: &str = "the default";
 const BASE_URL_VARIABLES: [&str; 3] = ["AXME_PORTAL_BASE_URL", "AXME_GATEWAY_BASE_URL", "AXME_BASE_URL"];
 const API_KEY_VARIABLES: [&str; 2] = ["AXME_GATEWAY_API_KEY", "AXME_API_KEY"];
 
-/// The rank of the local server among the sources: first when a data folder is named, else the fallback.
+/// The rank of the local server among the sources: first if a data folder is named, else the fallback.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum LocalPriority {
     First,
@@ -76,7 +77,7 @@ impl Resolver {
             && settings.has_admin_key_of(&folder)
             && let Some(live) = local::find(&folder).await
         {
-            // An earlier `axme dev` wrote the context, and the server has another port now.
+            // An earlier `axme dev` wrote the context, and the server now has another port.
             let source = format!("the server of {}", folder.display());
             return Ok(ConnectionSettings { base_url: SettingValue { value: live.base_url, source }, ..settings });
         }
@@ -184,7 +185,7 @@ impl Resolver {
         }
     }
 
-    /// A note about variables that are set and overridden by another source.
+    /// Returns a note about variables that are set but overridden by another source.
     fn ignored_variables(&self, settings: &ConnectionSettings) -> Option<String> {
         let ignored = |chosen: Option<&SettingValue>, flag: &Option<String>, variables: &[&'static str]| {
             let (chosen, is_flag) = (chosen?, flag.is_some());
@@ -202,10 +203,12 @@ impl Resolver {
             (None, Some((key, from))) => ("--api-key", format!("{key} is"), from),
             (None, None) => return None,
         };
-        Some(format!("{names} not used, {from} comes first; say otherwise with {flags}, or see `axme context -h`"))
+        Some(format!(
+            "{names} ignored: {from} takes precedence; override it with {flags}, or see `axme context --help`"
+        ))
     }
 
-    /// The context's base URL. The default one without credentials was not chosen by anybody.
+    /// The context's base URL. The default one without credentials is skipped, because it is not a choice.
     fn context_url(&self) -> Option<&String> {
         let url = &self.context.base_url;
         let is_used = self.secrets.api_key.is_some() || self.secrets.actor_token.is_some();
@@ -324,7 +327,7 @@ mod tests {
         let own = abroad("http://context", Flags { api_key: Some("mine".to_owned()), ..Flags::default() });
         assert_eq!(url_and_key(&own), ("http://other:8100", Some("mine")));
         assert!(own.connect().is_ok());
-        // The same server with a path, and contexts that never chose one.
+        // The same server with a path, and contexts without a chosen server.
         for url in ["http://other:8100/path", "", DEFAULT_BASE_URL] {
             assert_eq!(url_and_key(&abroad(url, Flags::default())), ("http://other:8100", Some("key")), "{url}");
         }

@@ -1,5 +1,5 @@
-//! A person at the command line: signing in by the code and by the link of a mail and on a page, staying signed in, and
-//! ending it. Mail is read where `axme dev` leaves it.
+//! Sign-in at the command line: by the code of a mail, by its link and on a page; refreshing the session and ending it.
+//! Mail is read from the folder in which `axme dev` saves it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
@@ -11,7 +11,7 @@ use super::{Home, Server, mode, stderr, stdout, until};
 
 const SECRETS: &str = ".config/axme/secrets.json";
 
-/// A server where anybody may sign in, and the context `default` that leads to it as its administrator.
+/// Starts a server where anyone may sign in. The context `default` leads to it as its administrator.
 fn with_server() -> (Home, Server) {
     let home = Home::new();
     let server = home.serve("dev");
@@ -24,14 +24,14 @@ fn mails(home: &Home) -> Vec<String> {
     folder.into_iter().flatten().map(|file| fs::read_to_string(file.unwrap().path()).unwrap()).collect()
 }
 
-/// The mail to somebody, waited for.
+/// Waits for the mail to a person and returns it.
 fn mail(home: &Home, person: &str) -> String {
     let find = || mails(home).into_iter().find(|mail| mail.contains(&format!("To: {person}")));
-    until("the mail is there", || find().is_some());
+    until("the mail arrives", || find().is_some());
     find().unwrap()
 }
 
-/// The code stands first in the subject.
+/// Returns the code, which is the first word of the subject.
 fn code(mail: &str) -> String {
     let subject = mail.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap();
     subject.split(' ').next().unwrap().to_owned()
@@ -41,13 +41,13 @@ fn start(home: &Home, args: &[&str]) -> Child {
     home.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Types a line and ends the input; gives what came of it.
+/// Types a line, ends the input and returns the output.
 fn typed(mut child: Child, line: &str) -> Output {
     writeln!(child.stdin.take().unwrap(), "{line}").unwrap();
     child.wait_with_output().unwrap()
 }
 
-/// Signs somebody in by the code of a mail, in a context of that name.
+/// Signs a person in by the code of a mail, in a context of that name.
 fn sign_in(home: &Home, person: &str, context: &str) -> String {
     let child = start(home, &["login", "--email", person, "--context", context]);
     let output = typed(child, &code(&mail(home, person)));
@@ -55,7 +55,7 @@ fn sign_in(home: &Home, person: &str, context: &str) -> String {
     stdout(&output)
 }
 
-/// The server remembers for a second whom it has seen.
+/// Waits until the session has ended: the server caches sessions for a second.
 fn is_over(home: &Home, context: &str) {
     let list = || home.run(&["session", "list", "--context-name", context]);
     until("the session is over", || !list().status.success());
@@ -81,7 +81,7 @@ fn a_person_signs_in_by_a_code_looks_around_and_leaves() {
     assert!(said.contains("✓ Signed in as kim@example.com at http://127.0.0.1:"), "{said}");
     assert!(said.contains("axme context use kim"), "{said}");
     assert_eq!(mode(&home.path(SECRETS)), 0o600);
-    assert!(secrets(&home)["default"]["api_key"].is_string(), "another context is left alone");
+    assert!(secrets(&home)["default"]["api_key"].is_string(), "the other context is unchanged");
 
     home.ok(&["context", "use", "kim"]);
     let me = home.ok_json(&["whoami", "--json"]);
@@ -93,10 +93,10 @@ fn a_person_signs_in_by_a_code_looks_around_and_leaves() {
     assert!(home.ok(&["whoami"]).contains("Signed in as:   kim@example.com"));
     assert_eq!(home.ok(&["tasks", "list"]), "No pending tasks.\n");
 
-    // A second session of the same person, ended by the first one.
+    // The first session ends a second one of the same person.
     let second = start(&home, &["login", "--email", "KIM@example.com", "--context", "second", "--json"]);
-    until("a second mail is there", || mails(&home).len() == 2);
-    // The code of the first mail is no code of this sign-in, and takes one of its tries.
+    until("a second mail arrives", || mails(&home).len() == 2);
+    // The code of the first mail does not belong to this sign-in, and uses one of its tries.
     let codes: Vec<String> = mails(&home).iter().map(|mail| code(mail)).collect();
     let output = typed(second, &codes.join("\n"));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -116,7 +116,7 @@ fn a_person_signs_in_by_a_code_looks_around_and_leaves() {
     assert!(said.contains("✓ Signed out of") && said.contains("logout --all"), "{said}");
     let left = &secrets(&home)["kim"];
     assert!(left["api_key"].is_string() && left["actor_token"].is_null() && left["refresh_token"].is_null());
-    assert!(home.fails(&["session", "list"], 2).contains("nobody is signed in here"));
+    assert!(home.fails(&["session", "list"], 2).contains("not signed in: run `axme login`"));
     assert_eq!(home.ok_json(&["logout", "--all", "--json"])["server_logout"]["attempted"], false);
     assert!(secrets(&home)["kim"].is_null());
 }
@@ -125,7 +125,7 @@ fn a_person_signs_in_by_a_code_looks_around_and_leaves() {
 fn the_link_of_the_mail_signs_in_too() {
     let (home, _server) = with_server();
     let mut child = start(&home, &["login", "--email", "lou@example.com", "--context", "lou"]);
-    // Nobody types anything.
+    // No code is typed.
     drop(child.stdin.take());
     let text = mail(&home, "lou@example.com").replace("=\r\n", "").replace("=3D", "=");
     let link = text.split_whitespace().find(|word| word.contains("/app/login/")).unwrap();
@@ -163,7 +163,7 @@ fn tokens_are_refreshed_in_time_and_when_they_are_refused() {
     home.ok(&["context", "use", "kim"]);
     let first = secrets(&home)["kim"].clone();
 
-    // A token that has come to its end, as far as anybody can read it.
+    // A token whose expiry cannot be read, and which is therefore treated as expired.
     set_secret(&home, "kim", "actor_token", "opaque");
     home.ok(&["session", "list"]);
     let second = secrets(&home)["kim"].clone();
@@ -172,7 +172,7 @@ fn tokens_are_refreshed_in_time_and_when_they_are_refused() {
     assert_eq!(second["api_key"], first["api_key"]);
     assert_eq!(mode(&home.path(SECRETS)), 0o600);
 
-    // One that seems good, and that the server does not take: the year is 2100, and nobody has signed it.
+    // A token that seems valid until 2100, but that the server rejects because it is not signed.
     set_secret(&home, "kim", "actor_token", "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.e30");
     home.ok(&["session", "list"]);
     let third = secrets(&home)["kim"].clone();
@@ -181,7 +181,7 @@ fn tokens_are_refreshed_in_time_and_when_they_are_refused() {
     assert_eq!(home.ok_json(&["login", "--json"])["method"], "refresh");
     assert_ne!(secrets(&home)["kim"]["refresh_token"], third["refresh_token"]);
 
-    // Another server is not told the refresh token, and nothing is written.
+    // The refresh token is not sent to another server, and nothing is written.
     let before = secrets(&home);
     home.fails(&["session", "list", "--base-url", "http://127.0.0.1:9"], 2);
     assert_eq!(secrets(&home), before);
@@ -189,7 +189,7 @@ fn tokens_are_refreshed_in_time_and_when_they_are_refused() {
     home.ok(&["session", "revoke", "--current"]);
     is_over(&home, "kim");
     assert!(home.ok(&["whoami"]).contains("Session:        ended"));
-    assert!(home.fails(&["login"], 1).contains("nobody is at the terminal"));
+    assert!(home.fails(&["login"], 1).contains("no terminal to prompt at"));
     let gone = home.ok_json(&["logout", "--all-sessions", "--json"]);
     assert_eq!((&gone["ok"], &gone["account_session_cleared"]), (&json!(true), &json!(true)));
 }
@@ -197,11 +197,11 @@ fn tokens_are_refreshed_in_time_and_when_they_are_refused() {
 #[test]
 fn what_does_not_sign_in_says_why() {
     let (home, _server) = with_server();
-    assert!(home.fails(&["login"], 1).contains("give --email"));
+    assert!(home.fails(&["login"], 1).contains("pass --email"));
     assert_eq!(home.ok_json(&["login", "--json"])["error"], "no_credentials");
     assert!(home.fails(&["login", "--email", "nobody"], 1).contains("must be an email address"));
     home.fails(&["login", "--email", "kim@example.com", "--browser"], 2);
-    assert!(home.fails(&["session", "list"], 2).contains("nobody is signed in here"));
+    assert!(home.fails(&["session", "list"], 2).contains("not signed in: run `axme login`"));
     home.fails(&["session", "revoke"], 2);
 
     let child = start(&home, &["login", "--email", "kim@example.com", "--context", "kim"]);
@@ -236,7 +236,7 @@ fn whose_key_has_ended_is_still_a_person() {
     admin("organizations.members.remove", &json!({ "org_id": org_id, "member_id": member }));
     until("the key has ended", || home.run(&["intents", "list"]).status.code() == Some(1));
     let said = home.ok(&["whoami"]);
-    assert!(said.contains("not taken: ") && said.contains("Session:        until"), "{said}");
+    assert!(said.contains("rejected: ") && said.contains("Session:        until"), "{said}");
     assert_eq!(home.ok(&["session", "list"]).lines().count(), 2);
     assert!(home.ok(&["logout"]).contains("✓ Signed out of"));
     assert!(secrets(&home)["kim"]["actor_token"].is_null());
