@@ -1,5 +1,5 @@
-//! Follows an intent live to its end. When it waits for a person, the first of these answers: a prompt, a prepared answer, or
-//! another terminal.
+//! Follows an intent live to its end. When the intent waits for a person, a prompt, a prepared answer or another
+//! terminal answers, whichever is first.
 
 mod prompt;
 
@@ -15,10 +15,10 @@ use crate::session::Session;
 use crate::tasks;
 use prompt::{Prompt, Question};
 
-/// Who answers when the intent waits for a person.
+/// The source of the answer when the intent waits for a person.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Answerer {
-    /// The person at this terminal, if there is one. The object has suggestions for the fields of a form.
+    /// The person at this terminal, if any. The object has suggestions for the fields of a form.
     Prompt(Object),
     /// A prepared answer.
     Script(TaskAnswer),
@@ -80,7 +80,7 @@ pub(crate) async fn follow(session: &Session, intent_id: &str, answerer: &Answer
                 if let Some(reply) = reply?
                     && let AnswerOutcome::Refused(why) = answer(session, intent_id, &reply).await?
                 {
-                    output.print(tagged("system", &format!("not taken: {why}")))?;
+                    output.print(tagged("system", &format!("answer rejected: {why}")))?;
                     prompt.restart()?;
                 }
             }
@@ -88,7 +88,9 @@ pub(crate) async fn follow(session: &Session, intent_id: &str, answerer: &Answer
     }
     let answer = session.check(session.client.get_intent(intent_id).await)?;
     if !is_terminal(&answer.status) {
-        return Err(Failure::new(format!("the events of {intent_id} ended before the intent did")));
+        return Err(Failure::new(format!(
+            "the event stream of {intent_id} ended before the intent; follow it again with `axme intents watch`"
+        )));
     }
     Ok(answer.intent)
 }
@@ -97,17 +99,17 @@ fn waits_for_person(event: &EventView) -> bool {
     event.event_type == "intent.human_task_assigned"
 }
 
-/// Whether an event leaves an open task as it is.
+/// Whether an open task is unchanged after the event.
 fn is_reminder(event: &EventView) -> bool {
     matches!(event.event_type.as_str(), "intent.reminder" | "intent.escalated")
 }
 
-/// Answers once; an invalid answer is a failure.
+/// Answers the task once; an invalid answer is a failure.
 async fn answer_from_script(session: &Session, intent_id: &str, reply: &TaskAnswer) -> Result<(), Failure> {
     match answer(session, intent_id, reply).await? {
         AnswerOutcome::Recorded => Ok(()),
         AnswerOutcome::Refused(why) => {
-            Err(Failure::new(format!("the answer \"{}\" was not taken: {why}", reply.outcome)))
+            Err(Failure::new(format!("the answer \"{}\" was rejected: {why}", reply.outcome)))
         }
     }
 }

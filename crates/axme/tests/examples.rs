@@ -1,5 +1,5 @@
-//! Every example that comes with the program, run unattended as its user runs it: a process of its own, and its exit code says
-//! whether it ended as it should.
+//! Every example that comes with the program, run unattended in its own process. The exit code says whether the example
+//! ended as expected.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
@@ -13,7 +13,7 @@ use axme_intent::scenario::check as check_bundle;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What the contract names (`semantics.md` §1).
+/// The examples that the contract names (`semantics.md` §1).
 const IDS: [&str; 27] = [
     "delivery/http",
     "delivery/inbox",
@@ -43,9 +43,10 @@ const IDS: [&str; 27] = [
     "model-a/manual-multi-step",
     "model-a/simple-request",
 ];
-/// Their agent is one that others play, and must not: they run on a server of their own.
+/// Examples whose agent must not answer, although other examples run it: each has its own server.
 const ALONE: [&str; 1] = ["internal/timeout"];
-/// They play the same agents, so one follows the other: what one has taken when it ends is offered to the next only later.
+/// Examples that share agents and run one after the other: an intent that an ended agent has claimed is offered again
+/// only much later.
 const IN_TURN: [&[&str]; 2] = [
     &[
         "delivery/stream",
@@ -58,7 +59,7 @@ const IN_TURN: [&[&str]; 2] = [
     ],
     &["internal/delay", "internal/reminder"],
 ];
-/// Lines of the others, which run beside each other.
+/// The number of lines of the other examples, which run in parallel.
 const AT_ONCE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -86,7 +87,7 @@ impl Home {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// A server for all, that is quick to give up on those it pushes to.
+    /// Starts a server for all examples, with few and short retries of pushes.
     fn dev(&self) -> Server {
         let mut command = self.command(&["dev", "--listen", "127.0.0.1:0"]);
         command.env("AXME_LIMITS__PUSH_RETRY_SECONDS", "1,1").stdout(Stdio::null());
@@ -110,7 +111,7 @@ impl Drop for Server {
     }
 }
 
-/// An example that is over.
+/// An example that has ended.
 struct Ended {
     what: String,
     output: Output,
@@ -122,7 +123,7 @@ impl Ended {
         said.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The status and the code of its error, when it ended as it should.
+    /// Returns the status and the error code if the example ended as expected.
     fn kept(&self) -> Result<(String, String), String> {
         let last = self.lines().pop().unwrap_or_default();
         if self.output.status.code() != Some(0) || last["ok"] != true {
@@ -145,7 +146,7 @@ fn the_list_is_that_of_the_contract() {
     assert_eq!(listed, IDS);
 }
 
-/// By the rules that the server applies; and each has something to submit.
+/// Every example has a file to submit, and it is valid by the rules of the server.
 #[test]
 fn the_files_are_in_order() {
     let folders = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"));
@@ -164,7 +165,7 @@ fn the_files_are_in_order() {
     }
 }
 
-/// Each with a yes, those that ask a person with a no as well, all on one server.
+/// Runs every example with a yes, and those that ask a person also with a no, all on one server.
 #[test]
 fn every_example_ends_as_it_should() {
     let home = Home::new();
@@ -194,7 +195,7 @@ fn every_example_ends_as_it_should() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// What is wrong with how an example ended that was answered so.
+/// Runs an example with this answer, and returns what is wrong with its end.
 fn check(home: &Home, id: &str, answer: &str) -> Option<String> {
     let ended = home.run(id, &["--answer", answer]);
     let kept = match ended.kept() {
@@ -213,7 +214,7 @@ fn check(home: &Home, id: &str, answer: &str) -> Option<String> {
     ((kept.0.as_str(), kept.1.as_str()) != expected).then(|| format!("{}: {kept:?}", ended.what))
 }
 
-/// What happens while nobody answers; all at once, since it takes as long as it takes.
+/// Counts reminders and escalations without an answer. The examples run in parallel, because they take their full time.
 #[test]
 fn nobody_answers() {
     std::thread::scope(|scope| {
@@ -240,12 +241,12 @@ fn a_form_is_filled_in() {
     let own = answer(&["--data", "grant_duration_days=7", "--comment", "for a week"]);
     assert_eq!(own.kept().unwrap().0, "COMPLETED");
     assert_eq!((&steps(&own)["grant_duration_days"], &steps(&own)["comment"]), (&7.into(), &"for a week".into()));
-    // What the form or the task does not take is an error of the run.
+    // A value that the form or the task rejects is an error of the run.
     for wrong in [&["--data", "grant_duration_days=91"][..], &["--answer", "perhaps"]] {
         let args = if wrong[0] == "--answer" { wrong.to_vec() } else { [&["--answer", "approved"], wrong].concat() };
         let ended = home.run("human/form", &args);
         assert_eq!(ended.output.status.code(), Some(1), "{wrong:?}");
-        assert!(String::from_utf8_lossy(&ended.output.stderr).contains("was not taken"), "{wrong:?}");
+        assert!(String::from_utf8_lossy(&ended.output.stderr).contains("was rejected"), "{wrong:?}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! The agents that the program runs for an example. Each has a key of its own and receives intents over its transport, as any
-//! agent does, and answers them by its rules.
+//! The agents that the program runs for an example. Like any agent, each has its own key, receives intents over its
+//! transport and answers them by its rules.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use super::rules::Rules;
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// Attempts to answer an intent, with this pause between them.
+/// The attempts to answer an intent, and the pause between them.
 const MAX_ATTEMPTS: u32 = 30;
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -40,8 +40,8 @@ pub(crate) struct RunningAgents {
 }
 
 impl RunningAgents {
-    /// Registers the agents that the submission declares, and runs those of the example. Agents in http mode get a callback
-    /// server, whose URL goes into the submission.
+    /// Registers the agents that the submission declares, and runs those of the example. An agent in http mode gets a
+    /// callback server, whose URL is written into the submission.
     pub(crate) async fn start(
         session: &Session,
         example: &Example,
@@ -60,7 +60,7 @@ impl RunningAgents {
             running.add(session, example, agent).await?;
         }
         if running.tasks.is_empty() {
-            session.output().print("  [step 3] No agent is started")?;
+            session.output().print("  [step 3] No agents to start")?;
         }
         Ok(running)
     }
@@ -104,12 +104,12 @@ impl RunningAgents {
         Ok(())
     }
 
-    /// Stops the agents, after at most `patience` for the intent that each is answering, and revokes their keys.
+    /// Stops the agents and revokes their keys. Each agent has at most `patience` to finish its current intent.
     pub(crate) async fn stop(self, session: &Session, patience: Duration) {
         drop(self.stop);
         let _ = tokio::time::timeout(patience, self.tasks.join_all()).await;
         for key in &self.keys {
-            // A key that is not revoked is a key that nobody has.
+            // A failure does no harm: the key is known only to this process.
             let _ = session.client.call(&service_accounts::REVOKE_KEY, key).await;
         }
     }
@@ -180,13 +180,13 @@ struct Agent {
     client: Client,
     address: String,
     rules: Rules,
-    /// The time that it works on each intent.
+    /// The time that the agent works on each intent.
     work: Duration,
 }
 
 impl Agent {
-    /// Answers intents until it is stopped or refused. It finishes an intent that it has begun, because other agents may listen
-    /// on the same address, and an acknowledged intent is offered to none of them for a long time.
+    /// Answers intents until the agent is stopped or refused. It finishes its current intent: an acknowledged intent is
+    /// not offered to other agents on the same address for a long time.
     async fn run(self, mut intents: IntentIds, mut stop: watch::Receiver<()>) {
         loop {
             let next = tokio::select! {

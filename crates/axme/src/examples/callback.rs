@@ -1,4 +1,5 @@
-//! The callback server of an agent in http mode. It accepts only signed posts, acknowledges each at once, and queues its intent.
+//! The callback server of an agent in http mode. It accepts only signed posts, acknowledges each post at once and
+//! queues its intent.
 
 use std::sync::Arc;
 
@@ -25,20 +26,20 @@ pub(crate) struct CallbackServer {
 }
 
 impl CallbackServer {
-    /// Binds a free port of this machine.
+    /// Binds a free loopback port.
     pub(crate) async fn bind() -> std::io::Result<CallbackServer> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}/intent", listener.local_addr()?);
         Ok(CallbackServer { listener, url, secret: axme_client::fresh_key() })
     }
 
-    /// Serves until it is stopped; sends the ids of posted intents to `queue`.
+    /// Serves until it is stopped, and sends the ids of posted intents to `queue`.
     pub(crate) async fn serve(self, queue: mpsc::UnboundedSender<String>, stop: watch::Receiver<()>) {
         let state = Arc::new((self.secret, queue));
         run(self.listener, Router::new().route("/intent", post(receive)).with_state(state), stop).await;
     }
 
-    /// Answers every post with 503, as the proxy of a stopped service does.
+    /// Answers every post with 503, like the proxy of a stopped service.
     pub(crate) async fn fail(self, stop: watch::Receiver<()>) {
         run(self.listener, Router::new().fallback(async || StatusCode::SERVICE_UNAVAILABLE), stop).await;
     }
@@ -59,11 +60,11 @@ async fn receive(State(state): State<Queue>, headers: HeaderMap, body: Bytes) ->
     let (secret, queue) = &*state;
     let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !is_signed(secret, &body, signature) {
-        return (StatusCode::UNAUTHORIZED, r#"{"error":"the signature is not ours"}"#);
+        return (StatusCode::UNAUTHORIZED, r#"{"error":"invalid signature"}"#);
     }
     let intent: Value = serde_json::from_slice(&body).unwrap_or_default();
     let Some(intent_id) = intent["intent_id"].as_str() else {
-        return (StatusCode::BAD_REQUEST, r#"{"error":"no intent_id"}"#);
+        return (StatusCode::BAD_REQUEST, r#"{"error":"missing intent_id"}"#);
     };
     match queue.send(intent_id.to_owned()) {
         Ok(()) => (StatusCode::OK, r#"{"ack":true}"#),

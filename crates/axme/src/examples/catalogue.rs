@@ -11,7 +11,7 @@ pub(crate) struct Example {
     pub(crate) id: &'static str,
     pub(crate) about: &'static str,
     pub(crate) flow: Flow,
-    /// The agents that the program runs. Other agents of the scenario do not answer.
+    /// The agents that the program runs. Other agents of the scenario never answer.
     pub(crate) agents: &'static [ExampleAgent],
     pub(crate) ending: Ending,
 }
@@ -48,7 +48,7 @@ pub(crate) enum Ending {
     Completed,
     /// FAILED with this code.
     Failed(&'static str),
-    /// As the person answers.
+    /// Decided by the person's answer.
     Answered(Person),
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Person {
     pub(crate) yes: &'static str,
     /// The other outcomes. Each is the error code with which the intent fails.
     pub(crate) no: &'static [&'static str],
-    /// Whether the deadline comes within a minute and is an ending of the example.
+    /// Whether the deadline passes within a minute and is an expected ending.
     expires: bool,
     /// Suggested fields of a yes.
     pub(crate) form: Fields,
@@ -112,24 +112,24 @@ pub(crate) static EXAMPLES: [Example; 27] = {
     [
         example("delivery/stream", "An agent receives an intent on its stream and answers it",
             scenario!("delivery-stream"), &[COMPLIANCE], Completed),
-        example("delivery/poll", "An agent asks now and then, finds an intent and answers it",
+        example("delivery/poll", "An agent polls, finds an intent and answers it",
             scenario!("delivery-poll"), &[agent("batch-processor-agent", rules::batch)], Completed),
-        example("delivery/http", "An intent is posted to an agent that is a server, signed",
+        example("delivery/http", "A signed intent is posted to the callback URL of an agent",
             scenario!("delivery-http"), &[ORDERS], Completed),
-        example("delivery/inbox", "The sender goes away and finds the result in an inbox",
+        example("delivery/inbox", "The sender does not wait, and finds the result in its inbox",
             Inbox(file!("delivery-inbox/intent.json")), &[agent("fulfillment-service-agent", rules::order)], Completed),
         example("human/cli", "An agent checks a deployment, then a person approves or rejects it",
             scenario!("human-cli"), &[agent("deploy-readiness-checker", rules::readiness)], Answered(APPROVER)),
-        example("human/email", "An agent checks a budget, then a person is asked by mail",
+        example("human/email", "An agent checks a budget, then a person is asked by email",
             scenario!("human-email"), &[agent("budget-envelope-validator", rules::budget)],
             Answered(Person { form: &[("notes", "within the plan of the quarter")], ..APPROVER })),
         example("human/form", "A person grants access by filling in a form",
             scenario!("human-form"), &[agent("access-policy-checker", rules::access)],
             Answered(Person { form: &[("grant_duration_days", "30"), ("scope_confirmed", "true")], ..APPROVER })),
-        example("human/review", "A person approves a piece of code, rejects it or wants changes",
+        example("human/review", "A person approves code, rejects it or asks for changes",
             scenario!("human-review"), &[],
             Answered(Person { no: &["changes_requested", "rejected"], ..APPROVER })),
-        example("human/clarification", "A person is asked what is missing, and says it in a comment",
+        example("human/clarification", "A person adds missing information in a comment",
             scenario!("human-clarification"), &[], Answered(Person {
                 yes: "provided", no: &["declined"], fields: &[("comment", "Invoices go to the office in Rotterdam.")], ..APPROVER
             })),
@@ -140,45 +140,45 @@ pub(crate) static EXAMPLES: [Example; 27] = {
             scenario!("human-assignment"), &[], Answered(Person {
                 yes: "assigned", no: &["declined"], form: &[("assignee", "kim@example.com"), ("priority", "P1")], ..APPROVER
             })),
-        example("human/manual-action", "A person does something by hand and shows that it is done",
+        example("human/manual-action", "A person does something by hand and gives evidence of it",
             scenario!("human-manual-action"), &[], Answered(Person {
                 yes: "completed", no: &["failed"], fields: &[("evidence", "https://photos.example/rack-7")], ..APPROVER
             })),
-        example("human/override", "A person overrides a rule, and has to say why",
+        example("human/override", "A person overrides a rule and must give a reason",
             scenario!("human-override"), &[], Answered(Person {
                 yes: "override_approved", fields: &[("comment", "The fix cannot wait for the end of the freeze.")], ..APPROVER
             })),
-        example("internal/delay", "An agent has two minutes for its step, and needs less",
+        example("internal/delay", "An agent finishes its step within the deadline of two minutes",
             scenario!("internal-delay"), &[WINDOW], Completed),
-        example("internal/timeout", "Nobody answers a step, and its deadline passes after 15 seconds",
+        example("internal/timeout", "No agent answers a step, and its deadline passes after 15 seconds",
             scenario!("internal-timeout"), &[], Failed("step_timeout")),
-        example("internal/reminder", "A person is reminded three times, then the time is up",
+        example("internal/reminder", "A person is reminded three times, then the deadline passes",
             scenario!("internal-reminder"), &[WINDOW], Answered(Person { expires: true, ..APPROVER })),
-        example("internal/notification", "The owner of a service is told of a risk, and acknowledges it",
+        example("internal/notification", "The owner of a service is notified of a risk and acknowledges it",
             scenario!("internal-notification"), &[RISK],
             Answered(Person { form: &[("acknowledged", "true"), ("decision", "proceed")], ..APPROVER })),
-        example("internal/escalation", "The one on call is reminded twice, then somebody else is asked",
+        example("internal/escalation", "The person on call is reminded twice, then the task is escalated",
             scenario!("internal-escalation"), &[agent("incident-classifier-agent", rules::incident)],
             Answered(Person { expires: true, form: &[("acknowledged", "true"), ("eta_minutes", "20")], ..APPROVER })),
-        example("internal/human_approval", "There is no agent at all: a person approves, rejects or defers",
+        example("internal/human_approval", "Without any agent, a person approves, rejects or defers",
             scenario!("internal-human_approval"), &[],
             Answered(Person { no: &["rejected", "deferred"], ..APPROVER })),
-        example("durability/retry-failure", "An agent that is down is tried three times, then given up",
+        example("durability/retry-failure", "Delivery to an agent that is down fails after three attempts",
             scenario!("durability-retry-failure"), &[BROKEN], Failed("delivery_failed")),
-        example("durability/timeout", "An agent takes longer than the 10 seconds that its step has",
+        example("durability/timeout", "An agent misses the deadline of 10 seconds of its step",
             scenario!("durability-timeout"), &[SLOW], Failed("step_timeout")),
-        example("durability/reminder-escalation", "Reminders, then somebody else, then the end: nobody answered",
+        example("durability/reminder-escalation", "Nobody answers: reminders, an escalation, then the deadline passes",
             scenario!("durability-reminder-escalation"), &[agent("pre-approval-validator", rules::window)],
             Answered(Person { expires: true, ..APPROVER })),
-        example("full/multi-agent", "Two agents look at a change, one after the other, then a board decides",
+        example("full/multi-agent", "Two agents check a change in turn, then a board decides",
             scenario!("full-multi-agent"), &[COMPLIANCE, RISK], Answered(APPROVER)),
-        example("full/multi-binding", "One agent is reached on its stream, the next by a post",
+        example("full/multi-binding", "One agent receives on its stream, the next one by a post",
             scenario!("full-multi-binding"), &[COMPLIANCE, ORDERS], Completed),
-        example("model-a/simple-request", "An intent without a scenario: sent to an agent, followed to its end",
+        example("model-a/simple-request", "An intent without a scenario is sent to an agent and followed to its end",
             Intent(file!("model-a-simple-request/intent.json")), &[COMPLIANCE], Completed),
-        example("model-a/fire-and-forget", "An intent is sent and forgotten; later its result is there",
+        example("model-a/fire-and-forget", "The sender submits an intent and gets its result later",
             FireAndForget(file!("model-a-fire-and-forget/intent.json")), &[COMPLIANCE], Completed),
-        example("model-a/manual-multi-step", "Two intents in a row; the program carries the result from one to the other",
+        example("model-a/manual-multi-step", "The sender submits two intents, the second with the result of the first",
             Sequence(file!("model-a-manual-multi-step/intent.json"), file!("model-a-manual-multi-step/second.json")),
             &[COMPLIANCE, RISK], Completed),
     ]
@@ -200,7 +200,7 @@ impl Example {
         }
     }
 
-    /// What the sender submits first.
+    /// Returns the first submission of the sender.
     pub(crate) fn submission(&self) -> Object {
         match self.flow {
             Flow::Scenario(text)
@@ -218,7 +218,7 @@ pub(crate) fn parse(text: &str) -> Object {
 }
 
 impl Ending {
-    /// For people.
+    /// Describes the ending for people.
     pub(crate) fn text(&self) -> String {
         match self {
             Ending::Completed => "COMPLETED".to_owned(),
@@ -227,7 +227,7 @@ impl Ending {
         }
     }
 
-    /// Whether the intent ended as the example promises, after this answer of the person.
+    /// Whether the intent ended as expected after this answer of the person.
     pub(crate) fn is_met(&self, intent: &IntentView, answer: Option<&str>) -> bool {
         let is_completed = intent.status == "COMPLETED";
         let has_failed = |code: &&str| intent.status == "FAILED" && intent.error["code"] == **code;
@@ -242,17 +242,17 @@ impl Ending {
 }
 
 impl Person {
-    /// The error codes with which the example may fail.
+    /// Returns the error codes with which the example may fail.
     fn codes(&self) -> Vec<&'static str> {
         self.no.iter().copied().chain(self.expires.then_some("step_timeout")).collect()
     }
 
-    /// Whether the server takes an outcome for the yes of the task. Some words mean yes to every task.
+    /// Whether the server accepts an outcome as the yes of the task. Some words mean yes to every task.
     pub(crate) fn is_yes(&self, outcome: &str) -> bool {
         outcome == self.yes || matches!(outcome, "approve" | "approved" | "confirmed")
     }
 
-    /// The suggested fields of an answer, the comment among them. Only a yes needs the form.
+    /// Returns the suggested fields of an answer, including the comment. Only a yes needs the form.
     pub(crate) fn suggestions(&self, outcome: &str) -> Object {
         let form = if self.is_yes(outcome) { self.form } else { &[] };
         form.iter().chain(self.fields).map(|(key, value)| ((*key).to_owned(), (*value).into())).collect()

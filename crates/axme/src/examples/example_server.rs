@@ -13,9 +13,9 @@ use crate::serve::LOOPBACK;
 use crate::session::Session;
 use crate::{folders, server};
 
-/// How long another server on the same folder may take to start or to stop.
+/// The time that another server on the same folder has to start or to stop.
 const OTHER_SERVER_TIMEOUT: Duration = Duration::from_secs(3);
-/// Push retries of a server that is started for an example, which a person watches.
+/// The push retries of a server that is started for an example, short because a person watches.
 const PUSH_RETRY_SECONDS: [u64; 2] = [2, 4];
 
 pub(crate) struct ExampleServer {
@@ -25,22 +25,20 @@ pub(crate) struct ExampleServer {
 }
 
 impl ExampleServer {
-    /// The configured server; without one, the server of the data folder; without that, a new one.
+    /// Opens the configured server, else the server of the data folder, else a new one.
     pub(crate) async fn open(flags: &Flags) -> Result<ExampleServer, Failure> {
         let folder = folders::data(flags.data.as_deref());
         if flags.data.is_none() {
             let settings = ConnectionSettings::find(flags).await?;
             settings.check_server()?;
-            // A key that `axme dev` wrote belongs to this folder, whether or not its server still runs.
+            // A key that `axme dev` wrote belongs to this folder, even if its server no longer runs.
             let is_local =
                 flags.base_url.is_none() && folder.as_ref().is_ok_and(|folder| settings.has_admin_key_of(folder));
             if settings.api_key.is_some() && !is_local {
                 return Ok(ExampleServer { session: settings.connect()?, started: None });
             }
             if flags.base_url.is_some() {
-                return Err(Failure::usage(
-                    "--base-url names a server, but there is no key for it; give one with --api-key",
-                ));
+                return Err(Failure::usage("--base-url names a server, but there is no key for it: pass --api-key"));
             }
         }
         let folder = folder?;
@@ -56,11 +54,11 @@ impl ExampleServer {
         let message = match &self.started {
             Some(server) => {
                 format!(
-                    "stopped; submitted intents are kept in {} (`{program} dev` serves it)",
+                    "stopped; submitted intents are kept in {} (`{program} dev` continues them)",
                     server.data().display()
                 )
             }
-            None => "stopped; submitted intents go on without the agents of the example".to_owned(),
+            None => "stopped; submitted intents continue without the agents of the example".to_owned(),
         };
         Failure { code: 130, message }
     }
@@ -74,8 +72,8 @@ impl ExampleServer {
     }
 }
 
-/// Finds the server of `folder` or starts one. A server that is just starting or stopping holds the folder and is not found
-/// yet.
+/// Finds the server of `folder` or starts one. Waits for a server that is starting or stopping: it locks the folder but
+/// does not answer.
 async fn find_or_start(folder: &Path) -> Result<(Option<server::Running>, LocalServer), Failure> {
     let timeout = Instant::now() + OTHER_SERVER_TIMEOUT;
     loop {
@@ -96,7 +94,7 @@ async fn find_or_start(folder: &Path) -> Result<(Option<server::Running>, LocalS
     }
 }
 
-/// The settings of a server that may push to the agents of this program.
+/// Returns the settings of a server that may push to the agents of this program.
 fn config(folder: &Path) -> server::Config {
     let mut config =
         server::Config { listen: ([127, 0, 0, 1], 0).into(), data: folder.to_owned(), ..server::Config::default() };

@@ -15,13 +15,13 @@ use crate::output::tagged;
 use crate::scenarios::show_applied;
 use crate::session::Session;
 
-/// How long the sender of a fire-and-forget intent does something else.
+/// How long the sender of a fire-and-forget intent does other work.
 const ABSENCE: Duration = Duration::from_secs(3);
 /// How often the sender polls for a result, and for how long.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const POLL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The ended intent, and the thread in the sender's inbox if the example uses one.
+/// The ended intent, and the thread of the sender's inbox if the example uses one.
 pub(crate) struct FlowResult {
     pub(crate) intent: IntentView,
     pub(crate) thread: Option<Thread>,
@@ -55,7 +55,7 @@ pub(crate) async fn run(
             if first.status != "COMPLETED" {
                 first
             } else {
-                output.print(tagged("system", "the second intent gets the result of the first"))?;
+                output.print(tagged("system", "the second intent carries the result of the first"))?;
                 let mut second = parse(second);
                 if let Some(payload) = second.get_mut("payload") {
                     payload["compliance_result"] = first.result;
@@ -77,10 +77,10 @@ async fn send(session: &Session, body: Object) -> Result<String, Failure> {
     Ok(intent_id)
 }
 
-/// Does something else for a while, then polls the intent until it ends.
+/// Does other work for a while, then polls the intent until it ends.
 async fn poll_status(session: &Session, intent_id: &str) -> Result<IntentView, Failure> {
     let output = session.output();
-    output.print(tagged("system", "the sender does something else meanwhile"))?;
+    output.print(tagged("system", "the sender does other work in the meantime"))?;
     let timeout = Instant::now() + POLL_TIMEOUT;
     sleep(ABSENCE).await;
     loop {
@@ -96,7 +96,7 @@ async fn poll_status(session: &Session, intent_id: &str) -> Result<IntentView, F
 /// Polls an inbox until the thread of the intent is done.
 async fn poll_inbox(session: &Session, owner: &str, intent_id: &str) -> Result<Thread, Failure> {
     let output = session.output();
-    output.print(tagged("system", "the sender goes away; the result goes to its inbox"))?;
+    output.print(tagged("system", "the sender does not wait; the result goes to its inbox"))?;
     let timeout = Instant::now() + POLL_TIMEOUT;
     let input = ListThreads { owner_agent: Some(owner.to_owned()), ..ListThreads::default() };
     while Instant::now() <= timeout {
@@ -111,11 +111,11 @@ async fn poll_inbox(session: &Session, owner: &str, intent_id: &str) -> Result<T
             return Ok(thread);
         }
     }
-    Err(Failure::new(format!("nothing arrived in the inbox of {owner}")))
+    Err(Failure::new(format!("no result arrived in the inbox of {owner} in time")))
 }
 
 impl FlowResult {
-    /// For programs.
+    /// Returns the result as JSON.
     pub(crate) fn json(&self, example: &Example, is_met: bool) -> Value {
         let mut result = json!({ "ok": is_met, "example": example.id, "intent": self.intent });
         if let Some(thread) = &self.thread {

@@ -8,31 +8,31 @@ pub(crate) type Rules = fn(&Value) -> Value;
 
 const MAX_RECORDS: u64 = 10_000;
 
-/// Refuses changes to production, and risky ones without a confirmed backup or a rollback plan.
+/// Refuses changes to production, changes without a rollback plan, and risky changes without a confirmed backup.
 pub(crate) fn compliance(change: &Value) -> Value {
     let is_risky = matches!(text(change, "risk_level"), "high" | "critical");
     let reasons = [
-        (text(change, "environment") == "production", "changes to production need another process"),
+        (text(change, "environment") == "production", "changes to production follow another process"),
         (is_risky && change["backup_confirmed"] != true, "a risky change needs a confirmed backup"),
         (text(change, "rollback_plan").is_empty(), "there is no rollback plan"),
     ];
     answer(change, &["risk_level", "change_id"], json!({ "compliant": true }), &reasons)
 }
 
-/// Requires a version, an environment before production, and a tag to roll back to.
+/// Requires a service, a version, an environment before production, and a tag to roll back to.
 pub(crate) fn readiness(deployment: &Value) -> Value {
     let is_early = matches!(text(deployment, "environment"), "staging" | "canary" | "preview");
     let reasons = [
         (text(deployment, "service").is_empty(), "the service is not named"),
         (!is_version(text(deployment, "version")), "the version is not of the form 1.2.3"),
         (!is_early, "the environment is not staging, canary or preview"),
-        (text(deployment, "rollback_tag").is_empty(), "there is no tag to go back to"),
+        (text(deployment, "rollback_tag").is_empty(), "there is no tag to roll back to"),
     ];
     let repeated = ["service", "version", "environment", "rollback_tag"];
     answer(deployment, &repeated, json!({ "ready": true }), &reasons)
 }
 
-/// Holds a request to the budget of its category.
+/// Checks a request against the budget of its category.
 pub(crate) fn budget(request: &Value) -> Value {
     let envelope = match text(request, "category") {
         "cloud_infrastructure" => Some(50_000.0),
@@ -45,7 +45,7 @@ pub(crate) fn budget(request: &Value) -> Value {
     let reasons = [
         (envelope.is_none(), "the category has no budget"),
         (amount <= 0.0, "the amount is missing"),
-        (envelope.is_some_and(|most| amount > most), "the amount is above what is left for the category"),
+        (envelope.is_some_and(|most| amount > most), "the amount exceeds the budget of the category"),
     ];
     let found = json!({ "within_budget": true, "envelope": envelope });
     answer(request, &["budget_id", "amount", "category"], found, &reasons)
@@ -80,11 +80,11 @@ pub(crate) fn incident(report: &Value) -> Value {
         "P4" => Some(240),
         _ => None,
     };
-    let reasons = [(minutes.is_none(), "the severity is none of P1, P2, P3, P4")];
+    let reasons = [(minutes.is_none(), "the severity is not P1, P2, P3 or P4")];
     answer(report, &["incident_id", "severity", "service"], json!({ "respond_within_minutes": minutes }), &reasons)
 }
 
-/// Processes a batch within the limit.
+/// Processes a batch of at most `MAX_RECORDS` records.
 pub(crate) fn batch(batch: &Value) -> Value {
     let records = batch["record_count"].as_u64().unwrap_or_default();
     let reasons = [(records > MAX_RECORDS, "the batch has more than 10000 records")];
@@ -98,26 +98,26 @@ pub(crate) fn order(order: &Value) -> Value {
     answer(order, &["order_id"], found, &[(id.is_empty(), "the order has no order_id")])
 }
 
-/// Allows read access to data that is not personal.
+/// Allows read access, with a justification, to data that is not personal.
 pub(crate) fn access(request: &Value) -> Value {
     let reasons = [
-        (text(request, "access_type") != "READ", "only READ is given this way"),
-        (request["pii_fields"] == true, "there is personal data in it"),
+        (text(request, "access_type") != "READ", "only READ access is granted"),
+        (request["pii_fields"] == true, "the data is personal"),
         (text(request, "justification").is_empty(), "there is no justification"),
     ];
     answer(request, &["request_id", "resource", "access_type"], json!({ "within_policy": true }), &reasons)
 }
 
-/// Checks the maintenance window of a change.
+/// Checks that a change has an id and is not for production, which has its own maintenance window.
 pub(crate) fn window(change: &Value) -> Value {
     let reasons = [
         (text(change, "change_id").is_empty(), "the change has no change_id"),
-        (text(change, "environment") == "production", "production has a window of its own"),
+        (text(change, "environment") == "production", "production has its own window"),
     ];
     answer(change, &["change_id", "service", "window_id"], json!({ "window_open": true }), &reasons)
 }
 
-/// Fails with every reason that holds, else completes with what was found and repeated fields of the payload.
+/// Fails with every reason that applies, else completes with the findings and the repeated fields of the payload.
 fn answer(payload: &Value, repeated: &[&str], found: Value, reasons: &[(bool, &str)]) -> Value {
     let reasons: Vec<&str> = reasons.iter().filter(|(holds, _)| *holds).map(|(_, reason)| *reason).collect();
     if !reasons.is_empty() {

@@ -15,7 +15,7 @@ use crate::stdin::read_lines;
 /// The questions of a task.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Question {
-    /// The allowed outcomes, the one for yes first; empty when any word is allowed.
+    /// The allowed outcomes, the one for yes first; empty if any word is allowed.
     outcomes: Vec<String>,
     fields: Vec<Field>,
     comment: Requirement,
@@ -25,9 +25,9 @@ pub(crate) struct Question {
 struct Field {
     name: String,
     need: Requirement,
-    /// The value of an empty line.
+    /// The value that an empty line selects.
     suggestion: Option<String>,
-    /// Whether the field is asked only after a yes.
+    /// Whether the field is prompted for only after a yes.
     is_of_form: bool,
 }
 
@@ -87,7 +87,7 @@ impl Question {
         }
     }
 
-    /// The step after the first `asked` fields.
+    /// Returns the step after the first `asked` fields.
     fn next(&self, asked: usize, outcome: &str) -> PromptStep {
         let is_yes = self.outcomes.first().is_none_or(|yes| yes == outcome);
         let rest = self.fields.iter().enumerate().skip(asked);
@@ -227,7 +227,7 @@ mod tests {
 
     use super::*;
 
-    /// The questions, line by line, and the resulting answer.
+    /// Returns the prompts for the lines, and the resulting answer.
     fn talk(task: &Value, suggestions: &Value, lines: &[&str]) -> (Vec<String>, TaskAnswer) {
         let question = Question::read(task, suggestions.as_object().unwrap());
         let mut prompt = Prompt { question: Some(question), step: PromptStep::Outcome, ..Prompt::closed() };
@@ -236,7 +236,7 @@ mod tests {
             asked.push(prompt.question.as_ref().unwrap().text(prompt.step).trim().to_owned());
             prompt.take(line);
         }
-        assert_eq!(prompt.step, PromptStep::Idle, "more is asked than {asked:?}");
+        assert_eq!(prompt.step, PromptStep::Idle, "more prompts than {asked:?}");
         (asked, prompt.draft)
     }
 
