@@ -1,13 +1,13 @@
-//! Times as people read them.
+//! Formats times for people.
 
 use jiff::Timestamp;
 
-/// How long ago, in the largest unit that fits: `5s`, `3m`, `2h`, `4d`; `-` for what is no time.
+/// Returns the age in the largest unit that fits: `5s`, `3m`, `2h`, `4d`; `-` if `at` is not a time.
 pub(crate) fn age(at: &str) -> String {
     at.parse().map_or("-".to_owned(), |at: Timestamp| span(now().as_second() - at.as_second()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is for a person who looks now; nothing here is replayed")]
+#[expect(clippy::disallowed_methods, reason = "an age is shown to a person; nothing here is replayed")]
 fn now() -> Timestamp {
     Timestamp::now()
 }
@@ -21,7 +21,7 @@ fn span(seconds: i64) -> String {
     }
 }
 
-/// `2026-04-05T10:00:01.234Z` without fractions and letters.
+/// Shortens `2026-04-05T10:00:01.234Z` to `2026-04-05 10:00:01`.
 pub(crate) fn seconds_of(at: &str) -> String {
     at.chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }

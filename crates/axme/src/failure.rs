@@ -1,5 +1,5 @@
-//! The failure of a command: an exit code and at most one line on stderr (contract `wire.md` §3.1). 1 is a failure, 2 is wrong
-//! use.
+//! The failure of a command: an exit code and at most one line on stderr (contract `wire.md` §3.1). Code 1 is a
+//! failure, code 2 a usage error.
 
 use std::fmt::Display;
 use std::io;
@@ -7,17 +7,17 @@ use std::io;
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: u8,
-    /// Empty when nothing is left to say.
+    /// Empty if nothing is to be printed.
     pub(crate) message: String,
 }
 
 impl Failure {
-    /// The command failed.
+    /// A failure of the command.
     pub(crate) fn new(message: impl Display) -> Failure {
         Failure { code: 1, message: message.to_string() }
     }
 
-    /// The command was used wrongly.
+    /// A usage error.
     pub(crate) fn usage(message: impl Display) -> Failure {
         Failure { code: 2, message: message.to_string() }
     }

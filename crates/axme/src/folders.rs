@@ -1,5 +1,5 @@
-//! Folders: settings of the command line under the user's configuration folder, a server's data under the user's data folder.
-//! XDG rules on every system.
+//! Folders: the command line's settings are in the user's configuration folder, a server's data in the user's data
+//! folder. XDG rules apply on every system.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ pub(crate) fn default_data() -> Result<PathBuf, Failure> {
     base().map(|base| base.data_dir().join("axme"))
 }
 
-/// The data folder: as given, else from the environment, else the user's own.
+/// Returns the data folder: the given one, else that of the environment, else the default.
 pub(crate) fn data(given: Option<&Path>) -> Result<PathBuf, Failure> {
     match (given, environment("AXME_DATA")) {
         (Some(given), _) => Ok(given.to_owned()),
@@ -28,10 +28,10 @@ pub(crate) fn data(given: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 fn base() -> Result<Xdg, Failure> {
-    Xdg::new().map_err(|_| Failure::new("there is no home folder (HOME is not set); name a folder with --data"))
+    Xdg::new().map_err(|_| Failure::new("there is no home folder: set HOME, or name a data folder with --data"))
 }
 
-/// An environment variable; `None` when it is empty.
+/// Returns an environment variable; `None` if it is empty.
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }

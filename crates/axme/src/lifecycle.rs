@@ -1,5 +1,5 @@
-//! The lifecycle of an intent as lines for people: one line per change of the status or of the holder (contract `wire.md` §3.8).
-//! Pure: events in, lines out.
+//! The lifecycle of an intent as text: one line per change of the status or of the holder (contract `wire.md` §3.8). It
+//! has no side effects: events in, lines out.
 
 use axme_client::api::intents::{EventView, Holder, IntentView};
 use serde_json::Value;
@@ -39,11 +39,11 @@ impl Lifecycle {
                 vec![("escalation", format!("escalated to {}", detail("escalated_to")))]
             }
             "intent.delivery_failed" => {
-                vec![("delivery:failed", format!("no delivery after {} attempts", detail("delivery_attempt")))]
+                vec![("delivery:failed", format!("delivery failed after {} attempts", detail("delivery_attempt")))]
             }
             "intent.timeout" => {
                 let step = Some(detail("step_id")).filter(|step| !step.is_empty()).unwrap_or("the step".to_owned());
-                let mut lines = vec![("timeout", format!("{step} ran out of time"))];
+                let mut lines = vec![("timeout", format!("{step} timed out"))];
                 lines.extend(self.change(event));
                 lines
             }
@@ -84,7 +84,7 @@ impl Lifecycle {
     }
 }
 
-/// The label of a status: WAITING with its holder, a terminal one with its mark.
+/// Returns the label of a status: WAITING with the kind of its holder, a terminal status with its mark.
 pub(crate) fn status_label(status: &str, waiting_reason: Option<&str>) -> String {
     match status {
         "WAITING" if waiting_reason.is_some_and(|reason| reason.contains("HUMAN")) => "WAITING (for human)".to_owned(),
@@ -95,7 +95,7 @@ pub(crate) fn status_label(status: &str, waiting_reason: Option<&str>) -> String
     }
 }
 
-/// The summary of an intent: the last lines of every command that follows one.
+/// Returns the summary of an intent, with which every command that follows one ends.
 pub(crate) fn summary(intent: &IntentView) -> Vec<String> {
     let reason = intent.lifecycle_waiting_reason.as_deref();
     let status = if axme_client::is_terminal(&intent.status) { "Final status:" } else { "Status:" };
@@ -115,7 +115,7 @@ pub(crate) fn summary(intent: &IntentView) -> Vec<String> {
     lines
 }
 
-/// The last part of a name or an address.
+/// Returns the last segment of a name or an address.
 fn short_name(holder: &Holder) -> String {
     let name = if holder.name.is_empty() { &holder.reference } else { &holder.name };
     name.rsplit('/').next().unwrap_or(name).to_owned()

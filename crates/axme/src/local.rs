@@ -1,5 +1,5 @@
-//! The running server of a data folder, found by the files that it writes there: `run.json` while it runs, `bootstrap.json` from
-//! its first start on. By this, commands work on a machine without configuration.
+//! The running server of a data folder, found by the files that it writes there: `run.json` while it runs,
+//! `bootstrap.json` at its first start. With them, commands work on a machine without configuration.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use serde::Deserialize;
 
 use crate::server::Bootstrap;
 
-/// A local server answers at once or does not run.
+/// A local server that runs answers at once.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running server.
 pub(crate) struct LocalServer {
     pub(crate) folder: PathBuf,
     pub(crate) base_url: String,
-    /// Absent when the file is not readable, or was written on another node.
+    /// Absent if the file is unreadable, deleted, or on another node.
     pub(crate) bootstrap: Option<Bootstrap>,
 }
 
@@ -26,7 +26,7 @@ struct RunFile {
     base_url: String,
 }
 
-/// Finds the server of `folder`, if it answers. A killed server leaves its file behind.
+/// Finds the server of `folder`, if it answers. A killed server leaves its `run.json` behind.
 pub(crate) async fn find(folder: &Path) -> Option<LocalServer> {
     let run: RunFile = read(folder, "run.json")?;
     let probe = Client::builder(&run.base_url).call_timeout(PROBE_TIMEOUT).build().ok()?;

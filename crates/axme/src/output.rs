@@ -1,5 +1,5 @@
-//! Output on stdout (contract `wire.md` §3.5, §3.8): lines, tagged lines, tables, JSON. Writing fails when stdout is closed, so
-//! everything here returns a `Result`.
+//! Output on stdout (contract `wire.md` §3.5, §3.8): lines, tagged lines, tables, JSON. Writing fails if stdout is
+//! closed, so everything here returns a `Result`.
 
 use std::io::{Write, stdout};
 
@@ -19,7 +19,7 @@ impl OutputFormat {
         self == OutputFormat::Json
     }
 
-    /// Prints a line for people; as JSON, nothing.
+    /// Prints a line in text format; prints nothing in JSON format.
     pub(crate) fn print(self, text: impl AsRef<str>) -> Result<(), Failure> {
         match self {
             OutputFormat::Text => line(text),
@@ -27,7 +27,7 @@ impl OutputFormat {
         }
     }
 
-    /// Prints a value: indented for people, on one line for programs.
+    /// Prints a value as JSON: indented in text format, on one line in JSON format.
     pub(crate) fn print_json(self, value: &Value) -> Result<(), Failure> {
         match self {
             OutputFormat::Text => line(serde_json::to_string_pretty(value)?),
@@ -46,7 +46,7 @@ pub(crate) fn print_prompt(text: &str) -> Result<(), Failure> {
     Ok(stdout().flush()?)
 }
 
-/// `  [kind]          :  message`, with aligned messages.
+/// Returns `  [kind]          :  message`, with messages aligned.
 pub(crate) fn tagged(kind: &str, message: &str) -> String {
     let pad = 20usize.saturating_sub(kind.chars().count());
     format!("  [{kind}]{:pad$}:  {message}", "")
@@ -60,7 +60,7 @@ pub(crate) fn print_table(header: &[&str], rows: impl Iterator<Item = Vec<String
     table(header, &rows.collect::<Vec<Vec<String>>>()).iter().try_for_each(line)
 }
 
-/// Columns as wide as their widest cell, two spaces apart, without trailing spaces.
+/// Aligns columns as wide as their widest cell, two spaces apart, without trailing spaces.
 fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -75,7 +75,7 @@ fn table(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     std::iter::once(&header).chain(rows).map(layout).collect()
 }
 
-/// At most `most` characters; a cut is marked.
+/// Cuts text to `most` characters, and marks the cut.
 pub(crate) fn truncate(text: &str, most: usize) -> String {
     if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
 }

@@ -1,10 +1,10 @@
-//! The server crate. No other file of this program names it.
+//! The parts of the server that this program uses. No other file imports the server's crates.
 
 pub(crate) use axme_core::system::Mail;
 use axme_server::folder::FolderError;
 pub(crate) use axme_server::{Bootstrap, Config, Running, StartError, start};
 
-/// Whether a start failed because another server uses the data folder.
+/// Whether the start failed because another server uses the data folder.
 pub(crate) fn is_taken(error: &StartError) -> bool {
     matches!(error, StartError::Folder(FolderError::Taken(_)))
 }

@@ -4,7 +4,7 @@ use std::io::stdin;
 
 use tokio::sync::mpsc;
 
-/// Reads stdin on a thread of its own, which is never joined, because a read cannot be cancelled. Ends at the end of input.
+/// Reads stdin on a separate thread, which is never joined because a read cannot be canceled. Ends at the end of input.
 pub(crate) fn read_lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::spawn(move || {

@@ -1,8 +1,8 @@
 //! The real server process under load, killed with SIGKILL at random moments, again and again on the same data.
 //!
-//! Afterwards everything that was acknowledged is there, exactly once: creates, answers, deadlines, and workflows in the
-//! middle of a step. What was not acknowledged is sent again under the same idempotency key, as a real client does, and
-//! must not happen twice. And the same server on a disk that is full for a while.
+//! Afterwards everything that was acknowledged exists exactly once: creates, answers, deadlines, and workflows in the
+//! middle of a step. The test sends unacknowledged calls again under the same idempotency key, like a real client; none
+//! may take effect twice. Another test fills the disk of the server for a while.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and waits for real processes")]
@@ -28,7 +28,7 @@ const KILLS: u32 = 20;
 const DEADLINE_SECONDS: u64 = 2;
 const CREATORS: u32 = 6;
 const AGENTS: usize = 3;
-/// Longer than anything here takes; a wait that reaches it has failed.
+/// Longer than any step takes; a wait that reaches it fails.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 #[test]
@@ -41,7 +41,7 @@ fn nothing_acknowledged_is_lost_on_postgresql() {
     match std::env::var("AXME_TEST_POSTGRES_URL") {
         Ok(url) => run(Some(&url)),
         Err(_) if std::env::var("CI").is_ok() => panic!("AXME_TEST_POSTGRES_URL is not set"),
-        Err(_) => eprintln!("AXME_TEST_POSTGRES_URL is not set: not run"),
+        Err(_) => eprintln!("skipped: AXME_TEST_POSTGRES_URL is not set"),
     }
 }
 
@@ -51,8 +51,8 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     match SmallDisk::mount(folder.path()) {
         Some(disk) => runtime.block_on(full_disk(&disk)),
-        None if std::env::var("CI").is_ok() => panic!("a small disk cannot be mounted: not root?"),
-        None => eprintln!("a small disk cannot be mounted, not root: not run"),
+        None if std::env::var("CI").is_ok() => panic!("cannot mount a small disk: run the test as root"),
+        None => eprintln!("skipped: cannot mount a small disk without root"),
     }
 }
 
@@ -97,11 +97,11 @@ async fn full_disk(disk: &SmallDisk<'_>) {
     for (key, id) in &known {
         assert_eq!(admin.get_intent(id.as_ref().unwrap()).await.unwrap().payload["key"], **key);
     }
-    assert_eq!(count_intents(&admin).await, known.len(), "one intent for each key, and none besides");
+    assert_eq!(count_intents(&admin).await, known.len(), "one intent for each key, and no others");
     server.kill();
 }
 
-/// The id, or the status of the refusal.
+/// Creates a large intent. Returns its id, or the status of the refusal.
 async fn create_large(admin: &Client, key: &str) -> Result<String, Option<u16>> {
     let text = key.repeat(64 * 1024 / key.len());
     let intent = CreateIntent {
@@ -114,7 +114,7 @@ async fn create_large(admin: &Client, key: &str) -> Result<String, Option<u16>> 
     created.map(|created| created.intent_id).map_err(|error| error.status())
 }
 
-/// A file system of a few MiB, gone with its value.
+/// A file system of 20 MiB, unmounted when the value is dropped.
 struct SmallDisk<'a>(&'a Path);
 
 impl SmallDisk<'_> {
@@ -127,7 +127,7 @@ impl SmallDisk<'_> {
 
 impl Drop for SmallDisk<'_> {
     fn drop(&mut self) {
-        // What still holds a file open does not matter: the folder is a temporary one.
+        // A file that is still open does not matter: the folder is temporary.
         let _ = Command::new("umount").arg("-l").arg(self.0).status();
     }
 }
@@ -170,20 +170,20 @@ async fn story(folder: &Path, database: Option<&str>) {
     server.kill();
 }
 
-/// What the clients know.
+/// The knowledge of the clients.
 #[derive(Default)]
 struct Ledger {
-    /// Every create that was ever sent, by its idempotency key; the id once it was acknowledged.
+    /// Every create that was sent, by its idempotency key, with the id if it was acknowledged.
     creates: BTreeMap<String, (Kind, Option<String>)>,
-    /// Every answer of an agent that was acknowledged, by intent.
+    /// Every acknowledged answer of an agent, by intent.
     answers: HashMap<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
-    /// For the agent, which answers with the number in the payload.
+    /// To the agent, which answers with the key from the payload.
     Plain,
-    /// For nobody, with a deadline that passes.
+    /// To an agent that does not exist, with a deadline that passes.
     Deadline { at: axme_intent::Time },
     /// A workflow of two agent steps.
     Workflow,
@@ -195,7 +195,7 @@ fn load(admin: &Client, agent: &Client, ledger: &Arc<Mutex<Ledger>>, round: u32)
         let (admin, ledger) = (admin.clone(), ledger.clone());
         tasks.push(tokio::spawn(async move {
             for number in 0.. {
-                // On a slow machine a round is over after a few: each begins with another kind.
+                // On a slow machine a round has few creates, so each creator and round starts with another kind.
                 let kind = match (number + creator + round) % 8 {
                     3 => Kind::Deadline { at: in_seconds(DEADLINE_SECONDS) },
                     6 => Kind::Workflow,
@@ -226,7 +226,7 @@ async fn create(admin: &Client, ledger: &Mutex<Ledger>, key: &str, kind: Kind) -
             };
             if let Kind::Deadline { at } = kind {
                 intent.to_agent = Some("nobody".to_owned());
-                // The same on each try: a try after the deadline must get the first answer.
+                // Every try sends the same deadline: a try after it must get the first answer.
                 intent.deadline_at = Some(at.to_string());
             }
             admin.call_with_key(&intents::CREATE, &intent, key).await?.intent_id
@@ -253,7 +253,7 @@ async fn create(admin: &Client, ledger: &Mutex<Ledger>, key: &str, kind: Kind) -
     Ok(())
 }
 
-/// Answers whatever comes, until the connection breaks.
+/// Answers every delivery until the connection breaks.
 async fn work(agent: Client, ledger: Arc<Mutex<Ledger>>) {
     let mut deliveries = agent.listen("worker");
     while let Some(Ok(delivery)) = deliveries.next().await {
@@ -265,14 +265,14 @@ async fn work(agent: Client, ledger: Arc<Mutex<Ledger>>) {
             Ok(_) => {
                 ledger.lock().unwrap().answers.insert(delivery.intent_id, result);
             }
-            // Answered before: the acknowledgement was lost in a crash.
+            // Answered before; the acknowledgement was lost in a crash.
             Err(error) if error.status() == Some(409) => {}
             Err(_) => {}
         }
     }
 }
 
-/// Sends again what was not acknowledged, and works until nothing is left to do.
+/// Sends unacknowledged creates again, and works until every intent has ended.
 async fn finish(admin: &Client, agent: &Client, ledger: &Arc<Mutex<Ledger>>) {
     let unsure: Vec<(String, Kind)> = {
         let ledger = ledger.lock().unwrap();
@@ -281,7 +281,7 @@ async fn finish(admin: &Client, agent: &Client, ledger: &Arc<Mutex<Ledger>>) {
     for (key, kind) in unsure {
         let sent = create(admin, ledger, &key, kind).await;
         let refused_late = sent.as_ref().is_err_and(|error| error.status() == Some(422));
-        // A deadline that passed before the create was ever done: refused, and so nothing to look for.
+        // The deadline passed before the first successful create, so it is refused and there is no intent.
         if matches!(kind, Kind::Deadline { .. }) && refused_late {
             ledger.lock().unwrap().creates.remove(&key);
         } else {
@@ -333,7 +333,7 @@ async fn judge(admin: &Client, ledger: &Ledger) {
         assert_eq!((got.status.as_str(), &got.result), ("COMPLETED", result), "an acknowledged answer is lost: {id}");
         judge_events(admin, id).await;
     }
-    assert_eq!(count_intents(admin).await, ledger.creates.len(), "one intent for each key, and none besides");
+    assert_eq!(count_intents(admin).await, ledger.creates.len(), "one intent for each key, and no others");
     assert!(plain > 100 && deadlines > 10 && workflows > 10, "too little load: {plain}, {deadlines}, {workflows}");
     let answers = ledger.answers.len();
     println!(
@@ -341,7 +341,7 @@ async fn judge(admin: &Client, ledger: &Ledger) {
     );
 }
 
-/// Positions without gaps, at most one end, nothing after it.
+/// Checks the events of an intent: numbers without gaps, at most one end, nothing after it. Returns their types.
 async fn judge_events(admin: &Client, id: &str) -> Vec<String> {
     let input = ListEvents { intent_id: id.to_owned(), since: None, limit: Limit::default() };
     let events = admin.call(&intents::EVENTS, &input).await.unwrap().events;
@@ -379,7 +379,7 @@ fn client(base_url: &str, key: &str) -> Client {
     Client::new(base_url, key).unwrap()
 }
 
-/// The server as a process of its own.
+/// The server in its own process.
 struct Process(Child);
 
 impl Process {
@@ -403,7 +403,7 @@ impl Process {
         process
     }
 
-    /// SIGKILL: no warning, no cleaning up.
+    /// Kills the process with SIGKILL, so that it cannot clean up.
     fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
@@ -426,7 +426,7 @@ fn in_seconds(seconds: u64) -> axme_intent::Time {
     axme_intent::Time::from_micros(now.as_micros() as i64).plus_seconds(seconds)
 }
 
-/// A schema of its own in the PostgreSQL server of the tests.
+/// Creates a schema in the PostgreSQL server of the tests, and returns its URL.
 async fn fresh_schema(url: &str) -> String {
     let name = format!("crash{}", std::process::id());
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
@@ -438,7 +438,7 @@ async fn fresh_schema(url: &str) -> String {
     format!("{url}{joint}options=-csearch_path%3D{name}")
 }
 
-/// Moments of the kills; the seed is printed so that a failure can be looked at again.
+/// The random times of the kills. The seed is printed so that a failure can be repeated.
 struct Random(u64);
 
 impl Random {
