@@ -1,8 +1,8 @@
 //! `axme scenarios list-templates` and `create`: build a bundle from a macro and a few answers (contract `wire.md`
 //! §3.7, §6.4).
 //!
-//! Prompts for missing values at the terminal. Without a terminal, missing values take their defaults. The server
-//! checks the bundle before it is written.
+//! Prompts for missing values at the terminal. Without a terminal, flags must give the required values; others take
+//! their defaults. The server checks the bundle before it is written.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, IsTerminal, Write, stdin};
