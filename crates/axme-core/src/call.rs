@@ -1,9 +1,12 @@
-//! The pipeline every operation passes through, whichever edge it comes by: REST, MCP, or a tool of our own.
+//! The pipeline of every operation, from every edge: REST, MCP or our own tools.
 //!
-//! In order: authenticate the caller and take the call from their rate ([`admit`], before a body is read); authorize;
-//! decode the input; prepare (everything slow or random that can be done outside the transaction); then in one
-//! transaction the idempotency key, the operation itself and the stored reply. The commit makes it durable; only then
-//! does anybody hear of it. Streams, pages and scheduler routes authenticate and authorize with the same functions.
+//! 1. Authenticate the caller and charge the call to the caller's rate limit ([`admit`], before a body is read).
+//! 2. Authorize the call, and decode its input.
+//! 3. Prepare: everything slow or random that can happen outside the transaction.
+//! 4. In one transaction, take the idempotency key, run the operation and store the reply.
+//!
+//! The answer and the signals leave only after the commit. Streams, pages and scheduler routes authenticate and
+//! authorize with the same functions.
 
 mod decode;
 mod handler;
@@ -33,22 +36,22 @@ use crate::policy::tier::{self, Allowance};
 use crate::request::{Request, RequestMeta};
 use crate::state::AppState;
 
-/// A body to send, with the status of a stored refusal where it repeats one.
+/// The status and the body of an answer. The status is 200, except for a stored refusal.
 pub struct EncodedReply {
     pub status: u16,
     pub body: Vec<u8>,
 }
 
-/// Who calls, found out once at the edge, and what their workspace may use.
+/// The permit of a call: its caller, authenticated once at the edge, and the allowance of the caller's workspace.
 pub struct CallPermit {
     pub caller: Arc<Caller>,
     allowance: Option<Allowance>,
-    /// How many calls the caller may still make; `None` without a limit.
+    /// The calls that the caller has left; `None` without a limit.
     pub rate: Option<RateLeft>,
 }
 
-/// Authenticates the caller and takes one call of the operation from their rate. Public operations go by the client's
-/// address.
+/// Authenticates the caller and charges one call of the operation to the caller's rate limit. Public operations are
+/// charged to the client's IP address.
 pub async fn admit(app: &AppState, info: &OpInfo, meta: &RequestMeta) -> Result<CallPermit> {
     let mut permit = authenticate(app, info.access, meta).await?;
     permit.rate = match (info.access, &permit.allowance) {
@@ -62,8 +65,7 @@ pub async fn admit(app: &AppState, info: &OpInfo, meta: &RequestMeta) -> Result<
     Ok(permit)
 }
 
-/// Authenticates the caller. Public access is nobody's, whatever credentials come along: a stale one must not stand in
-/// the way.
+/// Authenticates the caller. Public access ignores credentials, so that a stale one does not block the call.
 pub async fn authenticate(app: &AppState, access: Access, meta: &RequestMeta) -> Result<CallPermit> {
     let now = app.system.clock.now();
     let caller = match access {
@@ -80,14 +82,14 @@ pub async fn authenticate(app: &AppState, access: Access, meta: &RequestMeta) ->
     Ok(CallPermit { caller, allowance, rate: None })
 }
 
-/// Takes one call from what the address of a client without credentials may do in a minute, or refuses it.
+/// Charges one call to the rate limit of a client's IP address, or refuses it.
 pub fn admit_address(app: &AppState, operation: &str, source: Option<IpAddr>) -> Result<Option<RateLeft>> {
     let per_minute = tier::requests_per_minute(&app.limits);
     app.limiter.check_address(source, operation, per_minute, app.system.clock.now())
 }
 
 impl CallPermit {
-    /// Takes one call of an MCP tool from the caller's rate of tool calls.
+    /// Charges one call of an MCP tool to the caller's rate limit for tool calls.
     pub fn admit_tool(&self, app: &AppState, tool: &str) -> Result<()> {
         if let Some(allowance) = &self.allowance {
             let now = app.system.clock.now();
@@ -97,13 +99,13 @@ impl CallPermit {
     }
 }
 
-/// Refuses a caller whom an operation is not for.
+/// Refuses a caller whose role does not give access to an operation.
 pub fn authorize(access: Access, caller: &Caller) -> Result<()> {
     match (access, caller.role) {
         (Access::Public, _) | (Access::Admin, Role::WorkspaceAdmin) => Ok(()),
         (Access::Person, _) => check_person(caller).map(|_| ()),
         (Access::Key, Role::Visitor) => {
-            Err(ApiError::forbidden("you have no part in the work of this workspace").into())
+            Err(ApiError::forbidden("this needs the member role: ask an admin of the workspace for it").into())
         }
         (Access::Key, _) => Ok(()),
         (Access::Role, Role::Agent) if caller.person().is_some() => Ok(()),
@@ -133,13 +135,13 @@ pub async fn call(
                 client: request.meta.client.clone(),
                 now: app.system.clock.now(),
             };
-            // An idempotency key changes nothing: what these operations answer holds secrets.
+            // Idempotency keys are ignored here: the answers of these operations hold secrets.
             Ok(EncodedReply { status: 200, body: handler.run(context, &request).await? })
         }
     }
 }
 
-/// How a job ended. An answer that is not stored is encoded after the transaction.
+/// The outcome of a job. An answer that is not stored is encoded after the transaction.
 enum Outcome {
     Fresh(Encoder),
     Stored(EncodedReply),
@@ -208,12 +210,12 @@ async fn transact(
     Ok(reply)
 }
 
-/// Writes out an answer as JSON.
+/// Encodes an answer as JSON.
 fn encode(value: &impl serde::Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|e| StoreError::Fault(e.to_string()).into())
 }
 
-/// How an answer that this call gives for a person has come.
+/// Returns the channel of an answer that a person gives through this call.
 fn via(info: &OpInfo, client: &str) -> Via {
     match info.id.split('.').next() {
         Some("inbox" | "approvals") => Via::Inbox,
@@ -222,7 +224,7 @@ fn via(info: &OpInfo, client: &str) -> Via {
     }
 }
 
-/// The owner may be named in the query or in a header, but not differently in both.
+/// Checks that the query and the header do not name different owners.
 fn check_owner(request: &Request, caller: &Caller) -> Result<()> {
     let header = request.meta.owner.as_deref().filter(|text| !text.is_empty());
     let query = request.query.iter().find(|(name, _)| name == "owner_agent").map(|(_, value)| value.as_str());

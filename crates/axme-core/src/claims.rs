@@ -1,7 +1,7 @@
-//! The queue of an address: offering what is due to whoever reads it.
+//! Reading the queue of an address: offers its due deliveries to a reader, which claims them.
 //!
-//! Candidates are read without a lock; claiming them is a short write that gives each a number and a time until which it is
-//! theirs. A delivery that was touched in between is left to whoever touched it.
+//! Candidates are read without a lock. The claim is a short write that gives each a number and the time at which the
+//! claim expires. A delivery that changed in between is skipped.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::views;
 use axme_store::queue::{self, Candidate, Position};
 use axme_store::{Shard, Signal, Tx, intents};
 
-/// How many pages a reader with a filter looks through at a time.
+/// The pages that a reader with a filter scans at a time.
 const MOST_PAGES: usize = 20;
 
-/// What a reader asks for.
+/// The request of a reader.
 #[derive(Clone)]
 pub struct Reading {
     pub workspace: Uuid,
@@ -27,23 +27,23 @@ pub struct Reading {
     pub most: usize,
     /// Only intents in these statuses.
     pub status: Option<Vec<Status>>,
-    /// Only what was due at this moment: a backlog, without what comes while it is read.
+    /// Only deliveries due at this time: the backlog, without deliveries that become due while it is read.
     pub due_by: Option<Time>,
 }
 
-/// A delivery in a reader's hands.
+/// A delivery offered to a reader.
 #[derive(Debug, Clone)]
 pub struct Offer {
-    /// As on the wire.
+    /// The number on the wire.
     pub number: u64,
-    /// How often it has been offered, this time included.
+    /// How often the delivery has been offered, this time included.
     pub offers: u32,
-    /// It was claimed by this reader, rather than shown again.
+    /// True if this reader claimed it, false if it is only shown again.
     pub is_claimed: bool,
     pub intent: OfferedIntent,
 }
 
-/// What an offer says of its intent.
+/// The description of an intent in an offer.
 #[derive(Debug, Clone)]
 pub struct OfferedIntent {
     pub id: IntentId,
@@ -54,8 +54,8 @@ pub struct OfferedIntent {
     pub payload: Value,
 }
 
-/// Offers what is due, in the order of the numbers, and says when the next delivery comes due. What is returned has been
-/// claimed durably. Nothing while the agent is killed; its resume sends a signal.
+/// Claims due deliveries and returns them in the order of their numbers, with the time at which the next one becomes
+/// due. The claims are durable. Returns nothing while the agent is killed; its resume sends a signal.
 pub async fn offer(app: &Arc<AppState>, reading: Reading) -> Result<(Vec<Offer>, Option<Time>)> {
     let now = app.system.clock.now();
     let (due, next_due) = {
@@ -92,8 +92,8 @@ pub async fn offer(app: &Arc<AppState>, reading: Reading) -> Result<(Vec<Offer>,
     Ok((offers, next_due))
 }
 
-/// Shows a page of what is out already, with this reader's predecessor or another one, under the numbers it has. `None`
-/// when there is no more. A reader that starts from nothing is shown all of it.
+/// Returns a page of deliveries that other readers have already claimed, under their current numbers. `None` if there
+/// are no more. A reader that starts without a number is shown all of them.
 pub async fn replay(
     app: &Arc<AppState>,
     reading: Reading,
@@ -119,7 +119,7 @@ pub async fn replay(
     app.store.read(job).await
 }
 
-/// Gives back what was claimed and never sent.
+/// Releases claimed deliveries that were never sent.
 pub async fn release(app: &Arc<AppState>, workspace: Uuid, address: &Address, offers: Vec<Offer>) {
     if offers.is_empty() {
         return;
@@ -136,11 +136,11 @@ pub async fn release(app: &Arc<AppState>, workspace: Uuid, address: &Address, of
         Ok(())
     };
     if let Err(error) = app.store.write(shard, job).await {
-        tracing::warn!(%error, "deliveries that were not sent could not be released; they are offered again when they lapse");
+        tracing::warn!(%error, "could not release unsent deliveries; they are offered again when their claims expire");
     }
 }
 
-/// What is due with its description, and when the next delivery comes due.
+/// The due deliveries with their descriptions, and the time at which the next one becomes due.
 type DueDeliveries = (Vec<(Candidate, OfferedIntent)>, Option<Time>);
 
 fn look(tx: &mut Tx<'_>, reading: &Reading) -> Result<DueDeliveries> {
@@ -152,7 +152,7 @@ fn look(tx: &mut Tx<'_>, reading: &Reading) -> Result<DueDeliveries> {
     let due_by = reading.due_by.unwrap_or(now);
     let mut found = Vec::new();
     let mut after = None;
-    // Deliveries that this reader does not want stay where they are; it looks past them, but not for ever.
+    // Deliveries that the filter excludes stay in the queue. The scan skips a bounded number of them.
     for _ in 0..MOST_PAGES {
         let rest = reading.most - found.len();
         let page = queue::list_due(tx, workspace, to, due_by, after, rest as i64)?;
@@ -163,12 +163,12 @@ fn look(tx: &mut Tx<'_>, reading: &Reading) -> Result<DueDeliveries> {
             break;
         }
     }
-    // What is due and not wanted here must not wake this reader again and again.
+    // Only later times: due deliveries that the filter excludes must not wake this reader again and again.
     let next_due = queue::next_due(tx, workspace, to, now)?;
     Ok((found, next_due))
 }
 
-/// What a frame says of each delivery; those in a status that the reader does not want are left out.
+/// Adds the descriptions of intents to deliveries. Leaves out intents with a status that the reader does not want.
 fn describe(tx: &mut Tx<'_>, reading: &Reading, candidates: Vec<Candidate>) -> Result<Vec<(Candidate, OfferedIntent)>> {
     let workspace = reading.workspace;
     let mut found = Vec::with_capacity(candidates.len());

@@ -1,4 +1,5 @@
-//! The context of one call inside its transaction.
+//! The context of one call inside its transaction. There, an operation reaches the store, the clock and randomness only
+//! through it.
 
 use std::sync::Arc;
 
@@ -9,12 +10,12 @@ use uuid::Uuid;
 
 use crate::auth::Caller;
 
-/// What an operation gets: the open transaction, who calls, and which way the call came. Time, randomness and limits are
-/// those of the transaction, here at hand while it is borrowed.
+/// The context of an operation: the open transaction, the caller and the channel. Time, randomness and limits are those
+/// of the transaction, repeated here so that they are usable while `tx` is borrowed.
 pub struct CallContext<'a, 'tx> {
     pub tx: &'a mut Tx<'tx>,
     pub caller: &'a Caller,
-    /// Which way the call came, where it answers for a person.
+    /// The channel of the answer, if the call answers for a person.
     pub via: Via,
     pub now: Time,
     pub rng: &'tx Rng,
@@ -27,7 +28,7 @@ impl<'a, 'tx> CallContext<'a, 'tx> {
         CallContext { tx, caller, via, now, rng, limits }
     }
 
-    /// Writes an audit event, in the same transaction as the change that it reports.
+    /// Writes an audit event in the transaction of the change that it reports.
     pub fn audit(&mut self, action: &str, subject: &str, details: &serde_json::Value) -> Result<(), StoreError> {
         self.audit_in(self.caller.workspace, action, subject, details)
     }

@@ -1,4 +1,5 @@
-//! Errors inside the server: an answer for the caller, or a fault of the store that `call` turns into one.
+//! Errors inside the server: a refusal for the caller, or a failure of the store. [`Error::into_api`] turns both into
+//! the caller's answer and logs the failures.
 
 use axme_api::{ApiError, ErrorKind};
 use axme_intent::{Refusal, RefusalKind};
@@ -7,10 +8,10 @@ pub use axme_store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The caller gets this; nothing is kept.
+    /// A refusal. The writes of the job are rolled back.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// The caller gets this, and what the job has written is kept: an audit line of the refusal.
+    /// A refusal that keeps the writes of the job, such as an audit event about it.
     #[error("{0}")]
     Kept(Box<ApiError>),
     #[error(transparent)]
@@ -44,12 +45,12 @@ impl JobError for Error {
 }
 
 impl Error {
-    /// Refuses, and keeps what the job has written.
+    /// Creates a refusal that keeps the writes of the job.
     pub fn kept(error: ApiError) -> Error {
         Error::Kept(Box::new(error))
     }
 
-    /// The kind of a refusal; `None` for a fault of the store.
+    /// The kind of a refusal; `None` for a failure of the store.
     pub fn kind(&self) -> Option<ErrorKind> {
         match self {
             Error::Api(error) => Some(error.kind),
@@ -58,7 +59,7 @@ impl Error {
         }
     }
 
-    /// What the caller sees. Faults of the store are logged here and shown without their text.
+    /// Converts to the error that the caller gets. Logs failures of the store, whose text the caller does not see.
     pub fn into_api(self) -> ApiError {
         match self {
             Error::Api(error) => error,
@@ -72,8 +73,8 @@ impl Error {
                 ApiError::new(
                     ErrorKind::Unavailable,
                     "outcome_unknown",
-                    "the database broke off while it made the change, which may have been made: look, or repeat the call \
-                     under the same Idempotency-Key",
+                    "the database connection was lost during the commit, so the change may have been made. Check it, or \
+                     repeat the call with the same Idempotency-Key",
                 )
             }
             Error::Store(StoreError::Conflict(why)) => {

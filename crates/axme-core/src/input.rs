@@ -1,4 +1,5 @@
-//! Checks and reads the fields of inputs, for every family. An error names the field and says what is accepted.
+//! Checks and parses input fields, for every family of operations. An error names the field and says what is accepted.
+//! Nothing here reads the store.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-/// Refuses a word that is none of the allowed ones. The error lists them.
+/// Checks that a word is one of the allowed ones. The error lists them.
 pub(crate) fn check_word(field: &str, word: Option<&str>, known: &[&str]) -> Result<()> {
     let check = |word| read_word(field, word, |word| known.contains(&word).then_some(()), known);
     word.map_or(Ok(()), check)
@@ -26,21 +27,21 @@ pub(crate) fn read_word<T>(
     parse(word).ok_or_else(|| none_of(field, word, known))
 }
 
-/// The error for a word that is none of the allowed ones.
+/// Creates the error for a word that is not one of the allowed ones.
 pub(crate) fn none_of(field: &str, word: &str, known: &[&str]) -> Error {
-    ApiError::invalid(format!("{field}: \"{word}\" is none of {}", known.join(", "))).into()
+    ApiError::invalid(format!("{field}: \"{word}\" is not one of {}", known.join(", "))).into()
 }
 
-/// Refuses text that is shorter or longer than it may be. Blanks around it do not make it long enough.
+/// Checks the length of a text. Blanks around it do not count towards the minimum.
 pub(crate) fn check_chars(field: &str, text: Option<&str>, least: usize, most: usize) -> Result<()> {
     if text.is_none_or(|text| text.trim().chars().count() >= least && text.chars().count() <= most) {
         return Ok(());
     }
     let least = if least == 0 { "at most".to_owned() } else { format!("{least} to") };
-    Err(ApiError::invalid(format!("{field}: {least} {most} characters")).into())
+    Err(ApiError::invalid(format!("{field}: must have {least} {most} characters")).into())
 }
 
-/// Refuses a number outside its bounds.
+/// Checks the bounds of a number.
 pub fn check_within(field: &str, number: Option<u64>, bounds: RangeInclusive<u64>) -> Result<()> {
     if number.is_none_or(|number| bounds.contains(&number)) {
         return Ok(());
@@ -49,38 +50,38 @@ pub fn check_within(field: &str, number: Option<u64>, bounds: RangeInclusive<u64
     Err(ApiError::invalid(message).into())
 }
 
-/// Reads an id; what is no id names nothing.
+/// Parses an id. Invalid text is answered as not found.
 pub fn read_id(what: &str, text: &str) -> Result<Uuid> {
     Uuid::parse_str(text.trim()).map_err(|_| ApiError::not_found(format!("{what} {text}")).into())
 }
 
-/// Where a page begins: after the last id of the one before.
+/// Parses the start of a page: it begins after the last id of the page before.
 pub(crate) fn read_after(after: Option<&str>) -> Result<Uuid> {
     after.map_or(Ok(Uuid::nil()), |text| {
         Uuid::parse_str(text.trim()).map_err(|_| ApiError::invalid("after: must be an id").into())
     })
 }
 
-/// Where a page of a list begins that shows the newest first: before the last id of the one before, or at `newest`.
+/// Parses the start of a page in a list with the newest first: before the last id of the page before, or at `newest`.
 pub(crate) fn read_before<Id: FromStr>(before: Option<&str>, newest: Id, what: &str) -> Result<Id> {
     before.map_or(Ok(newest), |text| {
         text.trim().parse().map_err(|_| ApiError::invalid(format!("before: must be {what}")).into())
     })
 }
 
-/// Refuses JSON that is longer than any server takes.
+/// Checks that JSON is not longer than a payload may be on any server.
 pub fn check_size(what: &str, value: &impl serde::Serialize) -> Result<()> {
     check_bytes(what, value, axme_api::intents::MAX_PAYLOAD_BYTES)
 }
 
-/// Refuses JSON of more than `most` bytes.
+/// Checks that JSON has at most `most` bytes.
 pub(crate) fn check_bytes(what: &str, value: &impl serde::Serialize, most: usize) -> Result<()> {
     let mut counter = Counter(0);
     let counted = serde_json::to_writer(&mut counter, value);
     if counted.is_ok() && counter.0 <= most {
         return Ok(());
     }
-    let message = format!("{what} has {} bytes of JSON, at most {most} are accepted", counter.0);
+    let message = format!("{what} has {} bytes of JSON; at most {most} are accepted", counter.0);
     Err(ApiError::new(ErrorKind::TooLarge, "payload_too_large", message).into())
 }
 
@@ -100,19 +101,19 @@ impl std::io::Write for Counter {
 pub fn address(text: &str, field: &str, home: Home<'_>) -> Result<Address> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > MAX_ADDRESS_CHARS || text.chars().any(char::is_control) {
-        let message = format!("{field}: an address of 1 to {MAX_ADDRESS_CHARS} characters");
+        let message = format!("{field}: must be an address of 1 to {MAX_ADDRESS_CHARS} characters");
         return Err(ApiError::new(ErrorKind::Invalid, "invalid_agent_address", message).into());
     }
     let address = Address::resolve(text, home);
     if address.is_nameless() {
-        let message = format!("{field}: there is no name in \"{text}\"");
+        let message = format!("{field}: \"{text}\" contains no name");
         return Err(ApiError::new(ErrorKind::Invalid, "invalid_agent_address", message).into());
     }
     Ok(address)
 }
 
-/// A deadline must lie ahead. Checked when the call runs, not while it is prepared: a call that is repeated after its
-/// deadline gets its first answer.
+/// Checks that a deadline is in the future. Call it in the transaction, not in `prepare`, so that a call repeated after
+/// its deadline gets its first answer.
 pub(crate) fn check_ahead(field: &str, at: Option<Time>, now: Time) -> Result<()> {
     match at {
         Some(at) if at <= now => {
@@ -129,7 +130,7 @@ pub fn parse_status(word: &str) -> Result<Status> {
     })
 }
 
-/// Reads an id; what is no id cannot name an intent, so it is not found.
+/// Parses the id of an intent. Invalid text is answered as not found.
 pub fn parse_id(text: &str) -> Result<IntentId> {
     text.parse().map_err(|_| ApiError::not_found(format!("intent {text}")).into())
 }

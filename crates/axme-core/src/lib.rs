@@ -1,7 +1,7 @@
-//! What the server does for a call: the pipeline, authentication, policy, the engine, and the operations.
+//! The server's work for a call: the pipeline, authentication, policy, the engine, and the operations.
 //!
-//! No sockets and no web framework: edges hand in a [`request::Request`] and get encoded replies; what leaves the building
-//! goes through [`system::Outbound`]. `ARCHITECTURE.md` has the map.
+//! This crate has no sockets and no web framework. Edges pass in a [`request::Request`] and get an encoded reply.
+//! Requests to other servers go through [`system::Outbound`]. `ARCHITECTURE.md` has the map.
 
 pub mod auth;
 pub mod call;

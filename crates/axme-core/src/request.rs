@@ -1,4 +1,5 @@
-//! What an edge hands to the pipeline.
+//! A request as an edge passes it to the pipeline. It is free of HTTP types. Its [`Credentials`] are read here and
+//! checked in `auth`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,18 +11,18 @@ use crate::auth::refusals::{invalid_key, missing_key};
 use crate::auth::tokens::is_token;
 use crate::error::Result;
 
-/// Longer keys and longer tokens are refused unread.
+/// The longest key. Longer ones are refused without a look-up, as are longer tokens.
 const MAX_KEY_BYTES: usize = 512;
 const MAX_TOKEN_BYTES: usize = 4_096;
 
-/// What a request says besides its input. An edge fills it from headers and the connection.
+/// The metadata of a request. An edge fills it from headers and the connection.
 #[derive(Debug, Clone, Default)]
 pub struct RequestMeta {
     pub credentials: Credentials,
-    /// `x-owner-agent`: in whose name the caller acts.
+    /// `x-owner-agent`: the address for which the caller acts.
     pub owner: Option<String>,
     pub idempotency_key: KeyHeader,
-    /// `x-axme-client`: the calling program, such as `axme-cli/0.1.0`; empty when it does not say.
+    /// `x-axme-client`: the calling program, such as `axme-cli/0.1.0`; empty without the header.
     pub client: String,
     pub source_ip: Option<IpAddr>,
 }
@@ -32,11 +33,11 @@ pub enum KeyHeader {
     #[default]
     Absent,
     Text(String),
-    /// Bytes that are no plain ASCII text.
+    /// Bytes other than plain ASCII text.
     Unreadable,
 }
 
-/// A request to one operation, free of routing.
+/// A request to one operation, after routing.
 pub struct Request {
     pub method: &'static str,
     pub path: String,
@@ -46,17 +47,17 @@ pub struct Request {
     pub body: Bytes,
 }
 
-/// The key and the token of a request, neither of them checked yet.
+/// The key and the token of a request, not checked yet.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Credentials {
     key: Option<String>,
-    /// Of a person.
+    /// The token of a person.
     token: Option<String>,
     is_too_long: bool,
 }
 
 impl Credentials {
-    /// Reads the values of `x-api-key` and `Authorization`. A key may also come as bearer.
+    /// Reads the values of `x-api-key` and `Authorization`. A key may also be sent as a bearer.
     pub fn read(api_key: Option<&str>, authorization: Option<&str>) -> Credentials {
         let text = |value: Option<&str>| value.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
         let key = text(api_key);
@@ -73,12 +74,12 @@ impl Credentials {
         Credentials { key, token, is_too_long }
     }
 
-    /// Whether there is any credential, good or not.
+    /// Returns true if the request has no credential, valid or not.
     pub fn is_none(&self) -> bool {
         self.key.is_none() && self.token.is_none()
     }
 
-    /// The key and the token.
+    /// Returns the key and the token. Refuses them if one is too long.
     pub(crate) fn presented(&self) -> Result<(Option<&str>, Option<&str>)> {
         if self.is_too_long {
             return Err(invalid_key().into());
@@ -86,19 +87,19 @@ impl Credentials {
         Ok((self.key.as_deref(), self.token.as_deref()))
     }
 
-    /// The credential that is presented; the key, when there are two.
+    /// Returns the key, or without one the token.
     pub(crate) fn secret(&self) -> Result<&str, ApiError> {
         self.key.as_deref().or(self.token.as_deref()).ok_or_else(missing_key)
     }
 
-    /// The same without the key, for what concerns the person alone.
+    /// Returns the token without the key, for operations that concern only the person.
     pub(crate) fn token_alone(&self) -> Option<Credentials> {
         let token = self.token.clone()?;
         Some(Credentials { key: None, token: Some(token), is_too_long: self.is_too_long })
     }
 }
 
-/// Shows which credentials there are, never what they are.
+/// Shows which credentials are present, never their values.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")

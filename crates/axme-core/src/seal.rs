@@ -1,5 +1,5 @@
-//! Sealing of answers that hold a secret: encrypted under the very key that asked for them, so that a repeated call with
-//! that key gets the same answer and nobody else, the operator's database included, can read it.
+//! Sealing of answers that hold a secret: the caller's own credential encrypts them. A repeated call with that
+//! credential gets the same answer; without it, not even the operator of the database can read the secret.
 
 use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
@@ -9,7 +9,7 @@ use axme_store::Rng;
 
 const NONCE_BYTES: usize = 12;
 
-/// Encrypts `text` under a token; `place` binds it to where it is stored.
+/// Encrypts `text` under a token. `place` binds it to the row in which it is stored.
 pub(crate) fn seal(rng: &Rng, token: &str, place: &str, text: &str) -> Option<Vec<u8>> {
     let nonce: [u8; NONCE_BYTES] = rng.bytes();
     let payload = Payload { msg: text.as_bytes(), aad: place.as_bytes() };
@@ -17,7 +17,7 @@ pub(crate) fn seal(rng: &Rng, token: &str, place: &str, text: &str) -> Option<Ve
     Some([nonce.as_slice(), &sealed].concat())
 }
 
-/// Decrypts what [`seal`] made; `None` with another token or from another place.
+/// Decrypts the output of [`seal`]. `None` with another token or from another place.
 pub fn open(token: &str, place: &str, sealed: &[u8]) -> Option<String> {
     let (nonce, text) = sealed.split_at_checked(NONCE_BYTES)?;
     let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
@@ -25,7 +25,8 @@ pub fn open(token: &str, place: &str, sealed: &[u8]) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
-/// The token has 256 random bits, so one hash makes a key of it; the prefix keeps that key apart from the stored hash.
+/// Derives the cipher key by one hash, since a key or a signed token cannot be guessed. The prefix makes it differ from
+/// the stored hash.
 fn cipher(token: &str) -> Aes256GcmSiv {
     let key: [u8; 32] = Sha256::new().chain_update(b"axme sealed reply v1\0").chain_update(token).finalize().into();
     Aes256GcmSiv::new(&key.into())

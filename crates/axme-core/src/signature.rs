@@ -1,5 +1,5 @@
-//! How a receiver knows that a push is ours: `X-Axme-Signature`, and the Standard Webhooks headers beside it, which a
-//! receiver can also use to refuse old copies.
+//! Signatures of pushes: `X-Axme-Signature`, and the Standard Webhooks headers. The latter also let a receiver refuse
+//! old copies.
 
 use axme_intent::Time;
 use base64::Engine;
@@ -11,12 +11,12 @@ use axme_store::{Rng, hex};
 
 const PREFIX: &str = "whsec_";
 
-/// A fresh secret in the form of Standard Webhooks.
+/// Generates a secret in the format of Standard Webhooks.
 pub(crate) fn fresh_secret(rng: &Rng) -> String {
     format!("{PREFIX}{}", STANDARD.encode(rng.bytes::<24>()))
 }
 
-/// The headers of a push. `id` is the same for every attempt.
+/// Returns the signature headers of a push. `id` is the same for every attempt.
 pub fn headers(secret: &str, id: &str, at: Time, body: &[u8]) -> Vec<(&'static str, String)> {
     let seconds = (at.millis() / 1_000).to_string();
     // Standard Webhooks signs with the bytes that the secret encodes.

@@ -1,4 +1,5 @@
-//! What the running server consists of, shared by everything that handles requests.
+//! The state of a running server, shared by everything that handles requests. It also counts open streams against their
+//! limits.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -27,40 +28,40 @@ pub struct AppState {
     pub limiter: RateLimiter,
     pub limits: Arc<Limits>,
     pub site: Site,
-    /// Mail as it goes out, for whoever runs the server and wants to see it. Nothing is kept for those who are slow.
+    /// Outgoing mail, for an operator who watches it. Slow watchers lose mail.
     pub mails: broadcast::Sender<Mail>,
-    /// True once the server is asked to stop.
+    /// True once the server must stop.
     pub stopping: watch::Receiver<bool>,
     streams: Mutex<Streams>,
 }
 
-/// How the server is reached from outside, and who may come in.
+/// The public side of the server: how it is reached, and how people get in.
 #[derive(Clone, Default)]
 pub struct Site {
-    /// No slash at the end.
+    /// The public URL, without a slash at the end.
     pub base_url: String,
     /// Web origins that may show pages in a frame.
     pub embed_origins: Vec<String>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whoever signs in first with an address that nobody knows gets an organization of their own.
+    /// A person who signs in with an unknown address gets a new organization.
     pub sign_up: bool,
     pub oidc: Option<Arc<OidcSettings>>,
-    /// Whoever asks gets an organization and a key for a trial.
+    /// Anyone can get an organization and a key for a trial.
     pub trials: bool,
 }
 
-/// Mail that a watcher may be behind.
+/// The mails that a watcher can lag behind.
 const MOST_MAILS: usize = 64;
 
-/// An open stream's place among those of its account and of its workspace.
+/// The permit of an open stream. Dropping it frees the place.
 pub struct StreamPermit {
     app: Arc<AppState>,
     account: String,
     workspace: Uuid,
 }
 
-/// How many streams are open.
+/// The open streams, counted.
 #[derive(Default)]
 struct Streams {
     of_account: HashMap<String, usize>,
@@ -92,13 +93,13 @@ impl AppState {
         })
     }
 
-    /// Takes a place for a stream, if the account and its workspace have one left.
+    /// Reserves a place for a stream. Refuses it if the account or its workspace has too many open streams.
     pub async fn open_stream(self: &Arc<AppState>, caller: &Caller) -> Result<StreamPermit> {
         let allowance = self.allowance(caller.workspace).await?.unwrap_or_default();
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let open = streams.of_account.get(&caller.service_account_id).copied().unwrap_or_default();
         if open >= self.limits.streams_per_account {
-            let message = format!("this account has {open} streams open, which is the most");
+            let message = format!("this account has {open} open streams, the maximum; close one first");
             return Err(ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message).into());
         }
         let open = streams.of_workspace.get(&caller.workspace).copied().unwrap_or_default();
@@ -108,15 +109,15 @@ impl AppState {
         Ok(StreamPermit { app: self.clone(), account: caller.service_account_id.clone(), workspace: caller.workspace })
     }
 
-    /// What a workspace may use, as of some seconds ago. `None` when nobody has limited anything.
+    /// Returns the allowance of a workspace, which may be some seconds old. `None` if nothing is limited.
     pub(crate) async fn allowance(&self, workspace: Uuid) -> Result<Option<Allowance>> {
         self.limiter.allowance(&self.store, &self.limits, self.system.clock.now(), workspace).await
     }
 
-    /// Ready once the server is asked to stop.
+    /// Completes once the server must stop.
     pub async fn stopped(&self) {
         let mut stopping = self.stopping.clone();
-        // An error means that the sender is gone: stopped as well.
+        // An error means that the sender is gone, which also means stop.
         let _ = stopping.wait_for(|stop| *stop).await;
     }
 }

@@ -1,5 +1,5 @@
-//! What makes two runs differ: the clock, randomness, and other people's servers. Real ones in the program, controlled ones
-//! in tests. Nothing else reads the time, draws a random number or reaches out.
+//! The sources of difference between two runs: the clock, randomness, and other servers. Tests replace them with
+//! controlled ones. No other code reads the time, draws random numbers or calls other servers.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ pub struct System {
     pub outbound: Arc<dyn Outbound>,
 }
 
-/// A request to somebody else's server.
+/// A request to an untrusted server.
 #[derive(Debug, Clone)]
 pub struct Post {
-    /// On whose behalf.
+    /// The workspace on whose behalf it is sent.
     pub workspace: Uuid,
     pub url: String,
     pub headers: Vec<(&'static str, String)>,
@@ -26,10 +26,10 @@ pub struct Post {
     pub body: Vec<u8>,
 }
 
-/// Why a request to somebody else's server has no answer.
+/// Why a [`Post`] has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PostError {
-    /// It was not sent: too many others are under way. That is no fault of the receiver.
+    /// It was not sent, because too many others are in progress. The receiver is not at fault.
     Busy,
     Failed(String),
 }
@@ -40,32 +40,32 @@ impl From<String> for PostError {
     }
 }
 
-/// When a request that was not sent because too many were under way is tried again.
+/// The delay until a request is tried again after [`PostError::Busy`].
 pub const BUSY_PAUSE_SECONDS: u64 = 5;
 
-/// A request to a server that whoever runs this one has named in the settings, and trusts.
+/// A request to a trusted server, which the settings name.
 #[derive(Debug, Clone)]
 pub struct Fetch {
     pub url: String,
     pub headers: Vec<(&'static str, String)>,
-    /// A form to send; without one it is a GET.
+    /// A form to post. Without one, the request is a GET.
     pub form: Option<String>,
 }
 
-/// The status and the body that were answered, or why there was no answer.
+/// The status and the body of the answer, or why there was none.
 pub type FetchResult = Result<(u16, Vec<u8>), String>;
 
 /// A mail to one person.
 #[derive(Debug, Clone)]
 pub struct Mail {
-    /// The same for every attempt to send it.
+    /// The id, which is the same for every attempt to send the mail.
     pub id: String,
     pub to: String,
     /// One line.
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// Where the person answers, when the mail asks for an answer.
+    /// The link through which the person answers, if the mail asks for an answer.
     pub link: Option<String>,
 }
 
@@ -73,18 +73,18 @@ pub struct Mail {
 #[derive(Debug, Clone)]
 pub struct MailError {
     pub why: String,
-    /// The mail server will never take it: nobody has the address, say.
+    /// The mail server will never accept the mail, for example because the address does not exist.
     pub is_final: bool,
 }
 
-/// The only way out.
+/// The only way to reach other servers.
 pub trait Outbound: Send + Sync {
-    /// Whether a URL may be called, as far as it says itself; otherwise why not.
+    /// Checks whether a URL may be called, without resolving its host. The error says why not.
     fn check(&self, url: &str) -> Result<(), String>;
-    /// Sends; returns the status that was answered, or why there was no answer.
+    /// Sends a request. Returns the status of the answer, or why there was none.
     fn post(&self, post: Post) -> Pin<Box<dyn Future<Output = Result<u16, PostError>> + Send + '_>>;
-    /// Asks a trusted server.
+    /// Sends a request to a trusted server.
     fn fetch(&self, fetch: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>>;
-    /// Hands a mail to the mail server, or says why that failed.
+    /// Hands a mail to the mail server.
     fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + '_>>;
 }

@@ -1,4 +1,4 @@
-//! Intents and events as callers see them: the one place where the stored forms become those of the wire
+//! Views of intents and events: the only place that converts the stored forms to the wire forms
 //! (contract `wire.md` §2.2, §11).
 
 use axme_api::intents::{EventView, Holder, IntentView};
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 
 use axme_store::intents::Head;
 
-/// Events and deliveries are numbered 2, 4, 6, … on the wire: right for clients that ask for what follows the last number
-/// they saw, and for those that ask for that number plus one (contract `wire.md` §1.10).
+/// Returns the number of an event or a delivery on the wire: 2, 4, 6 and so on. A client may continue after the last
+/// number that it saw, or after that number plus one: both work (contract `wire.md` §1.10).
 pub(crate) const fn wire_number(position: i64) -> u64 {
     (position as u64) * 2
 }
 
-/// The last position that a client has seen which asks for everything after `since`.
+/// Returns the last position that a client has seen if it asks for everything after `since`.
 pub fn position_seen(since: u64) -> i64 {
     i64::try_from(since / 2).unwrap_or(i64::MAX)
 }
 
-/// The result and the error of an intent, null where there is none.
+/// Returns the result and the error of an intent, each null if there is none.
 pub fn outcome(intent: &rules::lifecycle::Intent) -> (Value, Value) {
     match &intent.state {
         State::Completed { result } => (result.clone(), Value::Null),
@@ -157,7 +157,7 @@ pub fn event(id: IntentId, event: &Event) -> EventView {
             view.details.insert("note".to_owned(), json!(note));
         }
         EventBody::DeliveryFailed { attempt, most, error, retry_at } => {
-            // A string: the official command line prints a number as nothing.
+            // A string, because the official command line prints nothing for a number.
             view.details.insert("delivery_attempt".to_owned(), attempt.to_string().into());
             view.details.insert("max_delivery_attempts".to_owned(), (*most).into());
             view.details.insert("error".to_owned(), error.clone().into());
@@ -203,7 +203,7 @@ fn show_waiting(view: &mut EventView, waiting: &Wait) {
     }
 }
 
-/// An error as the protocol's error object (contract `wire.md` §1.5).
+/// Returns a fault as the protocol's error object (contract `wire.md` §1.5).
 fn error(fault: &Fault) -> Value {
     let mut shown = json!({ "code": fault.code, "message": fault.message });
     if let Some(details) = &fault.details {

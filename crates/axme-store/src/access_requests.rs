@@ -1,4 +1,5 @@
-//! SQL of access requests.
+//! SQL for access requests: requests for an organization, a membership, a higher role or a higher tier. The members of
+//! one organization decide each request.
 
 use axme_intent::{Time, text_enum};
 use uuid::Uuid;
@@ -23,7 +24,7 @@ text_enum! {
         Rejected = "rejected",
         /// It can still be approved or rejected.
         Waitlisted = "waitlisted",
-        /// No row has it: a request that is not decided expires by the clock.
+        /// Not stored: an undecided request is expired from `expires_at` on.
         Expired = "expired",
     }
 }
@@ -34,7 +35,7 @@ pub struct AccessRequest {
     /// The organization whose members decide.
     pub review_org_id: Uuid,
     pub from_workspace_id: Uuid,
-    /// The owner of the key that asked.
+    /// The owner of the requester's key.
     pub requested_by: String,
     pub request_type: RequestType,
     pub state: RequestState,
@@ -116,27 +117,26 @@ pub fn insert(tx: &mut Tx<'_>, r: &AccessRequest) -> Result<(), StoreError> {
     )
 }
 
-/// One request.
 pub fn find(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<AccessRequest>, StoreError> {
     let row = tx.row(request!("WHERE access_request_id = $1"), &[id.into()])?;
     row.as_ref().map(request).transpose()
 }
 
-/// Takes the lock of a request: it is decided once.
+/// Locks a request, so that it is decided only once.
 pub fn lock(tx: &mut Tx<'_>, id: Uuid) -> Result<(), StoreError> {
     let sql = "SELECT access_request_id FROM access_requests WHERE access_request_id = $1 FOR UPDATE";
     tx.row(sql, &[id.into()]).map(|_| ())
 }
 
-/// Which requests are meant.
+/// A filter of requests. Each pair is a range.
 pub struct Filter<'a> {
-    /// As they are kept.
+    /// The stored states.
     pub states: &'a [RequestState],
-    /// Between which moments they expire, in microseconds; those that never do are [`NEVER`].
+    /// Expiry in microseconds; [`NEVER`] for requests that do not expire.
     pub expires: (i64, i64),
-    /// The organizations that are asked for; the nil id stands for none.
+    /// The requested organization; nil for requests without one.
     pub orgs: (Uuid, Uuid),
-    /// The workspaces that they are about, or come from.
+    /// The requested workspace, or the one that the request comes from.
     pub workspaces: (Uuid, Uuid),
     pub after: Uuid,
     pub limit: i64,
@@ -144,7 +144,7 @@ pub struct Filter<'a> {
 
 pub const NEVER: i64 = i64::MAX;
 
-/// A page of the requests that the members of an organization decide, by id.
+/// Lists a page of the requests that the members of an organization decide, by id.
 pub fn list_for_review(tx: &mut Tx<'_>, org: Uuid, filter: &Filter<'_>) -> Result<Vec<AccessRequest>, StoreError> {
     let sql = request!(
         "WHERE review_org_id = $1 AND state = $2 AND access_request_id > $3 AND COALESCE(expires_at, $4) BETWEEN $5 AND $6 \
@@ -154,7 +154,7 @@ pub fn list_for_review(tx: &mut Tx<'_>, org: Uuid, filter: &Filter<'_>) -> Resul
     page(tx, sql, org, filter)
 }
 
-/// A page of the requests from a workspace, by id.
+/// Lists a page of the requests from a workspace, by id.
 pub fn list_from(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter<'_>) -> Result<Vec<AccessRequest>, StoreError> {
     let sql = request!(
         "WHERE from_workspace_id = $1 AND state = $2 AND access_request_id > $3 AND COALESCE(expires_at, $4) BETWEEN $5 AND $6 \
@@ -164,7 +164,7 @@ pub fn list_from(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter<'_>) -> Resul
     page(tx, sql, workspace, filter)
 }
 
-/// Each state is read in the order of its index.
+/// Reads a page per state, because the index has the state before the id, and merges the pages.
 fn page(tx: &mut Tx<'_>, sql: &'static str, of: Uuid, f: &Filter<'_>) -> Result<Vec<AccessRequest>, StoreError> {
     let mut found = Vec::new();
     for state in f.states {
@@ -210,7 +210,7 @@ pub fn update(tx: &mut Tx<'_>, r: &AccessRequest) -> Result<(), StoreError> {
     )
 }
 
-/// How many requests of somebody nobody has decided.
+/// Counts the undecided requests of a person.
 pub fn count_pending_of(tx: &mut Tx<'_>, email: &str) -> Result<i64, StoreError> {
     let row = tx.row(
         "SELECT COUNT(*) FROM access_requests WHERE requested_by = $1 AND state IN ('pending', 'under_review', 'waitlisted')",
@@ -219,7 +219,7 @@ pub fn count_pending_of(tx: &mut Tx<'_>, email: &str) -> Result<i64, StoreError>
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// How many requests from outside an organization it can decide yet.
+/// Counts the requests from other organizations that an organization can still decide.
 pub fn count_from_outside(tx: &mut Tx<'_>, org: Uuid, now: Time) -> Result<i64, StoreError> {
     let row = tx.row(
         "SELECT COUNT(*) FROM access_requests r WHERE r.review_org_id = $1 \
@@ -230,7 +230,8 @@ pub fn count_from_outside(tx: &mut Tx<'_>, org: Uuid, now: Time) -> Result<i64, 
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// Forgets requests that were decided, or that expired, before a moment. Says how many at most of each.
+/// Deletes requests that were decided or that expired before a time, up to `limit` of each. Returns the larger of the
+/// two counts.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let statements = [
         "DELETE FROM access_requests WHERE access_request_id IN (SELECT access_request_id FROM access_requests \

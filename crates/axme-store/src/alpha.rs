@@ -1,4 +1,5 @@
-//! SQL of trials whose address is to be verified.
+//! SQL for trials. A trial has an organization and a workspace from the start; its email address is verified through a
+//! link in a mail. Only the hash of that link's token is stored.
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -56,17 +57,17 @@ pub fn find(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Trial>, StoreError> {
     tx.row(trial!("WHERE trial_id = $1"), &[id.into()])?.as_ref().map(trial).transpose()
 }
 
-/// A trial by the hash of the token that its mail holds.
+/// Finds and locks a trial by the hash of the token in its last mail.
 pub fn lock(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<Trial>, StoreError> {
     tx.row(trial!("WHERE hash = $1 FOR UPDATE"), &[hash.into()])?.as_ref().map(trial).transpose()
 }
 
-/// Whether a mail holds a token with this hash.
+/// Returns true if a trial's last mail holds the token with this hash.
 pub fn is_known(tx: &mut Tx<'_>, hash: &[u8]) -> Result<bool, StoreError> {
     Ok(tx.row("SELECT 1 FROM trials WHERE hash = $1", &[hash.into()])?.is_some())
 }
 
-/// The latest trials of an address first.
+/// Lists the trials of an address created after `since`, newest first.
 pub fn list(tx: &mut Tx<'_>, email: &str, since: Time, limit: i64) -> Result<Vec<Trial>, StoreError> {
     let rows = tx.rows(
         trial!("WHERE email = $1 AND created_at > $2 ORDER BY created_at DESC, trial_id DESC LIMIT $3"),
@@ -75,7 +76,7 @@ pub fn list(tx: &mut Tx<'_>, email: &str, since: Time, limit: i64) -> Result<Vec
     rows.iter().map(trial).collect()
 }
 
-/// Sets the token of the mail that is being sent.
+/// Stores the hash of the token in the mail that is being sent.
 pub fn set_token(tx: &mut Tx<'_>, id: Uuid, hash: &[u8]) -> Result<(), StoreError> {
     tx.push("UPDATE trials SET hash = $1 WHERE trial_id = $2", &[hash.into(), id.into()])
 }
@@ -84,7 +85,7 @@ pub fn mark_verified(tx: &mut Tx<'_>, id: Uuid, now: Time) -> Result<(), StoreEr
     tx.push("UPDATE trials SET verified_at = $1 WHERE trial_id = $2", &[now.into(), id.into()])
 }
 
-/// Counts one more mail of a trial; returns how many there were.
+/// Counts one more mail of a trial. Returns the new count.
 pub fn count_mail(tx: &mut Tx<'_>, id: Uuid) -> Result<i64, StoreError> {
     let row = tx.row("UPDATE trials SET mails = mails + 1 WHERE trial_id = $1 RETURNING mails", &[id.into()])?;
     row.map_or(Ok(0), |row| row.int(0))

@@ -1,4 +1,5 @@
-//! SQL of decisions that were made by approval id.
+//! SQL for decisions by approval id. For a waiting task, that id is the id of its intent; decisions about other ids are
+//! recorded and have no effect.
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -34,7 +35,7 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Approva
     .transpose()
 }
 
-/// Records a decision; a later one about the same id takes its place.
+/// Records a decision. A later one about the same id replaces it.
 pub fn put(tx: &mut Tx<'_>, workspace: Uuid, approval: &Approval) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO approvals (workspace_id, approval_id, decision, comment, decided_by, decided_at) \

@@ -1,4 +1,5 @@
-//! SQL of audit events: the audit trail. Each workspace has one, and each organization one for what belongs to no workspace of it.
+//! SQL for audit events. Each workspace has an audit trail. Each organization has another one, for events outside its
+//! workspaces.
 
 use axme_intent::Time;
 use serde_json::Value;
@@ -7,7 +8,7 @@ use uuid::Uuid;
 use super::{Row, Tx};
 use crate::error::StoreError;
 
-/// Who did what, when.
+/// A record of who did what, and when.
 #[derive(Debug, Clone)]
 pub struct AuditEvent {
     /// The workspace or the organization.
@@ -15,19 +16,19 @@ pub struct AuditEvent {
     pub id: Uuid,
     pub at: Time,
     pub actor: String,
-    /// The operation's id, or what happened to it.
+    /// The id of an operation, or the name of another event, such as `intents.late_answer`.
     pub action: String,
     pub subject: String,
     pub details: Value,
 }
 
-/// Which events are meant.
+/// A filter of audit events.
 pub struct Filter {
     pub trail: Uuid,
     pub before: Uuid,
-    /// Only what was done under one of these names.
+    /// Only events by an actor with one of these names.
     pub actor: Option<[String; 2]>,
-    /// Only actions that begin like this.
+    /// Only actions with this prefix.
     pub prefix: Option<String>,
     pub limit: i64,
 }
@@ -55,7 +56,7 @@ macro_rules! events {
     };
 }
 
-/// Events, newest first.
+/// Lists the events that match a filter, newest first.
 pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<AuditEvent>, StoreError> {
     let (first, last) = range(filter.prefix.as_deref().unwrap_or_default());
     let place = [filter.trail.into(), filter.before.into()];
@@ -82,7 +83,8 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter) -> Result<Vec<AuditEvent>, StoreEr
     rows?.iter().map(event).collect()
 }
 
-/// Text that begins with a prefix lies between the prefix itself and the prefix with the last character of all.
+/// Returns the bounds of all text with a prefix: the prefix itself, and the prefix followed by the last Unicode
+/// character.
 fn range(prefix: &str) -> (String, String) {
     (prefix.to_owned(), format!("{prefix}{}", char::MAX))
 }

@@ -1,4 +1,5 @@
-//! SQL of billing plans.
+//! SQL for billing plans. A workspace has at most one plan. Amounts are in the minor unit of its currency, and its row
+//! has the current period.
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -21,7 +22,7 @@ pub struct Plan {
     pub metadata: String,
     pub created_at: Time,
     pub updated_at: Time,
-    /// The period that is running.
+    /// The current period, from here up to `period_end`.
     pub period_start: Time,
     pub period_end: Time,
 }
@@ -43,13 +44,13 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Plan>, StoreError
     row.as_ref().map(plan).transpose()
 }
 
-/// The same with its row locked.
+/// Finds and locks the plan of a workspace.
 pub fn lock(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Plan>, StoreError> {
     let row = tx.row(plans!("WHERE workspace_id = $1 FOR UPDATE"), &[workspace.into()])?;
     row.as_ref().map(plan).transpose()
 }
 
-/// Workspaces whose period is over.
+/// Lists workspaces whose period has ended.
 pub fn list_over(tx: &mut Tx<'_>, now: Time, limit: i64) -> Result<Vec<Uuid>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id FROM billing_plans WHERE period_end <= $1 ORDER BY period_end LIMIT $2",
@@ -84,7 +85,7 @@ fn plan(row: &Row) -> Result<Plan, StoreError> {
     })
 }
 
-/// Sets the plan of a workspace; its id and when it was made stay.
+/// Creates or updates the plan of a workspace. Its id, creation time and start of the period stay.
 pub fn put(tx: &mut Tx<'_>, p: &Plan) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO billing_plans (workspace_id, billing_plan_id, plan_code, currency, billing_cycle, monthly_commit_minor, \

@@ -1,4 +1,5 @@
-//! The clock. Nothing below the edges reads the system's time: it comes from here, so that runs can be replayed.
+//! The clock. No code below the edges reads the system's time. It asks a [`Clock`], so that runs can be replayed. Tests
+//! and the simulation use a `ManualClock`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +9,7 @@ use axme_intent::Time;
 /// Tells the time and waits for it.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Time;
-    /// Ready once `now()` is at or past `at`.
+    /// Completes once `now()` is at or past `at`.
     fn sleep_until(&self, at: Time) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
@@ -24,7 +25,7 @@ mod manual {
 
     use super::{Clock, Future, Pin, Time};
 
-    /// A clock that stands until a test moves it.
+    /// A clock that only a test moves.
     pub struct ManualClock {
         now: Mutex<Time>,
         moved: Arc<Notify>,
@@ -42,18 +43,18 @@ mod manual {
             self.moved.notify_waiters();
         }
 
-        /// Sets the clock, also back.
+        /// Sets the clock, forward or back.
         pub fn set(&self, now: Time) {
             *self.now.lock().unwrap_or_else(PoisonError::into_inner) = now;
             self.moved.notify_waiters();
         }
 
-        /// When the first of those who sleep now wants to wake up.
+        /// The earliest time that a current sleeper waits for.
         pub fn next_sleeper(&self) -> Option<Time> {
             self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter().min().copied()
         }
 
-        /// How many sleep now.
+        /// Counts the current sleepers.
         pub fn sleepers(&self) -> usize {
             self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).len()
         }
@@ -63,7 +64,7 @@ mod manual {
         }
     }
 
-    /// Listed among the sleepers while it lives.
+    /// An entry in the list of sleepers; dropping it removes the entry.
     struct Sleeper {
         clock: Arc<ManualClock>,
         until: Time,

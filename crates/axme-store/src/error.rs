@@ -1,30 +1,31 @@
-//! How the store fails, by what the caller does next.
+//! Errors of the store, by what the caller does next. A job's own error type implements [`JobError`], so that the store
+//! can tell a refusal from a failure of the database.
 
 /// A failure of the database. The variants say what the caller can do about it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The transaction lost against another one: the same job may win when it runs again.
+    /// The transaction lost against another one. The same job may succeed when it runs again.
     #[error("transaction conflict: {0}")]
     Conflict(String),
-    /// The disk is full or the database is away: the same call may work later.
+    /// The disk is full or the database is unreachable. The same call may succeed later.
     #[error("database unavailable: {0}")]
     Unavailable(String),
-    /// The connection broke while a commit was under way, so nobody knows whether it happened.
+    /// The connection broke during a commit, which may or may not have happened.
     #[error("the outcome of a commit is unknown: {0}")]
     Unknown(String),
-    /// This program sent a wrong statement or cannot read a row.
+    /// A statement is wrong or a row cannot be read: a defect of this program.
     #[error("database error: {0}")]
     Fault(String),
 }
 
-/// The error type of a job: a failure of the store, or a refusal of the caller's own.
+/// The error type of a job: a failure of the store, or the job's own refusal.
 pub trait JobError: From<StoreError> + Send + 'static {
-    /// True for a refusal whose writes are committed all the same, such as the audit event of a failed sign-in.
+    /// Returns true for a refusal whose writes are still committed, such as the audit event of a late answer.
     fn commits(&self) -> bool {
         false
     }
 
-    /// The failure of the store, if it is one: after a conflict the job runs again.
+    /// The store's failure, if this is one. After a conflict, the job runs again.
     fn store_error(&self) -> Option<&StoreError>;
 }
 

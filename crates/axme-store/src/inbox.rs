@@ -1,7 +1,7 @@
-//! SQL of the inbox: the intents that are threads of an owner, and what people and agents add to them.
+//! SQL for the inbox: the threads of an owner, which are intents, and the entries that people and agents add to them.
 //!
-//! Changes are numbered when their owner asks for them, under the owner's counter. A change can commit later than one with
-//! a later time, so each look goes back a little; what has been numbered already is known by its version.
+//! Changes get numbers when their owner asks for them, under the owner's counter. A change can commit after one with a
+//! later time, so each scan goes back a little. The version of a thread tells whether its change has a number already.
 
 use axme_intent::{Address, IntentId, Time};
 use uuid::Uuid;
@@ -10,29 +10,30 @@ use super::Tx;
 use super::intents::{Head, head, heads, received};
 use crate::error::StoreError;
 
-/// How far a look for changes goes back behind the last one: longer than a transaction may take and clocks may differ.
+/// How far a scan for changes goes back behind the last one: longer than a transaction takes, plus the clock
+/// difference.
 const LOOK_BACK_MILLIS: u64 = 300_000;
 
-/// Entries of a thread that are read first.
+/// The first page of a thread's entries.
 const FIRST_PAGE: i64 = 8;
 
-/// How many changes one look numbers of each kind.
+/// The most changes of each kind that one scan numbers.
 const MOST_NUMBERED: i64 = 500;
 
-/// An owner's part in a thread.
+/// The membership of an owner in a thread.
 #[derive(Debug, Clone)]
 pub struct Member {
     pub thread: IntentId,
     pub owner: Address,
-    /// Decides in the receiver's place.
+    /// The owner decides in the receiver's place.
     pub decides: bool,
-    /// Counts what was added to the thread.
+    /// The number of additions to the thread.
     pub acts: i64,
     pub joined_at: Time,
     pub read_at: Option<Time>,
 }
 
-/// Something that was added to a thread.
+/// An entry of a thread.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub id: Uuid,
@@ -44,8 +45,8 @@ pub struct Entry {
     pub details: serde_json::Value,
 }
 
-/// A page of the intents that `owner` received, or whose result went to it, newest first; of all intents of the workspace
-/// without an owner.
+/// Lists the intents that `owner` received or whose result it received, a page of each, newest first. Without an owner,
+/// lists a page of all intents of the workspace.
 pub fn list(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -81,7 +82,7 @@ macro_rules! members {
     };
 }
 
-/// A page of the threads that `owner` has a part in, newest id first.
+/// Lists a page of the threads that `owner` is a member of, newest id first.
 pub fn list_parts(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -96,7 +97,7 @@ pub fn list_parts(
     rows.iter().map(member).collect()
 }
 
-/// All who have a part in a thread, those who joined first at the head.
+/// Lists the members of a thread in the order in which they joined.
 pub fn members(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId) -> Result<Vec<Member>, StoreError> {
     let rows = tx.rows(
         members!("WHERE workspace_id = $1 AND thread_id = $2 ORDER BY joined_at, owner"),
@@ -116,7 +117,7 @@ fn member(row: &super::Row) -> Result<Member, StoreError> {
     })
 }
 
-/// Gives `owner` a part in a thread. Who decides keeps doing so.
+/// Makes `owner` a member of a thread. A member that decides keeps that right.
 pub fn join(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -133,7 +134,7 @@ pub fn join(
     )
 }
 
-/// Something was added: the thread has changed for everybody who has it.
+/// Counts an addition, so that the thread has changed for all its members. Locks their rows.
 pub fn touch(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId) -> Result<(), StoreError> {
     tx.push(
         "UPDATE inbox_members SET acts = acts + 1 WHERE workspace_id = $1 AND thread_id = $2",
@@ -154,8 +155,8 @@ pub fn mark_read(
     )
 }
 
-/// Adds an entry to a thread after the others. Call [`touch`] first: its lock keeps two from taking the same number.
-/// Returns its number.
+/// Appends an entry to a thread and returns its number. Call [`touch`] first: its lock prevents two entries with the
+/// same number.
 pub fn add(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, entry: &Entry) -> Result<i64, StoreError> {
     let last = tx.row(
         "SELECT COALESCE(MAX(number), 0) FROM inbox_entries WHERE workspace_id = $1 AND thread_id = $2",
@@ -179,7 +180,7 @@ pub fn add(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, entry: &Entry) ->
     Ok(number)
 }
 
-/// One entry of a thread, by its number.
+/// Finds an entry of a thread by its number.
 pub fn entry(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId, number: i64) -> Result<Option<Entry>, StoreError> {
     let row = tx.row(
         "SELECT entry_id, kind, actor, at, details FROM inbox_entries \
@@ -193,14 +194,14 @@ fn read_entry(row: &super::Row) -> Result<Entry, StoreError> {
     Ok(Entry { id: row.uuid(0)?, kind: row.string(1)?, actor: row.string(2)?, at: row.time(3)?, details: row.json(4)? })
 }
 
-/// How many entries, and how many bytes of them, are read; the last entry always is.
+/// The most entries, and bytes of entries, to read. The last entry is always read.
 #[derive(Debug, Clone, Copy)]
 pub struct Most {
     pub entries: i64,
     pub bytes: usize,
 }
 
-/// What was added to a thread last and what of it `owner` sees, oldest first.
+/// Lists the last entries of a thread that `owner` can see, oldest first.
 pub fn entries(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -209,7 +210,7 @@ pub fn entries(
     most: Most,
 ) -> Result<Vec<Entry>, StoreError> {
     let (mut found, mut bytes, mut before) = (Vec::new(), 0, i64::MAX);
-    // Few at first: they may be long.
+    // The first page is small, since entries may be long.
     let mut page = FIRST_PAGE;
     loop {
         let limit = page.min(most.entries - found.len() as i64);
@@ -236,7 +237,7 @@ pub fn entries(
     }
 }
 
-/// The ids of the replies that `owner` sees in a thread, the latest first.
+/// Lists the ids of the replies in a thread that `owner` can see, latest first.
 pub fn replies(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -253,7 +254,7 @@ pub fn replies(
     rows.iter().map(|row| row.uuid(0)).collect()
 }
 
-/// How a thread was decided last: `approved` or `rejected`.
+/// Finds the last decision of a thread: `approved` or `rejected`.
 pub fn last_decision(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId) -> Result<Option<String>, StoreError> {
     let row = tx.row(
         "SELECT kind FROM inbox_entries WHERE workspace_id = $1 AND thread_id = $2 AND kind IN ('approved', 'rejected') \
@@ -263,7 +264,7 @@ pub fn last_decision(tx: &mut Tx<'_>, workspace: Uuid, thread: IntentId) -> Resu
     row.map(|row| row.string(0)).transpose()
 }
 
-/// Puts a message out of sight, of `owner` or of all.
+/// Hides a message from `owner`, or from everyone without an owner.
 pub fn delete_message(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -278,7 +279,7 @@ pub fn delete_message(
     )
 }
 
-/// Whether `owner` does not see a message of a thread any more.
+/// Returns true if a message of a thread is hidden from `owner`.
 pub fn is_deleted(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -293,7 +294,7 @@ pub fn is_deleted(
     Ok(row.is_some())
 }
 
-/// Where the result of an intent goes, as a canonical address.
+/// Finds the canonical address that receives the result of an intent.
 pub fn reply_to(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Address>, StoreError> {
     let row = tx.row(
         "SELECT reply_to FROM intents WHERE workspace_id = $1 AND intent_id = $2",
@@ -303,9 +304,9 @@ pub fn reply_to(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option
     Ok(text.map(Address::from_canonical))
 }
 
-/// Numbers what has changed in the threads of `owner` since the last look. True when there may be more to number.
+/// Numbers the changes in the threads of `owner` since the last scan. Returns true if there may be more.
 pub fn number_changes(tx: &mut Tx<'_>, workspace: Uuid, owner: &Address, now: Time) -> Result<bool, StoreError> {
-    // Looks of one owner take turns from here to their commit.
+    // From here to its commit, this excludes other scans for the owner.
     let counter = tx.row(
         "INSERT INTO inbox_counters (workspace_id, owner, last_number, seen_until) VALUES ($1, $2, 0, 0) \
          ON CONFLICT (workspace_id, owner) DO UPDATE SET last_number = inbox_counters.last_number \
@@ -370,7 +371,7 @@ pub fn number_changes(tx: &mut Tx<'_>, workspace: Uuid, owner: &Address, now: Ti
     Ok(is_full(&received) || is_full(&replied) || is_full(&joined))
 }
 
-/// The threads of `owner` that have changed after a number, in the order of their last changes.
+/// Lists the threads of `owner` whose last change has a number above `after`, in the order of these numbers.
 pub fn list_changes(
     tx: &mut Tx<'_>,
     workspace: Uuid,

@@ -1,4 +1,5 @@
-//! SQL of intents and their events. Only `engine` calls the functions that write.
+//! SQL for intents and their events. Only the engine (`axme-core/engine/`) calls the functions that write. The row of a
+//! root intent is the lock of its whole family.
 
 use axme_intent::lifecycle::{Event, EventBody, Intent, IntentSpec, State, Tally};
 use axme_intent::workflow::Cursor;
@@ -8,7 +9,8 @@ use uuid::Uuid;
 use super::{Row, Tx};
 use crate::error::StoreError;
 
-/// The head of an intent as it is stored: what decides, and the columns that lists show and filter by.
+/// The current state of an intent as stored: the part that the rules read, and the columns that lists show and filter
+/// by.
 #[derive(Debug, Clone)]
 pub struct Head {
     pub intent: Intent,
@@ -17,15 +19,15 @@ pub struct Head {
     pub to: Address,
 }
 
-/// Which intents a list shows.
+/// A filter of intents.
 #[derive(Debug, Clone)]
 pub struct Filter {
     /// Empty for all.
     pub statuses: Vec<Status>,
     pub to: Option<Address>,
-    /// Only those to or from this address.
+    /// Only intents to or from this address.
     pub party: Option<Address>,
-    /// Only those from this address.
+    /// Only intents from this address.
     pub sender: Option<Address>,
     /// Only ids below this one.
     pub before: IntentId,
@@ -71,7 +73,7 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Hea
     row.as_ref().map(head).transpose()
 }
 
-/// Loads an intent that is the root of its family and locks the family. `None` for anything else.
+/// Loads a root intent and locks its family. `None` if the id is unknown or not a root.
 pub fn lock_root(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Head>, StoreError> {
     let row = tx.row(
         heads!("WHERE workspace_id = $1 AND intent_id = $2 AND root_id = intent_id FOR UPDATE"),
@@ -80,7 +82,7 @@ pub fn lock_root(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Optio
     row.as_ref().map(head).transpose()
 }
 
-/// The parts of a head that are stored as JSON, written out.
+/// The serialized JSON columns of a head.
 pub struct HeadRow {
     state: String,
     steps: Option<String>,
@@ -99,7 +101,7 @@ impl HeadRow {
     }
 }
 
-/// The events of one decision, written out.
+/// The serialized events of one decision.
 pub struct EventsRow {
     position: u32,
     at: Time,
@@ -114,7 +116,7 @@ impl EventsRow {
     }
 }
 
-/// Writes a new intent. `reply_to` is the canonical address that its result goes to.
+/// Inserts a new intent. `reply_to` is the canonical address that receives its result.
 pub fn insert(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -181,7 +183,7 @@ pub fn insert_events(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, row: &Event
     )
 }
 
-/// Events after a position, in order.
+/// Lists events after a position, in order.
 pub fn list_events(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -202,7 +204,7 @@ pub fn list_events(
     Ok(found)
 }
 
-/// The events of the decision whose last event has this position.
+/// Finds the events of the decision whose last event has this position.
 pub fn decision(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, position: i64) -> Result<Vec<Event>, StoreError> {
     let row = tx.row(
         "SELECT events FROM events WHERE workspace_id = $1 AND intent_id = $2 AND position = $3",
@@ -211,7 +213,7 @@ pub fn decision(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, position: i64) -
     row.map_or(Ok(Vec::new()), |row| row.json(0))
 }
 
-/// What the intent was created with.
+/// Reads the specification of an intent from its first event.
 pub fn spec(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<IntentSpec, StoreError> {
     match list_events(tx, workspace, id, 0, 1)?.into_iter().next().map(|event| event.body) {
         Some(EventBody::Created(spec)) => Ok(*spec),
@@ -219,9 +221,11 @@ pub fn spec(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<IntentSpec
     }
 }
 
-/// A page of intents, newest first, and the id to go on from when there may be more: those to one receiver, steps among
-/// them, or else roots. A filter that is not indexed is applied while scanning; one call scans a bounded number of rows,
-/// so a page may hold fewer than asked for and still have a next.
+/// Lists a page of intents, newest first, and the id at which the next page continues, if there may be one. With a
+/// receiver the list includes steps; otherwise it has roots only.
+///
+/// Filters without an index apply during the scan. A call scans a bounded number of rows, so a short page may have a
+/// next.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<(Vec<Head>, Option<IntentId>), StoreError> {
     const BATCH: i64 = 500;
     const MOST_BATCHES: usize = 10;
@@ -269,7 +273,7 @@ fn roots(
     rows.iter().map(head).collect()
 }
 
-/// A page of the intents to one receiver, newest first: of the live ones (`true`), the ended ones, or both.
+/// Lists a page of intents to one receiver, newest first. `stages` selects live intents (`true`), ended ones, or both.
 pub(super) fn received(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -297,12 +301,12 @@ pub(super) fn received(
 }
 
 impl Filter {
-    /// True when every root is admitted.
+    /// Returns true if the filter admits every root.
     fn is_open(&self) -> bool {
         self.statuses.is_empty() && self.to.is_none() && self.party.is_none() && self.sender.is_none()
     }
 
-    /// Whether live intents, ended ones or both can be admitted.
+    /// Returns which stages the filter can admit: live intents (`true`), ended ones, or both.
     fn stages(&self) -> &'static [bool] {
         let is_ended = |status: &Status| status.is_terminal();
         match (self.statuses.iter().any(|s| !is_ended(s)), self.statuses.iter().any(is_ended)) {
@@ -320,10 +324,10 @@ impl Filter {
     }
 }
 
-/// Tasks of a workspace that are looked through for those of one person.
+/// The tasks of a workspace that are searched for those of one person.
 pub const MOST_TASKS_SEEN: i64 = 2_000;
 
-/// Intents that wait for a person, the longest waiting first.
+/// Lists the intents that wait for a person, longest wait first.
 pub fn list_tasks(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Head>, StoreError> {
     let rows = tx.rows(
         heads!("WHERE workspace_id = $1 AND task_since IS NOT NULL ORDER BY task_since, intent_id LIMIT $2"),

@@ -1,4 +1,5 @@
-//! SQL of invites. Only the hash of a token is kept.
+//! SQL for invites. An invite can be accepted once, with its token. Only the hash of the token is stored. [`sweep`]
+//! deletes old ones.
 
 use axme_intent::{Address, Time};
 use uuid::Uuid;
@@ -15,7 +16,7 @@ pub struct Invite {
     pub created_at: Time,
     pub expires_at: Time,
     pub accepted_at: Option<Time>,
-    /// The user that came of it.
+    /// The user who accepted it.
     pub accepted_by: Option<Uuid>,
 }
 
@@ -55,7 +56,7 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, hash: &[u8]) -> Result<Option<Invi
     .transpose()
 }
 
-/// Notes who came by an invite. False when somebody did before.
+/// Records the user who accepts an invite. Returns false if it was accepted before.
 pub fn accept(tx: &mut Tx<'_>, invite: &Invite, user: Uuid, now: Time) -> Result<bool, StoreError> {
     let changed = tx.run(
         "UPDATE invites SET accepted_at = $1, accepted_by = $2 WHERE workspace_id = $3 AND hash = $4 \
@@ -65,7 +66,7 @@ pub fn accept(tx: &mut Tx<'_>, invite: &Invite, user: Uuid, now: Time) -> Result
     Ok(changed > 0)
 }
 
-/// Forgets invites that ended before a moment, a bounded number at a time. Says how many.
+/// Deletes up to `limit` invites that expired before a time. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, hash FROM invites WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",

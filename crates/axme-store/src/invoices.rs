@@ -1,4 +1,5 @@
-//! SQL of invoices.
+//! SQL for invoices: one per billing plan and period, with the plan's terms at the end of the period. An invoice is a
+//! draft until it is issued.
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -14,7 +15,7 @@ pub struct Invoice {
     pub plan_code: String,
     pub billing_cycle: String,
     pub currency: String,
-    /// For the whole period.
+    /// The committed amount of the whole period, in the minor unit of `currency`.
     pub commit_minor: i64,
     pub seats_included: i64,
     pub seats_used: i64,
@@ -22,7 +23,7 @@ pub struct Invoice {
     pub overage_units: i64,
     pub period_start: Time,
     pub period_end: Time,
-    /// None for a draft.
+    /// `None` for a draft.
     pub issued_at: Option<Time>,
     pub created_at: Time,
     pub updated_at: Time,
@@ -54,7 +55,7 @@ pub fn insert(tx: &mut Tx<'_>, invoice: &Invoice) -> Result<(), StoreError> {
     )
 }
 
-/// Issues a draft with what was counted last; another node may have done it already.
+/// Issues a draft with the final overage. Does nothing if another node has issued it.
 pub fn issue(tx: &mut Tx<'_>, invoice: &Invoice, overage_units: i64, now: Time) -> Result<(), StoreError> {
     tx.push(
         "UPDATE invoices SET overage_units = $1, issued_at = $2, updated_at = $3 \
@@ -75,7 +76,7 @@ macro_rules! invoices {
     };
 }
 
-/// Drafts of periods that ended before a moment.
+/// Lists drafts of periods that ended at or before a time.
 pub fn list_drafts(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<Vec<Invoice>, StoreError> {
     let rows = tx.rows(
         invoices!("WHERE period_end <= $1 AND issued_at IS NULL ORDER BY period_end LIMIT $2"),
@@ -84,7 +85,7 @@ pub fn list_drafts(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<Vec<Invo
     rows.iter().map(invoice).collect()
 }
 
-/// Invoices of a workspace, newest first: drafts, issued ones, or both.
+/// Lists invoices of a workspace, newest first: drafts, issued ones, or both.
 pub fn list(
     tx: &mut Tx<'_>,
     workspace: Uuid,

@@ -1,12 +1,12 @@
 //! The store: one SQL text, two engines.
 //!
-//! Work comes as jobs: synchronous functions over an open [`Tx`]. Writes go to a writer that the job's [`Shard`] chooses;
-//! reads go to a pool of read connections. SQLite has one writer, which commits many jobs with one fsync; PostgreSQL has
-//! several, each a thread with a connection of its own. A job may run more than once (after a failed commit or a lost
-//! deadlock), so it must not consume its input.
+//! Work arrives as jobs: synchronous functions over an open [`Tx`]. The job's [`Shard`] selects the writer; reads go to
+//! a pool of read connections. SQLite has one writer, which commits many jobs with one fsync. PostgreSQL has several,
+//! each a thread with its own connection. A job may run more than once (after a failed commit or a deadlock), so it
+//! must not consume its input.
 //!
-//! SQL stands only in this crate, one file per family, and it never decides anything. The store knows no HTTP, no roles
-//! and no type of the API.
+//! All SQL is in this crate, one file per family, and never decides anything. The store does not know HTTP, roles or
+//! the types of the API.
 
 pub mod access_requests;
 pub mod alpha;
@@ -73,10 +73,10 @@ pub use value::{Row, Value};
 pub use wakeups::{Signal, Subscription, Wakeups};
 use writer::{ErasedJob, Failure, Queue, QueuedJob, TypedJob};
 
-/// Waiting jobs per queue; callers wait for a place beyond it.
+/// Waiting jobs per queue. When a queue is full, callers wait for a place.
 const QUEUE_JOBS: usize = 4_096;
 
-/// The open store. Dropping the last handle ends its threads.
+/// An open store. Its threads end when it is dropped.
 pub struct Store {
     writers: Vec<Queue>,
     readers: Queue,
@@ -86,7 +86,7 @@ pub struct Store {
     pub engine: &'static str,
 }
 
-/// What a store works with besides its database.
+/// The resources of a store besides its database.
 #[derive(Clone)]
 pub struct StoreOptions {
     pub limits: Arc<Limits>,
@@ -123,7 +123,7 @@ impl Store {
         let target = postgres::Target::parse(url, limits.durable)?;
         postgres::migrate(&target).await?;
         let connect = || {
-            // Each connection counts usage in rows of its own.
+            // Each connection counts usage in its own rows.
             let slot = u32::from_be_bytes(Rng::system().bytes());
             Box::new(postgres::Postgres::new(target.clone(), slot, environment.clone()))
         };
@@ -134,7 +134,8 @@ impl Store {
         Ok(Store { writers, readers, environment, clock: options.clock.clone(), engine: "postgresql" })
     }
 
-    /// Runs a job in a write transaction and returns once it is durable. `shard` is that of the family it touches.
+    /// Runs a job in a write transaction and returns once it is durable. `shard` belongs to the family that the job
+    /// writes.
     pub async fn write<T, E, F>(&self, shard: Shard, job: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -144,7 +145,7 @@ impl Store {
         self.write_as_of(self.clock.now(), shard, job).await
     }
 
-    /// The same for a job whose time is an earlier one, such as that of the call that caused it.
+    /// Runs a job like [`Store::write`], at an earlier time: for example that of the call that caused it.
     pub async fn write_as_of<T, E, F>(&self, now: Time, shard: Shard, job: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -167,13 +168,13 @@ impl Store {
         )
     }
 
-    /// Those who wait for something to be committed.
+    /// The waiters that commits wake.
     pub fn wakeups(&self) -> &Arc<Wakeups> {
         &self.environment.wakeups
     }
 
-    /// The value that is remembered of an owner's rules, and when its version was last compared. Only a transaction
-    /// ([`Tx::rules`]) says whether it is still current.
+    /// Returns the cached value of an owner's rules and the time of its last version check. It may be stale; only
+    /// [`Tx::rules`] checks that, in a transaction.
     pub fn remembered_rules<T: Send + Sync + 'static>(&self, owner: Uuid) -> Option<(Arc<T>, Time)> {
         let entry = self.environment.rules.get(owner)?;
         Some((entry.value.downcast().ok()?, entry.checked_at))
@@ -196,7 +197,7 @@ impl Store {
     }
 }
 
-/// The answer that a job came back with.
+/// Takes the answer out of a finished job.
 fn answer<T, E, F>(returned: Result<Box<dyn ErasedJob>, StoreError>) -> Result<T, E>
 where
     T: Send + 'static,

@@ -1,10 +1,11 @@
-//! Every bound of the server, in one struct. Settings fill it; transactions carry it.
+//! All limits of the server, in one struct. The settings fill it, and every transaction carries it. The tier decides
+//! which limits a workspace has by default.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// How a server is run: by oneself, without limits, or for others (contract `semantics.md` §3.6).
+/// The tier of a server: self-hosted without limits, or hosted for others (contract `semantics.md` §3.6).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
@@ -25,12 +26,12 @@ impl Tier {
         }
     }
 
-    /// Reads the name of a tier.
+    /// Parses the name of a tier.
     pub fn parse(text: &str) -> Option<Tier> {
         [Tier::SelfHosted, Tier::EmailVerified, Tier::Corporate].into_iter().find(|tier| tier.as_str() == text)
     }
 
-    /// Workspaces have limits unless something else was agreed.
+    /// Returns true if workspaces have limits by default.
     pub const fn is_hosted(self) -> bool {
         !matches!(self, Tier::SelfHosted)
     }
@@ -42,65 +43,66 @@ impl fmt::Display for Tier {
     }
 }
 
-/// Every bound of the server, with its unit in its name.
+/// All limits of the server. The name of each has its unit.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Longest request body.
+    /// The longest request body.
     pub body_bytes: usize,
-    /// Longest file.
+    /// The longest file.
     pub media_bytes: u64,
-    /// How long a body may take to arrive, and each part of a file.
+    /// The time in which a request body, or each part of a file, must arrive.
     pub body_seconds: u64,
-    /// Longest idempotency key.
+    /// The longest idempotency key.
     pub idempotency_key_chars: usize,
-    /// How long answers to idempotent calls are kept.
+    /// How long replies to calls with an idempotency key are stored.
     pub reply_hours: u64,
-    /// Jobs that may share one fsync on SQLite.
+    /// The most jobs that share one fsync on SQLite.
     pub write_group: usize,
     /// Read connections.
     pub read_threads: usize,
     /// Write connections to PostgreSQL.
     pub postgres_writers: usize,
-    /// False only in tests: answers then do not wait for the disk.
+    /// False only in tests, where answers do not wait for the disk.
     pub durable: bool,
-    /// After how many seconds a delivery that nobody acknowledged is offered again; the last repeats.
+    /// The delays until an unacknowledged delivery is offered again, one per offer. The last one repeats.
     pub offer_seconds: Vec<u64>,
-    /// The same for a delivery that was acknowledged.
+    /// The delay until an acknowledged delivery is offered again.
     pub acknowledged_seconds: u64,
     /// Deliveries in one window of a stream.
     pub window_deliveries: usize,
     /// Events in one window of a stream.
     pub window_events: usize,
-    /// How long a window stays open after something was sent, to send what follows at once.
+    /// How long a window stays open after a frame, so that it can also hold the next ones.
     pub linger_millis: u64,
-    /// How long a window is held for an intent that is over.
+    /// How long a window stays open for an intent that has ended.
     pub terminal_hold_millis: u64,
-    /// Longest data line of a stream; beyond it, results and payloads are left out.
+    /// The longest data line of a stream. Beyond it, results and payloads are left out.
     pub frame_bytes: usize,
-    /// How often a stream that is followed says that it lives.
+    /// The interval of keep-alive frames on a followed stream.
     pub keep_alive_seconds: u64,
     /// Open streams per service account.
     pub streams_per_account: usize,
-    /// How long a shutdown may take.
+    /// The longest duration of a shutdown.
     pub shutdown_seconds: u64,
-    /// After how many seconds a push that failed is tried again; the last repeats.
+    /// The delays until a failed push is tried again, one per attempt. The last one repeats.
     pub push_retry_seconds: Vec<u64>,
-    /// How long a push may take, answer included; less than the first of `offer_seconds`, which is its lease.
+    /// The timeout of a push, answer included. It is shorter than the first of `offer_seconds`, the lease of the push.
     pub push_seconds: u64,
-    /// Networks that may be called although they are not public, such as `10.1.0.0/16`.
+    /// Private networks that the server may call, such as `10.1.0.0/16`.
     pub outbound_allow: Vec<String>,
-    /// How long an intent lives whose sender does not say; for ever when unset. In seconds.
+    /// The lifetime of an intent whose sender sets none; unlimited if unset.
     pub default_ttl_seconds: Option<u64>,
-    /// How long somebody stays signed in who does nothing.
+    /// How long an unused sign-in session stays valid.
     pub session_days: u64,
-    /// How long the key is good that a sign-in gives.
+    /// How long a key from a sign-in stays valid.
     pub login_key_days: u64,
-    /// Keys remembered between calls. A revoked key is refused within a second all the same.
+    /// Keys cached between calls. A revoked key is still refused within a second.
     pub cached_keys: usize,
-    /// Calls of one operation by one service account, in place of those of the tier; 0 for no limit. Each node counts its own.
+    /// Calls of one operation by one service account. Replaces the limit of the tier; 0 means no limit. Each node
+    /// counts its own calls.
     pub rate_limit_per_minute: Option<u64>,
-    /// That of the settings.
+    /// The tier from the settings.
     #[serde(skip)]
     pub tier: Tier,
 }

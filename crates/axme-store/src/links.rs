@@ -1,4 +1,5 @@
-//! SQL of links to tasks. Only the hash of a link's token is kept.
+//! SQL for links to tasks. A link lets one person answer one request, at most once. Only the hash of its token is
+//! stored. [`sweep`] deletes old ones.
 
 use axme_intent::human::Via;
 use axme_intent::{IntentId, Time};
@@ -12,18 +13,18 @@ pub struct Link {
     pub workspace: Uuid,
     pub hash: Vec<u8>,
     pub intent: IntentId,
-    /// Which asking of the intent it answers.
+    /// The number of the request that it answers; an intent can ask several times.
     pub asking: u32,
-    /// Who answers with it.
+    /// The person who may answer with it.
     pub person: String,
     pub via: Via,
-    /// Who asked for the link, where that is not the platform.
+    /// The caller who requested the link; `None` for the platform.
     pub issued_by: Option<String>,
     pub created_at: Time,
-    /// At the latest; it ends with its task before that.
+    /// The latest end of the link. It ends earlier with its task.
     pub expires_at: Time,
     pub used_at: Option<Time>,
-    /// What was answered with it.
+    /// The answer given through it.
     pub outcome: Option<String>,
 }
 
@@ -45,7 +46,7 @@ pub fn insert(tx: &mut Tx<'_>, link: &Link) -> Result<(), StoreError> {
     )
 }
 
-/// A link, and the workspace it leads into: slug, organization and its slug.
+/// Finds a link and the workspace that it belongs to.
 pub fn find(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<(Link, LinkHome)>, StoreError> {
     let row = tx.row(
         "SELECT l.workspace_id, l.hash, l.intent_id, l.asking, l.person, l.via, l.issued_by, l.created_at, l.expires_at, l.used_at, \
@@ -55,7 +56,7 @@ pub fn find(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<(Link, LinkHome)>, St
     )?;
     row.map(|row| {
         let via = row.text(5)?;
-        let via = Via::parse(via).ok_or_else(|| StoreError::Fault(format!("a link by {via}")))?;
+        let via = Via::parse(via).ok_or_else(|| StoreError::Fault(format!("unknown channel of a link: {via}")))?;
         let link = Link {
             workspace: row.uuid(0)?,
             hash: row.bytes(1)?.to_vec(),
@@ -88,7 +89,7 @@ pub fn mark_used(tx: &mut Tx<'_>, link: &Link, outcome: &str, now: Time) -> Resu
     )
 }
 
-/// Forgets links that expired before a moment, a bounded number at a time. Says how many.
+/// Deletes up to `limit` links that expired before a time. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, hash FROM task_links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",

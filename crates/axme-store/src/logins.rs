@@ -1,4 +1,5 @@
-//! SQL of ways to sign in: mails with a code and a link, programs that wait for an approval, and wrong passwords.
+//! SQL for the ways to sign in: mail with a code and a link, approval of a program, and OpenID Connect. Also counts
+//! wrong passwords. Codes, links and tokens are stored as hashes.
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -6,15 +7,15 @@ use uuid::Uuid;
 use super::{Row, Tx};
 use crate::error::StoreError;
 
-/// Somebody asked to sign in by mail.
+/// A sign-in by mail that has begun.
 #[derive(Debug, Clone)]
 pub struct LoginIntent {
     pub id: Uuid,
     /// In lower case.
     pub email: String,
-    /// The grant that the link of the mail approves.
+    /// The grant that the link in the mail approves.
     pub grant_hash: Vec<u8>,
-    /// Both are set once the mail is sent.
+    /// Set, like `link_hash`, when the mail is sent.
     pub code_hash: Option<Vec<u8>>,
     pub link_hash: Option<Vec<u8>>,
     pub wrong_codes: i64,
@@ -56,19 +57,19 @@ macro_rules! intent {
     };
 }
 
-/// An intent, without its lock.
+/// Finds a sign-in by mail, without a lock.
 pub fn find(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<LoginIntent>, StoreError> {
     let row = tx.row(intent!("WHERE login_intent_id = $1"), &[id.into()])?;
     row.as_ref().map(intent).transpose()
 }
 
-/// An intent with its lock: codes are tried one after the other.
+/// Finds and locks a sign-in by mail, so that codes are tried one after another.
 pub fn lock(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<LoginIntent>, StoreError> {
     let row = tx.row(intent!("WHERE login_intent_id = $1 FOR UPDATE"), &[id.into()])?;
     row.as_ref().map(intent).transpose()
 }
 
-/// Sets what the mail that is being sent says.
+/// Stores the hashes of the code and the link in the mail that is being sent.
 pub fn set_secrets(tx: &mut Tx<'_>, id: Uuid, code: &[u8], link: &[u8]) -> Result<(), StoreError> {
     tx.push(
         "UPDATE login_intents SET code_hash = $1, link_hash = $2 WHERE login_intent_id = $3",
@@ -84,7 +85,7 @@ pub fn mark_used(tx: &mut Tx<'_>, id: Uuid, now: Time) -> Result<(), StoreError>
     tx.push("UPDATE login_intents SET used_at = $1 WHERE login_intent_id = $2", &[now.into(), id.into()])
 }
 
-/// How often an address was asked for since a moment, and how many wrong codes were tried for it.
+/// Counts the sign-ins by mail that began for an address since a time, and the wrong codes entered for them.
 pub fn count_since(tx: &mut Tx<'_>, email: &str, since: Time) -> Result<(i64, i64), StoreError> {
     let row = tx.row(
         "SELECT COUNT(*), CAST(COALESCE(SUM(wrong_codes), 0) AS BIGINT) FROM login_intents WHERE email = $1 AND created_at > $2",
@@ -93,18 +94,18 @@ pub fn count_since(tx: &mut Tx<'_>, email: &str, since: Time) -> Result<(i64, i6
     row.map_or(Ok((0, 0)), |row| Ok((row.int(0)?, row.int(1)?)))
 }
 
-/// What a program polls until somebody has approved it elsewhere.
+/// A grant: a program polls it until a person approves it elsewhere.
 #[derive(Debug, Clone)]
 pub struct Grant {
     pub hash: Vec<u8>,
     pub user_code: String,
-    /// A device shows the user code; otherwise nobody sees it.
+    /// A device shows the user code. Otherwise it is never shown.
     pub is_device: bool,
-    /// Who approved it.
+    /// The person who approved it.
     pub account_id: Option<Uuid>,
     pub created_at: Time,
     pub expires_at: Time,
-    /// When the program got what it waited for: once.
+    /// When the program received its session, which happens once.
     pub delivered_at: Option<Time>,
 }
 
@@ -130,7 +131,7 @@ macro_rules! grant {
     };
 }
 
-/// Adds a grant; false when its user code is taken.
+/// Adds a grant. Returns false if its user code is taken.
 pub fn insert_grant(tx: &mut Tx<'_>, g: &Grant) -> Result<bool, StoreError> {
     let added = tx.run(
         "INSERT INTO cli_grants (hash, user_code, created_at, expires_at, is_device) VALUES ($1, $2, $3, $4, $5) \
@@ -140,13 +141,13 @@ pub fn insert_grant(tx: &mut Tx<'_>, g: &Grant) -> Result<bool, StoreError> {
     Ok(added > 0)
 }
 
-/// A grant, without its lock.
+/// Finds a grant, without a lock.
 pub fn find_grant(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<Grant>, StoreError> {
     let row = tx.row(grant!("WHERE hash = $1"), &[hash.into()])?;
     row.as_ref().map(grant).transpose()
 }
 
-/// A grant with its lock.
+/// Finds and locks a grant.
 pub fn lock_grant(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<Grant>, StoreError> {
     let row = tx.row(grant!("WHERE hash = $1 FOR UPDATE"), &[hash.into()])?;
     row.as_ref().map(grant).transpose()
@@ -157,7 +158,7 @@ pub fn find_grant_by_code(tx: &mut Tx<'_>, user_code: &str) -> Result<Option<Gra
     row.as_ref().map(grant).transpose()
 }
 
-/// Approves a grant in somebody's name. False when it was approved or has expired.
+/// Approves a grant in a person's name. Returns false if it is already approved or has expired.
 pub fn approve(tx: &mut Tx<'_>, hash: &[u8], account: Uuid, now: Time) -> Result<bool, StoreError> {
     let changed = tx.run(
         "UPDATE cli_grants SET account_id = $1 WHERE hash = $2 AND account_id IS NULL AND expires_at > $3",
@@ -170,13 +171,13 @@ pub fn mark_delivered(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<(), Sto
     tx.push("UPDATE cli_grants SET delivered_at = $1 WHERE hash = $2", &[now.into(), hash.into()])
 }
 
-/// Somebody who is at a provider of OpenID Connect.
+/// A sign-in at an OpenID Connect provider.
 #[derive(Debug, Clone)]
 pub struct OidcLogin {
     pub grant_hash: Vec<u8>,
     pub nonce: String,
     pub verifier: String,
-    /// Known once the provider has said who it is.
+    /// Set once the provider has identified the person.
     pub email: Option<String>,
     pub expires_at: Time,
 }
@@ -195,13 +196,13 @@ pub fn insert_oidc(tx: &mut Tx<'_>, hash: &[u8], login: &OidcLogin) -> Result<()
     )
 }
 
-/// Whether there is a login that has not ended.
+/// Returns true if a sign-in with this hash exists and has not expired.
 pub fn is_oidc(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<bool, StoreError> {
     let row = tx.row("SELECT 1 FROM oidc_logins WHERE hash = $1 AND expires_at > $2", &[hash.into(), now.into()])?;
     Ok(row.is_some())
 }
 
-/// Takes a login out: each state, and each confirmation, counts once.
+/// Takes a sign-in and deletes it, so that each state and each confirmation is valid once.
 pub fn take_oidc(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<OidcLogin>, StoreError> {
     let row = tx.row(
         "DELETE FROM oidc_logins WHERE hash = $1 RETURNING grant_hash, nonce, verifier, email, expires_at",
@@ -219,7 +220,7 @@ pub fn take_oidc(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<OidcLogin>, Stor
     .transpose()
 }
 
-/// The wrong passwords that were tried for a name.
+/// The wrong passwords entered for a name.
 #[derive(Debug, Clone, Default)]
 pub struct Failures {
     pub failures: i64,
@@ -235,7 +236,7 @@ pub fn failures(tx: &mut Tx<'_>, name: &[u8]) -> Result<Failures, StoreError> {
     })
 }
 
-/// Counts one more, from the start when the last was before `fresh`. Returns how many there are.
+/// Counts one more wrong password, starting again at 1 if the last one was before `fresh`. Returns the count.
 pub fn count_failure(tx: &mut Tx<'_>, name: &[u8], now: Time, fresh: Time) -> Result<i64, StoreError> {
     let row = tx.row(
         "INSERT INTO login_failures (name_hash, failures, last_at) VALUES ($1, 1, $2) ON CONFLICT (name_hash) DO UPDATE \
@@ -257,7 +258,7 @@ pub fn forget_failures(tx: &mut Tx<'_>, name: &[u8]) -> Result<(), StoreError> {
     tx.push("DELETE FROM login_failures WHERE name_hash = $1", &[name.into()])
 }
 
-/// Forgets what ended before a moment.
+/// Deletes rows that expired before a time, up to `limit` per table. Returns the largest number deleted from one table.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let statements = [
         "DELETE FROM login_intents WHERE login_intent_id IN \

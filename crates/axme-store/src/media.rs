@@ -1,4 +1,5 @@
-//! SQL of files. Their bytes lie on the disk.
+//! SQL for files. Their bytes are outside the database, in the folder or the bucket for media. Only hashes of the
+//! tokens in upload and download URLs are stored.
 
 use axme_intent::{Address, Time};
 use uuid::Uuid;
@@ -13,20 +14,20 @@ pub struct Upload {
     pub owner: Address,
     pub filename: String,
     pub mime_type: String,
-    /// As it was announced.
+    /// The announced size, which the stored bytes must match.
     pub size_bytes: i64,
     pub sha256: Option<String>,
     pub created_at: Time,
-    /// Until when it can be finished.
+    /// The latest time at which it can be finalized.
     pub expires_at: Time,
     pub finalized_at: Option<Time>,
     pub stored: Option<StoredFile>,
 }
 
-/// What arrived.
+/// The bytes that have arrived for an upload.
 #[derive(Debug, Clone)]
 pub struct StoredFile {
-    /// Its name in the folder.
+    /// The name of the file in the storage.
     pub file: String,
     pub bytes: i64,
     pub sha256: String,
@@ -66,20 +67,20 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Upload>
     row.as_ref().map(upload).transpose()
 }
 
-/// The same to be finished, locked: no other bytes may come meanwhile.
+/// Finds and locks an upload before it is finalized, so that its bytes cannot be replaced meanwhile.
 pub fn lock(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Upload>, StoreError> {
     let row =
         tx.row(upload!("WHERE workspace_id = $1 AND upload_id = $2 FOR UPDATE"), &[workspace.into(), id.into()])?;
     row.as_ref().map(upload).transpose()
 }
 
-/// The file that may be uploaded with a token.
+/// Finds the upload for a token in an upload URL.
 pub fn find_by_token(tx: &mut Tx<'_>, token_hash: &[u8]) -> Result<Option<Upload>, StoreError> {
     let row = tx.row(upload!("WHERE token_hash = $1"), &[token_hash.into()])?;
     row.as_ref().map(upload).transpose()
 }
 
-/// The file that may be downloaded with a token.
+/// Finds the file for a token in a download URL.
 pub fn find_by_link(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<Upload>, StoreError> {
     let row = tx.row(
         "SELECT u.workspace_id, u.upload_id, u.owner, u.filename, u.mime_type, u.size_bytes, u.sha256, u.created_at, \
@@ -118,7 +119,7 @@ pub fn insert_link(tx: &mut Tx<'_>, hash: &[u8], upload: &Upload, expires_at: Ti
     )
 }
 
-/// The bytes of a workspace's files: of those that are there, and of those that may still come as they were announced.
+/// Sums the sizes of a workspace's files: of stored ones, and of announced ones that can still be uploaded.
 pub fn sum_bytes(tx: &mut Tx<'_>, workspace: Uuid, now: Time) -> Result<i64, StoreError> {
     let row = tx.row(
         "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM media_uploads \
@@ -128,7 +129,7 @@ pub fn sum_bytes(tx: &mut Tx<'_>, workspace: Uuid, now: Time) -> Result<i64, Sto
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// Notes what arrived, or that it is gone. False when the file was finished meanwhile.
+/// Records the stored bytes of an upload, or their removal. Returns false if the upload was finalized meanwhile.
 pub fn set_stored(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, stored: Option<&StoredFile>) -> Result<bool, StoreError> {
     let changed = tx.run(
         "UPDATE media_uploads SET stored_file = $1, stored_bytes = $2, stored_sha256 = $3 \
@@ -144,7 +145,7 @@ pub fn set_stored(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, stored: Option<&St
     Ok(changed > 0)
 }
 
-/// Finishes a file, with what is known of its bytes.
+/// Finalizes an upload with its hash and its size.
 pub fn finalize(tx: &mut Tx<'_>, upload: &Upload, now: Time) -> Result<(), StoreError> {
     tx.push(
         "UPDATE media_uploads SET finalized_at = $1, sha256 = $2, size_bytes = $3 WHERE workspace_id = $4 AND upload_id = $5",
@@ -158,7 +159,7 @@ pub fn finalize(tx: &mut Tx<'_>, upload: &Upload, now: Time) -> Result<(), Store
     )
 }
 
-/// Files that were not finished in time and whose bytes are there still.
+/// Lists expired uploads that were not finalized and still have stored bytes.
 pub fn list_expired(tx: &mut Tx<'_>, now: Time, limit: i64) -> Result<Vec<Upload>, StoreError> {
     let rows = tx.rows(
         upload!(
@@ -169,13 +170,13 @@ pub fn list_expired(tx: &mut Tx<'_>, now: Time, limit: i64) -> Result<Vec<Upload
     rows.iter().map(upload).collect()
 }
 
-/// Whether an upload has its bytes in a file of that name.
+/// Returns true if an upload has its bytes in the file with this name.
 pub fn is_known(tx: &mut Tx<'_>, file: &str) -> Result<bool, StoreError> {
     Ok(tx.row("SELECT 1 FROM media_uploads WHERE stored_file = $1", &[file.into()])?.is_some())
 }
 
-/// Forgets links, and files without bytes that were not finished, which ended before a moment, a bounded number at a time.
-/// Says how many.
+/// Deletes download links, and uploads without bytes that were not finalized, up to `limit` of each, if they expired
+/// before a time. Returns the larger of the two counts.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let links = tx.rows(
         "SELECT hash FROM media_links WHERE expires_at < $1 ORDER BY expires_at LIMIT $2",

@@ -1,4 +1,5 @@
-//! SQL of the members of organizations.
+//! SQL for the members of organizations. A membership gives a person, or another owner of keys, a role in one workspace
+//! or in the whole organization.
 
 use axme_intent::{Time, text_enum};
 use uuid::Uuid;
@@ -7,12 +8,12 @@ use super::{Row, Tx};
 use crate::error::StoreError;
 
 text_enum! {
-    /// A role is given only by a membership that is active.
+    /// The status of a membership. Only an active membership gives a role.
     pub enum MemberStatus {
         Active = "active",
         Invited = "invited",
         Suspended = "suspended",
-        /// Kept, so that the member can be added again under the same id.
+        /// The row stays, so that the member can be added again under the same id.
         Removed = "removed",
     }
 }
@@ -56,7 +57,7 @@ fn member(row: &Row) -> Result<Member, StoreError> {
     })
 }
 
-/// The roles that somebody has in an organization, each with its workspace, or nil.
+/// Lists the active roles of an actor in an organization, each with its workspace, or nil for the whole organization.
 pub fn roles_of(tx: &mut Tx<'_>, org: Uuid, actor: &str) -> Result<Vec<(String, Uuid)>, StoreError> {
     let rows = tx.rows(
         "SELECT role, workspace_id FROM members WHERE org_id = $1 AND actor_id = $2 AND status = 'active'",
@@ -65,7 +66,8 @@ pub fn roles_of(tx: &mut Tx<'_>, org: Uuid, actor: &str) -> Result<Vec<(String, 
     rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?))).collect()
 }
 
-/// Every membership of somebody, under any of three names, in the organization of a workspace: role, workspace or nil, status.
+/// Lists every membership of a person, under any of three names, in the organization of a workspace. Each has a role, a
+/// workspace (or nil) and a status.
 pub fn standing(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -79,7 +81,7 @@ pub fn standing(
     rows.iter().map(|row| Ok((row.string(0)?, row.uuid(1)?, row.word(2, MemberStatus::parse)?))).collect()
 }
 
-/// Adds a member, or brings back one that was removed. `None` when there is such a member already.
+/// Adds a member, or restores a removed one. `None` if the member exists.
 pub fn insert(tx: &mut Tx<'_>, m: &Member) -> Result<Option<Member>, StoreError> {
     let row = tx.row(
         concat!(
@@ -109,7 +111,7 @@ pub fn find(tx: &mut Tx<'_>, org: Uuid, id: Uuid) -> Result<Option<Member>, Stor
     row.as_ref().map(member).transpose()
 }
 
-/// The membership of somebody in a workspace, or, with nil, in the whole organization.
+/// Finds the membership of an actor in a workspace or, with nil, in the whole organization.
 pub fn find_actor(tx: &mut Tx<'_>, org: Uuid, actor: &str, workspace: Uuid) -> Result<Option<Member>, StoreError> {
     let row = tx.row(
         members!("WHERE org_id = $1 AND actor_id = $2 AND workspace_id = $3"),
@@ -118,7 +120,7 @@ pub fn find_actor(tx: &mut Tx<'_>, org: Uuid, actor: &str, workspace: Uuid) -> R
     row.as_ref().map(member).transpose()
 }
 
-/// A page of members by id, without those that were removed; of one workspace when it is named.
+/// Lists a page of members by id, without removed ones; with a workspace, only members of that workspace.
 pub fn list(
     tx: &mut Tx<'_>,
     org: Uuid,
@@ -149,7 +151,7 @@ pub fn update(tx: &mut Tx<'_>, m: &Member) -> Result<(), StoreError> {
     )
 }
 
-/// How many people work in a workspace: its members, and those of the whole organization.
+/// Counts the people in a workspace: its members and those of the whole organization, except removed ones.
 pub fn count(tx: &mut Tx<'_>, org: Uuid, workspace: Uuid) -> Result<i64, StoreError> {
     let row = tx.row(
         "SELECT COUNT(DISTINCT actor_id) FROM members WHERE org_id = $1 AND workspace_id IN ($2, $3) AND status <> 'removed'",
@@ -158,7 +160,7 @@ pub fn count(tx: &mut Tx<'_>, org: Uuid, workspace: Uuid) -> Result<i64, StoreEr
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// How many active owners an organization has, but for one member.
+/// Counts the active owners of an organization, without one member.
 pub fn count_owners_but(tx: &mut Tx<'_>, org: Uuid, member: Uuid) -> Result<i64, StoreError> {
     let row = tx.row(
         "SELECT COUNT(*) FROM members WHERE org_id = $1 AND member_id <> $2 AND role = 'org_owner' AND status = 'active'",
@@ -167,7 +169,7 @@ pub fn count_owners_but(tx: &mut Tx<'_>, org: Uuid, member: Uuid) -> Result<i64,
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// How many people are active members of a workspace, or of its whole organization.
+/// Counts the active members of a workspace, including those of its whole organization.
 pub fn count_in(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
     let row = tx.row(
         "SELECT COUNT(DISTINCT m.actor_id) FROM workspaces w JOIN members m ON m.org_id = w.org_id \

@@ -1,4 +1,5 @@
-//! SQL of the mesh: heartbeats, what is counted by the hour, what agents are held to, and what happened to them.
+//! SQL for the mesh: heartbeats, hourly counters, and the rules and events of agents. Counters of an hour are one row
+//! per agent; [`sweep`] deletes old hours and events.
 
 use axme_intent::{Address, Time};
 use uuid::Uuid;
@@ -18,16 +19,17 @@ pub struct Agent {
     pub metadata: Option<String>,
 }
 
-/// Which agents are looked for: those whose last heartbeat lies in a span, or that are killed.
+/// A filter of agents by their last heartbeat and their kill switch.
 #[derive(Debug, Clone, Copy)]
 pub struct Span {
-    /// Later than this and not later than that. An agent without a heartbeat counts as [`NEVER`].
+    /// The last heartbeat is later than `after` and not later than `until`. An agent without one has [`NEVER`].
     pub after: Time,
     pub until: Time,
+    /// The lowest and the highest value of the kill switch.
     pub killed: (bool, bool),
 }
 
-/// In place of the time of a heartbeat that never came.
+/// The heartbeat time of an agent that never sent one.
 pub const NEVER: Time = Time::from_micros(-1);
 
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, after: &str, span: &Span, limit: i64) -> Result<Vec<Agent>, StoreError> {
@@ -77,8 +79,8 @@ fn agent(row: &Row) -> Result<Agent, StoreError> {
     })
 }
 
-/// How many agents of a workspace there are: all, killed, and of the others those that beat after each of two times, and
-/// those that never did.
+/// Counts the agents of a workspace: all, killed, with a heartbeat after `healthy`, after `degraded`, and without any.
+/// The last three leave out killed agents.
 pub fn count(tx: &mut Tx<'_>, workspace: Uuid, healthy: Time, degraded: Time) -> Result<[i64; 5], StoreError> {
     let row = tx.row(
         "SELECT COUNT(*), COUNT(CASE WHEN r.killed = 1 THEN 1 END), \
@@ -95,7 +97,7 @@ pub fn count(tx: &mut Tx<'_>, workspace: Uuid, healthy: Time, degraded: Time) ->
     Ok([row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?])
 }
 
-/// When an agent last beat, and the health that an event last told of.
+/// Finds the time of an agent's last heartbeat and the health that its last event reported.
 pub fn find_beat(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<Option<(Time, String)>, StoreError> {
     let row = tx.row(
         "SELECT beat_at, health FROM mesh_agents WHERE workspace_id = $1 AND address = $2",
@@ -104,7 +106,7 @@ pub fn find_beat(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<
     row.map(|row| Ok((row.time(0)?, row.string(1)?))).transpose()
 }
 
-/// A heartbeat. Metadata that is not given stays as it was.
+/// Records a heartbeat. Without metadata, the stored metadata stays.
 pub fn put_beat(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -121,7 +123,7 @@ pub fn put_beat(
     )
 }
 
-/// An agent whose health is no longer what an event told.
+/// An agent whose health differs from the one that its last event reported.
 #[derive(Debug, Clone)]
 pub struct Stale {
     pub workspace: Uuid,
@@ -130,8 +132,8 @@ pub struct Stale {
     pub health: String,
 }
 
-/// Those that were healthy and have not beaten since the first time, or degraded and not since the second. Reads the whole
-/// table: an index on the time of the heartbeat would cost every heartbeat.
+/// Lists healthy agents without a heartbeat after `degraded`, and degraded ones without a heartbeat after `lost`. Scans
+/// the whole table, because an index on the heartbeat time would slow down every heartbeat.
 pub fn list_stale(tx: &mut Tx<'_>, degraded: Time, lost: Time, limit: i64) -> Result<Vec<Stale>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, address, beat_at, health FROM mesh_agents \
@@ -149,7 +151,8 @@ pub fn list_stale(tx: &mut Tx<'_>, degraded: Time, lost: Time, limit: i64) -> Re
     rows.iter().map(stale).collect()
 }
 
-/// Notes the health that an event tells of. False when the agent has beaten since, or another node was first.
+/// Records the health that an event reports. Returns false if the agent has sent a heartbeat since, or another node was
+/// first.
 pub fn set_health(tx: &mut Tx<'_>, seen: &Stale, health: &str) -> Result<bool, StoreError> {
     let changed = tx.run(
         "UPDATE mesh_agents SET health = $1 WHERE workspace_id = $2 AND address = $3 AND beat_at = $4 AND health = $5",
@@ -158,10 +161,10 @@ pub fn set_health(tx: &mut Tx<'_>, seen: &Stale, health: &str) -> Result<bool, S
     Ok(changed > 0)
 }
 
-/// The most that is added to a sum at once.
+/// The largest number that is added to a sum at once.
 pub const MOST_AT_ONCE: i64 = 1_000_000_000_000_000;
 
-/// What is counted of an agent.
+/// The counters of an agent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub total: i64,
@@ -170,11 +173,11 @@ pub struct Counts {
     pub latency_micros: i64,
     pub latencies: i64,
     pub cost_micros: i64,
-    /// By the server, for agents with a cost policy.
+    /// Counted by the server, for agents with a cost policy. The agent reports the others.
     pub admitted: i64,
 }
 
-/// A sum grows until it is so large that it means nothing any more: those of a month must fit into a column.
+/// Stops a sum at a meaninglessly large value, so that the total of a month fits into a column.
 macro_rules! grown {
     ($column:literal) => {
         concat!(
@@ -192,7 +195,7 @@ macro_rules! grown {
     };
 }
 
-/// Adds to an hour, a number of hours since 1970. Each number is at most [`MOST_AT_ONCE`].
+/// Adds counters to an hour, which is numbered since 1970. Each counter is at most [`MOST_AT_ONCE`].
 pub fn add(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, hour: i64, c: &Counts) -> Result<(), StoreError> {
     tx.push(
         concat!(
@@ -228,7 +231,7 @@ pub fn add(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, hour: i64, c: &C
     )
 }
 
-/// The sums from an hour on.
+/// Sums the counters of an agent from an hour on.
 pub fn sum(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, from_hour: i64) -> Result<Counts, StoreError> {
     let row = tx.row(
         "SELECT CAST(SUM(total) AS BIGINT), CAST(SUM(succeeded) AS BIGINT), CAST(SUM(failed) AS BIGINT), \
@@ -249,13 +252,13 @@ pub fn sum(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, from_hour: i64) 
     })
 }
 
-/// What an agent is held to.
+/// The rules of an agent.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     pub is_killed: bool,
-    /// JSON; none without a cost policy.
+    /// JSON; `None` without a cost policy.
     pub cost: Option<String>,
-    /// JSON; none where everything is allowed.
+    /// JSON; `None` when every action is allowed.
     pub action: Option<String>,
 }
 
@@ -271,7 +274,7 @@ pub fn find_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result
     row.as_ref().map(rules).transpose()
 }
 
-/// The same to be changed, locked: what one node changes must not put back what another has changed meanwhile.
+/// Reads and locks the rules of an agent before a change, so that nodes do not overwrite each other's changes.
 pub fn lock_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, now: Time) -> Result<Rules, StoreError> {
     // A lock needs a row.
     tx.push(
@@ -297,7 +300,7 @@ pub fn put_rules(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, r: &Rules,
     )
 }
 
-/// What the agents of a workspace are held to, by their addresses.
+/// Lists the rules of a workspace's agents by address.
 pub fn list_rules(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<(String, Rules)>, StoreError> {
     let rows = tx.rows(
         "SELECT killed, cost, action, address FROM mesh_rules WHERE workspace_id = $1 ORDER BY address LIMIT $2",
@@ -341,7 +344,7 @@ macro_rules! events {
     };
 }
 
-/// The latest events of a workspace, of one type if it is given.
+/// Lists the latest events of a workspace, newest first; with a type, only those of that type.
 pub fn list_events(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -361,7 +364,7 @@ pub fn list_events(
     rows.iter().map(event).collect()
 }
 
-/// The latest events of an agent.
+/// Lists the latest events of an agent, newest first.
 pub fn list_events_of(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -386,7 +389,7 @@ fn event(row: &Row) -> Result<Event, StoreError> {
     })
 }
 
-/// Forgets events before a time and hours that ended before it. Says how many rows went.
+/// Deletes up to `limit` rows: events before a time, and counters of hours that ended before it. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let events = tx.rows(
         "SELECT workspace_id, event_id FROM mesh_events WHERE at < $1 ORDER BY at LIMIT $2",
@@ -411,7 +414,7 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
     Ok(events.len() + hours.len())
 }
 
-/// The number of the hour that a time lies in.
+/// Returns the number of the hour that contains a time.
 pub fn hour_of(at: Time) -> i64 {
     at.micros().div_euclid(3_600_000_000)
 }

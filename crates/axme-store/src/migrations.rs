@@ -1,26 +1,26 @@
 //! The migrations: the schema and its changes, one file each, the same for both engines.
 //!
-//! A released migration is never changed; a change of the schema is a new file with the next number. Databases that were made
-//! before the first release have another history: they are refused before anything is changed in them.
+//! A released migration never changes; a change of the schema is a new file with the next number. A database from
+//! before the first release has another history and is refused before anything in it changes.
 
 use refinery::{Migration, Runner};
 
 use crate::error::StoreError;
 
-/// In order, named as refinery reads them: version, two underscores, name.
+/// All migrations in order. Refinery parses the names: version, two underscores, name.
 const MIGRATIONS: [(&str, &str); 1] = [("V1__schema", include_str!("migrations/0001_schema.sql"))];
 
-/// The table in which refinery keeps which migrations a database has.
+/// The table in which refinery records the applied migrations.
 pub(super) const HISTORY: &str = "refinery_schema_history";
 
-/// The runner of all migrations, whose text `dialect` turns into that of the engine.
+/// Creates the runner of all migrations. `dialect` translates their text for the engine.
 pub(super) fn runner(dialect: impl Fn(&str) -> String) -> Result<Runner, StoreError> {
     let migrations: Result<Vec<Migration>, _> =
         MIGRATIONS.iter().map(|(name, sql)| Migration::unapplied(name, &dialect(sql))).collect();
     migrations.map(|migrations| Runner::new(&migrations)).map_err(fault)
 }
 
-/// Refuses a database that has migrations which this version does not know.
+/// Refuses a database with migrations that this version does not know.
 pub(super) fn check_history(runner: &Runner, applied: &[Migration]) -> Result<(), StoreError> {
     let known = runner.get_migrations();
     let is_ours =
@@ -29,17 +29,17 @@ pub(super) fn check_history(runner: &Runner, applied: &[Migration]) -> Result<()
     let newest = known.iter().map(Migration::version).max().unwrap_or_default();
     let why = if stranger.version() > newest && applied.first().is_some_and(is_ours) {
         format!(
-            "this database was made by a newer version of AXME (its schema has {stranger}): start that version or a later one"
+            "this database was used with a newer version of AXME (its schema has {stranger}): start that version or a later one"
         )
     } else {
-        "this database was made by a version before 0.1.0, and its tables cannot be converted: export what you need with that \
-         version, then start with an empty data folder or database"
+        "this database was made by a version before 0.1.0 and cannot be converted. Export your data with that version, then \
+         start with an empty data folder or database"
             .to_owned()
     };
     Err(StoreError::Unavailable(why))
 }
 
-/// An error of refinery.
+/// Converts an error of refinery.
 pub(super) fn fault(error: refinery::Error) -> StoreError {
     StoreError::Fault(error.to_string())
 }
@@ -50,7 +50,7 @@ mod tests {
 
     use super::*;
 
-    /// The SHA-256 of each released migration. A new migration adds its own; the others never change.
+    /// The SHA-256 of each released migration. A new migration adds a line; existing lines never change.
     const RELEASED: [&str; 1] = ["8671e28a968d482dceecf1fba53933a4d20aa1e5a9e9bce61e9b3dde13c6176a"];
 
     #[test]

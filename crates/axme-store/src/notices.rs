@@ -1,4 +1,5 @@
-//! SQL of notices: what people and chats are told.
+//! SQL for notices: messages to people and chats. A notice waits as an item in a queue, and stays open until it is sent
+//! or given up.
 
 use axme_intent::{Address, IntentId, Time};
 use serde_json::Value;
@@ -15,11 +16,11 @@ pub const ROUTE: &str = "route";
 pub struct Notice {
     pub workspace: Uuid,
     pub id: Uuid,
-    /// The intent that it reports on; none for mail about signing in and for routed deliveries.
+    /// The intent that it reports on; `None` for mail about accounts and for routed deliveries.
     pub intent: Option<IntentId>,
-    /// `mail`, or the host that is posted to: one that hangs holds up its own and nobody else.
+    /// `mail`, `login`, or the host of the recipient's URL, so that a slow host delays only its own notices.
     pub queue: String,
-    /// `email`, `webhook`, `slack`, `teams`, or `route` for what goes along one.
+    /// `email`, `webhook`, `slack`, `teams`, or `route` for a routed delivery.
     pub channel: String,
     /// An address for mail, or a URL.
     pub recipient: String,
@@ -28,7 +29,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// What waits in the queue: the notice, or the routed delivery that it sends, which has the same id.
+    /// The item in the queue: the notice itself, or the routed delivery that it sends. Both have the same id.
     pub fn item(&self) -> QueueItem {
         item(self.id, &self.channel)
     }
@@ -43,7 +44,7 @@ pub fn address(queue: &str) -> Address {
     Address::from_canonical(format!("notice://{queue}"))
 }
 
-/// Keeps a notice, due at once.
+/// Stores a notice and queues it, due at once.
 pub fn insert(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO notices (workspace_id, notice_id, intent_id, queue, channel, recipient, content, open, created_at) \
@@ -62,7 +63,7 @@ pub fn insert(tx: &mut Tx<'_>, notice: &Notice) -> Result<(), StoreError> {
     queue::insert(tx, notice.workspace, &address(&notice.queue), notice.item(), notice.created_at)
 }
 
-/// How many notices of an intent there are.
+/// Counts the notices of an intent.
 pub fn count(tx: &mut Tx<'_>, workspace: Uuid, intent: IntentId) -> Result<i64, StoreError> {
     let row = tx.row(
         "SELECT COUNT(*) FROM notices WHERE workspace_id = $1 AND intent_id = $2",
@@ -93,7 +94,7 @@ fn notice(row: &Row) -> Result<Notice, StoreError> {
     })
 }
 
-/// A page of the queues that hold open notices, due now or later, after one of them.
+/// Lists the queues that hold open notices, due or not, after the queue `after`.
 pub fn list_queues(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<Vec<(Uuid, String)>, StoreError> {
     let rows = tx.rows(
         "SELECT DISTINCT workspace_id, queue FROM notices WHERE open = 1 AND (workspace_id, queue) > ($1, $2) \
@@ -103,12 +104,12 @@ pub fn list_queues(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<V
     rows.iter().map(|row| Ok((row.uuid(0)?, row.string(1)?))).collect()
 }
 
-/// A notice was sent, given up, or came to nothing.
+/// Closes a notice that was sent, given up, or became pointless.
 pub fn close(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<(), StoreError> {
     set_open(tx, workspace, id, 0)
 }
 
-/// It is to be sent once more.
+/// Reopens a notice, to send it once more.
 pub fn reopen(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<(), StoreError> {
     set_open(tx, workspace, id, 1)
 }
@@ -120,7 +121,7 @@ fn set_open(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, open: i64) -> Result<(),
     )
 }
 
-/// Forgets notices from before a moment, with what of them was given up, a bounded number at a time. Says how many.
+/// Deletes up to `limit` notices created before a time, with their queue items. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, notice_id, queue, channel FROM notices WHERE created_at < $1 ORDER BY created_at LIMIT $2",

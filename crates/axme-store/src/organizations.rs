@@ -1,4 +1,5 @@
-//! SQL of organizations and workspaces.
+//! SQL for organizations and their workspaces. Every workspace belongs to one organization. A slug is unique: that of
+//! an organization on the server, that of a workspace in its organization.
 
 use axme_intent::{Time, text_enum};
 use uuid::Uuid;
@@ -7,7 +8,7 @@ use super::{Row, Tx};
 use crate::error::StoreError;
 
 text_enum! {
-    /// Keys work only while it is active.
+    /// The status of an organization. Its keys are valid only while it is active.
     pub enum OrganizationStatus {
         Pending = "pending",
         Active = "active",
@@ -17,7 +18,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// Keys work only while it is active.
+    /// The status of a workspace. Its keys are valid only while it is active.
     pub enum WorkspaceStatus {
         Active = "active",
         Suspended = "suspended",
@@ -53,7 +54,7 @@ pub struct Workspace {
 }
 
 impl Organization {
-    /// An active organization of which only the name is known.
+    /// Creates an active organization with a slug and a name only.
     pub fn new(org_id: Uuid, slug: &str, name: &str, now: Time) -> Organization {
         Organization {
             org_id,
@@ -70,7 +71,7 @@ impl Organization {
 }
 
 impl Workspace {
-    /// An active workspace for production.
+    /// Creates an active production workspace.
     pub fn new(workspace_id: Uuid, org_id: Uuid, slug: &str, name: &str, now: Time) -> Workspace {
         Workspace {
             workspace_id,
@@ -123,17 +124,17 @@ pub fn find(tx: &mut Tx<'_>, org: Uuid) -> Result<Option<Organization>, StoreErr
     row.as_ref().map(organization).transpose()
 }
 
-/// The id of the organization with a slug.
+/// Finds the id of the organization with a slug.
 pub fn find_by_slug(tx: &mut Tx<'_>, slug: &str) -> Result<Option<Uuid>, StoreError> {
     tx.row("SELECT org_id FROM organizations WHERE slug = $1", &[slug.into()])?.map(|row| row.uuid(0)).transpose()
 }
 
-/// Takes the lock of an organization: who changes its members does so one after the other.
+/// Locks an organization, so that changes to its members run one after another.
 pub fn lock(tx: &mut Tx<'_>, org: Uuid) -> Result<(), StoreError> {
     tx.row("SELECT org_id FROM organizations WHERE org_id = $1 FOR UPDATE", &[org.into()]).map(|_| ())
 }
 
-/// Adds an organization; false when its slug is taken.
+/// Adds an organization. Returns false if its slug is taken.
 pub fn insert(tx: &mut Tx<'_>, o: &Organization) -> Result<bool, StoreError> {
     let added = tx.run(
         "INSERT INTO organizations (org_id, slug, name, legal_name, primary_domain, status, metadata, created_at, updated_at) \
@@ -169,7 +170,7 @@ pub fn update(tx: &mut Tx<'_>, o: &Organization) -> Result<(), StoreError> {
     )
 }
 
-/// How many workspaces and how many people there are in an organization.
+/// Counts the workspaces and the people of an organization.
 pub fn count(tx: &mut Tx<'_>, org: Uuid) -> Result<(i64, i64), StoreError> {
     let workspaces = tx.row("SELECT COUNT(*) FROM workspaces WHERE org_id = $1", &[org.into()])?;
     let members = tx
@@ -193,7 +194,7 @@ pub fn find_workspace(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Workspace>, St
     row.as_ref().map(workspace).transpose()
 }
 
-/// A page of workspaces by id.
+/// Lists a page of an organization's workspaces by id.
 pub fn list_workspaces(tx: &mut Tx<'_>, org: Uuid, after: Uuid, limit: i64) -> Result<Vec<Workspace>, StoreError> {
     let rows = tx.rows(
         workspaces!("WHERE org_id = $1 AND workspace_id > $2 ORDER BY workspace_id LIMIT $3"),
@@ -207,7 +208,7 @@ pub fn count_workspaces(tx: &mut Tx<'_>, org: Uuid) -> Result<i64, StoreError> {
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// Adds a workspace; false when its slug is taken.
+/// Adds a workspace. Returns false if its slug is taken.
 pub fn insert_workspace(tx: &mut Tx<'_>, w: &Workspace) -> Result<bool, StoreError> {
     let added = tx.run(
         "INSERT INTO workspaces (workspace_id, org_id, slug, name, environment, status, region, created_at, updated_at) \

@@ -1,4 +1,5 @@
-//! SQL of people: their accounts, the sessions they have signed in to, and the keys that sign their tokens.
+//! SQL for people: their accounts, their sign-in sessions with refresh and exchange tokens, and the keys that sign
+//! access tokens. Of refresh and exchange tokens, only hashes are stored.
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -56,7 +57,7 @@ pub fn find_by_nick(tx: &mut Tx<'_>, nick: &str) -> Result<Option<Account>, Stor
     row.as_ref().map(account).transpose()
 }
 
-/// Makes the account of an address, unless there is one.
+/// Creates the account of an email address, unless it exists.
 pub fn insert(tx: &mut Tx<'_>, id: Uuid, email: &str, now: Time) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO person_accounts (account_id, email, created_at) VALUES ($1, $2, $3) ON CONFLICT (email) DO NOTHING",
@@ -68,13 +69,13 @@ pub fn count(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
     tx.row("SELECT COUNT(*) FROM person_accounts", &[])?.map_or(Ok(0), |row| row.int(0))
 }
 
-/// An account with its lock.
+/// Finds and locks an account.
 pub fn lock(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Account>, StoreError> {
     let row = tx.row(account!("WHERE account_id = $1 FOR UPDATE"), &[id.into()])?;
     row.as_ref().map(account).transpose()
 }
 
-/// Notes that somebody has shown to read the mail of the address.
+/// Records that the person has proved to receive mail at the address. Only the first time is kept.
 pub fn mark_verified(tx: &mut Tx<'_>, id: Uuid, now: Time) -> Result<(), StoreError> {
     tx.push(
         "UPDATE person_accounts SET verified_at = COALESCE(verified_at, $1) WHERE account_id = $2",
@@ -96,7 +97,7 @@ pub fn set_profile(tx: &mut Tx<'_>, a: &Account) -> Result<(), StoreError> {
     )
 }
 
-/// Sets the password, and the name to sign in with. False when another has the name.
+/// Sets the password and the nick to sign in with. Returns false if another account has the nick.
 pub fn set_password(tx: &mut Tx<'_>, a: &Account) -> Result<bool, StoreError> {
     if let Some(nick) = &a.nick
         && find_by_nick(tx, nick)?.is_some_and(|other| other.account_id != a.account_id)
@@ -110,7 +111,7 @@ pub fn set_password(tx: &mut Tx<'_>, a: &Account) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// A role of somebody, in a workspace or in a whole organization.
+/// A person's role in a workspace or in a whole organization.
 #[derive(Debug, Clone)]
 pub struct Membership {
     pub org_id: Uuid,
@@ -119,7 +120,7 @@ pub struct Membership {
     pub role: String,
 }
 
-/// The roles somebody has in organizations that are active.
+/// Lists a person's active memberships in active organizations, oldest first.
 pub fn memberships(tx: &mut Tx<'_>, email: &str) -> Result<Vec<Membership>, StoreError> {
     let rows = tx.rows(
         "SELECT m.org_id, m.workspace_id, m.role FROM members m JOIN organizations o ON o.org_id = m.org_id \
@@ -134,7 +135,7 @@ pub fn memberships(tx: &mut Tx<'_>, email: &str) -> Result<Vec<Membership>, Stor
     rows.iter().map(read).collect()
 }
 
-/// Who was invited belongs from now on. Says whether somebody is known at all: as a member, or as one who was invited.
+/// Activates all invitations of a person. Returns true if the person now is a member of any organization.
 pub fn take_up(tx: &mut Tx<'_>, email: &str, now: Time) -> Result<bool, StoreError> {
     tx.push(
         "UPDATE members SET status = 'active', updated_at = $1 WHERE actor_id = $2 AND status = 'invited'",
@@ -143,7 +144,7 @@ pub fn take_up(tx: &mut Tx<'_>, email: &str, now: Time) -> Result<bool, StoreErr
     is_member(tx, email)
 }
 
-/// Whether somebody is a member of something, or is invited to be.
+/// Returns true if a person has an active or an invited membership anywhere.
 pub fn is_member(tx: &mut Tx<'_>, email: &str) -> Result<bool, StoreError> {
     let row = tx.row(
         "SELECT 1 FROM members WHERE actor_id = $1 AND status IN ('active', 'invited') LIMIT 1",
@@ -156,21 +157,21 @@ pub fn is_member(tx: &mut Tx<'_>, email: &str) -> Result<bool, StoreError> {
 pub struct Session {
     pub account_id: Uuid,
     pub session_id: Uuid,
-    /// Which program signed in: `cli`, `web`, `dashboard`, or what it called itself.
+    /// The program that signed in: `cli`, `web`, `dashboard`, or the name that it gives itself.
     pub client_type: String,
     pub device_label: Option<String>,
     pub created_at: Time,
     pub refreshed_at: Time,
     pub expires_at: Time,
     pub revoked_at: Option<Time>,
-    /// The key that it was begun with, and ends with.
+    /// The key that the session began with. The session ends with this key.
     pub key: Option<Key>,
 }
 
 /// The workspace and the id of a key.
 pub type Key = (Uuid, String);
 
-/// A statement that reads whole rows. A session is over when its key is.
+/// A statement that reads whole rows. The end and the revocation of a session's key apply to the session.
 macro_rules! session {
     ($rest:literal) => {
         concat!(
@@ -220,13 +221,13 @@ pub fn find_session(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Session>, StoreE
     row.as_ref().map(session).transpose()
 }
 
-/// The same, taking its lock: refreshes of one session happen one after the other.
+/// Finds and locks a session, so that its refreshes run one after another.
 pub fn lock_session(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Session>, StoreError> {
     let row = tx.row(session!("WHERE s.session_id = $1 FOR UPDATE OF s"), &[id.into()])?;
     row.as_ref().map(session).transpose()
 }
 
-/// The latest sessions of a person first.
+/// Lists the sessions of a person, newest first.
 pub fn list_sessions(tx: &mut Tx<'_>, account: Uuid, limit: i64) -> Result<Vec<Session>, StoreError> {
     let rows = tx.rows(
         session!("WHERE s.account_id = $1 ORDER BY s.created_at DESC, s.session_id DESC LIMIT $2"),
@@ -242,7 +243,7 @@ pub fn extend_session(tx: &mut Tx<'_>, s: &Session) -> Result<(), StoreError> {
     )
 }
 
-/// Ends a session, unless it is over. False when it is none of the person's.
+/// Revokes a session of a person; an earlier revocation stays. Returns false if the person has no such session.
 pub fn revoke_session(tx: &mut Tx<'_>, account: Uuid, id: Uuid, now: Time) -> Result<bool, StoreError> {
     let changed = tx.run(
         "UPDATE login_sessions SET revoked_at = COALESCE(revoked_at, $1) WHERE account_id = $2 AND session_id = $3",
@@ -251,7 +252,7 @@ pub fn revoke_session(tx: &mut Tx<'_>, account: Uuid, id: Uuid, now: Time) -> Re
     Ok(changed > 0)
 }
 
-/// Ends every session of a person; returns those that were still good.
+/// Revokes the valid sessions of a person and returns their ids.
 pub fn revoke_all(tx: &mut Tx<'_>, account: Uuid, now: Time) -> Result<Vec<Uuid>, StoreError> {
     let rows = tx.rows(
         "UPDATE login_sessions SET revoked_at = $1 WHERE account_id = $2 AND revoked_at IS NULL AND expires_at > $1 \
@@ -261,7 +262,7 @@ pub fn revoke_all(tx: &mut Tx<'_>, account: Uuid, now: Time) -> Result<Vec<Uuid>
     rows.iter().map(|row| row.uuid(0)).collect()
 }
 
-/// Ends every session of a person but one.
+/// Revokes every session of a person except one.
 pub fn revoke_others(tx: &mut Tx<'_>, account: Uuid, kept: Uuid, now: Time) -> Result<(), StoreError> {
     tx.push(
         "UPDATE login_sessions SET revoked_at = $1 WHERE account_id = $2 AND session_id <> $3 AND revoked_at IS NULL",
@@ -269,7 +270,7 @@ pub fn revoke_others(tx: &mut Tx<'_>, account: Uuid, kept: Uuid, now: Time) -> R
     )
 }
 
-/// What a program gets its next access token with.
+/// A refresh token: a program exchanges it, once, for a new access token.
 #[derive(Debug, Clone)]
 pub struct RefreshToken {
     pub session_id: Uuid,
@@ -322,7 +323,7 @@ pub fn insert_exchange(
     )
 }
 
-/// Whether an exchange token is good.
+/// Returns true if an exchange token is neither used nor expired.
 pub fn is_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<bool, StoreError> {
     let row = tx.row(
         "SELECT 1 FROM exchange_tokens WHERE hash = $1 AND used_at IS NULL AND expires_at > $2",
@@ -331,10 +332,10 @@ pub fn is_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<bool, Stor
     Ok(row.is_some())
 }
 
-/// Whose an exchange token was, in which workspace, and with which key it was made.
+/// The account, the workspace and the key that an exchange token was made for.
 pub type TokenExchange = (Uuid, Uuid, Option<Key>);
 
-/// Uses up an exchange token, unless it was used or has expired, or its key has.
+/// Uses up an exchange token. `None` if it is used or expired, or if its key is expired or revoked.
 pub fn take_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<TokenExchange>, StoreError> {
     let row = tx.row(
         "UPDATE exchange_tokens SET used_at = $1 WHERE hash = $2 AND used_at IS NULL AND expires_at > $1 \
@@ -346,7 +347,7 @@ pub fn take_exchange(tx: &mut Tx<'_>, hash: &[u8], now: Time) -> Result<Option<T
     row.map(|row| Ok((row.uuid(0)?, row.uuid(1)?, row.opt_uuid(2)?.zip(row.opt_string(3)?)))).transpose()
 }
 
-/// A key that signs tokens, as it is kept.
+/// A key that signs access tokens, as stored.
 #[derive(Debug, Clone)]
 pub struct Seed {
     pub key_id: String,
@@ -354,7 +355,7 @@ pub struct Seed {
     pub created_at: Time,
 }
 
-/// The keys made since a moment, the newest first.
+/// Lists the keys created since a time, newest first.
 pub fn signing_keys(tx: &mut Tx<'_>, since: Time) -> Result<Vec<Seed>, StoreError> {
     let rows = tx.rows(
         "SELECT key_id, seed, created_at FROM signing_keys WHERE created_at >= $1 ORDER BY created_at DESC, key_id DESC",
@@ -371,7 +372,8 @@ pub fn insert_signing_key(tx: &mut Tx<'_>, key: &Seed) -> Result<(), StoreError>
     )
 }
 
-/// Forgets sessions that ended before a moment, with their tokens, and keys that nothing is signed with any more.
+/// Deletes tokens and sessions that expired before a time, up to `limit` of each, and keys that verify nothing any
+/// more. Returns the largest number of rows that one statement deleted.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let statements = [
         "DELETE FROM refresh_tokens WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at < $1 LIMIT $2)",
@@ -382,7 +384,7 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
     for statement in statements {
         gone = tx.run(statement, &[before.into(), limit.into()])?.max(gone);
     }
-    // Keys are known for a day longer than they sign.
+    // Two days more, because a key still verifies tokens for a day after it stops signing.
     let unknown = before.minus_millis(2 * 86_400_000);
     tx.push("DELETE FROM signing_keys WHERE created_at < $1", &[unknown.into()])?;
     Ok(usize::try_from(gone).unwrap_or(usize::MAX))

@@ -1,4 +1,5 @@
-//! SQL of policies about senders.
+//! SQL for sender policies: who may send to an agent, or to the agents of an organization. The entries of a policy are
+//! patterns of sender addresses.
 
 use axme_intent::{Time, text_enum};
 use uuid::Uuid;
@@ -6,36 +7,36 @@ use uuid::Uuid;
 use super::{Row, Tx};
 use crate::error::StoreError;
 
-/// Entries of one policy.
+/// The largest number of entries of one policy.
 pub const MOST_ENTRIES: i64 = 1_000;
 
 text_enum! {
-    /// What a policy is about.
+    /// The scope of a policy.
     pub enum PolicyKind {
-        /// Who may send to the agents of an organization from outside.
+        /// Senders of other organizations to all agents of an organization.
         Receive = "receive",
-        /// The same for one agent, in place of what its organization says.
+        /// Senders of other organizations to one agent; it overrides the organization's policy.
         Override = "override",
-        /// Who may send to one agent at all.
+        /// All senders to one agent.
         Send = "send",
     }
 }
 
 text_enum! {
-    /// From whom intents are taken.
+    /// The senders whose intents are accepted.
     pub enum PolicyType {
-        /// From everybody.
+        /// All senders.
         Open = "open",
-        /// From those who are listed.
+        /// Listed senders.
         Allowlist = "allowlist",
-        /// From nobody.
+        /// No sender.
         Closed = "closed",
-        /// From those who are not listed.
+        /// Senders that are not listed.
         Denylist = "denylist",
     }
 }
 
-/// Whose policy: of an organization, or of an agent.
+/// The holder of a policy: an organization or an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     pub owner_id: Uuid,
@@ -76,7 +77,7 @@ pub fn find(tx: &mut Tx<'_>, holder: &Holder) -> Result<Option<Policy>, StoreErr
     .transpose()
 }
 
-/// Sets a policy; its id and when it was made stay.
+/// Creates or updates a policy. Its id and creation time stay.
 pub fn put(tx: &mut Tx<'_>, holder: &Holder, policy: &Policy) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO sender_policies (owner_id, kind, address, policy_id, policy_type, created_at, updated_at) \
@@ -94,7 +95,7 @@ pub fn put(tx: &mut Tx<'_>, holder: &Holder, policy: &Policy) -> Result<(), Stor
     )
 }
 
-/// Ends a policy with its entries.
+/// Deletes a policy and its entries.
 pub fn delete(tx: &mut Tx<'_>, holder: &Holder) -> Result<(), StoreError> {
     let params = [holder.owner_id.into(), holder.kind.as_str().into(), (&holder.address).into()];
     tx.push("DELETE FROM sender_policies WHERE owner_id = $1 AND kind = $2 AND address = $3", &params)?;
@@ -127,7 +128,7 @@ pub fn add_entry(tx: &mut Tx<'_>, holder: &Holder, entry: &Entry) -> Result<(), 
     )
 }
 
-/// Takes an entry out; false when there is none.
+/// Removes an entry. Returns false if there is none.
 pub fn remove_entry(tx: &mut Tx<'_>, holder: &Holder, id: Uuid) -> Result<bool, StoreError> {
     let removed = tx.run(
         "DELETE FROM sender_entries WHERE owner_id = $1 AND kind = $2 AND address = $3 AND entry_id = $4",
@@ -136,7 +137,7 @@ pub fn remove_entry(tx: &mut Tx<'_>, holder: &Holder, id: Uuid) -> Result<bool, 
     Ok(removed > 0)
 }
 
-/// The policies of an owner, each with its holder.
+/// Lists the policies of an owner, each with its holder.
 pub fn list(tx: &mut Tx<'_>, owner: Uuid, limit: i64) -> Result<Vec<(Holder, PolicyType)>, StoreError> {
     let rows = tx.rows(
         "SELECT kind, address, policy_type FROM sender_policies WHERE owner_id = $1 ORDER BY kind, address LIMIT $2",
@@ -145,7 +146,7 @@ pub fn list(tx: &mut Tx<'_>, owner: Uuid, limit: i64) -> Result<Vec<(Holder, Pol
     rows.iter().map(|row| Ok((holder(owner, row)?, row.word(2, PolicyType::parse)?))).collect()
 }
 
-/// The patterns of senders in the policies of an owner, each with its holder.
+/// Lists the sender patterns in the policies of an owner, each with its holder.
 pub fn list_patterns(tx: &mut Tx<'_>, owner: Uuid, limit: i64) -> Result<Vec<(Holder, String)>, StoreError> {
     let rows = tx.rows(
         "SELECT kind, address, sender_pattern FROM sender_entries WHERE owner_id = $1 \
@@ -159,7 +160,7 @@ fn holder(owner_id: Uuid, row: &Row) -> Result<Holder, StoreError> {
     Ok(Holder { owner_id, kind: row.word(0, PolicyKind::parse)?, address: row.string(1)? })
 }
 
-/// The workspace of an address, by the slugs in it: its organization and its own id.
+/// Finds the organization and the workspace of an address by the slugs in it.
 pub fn find_place(tx: &mut Tx<'_>, org: &str, workspace: &str) -> Result<Option<(Uuid, Uuid)>, StoreError> {
     let row = tx.row(
         "SELECT o.org_id, w.workspace_id FROM organizations o JOIN workspaces w ON w.org_id = o.org_id \

@@ -1,12 +1,12 @@
-//! SQL of the versions of rules. Every change of a rule raises the version of the workspace or organization that has it.
-//! [`Tx::rules`] reads and compares them.
+//! SQL for versions of rules. Every change of a rule raises the version of the workspace or organization that owns it.
+//! [`Tx::rules`] reads and compares the versions.
 
 use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::tx::Tx;
 
-/// Makes every value that was derived from the rules of an owner worthless, on all nodes, with the commit.
+/// Invalidates every value derived from an owner's rules, on all nodes, with the commit.
 pub fn raise(tx: &mut Tx<'_>, owner: Uuid) -> Result<(), StoreError> {
     tx.forget_rules(owner);
     tx.push(

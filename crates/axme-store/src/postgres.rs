@@ -1,7 +1,7 @@
-//! PostgreSQL: each writer is a thread with a connection of its own, on a runtime of its own.
+//! PostgreSQL: each writer is a thread with its own connection and its own runtime.
 //!
-//! One job is one transaction. Statements whose result nobody needs are queued and sent together with the next read or the
-//! commit, so that a job costs few round trips. A transaction that loses a deadlock or a serialization race runs again.
+//! One job is one transaction. Statements without a result are queued and sent together with the next read or the
+//! commit, so that a job costs few round trips. A job that loses a deadlock or a serialization race runs again.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -25,19 +25,19 @@ use crate::tx::{Connection, Environment, Tally, Tx};
 use crate::value::{Row, Value};
 use crate::writer::{Engine, Failure, QueuedJob};
 
-/// How often a job runs when it keeps losing.
+/// How often a job runs when each run ends in a conflict.
 const MAX_RUNS: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(15);
-/// The longest a round trip may take; longer than the database's own limits below.
+/// The longest that a round trip may take. It exceeds the database's own limits below.
 const ROUND_TRIP: Duration = Duration::from_secs(40);
-/// A node that freezes in the middle of a transaction loses its locks; one that waits for a lock does not wait for ever.
+/// A node that freezes inside a transaction loses its locks, and a wait for a lock is bounded.
 const SESSION_LIMITS: &str =
     "SET lock_timeout = '10s'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '15s'";
 /// Held while migrations run, so that nodes that start together take turns.
 const MIGRATION_LOCK: i64 = 0x4158_4d45;
 
-/// Where to connect.
+/// The database to connect to.
 #[derive(Clone)]
 pub(crate) struct Target {
     config: Config,
@@ -47,18 +47,18 @@ pub(crate) struct Target {
 
 impl Target {
     pub fn parse(url: &str, durable: bool) -> Result<Target, StoreError> {
-        // The error of the parser may repeat the URL, and with it the password.
+        // The parser's error may contain the URL, and so the password.
         let mut config: Config = url
             .parse()
             .map_err(|_| StoreError::Unavailable("the database URL is not a valid postgres:// URL".to_owned()))?;
         config.connect_timeout(CONNECT_TIMEOUT).application_name("axme");
-        // A database that has gone silent is noticed within seconds, not hours.
+        // Detects a silent database within seconds, not hours.
         config
             .tcp_user_timeout(SILENCE)
             .keepalives_idle(SILENCE)
             .keepalives_interval(SILENCE / 3)
             .keepalives_retries(3);
-        // Debian's server offers TLS with a certificate that nobody can verify; on this machine none is needed.
+        // Debian's server offers TLS with a certificate that cannot be verified. A local connection does not need TLS.
         if !url.contains("sslmode") && config.get_hosts().iter().all(is_local) {
             config.ssl_mode(SslMode::Disable);
         }
@@ -72,7 +72,7 @@ impl Target {
         Ok(Target { config, tls: tokio_postgres_rustls::MakeRustlsConnect::new(tls), durable })
     }
 
-    /// Connects; the connection is driven by the runtime of the caller.
+    /// Connects. The caller's runtime drives the connection.
     pub async fn connect(&self) -> Result<Client, StoreError> {
         let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(fault)?;
         tokio::spawn(async move {
@@ -95,7 +95,7 @@ fn is_local(host: &Host) -> bool {
     }
 }
 
-/// A connection of its own on which nodes tell each other that something happened.
+/// A separate connection on which nodes notify each other (`LISTEN` and `NOTIFY`).
 pub struct ListenConnection {
     client: Client,
     messages: mpsc::UnboundedReceiver<String>,
@@ -120,7 +120,7 @@ impl ListenConnection {
         Ok(ListenConnection { client, messages, channel })
     }
 
-    /// Tells the other nodes, and this one. At most 8,000 bytes.
+    /// Sends a message to all nodes, this one included. At most 8,000 bytes.
     pub async fn notify(&self, message: &str) -> Result<(), StoreError> {
         self.client.execute("SELECT pg_notify($1, $2)", &[&self.channel, &message]).await.map(|_| ()).map_err(fault)
     }
@@ -142,7 +142,7 @@ pub(crate) async fn migrate(target: &Target) -> Result<(), StoreError> {
         let applied = runner.get_applied_migrations_async(&mut client).await.map_err(migrations::fault)?;
         migrations::check_history(&runner, &applied)?;
     }
-    // The lock goes with the connection.
+    // The lock ends with the connection.
     runner.run_async(&mut client).await.map(|_| ()).map_err(migrations::fault)
 }
 
@@ -150,7 +150,7 @@ pub(crate) struct Postgres {
     target: Target,
     runtime: Option<Runtime>,
     session: Option<Session>,
-    /// Where it counts usage.
+    /// The slot in which it counts usage.
     slot: u32,
     environment: Arc<Environment>,
 }
@@ -158,7 +158,7 @@ pub(crate) struct Postgres {
 struct Session {
     client: Client,
     statements: HashMap<&'static str, Statement>,
-    /// Set when the database did not answer in time: the connection is not used again.
+    /// Set when the database did not answer in time. The connection is then not used again.
     is_lost: bool,
 }
 
@@ -223,7 +223,7 @@ impl Engine for Postgres {
     }
 }
 
-/// The session while a transaction is open. `BEGIN` travels with the first statement.
+/// The session while a transaction is open. `BEGIN` is sent with the first statement.
 struct Live<'a> {
     runtime: &'a Runtime,
     session: &'a mut Session,
@@ -244,7 +244,7 @@ impl Live<'_> {
         Ok(statement)
     }
 
-    /// Sends what is queued, then `last`, in one go, and waits for all of it.
+    /// Sends the queued statements and `last` in one batch, and waits for all answers.
     fn flush<T>(
         &mut self,
         last: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
@@ -283,7 +283,7 @@ impl Live<'_> {
         }
         let committed = self.flush(async |client: &Client| client.batch_execute("COMMIT").await);
         match committed {
-            // The database said no: nothing was done. Silence may mean either.
+            // An error answer means that nothing was committed. Without an answer, the outcome is unknown.
             Err(StoreError::Unavailable(why)) if self.session.is_lost || self.session.client.is_closed() => {
                 Err(StoreError::Unknown(why))
             }
@@ -297,7 +297,7 @@ impl Live<'_> {
             let rolled_back = self
                 .runtime
                 .block_on(async { tokio::time::timeout(SILENCE, self.session.client.batch_execute("ROLLBACK")).await });
-            // Otherwise the connection is of no use any more; the next job opens another.
+            // If the rollback failed, the next job opens another connection.
             self.session.is_lost = !matches!(rolled_back, Ok(Ok(())));
         }
     }
@@ -400,21 +400,21 @@ fn classify(error: &tokio_postgres::Error) -> StoreError {
     let cause = error.source().map(|s| format!(": {s}")).unwrap_or_default();
     let text = format!("{error}{cause}");
     match error.code() {
-        // A row that another node added meanwhile counts too: the job runs again and sees it.
+        // A unique violation is a conflict as well: another node added the row, and the next run sees it.
         Some(code)
             if [
                 SqlState::T_R_SERIALIZATION_FAILURE,
                 SqlState::T_R_DEADLOCK_DETECTED,
                 SqlState::UNIQUE_VIOLATION,
-                // A guard: what the job relied on has changed.
+                // A failed guard: the rules that the job relied on have changed.
                 SqlState::DIVISION_BY_ZERO,
             ]
             .contains(code) =>
         {
             StoreError::Conflict(text)
         }
-        // 53 insufficient resources, 55 a lock not had in time, 57 operator intervention, 58 system error, 08 connection,
-        // 25 read only, or idle for too long.
+        // SQLSTATE classes: 53 insufficient resources, 55 lock not available, 57 operator intervention, 58 system
+        // error, 08 connection. Class 25 is a read-only transaction or one that was idle for too long.
         Some(code) if ["53", "55", "57", "58", "08", "25"].iter().any(|class| code.code().starts_with(class)) => {
             StoreError::Unavailable(text)
         }

@@ -1,4 +1,5 @@
-//! SQL of principals and their aliases.
+//! SQL for principals, which routes lead to, and their aliases. An alias that is not revoked is unique in its
+//! workspace. Revoked aliases are kept.
 
 use axme_intent::{Object, Time};
 use uuid::Uuid;
@@ -110,7 +111,7 @@ pub fn find_alias(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<A
     row.as_ref().map(alias).transpose()
 }
 
-/// The alias of that name which was not revoked.
+/// Finds the alias with a name, if it is not revoked.
 pub fn find_active(tx: &mut Tx<'_>, workspace: Uuid, name: &str) -> Result<Option<Alias>, StoreError> {
     let row = tx.row(
         aliases!("WHERE workspace_id = $1 AND alias = $2 AND revoked_at IS NULL"),
@@ -119,7 +120,8 @@ pub fn find_active(tx: &mut Tx<'_>, workspace: Uuid, name: &str) -> Result<Optio
     row.as_ref().map(alias).transpose()
 }
 
-/// Aliases of the principals in a range, oldest first; those revoked between two moments in microseconds, 0 for never.
+/// Lists aliases of a range of principals, oldest first. `revoked` is a range of revocation times in microseconds,
+/// where 0 means never.
 pub fn list_aliases(
     tx: &mut Tx<'_>,
     workspace: Uuid,

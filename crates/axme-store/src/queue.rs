@@ -1,7 +1,7 @@
-//! SQL of queues: what waits at each address until its reader takes it.
+//! SQL for queues: the items that wait at each address until its reader takes them.
 //!
-//! An item is offered when it is due; each offer gives it a new number and a later due time. Numbers come from a counter per
-//! address that only claims change, and they are committed in the order in which they are given.
+//! An item is offered when it is due. Each offer gives it a new number and a later due time. The numbers come from a
+//! counter per address that only claims change, and commit in the order in which they are taken.
 
 use axme_intent::{Address, IntentId, Time};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Row, Tx, Value};
 use crate::error::StoreError;
 
-/// What an item of a queue is. A notice and a routed delivery wait in the same queue: that of the host they are posted to.
+/// The kind of a queue item. Notices and routed deliveries share a queue: that of the host they are posted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ItemKind {
     /// For an agent.
@@ -18,14 +18,14 @@ pub enum ItemKind {
     WebhookEvent,
     /// For a person or a chat.
     Notice,
-    /// For the endpoint of a route. A notice with the same id sends it.
+    /// For the endpoint of a route. The notice with the same id sends it.
     RoutedDelivery,
 }
 
 impl ItemKind {
     const ALL: [ItemKind; 4] = [ItemKind::Intent, ItemKind::WebhookEvent, ItemKind::Notice, ItemKind::RoutedDelivery];
 
-    /// As it is stored in the column `kind`.
+    /// The value in the column `kind`.
     fn code(self) -> i64 {
         match self {
             ItemKind::Intent => 0,
@@ -37,11 +37,11 @@ impl ItemKind {
 
     fn parse(code: i64) -> Result<ItemKind, StoreError> {
         let found = ItemKind::ALL.into_iter().find(|kind| kind.code() == code);
-        found.ok_or_else(|| StoreError::Fault(format!("{code} is no kind of queue item")))
+        found.ok_or_else(|| StoreError::Fault(format!("unknown kind of queue item: {code}")))
     }
 }
 
-/// An item of a queue. Ids are unique across kinds, so statements find an item by its id and need not compare the kind.
+/// An item of a queue. Ids are unique across kinds, so statements find an item by its id alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueueItem {
     pub kind: ItemKind,
@@ -66,7 +66,7 @@ impl QueueItem {
         (self.kind == ItemKind::Intent).then_some(IntentId(self.id))
     }
 
-    /// Reads the columns `item_id` and `kind`, which stand side by side.
+    /// Reads two adjacent columns, `item_id` and `kind`.
     pub(super) fn read(row: &Row, column: usize) -> Result<QueueItem, StoreError> {
         Ok(QueueItem { id: row.uuid(column)?, kind: ItemKind::parse(row.int(column + 1)?)? })
     }
@@ -85,7 +85,7 @@ impl From<QueueItem> for Value<'_> {
     }
 }
 
-/// Where a page of a queue ends: the due time and the id of its last item.
+/// The end of a page of a queue: the due time and the id of its last item.
 pub type Position = (Time, Uuid);
 
 /// An item that may be offered.
@@ -94,7 +94,7 @@ pub struct Candidate {
     pub item: QueueItem,
     pub offers: u32,
     pub due_at: Time,
-    /// Set once it has been offered.
+    /// The number of its last offer; `None` before the first.
     pub number: Option<i64>,
     pub acknowledged: bool,
 }
@@ -105,7 +105,7 @@ impl Candidate {
     }
 }
 
-/// Puts an item into a queue, due at once.
+/// Adds an item to a queue, due at once.
 pub fn insert(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem, now: Time) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO queue_items (workspace_id, address, item_id, kind, offers, acknowledged, due_at) \
@@ -121,7 +121,7 @@ pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem) -
     )
 }
 
-/// The receiver has it: it is not offered again before `due_at`.
+/// Marks an item as acknowledged by its receiver. It is not offered again before `due_at`.
 pub fn acknowledge(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -135,7 +135,7 @@ pub fn acknowledge(
     )
 }
 
-/// It could not be delivered: kept as a dead letter, due no more.
+/// Turns an item that could not be delivered into a dead letter, which is never due.
 pub fn bury(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem, now: Time) -> Result<(), StoreError> {
     tx.push(
         "UPDATE queue_items SET dead_at = $1, due_at = $2, number = NULL \
@@ -144,7 +144,7 @@ pub fn bury(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem, now
     )
 }
 
-/// A push failed: due again at `due_at`.
+/// Makes an item due again at `due_at`, after a failed push.
 pub fn postpone(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -160,7 +160,7 @@ pub fn postpone(
     )
 }
 
-/// What was claimed could not be tried: due again at `due_at`, and not counted as an attempt.
+/// Makes a claimed item due again at `due_at`, when no delivery was attempted. The offer is not counted.
 pub fn put_off(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -175,7 +175,7 @@ pub fn put_off(
     )
 }
 
-/// A dead letter is due once more, as if it were new.
+/// Makes a dead letter due again, like a new item.
 pub fn revive(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem, now: Time) -> Result<(), StoreError> {
     tx.push(
         "UPDATE queue_items SET dead_at = NULL, offers = 0, due_at = $1 WHERE workspace_id = $2 AND address = $3 AND item_id = $4",
@@ -183,7 +183,7 @@ pub fn revive(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem, n
     )
 }
 
-/// Keeps why the last push failed.
+/// Records why the last push failed.
 pub fn note(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem, error: &str) -> Result<(), StoreError> {
     tx.push(
         "UPDATE queue_items SET last_error = $1 WHERE workspace_id = $2 AND address = $3 AND item_id = $4",
@@ -191,7 +191,7 @@ pub fn note(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, item: QueueItem, err
     )
 }
 
-/// An item that was given up.
+/// A dead letter: an item whose delivery was given up.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     pub item: QueueItem,
@@ -213,7 +213,8 @@ macro_rules! dead_letters {
     };
 }
 
-/// Dead letters with ids below one, the highest id first. Those of one event for several subscribers are in order of address.
+/// Lists dead letters with item ids below `before`, highest id first. An event may have several, one per subscriber;
+/// these are in order of address.
 pub fn list_dead(tx: &mut Tx<'_>, workspace: Uuid, before: Uuid, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
     let rows = tx.rows(
         dead_letters!(
@@ -225,7 +226,7 @@ pub fn list_dead(tx: &mut Tx<'_>, workspace: Uuid, before: Uuid, limit: i64) -> 
     rows.iter().map(dead_letter).collect()
 }
 
-/// The dead letters of one id, by address.
+/// Lists the dead letters of one item id, by address.
 pub fn list_dead_of(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, limit: i64) -> Result<Vec<DeadLetter>, StoreError> {
     let rows = tx.rows(
         dead_letters!(
@@ -246,7 +247,7 @@ fn dead_letter(row: &Row) -> Result<DeadLetter, StoreError> {
     })
 }
 
-/// Due again now, as if nobody had it.
+/// Makes an item due again now and withdraws its acknowledgement.
 pub fn offer_again(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -267,7 +268,7 @@ macro_rules! candidates {
     };
 }
 
-/// A page of the items that are due, longest due first, after one of them.
+/// Lists a page of due items after a position, longest due first.
 pub fn list_due(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -287,7 +288,7 @@ pub fn list_due(
     rows.iter().map(candidate).collect()
 }
 
-/// A page of the items that a reader has been offered already, soonest due first, after one of them.
+/// Lists a page of items that have been offered, after a position, soonest due first.
 pub fn list_offered(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -315,7 +316,7 @@ fn candidate(row: &Row) -> Result<Candidate, StoreError> {
     })
 }
 
-/// When the next item that is not due yet becomes due.
+/// Finds the earliest due time after `now`.
 pub fn next_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time) -> Result<Option<Time>, StoreError> {
     let row = tx.row(
         "SELECT due_at FROM queue_items WHERE workspace_id = $1 AND address = $2 AND due_at > $3 AND dead_at IS NULL \
@@ -325,7 +326,8 @@ pub fn next_due(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, now: Time) -> Re
     row.map(|row| row.time(0)).transpose()
 }
 
-/// Takes `count` numbers; returns the last of them. Claims of one address take turns from here to their commit.
+/// Takes `count` numbers and returns the last of them. From here to its commit, a claim excludes other claims of the
+/// address.
 pub fn take_numbers(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, count: i64) -> Result<i64, StoreError> {
     let row = tx.row(
         "INSERT INTO queue_counters (workspace_id, address, last_number) VALUES ($1, $2, $3) \
@@ -336,7 +338,7 @@ pub fn take_numbers(tx: &mut Tx<'_>, workspace: Uuid, to: &Address, count: i64) 
     row.map_or_else(|| Err(StoreError::Fault("a counter returned nothing".to_owned())), |row| row.int(0))
 }
 
-/// Offers an item under a number, if nobody has touched it since it was seen. False when somebody has.
+/// Offers an item under a number. Returns false if the item has changed since it was read.
 pub fn claim(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -361,7 +363,7 @@ pub fn claim(
     Ok(claimed > 0)
 }
 
-/// Whether an item is still as it was claimed: nobody has made it due anew since, or ended it. Locks it, if so.
+/// Locks an item and returns true if it has not changed since its claim: it was neither made due again nor deleted.
 pub fn is_as_claimed(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -377,7 +379,8 @@ pub fn is_as_claimed(
     Ok(row.is_some())
 }
 
-/// Takes an offer back that was never sent: due again at once. Nothing when it has moved on.
+/// Takes back an offer that was never sent; its item is due again at once. Does nothing if the item has a newer number
+/// or an acknowledgement.
 pub fn release(
     tx: &mut Tx<'_>,
     workspace: Uuid,

@@ -1,4 +1,5 @@
-//! SQL of quotas and usage.
+//! SQL for quota policies and usage. Usage is counted per hour, in several rows (slots), so that connections need not
+//! wait for one another.
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -6,7 +7,7 @@ use uuid::Uuid;
 use super::{Row, Tally, Tx};
 use crate::error::StoreError;
 
-/// Series tell of 90 days, and the invoice of a year is written when it is over.
+/// Longer than the 90 days of a series, and than the year that a yearly invoice covers.
 const KEPT_DAYS: u64 = 400;
 
 #[derive(Debug, Clone)]
@@ -53,13 +54,13 @@ pub fn find_policy(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Policy>, S
     row.as_ref().map(policy).transpose()
 }
 
-/// The same with its row locked: what is counted against it is counted one after the other.
+/// Finds and locks the quota policy of a workspace, so that charges against it run one after another.
 pub fn lock_policy(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Policy>, StoreError> {
     let row = tx.row(policies!("WHERE workspace_id = $1 FOR UPDATE"), &[workspace.into()])?;
     row.as_ref().map(policy).transpose()
 }
 
-/// Adds the policy of a workspace that has none.
+/// Adds a policy to a workspace without one.
 pub fn add_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO quota_policies (workspace_id, quota_policy_id, tier, dimensions, soft_threshold_percent, \
@@ -79,7 +80,7 @@ pub fn add_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
     )
 }
 
-/// Sets the policy of a workspace; its id stays.
+/// Creates or updates the policy of a workspace. Its id stays.
 pub fn put_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO quota_policies (workspace_id, quota_policy_id, tier, dimensions, soft_threshold_percent, \
@@ -101,7 +102,7 @@ pub fn put_policy(tx: &mut Tx<'_>, p: &Policy) -> Result<(), StoreError> {
     )
 }
 
-/// Adds uses to those of an hour. Rows of several slots make up one hour, so that connections need not wait for one another.
+/// Adds `count` uses to one slot of an hour.
 pub fn add(tx: &mut Tx<'_>, tally: Tally, slot: i64, count: i64) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO usage_slots (workspace_id, dimension, hour, slot, used) VALUES ($1, $2, $3, $4, $5) \
@@ -110,7 +111,7 @@ pub fn add(tx: &mut Tx<'_>, tally: Tally, slot: i64, count: i64) -> Result<(), S
     )
 }
 
-/// What was used of one thing since an hour.
+/// Sums the usage of one dimension from an hour on.
 pub fn used_since(tx: &mut Tx<'_>, workspace: Uuid, dimension: &str, hour: i64) -> Result<i64, StoreError> {
     let row = tx.row(
         "SELECT CAST(COALESCE(SUM(used), 0) AS BIGINT) FROM usage_slots \
@@ -120,7 +121,7 @@ pub fn used_since(tx: &mut Tx<'_>, workspace: Uuid, dimension: &str, hour: i64) 
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// What was used of one thing in each of the hours from one up to, and without, another.
+/// Lists the usage of one dimension per hour, for `first <= hour < end`.
 pub fn list_between(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -135,7 +136,7 @@ pub fn list_between(
     rows.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect()
 }
 
-/// What was used since an hour: of what, in which hour, how much.
+/// Lists the usage from an hour on: dimension, hour and amount.
 pub fn list_since(tx: &mut Tx<'_>, workspace: Uuid, hour: i64) -> Result<Vec<(String, i64, i64)>, StoreError> {
     let rows = tx.rows(
         "SELECT dimension, hour, CAST(SUM(used) AS BIGINT) FROM usage_slots WHERE workspace_id = $1 AND hour >= $2 \
@@ -145,7 +146,7 @@ pub fn list_since(tx: &mut Tx<'_>, workspace: Uuid, hour: i64) -> Result<Vec<(St
     rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?, row.int(2)?))).collect()
 }
 
-/// Forgets what was used longer before a moment than any series tells, a bounded number of rows at a time. Says how many.
+/// Deletes up to `limit` rows of usage that are more than `KEPT_DAYS` older than a time. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let hour = before.minus_millis(KEPT_DAYS * 24 * 3_600_000).micros().div_euclid(3_600_000_000);
     let rows = tx.rows(

@@ -1,4 +1,5 @@
-//! SQL of the answers to calls that may be repeated.
+//! SQL for stored replies: the answers to calls with an idempotency key. Taking the key and storing the reply belong to
+//! the transaction of the call.
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -6,7 +7,7 @@ use uuid::Uuid;
 use super::Tx;
 use crate::error::StoreError;
 
-/// Whose call, to what, under which key.
+/// The key of a stored reply: the caller, the endpoint and the idempotency key.
 #[derive(Debug, Clone)]
 pub struct ReplyKey {
     pub workspace: Uuid,
@@ -16,16 +17,18 @@ pub struct ReplyKey {
     pub key: String,
 }
 
-/// An answer that was given.
+/// A stored reply.
 #[derive(Debug, Clone)]
 pub struct Reply {
     pub fingerprint: Vec<u8>,
     pub status: u16,
+    /// `None` for an answer with a secret, which `sealed` holds encrypted.
     pub answer: Option<String>,
     pub sealed: Option<Vec<u8>>,
 }
 
-/// Takes the key for this call. False when another call has it; one that is still running is waited for.
+/// Takes the key for this call, and waits for a running call that has it. Returns false if another call has taken the
+/// key.
 pub fn take_key(tx: &mut Tx<'_>, key: &ReplyKey, fingerprint: &[u8], now: Time) -> Result<bool, StoreError> {
     let taken = tx.run(
         "INSERT INTO replies (workspace_id, caller, endpoint, idempotency_key, fingerprint, status, created_at) \
@@ -75,7 +78,7 @@ pub fn put(tx: &mut Tx<'_>, key: &ReplyKey, reply: &Reply) -> Result<(), StoreEr
     )
 }
 
-/// Forgets answers given before a moment, a bounded number at a time. Says how many.
+/// Deletes up to `limit` replies created before a time. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, caller, endpoint, idempotency_key FROM replies WHERE created_at < $1 ORDER BY created_at LIMIT $2",

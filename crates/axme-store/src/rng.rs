@@ -1,4 +1,5 @@
-//! Randomness for ids and secrets. Nothing else draws it, so that runs can be replayed from a seed.
+//! Randomness for ids and secrets. No other code draws random numbers, so that runs can be replayed from a seed.
+//! Generated ids are UUIDs, most of which sort by time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,19 +13,19 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct Rng {
     source: Source,
-    /// Of the last id that sorts by time: its millisecond, and behind it in [`COUNTER_BITS`] its number within that.
+    /// The last id that sorts by time: its millisecond, then in [`COUNTER_BITS`] its number within that millisecond.
     last: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
 enum Source {
-    /// The thread's generator: seeded by the system, fit for secrets.
+    /// The thread's generator: seeded by the system and suitable for secrets.
     System,
-    /// The same draws for the same seed.
+    /// Generates the same sequence for the same seed.
     Seeded(Arc<Mutex<StdRng>>),
 }
 
-/// As many bits as an UUIDv7 has between its millisecond and its variant.
+/// The bits that a UUIDv7 has between its millisecond and its variant.
 const COUNTER_BITS: u32 = 12;
 
 impl Rng {
@@ -46,8 +47,8 @@ impl Rng {
         bytes
     }
 
-    /// The ten bytes of a UUIDv7 after its time: a counter, then randomness. Ids of one millisecond sort in the order in
-    /// which they are drawn, up to 4,096 of them; later ones of that millisecond are only different.
+    /// Generates the ten bytes of a UUIDv7 after its time: a counter, then random bits. The first 4,096 ids of a
+    /// millisecond sort in the order of generation; further ones are unique but unordered.
     pub fn ordered_bytes(&self, at: Time) -> [u8; 10] {
         let first = at.millis() << COUNTER_BITS;
         let next = |last: u64| if last < first { first } else { last + 1 };

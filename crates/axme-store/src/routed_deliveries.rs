@@ -1,4 +1,5 @@
-//! SQL of deliveries along routes. How one stands follows from its item in the queue: none is left once it has arrived.
+//! SQL for routed deliveries. The status of one follows from its queue item, which is deleted once the delivery has
+//! arrived.
 
 use axme_intent::{Address, Object, Time};
 use uuid::Uuid;
@@ -13,11 +14,11 @@ pub struct RoutedDelivery {
     pub id: Uuid,
     pub replay_of: Option<Uuid>,
     pub principal: Uuid,
-    /// The name by which the principal was found.
+    /// The alias by which the principal was found.
     pub alias: Option<String>,
     pub transport_type: String,
     pub route: Uuid,
-    /// The address of the queue that it waits in.
+    /// The address of its queue.
     pub queue: Address,
     pub correlation_id: Option<String>,
     pub idempotency_key: Option<String>,
@@ -64,7 +65,7 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<RoutedD
     row.as_ref().map(routed).transpose()
 }
 
-/// Deliveries to the principals in a range, before an id, newest first; of one status, or of all.
+/// Lists deliveries to a range of principals with ids below `before`, newest first. Without a status, lists all.
 pub fn list(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -93,7 +94,7 @@ pub fn list(
     rows.iter().map(routed).collect()
 }
 
-/// Deliveries that were made before a moment and have neither arrived nor been given up, oldest first.
+/// Lists deliveries created at or before a time that have neither arrived nor been given up, oldest first.
 pub fn list_open(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -109,7 +110,7 @@ pub fn list_open(
     rows.iter().map(|row| Ok((row.uuid(0)?, Address::from_canonical(row.string(1)?)))).collect()
 }
 
-/// How many deliveries since a moment stand how.
+/// Counts the deliveries created since a time, by status.
 pub fn count(tx: &mut Tx<'_>, workspace: Uuid, since: Time) -> Result<Vec<(String, i64)>, StoreError> {
     let rows = tx.rows(
         "SELECT found.standing, COUNT(*) FROM (SELECT CASE WHEN d.item_id IS NULL THEN 'delivered' \
@@ -141,7 +142,7 @@ fn routed(row: &Row) -> Result<RoutedDelivery, StoreError> {
     })
 }
 
-/// Forgets deliveries from before a moment, a bounded number at a time. Says how many.
+/// Deletes up to `limit` deliveries created before a time. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, delivery_id FROM routed_deliveries WHERE created_at < $1 ORDER BY created_at LIMIT $2",

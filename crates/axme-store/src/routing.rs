@@ -1,4 +1,5 @@
-//! SQL of routes and transport bindings.
+//! SQL for the routes and the transport bindings of principals. A route leads to an endpoint; a binding records the
+//! handle of a principal on a transport.
 
 use axme_intent::{Object, Time};
 use uuid::Uuid;
@@ -72,10 +73,11 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Route>,
     row.as_ref().map(route).transpose()
 }
 
-/// Which routes, or bindings, are meant.
+/// A filter of routes or bindings.
 pub struct Filter {
+    /// A range of ids.
     pub principals: (Uuid, Uuid),
-    /// Without them, of every kind and in every state.
+    /// `None` for all, here and in `status`.
     pub transport_type: Option<String>,
     pub status: Option<String>,
     pub limit: i64,
@@ -94,7 +96,7 @@ impl Filter {
     }
 }
 
-/// Routes, oldest first.
+/// Lists routes, oldest first.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<Vec<Route>, StoreError> {
     let rows = tx.rows(
         routes!(
@@ -106,7 +108,7 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<Vec<Rou
     rows.iter().map(route).collect()
 }
 
-/// The active routes of a principal by priority; what is known to be down comes last.
+/// Lists the active routes of a principal by priority, unhealthy ones last.
 pub fn list_best(tx: &mut Tx<'_>, workspace: Uuid, principal: Uuid, limit: i64) -> Result<Vec<Route>, StoreError> {
     let rows = tx.rows(
         routes!(
@@ -163,7 +165,8 @@ pub struct Binding {
     pub updated_at: Time,
 }
 
-/// Keeps a binding; one with the same handle keeps its id and its age.
+/// Creates a binding, or updates the one with the same handle, which keeps its id and creation time. Returns the stored
+/// binding.
 pub fn put_binding(tx: &mut Tx<'_>, binding: &Binding) -> Result<Binding, StoreError> {
     let row = tx.row(
         "INSERT INTO transport_bindings (workspace_id, binding_id, principal_id, transport_type, transport_handle, \
@@ -184,7 +187,7 @@ pub fn put_binding(tx: &mut Tx<'_>, binding: &Binding) -> Result<Binding, StoreE
             binding.updated_at.into(),
         ],
     )?;
-    let row = row.ok_or_else(|| StoreError::Fault("a binding was not kept".to_owned()))?;
+    let row = row.ok_or_else(|| StoreError::Fault("a binding was not stored".to_owned()))?;
     Ok(Binding { id: row.uuid(0)?, created_at: row.time(1)?, ..binding.clone() })
 }
 
@@ -193,7 +196,7 @@ pub fn count_bindings(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreErro
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// Bindings, oldest first.
+/// Lists bindings, oldest first.
 pub fn list_bindings(tx: &mut Tx<'_>, workspace: Uuid, filter: &Filter) -> Result<Vec<Binding>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, binding_id, principal_id, transport_type, transport_handle, priority, status, metadata, \

@@ -1,7 +1,8 @@
-//! Values derived from the rules of a workspace or an organization, each good for one version of those rules.
+//! A cache of values derived from the rules of a workspace or an organization, each valid for one version of those
+//! rules.
 //!
-//! A transaction compares the version before it uses a value, so no rule is applied past the commit that changed it. The
-//! cache itself changes after commits only, because jobs roll back and run again.
+//! A transaction compares the version before it uses a value, so no rule is applied after the commit that changed it.
+//! The cache itself changes only after commits, because jobs roll back and run again.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,17 +11,17 @@ use axme_intent::Time;
 use hashlink::LruCache;
 use uuid::Uuid;
 
-/// Owners of rules that are remembered; beyond it, those are forgotten that were used least recently.
+/// Owners in the cache. Beyond it, the least recently used one is dropped.
 const MOST_OWNERS: usize = 1_000;
 
-/// A value of any type; the caller who puts one in knows which it is.
+/// A value of any type; its user knows which.
 pub(crate) type Derived = Arc<dyn Any + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub version: i64,
     pub value: Derived,
-    /// When a transaction last found the version to be the current one.
+    /// When a transaction last found the version to be current.
     pub checked_at: Time,
 }
 
@@ -41,7 +42,7 @@ impl RulesCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(owner, entry);
     }
 
-    /// Notes that the version was still the current one at a time.
+    /// Records that the version was still current at a time.
     pub fn confirm(&self, owner: Uuid, version: i64, at: Time) {
         if let Some(entry) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&owner)
             && entry.version == version

@@ -1,4 +1,5 @@
-//! SQL of semantic schemas.
+//! SQL for semantic schemas: JSON Schemas of payloads, by intent type. A schema is for one receiver or for the whole
+//! workspace.
 
 use axme_intent::Time;
 use serde_json::Value;
@@ -24,7 +25,7 @@ pub struct Schema {
     pub updated_at: Time,
 }
 
-/// Adds a schema, or puts it in the place of the one that its owner had.
+/// Adds a schema, or replaces the one of the same type and owner.
 pub fn put(tx: &mut Tx<'_>, schema: &Schema) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO schemas (workspace_id, semantic_type, owner, schema_ref, schema_hash, schema_json, \
@@ -49,7 +50,7 @@ pub fn put(tx: &mut Tx<'_>, schema: &Schema) -> Result<(), StoreError> {
     )
 }
 
-/// The schema for a receiver and the one for the workspace, in this order.
+/// Finds the schema for a receiver and the one for the workspace, in this order.
 pub fn find(tx: &mut Tx<'_>, workspace: Uuid, semantic_type: &str, owner: &str) -> Result<Vec<Schema>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, semantic_type, owner, schema_ref, schema_hash, schema_json, compatibility_mode, scope, \
@@ -76,13 +77,13 @@ fn schema(row: &Row) -> Result<Schema, StoreError> {
     })
 }
 
-/// How many schemas a workspace has.
+/// Counts the schemas of a workspace.
 pub fn count(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
     let row = tx.row("SELECT COUNT(*) FROM schemas WHERE workspace_id = $1", &[workspace.into()])?;
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// The semantic types that have a schema in a workspace.
+/// Lists the semantic types that have a schema in a workspace.
 pub fn list_types(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Vec<String>, StoreError> {
     let rows = tx.rows("SELECT DISTINCT semantic_type FROM schemas WHERE workspace_id = $1", &[workspace.into()])?;
     rows.iter().map(|row| row.string(0)).collect()

@@ -1,4 +1,5 @@
-//! SQL of service accounts and their keys.
+//! SQL for service accounts and their keys. An account with an address is an agent; one without acts in the name of its
+//! owner. Only the hash of a key is stored.
 
 use axme_intent::{Address, DeliveryBinding, Time, text_enum};
 use uuid::Uuid;
@@ -8,13 +9,13 @@ use super::{Row, Tx};
 use crate::error::StoreError;
 
 text_enum! {
-    /// What the keys of an account may do.
+    /// The role of an account: what its keys allow.
     pub enum AccountRole {
         /// Everything in the workspace.
         WorkspaceAdmin = "workspace_admin",
-        /// What concerns the account's own address.
+        /// Work of the account's own address.
         Agent = "agent",
-        /// What the person may do whose logins the keys are of.
+        /// Everything that the key's person may do.
         Login = "login",
     }
 }
@@ -22,12 +23,12 @@ text_enum! {
 text_enum! {
     pub enum AccountStatus {
         Active = "active",
-        /// Kept, so that registering its address again brings it back.
+        /// The row stays, so that registering its address again restores the account.
         Deleted = "deleted",
     }
 }
 
-/// What a key opens: everything a call has to know about its caller.
+/// The holder of a key: everything that a call needs to know about its caller.
 #[derive(Debug, Clone)]
 pub struct KeyHolder {
     pub hash: Vec<u8>,
@@ -95,13 +96,14 @@ pub struct ServiceAccount {
     pub created_by: String,
     pub created_at: Time,
     pub updated_at: Time,
-    /// Where its intents are pushed to; set when the delivery mode is `http`.
+    /// The URL that its intents are pushed to; set when the delivery mode is `http`.
     pub callback_url: Option<String>,
     pub webhook_secret: Option<String>,
 }
 
 impl ServiceAccount {
-    /// An account that is no agent: its keys act in the name of their owner. The workspace's admin, unless it is changed.
+    /// Creates an account without an address: its keys act in the name of their owner. By default it is a workspace
+    /// admin.
     pub fn of_owner(id: Uuid, org: Uuid, workspace: Uuid, owner: &str, now: Time) -> ServiceAccount {
         ServiceAccount {
             workspace_id: workspace,
@@ -155,7 +157,7 @@ fn service_account(row: &Row) -> Result<ServiceAccount, StoreError> {
     })
 }
 
-/// How many agents a workspace has.
+/// Counts the agents of a workspace.
 pub fn count_agents(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError> {
     let row = tx.row(
         "SELECT COUNT(*) FROM service_accounts WHERE workspace_id = $1 AND address IS NOT NULL AND status <> 'deleted'",
@@ -164,7 +166,7 @@ pub fn count_agents(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64, StoreError>
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// Adds an account unless its address is taken. False when it was.
+/// Adds an account. Returns false if its address is taken.
 pub fn insert_service_account(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
     let added = tx.run(
         "INSERT INTO service_accounts (workspace_id, service_account_id, org_id, name, display_name, description, role, \
@@ -203,13 +205,13 @@ pub fn find_agent(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result
     row.as_ref().map(service_account).transpose()
 }
 
-/// The account of an id in whichever workspace it is.
+/// Finds an account by id, in any workspace.
 pub fn find_anywhere(tx: &mut Tx<'_>, id: &str) -> Result<Option<ServiceAccount>, StoreError> {
     let row = tx.row(service_account!("WHERE service_account_id = $1 ORDER BY workspace_id LIMIT 1"), &[id.into()])?;
     row.as_ref().map(service_account).transpose()
 }
 
-/// Marks an account as deleted and ends its keys; returns how many were still good.
+/// Marks an account as deleted and revokes its keys. Returns how many were not revoked yet.
 pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, id: &str, now: Time) -> Result<u64, StoreError> {
     tx.push(
         "UPDATE service_accounts SET status = 'deleted', delivery_mode = 'stream', callback_url = NULL, webhook_secret = NULL, \
@@ -222,7 +224,7 @@ pub fn delete(tx: &mut Tx<'_>, workspace: Uuid, id: &str, now: Time) -> Result<u
     )
 }
 
-/// Brings a deleted account back as it is now given. False when it was not deleted.
+/// Restores a deleted account with new settings. Returns false if it was not deleted.
 pub fn revive(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
     let changed = tx.run(
         "UPDATE service_accounts SET status = 'active', name = $1, display_name = $2, description = $3, delivery_mode = $4, \
@@ -244,7 +246,7 @@ pub fn revive(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<bool, StoreError> {
     Ok(changed > 0)
 }
 
-/// A page of accounts by id; ids sort by time of creation.
+/// Lists a page of accounts by id. Ids sort by creation time.
 pub fn list_service_accounts(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -258,7 +260,7 @@ pub fn list_service_accounts(
     rows.iter().map(service_account).collect()
 }
 
-/// A page of the accounts that are agents, by address.
+/// Lists a page of agents by address.
 pub fn list_agents(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -298,7 +300,7 @@ pub fn insert_key(tx: &mut Tx<'_>, key: &NewKey<'_>) -> Result<(), StoreError> {
     )
 }
 
-/// A key as it is listed.
+/// A key as lists show it.
 pub struct KnownKey {
     pub key_id: String,
     pub hint: String,
@@ -308,7 +310,7 @@ pub struct KnownKey {
     pub last_used_at: Option<Time>,
 }
 
-/// The newest keys of an account.
+/// Lists the newest keys of an account.
 pub fn list_keys(tx: &mut Tx<'_>, workspace: Uuid, account: &str, limit: i64) -> Result<Vec<KnownKey>, StoreError> {
     let rows = tx.rows(
         "SELECT key_id, hint, created_at, expires_at, revoked_at, last_used_at FROM api_keys \
@@ -328,7 +330,7 @@ pub fn list_keys(tx: &mut Tx<'_>, workspace: Uuid, account: &str, limit: i64) ->
     rows.iter().map(key).collect()
 }
 
-/// Notes that a key was used, unless a later use is noted already.
+/// Records the use of a key, unless a later use is recorded.
 pub fn set_last_used(tx: &mut Tx<'_>, workspace: Uuid, key: &str, at: Time) -> Result<(), StoreError> {
     tx.push(
         "UPDATE api_keys SET last_used_at = $1 \
@@ -337,7 +339,7 @@ pub fn set_last_used(tx: &mut Tx<'_>, workspace: Uuid, key: &str, at: Time) -> R
     )
 }
 
-/// Revokes a key unless it is already; returns when it was revoked, `None` when there is no such key.
+/// Revokes a key, unless it is revoked already. Returns the time of revocation, or `None` if there is no such key.
 pub fn revoke_key(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -353,7 +355,7 @@ pub fn revoke_key(
     row.map(|row| row.time(0)).transpose()
 }
 
-/// Changes how intents reach an account.
+/// Changes the delivery settings of an account.
 pub fn update_delivery(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<(), StoreError> {
     tx.push(
         "UPDATE service_accounts SET delivery_mode = $1, callback_url = $2, webhook_secret = $3, updated_at = $4 \
@@ -369,7 +371,7 @@ pub fn update_delivery(tx: &mut Tx<'_>, a: &ServiceAccount) -> Result<(), StoreE
     )
 }
 
-/// The accounts of all workspaces that are pushed to, after one of them.
+/// Lists a page of the accounts with a callback URL, in all workspaces, after one of them.
 pub fn list_pushed(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<Vec<ServiceAccount>, StoreError> {
     let rows = tx.rows(
         service_account!(
@@ -381,7 +383,7 @@ pub fn list_pushed(tx: &mut Tx<'_>, after: (Uuid, &str), limit: i64) -> Result<V
     rows.iter().map(service_account).collect()
 }
 
-/// The account that the keys of somebody's logins in a workspace belong to.
+/// Finds the account that holds the keys of a person's sign-ins in a workspace.
 pub fn find_login_account(tx: &mut Tx<'_>, workspace: Uuid, email: &str) -> Result<Option<String>, StoreError> {
     let row = tx.row(
         "SELECT service_account_id FROM service_accounts \

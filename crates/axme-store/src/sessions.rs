@@ -1,4 +1,5 @@
-//! SQL of sessions and what happened in them.
+//! SQL for sessions, in which agents work together, and their entries. The row of a session numbers its entries and
+//! serializes their writers.
 
 use axme_intent::Time;
 use serde_json::Value;
@@ -66,7 +67,7 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Session
     row.as_ref().map(session).transpose()
 }
 
-/// A page of sessions below an id, newest first: of a status, of a parent, both or neither.
+/// Lists sessions with ids below `before`, newest first, optionally by status and by parent.
 pub fn list(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -118,7 +119,7 @@ fn session(row: &Row) -> Result<Session, StoreError> {
     })
 }
 
-/// Takes the next number of a session that has not ended. Others wait from here to the commit.
+/// Takes the next entry number of an active session. Other writers of the session wait until the commit.
 pub fn take_number(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, now: Time) -> Result<Option<i64>, StoreError> {
     let row = tx.row(
         "UPDATE sessions SET last_seq = last_seq + 1, updated_at = $1 \
@@ -128,7 +129,7 @@ pub fn take_number(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid, now: Time) -> Res
     row.map(|row| row.int(0)).transpose()
 }
 
-/// Ends a session. Call [`take_number`] first, for its entry.
+/// Completes a session. Call [`take_number`] first, for the entry that reports it.
 pub fn complete(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -142,7 +143,7 @@ pub fn complete(
     )
 }
 
-/// Something that happened in a session.
+/// An entry of a session, such as a message.
 #[derive(Debug, Clone)]
 pub struct Entry {
     pub seq: i64,
@@ -175,7 +176,7 @@ pub fn insert_entry(tx: &mut Tx<'_>, workspace: Uuid, session: Uuid, e: &Entry) 
     )
 }
 
-/// Entries after a number, in order.
+/// Lists entries after a number, in order.
 pub fn list_entries(
     tx: &mut Tx<'_>,
     workspace: Uuid,

@@ -1,23 +1,24 @@
-//! Which writer a job goes to.
+//! Shards: they decide which writer runs a job. A shard follows from the intent, the address or the workspace that the
+//! job writes.
 
 use axme_intent::{Address, IntentId};
 use uuid::Uuid;
 
-/// The part of the data that a write touches. Jobs of one shard run one after another, so a family of intents never waits
-/// for its own locks. On SQLite all shards share one writer.
+/// The part of the data that a job writes. Jobs of one shard run one after another on a node, so a family of intents
+/// does not wait for its own locks there. On SQLite all shards share one writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shard(u16);
 
 impl Shard {
-    /// Management writes, which belong to no family of intents.
+    /// The shard of management writes, which do not belong to a family of intents.
     pub const CONTROL: Shard = Shard(0);
 
-    /// The shard of an intent and of all its relatives, who share the last 16 bits of their ids.
+    /// The shard of an intent and its whole family. The ids of a family have the same last 16 bits.
     pub fn of_intent(id: IntentId) -> Shard {
         Shard(id.shard())
     }
 
-    /// The shard of what is done for one address, such as claiming from its queue.
+    /// The shard of work for one address, such as claims from its queue.
     pub fn of_address(address: &Address) -> Shard {
         Shard(fold(address.as_str().as_bytes()))
     }
@@ -27,12 +28,12 @@ impl Shard {
         Shard(fold(workspace.as_bytes()))
     }
 
-    /// As logs show it.
+    /// The number that logs show.
     pub(crate) fn number(self) -> u16 {
         self.0
     }
 
-    /// The writer among `count` that serves the shard.
+    /// The index of the shard's writer among `count` writers.
     pub(crate) fn writer(self, count: usize) -> usize {
         usize::from(self.0) % count
     }

@@ -1,7 +1,7 @@
 //! SQLite without threads, for the deterministic simulation (`axme-sim`).
 //!
-//! The engine is the one of production. Reads run as they come; writes wait in line until the simulation commits them as
-//! one group and says how that ends. [`snapshot`] reads everything that invariants are about.
+//! The engine is the production one. Reads run at once. Writes wait until the simulation commits them as one group and
+//! decides how that ends. [`snapshot`] reads everything that the invariants cover.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use crate::tx::{Environment, Tx};
 use crate::writer::{Engine, Queue, QueuedJob};
 use crate::{Store, StoreOptions};
 
-/// Events of one intent; a history is bounded by the steps it may run.
+/// The events of one intent. Its history is bounded by the steps that it may run.
 const MOST_EVENTS: i64 = 100_000;
 
 /// How a group of writes ends.
@@ -27,13 +27,14 @@ pub enum Fate {
     Commits,
     /// The first commit fails, the second one succeeds.
     CommitsLate,
-    /// The disk is full: nothing is durable, and everybody is told so.
+    /// The disk is full: nothing is durable, and all callers get the error.
     DiskFull,
-    /// The process dies before the commit: nothing is durable and nobody is told.
+    /// The process dies before the commit: nothing is durable, and no caller gets an answer.
     DiesBefore,
-    /// The process dies right after the commit: everything is durable, nobody is told, nobody is woken.
+    /// The process dies right after the commit: everything is durable, but no caller gets an answer and no waiter
+    /// wakes.
     DiesAfter,
-    /// Nothing is durable and everybody is told that it is: a broken store, to see that the simulation notices.
+    /// Nothing is durable, but all callers get success: a broken store, which the simulation must detect.
     Lies,
 }
 
@@ -43,7 +44,7 @@ impl Fate {
     }
 }
 
-/// The simulation's hand on a store.
+/// The simulation's control over the commits of a store.
 #[derive(Clone)]
 pub struct CommitControl(Arc<Mutex<Writer>>);
 
@@ -59,12 +60,12 @@ impl CommitControl {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many writes wait.
+    /// Counts the waiting writes.
     pub fn waiting(&self) -> usize {
         self.writer().waiting.len()
     }
 
-    /// Lets a group of at most `most` writes meet its fate; returns how many there were.
+    /// Runs up to `most` waiting writes as one group with the given fate. Returns how many.
     pub fn commit(&self, most: usize, fate: Fate) -> usize {
         let mut writer = self.writer();
         let count = writer.waiting.len().min(most);
@@ -87,7 +88,7 @@ impl CommitControl {
         count
     }
 
-    /// The process is gone: what waited is lost, and nothing is taken any more.
+    /// Ends the process: waiting writes are lost, and new ones are refused.
     pub fn die(&self) {
         let mut writer = self.writer();
         writer.is_dead = true;
@@ -105,7 +106,7 @@ impl CommitControl {
 }
 
 impl Store {
-    /// Opens or creates the SQLite file. The returned control decides how its commits end.
+    /// Opens or creates the SQLite file. The returned control decides how commits end.
     pub fn open_simulated(file: &Path, options: &StoreOptions) -> Result<(Store, CommitControl), StoreError> {
         let environment = options.environment();
         let engine = Sqlite::open_writer(file, environment.clone())?;
@@ -123,7 +124,7 @@ impl Store {
     }
 }
 
-/// A head with the columns that repeat what its state says.
+/// A head with the columns that are derived from its state.
 #[derive(Debug, Clone)]
 pub struct HeadColumns {
     pub workspace: Uuid,
@@ -156,7 +157,7 @@ pub struct NoticeRow {
     pub channel: String,
     pub recipient: String,
     pub is_open: bool,
-    /// For mail about a task: when the waiting began that it is about.
+    /// For mail about a task: the number of the request that it is about.
     pub asking: Option<u32>,
 }
 
@@ -170,7 +171,7 @@ pub struct LinkRow {
     pub outcome: Option<String>,
 }
 
-/// What the store holds, but for the events.
+/// The contents of the store that invariants cover, without the events.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub heads: Vec<HeadColumns>,
@@ -189,7 +190,7 @@ pub fn snapshot(tx: &mut Tx<'_>) -> Result<Snapshot, StoreError> {
     for row in rows {
         let (workspace, id) = (row.uuid(0)?, IntentId(row.uuid(1)?));
         let head = intents::find(tx, workspace, id)?
-            .ok_or_else(|| StoreError::Fault(format!("intent {id} is listed and cannot be found")))?;
+            .ok_or_else(|| StoreError::Fault(format!("intent {id} is listed but cannot be found")))?;
         let task_since = row.opt_int(4)?.map(Time::from_micros);
         heads.push(HeadColumns { workspace, head, status: row.string(2)?, live: row.int(3)? != 0, task_since });
     }
@@ -246,7 +247,8 @@ fn links(tx: &mut Tx<'_>) -> Result<Vec<LinkRow>, StoreError> {
     rows.iter().map(link).collect()
 }
 
-/// Lets every link answer whatever its intent asks now, however often: a broken server, to see that the simulation notices.
+/// Lets every link answer the current request of its intent any number of times: a broken server, which the simulation
+/// must detect.
 pub fn forget_askings(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     tx.push("UPDATE task_links SET used_at = NULL, outcome = NULL", &[])?;
     for row in tx.rows("SELECT workspace_id, intent_id, state FROM intents WHERE task_since IS NOT NULL", &[])? {
@@ -259,7 +261,7 @@ pub fn forget_askings(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The whole history of an intent.
+/// Reads the whole history of an intent.
 pub fn history(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Vec<Event>, StoreError> {
     intents::list_events(tx, workspace, id, 0, MOST_EVENTS)
 }

@@ -1,9 +1,9 @@
 //! SQLite: WAL, `synchronous=FULL`, one writer that commits in groups.
 //!
-//! A group is one transaction. A job that fails before it has written anything is simply answered. If one fails after that,
-//! the transaction is rolled back and the group runs again with each job under a savepoint, so that a job that fails hurts
-//! nobody else. Some failures (a full disk) end the whole transaction: then nobody of the group is answered as done, and the
-//! jobs run again once.
+//! A group is one transaction. A job that fails before its first write does not disturb the others. If one fails after
+//! a write, the group is rolled back and runs again with each job under a savepoint. Then a failing job undoes only its
+//! own writes. Some failures (a full disk) end the whole transaction; its jobs also run again once, and no caller gets
+//! an answer before that.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,15 +22,15 @@ use crate::writer::{Engine, Failure, QueuedJob};
 /// SQLite releases before this one can corrupt a WAL database when a checkpoint meets a reset.
 const OLDEST_SAFE: i32 = 3_051_003;
 const CACHED_STATEMENTS: usize = 256;
-/// Pages of log (of 4 KiB) after which they are copied into the database. Copying less often copies hot pages fewer times;
-/// a start after a crash reads at most this much again.
+/// Pages of the log (of 4 KiB) after which a checkpoint copies them into the database. Fewer checkpoints copy hot pages
+/// fewer times; a start after a crash reads about this many pages again.
 const CHECKPOINT_PAGES: u32 = 8_000;
 
 pub(crate) struct Sqlite {
     connection: rusqlite::Connection,
     role: Role,
     environment: Arc<Environment>,
-    /// How many of the next commits fail as on a full disk.
+    /// The number of next commits that fail as on a full disk.
     #[cfg(feature = "simulation")]
     pub(crate) failing_commits: u32,
 }
@@ -77,7 +77,7 @@ impl Sqlite {
     ) -> Result<Sqlite, StoreError> {
         connection.busy_timeout(Duration::from_secs(5)).map_err(fault)?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-        // Pages in memory, in KiB: what the index pages of a busy server need, not more.
+        // The page cache, in KiB: enough for the index pages of a busy server.
         connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;").map_err(fault)?;
         Ok(Sqlite {
             connection,
@@ -92,8 +92,7 @@ impl Sqlite {
         self.connection.prepare_cached(sql).and_then(|mut s| s.raw_execute()).map(|_| ()).map_err(fault)
     }
 
-    /// Runs the jobs in one transaction. The outcomes are those to answer, in order; an error means that the transaction
-    /// is gone and nothing has happened.
+    /// Runs the jobs in one transaction and returns their outcomes in order. After an error, no write has taken effect.
     fn attempt(&mut self, jobs: &mut [QueuedJob], guard: Guard) -> Result<Vec<Result<(), Failure>>, GroupFailure> {
         self.exec(if self.role == Role::Writer { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
         let mut outcomes = Vec::with_capacity(jobs.len());
@@ -107,7 +106,7 @@ impl Sqlite {
             let outcome = job.run(&mut Tx::new(&mut live, &self.environment, now));
             let Live { has_written, tallies, .. } = live;
             if self.connection.is_autocommit() {
-                return Err(StoreError::Unavailable("the transaction was ended by the database".to_owned()).into());
+                return Err(StoreError::Unavailable("the database ended the transaction".to_owned()).into());
             }
             match (guard, &outcome) {
                 (Guard::Group, Err(_)) if has_written => return Err(GroupFailure::Spoiled),
@@ -140,13 +139,13 @@ impl Sqlite {
         self.exec("COMMIT")
     }
 
-    /// Runs the jobs and commits them, twice if it must. The outcomes are those to answer, in order; with an error nothing
-    /// has happened.
+    /// Runs and commits the jobs, if necessary a second time, and returns their outcomes in order. After an error, no
+    /// write has taken effect.
     pub(crate) fn settle(&mut self, jobs: &mut [QueuedJob]) -> Result<Vec<Result<(), Failure>>, StoreError> {
         let mut outcome = self.attempt(jobs, Guard::Group);
         if let Err(gone) = &outcome {
             if let GroupFailure::Lost(error) = gone {
-                tracing::warn!(%error, jobs = jobs.len(), "a transaction was lost and runs again");
+                tracing::warn!(%error, jobs = jobs.len(), "a transaction failed and runs again");
             }
             self.roll_back();
             outcome = self.attempt(jobs, Guard::Each);
@@ -155,25 +154,25 @@ impl Sqlite {
             self.roll_back();
             match gone {
                 GroupFailure::Lost(error) => error,
-                GroupFailure::Spoiled => StoreError::Fault("a guarded job spoiled its group".to_owned()),
+                GroupFailure::Spoiled => StoreError::Fault("a job under a savepoint failed its group".to_owned()),
             }
         })
     }
 }
 
-/// What a failing job takes with it.
+/// The extent of a rollback after a failed job.
 #[derive(PartialEq, Clone, Copy)]
 enum Guard {
-    /// The whole group, which then runs again with each job guarded. Savepoints cost more than the statements between
-    /// them, and a job rarely fails after it has written.
+    /// The whole group, which then runs again under [`Guard::Each`]. Savepoints cost more than the statements between
+    /// them, and a job rarely fails after a write.
     Group,
-    /// Itself only: every job runs under a savepoint.
+    /// Its own writes only: every job runs under a savepoint.
     Each,
 }
 
-/// Why a transaction is gone.
+/// Why a transaction failed.
 enum GroupFailure {
-    /// A job failed after it had written.
+    /// A job failed after a write.
     Spoiled,
     Lost(StoreError),
 }
@@ -191,7 +190,7 @@ impl Engine for Sqlite {
     }
 }
 
-/// Tells each job what became of it.
+/// Reports to each job's caller how the job ended.
 pub(crate) fn answer(
     jobs: Vec<QueuedJob>,
     settled: Result<Vec<Result<(), Failure>>, StoreError>,
@@ -214,12 +213,12 @@ pub(crate) fn answer(
 impl Sqlite {
     fn roll_back(&self) {
         if !self.connection.is_autocommit() && self.exec("ROLLBACK").is_err() {
-            tracing::error!("a failed transaction could not be rolled back");
+            tracing::error!("could not roll back a failed transaction");
         }
     }
 }
 
-/// Makes the file readable by its owner only; the files that SQLite puts beside it take the same mode.
+/// Makes the file readable by its owner only. SQLite gives the files beside it the same mode.
 fn private(file: &Path, durable: bool) -> std::io::Result<()> {
     let opened = std::fs::File::options().create(true).append(true).open(file)?;
     #[cfg(unix)]
@@ -234,7 +233,7 @@ struct Live<'a> {
     tallies: Vec<(Tally, i64)>,
 }
 
-/// What the jobs of a group have used together: counting each by itself would cost a statement per job.
+/// The usage of all jobs of a group. Counting each job by itself would cost a statement per job.
 #[derive(Default)]
 struct Tallies(Vec<(Tally, i64)>);
 
@@ -249,7 +248,7 @@ impl Tallies {
     }
 
     fn write(self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        // There is one writer, so one row will do.
+        // There is one writer, so one slot is enough.
         self.0.into_iter().try_for_each(|(tally, count)| quotas::add(tx, tally, 0, count))
     }
 }
@@ -290,8 +289,8 @@ impl Connection for Live<'_> {
     }
 }
 
-/// SQLite has one writer: a row lock is dropped from the end of the text. Anywhere else it is an error, since the text after
-/// it would be lost.
+/// Removes a row lock from the end of a statement, since SQLite has one writer. Anywhere else a lock is an error,
+/// because the text after it would be lost.
 fn without_locks(sql: &'static str) -> Result<&'static str, StoreError> {
     let Some((text, lock)) = sql.split_once(" FOR UPDATE") else { return Ok(sql) };
     let is_word = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -302,7 +301,7 @@ fn without_locks(sql: &'static str) -> Result<&'static str, StoreError> {
     }
 }
 
-/// The migration text in SQLite's dialect.
+/// Translates a migration into SQLite's dialect.
 fn dialect(sql: &str) -> String {
     sql.replace(" COLLATE \"C\"", "").replace("/* clustered */", "WITHOUT ROWID")
 }
@@ -311,7 +310,7 @@ fn take(value: ValueRef<'_>, sql: &str) -> Result<Value<'static>, StoreError> {
     Ok(match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(n) => Value::Int(n),
-        // No column holds one, so the statement computed it: on PostgreSQL it would be something else.
+        // No column holds a REAL, so the statement computed it. PostgreSQL would return another type.
         ValueRef::Real(_) => return Err(StoreError::Fault(format!("a value is not an integer in: {sql}"))),
         ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned().into()),
         ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec().into()),

@@ -1,4 +1,5 @@
-//! SQL of timers: one row for each moment at which an intent has to be looked at again.
+//! SQL for timers: one row for each time at which an intent becomes due. An intent has at most one timer of each kind,
+//! and one per step.
 
 use axme_intent::{IntentId, Time, TimerKind};
 use uuid::Uuid;
@@ -14,7 +15,7 @@ pub struct Timer {
     pub due_at: Time,
 }
 
-/// Sets a timer, replacing one of the same kind.
+/// Sets a timer. It replaces a timer of the same kind.
 pub fn put(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId, kind: &TimerKind, at: Time) -> Result<(), StoreError> {
     tx.push(
         "INSERT INTO timers (workspace_id, intent_id, kind, due_at) VALUES ($1, $2, $3, $4) \
@@ -34,7 +35,7 @@ pub fn clear_all(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<(), S
     tx.push("DELETE FROM timers WHERE workspace_id = $1 AND intent_id = $2", &[workspace.into(), id.into()])
 }
 
-/// Moves a timer that is still set as it was seen.
+/// Moves a timer, unless it has changed since it was read.
 pub fn postpone(tx: &mut Tx<'_>, timer: &Timer, at: Time) -> Result<(), StoreError> {
     tx.push(
         "UPDATE timers SET due_at = $1 WHERE workspace_id = $2 AND intent_id = $3 AND kind = $4 AND due_at = $5",
@@ -49,13 +50,13 @@ macro_rules! timers {
     };
 }
 
-/// The earliest timers, due or not.
+/// Lists the earliest timers, due or not.
 pub fn list_next(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Timer>, StoreError> {
     let rows = tx.rows(timers!("ORDER BY due_at, workspace_id, intent_id, kind LIMIT $1"), &[limit.into()])?;
     rows.iter().map(timer).collect()
 }
 
-/// Timers of a workspace that are due, the earliest first.
+/// Lists the due timers of a workspace, earliest first.
 pub fn list_due(tx: &mut Tx<'_>, workspace: Uuid, now: Time, limit: i64) -> Result<Vec<Timer>, StoreError> {
     let rows = tx.rows(
         timers!("WHERE due_at <= $1 AND workspace_id = $2 ORDER BY due_at, intent_id, kind LIMIT $3"),
@@ -69,7 +70,7 @@ fn timer(row: &Row) -> Result<Timer, StoreError> {
     Ok(Timer { workspace: row.uuid(0)?, intent_id: IntentId(row.uuid(1)?), kind, due_at: row.time(3)? })
 }
 
-/// True while the timer is still set for the moment it was seen with.
+/// Returns true if a timer still has the due time with which it was read.
 pub fn is_set(tx: &mut Tx<'_>, timer: &Timer) -> Result<bool, StoreError> {
     let row = tx.row(
         "SELECT due_at FROM timers WHERE workspace_id = $1 AND intent_id = $2 AND kind = $3",

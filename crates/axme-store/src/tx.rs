@@ -1,4 +1,5 @@
-//! An open transaction, as jobs see it.
+//! The transaction of a job. [`Tx`] runs statements through the engine and collects the signals that its commit sends.
+//! It also decides when a value from the cache of rules may be used.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -13,27 +14,27 @@ use crate::rules_cache::{Derived, Entry, RulesCache};
 use crate::value::{Row, Value};
 use crate::wakeups::{Signal, Wakeups};
 
-/// An open transaction, with everything a job may depend on besides its own input: the time, randomness, and the limits
-/// of the server. A job that runs twice sees the same time.
+/// An open transaction, with everything that a job may depend on besides its input: time, randomness and the server's
+/// limits. A job that runs twice sees the same time.
 pub struct Tx<'a> {
     connection: &'a mut dyn Connection,
     signals: Vec<Signal>,
-    /// When the call or the worker's round asked for the transaction.
+    /// When the call or the worker's tick asked for the transaction.
     pub now: Time,
     pub rng: &'a Rng,
     pub limits: &'a Arc<Limits>,
     cache: &'a RulesCache,
     rules: RulesInUse,
-    /// True when the job lost an earlier run: what it knew may have been old.
+    /// True when an earlier run of the job failed: cached rules may have been stale.
     is_repeated: bool,
 }
 
-/// Divides by zero, and so fails, unless the version of an owner is the expected one. PostgreSQL runs it in the same round
-/// trip as the writes that rely on the version.
+/// Divides by zero, and so fails, unless the owner has the expected version. PostgreSQL runs it in the same round trip
+/// as the writes that rely on the version.
 const GUARD: &str = "SELECT 1 / CASE WHEN COALESCE((SELECT version FROM policy_versions WHERE owner_id = $1), 0) \
      = $2 THEN 1 ELSE 0 END";
 
-/// Where uses of a thing in an hour are counted; the hour is numbered from the beginning of time.
+/// The usage counter of one dimension in one hour. Hours are numbered since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
     pub workspace: Uuid,
@@ -44,17 +45,17 @@ pub struct Tally {
 /// The rules that a transaction has used or changed.
 #[derive(Default)]
 pub(crate) struct RulesInUse {
-    /// Values whose version this transaction has compared, or will have compared by its commit.
+    /// Values whose version this transaction has compared, or compares at the latest with its commit.
     current: Vec<(Uuid, Derived)>,
-    /// Values that this transaction has loaded, to be remembered once it is committed.
+    /// Values that this transaction has loaded. They enter the cache after the commit.
     loaded: Vec<(Uuid, Entry)>,
-    /// Versions that the commit has compared, and when.
+    /// Versions that the commit compares, each with the time of the transaction.
     guarded: Vec<(Uuid, i64, Time)>,
     changed: Vec<Uuid>,
 }
 
 impl RulesInUse {
-    /// Brings the cache up to date with a commit.
+    /// Updates the cache after a commit.
     pub fn settle(self, cache: &RulesCache) {
         for (owner, entry) in self.loaded {
             cache.put(owner, entry);
@@ -68,7 +69,7 @@ impl RulesInUse {
     }
 }
 
-/// What all transactions of one store share.
+/// The state that all transactions of one store share.
 pub(crate) struct Environment {
     pub rng: Rng,
     pub limits: Arc<Limits>,
@@ -76,16 +77,17 @@ pub(crate) struct Environment {
     pub rules: RulesCache,
 }
 
-/// What an engine offers inside a transaction. `$1`, `$2`, … are the parameters; they must first appear in ascending order.
+/// The interface of an engine inside a transaction. Parameters are `$1`, `$2`, … and must first appear in ascending
+/// order.
 pub(crate) trait Connection {
     /// Runs a statement and returns how many rows it changed.
     fn run(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<u64, StoreError>;
-    /// Runs a statement whose result nobody needs; the engine may delay it until the next read or the commit.
+    /// Runs a statement without returning a result. The engine may delay it until the next read or the commit.
     fn push(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<(), StoreError>;
     fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
-    /// Makes the commit fail with a conflict when a query fails. Returns false where reading costs no more than that.
+    /// Makes the commit fail with a conflict if the query fails. Returns false on an engine where a read is as cheap.
     fn guard(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<bool, StoreError>;
-    /// Counts one use in a row that no other connection writes; the engine may add it up until the commit.
+    /// Adds `count` uses in a row that no other connection writes. The engine may delay this until the commit.
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError>;
 }
 
@@ -113,18 +115,18 @@ impl<'a> Tx<'a> {
         Ok(self.connection.rows(sql, params)?.into_iter().next())
     }
 
-    /// Counts one use. Others see it once it is committed, and this transaction perhaps not before.
+    /// Counts `count` uses. Even this transaction may not see them before the commit.
     pub fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
         self.connection.tally(tally, count)
     }
 
-    /// A fresh id that sorts by time.
+    /// Generates an id that sorts by time.
     pub fn uuid(&self) -> Uuid {
         self.rng.uuid_at(self.now)
     }
 
-    /// The value derived from the rules of a workspace or an organization as they are now: remembered, where their version
-    /// is still the same, or loaded.
+    /// Returns the value derived from the current rules of a workspace or an organization. A cached value is used while
+    /// its version is current; otherwise `load` computes a new one.
     pub fn rules<T: Send + Sync + 'static>(
         &mut self,
         owner: Uuid,
@@ -154,13 +156,14 @@ impl<'a> Tx<'a> {
         typed(value)
     }
 
-    /// The version of the rules of an owner; 0 until the first change.
+    /// Reads the version of an owner's rules; 0 until the first change.
     fn rules_version(&mut self, owner: Uuid) -> Result<i64, StoreError> {
         let row = self.row("SELECT version FROM policy_versions WHERE owner_id = $1", &[owner.into()])?;
         row.map_or(Ok(0), |row| row.int(0))
     }
 
-    /// A guard would only fail for a job that lost before, or that has changed the rules itself.
+    /// A repeated job reads the version, because a guard may have made it fail. After a change of its own, a guard
+    /// would fail.
     fn may_guard(&self, owner: Uuid) -> bool {
         !self.is_repeated && !self.rules.changed.contains(&owner)
     }
@@ -183,7 +186,7 @@ impl<'a> Tx<'a> {
         Ok(value)
     }
 
-    /// Forgets what was derived from the rules of an owner: this transaction changes them.
+    /// Drops the values derived from an owner's rules, because this transaction changes the rules.
     pub(crate) fn forget_rules(&mut self, owner: Uuid) {
         self.rules.current.retain(|(known, _)| *known != owner);
         self.rules.changed.push(owner);
@@ -198,17 +201,17 @@ impl<'a> Tx<'a> {
         self.is_repeated = true;
     }
 
-    /// True when it has used rules whose version only the commit compares.
+    /// Returns true if the job used rules whose version only the commit compares.
     pub(crate) fn has_unread_rules(&self) -> bool {
         !self.rules.guarded.is_empty()
     }
 
-    /// What a job that refused has loaded. It has changed nothing, so others may use it.
+    /// Takes the rules that a refusing job has loaded. The job has changed nothing, so other jobs may use them.
     pub(crate) fn take_loaded_rules(&mut self) -> RulesInUse {
         RulesInUse { loaded: std::mem::take(&mut self.rules.loaded), ..RulesInUse::default() }
     }
 
-    /// What takes effect with the commit: signals, and what the cache of rules learns.
+    /// Takes what takes effect with the commit: signals, and updates of the cache of rules.
     pub(crate) fn take_effects(&mut self) -> (Vec<Signal>, RulesInUse) {
         (std::mem::take(&mut self.signals), std::mem::take(&mut self.rules))
     }

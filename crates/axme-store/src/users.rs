@@ -1,4 +1,5 @@
-//! SQL of users and their nicks.
+//! SQL for users: people by nick, in one workspace each. The normalized form of a nick is unique in its workspace, and
+//! searches use that form.
 
 use axme_intent::Time;
 use uuid::Uuid;
@@ -10,20 +11,20 @@ use crate::error::StoreError;
 pub struct User {
     pub workspace: Uuid,
     pub id: Uuid,
-    /// As it was written.
+    /// As the user wrote it.
     pub nick: String,
     pub normalized_nick: String,
     pub display_name: Option<String>,
     pub phone: Option<String>,
     pub email: Option<String>,
-    /// Came by an invite.
+    /// True for a user who accepted an invite.
     pub invited: bool,
     pub registered_by: String,
     pub created_at: Time,
     pub updated_at: Time,
 }
 
-/// Adds a user. False when the nick is taken.
+/// Adds a user. Returns false if the nick is taken.
 pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<bool, StoreError> {
     let added = tx.run(
         "INSERT INTO users (workspace_id, user_id, nick, normalized_nick, display_name, phone, email, invited, \

@@ -1,4 +1,5 @@
-//! What goes into and comes out of a statement: five kinds of value that both engines have.
+//! Parameters and results of statements: five kinds of values that both engines have. Reading a column fails when it
+//! holds another kind.
 
 use std::borrow::Cow;
 
@@ -100,14 +101,14 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
-/// A row of a result; columns are taken by number, from 0.
+/// A row of a result. Columns are read by number, from 0.
 #[derive(Debug, Clone)]
 pub struct Row(pub(super) Vec<Value<'static>>);
 
 impl Row {
     fn wrong(&self, column: usize, wanted: &str) -> StoreError {
         StoreError::Fault(format!(
-            "column {column} is no {wanted}: {:?}",
+            "column {column} does not hold a value of type {wanted}: {:?}",
             self.0.get(column).map(std::mem::discriminant)
         ))
     }
@@ -152,10 +153,10 @@ impl Row {
         }
     }
 
-    /// Reads a value that is one of fixed words.
+    /// Reads a value of a closed set.
     pub fn word<T>(&self, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
         let text = self.text(column)?;
-        parse(text).ok_or_else(|| StoreError::Fault(format!("column {column}: \"{text}\" is no word for it")))
+        parse(text).ok_or_else(|| StoreError::Fault(format!("column {column}: unknown value \"{text}\"")))
     }
 
     pub fn string(&self, column: usize) -> Result<String, StoreError> {

@@ -1,8 +1,8 @@
-//! "There may be work": how a commit reaches those who wait for it.
+//! "There may be work": how a commit wakes the waiters of its change.
 //!
-//! A waiter subscribes to a signal *before* it looks, so that nothing falls between looking and waiting. A signal may be
-//! lost between nodes; everybody who waits also looks again after a while (the sweep), so a lost signal costs that while
-//! and never work.
+//! A waiter subscribes to a signal *before* it looks, so that a signal between looking and waiting is not missed.
+//! Signals between nodes can be lost. Every waiter therefore also looks again after a while (the sweep): a lost signal
+//! delays work but never loses it.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -15,27 +15,27 @@ use uuid::Uuid;
 
 use axme_intent::{Address, IntentId};
 
-/// How long a waiter relies on signals when other nodes send some too: those can be lost.
+/// The time between two looks when there may be other nodes, whose signals can be lost.
 pub const SWEEP_BETWEEN_NODES: Duration = Duration::from_secs(2);
-/// The same within one process, where no signal is lost.
+/// The time between two looks within one process, where no signal is lost.
 pub const SWEEP_IN_PROCESS: Duration = Duration::from_secs(30);
 
-/// What may have changed. Two signals with one number are harmless: somebody looks and finds nothing.
+/// A change that may have happened. Two signals with the same number are harmless: a waiter looks and finds nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Signal(u64);
 
 impl Signal {
-    /// There are new events of an intent.
+    /// An intent has new events.
     pub fn intent(id: IntentId) -> Signal {
         Signal::of("intent", &[id.0.as_bytes()])
     }
 
-    /// There is something in the queue of an address.
+    /// The queue of an address may hold due items.
     pub fn queue(workspace: Uuid, address: &Address) -> Signal {
         Signal::of("queue", &[workspace.as_bytes(), address.as_str().as_bytes()])
     }
 
-    /// The agents and subscribers that are pushed to are not the same any more.
+    /// The set of agents and subscribers that receive pushes has changed.
     pub fn push_receivers() -> Signal {
         Signal::of("push_receivers", &[])
     }
@@ -60,8 +60,8 @@ impl Signal {
         Signal::of("timers", &[])
     }
 
-    /// FNV-1a over the parts, each with its length before it. Nodes of different releases send one another these numbers,
-    /// so the hash is a fixed one.
+    /// FNV-1a over the parts, each preceded by its length. Nodes of different releases exchange these numbers, so the
+    /// hash never changes.
     fn of(kind: &str, parts: &[&[u8]]) -> Signal {
         const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
         const PRIME: u64 = 0x0100_0000_01b3;
@@ -75,7 +75,7 @@ impl Signal {
         Signal(hash)
     }
 
-    /// The signal that another node has sent by its number.
+    /// Converts a number that another node has sent.
     pub fn from_number(number: u64) -> Signal {
         Signal(number)
     }
@@ -89,7 +89,7 @@ impl Signal {
 pub struct Wakeups {
     sweep: Duration,
     topics: Mutex<HashMap<Signal, Topic>>,
-    /// Where signals go that other nodes need; set on PostgreSQL.
+    /// Forwards signals to other nodes; set on PostgreSQL.
     other_nodes: Mutex<Option<mpsc::UnboundedSender<Signal>>>,
 }
 
@@ -98,7 +98,7 @@ struct Topic {
     waiters: usize,
 }
 
-/// A waiter's claim on a signal; while it lives, the signal is noticed.
+/// A waiter's subscription to a signal. It ends when it is dropped.
 pub struct Subscription {
     wakeups: Arc<Wakeups>,
     signal: Signal,
@@ -110,7 +110,7 @@ impl Wakeups {
         Arc::new(Wakeups { sweep, topics: Mutex::default(), other_nodes: Mutex::default() })
     }
 
-    /// Wakes those who wait on this node and, if there are other nodes, on those.
+    /// Wakes the waiters of a signal on this node and, if there are other nodes, on those too.
     pub fn signal(&self, signal: Signal) {
         self.signal_here(signal);
         if let Some(other_nodes) = self.other_nodes.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
@@ -118,21 +118,21 @@ impl Wakeups {
         }
     }
 
-    /// Wakes those who wait on this node only.
+    /// Wakes the waiters of a signal on this node only.
     pub fn signal_here(&self, signal: Signal) {
         if let Some(topic) = self.topics.lock().unwrap_or_else(PoisonError::into_inner).get(&signal) {
             topic.notify.notify_waiters();
         }
     }
 
-    /// Wakes everybody on this node: nobody knows what other nodes signalled while the connection was down.
+    /// Wakes all waiters on this node, because signals of other nodes were lost while the connection was down.
     pub fn signal_all_here(&self) {
         for topic in self.topics.lock().unwrap_or_else(PoisonError::into_inner).values() {
             topic.notify.notify_waiters();
         }
     }
 
-    /// Sends a copy of every signal to `other_nodes` from now on.
+    /// Forwards every signal to `other_nodes` from now on.
     pub fn connect(&self, other_nodes: mpsc::UnboundedSender<Signal>) {
         *self.other_nodes.lock().unwrap_or_else(PoisonError::into_inner) = Some(other_nodes);
     }
@@ -144,7 +144,7 @@ impl Wakeups {
         Subscription { wakeups: self.clone(), signal, notify: topic.notify.clone() }
     }
 
-    /// How many subscriptions to a signal live on this node.
+    /// Counts the subscriptions to a signal on this node.
     pub fn subscriptions(&self, signal: Signal) -> usize {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner).get(&signal).map_or(0, |topic| topic.waiters)
     }
@@ -155,7 +155,7 @@ impl Subscription {
         self.signal
     }
 
-    /// Notices signals from now on. Listen first, then look, then wait: nothing falls in between.
+    /// Starts to listen for the signal. Listen first, then look, then wait, so that no signal is missed.
     pub fn listen(&self) -> Listener {
         let mut notified = Box::pin(self.notify.clone().notified_owned());
         notified.as_mut().enable();
@@ -163,14 +163,14 @@ impl Subscription {
     }
 }
 
-/// Notices a signal that comes after it was made.
+/// A listener for one signal. It notices signals sent after its creation.
 pub struct Listener {
     notified: Pin<Box<OwnedNotified>>,
     sweep: Duration,
 }
 
 impl Listener {
-    /// Waits for the signal, for the sweep, or for `until`. True when it is time to look again, false when `until` came
+    /// Waits for the signal, the sweep or `until`. Returns true when it is time to look again, false when `until` came
     /// first.
     pub async fn or(self, until: impl Future<Output = ()>) -> bool {
         tokio::select! {

@@ -1,4 +1,5 @@
-//! SQL of webhooks: subscriptions, events, and what has yet to be fanned out to them.
+//! SQL for webhooks: subscriptions, events, and fan-outs, which a worker turns into events. Each subscription has its
+//! own queue.
 
 use axme_intent::{Address, IntentId, Time};
 use serde_json::Value;
@@ -13,14 +14,14 @@ pub struct Subscription {
     pub workspace: Uuid,
     pub id: Uuid,
     pub owner: Address,
-    /// It gets the events of every owner.
+    /// It receives the events of every owner.
     pub for_all: bool,
     pub callback_url: String,
     pub secret: String,
     pub event_types: Vec<String>,
     pub active: bool,
     pub description: Option<String>,
-    /// Who set it up, when it rests on what they may do in the workspace.
+    /// The creator, if the subscription depends on the creator's rights in the workspace; it ends with those.
     pub created_by: Option<String>,
     pub created_at: Time,
     pub updated_at: Time,
@@ -86,7 +87,7 @@ pub fn find(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<Subscri
     row.as_ref().map(subscription).transpose()
 }
 
-/// Subscriptions of a workspace that were not ended, oldest first.
+/// Lists the subscriptions of a workspace that are not revoked, oldest first.
 pub fn list(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Subscription>, StoreError> {
     let rows = tx.rows(
         subscription!("WHERE workspace_id = $1 AND revoked_at IS NULL ORDER BY subscription_id LIMIT $2"),
@@ -95,7 +96,7 @@ pub fn list(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Subscrip
     rows.iter().map(subscription).collect()
 }
 
-/// Subscriptions that were ended, the latest first.
+/// Lists the revoked subscriptions of a workspace, latest revocation first.
 pub fn list_revoked(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Subscription>, StoreError> {
     let rows = tx.rows(
         subscription!(
@@ -107,7 +108,7 @@ pub fn list_revoked(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<
     rows.iter().map(subscription).collect()
 }
 
-/// A page of the subscriptions that somebody set up and that were not ended, in all workspaces.
+/// Lists a page of the subscriptions of a creator that are not revoked, in all workspaces.
 pub fn list_of(
     tx: &mut Tx<'_>,
     created_by: &str,
@@ -124,7 +125,7 @@ pub fn list_of(
     rows.iter().map(subscription).collect()
 }
 
-/// A page of the active subscriptions of all workspaces.
+/// Lists a page of the active subscriptions of all workspaces.
 pub fn list_active(tx: &mut Tx<'_>, after: (Uuid, Uuid), limit: i64) -> Result<Vec<Subscription>, StoreError> {
     let rows = tx.rows(
         subscription!(
@@ -136,7 +137,7 @@ pub fn list_active(tx: &mut Tx<'_>, after: (Uuid, Uuid), limit: i64) -> Result<V
     rows.iter().map(subscription).collect()
 }
 
-/// True when a subscription of a workspace is active.
+/// Returns true if a workspace has an active subscription.
 pub fn has_active(tx: &mut Tx<'_>, workspace: Uuid) -> Result<bool, StoreError> {
     let active = tx.row(
         "SELECT 1 FROM webhook_subscriptions WHERE workspace_id = $1 AND active = 1 AND revoked_at IS NULL LIMIT 1",
@@ -163,7 +164,7 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
     })
 }
 
-/// Drops what a subscription has not got yet.
+/// Deletes the queue of a subscription.
 pub fn drop_queue(tx: &mut Tx<'_>, subscription: &Subscription) -> Result<(), StoreError> {
     tx.push(
         "DELETE FROM queue_items WHERE workspace_id = $1 AND address = $2",
@@ -174,19 +175,19 @@ pub fn drop_queue(tx: &mut Tx<'_>, subscription: &Subscription) -> Result<(), St
 #[derive(Debug, Clone)]
 pub struct Event {
     pub id: Uuid,
-    /// Whose event it is.
+    /// The addresses that the event concerns.
     pub owners: Vec<Address>,
     pub event_type: String,
     pub source: String,
     /// An object.
     pub payload: Value,
-    /// Deliveries that were ever made of it, and those that arrived.
+    /// The number of its deliveries so far; `delivered` counts those that arrived.
     pub queued: i64,
     pub delivered: i64,
     pub created_at: Time,
 }
 
-/// Keeps an event. False when it is there already.
+/// Stores an event. Returns false if it is already stored.
 pub fn insert_event(tx: &mut Tx<'_>, workspace: Uuid, event: &Event) -> Result<bool, StoreError> {
     let owners = serde_json::to_string(&event.owners).map_err(|error| StoreError::Fault(error.to_string()))?;
     let added = tx.run(
@@ -228,12 +229,12 @@ pub fn find_event(tx: &mut Tx<'_>, workspace: Uuid, id: Uuid) -> Result<Option<E
     .transpose()
 }
 
-/// Puts an event that is new into the queue of a subscription; the event says already that it is queued.
+/// Queues a new event for a subscription. The event's `queued` already counts this item.
 pub fn queue_first(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Result<(), StoreError> {
     queue::insert(tx, to.workspace, &to.address(), QueueItem::webhook_event(event), now)
 }
 
-/// Puts an event into the queue of a subscription, or makes it due again there.
+/// Queues an event for a subscription, or makes its queued item due again.
 pub fn queue(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Result<(), StoreError> {
     let address = to.address();
     let again = tx.run(
@@ -250,7 +251,7 @@ pub fn queue(tx: &mut Tx<'_>, to: &Subscription, event: Uuid, now: Time) -> Resu
     )
 }
 
-/// A delivery arrived: counted, and in the queue no more.
+/// Counts a delivery that arrived and removes it from the queue.
 pub fn arrived(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result<(), StoreError> {
     queue::delete(tx, to.workspace, &to.address(), QueueItem::webhook_event(event))?;
     tx.push(
@@ -259,7 +260,7 @@ pub fn arrived(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result<(), St
     )
 }
 
-/// A delivery arrived that was made due again meanwhile: that is one more, and stays in the queue.
+/// Counts a delivery that arrived after it was made due again. The item stays queued and counts as another delivery.
 pub fn arrived_before(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result<(), StoreError> {
     tx.push(
         "UPDATE webhook_events SET delivered = delivered + 1, queued = queued + 1 WHERE workspace_id = $1 AND event_id = $2 \
@@ -268,7 +269,7 @@ pub fn arrived_before(tx: &mut Tx<'_>, to: &Subscription, event: Uuid) -> Result
     )
 }
 
-/// How many deliveries of an event were given up.
+/// Counts the deliveries of an event that were given up.
 pub fn count_dead(tx: &mut Tx<'_>, workspace: Uuid, event: Uuid) -> Result<i64, StoreError> {
     let row = tx.row(
         "SELECT COUNT(*) FROM queue_items WHERE workspace_id = $1 AND item_id = $2 AND dead_at IS NOT NULL",
@@ -277,7 +278,7 @@ pub fn count_dead(tx: &mut Tx<'_>, workspace: Uuid, event: Uuid) -> Result<i64, 
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-/// Forgets events from before a moment with what of them was given up, a bounded number at a time. Says how many.
+/// Deletes up to `limit` events created before a time, with their dead letters. Returns how many.
 pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, event_id FROM webhook_events WHERE created_at < $1 ORDER BY created_at LIMIT $2",
@@ -296,7 +297,7 @@ pub fn sweep(tx: &mut Tx<'_>, before: Time, limit: i64) -> Result<usize, StoreEr
     Ok(rows.len())
 }
 
-/// A page of the subscriptions that get nothing: paused, or ended.
+/// Lists a page of the subscriptions that receive nothing, because they are paused or revoked.
 pub fn list_idle(tx: &mut Tx<'_>, after: (Uuid, Uuid), limit: i64) -> Result<Vec<Subscription>, StoreError> {
     let rows = tx.rows(
         subscription!(
@@ -308,7 +309,7 @@ pub fn list_idle(tx: &mut Tx<'_>, after: (Uuid, Uuid), limit: i64) -> Result<Vec
     rows.iter().map(subscription).collect()
 }
 
-/// Drops what such a subscription has not got of events from before a moment: they are forgotten themselves.
+/// Deletes queued items of such a subscription for events from before a time, since the events themselves are deleted.
 pub fn drop_old(tx: &mut Tx<'_>, subscription: &Subscription, before: Time) -> Result<u64, StoreError> {
     tx.run(
         "DELETE FROM queue_items WHERE workspace_id = $1 AND address = $2 AND item_id < $3",
@@ -316,12 +317,12 @@ pub fn drop_old(tx: &mut Tx<'_>, subscription: &Subscription, before: Time) -> R
     )
 }
 
-/// Something that has yet to be turned into events: a decision about an intent, or an entry of a thread.
+/// A change that a worker turns into events: a decision about an intent, or an entry of a thread.
 #[derive(Debug, Clone, Copy)]
 pub struct Fanout {
     pub workspace: Uuid,
     pub intent: IntentId,
-    /// Of the decision's last event; 0 for an entry.
+    /// The position of the decision's last event; 0 for an entry.
     pub position: i64,
     /// The number of the entry; 0 for a decision.
     pub entry: i64,
@@ -334,13 +335,14 @@ pub fn insert_fanout(tx: &mut Tx<'_>, fanout: &Fanout) -> Result<(), StoreError>
     )
 }
 
-/// The next workspace after one of them in which something has yet to be fanned out.
+/// Finds the next workspace after `after` with a pending fan-out.
 pub fn next_to_fan_out(tx: &mut Tx<'_>, after: Uuid) -> Result<Option<Uuid>, StoreError> {
     let sql = "SELECT workspace_id FROM fanouts WHERE workspace_id > $1 ORDER BY workspace_id LIMIT 1";
     tx.row(sql, &[after.into()])?.map(|row| row.uuid(0)).transpose()
 }
 
-/// What has yet to be fanned out in a workspace, locked: several nodes share the work.
+/// Takes pending fan-outs of a workspace and deletes them. Rows locked by other nodes are skipped, so that nodes share
+/// the work.
 pub fn take_fanouts(tx: &mut Tx<'_>, workspace: Uuid, limit: i64) -> Result<Vec<Fanout>, StoreError> {
     let rows = tx.rows(
         "SELECT workspace_id, intent_id, position, entry FROM fanouts WHERE workspace_id = $1 \

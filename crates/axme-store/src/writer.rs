@@ -1,4 +1,5 @@
-//! Queues of jobs and the threads that work them off.
+//! Queues of jobs and the threads that run them. Jobs are type-erased here. A queue holds a bounded number of jobs, and
+//! a panic never ends its thread.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +14,7 @@ use crate::shard::Shard;
 use crate::tx::{Environment, RulesInUse, Tx};
 use crate::wakeups::Signal;
 
-/// Why a job has not been done.
+/// Why a job's transaction was not committed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The job refused by itself; its answer says why.
@@ -27,9 +28,9 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// A job whose types are forgotten, so that queues and engines are compiled once and not once per operation.
+/// A type-erased job, so that queues and engines are compiled once and not once per operation.
 pub(crate) trait ErasedJob: Send {
-    /// May be called again: the last run counts.
+    /// Runs the job. It may be called again; the last run is the valid one.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Failure>;
     fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
@@ -62,16 +63,16 @@ where
     }
 }
 
-/// How a job ended. It comes back whole, so that what it held is freed by its caller and not on the writer's thread.
+/// How a job ended, together with the job itself. The caller drops the job, so that the writer's thread need not.
 pub(crate) type Completion = (Result<(), Failure>, Box<dyn ErasedJob>);
 
 /// A job in a queue.
 pub(crate) struct QueuedJob {
     work: Box<dyn ErasedJob>,
     now: Time,
-    /// The span of the caller, so that what the job logs carries the ids of its call.
+    /// The span of the caller, so that log lines of the job carry the ids of its call.
     span: Span,
-    /// What takes effect with the commit; of a refusal, only what it has read of the rules.
+    /// Signals and cache updates to apply after the commit. After a refusal, only the loaded rules.
     effects: (Vec<Signal>, RulesInUse),
     runs: u32,
     done: oneshot::Sender<Completion>,
@@ -97,12 +98,12 @@ impl QueuedJob {
         self.now
     }
 
-    /// Runs the job; a panic in it is its own failure and nobody else's.
+    /// Runs the job. A panic fails this job only.
     pub fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Failure> {
         let _entered = self.span.enter();
-        // After an outage, calls that were given up are not done late.
+        // After an outage, jobs whose callers gave up are not run late.
         if self.done.is_closed() {
-            return Err(StoreError::Unavailable("the caller has gone".to_owned()).into());
+            return Err(StoreError::Unavailable("the caller has given up".to_owned()).into());
         }
         if self.runs > 0 {
             tx.repeat();
@@ -115,9 +116,9 @@ impl QueuedJob {
         });
         match &done {
             Ok(()) => self.effects = tx.take_effects(),
-            // The commit would have compared them, and there will be none: it refuses again under rules it has read.
+            // Without a commit, the versions are never compared. The job runs again and reads them.
             Err(Failure::Refused) if tx.has_unread_rules() => {
-                return Err(StoreError::Conflict("refused under rules that may be old".to_owned()).into());
+                return Err(StoreError::Conflict("the job refused under rules that may be stale".to_owned()).into());
             }
             Err(Failure::Refused) => self.effects = (Vec::new(), tx.take_loaded_rules()),
             Err(Failure::Store(_)) => {}
@@ -125,7 +126,7 @@ impl QueuedJob {
         done
     }
 
-    /// Tells the caller how the job ended. Called once, after the commit or when there will be none.
+    /// Reports the outcome to the caller. Called once, after the commit or when there will be none.
     pub fn finish(self, outcome: Result<(), Failure>, environment: &Environment) {
         if matches!(outcome, Ok(()) | Err(Failure::Refused)) {
             let (signals, rules) = self.effects;
@@ -134,25 +135,26 @@ impl QueuedJob {
                 environment.wakeups.signal(signal);
             }
         }
-        // The caller may be gone; its work is done all the same.
+        // The caller may have given up; the job is done all the same.
         let _ = self.done.send((outcome, self.work));
     }
 }
 
-/// A connection that can work jobs off. It must call `finish` on every job.
+/// A connection that runs jobs. It must call `finish` on every job.
 pub(crate) trait Engine: Send {
     fn work(&mut self, jobs: Vec<QueuedJob>);
 }
 
 pub(crate) enum Queue {
     Threads(mpsc::Sender<QueuedJob>),
-    /// Jobs wait until the simulation says what becomes of them, or run as they come.
+    /// Takes jobs for the simulation: writes wait for its decision, reads run at once.
     #[cfg(feature = "simulation")]
     Simulated(Box<dyn Fn(QueuedJob) -> Result<(), StoreError> + Send + Sync>),
 }
 
 impl Queue {
-    /// Starts one thread per engine, all on one queue of `most` jobs. Each takes the jobs that wait, up to `group` at a time.
+    /// Starts one thread per engine on one queue of `most` jobs. Each thread takes up to `group` waiting jobs at a
+    /// time.
     pub fn spawn(name: &str, engines: Vec<Box<dyn Engine>>, group: usize, most: usize) -> Queue {
         let (sender, receiver) = mpsc::channel(most);
         let receiver = Arc::new(Mutex::new(receiver));
@@ -160,9 +162,9 @@ impl Queue {
             let receiver = receiver.clone();
             let worker = move || {
                 while let Some(jobs) = take(&receiver, group) {
-                    // Jobs are guarded one by one; what panics around them costs its group and not the thread.
+                    // Panics inside a job are caught there. A panic outside fails the group, not the thread.
                     if catch_unwind(AssertUnwindSafe(|| engine.work(jobs))).is_err() {
-                        tracing::error!("a writer panicked; its calls were refused and it goes on");
+                        tracing::error!("a writer panicked: its current jobs failed, and the writer continues");
                     }
                 }
             };
@@ -183,7 +185,7 @@ impl Queue {
     }
 }
 
-/// Waits for a job, then takes the others that wait. `None` when the store is gone.
+/// Waits for a job, then takes the other waiting jobs, up to `group` in all. `None` when the store is closed.
 fn take(receiver: &Mutex<mpsc::Receiver<QueuedJob>>, group: usize) -> Option<Vec<QueuedJob>> {
     let mut receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
     let mut jobs = vec![receiver.blocking_recv()?];

@@ -1,4 +1,5 @@
-//! Who calls.
+//! The caller of an operation: the workspace and the role of a key or a person. `keys` builds it; operations only read
+//! it.
 
 use std::sync::Arc;
 
@@ -9,16 +10,16 @@ use uuid::Uuid;
 use super::tokens::{Person, TokenFault};
 use axme_store::service_accounts::AccountRole;
 
-/// What a caller may do in its workspace.
+/// The role of a caller in its workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Everything.
+    /// May do everything.
     WorkspaceAdmin,
-    /// An agent: what concerns its own address.
+    /// An agent, which works for its own address.
     Agent,
-    /// A person who works here: what concerns their own address, and the tasks they are asked to answer.
+    /// A person who works under their own address and answers the tasks that ask for them.
     Member,
-    /// A person without a part in the work: an auditor, say, or somebody who has signed in and belongs nowhere yet.
+    /// A person without access to the work, such as an auditor, or a person who belongs to no workspace yet.
     Visitor,
 }
 
@@ -32,7 +33,7 @@ impl Role {
         }
     }
 
-    /// The role that the keys of a service account have; `None` for those of a person's logins, whose role is the person's.
+    /// Returns the role of a service account's keys. `None` for sign-in keys, which have the role of their person.
     pub(crate) fn of_account(role: AccountRole) -> Option<Role> {
         match role {
             AccountRole::WorkspaceAdmin => Some(Role::WorkspaceAdmin),
@@ -42,7 +43,7 @@ impl Role {
     }
 }
 
-/// The person behind a call, when a token of one is presented.
+/// The person's token of a call, if any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bearer {
     /// No token.
@@ -52,7 +53,7 @@ pub enum Bearer {
     Person(Arc<Person>),
 }
 
-/// Who calls.
+/// The caller of an operation.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub workspace: Uuid,
@@ -61,15 +62,15 @@ pub struct Caller {
     pub org_slug: String,
     /// The account of the key; `acct_…` for a person without a key.
     pub service_account_id: String,
-    /// None for a person without a key.
+    /// `None` for a person without a key.
     pub key_id: Option<String>,
     pub role: Role,
-    /// The agent's or the member's address; none for an admin and for who has no part in the work.
+    /// The address of the agent or the member; `None` for an admin or a visitor.
     pub address: Option<Address>,
-    /// The account's owner, as events name a caller without an address; the person, when a token says who it is.
+    /// The account's owner, or the person if a token identifies one. Events name a caller without an address by it.
     pub owner: String,
     pub bearer: Bearer,
-    /// The key of a person's login, which counts in its own organization only.
+    /// True for a sign-in key, which is valid in its own organization only.
     pub is_login: bool,
 }
 
@@ -78,7 +79,7 @@ impl Caller {
         Home { org: &self.org_slug, workspace: &self.workspace_slug }
     }
 
-    /// How events and audit lines name the caller.
+    /// The name of the caller in events and audit events.
     pub fn actor(&self) -> String {
         if let Some(person) = self.person().filter(|_| self.role == Role::Agent) {
             return person.email.clone();
@@ -90,12 +91,12 @@ impl Caller {
         self.role == Role::WorkspaceAdmin
     }
 
-    /// The owner of the key that starts something, where the sender's address does not name them already.
+    /// The owner of the key that starts an intent, unless the sender's address already names the owner.
     pub fn requested_by(&self, from: &Address) -> Option<String> {
         Some(self.owner.clone()).filter(|owner| !is_same_person(owner, from.as_str()))
     }
 
-    /// The person of the token.
+    /// The person that the token identifies.
     pub fn person(&self) -> Option<&Person> {
         match &self.bearer {
             Bearer::Person(person) => Some(person),

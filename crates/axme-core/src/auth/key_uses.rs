@@ -1,5 +1,5 @@
-//! When keys were last used: gathered in memory as keys are looked up. A worker writes it once a minute and at the end; a
-//! crash loses the last minute.
+//! The last uses of keys, gathered in memory as keys are looked up. A worker writes them once a minute and at shutdown;
+//! a crash loses the last minute.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use axme_intent::Time;
 use uuid::Uuid;
 
-/// Keys that are noted between two writes; the uses of others in that minute are not kept.
+/// The most keys between two writes. Uses of further keys in that minute are not recorded.
 const MOST_KEYS: usize = 10_000;
-/// Uses that are not written yet. Sorted, so that nodes which write the same rows take their locks in one order.
+/// The uses that are not written yet. They are sorted, so that all nodes lock the same rows in the same order.
 #[derive(Default)]
 pub struct KeyUses(Mutex<BTreeMap<(Uuid, String), Time>>);
 
@@ -21,7 +21,7 @@ impl KeyUses {
         }
     }
 
-    /// Takes the uses that were gathered.
+    /// Takes the gathered uses.
     pub fn take(&self) -> Vec<((Uuid, String), Time)> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
     }

@@ -1,7 +1,7 @@
-//! Who calls: keys in either header, looked up by their hash, and tokens of people.
+//! Identification of callers: by a key in either header, which is looked up by its hash, and by a person's token.
 //!
-//! What a credential opens is remembered for a second, so that the write path does not pay for it and a revocation is felt within
-//! that second on every node.
+//! Look-ups are cached for a second. So the write path does not pay for them, and a revocation takes effect within a
+//! second on every node.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ use axme_store::person_accounts::{Account, Membership};
 use axme_store::service_accounts::{AccountRole, AccountStatus};
 use axme_store::{Rng, Store, Tx, person_accounts as records, service_accounts};
 
-/// How long what was looked up is trusted.
+/// How long a look-up is cached.
 const TRUST_MILLIS: u64 = 1_000;
 type Hash = [u8; 32];
 
@@ -34,7 +34,7 @@ pub struct Keys {
     pub uses: KeyUses,
 }
 
-/// A person's token that counts, with what is known of the person.
+/// A person with a valid token, and the person's memberships.
 struct SignedIn {
     person: Arc<Person>,
     account: Account,
@@ -47,8 +47,8 @@ impl Keys {
         Keys { known: Mutex::default(), most, signer: Signer::new(issuer), uses: KeyUses::default() }
     }
 
-    /// Identifies the caller. The key selects the workspace; the token identifies the person, and without a key also says
-    /// where they work.
+    /// Identifies the caller. The key selects the workspace; the token identifies the person. Without a key, the call
+    /// acts in the person's own workspace.
     pub async fn identify(&self, store: &Store, credentials: &Credentials, now: Time) -> Result<Arc<Caller>> {
         let (key, token) = credentials.presented()?;
         let hash = match (key, token) {
@@ -82,7 +82,7 @@ impl Keys {
         Ok(caller)
     }
 
-    /// Authenticates a person for an operation about themselves. Ignores an invalid key that is sent beside a valid token.
+    /// Authenticates a person for an operation about themselves. Ignores an invalid key beside a valid token.
     pub(crate) async fn identify_person(
         &self,
         store: &Store,
@@ -95,7 +95,7 @@ impl Keys {
         }
     }
 
-    /// Who it is, and until when that may be trusted at the most.
+    /// Looks up the caller, and the latest time until which the result may be cached.
     async fn look_up(
         &self,
         store: &Store,
@@ -111,14 +111,14 @@ impl Keys {
         let (mut caller, mut until) = of_key(store, hash(key), now, &self.uses).await?;
         match token {
             None => {}
-            // A token that does not count must not break what a key alone may do.
+            // An invalid token must not block a call that the key alone allows.
             Some(token) => match self.signed_in(store, token, now).await? {
                 Err(fault) => caller.bearer = Bearer::Bad(fault),
                 Ok(signed_in) => {
                     let theirs = membership::role_in(&signed_in.memberships, caller.org, caller.workspace);
                     caller.owner.clone_from(&signed_in.person.email);
                     caller.bearer = Bearer::Person(signed_in.person);
-                    // What either may do.
+                    // The wider of the two roles.
                     match (theirs, caller.role) {
                         (Some(Role::WorkspaceAdmin), _) => caller.role = Role::WorkspaceAdmin,
                         (Some(role), Role::Visitor) => caller.role = role,
@@ -168,11 +168,11 @@ impl Keys {
     }
 }
 
-/// The caller that a key stands for.
+/// Loads the caller that a key identifies.
 async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<(Caller, Time)> {
     let look = move |tx: &mut Tx<'_>| -> Result<_> {
         let Some(holder) = service_accounts::find_key_holder(tx, &hash)? else { return Ok(None) };
-        // What the key of a login may do is what the person may.
+        // The key of a sign-in has the current role of its person.
         let role = match Role::of_account(holder.role) {
             Some(role) => Some(role),
             None => {
@@ -213,7 +213,7 @@ async fn of_key(store: &Store, hash: Hash, now: Time, uses: &KeyUses) -> Result<
     Ok((caller, holder.expires_at.unwrap_or(Time::from_micros(i64::MAX))))
 }
 
-/// The caller that a person is without a key.
+/// Loads the caller for a person without a key.
 async fn of_person(store: &Store, signed_in: SignedIn) -> Result<(Caller, Time)> {
     let SignedIn { person, account, memberships, until } = signed_in;
     let look = move |tx: &mut Tx<'_>| -> Result<_> {
@@ -239,14 +239,15 @@ async fn of_person(store: &Store, signed_in: SignedIn) -> Result<(Caller, Time)>
     Ok((caller, until))
 }
 
-/// Members work under an address of their own.
+/// Gives a member an address of their own.
 fn name_member(caller: &mut Caller) {
     if caller.role == Role::Member && caller.address.is_none() {
         caller.address = Some(Address::resolve(&format!("user://{}", caller.owner), caller.home()));
     }
 }
 
-/// Refuses who does not show to be a person. The command line refreshes its token at these codes (contract `wire.md` §1.3).
+/// Refuses a caller without a valid person's token. The command line refreshes its token at these codes
+/// (contract `wire.md` §1.3).
 pub(crate) fn check_person(caller: &Caller) -> Result<&Person> {
     match &caller.bearer {
         Bearer::Person(person) => Ok(person),
@@ -266,10 +267,10 @@ fn bad_token(bad: TokenFault) -> ApiError {
     ApiError::new(ErrorKind::Unauthenticated, code, message)
 }
 
-/// The person of a login's key belongs there no more.
+/// The error for a sign-in key whose person is no longer a member of its workspace.
 fn outside() -> ApiError {
     let message =
-        "this workspace is outside actor membership scope: whoever signed in for this key is no member of it any more";
+        "this workspace is outside actor membership scope: the person who signed in for this key is no longer a member";
     ApiError::new(ErrorKind::Forbidden, "invalid_actor_scope", message)
 }
 
@@ -277,14 +278,14 @@ pub fn hash(token: &str) -> Hash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// A key as it is shown once.
+/// A new key. Its token is shown once.
 pub struct FreshKey {
     pub token: String,
     pub hash: Hash,
     pub hint: String,
 }
 
-/// Makes a key of a service account: 256 random bits behind a readable prefix.
+/// Generates a key for a service account: a readable prefix and 256 random bits.
 pub fn fresh_key(rng: &Rng, service_account_id: &str) -> FreshKey {
     let secret = rng.hex::<32>();
     let token = format!("axme_sa_{service_account_id}_{secret}");

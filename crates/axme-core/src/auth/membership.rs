@@ -1,4 +1,5 @@
-//! Where a person belongs: the organizations and workspaces they are a member of, and their role in each.
+//! The memberships of a person: the organizations and workspaces they belong to, and their role in each. A role for a
+//! whole organization reaches all its workspaces.
 
 use axme_api::roles::OrgRole;
 use axme_intent::human::{is_email, person_key};
@@ -11,20 +12,20 @@ use axme_store::organizations::{Organization, Workspace, WorkspaceStatus};
 use axme_store::person_accounts::{Account, Membership};
 use axme_store::{Tx, organizations};
 
-/// Workspaces of one organization that are looked at.
+/// The workspaces of one organization that are searched.
 const MOST_WORKSPACES: i64 = 1_000;
 
-/// An address as it is looked up: people write theirs in any case.
+/// Normalizes an email address, which people write in any case.
 pub fn address(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// Whom a membership is of: an address for mail as people sign in with it, any other name as it is.
+/// Normalizes the actor of a membership: an email address like that of a sign-in, another name unchanged.
 pub fn name_of(actor: &str) -> String {
     if is_email(actor.trim()) { address(actor) } else { actor.trim().to_owned() }
 }
 
-/// The roles that reach a workspace.
+/// Lists the roles that reach a workspace.
 fn roles_in<'a>(memberships: &'a [Membership], org: Uuid, workspace: Uuid) -> impl Iterator<Item = OrgRole> + use<'a> {
     memberships.iter().filter(move |m| m.org_id == org).filter_map(move |m| {
         let role = OrgRole::parse(&m.role)?;
@@ -33,7 +34,7 @@ fn roles_in<'a>(memberships: &'a [Membership], org: Uuid, workspace: Uuid) -> im
     })
 }
 
-/// The names of the roles that reach a workspace.
+/// Lists the names of the roles that reach a workspace, without repetition.
 pub(crate) fn role_names(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for role in roles_in(memberships, org, workspace) {
@@ -44,7 +45,7 @@ pub(crate) fn role_names(memberships: &[Membership], org: Uuid, workspace: Uuid)
     names
 }
 
-/// What a person may do in a workspace; `None` for one that they do not belong to.
+/// Returns the role of a person in a workspace; `None` if they do not belong to it.
 pub(crate) fn role_in(memberships: &[Membership], org: Uuid, workspace: Uuid) -> Option<Role> {
     let rank = |role: OrgRole| match role {
         OrgRole::OrgOwner | OrgRole::OrgAdmin | OrgRole::WorkspaceAdmin => (2, Role::WorkspaceAdmin),
@@ -54,9 +55,9 @@ pub(crate) fn role_in(memberships: &[Membership], org: Uuid, workspace: Uuid) ->
     roles_in(memberships, org, workspace).map(rank).max_by_key(|(rank, _)| *rank).map(|(_, role)| role)
 }
 
-/// True for somebody who was a member here and is none: removed or suspended. Memberships of the
-/// workspace or its whole organization count; where there are none, those of its other workspaces. Whoever never was a member
-/// is a stranger, who may well be asked.
+/// Returns true for a former member, who was removed or suspended. Memberships of the workspace or its whole
+/// organization decide; if there are none, those of its other workspaces. A person who never was a member is not a
+/// former one, and may be asked.
 pub fn has_left(tx: &mut Tx<'_>, workspace: Uuid, person: &str) -> Result<bool, StoreError> {
     let (name, key) = (name_of(person), person_key(person));
     let known = axme_store::members::standing(tx, workspace, [&name, &key, &format!("user://{key}")])?;
@@ -77,7 +78,7 @@ pub struct Belonging {
     pub workspaces: Vec<Workspace>,
 }
 
-/// Everything that a person belongs to, the oldest membership first. Workspaces that are not active are left out.
+/// Lists everything that a person belongs to, oldest membership first. Leaves out inactive workspaces.
 pub(crate) fn belongings(tx: &mut Tx<'_>, memberships: &[Membership]) -> Result<Vec<Belonging>, StoreError> {
     let mut found: Vec<Belonging> = Vec::new();
     for membership in memberships {
@@ -95,7 +96,7 @@ pub(crate) fn belongings(tx: &mut Tx<'_>, memberships: &[Membership]) -> Result<
     Ok(found)
 }
 
-/// The workspace that a person works in: the one they chose, else the first they belong to.
+/// Finds the workspace that a person works in: the selected one, otherwise the first to which they belong.
 pub fn home(
     tx: &mut Tx<'_>,
     account: &Account,

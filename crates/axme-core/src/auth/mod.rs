@@ -1,4 +1,5 @@
-//! Who calls, from where, and in which role: keys, tokens, sign-ins, memberships and placement.
+//! Authentication and placement: the caller, the workspace of a call, and the caller's role there. Keys, tokens,
+//! sign-ins and memberships are here; `policy` decides about limits.
 
 mod caller;
 pub mod key_uses;

@@ -1,7 +1,7 @@
-//! Sign-in by a provider of OpenID Connect: the authorization code flow with PKCE, as a client.
+//! Sign-in through an OpenID Connect provider: the authorization code flow with PKCE, as a client.
 //!
-//! The provider is named in the settings and trusted to know the addresses of people; the token it gives is checked
-//! against its published keys, by asymmetric algorithms only.
+//! The settings name the provider, whose statements about email addresses are trusted. Its token is verified with its
+//! published keys, and only with asymmetric algorithms.
 
 use std::fmt;
 
@@ -22,17 +22,17 @@ use crate::system::{Fetch, Outbound};
 /// How far the provider's clock may be ahead or behind.
 const LEEWAY_SECONDS: u64 = 60;
 
-/// A provider of OpenID Connect that people sign in at.
+/// An OpenID Connect provider where people sign in.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OidcSettings {
-    /// As its discovery document says, such as `https://sso.example.com`.
+    /// The issuer in its discovery document, such as `https://sso.example.com`.
     pub issuer: String,
     pub client_id: String,
     pub client_secret: String,
     /// The text of the provider's button on the sign-in page.
     pub name: String,
-    /// Whose addresses count, such as `example.com`; those of everybody without any.
+    /// The accepted domains of email addresses, such as `example.com`. An empty list accepts all.
     pub domains: Vec<String>,
 }
 
@@ -51,13 +51,13 @@ impl OidcSettings {
             return Err(format!("oidc.issuer \"{}\" must begin with https://", self.issuer));
         }
         if self.client_id.is_empty() || self.client_secret.is_empty() {
-            return Err("oidc.client_id and oidc.client_secret are needed with oidc.issuer".to_owned());
+            return Err("oidc.issuer requires oidc.client_id and oidc.client_secret".to_owned());
         }
         Ok(())
     }
 }
 
-/// What is read of the discovery document.
+/// The fields used from the discovery document.
 #[derive(Debug, Deserialize)]
 struct Provider {
     issuer: String,
@@ -68,7 +68,7 @@ struct Provider {
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
-/// What is read of the token answer.
+/// The field used from the token response.
 #[derive(Debug, Deserialize)]
 struct Tokens {
     id_token: String,
@@ -81,14 +81,14 @@ struct IdToken {
     nonce: Option<String>,
     #[serde(default)]
     email: Option<String>,
-    /// Some providers write it as text.
+    /// A boolean; some providers send text.
     #[serde(default)]
     email_verified: Value,
     #[serde(default)]
     azp: Option<String>,
 }
 
-/// What a request to the provider is bound to.
+/// The values that bind a request to the provider to one sign-in.
 pub struct Binding<'a> {
     pub state: &'a str,
     pub nonce: &'a str,
@@ -111,7 +111,7 @@ async fn fetch<T: DeserializeOwned>(outbound: &dyn Outbound, fetch: Fetch) -> Re
     if status != 200 {
         return Err(format!("{url} answered with status {status}"));
     }
-    serde_json::from_slice(&body).map_err(|error| format!("{url} answered what cannot be read: {error}"))
+    serde_json::from_slice(&body).map_err(|error| format!("{url} returned an unreadable response: {error}"))
 }
 
 async fn discover(outbound: &dyn Outbound, settings: &OidcSettings) -> Result<Provider, String> {
@@ -119,12 +119,12 @@ async fn discover(outbound: &dyn Outbound, settings: &OidcSettings) -> Result<Pr
     let url = format!("{issuer}/.well-known/openid-configuration");
     let provider: Provider = fetch(outbound, Fetch { url, headers: Vec::new(), form: None }).await?;
     if provider.issuer.trim_end_matches('/') != issuer {
-        return Err(format!("the provider calls itself {}, and oidc.issuer is {issuer}", provider.issuer));
+        return Err(format!("the provider's issuer is {}, but oidc.issuer is {issuer}", provider.issuer));
     }
     Ok(provider)
 }
 
-/// Where the person's browser is sent.
+/// Returns the URL to which the person's browser is sent.
 pub async fn authorization_url(
     outbound: &dyn Outbound,
     settings: &OidcSettings,
@@ -146,7 +146,7 @@ pub async fn authorization_url(
     Ok(format!("{}{joint}{query}", provider.authorization_endpoint))
 }
 
-/// Whose address the provider vouches for, in lower case. The error is for the log and the page.
+/// Returns the email address that the provider has verified, in lower case. The error is for the log and the page.
 pub async fn who(
     outbound: &dyn Outbound,
     settings: &OidcSettings,
@@ -161,7 +161,7 @@ pub async fn who(
         ("redirect_uri", binding.redirect_uri),
         ("code_verifier", binding.verifier),
     ];
-    // Basic is what a provider takes that does not say.
+    // Basic is the default for a provider that lists no methods.
     let methods = provider.token_endpoint_auth_methods_supported.as_deref();
     let is_basic = methods.is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic"));
     let mut headers = vec![("accept", "application/json".to_owned())];
@@ -187,22 +187,22 @@ pub async fn who(
     }
     let is_verified = claims.email_verified == Value::Bool(true) || claims.email_verified == "true";
     let email = claims.email.filter(|_| is_verified).map(|email| email.trim().to_ascii_lowercase());
-    let email = email.ok_or("the provider does not vouch for an address for mail (email with email_verified)")?;
-    // Letters that only look like others, or become others in lower case, would make one person out of two.
+    let email = email.ok_or("the provider did not return a verified email address (email with email_verified)")?;
+    // Letters that look like others, or become others in lower case, would merge two people.
     if !email.is_ascii() || !is_email(&email) {
-        return Err("the provider vouches for what is no plain address for mail".to_owned());
+        return Err("the provider returned an email address that is not plain ASCII or not valid".to_owned());
     }
     let domain = email.rsplit_once('@').map(|(_, domain)| domain).unwrap_or_default();
     if !settings.domains.is_empty() && !settings.domains.iter().any(|known| known.eq_ignore_ascii_case(domain)) {
-        return Err(format!("addresses of {domain} do not sign in here"));
+        return Err(format!("addresses of {domain} are not accepted here: sign in with another address"));
     }
     Ok(email)
 }
 
 fn check(token: &str, keys: &JwkSet, issuer: &str, client_id: &str) -> Result<IdToken, String> {
-    let wrong = |error: jsonwebtoken::errors::Error| format!("the provider's token does not count: {error}");
+    let wrong = |error: jsonwebtoken::errors::Error| format!("the provider's token is invalid: {error}");
     let header = jsonwebtoken::decode_header(token).map_err(wrong)?;
-    // Published keys are public: what is signed with one as a shared secret is signed by anybody.
+    // Published keys are public, so anyone could use one as a shared secret.
     if matches!(header.alg, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) {
         return Err("the provider's token is signed with a shared secret".to_owned());
     }
@@ -214,7 +214,7 @@ fn check(token: &str, keys: &JwkSet, issuer: &str, client_id: &str) -> Result<Id
     let key = key.ok_or("the provider's token is signed with a key that it does not publish")?;
     let key = DecodingKey::from_jwk(key).map_err(wrong)?;
     let mut validation = Validation::new(header.alg);
-    // The time is that of our own clock.
+    // The caller checks the expiry with our own clock.
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.set_required_spec_claims(&["iss", "aud"]);

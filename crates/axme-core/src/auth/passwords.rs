@@ -1,4 +1,5 @@
-//! Passwords: Argon2id, on a thread of its own each, and few at a time.
+//! Passwords: hashed with Argon2id on blocking threads, a few at a time. A [`HashPermit`] bounds both the work and the
+//! waiting.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -9,15 +10,15 @@ use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use crate::error::{Result, StoreError};
 use axme_store::Rng;
 
-/// Each takes 19 MiB and a core for a while.
+/// Hashes at a time. Each takes 19 MiB and a core for a while.
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
-/// More do not wait: what is not answered in seconds is asked again anyhow.
+/// Calls that wait or hash. Further ones are refused, because clients repeat a call that takes seconds anyway.
 static WAITING: Semaphore = Semaphore::const_new(32);
 
-/// A hash of no password that anybody has: what a name that nobody has is checked against, so that it takes as long.
+/// A hash that no known password fits. An unknown name is checked against it, so that the answer takes as long.
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$ZTwjP0pJyy6pYo3BqTyqcVSqkVyWEYnEYJkMYJrVuNE";
 
-/// Leave to hash a password. Acquired before anything is counted: a caller who is sent away has not tried.
+/// The permit to hash a password. Acquire it before an attempt is counted: a refused call is not an attempt.
 pub struct HashPermit {
     _waiting: SemaphorePermit<'static>,
     _at_once: SemaphorePermit<'static>,
@@ -25,13 +26,13 @@ pub struct HashPermit {
 
 impl HashPermit {
     pub(crate) async fn acquire() -> Result<HashPermit> {
-        let busy = |_| ApiError::unavailable("too many sign-ins by password at once: try again in a few seconds");
+        let busy = |_| ApiError::unavailable("too many password sign-ins at once: try again in a few seconds");
         let waiting = WAITING.try_acquire().map_err(busy)?;
-        let closed = |error: AcquireError| StoreError::Fault(format!("passwords are hashed no more: {error}"));
+        let closed = |error: AcquireError| StoreError::Fault(format!("password hashing has stopped: {error}"));
         Ok(HashPermit { _waiting: waiting, _at_once: AT_ONCE.acquire().await.map_err(closed)? })
     }
 
-    /// The hash to keep, as a PHC string.
+    /// Hashes a password to a PHC string.
     pub async fn hash(&self, rng: &Rng, password: String) -> Result<String> {
         let salt = rng.bytes::<16>();
         work(move || {
@@ -41,7 +42,7 @@ impl HashPermit {
         .await
     }
 
-    /// Whether a password fits its hash. Without a hash nothing fits, and it takes as long to say so.
+    /// Returns true if a password fits its hash. Without a hash the answer is false, and takes as long.
     pub async fn fits(&self, hash: Option<String>, password: String) -> Result<bool> {
         let is_somebodys = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODYS.to_owned());

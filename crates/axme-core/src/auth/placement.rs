@@ -1,8 +1,8 @@
-//! In which workspace a call acts, and whether its caller may.
+//! Placement: the workspace in which a call acts, and whether its caller may.
 //!
-//! An admin key acts in its own workspace as workspace_admin, and wherever else the owner of the key is a member, with the
-//! role that it has there. An organization that is not one's own is not found. A workspace that does not belong to the
-//! organization, and too small a role in one's own, are refused.
+//! An admin key acts as `workspace_admin` in its own workspace. Elsewhere it acts with the roles that the owner of the
+//! key has as a member. An organization to which the caller does not belong is answered as not found. A workspace
+//! outside the named organization, or a role that is too weak, is refused.
 
 use axme_api::roles::{OrgRole, Permission};
 use axme_api::{ApiError, WorkspaceRef};
@@ -14,7 +14,7 @@ use crate::context::CallContext;
 use crate::error::{Error, Result, StoreError};
 use axme_store::{members, organizations, policies};
 
-/// The slug of the organization that the first start makes: that of those who run the server.
+/// The slug of the operators' organization, which the first start creates.
 pub const OPERATORS_ORG_SLUG: &str = "local";
 
 /// A workspace that the caller may act in.
@@ -27,7 +27,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// The caller's own.
+    /// The caller's own workspace.
     pub fn own(caller: &Caller) -> Placement {
         Placement {
             org: caller.org,
@@ -42,7 +42,7 @@ impl Placement {
     }
 }
 
-/// What is asked for, and the workspace that it is asked for in.
+/// A prepared value, and the workspace that the input names.
 #[derive(Debug, Clone)]
 pub struct InWorkspace<T> {
     workspace: WorkspaceRef,
@@ -54,18 +54,18 @@ impl<T> InWorkspace<T> {
         InWorkspace { workspace, what }
     }
 
-    /// The workspace, the caller's own without a name, when the caller may do something there.
+    /// Finds the named workspace, by default the caller's own, if the caller has a permission there.
     pub fn place(&self, cx: &mut CallContext<'_, '_>, permission: Permission) -> Result<Placement> {
         place_of(cx, &self.workspace, permission)
     }
 }
 
-/// The roles of a caller in one organization, each with the workspace it is for, or with none for all.
+/// The roles of a caller in one organization, each for one workspace or, with `None`, for all of them.
 pub struct RoleSet(Vec<(OrgRole, Option<Uuid>)>);
 
 impl RoleSet {
-    /// What the caller may do in an organization. Keys of agents do nothing in their owner's name; those of logins, and of who
-    /// is no admin, only where they are.
+    /// Loads the roles of the caller in an organization. The key of an agent gives none, since it does not act in its
+    /// owner's name. A sign-in key, or a key without the admin role, gives only roles that reach its own workspace.
     pub fn in_org(cx: &mut CallContext<'_, '_>, org: Uuid) -> Result<RoleSet> {
         let mut roles = Vec::new();
         let is_person = cx.caller.person().is_some();
@@ -91,17 +91,17 @@ impl RoleSet {
         self.0.is_empty()
     }
 
-    /// Whether the caller has any role in a workspace.
+    /// Returns true if the caller has any role in a workspace.
     pub fn reaches(&self, workspace: Uuid) -> bool {
         self.reaching(Some(workspace), false).next().is_some()
     }
 
-    /// Whether something may be done in a workspace, or, without one, in the whole organization.
+    /// Returns true if the caller has a permission in a workspace or, without one, in the whole organization.
     pub fn allows(&self, permission: Permission, workspace: Option<Uuid>) -> bool {
         self.reaching(workspace, permission.is_of_any_workspace()).any(|role| permission.holders().contains(&role))
     }
 
-    /// Whether a role may be given and taken there.
+    /// Returns true if the caller may give and take a role there.
     pub fn gives(&self, role: OrgRole, workspace: Option<Uuid>) -> bool {
         self.reaching(workspace, false).any(|own| own.gives().contains(&role))
     }
@@ -111,7 +111,7 @@ impl RoleSet {
         self.0.iter().filter(move |(_, scope)| reaches(scope)).map(|(role, _)| *role)
     }
 
-    /// Refuses what is not allowed.
+    /// Refuses a caller without a permission. The error names the roles that have it.
     pub fn check(&self, permission: Permission, workspace: Option<Uuid>) -> Result<()> {
         if self.allows(permission, workspace) {
             return Ok(());
@@ -121,14 +121,14 @@ impl RoleSet {
     }
 }
 
-/// The organization that is named, when the caller may do something there.
+/// Finds a named organization, if the caller has a permission there.
 pub fn org(cx: &mut CallContext<'_, '_>, text: &str, permission: Permission) -> Result<(Uuid, RoleSet)> {
     let (org, authority) = visible_org(cx, text)?;
     authority.check(permission, None)?;
     Ok((org, authority))
 }
 
-/// The organization that is named, when the caller belongs to it.
+/// Finds a named organization, if the caller belongs to it.
 pub(crate) fn visible_org(cx: &mut CallContext<'_, '_>, text: &str) -> Result<(Uuid, RoleSet)> {
     let id = if text == cx.caller.org_slug { Some(cx.caller.org) } else { Uuid::parse_str(text.trim()).ok() };
     let id = id.ok_or_else(no_org)?;
@@ -140,7 +140,7 @@ fn no_org() -> Error {
     ApiError::not_found("organization").into()
 }
 
-/// The workspace that an input names, when the caller may do something there.
+/// Finds the workspace that an input names, if the caller has a permission there.
 pub(crate) fn place_of(
     cx: &mut CallContext<'_, '_>,
     named: &WorkspaceRef,
@@ -149,9 +149,9 @@ pub(crate) fn place_of(
     place(cx, named.org_id.as_deref(), named.workspace_id.as_deref(), permission)
 }
 
-/// The workspace that is named, the caller's own without a name, when the caller may do something there.
+/// Finds the named workspace, by default the caller's own, if the caller has a permission there.
 ///
-/// On a server that is run for others, whoever runs it sees and sets what every workspace may use and owes, and nobody else sets it.
+/// On a hosted server, operators see and set the quotas and the billing of every workspace. Only operators set them.
 pub fn place(
     cx: &mut CallContext<'_, '_>,
     org: Option<&str>,
@@ -163,7 +163,7 @@ pub fn place(
     if (is_set || is_seen) && cx.limits.tier.is_hosted() {
         if !is_operator(cx)? {
             if is_set {
-                return Err(ApiError::forbidden("this is set by those who run this server").into());
+                return Err(ApiError::forbidden("only the operators of this server can change this").into());
             }
         } else if let Some(workspace) = workspace {
             return any_place(cx, org, workspace);
@@ -174,7 +174,7 @@ pub fn place(
     let own_workspace = workspace.map(|ws| ws == caller.workspace.to_string() || ws == caller.workspace_slug);
     match (own_org, own_workspace) {
         (None | Some(true), None | Some(true)) => {
-            // What the key itself allows needs no look at the members.
+            // A permission of the key itself needs no look-up of memberships.
             let by_key = caller.is_admin() && permission.holders().contains(&OrgRole::WorkspaceAdmin);
             if !by_key && permission != Permission::ViewOrganization {
                 RoleSet::in_org(cx, caller.org)?.check(permission, Some(caller.workspace))?;
@@ -183,30 +183,30 @@ pub fn place(
         }
         (Some(false), None) => {
             visible_org(cx, org.unwrap_or_default())?;
-            Err(ApiError::invalid("workspace_id: needed for an organization that is not the key's own").into())
+            Err(ApiError::invalid("workspace_id: required for an organization other than the key's own").into())
         }
         (Some(false), Some(true)) if workspace != Some(&caller.workspace_slug) => Err(no_pair()),
         _ => named_place(cx, org, workspace.unwrap_or_default(), permission),
     }
 }
 
-/// What those who run a server for others do there, and nobody else.
+/// Returns true for permissions that only operators have on a hosted server.
 pub(crate) fn is_of_operators(permission: Permission) -> bool {
     matches!(permission, Permission::ChangeQuotas | Permission::ChangeBilling)
 }
 
-/// Whether the caller runs the server: may change the organization that its first start has made.
+/// Returns true if the caller is an operator: a person or a key that may change the operators' organization.
 pub(crate) fn is_operator(cx: &mut CallContext<'_, '_>) -> Result<bool> {
     let Some(org) = operators(cx)? else { return Ok(false) };
     Ok(RoleSet::in_org(cx, org)?.allows(Permission::ChangeOrganization, None))
 }
 
-/// The organization of those who run the server.
+/// Finds the organization of the operators.
 pub fn operators(cx: &mut CallContext<'_, '_>) -> Result<Option<Uuid>> {
     Ok(organizations::find_by_slug(cx.tx, OPERATORS_ORG_SLUG)?)
 }
 
-/// Any workspace there is.
+/// Finds any workspace, for an operator.
 fn any_place(cx: &mut CallContext<'_, '_>, org: Option<&str>, workspace: &str) -> Result<Placement> {
     let is_own = |org: &str| org == cx.caller.org_slug || org == cx.caller.org.to_string();
     if workspace == cx.caller.workspace_slug && org.is_none_or(is_own) {
@@ -224,7 +224,7 @@ fn any_place(cx: &mut CallContext<'_, '_>, org: Option<&str>, workspace: &str) -
     Ok(Placement { org: of.org_id, org_slug: of.slug, workspace: found.workspace_id, workspace_slug: found.slug })
 }
 
-/// A workspace of another than the caller's, by its id.
+/// Finds a workspace other than the caller's own, by its id.
 fn named_place(
     cx: &mut CallContext<'_, '_>,
     org: Option<&str>,
@@ -232,7 +232,7 @@ fn named_place(
     permission: Permission,
 ) -> Result<Placement> {
     let not_found = || Error::from(ApiError::not_found("workspace"));
-    // One's own organization may be named by any key, also by one without a role in it.
+    // Any key may name its own organization, even without a role in it.
     let named = match org {
         Some(org) if org == cx.caller.org.to_string() || org == cx.caller.org_slug => Ok(Some(cx.caller.org)),
         Some(org) => visible_org(cx, org).map(|(org, _)| Some(org)),
@@ -247,7 +247,7 @@ fn named_place(
         None => None,
     };
     match (named, found, authority) {
-        // The organization is not the caller's. That its workspace is tells that the two do not belong together.
+        // The caller can see the workspace but not the organization: a mismatched pair, so 403 and not 404.
         (Err(_), Some(_), Some(_)) => Err(no_pair()),
         (Err(error), ..) => Err(error),
         (Ok(Some(named)), Some(found), Some(authority)) if named == found.org_id => {
@@ -279,7 +279,7 @@ fn no_pair() -> Error {
     ApiError::forbidden("org_id and workspace_id do not belong together").into()
 }
 
-/// The organization and the workspace that an address is in.
+/// Finds the organization and the workspace of an address.
 pub(crate) fn workspace_of_address(
     cx: &mut CallContext<'_, '_>,
     address: &Address,

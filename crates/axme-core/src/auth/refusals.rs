@@ -1,4 +1,5 @@
-//! How a key that does not count is refused.
+//! The errors for missing and invalid keys. They are apart from `keys`, because `request` uses them too, and files do
+//! not import each other in circles.
 
 use axme_api::{ApiError, ErrorKind};
 

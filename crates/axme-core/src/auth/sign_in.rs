@@ -1,4 +1,5 @@
-//! Beginning a session: what every way of signing in ends with.
+//! The beginning of a session, with which every way to sign in ends. [`enter`] creates it in a transaction;
+//! [`signed_in`] signs its access token afterwards.
 
 use axme_api::auth::SignedIn;
 use axme_api::{ApiError, ErrorKind};
@@ -16,21 +17,21 @@ use axme_store::person_accounts::{Account, Key, Session};
 use axme_store::service_accounts::{AccountRole, NewKey, ServiceAccount};
 use axme_store::{Tx, person_accounts as records, service_accounts};
 
-/// The `client_type` of a session that was made with a key.
+/// The `client_type` of a session that an exchange token began.
 pub(crate) const DASHBOARD: &str = "dashboard";
 
-/// Where a session begins.
+/// The workspace in which a session begins.
 #[derive(Debug, Clone)]
 pub enum SessionOrigin {
-    /// In the person's own workspace.
+    /// The person's own workspace.
     Home,
-    /// In the person's own workspace, with a new key for it.
+    /// The person's own workspace, with a new key for it.
     HomeWithKey,
-    /// In a named workspace. A session that comes from a key ends with the key.
+    /// A named workspace. If the session comes from a key, it ends with the key.
     OfKey(Uuid, Option<Key>),
 }
 
-/// A session that was made, with all that is shown of it once.
+/// A new session, with the secrets that are shown once.
 pub struct NewSession {
     person: Person,
     refresh_token: String,
@@ -39,7 +40,7 @@ pub struct NewSession {
     workspace: Option<Uuid>,
 }
 
-/// Begins a session of somebody, unless they belong nowhere any more.
+/// Begins a session. Without open sign-up, refuses a person without any membership.
 pub fn enter(
     tx: &mut Tx<'_>,
     rules: SignInRules,
@@ -99,7 +100,7 @@ pub fn enter(
     })
 }
 
-/// A line in the trail of a workspace, about what somebody did who has no key there yet.
+/// Writes an audit event about a person who has no key in the workspace yet.
 pub fn audit(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -121,7 +122,7 @@ pub fn audit(
     axme_store::audit::insert(tx, &event)
 }
 
-/// Makes a refresh token of a session.
+/// Creates a refresh token of a session.
 pub(crate) fn fresh_refresh(tx: &mut Tx<'_>, session: &Session) -> Result<String, StoreError> {
     let rng = tx.rng;
     let now = tx.now;
@@ -130,7 +131,7 @@ pub(crate) fn fresh_refresh(tx: &mut Tx<'_>, session: &Session) -> Result<String
     Ok(token)
 }
 
-/// A key of somebody in a workspace. What it may do is what they may do there, at any time.
+/// Creates a key for a person in a workspace. It always has the person's current role there.
 fn fresh_login_key(
     tx: &mut Tx<'_>,
     rules: SignInRules,
@@ -166,7 +167,7 @@ fn fresh_login_key(
     Ok(token)
 }
 
-/// Signs the access token of a session that was made, and shows all of it.
+/// Signs the access token of a new session and builds the answer.
 pub async fn signed_in(app: &AppState, now: Time, session: NewSession) -> Result<SignedIn> {
     let access_token = app.keys.signer.sign(&app.store, &app.system.rng, now, &session.person).await?;
     Ok(SignedIn {
@@ -183,7 +184,7 @@ pub async fn signed_in(app: &AppState, now: Time, session: NewSession) -> Result
     })
 }
 
-/// Which program signs in.
+/// The program that signs in.
 #[derive(Debug, Clone)]
 pub struct Client {
     pub kind: String,
@@ -191,13 +192,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// Reads which program signs in: as the request says, or as its `x-axme-client` header does.
+    /// Reads the program from the request or, by default, from its `x-axme-client` header.
     pub fn read(kind: Option<String>, label: Option<String>, header: &str) -> Result<Client> {
         check_chars("client_type", kind.as_deref(), 1, 32)?;
         check_chars("device_label", label.as_deref(), 1, 120)?;
-        // Only an exchange makes one.
+        // Only an exchange token begins such a session.
         if kind.as_deref() == Some(DASHBOARD) {
-            return Err(ApiError::invalid("client_type: \"dashboard\" is not for programs").into());
+            return Err(ApiError::invalid("client_type: \"dashboard\" is reserved; choose another").into());
         }
         let told = match header {
             client if client.starts_with("axme-cli/") => "cli",
@@ -208,7 +209,7 @@ impl Client {
     }
 }
 
-/// The settings of the server that decide about a sign-in.
+/// The server's settings for sign-ins.
 #[derive(Debug, Clone, Copy)]
 pub struct SignInRules {
     pub may_anybody: bool,

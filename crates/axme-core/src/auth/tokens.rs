@@ -1,5 +1,5 @@
-//! The tokens of people: JSON Web Tokens that live for minutes, signed with Ed25519 keys that every node of a database
-//! shares. A key signs for thirty days; its public half is published for as long as anything it signed may be good.
+//! Access tokens of people: JSON Web Tokens that are valid for minutes. All nodes of a database share the Ed25519 keys
+//! that sign them. A key signs for thirty days; its public half stays published while one of its tokens may be valid.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,18 +16,18 @@ use crate::error::{Result, StoreError};
 use axme_store::person_accounts::Seed;
 use axme_store::{Rng, Shard, Store, Tx, person_accounts};
 
-/// How long a token is good.
+/// How long a token is valid.
 pub(crate) const TOKEN_SECONDS: u64 = 900;
 /// How long a key signs.
 const SIGNS_DAYS: u64 = 30;
-/// Clocks of nodes differ; a key is known for a day after it signed last.
+/// How long a key verifies: a day longer than it signs, because the clocks of nodes differ.
 const KNOWN_DAYS: u64 = SIGNS_DAYS + 1;
 const AUDIENCE: &str = "axme";
 const SCOPE: &str = "axme.api";
-/// What an Ed25519 seed is preceded by in PKCS #8.
+/// The prefix of an Ed25519 seed in PKCS #8.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
-/// What a token says (contract `wire.md` §1.3).
+/// The claims of a token (contract `wire.md` §1.3).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
     /// The account.
@@ -53,7 +53,7 @@ pub enum TokenFault {
 
 pub struct Signer {
     issuer: String,
-    /// The newest first.
+    /// Newest first.
     keys: Mutex<Vec<Arc<Key>>>,
 }
 
@@ -69,15 +69,16 @@ struct Key {
 impl Key {
     fn read(seed: &Seed) -> Result<Key, StoreError> {
         let fault = |what: &str| StoreError::Fault(format!("signing key {}: {what}", seed.key_id));
-        let pair = Ed25519KeyPair::from_seed_unchecked(&seed.seed).map_err(|_| fault("no seed of 32 bytes"))?;
+        let pair =
+            Ed25519KeyPair::from_seed_unchecked(&seed.seed).map_err(|_| fault("the seed does not have 32 bytes"))?;
         let x = BASE64_URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
-        let checks = DecodingKey::from_ed_components(&x).map_err(|_| fault("no public half"))?;
+        let checks = DecodingKey::from_ed_components(&x).map_err(|_| fault("the public half is invalid"))?;
         let signs = EncodingKey::from_ed_der(&[&PKCS8[..], &seed.seed].concat());
         Ok(Key { id: seed.key_id.clone(), created_at: seed.created_at, signs, checks, x })
     }
 }
 
-/// True for what has the form of a token, as opposed to a key.
+/// Returns true if a text looks like a token, not like a key.
 pub(crate) fn is_token(text: &str) -> bool {
     text.starts_with("ey") && text.split('.').count() == 3
 }
@@ -107,13 +108,13 @@ impl Signer {
         Ok(signed.map_err(|error| StoreError::Fault(format!("a token could not be signed: {error}")))?)
     }
 
-    /// Reads a token; says why where it does not count.
+    /// Verifies a token. The inner error says why it is invalid.
     pub async fn read(&self, store: &Store, token: &str, now: Time) -> Result<std::result::Result<Claims, TokenFault>> {
         let Ok(header) = jsonwebtoken::decode_header(token) else { return Ok(Err(TokenFault::Invalid)) };
         let (Algorithm::EdDSA, Some(id)) = (header.alg, header.kid) else { return Ok(Err(TokenFault::Invalid)) };
         let Some(key) = self.named(store, &id, now).await? else { return Ok(Err(TokenFault::Invalid)) };
         let mut validation = Validation::new(Algorithm::EdDSA);
-        // The time is that of our own clock.
+        // Expiry is checked below, with our own clock.
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
         validation.set_audience(&[AUDIENCE]);
@@ -125,7 +126,7 @@ impl Signer {
         Ok(if is_over { Err(TokenFault::Expired) } else { Ok(token.claims) })
     }
 
-    /// The public halves, as a JSON Web Key Set.
+    /// Returns the public halves as a JSON Web Key Set.
     pub async fn published(&self, store: &Store, now: Time) -> Result<Value> {
         self.load(store, now).await?;
         let show = |key: &Arc<Key>| json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.id, "x": key.x });
@@ -136,7 +137,7 @@ impl Signer {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The key that signs now; a new one when the last has signed long enough.
+    /// Returns the current signing key. Creates a new one when the last one has signed long enough.
     async fn current(&self, store: &Store, rng: &Rng, now: Time) -> Result<Arc<Key>> {
         let signs = |keys: Vec<Arc<Key>>| {
             keys.into_iter().next().filter(|key| now < key.created_at.plus_seconds(SIGNS_DAYS * 86_400))
@@ -148,7 +149,7 @@ impl Signer {
         if let Some(key) = signs(self.keys()) {
             return Ok(key);
         }
-        // Two nodes may make one each at the same time: both are good.
+        // Two nodes may each create one at the same time. Both are valid.
         let seed = Seed { key_id: rng.uuid().to_string(), seed: rng.bytes::<32>().to_vec(), created_at: now };
         let (kept, key) = (seed.clone(), Arc::new(Key::read(&seed)?));
         store.write(Shard::CONTROL, move |tx: &mut Tx<'_>| person_accounts::insert_signing_key(tx, &kept)).await?;
@@ -161,7 +162,7 @@ impl Signer {
         if let Some(key) = find(self.keys()) {
             return Ok(Some(key));
         }
-        // Another node may have made it.
+        // Another node may have created it.
         self.load(store, now).await?;
         Ok(find(self.keys()))
     }
@@ -175,7 +176,7 @@ impl Signer {
     }
 }
 
-/// Somebody who has signed in.
+/// A person who has signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     pub account_id: Uuid,

@@ -1,4 +1,5 @@
-//! From a request to the input of an operation.
+//! Decodes a request into the input of an operation. Fields come from the path, the query and the body. An error names
+//! the field that is wrong.
 
 use axme_api::{ApiError, ErrorKind, Input, Object};
 use bytes::Bytes;
@@ -8,14 +9,14 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::request::Request;
 
-/// The deepest nesting of a body. What is stored is read again inside a few more levels, and JSON readers, ours and those
-/// of clients, stop at 128.
+/// The deepest nesting of a body. Answers wrap stored JSON in a few more levels, and JSON parsers, ours and those of
+/// clients, stop at 128.
 const MAX_DEPTH: usize = 64;
 
-/// Nothing has a longer name. The path is part of an indexed key, and PostgreSQL indexes no more than 2,704 bytes.
+/// The longest path. It is part of an indexed key, and PostgreSQL indexes at most 2,704 bytes. No valid path is longer.
 const MAX_PATH_BYTES: usize = 2_000;
 
-/// A tenant that is named in the path and in the body is the same one.
+/// Checks that the path and the body do not name different tenants.
 pub(super) fn check_path_fields(request: &Request) -> Result<()> {
     const NAMES: [&str; 3] = ["org_id", "workspace_id", "member_id"];
     if !request.path_fields.iter().any(|(name, _)| NAMES.contains(name)) {
@@ -24,18 +25,18 @@ pub(super) fn check_path_fields(request: &Request) -> Result<()> {
     let body = body_object(&request.body)?;
     for (name, value) in request.path_fields.iter().filter(|(name, _)| NAMES.contains(name)) {
         if body.get(*name).and_then(Value::as_str).is_some_and(|other| !other.is_empty() && other != value) {
-            let message = format!("{name} is \"{value}\" in the path and another in the body");
+            let message = format!("{name} is \"{value}\" in the path, but different in the body");
             return Err(ApiError::new(ErrorKind::Malformed, "path_mismatch", message).into());
         }
     }
     Ok(())
 }
 
-/// Refuses what could not be stored or not be read again: the null character, which PostgreSQL has no place for, bodies
-/// that are nested too deeply, and endless paths.
+/// Refuses input that cannot be stored or read again: overlong paths, deeply nested bodies, and the null character,
+/// which PostgreSQL cannot store.
 pub(super) fn check_text(request: &Request) -> Result<()> {
     if request.path.len() > MAX_PATH_BYTES {
-        return Err(ApiError::not_found("what so long a path names").into());
+        return Err(ApiError::not_found("the path is too long: resource").into());
     }
     let null = || ApiError::invalid("the character \\u0000 cannot be stored");
     let has_null = |text: &str| text.contains('\0');
@@ -46,7 +47,7 @@ pub(super) fn check_text(request: &Request) -> Result<()> {
     check_body(&request.body)
 }
 
-/// The same for a body alone.
+/// Refuses a body with a null character or too deep a nesting.
 pub fn check_body(body: &[u8]) -> Result<()> {
     let null = || ApiError::invalid("the character \\u0000 cannot be stored");
     let (mut depth, mut in_string) = (0_usize, false);
@@ -73,7 +74,7 @@ pub fn check_body(body: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Puts the input together: path over query over body.
+/// Decodes the input. A path field overrides a query field, which overrides a body field.
 pub(super) fn decode<I: DeserializeOwned>(input: Input, request: &Request) -> Result<I> {
     let fields = gather(input, request)?;
     serde_json::from_value(Value::Object(fields)).map_err(|error| match gather(input, request) {
@@ -82,15 +83,15 @@ pub(super) fn decode<I: DeserializeOwned>(input: Input, request: &Request) -> Re
     })
 }
 
-/// The input of a request that is nothing but a body. `None` where it is more, or cannot be read this way: [`decode`] says
-/// what is wrong.
+/// Decodes the input of a request that has only a body. `None` if it has other fields or is invalid: then [`decode`]
+/// reads it and explains the error.
 pub(super) fn decode_directly<I>(input: Input, request: &Request, read: fn(&[u8]) -> Option<I>) -> Option<I> {
     let is_body_only = input == Input::Flat && request.path_fields.is_empty() && request.query.is_empty();
     let is_object = request.body.trim_ascii_start().first() == Some(&b'{');
     if is_body_only && is_object { read(&request.body) } else { None }
 }
 
-/// The fields of the input, by name.
+/// Collects the fields of the input by name.
 fn gather(input: Input, request: &Request) -> Result<Object> {
     let body = body_object(&request.body)?;
     let mut fields = match input {
@@ -108,7 +109,7 @@ fn gather(input: Input, request: &Request) -> Result<Object> {
     Ok(fields)
 }
 
-/// Says which field is wrong. A field that is missing is named by the error itself.
+/// Creates an error that names the wrong field. Serde's own text names a missing field.
 fn named<I: DeserializeOwned>(fields: &Object, error: &serde_json::Error) -> Error {
     let text = plain(error);
     let read = |fields: Object| serde_json::from_value::<I>(Value::Object(fields)).err().map(|error| plain(&error));
@@ -119,8 +120,8 @@ fn named<I: DeserializeOwned>(fields: &Object, error: &serde_json::Error) -> Err
     .into()
 }
 
-/// The field that is wrong in the same way when it comes alone; or the one without which the error is another, since alone, a
-/// field of a flattened part is only looked at when none is missing.
+/// Finds the wrong field: alone, it causes the same error. A field of a flattened part is not checked while others are
+/// missing. So the second try is the field without which the error changes.
 fn culprit<'a>(fields: &'a Object, text: &str, read: &dyn Fn(Object) -> Option<String>) -> Option<&'a String> {
     let with = |is_in: &dyn Fn(&String) -> bool| {
         let some = fields.iter().filter(|(name, _)| is_in(name));
@@ -143,11 +144,11 @@ pub(super) fn body_object(body: &Bytes) -> Result<Object> {
 fn unreadable(error: &serde_json::Error) -> Error {
     match error.classify() {
         serde_json::error::Category::Data => ApiError::invalid(plain(error)).into(),
-        _ => ApiError::new(ErrorKind::Malformed, "invalid_json", format!("the body is no JSON: {error}")).into(),
+        _ => ApiError::new(ErrorKind::Malformed, "invalid_json", format!("the body is not valid JSON: {error}")).into(),
     }
 }
 
-/// The message without the position, which means nothing once fields of the path are mixed in.
+/// Returns the message without its position, which is meaningless for fields that do not come from the body.
 fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {

@@ -1,4 +1,5 @@
-//! How an operation of the table is bound to what it does.
+//! Handlers: they bind an operation of the table to its functions. A [`Handler`] runs in one transaction, an
+//! [`AsyncHandler`] in several. The pipeline sees both type-erased.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,15 +20,15 @@ use crate::request::Request;
 use crate::state::AppState;
 use crate::system::Outbound;
 
-/// What `prepare` works with.
+/// The context of `prepare`, before the transaction.
 pub struct PrepareContext<'a> {
-    /// `x-owner-agent`, when there is one.
+    /// The value of `x-owner-agent`, if sent.
     pub owner: Option<&'a str>,
     pub caller: &'a Arc<Caller>,
     pub now: Time,
     pub rng: &'a Rng,
     pub limits: &'a Limits,
-    /// How people and clients reach the server; no slash at the end.
+    /// The public URL of the server, without a slash at the end.
     pub base_url: &'a str,
     pub outbound: &'a dyn Outbound,
     /// The longest payload or result that the caller's workspace may send.
@@ -35,22 +36,22 @@ pub struct PrepareContext<'a> {
 }
 
 impl PrepareContext<'_> {
-    /// Refuses a payload or a result that is longer than the caller's workspace may send.
+    /// Refuses a payload or a result that exceeds the limit of the caller's workspace.
     pub(crate) fn check_payload(&self, what: &str, value: &impl Serialize) -> Result<()> {
         check_bytes(what, value, self.payload_bytes)
     }
 }
 
-/// Answers a call within its transaction, from what was prepared before it.
+/// Answers a call in its transaction, from the prepared value.
 type Run<P, O> = fn(&mut CallContext<'_, '_>, &P) -> Result<O>;
 
-/// Parses a body straight into the input. `None` sends the body to the general decoder, which says what is wrong with it.
+/// Parses a body straight into the input. `None` sends the body to the general decoder, which explains the error.
 type ReadBody<I> = fn(&[u8]) -> Option<I>;
 
 /// An operation in one transaction.
 ///
-/// `prepare` turns the input into what the transaction needs. `run` does the work; it may run more than once, so it takes
-/// its input by reference.
+/// `prepare` turns the input into the value that the transaction needs. `run` does the work. It may run more than once,
+/// so it takes that value by reference.
 pub struct Handler<I: 'static, O: 'static, P> {
     op: &'static Op<I, O>,
     prepare: fn(&PrepareContext<'_>, I) -> Result<P>,
@@ -61,14 +62,14 @@ pub struct Handler<I: 'static, O: 'static, P> {
     after: Option<fn(&P) -> AfterCall>,
 }
 
-/// Where the body may hold an idempotency key of its own, and how a repeated answer is marked.
+/// A body field that may hold an idempotency key, and the mark of a repeated answer.
 #[derive(Clone, Copy)]
 pub struct KeyField {
     pub field: &'static str,
     pub mark: fn(&mut Object),
 }
 
-/// Work that is started once the answer is there, and that the answer does not wait for.
+/// Work that starts after the commit. The answer does not wait for it.
 pub type AfterCall = Box<dyn FnOnce(Arc<AppState>, Arc<Caller>) + Send>;
 
 /// Binds an operation to its functions. Its writes go to the control shard.
@@ -82,7 +83,7 @@ pub const fn handler<I, O, P>(
 }
 
 impl<I: DeserializeOwned, O, P> Handler<I, O, P> {
-    /// The shard that the call's writes go to.
+    /// Sets the shard of the call's writes.
     pub const fn on(mut self, shard: fn(&P) -> Shard) -> Handler<I, O, P> {
         self.shard = shard;
         self
@@ -93,8 +94,8 @@ impl<I: DeserializeOwned, O, P> Handler<I, O, P> {
         self
     }
 
-    /// Reads the input straight from the body where that is all there is: for operations whose rate matters. Each such
-    /// input is compiled twice.
+    /// Parses the input straight from the body if the request has nothing else. It is meant for frequent operations,
+    /// since each such input is compiled twice.
     pub(crate) const fn read_directly(mut self) -> Handler<I, O, P> {
         self.read_directly = Some(|body| serde_json::from_slice(body).ok());
         self
@@ -106,7 +107,7 @@ impl<I: DeserializeOwned, O, P> Handler<I, O, P> {
     }
 }
 
-/// An operation with its types forgotten, so that the pipeline is compiled once and not once for each of them.
+/// A type-erased operation, so that the pipeline is compiled once and not once per operation.
 pub trait ErasedHandler: Sync {
     fn info(&self) -> &'static OpInfo;
     fn key_field(&self) -> Option<KeyField>;
@@ -114,17 +115,17 @@ pub trait ErasedHandler: Sync {
     fn begin(&self, context: &PrepareContext<'_>, request: &Request) -> Result<PreparedJob>;
 }
 
-/// A job that is ready for its transaction.
+/// A job ready for its transaction.
 pub struct PreparedJob {
     pub shard: Shard,
     pub run: Job,
     pub after: Option<AfterCall>,
 }
 
-/// The work inside the transaction; it may be done more than once.
+/// The work inside the transaction. It may run more than once.
 pub type Job = Box<dyn Fn(&mut CallContext<'_, '_>) -> Result<Encoder> + Send>;
 
-/// An answer that is yet to be written out.
+/// An answer that is not encoded yet.
 pub type Encoder = Box<dyn FnOnce() -> Result<Vec<u8>> + Send>;
 
 impl<I, O, P> ErasedHandler for Handler<I, O, P>
@@ -158,7 +159,7 @@ where
     }
 }
 
-/// An operation that is more than one transaction: it signs, hashes or looks elsewhere between them.
+/// An operation with several transactions: between them it signs, hashes or calls another server.
 pub struct AsyncHandler<I: 'static, O: 'static> {
     op: &'static Op<I, O>,
     run: fn(AsyncContext, I) -> BoxFuture<O>,
@@ -171,20 +172,20 @@ pub(crate) const fn async_handler<I, O>(
     AsyncHandler { op, run }
 }
 
-/// An answer that takes its time.
+/// The future of an answer.
 pub type BoxFuture<O> = Pin<Box<dyn Future<Output = Result<O>> + Send>>;
 
-/// What such an operation works with.
+/// The context of an [`AsyncHandler`].
 pub struct AsyncContext {
     pub app: Arc<AppState>,
-    /// Anonymous, for a public operation.
+    /// The anonymous caller for a public operation.
     pub caller: Arc<Caller>,
     /// The calling program, as `x-axme-client` names it.
     pub client: String,
     pub now: Time,
 }
 
-/// Such an operation with its types forgotten.
+/// A type-erased [`AsyncHandler`].
 pub trait ErasedAsyncHandler: Sync {
     fn info(&self) -> &'static OpInfo;
     fn run(&self, context: AsyncContext, request: &Request) -> BoxFuture<Vec<u8>>;
@@ -210,7 +211,7 @@ where
     }
 }
 
-/// An operation of the table with what it does.
+/// An operation of the table, bound to its handler.
 pub enum Binding {
     Transaction(&'static dyn ErasedHandler),
     Async(&'static dyn ErasedAsyncHandler),

@@ -1,4 +1,5 @@
-//! Calls that may be repeated under one idempotency key.
+//! Idempotency keys: a repeated call with the same key gets the stored reply of the first. A reply that holds a secret
+//! is sealed under the caller's own credential.
 
 use axme_api::{ApiError, ErrorKind, Object};
 use axme_store::replies::{Reply, ReplyKey};
@@ -15,11 +16,11 @@ use crate::request::{KeyHeader, Request};
 use crate::seal;
 use crate::state::AppState;
 
-/// A call that may be repeated under the same idempotency key.
+/// A call with an idempotency key.
 pub(super) struct Repeat {
     pub key: ReplyKey,
     pub fingerprint: [u8; 32],
-    /// The caller's own token, under which secret answers are sealed.
+    /// The caller's own key or token, under which secret answers are sealed.
     token: String,
 }
 
@@ -45,7 +46,8 @@ impl Repeat {
             return Ok(None);
         }
         let mut fields = body_object(&request.body)?;
-        // A key in the body names what is to happen once; it wins over a header, which may be fresh on each try.
+        // A key in the body identifies the change. It overrides the header, which clients may generate anew on each
+        // try.
         let own = in_body.and_then(|field| fields.remove(field.field)).filter(|own| !own.is_null());
         if let (Some(field), Some(Value::Object(_) | Value::Array(_) | Value::Bool(_) | Value::Number(_))) =
             (in_body, &own)
@@ -94,7 +96,7 @@ impl Repeat {
                 ApiError::new(
                     ErrorKind::Conflict,
                     "secret_not_shown_again",
-                    "this call was made with another api key; its secret is shown to that key only",
+                    "the first call used another api key or token; repeat the call with that one to get its secret",
                 )
             })?,
             (None, None) => return Err(StoreError::Fault("a stored reply is empty".to_owned()).into()),
@@ -109,7 +111,7 @@ impl Repeat {
     }
 }
 
-/// What is called, as it is kept with the reply: a token that stands in a path only as its hash.
+/// Returns the endpoint as stored with the reply: method and path. A path that contains a token is hashed.
 fn endpoint(request: &Request) -> String {
     let path = &request.path;
     let has_token = request.path_fields.iter().any(|(name, _)| *name == "token");
@@ -117,7 +119,8 @@ fn endpoint(request: &Request) -> String {
     format!("{} {path}", request.method)
 }
 
-/// What makes two calls the same: canonical JSON with sorted keys, without what clients draw anew on each try.
+/// Computes the fingerprint of a call: canonical JSON with sorted keys, without fields that clients generate anew on
+/// each try.
 fn fingerprint(mut fields: Object, query: &[(String, String)]) -> [u8; 32] {
     for drawn in ["correlation_id", "correlationId", "from_agent", "fromAgent"] {
         fields.remove(drawn);

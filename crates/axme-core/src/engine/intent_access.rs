@@ -1,4 +1,5 @@
-//! Which intents a caller may see, change and answer, and the commands they send to them.
+//! Access to intents: which ones a caller may see, change and answer. [`send`] passes a caller's command to the engine.
+//! An intent that the caller may not see is answered as not found.
 
 use axme_api::ApiError;
 use axme_intent::lifecycle::{Command, Refusal};
@@ -14,8 +15,9 @@ use crate::context::CallContext;
 use crate::error::{Error, Result};
 use crate::policy::guards::answers;
 
-/// An intent that the caller may see: all of its workspace for an admin, those to or from it for an agent, those with a task
-/// that they are asked to answer for a person.
+/// Finds an intent that the caller may see. An admin sees all intents of the workspace. An agent or a member sees those
+/// to which its address is a party, or which it was granted to read. A person also sees intents whose task asks for the
+/// person.
 pub fn find_visible(tx: &mut Tx<'_>, caller: &Caller, id: IntentId) -> Result<Head> {
     let head = store::find(tx, caller.workspace, id)?;
     visible(head, caller, id)
@@ -25,7 +27,8 @@ fn is_granted(head: &Head, own: &Address, action: Action) -> bool {
     head.intent.policy.grants(own.as_str(), action)
 }
 
-/// A party may do everything here; a delegate what it was granted.
+/// Checks that the caller may take an action. An admin or a party may take every action, a delegate only granted ones.
+/// A person may also answer a task that asks for the person.
 pub(crate) fn check_granted(caller: &Caller, head: &Head, action: Action) -> Result<()> {
     let may = |own: &Address| super::is_party(head, own) || is_granted(head, own, action);
     let is_own_task = action == Action::Resume && answers(caller, head);
@@ -49,18 +52,18 @@ pub(crate) fn lock_visible(cx: &mut CallContext<'_, '_>, id: IntentId) -> Result
     visible(head, cx.caller, id)
 }
 
-/// The step of a workflow is answered by the agent it was given to. Whoever started the workflow may see it, but an answer
-/// in that agent's name would pass over what the workflow is there for.
+/// Checks that the caller may answer a step: only its agent, a delegate or an admin may. The sender of the workflow can
+/// see the step, but an answer from the sender would bypass the workflow.
 pub(crate) fn check_step_is_own(caller: &Caller, head: &Head, action: Action) -> Result<()> {
     let is_own = |own: &Address| *own == head.to || is_granted(head, own, action);
     if head.intent.parent.is_none() || caller.is_admin() || caller.address.as_ref().is_some_and(is_own) {
         return Ok(());
     }
-    Err(ApiError::forbidden(format!("this step belongs to {}", head.to)).into())
+    Err(ApiError::forbidden(format!("this step belongs to {}, which must answer it", head.to)).into())
 }
 
-/// Sends a command on the caller's behalf. An answer that comes too late is refused, and kept in the audit trail: after the
-/// end, and after a deadline whose timer has not come to it yet.
+/// Sends a command on the caller's behalf. Refuses an answer after the end of the intent, or after a deadline whose
+/// timer has not run yet. The audit trail keeps such a late answer.
 pub fn send(
     cx: &mut CallContext<'_, '_>,
     head: Head,
@@ -86,7 +89,7 @@ pub fn send(
     }
 }
 
-/// What was asked for, without what it said: a refused answer is not kept.
+/// Returns the name of a command. The audit trail does not keep the content of a refused answer.
 fn command_name(command: &Command) -> &'static str {
     match command {
         Command::Acknowledge => "acknowledge",

@@ -1,9 +1,9 @@
 //! Load, decide, record: the only writer of intents and their events.
 //!
-//! Everything that happens to an intent passes through [`create`] or [`advance`]. Both take the lock of the intent's family
-//! (the row of its root) before they look, ask the rules, and write what the rules say in the caller's transaction:
-//! the new head, the events, and the effects. What a decision causes in other members of the family is worked off in the
-//! same transaction.
+//! Everything that happens to an intent passes through [`create`], [`advance`] or `change_policy`. An existing intent
+//! is first locked together with its family (the row of the root). The rules decide; the engine writes the new head,
+//! the events and the effects in the caller's transaction. Commands that a decision causes for other members of the
+//! family run in the same transaction.
 
 pub mod intent_access;
 pub mod notices;
@@ -24,31 +24,31 @@ use axme_store::intents::Head;
 use axme_store::webhooks::Fanout;
 use axme_store::{Rng, Tx, inbox, intents, queue, timers, webhooks};
 
-/// How events name the platform itself.
+/// The actor of the platform itself in events.
 pub const GATEWAY: &str = "gateway";
 
-/// How many of those who are asked get the task in their inbox.
+/// The most assignees of a task who get it in their inbox.
 const MOST_ASKED: usize = 24;
 
-/// What became of the intent that was addressed.
+/// The outcome of a command for the intent that it addressed.
 pub struct AdvanceOutcome {
     pub head: Head,
-    /// The events this call appended to it.
+    /// The events that this call appended to it.
     pub events: Vec<Event>,
 }
 
-/// A new intent, decided and written out: all that can be done before the transaction.
+/// A new intent, decided and serialized: everything that can happen before the transaction.
 pub struct NewIntent {
     head: Head,
     row: intents::HeadRow,
     events: Option<intents::EventsRow>,
     effects: Vec<Effect>,
-    /// Where its result goes, as a canonical address.
+    /// The canonical address that receives its result.
     reply_to: Option<Address>,
     spec: IntentSpec,
 }
 
-/// Decides what a new intent begins with. Needs nothing from the store.
+/// Decides the first events and effects of a new intent. It does not need the store.
 pub(crate) fn plan_create(draft: Intent, spec: IntentSpec, input: &DecideInput) -> Result<NewIntent, StoreError> {
     let (intent_type, from, to) = (spec.intent_type.clone(), spec.from.clone(), spec.to.clone());
     let decision = submit(&draft, spec, input);
@@ -73,7 +73,7 @@ pub(crate) fn plan_create(draft: Intent, spec: IntentSpec, input: &DecideInput) 
     })
 }
 
-/// Decides what a new root intent begins with.
+/// Decides the first events and effects of a new root intent.
 pub(crate) fn plan_root(
     now: Time,
     rng: &Rng,
@@ -135,11 +135,11 @@ pub fn lock(tx: &mut Tx<'_>, workspace: Uuid, id: IntentId) -> Result<Option<Hea
     }
     let Some(member) = intents::find(tx, workspace, id)? else { return Ok(None) };
     intents::lock_root(tx, workspace, member.intent.root)?;
-    // Read again: it may have changed before the lock was ours.
+    // Read again: it may have changed before the lock was taken.
     intents::find(tx, workspace, id)
 }
 
-/// Commands to other members of the family, caused by what was just recorded.
+/// Commands to other members of the family that recorded decisions cause.
 type More = VecDeque<(IntentId, Command)>;
 
 fn settle(tx: &mut Tx<'_>, workspace: Uuid, mut more: More) -> Result<()> {
@@ -193,7 +193,7 @@ fn step(
     Ok(AdvanceOutcome { head, events: decision.events })
 }
 
-/// Whoever is asked to answer a task has it in the inbox.
+/// Puts a task into the inboxes of its assignees.
 fn give_threads(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
     let now = tx.now;
     for person in head.intent.asked().into_iter().take(MOST_ASKED) {
@@ -203,7 +203,7 @@ fn give_threads(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), Sto
     Ok(())
 }
 
-/// What was just decided becomes an event for those who are subscribed to it.
+/// Queues a decision for its subscribers, if the workspace has any.
 fn fan_out(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), StoreError> {
     if Snapshot::of(tx, workspace)?.has_subscribers {
         let (intent, position) = (head.intent.id, i64::from(head.intent.position));
@@ -285,7 +285,7 @@ fn carry_out(
     Ok(())
 }
 
-/// Whose queues an intent is in: its receiver's, and that of whom it was escalated to.
+/// Returns the addresses whose queues may hold an intent: its receiver, and the agent that it was escalated to.
 fn receivers(head: &Head) -> Vec<Address> {
     let escalated_to = head.intent.tally.escalated_to.as_ref().map(|holder| holder.reference.clone());
     let escalated_to = escalated_to.map(Address::from_canonical).filter(|address| *address != head.to);
@@ -299,7 +299,8 @@ fn offer_again(tx: &mut Tx<'_>, workspace: Uuid, head: &Head) -> Result<(), Stor
     Ok(())
 }
 
-/// Changes the settings of an intent that [`lock`] has returned in this transaction. Returns the keys nothing acts on.
+/// Changes the settings of an intent that [`lock`] has returned in this transaction. Returns the keys that have no
+/// effect.
 pub(crate) fn change_policy(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -320,7 +321,7 @@ pub(crate) fn change_policy(
     Ok((head, change.warnings))
 }
 
-/// What the child that carries out a step is created with.
+/// Returns the specification of the child that runs a step.
 fn child_spec(head: &Head, plan: &Plan, parent: &IntentSpec, step: &str) -> Result<IntentSpec, StoreError> {
     let step = plan.step(step).ok_or_else(|| StoreError::Fault(format!("the plan has no step {step}")))?;
     let workflow::StepKind::Agent { to, .. } = &step.kind else {
@@ -345,12 +346,11 @@ fn child_spec(head: &Head, plan: &Plan, parent: &IntentSpec, step: &str) -> Resu
     })
 }
 
-/// The ending a caller asks for, spelled out for the rules.
 pub(crate) fn is_completion(ending: &Ending) -> bool {
     matches!(ending, Ending::Completed(_))
 }
 
-/// True when `address` is the sender, the receiver, or whom it was escalated to.
+/// Returns true if `address` is the sender, the receiver, or the agent that the intent was escalated to.
 pub(crate) fn is_party(head: &Head, address: &Address) -> bool {
     head.from == *address || receivers(head).contains(address)
 }

@@ -1,4 +1,5 @@
-//! What decisions have people and chats told: notices, which a worker sends after the commit.
+//! Notices that decisions cause: messages to people and chats, which a worker sends after the commit. Messages to an
+//! inbox are written at once.
 
 use axme_intent::human::is_same_person;
 use axme_intent::lifecycle::{IntentSpec, Occasion};
@@ -14,15 +15,15 @@ use axme_store::intents::Head;
 use axme_store::notices::{self, Notice};
 use axme_store::{Signal, Tx};
 
-/// The queue of all mail: there is one server for it.
+/// The queue of mail about intents. All mail goes through one mail server.
 pub(crate) const MAIL_QUEUE: &str = "mail";
 
 const MAX_SUBJECT_CHARS: usize = 200;
 
-/// Notices of one intent, all in all: a workflow that goes in circles must not flood anybody.
+/// The most notices of one intent, so that a workflow with a loop does not flood people.
 const MOST_NOTICES: i64 = 500;
 
-/// Has people mailed about the task that waits.
+/// Records mail to people about the waiting task.
 pub fn mail(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, about: Occasion, to: &[String]) -> Result<(), StoreError> {
     let Some(waiting) = head.intent.waiting() else { return Ok(()) };
     let content = json!({ "about": about, "asking": waiting.asking });
@@ -32,7 +33,7 @@ pub fn mail(tx: &mut Tx<'_>, workspace: Uuid, head: &Head, about: Occasion, to: 
     Ok(())
 }
 
-/// Has the targets of a step told.
+/// Records the notices of a step, one per target.
 pub fn notify(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -42,9 +43,9 @@ pub fn notify(
     step: &str,
 ) -> Result<(), StoreError> {
     let notice = plan.step(step).and_then(|step| step.notice());
-    let notice = notice.ok_or_else(|| StoreError::Fault(format!("step {step} tells nothing")))?;
+    let notice = notice.ok_or_else(|| StoreError::Fault(format!("step {step} has no notice")))?;
     let (subject, body) = write(notice, head, plan, spec, step);
-    // Whoever is asked gets a mail of their own, with a link.
+    // Assignees of the task get a mail of their own, with a link.
     let asked = head.intent.asked();
     let is_mailed = |person: &String| asked.iter().any(|asked| is_same_person(asked, person));
     for target in &notice.targets {
@@ -57,7 +58,7 @@ pub fn notify(
     Ok(())
 }
 
-/// The subject, in one line, and the body of what a step tells.
+/// Renders the subject (one line) and the body of a step's notice.
 fn write(notice: &Told, head: &Head, plan: &Plan, spec: &IntentSpec, step: &str) -> (String, String) {
     let empty = axme_intent::Object::new();
     let results = head.intent.cursor.as_ref().map_or(&empty, |cursor| &cursor.results);
@@ -77,7 +78,7 @@ fn insert(
 ) -> Result<(), StoreError> {
     let now = tx.now;
     if notices::count(tx, workspace, intent)? >= MOST_NOTICES {
-        tracing::warn!(%intent, "this intent has told people {MOST_NOTICES} times, which is the most");
+        tracing::warn!(%intent, "this intent has {MOST_NOTICES} notices, the maximum; dropped another one");
         return Ok(());
     }
     let queue = match target {
@@ -102,7 +103,7 @@ fn insert(
     Ok(())
 }
 
-/// A message from the platform in the thread of the intent, which the owner gets.
+/// Writes a message from the platform into the intent's thread, and gives the thread to the owner.
 fn write_to_inbox(
     tx: &mut Tx<'_>,
     workspace: Uuid,

@@ -1,7 +1,7 @@
-//! Whether a new intent is let in. One question, asked once, for single intents and bundles alike.
+//! Admission: whether a new intent is accepted. Single intents and bundles pass through it once.
 //!
-//! [`gather`] finds the rules that apply, by version, in the transaction; [`admit`] decides, purely; [`charge`] counts what
-//! was admitted in the same transaction. [`take_in`] does all three.
+//! `take_in` does it all in one transaction. It gathers the current rules that apply, lets [`admit`] decide, and
+//! charges the intent to its agents and to the workspace that pays. [`admit`] itself is pure.
 
 use std::sync::Arc;
 
@@ -21,69 +21,68 @@ use crate::auth::placement::workspace_of_address;
 use crate::context::CallContext;
 use crate::error::{Error, Result};
 
-/// A root intent that asks to be let in, as far as a decision depends on it.
+/// A root intent before admission: the fields on which the decision depends.
 pub struct Candidate<'a> {
     pub from: &'a Address,
     pub to: &'a Address,
     pub intent_type: &'a str,
-    /// Who gets its steps later.
+    /// The agents of its later steps.
     pub steps: Vec<&'a Address>,
 }
 
-/// An agent's part in a new intent.
+/// The part of an agent in a new intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Sender,
     Receiver,
-    /// It gets a step later, which is counted when it begins.
+    /// The agent of a later step, which is counted when the step begins.
     Step,
 }
 
 /// The rules that apply to one intent.
 #[derive(Default)]
 pub struct Rules<'a> {
-    /// Of the agents that are held to something.
+    /// The rules of the agents involved, where rules are set.
     pub agents: Vec<(&'a Address, Part, Arc<AgentRules>)>,
-    /// Of those who get it, about their senders.
+    /// The rules of the receivers about their senders.
     pub receivers: Vec<ReceiverRules<'a>>,
 }
 
-/// What one receiver takes, and from whom.
+/// The rules of one receiver about its senders.
 pub struct ReceiverRules<'a> {
     pub to: &'a Address,
-    /// The rules for senders of other organizations, where the sender is of another one.
+    /// The rules for senders of other organizations; `None` if the sender is of the same one.
     pub outside: Option<OutsideRules>,
-    /// Who may send to the agent at all; everybody without a policy.
+    /// The policy for all senders; without one, all may send.
     pub send: Option<Arc<SenderPolicy>>,
 }
 
-/// What is asked of a sender of another organization.
+/// The rules for a sender of another organization.
 pub struct OutsideRules {
-    /// The address is the caller's own, or of its workspace.
+    /// The sender's address is the caller's own, or one of the caller's workspace.
     pub is_own_address: bool,
-    /// What the agent says, in place of its organization.
+    /// The policy of the agent, which overrides the one of its organization.
     pub of_agent: Option<Arc<SenderPolicy>>,
     pub of_organization: Option<Arc<SenderPolicy>>,
 }
 
-/// What an admitted intent is counted against.
+/// The charges of an admitted intent.
 #[derive(Debug, Default, PartialEq)]
 pub struct Charges {
-    /// The agents with a limit, in the order of their addresses: two calls that count for the same agents wait for each
-    /// other, but not in a circle.
+    /// The agents with a cost policy, sorted by address, so that two calls that charge the same agents cannot deadlock.
     pub agents: Vec<(Address, CostPolicy)>,
 }
 
-/// Why an intent is not let in.
+/// Why an intent is not admitted.
 #[derive(Debug)]
 pub enum Denial {
-    /// Refused, and nothing is kept.
+    /// A refusal that is not recorded.
     Refused(Box<ApiError>),
-    /// A breach of an action policy, which the audit trail keeps.
+    /// A breach of an action policy, which the audit trail records.
     Breach { error: Box<ApiError>, address: Address, direction: &'static str },
 }
 
-/// Decides about an intent under the rules that apply to it.
+/// Decides whether the rules admit an intent.
 pub fn admit(rules: &Rules<'_>, intent: &Candidate<'_>) -> Result<Charges, Denial> {
     for (address, part, held_to) in &rules.agents {
         check_agent(address, *part, held_to, intent.intent_type)?;
@@ -101,7 +100,7 @@ pub fn admit(rules: &Rules<'_>, intent: &Candidate<'_>) -> Result<Charges, Denia
 
 fn check_agent(address: &Address, part: Part, rules: &AgentRules, intent_type: &str) -> Result<(), Denial> {
     if rules.is_killed {
-        let message = format!("agent {address} is killed: nothing new is sent to it or from it");
+        let message = format!("agent {address} is killed: it cannot send or receive new intents until it is resumed");
         let error = ApiError::new(ErrorKind::Forbidden, "agent_killed", message);
         return Err(Denial::Refused(Box::new(error.with("address", address.as_str()))));
     }
@@ -112,7 +111,7 @@ fn check_agent(address: &Address, part: Part, rules: &AgentRules, intent_type: &
     if rule.as_ref().is_none_or(|rule| allows(rule, intent_type)) {
         return Ok(());
     }
-    let message = format!("the action policy of {address} does not let it {direction} {intent_type}");
+    let message = format!("the action policy of {address} does not allow it to {direction} {intent_type}");
     let error = ApiError::new(ErrorKind::Forbidden, "action_not_allowed", message);
     let error = error.with("address", address.as_str()).with("direction", direction);
     Err(Denial::Breach { error: Box::new(error), address: address.clone(), direction })
@@ -130,14 +129,16 @@ fn allows(rule: &ActionRule, intent_type: &str) -> bool {
     }
 }
 
-/// Refuses an intent whose receiver does not take it from its sender.
+/// Refuses an intent if its receiver does not accept the sender.
 fn check_receiver(receiver: &ReceiverRules<'_>, from: &Address) -> Result<(), ApiError> {
     let to = receiver.to;
     let refuse = |code: &'static str, message: String| Err(ApiError::new(ErrorKind::Forbidden, code, message));
     if let Some(outside) = &receiver.outside {
-        // Receivers let senders in by their addresses: nobody speaks for another's.
+        // Receivers admit senders by address, so a caller must not use an address of another tenant.
         if !outside.is_own_address {
-            let message = format!("{to} is of another organization, and {from} is neither you nor of your workspace");
+            let message = format!(
+                "{to} belongs to another organization: send from an address of your own workspace, not from {from}"
+            );
             return Err(ApiError::forbidden(message));
         }
         let (policy, closed) = match &outside.of_agent {
@@ -147,11 +148,11 @@ fn check_receiver(receiver: &ReceiverRules<'_>, from: &Address) -> Result<(), Ap
         match policy.map(|policy| (policy.policy_type, policy.lists(from))) {
             Some((PolicyType::Open, _) | (PolicyType::Allowlist, true)) => {}
             Some((PolicyType::Allowlist, false)) => {
-                let message = format!("{from} is not among those who may send to {to}");
+                let message = format!("{from} is not on the list of senders that {to} accepts");
                 return refuse("sender_not_in_receive_allowlist", message);
             }
             Some((PolicyType::Closed | PolicyType::Denylist, _)) | None => {
-                return refuse(closed, format!("{to} takes nothing from other organizations"));
+                return refuse(closed, format!("{to} does not accept intents from other organizations"));
             }
         }
     }
@@ -160,11 +161,11 @@ fn check_receiver(receiver: &ReceiverRules<'_>, from: &Address) -> Result<(), Ap
         PolicyType::Denylist => !policy.lists(from),
         PolicyType::Open | PolicyType::Closed => true,
     });
-    if may { Ok(()) } else { refuse("policy_denied", format!("{to} does not take intents from {from}")) }
+    if may { Ok(()) } else { refuse("policy_denied", format!("{to} does not accept intents from {from}")) }
 }
 
 impl SenderPolicy {
-    /// Exact, or the beginning before a `*` at the end.
+    /// Returns true if a pattern is the sender's address, or a prefix of it before a `*` at the end.
     fn lists(&self, sender: &Address) -> bool {
         let matches = |pattern: &String| {
             pattern.strip_suffix('*').map_or(pattern == sender.as_str(), |start| sender.as_str().starts_with(start))
@@ -173,10 +174,10 @@ impl SenderPolicy {
     }
 }
 
-/// Lets a new root intent in: finds the rules, decides, and counts it against the limits of its agents and of whoever is to
-/// pay for it.
+/// Admits a new root intent: gathers the rules, decides, and charges the intent to its agents and to the workspace that
+/// pays.
 ///
-/// It is the first thing in its transaction: a breach is kept in the audit trail, and nothing else may be kept with it.
+/// Call it first in a transaction. A breach commits an audit event, and must not commit anything else.
 pub(crate) fn take_in(
     cx: &mut CallContext<'_, '_>,
     intent: &Candidate<'_>,
@@ -198,7 +199,7 @@ pub(crate) fn take_in(
     quota::charge(cx.tx, payer, Dimension::Intents, 1)
 }
 
-/// The rules that apply to an intent of the caller's workspace, as they are now.
+/// Gathers the current rules that apply to an intent of the caller's workspace.
 fn gather<'a>(cx: &mut CallContext<'_, '_>, intent: &Candidate<'a>) -> Result<Rules<'a>, Error> {
     let workspace = cx.caller.workspace;
     let snapshot = Snapshot::of(cx.tx, workspace)?;
@@ -269,8 +270,8 @@ mod tests {
         AgentRules { is_killed: true, ..AgentRules::default() }
     }
 
-    /// The code of the refusal of an intent of type `t.ask.v1` from `agent://a/b/from` to `agent://c/d/to`; "admitted"
-    /// without one.
+    /// Returns the code of the refusal of an intent of type `t.ask.v1` from `agent://a/b/from` to `agent://c/d/to`, or
+    /// "admitted".
     fn outcome(
         agent: Option<(Part, AgentRules)>,
         outside: Option<OutsideRules>,

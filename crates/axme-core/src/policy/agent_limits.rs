@@ -1,4 +1,5 @@
-//! What agents use, held against their limits, and which of them are stopped.
+//! The limits of agents: counts their intents against their cost policies, and tells which agents are stopped by the
+//! kill switch.
 
 use axme_api::mesh::CostPolicy;
 use axme_api::{ApiError, ErrorKind};
@@ -10,7 +11,7 @@ use crate::error::{Result, StoreError};
 use axme_store::Tx;
 use axme_store::mesh::{self as store, Counts, hour_of};
 
-/// The first hour of today, in UTC.
+/// Returns the number of today's first hour, in UTC.
 pub(crate) fn midnight(now: Time) -> i64 {
     hour_of(now).div_euclid(24) * 24
 }
@@ -19,7 +20,7 @@ pub(crate) fn usd(micros: i64) -> f64 {
     micros as f64 / 1_000_000.0
 }
 
-/// Counts an intent, and refuses it when that is one too many: then nothing is counted.
+/// Counts an intent against a cost policy. Refuses an intent that exceeds a limit; the rollback undoes its count.
 pub(crate) fn spend(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, policy: &CostPolicy) -> Result<()> {
     let now = tx.now;
     count(tx, workspace, address)?;
@@ -29,16 +30,16 @@ pub(crate) fn spend(tx: &mut Tx<'_>, workspace: Uuid, address: &Address, policy:
     let number = |n: i64| u64::try_from(n).unwrap_or(0);
     let is_over = |most: Option<u64>, used: i64| most.is_some_and(|most| number(used) > most);
     let (code, text, resets_at) = if is_over(policy.max_intents_per_hour, this_hour.admitted) {
-        ("max_intents_per_hour_exceeded", "intents of this hour", hour + 1)
+        ("max_intents_per_hour_exceeded", "intents per hour", hour + 1)
     } else if is_over(policy.max_intents_per_day, today.admitted) {
-        ("max_intents_per_day_exceeded", "intents of today", midnight(now) + 24)
+        ("max_intents_per_day_exceeded", "intents per day", midnight(now) + 24)
     } else if policy.max_cost_per_day_usd.is_some_and(|most| usd(today.cost_micros) >= most) {
-        ("max_cost_per_day_exceeded", "costs of today", midnight(now) + 24)
+        ("max_cost_per_day_exceeded", "cost per day", midnight(now) + 24)
     } else {
         return Ok(());
     };
     let resets_at = Time::from_micros(resets_at.saturating_mul(3_600_000_000));
-    let message = format!("agent {address} has reached the limit on its {text}; it is lifted at {resets_at}");
+    let message = format!("agent {address} has reached its limit of {text}; try again at {resets_at}");
     let error = ApiError::new(ErrorKind::RateLimited, code, message);
     let error = error.with("address", address.as_str()).with("resets_at", resets_at.to_string());
     Err(error.with("retry_after_seconds", resets_at.since(now).as_secs() + 1).into())
@@ -49,7 +50,8 @@ fn count(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<(), Stor
     store::add(tx, workspace, address, hour_of(now), &Counts { admitted: 1, ..Counts::default() })
 }
 
-/// Counts the child of a step for its agent. It is never refused: whoever ended the step before could not help it.
+/// Counts the child of a step for its agent. Never refuses it: the refusal would hit the caller who ended the step
+/// before.
 pub(crate) fn count_step(tx: &mut Tx<'_>, workspace: Uuid, to: &Address) -> Result<(), StoreError> {
     let rules = Snapshot::of(tx, workspace)?.agent(tx, workspace, to)?;
     if rules.is_some_and(|rules| rules.cost.is_some()) {
@@ -58,7 +60,7 @@ pub(crate) fn count_step(tx: &mut Tx<'_>, workspace: Uuid, to: &Address) -> Resu
     Ok(())
 }
 
-/// True when nothing is delivered to an address: its agent is killed.
+/// Returns true if the agent of an address is killed, so that nothing is delivered to it.
 pub(crate) fn is_stopped(tx: &mut Tx<'_>, workspace: Uuid, address: &Address) -> Result<bool, StoreError> {
     let rules = Snapshot::of(tx, workspace)?.agent(tx, workspace, address)?;
     Ok(rules.is_some_and(|rules| rules.is_killed))

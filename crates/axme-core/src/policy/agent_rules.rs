@@ -1,10 +1,11 @@
-//! What one agent is held to: the kill switch, the limits on what it uses, and the types of intents it may send and receive.
+//! The rules of one agent: the kill switch, the limits on its usage, and the intent types that it may send and receive.
+//! They are stored as JSON.
 
 use axme_api::mesh::{ActionPolicy, CostPolicy};
 use axme_store::StoreError;
 use axme_store::mesh::Rules;
 
-/// What an agent is held to, as stored.
+/// The rules of an agent.
 #[derive(Debug, Clone, Default)]
 pub struct AgentRules {
     pub is_killed: bool,

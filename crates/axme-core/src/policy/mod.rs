@@ -1,5 +1,5 @@
-//! What callers may do, how often and how much: admission of new intents, quotas, rates, limits of agents, senders, and who
-//! may decide.
+//! Policy: admission of new intents, quotas, rate limits, limits of agents, policies about senders, and who may answer
+//! a task. The rules of a workspace or an organization come from a [`snapshot`] of one version.
 
 pub mod admission;
 pub mod agent_limits;

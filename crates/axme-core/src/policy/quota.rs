@@ -1,7 +1,7 @@
-//! Quotas: what a workspace may use, counted in the transaction that uses it.
+//! Quotas: limits on the usage of a workspace. The transaction that uses something also counts it.
 //!
-//! A workspace without a policy has no limits. One with a policy takes the lock of it when something is counted that it
-//! limits.
+//! Without a quota policy, the limits of the server's tier apply; a self-hosted server has none. A charge to a limited
+//! dimension locks the policy.
 
 use std::collections::BTreeMap;
 
@@ -23,19 +23,19 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 
 pub(crate) const HOURS_A_DAY: i64 = 24;
 
-/// The row of an hour that is written under the lock of a policy.
+/// The slot of an hour that is written under the lock of a policy.
 const LOCKED_SLOT: i64 = 0;
 
-/// What a policy has for a tier when none was granted: for what it does not limit, that of the server holds.
+/// The `tier` of a policy that sets limits one by one. Dimensions at 0 fall back to the server's tier.
 pub(crate) const UNSAID: &str = "custom";
 
-/// What is counted here.
+/// A dimension of usage that is counted per day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dimension {
     Intents,
     InboxWrites,
     MediaUploadBytes,
-    /// Events put into the queue of one subscriber each.
+    /// Events, counted once per subscriber.
     WebhookDeliveries,
     SchemaWrites,
 }
@@ -82,14 +82,14 @@ pub(crate) fn at_hour(hour: i64) -> Time {
     Time::from_micros(hour.saturating_mul(HOUR_MICROS))
 }
 
-/// How many intents a workspace has been charged for today.
+/// Counts the intents that were charged to a workspace today.
 pub fn intents_today(tx: &mut Tx<'_>, workspace: Uuid) -> Result<i64> {
     let today = day(tx.now);
     Ok(store::used_since(tx, workspace, Dimension::Intents.as_str(), today)?)
 }
 
-/// How many more intents than its quota allows a workspace has had, day by day, from one midnight to another; none where what
-/// is beyond the quota is not billed.
+/// Counts the intents of a workspace beyond its daily quota, for `start <= day < end`. Returns 0 if overage is not
+/// billed.
 pub(crate) fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end: Time) -> Result<u64> {
     let Some(policy) = store::find_policy(tx, workspace)? else { return Ok(0) };
     let limit = dimensions(&policy)?.intents_per_day;
@@ -103,7 +103,7 @@ pub(crate) fn intents_beyond(tx: &mut Tx<'_>, workspace: Uuid, start: Time, end:
     Ok(days.values().map(|used| used.saturating_sub(limit)).sum())
 }
 
-/// What a workspace may use: as its policy says, and where that says nothing, as the server does.
+/// Computes the allowance of a workspace: the limits of its policy; where that sets none, those of the server.
 pub(crate) fn allowance(limits: &Limits, policy: Option<&Policy>) -> Result<Allowance, StoreError> {
     let granted = policy.and_then(|policy| Tier::parse(&policy.tier)).unwrap_or(limits.tier);
     let mut allowance = tier::allowance(granted);
@@ -112,7 +112,7 @@ pub(crate) fn allowance(limits: &Limits, policy: Option<&Policy>) -> Result<Allo
     }
     let Some(policy) = policy else { return Ok(allowance) };
     if !is_hard(policy) {
-        // How long a payload may be is no use that adds up: it stays what the tier gives.
+        // The length of a payload is not usage that adds up, so the tier still limits it.
         return Ok(Allowance { payload_bytes: allowance.payload_bytes, ..Allowance::default() });
     }
     let (said, usual) = (dimensions(policy)?, allowance.dimensions);
@@ -129,18 +129,18 @@ pub(crate) fn allowance(limits: &Limits, policy: Option<&Policy>) -> Result<Allo
     Ok(allowance)
 }
 
-/// What a policy says with what the server adds, also where going beyond it is not refused.
+/// Computes the limits to show for a policy, even if they are not enforced.
 pub fn shown(limits: &Limits, policy: &Policy) -> Result<Allowance, StoreError> {
     let hard = Policy { hard_enforcement: true, overage_mode: "block".to_owned(), ..policy.clone() };
     allowance(limits, Some(&hard))
 }
 
-/// What goes beyond is refused.
+/// Returns true if a policy refuses usage beyond its limits.
 fn is_hard(policy: &Policy) -> bool {
     policy.hard_enforcement && policy.overage_mode == "block"
 }
 
-/// Refuses what there may be no more of. Nothing resets it but taking something away.
+/// Refuses `more` of a dimension with a limit on its total. Only removing something lowers the total.
 pub(crate) fn check_total(dimension: &'static str, used: u64, more: u64, limit: u64) -> Result<()> {
     if limit == 0 || used.saturating_add(more) <= limit {
         return Ok(());
@@ -148,7 +148,7 @@ pub(crate) fn check_total(dimension: &'static str, used: u64, more: u64, limit: 
     Err(QuotaExcess { dimension, used, limit, reset_at: None }.into())
 }
 
-/// A quota that does not allow what is asked for.
+/// A request that exceeds a quota.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotaExcess {
     dimension: &'static str,
@@ -171,13 +171,13 @@ impl From<QuotaExcess> for Error {
     }
 }
 
-/// Counts so many more, or refuses them where they would be too many. Where nothing is limited, uses are added up until
-/// the commit; where something is, the next one to take the lock must see these.
+/// Counts `more` uses, or refuses them if they exceed the limit. Unlimited uses may be added up until the commit.
+/// Limited ones are written under the lock, because the next transaction that takes it must see them.
 pub fn charge(tx: &mut Tx<'_>, workspace: Uuid, dimension: Dimension, more: u64) -> Result<()> {
     Ok(try_charge(tx, workspace, dimension, more)?.map_or(Ok(()), Err)?)
 }
 
-/// The same for what cannot be refused: it is not counted, and something else is done with it.
+/// Counts `more` uses, or returns the excess and counts nothing. It is for uses that cannot be refused.
 pub(crate) fn try_charge(
     tx: &mut Tx<'_>,
     workspace: Uuid,
@@ -189,7 +189,7 @@ pub(crate) fn try_charge(
     }
     let tally = Tally { workspace, dimension: dimension.as_str(), hour: hour(tx.now) };
     let count = i64::try_from(more).unwrap_or(i64::MAX);
-    // The lock is for what is limited: nobody waits for it with anything else.
+    // Only charges to a limited dimension wait for the lock.
     if limit(tx, workspace, dimension)? == 0 {
         tx.tally(tally, count)?;
         return Ok(None);
@@ -203,19 +203,20 @@ pub(crate) fn try_charge(
     Ok(None)
 }
 
-/// Refuses what could not be charged now, and counts nothing; without the lock, so also in a transaction that only reads.
+/// Refuses uses that could not be charged now. It counts nothing and takes no lock, so it also works in a read
+/// transaction.
 pub fn check(tx: &mut Tx<'_>, workspace: Uuid, dimension: Dimension, more: u64) -> Result<()> {
     let limit = limit(tx, workspace, dimension)?;
     Ok(exceeded(tx, workspace, limit, dimension, more)?.map_or(Ok(()), Err)?)
 }
 
-/// How much of a thing a workspace may use in a day; 0 for no limit.
+/// Returns the daily limit of a dimension; 0 for no limit.
 fn limit(tx: &mut Tx<'_>, workspace: Uuid, dimension: Dimension) -> Result<u64, StoreError> {
     let mut allowance = current(tx, workspace)?;
     Ok(*dimension.of(&mut allowance.dimensions))
 }
 
-/// What a workspace may use, without its lock.
+/// Returns the allowance of a workspace, without locking its policy.
 pub fn current(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Allowance, StoreError> {
     let rules = Snapshot::of(tx, workspace)?;
     if rules.quota.is_none() && !tx.limits.tier.is_hosted() {
@@ -249,7 +250,7 @@ pub fn lock(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Allowance>, Store
     }
     let mut policy = store::lock_policy(tx, workspace)?;
     if policy.is_none() && tier.is_hosted() {
-        // A lock needs a row. This one says nothing, so that the settings of the server stay what holds.
+        // A lock needs a row. This one sets no limits, so those of the server still apply.
         let fresh = unsaid(tier, workspace, tx.now);
         store::add_policy(tx, &fresh)?;
         policy = store::lock_policy(tx, workspace)?;
@@ -257,15 +258,15 @@ pub fn lock(tx: &mut Tx<'_>, workspace: Uuid) -> Result<Option<Allowance>, Store
     policy.map(|policy| allowance(tx.limits, Some(&policy))).transpose()
 }
 
-/// The workspace that a payload names to be charged: `tenant{org_id, workspace_id}`.
+/// Reads the tenant that a payload names to be charged: `tenant{org_id, workspace_id}`.
 pub(crate) fn named_tenant(payload: &Value) -> Option<(Uuid, Uuid)> {
     let tenant = payload.get("tenant")?;
     let id = |name: &str| Uuid::parse_str(tenant.get(name)?.as_str()?).ok();
     Some((id("org_id")?, id("workspace_id")?))
 }
 
-/// Whom an intent is charged to: the tenant that its payload names, when the caller belongs to it; else the caller's own
-/// workspace. A payload may say what it likes.
+/// Finds the workspace that an intent is charged to: the tenant in its payload, if the caller belongs to that tenant;
+/// otherwise the caller's own. A payload that names another tenant is not an error.
 pub(crate) fn payer(cx: &mut CallContext<'_, '_>, named: Option<(Uuid, Uuid)>) -> Result<Uuid> {
     let own = cx.caller.workspace;
     let Some((org, workspace)) = named.filter(|(_, workspace)| *workspace != own) else { return Ok(own) };
@@ -274,7 +275,7 @@ pub(crate) fn payer(cx: &mut CallContext<'_, '_>, named: Option<(Uuid, Uuid)>) -
     Ok(if is_own { workspace } else { own })
 }
 
-/// The policy of a workspace with which nothing was agreed.
+/// The default policy of a workspace, which sets no limits.
 pub(crate) fn unsaid(tier: Tier, workspace: Uuid, now: Time) -> Policy {
     Policy {
         workspace_id: workspace,

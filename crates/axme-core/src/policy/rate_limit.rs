@@ -1,8 +1,7 @@
-//! Rate limits: how often one key calls one operation, and one address what needs no key.
+//! Rate limits: how often a service account calls one operation, and how often an IP address calls a public one.
 //!
-//! Each has an allowance that fills up evenly and holds what comes in a minute, kept as one time: when it will be full again.
-//! Rates differ from workspace to workspace and time comes from outside, which is why this is our own. Counts are those of
-//! this node.
+//! Each has an allowance of one minute's calls that refills evenly. It is stored as one time: when it is full again. No
+//! library fits, because the rates differ by workspace and the time comes from outside. Each node counts its own calls.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -20,17 +19,17 @@ use crate::error::Result;
 use axme_store::{Limits, Store};
 
 const MINUTE_MICROS: i64 = 60_000_000;
-/// Those whose allowance is not full; beyond it, those who have used least are forgotten.
+/// The most allowances in memory. Full ones are not stored; beyond the limit, those with the least usage are dropped.
 const MOST_REMEMBERED: usize = 100_000;
-/// How long the limits of a workspace are remembered.
+/// How long the limits of a workspace are cached.
 const TRUST_MILLIS: u64 = 5_000;
 
-/// What is left after a call.
+/// The remaining allowance after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLeft {
     pub limit: u64,
     pub remaining: u64,
-    /// Until the allowance is full again.
+    /// Seconds until the allowance is full again.
     pub reset_seconds: u64,
 }
 
@@ -41,7 +40,7 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Takes one call of an operation from what a key may do in a minute, or refuses it. Takes nothing without a limit.
+    /// Charges one call of an operation to the allowance of a key, or refuses it. Without a limit it charges nothing.
     pub fn check(&self, key: &str, operation: &str, per_minute: u64, now: Time) -> Result<Option<RateLeft>> {
         let Some(step) = i64::try_from(per_minute).ok().and_then(|rate| MINUTE_MICROS.checked_div(rate)) else {
             return Ok(None);
@@ -49,7 +48,7 @@ impl RateLimiter {
         let (now, step) = (now.micros(), step.max(1));
         let mut known = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let place = self.hasher.hash_one((key, operation));
-        // A time that is far ahead was noted before the clock was set back, which must not shut anybody out.
+        // A time far in the future is from before the clock was set back. It must not lock a caller out.
         let full_at = known.get(&place).copied().filter(|at| *at <= now + 2 * MINUTE_MICROS).unwrap_or(now);
         let full_at = full_at.clamp(now, now + MINUTE_MICROS);
         let next = full_at + step;
@@ -66,7 +65,8 @@ impl RateLimiter {
         Ok(Some(RateLeft { limit: per_minute, remaining, reset_seconds: seconds(next - now) }))
     }
 
-    /// The same for a client without credentials, by its address. One with an IPv6 address has the 2⁶⁴ beside it as well.
+    /// Charges one call of a client without credentials to its IP address. All IPv6 addresses of one /64 network share
+    /// an allowance.
     pub(crate) fn check_address(
         &self,
         source: Option<IpAddr>,
@@ -85,7 +85,7 @@ impl RateLimiter {
         self.check(&key, operation, per_minute, now)
     }
 
-    /// What a workspace may use, as of some seconds ago. `None` when nobody has limited anything.
+    /// Returns the allowance of a workspace, which may be some seconds old. `None` if nothing is limited.
     pub(crate) async fn allowance(
         &self,
         store: &Store,
@@ -94,7 +94,7 @@ impl RateLimiter {
         workspace: Uuid,
     ) -> Result<Option<Allowance>> {
         if workspace.is_nil() {
-            // Nobody's: what everybody may use, which needs no look into the store.
+            // No workspace: the limits of the server apply, so the store is not read.
             let is_limited = limits.tier.is_hosted() || limits.rate_limit_per_minute.is_some();
             return Ok(is_limited.then(|| quota::allowance(limits, None)).transpose()?);
         }
@@ -110,7 +110,7 @@ impl RateLimiter {
         Ok(Some(quota::allowance(limits, rules.quota.as_ref())?))
     }
 
-    /// Drops what is full again: nothing is known of it.
+    /// Drops the allowances that are full again.
     pub fn sweep(&self, now: Time) {
         let mut known = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, full_at| *full_at > now.micros());
@@ -123,7 +123,7 @@ impl RateLimiter {
     }
 }
 
-/// Makes room: what is full goes, and if that is little, the half that has used least.
+/// Makes room: drops the full allowances and, if many remain, the half with the least usage.
 fn forget_some(known: &mut HashMap<u64, i64>, now: i64) {
     known.retain(|_, full_at| *full_at > now);
     if known.len() > MOST_REMEMBERED / 2 {
@@ -136,7 +136,7 @@ fn forget_some(known: &mut HashMap<u64, i64>, now: i64) {
 }
 
 fn refusal(limit: u64, wait_seconds: u64, reset_seconds: u64) -> ApiError {
-    let message = format!("more than {limit} calls of this operation in a minute; try again in {wait_seconds} s");
+    let message = format!("more than {limit} calls of this operation per minute; try again in {wait_seconds} s");
     ApiError::new(ErrorKind::RateLimited, "rate_limit_exceeded", message)
         .with("limit", limit)
         .with("remaining", 0)
@@ -145,7 +145,7 @@ fn refusal(limit: u64, wait_seconds: u64, reset_seconds: u64) -> ApiError {
 }
 
 impl RateLeft {
-    /// The headers that tell the client before it is refused.
+    /// The headers that show a client its remaining calls before it is refused.
     pub fn headers(&self) -> [(&'static str, u64); 3] {
         [
             ("x-ratelimit-limit", self.limit),
@@ -154,7 +154,7 @@ impl RateLeft {
         ]
     }
 
-    /// What a refusal of this file says.
+    /// Reads the remaining allowance from a refusal of this module.
     pub fn of_refusal(error: &ApiError) -> Option<RateLeft> {
         let number = |name: &str| error.details.get(name).and_then(serde_json::Value::as_u64);
         if error.code != "rate_limit_exceeded" {

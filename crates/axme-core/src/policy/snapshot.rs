@@ -1,7 +1,7 @@
-//! The rules of one workspace or organization as they stand at one version: what a decision about a new intent needs.
+//! Snapshots: the rules of a workspace or an organization at one version, for decisions about new intents.
 //!
-//! [`Snapshot::of`] gives the current one inside a transaction; whoever changes a rule calls [`changed`] in the same
-//! transaction. A snapshot holds no payload schemas (they may be large), only the types that have one.
+//! [`Snapshot::of`] returns the current one inside a transaction. Code that changes a rule calls [`changed`] in the
+//! same transaction. A snapshot has the types with a payload schema, but not the schemas, which may be large.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use uuid::Uuid;
 
 use super::agent_rules::AgentRules;
 
-/// Rules of one kind that a snapshot holds. Beyond it, they are read for each intent.
+/// The most rules of one kind in a snapshot. If there are more, they are read for each intent.
 const MOST_RULES: i64 = 500;
 
-/// The rules of a workspace, or of an organization, which only has a policy about senders.
+/// The rules of a workspace, or of an organization. An organization has only sender policies.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// What was agreed about the use of the workspace; none without an agreement.
+    /// The quota policy of the workspace, if it has one.
     pub quota: Option<Policy>,
-    /// Some subscription to events is active.
+    /// True if a subscription to events is active.
     pub has_subscribers: bool,
     /// The semantic types that have a schema.
     schema_types: HashSet<String>,
@@ -30,15 +30,15 @@ pub struct Snapshot {
     senders: RuleSet<(PolicyKind, String), SenderPolicy>,
 }
 
-/// Who may send.
+/// A policy about senders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SenderPolicy {
     pub policy_type: PolicyType,
-    /// Exact addresses, or beginnings with a `*` at the end.
+    /// Addresses, or prefixes with a `*` at the end.
     pub patterns: Vec<String>,
 }
 
-/// Rules by what they are about.
+/// Rules by their key, such as an address.
 #[derive(Debug)]
 enum RuleSet<K, T> {
     All(HashMap<K, Arc<T>>),
@@ -47,7 +47,7 @@ enum RuleSet<K, T> {
 }
 
 impl Snapshot {
-    /// The current rules of a workspace or an organization.
+    /// Returns the current rules of a workspace or an organization.
     pub fn of(tx: &mut Tx<'_>, owner: Uuid) -> Result<Arc<Snapshot>, StoreError> {
         tx.rules(owner, Snapshot::load)
     }
@@ -79,7 +79,7 @@ impl Snapshot {
         })
     }
 
-    /// What an agent of the workspace is held to; none when nothing was set for it.
+    /// Finds the rules of an agent of the workspace; `None` if none are set.
     pub fn agent(
         &self,
         tx: &mut Tx<'_>,
@@ -96,7 +96,7 @@ impl Snapshot {
         }
     }
 
-    /// The policy of a kind about the senders to an address; the address of an organization's own is empty.
+    /// Finds the sender policy of a kind for an address. The address is empty for an organization.
     pub(crate) fn sender_policy(
         &self,
         tx: &mut Tx<'_>,
@@ -117,13 +117,13 @@ impl Snapshot {
         }
     }
 
-    /// Whether payloads of a type are checked against a schema.
+    /// Returns true if payloads of a type are checked against a schema.
     pub(crate) fn has_schema(&self, semantic_type: &str) -> bool {
         self.schema_types.contains(semantic_type)
     }
 }
 
-/// Says, in the transaction that changes a rule, that the rules of a workspace or an organization are others now.
+/// Records that the current transaction changes the rules of a workspace or an organization.
 pub fn changed(tx: &mut Tx<'_>, owner: Uuid) -> Result<(), StoreError> {
     policy_versions::raise(tx, owner)
 }
