@@ -250,7 +250,7 @@ async fn a_session_is_refreshed_with_each_token_once(engine: Engine) {
     context(&server, &person).await.ok();
     server.clock.advance(Duration::from_secs(1));
     context(&server, &person).await.refused(401, "token_expired");
-    // An expired token is ignored beside a valid key.
+    // An expired token is ignored if a valid key is present.
     let both = [("authorization", person.bearer.as_str())];
     assert_eq!(server.send_with(&person.key, "GET", "/v1/intents", None, &both).await.status, 200);
     let portal = "/v1/portal/personal/context";
@@ -266,7 +266,7 @@ async fn a_session_is_refreshed_with_each_token_once(engine: Engine) {
     let next = Person::new(&second);
     context(&server, &next).await.ok();
     let next = Person::new(&refresh(&server, &next.refresh).await.ok());
-    // Much later, a reused token counts as stolen: the whole session ends.
+    // Much later, a reused token is treated as stolen: the whole session ends.
     server.clock.advance(Duration::from_secs(11));
     refresh(&server, &person.refresh).await.refused(401, "refresh_token_reused");
     refresh(&server, &next.refresh).await.refused(401, "invalid_refresh_token");
