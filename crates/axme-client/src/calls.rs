@@ -1,5 +1,5 @@
-//! Methods for common calls. Each write carries an idempotency key of its own, so that it can be repeated after a lost answer and
-//! has its effect once.
+//! Methods for common calls. Each write carries a new idempotency key, so that a retry after a lost answer has no
+//! second effect.
 
 use std::time::Duration;
 
@@ -13,18 +13,30 @@ use futures_util::StreamExt;
 use crate::{Client, ClientError, Object};
 
 impl Client {
-    /// Submits an intent; it is durable when this returns.
+    /// Submits an intent (`intents.create`) under a new idempotency key. The intent is durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::call`].
     pub async fn send_intent(&self, intent: &CreateIntent) -> Result<Created, ClientError> {
         self.call_with_key(&intents::CREATE, intent, &fresh_key()).await
     }
 
-    /// Looks at an intent. With the receiving agent's key this also acknowledges it.
+    /// Returns an intent (`intents.get`). A call with the receiving agent's key also acknowledges its delivery.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::call`].
     pub async fn get_intent(&self, intent_id: &str) -> Result<IntentAnswer, ClientError> {
         self.call(&intents::GET, &GetIntent { intent_id: intent_id.to_owned() }).await
     }
 
-    /// The intent when it has come to its end, however it ended; [`ClientError::StillRunning`] after `timeout`. A server
-    /// that goes away meanwhile is waited for.
+    /// Waits until the intent has ended, and returns it. Every terminal status is a success of this call: check the
+    /// `status`. After the first connection it waits through failures of the server.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::StillRunning`] after `timeout`; those of [`Client::observe`] and [`Client::get_intent`].
     pub async fn wait_for(&self, intent_id: &str, timeout: Duration) -> Result<IntentAnswer, ClientError> {
         let end = async {
             let mut events = self.observe_with(intent_id, 0, u32::MAX);
@@ -37,38 +49,62 @@ impl Client {
         tokio::time::timeout(timeout, end).await.map_err(late)?
     }
 
-    /// Answers an intent: an agent's result (`{"action": "complete", …}` or `"fail"`), or a person's `{"task_result": {…}}`.
+    /// Answers an intent (`intents.resume`) under a new idempotency key. `body` is an agent's result
+    /// (`{"action": "complete", …}` or `"fail"`) or a person's `{"task_result": {…}}` (contract `wire.md` §4.6).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::call`]; status 409 if the intent has ended.
     pub async fn resume(&self, intent_id: &str, body: Object) -> Result<Resumed, ClientError> {
         let input = ResumeIntent { intent_id: intent_id.to_owned(), owner_agent: None, body };
         self.call_with_key(&intents::RESUME, &input, &fresh_key()).await
     }
 
-    /// Ends an intent as COMPLETED, FAILED or CANCELED.
+    /// Ends an intent as COMPLETED, FAILED or CANCELED (`intents.resolve`, contract `wire.md` §4.7), under a new
+    /// idempotency key.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::call`]; status 409 if the intent has ended.
     pub async fn resolve(&self, ending: &ResolveIntent) -> Result<Resolved, ClientError> {
         self.call_with_key(&intents::RESOLVE, ending, &fresh_key()).await
     }
 
-    /// Provisions the agents of a bundle, compiles its workflow and submits its intent, all or nothing. A bundle with an
-    /// `idempotency_key` of its own is applied once, however often it is sent.
+    /// Provisions the agents of a bundle, compiles its workflow and submits its intent, all or nothing
+    /// (`scenarios.apply`, contract `wire.md` §6.2). The `idempotency_key` of the bundle is used if it has one,
+    /// otherwise a new key.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::call`].
     pub async fn apply_scenario(&self, bundle: Object) -> Result<Applied, ClientError> {
         let own = bundle.get("idempotency_key").and_then(serde_json::Value::as_str).filter(|key| !key.is_empty());
         let key = own.map_or_else(fresh_key, str::to_owned);
         self.call_with_key(&scenarios::APPLY, &Bundle { body: bundle }, &key).await
     }
 
-    /// Everything that is wrong with a bundle. Changes nothing.
+    /// Returns every error of a bundle, and changes nothing (`scenarios.validate`). An invalid bundle is not a
+    /// [`ClientError`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::call`].
     pub async fn validate_scenario(&self, bundle: Object) -> Result<Validation, ClientError> {
         self.call(&scenarios::VALIDATE, &Bundle { body: bundle }).await
     }
 
-    /// Whether the server lives, and what it is. Needs no credential.
+    /// Returns the version and the storage of the server (`GET /health`). Needs no credential.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::call`].
     pub async fn health(&self) -> Result<Health, ClientError> {
         let answer = self.get_route(health::HEALTH.path.to_owned()).await?;
         serde_json::from_value(answer).map_err(|e| ClientError::Answer(format!("{}: {e}", health::HEALTH.path)))
     }
 }
 
-/// A new random idempotency key.
+/// Returns a new random idempotency key, a UUID of version 4 (contract `wire.md` §1.7).
 #[expect(clippy::disallowed_methods, reason = "a key must differ between runs; nothing here is replayed")]
 pub fn fresh_key() -> String {
     uuid::Uuid::new_v4().to_string()

@@ -1,26 +1,32 @@
-//! What can go wrong with a call, from the caller's side.
+//! The errors of a call, as its caller sees them.
 
 use serde_json::Value;
 
 use crate::Object;
 
+/// The error of a call. Its `Display` text is meant for people.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The server answered, and the answer is no.
+    /// The server answered with a status other than 2xx.
     #[error("{0}")]
     Refused(Box<Refusal>),
-    /// No answer: the server cannot be reached, or the connection broke.
+    /// The client could not reach the server, the connection broke, or the answer took too long.
     #[error("{}", transport(.0))]
     Transport(reqwest::Error),
-    /// An answer that is not what the operation promises; perhaps no AXME server.
+    /// The answer does not have the shape of the operation; the address may not be an AXME server. The text says where.
     #[error("unexpected answer: {0}")]
     Answer(String),
-    /// The call was not made, because it could not be put together.
+    /// The input is invalid, so the client sent nothing. The text says what is wrong.
     #[error("{0}")]
     Input(String),
-    /// [`crate::Client::wait_for`] waited as long as it was told to.
-    #[error("intent {intent_id} is still not finished after {waited:?}")]
-    StillRunning { intent_id: String, waited: std::time::Duration },
+    /// [`crate::Client::wait_for`] reached its time limit.
+    #[error("intent {intent_id} has not ended after {waited:?}")]
+    StillRunning {
+        /// The id of the intent.
+        intent_id: String,
+        /// The time limit of the wait.
+        waited: std::time::Duration,
+    },
 }
 
 /// An error answer of the server (contract `wire.md` §1.5).
@@ -28,18 +34,20 @@ pub enum ClientError {
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// Snake case, stable; empty when the answer was no JSON of ours.
+    /// The stable error code, in snake case. Empty if the answer has none, for example because a proxy sent it.
     pub code: String,
+    /// The message for people: the fault, and often the remedy. Never empty.
     pub message: String,
+    /// Facts about the error by name, such as `dimension` and `limit` of an exceeded quota. Often empty.
     pub details: Object,
-    /// Seconds after which the same call may work.
+    /// Seconds to wait before the next attempt (`Retry-After`).
     pub retry_after: Option<u64>,
-    /// The whole answer.
+    /// The whole answer. If it is not JSON, its first 500 characters as a string.
     pub body: Value,
 }
 
 impl Refusal {
-    /// Reads an error answer; text that is no JSON becomes the message.
+    /// Reads an error answer. Text that is not JSON becomes the message.
     pub(crate) fn read(status: u16, retry_after: Option<u64>, bytes: &[u8]) -> Refusal {
         let body: Value = serde_json::from_slice(bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).chars().take(500).collect()));
@@ -72,16 +80,17 @@ impl std::fmt::Display for Refusal {
 }
 
 impl ClientError {
-    /// The HTTP status, when the server answered.
+    /// Returns the HTTP status, if the server refused the call.
     pub fn status(&self) -> Option<u16> {
         self.refusal().map(|refusal| refusal.status)
     }
 
-    /// The code of the answer, when the server refused.
+    /// Returns the error code, if the server refused the call; empty if the answer had none.
     pub fn code(&self) -> Option<&str> {
         self.refusal().map(|refusal| refusal.code.as_str())
     }
 
+    /// Returns the error answer, if the server refused the call.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             ClientError::Refused(refusal) => Some(refusal),
@@ -89,7 +98,7 @@ impl ClientError {
         }
     }
 
-    /// Whether the same call may work later: too many calls, a fault of the server, no connection.
+    /// Returns whether the same call may succeed later: after status 429 or 5xx, and after [`ClientError::Transport`].
     pub fn is_transient(&self) -> bool {
         match self {
             ClientError::Refused(refusal) => refusal.status == 429 || refusal.status >= 500,
@@ -99,7 +108,7 @@ impl ClientError {
     }
 }
 
-/// The outermost sentence names the address, the innermost the cause; what lies between repeats them.
+/// Shows the address and the innermost cause; the causes between them only repeat these.
 fn transport(error: &reqwest::Error) -> String {
     let place = error.url().map(|url| format!(" {}", url.origin().ascii_serialization())).unwrap_or_default();
     if error.is_timeout() {

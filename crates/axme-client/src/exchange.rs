@@ -1,7 +1,7 @@
-//! One call over HTTP: send, read the answer, and try again where that is safe (contract `wire.md` §1.6).
+//! One call over HTTP: send, read the answer, and retry where that is safe (contract `wire.md` §1.6).
 //!
-//! Only what may be repeated is repeated: reads, and writes that carry an idempotency key. Two repetitions at most, after
-//! 0.2 and 0.4 seconds or as long as the server asks for.
+//! Only reads, and writes that carry an idempotency key, are retried. There are at most two retries, after 0.2 and 0.4
+//! seconds or after the server's `Retry-After`.
 
 use std::time::Duration;
 
@@ -14,18 +14,31 @@ use serde_json::Value;
 use crate::request::{Request, request};
 use crate::{Client, ClientError, Refusal};
 
-/// How often a call that may be repeated is repeated.
+/// The most retries of one call.
 pub(crate) const REPEATS: u32 = 2;
-/// Longer than a server should ask a caller to wait inside one call.
+/// The longest pause inside one call, even if `Retry-After` is longer.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 impl Client {
-    /// Calls an operation of the table.
+    /// Calls an operation of [`crate::api`]. Reads are retried; writes are sent once, since they
+    /// carry no idempotency key.
+    ///
+    /// # Errors
+    ///
+    /// - [`ClientError::Input`]: `input` lacks a field of the path. Nothing was sent.
+    /// - [`ClientError::Refused`]: the server answered with a status other than 2xx.
+    /// - [`ClientError::Transport`]: no complete answer arrived. A write may have taken effect.
+    /// - [`ClientError::Answer`]: the answer cannot be read as `O`.
     pub async fn call<I: Serialize, O: DeserializeOwned>(&self, op: &Op<I, O>, input: &I) -> Result<O, ClientError> {
         answer(&op.info, self.call_json(&op.info, input, None).await?)
     }
 
-    /// Calls a writing operation under an idempotency key: however often it is sent, it happens once.
+    /// Calls an operation under an idempotency key (contract `wire.md` §1.7), with retries. A repeated call with the
+    /// same key and input has no second effect; it returns the first answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::call`]; status 409 if the key was used with a different input.
     pub async fn call_with_key<I: Serialize, O: DeserializeOwned>(
         &self,
         op: &Op<I, O>,
@@ -35,7 +48,12 @@ impl Client {
         answer(&op.info, self.call_json(&op.info, input, Some(idempotency_key)).await?)
     }
 
-    /// Calls an operation and returns the answer as it came, fields unknown to this version included.
+    /// Calls an operation and returns the whole JSON answer, including fields that this version of the SDK does not
+    /// know. Retries as [`Client::call`] does, or as [`Client::call_with_key`] if there is a key.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::call`]; [`ClientError::Answer`] if the answer is not JSON.
     pub async fn call_json(
         &self,
         info: &OpInfo,
@@ -83,8 +101,9 @@ impl Client {
         };
         let response = self.send(build).await?;
         let bytes = response.bytes().await.map_err(ClientError::Transport)?;
-        serde_json::from_slice(&bytes)
-            .map_err(|_| ClientError::Answer(format!("{} {} answered no JSON", request.method.as_str(), request.path)))
+        serde_json::from_slice(&bytes).map_err(|_| {
+            ClientError::Answer(format!("{} {} did not return JSON", request.method.as_str(), request.path))
+        })
     }
 
     pub(crate) async fn get_route(&self, path: String) -> Result<Value, ClientError> {
@@ -92,7 +111,7 @@ impl Client {
     }
 }
 
-/// Returns a successful response; turns any other into [`ClientError::Refused`].
+/// Returns a 2xx response; turns any other into [`ClientError::Refused`].
 pub(crate) async fn check_status(response: Response) -> Result<Response, ClientError> {
     if response.status().is_success() {
         return Ok(response);
@@ -103,7 +122,7 @@ pub(crate) async fn check_status(response: Response) -> Result<Response, ClientE
     Err(ClientError::Refused(Box::new(Refusal::read(status, retry_after, &bytes))))
 }
 
-/// How long to wait before the `repeats`-th repetition.
+/// Returns the pause before the `repeats`-th retry.
 pub(crate) fn pause(error: &ClientError, repeats: u32) -> Duration {
     match error.refusal().and_then(|refusal| refusal.retry_after) {
         Some(seconds) => Duration::from_secs(seconds).min(MAX_RETRY_AFTER),

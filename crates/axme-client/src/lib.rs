@@ -1,19 +1,29 @@
 //! The Rust SDK of AXME: submit an intent once, get its result later.
 //!
-//! A [`Client`] speaks to one server with one credential. Every operation of the platform is a constant of [`axme_api`] and
-//! goes through [`Client::call`]; common ones have a method of their own. The events of an intent and the deliveries to an agent
-//! are streams that reconnect by themselves.
+//! A [`Client`] calls one server with one set of credentials. [`Client::call`] takes any operation of
+//! [`api`]; common operations have their own methods. [`Client::observe`] and [`Client::listen`] return
+//! streams that reconnect by themselves.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), axme_client::ClientError> {
-//! use axme_client::{Client, api::intents::CreateIntent};
-//! let client = Client::new("http://127.0.0.1:8100", "axme_sa_…")?;
-//! let intent = CreateIntent { intent_type: "intent.ask.v1".into(), to_agent: Some("planner".into()), ..Default::default() };
-//! let sent = client.send_intent(&intent).await?;
-//! let answer = client.wait_for(&sent.intent_id, std::time::Duration::from_secs(60)).await?;
-//! println!("{}: {}", answer.status, answer.result);
-//! # Ok(()) }
+//! use std::time::Duration;
+//!
+//! use axme_client::{Client, ClientError, api::intents::CreateIntent};
+//!
+//! async fn ask() -> Result<(), ClientError> {
+//!     let client = Client::new("http://127.0.0.1:8100", "axme_sa_…")?;
+//!     let intent = CreateIntent {
+//!         intent_type: "intent.ask.v1".into(),
+//!         to_agent: Some("planner".into()),
+//!         ..Default::default()
+//!     };
+//!     let sent = client.send_intent(&intent).await?;
+//!     let answer = client.wait_for(&sent.intent_id, Duration::from_secs(60)).await?;
+//!     println!("{}: {}", answer.status, answer.result);
+//!     Ok(())
+//! }
 //! ```
+
+#![deny(missing_docs)]
 
 mod calls;
 mod error;
@@ -28,27 +38,29 @@ use std::time::Duration;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+/// The table of operations, with the types of their inputs and answers.
 pub use axme_api as api;
 pub use calls::fresh_key;
 pub use error::{ClientError, Refusal};
 pub use stream::{Delivery, Feed};
 pub use tokens::{TokenStore, Tokens};
 
-/// A JSON object, key order kept.
+/// A JSON object whose keys keep their order.
 pub type Object = axme_api::Object;
 
-/// Whether an intent in this status has ended. A test holds this to the rules in `axme-intent`, which the SDK does not link.
+/// Returns whether an intent with this `status` has ended (contract `wire.md` §4.1). An unknown status returns `false`.
+// A test compares this list with `axme-intent`, which the SDK does not link.
 pub fn is_terminal(status: &str) -> bool {
     matches!(status, "COMPLETED" | "FAILED" | "CANCELED" | "TIMED_OUT")
 }
 
-/// A call without an answer fails after this long.
+/// The default time limit of one attempt of a call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Three keep-alive intervals of the server: a stream that is silent for longer is broken.
+/// Three keep-alive intervals of the server. A stream that is silent for longer is broken.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(45);
 
-/// One server, one credential. Cheap to clone; clones share their connections.
+/// A client for one server, with one set of credentials. Clones are cheap and share connections and tokens.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -63,15 +75,22 @@ struct Inner {
 }
 
 impl Client {
-    /// A client for the server at `base_url` that presents `api_key`.
+    /// Returns a client for the server at `base_url` (`http(s)://host[:port]`) that sends `api_key` with every call. It
+    /// opens no connection. For other settings use [`Client::builder`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Builder::build`].
     pub fn new(base_url: &str, api_key: &str) -> Result<Client, ClientError> {
         Client::builder(base_url).api_key(api_key).build()
     }
 
+    /// Returns a builder for a client of the server at `base_url` (`http(s)://host[:port]`).
     pub fn builder(base_url: &str) -> Builder {
         Builder { base_url: base_url.to_owned(), headers: Vec::new(), call_timeout: CALL_TIMEOUT, tokens: None }
     }
 
+    /// Returns the base URL of the server, without a trailing slash.
     pub fn base_url(&self) -> &str {
         &self.inner.base_url
     }
@@ -83,7 +102,7 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// Builds a [`Client`].
+/// Builds a [`Client`]. Every credential is optional (contract `wire.md` §1.3).
 #[must_use]
 pub struct Builder {
     base_url: String,
@@ -93,50 +112,58 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Sets the key of a service account, which selects the workspace.
+    /// Sets the service-account key (`x-api-key`). The key selects the workspace.
     pub fn api_key(self, key: &str) -> Builder {
         self.header("x-api-key", key.to_owned())
     }
 
-    /// Sets the token of a person, beside or instead of the key.
+    /// Sets a fixed access token of a person (`Authorization: Bearer`), with or without a key. It is never refreshed.
     pub fn bearer(self, token: &str) -> Builder {
         self.header("authorization", format!("Bearer {token}"))
     }
 
-    /// Sets the tokens of a person. They are refreshed in time; new ones go to `store`.
+    /// Sets the tokens of a person who has signed in. The client refreshes them before they expire, and
+    /// writes new ones to `store`.
     pub fn signed_in(mut self, tokens: Tokens, store: impl TokenStore + 'static) -> Builder {
         self.tokens = Some(tokens::TokenSource::new(tokens, Box::new(store)));
         self
     }
 
-    /// Sets the agent in whose name calls are made.
+    /// Sets the agent address that calls act for (`x-owner-agent`, contract `wire.md` §1.8).
     pub fn owner_agent(self, address: &str) -> Builder {
         self.header("x-owner-agent", address.to_owned())
     }
 
-    /// Sets the name of the calling program, as `name/version`; the default is this SDK.
+    /// Sets the name of the calling program as `name/version` (`x-axme-client`). The default is `axme-rust/` and the
+    /// SDK version.
     pub fn program(self, name: &str) -> Builder {
         self.header("x-axme-client", name.to_owned())
     }
 
-    /// Sets the time after which a call fails; 15 s by default. Streams have no such limit.
+    /// Sets the time limit of each attempt of a call; the default is 15 s. Streams have no such limit.
     pub fn call_timeout(mut self, timeout: Duration) -> Builder {
         self.call_timeout = timeout;
         self
     }
 
+    /// Builds the client.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Input`] if the base URL is not `http(s)://host[:port]` or a value is not allowed in an HTTP
+    /// header. [`ClientError::Transport`] if the HTTP client cannot be set up, for example without root certificates.
     pub fn build(self) -> Result<Client, ClientError> {
         let base_url = self.base_url.trim().trim_end_matches('/').to_owned();
         let url =
-            Url::parse(&base_url).map_err(|e| ClientError::Input(format!("\"{base_url}\" is no base URL: {e}")))?;
+            Url::parse(&base_url).map_err(|e| ClientError::Input(format!("invalid base URL \"{base_url}\": {e}")))?;
         if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
-            return Err(ClientError::Input(format!("\"{base_url}\" is no base URL: want http(s)://host[:port]")));
+            return Err(ClientError::Input(format!("invalid base URL \"{base_url}\": use http(s)://host[:port]")));
         }
         let mut headers = HeaderMap::new();
         headers.insert("x-axme-client", HeaderValue::from_static(concat!("axme-rust/", env!("CARGO_PKG_VERSION"))));
         for (name, text) in self.headers {
             let mut value = HeaderValue::from_str(&text).map_err(|_| {
-                ClientError::Input(format!("the value for {name} has characters that no header may have"))
+                ClientError::Input(format!("the value for {name} has characters that HTTP headers do not allow"))
             })?;
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static(name), value);

@@ -1,7 +1,7 @@
-//! From the input of an operation to a path, a query and a body. Pure.
+//! Turns the input of an operation into a path, a query and a body. Pure.
 //!
-//! The input is one flat object: its path fields go into the path; the rest is the query of a GET and the body of anything
-//! else. Where the operation takes its body raw, the field `body` is the body and the rest is the query.
+//! The input is one flat object. Its path fields go into the path. The rest is the query of a GET or DELETE, and the
+//! body of other methods. If the operation takes a raw body, the field `body` is the body and the rest is the query.
 
 use axme_api::{Input, Method, OpInfo};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use crate::{ClientError, Object};
 
-/// Everything but the characters that a URL never needs to escape.
+/// All characters except those that a URL never needs to escape.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct Request {
     pub(crate) method: Method,
-    /// With the query.
+    /// Path and query, escaped.
     pub(crate) path: String,
     pub(crate) body: Option<Value>,
 }
@@ -40,7 +40,7 @@ pub(crate) fn request(info: &OpInfo, input: Value) -> Result<Request, ClientErro
     Ok(Request { method: info.method, path, body })
 }
 
-/// Fills the template and takes what it used out of `fields`.
+/// Fills the template and removes the used fields from `fields`.
 pub(crate) fn path(template: &str, fields: &mut Object) -> Result<String, ClientError> {
     let mut path = String::new();
     for part in template.split('/').skip(1) {
@@ -61,7 +61,7 @@ pub(crate) fn path(template: &str, fields: &mut Object) -> Result<String, Client
     Ok(path)
 }
 
-/// `?a=1&b=2`, or nothing.
+/// Returns `?a=1&b=2`, or an empty string. Fields that are null are left out.
 pub(crate) fn query(fields: &Object) -> String {
     let given = fields.iter().filter(|(_, value)| !value.is_null());
     let pairs = given.map(|(name, value)| format!("{}={}", escape(name), escape(&text(Some(value.clone())))));
@@ -69,7 +69,8 @@ pub(crate) fn query(fields: &Object) -> String {
     if query.is_empty() { query } else { format!("?{query}") }
 }
 
-/// One part of a path. The URL parser would swallow `.` and `..`, and an empty part would name another path.
+/// Escapes one segment of a path. Rejects `.` and `..`, which URL parsers remove, and empty
+/// segments, which change the path.
 fn segment(name: &str, part: &str) -> Result<String, ClientError> {
     match part {
         "" => Err(ClientError::Input(format!("{name} is missing"))),

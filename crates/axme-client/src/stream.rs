@@ -1,8 +1,8 @@
 //! The two streams: the events of an intent, and the deliveries to an agent (contract `wire.md` §1.10, §4.4).
 //!
-//! Both ask the server to keep the stream open (`follow=1`). After every interruption (a window that ends, a connection that
-//! breaks, a server that restarts) they continue from the last number. They end early on a refusal, when the first connection
-//! fails, and for an observer when the server is away for a minute.
+//! Both ask the server to keep the stream open (`follow=1`). After an interruption (the window ends, the connection
+//! breaks, the server restarts) they continue after the last number. They end early if the server refuses the call, or
+//! the first connection fails three times. An observer also ends early if the server is away for about a minute.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,42 +24,55 @@ use crate::{Client, ClientError, Object, is_terminal};
 
 type Frames = BoxStream<'static, Result<Sse, sse_stream::Error>>;
 
-/// A stream of `T` that ends after its first error.
+/// A stream of `T` that ends after its first error. Dropping it closes the connection.
 pub type Feed<T> = BoxStream<'static, Result<T, ClientError>>;
 
-/// A server without `follow` ends a window after this long. Less than the silence timeout.
+/// The `wait_seconds` for servers that do not know `follow`. Less than the silence timeout.
 const WINDOW_SECONDS: u64 = 30;
 /// The longest pause between attempts to reconnect.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
-/// With the pauses between them, these take about a minute.
+/// The failures in a row that an observer survives. With the pauses between them, they take about a minute.
 const OBSERVER_FAILURES: u32 = 16;
-/// The pause after an empty window, which may have ended at once.
+/// The pause after an empty window. A server may end such windows at once.
 const IDLE_PAUSE: Duration = Duration::from_millis(250);
 
-/// An intent that was placed before an agent. It is delivered at least once: the same intent may come again under a new
-/// number until it is answered.
+/// A delivery of an intent to an agent (contract `wire.md` §4.4). Deliveries are at least once: the same intent comes
+/// again under a new `seq` until it is answered. A text that the server leaves out is empty.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Delivery {
-    /// The number of the delivery among all of this agent.
+    /// The number of the delivery; it grows with every delivery to this agent.
     pub seq: u64,
+    /// The id of the intent, for [`Client::get_intent`] and [`Client::resume`].
     pub intent_id: String,
+    /// The status at delivery: `DELIVERED`, or `CREATED` for a step on some servers.
     pub status: String,
+    /// The name of the event, `intent.delivered` from this server.
     pub event_type: String,
+    /// The type of the intent, such as `intent.ask.v1`.
     #[serde(default)]
     pub intent_type: String,
+    /// The address of the sender, `agent://org/workspace/name`.
     #[serde(default)]
     pub from_agent: String,
+    /// The address of the receiving agent, `agent://org/workspace/name`.
     #[serde(default)]
     pub to_agent: String,
+    /// The time when the intent was created, RFC 3339.
     #[serde(default)]
     pub at: String,
-    /// Left out when it is large; the intent has it.
+    /// The payload. `None` if it is too large for a frame; [`Client::get_intent`] returns it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
 }
 
 impl Client {
-    /// The events of an intent after number `since`, as they happen, up to the terminal one.
+    /// Streams the events of an intent with `seq > since`, as they happen, up to the terminal event
+    /// (contract `wire.md` §1.10). 0 starts at the first event.
+    ///
+    /// # Errors
+    ///
+    /// The last item is an error if the server refuses the call, cannot be reached at first, or is away for about a
+    /// minute. It is [`ClientError::Answer`] if a frame cannot be read.
     pub fn observe(&self, intent_id: &str, since: u64) -> Feed<EventView> {
         self.observe_with(intent_id, since, OBSERVER_FAILURES)
     }
@@ -70,7 +83,14 @@ impl Client {
         feed(EventSource { reader, intent_id: intent_id.to_owned(), rest: VecDeque::new(), is_over: false })
     }
 
-    /// What is delivered to the agent at `address`, beginning with everything that is not answered yet. Endless.
+    /// Streams the deliveries to the agent at `address`, starting with all intents that it has not answered. It does
+    /// not end, and reconnects when the server is away. Every form of an address is accepted
+    /// (contract `wire.md` §1.13).
+    ///
+    /// # Errors
+    ///
+    /// The last item is an error if the server refuses the call, cannot be reached at first, or
+    /// sends an unreadable frame.
     pub fn listen(&self, address: &str) -> Feed<Delivery> {
         let fields = Object::from_iter([("address".to_owned(), Value::from(address))]);
         feed(DeliverySource { reader: Reader::new(self, agents::STREAM.path, fields, 0) })
@@ -97,7 +117,7 @@ fn feed<S: Source>(source: S) -> Feed<S::Item> {
 struct EventSource {
     reader: Reader,
     intent_id: String,
-    /// Events fetched after the stream ended before the intent did.
+    /// Events fetched in one call after the intent ended without its terminal event on the stream.
     rest: VecDeque<EventView>,
     is_over: bool,
 }
@@ -121,7 +141,7 @@ impl Source for EventSource {
 }
 
 impl EventSource {
-    /// Fetches the remaining events of an intent that has ended.
+    /// Fetches the remaining events, if the intent has ended.
     async fn catch_up(&mut self) -> Result<(), ClientError> {
         let client = &self.reader.client;
         let fetched = async {
@@ -167,11 +187,11 @@ impl Source for DeliverySource {
 
 enum Step<T> {
     Frame(T),
-    /// The window ended or the connection broke; the next step reads on from the last number.
+    /// The window ended or the connection broke; the next step continues after the last number.
     Interrupted,
 }
 
-/// Reads frames with a growing `seq` from a stream path, over as many connections as it takes.
+/// Reads frames with a growing `seq` from a stream path, over any number of connections.
 struct Reader {
     client: Client,
     template: &'static str,
@@ -181,7 +201,7 @@ struct Reader {
     frames: Option<Frames>,
     /// Whether this connection has delivered a frame.
     has_frames: bool,
-    /// Whether any connection succeeded. Before that, few failures are allowed.
+    /// Whether any connection succeeded. Before that, only `REPEATS` failures are allowed.
     has_connected: bool,
     /// Failures since the last frame.
     failures: u32,
@@ -230,14 +250,15 @@ impl Reader {
                 continue;
             }
             let read: Result<T, _> = serde_json::from_str(frame.data.as_deref().unwrap_or_default());
-            let item = read.map_err(|e| ClientError::Answer(format!("{} sent a broken frame: {e}", self.template)))?;
+            let item =
+                read.map_err(|e| ClientError::Answer(format!("{} sent an invalid frame: {e}", self.template)))?;
             self.has_frames = true;
             self.since = self.since.max(item.seq());
             return Ok(Step::Frame(item));
         }
     }
 
-    /// Opens a connection, trying again as long as that can help.
+    /// Opens a connection. Retries while the error is transient and the allowed failures are not used up.
     async fn connect(&mut self) -> Result<&mut Frames, ClientError> {
         loop {
             match self.open().await {
@@ -264,14 +285,14 @@ impl Reader {
         let window = json!({ "since": self.since, "wait_seconds": WINDOW_SECONDS, "follow": 1 });
         path += &query(window.as_object().expect("it was written as an object"));
         let inner = &self.client.inner;
-        // No time limit as a whole, for it is meant to last; silence is limited by the client.
+        // No limit on the whole request, since streams stay open; the read timeout of the client limits silence.
         let url = format!("{}{path}", inner.base_url);
         let response = self.client.send(|| inner.http.get(&url).header(ACCEPT, "text/event-stream")).await?;
         Ok(Box::pin(SseByteStream::new(Box::pin(response.bytes_stream()))))
     }
 }
 
-/// No pause after a connection that delivered frames, then exponential pauses.
+/// Returns the pause after a broken connection: none after one that delivered frames, otherwise exponential.
 fn backoff(failures: u32) -> Duration {
     if failures == 0 {
         Duration::ZERO
@@ -280,7 +301,7 @@ fn backoff(failures: u32) -> Duration {
     }
 }
 
-/// The data of a frame. Its number is where the next connection continues.
+/// The data of a frame. The next connection continues after its number.
 trait Frame: DeserializeOwned + Send {
     fn seq(&self) -> u64;
 }

@@ -1,8 +1,8 @@
-//! The tokens of a signed-in person, refreshed in time (contract `wire.md` §1.3).
+//! Refreshes the tokens of a signed-in person before they expire (contract `wire.md` §1.3).
 //!
-//! An access token is valid for minutes and a refresh token once. A client refreshes before the access token expires, and once
-//! more when the server refuses it, and stores the new tokens before it goes on. Another process may refresh the same tokens, so
-//! the store is read again first.
+//! An access token is valid for minutes; a refresh token is valid once. The client refreshes before the access token
+//! expires, and once more when the server rejects it. It stores the new tokens before it continues. Another process may
+//! refresh the same tokens, so the client reads the store again first.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,20 +19,22 @@ use crate::{Client, ClientError, Refusal};
 /// An access token with less time left than this is refreshed before it is sent.
 const REFRESH_BEFORE_SECONDS: i64 = 60;
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(15);
-/// Error codes after which a call with a new token may succeed.
+/// The error codes after which a call with a new token may succeed.
 const REFRESHABLE: [&str; 3] = ["token_expired", "invalid_actor_token", "missing_actor_token"];
 
+/// The tokens of a person who has signed in, as sign-in and `auth.refresh` return them.
 #[derive(Clone, PartialEq)]
 pub struct Tokens {
-    /// A JWT.
+    /// The access token: a JWT whose `exp` the client reads. One without `exp` is refreshed before every call.
     pub access: String,
-    /// Valid once.
+    /// The refresh token: opaque, valid for one refresh.
     pub refresh: String,
 }
 
-/// Keeps the tokens of a person. Both functions must be quick.
+/// Stores the tokens of a person, for example in a file that several processes share. Calls wait for both functions.
 pub trait TokenStore: Send + Sync {
-    /// `None` when nobody is signed in.
+    /// Returns the stored tokens, or `None` if nobody is signed in. With `None` the client keeps its
+    /// token and does not refresh.
     fn read(&self) -> Option<Tokens>;
     /// Replaces both tokens.
     fn write(&self, tokens: &Tokens);
@@ -46,7 +48,7 @@ pub(crate) struct TokenSource {
 
 struct TokenCache {
     tokens: Tokens,
-    /// The server has refused the refresh token.
+    /// Whether the server has rejected the refresh token.
     is_refused: bool,
 }
 
@@ -57,7 +59,7 @@ impl TokenSource {
 }
 
 impl Client {
-    /// Sends a request with the token of the person who is signed in, if any.
+    /// Sends a request, with the person's access token if there is one.
     pub(crate) async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, ClientError> {
         let Some(source) = &self.inner.tokens else { return dispatch(request()).await };
         let token = self.token(source).await;
@@ -72,7 +74,8 @@ impl Client {
         }
     }
 
-    /// The token to send. One that cannot be refreshed is sent as it is: beside an API key it may not matter.
+    /// Returns the token to send. An expired token is sent if it cannot be refreshed: with an API key the call may
+    /// still succeed.
     async fn token(&self, source: &TokenSource) -> String {
         let mut cache = source.cache.lock().await;
         if seconds_left(&cache.tokens.access) < REFRESH_BEFORE_SECONDS {
@@ -81,7 +84,7 @@ impl Client {
         cache.tokens.access.clone()
     }
 
-    /// A token other than `refused`, if a refresh gives one.
+    /// Returns a token other than `refused`, if a refresh yields one.
     async fn replace_token(&self, source: &TokenSource, refused: &str) -> Option<String> {
         let mut cache = source.cache.lock().await;
         if cache.tokens.access == refused {
@@ -114,7 +117,8 @@ impl Client {
         }
     }
 
-    /// Sends the API key, if there is one, and no token. The server recognizes an immediate repetition.
+    /// Requests new tokens, with the API key if there is one and without the access token. An immediate retry with the
+    /// same refresh token is safe: the server recognizes it.
     async fn request_tokens(&self, refresh: &str) -> Result<RefreshResponse, ClientError> {
         let url = format!("{}{}", self.inner.base_url, auth::REFRESH.info.path);
         let body = RefreshToken { refresh_token: refresh.to_owned() };
@@ -130,7 +134,7 @@ impl Client {
     }
 }
 
-/// The fields that every server returns.
+/// The fields of a refresh that every server returns.
 #[derive(Deserialize)]
 struct RefreshResponse {
     access_token: String,
@@ -145,7 +149,7 @@ fn is_refreshable(refusal: &Refusal) -> bool {
     refusal.status == 401 && REFRESHABLE.contains(&refusal.code.as_str())
 }
 
-/// How long an access token is still valid by this machine's clock; 0 for one that is no JWT with `exp`.
+/// Returns the seconds until an access token expires, by this machine's clock; 0 if it is not a JWT with `exp`.
 fn seconds_left(token: &str) -> i64 {
     #[derive(Deserialize)]
     struct Claims {
@@ -158,7 +162,7 @@ fn seconds_left(token: &str) -> i64 {
     claims.map_or(0, |claims| claims.exp.saturating_sub(now_seconds()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a token ends by the clock on the wall; nothing here is replayed")]
+#[expect(clippy::disallowed_methods, reason = "a token expires by the real clock; nothing here is replayed")]
 fn now_seconds() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().try_into().unwrap_or(i64::MAX))
 }

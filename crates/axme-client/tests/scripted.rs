@@ -1,5 +1,5 @@
-//! The client against a server that answers from a script, one answer per connection: what is repeated, how streams read
-//! on, what ends them.
+//! Runs the client against a server that answers from a script, one answer per connection. Covers retries, and how
+//! streams continue and end.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -14,7 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Answers one connection after the other with `answers`, then hangs up; gives the heads of the requests.
+/// Starts a server that answers one connection after the other with `answers`, then stops. Returns
+/// the heads of the requests.
 async fn server(answers: Vec<String>) -> (Client, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}/", listener.local_addr().unwrap());
@@ -185,7 +186,7 @@ fn what_cannot_be_a_client_is_refused_when_it_is_built() {
     assert!(matches!(Client::new("http://host", "two\nlines"), Err(ClientError::Input(_))));
 }
 
-/// What a client keeps of a person, where a test can look.
+/// A token store that a test can read.
 #[derive(Clone)]
 struct Kept(Arc<Mutex<Option<Tokens>>>);
 
@@ -199,7 +200,7 @@ impl TokenStore for Kept {
     }
 }
 
-/// A token that is good until 2100, as far as its reader can tell.
+/// A token that expires in 2100, by its unsigned `exp`.
 fn token(name: &str) -> String {
     format!("{name}.eyJleHAiOjQxMDI0NDQ4MDB9.e30")
 }
@@ -208,7 +209,7 @@ fn tokens(access: String, refresh: &str) -> Tokens {
     Tokens { access, refresh: refresh.to_owned() }
 }
 
-/// Like `server`, for somebody who is signed in with `access`.
+/// Starts a server as `server` does, with a client that is signed in with `access`.
 async fn signed_in(answers: Vec<String>, access: String) -> (Client, Kept, JoinHandle<Vec<String>>) {
     let (client, serving) = server(answers).await;
     let tokens = tokens(access, "r1");
@@ -225,7 +226,7 @@ fn refused(code: &str) -> String {
     answer("401 Unauthorized", &json!({ "ok": false, "error": { "code": code, "message": "no" } }).to_string())
 }
 
-/// Each request in a few words.
+/// Shows each request as its path and its token.
 fn seen(heads: &[String]) -> Vec<String> {
     let bearer = |head: &str| head.lines().find_map(|line| line.strip_prefix("authorization: bearer ")).map(name_of);
     let path = |head: &str| head.split(' ').nth(1).unwrap().to_owned();
@@ -262,7 +263,7 @@ async fn a_token_that_is_refused_is_refreshed_once() {
     assert_eq!(error.code(), Some(again));
     assert_eq!(seen(&requests.await.unwrap()), ["/v1/intents old", REFRESHING, "/v1/intents new"]);
 
-    // Other refusals are no reason.
+    // Other error codes do not cause a refresh.
     let (client, _, requests) = signed_in(vec![refused("invalid_platform_api_key")], token("old")).await;
     client.call(&intents::LIST, &ListIntents::default()).await.unwrap_err();
     assert_eq!(requests.await.unwrap().len(), 1);

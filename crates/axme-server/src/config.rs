@@ -1,4 +1,4 @@
-//! The settings of a server: one struct, every limit in it, validated once.
+//! The settings of a server: one struct with every limit, validated once.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,50 +14,50 @@ use axme_store::{Limits, Tier};
 #[serde(default)]
 pub struct Config {
     pub listen: SocketAddr,
-    /// The folder of the SQLite database, of `bootstrap.json` and of the lock. Needed on PostgreSQL too.
+    /// The data folder: the SQLite database, `bootstrap.json` and the lock. Also required with PostgreSQL.
     pub data: PathBuf,
-    /// `postgres://…`; SQLite in `data` without it.
+    /// `postgres://…`. If unset, SQLite in `data`.
     pub database_url: Option<String>,
-    /// The e-mail address of the account that owns the organization made on first start.
+    /// The email address of the account that owns the organization of the first start.
     pub owner_email: String,
-    /// How clients reach the server when that is not the address it listens on.
+    /// The URL that clients use, if it is not the listening address.
     pub public_url: Option<String>,
     pub mail: MailSettings,
     pub media: MediaSettings,
-    /// Whoever signs in first with an address that nobody knows gets an organization of their own. Otherwise only members of
-    /// organizations sign in.
+    /// Whether the first sign-in with an unknown email address creates an organization. If not, only members of
+    /// organizations can sign in.
     pub sign_up: bool,
-    /// Whoever asks gets an organization and a key, without a sign-in: `POST /v1/alpha/bootstrap`.
+    /// Whether `POST /v1/alpha/bootstrap` gives anyone a trial organization and a key, without a sign-in.
     pub trials: bool,
-    /// Sign-in by a provider of OpenID Connect; off unless it is set.
+    /// The OpenID Connect provider for sign-in; off if unset.
     pub oidc: Option<OidcSettings>,
-    /// Web origins that may show the pages of tasks in a frame, such as `https://intranet.example.com`.
+    /// Web origins that may show task pages in a frame, such as `https://intranet.example.com`.
     pub embed_origins: Vec<String>,
-    /// What workspaces may use when nothing else was agreed with them.
+    /// The tier of workspaces without individually agreed limits.
     #[serde(deserialize_with = "named_tier")]
     pub tier: Tier,
-    /// Networks of proxies whose `X-Forwarded-For` is believed, such as `10.1.0.0/16`.
+    /// Networks of proxies whose `X-Forwarded-For` is trusted, such as `10.1.0.0/16`.
     pub trusted_proxies: Vec<String>,
     pub limits: Limits,
 }
 
-/// A tier by its name. A wrong one is told with the choices, and with the variable that it may have come from.
+/// Reads a tier by name. The error lists the choices, and the environment variable that may hold the wrong name.
 fn named_tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tier, D::Error> {
     let name = String::deserialize(deserializer)?;
     Tier::parse(&name).ok_or_else(|| {
         let choices = [Tier::SelfHosted, Tier::EmailVerified, Tier::Corporate].map(Tier::as_str).join(", ");
-        D::Error::custom(format!("tier (AXME_TIER): \"{name}\" is none of {choices}"))
+        D::Error::custom(format!("tier (AXME_TIER): \"{name}\" is not one of {choices}"))
     })
 }
 
-/// How people are mailed.
+/// The mail server.
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
-    /// `smtp://`, `smtp://…?tls=required` or `smtps://user:password@host:port`. Without it mail goes into the folder
-    /// `outbox` of the data folder.
+    /// `smtp://`, `smtp://…?tls=required` or `smtps://user:password@host:port`. If unset, mail is written to the folder
+    /// `outbox` in the data folder.
     pub smtp_url: Option<String>,
-    /// Whom mail comes from.
+    /// The sender of all mail.
     pub from: String,
 }
 
@@ -67,16 +67,17 @@ impl Default for MailSettings {
     }
 }
 
-/// Where files lie.
+/// The file store.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MediaSettings {
-    /// `s3://bucket/prefix`. Without it files lie in the folder `media` of the data folder.
+    /// `s3://bucket/prefix`. If unset, files are stored in the folder `media` in the data folder.
     pub url: Option<String>,
-    /// Where the store is, such as `https://minio.example.com:9000`, when it is not Amazon's.
+    /// The URL of the S3 API, such as `https://minio.example.com:9000`, if it is not Amazon's.
     pub endpoint: Option<String>,
     pub region: Option<String>,
-    /// With its secret; without them, those of the environment (`AWS_ACCESS_KEY_ID`, …) or of the machine.
+    /// The access key. If it and its secret are unset, they come from the environment
+    /// (`AWS_ACCESS_KEY_ID`, …) or the machine.
     pub access_key_id: Option<String>,
     pub secret_access_key: Option<String>,
 }
@@ -103,7 +104,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What is wrong with the settings, as a sentence.
+    /// Checks the settings. The error is a sentence that names the invalid setting.
     pub fn validate(&self) -> Result<(), String> {
         let limits = &self.limits;
         if let Some(url) = &self.database_url
@@ -113,7 +114,7 @@ impl Config {
             return Err("database_url must begin with postgres:// (leave it out for SQLite)".to_owned());
         }
         if !self.owner_email.contains('@') {
-            return Err(format!("owner_email \"{}\" is no e-mail address", self.owner_email));
+            return Err(format!("owner_email \"{}\" is not an email address", self.owner_email));
         }
         if let Some(url) = &self.public_url
             && !url.starts_with("http://")
@@ -127,7 +128,9 @@ impl Config {
             !host.is_empty() && host != "*" && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:*[]".contains(&b))
         };
         if let Some(wrong) = self.embed_origins.iter().find(|origin| !is_origin(origin)) {
-            return Err(format!("embed_origins: \"{wrong}\" is no origin such as https://intranet.example.com"));
+            return Err(format!(
+                "embed_origins: \"{wrong}\" is not an origin; write it like https://intranet.example.com"
+            ));
         }
         if limits.offer_seconds.is_empty() || limits.offer_seconds.contains(&0) {
             return Err("limits.offer_seconds needs at least one number, each at least 1".to_owned());
@@ -155,7 +158,7 @@ impl Config {
     }
 }
 
-/// Shows everything but the credentials of the database, of the mail server and of the store of files.
+/// Shows the settings without the credentials of the database, the mail server and the file store.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")

@@ -1,6 +1,6 @@
-//! Where the bytes of files lie: in a folder on the disk, or in a bucket of any store that speaks S3.
+//! The file store: a folder on the disk, or a bucket of any store with the S3 API.
 //!
-//! A file is there whole or not at all: it gets its name once all of it has arrived, and what was begun and not finished goes.
+//! A file gets its name when all of it has arrived. An unfinished file is removed.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -21,15 +21,15 @@ use tokio::io::AsyncWriteExt;
 use crate::config::MediaSettings;
 use axme_core::error::{Error, Result};
 
-/// Read from the disk at a time.
+/// Bytes read from the disk at a time.
 const PART_BYTES: usize = 64 * 1024;
-/// Sent to a bucket at a time, the least that S3 takes; shorter files are sent in one go.
+/// Bytes of one part of an upload to a bucket: the minimum of S3. Shorter files are sent in one request.
 const BUCKET_PART_BYTES: usize = 5 * 1024 * 1024;
-/// Parts of one file that are under way at a time. Memory holds these and one more.
+/// Parts of one file in flight. Memory holds these and one more.
 const BUCKET_PARTS: usize = 2;
-/// How long one request to a bucket may take, and all tries of it together.
+/// The time limit of one request to a bucket, and of all its retries together.
 const BUCKET_SECONDS: u64 = 30;
-/// What a file on the disk is called until it is whole.
+/// The suffix of a file on the disk until it is complete.
 const UNFINISHED: &str = ".part";
 
 #[derive(Clone)]
@@ -38,7 +38,7 @@ pub enum Files {
     Bucket { store: Arc<dyn ObjectStore>, prefix: Key },
 }
 
-/// A file that is arriving. Dropped before its end, it leaves nothing behind.
+/// A file that is being received. Dropping it before [`Draft::finish`] removes what was written.
 pub enum Draft {
     OnDisk { file: Option<File>, part: Option<PathBuf>, end: PathBuf, is_durable: bool },
     InBucket { writer: Option<BufWriter> },
@@ -49,16 +49,16 @@ impl Files {
         Files::Folder { path, is_durable }
     }
 
-    /// The place that the settings name; the folder when they name none.
+    /// Opens the bucket of the settings, or `folder` if they name none.
     pub fn open(settings: &MediaSettings, folder: PathBuf, is_durable: bool) -> Result<Files, String> {
         let Some(url) = &settings.url else { return Ok(Files::in_folder(folder, is_durable)) };
         let rest = url.strip_prefix("s3://").ok_or_else(|| format!("media.url \"{url}\" must begin with s3://"))?;
         let (name, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if name.is_empty() {
-            return Err(format!("media.url \"{url}\" names no bucket: s3://bucket/prefix"));
+            return Err(format!("media.url \"{url}\" has no bucket; write it like s3://bucket/prefix"));
         }
         let prefix = Key::parse(prefix.trim_end_matches('/')).map_err(|why| format!("media.url \"{url}\": {why}"))?;
-        // Credentials that are not set come from the environment, or from the machine where it is one of Amazon's.
+        // Missing credentials come from the environment, or from the role of a machine at Amazon.
         let mut builder = AmazonS3Builder::from_env().with_bucket_name(name);
         if let Some(endpoint) = &settings.endpoint {
             builder = builder.with_endpoint(endpoint);
@@ -102,7 +102,7 @@ impl Files {
         }
     }
 
-    /// The bytes of a file from one to before another, part by part.
+    /// Returns the bytes `from..to` of a file as a stream.
     pub async fn read(&self, name: &str, from: u64, to: u64) -> Result<Body> {
         match self {
             Files::Folder { path, .. } => {
@@ -129,7 +129,7 @@ impl Files {
         }
     }
 
-    /// Removes a file. One that is not there is as good as removed.
+    /// Removes a file. A missing file is not an error.
     pub async fn remove(&self, name: &str) -> Result<()> {
         match self {
             Files::Folder { path, .. } => {
@@ -147,7 +147,7 @@ impl Files {
         }
     }
 
-    /// The names of all files there, those of unfinished ones included as far as they can be seen.
+    /// Lists the names of all files. A folder also lists unfinished files.
     pub async fn names(&self) -> Result<BoxStream<'static, Result<String>>> {
         match self {
             Files::Folder { path, .. } => {
@@ -180,7 +180,7 @@ impl Draft {
         }
     }
 
-    /// Gives the file its name. Once this returns, it stays.
+    /// Gives the file its name. The file is durable when this returns.
     pub async fn finish(mut self) -> Result<()> {
         match &mut self {
             Draft::OnDisk { file, part, end, is_durable } => {
@@ -210,7 +210,7 @@ impl Drop for Draft {
         match self {
             Draft::OnDisk { part, .. } => {
                 if let Some(Err(error)) = part.take().map(fs::remove_file) {
-                    tracing::debug!(%error, "a file was not there to remove");
+                    tracing::debug!(%error, "an unfinished file could not be removed");
                 }
             }
             Draft::InBucket { writer } => {
@@ -219,7 +219,7 @@ impl Drop for Draft {
                 };
                 runtime.spawn(async move {
                     if let Err(error) = writer.abort().await {
-                        tracing::warn!(%error, "a file that was not finished stays in parts in its bucket");
+                        tracing::warn!(%error, "the parts of an unfinished file stay in the bucket");
                     }
                 });
             }
@@ -227,7 +227,7 @@ impl Drop for Draft {
     }
 }
 
-/// A new name is durable with its folder.
+/// Syncs the folder of a file, which makes the file's name durable.
 fn sync_folder(file: &Path) -> std::io::Result<()> {
     file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
@@ -241,20 +241,19 @@ fn unavailable(why: impl std::fmt::Display) -> Error {
     ApiError::unavailable("files cannot be stored or read now: try again").into()
 }
 
-/// Trying again does not help: it was removed by hand, or it lies with another node.
+/// Not "unavailable", since a retry does not help: the file was removed by hand, or another node has it.
 fn missing(name: &str) -> Error {
-    tracing::error!(name, "a file is not where files are kept: do all nodes keep them in one place?");
-    ApiError::new(ErrorKind::NotFound, "file_missing", "the bytes of the file are not where this server keeps files")
-        .into()
+    tracing::error!(name, "a file is missing from the file store: check that all nodes use the same store");
+    ApiError::new(ErrorKind::NotFound, "file_missing", "the file is missing from the file store of this server").into()
 }
 
-/// Works with the disk on a thread that may wait.
+/// Runs disk work on a thread that may block.
 async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
     let outcome = tokio::task::spawn_blocking(work).await.map_err(unavailable)?;
     outcome.map_err(unavailable)
 }
 
-/// A file from where it stands, part by part.
+/// Streams the next `left` bytes of a file.
 fn parts(file: File, left: u64) -> Body {
     Body::from_stream(stream::try_unfold((file, left), |(mut file, left)| async move {
         if left == 0 {

@@ -1,7 +1,7 @@
 //! The first start: an organization, a workspace, an owner, and a workspace-admin key.
 //!
-//! On PostgreSQL several nodes may start at once: the one that makes the organization writes `bootstrap.json`. The key is
-//! shown nowhere else.
+//! On PostgreSQL several nodes may start at once; the node that creates the organization publishes `bootstrap.json`.
+//! Only this file contains the key.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ use axme_store::{Shard, Tx, members, organizations, person_accounts, service_acc
 
 const WORKSPACE_SLUG: &str = "default";
 
-/// Makes what is missing. Nothing on any start but the first.
+/// Creates the organization on the first start. A later start only publishes a draft that a crash left behind.
 pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_url: &str) -> Result<(), StartError> {
     let failed = |error: StoreError| StartError::Store(error.to_string());
     if let Some(org) = app.store.read(|tx| organizations::find_by_slug(tx, OPERATORS_ORG_SLUG)).await.map_err(failed)? {
-        // A start that was killed right after the commit left its draft.
+        // A crash right after the commit leaves the draft.
         return Ok(folder.publish_draft(&org.to_string())?);
     }
     let (rng, now) = (&app.system.rng, app.system.clock.now());
@@ -59,7 +59,7 @@ pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_u
         };
         members::insert(tx, &owner)?;
         if !service_accounts::insert_service_account(tx, &admin)? {
-            return Err(StoreError::Fault("the admin account exists already".to_owned()));
+            return Err(StoreError::Fault("the admin account already exists".to_owned()));
         }
         let key = NewKey {
             workspace,
@@ -73,7 +73,7 @@ pub async fn run(app: &Arc<AppState>, folder: &Folder, owner_email: &str, base_u
         service_accounts::insert_key(tx, &key)?;
         Ok(true)
     };
-    // The file first: were it written after the commit, a crash between the two would lose the only key.
+    // Write the file before the commit: a crash between the two must not lose the only key.
     folder.write_draft(&bootstrap)?;
     if app.store.write(Shard::CONTROL, job).await.map_err(failed)? {
         tracing::info!(folder = %folder.path().display(), "first start: organization, workspace and key are in bootstrap.json");

@@ -1,4 +1,4 @@
-//! The data folder: its lock, the credentials of the first start, and where the running server can be found.
+//! The data folder: its lock, the credentials of the first start, and the address of the running server.
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// What the first start made, in `bootstrap.json`, readable by its owner only.
+/// The credentials of the first start, in `bootstrap.json`. Only the owner of the file can read it.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Bootstrap {
     pub base_url: String,
@@ -16,7 +16,7 @@ pub struct Bootstrap {
     pub owner_email: String,
 }
 
-/// Where a running server can be found, in `run.json`.
+/// The address of a running server, in `run.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunFile {
     pub base_url: String,
@@ -25,7 +25,7 @@ pub struct RunFile {
 
 const DRAFT: &str = "bootstrap.json.draft";
 
-/// A data folder that is ours until this value is dropped.
+/// A locked data folder. Dropping the value releases the lock.
 pub struct Folder {
     path: PathBuf,
     _lock: File,
@@ -33,14 +33,14 @@ pub struct Folder {
 
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    #[error("another server runs on {0}: stop it, or give this one another folder with --data")]
+    #[error("another server uses the data folder {0}: stop it, or choose another folder with --data")]
     Taken(PathBuf),
     #[error("{path}: {why}")]
     Io { path: PathBuf, why: std::io::Error },
 }
 
 impl Folder {
-    /// Makes the folder if it is missing, and locks it against other servers.
+    /// Creates the folder if it is missing, and locks it against other servers.
     pub fn open(path: &Path) -> Result<Folder, FolderError> {
         let io = |path: &Path| {
             let path = path.to_owned();
@@ -60,12 +60,12 @@ impl Folder {
         &self.path
     }
 
-    /// Writes what the first start is about to make, durably, before it is made: a crash in between loses no key.
+    /// Writes the draft of `bootstrap.json` durably. This happens before the commit, so that a crash loses no key.
     pub(crate) fn write_draft(&self, bootstrap: &Bootstrap) -> Result<(), FolderError> {
         self.write_private(DRAFT, bootstrap)
     }
 
-    /// The organization of that id exists: its draft, if this folder has it, becomes `bootstrap.json`.
+    /// Renames the draft to `bootstrap.json` if it belongs to the organization `org_id`; removes it otherwise.
     pub(crate) fn publish_draft(&self, org_id: &str) -> Result<(), FolderError> {
         let path = self.path.join(DRAFT);
         let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
@@ -81,11 +81,11 @@ impl Folder {
     pub(crate) fn remove_run(&self) {
         let path = self.path.join("run.json");
         if let Err(error) = fs::remove_file(&path) {
-            tracing::debug!(%error, "run.json was not there to remove");
+            tracing::debug!(%error, "run.json could not be removed");
         }
     }
 
-    /// Writes a file that only its owner may read, whole or not at all.
+    /// Writes a file atomically; only its owner can read it.
     fn write_private(&self, name: &str, content: &impl Serialize) -> Result<(), FolderError> {
         let path = self.path.join(name);
         let draft = self.path.join(format!("{name}.new"));

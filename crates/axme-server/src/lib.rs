@@ -1,7 +1,8 @@
 //! The AXME server: gateway, registry and workers.
 //!
-//! [`start`] opens the store, starts the workers and listens; [`Running::stop`] ends it cleanly. A request goes from `http`
-//! or `mcp` to the core and back; what leaves or waits is done by `workers` and `deliver`. `ARCHITECTURE.md` has the map.
+//! [`start`] opens the store, starts the workers and listens; [`Running::stop`] ends it cleanly. A request enters
+//! through `http` and goes to the core and back. `workers` do everything that waits, and `deliver` makes all outgoing
+//! connections. `ARCHITECTURE.md` has the map.
 
 pub mod config;
 pub mod deliver;
@@ -38,13 +39,13 @@ pub enum StartError {
     Config(String),
     #[error(transparent)]
     Folder(#[from] FolderError),
-    #[error("the database cannot be opened: {0}")]
+    #[error("cannot open the database: {0}")]
     Store(String),
     #[error("cannot listen on {address}: {why}")]
     Listen { address: SocketAddr, why: std::io::Error },
 }
 
-/// A server that takes calls.
+/// A running server.
 pub struct Running {
     addr: SocketAddr,
     base_url: String,
@@ -56,7 +57,7 @@ pub struct Running {
     mails: broadcast::Sender<Mail>,
 }
 
-/// Opens everything and listens. On return the server takes calls.
+/// Opens the store, starts the workers and listens. The server accepts calls when this returns.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     config.validate().map_err(StartError::Config)?;
     let folder = Folder::open(&config.data)?;
@@ -67,13 +68,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let mailer =
         deliver::mailer::Mailer::new(&config.mail, &folder.path().join("outbox")).map_err(StartError::Config)?;
     if let Some(outbox) = mailer.outbox() {
-        tracing::info!(outbox = %outbox.display(), "no mail server is set: mail goes into files");
+        tracing::info!(outbox = %outbox.display(), "no mail server is set: mail is written to files");
     } else if config.public_url.is_none() {
-        tracing::warn!("public_url is not set: links in mail lead to the address that the server listens on");
+        tracing::warn!("public_url is not set: links in mail use the listening address");
     }
     if config.database_url.is_some() && config.media.url.is_none() {
         tracing::info!(
-            "files lie in the data folder of this node: others on the same database need the same folder, or a bucket"
+            "files are stored in the data folder of this node: with several nodes, share the folder or set media.url"
         );
     }
     let patience = deliver::outbound::PATIENCE;
@@ -98,7 +99,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let app = AppState::new(store, system, limits.clone(), site, stopping);
     first_start::run(&app, &folder, &config.owner_email, &base_url).await?;
-    // Before the first call: nothing that happens may pass by those who are subscribed to it.
+    // Workers start before the first call, so that they miss no signal.
     let mut workers = vec![
         spawn("timers", workers::timers::run(app.clone())),
         spawn("sweep", workers::sweep::run(app.clone(), files.clone())),
@@ -115,21 +116,21 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let router = http::router(Gateway { app: app.clone(), files });
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection stays without TCP_NODELAY");
+            tracing::debug!(%error, "TCP_NODELAY could not be set on a connection");
         }
     });
     let stopped = app.clone();
     let server = tokio::spawn(async move {
-        // The limits of what needs no credential go by the address of the client.
+        // The rate limits of public routes need the client's address.
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let serving = axum::serve(listener, service).with_graceful_shutdown(async move { stopped.stopped().await });
         if let Err(error) = serving.await {
-            tracing::error!(%error, "the server ended");
+            tracing::error!(%error, "the server stopped with an error");
         }
     });
-    // Commands on this machine go straight to it, whatever the way from outside is.
+    // Commands on this machine use the local address, even if public_url is set.
     folder.write_run(&RunFile { base_url: local_url, pid: std::process::id() })?;
-    tracing::info!(%addr, base_url, storage = app.store.engine, data = %folder.path().display(), "axme listens");
+    tracing::info!(%addr, base_url, storage = app.store.engine, data = %folder.path().display(), "axme is listening");
     let mails = app.mails.clone();
     let patience = Duration::from_secs(limits.shutdown_seconds);
     Ok(Running { addr, base_url, folder, stop, server, workers, patience, mails })
@@ -160,7 +161,7 @@ async fn open_store(
     opened.map_err(|error: StoreError| StartError::Store(error.to_string()))
 }
 
-/// An address that a client on this machine can use.
+/// Returns an address that clients on this machine can use.
 fn reachable(addr: SocketAddr) -> SocketAddr {
     let mut addr = addr;
     if addr.ip().is_unspecified() {
@@ -170,12 +171,12 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
 }
 
 impl Running {
-    /// How clients reach it.
+    /// Returns the URL that clients use: `public_url`, or the local address.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Mail as it goes out from now on.
+    /// Subscribes to the mails that are sent from now on.
     pub fn mails(&self) -> broadcast::Receiver<Mail> {
         self.mails.subscribe()
     }
@@ -188,9 +189,10 @@ impl Running {
         self.folder.path()
     }
 
-    /// Ends streams with their closing frame, lets calls finish, and lets go of the folder. Bounded in time.
+    /// Ends streams with their closing frame, waits for running calls, and releases the data folder. Takes at most
+    /// `shutdown_seconds`.
     pub async fn stop(mut self) {
-        // Nobody listening means that everything has ended already.
+        // An error means that everything has already ended.
         let _ = self.stop.send(true);
         let finish = async {
             let _ = (&mut self.server).await;
@@ -199,7 +201,7 @@ impl Running {
             }
         };
         if tokio::time::timeout(self.patience, finish).await.is_err() {
-            tracing::warn!("calls were still running when the time to stop was up");
+            tracing::warn!("calls were still running when the time limit of the shutdown passed");
         }
         self.folder.remove_run();
         tracing::info!("axme stopped");

@@ -1,4 +1,4 @@
-//! The real system: its clock and its randomness. Tests and the simulation bring their own.
+//! The real clock and the real randomness. Tests and the simulation supply their own.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use axme_core::system::{Outbound, System};
 use axme_intent::Time;
 use axme_store::{Clock, Rng};
 
-/// The system that a server runs on, with its way out.
+/// Returns the system that a server runs on; `outbound` makes its outgoing calls.
 pub fn real(outbound: Arc<dyn Outbound>) -> System {
     System { clock: Arc::new(RealClock), rng: Rng::system(), outbound }
 }

@@ -1,7 +1,8 @@
-//! Which addresses may be called (SSRF): public ones, and those the operator allows.
+//! Guards outgoing calls against request forgery (SSRF): only public addresses, and those the
+//! operator allows, are called.
 //!
-//! A name is resolved on every attempt, and only the addresses that passed are connected to. An address that is written as
-//! such never reaches the resolver, so it is checked before anything is sent.
+//! A name is resolved on every attempt, and the client connects only to the admitted addresses. An IP address in the
+//! URL never reaches the resolver, so it is checked before anything is sent.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,14 +11,14 @@ use ipnet::IpNet;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// What may be called although it is not public.
+/// The networks that may be called although they are not public.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
     allowed: Arc<[IpNet]>,
 }
 
 impl Guard {
-    /// `networks` as `10.1.0.0/16` or a single address.
+    /// Reads `networks`, each like `10.1.0.0/16` or a single address.
     pub fn new(networks: &[String]) -> Result<Guard, String> {
         Ok(Guard { allowed: self::networks(networks)?.into() })
     }
@@ -27,29 +28,29 @@ impl Guard {
         is_public(plain) || self.allowed.iter().any(|network| network.contains(&plain) || network.contains(&address))
     }
 
-    /// Reads the address of a callback. A host that is a name need not resolve yet.
+    /// Reads the URL of a callback, and checks it. A host name need not resolve yet.
     pub fn check(&self, text: &str) -> Result<Url, String> {
-        let url = Url::parse(text).map_err(|error| format!("\"{text}\" is no URL: {error}"))?;
+        let url = Url::parse(text).map_err(|error| format!("\"{text}\" is not a URL: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err("must begin with http:// or https://".to_owned());
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("must not hold a user name or a password".to_owned());
+            return Err("must not contain a user name or password".to_owned());
         }
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         match host.parse::<IpAddr>() {
             Ok(address) if !self.admits(address) => Err(refused(address)),
-            _ if host.is_empty() => Err("names no host".to_owned()),
+            _ if host.is_empty() => Err("has no host".to_owned()),
             _ => Ok(url),
         }
     }
 }
 
-/// Reads networks, and single addresses as networks.
+/// Reads networks; a single address is a network of one.
 pub fn networks(texts: &[String]) -> Result<Vec<IpNet>, String> {
     let read = |text: &String| {
         let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-        network.ok_or_else(|| format!("\"{text}\" is no network such as 10.1.0.0/16"))
+        network.ok_or_else(|| format!("\"{text}\" is not a network; write it like 10.1.0.0/16"))
     };
     texts.iter().map(read).collect()
 }
@@ -58,7 +59,7 @@ fn refused(address: IpAddr) -> String {
     format!("{address} is not a public address; the operator can allow its network with limits.outbound_allow")
 }
 
-/// Resolves a name and keeps what may be called.
+/// Resolves a name and keeps the addresses that may be called.
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.clone();
@@ -68,7 +69,7 @@ impl Resolve for Guard {
             match (admitted.is_empty(), found.first()) {
                 (false, _) => Ok(Box::new(admitted.into_iter()) as Addrs),
                 (true, Some(address)) => Err(refused(address.ip()).into()),
-                (true, None) => Err("the name has no address".into()),
+                (true, None) => Err("the host name has no address".into()),
             }
         })
     }
@@ -96,7 +97,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_documentation())
 }
 
-/// Global unicast, without what leads back to version 4 (6to4, Teredo) or is set aside (documentation, benchmarks).
+/// Global unicast, except ranges that embed IPv4 addresses (6to4, Teredo) or are reserved (documentation, benchmarks).
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let is_global_unicast = a & 0xe000 == 0x2000;

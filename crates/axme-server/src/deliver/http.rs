@@ -1,4 +1,4 @@
-//! The http binding: posts an intent to the callback of its agent, signed. Any 2xx acknowledges.
+//! The `http` binding: posts an intent to the agent's callback, signed. Any 2xx status acknowledges it.
 
 use axme_core::claims::Offer;
 use axme_core::signature;

@@ -1,4 +1,4 @@
-//! What mail says.
+//! Builds mails: about tasks, for notices of steps, for sign-ins and for trials.
 
 use askama::Template;
 use axme_intent::lifecycle::Occasion;
@@ -12,7 +12,7 @@ use axme_store::notices::Notice;
 
 const MAX_SUBJECT_CHARS: usize = 200;
 
-/// A mail about a task, before it is written.
+/// The content of a mail about a task.
 pub struct TaskMail {
     pub about: Occasion,
     pub task: HumanTask,
@@ -82,7 +82,7 @@ pub(crate) fn of_task(notice: &Notice, letter: &TaskMail) -> Mail {
     }
 }
 
-/// The mail of what a step tells.
+/// The mail for a notice of a step.
 pub(crate) fn of_notice(notice: &Notice, subject: &str, body: &str) -> Mail {
     Mail {
         id: notice.id.to_string(),
@@ -108,7 +108,7 @@ struct LoginText<'a> {
     url: &'a str,
 }
 
-/// The mail that somebody signs in with.
+/// The mail with the code and the link of a sign-in.
 pub(crate) fn of_login(notice: &Notice, login: Uuid, secrets: &Secrets, base_url: &str) -> Mail {
     let url = format!("{base_url}/app/login/{login}?token={}", secrets.link_token);
     let text = LoginText { secrets, url: &url }.render();
@@ -122,7 +122,7 @@ pub(crate) fn of_login(notice: &Notice, login: Uuid, secrets: &Secrets, base_url
     }
 }
 
-/// The mail of a trial.
+/// The mail that verifies the email address of a trial.
 pub(crate) fn of_trial(notice: &Notice, trial: &Trial, token: &str, base_url: &str) -> Mail {
     let url = format!("{base_url}/app/login/trial?token={token}");
     let subject = "Verify your address for AXME";

@@ -1,4 +1,4 @@
-//! Mail: through a mail server, or, where none is set, as files into a folder.
+//! Sends mail through a mail server. If none is set, writes it as files to a folder.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use crate::config::MailSettings;
 use axme_core::system::{Mail, MailError};
 
-/// How long handing one mail over may take.
+/// The time limit for handing one mail over.
 const SEND_SECONDS: u64 = 20;
 
 pub struct Mailer {
@@ -19,16 +19,16 @@ pub struct Mailer {
 
 enum Way {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
-    /// Nobody is mailed; whoever runs the server reads the folder.
+    /// No mail is sent; the operator reads the folder.
     Outbox(PathBuf),
 }
 
 impl Mailer {
-    /// `outbox` is where mail goes without a mail server.
+    /// Returns a mailer for the settings. Without a mail server it writes mail to `outbox`.
     pub fn new(settings: &MailSettings, outbox: &Path) -> Result<Mailer, String> {
         let from = settings.from.parse().map_err(|error| format!("mail.from \"{}\": {error}", settings.from))?;
         let way = match &settings.smtp_url {
-            // What is wrong with it may show the password: only the kind of mistake is told.
+            // The parser's error may contain the password, so the message leaves it out.
             Some(url) => Way::Smtp(
                 AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
                     .map_err(|_| "mail.smtp_url: must be like smtps://user:password@mail.example.com".to_owned())?
@@ -40,7 +40,7 @@ impl Mailer {
         Ok(Mailer { from, way })
     }
 
-    /// Where mail goes when there is no mail server.
+    /// Returns the folder that mail is written to, if there is no mail server.
     pub fn outbox(&self) -> Option<&Path> {
         match &self.way {
             Way::Smtp(_) => None,
@@ -52,7 +52,7 @@ impl Mailer {
         let message = self.message(&mail).map_err(|why| MailError { why, is_final: true })?;
         let for_now = |why: String| MailError { why, is_final: false };
         match &self.way {
-            // A server may go quiet at any point of the conversation.
+            // The limit covers the whole exchange: a server may stop answering at any point.
             Way::Smtp(server) => {
                 match tokio::time::timeout(Duration::from_secs(SEND_SECONDS), server.send(message)).await {
                     Ok(outcome) => outcome
@@ -68,14 +68,15 @@ impl Mailer {
     }
 
     fn message(&self, mail: &Mail) -> Result<Message, String> {
-        let to: Mailbox = mail.to.parse().map_err(|error| format!("\"{}\" cannot be mailed to: {error}", mail.to))?;
+        let to: Mailbox =
+            mail.to.parse().map_err(|error| format!("\"{}\" is not a valid email address: {error}", mail.to))?;
         let host = self.from.email.domain().to_owned();
         Message::builder()
             .from(self.from.clone())
             .to(to)
             .subject(mail.subject.clone())
             .message_id(Some(format!("<{}@{host}>", mail.id)))
-            // Out-of-office answers to these help nobody.
+            // Asks mail programs not to send out-of-office replies.
             .header(AutoSubmitted)
             .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
             .map_err(|error| error.to_string())
@@ -99,7 +100,7 @@ impl lettre::message::header::Header for AutoSubmitted {
     }
 }
 
-/// The innermost cause says most.
+/// Returns the innermost cause, which is the most specific.
 fn reason(error: &lettre::transport::smtp::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
@@ -108,7 +109,7 @@ fn reason(error: &lettre::transport::smtp::Error) -> String {
     cause.to_string()
 }
 
-/// Whole or not at all, and for the owner only: mail holds links.
+/// Writes a mail atomically. Only the owner of the file can read it, since mail contains links.
 fn write(folder: &Path, id: &str, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     std::fs::create_dir_all(folder)?;

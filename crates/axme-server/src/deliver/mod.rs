@@ -1,4 +1,5 @@
-//! The ways out of the building. Nothing else opens a socket outwards; everything here goes through the guard.
+//! All outgoing connections: nothing else opens a socket to the outside. Calls to addresses that a caller names pass
+//! the guard; only hosts from the settings (mail server, OpenID Connect provider) do not.
 
 pub mod guard;
 mod http;
@@ -12,12 +13,12 @@ use axme_core::system::PostError;
 use axme_intent::DeliveryBinding;
 use axme_store::service_accounts::ServiceAccount;
 
-/// One attempt to give an intent to an agent that is pushed to. `Ok` acknowledges it.
+/// Pushes an intent to an agent, once. `Ok` acknowledges it.
 pub async fn push(app: &AppState, account: &ServiceAccount, offer: &Offer) -> Result<(), PostError> {
     match account.delivery_mode {
         DeliveryBinding::Http => http::push(app, account, offer).await,
         DeliveryBinding::Stream | DeliveryBinding::Poll | DeliveryBinding::Inbox | DeliveryBinding::Internal => {
-            Err(PostError::Failed(format!("nothing is pushed in delivery_mode {}", account.delivery_mode.as_str())))
+            Err(PostError::Failed(format!("delivery_mode {} has no pushes", account.delivery_mode.as_str())))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! HTTP to the outside: no redirects, no proxy, bounded in time and in number: of one workspace to one host, of one workspace,
-//! and in all.
+//! Outgoing HTTP: no redirects, no proxy, and a time limit. Concurrent posts are limited per workspace and host, per
+//! workspace, and in total.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,25 +15,25 @@ use super::guard::Guard;
 use super::mailer::Mailer;
 use axme_core::system::{Fetch, FetchResult, Mail, MailError, Outbound, Post, PostError};
 
-/// Requests of one workspace to one host and port at a time: a host that hangs leaves places for others. More than one account
-/// is pushed at a time, so that one hanging agent does not hold up another at the same host.
+/// Concurrent requests of one workspace to one host and port: a hanging host leaves room for others. More than one
+/// agent uses at a time, so that a hanging agent does not block another at the same host.
 const PER_HOST: usize = 16;
-/// Requests of one workspace at a time, wherever they go: one that calls nothing but hosts that hang holds up itself.
+/// Concurrent requests of one workspace. A workspace whose hosts all hang blocks only itself.
 const PER_WORKSPACE: usize = 64;
-/// Each holds a connection, and those who call us need some too.
+/// Concurrent requests in total. Each holds a socket, and the callers of this server need some too.
 const IN_ALL: usize = 512;
-/// Gates remembered; those that nobody waits for are forgotten beyond it.
+/// Gates kept in memory; beyond this, unused ones are dropped.
 const MOST_GATES: usize = 1_024;
-/// How long a request waits for a place.
+/// The longest wait of a request for its permits.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECT_SECONDS: u64 = 5;
 
-/// What a trusted server may answer.
+/// The longest answer of a trusted server, in bytes.
 const MOST_FETCHED_BYTES: usize = 1024 * 1024;
 
 pub struct Web {
     client: reqwest::Client,
-    /// For servers that the settings name: those may be inside.
+    /// For servers that the settings name. They may have private addresses.
     trusting: reqwest::Client,
     guard: Guard,
     mailer: Mailer,
@@ -44,7 +44,7 @@ pub struct Web {
     patience: Duration,
 }
 
-/// A number of places for each of many.
+/// A semaphore with `places` permits for each key.
 struct Gates<K> {
     places: usize,
     known: Mutex<HashMap<K, Arc<Semaphore>>>,
@@ -65,7 +65,8 @@ impl<K: Eq + Hash> Gates<K> {
 }
 
 impl Web {
-    /// A request, with its answer, takes at most `seconds`; it may wait for a place as long as `patience` before that.
+    /// Returns a client whose requests take at most `seconds` each, answer included. Before that, a request may wait
+    /// for its permits as long as `patience`.
     pub fn new(guard: Guard, mailer: Mailer, seconds: u64, patience: Duration) -> Result<Web, String> {
         let builder = || {
             reqwest::Client::builder()
@@ -89,8 +90,8 @@ impl Web {
         })
     }
 
-    /// Waits for a place among the requests of a workspace to a host, all of the workspace, and all. Whoever waits holds nothing
-    /// that another workspace could wait for.
+    /// Waits for three permits: for the workspace at the host, for the workspace, and for the server. In this order, a
+    /// waiting request holds no permit that another workspace could wait for.
     async fn places(&self, workspace: Uuid, url: &reqwest::Url) -> Result<[OwnedSemaphorePermit; 3], String> {
         let host = format!("{} {:?}", url.host_str().unwrap_or_default(), url.port_or_known_default());
         let enter = async |gate: Arc<Semaphore>| gate.acquire_owned().await.map_err(|error| error.to_string());
@@ -116,7 +117,7 @@ impl Outbound for Web {
             for (name, value) in post.headers {
                 request = request.header(name, value);
             }
-            // The status is all that counts; what else is answered is not read.
+            // Only the status matters; the body is not read.
             let answer = request.send().await.map_err(|error| reason(&error))?;
             Ok(answer.status().as_u16())
         })
@@ -151,7 +152,7 @@ impl Outbound for Web {
     }
 }
 
-/// The innermost cause says most, and the URL may hold a secret.
+/// Returns the innermost cause. It is the most specific, and the outer ones show the URL, which may contain a secret.
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();

@@ -1,7 +1,7 @@
-//! From an HTTP request to what the core works with: credentials and other headers, path fields, query and body.
+//! Turns an HTTP request into the input of the core: credentials and other headers, path fields, query and body.
 //!
-//! The source address is that of the connection. Where that is a proxy which the settings name, it is the last one in
-//! `X-Forwarded-For` that is no such proxy: what stands before it could have been written by anybody.
+//! The source address is the address of the connection. If that is a trusted proxy of the settings, the source is the
+//! last address in `X-Forwarded-For` that is not a trusted proxy. A client can forge the addresses before it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -19,12 +19,12 @@ use ipnet::IpNet;
 
 use super::refusal;
 
-/// The id of a request: what the client sent, or what the server made. The answer carries it, and log lines do.
+/// The id of a request: sent by the client, or made by the server. The answer and the log lines carry it.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub HeaderValue);
 
 impl RequestId {
-    /// The span of a call, around everything from authentication to the answer.
+    /// Returns the span of a call, which covers everything from authentication to the answer.
     pub fn span(parts: &Extensions, op: &str) -> tracing::Span {
         let id = parts.get::<RequestId>().and_then(|id| id.0.to_str().ok()).unwrap_or_default();
         tracing::info_span!("call", op, request_id = id)
@@ -34,7 +34,7 @@ impl RequestId {
 /// The fields of a path.
 pub type Fields = Vec<(&'static str, String)>;
 
-/// The fields of a path, decoded. A path that is no text then is refused in the form of every error.
+/// The fields of a path, decoded. The extractor rejects a path that is not UTF-8 with the usual error body.
 pub struct PathFields(RawPathParams);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathFields {
@@ -42,20 +42,20 @@ impl<S: Send + Sync> FromRequestParts<S> for PathFields {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathFields, Response<Body>> {
         let fields = RawPathParams::from_request_parts(parts, state).await;
-        fields.map(PathFields).map_err(|_| {
-            refusal(&ApiError::new(ErrorKind::Malformed, "invalid_path", "the path is not UTF-8 once it is decoded"))
-        })
+        fields
+            .map(PathFields)
+            .map_err(|_| refusal(&ApiError::new(ErrorKind::Malformed, "invalid_path", "the decoded path is not UTF-8")))
     }
 }
 
 impl PathFields {
-    /// The value of a field; empty for one that the path does not have.
+    /// Returns the value of a field; empty if the path does not have it.
     pub fn get(&self, name: &str) -> String {
         self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
     }
 }
 
-/// What the headers and the connection say of a request.
+/// Reads the headers and the source address of a request.
 pub(crate) fn meta(app: &AppState, parts: &Parts) -> RequestMeta {
     let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let idempotency_key = match parts.headers.get("idempotency-key").map(|value| value.to_str()) {
@@ -82,7 +82,7 @@ fn source_ip(trusted: &[IpNet], extensions: &Extensions, headers: &HeaderMap) ->
     let forwarded = headers.get_all("x-forwarded-for").iter().rev();
     let mut hops = forwarded.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
     while is_trusted(&client) {
-        // What is no address ends the chain: the proxy before it is then who calls.
+        // An entry that is not an address ends the chain; then the source is the last trusted proxy.
         match hops.next().and_then(|hop| hop.trim().trim_matches(['[', ']']).parse().ok()) {
             Some(hop) => client = hop,
             None => break,
@@ -91,12 +91,12 @@ fn source_ip(trusted: &[IpNet], extensions: &Extensions, headers: &HeaderMap) ->
     Some(client)
 }
 
-/// Reads a body within the limits of size and time. One that is too long is read on for a while and thrown away, so that
-/// the client gets to hear why instead of a broken connection.
+/// Reads a body within the limits of size and time. A body that is too long is read and discarded for a while, so that
+/// the client receives the error and not a broken connection.
 pub(crate) async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
     const DRAINED: usize = 8;
     let most = app.limits.body_bytes;
-    let unreadable = || ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive whole");
+    let unreadable = || ApiError::new(ErrorKind::Malformed, "body_unreadable", "the body did not arrive completely");
     let read = async {
         let mut parts: Vec<Bytes> = Vec::new();
         let mut length = 0;
@@ -126,7 +126,7 @@ pub(crate) async fn read_body(app: &AppState, mut body: Body) -> Result<Bytes> {
     }
 }
 
-/// The fields of a query, percent-decoded.
+/// Returns the fields of a query or a form, percent-decoded.
 pub fn query(text: Option<&str>) -> Vec<(String, String)> {
     let decode = |part: &str| {
         let spaced = part.replace('+', " ");
@@ -136,7 +136,7 @@ pub fn query(text: Option<&str>) -> Vec<(String, String)> {
     pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (decode(k), decode(v))).collect()
 }
 
-/// The value of a field of a query or a form; empty when it is not there.
+/// Returns the value of a field of a query or a form; empty if it is missing.
 pub fn field(fields: &[(String, String)], name: &str) -> String {
     fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }

@@ -1,43 +1,44 @@
-//! The fields of a task's form: made from its JSON Schema, filled with what was sent, read back from what a browser sends.
+//! The fields of a task's form: built from its JSON Schema, filled with sent values, and read
+//! from what a browser sends.
 //!
-//! A browser sends text. It becomes what the schema asks for where answers are checked, in the rules; here nothing is judged.
+//! A browser sends text. The rules convert and check it when they check the answer; this file does neither.
 
 use std::collections::BTreeMap;
 
 use axme_intent::{HumanTask, Object, TaskResult, form};
 use serde_json::Value;
 
-/// What fields are called in the page, so that they meet no name of ours.
+/// The prefix of field names on the page, which keeps them apart from the page's own names.
 const PREFIX: &str = "field.";
 
-/// The most fields a page shows. A schema has room for more only where they are of no use to a person.
+/// The most fields that a page shows. A form with more is of no use to a person.
 const MOST_FIELDS: usize = 100;
 
-/// Text longer than this gets more than one line.
+/// A field that allows longer text than this gets several lines.
 const LONG_CHARS: u64 = 200;
 
 /// One field of the form.
 pub struct Field {
     pub name: String,
-    /// Of the element in the page.
+    /// The id of the element on the page.
     pub id: String,
     pub label: String,
     pub help: String,
     pub is_required: bool,
     pub kind: Kind,
     pub value: String,
-    /// What is wrong with the value; empty for nothing.
+    /// The error in the value; empty if there is none.
     pub error: String,
-    /// Attributes that help while typing: `min="1"`.
+    /// Attributes that help while typing, such as `min="1"`.
     pub limits: Vec<(&'static str, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    /// `type` of an input element.
+    /// An input element with this `type`.
     Input(&'static str),
     Text,
-    /// Values with their labels.
+    /// A choice of values, each with its label.
     Choice(Vec<(String, String)>),
 }
 
@@ -54,7 +55,7 @@ impl Field {
         if let Kind::Choice(choices) = &self.kind { choices } else { &[] }
     }
 
-    /// The ids of what describes it.
+    /// Returns the ids of the elements that describe the field.
     pub(crate) fn described_by(&self) -> String {
         let parts = [(&self.help, "help"), (&self.error, "error")];
         let ids = parts.iter().filter(|(text, _)| !text.is_empty()).map(|(_, what)| format!("{}-{what}", self.id));
@@ -62,28 +63,28 @@ impl Field {
     }
 }
 
-/// What a browser sent, or nothing yet.
+/// The fields that a browser sent; none before that.
 #[derive(Debug, Clone, Default)]
 pub struct FormFields(Vec<(String, String)>);
 
 impl FormFields {
     pub fn new(pairs: Vec<(String, String)>) -> FormFields {
-        // Browsers end lines with two characters; limits count one.
+        // Browsers end lines with two characters; length limits count one.
         let plain = |(name, value): (String, String)| (name, value.replace("\r\n", "\n"));
         FormFields(pairs.into_iter().map(plain).collect())
     }
 
-    /// The value under a name; empty without one.
+    /// Returns the last value under a name, trimmed; empty if there is none.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.trim()).unwrap_or_default()
     }
 
-    /// Everything but what leads from page to page.
+    /// Returns the fields that the next page repeats: all except the token and the step.
     pub fn kept(&self) -> impl Iterator<Item = &(String, String)> {
         self.0.iter().filter(|(name, _)| !matches!(name.as_str(), "token" | "step"))
     }
 
-    /// The answer in what was sent. Fields that were left empty are not part of it.
+    /// Returns the answer, without fields that were left empty.
     pub fn answer(&self) -> TaskResult {
         let text = |name: &str| Some(self.get(name).to_owned()).filter(|text| !text.is_empty());
         let mut data = Object::new();
@@ -97,19 +98,19 @@ impl FormFields {
     }
 }
 
-/// The fields that a task's schema asks for, with what was sent and what is wrong with it.
+/// Returns the fields of a task's schema, with the sent values and their errors.
 pub fn fields(task: &HumanTask, filled: &FormFields, wrong: &BTreeMap<String, String>) -> Vec<Field> {
     let Some(schema) = &task.form_schema else { return Vec::new() };
     let required: Vec<&str> =
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = schema.get("properties").and_then(Value::as_object);
-    // What is required without being described is a text.
+    // A required field that the schema does not describe is a text.
     let described = |name: &str| properties.is_some_and(|properties| properties.contains_key(name));
     let others: Vec<(String, Value)> =
         required.iter().filter(|name| !described(name)).map(|name| ((*name).to_owned(), Value::Null)).collect();
     let others = others.iter().map(|(name, property)| (name, property));
     let shown = properties.into_iter().flatten().chain(others).filter(|(name, property)| {
-        // These follow from the buttons and boxes that every page has.
+        // The buttons and boxes of every page set these.
         let is_flag = || form::types(property, schema).iter().any(|name| name == "boolean");
         let follows = (*name == "approved" && is_flag()) || *name == "comment" || *name == "evidence";
         !follows && property.get("const").is_none()
@@ -136,14 +137,14 @@ pub fn fields(task: &HumanTask, filled: &FormFields, wrong: &BTreeMap<String, St
     shown.take(MOST_FIELDS).enumerate().map(field).collect()
 }
 
-/// A name as a label: `grant_duration_days` is "Grant duration days".
+/// Turns a name into a label: `grant_duration_days` becomes "Grant duration days".
 pub fn words(name: &str) -> String {
     let text = name.replace(['_', '-', '.'], " ");
     let mut letters = text.trim().chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// A value as text: strings as they are, everything else as JSON.
+/// Returns a value as text: a string without quotes, null as an empty text, anything else as JSON.
 pub fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -152,7 +153,7 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// A value as a person reads it: what is inside stands on lines of its own, indented.
+/// Formats a value for people: nested values are indented on their own lines.
 pub fn readable(value: &Value) -> String {
     let inside = |mark: &str, value: &Value| {
         let is_nested = value.as_object().is_some_and(|fields| !fields.is_empty())
@@ -179,7 +180,7 @@ pub fn readable(value: &Value) -> String {
     }
 }
 
-/// True when a task's form has a field of that name.
+/// Returns whether a task's form has a field `name`.
 pub fn has(task: &HumanTask, name: &str) -> bool {
     task.form_schema.as_ref().is_some_and(|schema| schema["properties"].get(name).is_some())
 }
@@ -211,7 +212,7 @@ fn kind(property: &Value, schema: &Value) -> Kind {
     }
 }
 
-/// What the schema says of a field, for a person.
+/// Returns the help text of a field: its description and its limits.
 fn help(property: &Value, schema: &Value) -> String {
     let types = form::types(property, schema);
     let mut parts: Vec<String> = Vec::new();
@@ -270,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_schema_becomes_fields() {
-        let wrong = BTreeMap::from([("tags.0".to_owned(), "is no word".to_owned())]);
+        let wrong = BTreeMap::from([("tags.0".to_owned(), "is not a word".to_owned())]);
         let fields = fields(&task(), &FormFields::default(), &wrong);
         let named: Vec<(&str, &str)> = fields.iter().map(|f| (f.name.as_str(), f.label.as_str())).collect();
         let expected = [
@@ -290,7 +291,7 @@ mod tests {
         assert_eq!(fields[4].input_type(), "email");
         assert_eq!(
             (fields[5].error.as_str(), fields[5].described_by().as_str()),
-            ("is no word", "field-5-help field-5-error")
+            ("is not a word", "field-5-help field-5-error")
         );
     }
 

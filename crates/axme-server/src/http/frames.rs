@@ -1,5 +1,5 @@
-//! Frames of server-sent events, byte for byte as clients parse them (contract `wire.md` §1.10): one `data` line, one space
-//! after each colon, LF endings, a blank line after every frame.
+//! Frames of server-sent events, byte for byte as clients parse them (contract `wire.md` §1.10). A frame has one `data`
+//! line, one space after each colon, LF endings, and a blank line at its end.
 
 use axme_api::intents::EventView;
 use axme_api::sessions::FeedEntry;
@@ -12,17 +12,17 @@ pub fn frame(event: &str, id: Option<u64>, data: &str) -> Bytes {
     Bytes::from(format!("{id}event: {event}\ndata: {data}\n\n"))
 }
 
-/// The end of a window; `next` is the number the client asks on from.
+/// The end of a window; `next` is the number that the client continues from.
 pub fn timeout(next: u64) -> Bytes {
     frame("stream.timeout", None, &json!({ "ok": true, "next_seq": next }).to_string())
 }
 
-/// A comment: the connection lives.
+/// A comment that keeps the connection alive.
 pub(crate) fn keep_alive() -> Bytes {
     Bytes::from_static(b": keep-alive\n\n")
 }
 
-/// An event, without its long parts when it would exceed `most` bytes.
+/// An event, without its long parts if its data exceeds `most` bytes.
 pub fn event(view: &EventView, most: usize) -> Bytes {
     let mut text = json!(view).to_string();
     if text.len() > most {
@@ -35,7 +35,7 @@ pub fn event(view: &EventView, most: usize) -> Bytes {
     frame(&view.event_type, Some(view.seq), &text)
 }
 
-/// An entry of a session's feed, without its content when it would exceed `most` bytes.
+/// An entry of a session's feed, without its content if its data exceeds `most` bytes.
 pub fn entry(mut entry: FeedEntry, most: usize) -> Bytes {
     let mut text = json!(entry).to_string();
     if text.len() > most {
@@ -45,14 +45,14 @@ pub fn entry(mut entry: FeedEntry, most: usize) -> Bytes {
     frame(&entry.kind, Some(entry.seq), &text)
 }
 
-/// What a frame and a push say of a delivery.
+/// The description of a delivery, in frames and in pushes.
 pub fn envelope(offer: &Offer) -> Value {
     let intent = &offer.intent;
     json!({
         "seq": offer.number,
         "intent_id": intent.id.to_string(),
         "event_type": "intent.delivered",
-        // What agents act on; the intent's own status may have moved on.
+        // Agents act on this status; the intent itself may already have another.
         "status": "DELIVERED",
         "intent_type": intent.intent_type,
         "from_agent": intent.from,
@@ -63,7 +63,7 @@ pub fn envelope(offer: &Offer) -> Value {
     })
 }
 
-/// A delivery, without its payload when it would exceed `most` bytes.
+/// A delivery, without its payload if its data exceeds `most` bytes.
 pub fn delivery(offer: &Offer, most: usize) -> Bytes {
     shortened(envelope(offer), offer.number, most)
 }

@@ -1,6 +1,7 @@
-//! Pages to sign in on: behind the link of a mail, and for what waits on another device.
+//! The sign-in pages: for the link in a mail, and for a device that shows a code.
 //!
-//! Opening a page signs nobody in; a button does. No page sets a cookie: what is signed in is the program that waits.
+//! Opening a page signs nobody in; its button does. No page sets a cookie: the sign-in is for the waiting program, not
+//! for the browser.
 
 use std::sync::Arc;
 
@@ -87,7 +88,7 @@ async fn published(app: &AppState) -> Result<Response<Body>> {
     Ok(response)
 }
 
-/// Clients know some pages under another path.
+/// Redirects to `page` from another path that clients know it by.
 fn lead(page: &str, request: &HttpRequest) -> Result<Response<Body>> {
     let token = field(&query(request.uri().query()), "token");
     if !token.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -124,7 +125,7 @@ async fn begin_trial(app: &AppState, request: HttpRequest) -> Result<Page> {
 #[template(path = "login_mail.html")]
 struct MailPage<'a> {
     email: &'a str,
-    /// What the device must show; empty when none waits.
+    /// The code that the device must show; empty if no device waits.
     user_code: &'a str,
     since: String,
     token: &'a str,
@@ -148,7 +149,7 @@ async fn enter(app: &AppState, id: &str, request: HttpRequest) -> Result<Page> {
     let filled = read_form(app, request).await?;
     let token = filled.get("token").to_owned();
     let rules = SignInRules::of(app);
-    // Nothing is written for a link that leads nowhere.
+    // An unknown link must not cause a write.
     let given = token.clone();
     if let Err(error) = app.store.read(move |tx| ops::look_at_link(tx, id, &given)).await {
         return refused(error);
@@ -175,7 +176,7 @@ pub(super) fn done(email: &str) -> Result<Page> {
     message(200, "You are signed in", &[&who, "Go back to the program that waits; this page can be closed."])
 }
 
-/// What is no fault is told in the page's own words.
+/// Shows an error as a page. The expected ones have their own titles.
 pub(super) fn refused(error: Error) -> Result<Page> {
     let error = error.into_api();
     let status = error.kind.http_status();
@@ -193,14 +194,14 @@ pub(super) fn refused(error: Error) -> Result<Page> {
 struct DevicePage<'a> {
     user_code: &'a str,
     email: &'a str,
-    /// The sign-in whose code is asked for, once a mail was sent.
+    /// The sign-in that the mailed code belongs to; empty before the mail.
     intent_id: &'a str,
     error: &'a str,
-    /// The name of the provider of OpenID Connect, when there is one.
+    /// The name of the OpenID Connect provider; empty if there is none.
     provider: &'a str,
 }
 
-/// A code as people write it.
+/// Normalizes a code as people type it.
 pub(super) fn user_code(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_uppercase()).take(16).collect()
 }
@@ -229,7 +230,7 @@ fn provider(app: &AppState) -> &str {
 
 const UNKNOWN: &str = "No device waits under this code. It may have expired: start again on the device.";
 
-/// One step: the address, then the code that was mailed to it.
+/// Handles one step of the page: first the email address, then the mailed code.
 async fn approve(app: &AppState, request: HttpRequest) -> Result<Page> {
     let filled = read_form(app, request).await?;
     let code = user_code(filled.get("user_code"));
@@ -264,7 +265,7 @@ async fn approve(app: &AppState, request: HttpRequest) -> Result<Page> {
         Ok(email) => done(&email),
         Err(error) => {
             let error = error.into_api();
-            // What has expired or was used begins again with the address.
+            // If the sign-in has expired or was used, start again with the address.
             let intent = if error.code == "invalid_code" { intent.as_str() } else { "" };
             again(error.kind.http_status(), &grant.user_code, intent, &error.message)
         }

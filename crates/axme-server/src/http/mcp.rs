@@ -1,8 +1,8 @@
-//! The Model Context Protocol, plain JSON: every operation is a tool, called through the same pipeline as its route
-//! (contract `wire.md` §7).
+//! The Model Context Protocol as plain JSON (contract `wire.md` §7): every operation is a tool, called through the same
+//! pipeline as its route.
 //!
-//! Whoever has no key is refused as everywhere. Everything else is answered with status 200, errors included, as JSON-RPC
-//! says it.
+//! A request without a valid key gets the usual HTTP error. Any other request gets status 200 and a JSON-RPC answer,
+//! even for an error; one with only notifications gets 202.
 
 use std::sync::Arc;
 
@@ -23,10 +23,10 @@ use serde_json::{Value, json};
 use super::extract::{Fields, meta, read_body};
 use super::{json as respond_json, respond};
 
-/// Requests in one batch.
+/// The most requests in one batch.
 const MOST_REQUESTS: usize = 50;
 
-/// The versions that clients of plain JSON speak; the first is the answer to any other.
+/// The protocol versions of plain-JSON clients. A client that asks for another version gets the first.
 const VERSIONS: [&str; 3] = ["2024-11-05", "2025-03-26", "2025-06-18"];
 
 const INVALID_REQUEST: i64 = -32600;
@@ -38,7 +38,7 @@ const RATE_LIMITED: i64 = -32004;
 const GATEWAY_ERROR: i64 = -32010;
 const NOT_RESOLVED: i64 = -32011;
 
-/// An error as JSON-RPC says it.
+/// A JSON-RPC error.
 struct RpcError {
     code: i64,
     message: String,
@@ -67,7 +67,7 @@ impl From<ApiError> for RpcError {
     }
 }
 
-/// One HTTP request of a client, with who sends it.
+/// One HTTP request, with its caller.
 struct McpCall<'a> {
     app: &'a Arc<AppState>,
     permit: CallPermit,
@@ -92,7 +92,7 @@ async fn handle(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Bo
     };
     Ok(match answer {
         Some(answer) => respond_json(200, answer.to_string().into_bytes()),
-        // Nothing but notifications.
+        // There were only notifications.
         None => respond_json(202, Vec::new()),
     })
 }
@@ -100,7 +100,7 @@ async fn handle(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Bo
 fn read(body: &Bytes) -> Result<Value, RpcError> {
     check_body(body).map_err(|error| RpcError::new(INVALID_REQUEST, error.into_api().message))?;
     serde_json::from_slice(body)
-        .map_err(|error| RpcError::new(INVALID_REQUEST, format!("the body is no JSON: {error}")))
+        .map_err(|error| RpcError::new(INVALID_REQUEST, format!("the body is not valid JSON: {error}")))
 }
 
 fn enclose(id: Value, outcome: Result<Value, RpcError>) -> Value {
@@ -116,10 +116,10 @@ fn enclose(id: Value, outcome: Result<Value, RpcError>) -> Value {
 }
 
 impl McpCall<'_> {
-    /// One after the other: what a request does, the next one sees.
+    /// Runs requests in order: each one sees the effects of the ones before it.
     async fn batch(&self, requests: &[Value]) -> Option<Value> {
         if requests.is_empty() || requests.len() > MOST_REQUESTS {
-            let message = format!("a batch has 1 to {MOST_REQUESTS} requests");
+            let message = format!("a batch must have 1 to {MOST_REQUESTS} requests");
             return Some(enclose(Value::Null, Err(RpcError::new(INVALID_REQUEST, message))));
         }
         let mut answers = Vec::new();
@@ -129,7 +129,7 @@ impl McpCall<'_> {
         (!answers.is_empty()).then_some(Value::Array(answers))
     }
 
-    /// `None` for a notification, which is a request without an id.
+    /// Answers a request. Returns `None` for a notification, which is a request without an id.
     async fn one(&self, request: &Value) -> Option<Value> {
         let invalid = |message: &str| Err(RpcError::new(INVALID_REQUEST, message));
         let Value::Object(fields) = request else {
@@ -205,8 +205,8 @@ impl McpCall<'_> {
         Ok(result)
     }
 
-    /// Whose work it is, as clients say it beside the arguments and in them. An operation that has no such field does not
-    /// get it among them.
+    /// Returns the `owner_agent` of the parameters or of the arguments. Removes it from the arguments if the operation
+    /// has no such field.
     fn owner(&self, params: &Object, tool: &Tool, arguments: &mut Object) -> Result<Option<String>, RpcError> {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned).filter(|t| !t.is_empty());
         let (beside, within) = (text(params.get("owner_agent")), text(arguments.get("owner_agent")));
@@ -216,14 +216,15 @@ impl McpCall<'_> {
         if let (Some(beside), Some(within)) = (&beside, &within) {
             let home = self.permit.caller.home();
             if Address::resolve(beside, home) != Address::resolve(within, home) {
-                let message = format!("owner_agent is \"{within}\" in the arguments and \"{beside}\" beside them");
+                let message =
+                    format!("owner_agent is \"{within}\" in the arguments but \"{beside}\" beside them: send one");
                 return Err(RpcError::new(OWNER_MISMATCH, message));
             }
         }
         Ok(beside.or(within))
     }
 
-    /// Calls an operation as its route would.
+    /// Calls an operation as its route does.
     async fn operate(&self, tool: &Tool, mut arguments: Object, owner: Option<&str>) -> Result<Value, RpcError> {
         let id = tool.name.strip_prefix(mcp::PREFIX).unwrap_or(&tool.name);
         let Some(binding) = axme_core::ops::find(id) else {
@@ -252,11 +253,11 @@ impl McpCall<'_> {
             .await
             .map_err(|error| RpcError::from(error.into_api()))?;
         let data: Value = serde_json::from_slice(&sent.body)
-            .map_err(|error| RpcError::new(GATEWAY_ERROR, format!("the answer is no JSON: {error}")))?;
+            .map_err(|error| RpcError::new(GATEWAY_ERROR, format!("the answer is not valid JSON: {error}")))?;
         if sent.status == 200 {
             return Ok(data);
         }
-        // A refusal that is repeated under its idempotency key.
+        // A stored refusal, repeated for its idempotency key.
         let code = match sent.status {
             403 => OWNER_MISMATCH,
             _ => GATEWAY_ERROR,
@@ -266,7 +267,7 @@ impl McpCall<'_> {
         Err(RpcError { data: Some(told), ..RpcError::new(code, message) })
     }
 
-    /// Free is a name that an agent of the workspace could still get.
+    /// Returns whether a new agent of the workspace could have the name.
     async fn check_nick(&self, arguments: &Object) -> Result<Value, RpcError> {
         let nick = arguments.get("nick").and_then(Value::as_str).filter(|nick| !nick.trim().is_empty());
         let nick = nick.ok_or_else(|| RpcError::new(INVALID_PARAMS, "nick: required"))?.to_owned();
@@ -282,7 +283,7 @@ impl McpCall<'_> {
     }
 }
 
-/// The path of an operation, with its fields taken out of the arguments.
+/// Fills the path of an operation, and moves its fields out of the arguments.
 fn place(info: &OpInfo, arguments: &mut Object) -> Result<(String, Fields), RpcError> {
     let mut path = info.path.to_owned();
     let mut fields = Vec::new();

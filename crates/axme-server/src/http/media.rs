@@ -1,8 +1,8 @@
-//! The bytes of files: uploaded and downloaded on plain routes, each behind the token of its URL.
+//! Uploads and downloads of files on plain routes. The token in the URL is the credential.
 //!
-//! Bytes are passed on as they come and measured on the way, so memory holds parts of a file and never all of it. A file
-//! that did not arrive whole leaves nothing behind. What is downloaded is an attachment and is never run: it comes from
-//! somebody else.
+//! Bytes are measured and passed on as they arrive, so memory holds parts of a file and never all of it. An
+//! incomplete upload leaves nothing behind. A file comes from another person, so browsers run nothing in
+//! it, and show only previews.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn token(query: &[(String, String)]) -> &str {
     query.iter().find(|(name, _)| name == "token").map_or("", |(_, value)| value)
 }
 
-/// What the id and the token of a URL name together.
+/// Returns the upload of the token, if the id in the URL matches.
 fn named(found: Option<Upload>, id: &str) -> Result<Upload> {
     let id = Uuid::parse_str(id).ok();
     Ok(found.filter(|upload| Some(upload.id) == id).ok_or_else(|| ApiError::not_found("file"))?)
@@ -110,32 +110,33 @@ async fn upload(gateway: &Gateway, id: &str, request: HttpRequest) -> Result<Res
 }
 
 fn finished() -> axme_core::error::Error {
-    ApiError::new(ErrorKind::Conflict, "upload_finished", "the file is finished and stays as it is").into()
+    ApiError::new(ErrorKind::Conflict, "upload_finished", "the file is finished and cannot be changed").into()
 }
 
-/// Removes a file that nothing leads to; what is left is found again by the sweep.
+/// Removes a file that no upload names. If this fails, the sweep removes it later.
 async fn remove(files: &Files, name: &str) {
     if let Err(error) = files.remove(name).await {
         tracing::warn!(name, %error, "a file could not be removed");
     }
 }
 
-/// Takes a body in. Not more of it than was announced, and no part may keep us waiting for long.
+/// Receives a file: at most the announced number of bytes, with a time limit for each part.
 async fn receive(app: &AppState, files: &Files, upload: &Upload, name: String, mut body: Body) -> Result<StoredFile> {
     let mut draft = files.begin(&name).await?;
     let (mut bytes, mut hash) = (0_i64, Sha256::new());
     let patience = Duration::from_secs(app.limits.body_seconds);
     loop {
         let frame = tokio::time::timeout(patience, body.frame()).await.map_err(|_| {
-            let message = format!("nothing of the file arrived for {} s", patience.as_secs());
+            let message = format!("no part of the file arrived for {} s", patience.as_secs());
             ApiError::new(ErrorKind::RequestTimeout, "request_timeout", message)
         })?;
         let Some(frame) = frame else { break };
-        let unreadable = |_| ApiError::new(ErrorKind::Malformed, "body_unreadable", "the file did not arrive whole");
+        let unreadable =
+            |_| ApiError::new(ErrorKind::Malformed, "body_unreadable", "the file did not arrive completely");
         let Ok(part) = frame.map_err(unreadable)?.into_data() else { continue };
         bytes = bytes.saturating_add(i64::try_from(part.len()).unwrap_or(i64::MAX));
         if bytes > upload.size_bytes {
-            let message = format!("the file is longer than the {} bytes that were announced", upload.size_bytes);
+            let message = format!("the file is longer than the announced {} bytes", upload.size_bytes);
             return Err(ApiError::new(ErrorKind::TooLarge, "media_too_large", message).into());
         }
         hash.update(&part);
@@ -191,15 +192,15 @@ fn set(response: &mut Response<Body>, name: header::HeaderName, value: &str) {
     }
 }
 
-/// What a client wants of a file.
+/// The requested range of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Range {
-    /// From one byte to before another.
+    /// The bytes `from..to`.
     Part(u64, u64),
     Outside,
 }
 
-/// One range of bytes. Anything else is not minded, which clients must expect.
+/// Reads one range of bytes. Any other form is ignored, which HTTP allows.
 fn read_range(text: &str, length: u64) -> Option<Range> {
     let (from, to) = text.strip_prefix("bytes=")?.split_once('-')?;
     let (from, to) = match (from.trim(), to.trim()) {

@@ -1,4 +1,4 @@
-//! HTTP: the only place that knows methods, headers and status codes.
+//! The HTTP edge: routes, headers, bodies, streams and pages.
 
 mod extract;
 mod form;
@@ -30,11 +30,11 @@ pub use router::router;
 
 use crate::files::Files;
 
-/// What the routes share.
+/// The state that all routes share.
 #[derive(Clone)]
 pub struct Gateway {
     pub app: Arc<AppState>,
-    /// Where files are kept; without a place, none are taken.
+    /// The file store. Without one, the routes of files return 503.
     pub files: Option<Files>,
 }
 
@@ -46,7 +46,7 @@ impl FromRef<Gateway> for Arc<AppState> {
 
 impl Gateway {
     pub fn files(&self) -> Result<&Files> {
-        Ok(self.files.as_ref().ok_or_else(|| ApiError::unavailable("this server has no place for files"))?)
+        Ok(self.files.as_ref().ok_or_else(|| ApiError::unavailable("this server has no file store"))?)
     }
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn respond(outcome: Result<Response<Body>>) -> Response<Body> {
     outcome.unwrap_or_else(|error| refusal(&error.into_api()))
 }
 
-/// Tells the client what is left of its rate.
+/// Adds the headers that show how much of the rate limit is left.
 pub(crate) fn show_rate(left: Option<RateLeft>, headers: &mut HeaderMap) {
     for (name, number) in left.iter().flat_map(RateLeft::headers) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from(number));
@@ -77,7 +77,7 @@ pub fn refusal(error: &ApiError) -> Response<Body> {
         }
         ErrorKind::Unavailable | ErrorKind::RateLimited => {
             let seconds = error.details.get("retry_after_seconds").and_then(Value::as_u64).unwrap_or(1);
-            // Clients sleep as long as they are told. What a quota refuses is for tomorrow, or for somebody to change.
+            // No Retry-After for quotas: clients would sleep until the quota resets.
             if !error.details.contains_key("reset_at") {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }

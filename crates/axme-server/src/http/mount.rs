@@ -1,6 +1,7 @@
-//! How operations become routes.
+//! Turns operations into routes.
 //!
-//! A wildcard takes the rest of a path, so operations below one share a route and are told apart by what the path ends in.
+//! A wildcard takes the rest of a path. Operations below one wildcard share a route, and the
+//! end of the path selects one.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -30,13 +31,13 @@ struct Tail {
     method: Method,
     /// The field that the wildcard fills.
     name: &'static str,
-    /// What the path ends in, with fields.
+    /// The end of the path after the wildcard; it may have fields.
     ending: &'static str,
     handler: TailHandler,
 }
 
 impl Tail {
-    /// The fields of what the wildcard took, when it ends as the tail does.
+    /// Returns the fields of the text that the wildcard took, if it has the ending of the tail.
     fn fields(&self, taken: &str) -> Option<Fields> {
         let mut rest = taken;
         let mut fields = Vec::new();
@@ -62,7 +63,7 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// The routes of everything that was mounted.
+    /// Returns the routes of everything that was mounted.
     pub fn finish(self) -> Router<Gateway> {
         self.tails.into_iter().fold(self.router, |router, (base, tails)| router.route(base, below(tails)))
     }
@@ -90,7 +91,7 @@ impl Mount {
         }
     }
 
-    /// Mounts a stream below a wildcard, whose value it gets.
+    /// Mounts a stream below a wildcard. The handler gets the wildcard's value.
     pub fn tail<F, A>(&mut self, route: &Route, handle: F)
     where
         F: Fn(Arc<AppState>, String, Parts) -> A + Copy + Send + Sync + 'static,
@@ -116,7 +117,7 @@ pub(crate) fn no_operation(request: &HttpRequest) -> Response<Body> {
 }
 
 pub fn method_not_allowed(request: &HttpRequest) -> Response<Body> {
-    let message = format!("{} is not possible at {}", request.method(), request.uri().path());
+    let message = format!("{} is not allowed at {}", request.method(), request.uri().path());
     refusal(&ApiError::new(ErrorKind::MethodNotAllowed, "method_not_allowed", message))
 }
 
@@ -136,7 +137,7 @@ struct Wildcard {
     base: &'static str,
     /// The field that the wildcard fills.
     name: &'static str,
-    /// What the path ends in.
+    /// The end of the path after the wildcard.
     ending: &'static str,
 }
 
@@ -148,7 +149,7 @@ impl Wildcard {
     }
 }
 
-/// The route of all that lies below one wildcard. The longest ending that fits is meant.
+/// Returns the route of everything below one wildcard. The longest ending that fits wins.
 fn below(mut tails: Vec<Tail>) -> MethodRouter<Gateway> {
     tails.sort_by_key(|tail| std::cmp::Reverse(tail.ending.len()));
     let tails = Arc::new(tails);
@@ -197,7 +198,7 @@ async fn answer_in_span(
     let (parts, body) = request.into_parts();
     let info = binding.info();
     let meta = meta(app, &parts);
-    // Before a body is read for anybody.
+    // Admit the caller before reading the body.
     let permit = match call::admit(app, info, &meta).await {
         Ok(permit) => permit,
         Err(error) => return refusal(&error.into_api()),

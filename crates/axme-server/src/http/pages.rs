@@ -1,8 +1,8 @@
-//! Pages for people: the form behind a link to a task, and the same by JSON.
+//! Pages for people: the form behind a task link, and the same answer as JSON.
 //!
-//! The link's token is the credential. A GET changes nothing, so whatever opens links (scanners of mail do) answers nothing:
-//! an answer is a form that was sent, looked at again, and confirmed. Pages work without scripts, take nothing from
-//! elsewhere, and are framed by those alone who are allowed to.
+//! The token of the link is the credential. A GET changes nothing, since mail scanners open links: to answer, a person
+//! sends the form, reviews it, and confirms. Pages work without scripts and load nothing from other hosts. Only
+//! configured origins may frame them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use axme_core::state::AppState;
 use axme_core::views;
 use axme_store::{Shard, Tx};
 
-/// Entries of the history and characters of one value that a page shows.
+/// The most history entries, and the most characters of one value, that a page shows.
 const MOST_HISTORY: usize = 50;
 const MAX_VALUE_CHARS: usize = 2_000;
 
@@ -67,7 +67,7 @@ async fn style() -> Response<Body> {
     response
 }
 
-/// What a page says when there is nothing to fill in.
+/// A page with sentences and nothing to fill in.
 #[derive(Template)]
 #[template(path = "message.html")]
 struct Message {
@@ -95,7 +95,7 @@ struct TaskPage<'a> {
     evidence: &'a str,
     evidence_error: String,
     has_evidence: bool,
-    /// Of the answer as a whole.
+    /// The error of the whole answer.
     error: String,
     has_errors: bool,
 }
@@ -106,7 +106,7 @@ struct Outcome {
     is_yes: bool,
 }
 
-/// The answer once more, before it counts.
+/// The answer for review, before it is recorded.
 #[derive(Template)]
 #[template(path = "confirm.html")]
 struct ConfirmPage<'a> {
@@ -118,7 +118,7 @@ struct ConfirmPage<'a> {
     token: &'a str,
 }
 
-/// A page, and its status.
+/// The HTTP status of a page, and its HTML.
 pub(super) struct Page(pub(super) u16, pub(super) String);
 
 pub(super) fn page(status: u16, template: &impl Template) -> Result<Page> {
@@ -147,7 +147,7 @@ pub(super) fn sent(app: &AppState, outcome: Result<Page>) -> Response<Body> {
     if app.site.embed_origins.is_empty() {
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
-    // The address of the page holds its credential.
+    // The URL of the page contains its credential.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -155,7 +155,7 @@ pub(super) fn sent(app: &AppState, outcome: Result<Page>) -> Response<Body> {
     response
 }
 
-/// What could not be done, as a page.
+/// Shows an error as a page.
 pub(super) fn refused(error: ApiError) -> Result<Page> {
     let status = error.kind.http_status();
     let title = match error.kind {
@@ -190,14 +190,14 @@ fn over(over: &LinkEnd) -> Result<Page> {
     message(status, title, &[&over.sentence(), more])
 }
 
-/// Where a link leads, and the history of its intent.
+/// Returns the state of a link, and the history of its intent.
 async fn look(app: &AppState, id: &str, token: &str) -> Result<(LinkState, Vec<Event>)> {
     let id = id.to_owned();
     let token = token.to_owned();
     app.store
         .read(move |tx: &mut Tx<'_>| {
             let standing = match links::look(tx, &token)? {
-                // The address was put together from two.
+                // Token and id belong to different links: treat the link as unknown.
                 LinkState::Open(asked) if asked.link.intent.to_string() != id => LinkState::Unknown,
                 standing => standing,
             };
@@ -221,7 +221,7 @@ async fn show(app: &AppState, id: &str, pairs: &[(String, String)]) -> Result<Pa
     }
 }
 
-/// A form that was sent: looked at, to be confirmed, or confirmed.
+/// Handles a sent form: shows it again with its errors, asks to confirm it, or records it.
 async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<Page> {
     let body = read_body(app, request.into_body()).await?;
     let text = std::str::from_utf8(&body).map_err(|_| ApiError::invalid("the form must be UTF-8"))?;
@@ -265,7 +265,7 @@ async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<Pag
             };
             message(200, "Thank you", &[&format!("Your answer “{outcome}” was recorded."), more])
         }
-        // The task moved on between the look and the answer, or the answer breaks a rule that only it can.
+        // The task changed after it was read, or the answer breaks a rule that only recording checks.
         Err(error) if error.kind() == Some(ErrorKind::Invalid) => {
             again(BTreeMap::from([(String::new(), error.into_api().message)]), 422)
         }
@@ -273,7 +273,7 @@ async fn take(app: &Arc<AppState>, id: &str, request: HttpRequest) -> Result<Pag
     }
 }
 
-/// All that is wrong with an answer, by field; the empty name stands for the whole.
+/// Checks an answer. The error maps fields to messages; an empty name means the whole answer.
 fn check(asked: &LinkedTask, answer: &TaskResult) -> Result<Verdict, BTreeMap<String, String>> {
     let mut wrong = BTreeMap::new();
     if answer.comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT_CHARS) {
@@ -319,7 +319,7 @@ fn form_page(
     let fields = form::fields(task, filled, wrong);
     let waiting = asked.head.intent.waiting();
     let error_of = |name: &str| wrong.get(name).cloned().unwrap_or_default();
-    // What no field on the page can show is said above all.
+    // Errors that no field on the page can show are shown at the top.
     let is_shown = |name: &String| {
         let key = format!("field.{}", name.split('.').next().unwrap_or_default());
         name == "comment" || name == "evidence" || fields.iter().any(|field| field.name == key)
@@ -383,7 +383,7 @@ fn confirm_page(
     page(200, &template)
 }
 
-/// The fields of an object, for a person.
+/// Formats the fields of an object for people.
 fn rows(value: &Value) -> Vec<(String, String)> {
     let Value::Object(fields) = value else { return Vec::new() };
     fields.iter().map(|(name, value)| (words(name), cut(&form::readable(value)))).collect()
@@ -396,7 +396,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// When what happened, and by whom; the last of it.
+/// Returns the latest entries of the history: time, event, actor.
 fn told(history: &[Event]) -> Vec<(String, String, String)> {
     let is_told = |event: &&Event| !matches!(event.body, EventBody::Submitted | EventBody::HumanTaskAssigned { .. });
     let lines = history.iter().filter(is_told).map(|event| {
@@ -413,7 +413,7 @@ fn told(history: &[Event]) -> Vec<(String, String, String)> {
     lines[lines.len().saturating_sub(MOST_HISTORY)..].to_vec()
 }
 
-/// A span of time in words, in its two largest units.
+/// Returns a time span in words, in its two largest units.
 fn span(now: Time, since: Time) -> String {
     let minutes = now.since(since).as_secs() / 60;
     match (minutes / 1_440, minutes / 60 % 24, minutes % 60) {
@@ -424,12 +424,12 @@ fn span(now: Time, since: Time) -> String {
     }
 }
 
-/// The same by JSON: the token is the credential, and a call is a confirmation.
+/// Records an answer sent as JSON: the token is the credential, and the call needs no confirmation.
 async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>> {
     let body: Bytes = read_body(app, request.into_body()).await?;
     check_body(&body)?;
     let fields: Value = serde_json::from_slice(&body).map_err(|error| {
-        ApiError::new(ErrorKind::Malformed, "invalid_json", format!("the body is no JSON: {error}"))
+        ApiError::new(ErrorKind::Malformed, "invalid_json", format!("the body is not valid JSON: {error}"))
     })?;
     let Value::Object(mut fields) = fields else {
         return Err(ApiError::invalid("the body must be a JSON object").into());
@@ -439,7 +439,7 @@ async fn act(app: &Arc<AppState>, request: HttpRequest) -> Result<Response<Body>
         return Err(ApiError::invalid("token: required").into());
     }
     check_size("answer", &fields)?;
-    // The answer stands under `task_result`, or is the body itself.
+    // The answer is in `task_result`, or it is the body itself.
     if !fields.contains_key("task_result") {
         let own: axme_intent::Object = fields.clone();
         fields.insert("task_result".to_owned(), Value::Object(own));

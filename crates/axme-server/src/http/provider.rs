@@ -1,7 +1,7 @@
-//! Sign-in by a provider of OpenID Connect: the way there, the way back, and the page that asks once more.
+//! Sign-in with an OpenID Connect provider: the redirect, the callback, and the page that asks to confirm.
 //!
-//! The page is what keeps a link that somebody sends from signing that person's device in: whoever is signed in at the
-//! provider already would see nothing of it otherwise.
+//! Without that page, an attacker's link could sign in the attacker's device unnoticed. A person who is already signed
+//! in at the provider would see no page at all.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use axme_core::state::AppState;
 use axme_store::logins::OidcLogin;
 use axme_store::{Shard, Tx, logins as store};
 
-/// How long somebody may take at the provider, and on the page after it.
+/// The time limit for a person at the provider and on the confirmation page together.
 const LOGIN_SECONDS: u64 = 600;
 
 type State = axum::extract::State<Arc<AppState>>;
@@ -51,14 +51,14 @@ async fn confirm(app: State, request: HttpRequest) -> Response<Body> {
 }
 
 fn settings(app: &AppState) -> Result<Arc<OidcSettings>> {
-    app.site.oidc.clone().ok_or_else(|| ApiError::not_found("a provider to sign in at").into())
+    app.site.oidc.clone().ok_or_else(|| ApiError::not_found("sign-in provider").into())
 }
 
 fn redirect_uri(app: &AppState) -> String {
     format!("{}{}", app.site.base_url, api::PROVIDER_ANSWER.path)
 }
 
-/// Sends the browser to the provider, or shows why not.
+/// Redirects the browser to the provider, or returns a page with the error.
 async fn lead(app: &AppState, code: &str) -> Result<Response<Body>, Result<Page>> {
     let settings = settings(app).map_err(refused)?;
     let Some(grant) = waiting(app, &user_code(code)).await.map_err(refused)? else {
@@ -86,15 +86,15 @@ async fn lead(app: &AppState, code: &str) -> Result<Response<Body>, Result<Page>
     app.store.write(Shard::CONTROL, keep).await.map_err(|error| refused(error.into()))?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    let to = HeaderValue::from_str(&url).map_err(|_| failed("its address cannot be opened".to_owned()))?;
+    let to = HeaderValue::from_str(&url).map_err(|_| failed("its address is not valid".to_owned()))?;
     response.headers_mut().insert(header::LOCATION, to);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
-/// What the provider did wrong is for the log of whoever runs the server; the person is told too, without secrets.
+/// Logs an error of the provider for the operator, and shows it to the person. `why` holds no secrets.
 fn failed(why: String) -> Result<Page> {
-    tracing::warn!(why, "a sign-in by the provider of OpenID Connect failed");
+    tracing::warn!(why, "a sign-in with the OpenID Connect provider failed");
     message(502, "The provider could not be used", &[&why, "Nobody was signed in."])
 }
 
@@ -115,7 +115,7 @@ async fn come_back(app: &AppState, fields: &[(String, String)]) -> Result<Page> 
     let (hash, now) = (auth::hash(&state), app.system.clock.now());
     let taken = match app.store.read(move |tx| store::is_oidc(tx, &hash, now)).await? {
         true => app.store.write(Shard::CONTROL, move |tx| store::take_oidc(tx, &hash)).await?,
-        // Nothing is written for who comes from nowhere.
+        // An unknown state must not cause a write.
         false => None,
     };
     let Some(login) = taken.filter(|login| login.email.is_none() && now < login.expires_at) else {
@@ -151,7 +151,7 @@ async fn enter(app: &AppState, request: HttpRequest) -> Result<Page> {
     let token = read_form(app, request).await?.get("token").to_owned();
     let (now, rules) = (app.system.clock.now(), SignInRules::of(app));
     let hash = auth::hash(&token);
-    let unknown = || ApiError::new(ErrorKind::NotFound, "not_found", "this sign-in is not known, or was used already");
+    let unknown = || ApiError::new(ErrorKind::NotFound, "not_found", "this sign-in is unknown or was already used");
     if !app.store.read(move |tx| store::is_oidc(tx, &hash, now)).await? {
         return refused(unknown().into());
     }

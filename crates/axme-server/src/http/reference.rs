@@ -1,5 +1,5 @@
-//! The reference of the API as a page for people: the table of operations, read once more. It needs no script and takes
-//! nothing from elsewhere.
+//! The API reference as a page for people, rendered from the table of operations. It needs no script and loads nothing
+//! from other hosts.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,7 +20,7 @@ pub fn routes() -> Router<Gateway> {
     Router::new().route(health::REFERENCE.path, get(show))
 }
 
-/// Rendered when it is first asked for.
+/// Renders the page on the first request, and keeps it.
 async fn show(State(app): State<Arc<AppState>>) -> Response<Body> {
     static RENDERED: OnceLock<String> = OnceLock::new();
     let html = match RENDERED.get() {
@@ -57,7 +57,7 @@ struct Operation {
     example: String,
 }
 
-/// A route that is no operation.
+/// A route that is not an operation.
 struct Plain {
     method: &'static str,
     path: &'static str,
@@ -68,7 +68,7 @@ struct Plain {
 struct Type {
     name: String,
     about: String,
-    /// What it is, when it has no fields.
+    /// The kind of value, if the type has no fields.
     kind: String,
     fields: Vec<Field>,
 }
@@ -76,10 +76,10 @@ struct Type {
 struct Field {
     name: String,
     kind: String,
-    /// The type that is described further down; empty for none.
+    /// The name of the type that the page describes; empty if there is none.
     link: String,
     is_required: bool,
-    /// Where it is sent; empty in answers.
+    /// The part of the request that carries the field; empty in answers.
     place: String,
     about: String,
 }
@@ -149,7 +149,7 @@ fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-/// What an operation takes: in its path, its query and its body.
+/// Returns the input fields of an operation: in its path, its query and its body.
 fn inputs(described: &Value) -> Vec<Field> {
     let parameters = described["parameters"].as_array().into_iter().flatten();
     let mut fields: Vec<Field> = parameters
@@ -178,7 +178,7 @@ fn field(name: &str, schema: &Value, is_required: bool, place: &str) -> Field {
     Field { name: name.to_owned(), kind, link, is_required, place: place.to_owned(), about }
 }
 
-/// What a value is in words, and the name of the type in it that is described elsewhere.
+/// Returns the kind of a value in words, and the name of the described type in it.
 fn kind(schema: &Value) -> (String, String) {
     if let Some(path) = schema["$ref"].as_str() {
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
@@ -214,7 +214,7 @@ fn kind(schema: &Value) -> (String, String) {
     }
 }
 
-/// A call with what is required; names in capitals stand for what the caller puts there.
+/// Returns a call with the required fields. Names in capitals are placeholders.
 fn example(base_url: &str, method: &str, path: &str, access: Access, fields: &[Field]) -> String {
     let mut url = format!("{base_url}{path}");
     let (mut query, mut body) = (Vec::new(), Map::new());

@@ -1,4 +1,4 @@
-//! Routes: every operation under its method and paths, streams, health, and what answers everything else.
+//! Routes: every operation under its method and paths, the streams, health, and the fallbacks.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::extract::{PathFields, RequestId, meta};
 use super::mount::{Mount, method_not_allowed, no_operation};
 use super::{Gateway, login, mcp, media, pages, provider, reference, refusal, respond, scheduler, stream};
 
-/// The service of everything that the server answers.
+/// Returns the service that answers every request.
 pub fn router(gateway: Gateway) -> Router {
     let mut mount = Mount::default();
     for binding in axme_core::ops::bindings() {
@@ -49,7 +49,7 @@ pub fn router(gateway: Gateway) -> Router {
         .with_state(gateway)
 }
 
-/// The span of a route that is no operation, named by its path.
+/// Adds a span, named by the path, to a route that is not an operation.
 async fn span_of_route(path: MatchedPath, request: HttpRequest, next: Next) -> Response<Body> {
     let span = RequestId::span(request.extensions(), path.as_str());
     next.run(request).instrument(span).await
@@ -94,7 +94,7 @@ async fn ready(State(app): State<Arc<AppState>>) -> Response<Body> {
     }
 }
 
-/// Limits how often one address calls what needs no credential, as the server is set to.
+/// Limits how often one address calls the routes that need no credential.
 async fn limit_address(State(app): State<Arc<AppState>>, request: HttpRequest, next: Next) -> Response<Body> {
     let (parts, body) = request.into_parts();
     match call::admit_address(&app, parts.method.as_str(), meta(&app, &parts).source_ip) {
@@ -107,8 +107,8 @@ async fn limit_address(State(app): State<Arc<AppState>>, request: HttpRequest, n
     }
 }
 
-/// Gives every answer its ids, and every call its line in the log. The line has the path of the route and not of the call,
-/// which may hold a token.
+/// Adds the ids to every answer, and logs every call. The log line has the path of the route: the path of the call may
+/// contain a token.
 async fn trace(State(app): State<Arc<AppState>>, mut request: HttpRequest, next: Next) -> Response<Body> {
     const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
     const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");

@@ -1,8 +1,8 @@
-//! One round of a worker on demand, for those whose schedulers want to see what is due.
+//! Runs one round of a worker on demand, for external schedulers.
 //!
-//! It is for those who run the organization of the key (`org_owner`, `org_admin`), and touches the key's own workspace only.
-//! It does nothing that the workers would not do by themselves a moment later; but it makes them work now, and its counts
-//! tell how much a workspace has to do. Neither is for everybody, and neither may cross from one tenant to another.
+//! The caller must be an owner or admin of the key's organization (`org_owner`, `org_admin`). A round touches only the
+//! key's own workspace. It does what the workers would do a moment later. Still, it causes work, and its counts show
+//! the load of a workspace, so it must not cross tenants.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ use axme_store::{Shard, Tx, queue, webhooks as subscriptions};
 
 const MOST: u64 = 500;
 const USUAL: u64 = 50;
-/// Subscriptions looked at in one round.
+/// The most subscriptions in one round.
 const MOST_SUBSCRIPTIONS: i64 = 1_000;
 
 pub fn routes() -> Router<Gateway> {
@@ -117,7 +117,7 @@ fn limit(name: &str, asked: Option<u64>) -> Result<u64> {
     Ok(asked.unwrap_or(USUAL))
 }
 
-/// Refuses those who do not run the organization; a round that is more than a look leaves a line in the audit trail.
+/// Checks that the caller may change the organization. Records an audit event, except for a dry run.
 async fn admit(app: &Arc<AppState>, caller: &Arc<Caller>, action: &'static str, is_dry: bool) -> Result<()> {
     let caller = caller.clone();
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
@@ -141,7 +141,7 @@ async fn fire(app: &Arc<AppState>, workspace: Uuid, limit: u64, is_dry: bool) ->
     Ok(RoundCounts { due: due_count, done: due_count - failed, failed })
 }
 
-/// An attempt that fails is tried again later, as always.
+/// Sends due events. A failed attempt is retried later as usual, so it counts as done.
 async fn send(
     app: &Arc<AppState>,
     caller: &Caller,

@@ -1,8 +1,8 @@
-//! Streams: windows of server-sent events over what the store has (contract `wire.md` §1.10 with its amendments).
+//! Streams: windows of server-sent events over the store (contract `wire.md` §1.10 with its amendments).
 //!
-//! A window sends everything after `since`, lingers a moment for what follows, says where to go on, and closes. An idle
-//! window is held until something happens or its time is up. Nothing is remembered between windows: the number the client
-//! sends is the whole state, so a slow or stopped client costs nothing and loses nothing. `?follow=1` keeps a stream open.
+//! A window sends everything after `since`, lingers briefly, sends the number to continue from, and closes. An idle
+//! window is held until something happens or its time is up. The server keeps no state between windows: the client's
+//! number is all of it, so a slow or stopped client costs nothing and loses nothing. `?follow=1` keeps a stream open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,35 +29,36 @@ use axme_store::{Signal, Subscription, intents as intent_rows, sessions as sessi
 use super::extract::{meta, query};
 use super::frames;
 
-/// What a window was asked for.
+/// The parameters of a stream.
 struct Window {
     since: u64,
     wait_seconds: u64,
     follow: bool,
-    /// The official Python client sleeps a second after each window, so its windows of events stay open to their end.
+    /// Keeps windows of events open until their time is up, since the official Python client
+    /// sleeps a second after each.
     stays_open: bool,
     status: Option<Vec<Status>>,
-    /// What was presented. Looked at again whenever the stream is about to show something: what is revoked, expires, or opens
-    /// something else than before ends it.
+    /// The presented credentials. Each look at the store checks them again: the stream ends if they are revoked,
+    /// expire, or give other rights.
     credentials: Credentials,
 }
 
-/// How long a client may take to accept a frame. One that stops reading gives back what it holds.
+/// The time limit for a client to accept a frame. After that, its unsent deliveries are released.
 const SEND_PATIENCE: Duration = Duration::from_secs(30);
-/// The same once the server is asked to stop.
+/// The time limit for a frame while the server stops.
 const FAREWELL_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long a window of a session is held unless the client says otherwise.
+/// The default `wait_seconds` of a session's stream.
 const SESSION_WAIT_SECONDS: u64 = 30;
 
-/// The sending side of a stream that is being answered.
+/// The sending side of an open stream.
 struct Out {
     app: Arc<AppState>,
     sender: mpsc::Sender<Bytes>,
     _permit: StreamPermit,
 }
 
-/// The client has gone.
+/// The client has disconnected, or does not read.
 struct ClientGone;
 
 impl Out {
@@ -75,7 +76,7 @@ impl Out {
     }
 }
 
-/// The events of an intent.
+/// Streams the events of an intent.
 pub async fn intent(app: Arc<AppState>, id: String, request: Parts) -> Result<Response<Body>> {
     let (caller, window) = open(&app, &request).await?;
     let id = parse_id(&id)?;
@@ -87,7 +88,7 @@ pub async fn intent(app: Arc<AppState>, id: String, request: Parts) -> Result<Re
     Ok(response)
 }
 
-/// What happens in a session.
+/// Streams the events of a session.
 pub async fn session(app: Arc<AppState>, id: String, request: Parts) -> Result<Response<Body>> {
     let (caller, mut window) = open(&app, &request).await?;
     if !query(request.uri.query()).iter().any(|(name, _)| name == "wait_seconds") {
@@ -102,7 +103,7 @@ pub async fn session(app: Arc<AppState>, id: String, request: Parts) -> Result<R
     Ok(response)
 }
 
-/// The intents to an agent.
+/// Streams the deliveries to an agent.
 pub async fn agent(app: Arc<AppState>, address: String, request: Parts) -> Result<Response<Body>> {
     let (caller, window) = open(&app, &request).await?;
     let address = address_of(&address, "address", caller.home())?;
@@ -111,7 +112,7 @@ pub async fn agent(app: Arc<AppState>, address: String, request: Parts) -> Resul
         return Err(ApiError::new(ErrorKind::NotFound, "agent_not_found", message).into());
     }
     if !caller.is_admin() && caller.address.as_ref() != Some(&address) {
-        return Err(ApiError::forbidden(format!("this key is not that of {address}")).into());
+        return Err(ApiError::forbidden(format!("this key does not belong to {address}")).into());
     }
     let (out, response) = answer(&app, &caller).await?;
     let is_discarded = window.since == 0 && window.wait_seconds == 1 && !window.follow;
@@ -131,7 +132,7 @@ async fn open(app: &AppState, request: &Parts) -> Result<(Arc<Caller>, Window)> 
     let number = |name: &str, usual: u64| match field(name) {
         None => Ok(usual),
         Some(text) => {
-            text.parse::<u64>().map_err(|_| ApiError::invalid(format!("{name}: a whole number of at least 0")))
+            text.parse::<u64>().map_err(|_| ApiError::invalid(format!("{name}: must be a whole number of at least 0")))
         }
     };
     let status = match field("status") {
@@ -149,7 +150,7 @@ async fn open(app: &AppState, request: &Parts) -> Result<(Arc<Caller>, Window)> 
     Ok((caller, window))
 }
 
-/// Whoever opened the stream must still be who they were then, in the same place with the same role.
+/// Checks that the credentials still give the rights with which the stream was opened.
 async fn recheck(app: &AppState, window: &Window, opened_as: &Caller) -> Result<()> {
     let caller = app.keys.identify(&app.store, &window.credentials, app.system.clock.now()).await?;
     authorize(Access::Key, &caller)?;
@@ -158,10 +159,10 @@ async fn recheck(app: &AppState, window: &Window, opened_as: &Caller) -> Result<
     if rights(&caller) == rights(opened_as) {
         return Ok(());
     }
-    Err(ApiError::forbidden("what the caller may do has changed since the stream was opened").into())
+    Err(ApiError::forbidden("the rights of the caller have changed since the stream was opened").into())
 }
 
-/// The published Python client names itself only by its HTTP library and the trace id that it always sends.
+/// Detects the official Python client. The published one shows only its HTTP library, and always sends a trace id.
 fn is_python_sdk(headers: &HeaderMap) -> bool {
     let begins =
         |name: &str, with: &str| headers.get(name).and_then(|v| v.to_str().ok()).is_some_and(|v| v.starts_with(with));
@@ -183,14 +184,14 @@ async fn answer(app: &Arc<AppState>, caller: &Caller) -> Result<(Out, Response<B
     Ok((Out { app: app.clone(), sender, _permit: permit }, response))
 }
 
-/// When a window ends, and what keeps it alive until then.
+/// A wait until a window ends.
 struct Hold<'a> {
     app: &'a AppState,
     until: Time,
 }
 
 impl Hold<'_> {
-    /// Ready at the end of the window, when the server stops, or when the client goes.
+    /// Returns when the window ends, the server stops, or the client disconnects.
     async fn over(&self, out: &Out) {
         tokio::select! {
             () = self.app.system.clock.sleep_until(self.until) => {}
@@ -200,14 +201,14 @@ impl Hold<'_> {
     }
 }
 
-/// What a stream tells of.
+/// The subject of a stream of events.
 #[derive(Debug, Clone, Copy)]
 enum Subject {
     Intent(IntentId),
     Session(Uuid),
 }
 
-/// The events of one thing that begins, goes on and ends.
+/// A stream of the events of one subject, up to its end.
 struct EventStream {
     app: Arc<AppState>,
     caller: Arc<Caller>,
@@ -216,10 +217,10 @@ struct EventStream {
     out: Out,
 }
 
-/// What a look found.
+/// The result of one look at the store.
 struct Look {
     frames: Vec<(u64, Bytes)>,
-    /// It is over and everything about it has been found.
+    /// Whether the subject has ended and `frames` completes its events.
     is_over: bool,
 }
 
@@ -230,7 +231,7 @@ impl EventStream {
             Subject::Intent(id) => Signal::intent(id),
             Subject::Session(id) => Signal::session(id),
         });
-        // An error is one of the store and in the log; a client that has gone needs no answer.
+        // The only error is a client that has gone; it needs no answer.
         let _ = self.windows(&subscription, &mut cursor).await;
         let _ = self.out.send(frames::timeout(cursor)).await;
     }
@@ -271,7 +272,7 @@ impl EventStream {
             let now = self.app.system.clock.now();
             match (seen.is_over, is_empty) {
                 (true, false) => return Ok(()),
-                // Over and told before: held a moment, or clients without a sense of the end would come back at once.
+                // Ended, and nothing is new: hold briefly, so that clients that ignore the end do not spin.
                 (true, true) => {
                     let hold = Hold { app: &self.app, until: now.plus_millis(limits.terminal_hold_millis) };
                     hold.over(&self.out).await;
@@ -285,7 +286,7 @@ impl EventStream {
         }
     }
 
-    /// The end of the window, or the next sign of life of a stream that is followed.
+    /// Returns the end of the window, or the time of the next keep-alive of a followed stream.
     fn next_stop(&self, until: Time) -> Time {
         if self.window.follow {
             self.app.system.clock.now().plus_seconds(self.app.limits.keep_alive_seconds)
@@ -338,8 +339,8 @@ struct AgentStream {
     caller: Arc<Caller>,
     address: Address,
     window: Window,
-    /// Set for the first window of the command line's built-in agent, which throws away what it holds: that window gets
-    /// what was there when it began and ends at once, so that nothing new is lost in it.
+    /// Set for the first window of the official command line's built-in agent, which discards what it reads there. That
+    /// window gets only the deliveries due at this time and ends at once, so that it swallows no new one.
     backlog_of: Option<Time>,
     out: Out,
 }
@@ -404,7 +405,7 @@ impl AgentStream {
             }
         }
         if let Some(began) = self.backlog_of {
-            // A short hold, or a client that comes back at once would spin.
+            // Hold briefly, so that a client that reconnects at once does not spin.
             let hold = Hold { app: &self.app, until: began.plus_millis(limits.linger_millis) };
             hold.over(&self.out).await;
         }
@@ -413,13 +414,13 @@ impl AgentStream {
 
     async fn look(&self, subscription: &Subscription, left: usize) -> Result<(Vec<Offer>, Option<Time>)> {
         recheck(&self.app, &self.window, &self.caller).await?;
-        // Several windows on one address share what there is.
+        // Several windows on one address share its deliveries.
         let most = left.div_ceil(self.app.wakeups.subscriptions(subscription.signal()).max(1));
         claims::offer(&self.app, self.reading(most)).await
     }
 
-    /// Shows everything that is out already, page by page: an agent that starts from nothing misses none of it. Says
-    /// whether there was any.
+    /// Sends all deliveries that are already claimed, page by page, so that an agent that starts anew misses none.
+    /// Returns whether there were any.
     async fn replay(&self, cursor: &mut u64) -> Result<bool, ClientGone> {
         let mut place = None;
         loop {
@@ -440,7 +441,7 @@ impl AgentStream {
         Reading { workspace, address, most, status: self.window.status.clone(), due_by: self.backlog_of }
     }
 
-    /// Sends a batch. What cannot be sent any more is released at once, so that another reader gets it.
+    /// Sends a batch. Deliveries that cannot be sent are released at once, so that another reader gets them.
     async fn send(&self, offers: Vec<Offer>, cursor: &mut u64) -> Result<(), ClientGone> {
         let mut rest = offers.into_iter();
         while let Some(offer) = rest.next() {
@@ -457,11 +458,11 @@ impl AgentStream {
 }
 
 fn fail(error: axme_core::error::Error) -> Result<(), ClientGone> {
-    // The window ends as if its time were up: the client comes back and sees whether the store works again.
+    // The window ends as if its time were up: the client reconnects, and sees whether the store works again.
     let error = error.into_api();
     match error.kind {
         ErrorKind::Unauthenticated | ErrorKind::Forbidden => {
-            tracing::info!(%error, "a stream ended with the rights to it")
+            tracing::info!(%error, "a stream ended because its caller lost its rights")
         }
         _ => tracing::warn!(%error, "a stream ended early"),
     }

@@ -1,6 +1,6 @@
-//! Writes the invoices of periods that are over, and issues those that have been drafts for a day.
+//! Writes the invoices of periods that have ended, and issues drafts that are a day old.
 //!
-//! Several nodes may do it at once: a period is ended under the lock of its plan, and an invoice is issued once.
+//! Several nodes may run it at once: a period is closed under the lock of its plan, and an invoice is issued once.
 
 use std::sync::Arc;
 
@@ -9,9 +9,9 @@ use axme_core::ops::invoices;
 use axme_core::state::AppState;
 use axme_store::{Shard, billing, invoices as store};
 
-/// Plans, and drafts, looked at in one go.
+/// Plans, or drafts, read in one batch.
 const BATCH: i64 = 100;
-/// Goes in one round; the rest waits for the next one.
+/// The most batches in one round; the rest waits for the next round.
 const MOST_BATCHES: usize = 100;
 const INTERVAL_SECONDS: u64 = 600;
 
@@ -29,7 +29,7 @@ pub async fn run(app: Arc<AppState>) {
     }
 }
 
-/// One round: ends periods that are over, then issues drafts. A plan that is several periods behind gets an invoice for each.
+/// Runs one round: closes periods, then issues drafts. A plan that is several periods behind gets an invoice for each.
 pub async fn tick(app: &Arc<AppState>) -> Result<()> {
     let now = app.system.clock.now();
     for _ in 0..MOST_BATCHES {

@@ -1,8 +1,8 @@
-//! Turns what has happened into events for those who are subscribed to it.
+//! Turns decisions and inbox entries into events for webhook subscribers.
 //!
-//! A decision about an intent leaves one small row when its workspace has subscribers; that is all the write path does
-//! for them. Here the rows become events and deliveries, under ids that follow from what happened, so that a crash in
-//! between repeats nothing.
+//! If the workspace has subscribers, the write path adds one small row and does nothing else for them.
+//! This worker turns rows into events and deliveries. Their ids are derived from the row, so that a crash
+//! in between repeats nothing.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use axme_core::views;
 use axme_store::webhooks::{Event, Fanout, Subscription};
 use axme_store::{Shard, Signal, Tx, inbox, intents, webhooks as store};
 
-/// Deliveries that one transaction makes of rows, give or take: a row makes one or two events.
+/// The approximate number of deliveries in one transaction: a row makes one or two events.
 const MOST_DELIVERIES: usize = 500;
 
 /// Runs until the server stops.
@@ -36,7 +36,8 @@ pub async fn run(app: Arc<AppState>) {
     }
 }
 
-/// Fans out what there is, of each workspace in turn: one with much to tell keeps no other waiting. Says how many rows.
+/// Fans out all rows, a few of each workspace in turn, so that a busy workspace delays no other.
+/// Returns the number of rows.
 pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
     let mut done = 0;
     loop {
@@ -45,21 +46,21 @@ pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
             after = workspace;
             match round(app, workspace).await {
                 Ok((count, is_full)) => (done, is_more) = (done + count, is_more | is_full),
-                // It has its turn again; those behind it do not wait for that.
+                // The next run retries it; the workspaces behind it do not wait.
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
         if let Some(error) = failed {
             return Err(error);
         }
-        // What is left is in the hands of another node, or sends a signal.
+        // Another node has the rows that are left, or they will send a signal.
         if !is_more {
             return Ok(done);
         }
     }
 }
 
-/// Fans out some rows of a workspace. Says how many, and whether there may be more.
+/// Fans out some rows of a workspace. Returns their number, and whether there may be more.
 async fn round(app: &Arc<AppState>, workspace: Uuid) -> Result<(usize, bool)> {
     let job = move |tx: &mut Tx<'_>| -> Result<_> {
         let subscribers = webhooks::subscribers(tx, workspace)?;
@@ -76,7 +77,7 @@ async fn round(app: &Arc<AppState>, workspace: Uuid) -> Result<(usize, bool)> {
     app.store.write(Shard::of_workspace(workspace), job).await
 }
 
-/// The events of a row.
+/// Returns the events of a row.
 fn events(tx: &mut Tx<'_>, row: &Fanout, subscribers: &[Subscription]) -> Result<Vec<Event>, StoreError> {
     if subscribers.is_empty() {
         return Ok(Vec::new());
@@ -114,7 +115,7 @@ fn of_decision(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> 
             });
         };
         add(&event_type, owners);
-        // The receiver has a thread from the start, `reply_to` from the end.
+        // The receiver has a thread from the start, `reply_to` once the intent has ended.
         if event.position == 1 {
             add("inbox.thread_created", vec![head.to.clone()]);
         }
@@ -145,7 +146,7 @@ fn of_entry(tx: &mut Tx<'_>, row: &Fanout) -> Result<Vec<Event>, StoreError> {
     }])
 }
 
-/// The same however often it is asked for, and sorted as things happened: by time, then by number.
+/// Derives an id that is the same on every run. Such ids sort by time, then by number.
 fn derived_id(row: &Fanout, event_type: &str, at: Time, number: u32) -> Uuid {
     let digest: [u8; 32] = Sha256::new()
         .chain_update(row.workspace.as_bytes())

@@ -1,4 +1,4 @@
-//! Writes when keys were last used, once a minute and at the end: never on the way of a call.
+//! Records when keys were last used: once a minute and at shutdown, never during a call.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub async fn run(app: Arc<AppState>) {
             () = app.stopped() => {}
         }
         if let Err(error) = tick(&app).await {
-            tracing::warn!(%error, "when keys were last used could not be noted");
+            tracing::warn!(%error, "the last uses of keys could not be recorded");
         }
         if *app.stopping.borrow() {
             return;
@@ -27,7 +27,7 @@ pub async fn run(app: Arc<AppState>) {
     }
 }
 
-/// Writes what was gathered. Says how many keys.
+/// Records the collected uses. Returns the number of keys.
 pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
     let uses = app.keys.uses.take();
     for batch in uses.chunks(BATCH) {

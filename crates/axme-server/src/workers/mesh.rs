@@ -1,4 +1,4 @@
-//! Tells of agents whose heartbeats stopped.
+//! Records events of agents whose heartbeats have stopped.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axme_core::ops::mesh::{DEGRADED_SECONDS, HEALTHY_SECONDS, health_at, record_
 use axme_core::state::AppState;
 use axme_store::{Shard, Tx, mesh as store};
 
-/// Agents told of in one transaction.
+/// Agents in one transaction.
 const ROUND: i64 = 500;
 const HEALTH_SECONDS: u64 = 15;
 
@@ -17,7 +17,7 @@ const HEALTH_SECONDS: u64 = 15;
 pub async fn run(app: Arc<AppState>) {
     loop {
         if let Err(error) = tick(&app).await {
-            tracing::warn!(%error, "the health of agents could not be told");
+            tracing::warn!(%error, "changes of agent health could not be recorded");
         }
         tokio::select! {
             () = app.system.clock.sleep_until(app.system.clock.now().plus_seconds(HEALTH_SECONDS)) => {}
@@ -26,7 +26,7 @@ pub async fn run(app: Arc<AppState>) {
     }
 }
 
-/// Writes an event for each agent that is not as healthy any more as it was. Says how many.
+/// Records an event for each agent whose health has dropped. Returns their number.
 pub async fn tick(app: &Arc<AppState>) -> Result<usize> {
     let mut told = 0;
     loop {

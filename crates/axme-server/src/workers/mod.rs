@@ -1,5 +1,5 @@
-//! What runs beside the calls: each worker is a bounded round of whatever is due, repeated when a signal comes and after
-//! an interval. Several nodes run the same workers.
+//! Background work beside the calls. A worker runs a bounded round of what is due, after a signal and after an
+//! interval. Several nodes run the same workers.
 
 pub mod billing;
 pub mod fanout;

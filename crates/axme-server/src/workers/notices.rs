@@ -1,8 +1,9 @@
-//! Sends notices: mail to people who are asked, and what steps tell people and chats.
+//! Sends notices: mail about tasks, sign-ins and trials, the notices of steps to people and
+//! chats, and routed deliveries.
 //!
-//! Each queue (all mail, each host that is posted to) is worked off by itself, so that one that hangs delays no other. An
-//! attempt takes the delivery for longer than it may last; a crash in between means that the notice is sent again: at least
-//! once. A mail about a task carries a link of its own, made when it is sent; nobody is mailed about a task that is over.
+//! Each queue (all mail, or one host) is processed independently, so that a hanging receiver delays no other queue. An
+//! attempt claims the notice for longer than it can last. After a crash the notice is sent again: at least once. A mail
+//! about a task gets a new link when it is sent; a task that is over sends no mail.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,22 +30,22 @@ use axme_core::system::{Mail, MailError, Post, PostError};
 use axme_store::notices::Notice;
 use axme_store::{Shard, Signal, Tx, intents, notices as store, queue as items};
 
-/// Sent from one queue at a time.
+/// Notices sent from one queue at a time.
 const AT_ONCE: i64 = 8;
-/// An attempt is taken for so long; mail may take a while.
+/// The duration of a claim. It exceeds the limit of an attempt, since mail may be slow.
 const LEASE_SECONDS: u64 = 60;
 const ATTEMPT_SECONDS: u64 = 45;
 const MAX_ERROR_CHARS: usize = 300;
-/// Mail that could not be sent is tried again so often after the usual pauses, and for so long: a person who is never asked
-/// keeps the work waiting for good.
+/// After the usual pauses, failed mail is retried at this interval for this many days. If an approver is never asked,
+/// the intent waits for good.
 const MAIL_PAUSE_SECONDS: u64 = 3_600;
 const MAIL_DAYS: u64 = 7;
 const PAGE: i64 = 500;
 const LONGEST_WAIT_SECONDS: u64 = 30;
-/// How long a queue rests that could not be worked off.
+/// The pause of a queue after an error.
 const RETRY_SECONDS: u64 = 2;
 
-/// What a notice says.
+/// The content of a notice.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Content {
@@ -56,36 +57,36 @@ enum Content {
         subject: String,
         body: String,
     },
-    /// Somebody wants to sign in.
+    /// The mail of a sign-in.
     Login {
         login: Uuid,
     },
-    /// Somebody has begun a trial.
+    /// The mail of a trial.
     Trial {
         trial: Uuid,
     },
-    /// What goes along a route, as it is sent.
+    /// A routed delivery, as it is sent.
     Delivery {
         delivery: Value,
     },
 }
 
-/// Works off every queue that has something, until the server stops.
+/// Processes every queue that has notices, until the server stops.
 pub async fn run(app: Arc<AppState>) {
     let waiter = app.wakeups.subscribe(Signal::notices());
     let mut working = JoinSet::new();
-    // Queues that are worked off, and whether somebody rang meanwhile; and when others have something again.
+    // `busy`: the queues in progress, and whether a signal came meanwhile. `next`: when the other queues are due.
     let mut busy: HashMap<Queue, bool> = HashMap::new();
     let mut next: HashMap<Queue, Time> = HashMap::new();
     let mut listening = waiter.listen();
     let mut has_signal = true;
-    // The next listener begins before this one is dropped, so that no signal is missed.
+    // The next listener starts before this one is dropped, so that no signal is missed.
     while !*app.stopping.borrow() {
         let now = app.system.clock.now();
         let mut start: Vec<Queue> = next.iter().filter(|(_, at)| **at <= now).map(|(queue, _)| queue.clone()).collect();
         if has_signal {
             start.extend(queues(&app).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the queues of notices could not be read");
+                tracing::warn!(%error, "the notice queues could not be read");
                 Vec::new()
             }));
         }
@@ -114,12 +115,12 @@ pub async fn run(app: Arc<AppState>) {
                 let due = if busy.remove(&queue) == Some(true) { Some(app.system.clock.now()) } else { due };
                 next.extend(due.map(|due| (queue, due)));
             }
-            // A panic does not say whose. Queues that are worked off twice share the work.
+            // A panic does not name its queue. Two tasks on one queue share its work.
             Some(Err(_)) => busy.clear(),
             None => {}
         }
     }
-    // What a queue had taken and did not send is sent again when the lease is over.
+    // Claimed notices that were not sent are sent again when their claims lapse.
     while working.join_next().await.is_some() {}
 }
 
@@ -128,13 +129,13 @@ type Queue = (Uuid, String);
 async fn work_off(app: Arc<AppState>, queue: Queue) -> (Queue, Option<Time>) {
     let due = tick_queue(&app, queue.0, &queue.1).await.unwrap_or_else(|error| {
         tracing::warn!(%error, queue = queue.1, "notices could not be sent");
-        // Not at once: whatever failed may be short of breath.
+        // Pause, since the failing part may be overloaded.
         Some(app.system.clock.now().plus_seconds(RETRY_SECONDS))
     });
     (queue, due)
 }
 
-/// All queues that hold something to send, now or later.
+/// Returns all queues with notices to send, now or later.
 async fn queues(app: &AppState) -> Result<Vec<Queue>> {
     let mut all: Vec<Queue> = Vec::new();
     loop {
@@ -148,7 +149,7 @@ async fn queues(app: &AppState) -> Result<Vec<Queue>> {
     }
 }
 
-/// Sends everything that is due. Says when the next will be.
+/// Sends everything that is due. Returns when the next notice is due.
 pub async fn tick(app: &Arc<AppState>) -> Result<Option<Time>> {
     let mut next = None;
     for (workspace, queue) in queues(app).await? {
@@ -173,7 +174,7 @@ async fn tick_queue(app: &Arc<AppState>, workspace: Uuid, queue: &str) -> Result
         let claim = move |tx: &mut Tx<'_>| -> Result<_> {
             let mut taken = Vec::new();
             for candidate in &due {
-                // Its number is never shown; what was touched in between is left to whoever touched it.
+                // Number 0, since it is never shown. A change in between means that another worker has the item.
                 if !items::claim(tx, workspace, &address, candidate, 0, until)? {
                     continue;
                 }
@@ -188,17 +189,17 @@ async fn tick_queue(app: &Arc<AppState>, workspace: Uuid, queue: &str) -> Result
         for outcome in join_all(taken.iter().map(|(notice, attempt)| send(app, notice, *attempt))).await {
             outcome?;
         }
-        // Look again: those that failed have a time of their own now.
+        // Look again: failed notices have a new time.
     }
 }
 
-/// One attempt, and what came of it.
+/// Makes one attempt and records its outcome.
 #[tracing::instrument(name = "delivery", skip_all, fields(kind = notice.channel, id = %notice.id))]
 async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> {
     let limit = Duration::from_secs(ATTEMPT_SECONDS);
     let outcome = match tokio::time::timeout(limit, try_to_send(app, notice)).await {
         Ok(outcome) => outcome?,
-        Err(_) => Err(MailError { why: "it took too long".to_owned(), is_final: false }),
+        Err(_) => Err(MailError { why: "the attempt timed out".to_owned(), is_final: false }),
     };
     let now = app.system.clock.now();
     let again_at = outcome.as_ref().err().filter(|unsent| !unsent.is_final).and_then(|_| {
@@ -217,7 +218,7 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
                 store::close(tx, notice.workspace, notice.id)?;
             }
             (Some(error), Some(again_at)) => {
-                tracing::warn!(channel, intent, error, %again_at, "a notice failed and is tried again");
+                tracing::warn!(channel, intent, error, %again_at, "a notice failed and is retried");
                 items::postpone(tx, notice.workspace, &address, item, again_at, error)?;
             }
             (Some(error), None) => {
@@ -232,7 +233,7 @@ async fn send(app: &Arc<AppState>, notice: &Notice, attempt: u32) -> Result<()> 
     app.store.write(Shard::of_workspace(workspace), record).await
 }
 
-/// Sends a notice, or finds that there is nothing to say any more.
+/// Sends a notice. Returns `Ok` as well if there is no reason to send it any more.
 async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result::Result<(), MailError>> {
     Ok(match serde_json::from_value(notice.content.clone()) {
         Ok(Content::Task { about, asking }) => match task_mail(app, notice, about, asking).await? {
@@ -269,8 +270,8 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
     })
 }
 
-/// What a mail about a task says, with a link made for it. `None` when the task is over, asked anew, or somebody else's,
-/// or when whoever is asked has left.
+/// Returns the content of a mail about a task, with a new link. Returns `None` if the task is over, was asked again or
+/// reassigned, or if the recipient has left.
 async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<TaskMail>> {
     let notice = notice.clone();
     let base_url = app.site.base_url.clone();
@@ -281,7 +282,7 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
         let is_theirs = is_asked(&head, &notice.recipient);
         let Some(task) = head.intent.open_task().filter(|_| is_asking && is_theirs) else { return Ok(None) };
         if membership::has_left(tx, notice.workspace, &notice.recipient)? {
-            tracing::warn!(%intent, "a mail about a task is dropped: who is asked is no longer a member");
+            tracing::warn!(%intent, "a mail about a task was dropped: the recipient is no longer a member");
             return Ok(None);
         }
         let spec = intents::spec(tx, notice.workspace, intent)?;
@@ -303,7 +304,7 @@ async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking
 
 async fn mail(app: &AppState, mail: Mail) -> std::result::Result<(), MailError> {
     app.system.outbound.mail(mail.clone()).await?;
-    // Nobody watching is usual.
+    // An error means that nobody subscribes to mails, which is usual.
     let _ = app.mails.send(mail);
     Ok(())
 }
@@ -313,7 +314,7 @@ async fn post(app: &AppState, notice: &Notice, body: &Value) -> std::result::Res
     let headers = vec![("webhook-id", notice.id.to_string())];
     let request = Post { workspace: notice.workspace, url: notice.recipient.clone(), headers, body };
     let answered = app.system.outbound.post(request).await.map_err(|unposted| match unposted {
-        PostError::Busy => "too many requests were under way".to_owned(),
+        PostError::Busy => "too many requests were in progress".to_owned(),
         PostError::Failed(why) => why,
     });
     match answered? {
@@ -322,7 +323,7 @@ async fn post(app: &AppState, notice: &Notice, body: &Value) -> std::result::Res
     }
 }
 
-/// A text in the form that the channel takes.
+/// Formats a text for its channel.
 fn shape(notice: &Notice, subject: &str, body: &str) -> Value {
     match notice.channel.as_str() {
         "slack" => json!({ "text": format!("*{subject}*\n{body}") }),

@@ -1,5 +1,5 @@
-//! Signals between nodes on one PostgreSQL: commits of this node are announced to the others, coalesced, on a connection
-//! of its own and never inside a data transaction. A lost signal costs the waiters one sweep.
+//! Sends signals between nodes on one PostgreSQL. This node announces its commits to the others, coalesced, on a
+//! separate connection and never inside a data transaction. A lost signal delays waiters until their next sweep.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use axme_store::{ListenConnection, Signal};
 const CHANNEL: &str = "axme_wake";
 /// How long signals are collected before they are sent.
 const COALESCE: Duration = Duration::from_millis(3);
-/// Signals in one notification; its payload is limited to 8,000 bytes.
+/// The most signals in one notification; its payload is limited to 8,000 bytes.
 const MOST: usize = 400;
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -29,9 +29,9 @@ pub async fn run(app: Arc<AppState>, url: String) {
             () = app.stopped() => return,
         };
         if let Err(error) = outcome {
-            tracing::warn!(%error, "the connection for signals was lost; waiters look again by themselves");
+            tracing::warn!(%error, "the connection for signals was lost; until it is back, waiters poll");
         }
-        // While nobody listened, other nodes may have signalled anything.
+        // Other nodes may have sent any signal while the connection was lost.
         app.wakeups.signal_all_here();
         tokio::select! {
             () = tokio::time::sleep(RECONNECT) => {}

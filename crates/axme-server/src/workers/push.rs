@@ -1,8 +1,7 @@
-//! Reads the queues of the agents that are pushed to, and has what is due delivered by their binding.
+//! Reads the queue of an agent that is pushed to, and pushes what is due.
 //!
-//! The account's task in `push_dispatcher` reads the queue as any reader does; what it claims is its own until the offer
-//! lapses, which is after the push must have ended. A crash in between means that the intent is offered, and pushed, again:
-//! at least once.
+//! The account's task in `push_dispatcher` claims deliveries as any reader does. A claim lasts longer than a push, so
+//! that two nodes never push the same offer. After a crash the intent is offered and pushed again: at least once.
 
 use std::sync::Arc;
 
@@ -21,14 +20,14 @@ use axme_core::system::{BUSY_PAUSE_SECONDS, PostError};
 use axme_store::service_accounts::{AccountStatus, ServiceAccount};
 use axme_store::{Shard, intents, queue, service_accounts};
 
-/// Pushes of one account at a time.
+/// Concurrent pushes to one account.
 const AT_ONCE: usize = 8;
 const MAX_ERROR_CHARS: usize = 300;
 
-/// Pushes what is due to one account, and says when the next will be.
+/// Pushes what is due to one account. Returns when the next push is due.
 pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result<Option<Time>> {
     loop {
-        // Read anew each time: the callback may have changed.
+        // Read the account each time: its callback may have changed.
         let id = account.to_owned();
         let found = app.store.read(move |tx| service_accounts::find_service_account(tx, workspace, &id)).await?;
         let Some(account) = found.filter(|a| a.delivery_mode.is_pushed() && a.status == AccountStatus::Active) else {
@@ -43,11 +42,11 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, account: &str) -> Result
         for outcome in join_all(offers.iter().map(|offer| push(app, &account, offer))).await {
             outcome?;
         }
-        // Look again: those that failed have a time of their own now.
+        // Look again: failed pushes have a new time.
     }
 }
 
-/// One attempt, and what came of it.
+/// Makes one attempt and records its outcome.
 #[tracing::instrument(name = "delivery", skip_all, fields(kind = "push", id = %offer.intent.id))]
 async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> Result<()> {
     match deliver::push(app, account, offer).await {
@@ -60,7 +59,7 @@ async fn push(app: &Arc<AppState>, account: &ServiceAccount, offer: &Offer) -> R
     }
 }
 
-/// It was not tried: no fault of the agent's.
+/// Postpones a push that was not attempted. It is not a failure of the agent.
 async fn put_off(app: &Arc<AppState>, account: &ServiceAccount, id: IntentId) -> Result<()> {
     let due_at = app.system.clock.now().plus_seconds(BUSY_PAUSE_SECONDS);
     let workspace = account.workspace_id;
@@ -81,7 +80,7 @@ async fn record(
         let (now, limits) = (tx.now, tx.limits);
         let Some(head) = engine::lock(tx, workspace, id)? else { return Ok(()) };
         if head.intent.status().is_terminal() {
-            // A dead letter that was replayed, or an intent that ended in the meantime and has no delivery any more.
+            // A replayed dead letter, or an intent that ended in the meantime and has no delivery any more.
             match &outcome {
                 Ok(()) => queue::delete(tx, workspace, &to, id.into())?,
                 Err(error) => {
@@ -92,7 +91,7 @@ async fn record(
             return Ok(());
         }
         match &outcome {
-            // Somebody it was escalated to: what becomes of the intent does not hang on reaching them.
+            // An escalation target: the intent does not depend on reaching it.
             Err(error) if to != head.to => {
                 let pause = limits.push_retry_seconds[limits.push_retry_seconds.len() - 1];
                 queue::postpone(tx, workspace, &to, id.into(), now.plus_seconds(pause), error)?;

@@ -1,6 +1,6 @@
-//! A task for each agent that is pushed to and each subscriber, so that a receiver that hangs delays nobody else.
+//! Runs a task for each agent that is pushed to and for each subscriber, so that a hanging receiver delays no other.
 //!
-//! A task works off its receiver's queue whenever a signal says that something is new, and whenever something comes due.
+//! A task processes its receiver's queue after each signal, and whenever something comes due.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use axme_core::error::Result;
 use axme_core::state::AppState;
 use axme_store::{Signal, service_accounts, webhooks as subscriptions};
 
-/// Receivers read at a time.
+/// Receivers in one page.
 const PAGE: i64 = 500;
 const LONGEST_WAIT_SECONDS: u64 = 30;
 const SHORTEST_WAIT_MILLIS: u64 = 5;
 
-/// Who is pushed to.
+/// A receiver of pushes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Receiver {
-    /// By service account.
+    /// A service account: its workspace and id.
     Agent(Uuid, String),
-    /// By subscription.
+    /// A subscription: its workspace and id.
     Subscriber(Uuid, Uuid),
 }
 
@@ -37,7 +37,7 @@ pub async fn run(app: Arc<AppState>) {
         let listening = waiter.listen();
         match list(&app).await {
             Ok(receivers) => keep(&app, &mut tasks, receivers),
-            Err(error) => tracing::warn!(%error, "those who are pushed to could not be read"),
+            Err(error) => tracing::warn!(%error, "the receivers of pushes could not be read"),
         }
         listening.or(rest(&app, app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS))).await;
         if *app.stopping.borrow() {
@@ -45,7 +45,7 @@ pub async fn run(app: Arc<AppState>) {
         }
     }
     for task in tasks.into_values() {
-        // It stops by itself; an error means that it has.
+        // The task stops by itself; an error means that it already has.
         let _ = task.await;
     }
 }
@@ -57,7 +57,7 @@ async fn rest(app: &AppState, until: Time) {
     }
 }
 
-/// All receivers, with the addresses of their queues.
+/// Returns all receivers, with the addresses of their queues.
 async fn list(app: &AppState) -> Result<Vec<(Receiver, Address)>> {
     let mut all = Vec::new();
     let mut after = (Uuid::nil(), String::new());
@@ -84,13 +84,13 @@ async fn list(app: &AppState) -> Result<Vec<(Receiver, Address)>> {
     }
 }
 
-/// Starts the tasks that are missing and ends those that nobody needs.
+/// Starts missing tasks, and ends the tasks of receivers that are gone.
 fn keep(app: &Arc<AppState>, tasks: &mut HashMap<Receiver, JoinHandle<()>>, receivers: Vec<(Receiver, Address)>) {
     let wanted: HashSet<&Receiver> = receivers.iter().map(|(receiver, _)| receiver).collect();
     tasks.retain(|receiver, task| {
         let is_wanted = wanted.contains(receiver);
         if !is_wanted {
-            // What it had claimed lapses.
+            // Its claims lapse.
             task.abort();
         }
         is_wanted && !task.is_finished()
@@ -114,7 +114,7 @@ async fn serve(app: Arc<AppState>, receiver: Receiver, address: Address) {
             Receiver::Subscriber(_, subscription) => webhooks::tick(&app, workspace, *subscription).await,
         };
         let next = outcome.unwrap_or_else(|error| {
-            tracing::warn!(%error, %address, "pushes could not be worked off");
+            tracing::warn!(%error, %address, "pushes could not be sent");
             None
         });
         let most = now.plus_seconds(LONGEST_WAIT_SECONDS);

@@ -1,5 +1,5 @@
-//! Forgets what is kept for a while only: the answers to idempotent calls, events that were sent to subscribers, what people
-//! were told, old links, and what happened in the mesh.
+//! Deletes data that is kept for a limited time: replies of idempotent calls, events for subscribers, notices, old
+//! links, events of the mesh, and others. Also removes unfinished and orphaned files.
 
 use std::sync::Arc;
 
@@ -17,17 +17,18 @@ use axme_store::{
     routed_deliveries, webhooks,
 };
 
-/// Rows forgotten in one transaction.
+/// Rows deleted in one transaction.
 const BATCH: i64 = 500;
 const INTERVAL_SECONDS: u64 = 600;
-/// How long events are kept, to be replayed; notices; and links that have expired, to say so.
+/// How long most data is kept: events can be replayed that long, and an expired link still says that it has expired.
 const KEPT_DAYS: u64 = 30;
-/// A call is through so long after it came, at the latest.
+/// The longest time that a call can run.
 const LATE_MILLIS: u64 = 60_000;
-/// How long sign-ins that have ended are kept: tries are counted over a day.
+/// How long ended sign-ins are kept: attempts are counted over a day.
 const LOGINS_KEPT_HOURS: u64 = 24;
 
-/// How often all files are looked through. A file is whole or given up after this many days: an upload lives a week at most.
+/// How often all files are checked, and the age of an orphan. An upload lives a week at most, so an older file is
+/// either finished or abandoned.
 const ORPHANS_HOURS: u64 = 24;
 const ORPHAN_DAYS: u64 = 8;
 
@@ -36,12 +37,12 @@ pub async fn run(app: Arc<AppState>, files: Option<Files>) {
     let mut orphans_at = app.system.clock.now();
     loop {
         if let Err(error) = tick(&app, files.as_ref()).await {
-            tracing::warn!(%error, "old replies could not be swept");
+            tracing::warn!(%error, "old data could not be swept");
         }
         if orphans_at <= app.system.clock.now() {
             orphans_at = app.system.clock.now().plus_seconds(ORPHANS_HOURS * 3_600);
             if let Err(error) = sweep_orphans(&app, files.as_ref()).await {
-                tracing::warn!(%error, "files that nothing leads to could not be swept");
+                tracing::warn!(%error, "orphaned files could not be swept");
             }
         }
         let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
@@ -52,7 +53,7 @@ pub async fn run(app: Arc<AppState>, files: Option<Files>) {
     }
 }
 
-/// Sweeps until nothing old is left. Says how many rows went.
+/// Sweeps until nothing old is left. Returns the number of deleted rows and files.
 pub async fn tick(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
     let kept = i64::try_from(app.limits.reply_hours).unwrap_or(i64::MAX).saturating_mul(3_600_000_000);
     let before = Time::from_micros(app.system.clock.now().micros().saturating_sub(kept));
@@ -92,7 +93,7 @@ pub async fn tick(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
     Ok(gone + sweep_idle(app).await? + sweep_files(app, files).await?)
 }
 
-/// Forgets what subscribers that are paused or ended have not got of events that are forgotten. Says how many rows.
+/// Deletes old deliveries to paused or ended subscribers, whose events are deleted too. Returns the number of rows.
 async fn sweep_idle(app: &Arc<AppState>) -> Result<usize> {
     let before = app.system.clock.now().minus_millis(KEPT_DAYS * 24 * 3_600_000);
     let (mut gone, mut after) = (0, (Uuid::nil(), Uuid::nil()));
@@ -107,9 +108,9 @@ async fn sweep_idle(app: &Arc<AppState>) -> Result<usize> {
     }
 }
 
-/// Removes the bytes of files that were not finished in time. Says how many files.
+/// Removes the bytes of files that were not finished in time. Returns the number of files.
 async fn sweep_files(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
-    // A call that came just in time may not be through yet.
+    // A call that arrived just in time may still be running.
     let now = app.system.clock.now().minus_millis(LATE_MILLIS);
     let mut gone = 0;
     loop {
@@ -120,7 +121,7 @@ async fn sweep_files(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize
         gone += expired.len();
         for upload in expired {
             let (workspace, id) = (upload.workspace, upload.id);
-            // The row first: it may have been finished in the last moment. What is then left without a row is an orphan.
+            // Change the row first: the file may have been finished at the last moment. A crash then leaves an orphan.
             let is_over = app.store.write(Shard::CONTROL, move |tx| media::set_stored(tx, workspace, id, None)).await?;
             if let (Some(stored), Some(files)) = (upload.stored.filter(|_| is_over), files)
                 && let Err(error) = files.remove(&stored.file).await
@@ -131,7 +132,7 @@ async fn sweep_files(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize
     }
 }
 
-/// Removes files that no upload names: what a crash has left. Says how many. Files that are not called as ours are stay.
+/// Removes files that no upload names, which a crash can leave. Returns their number. Files with foreign names stay.
 pub async fn sweep_orphans(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize> {
     let Some(files) = files else { return Ok(0) };
     let before = app.system.clock.now().minus_millis(ORPHAN_DAYS * 24 * 3_600_000);
@@ -157,7 +158,7 @@ pub async fn sweep_orphans(app: &Arc<AppState>, files: Option<&Files>) -> Result
     Ok(gone)
 }
 
-/// Whether a file belongs to an upload that was announced before a moment, as its name says.
+/// Returns whether a file belongs to an upload that was announced before `before`, by the id in its name.
 fn is_older(name: &str, before: Time) -> bool {
     let id = name.get(..36).and_then(|id| Uuid::parse_str(id).ok());
     let announced = id.and_then(|id| id.get_timestamp()).map(|at| at.to_unix());

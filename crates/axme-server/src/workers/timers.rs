@@ -1,7 +1,7 @@
-//! Timers: waits for the next one, then sends its intent the command it stands for.
+//! Timers: waits for the next one, then sends its command to its intent.
 //!
-//! A timer fires at most once: its row goes in the same transaction as what it causes. Late ones fire at once after a
-//! restart. Only the next few are ever in memory.
+//! A timer fires at most once: its row is deleted in the transaction of its effects. After a restart, overdue timers
+//! fire at once. Memory holds only the next few timers.
 
 use std::sync::Arc;
 
@@ -18,9 +18,9 @@ use axme_store::{Shard, Signal, timers as rows};
 /// Timers fired in one round.
 const ROUND: i64 = 100;
 const LONGEST_WAIT_SECONDS: u64 = 30;
-/// A timer that fails because of what it finds, and would again, is tried again after so long.
+/// The pause of a timer that failed because of its data, and would fail again.
 const FAILED_SECONDS: u64 = 60;
-/// A timer that fails stays due: it is not tried again without a pause.
+/// The pause before a retry: a failed timer stays due.
 const SHORTEST_WAIT_MILLIS: u64 = 5;
 
 /// Runs until the server stops.
@@ -32,11 +32,11 @@ pub async fn run(app: Arc<AppState>) {
         let next = match tick(&app).await {
             Ok(next) => next,
             Err(error) => {
-                tracing::error!(%error, "timers could not be worked off");
+                tracing::error!(%error, "timers could not be fired");
                 None
             }
         };
-        // Without a timer, and after an error, look again in a while; a new one sends a signal.
+        // Without a timer, and after an error, look again later; a new timer sends a signal.
         let most = now.plus_seconds(LONGEST_WAIT_SECONDS);
         let until = next.unwrap_or(most).clamp(now.plus_millis(SHORTEST_WAIT_MILLIS), most);
         let over = async {
@@ -52,7 +52,7 @@ pub async fn run(app: Arc<AppState>) {
     }
 }
 
-/// One round of what is due. Returns when the next timer is, if there is one.
+/// Fires all due timers. Returns when the next timer is due, if there is one.
 pub async fn tick(app: &Arc<AppState>) -> Result<Option<Time>> {
     loop {
         let now = app.system.clock.now();
@@ -67,13 +67,13 @@ pub async fn tick(app: &Arc<AppState>) -> Result<Option<Time>> {
     }
 }
 
-/// The timers of one workspace that are due, the earliest first.
+/// Returns the due timers of one workspace, the earliest first.
 pub async fn list_due(app: &Arc<AppState>, workspace: Uuid, limit: i64) -> Result<Vec<Timer>> {
     let now = app.system.clock.now();
     Ok(app.store.read(move |tx| rows::list_due(tx, workspace, now, limit)).await?)
 }
 
-/// Fires timers. Says how many failed.
+/// Fires timers. Returns how many failed.
 pub(crate) async fn fire_all(app: &Arc<AppState>, due: &[Timer]) -> Result<usize> {
     let now = app.system.clock.now();
     let mut failures = 0;
@@ -81,7 +81,7 @@ pub(crate) async fn fire_all(app: &Arc<AppState>, due: &[Timer]) -> Result<usize
         if let Err(error) = fire(app, timer.clone()).await {
             failures += 1;
             tracing::error!(%error, intent = %timer.intent_id, "a timer failed and stays set");
-            // One that can never fire must not stand in the way of all others.
+            // A timer that can never fire must not block the others.
             if matches!(error, Error::Store(StoreError::Fault(_)) | Error::Api(_)) {
                 let (late, again_at) = (timer.clone(), now.plus_seconds(FAILED_SECONDS));
                 let moved = move |tx: &mut axme_store::Tx<'_>| rows::postpone(tx, &late, again_at);
@@ -96,7 +96,7 @@ async fn fire(app: &Arc<AppState>, timer: Timer) -> Result<()> {
     let shard = Shard::of_intent(timer.intent_id);
     let job = move |tx: &mut axme_store::Tx<'_>| -> Result<_> {
         let head = engine::lock(tx, timer.workspace, timer.intent_id)?;
-        // Under the lock: another node may have fired it, or an answer may have cleared it.
+        // Check under the lock: another node may have fired it, or an answer may have cleared it.
         if !rows::is_set(tx, &timer)? {
             return Ok(());
         }

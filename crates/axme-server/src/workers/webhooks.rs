@@ -1,8 +1,8 @@
-//! Sends events to their subscribers: the queue of one subscription, worked off by its line.
+//! Sends events to subscribers. The subscription's task in `push_dispatcher` processes its queue.
 //!
-//! An attempt takes the delivery for longer than it may last; a crash in between means that the event is sent again: at
-//! least once, under the same id. Any 2xx has arrived. After the last pause of the push schedule the delivery is a dead
-//! letter, which is listed and can be replayed.
+//! An attempt claims the delivery for longer than it can last. After a crash the event is sent again under the same id:
+//! at least once. Any 2xx status is a success. If the attempt after the last pause of the push schedule fails, the
+//! delivery becomes a dead letter, which is listed and can be replayed.
 
 use std::sync::Arc;
 
@@ -20,25 +20,25 @@ use axme_store::queue::QueueItem;
 use axme_store::webhooks::{Event, Subscription};
 use axme_store::{Shard, Tx, queue, webhooks as store};
 
-/// Sent to one subscriber at a time.
+/// Events sent to one subscriber at a time.
 const AT_ONCE: i64 = 8;
-/// An attempt is taken for so much longer than it may last.
+/// The time by which a claim outlasts the longest attempt.
 const MARGIN_SECONDS: u64 = 5;
 const MAX_ERROR_CHARS: usize = 300;
 
-/// What is due to a subscriber, taken.
+/// The claimed events of one subscriber.
 struct Batch {
     subscription: Subscription,
-    /// With the number of the attempt, from 1.
+    /// Each with the number of its attempt, from 1.
     events: Vec<(Event, u32)>,
-    /// When they would be sent again if nothing more were heard of them.
+    /// The time when the claims lapse.
     until: Time,
-    /// Nothing was due.
+    /// Whether nothing was due.
     is_empty: bool,
     next_due: Option<Time>,
 }
 
-/// Sends what is due to one subscriber, and says when the next will be.
+/// Sends what is due to one subscriber. Returns when the next event is due.
 pub async fn tick(app: &Arc<AppState>, workspace: Uuid, subscription: Uuid) -> Result<Option<Time>> {
     loop {
         let Some(taken) = take(app, workspace, subscription, AT_ONCE).await? else { return Ok(None) };
@@ -46,11 +46,11 @@ pub async fn tick(app: &Arc<AppState>, workspace: Uuid, subscription: Uuid) -> R
             return Ok(taken.next_due);
         }
         deliver(app, &taken).await?;
-        // Look again: those that failed have a time of their own now.
+        // Look again: failed events have a new time.
     }
 }
 
-/// Sends some of what is due to one subscriber, at most so many. Says how many.
+/// Sends at most `most` due events to one subscriber, in one batch. Returns their number.
 pub async fn round(app: &Arc<AppState>, workspace: Uuid, subscription: Uuid, most: i64) -> Result<usize> {
     let Some(taken) = take(app, workspace, subscription, most.min(AT_ONCE)).await? else { return Ok(0) };
     deliver(app, &taken).await?;
@@ -75,7 +75,7 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
         let due = queue::list_due(tx, workspace, &address, now, None, most)?;
         Ok(Some((due, queue::next_due(tx, workspace, &address, now)?, subscription)))
     };
-    // Most looks find nothing, and need no transaction that writes.
+    // Most looks find nothing, and need no write transaction.
     let Some((due, next_due, subscription)) = app.store.read(is_due).await? else { return Ok(None) };
     let until = now.plus_seconds(app.limits.push_seconds + PATIENCE.as_secs() + MARGIN_SECONDS);
     if due.is_empty() {
@@ -85,7 +85,7 @@ async fn take(app: &Arc<AppState>, workspace: Uuid, id: Uuid, most: i64) -> Resu
         let address = subscription.address();
         let mut events = Vec::new();
         for candidate in &due {
-            // Its number is never shown; what was touched in between is left to whoever touched it.
+            // Number 0, since it is never shown. A change in between means that another worker has the item.
             if !queue::claim(tx, workspace, &address, candidate, 0, until)? {
                 continue;
             }
@@ -126,7 +126,7 @@ async fn send(app: &Arc<AppState>, to: &Subscription, event: &Event, claimed: (u
     let item = QueueItem::webhook_event(id);
     let record = move |tx: &mut Tx<'_>| -> Result<_> {
         let address = to.address();
-        // A replay in the meantime asks for one more: it stands, whatever came of this one.
+        // A replay in the meantime asks for another attempt. It stays queued, whatever the outcome of this one.
         if !queue::is_as_claimed(tx, to.workspace, &address, item, claimed)? {
             return if outcome.is_ok() { Ok(store::arrived_before(tx, &to, id)?) } else { Ok(()) };
         }

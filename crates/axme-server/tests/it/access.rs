@@ -1,4 +1,4 @@
-//! Who may call what: generated from the table of operations, so that no operation is forgotten.
+//! Checks who may call what, for every operation of the table, so that none is forgotten.
 
 use axme_api::{Access, Method};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ each_engine! {
     a_caller_learns_who_it_is,
 }
 
-/// Everything that can be called: method, path, access.
+/// Returns the method, path and access of everything that can be called.
 fn surface() -> Vec<(Method, &'static str, Access)> {
     let ops = axme_api::table();
     let ops = ops
@@ -24,7 +24,7 @@ fn surface() -> Vec<(Method, &'static str, Access)> {
     ops.chain(axme_api::routes().iter().map(|route| (route.method, route.path, route.access))).collect()
 }
 
-/// What the fields of paths name in the workspace of the admin.
+/// Values for the fields of paths, from the workspace of the admin.
 struct Things {
     intent: String,
     invite: String,
@@ -78,7 +78,7 @@ impl Things {
             .replace("{principal_id}", &self.principal)
             .replace("{alias_id}", &self.alias)
             .replace("{route_id}", &self.route)
-            // No binding of anybody's.
+            // Not the id of a binding.
             .replace("{binding_id}", &self.intent)
             .replace("{invoice_id}", &self.intent)
             .replace("{semantic_type}", "a.b.c.v1")
@@ -93,7 +93,7 @@ impl Things {
             .replace("{event_id}", &self.intent)
             .replace("{session_id}", &self.intent)
             .replace("{grant_id}", &self.intent)
-            // The same in every workspace.
+            // Every workspace has this macro.
             .replace("{macro_id}", "macro.approval.v1")
             .replace("{key_id}", &self.key_id)
             .replace("{org_id}", &self.org)
@@ -104,18 +104,18 @@ impl Things {
     }
 }
 
-/// What people sign in with takes no other credential than what it is given.
+/// Returns whether a path is part of a sign-in, which takes only its own credentials.
 fn signs_in(template: &str) -> bool {
     template.starts_with("/v1/auth/") || template.starts_with("/app/login/")
 }
 
-/// The status of a call that is given nothing it could sign in with.
+/// Returns the status of a sign-in call without credentials.
 fn signs_in_with(method: Method, template: &str) -> u16 {
     match template {
         "/v1/auth/cli-grants" => 200,
         "/app/login/cli" | "/app/login/trial" if method == Method::Get => 200,
         "/app/login/trial" => 403,
-        // To the page, which then asks for more.
+        // A redirect to the page, which then asks for more.
         "/v1/auth/login-intent/{intent_id}/callback" => 303,
         "/v1/auth/login-intent" | "/v1/auth/refresh" | "/v1/auth/login" | "/v1/auth/exchange" => 422,
         "/v1/auth/login-intent/{intent_id}/verify" => 422,
@@ -123,22 +123,22 @@ fn signs_in_with(method: Method, template: &str) -> u16 {
     }
 }
 
-/// A reply to an id that is nobody's here begins a thread.
+/// A reply to an unknown id starts a thread.
 const BEGINS_A_THREAD: &str = "/v1/inbox/{thread_id}/reply";
 
-/// The organization is also that of the stranger from its second workspace: there it may look, and no more.
+/// Returns the status for a stranger whose second workspace is in the same organization: it may only read there.
 fn of_its_own_organization(org: &str, method: Method, template: &str) -> Option<u16> {
     let is_of_tenant = template.starts_with("/v1/organizations/") || template.starts_with("/v1/workspaces/");
     let is_open = method == Method::Get && !template.contains("members");
     (org == "local" && is_of_tenant).then_some(if is_open { 200 } else { 403 })
 }
 
-/// Macros come with the server.
+/// Macros come with the server; every workspace sees them.
 const IS_NOBODYS: &str = "/v1/tool-registry/macros/{macro_id}";
 
-/// A call that only its credential could make fail.
+/// Makes a call that only its credential can make fail.
 async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
-    // A route has other states than an intent.
+    // A route has other statuses than an intent.
     let status = if path.starts_with("/v1/routing") { "active" } else { "CANCELED" };
     let body = (method != Method::Get).then(|| {
         let mut body = json!({
@@ -152,13 +152,13 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
             "policy_type": "open", "override_type": "open", "sender_pattern": "*",
             "mode": if path.ends_with("/policies/action") { "open" } else { "self" },
         });
-        // What is changed has other statuses than what is ended.
+        // A PATCH takes other statuses than the end of an intent.
         if method == Method::Patch && !path.starts_with("/v1/routing") {
             body["status"] = Value::Null;
         }
         body
     });
-    // A refusal comes at once; a stream would be read to its end, so its window is the short one.
+    // An error comes at once; a stream is read to its end, so its window is the shortest.
     let path = if path.ends_with("/stream") { format!("{path}?since=0&wait_seconds=1") } else { path.to_owned() };
     let answer = server.send_with(key, method.as_str(), &path, body, headers);
     let clock = async {
@@ -168,7 +168,7 @@ async fn call(server: &Server, key: &str, method: Method, path: &str, headers: &
     };
     tokio::select! {
         answer = answer => answer,
-        () = clock => unreachable!("the clock goes on for ever"),
+        () = clock => unreachable!("the clock does not end"),
     }
 }
 
@@ -183,7 +183,7 @@ async fn only_public_operations_answer_without_a_valid_key(engine: Engine) {
         for headers in no_credential {
             let answer = call(&server, "", method, &path, headers).await;
             match access {
-                // What leads to a task needs its token, and says no more than that.
+                // A task page needs the token of a link, and shows nothing without it.
                 Access::Public if path.contains("/tasks/") => {
                     let expected = if path.starts_with("/app") { 404 } else { 422 };
                     assert_eq!(answer.status, expected, "{path}");
@@ -192,7 +192,7 @@ async fn only_public_operations_answer_without_a_valid_key(engine: Engine) {
                 Access::Public if signs_in(template) => {
                     assert_eq!(answer.status, signs_in_with(method, template), "{path}")
                 }
-                // Trials are closed unless they are opened.
+                // Trials are off by default.
                 Access::Public if path.contains("/alpha/") => {
                     assert!([303, 403, 422].contains(&answer.status.as_u16()), "{path}");
                 }
@@ -243,7 +243,7 @@ async fn an_agents_key_may_not_do_admin_work(engine: Engine) {
             Access::Key | Access::Public => assert_ne!(answer.status, 401, "{path}"),
         }
     }
-    assert_eq!(server.events(&things.intent).await.len(), 3, "an agent that is no party changed nothing");
+    assert_eq!(server.events(&things.intent).await.len(), 3, "an agent without a part in it changed nothing");
 }
 
 async fn the_role_of_a_person_decides_what_they_may_call(engine: Engine) {
@@ -260,10 +260,10 @@ async fn the_role_of_a_person_decides_what_they_may_call(engine: Engine) {
         let works = is_admin || role == axme_api::roles::OrgRole::Member;
         for (method, template, access) in surface() {
             let path = things.path(template);
-            // What only looks is enough to see who is let in; that nothing else is let in is seen with every method.
+            // Admission is checked with GET only, refusals with every method.
             let is_refused = match access {
                 Access::Public => continue,
-                // Each tool is asked for when it is called.
+                // MCP checks the access of each tool when it is called.
                 _ if template == "/mcp" => continue,
                 Access::Key => !works,
                 Access::Admin => !is_admin,
@@ -299,10 +299,10 @@ async fn another_workspace_sees_nothing_of_this_one(engine: Engine) {
                 continue;
             }
             let answer = call(&server, &stranger, method, &path, &[]).await;
-            // An id that is nobody's here is recorded as any unknown one is, and has no effect.
+            // A decision on an unknown id is recorded and has no effect.
             let expected = match template {
                 "/v1/approvals/{approval_id}/decision" => 200,
-                // Not even one's own invoices are for everybody.
+                // Invoices need a permission, even those of the own workspace.
                 "/v1/billing/invoices/{invoice_id}" => 403,
                 _ => of_its_own_organization(org, method, template).unwrap_or(404),
             };
@@ -322,12 +322,12 @@ async fn another_workspace_sees_nothing_of_this_one(engine: Engine) {
         let me = server.get(&stranger, "/v1/me").await;
         assert_eq!((&me["org_slug"], &me["workspace_slug"]), (&json!(org), &json!(workspace)));
 
-        // The same short name is another agent there, and what is sent to this workspace's agent does not reach it.
+        // The same short name is another agent there, and intents to it do not reach this workspace's agent.
         let full = format!("agent://{}", things.agent);
         for to in ["worker", full.as_str()] {
             let body = json!({ "intent_type": "x", "to_agent": to, "payload": { "from": "the stranger" } });
             let sent = server.send(&stranger, "POST", "/v1/intents", Some(body)).await;
-            // An organization takes nothing from another one, unless it says so.
+            // By default, an organization accepts no intents from another one.
             match org {
                 "other" if to == full => drop(sent.refused(403, "receiver_org_closed")),
                 _ => drop(sent.ok()),
@@ -352,7 +352,7 @@ async fn a_key_is_accepted_in_either_header(engine: Engine) {
         assert!(stream.body.to_string().contains(&id), "{}", stream.body);
         server.clock.advance(std::time::Duration::from_secs(20));
     }
-    // The command line sends a key, and beside it what it has for a session.
+    // The command line sends a key together with its session token.
     let headers = [("authorization", "Bearer a.b.c")];
     assert_eq!(server.send_with(&worker, "GET", "/v1/me", None, &headers).await.status, 200);
     let blank = [("x-api-key", " "), ("authorization", &*format!("Bearer  {worker} "))];

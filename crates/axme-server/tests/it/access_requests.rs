@@ -1,4 +1,4 @@
-//! Requests and their review.
+//! Access requests and their review.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ async fn an_organization_a_role_and_a_tier_are_given_as_asked(engine: Engine) {
     let listed = server.get(&server.admin, &members).await["members"].clone();
     let roles: Vec<&Value> = listed.as_array().unwrap().iter().map(|member| &member["role"]).collect();
     assert!(roles.contains(&&json!("billing_viewer")) && roles.len() == 2, "{listed}");
-    // Whoever decides does not take from an owner by giving them less.
+    // A member cannot be added again with another role.
     let body = json!({ "actor_id": "owner@other.default", "role": "org_admin" });
     server.send(&server.admin, "POST", &members, Some(body)).await.refused(409, "member_exists");
 
@@ -143,10 +143,10 @@ async fn requests_expire_and_bad_ones_are_refused(engine: Engine) {
     review(&server, &server.admin, &asked, "approve").await.refused(409, "access_request_decided");
 }
 
-/// A workspace that nobody knows.
+/// A workspace that does not exist.
 const ELSEWHERE: Uuid = Uuid::from_u128(7);
 
-/// Requests to join an organization, a second apart, each of which expires so many seconds later.
+/// Inserts requests to join an organization, one second apart. Each expires `expires` seconds later.
 async fn insert_requests(
     server: &Server,
     org: &str,
@@ -221,7 +221,7 @@ async fn open_requests_are_found_behind_decided_ones(engine: Engine) {
     let (states, _, answer) = listed(&path, "requests").await;
     assert_eq!((states.join(" ").as_str(), &answer["has_more"]), ("pending", &json!(false)));
 
-    // What was decided, and what expired, is forgotten in the end. What waits is not.
+    // Decided and expired requests are deleted in the end; waiting ones are not.
     server.clock.advance(Duration::from_secs(91 * 86_400));
     axme_server::workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
     let (states, ..) = listed(&format!("{REQUESTS}?org_id={id}"), "access_requests").await;

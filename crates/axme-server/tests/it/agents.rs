@@ -1,4 +1,4 @@
-//! Agents: the registry, and the streams of intents to them.
+//! Agents: the registry, and the streams of their deliveries.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ each_engine! {
 
 const WORKER: &str = "/v1/agents/worker/intents/stream";
 
-/// One window of the worker's stream.
+/// Reads one window of the worker's stream.
 async fn window(server: &Server, key: &str, query: &str) -> Window {
     server.stream(key, &format!("{WORKER}?{query}")).await
 }
@@ -90,7 +90,7 @@ async fn agents_are_listed_by_address_in_pages(engine: Engine) {
     assert_eq!(
         server.get(&server.admin, "/v1/agents").await,
         json!({ "ok": true, "agents": [] }),
-        "an admin is no agent"
+        "an admin is not an agent"
     );
     for name in ["bb", "cc", "aa.x", "aa-x", "ZZ"] {
         server.agent(name).await;
@@ -142,7 +142,7 @@ async fn a_listener_that_starts_late_gets_the_backlog(engine: Engine) {
     assert_eq!((seen.next_seq(), seen.lasted), (2, Duration::from_millis(200)), "it lingers, then ends");
 
     let again = window(&server, &worker, "since=0&wait_seconds=15").await;
-    assert_eq!(again.content(), seen.content(), "who starts from nothing is shown what is out, as it was");
+    assert_eq!(again.content(), seen.content(), "a reader that starts anew gets claimed deliveries unchanged");
     let nothing = window(&server, &worker, "since=2&wait_seconds=2").await;
     assert_eq!((numbers(&nothing), nothing.next_seq()), (vec![], 2));
 
@@ -150,7 +150,7 @@ async fn a_listener_that_starts_late_gets_the_backlog(engine: Engine) {
     let next = window(&server, &worker, "since=2&wait_seconds=15").await;
     assert_eq!((next.intent_ids(), numbers(&next)), (vec![second.as_str()], vec![4]));
     let third = server.submit("worker", json!({ "n": 3 })).await;
-    // The command line asks for the number after the last one.
+    // The command line sends the last number plus one.
     let next = window(&server, &worker, "since=5&wait_seconds=2").await;
     assert_eq!((next.intent_ids(), numbers(&next)), (vec![third.as_str()], vec![6]));
 }
@@ -189,7 +189,7 @@ async fn a_delivery_is_pushed_into_a_window_that_waits(engine: Engine) {
     poll(async || (server.until_held().await == Duration::from_millis(200)).then_some(())).await;
     server.clock.advance(Duration::from_millis(150));
     let second = server.submit("worker", json!({})).await;
-    assert_eq!(open.frame().await.data["intent_id"], second, "what follows at once comes in the same window");
+    assert_eq!(open.frame().await.data["intent_id"], second, "an immediate second delivery comes in the same window");
     let rest = open.read_to_end(&server).await;
     assert_eq!((numbers(&rest), rest.next_seq(), rest.lasted), (vec![2, 4], 4, Duration::from_millis(200)));
 }
@@ -212,8 +212,8 @@ async fn an_unacknowledged_delivery_is_offered_again_under_a_new_number(engine: 
         assert_eq!((frame.id, &frame.data["status"]), (Some(last + 2), &json!("DELIVERED")));
         last = open.read_to_end(&server).await.next_seq();
     }
-    assert_eq!(server.events(&id).await.len(), 3, "an offer is no event");
-    assert_eq!(server.intent(&id).await["delivery_attempt"], 0, "and costs no attempt");
+    assert_eq!(server.events(&id).await.len(), 3, "an offer is not an event");
+    assert_eq!(server.intent(&id).await["delivery_attempt"], 0, "and uses no attempt");
 }
 
 async fn an_acknowledged_delivery_is_not_offered_again_for_an_hour(engine: Engine) {
@@ -233,7 +233,7 @@ async fn an_acknowledged_delivery_is_not_offered_again_for_an_hour(engine: Engin
     let idle = window(&server, &worker, "since=4&wait_seconds=1").await;
     assert!(idle.content().is_empty(), "not after 15 s, a minute, or ten");
     let replayed = window(&server, &worker, "since=0&wait_seconds=2").await;
-    assert_eq!(numbers(&replayed), [2, 4], "who starts from nothing is shown them all the same");
+    assert_eq!(numbers(&replayed), [2, 4], "a reader that starts anew gets them anyway");
     server.clock.advance(taken_up.plus_seconds(3_600).since(server.now()));
     let again = window(&server, &worker, "since=4&wait_seconds=15").await;
     assert_eq!(numbers(&again), [6, 8]);
@@ -262,10 +262,10 @@ async fn a_window_holds_fifty_deliveries(engine: Engine) {
         got.extend(seen.intent_ids().into_iter().map(str::to_owned));
         since = seen.next_seq();
     }
-    assert_eq!(got, submitted, "in the order in which they came");
+    assert_eq!(got, submitted, "in order of arrival");
     assert_eq!(since, 240);
     let replayed = window(&server, &worker, "since=0&wait_seconds=5").await;
-    assert_eq!(replayed.content().len(), 120, "who starts from nothing misses none");
+    assert_eq!(replayed.content().len(), 120, "a reader that starts anew misses none");
 }
 
 async fn readers_of_one_address_share_its_deliveries(engine: Engine) {
@@ -278,7 +278,7 @@ async fn readers_of_one_address_share_its_deliveries(engine: Engine) {
     poll(async || (server.app.wakeups.subscriptions(queue) == 2).then_some(())).await;
     let submits = (0..60).map(|n| server.submit("worker", json!({ "n": n })));
     let mut submitted = futures_util::future::join_all(submits).await;
-    // The clock stands, so whatever comes twice would be a delivery that both took.
+    // The clock stands still, so a repeated delivery would mean that both readers got it.
     let (mut of_first, mut of_second) = (Vec::new(), Vec::new());
     while of_first.len() + of_second.len() < 60 {
         tokio::select! {
@@ -290,12 +290,12 @@ async fn readers_of_one_address_share_its_deliveries(engine: Engine) {
     let mut got: Vec<&str> = frames().map(|frame| frame.data["intent_id"].as_str().unwrap()).collect();
     got.sort_unstable();
     submitted.sort();
-    assert_eq!(got, submitted, "each went to one of them");
+    assert_eq!(got, submitted, "each went to one reader");
     let mut numbers: Vec<Option<u64>> = frames().map(|frame| frame.id).collect();
     numbers.sort_unstable();
     numbers.dedup();
-    assert_eq!(numbers.len(), 60, "under a number of its own");
-    assert!(!of_first.is_empty() && !of_second.is_empty(), "nobody took all");
+    assert_eq!(numbers.len(), 60, "each with its own number");
+    assert!(!of_first.is_empty() && !of_second.is_empty(), "neither reader got all");
 }
 
 async fn the_first_window_of_the_command_line_gets_the_backlog_and_nothing_new(engine: Engine) {
@@ -305,7 +305,7 @@ async fn the_first_window_of_the_command_line_gets_the_backlog_and_nothing_new(e
     let empty = window(&server, &worker, first_window).await;
     assert_eq!((empty.content().len(), empty.lasted), (0, Duration::from_millis(200)));
 
-    // Nothing that comes while it is open goes into it.
+    // A delivery that arrives while it is open does not go into it.
     let open = server.open(&worker, &format!("{WORKER}?{first_window}"), &[]).await;
     assert_eq!(server.until_held().await, Duration::from_millis(200));
     let new = server.submit("worker", json!({})).await;
@@ -314,7 +314,7 @@ async fn the_first_window_of_the_command_line_gets_the_backlog_and_nothing_new(e
     let next = window(&server, &worker, "since=1&wait_seconds=2").await;
     assert_eq!(next.intent_ids(), [new.as_str()]);
 
-    // Nor while a slow reader takes in the backlog, which begins with what was offered before.
+    // Nor while a slow reader reads the backlog, which starts with earlier offers.
     for _ in 0..3 {
         server.submit("worker", json!({})).await;
     }
@@ -361,10 +361,10 @@ async fn a_reader_may_ask_for_some_statuses(engine: Engine) {
     let going_on = server.submit("worker", json!({})).await;
     server.post(&server.admin, &format!("/v1/intents/{going_on}/resume"), json!({})).await;
     let other_status = window(&server, &worker, "since=0&wait_seconds=2&status=COMPLETED,WAITING").await;
-    assert!(other_status.content().is_empty(), "and those stay for others");
+    assert!(other_status.content().is_empty(), "and those stay for other readers");
     let fresh = window(&server, &worker, "since=0&wait_seconds=2&status=created,delivered").await;
     assert_eq!(fresh.intent_ids(), [new.as_str()]);
-    // However much there is in other statuses before it.
+    // Any number of deliveries in other statuses may precede it.
     for _ in 0..60 {
         server.submit("worker", json!({})).await;
     }
@@ -400,13 +400,13 @@ async fn unsent_deliveries_are_released_at_once(engine: Engine) {
     }
     let mut open = server.open(&worker, &format!("{WORKER}?since=1&wait_seconds=15"), &[]).await;
     assert_eq!(open.frame().await.data["payload"]["n"], 0);
-    // One more may be on its way; the reader goes without having read it.
+    // Another frame may be on its way; the reader leaves without reading it.
     drop(open);
     let mut other = server.open(&worker, &format!("{WORKER}?since=1&wait_seconds=15"), &[]).await;
     let mut got = Vec::new();
     while got.last() != Some(&json!(3)) {
         let frame = other.frame().await;
-        assert_eq!(frame.data["offer"], 1, "an offer that was not sent was none");
+        assert_eq!(frame.data["offer"], 1, "an unsent offer is not counted");
         assert!(frame.id > Some(8), "under a new number: {:?}", frame.id);
         got.push(frame.data["payload"]["n"].clone());
     }
@@ -451,7 +451,7 @@ async fn a_stream_that_is_followed_stays_open(engine: Engine) {
         assert_eq!(open.frame().await.data["intent_id"], id);
         server.post(&worker, &format!("/v1/intents/{id}/resume"), json!({ "action": "complete" })).await;
     }
-    // Far more than a window holds.
+    // Far more than one window holds.
     for n in 0..60 {
         server.submit("worker", json!({ "n": n })).await;
     }
@@ -469,7 +469,7 @@ async fn streams_of_an_account_are_limited(engine: Engine) {
     assert_eq!(refused.headers["retry-after"], "1");
     refused.refused(429, "rate_limit_exceeded");
     let others = server.open(&other, "/v1/agents/other/intents/stream?since=2", &[]).await;
-    assert_eq!(others.status, 200, "each account by itself");
+    assert_eq!(others.status, 200, "each account has its own limit");
     drop(first);
     poll(async || (server.open(&worker, &path, &[]).await.status == 200).then_some(())).await;
 }

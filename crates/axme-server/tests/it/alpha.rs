@@ -1,4 +1,4 @@
-//! Trials: off unless they are opened, and an address that was only typed owns nothing.
+//! Trials: off by default, and an unverified address owns nothing.
 
 use std::time::Duration;
 
@@ -44,11 +44,11 @@ async fn a_trial_begins_without_a_sign_in(engine: Engine) {
     let mails = server.mails().await;
     let link = mails[0].link.clone().unwrap();
     assert_eq!(mails[0].to, "ann@example.com");
-    // A mail that is sent again makes the one before worthless.
+    // A new mail invalidates the link of the previous one.
     server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "ann@example.com" })).await;
     let again = server.mails().await[0].link.clone().unwrap();
     verify(&server, token_of(&link)).await.refused(404, "not_found");
-    // Whatever opens links in mail verifies nothing.
+    // A mail scanner that opens links verifies nothing.
     assert_eq!(server.page(&again).await.status, 200);
     let led = server.page(&format!("/v1/alpha/verify-email?token={}", token_of(&again))).await;
     assert_eq!(
@@ -62,11 +62,11 @@ async fn a_trial_begins_without_a_sign_in(engine: Engine) {
         assert_eq!(server.submit_form(&again, &[]).await.status, 200);
     }
     assert_eq!(verify(&server, token_of(&again)).await.ok()["email_verification"]["status"], "verified");
-    // The key keeps its workspace, and loses the organization to whom the address belongs.
+    // The key keeps its workspace, and loses the organization to the owner of the address.
     server.clock.advance(Duration::from_secs(2));
     assert_eq!(server.get(key, "/v1/me").await["role"], "workspace_admin");
     server.send(key, "PATCH", &own, rename).await.refused(403, "forbidden");
-    // The address signs in now, as the owner.
+    // The address can now sign in, as the owner.
     let ann = server.sign_in("ann@example.com").await;
     let shown = server.as_person(&ann, "GET", "/v1/portal/personal/context", None).await.ok();
     assert_eq!(
@@ -74,14 +74,14 @@ async fn a_trial_begins_without_a_sign_in(engine: Engine) {
         (&me["org_id"], &json!(["org_owner"]))
     );
     server.post("", "/v1/alpha/verify-email/resend", json!({ "email": "ann@example.com" })).await;
-    assert!(server.mails().await.is_empty(), "there is nothing to verify any more");
+    assert!(server.mails().await.is_empty(), "there is nothing left to verify");
 }
 
 async fn an_unverified_email_address_owns_nothing(engine: Engine) {
     let server = open(engine).await;
     let trial = begin(&server, "owner@local").await.ok();
     let key = trial["key"]["token"].as_str().unwrap();
-    // The owner of the first organization is somebody else, whatever was typed.
+    // A typed address gives no rights in the first organization.
     let path = format!("/v1/organizations/{}", server.bootstrap.org_id);
     server.send(key, "GET", &path, None).await.refused(404, "not_found");
     let own = format!("/v1/organizations/{}", trial["organization"]["org_id"].as_str().unwrap());

@@ -113,7 +113,7 @@ async fn a_stale_generation_changes_nothing_and_is_no_error(engine: Engine) {
         assert_eq!(answer["policy_generation"], 0);
         assert_eq!(answer["intent"]["status"], "DELIVERED");
     }
-    // A guard that cannot be read is none that holds.
+    // A guard that cannot be read is rejected, not ignored.
     for generation in [json!("first"), json!(-1), json!(0.5), json!([])] {
         let body = json!({ "action": "complete", "expected_policy_generation": generation });
         let path = format!("/v1/intents/{id}/resume");
@@ -129,7 +129,7 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     let rows: Vec<(Value, &str, Value)> = vec![
-        // The control plane: go on, but do not complete.
+        // The control plane: continue, but do not complete.
         (json!({}), "IN_PROGRESS", Value::Null),
         (json!({ "approve_current_step": true }), "IN_PROGRESS", Value::Null),
         (
@@ -141,7 +141,7 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
             Value::Null,
         ),
         (json!({ "reason": "only a reason" }), "IN_PROGRESS", Value::Null),
-        // Agents that say so.
+        // Agents that send an action.
         (json!({ "action": "complete" }), "COMPLETED", json!({})),
         (
             json!({ "action": "complete", "score": 3, "reason": "fine" }),
@@ -149,7 +149,7 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
             json!({ "score": 3, "reason": "fine" }),
         ),
         (json!({ "action": "fail", "reason": "broken" }), "FAILED", json!({ "reason": "broken" })),
-        // Agents that just answer.
+        // Agents that send only a result.
         (json!({ "approved": true, "score": 0.5 }), "COMPLETED", json!({ "approved": true, "score": 0.5 })),
         (json!({ "approved": false }), "COMPLETED", json!({ "approved": false })),
         (
@@ -162,9 +162,9 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
         (json!({ "status": "failed", "why": "x" }), "FAILED", json!({ "status": "failed", "why": "x" })),
         (json!({ "outcome": "failed" }), "FAILED", json!({ "outcome": "failed" })),
         (json!({ "outcome": "error" }), "FAILED", json!({ "outcome": "error" })),
-        // An agent that wants somebody else next.
+        // An agent that hands over to a person.
         (json!({ "status": "pending_human_approval", "n": 1 }), "IN_PROGRESS", Value::Null),
-        // A result may have any key: none is taken for a field of the call.
+        // A result may have any key; none is read as a field of the call.
         (
             json!({ "intent_id": "mine", "body": { "x": 1 } }),
             "COMPLETED",
@@ -184,7 +184,7 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
         assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered", word.as_str()], "{body}");
         assert_eq!(resumed["event"]["actor"], "agent://local/default/worker");
         if status == "IN_PROGRESS" {
-            // The published flow goes on to resolve.
+            // The published flow continues with resolve.
             let path = format!("/v1/intents/{id}/resolve");
             server.post(&worker, &path, json!({ "status": "COMPLETED", "result": {} })).await;
         }
@@ -195,7 +195,7 @@ async fn resume_accepts_every_body_that_clients_send(engine: Engine) {
     let empty = server.send(&worker, "POST", &path, None).await.ok();
     assert_eq!(empty["intent"]["status"], "IN_PROGRESS");
     let again = server.post(&worker, &path, json!({})).await;
-    assert_eq!((&again["applied"], &again["event"]), (&json!(true), &Value::Null), "already going on");
+    assert_eq!((&again["applied"], &again["event"]), (&json!(true), &Value::Null), "already in progress");
     let declined = server.post(&worker, &path, json!({ "approve_current_step": false })).await;
     assert_eq!((&declined["applied"], &declined["reason"]), (&json!(false), &json!("not_approved")));
     let no_task =
@@ -237,10 +237,10 @@ async fn reading_with_the_receivers_key_acknowledges(engine: Engine) {
         server.get(&sender, &format!("/v1/intents/{id}")).await;
         server.get(&worker, &format!("/v1/intents/{moved_on}")).await;
     }
-    assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered"], "it was not the receiver");
+    assert_eq!(server.event_types(&id).await, ["created", "submitted", "delivered"], "the caller was not the receiver");
 
     let seen = server.get(&worker, &format!("/v1/intents/{id}")).await;
-    assert_eq!(seen["status"], "DELIVERED", "the answer does not wait for it");
+    assert_eq!(seen["status"], "DELIVERED", "the answer does not wait for the acknowledgement");
     let events = poll(async || Some(server.events(&id).await).filter(|events| events.len() > 3)).await;
     let last = events.last().unwrap();
     assert_eq!(last["event_type"], "intent.acknowledged");
@@ -252,7 +252,11 @@ async fn reading_with_the_receivers_key_acknowledges(engine: Engine) {
     server.get(&worker, &format!("/v1/intents/{other}")).await;
     poll(async || (server.intent(&other).await["status"] == "ACKNOWLEDGED").then_some(())).await;
     assert_eq!(server.events(&id).await.len(), 4, "only once");
-    assert_eq!(server.event_types(&moved_on).await.last().unwrap(), "in_progress", "not after it has moved on");
+    assert_eq!(
+        server.event_types(&moved_on).await.last().unwrap(),
+        "in_progress",
+        "no acknowledgement after a later status"
+    );
     server.post(&worker, &format!("/v1/intents/{id}/resume"), json!({ "action": "complete" })).await;
     assert_eq!(server.intent(&id).await["status"], "COMPLETED");
 }
@@ -305,7 +309,7 @@ async fn nothing_follows_the_terminal_event(engine: Engine) {
         assert_eq!(server.events(id).await.len(), *count, "no timer fires either");
     }
     let window = server.stream(&worker, "/v1/agents/worker/intents/stream?since=0&wait_seconds=1").await;
-    assert!(window.content().is_empty(), "what is over is offered no more");
+    assert!(window.content().is_empty(), "an ended intent is not offered");
 }
 
 async fn a_deadline_ends_an_intent(engine: Engine) {
@@ -324,7 +328,7 @@ async fn deadlines_that_pass_together_are_all_kept(engine: Engine) {
     let server = Server::start(engine).await;
     let at = server.now().plus_seconds(10).to_string();
     let body = json!({ "intent_type": "intent.ask.v1", "to_agent": "nobody", "deadline_at": at });
-    // More than the worker takes in one round.
+    // More than one round of the worker.
     let created = (0..230).map(|_| server.post(&server.admin, "/v1/intents", body.clone()));
     futures_util::future::join_all(created).await;
     server.advance(Duration::from_secs(10)).await;

@@ -28,7 +28,7 @@ async fn a_waiting_task_is_answered_under_its_rules(engine: Engine) {
     let id = task(&server, json!({ "title": "Pay?", "required_comment": true })).await;
     let approve = json!({ "decision": "approve" });
     server.send(&worker, "POST", &path(&id), Some(approve.clone())).await.refused(404, "not_found");
-    assert_eq!(server.intent(&id).await["status"], "WAITING", "what an agent cannot see it cannot answer");
+    assert_eq!(server.intent(&id).await["status"], "WAITING", "an agent cannot answer an intent that it cannot see");
     let refused = server.send(&server.admin, "POST", &path(&id), Some(approve)).await;
     assert_eq!(refused.status, 422, "{}", refused.body);
     assert_eq!(server.intent(&id).await["status"], "WAITING", "the task stays open");
@@ -73,7 +73,7 @@ async fn a_forbidden_decision_is_refused_and_leaves_no_trace(engine: Engine) {
     assert_eq!(lines().await, 0);
     server.as_person(&ann, "POST", &path(&id), approve.clone()).await.ok();
     assert_eq!((&server.intent(&id).await["status"], lines().await), (&json!("COMPLETED"), 1));
-    // An id that is no intent's is recorded for anybody.
+    // Any caller's decision on an id without an intent is recorded.
     server.send(&worker, "POST", &path(&Uuid::from_u128(7).to_string()), approve).await.ok();
     assert_eq!(lines().await, 2);
 }
@@ -96,7 +96,7 @@ async fn other_ids_are_recorded_and_have_no_effect(engine: Engine) {
     }
     let id = task(&server, json!({ "title": "Pay?" })).await;
     server.post(&foreign, &path(&id), json!({ "decision": "approve" })).await;
-    assert_eq!(server.intent(&id).await["status"], "WAITING", "another workspace decides nothing here");
+    assert_eq!(server.intent(&id).await["status"], "WAITING", "a decision from another workspace has no effect");
     let plain = server.submit("worker", json!({})).await;
     let approve = json!({ "decision": "approve" });
     server.send(&server.admin, "POST", &path(&plain), Some(approve)).await.refused(409, "not_waiting_for_human");

@@ -20,28 +20,28 @@ each_engine! {
     the_trail_is_for_owners_admins_and_auditors,
 }
 
-/// Calls that leave no line, and why.
+/// Operations that leave no audit event, with the reason.
 const EXCEPTIONS: [(&str, &str); 17] = [
     ("intents.create", "an intent's events are its history"),
     ("intents.get", "an intent's events are its history"),
     ("intents.resolve", "an intent's events are its history"),
     ("intents.resume", "an intent's events are its history"),
-    ("scenarios.apply", "the events of its intent are its history; the accounts that it makes have lines"),
+    ("scenarios.apply", "the events of its intent are its history; the accounts that it creates have audit events"),
     ("tasks.reassign", "an intent's events are its history"),
     ("inbox.approve", "an intent's events are its history"),
     ("inbox.reject", "an intent's events are its history"),
-    ("inbox.read", "it is a mark for the reader alone"),
-    ("inbox.changes", "it numbers what the reader has not seen"),
+    ("inbox.read", "it sets a mark that only the reader sees"),
+    ("inbox.changes", "it numbers the changes that the reader has not seen"),
     ("sessions.messages.create", "a session's feed is its history"),
-    ("media.get", "it makes a link that is good for an hour"),
-    ("mesh.heartbeat", "an agent says that it lives"),
-    ("auth.login_intent", "a mail that was asked for signs nobody in"),
-    ("auth.cli_grants.create", "a device that waits is nobody yet"),
-    ("auth.refresh", "a session goes on; that it began and that it ends have lines"),
-    ("alpha.verify_email.resend", "a mail that was asked for changes nothing"),
+    ("media.get", "it makes a link that is valid for an hour"),
+    ("mesh.heartbeat", "it reports that an agent is alive"),
+    ("auth.login_intent", "the mail alone signs nobody in"),
+    ("auth.cli_grants.create", "a waiting device has no identity yet"),
+    ("auth.refresh", "the session continues; its start and its end have audit events"),
+    ("alpha.verify_email.resend", "the mail alone changes nothing"),
 ];
 
-/// Who calls: the first key there is, whoever signed in last, or nobody.
+/// The caller: the first key, the last person who signed in, or nobody.
 #[derive(Clone, Copy)]
 enum Who {
     Key,
@@ -49,14 +49,14 @@ enum Who {
     Nobody,
 }
 
-/// A call that changes something; `{name}` stands for what an earlier answer gave.
+/// A call that changes something. `{name}` stands for a value of an earlier answer.
 struct Change {
     op: &'static str,
     who: Who,
-    /// How its line begins, where that is not the operation's id; `None` for an exception that others need.
+    /// The start of its action, if that is not the operation's id; `None` for an exception that other changes need.
     action: Option<&'static str>,
     body: Value,
-    /// Names for what the answer gives.
+    /// Names for values of the answer.
     gives: &'static [(&'static str, &'static str)],
 }
 
@@ -82,7 +82,7 @@ impl Change {
     }
 }
 
-/// Every change there is, in an order in which they can be made.
+/// Every change, in an order that works.
 fn changes() -> Vec<Change> {
     let place = |fields: Value| {
         let mut body = json!({ "org_id": "{org_id}", "workspace_id": "{workspace_id}" });
@@ -225,7 +225,7 @@ fn changes() -> Vec<Change> {
     all
 }
 
-/// What people do with their sign-ins, and how trials begin. Mails give `{code}`, `{link}` and `{mail_token}`.
+/// Changes by sign-ins and trials. Mails give `{code}`, `{link}` and `{mail_token}`.
 fn changes_of_people() -> Vec<Change> {
     const TOKEN: (&str, &str) = ("token", "/access_token");
     let asks = || {
@@ -267,14 +267,14 @@ fn changes_of_people() -> Vec<Change> {
     ]
 }
 
-/// Puts names in for their values, in a path or a body.
+/// Replaces names by their values, in a path or a body.
 fn fill(text: &str, names: &BTreeMap<String, String>) -> String {
     names.iter().fold(text.to_owned(), |text, (name, value)| {
         text.replace(&format!("{{{name}}}"), value).replace(&format!("{{*{name}}}"), value)
     })
 }
 
-/// The lines of every trail that the changes are made in, by id.
+/// Returns the events of every audit trail that the changes write to, by id.
 async fn lines(server: &Server, names: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut trails = vec![String::new()];
     trails.extend(names.get("org_id").map(|org| format!("org_id={org}")));
@@ -287,7 +287,7 @@ async fn lines(server: &Server, names: &BTreeMap<String, String>) -> BTreeMap<St
             found.insert(text("audit_id"), text("action"));
         }
     }
-    // The trail of a trial is read by nobody until its owner signs in.
+    // Nobody can read the trail of a trial until its owner signs in.
     if let Some(trial) = names.get("trial") {
         let trail = trial.parse().unwrap();
         let filter = Filter { trail, before: Uuid::max(), actor: None, prefix: None, limit: 20 };
@@ -297,7 +297,7 @@ async fn lines(server: &Server, names: &BTreeMap<String, String>) -> BTreeMap<St
     found
 }
 
-/// Makes a change and checks that it has left its line, or none.
+/// Makes a change, and checks that it has left its audit event, or none.
 async fn make(server: &Server, change: &Change, names: &mut BTreeMap<String, String>) -> Value {
     let table = axme_api::table();
     let op = table.iter().map(|op| op.info()).find(|op| op.id == change.op).expect(change.op);
@@ -335,7 +335,7 @@ fn every_change_is_known_to_leave_a_line_or_none() {
     let untold: BTreeSet<&str> = EXCEPTIONS.iter().map(|(op, _)| *op).collect();
     let table = axme_api::table();
     for op in table.iter().map(|op| op.info()).filter(|op| op.effect == Effect::Write) {
-        assert!(told.contains(op.id) != untold.contains(op.id), "{}: its line in the audit trail is not tested", op.id);
+        assert!(told.contains(op.id) != untold.contains(op.id), "{}: its audit event is not tested", op.id);
     }
 }
 
@@ -354,7 +354,7 @@ async fn every_change_leaves_a_line(engine: Engine) {
     });
     let task = crate::harness::id_of(&server.post(&server.admin, "/v1/intents", body).await);
     names.extend(["intent_id", "thread_id"].map(|name| (name.to_owned(), id.clone())));
-    // Nobody's here: a decision about an intent is in the intent's history.
+    // Not an intent's id: a decision about an intent is in the intent's history.
     names.insert("approval_id".to_owned(), server.bootstrap.org_id.clone());
     for change in changes() {
         if change.op == "tasks.link" {
@@ -389,7 +389,7 @@ async fn every_change_of_a_person_leaves_a_line(engine: Engine) {
     }
 }
 
-/// The actions of a listing.
+/// Returns the actions of a listing.
 fn actions(list: &Value) -> Vec<&str> {
     list["events"].as_array().unwrap().iter().map(|event| event["action"].as_str().unwrap()).collect()
 }
@@ -420,13 +420,13 @@ async fn the_trail_is_newest_first_and_filtered_by_action_and_actor(engine: Engi
     assert_eq!(page["events"].as_array().unwrap()[..], all["events"].as_array().unwrap()[2..4]);
     assert_eq!(actions(&audit("action_prefix=service_accounts.k").await), expected[3..4]);
     assert_eq!(actions(&audit("action_prefix=users.").await), expected[..3]);
-    assert_eq!(actions(&audit("action_prefix=users%25").await), [""; 0], "a prefix is taken as it is");
+    assert_eq!(actions(&audit("action_prefix=users%25").await), [""; 0], "a prefix is matched literally");
     for name in ["worker", "agent://local/default/worker"] {
         assert_eq!(actions(&audit(&format!("owner_agent={name}")).await), [nick], "{name}");
     }
     assert_eq!(actions(&audit("owner_agent=owner@local&action_prefix=users.").await), [nick; 2]);
     assert_eq!(actions(&audit("owner_agent=worker&action_prefix=service_accounts.").await), [""; 0]);
-    assert_eq!(audit("action_prefix=").await, all, "nothing given is nothing asked for");
+    assert_eq!(audit("action_prefix=").await, all, "an empty prefix is ignored");
     for query in ["limit=0", "before=x", &format!("action_prefix={}", "x".repeat(101))] {
         let answer = server.send(&server.admin, "GET", &format!("/v1/audit/events?{query}"), None).await;
         answer.refused(422, "validation_failed");
@@ -444,7 +444,7 @@ async fn the_trail_is_for_owners_admins_and_auditors(engine: Engine) {
     assert_eq!((&list["events"][0]["org_id"], &list["events"][0]["workspace_id"]), (&json!(id), &Value::Null));
     assert_eq!(actions(&server.get(&server.admin, &of_workspace).await), ["organizations.workspaces.create"]);
 
-    // A key that is nobody's with a role reads nothing, not even of its own workspace.
+    // A key whose owner has no role reads nothing, not even in its own workspace.
     let plain = server.workspace("elsewhere", "plain").await;
     server.send(&plain, "GET", "/v1/audit/events", None).await.refused(403, "forbidden");
     for path in [&of_org, &of_workspace] {

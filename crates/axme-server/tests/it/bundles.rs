@@ -1,4 +1,4 @@
-//! Bundles: checked, and applied all or nothing.
+//! Bundles: validated, and applied all or nothing.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn validation_names_every_fault_and_its_place(engine: Engine) {
         assert!(errors.iter().any(|error| error.starts_with(place)), "{place} is not in {errors:#?}");
     }
     let refused = server.send(&server.admin, "POST", APPLY, Some(bundle)).await;
-    assert_eq!(refused.body["error"]["details"]["errors"], report["errors"], "apply says the same");
+    assert_eq!(refused.body["error"]["details"]["errors"], report["errors"], "apply reports the same errors");
     let text = refused.refused(422, "scenario_invalid");
     assert!(errors.iter().all(|error| text.contains(error)), "{text}");
     for empty in [json!({}), json!({ "workflow": [] }), json!({ "intent": 5 }), json!({ "agents": {} })] {
@@ -141,7 +141,11 @@ async fn agents_are_created_only_when_the_bundle_says_so(engine: Engine) {
     assert_eq!(applied["agents"], json!([{ "role": "checker", "address": address, "created": false }]));
     assert_eq!(applied["agents_provisioned"][0]["service_account_id"], Value::Null);
     assert_eq!(server.get(&server.admin, "/v1/agents").await["agents"], json!([]));
-    assert_eq!(server.intent(&child(&server, &id_of(&applied)).await).await["to_agent"], address, "it may come later");
+    assert_eq!(
+        server.intent(&child(&server, &id_of(&applied)).await).await["to_agent"],
+        address,
+        "the agent may register later"
+    );
 
     bundle["agents"][0]["create_if_missing"] = json!(true);
     for (address, created) in [
@@ -196,7 +200,7 @@ async fn applying_again_under_the_same_key_is_the_same_intent(engine: Engine) {
     let mut expected = first.clone();
     expected["idempotent"] = json!(true);
     assert_eq!(server.post(&server.admin, APPLY, in_body.clone()).await, expected);
-    // The key in the header is the same key.
+    // The key in the header and the key in the body are the same.
     let header = [("idempotency-key", "once")];
     for body in [&in_body, &check_and_sign_off()] {
         let again = server.send_with(&server.admin, "POST", APPLY, Some(body.clone()), &header).await.ok();

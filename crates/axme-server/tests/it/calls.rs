@@ -1,4 +1,4 @@
-//! What every call goes through: bodies, errors, headers, and repeating under an idempotency key.
+//! Rules for every call: bodies, errors, headers, and retries under an idempotency key.
 
 use std::time::Duration;
 
@@ -135,7 +135,7 @@ async fn stored_answers_expire(engine: Engine) {
     let first = create_with(&server, "k", ask(json!({}))).await.ok();
     server.advance(Duration::from_secs(24 * 3_600)).await;
     assert_eq!(workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap(), 0);
-    assert_eq!(create_with(&server, "k", ask(json!({}))).await.ok(), first, "kept for a day at least");
+    assert_eq!(create_with(&server, "k", ask(json!({}))).await.ok(), first, "kept for at least a day");
     server.advance(Duration::from_secs(25 * 3_600)).await;
     assert_eq!(workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap(), 1);
     assert_ne!(create_with(&server, "k", ask(json!({}))).await.ok(), first);
@@ -147,7 +147,7 @@ async fn an_idempotency_key_has_its_limits(engine: Engine) {
     create_with(&server, "x", ask(json!({}))).await.ok();
     create_with(&server, &"k".repeat(256), ask(json!({}))).await.refused(422, "validation_failed");
     create_with(&server, "schlüssel", ask(json!({}))).await.refused(422, "validation_failed");
-    // The name of a thing that is not there may be long as well.
+    // The id of a missing account may be long, too.
     let digits: String = (1..3_000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
     let path = format!("/v1/service-accounts/{digits}/keys");
     let refused = server.send_with(&server.admin, "POST", &path, Some(json!({})), &[(KEY, "k")]).await;
@@ -313,7 +313,7 @@ async fn deep_nesting_is_refused(engine: Engine) {
     }
     let brackets = json!({ "text": "[{".repeat(1_000), "escaped": "\"[[\\\"".repeat(100) });
     let id = server.submit("worker", brackets.clone()).await;
-    assert_eq!(server.intent(&id).await["payload"], brackets, "brackets in text are no nesting");
+    assert_eq!(server.intent(&id).await["payload"], brackets, "brackets in text are not nesting");
 }
 
 async fn strings_come_back_as_they_were_sent(engine: Engine) {
@@ -422,7 +422,7 @@ async fn request_and_trace_ids_come_back(engine: Engine) {
             assert_eq!(answer.headers.get(name).unwrap(), value, "{path}");
         }
         let answer = server.send(&server.admin, "GET", path, None).await;
-        assert_eq!(answer.headers.get("x-request-id").unwrap().len(), 36, "made when it is missing");
+        assert_eq!(answer.headers.get("x-request-id").unwrap().len(), 36, "made if it is missing");
         assert!(answer.headers.get("x-trace-id").is_none());
     }
     let long = "x".repeat(129);

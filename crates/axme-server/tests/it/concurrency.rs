@@ -1,4 +1,4 @@
-//! Many at once: nothing is lost, nothing is counted twice, nothing ends twice.
+//! Concurrent calls: nothing is lost, counted twice, or ended twice.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ each_engine! {
 
 const AT_ONCE: usize = 64;
 
-/// Positions without gaps, times that never go back, one terminal event and that at the end.
+/// Checks that positions have no gaps, times never go back, and only the last event is terminal.
 async fn assert_whole(server: &Server, id: &str) {
     let events = server.events(id).await;
     for (n, event) in events.iter().enumerate() {
@@ -99,7 +99,7 @@ async fn concurrent_workflows_do_not_disturb_each_other(engine: Engine) {
             let events = server.events(id).await;
             let waiting = events.iter().rfind(|event| event["event_type"] == "intent.waiting").unwrap();
             let child = waiting["details"]["child_intent_id"].as_str().unwrap();
-            // Two that both believe to have the step.
+            // Two callers that both believe they have the step.
             let path = format!("/v1/intents/{child}/resume");
             let answer = || server.send(&worker, "POST", &path, Some(json!({ "step": step })));
             let (a, b) = tokio::join!(answer(), answer());
@@ -139,5 +139,5 @@ async fn a_concurrent_cancel_and_answer_leave_one_terminal_event(engine: Engine)
         assert_eq!(answered.status.is_success(), status == "COMPLETED", "{}", answered.body);
     }
     let window = server.stream(&worker, "/v1/agents/worker/intents/stream?since=0&wait_seconds=1").await;
-    assert!(window.content().is_empty(), "nothing of them is left to do");
+    assert!(window.content().is_empty(), "no delivery is left");
 }

@@ -1,8 +1,8 @@
-//! Our answers against the published schemas of the API, where those lie beside the checkout.
+//! Checks our answers against the published schemas of the API, if those are beside the checkout.
 //!
-//! The schemas know fewer fields than clients read, and forbid the rest. Where our answers differ from them is written
-//! down here, with the reason; a difference that is not listed fails the test, and so does one that is gone. The list may only
-//! shrink.
+//! The schemas know fewer fields than clients read, and forbid the rest. This file lists the differences of our
+//! answers, with the reasons. An unlisted difference fails the test, and so does a listed one that is gone. The list
+//! may only shrink.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,7 +16,7 @@ each_engine! {
     answers_match_the_published_schemas,
 }
 
-/// The differences: of which answer, where, and what.
+/// The differences: the operation, the place, and the kind.
 const DIFFERENCES: [&str; 44] = [
     // Mirrors at the top level, for programs that read them there (`wire.md` §0.4, §9.1 rows 7, 19).
     "intents.get /intent_id: not in the schema",
@@ -51,9 +51,9 @@ const DIFFERENCES: [&str; 44] = [
     "scenarios.bundle /ok: not in the schema",
     "service_accounts.get /service_account/display_name: not in the schema",
     "service_accounts.list /service_accounts/*/display_name: not in the schema",
-    // A terminal status that the schema of the list has not heard of (§9.1 row 4).
+    // A terminal status that the schema of the list does not know (§9.1 row 4).
     "intents.events.list /events/*/status: enum \"TIMED_OUT\"",
-    // Our own.
+    // Our own fields.
     "agents.get /agent/delivery_mode: not in the schema",
     "agents.list /agents/*/delivery_mode: not in the schema",
     "agents.list /agents/*/updated_at: not in the schema",
@@ -69,7 +69,7 @@ const DIFFERENCES: [&str; 44] = [
     "webhooks.subscriptions /subscription/secret: not in the schema",
 ];
 
-/// Answers, by the operation whose schema they should meet.
+/// Answers, each with the operation whose schema it must match.
 struct Answers(Vec<(&'static str, Value)>);
 
 impl Answers {
@@ -97,7 +97,7 @@ async fn answers_match_the_published_schemas(engine: Engine) {
     let new: Vec<&String> = found.keys().filter(|key| !known.contains(*key)).collect();
     let gone: Vec<&String> = known.iter().filter(|key| !found.contains_key(*key)).collect();
     assert!(new.is_empty(), "new differences: {new:#?}\nfor example: {:#}", found[new[0]]);
-    assert!(gone.is_empty(), "take out of the list: {gone:#?}");
+    assert!(gone.is_empty(), "remove from the list: {gone:#?}");
 }
 
 async fn accounts(server: &Server, answers: &mut Answers) {
@@ -121,7 +121,7 @@ async fn accounts(server: &Server, answers: &mut Answers) {
     answers.add("capabilities.get", &server.get(&server.admin, "/v1/capabilities").await);
 }
 
-/// Of the plan that `tenants` has set: a draft, and an issued one.
+/// Adds a draft and an issued invoice of the plan that `tenants` has set.
 async fn invoices(server: &Server, answers: &mut Answers) {
     for days in [366, 1] {
         server.clock.advance(std::time::Duration::from_secs(days * 86_400));
@@ -133,7 +133,7 @@ async fn invoices(server: &Server, answers: &mut Answers) {
     }
 }
 
-/// Adds what can be seen of an intent now.
+/// Adds the answers that show an intent.
 async fn look(server: &Server, answers: &mut Answers, id: &str) {
     answers.add("intents.get", &server.get(&server.admin, &format!("/v1/intents/{id}")).await);
     answers.add("intents.events.list", &server.get(&server.admin, &format!("/v1/intents/{id}/events")).await);
@@ -292,7 +292,7 @@ async fn workflows(server: &Server, answers: &mut Answers) {
     }
 }
 
-/// Every kind of difference, with an answer that shows it.
+/// Adds answers about inbox threads and approvals.
 async fn threads(server: &Server, answers: &mut Answers) {
     let body = json!({ "intent_type": "x.y.v1", "to_agent": "nobody", "reply_to": "sink", "payload": {} });
     let id = id_of(&server.post(&server.admin, "/v1/intents", body).await);

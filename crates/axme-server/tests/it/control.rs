@@ -1,4 +1,4 @@
-//! Control of live intents: settings, grants, generations, canceling many (contract `wire.md` §4.8).
+//! Control of live intents: settings, grants, generations, bulk cancel (contract `wire.md` §4.8).
 
 use std::time::Duration;
 
@@ -43,7 +43,11 @@ async fn a_timeout_can_be_set_and_taken_away(engine: Engine) {
     server.advance(Duration::from_secs(120)).await;
     assert_eq!(server.intent(&short).await["status"], "TIMED_OUT");
     assert_eq!(server.intent(&freed).await["status"], "DELIVERED");
-    assert_eq!(server.event_types(&freed).await, ["created", "submitted", "delivered"], "settings are no events");
+    assert_eq!(
+        server.event_types(&freed).await,
+        ["created", "submitted", "delivered"],
+        "a change of settings is not an event"
+    );
     let path = format!("/v1/intents/{short}/controls");
     let body = json!({ "controls_patch": { "timeout_seconds": 5 } });
     server.send(&server.admin, "POST", &path, Some(body)).await.refused(409, "intent_already_terminal");
@@ -110,7 +114,7 @@ async fn a_delegate_may_do_what_it_was_granted_and_nothing_else(engine: Engine) 
     let wait = json!({ "controls_patch": { "timeout_seconds": 60 } });
     server.send(&ops, "GET", &get, None).await.refused(404, "not_found");
     server.send(&ops, "POST", &path("controls"), Some(wait.clone())).await.refused(404, "not_found");
-    // Whoever does the work does not set its limits.
+    // The agent that does the work cannot set its limits.
     server.send(&worker, "POST", &path("controls"), Some(wait.clone())).await.refused(403, "forbidden");
     let grant = json!({ "grants_patch": { "delegate:agent://ops": { "allow": ["resume", "update_controls"] } } });
     server.send(&worker, "POST", &path("policy"), Some(grant.clone())).await.refused(403, "forbidden");
@@ -118,7 +122,7 @@ async fn a_delegate_may_do_what_it_was_granted_and_nothing_else(engine: Engine) 
     let allowed = json!({ "delegate:agent://local/default/ops": { "allow": ["resume", "update_controls"] } });
     assert_eq!(granted["intent"]["grants"], allowed);
 
-    assert_eq!(server.get(&ops, &get).await["intent"]["status"], "DELIVERED", "a delegate's look acknowledges nothing");
+    assert_eq!(server.get(&ops, &get).await["intent"]["status"], "DELIVERED", "a delegate's read acknowledges nothing");
     assert_eq!(server.post(&ops, &path("controls"), wait).await["applied"], true);
     let cancel = json!({ "status": "CANCELED", "reason": "no" });
     server.send(&ops, "POST", &path("resolve"), Some(cancel)).await.refused(403, "forbidden");
@@ -155,7 +159,7 @@ async fn the_envelope_bounds_what_controls_ask_for(engine: Engine) {
     let asked = controls(&server, &id, json!({ "controls_patch": { "timeout_seconds": 3_600 } })).await;
     assert_eq!(asked["intent"]["deadline_at"], "2026-01-01T00:05:00.000Z");
     server.advance(Duration::from_secs(100)).await;
-    assert_eq!(server.intent(&id).await["status"], "DELIVERED", "its time runs once it has been taken");
+    assert_eq!(server.intent(&id).await["status"], "DELIVERED", "its time starts with the acknowledgement");
     server.post(&worker, &format!("/v1/intents/{id}/resume"), json!({ "approve_current_step": true })).await;
     server.advance(Duration::from_secs(59)).await;
     assert_eq!(server.intent(&id).await["status"], "IN_PROGRESS");

@@ -1,4 +1,4 @@
-//! Which operations the tests have called, on which engine, and with which statuses: `cargo xtask covered` reads it.
+//! Records which operations the tests call, on which engine and with which statuses, for `cargo xtask covered`.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -8,13 +8,13 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use crate::harness::Engine;
 
-/// What was noted, and the file that it is written into, which each run of the tests begins anew.
+/// The recorded calls, and their file, which each run of the tests starts anew.
 static NOTED: LazyLock<Mutex<(BTreeSet<String>, File)>> = LazyLock::new(|| {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("operations.txt");
     Mutex::new((BTreeSet::new(), File::create(file).expect("the list of operations can be written")))
 });
 
-/// Tests that call every operation alike say nothing about any of them.
+/// Tests that call every operation alike test none of them in particular.
 const GENERATED: [&str; 2] = ["access::", "openapi::"];
 
 pub fn note(engine: Engine, method: &str, path: &str, status: u16) {
@@ -30,7 +30,7 @@ pub fn note(engine: Engine, method: &str, path: &str, status: u16) {
     }
 }
 
-/// The paths of every operation: its method, a path, its id.
+/// Every path of every operation: method, path, id.
 static PATHS: LazyLock<Vec<(&str, &str, &str)>> = LazyLock::new(|| {
     let table = axme_api::table();
     let infos = table.iter().map(|op| op.info());
@@ -41,13 +41,13 @@ static PATHS: LazyLock<Vec<(&str, &str, &str)>> = LazyLock::new(|| {
     paths.collect()
 });
 
-/// The operation of a call: the one whose path has the most words in common with it.
+/// Returns the operation of a call: the one whose path has the most words in common with it.
 fn operation(method: &str, path: &str) -> Option<&'static str> {
     let paths = PATHS.iter().filter(|(of, ..)| *of == method);
     paths.filter_map(|(_, template, id)| Some((words_in_common(template, path)?, *id))).max().map(|(_, id)| id)
 }
 
-/// How many words of a path stand in its template; `None` when it does not fit.
+/// Returns how many words a path shares with a template; `None` if it does not match.
 fn words_in_common(template: &str, path: &str) -> Option<usize> {
     let (template, tail) = match template.split_once("/{*") {
         Some((head, rest)) => (head, rest.split_once('}').map(|(_, tail)| tail)),

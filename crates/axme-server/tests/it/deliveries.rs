@@ -48,7 +48,7 @@ async fn a_submitted_delivery_arrives_and_can_be_replayed(engine: Engine) {
     alias(&server, &ann, "ann").await;
     let route = route(&server, &ann, &format!("http://{addr}/intent"), 1).await;
     let id = submit(&server).await;
-    assert_eq!(receiver.got().len(), 0, "nothing leaves in the call");
+    assert_eq!(receiver.got().len(), 0, "the call itself sends nothing");
     workers::notices::tick(&server.app).await.unwrap();
     let got: Value = serde_json::from_slice(&receiver.got()[0].1).unwrap();
     assert_eq!((&got["delivery_id"], &got["payload"]), (&json!(id), &json!({ "n": 1 })));
@@ -91,14 +91,14 @@ async fn a_failing_delivery_is_retried_and_then_a_dead_letter(engine: Engine) {
     assert_eq!(see(&server, &id).await["status"], "dead_lettered");
     for query in ["", "?status=dead_lettered"] {
         let listed = server.get(&server.admin, &format!("/v1/deliveries{query}")).await["deliveries"].clone();
-        assert_eq!(listed.as_array().unwrap().len(), 1, "it is there once: {listed}");
+        assert_eq!(listed.as_array().unwrap().len(), 1, "it is listed once: {listed}");
         assert_eq!(listed[0]["principal_id"], json!(ann));
     }
     assert_eq!(server.get(&server.admin, "/v1/deliveries?status=pending").await["deliveries"], json!([]));
 
     let (dead, arrived) = (submit(&server).await, submit(&server).await);
     let reconcile = async |body: Value| server.post(&server.admin, "/v1/deliveries/reconcile", body).await;
-    assert_eq!(reconcile(json!({})).await["reconciled"], 0, "they are young");
+    assert_eq!(reconcile(json!({})).await["reconciled"], 0, "they are too recent");
     let body = json!({ "max_pending_age_seconds": 0, "limit": 1, "reason": "no more" });
     assert_eq!(reconcile(body).await["delivery_ids"], json!([dead]));
     let body = json!({ "max_pending_age_seconds": 0, "target_status": "delivered" });
@@ -152,7 +152,7 @@ async fn invalid_deliveries_are_refused(engine: Engine) {
     }
 }
 
-/// Dead letters of events, each to some subscribers; returns the ids of the events, the newest first.
+/// Adds dead letters of events, each for some subscribers. Returns the ids of the events, the newest first.
 async fn bury(server: &Server, events: usize, subscribers: usize) -> Vec<String> {
     let (now, rng) = (server.now(), server.app.system.rng.clone());
     let workspace = server.bootstrap.workspace_id.parse().unwrap();
@@ -189,7 +189,10 @@ async fn every_dead_letter_is_listed_and_replayed(engine: Engine) {
             let path = format!("/v1/deliveries?limit={limit}{before}");
             let page = server.get(&server.admin, &path).await;
             let deliveries = page["deliveries"].as_array().unwrap().clone();
-            assert!(deliveries.len() < limit + 3, "letters of one id are not parted, and no more");
+            assert!(
+                deliveries.len() < limit + 3,
+                "a page exceeds the limit only to keep the letters of one id together"
+            );
             found.extend(deliveries.iter().map(|one| one["delivery_id"].as_str().unwrap().to_owned()));
             match page["next_before"].as_str() {
                 Some(next) => before = format!("&before={next}"),

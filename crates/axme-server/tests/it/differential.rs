@@ -1,7 +1,7 @@
-//! The engines against each other: the same calls, drawn at random, give the same answers.
+//! Compares the engines: the same random calls give the same answers.
 //!
-//! Ids and secrets are compared by the order in which they first appear: a job may run more than once on one engine, and then
-//! draws others.
+//! Ids and secrets are compared by the order of their first appearance. A job may run more than once on one engine, and
+//! then draws others.
 
 mod calls;
 
@@ -31,11 +31,11 @@ async fn both_engines_give_the_same_answers_about_other_resources(engine: Engine
     give_the_same_answers(engine, async |player| player.govern().await).await;
 }
 
-/// Plays on both engines and compares. On SQLite alone there is nothing to compare with: one seed shows that no call fails
-/// with a fault of the server.
+/// Plays on both engines and compares. Without PostgreSQL there is nothing to compare; one seed then shows that no call
+/// fails with a server fault.
 async fn give_the_same_answers(engine: Engine, play: impl AsyncFn(Player) -> Vec<String>) {
     let play = async |engine: Engine, seed: u64| {
-        // Lists are in the order of ids, some of which are random: the engines draw the same ones.
+        // Lists are sorted by ids, some of which are random, so both engines draw the same ones.
         let server = Server::start_seeded(engine, seed).await;
         play(Player::new(server, seed).await).await
     };
@@ -52,7 +52,7 @@ async fn give_the_same_answers(engine: Engine, play: impl AsyncFn(Player) -> Vec
     }
 }
 
-/// Calls a server in ways that are drawn.
+/// Makes random calls to a server.
 struct Player {
     server: Server,
     draw: Rng,
@@ -60,7 +60,7 @@ struct Player {
     intents: Vec<String>,
     told: Vec<String>,
     named: HashMap<String, usize>,
-    /// What answers have called something: `org_id`, say, and the values.
+    /// The values that answers have given for a name, such as `org_id`.
     seen: HashMap<String, Vec<String>>,
 }
 
@@ -90,7 +90,7 @@ impl Player {
         from[self.below(from.len())].clone()
     }
 
-    /// Any intent of the last few, or none.
+    /// Returns one of the latest intents, or an unknown id if there are none.
     fn intent(&self) -> String {
         let last = &self.intents[self.intents.len().saturating_sub(12)..];
         if last.is_empty() { "00000000-0000-0000-0000-000000000000".to_owned() } else { self.pick(last) }
@@ -131,7 +131,7 @@ impl Player {
         let answer = self.server.send_with(key, method, path, body.clone(), headers).await;
         assert_ne!(answer.status, 500, "{method} {path} {body:?}: {}", answer.body);
         self.tell(&format!("{method} {path} {body:?} -> {} {}", answer.status, answer.body));
-        // Times of different calls differ.
+        // No two calls have the same time.
         self.server.clock.advance(Duration::from_millis(1 + self.below(3) as u64));
         answer.body
     }
@@ -179,7 +179,7 @@ impl Player {
     }
 
     async fn resume(&mut self) {
-        // Mostly whoever it waits for: the child of a step, where there is one.
+        // Usually the child of a step, if there is one: the intent waits for it.
         let mut id = self.intent();
         let key = self.server.admin.clone();
         let events = self.call(&key, "GET", &format!("/v1/intents/{id}/events"), None).await;
@@ -219,7 +219,7 @@ impl Player {
         let own =
             self.agents.iter().find(|(_, of)| *of == key).map(|(name, _)| format!("agent://local/default/{name}"));
         if own.is_some_and(|own| seen["intent"]["to_agent"] == own) && seen["status"] == "DELIVERED" {
-            // The acknowledgement comes behind the answer; the next call must not overtake it on one engine only.
+            // The acknowledgement follows the answer; the next call must not overtake it on one engine only.
             poll(async || (self.server.intent(&id).await["status"] != "DELIVERED").then_some(())).await;
         }
     }
@@ -246,7 +246,7 @@ impl Player {
         self.call(&key, "GET", path, None).await;
     }
 
-    /// Settings, decisions by id, and the end of many.
+    /// Changes settings, decides by id, and cancels many.
     async fn steer(&mut self) {
         let (id, key) = (self.intent(), self.key());
         let (path, body) = self.pick(&[
@@ -321,7 +321,7 @@ impl Player {
         }
     }
 
-    /// Calls of `OTHERS`, in any order, on what earlier calls have made.
+    /// Makes calls of `OTHERS` in random order, on objects of earlier calls.
     async fn govern(mut self) -> Vec<String> {
         let others = self.server.workspace("acme", "prod").await;
         let (org, workspace) = (self.server.bootstrap.org_id.clone(), self.server.bootstrap.workspace_id.clone());
@@ -354,7 +354,7 @@ impl Player {
         self.told
     }
 
-    /// Puts something in for each `<name>`: a value that answers have called so, or one of a few words.
+    /// Replaces each `<name>` by a value that answers have given for it, or by one of a few words.
     fn fill(&self, template: &str) -> String {
         let mut text = String::new();
         let mut rest = template;
@@ -374,7 +374,8 @@ impl Player {
         text + rest
     }
 
-    /// Notes what things are called; accounts only when they are made, so that those of the players are left alone.
+    /// Remembers the values of names. It takes accounts only from their creation, so that the
+    /// players' accounts stay untouched.
     fn learn(&mut self, answer: &Value, method: &str) {
         let is_known = |name: &str| method == "POST" || !["service_account_id", "key_id"].contains(&name);
         match answer {
@@ -402,7 +403,7 @@ impl Player {
         self.tell(&format!("{path} -> {:?} {}", window.lasted, window.text));
     }
 
-    /// Keeps a text, with a number for everything that was drawn.
+    /// Records a text, with a number for each random part.
     fn tell(&mut self, text: &str) {
         let is_drawn = |word: &str| word.len() >= 32;
         let mut kept = String::with_capacity(text.len());
@@ -412,7 +413,7 @@ impl Player {
                 word.push(c);
                 continue;
             }
-            // What a hint shows of a key is drawn too.
+            // The part of a key in its hint is random, too.
             if is_drawn(&word) || kept.ends_with("_...") {
                 let next = self.named.len();
                 let number = self.named.entry(std::mem::take(&mut word)).or_insert(next);

@@ -1,4 +1,4 @@
-//! Forms: what a person's answer must hold (contract `wire.md` §5.4).
+//! Forms: the required content of a person's answer (contract `wire.md` §5.4).
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ async fn a_bad_answer_names_each_field_and_the_task_stays_open(engine: Engine) {
         refused.refused(422, "form_invalid");
         assert_eq!(server.intent(&id).await["status"], "WAITING");
     }
-    // As the command line sends it: all of it text, and `approved` from the outcome.
+    // As the command line sends it: all values are text, and `approved` follows from the outcome.
     let answer = json!({ "outcome": "approved", "grant_duration_days": "30", "scope_confirmed": "true", "more": "x" });
     server.post(&server.admin, &path, json!({ "task_result": answer })).await;
     let intent = server.intent(&id).await;
@@ -80,7 +80,7 @@ async fn a_rejection_needs_no_form_fields(engine: Engine) {
         let result = server.intent(&id).await["result"].clone();
         assert_eq!((&result["outcome"], &result["approved"]), (&json!("rejected"), &json!(false)), "{way}");
     }
-    // A yes by those ways holds no fields, and is refused under the same rules.
+    // An approval by these routes has no fields, so the same rules refuse it.
     let id = ask(&server).await;
     for path in [format!("/v1/approvals/{id}/decision"), format!("/v1/inbox/{id}/approve")] {
         let body = json!({ "decision": "approve" });

@@ -1,4 +1,4 @@
-//! Bad input for operations whose own stories have none.
+//! Invalid input for operations whose own tests have none.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What must not be got around: approvals, deadlines, revoked keys.
+//! Rules that must hold on every route: approvals, deadlines, revoked keys.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ each_engine! {
     an_open_stream_ends_with_its_key,
 }
 
-/// An agent `starter` starts a workflow: a check by `checker`, which a person has to answer for when it fails.
+/// The agent `starter` starts a workflow: `checker` checks, and a person must answer if the check fails.
 async fn workflow(server: &Server, starter: &str) -> (String, String) {
     let bundle = json!({
         "scenario_id": "guard.v1",
@@ -38,7 +38,7 @@ async fn the_sender_of_a_workflow_cannot_answer_for_its_agents(engine: Engine) {
     let server = Server::start(engine).await;
     let (starter, checker) = (server.agent("starter").await, server.agent("checker").await);
     let (_, child) = workflow(&server, &starter).await;
-    assert_eq!(server.get(&starter, &format!("/v1/intents/{child}")).await["status"], "DELIVERED", "it may look");
+    assert_eq!(server.get(&starter, &format!("/v1/intents/{child}")).await["status"], "DELIVERED", "it may read it");
     for body in [json!({"action": "complete"}), json!({"action": "fail"}), json!({}), json!({"x": 1})] {
         resume(&server, &starter, &child, body).await.refused(403, "forbidden");
     }
@@ -83,7 +83,7 @@ async fn an_answer_after_the_deadline_is_refused_before_the_timer_runs(engine: E
     let body = json!({ "intent_type": "intent.pay.v1", "human_task": { "title": "Pay?" }, "deadline_at": at });
     let task = id_of(&server.post(&server.admin, "/v1/intents", body).await);
 
-    // As after a restart: time has passed, and no timer has fired yet.
+    // As after a restart: time has passed, and no timer has fired.
     server.clock.advance(Duration::from_secs(60));
     let yes = json!({ "task_result": { "outcome": "approved" } });
     resume(&server, &server.admin, &task, yes.clone()).await.refused(409, "deadline_passed");

@@ -42,10 +42,10 @@ pub use streams::{OpenStream, Window};
 /// The public URL of the servers under test; links in mails and pages begin with it.
 pub const SITE: &str = "https://axme.example";
 
-/// How long a test waits for something that must come. In real time.
+/// How long a test waits for an event that must come, in real time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long an outbound request waits for a free place. In real time: two tests wait for its end.
+/// How long an outbound request waits for its permits, in real time: two tests wait for its end.
 const OUTBOUND_PATIENCE: Duration = Duration::from_millis(500);
 
 pub struct Server {
@@ -78,7 +78,7 @@ impl Person {
     }
 }
 
-/// The code of the mail that was sent.
+/// Returns the code of the mail that was sent.
 pub fn code_of(mails: &[Mail]) -> String {
     assert_eq!(mails.len(), 1, "one mail");
     mails[0].subject.split(' ').next().expect("a code").to_owned()
@@ -142,7 +142,7 @@ impl Server {
         }
         let data = Folder::open(&folder.path().join("data")).expect("the data folder opens");
         first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
-        let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json is there");
+        let text = std::fs::read_to_string(data.path().join("bootstrap.json")).expect("bootstrap.json exists");
         let bootstrap: Bootstrap = serde_json::from_str(&text).expect("bootstrap.json is JSON");
         let files = Files::in_folder(folder.path().join("media"), false);
         let router = http::router(Gateway { app: app.clone(), files: Some(files.clone()) });
@@ -152,7 +152,7 @@ impl Server {
     /// Moves the clock and runs the timers that are due then.
     pub async fn advance(&self, time: Duration) {
         self.clock.advance(time);
-        workers::timers::tick(&self.app).await.expect("timers are worked off");
+        workers::timers::tick(&self.app).await.expect("timers are fired");
     }
 
     /// Sends the notices that are due; returns the mails among them.
@@ -162,7 +162,7 @@ impl Server {
         std::iter::from_fn(|| sent.try_recv().ok()).collect()
     }
 
-    /// Signs somebody in by the code of a mail; returns the credentials.
+    /// Signs a person in with the code of a mail; returns the credentials.
     pub async fn sign_in(&self, email: &str) -> Person {
         let asked = self.post("", "/v1/auth/login-intent", json!({ "email": email })).await;
         let code = code_of(&self.mails().await);
@@ -199,7 +199,7 @@ impl Server {
         self.stop.send(true).expect("the server listens");
     }
 
-    /// The folder with the SQLite database, and on both engines with all other files.
+    /// Returns the folder with the SQLite database and, on both engines, all other files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -245,7 +245,7 @@ impl Server {
         let response = self.request(request.body(Body::from(body)).expect("a request")).await;
         let (parts, body) = response.into_parts();
         coverage::note(self.engine, method, path, parts.status.as_u16());
-        // A stream that should have been refused would not end while the clock stands.
+        // A stream that should have been refused would not end while the clock stands still.
         let body = tokio::time::timeout(PATIENCE, body.collect()).await.expect("the answer ends");
         let bytes = body.expect("the body arrives").to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
@@ -268,7 +268,7 @@ impl Server {
         key["api_key"].as_str().expect("a key").to_owned()
     }
 
-    /// Makes another workspace, and its organization if it is not there; returns the key of its admin.
+    /// Creates another workspace, and its organization if missing; returns the key of its admin.
     pub async fn workspace(&self, org: &str, slug: &str) -> String {
         let (org, slug) = (org.to_owned(), slug.to_owned());
         let token = format!("axme_sa_{org}-{slug}_secret");
@@ -302,7 +302,7 @@ impl Server {
             };
             Ok(service_accounts::insert_key(tx, &key)?)
         };
-        self.app.store.write(Shard::CONTROL, make).await.expect("a workspace can be made");
+        self.app.store.write(Shard::CONTROL, make).await.expect("a workspace can be created");
         token
     }
 
@@ -312,17 +312,17 @@ impl Server {
         id_of(&self.post(&self.admin, "/v1/intents", body).await)
     }
 
-    /// The `intent` object of an intent.
+    /// Returns the `intent` object of an intent.
     pub async fn intent(&self, id: &str) -> Value {
         self.get(&self.admin, &format!("/v1/intents/{id}")).await["intent"].clone()
     }
 
-    /// All events of an intent.
+    /// Returns all events of an intent.
     pub async fn events(&self, id: &str) -> Vec<Value> {
         self.get(&self.admin, &format!("/v1/intents/{id}/events")).await["events"].as_array().expect("events").clone()
     }
 
-    /// The types of all events of an intent, without `intent.`.
+    /// Returns the types of all events of an intent, without `intent.`.
     pub async fn event_types(&self, id: &str) -> Vec<String> {
         let short =
             |event: &Value| event["event_type"].as_str().expect("a type").trim_start_matches("intent.").to_owned();
@@ -334,7 +334,7 @@ impl Server {
         self.open(key, path, &[]).await.read_to_end(self).await
     }
 
-    /// Opens a stream and reads nothing of it yet.
+    /// Opens a stream without reading it.
     pub async fn open(&self, key: &str, path: &str, headers: &[(&str, &str)]) -> OpenStream {
         let mut request = Request::builder().uri(path).header("x-api-key", key);
         for (name, value) in headers {
@@ -345,7 +345,7 @@ impl Server {
         OpenStream::new(response, began)
     }
 
-    /// Waits until a stream is held; returns how far the clock has to be moved for the first hold to end.
+    /// Waits until a stream is held; returns the time until the first hold ends.
     pub async fn until_held(&self) -> Duration {
         poll(async || self.clock.next_sleeper().filter(|until| *until > self.now()).map(|t| t.since(self.now()))).await
     }
@@ -356,8 +356,8 @@ impl Server {
     }
 }
 
-/// A folder of the published contract, which lies beside the checkout of those who maintain both. Elsewhere the tests that
-/// compare with it are skipped, except in CI, where they fail.
+/// Returns a folder of the published contract, if it is beside the checkout. Without it, tests that compare with it are
+/// skipped, except in CI, where they fail.
 pub fn published_contract(part: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/contract").join(part);
     if folder.is_dir() {
@@ -379,11 +379,11 @@ pub async fn poll<T>(ask: impl AsyncFn() -> Option<T>) -> T {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, asking).await.expect("what is waited for comes")
+    tokio::time::timeout(PATIENCE, asking).await.expect("the expected event comes in time")
 }
 
 impl Answer {
-    /// The body of a success.
+    /// Returns the body of a success.
     pub fn ok(self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{}", self.body);
         assert_eq!(self.body["ok"], true, "{}", self.body);

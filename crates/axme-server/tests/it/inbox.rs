@@ -1,4 +1,4 @@
-//! Inbox threads: whose they are, when they appear, and what they hold.
+//! Inbox threads: their owners, their content, and when they appear.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn list(server: &Server, key: &str, query: &str) -> Vec<Value> {
     server.get(key, &format!("/v1/inbox?{query}")).await["threads"].as_array().unwrap().clone()
 }
 
-/// Submits an intent a millisecond after the one before: ids of one millisecond have no order.
+/// Submits an intent one millisecond after the previous one: ids of one millisecond have no order.
 async fn submit(server: &Server, reply_to: &str) -> String {
     server.clock.advance(Duration::from_millis(1));
     let body = json!({ "intent_type": "intent.work.v1", "to_agent": "worker", "reply_to": reply_to, "payload": {} });
@@ -40,7 +40,7 @@ async fn an_intent_is_a_thread_of_its_receiver_from_the_start(engine: Engine) {
     assert_eq!(threads[0]["owner_agent"], "agent://local/default/worker");
     assert_eq!(threads[0]["timeline"][0]["event_type"], "intent_received");
     let one = server.get(&worker, &format!("/v1/inbox/{id}")).await;
-    assert_eq!(one["thread"], threads[0], "a thread is the same in the list and alone");
+    assert_eq!(one["thread"], threads[0], "the list and the thread itself agree");
     assert_eq!(list(&server, &server.admin, "owner_agent=worker").await, threads);
     let header = [("x-owner-agent", "worker")];
     let by_header = server.send_with(&server.admin, "GET", "/v1/inbox", None, &header).await.ok();
@@ -113,7 +113,7 @@ async fn pages_join_without_gap_or_repetition_and_long_results_are_cut_in_lists(
     let worker = server.agent("worker").await;
     let mut expected = Vec::new();
     for n in 0..5 {
-        // Received and replied to at once: still one thread.
+        // One agent is receiver and `reply_to`: still one thread.
         let id = submit(&server, "worker").await;
         if n % 2 == 0 {
             let body = json!({ "status": "COMPLETED", "result": "é".repeat(5_000) });

@@ -1,4 +1,4 @@
-//! Intents: create, look, list.
+//! Intents: create, get, list.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ async fn an_intent_goes_to_its_agent_and_back(engine: Engine) {
     let late = server.send(&worker, "POST", &format!("/v1/intents/{id}/resume"), Some(json!({ "x": 1 }))).await;
     late.refused(409, "intent_already_terminal");
     let window = server.stream(&worker, "/v1/agents/worker/intents/stream?since=0&wait_seconds=2").await;
-    assert!(window.content().is_empty(), "a finished intent is offered no more");
+    assert!(window.content().is_empty(), "an ended intent is not offered");
 }
 
 async fn a_create_needs_only_its_required_fields(engine: Engine) {
@@ -89,13 +89,17 @@ async fn a_create_needs_only_its_required_fields(engine: Engine) {
     let flat = json!({ "intent_type": "intent.ask.v1", "to_agent": "worker", "city": "Oslo", "n": { "deep": [1] } });
     let created = server.post(&server.admin, "/v1/intents", flat).await;
     let intent = server.intent(&id_of(&created)).await;
-    assert_eq!(intent["payload"], json!({ "city": "Oslo", "n": { "deep": [1] } }), "without a payload, the rest is it");
+    assert_eq!(
+        intent["payload"],
+        json!({ "city": "Oslo", "n": { "deep": [1] } }),
+        "without a payload, the other fields are the payload"
+    );
 
     let both =
         json!({ "intent_type": "x", "to_agent": "worker", "payload": { "a": 1 }, "unknown": 2, "reply_to": null });
     let created = server.post(&server.admin, "/v1/intents", both).await;
     let intent = server.intent(&id_of(&created)).await;
-    assert_eq!(intent["payload"], json!({ "a": 1 }), "beside a payload, the rest is ignored");
+    assert_eq!(intent["payload"], json!({ "a": 1 }), "with a payload, the other fields are ignored");
     assert!(intent.get("reply_to").is_none(), "{intent}");
 }
 
@@ -186,7 +190,7 @@ async fn a_probable_misspelling_is_accepted_and_reported(engine: Engine) {
     assert_eq!(created["warnings"], expected);
     assert_eq!(server.intent(&id_of(&created)).await["human_task"]["quroum"], 2);
 
-    // Without a payload it is part of it, as any other field.
+    // Without a payload, it is part of the payload, like any other field.
     let created =
         create(json!({ "intent_type": "x", "to_agent": "worker", "human_tsak": { "title": "t" }, "n": 1 })).await;
     let expected = json!(["human_tsak: unknown field, part of the payload; did you mean human_task?"]);
@@ -240,7 +244,7 @@ async fn an_invalid_create_names_the_wrong_field(engine: Engine) {
     assert_eq!(listed["intents"], json!([]), "a refused create leaves nothing");
 }
 
-/// `3.0` is an integer to a JSON Schema, and so it is in the published one.
+/// `3.0` is an integer in JSON Schema, and so in the published schema.
 async fn whole_numbers_may_have_a_fraction_of_zero(engine: Engine) {
     let server = Server::start(engine).await;
     let body = json!({

@@ -49,7 +49,7 @@ async fn an_invite_is_made_looked_at_and_accepted(engine: Engine) {
     let profile = format!("/v1/users/profile?owner_agent={}", accepted["owner_agent"].as_str().unwrap());
     assert_eq!(server.get(&server.admin, &profile).await["display_name"], "Ann");
 
-    // The same nick by another invite is the same user.
+    // The same nick with another invite is the same user.
     let second = invite(&server).await;
     let again = server.post(&server.admin, &format!("{}/accept", path(&second)), body).await;
     assert_eq!(again["user_id"], accepted["user_id"]);
@@ -103,7 +103,7 @@ async fn an_unknown_or_expired_invite_is_refused(engine: Engine) {
     let wrong = server.send(&server.admin, "POST", &accept, Some(json!({ "nick": "x" }))).await;
     wrong.refused(422, "validation_failed");
     server.post(&server.admin, "/v1/users/register-nick", json!({ "nick": NICK })).await;
-    // Who registered a nick keeps it.
+    // A registered nick stays with its user.
     server.send(&server.admin, "POST", &accept, body.clone()).await.refused(409, "nick_taken");
 
     server.clock.advance(Duration::from_secs(60));

@@ -32,7 +32,7 @@ async fn quota(server: &Server, overage_mode: &str) {
     server.send(&server.admin, "PATCH", "/v1/quotas", Some(body)).await.ok();
 }
 
-/// Goes on to a moment and does one round.
+/// Moves the clock to a time and runs one round.
 async fn go_to(server: &Server, at: &str) {
     server.clock.advance(Time::parse(at).unwrap().since(server.now()));
     billing::tick(&server.app).await.unwrap();
@@ -99,7 +99,7 @@ async fn periods_follow_one_another_and_the_plan(engine: Engine) {
     for _ in 0..3 {
         server.submit("worker", json!({})).await;
     }
-    // The server was off for months: each period has its invoice, without what the quota lets pass.
+    // The server was off for months. Each period gets its invoice, and usage in grace is not charged.
     go_to(&server, "2026-05-15T00:00:00Z").await;
     let found = invoices(&server, "").await;
     let monthly = [("2026-03-31", "2026-04-30"), ("2026-02-28", "2026-03-31"), ("2026-01-31", "2026-02-28")];

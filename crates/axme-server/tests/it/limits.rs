@@ -1,4 +1,4 @@
-//! Rate limits, and what the tiers of hosted servers allow.
+//! Rate limits, and the limits of the tiers of hosted servers.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn header(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name).map(|value| value.to_str().unwrap().parse().unwrap())
 }
 
-/// What the headers say: the limit, what is left of it, and when it is whole again.
+/// Reads the rate headers: the limit, the calls that are left, and the reset.
 fn told(headers: &HeaderMap) -> Option<[u64; 3]> {
     let number = |name: &str| header(headers, name);
     Some([number("x-ratelimit-limit")?, number("x-ratelimit-remaining")?, number("x-ratelimit-reset")?])
@@ -77,7 +77,8 @@ async fn calls_per_minute_are_limited_by_key_and_operation(engine: Engine) {
     assert_eq!(header(&refused.headers, "retry-after"), Some(20));
     assert_eq!(told(&refused.headers), Some([3, 0, 60]));
     refused.refused(429, "rate_limit_exceeded");
-    // Other keys and other operations have allowances of their own; what is refused for other reasons counts as well.
+    // Other keys and other operations have their own allowances. A call that is refused for
+    // another reason uses one, too.
     me(&server, &server.admin).await.ok();
     let wrong = server.send(&worker, "POST", "/v1/intents", Some(json!({}))).await;
     assert_eq!(told(&wrong.headers), Some([3, 2, 20]));
@@ -101,7 +102,7 @@ async fn a_tier_applies_where_no_quota_is_set(engine: Engine) {
         json!({ "org_id": server.bootstrap.org_id, "workspace_id": server.bootstrap.workspace_id, "dimensions": dimensions,
                 "overage_mode": "block", "updated_by_actor_id": "me" })
     };
-    // What is said replaces what the tier says, thing by thing, and is felt within some seconds.
+    // A policy replaces the limits of the tier one by one, and takes effect within seconds.
     let said = json!({ "requests_per_minute": 2, "intents_per_day": 1 });
     let said = server.send(admin, "PATCH", "/v1/quotas", Some(policy(said))).await.ok();
     assert_eq!(said["quota_policy"]["dimensions"]["inbox_writes_per_day"], 200);
@@ -149,7 +150,7 @@ async fn operators_of_a_hosted_server_set_the_quotas_of_tenants(engine: Engine) 
     assert_eq!(seen(server.get(&tenant, "/v1/quotas").await), 7);
     assert_eq!(seen(server.get(operator, &of_tenant("/v1/quotas")).await), 7);
     server.get(operator, &of_tenant("/v1/usage/summary")).await;
-    // That is all that is theirs to see.
+    // They may see nothing else.
     server.send(operator, "GET", &format!("/v1/organizations/{org}"), None).await.refused(404, "not_found");
     let mixed = format!("/v1/quotas?org_id={}&workspace_id={ws}", server.bootstrap.org_id);
     server.send(operator, "GET", &mixed, None).await.refused(403, "forbidden");
@@ -170,7 +171,7 @@ async fn operators_of_a_hosted_server_set_the_quotas_of_tenants(engine: Engine) 
     assert_eq!(seen(server.get(&tenant, "/v1/quotas").await), 5_000);
     assert_eq!(server.get(&tenant, &path).await["access_request"]["state"], "approved");
 
-    // One from before the server was run for others, which its own organization was to decide.
+    // A request from before the server was hosted, which its own organization was to decide.
     let (old, id) = (asked["access_request_id"].as_str().unwrap().parse().unwrap(), uuid::Uuid::from_u128(7));
     let own: uuid::Uuid = org.parse().unwrap();
     let keep = move |tx: &mut Tx<'_>| -> axme_core::error::Result<_> {
@@ -234,7 +235,7 @@ async fn a_tier_limits_agents_people_files_and_streams(engine: Engine) {
     }
     exceeded(announce(hundred).await, "media_storage_bytes", 10 * hundred, 1 << 30);
     announce((1 << 30) - 10 * hundred).await.ok();
-    // What did not come in time takes no room.
+    // An expired upload uses no storage.
     server.clock.advance(Duration::from_secs(3_600));
     announce(hundred).await.ok();
 
@@ -285,19 +286,19 @@ async fn calls_without_a_key_are_limited_by_client_address(engine: Engine) {
         let response = server.request(request.body(Body::empty()).unwrap()).await;
         (response.status().as_u16(), header(response.headers(), "retry-after"))
     };
-    // Whoever is no trusted proxy speaks for itself only.
+    // Only a trusted proxy can name another client.
     assert_eq!(get("203.0.113.5", "192.0.2.1").await, (404, None));
     assert_eq!(get("203.0.113.5", "192.0.2.2").await, (404, None));
     assert_eq!(get("203.0.113.5", "192.0.2.3").await, (429, Some(30)));
     assert_eq!(get("10.0.0.1", "192.0.2.3").await, (404, None));
     assert_eq!(get("10.0.0.1", "203.0.113.5").await, (429, Some(30)));
-    // A network of IPv6 is one client.
+    // An IPv6 network is one client.
     for end in ["::1", "::2"] {
         assert_eq!(get(&format!("2001:db8:0:1{end}"), "").await.0, 404);
     }
     assert_eq!(get("2001:db8:0:1::3", "").await.0, 429);
     assert_eq!(get("2001:db8:0:2::1", "").await.0, 404);
-    // Signing in as well.
+    // Sign-ins are limited, too.
     let sign_in = async || {
         let body = json!({ "email": "nobody@example.com" });
         server.send("", "POST", "/v1/auth/login-intent", Some(body)).await
@@ -312,7 +313,7 @@ async fn the_tier_limits_the_size_of_a_payload(engine: Engine) {
     for (tier, most) in [(Tier::EmailVerified, 131_072), (Tier::Corporate, 524_288)] {
         let server = hosted(engine, tier).await;
         let worker = server.agent("worker").await;
-        // With the JSON around it.
+        // The size includes the JSON around it.
         let object = |bytes: usize| json!({ "p": "x".repeat(bytes - r#"{"p":""}"#.len()) });
         let create = async |bytes: usize| {
             let body = json!({ "intent_type": "x.y.v1", "to_agent": "worker", "payload": object(bytes) });
@@ -377,7 +378,7 @@ async fn organization_wide_members_use_a_place_in_each_of_its_workspaces(engine:
     let members = format!("{path}/members");
     let body = json!({ "actor_id": "here@example.com", "role": "member", "workspace_id": main });
     server.post(&server.admin, &members, body).await;
-    // The workspace of the key that adds them has no limit, and nothing to do with it.
+    // The workspace of the key that adds them has no limit, and plays no part.
     limit(&server, &server.bootstrap.org_id, &server.bootstrap.workspace_id, json!({}), "grace").await;
     let add = async |n: u32| {
         let body = json!({ "actor_id": format!("p{n}@example.com"), "role": "member" });
@@ -388,7 +389,7 @@ async fn organization_wide_members_use_a_place_in_each_of_its_workspaces(engine:
     }
     exceeded(add(18).await, "actors_total", 20, 20);
     let list = server.get(&server.admin, &members).await;
-    assert_eq!(list["members"].as_array().unwrap().len(), 20, "what was refused left nothing");
+    assert_eq!(list["members"].as_array().unwrap().len(), 20, "a refused call leaves nothing");
     limit(&server, &org, &main, json!({}), "grace").await;
     add(18).await.ok();
 }

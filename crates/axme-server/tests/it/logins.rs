@@ -1,4 +1,4 @@
-//! Signing in: by the code and the link of a mail, on another device, and staying signed in.
+//! Signing in: with the code or the link of a mail, on another device, and staying signed in.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ async fn context(server: &Server, person: &Person) -> Answer {
     server.as_person(person, "GET", "/v1/portal/personal/context", None).await
 }
 
-/// A code that is not the one of the mail.
+/// Returns a code other than the mailed one.
 fn other_than(code: &str) -> &'static str {
     if code == "000000" { "000001" } else { "000000" }
 }
@@ -80,7 +80,7 @@ async fn the_code_of_a_mail_signs_in(engine: Engine) {
     assert_eq!((&claims["sid"], &claims["owner_agent"]), (&answer["session_id"], &json!("user://owner@local")));
     verify(&server, &asked, &code).await.refused(409, "code_already_used");
 
-    // The key, the token, and both together are the owner.
+    // The key, the token, and both together identify the owner.
     let by_key = server.get(&person.key, "/v1/me").await;
     assert_eq!((&by_key["role"], &by_key["email"]), (&json!("workspace_admin"), &Value::Null));
     let by_token = server.as_person(&person, "GET", "/v1/me", None).await.ok();
@@ -92,7 +92,7 @@ async fn the_code_of_a_mail_signs_in(engine: Engine) {
     let sent = json!({ "intent_type": "x", "to_agent": "worker" });
     server.as_person(&person, "POST", "/v1/intents", Some(sent)).await.ok();
 
-    // A second sign-in is a second key of the same account.
+    // A second sign-in creates a second key of the same account.
     let again = server.sign_in(OWNER).await;
     assert_ne!(again.key, person.key);
     let accounts = server.get(&server.admin, "/v1/service-accounts").await;
@@ -106,14 +106,14 @@ async fn the_link_of_a_mail_signs_in_the_waiting_device(engine: Engine) {
     assert_eq!(poll(&server, &asked).await.ok(), json!({ "ok": true, "state": "pending" }));
     let mails = server.mails().await;
     let link = mails[0].link.clone().unwrap();
-    // Whatever opens links in mail signs nobody in.
+    // A mail scanner that opens links signs nobody in.
     let page = server.page(&link).await;
     assert!(page.status == 200 && page.body.to_string().contains("Sign in as owner@local?"), "{page:?}");
     assert_eq!(poll(&server, &asked).await.ok()["state"], "pending");
     let wrong = link.split_once("?token=").map(|(path, _)| format!("{path}?token=ff")).unwrap();
     assert_eq!(server.page(&wrong).await.status, 404);
     assert_eq!(server.submit_form(&wrong, &[]).await.status, 404);
-    // Clients know the page elsewhere.
+    // Clients know the page under another path.
     let known = link.replace("/app/login/", "/v1/auth/login-intent/").replace("?token", "/callback?token");
     let led = server.page(&known).await;
     assert_eq!((led.status.as_u16(), led.headers["location"].to_str().unwrap()), (303, &link[SITE.len()..]));
@@ -136,7 +136,7 @@ async fn another_device_is_signed_in_on_its_page(engine: Engine) {
     let url = asked["approval_url"].as_str().unwrap();
     assert_eq!(url, format!("{SITE}/app/login/cli?code={user_code}"));
     assert_eq!((&asked["poll_interval"], &asked["expires_in"]), (&json!(3), &json!(600)));
-    // The command line adds the grant to the address.
+    // The command line adds the grant to the URL.
     let page = server.page(&format!("{url}&grant=whatever")).await;
     assert!(page.status == 200 && page.body.to_string().contains(user_code), "{page:?}");
     assert_eq!(server.page("/app/login/cli?code=NOBODYS").await.status, 404);
@@ -152,9 +152,9 @@ async fn another_device_is_signed_in_on_its_page(engine: Engine) {
     assert_eq!(step(&typed(&code)).await.status, 200);
     let answer = poll(&server, &asked).await.ok();
     assert_eq!(server.get(&Person::new(&answer).key, "/v1/me").await["role"], "workspace_admin");
-    assert_eq!(step(&typed(&code)).await.status, 404, "nothing waits any more");
+    assert_eq!(step(&typed(&code)).await.status, 404, "no device waits any more");
 
-    // The link of a device's mail shows the code to compare; that of a program, since when it waits.
+    // The page of a device's mail shows the code to compare; the page for a program shows since when it waits.
     let device = server.post("", "/v1/auth/cli-grants", json!({})).await;
     let user_code = device["user_code"].as_str().unwrap();
     step(&[("user_code", user_code), ("email", OWNER)]).await;
@@ -202,7 +202,7 @@ async fn open_sign_up_creates_an_organization(engine: Engine) {
         (&json!("workspace_admin"), &json!("ann-lee"), &json!("sandbox"))
     );
     assert_eq!(me["workspace_id"], shown["context"]["workspace_id"]);
-    // The next one of that name is another, and the same one is not made twice.
+    // Another person with that name gets another organization, and the same person gets no second one.
     let other = server.sign_in("ann.lee@example.org").await;
     assert_ne!(server.get(&other.key, "/v1/me").await["org_slug"], "ann-lee");
     let again = server.sign_in("ann.lee@example.com").await;
@@ -220,7 +220,7 @@ async fn codes_cannot_be_guessed(engine: Engine) {
         }
         verify(&server, &asked, &code).await.refused(410, "code_expired");
     }
-    // A fifth mail has a fresh code, but no more guesses today. Its link is good.
+    // A fifth mail has a new code, but no more guesses today. Its link works.
     let asked = ask(&server, OWNER).await;
     let mails = server.mails().await;
     let refused = verify(&server, &asked, &code_of(&mails)).await;
@@ -238,7 +238,7 @@ async fn codes_cannot_be_guessed(engine: Engine) {
     }
     let more = Some(json!({ "email": OWNER }));
     server.send("", "POST", "/v1/auth/login-intent", more).await.refused(429, "rate_limit_exceeded");
-    // A mail that could not be sent in time is not sent at all.
+    // A mail that could not be sent in time is not sent.
     server.clock.advance(Duration::from_secs(301));
     assert!(server.mails().await.is_empty());
 }
@@ -250,14 +250,14 @@ async fn a_session_is_refreshed_with_each_token_once(engine: Engine) {
     context(&server, &person).await.ok();
     server.clock.advance(Duration::from_secs(1));
     context(&server, &person).await.refused(401, "token_expired");
-    // Beside a key that counts, an old token stands in nobody's way.
+    // An expired token is ignored if a valid key is present.
     let both = [("authorization", person.bearer.as_str())];
     assert_eq!(server.send_with(&person.key, "GET", "/v1/intents", None, &both).await.status, 200);
     let portal = "/v1/portal/personal/context";
     server.send_with(&person.key, "GET", portal, None, &both).await.refused(401, "token_expired");
     server.send(&person.key, "GET", portal, None).await.refused(401, "missing_actor_token");
 
-    // The stale token that comes along does not matter, nor does an answer that got lost.
+    // The expired token in the headers does not matter, nor does a lost answer.
     let body = Some(json!({ "refresh_token": person.refresh }));
     let first = server.send_with("", "POST", "/v1/auth/refresh", body, &both).await.ok();
     let second = refresh(&server, &person.refresh).await.ok();
@@ -266,7 +266,7 @@ async fn a_session_is_refreshed_with_each_token_once(engine: Engine) {
     let next = Person::new(&second);
     context(&server, &next).await.ok();
     let next = Person::new(&refresh(&server, &next.refresh).await.ok());
-    // Much later it is somebody else's: the whole session ends.
+    // Much later, a reused token is treated as stolen: the whole session ends.
     server.clock.advance(Duration::from_secs(11));
     refresh(&server, &person.refresh).await.refused(401, "refresh_token_reused");
     refresh(&server, &next.refresh).await.refused(401, "invalid_refresh_token");
@@ -305,7 +305,7 @@ async fn sessions_are_listed_and_ended(engine: Engine) {
     assert_eq!(list(&one, "?include_revoked=false").await.len(), 1);
     let all = list(&one, "?include_revoked=true").await;
     assert_eq!(all.iter().filter(|session| session["revoked"] == true).count(), 1);
-    // Another sign-in by an assistant is one of the links.
+    // Only a sign-in by an assistant is a link.
     assert_eq!(server.as_person(&one, "GET", "/v1/auth/assistant-links", None).await.ok()["links"], json!([]));
 
     let third = server.sign_in(OWNER).await;
@@ -315,7 +315,7 @@ async fn sessions_are_listed_and_ended(engine: Engine) {
     server.clock.advance(Duration::from_secs(2));
     context(&server, &one).await.refused(401, "invalid_actor_token");
     context(&server, &stranger).await.ok();
-    // The key of a sign-in is a key of its own, and ends by itself.
+    // The key of a sign-in outlives the session, and expires by itself.
     server.get(&one.key, "/v1/me").await;
     server.clock.advance(Duration::from_secs(90 * 86_400));
     server.send(&one.key, "GET", "/v1/me", None).await.refused(401, "invalid_platform_api_key");
@@ -343,10 +343,10 @@ async fn only_tokens_of_this_server_are_accepted(engine: Engine) {
         for path in ["/v1/portal/personal/context", "/v1/intents", "/v1/me"] {
             server.send_with("", "GET", path, None, &headers).await.refused(401, "invalid_actor_token");
         }
-        // A key counts for itself.
+        // A valid key works beside any token.
         assert_eq!(server.send_with(&server.admin, "GET", "/v1/intents", None, &headers).await.status, 200);
     }
-    // Keys are published; old ones go when nothing they signed is good any more.
+    // Signing keys are published; an old one is removed when nothing it signed is valid any more.
     let keys = async || server.page("/.well-known/jwks.json").await.body["keys"].as_array().unwrap().clone();
     let first = keys().await;
     assert_eq!((first.len(), &first[0]["alg"], &first[0]["kty"]), (1, &json!("EdDSA"), &json!("OKP")));
@@ -388,12 +388,12 @@ async fn a_session_begun_with_a_key_ends_with_the_key(engine: Engine) {
     let (person, waiting) = (Person::new(&entered), open(&key).await);
     let other = Person::new(&exchange(&open(&server.admin).await).await.ok());
     context(&server, &person).await.ok();
-    // What such a session begins in its turn does not shed the key.
+    // A session that such a session starts still depends on the key.
     let opened = server.as_person(&person, "POST", "/v1/auth/dashboard-token", None).await.ok();
     let second = exchange(&opened["token"]).await.ok();
     context(&server, &Person::new(&second)).await.ok();
     server.post(&server.admin, &format!("{keys}/{id}/revoke"), json!({})).await;
-    // What was looked up is believed for a second.
+    // Look-ups are cached for a second.
     server.clock.advance(Duration::from_secs(1));
     context(&server, &person).await.refused(401, "invalid_actor_token");
     context(&server, &Person::new(&second)).await.refused(401, "invalid_actor_token");
@@ -460,7 +460,7 @@ async fn a_dashboard_token_works_once(engine: Engine) {
     server.clock.advance(Duration::from_secs(301));
     let body = json!({ "token": late["token"] });
     server.send("", "POST", "/v1/auth/exchange", Some(body)).await.refused(401, "invalid_exchange_token");
-    // A key whose owner has never had an account opens nothing.
+    // A key whose owner has never had an account opens no session.
     let other = server.workspace("other", "default").await;
     server.send(&other, "POST", "/v1/auth/dashboard-token", None).await.refused(409, "no_account");
 }

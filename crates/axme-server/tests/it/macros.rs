@@ -1,4 +1,4 @@
-//! Macros: what there is to choose from, and bundles that name one (contract `wire.md` §2.3, §6.4).
+//! Macros: their list, and bundles that use one (contract `wire.md` §2.3, §6.4).
 
 use serde_json::{Value, json};
 

@@ -87,7 +87,7 @@ async fn tools_do_what_their_operations_do(engine: Engine) {
     let id = made["intent_id"].as_str().unwrap();
     let again = tool(&server, &server.admin, "axme.intents.create", arguments).await;
     assert_eq!(again["data"], made["data"], "once");
-    // Nothing of the call itself went into the work.
+    // No field of the call itself is in the payload.
     assert_eq!(server.intent(id).await["payload"], json!({ "a": 1 }));
     let body = json!({ "intent_type": "x.v1", "to_agent": "worker", "payload": { "a": 2 } });
     let headers = [("idempotency-key", "once")];
@@ -96,7 +96,7 @@ async fn tools_do_what_their_operations_do(engine: Engine) {
 
     let got = tool(&server, &worker, "axme.intents.get", json!({ "intent_id": id })).await;
     assert_eq!(got["data"]["intent"]["intent_id"], id);
-    // The receiver has seen it, as if it had asked the route.
+    // The receiver's call acknowledges it, as on the route.
     poll(async || (server.intent(id).await["status"] == "ACKNOWLEDGED").then_some(())).await;
     let events = tool(&server, &worker, "axme.intents.events", json!({ "intent_id": id, "since": 2 })).await;
     assert!(events["data"]["events"].as_array().unwrap().iter().all(|event| event["seq"].as_u64().unwrap() > 2));

@@ -1,4 +1,4 @@
-//! Files, from their announcement to their download (contract `wire.md` §2.14).
+//! Files, from announcement to download (contract `wire.md` §2.14).
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn see(server: &Server, key: &str, upload: &Value) -> Value {
     server.get(key, &format!("/v1/media/{}", upload["upload_id"].as_str().unwrap())).await["upload"].clone()
 }
 
-/// The files on the disk.
+/// Returns the number of files on the disk.
 fn files(server: &Server) -> usize {
     std::fs::read_dir(server.folder().join("media")).map_or(0, Iterator::count)
 }
@@ -61,7 +61,7 @@ async fn a_file_is_announced_uploaded_finished_and_downloaded(engine: Engine) {
     put(&server, &upload, b"something").await.ok();
     let arrived = put(&server, &upload, b"0123456789").await.ok();
     assert_eq!(arrived["sha256"], hash(b"0123456789"));
-    assert_eq!(files(&server), 1, "the second took the first one's place");
+    assert_eq!(files(&server), 1, "the second replaced the first");
     let ready = finish(&server, &upload, json!({ "sha256": hash(b"0123456789") })).await.ok();
     assert_eq!((&ready["status"], &ready["finalized_at"]), (&json!("ready"), &json!(server.now().to_string())));
     put(&server, &upload, b"9876543210").await.refused(409, "upload_finished");
@@ -72,7 +72,7 @@ async fn a_file_is_announced_uploaded_finished_and_downloaded(engine: Engine) {
     for (way, name) in [("download_url", "attachment"), ("preview_url", "inline")] {
         let url = seen[way].as_str().unwrap().strip_prefix(SITE).unwrap();
         let whole = server.send_raw("", "GET", url, Vec::new(), &[]).await;
-        // The harness reads what looks like JSON.
+        // The harness parses text that looks like JSON.
         assert_eq!((whole.status.as_u16(), whole.body.to_string()), (200, "\"0123456789\"".to_owned()));
         assert_eq!(
             (&whole.headers["content-length"], &whole.headers["content-type"]),
@@ -97,7 +97,7 @@ async fn a_file_is_announced_uploaded_finished_and_downloaded(engine: Engine) {
     server.clock.advance(Duration::from_secs(3_600));
     server.send_raw("", "GET", &url, Vec::new(), &[]).await.refused(404, "not_found");
     workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
-    assert_eq!(files(&server), 1, "what is finished stays");
+    assert_eq!(files(&server), 1, "a finished file stays");
 }
 
 async fn a_file_that_differs_from_its_announcement_is_refused(engine: Engine) {
@@ -114,7 +114,7 @@ async fn a_file_that_differs_from_its_announcement_is_refused(engine: Engine) {
     put(&server, &upload, b"0123456789").await.ok();
     finish(&server, &upload, json!({})).await.ok();
 
-    // Without bytes: as announced, and nothing to download.
+    // Without bytes, an upload can be finished, and there is nothing to download.
     let bare = announce(&server, json!({})).await;
     assert_eq!(finish(&server, &bare, json!({})).await.ok()["status"], "ready");
     assert_eq!(see(&server, &server.admin, &bare).await["download_url"], Value::Null);
@@ -129,7 +129,7 @@ async fn unfinished_uploads_are_swept(engine: Engine) {
     put(&server, &upload, b"0123456789").await.refused(410, "upload_expired");
     finish(&server, &upload, json!({})).await.refused(410, "upload_expired");
     workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
-    assert_eq!(files(&server), 1, "a call that came in time may not be through yet");
+    assert_eq!(files(&server), 1, "a call that arrived in time may still be running");
     server.clock.advance(Duration::from_secs(60));
     workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
     assert_eq!(files(&server), 0);
@@ -190,11 +190,11 @@ async fn leftovers_of_a_crash_are_swept(engine: Engine) {
     for name in [format!("{}-77", id(&whole)), format!("{}-77.part", id(&pending)), "readme.txt".to_owned()] {
         std::fs::write(folder.join(name), "x").unwrap();
     }
-    // What was begun lately may still be arriving.
+    // A recent file may still be arriving.
     assert_eq!(workers::sweep::sweep_orphans(&server.app, Some(&server.files)).await.unwrap(), 0);
     server.clock.advance(Duration::from_secs(9 * 86_400));
     assert_eq!(workers::sweep::sweep_orphans(&server.app, Some(&server.files)).await.unwrap(), 2);
-    assert_eq!(files(&server), 2, "the file that is whole, and one that is not ours");
+    assert_eq!(files(&server), 2, "the finished file, and a foreign one");
     assert_ne!(see(&server, &server.admin, &whole).await["download_url"], Value::Null);
 }
 
@@ -202,7 +202,7 @@ async fn bytes_that_arrive_are_counted_and_refused_beyond_their_quota(engine: En
     let server = Server::start(engine).await;
     let dimension = "media_upload_bytes_per_day";
     let (first, second) = (announce(&server, json!({})).await, announce(&server, json!({})).await);
-    assert_eq!(used_today(&server, dimension).await["used"], 0, "nothing arrived yet");
+    assert_eq!(used_today(&server, dimension).await["used"], 0, "nothing has arrived");
     let (org, ws) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
     limit(&server, org, ws, json!({ dimension: 19 }), "block").await;
     put(&server, &first, b"0123456789").await.ok();
@@ -217,9 +217,9 @@ async fn bytes_that_arrive_are_counted_and_refused_beyond_their_quota(engine: En
     refused_until_tomorrow(server.send(&server.admin, "POST", path, Some(body)).await, dimension, 10, 19);
     put(&server, &announce(&server, json!({ "size_bytes": 9 })).await, b"012345678").await.ok();
     let storage = used_today(&server, "media_storage_bytes").await;
-    assert_eq!(storage["used"], 29, "what is stored, and what is announced yet");
+    assert_eq!(storage["used"], 29, "stored and announced bytes");
 
-    // Two at once, of which one is too many.
+    // Two uploads at once, together above the limit.
     limit(&server, org, ws, json!({ dimension: 30 }), "block").await;
     let third = announce(&server, json!({})).await;
     let (one, other) = tokio::join!(put(&server, &second, b"0123456789"), put(&server, &third, b"0123456789"));

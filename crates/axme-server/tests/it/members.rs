@@ -17,7 +17,7 @@ each_engine! {
     links_of_removed_members_stop_working,
 }
 
-/// Whom the keys of a workspace of the harness are owned by.
+/// Returns the owner of the keys of a workspace of the harness.
 fn owner(org: &str, slug: &str) -> String {
     format!("owner@{org}.{slug}")
 }
@@ -61,7 +61,7 @@ async fn members_are_added_changed_and_removed(engine: Engine) {
     server.send(&server.admin, "DELETE", &path, None).await.refused(404, "not_found");
     assert_eq!(server.get(&server.admin, &list).await["members"].as_array().unwrap().len(), 1);
     let again = server.post(&server.admin, &list, body).await["member"].clone();
-    assert_eq!(again["member_id"], added["member_id"], "who was removed may come back");
+    assert_eq!(again["member_id"], added["member_id"], "a removed member may come back");
 
     let include = format!("/v1/workspaces/{ws}/members");
     let body = json!({ "actor_id": "b@example.com", "role": "member", "org_id": id });
@@ -103,7 +103,7 @@ async fn invalid_members_are_refused(engine: Engine) {
         let path = format!("{list}/{unknown}");
         server.send(&server.admin, "DELETE", &path, None).await.refused(404, "not_found");
     }
-    // A member of the whole organization is not taken out of one workspace.
+    // A member of the whole organization cannot be excluded from one workspace.
     let path = format!("/v1/workspaces/{ws}/members/{member}/exclude");
     server.send(&server.admin, "DELETE", &path, None).await.refused(404, "not_found");
 }
@@ -152,7 +152,7 @@ async fn nobody_grants_or_revokes_a_role_above_their_own(engine: Engine) {
     }
 }
 
-/// A call that a permission is needed for.
+/// A call that needs a permission.
 struct Probe {
     permission: Permission,
     method: &'static str,
@@ -229,7 +229,8 @@ fn probes(org: &str, org_id: &str, ws: &str, nonce: &str) -> Vec<Probe> {
     ]
 }
 
-/// Every role does what the matrix says, in its workspace; in another workspace only what spans the organization.
+/// A role has the permissions of the matrix in its workspace. In another workspace, it has only those that span the
+/// organization.
 async fn every_role_does_what_the_matrix_says(engine: Engine) {
     let server = Server::start(engine).await;
     let (org, id) = organization(&server, "Acme").await;
@@ -239,13 +240,13 @@ async fn every_role_does_what_the_matrix_says(engine: Engine) {
         let key = server.workspace("elsewhere", &slug).await;
         for probe in probes(&org, &id, &own, "none") {
             let answer = server.send(&key, probe.method, &probe.path, probe.body).await;
-            assert_eq!(answer.status, 404, "{}: to who is no member there is nothing", probe.path);
+            assert_eq!(answer.status, 404, "{}: does not exist for a non-member", probe.path);
         }
         let body = json!({ "actor_id": owner("elsewhere", &slug), "role": role.as_str(), "workspace_id": own });
         let member = add(&server, &org, body).await;
         for (ws, is_own) in [(&own, true), (&other, false)] {
             for probe in probes(&org, &id, ws, &format!("{n}-{is_own}")) {
-                // Done to the whole organization, where the workspace of a role does not matter.
+                // Calls on the whole organization, where the workspace of a role does not matter.
                 let is_wide = matches!(
                     probe.permission,
                     Permission::ChangeOrganization
@@ -292,7 +293,7 @@ async fn links_of_removed_members_stop_working(engine: Engine) {
         let id = ask().await;
         let links = mailed().await;
         let (ann, outside) = (&links["Ann@example.com"], &links["outside@example.com"]);
-        // Who has yet to come is asked like anybody from outside.
+        // An invited person is asked like an outsider.
         patch(&server, &server.admin, &path, json!({ "status": "invited" })).await.ok();
         assert_eq!(server.page(ann).await.status, 200);
         for status in ["suspended", "removed"] {
@@ -308,18 +309,18 @@ async fn links_of_removed_members_stop_working(engine: Engine) {
                 server.send(&server.admin, "POST", &made, body).await.refused(403, "no_longer_a_member");
             }
             assert_eq!(server.intent(&id).await["status"], "WAITING");
-            // Nor are they mailed a new one; who never was a member is.
+            // They get no new mail, either; a person who never was a member does.
             ask().await;
             assert_eq!(mailed().await.into_keys().collect::<Vec<_>>(), ["outside@example.com"]);
         }
         assert_eq!(server.page(outside).await.status, 200);
-        // Who comes back has the link again.
+        // The link of a member who comes back works again.
         server.post(&server.admin, &format!("{org}/members"), body).await;
         act(&token(ann)).await.ok();
         assert_eq!(server.intent(&id).await["status"], "COMPLETED");
         server.send(&server.admin, "DELETE", &path, None).await.ok();
     }
-    // Whoever is still a member of the whole organization is one everywhere in it.
+    // A member of the whole organization is a member in each of its workspaces.
     add(&server, &org, json!({ "actor_id": ANN, "role": "member" })).await;
     ask().await;
     assert_eq!(mailed().await.len(), 2);

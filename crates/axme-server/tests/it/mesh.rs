@@ -48,7 +48,7 @@ async fn policy(server: &Server, kind: &str, body: Value) -> Value {
     server.send(&server.admin, "PUT", &path, Some(body)).await.ok()
 }
 
-/// How many refusals by action policies the audit trail has.
+/// Counts the refusals by action policies in the audit trail.
 async fn audited(server: &Server) -> usize {
     let path = "/v1/audit/events?action_prefix=mesh.policies.action.refused";
     server.get(&server.admin, path).await["events"].as_array().unwrap().len()
@@ -58,7 +58,7 @@ async fn nonsense_in_a_heartbeat_hurts_no_other_agent(engine: Engine) {
     let server = Server::start(engine).await;
     let worker = server.agent("worker").await;
     policy(&server, "cost", json!({ "max_intents_per_day": 5 })).await;
-    // A mean of eleven days over as many intents as may be counted.
+    // A mean of eleven days, over the most intents that can be counted.
     let lies = json!({ "intents_total": 1e12, "avg_latency_ms": 1e9 });
     let answer = server.send(&worker, "POST", "/v1/mesh/heartbeat", Some(json!({ "metrics": lies }))).await;
     answer.refused(422, "validation_failed");
@@ -70,7 +70,7 @@ async fn nonsense_in_a_heartbeat_hurts_no_other_agent(engine: Engine) {
     }
     assert_eq!(health(&server, "window=month").await.len(), 1);
     let seen = server.get(&server.admin, &format!("/v1/mesh/agents/{WORKER}?window=month")).await;
-    // Sums end where they mean nothing any more.
+    // Sums are capped.
     assert_eq!(seen["metrics"]["cost_usd"], 8e9);
     submit(&server, &server.admin, "worker", "a.b").await.ok();
 }
@@ -81,7 +81,7 @@ async fn health_follows_from_the_heartbeat(engine: Engine) {
     let of = |name: &str, health: &str| (name.to_owned(), health.to_owned());
     assert_eq!(health(&server, "").await, [of("other", "unknown"), of("worker", "unknown")]);
 
-    // Without a body, and with one of another kind.
+    // Without a body, and with a body of another kind.
     let answer = server.send(&worker, "POST", "/v1/mesh/heartbeat", None).await.ok();
     assert_eq!((&answer["health_status"], &answer["status"]), (&json!("healthy"), &json!("healthy")));
     assert_eq!(answer["address"], WORKER);
@@ -105,7 +105,7 @@ async fn health_follows_from_the_heartbeat(engine: Engine) {
     let summary = json!({ "total": 2, "healthy": 1, "degraded": 0, "unreachable": 0, "killed": 0, "unknown": 1 });
     assert_eq!(found["summary"], summary);
 
-    // By its id, and by its address in all its forms.
+    // By its id, and by every form of its address.
     let id = answer["address_id"].as_str().unwrap();
     for named in [id, "worker", WORKER, "agent%3A%2F%2Flocal%2Fdefault%2Fworker"] {
         let one = server.get(&worker, &format!("/v1/mesh/agents/{named}")).await;
@@ -124,7 +124,7 @@ async fn health_follows_from_the_heartbeat(engine: Engine) {
     assert_eq!(told, ["agent.healthy", "agent.unreachable", "agent.degraded", "agent.healthy"]);
     assert_eq!(event_types(&server, "event_type=agent.degraded&limit=5").await, ["agent.degraded"]);
 
-    // The numbers are of a window; a day later, today has none.
+    // The numbers belong to a window; a day later, today has none.
     server.clock.advance(Duration::from_secs(24 * 3600));
     for (window, intents) in [("day", 0), ("week", 4), ("month", 4)] {
         let path = format!("/v1/mesh/agents/worker?window={window}");
@@ -160,7 +160,7 @@ async fn an_invalid_heartbeat_is_refused(engine: Engine) {
         let path = format!("/v1/mesh/agents/{path}");
         server.send(&server.admin, "POST", &path, None).await.refused(404, "agent_not_found");
     }
-    // That could be the address of an agent, to be looked at.
+    // This could be the address of an agent, which only GET accepts.
     let path = "/v1/mesh/agents/worker/explode";
     server.send(&server.admin, "POST", path, None).await.refused(405, "method_not_allowed");
 }
@@ -237,7 +237,7 @@ async fn limits_reset_with_the_hour_and_the_day(engine: Engine) {
     let refused = submit(&server, &server.admin, "worker", "x").await;
     assert_eq!(refused.headers["retry-after"], "3601");
     refused.refused(429, "max_intents_per_hour_exceeded");
-    // A refusal counts nothing, and one that is repeated is not repeated for ever.
+    // A refusal uses no quota, and a stored refusal is not repeated for ever.
     let usage = server.get(&worker, "/v1/mesh/agents/worker/policies/cost").await["usage"].clone();
     assert_eq!(usage, json!({ "intents_this_hour": 2, "intents_today": 2, "cost_today_usd": 0.0 }));
     let again = async || {
@@ -317,7 +317,7 @@ async fn an_agent_sends_and_receives_what_its_policy_allows(engine: Engine) {
             answer.refused(403, "action_not_allowed");
         }
     }
-    // Kept with its audit line: the same key gets it again, whatever has changed since.
+    // Stored with its audit event: the same key gets it again, whatever has changed since.
     let body = json!({ "intent_type": "xy", "to_agent": "worker", "payload": {} });
     let key = [("idempotency-key", "once")];
     let lines = audited(&server).await;

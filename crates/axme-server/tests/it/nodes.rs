@@ -24,12 +24,12 @@ async fn start(url: &str) -> (Running, tempfile::TempDir) {
     let mut config = Config { data: folder.path().to_owned(), database_url: Some(url.to_owned()), ..Config::default() };
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     config.limits.postgres_writers = 2;
-    // What tokens name as their issuer: one for all.
+    // The issuer of tokens, one for all nodes.
     config.public_url = Some("https://axme.example.com".to_owned());
     (axme_server::start(config).await.unwrap(), folder)
 }
 
-/// Two nodes on one database, and what the first start has made.
+/// Starts two nodes on one database; returns them, and the credentials of the first start.
 async fn two() -> ([(Running, tempfile::TempDir); 2], Bootstrap) {
     let url = fresh_schema().await;
     let nodes = [start(&url).await, start(&url).await];
@@ -37,7 +37,7 @@ async fn two() -> ([(Running, tempfile::TempDir); 2], Bootstrap) {
     (nodes, serde_json::from_str(&bootstrap).unwrap())
 }
 
-/// One request on a connection of its own; the body as text.
+/// Sends one request on its own connection; returns the body as text.
 async fn call(node: &Running, key: &str, method: &str, path: &str, body: &str) -> String {
     let mut connection = TcpStream::connect(node.addr()).await.unwrap();
     let request = format!(
@@ -65,7 +65,7 @@ async fn nodes_that_start_together_make_one_organization_and_hear_of_each_others
         .filter_map(|(_, folder)| std::fs::read_to_string(folder.path().join("bootstrap.json")).ok())
         .map(|text| serde_json::from_str(&text).unwrap())
         .collect();
-    assert_eq!(bootstraps.len(), 1, "only the node that made the organization has its key");
+    assert_eq!(bootstraps.len(), 1, "only the node that created the organization has its key");
     let admin = &bootstraps[0].api_key;
     let [(a, _a), (b, _b), (c, _c)] = nodes.try_into().unwrap_or_else(|_| panic!("three nodes"));
 
@@ -74,7 +74,7 @@ async fn nodes_that_start_together_make_one_organization_and_hear_of_each_others
         tokio::time::timeout(Duration::from_secs(15), call(&b, admin, "GET", path, "")).await.expect("heard in time")
     };
     let sending = async {
-        // Long enough for the stream to be waiting; it is right either way.
+        // Long enough for the stream to wait; the test is valid either way.
         tokio::time::sleep(Duration::from_millis(300)).await;
         post(&a, admin, "/v1/intents", json!({ "intent_type": "intent.ask.v1", "to_agent": "worker" })).await
     };
@@ -86,7 +86,7 @@ async fn nodes_that_start_together_make_one_organization_and_hear_of_each_others
     let answers = join_all([&a, &b, &c].map(|node| call(node, admin, "POST", &path, r#"{"x":1}"#))).await;
     let won = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 200")).count();
     let lost = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 409")).count();
-    assert_eq!((won, lost), (1, 2), "one answer counts: {answers:?}");
+    assert_eq!((won, lost), (1, 2), "one answer wins: {answers:?}");
     for node in [a, b, c] {
         node.stop().await;
     }
@@ -134,7 +134,7 @@ async fn members_of_a_family_take_turns_across_nodes() {
     }
 }
 
-/// The code of a mail that one of the nodes has written to its outbox.
+/// Returns the code of a mail in the outbox of one of the nodes.
 async fn code(folders: &[&tempfile::TempDir], address: &str) -> String {
     poll(async || {
         let files = folders.iter().filter_map(|folder| std::fs::read_dir(folder.path().join("outbox")).ok()).flatten();
@@ -169,7 +169,7 @@ async fn people_sign_in_on_several_nodes_at_once() {
         let email = format!("person{n}@example.com");
         let member = json!({ "actor_id": email, "role": "workspace_admin" });
         post(a, &admin, &format!("/v1/organizations/{org_id}/members"), member).await;
-        // Two mails, both used at once, each on both nodes: nobody here has signed in before.
+        // Two mails, each used on both nodes at once, for a person who has never signed in.
         let ask = json!({ "email": email });
         let mut tries = Vec::new();
         for _ in 0..2 {
@@ -181,7 +181,7 @@ async fn people_sign_in_on_several_nodes_at_once() {
         let answers = join_all(calls).await;
         for pair in answers.chunks(2) {
             let entered = pair.iter().filter(|answer| is_ok(answer)).count();
-            assert_eq!(entered, 1, "a code is good once: {pair:#?}");
+            assert_eq!(entered, 1, "a code works once: {pair:#?}");
             let used = pair.iter().filter(|answer| answer.contains("code_already_used")).count();
             assert_eq!(used, 1, "{pair:#?}");
         }
@@ -196,21 +196,21 @@ async fn people_sign_in_on_several_nodes_at_once() {
         let logins = accounts["service_accounts"].as_array().unwrap().iter().filter(|one| one["name"] == name);
         assert_eq!(logins.count(), 1, "one account for the keys of both");
 
-        // One refresh token at once on both nodes, as a client does that repeats: the session lives on.
+        // One refresh token on both nodes at once, as from a client that retries: the session survives.
         let refresh = json!({ "refresh_token": people[0]["refresh_token"] }).to_string();
         let answers = join_all([a, b].map(|node| call(node, "", "POST", "/v1/auth/refresh", &refresh))).await;
         for answer in &answers {
             let next = json!({ "refresh_token": body_of(answer)["refresh_token"] });
             let entered = post(b, "", "/v1/auth/refresh", next).await;
             assert_eq!(entered["session_id"], people[0]["session_id"]);
-            // What one node has signed, the other believes.
+            // A node accepts tokens that the other has signed.
             let token = entered["access_token"].clone();
             let known = post(a, &admin, "/v1/auth/introspect", json!({ "token": token })).await;
             assert_eq!((&known["active"], &known["email"]), (&json!(true), &json!(email)));
         }
     }
     let keys = join_all([a, b].map(|node| call(node, "", "GET", "/.well-known/jwks.json", ""))).await;
-    assert_eq!(body_of(&keys[0]), body_of(&keys[1]), "signing keys are those of all nodes");
+    assert_eq!(body_of(&keys[0]), body_of(&keys[1]), "all nodes share the signing keys");
     for (node, _) in nodes {
         node.stop().await;
     }
@@ -281,7 +281,7 @@ async fn changes_of_one_row_by_two_nodes_are_both_kept() {
     }
 }
 
-/// No clock moves and nobody waits: the answer that a rule is set is followed by a refusal elsewhere.
+/// No clock moves and nothing waits: once a node has answered that a rule is set, the other enforces it.
 async fn a_rule_set_on_one_node_holds_on_the_other_at_once() {
     let (nodes, Bootstrap { api_key: admin, workspace_id, org_id, .. }) = two().await;
     let [(a, _), (b, _)] = &nodes;
@@ -292,7 +292,7 @@ async fn a_rule_set_on_one_node_holds_on_the_other_at_once() {
     let accepted = |answer: &str| answer.starts_with("HTTP/1.1 200");
     for name in ["killed", "closed", "free"] {
         post(a, &admin, "/v1/service-accounts", json!({ "name": name })).await;
-        // The other node has seen the rules as they were.
+        // The other node has loaded the old rules.
         let answer = submit(name, json!({ "amount": 1 })).await;
         assert!(accepted(&answer), "{answer}");
     }
@@ -301,14 +301,14 @@ async fn a_rule_set_on_one_node_holds_on_the_other_at_once() {
     post(a, &admin, "/v1/mesh/agents/killed/kill", json!({})).await;
     let answer = submit("killed", json!({ "amount": 1 })).await;
     assert!(answer.contains("agent_killed"), "{answer}");
-    // The other node remembers the kill from a call that it answered: it must not refuse by memory alone either.
+    // The other node remembers the kill from a call that it answered. It must not refuse from memory alone, either.
     let answer = submit("free", json!({ "amount": 1 })).await;
     assert!(accepted(&answer), "{answer}");
     post(a, &admin, "/v1/mesh/agents/killed/resume", json!({})).await;
     let answer = submit("killed", json!({ "amount": 1 })).await;
     assert!(accepted(&answer), "{answer}");
 
-    // A policy about senders.
+    // A sender policy.
     let body = json!({ "policy_type": "allowlist" }).to_string();
     let answer = call(a, &admin, "PUT", "/v1/agents/closed/policy", &body).await;
     assert!(accepted(&answer), "{answer}");

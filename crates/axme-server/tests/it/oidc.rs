@@ -1,4 +1,4 @@
-//! Sign-in by a provider of OpenID Connect: a provider of our own on this machine, honest or not.
+//! Sign-in with an OpenID Connect provider, which the test runs itself and which may be dishonest.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,12 +28,12 @@ each_engine! {
 const CLIENT: &str = "axme at home";
 const SECRET: &str = "a secret: with signs";
 
-/// What the provider answers with, and what it has seen.
+/// The next answer of the provider, and the last request to it.
 #[derive(Default)]
 struct Desk {
     url: String,
     claims: Value,
-    /// Signs with the public half as a shared secret, as a forger would.
+    /// Signs with the public key as a shared secret, as a forger would.
     is_forged: bool,
     /// The challenge of the authorization request, and its nonce.
     challenge: String,
@@ -47,7 +47,7 @@ pub struct Provider {
     url: String,
 }
 
-/// A seed, and the public half of its key.
+/// Returns a seed, and the public half of its key.
 fn key() -> ([u8; 32], String) {
     let seed = [7; 32];
     let pair = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
@@ -126,7 +126,8 @@ pub async fn start(engine: Engine, provider: &Provider, sign_up: bool) -> Server
     Server::start_at(engine, Limits::default(), site).await
 }
 
-/// Begins on a device, goes to the provider, and comes back. Returns the grant and what the browser is shown then.
+/// Starts on a device, goes to the provider, and comes back. Returns the grant and the page
+/// that the browser then shows.
 async fn go(server: &Server, provider: &Provider) -> (Value, Answer) {
     let grant = server.post("", "/v1/auth/cli-grants", json!({})).await;
     let page = server.page(grant["approval_url"].as_str().unwrap()).await.body.to_string();
@@ -147,12 +148,12 @@ async fn go(server: &Server, provider: &Provider) -> (Value, Answer) {
     }
     let back = format!("/app/login/provider-callback?state={}&code=the%20code", field("state"));
     let shown = server.page(&back).await;
-    // A way back is gone once.
+    // A callback URL works once.
     assert_eq!(server.page(&back).await.status, 404);
     (grant, shown)
 }
 
-/// Confirms on the page that is shown.
+/// Confirms on the shown page.
 async fn confirm(server: &Server, shown: &Answer) -> Answer {
     let page = shown.body.to_string();
     let token = page.split("name=\\\"token\\\" value=\\\"").nth(1).unwrap().split('\\').next().unwrap();
@@ -170,13 +171,13 @@ async fn a_provider_signs_people_in(engine: Engine) {
     let (grant, shown) = go(&server, &provider).await;
     let page = shown.body.to_string();
     assert!(page.contains("Sign in as owner@local?") && page.contains(grant["user_code"].as_str().unwrap()), "{page}");
-    assert_eq!(poll(&server, &grant).await.ok()["state"], "pending", "coming back signs nobody in");
+    assert_eq!(poll(&server, &grant).await.ok()["state"], "pending", "the callback signs nobody in");
     assert_eq!(confirm(&server, &shown).await.status, 200);
     assert_eq!(confirm(&server, &shown).await.status, 404, "once");
     let answer = poll(&server, &grant).await.ok();
     assert_eq!(server.get(answer["api_key"].as_str().unwrap(), "/v1/me").await["role"], "workspace_admin");
 
-    // Who is no member stays out, and comes in where anybody may.
+    // A person who is not a member is refused, unless sign-up is open.
     provider.says(json!({ "email": "ann@example.com", "email_verified": "true" }));
     let (grant, shown) = go(&server, &provider).await;
     assert_eq!(confirm(&server, &shown).await.status, 403);
@@ -202,7 +203,7 @@ async fn unverified_claims_sign_nobody_in(engine: Engine) {
         with("email_verified", json!(false)),
         with("email_verified", Value::Null),
         with("email", json!("owner@local.evil.org")),
-        // A Kelvin sign is a k in lower case.
+        // The Kelvin sign is a k in lower case.
         with("email", json!("mi\u{212a}e@example.com")),
         with("email", json!("owner")),
         with("iss", json!("https://elsewhere.example")),
@@ -221,7 +222,7 @@ async fn unverified_claims_sign_nobody_in(engine: Engine) {
     provider.desk.lock().unwrap().is_forged = true;
     assert_eq!(go(&server, &provider).await.1.status, 502);
     provider.desk.lock().unwrap().is_forged = false;
-    // A clock that is a little behind is none of that; a page that is left too long is.
+    // A clock that is slightly off is accepted; a page that is left open too long is not.
     provider.says(with("exp", json!(now - 59)));
     let (_, shown) = go(&server, &provider).await;
     assert_eq!(shown.status, 200, "{}", shown.body);
@@ -232,7 +233,7 @@ async fn unverified_claims_sign_nobody_in(engine: Engine) {
     {
         assert_eq!(server.page(path).await.status, 404, "{path}");
     }
-    // Without a provider there is none.
+    // Without a provider, these routes do not exist.
     let plain = Server::start(engine).await;
     let grant = plain.post("", "/v1/auth/cli-grants", json!({})).await;
     let page = plain.page(grant["approval_url"].as_str().unwrap()).await.body.to_string();

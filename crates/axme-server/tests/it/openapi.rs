@@ -1,4 +1,4 @@
-//! The API as it is described, against the API as it is served.
+//! Compares the described API with the served API.
 
 use std::collections::BTreeSet;
 
@@ -18,9 +18,9 @@ async fn every_operation_is_served_where_the_table_says(engine: Engine) {
     for (method, template) in ops.chain(axme_api::routes().iter().map(|route| (route.method, route.path))) {
         let path = template.replace(['{', '}', '*'], "");
         let body = (method != axme_api::Method::Get).then(|| json!({}));
-        // Without a key: an operation that is there asks for one, or for what it needs instead.
+        // Without a key, an existing operation asks for one, or for the credentials that it needs instead.
         let answer = server.send("", method.as_str(), &path, body).await;
-        // What needs more than is given here says so; that there is nothing is said in other words.
+        // An existing operation may return 404 as well, but with another message than a missing one.
         let is_there = answer.status != 405 && !answer.body.to_string().contains("no operation at");
         assert!(is_there, "{path}: {} {}", answer.status, answer.body);
     }
@@ -35,7 +35,7 @@ fn the_description_is_complete() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, described) in methods.as_object().unwrap() {
             let id = described["operationId"].as_str().unwrap();
-            assert!(ids.insert(id.to_owned()), "{id} is there twice");
+            assert!(ids.insert(id.to_owned()), "{id} is listed twice");
             assert!(described["summary"].as_str().is_some_and(|text| text.ends_with('.')), "{id} says what it does");
             let named: Vec<&str> =
                 path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();

@@ -1,4 +1,4 @@
-//! Organizations and workspaces, and what one key may do in several.
+//! Organizations and workspaces, and the rights of one key in several.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ each_engine! {
 
 pub const ORGS: &str = "/v1/organizations";
 
-/// Makes an organization; returns its path and its id.
+/// Creates an organization; returns its path and its id.
 pub async fn organization(server: &Server, name: &str) -> (String, String) {
     let body = json!({ "name": name, "requested_by_actor_id": "actor_1" });
     let made = server.post(&server.admin, ORGS, body).await;
@@ -24,7 +24,7 @@ pub async fn organization(server: &Server, name: &str) -> (String, String) {
     (format!("{ORGS}/{id}"), id)
 }
 
-/// Makes a workspace in it; returns its id.
+/// Creates a workspace in it; returns its id.
 pub async fn workspace(server: &Server, org: &str, name: &str) -> String {
     let body = json!({ "name": name, "environment": "sandbox" });
     let made = server.post(&server.admin, &format!("{org}/workspaces"), body).await;
@@ -54,7 +54,7 @@ async fn an_organization_is_created_read_and_updated(engine: Engine) {
     let change = json!({ "name": "Acme", "status": "suspended", "org_id": made["org_id"] });
     let changed = server.send(&server.admin, "PATCH", &path, Some(change)).await.ok()["organization"].clone();
     assert_eq!((&changed["name"], &changed["status"]), (&json!("Acme"), &json!("suspended")));
-    assert_eq!(changed["legal_name"], "Acme GmbH", "what is not named stays");
+    assert_eq!(changed["legal_name"], "Acme GmbH", "omitted fields stay");
     assert_eq!(changed["updated_at"], "2026-01-01T00:00:01.000Z");
     // The same name again is another organization, with another slug.
     organization(&server, "Acme Corp").await;
@@ -144,7 +144,7 @@ async fn one_key_runs_the_accounts_of_the_workspaces_it_made(engine: Engine) {
     let id = made["service_account_id"].as_str().unwrap();
     let mut shown = made.clone();
     shown["keys"] = json!([]);
-    assert_eq!(server.get(&server.admin, &format!("{accounts}/{id}")).await, shown, "as it was made, with its keys");
+    assert_eq!(server.get(&server.admin, &format!("{accounts}/{id}")).await, shown, "unchanged, with its keys");
     let key = server.post(&server.admin, &format!("{accounts}/{id}/keys"), json!({})).await;
     let token = key["api_key"].as_str().unwrap();
     let me = server.get(token, "/v1/me").await;
@@ -158,7 +158,7 @@ async fn one_key_runs_the_accounts_of_the_workspaces_it_made(engine: Engine) {
     let own = server.get(&server.admin, accounts).await["service_accounts"].clone();
     assert_eq!(own.as_array().unwrap().len(), 1, "its own workspace has only the admin");
 
-    // Pairs that do not belong together, and an agent's key, which does nothing in its owner's name.
+    // Mismatched pairs, and an agent's key, which has no rights in its owner's name.
     let (own_org, own_ws) = (&server.bootstrap.org_id, &server.bootstrap.workspace_id);
     for (a, b) in [(&org, own_ws), (own_org, &ws)] {
         let path = format!("{accounts}?org_id={a}&workspace_id={b}");

@@ -1,4 +1,4 @@
-//! Passwords: setting one, signing in with it, and what keeps others from guessing it.
+//! Passwords: setting one, signing in with it, and the limits on guessing.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn a_person_signs_in_with_a_password(engine: Engine) {
         let current = sessions["sessions"].as_array().unwrap().iter().find(|s| s["is_current"] == true).unwrap();
         assert_eq!((&current["client_type"], &current["device_label"]), (&json!("api"), &json!("laptop")));
     }
-    // Changing it takes the one before.
+    // A change needs the current password.
     let next = "Another horse, battery";
     set(&server, &owner, json!({ "password": next })).await.refused(403, "wrong_current_password");
     let wrong = json!({ "password": next, "current_password": "wrong" });
@@ -64,7 +64,7 @@ async fn a_name_is_locked_after_wrong_passwords(engine: Engine) {
     let owner = server.sign_in(OWNER).await;
     set(&server, &owner, json!({ "password": PASSWORD, "nick": "boss" })).await.ok();
     server.mails().await;
-    // Whether anybody has the name makes no difference, and one person is locked by all their names.
+    // It makes no difference whether an account has the name. All names of one person share one lock.
     for names in [["nobody@example.com", "nobody@example.com"], [OWNER, "boss"]] {
         for _ in 0..2 {
             for name in names {
@@ -78,14 +78,14 @@ async fn a_name_is_locked_after_wrong_passwords(engine: Engine) {
             answer.refused(429, "account_locked");
         }
     }
-    // A mail still signs in.
+    // Sign-in by mail still works.
     server.sign_in(OWNER).await;
     server.clock.advance(Duration::from_secs(901));
     for _ in 0..4 {
         login(&server, OWNER, "wrong").await.refused(401, "invalid_credentials");
     }
     login(&server, OWNER, PASSWORD).await.ok();
-    // What was right forgets what was wrong.
+    // A success resets the failures.
     login(&server, OWNER, "wrong").await.refused(401, "invalid_credentials");
     login(&server, OWNER, PASSWORD).await.ok();
 }
@@ -121,7 +121,7 @@ async fn attempts_are_counted_before_the_password_is_checked(engine: Engine) {
     let server = Server::start(engine).await;
     let owner = server.sign_in(OWNER).await;
     set(&server, &owner, json!({ "password": PASSWORD })).await.ok();
-    // However many are made at once, five of them count; the fifth locks the name.
+    // Of many concurrent attempts, five are checked; the fifth locks the name.
     let wrong = (0..12).map(|_| login(&server, OWNER, "wrong"));
     let answers = futures_util::future::join_all(wrong).await;
     let refused = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
@@ -141,7 +141,7 @@ async fn a_first_password_needs_a_recent_sign_in(engine: Engine) {
     set(&server, &Person::new(&late), body.clone()).await.refused(403, "sign_in_again");
     let fresh = server.sign_in(OWNER).await;
     set(&server, &fresh, body).await.ok();
-    // The person hears of it, and every other session ends.
+    // The person is notified, and every other session ends.
     let mails = server.mails().await;
     assert_eq!(
         (mails.len(), mails[0].to.as_str(), mails[0].subject.as_str()),

@@ -1,4 +1,4 @@
-//! People who are asked by mail: links, pages, and the same by JSON (contract `semantics.md` §2.5, `wire.md` §5).
+//! People who are asked by mail: links, pages, and answers as JSON (contract `semantics.md` §2.5, `wire.md` §5).
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub async fn ask(server: &Server, task: Value) -> String {
     id_of(&server.post(&server.admin, "/v1/intents", body).await)
 }
 
-/// Asks, and returns the link that is mailed.
+/// Asks a person; returns the id of the intent, and the mailed link.
 async fn ask_by_mail(server: &Server, task: Value) -> (String, String) {
     let id = ask(server, task).await;
     let mails = server.mails().await;
@@ -61,7 +61,7 @@ async fn an_assignee_is_mailed_and_answers_by_the_link_once(engine: Engine) {
     assert_eq!(files.len(), 1, "without a mail server mail is a file");
     assert!(server.mails().await.is_empty(), "once");
 
-    // Looking changes nothing, however often and however: what follows every link in a mail answers nothing.
+    // Reading changes nothing, however often: a mail scanner that opens every link answers nothing.
     let before = server.events(&id).await;
     for method in ["GET", "HEAD", "GET"] {
         assert_eq!(server.send_raw("", method, &link[SITE.len()..], Vec::new(), &[]).await.status, 200);
@@ -132,7 +132,7 @@ async fn a_form_says_what_is_wrong_and_keeps_what_was_typed(engine: Engine) {
         page.contains("For how long</a>: ") && page.contains("90") && page.contains("Sure</a>: is required"),
         "{page}"
     );
-    // Also when somebody leaves the confirmation out.
+    // The rules also hold if a client skips the confirmation.
     let forced = [typed.as_slice(), &[("step", "confirm")]].concat();
     assert_eq!(server.submit_form(&link, &forced).await.status, 422);
     assert_eq!(server.intent(&id).await["status"], "WAITING");
@@ -222,7 +222,7 @@ async fn a_link_token_answers_once_by_json_and_repeats_its_reply(engine: Engine)
     act(json!({ "outcome": "approved" })).await.refused(422, "comment_required");
     act(json!({ "outcome": "maybe", "comment": "c" })).await.refused(422, "outcome_not_allowed");
     act(json!({})).await.refused(422, "outcome_required");
-    assert_eq!(server.intent(&id).await["status"], "WAITING", "the link is as good as before");
+    assert_eq!(server.intent(&id).await["status"], "WAITING", "the link still works");
     for fields in [json!({ "outcome": "approve", "comment": "c" }), json!({ "outcome": "approved", "comment": "c" })] {
         let done = act(fields).await.ok();
         assert_eq!((&done["status"], &done["outcome"]), (&json!("COMPLETED"), &json!("approved")));
@@ -258,7 +258,7 @@ async fn two_approvers_answer_each_by_their_own_link(engine: Engine) {
     assert_eq!((&vote["event_type"], &vote["details"]["answered_by"]), (&json!("intent.waiting"), &json!(ANN)));
     assert!(text(&server.page(&link(BOB)).await).contains("Said yes so far"));
     assert!(text(&server.page(&link(ANN)).await).contains("You have answered already"));
-    // Who asks makes no links to it, and does not complete it by hand either.
+    // The requester cannot create links to the task, nor resolve the intent directly.
     let links = format!("/v1/tasks/{id}/links");
     let minted = server.send(&server.admin, "POST", &links, Some(json!({ "person": BOB }))).await;
     minted.refused(403, "requester_may_not_answer");
@@ -294,7 +294,7 @@ async fn reminders_and_escalations_are_mailed_and_stop_with_the_answer(engine: E
     assert!(text(&done).contains("was recorded"));
     assert_eq!(server.intent(&id).await["status"], "COMPLETED");
 
-    // A mail that comes to nothing: answered before it could be sent.
+    // A mail that is not needed any more: the task is answered before it is sent.
     let id = ask(&server, json!({ "title": "Late?", "notify_email": ANN })).await;
     server
         .post(&server.admin, &format!("/v1/intents/{id}/resume"), json!({ "task_result": { "outcome": "approved" } }))
@@ -327,7 +327,7 @@ async fn pages_have_strict_security_headers(engine: Engine) {
 
 async fn undeliverable_mail_is_a_dead_letter_and_can_be_replayed(engine: Engine) {
     let server = Server::start(engine).await;
-    // A folder that cannot be: a file has its name.
+    // The folder cannot be created: a file has its name.
     let outbox = server.folder().join("outbox");
     std::fs::write(&outbox, "in the way").unwrap();
     ask(&server, json!({ "title": "Ship?", "notify_email": ANN })).await;
@@ -338,7 +338,7 @@ async fn undeliverable_mail_is_a_dead_letter_and_can_be_replayed(engine: Engine)
     server.clock.advance(DAY);
     assert!(server.mails().await.is_empty());
     let none = server.get(&server.admin, "/v1/deliveries").await;
-    assert_eq!(none["deliveries"], json!([]), "mail is patient: an outage of a day loses nobody");
+    assert_eq!(none["deliveries"], json!([]), "mail is retried for days: an outage of one day loses no approver");
     server.clock.advance(6 * DAY);
     assert!(server.mails().await.is_empty(), "given up");
     let dead = server.get(&server.admin, "/v1/deliveries").await["deliveries"][0].clone();
@@ -351,7 +351,7 @@ async fn undeliverable_mail_is_a_dead_letter_and_can_be_replayed(engine: Engine)
 
 async fn a_link_works_only_for_the_step_it_was_made_for(engine: Engine) {
     let server = Server::start(engine).await;
-    // Two questions to one person, one after the other, on a clock that stands.
+    // Two questions to one person, one after the other, while the clock stands still.
     let step = |id: &str| json!({ "step_id": id, "assigned_to": "ann", "human_task": { "title": id } });
     let bundle = json!({
         "scenario_id": "two.v1", "humans": [{ "role": "ann", "contact": ANN }],
@@ -365,7 +365,7 @@ async fn a_link_works_only_for_the_step_it_was_made_for(engine: Engine) {
     let body = json!({ "token": spare["token"], "outcome": "approved" });
     server.send("", "POST", "/v1/tasks/action", Some(body)).await.refused(409, "already_answered");
     assert_eq!(server.intent(&id).await["status"], "WAITING");
-    // A link whose address names another intent is none.
+    // A link whose path names another intent is unknown.
     let elsewhere = first.replace(&id, "00000000-0000-0000-0000-000000000000");
     let fresh = server.mails().await[0].link.clone().unwrap();
     assert_eq!(server.page(&fresh.replace(&id, "00000000-0000-0000-0000-000000000000")).await.status, 404);
@@ -409,7 +409,7 @@ async fn deep_nesting_is_refused_by_links_too(engine: Engine) {
     let token = made["token"].as_str().unwrap();
     let body = format!("{{\"token\":\"{token}\",\"outcome\":\"approved\",\"x\":{}}}", deep(100));
     server.send_raw("", "POST", "/v1/tasks/action", body.into_bytes(), &[]).await.refused(422, "validation_failed");
-    // Nor hidden in a text that becomes a list.
+    // Nor in a text that is parsed into a list.
     let body = json!({ "token": token, "outcome": "approved", "data": { "tags": deep(100) } });
     server.send("", "POST", "/v1/tasks/action", Some(body)).await.refused(422, "form_invalid");
     assert_eq!(server.intent(&id).await["status"], "WAITING");

@@ -1,4 +1,4 @@
-//! What people may do who have signed in: by their roles, and in the workspace they work in.
+//! The rights of people who have signed in: by their roles, and in their workspace.
 
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ each_engine! {
 const OWNER: &str = "owner@local";
 
 impl Server {
-    /// Gives somebody a role, in the organization of the first start or in a workspace of it.
+    /// Gives a person a role, in the organization of the first start or in one of its workspaces.
     pub async fn give(&self, email: &str, role: &str, workspace: Option<&str>) -> String {
         let path = format!("/v1/organizations/{}/members", self.bootstrap.org_id);
         let body = json!({ "actor_id": email, "role": role, "workspace_id": workspace });
         self.post(&self.admin, &path, body).await["member"]["member_id"].as_str().unwrap().to_owned()
     }
 
-    /// The key of an admin of the workspace who is not its first.
+    /// Returns the key of a second admin of the workspace.
     pub async fn second_admin(&self) -> String {
         self.give("chief@example.com", "workspace_admin", Some(&self.bootstrap.workspace_id)).await;
         self.sign_in("chief@example.com").await.key
@@ -63,7 +63,7 @@ async fn a_member_answers_the_tasks_they_are_asked(engine: Engine) {
     let overview = server.as_person(&ann, "GET", "/v1/portal/personal/overview", None).await.ok();
     assert_eq!((&overview["tasks"][0]["intent_id"], &overview["roles"]), (&json!(id), &json!(["member"])));
 
-    // What concerns others is not there for them.
+    // The intents of other people do not exist for them.
     let intent = format!("/v1/intents/{id}");
     assert_eq!(server.as_person(&ann, "GET", &intent, None).await.ok()["payload"], json!({ "a": 1 }));
     server.as_person(&bob, "GET", &intent, None).await.refused(404, "not_found");
@@ -71,20 +71,20 @@ async fn a_member_answers_the_tasks_they_are_asked(engine: Engine) {
     let answer = json!({ "task_result": { "outcome": "approved" } });
     let resume = format!("{intent}/resume");
     server.as_person(&bob, "POST", &resume, Some(answer.clone())).await.refused(404, "not_found");
-    // The key of a sign-in is no proof that the person is there.
+    // The key of a sign-in does not prove that the person is present.
     server.send(&ann.key, "POST", &resume, Some(answer.clone())).await.refused(404, "not_found");
     let answered = server.as_person(&ann, "POST", &resume, Some(answer.clone())).await.ok();
     assert_eq!(answered["intent"]["status"], "COMPLETED");
     let events = server.events(&id).await;
     assert_eq!(events.last().unwrap()["actor"], "user://ann@example.com", "{events:?}");
 
-    // With the key beside the token, as the command line sends both.
+    // With key and token, as the command line sends them.
     let id = server.post(&server.admin, "/v1/intents", task_for(json!(["bob@example.com"]))).await;
     let resume = format!("/v1/intents/{}/resume", id["intent_id"].as_str().unwrap());
     let both = [("authorization", bob.bearer.as_str())];
     server.send_with(&bob.key, "POST", &resume, Some(answer), &both).await.ok();
 
-    // What a member sends is theirs to see.
+    // Members see the intents that they send.
     let sent = json!({ "intent_type": "x", "to_agent": "worker" });
     let sent = server.as_person(&bob, "POST", "/v1/intents", Some(sent)).await.ok();
     let own = format!("/v1/intents/{}", sent["intent_id"].as_str().unwrap());
@@ -119,7 +119,7 @@ async fn nobody_is_shown_a_task_that_they_may_not_answer(engine: Engine) {
     };
     let by_key = async |key: &String, query: &str| titles(&server.get(key, &format!("/v1/me/tasks{query}")).await);
 
-    // Ann starts one, and the admin two.
+    // Ann starts one task, and the admin two.
     let own = task("ann's", ("exclude_requester", json!(true)));
     server.as_person(&ann, "POST", "/v1/intents", Some(own)).await.ok();
     server.post(&server.admin, "/v1/intents", task("admin's", ("exclude_requester", json!(true)))).await;
@@ -127,7 +127,7 @@ async fn nobody_is_shown_a_task_that_they_may_not_answer(engine: Engine) {
     assert_eq!(of(&ann).await, ["admin's", "both's"]);
     assert_eq!(of(&bob).await, ["ann's", "admin's", "both's"]);
     assert_eq!(by_key(&server.admin, "").await, ["ann's"]);
-    assert_eq!(by_key(&chief, "").await, ["ann's", "admin's"], "with a quorum only those who are asked");
+    assert_eq!(by_key(&chief, "").await, ["ann's", "admin's"], "a quorum task is only for its assignees");
     assert_eq!(by_key(&chief, "?limit=1").await, ["ann's"]);
 
     let resume = format!("/v1/intents/{}/resume", voted["intent_id"].as_str().unwrap());
@@ -156,7 +156,7 @@ async fn every_role_of_a_person_may_do_what_the_matrix_says(engine: Engine) {
     server.as_person(&owner, "PATCH", "/v1/billing/plan", Some(plan)).await.ok();
     for role in OrgRole::ALL {
         let email = format!("{}@example.com", role.as_str());
-        // Owners and admins are so everywhere; the others in the workspace.
+        // Roles that span the organization apply everywhere, the others in the workspace.
         let workspace = Some(server.bootstrap.workspace_id.as_str()).filter(|_| !role.spans_organization());
         if role.spans_organization() {
             server
@@ -183,7 +183,7 @@ async fn every_role_of_a_person_may_do_what_the_matrix_says(engine: Engine) {
                 assert_eq!(answer.status, expected, "{role:?} {path}: {}", answer.body);
             }
         }
-        // Who only looks has no part in the work.
+        // Viewers and auditors have no access to intents.
         let expected = if matches!(role, OrgRole::BillingViewer | OrgRole::SecurityAuditor) { 403 } else { 200 };
         assert_eq!(server.as_person(&person, "GET", "/v1/intents", None).await.status, expected, "{role:?}");
         let expected = if role.gives().contains(&OrgRole::WorkspaceAdmin) { 200 } else { 403 };
@@ -215,10 +215,10 @@ async fn a_person_works_where_they_choose(engine: Engine) {
     server.clock.advance(Duration::from_secs(2));
     let me = server.as_person(&owner, "GET", "/v1/me", None).await.ok();
     assert_eq!(me["workspace_slug"], "second");
-    // A key says where it is, whatever is selected.
+    // A key fixes the workspace, whatever is selected.
     let both = [("authorization", owner.bearer.as_str())];
     assert_eq!(server.send_with(&owner.key, "GET", "/v1/me", None, &both).await.ok()["workspace_slug"], "default");
-    // The next sign-in begins there.
+    // The next sign-in starts there.
     assert_eq!(server.get(&server.sign_in(OWNER).await.key, "/v1/me").await["workspace_slug"], "second");
 
     let stranger = server.sign_in("stranger@example.com").await;
@@ -265,13 +265,13 @@ async fn a_removed_member_loses_access_at_once(engine: Engine) {
     assert_eq!((&shown["context"]["org_id"], &shown["organizations"]), (&json!(""), &json!([])));
     let refused = server.as_person(&ann, "GET", "/v1/portal/personal/overview", None).await.refused(404, "not_found");
     assert!(refused.contains("not bound to an organization/workspace context"), "{refused}");
-    // The session lives on; another sign-in does not begin, whichever way.
+    // The session continues, but no new sign-in is possible, by any method.
     let body = json!({ "nick": "ann@example.com", "password": "Correct horse, battery" });
     server.send("", "POST", "/v1/auth/login", Some(body)).await.refused(403, "sign_up_closed");
     let asked = server.post("", "/v1/auth/login-intent", json!({ "email": "ann@example.com" })).await;
     assert!(asked["ok"] == true && server.mails().await.is_empty());
 
-    // Who is invited belongs from the first sign-in on.
+    // An invited person is a member from the first sign-in on.
     let invited = server.give("bob@example.com", "member", None).await;
     let path = format!("/v1/organizations/{}/members/{invited}", server.bootstrap.org_id);
     server.send(&server.admin, "PATCH", &path, Some(json!({ "status": "invited" }))).await.ok();
@@ -308,7 +308,7 @@ async fn nobody_makes_keys_that_act_in_anothers_name(engine: Engine) {
             assert_eq!(answer.status, status, "{name}: {}", answer.body);
         }
     }
-    // Agents act in nobody's name.
+    // Agents do not act in a person's name.
     let account = server.get(&worker, "/v1/me").await["service_account"]["service_account_id"].clone();
     let path = format!("/v1/service-accounts/{}/keys", account.as_str().unwrap());
     server.as_person(&ann, "POST", &path, Some(json!({}))).await.ok();
@@ -322,7 +322,7 @@ async fn a_stream_ends_with_the_rights_it_was_opened_with(engine: Engine) {
     let worker = server.submit("worker", json!({})).await;
     let events = format!("/v1/intents/{worker}/events/stream?since=6&wait_seconds=60");
     let queue = "/v1/agents/worker/intents/stream?follow=1";
-    // A token alone, the key of a login, and a token beside the key of a machine.
+    // A token alone, the key of a sign-in, and a token beside the key of a machine.
     let by_token = [("authorization", ann.bearer.as_str())];
     let beside_key = [("authorization", owner.bearer.as_str())];
     let mut open = Vec::new();
@@ -336,7 +336,7 @@ async fn a_stream_ends_with_the_rights_it_was_opened_with(engine: Engine) {
     }
     assert_eq!(open[2].frame().await.event, "intent.delivered");
     let mut kept = server.open(&server.admin, &events, &[]).await;
-    // A stream that still looks for the first time may have asked for its rights already.
+    // A stream at its first look may already have checked its rights.
     server.until_streams_held(5).await;
 
     let path = format!("/v1/organizations/{}/members/{member}", server.bootstrap.org_id);
@@ -346,7 +346,7 @@ async fn a_stream_ends_with_the_rights_it_was_opened_with(engine: Engine) {
     server.clock.advance(Duration::from_secs(1));
     server.submit("worker", json!({})).await;
     server.post(&server.admin, &format!("/v1/intents/{worker}/resume"), json!({ "answer": 42 })).await;
-    assert_eq!(kept.frame().await.event, "intent.completed", "whose rights are the same reads on");
+    assert_eq!(kept.frame().await.event, "intent.completed", "a stream with unchanged rights continues");
     for (n, stream) in open.iter_mut().enumerate() {
         assert_eq!(stream.frame().await.event, "stream.timeout", "{n}");
         assert_eq!(stream.next().await, None, "{n}");
@@ -378,7 +378,7 @@ async fn managing_accounts_needs_the_permission(engine: Engine) {
             server.as_person(&person, method, &path, body.clone()).await.refused(403, "forbidden");
             server.send(&person.key, method, &path, body).await.refused(403, "forbidden");
         }
-        // What is one's own one looks after oneself.
+        // People manage their own keys.
         let own = server.get(&server.admin, "/v1/service-accounts").await["service_accounts"].clone();
         let own = own.as_array().unwrap().iter().find(|a| a["name"] == format!("login of {role}@example.com").as_str());
         let own = own.unwrap()["service_account_id"].as_str().unwrap().to_owned();
@@ -405,12 +405,12 @@ async fn the_key_of_a_login_works_only_in_its_workspace(engine: Engine) {
     server.as_person(&ann, "POST", "/v1/portal/personal/workspace-selection", Some(body)).await.ok();
     let there = server.sign_in("ann@example.com").await;
     assert_eq!(server.get(&there.key, "/v1/me").await["role"], "member");
-    // Owner of another organization, but not by a key that anybody may have found.
+    // The owner of another organization, but not with a key that anyone may have found.
     server.send(&there.key, "GET", &own, None).await.refused(404, "not_found");
     server.as_person(&there, "GET", &own, None).await.ok();
     let both = [("authorization", there.bearer.as_str())];
     server.send_with(&there.key, "GET", &own, None, &both).await.ok();
-    // A member founds no organization.
+    // A member cannot create an organization.
     let body = json!({ "name": "Another" });
     server.send(&there.key, "POST", "/v1/organizations", Some(body.clone())).await.refused(403, "forbidden");
     server.send(&ann.key, "POST", "/v1/organizations", Some(body)).await.ok();

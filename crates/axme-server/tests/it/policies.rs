@@ -1,4 +1,4 @@
-//! Who may send to whom.
+//! Sender policies: the agents and organizations that accept an intent.
 
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ async fn another_organization_sends_only_where_a_policy_allows_it(engine: Engine
     assert_eq!(ended["override"]["override_type"], "use_org_default");
     put(&server, &org, json!({ "policy_type": "closed" })).await;
     send(&server, &stranger, WORKER).await.refused(403, "receiver_org_closed");
-    // One's own organization passes, and an address of nobody's is a legal target.
+    // The own organization is admitted, and an address without an agent is a valid target.
     send(&server, &server.admin, WORKER).await.ok();
     let second = server.workspace("local", "second").await;
     send(&server, &second, WORKER).await.ok();
@@ -87,7 +87,7 @@ async fn a_send_policy_is_for_every_sender(engine: Engine) {
     let server = Server::start(engine).await;
     let (a, b) = (server.agent("anna").await, server.agent("bert").await);
     server.agent("worker").await;
-    // The address as people write it.
+    // The short form of the address.
     let path = "/v1/agents/worker/policy";
     assert_eq!(server.get(&server.admin, path).await["policy"]["policy_type"], "open");
     put(&server, path, json!({ "policy_type": "allowlist" })).await;

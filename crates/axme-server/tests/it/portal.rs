@@ -1,4 +1,4 @@
-//! What a portal of an organization shows (contract `wire.md` §2.6).
+//! The portal of an organization (contract `wire.md` §2.6).
 
 use axme_store::Limits;
 use axme_store::Tier;
@@ -29,7 +29,7 @@ async fn the_overview_shows_totals_and_usage(engine: Engine) {
     let limits = json!({
         "payload_max_bytes": 131_072, "sse_streams_max": server.app.limits.streams_per_account,
     });
-    assert_eq!(policy["dimensions"], limits, "what has no limit is not there");
+    assert_eq!(policy["dimensions"], limits, "dimensions without a limit are left out");
     let used = &overview["usage_summary"]["dimensions"];
     let count = |name: &str| used[name]["used"].as_u64().unwrap();
     let counts = ["intents_per_day", "storage_bytes", "actors_total", "service_accounts_per_workspace"].map(count);
@@ -108,7 +108,7 @@ async fn the_navigation_lists_only_permitted_sections(engine: Engine) {
     assert!(of_viewer.iter().all(|section| section["can_change"] == false));
     for section in of_owner {
         let path = section["path"].as_str().unwrap();
-        // There is no plan to see yet.
+        // No plan exists yet.
         let expected = if section["section"] == "billing" { 404 } else { 200 };
         assert_eq!(server.send(&server.admin, "GET", path, None).await.status, expected, "{path}");
     }

@@ -27,7 +27,7 @@ pub async fn alias(server: &Server, principal: &str, name: &str) -> Value {
     server.post(&server.admin, "/v1/aliases", body).await["alias"].clone()
 }
 
-/// The workspace, in a query.
+/// Returns the organization and the workspace as a query.
 pub fn place(server: &Server) -> String {
     format!("org_id={}&workspace_id={}", server.bootstrap.org_id, server.bootstrap.workspace_id)
 }

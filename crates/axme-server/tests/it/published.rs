@@ -1,4 +1,4 @@
-//! Every published sample bundle, applied and driven to the end that its documentation promises.
+//! Applies every published sample bundle and drives it to its documented end.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ each_engine! {
     the_published_bundles_come_to_their_documented_ends,
 }
 
-/// Steps that nobody does in time, and what becomes of the whole; all other bundles are answered and complete.
+/// The bundles with a step that nobody does in time, and their final status. All others are answered and complete.
 const ENDS: [(&str, &str); 4] = [
     ("durability/retry-failure.json", "FAILED"),
     ("durability/timeout.json", "FAILED"),
@@ -19,10 +19,10 @@ const ENDS: [(&str, &str); 4] = [
     ("internal/timeout.json", "FAILED"),
 ];
 
-/// More turns than any of them takes.
+/// More turns than any bundle takes.
 const MOST_TURNS: usize = 40;
 
-/// Every published sample bundle with its path, where they are.
+/// Returns every published sample bundle with its path, if the contract is there.
 pub fn bundles() -> Option<Vec<(String, Value)>> {
     let folder = published_contract("scenarios")?;
     let mut bundles = Vec::new();
@@ -61,7 +61,7 @@ async fn the_published_bundles_come_to_their_documented_ends(engine: Engine) {
     }
 }
 
-/// Does what agents and people do, until the intent is over.
+/// Acts for agents and people until the intent has ended.
 async fn drive(server: &Server, id: &str, agents_work: bool) {
     for _ in 0..MOST_TURNS {
         let intent = server.intent(id).await;
@@ -73,7 +73,7 @@ async fn drive(server: &Server, id: &str, agents_work: bool) {
         let waits_for_reminder = intent["remind_after_seconds"].is_number() && intent["remind_count"] == 0;
         let is_short = intent["max_reminders"] == 3 && intent["remind_after_seconds"] == 30;
         if is_person && (waits_for_reminder || is_short && intent["intent_type"] == "intent.change.approval.v1") {
-            // The person takes so long that a reminder is sent; and one of them never answers.
+            // The person waits until a reminder is sent; in one bundle the person never answers.
             server.advance(Duration::from_secs(intent["remind_after_seconds"].as_u64().unwrap())).await;
         } else if is_person {
             let answer = json!({ "task_result": positive(&intent["human_task"]) });
@@ -99,10 +99,10 @@ async fn drive(server: &Server, id: &str, agents_work: bool) {
         }
         workers::notices::tick(&server.app).await.unwrap();
     }
-    panic!("{} goes on for ever", server.intent(id).await);
+    panic!("{} does not end", server.intent(id).await);
 }
 
-/// A yes, as the command line gives it: text throughout.
+/// Returns an approval as the command line sends it: all values are text.
 fn positive(task: &Value) -> Value {
     let usual = match task["task_type"].as_str().unwrap_or("approval") {
         "confirmation" => "confirmed",

@@ -1,4 +1,4 @@
-//! The http binding, with a real receiver (contract `wire.md` §4.4, architecture §6, §9).
+//! The `http` binding, with a real receiver (contract `wire.md` §4.4, architecture §6, §9).
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -40,7 +40,7 @@ each_engine! {
 
 const SECRET: &str = "a secret of the receiver";
 
-/// A receiver: keeps what it gets, answers what it is told to.
+/// A receiver that records requests and returns the given answers.
 #[derive(Clone, Default)]
 pub struct Receiver {
     got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
@@ -52,7 +52,7 @@ pub enum Answer {
     Status(u16),
     Redirect(String),
     Never,
-    /// Once it is let go.
+    /// The status, once the test notifies it.
     Held(Arc<Notify>, u16),
 }
 
@@ -66,7 +66,7 @@ impl Receiver {
         (receiver, addr)
     }
 
-    /// The next answers; 200 after them.
+    /// Sets the next answers; later requests get 200.
     pub fn will(&self, answers: &[Answer]) {
         *self.answers.lock().unwrap() = answers.iter().rev().cloned().collect();
     }
@@ -104,7 +104,7 @@ async fn pushed(server: &Server, name: &str, url: &str) -> (String, String) {
     (id, key["api_key"].as_str().unwrap().to_owned())
 }
 
-/// One round of the account's line.
+/// Runs one round of the account's task.
 async fn round(server: &Server, account: &str) {
     let workspace: Uuid = server.bootstrap.workspace_id.parse().unwrap();
     workers::push::tick(&server.app, workspace, account).await.unwrap();
@@ -145,11 +145,11 @@ async fn an_intent_is_pushed_signed_and_acknowledged(engine: Engine) {
     assert_eq!(server.intent(&id).await["status"], "ACKNOWLEDGED");
     server.advance(Duration::from_secs(600)).await;
     round(&server, &account).await;
-    assert!(receiver.got().is_empty(), "what was acknowledged is not pushed again soon");
+    assert!(receiver.got().is_empty(), "an acknowledged intent is not pushed again soon");
     server.post(&key, &format!("/v1/intents/{id}/resume"), json!({ "done": true })).await;
     server.advance(Duration::from_secs(7_200)).await;
     round(&server, &account).await;
-    assert!(receiver.got().is_empty(), "what is over is not pushed");
+    assert!(receiver.got().is_empty(), "an ended intent is not pushed");
 }
 
 async fn pushes_that_fail_are_tried_three_times_and_then_it_is_a_dead_letter(engine: Engine) {
@@ -176,7 +176,7 @@ async fn pushes_that_fail_are_tried_three_times_and_then_it_is_a_dead_letter(eng
         (&events[4], "2", "answered with status 307"),
         (&events[5], "3", "no answer in time"),
     ] {
-        assert_eq!(event["status"], "DELIVERED", "a failed push ends nobody's watch");
+        assert_eq!(event["status"], "DELIVERED", "a failed push does not end a stream");
         assert_eq!(event["details"]["delivery_attempt"], attempt);
         assert_eq!(event["details"]["error"], error);
     }
@@ -184,7 +184,7 @@ async fn pushes_that_fail_are_tried_three_times_and_then_it_is_a_dead_letter(eng
     assert_eq!((&intent["status"], &intent["delivery_attempt"]), (&json!("FAILED"), &json!(3)));
     assert_eq!(intent["error"]["code"], "delivery_failed");
     let window = server.stream(&key, "/v1/agents/worker/intents/stream?since=0&wait_seconds=1").await;
-    assert!(window.content().is_empty(), "a dead letter is offered to nobody");
+    assert!(window.content().is_empty(), "a dead letter is not offered");
 
     let dead = server.get(&server.admin, "/v1/deliveries?status=dead_lettered").await;
     let letter = &dead["deliveries"][0];
@@ -192,7 +192,7 @@ async fn pushes_that_fail_are_tried_three_times_and_then_it_is_a_dead_letter(eng
     let replay = format!("/v1/deliveries/{id}/replay");
     assert_eq!(server.post(&server.admin, &replay, json!({})).await["delivery"]["status"], "pending");
     round(&server, &account).await;
-    assert_eq!(receiver.got().len(), 1, "pushed once more, in vain");
+    assert_eq!(receiver.got().len(), 1, "pushed once more, without success");
     assert_eq!(server.get(&server.admin, "/v1/deliveries").await["deliveries"].as_array().unwrap().len(), 1);
     server.post(&server.admin, &replay, json!({})).await;
     round(&server, &account).await;
@@ -238,13 +238,13 @@ async fn the_escalation_target_is_pushed_to_as_well(engine: Engine) {
         assert_eq!(receiver.got().len(), pushes, "after {pause} s more");
     }
     let types = server.event_types(&id).await;
-    assert_eq!(types[3..], ["reminder", "escalated"], "the intent does not fail for it");
+    assert_eq!(types[3..], ["reminder", "escalated"], "failed pushes to the escalation target do not fail the intent");
     let done = server.post(&key, &format!("/v1/intents/{id}/resume"), json!({ "done": true })).await;
     assert_eq!(done["intent"]["status"], "COMPLETED");
 }
 
 async fn a_receiver_that_hangs_delays_nobody_else(engine: Engine) {
-    // Longer than this test may take on a slow machine.
+    // Longer than this test takes on a slow machine.
     let limits = Limits { outbound_allow: vec!["127.0.0.0/8".to_owned()], push_seconds: 14, ..Limits::default() };
     let server = Server::start_with(engine, limits).await;
     let (hanging, slow) = Receiver::start().await;
@@ -264,7 +264,7 @@ async fn a_receiver_that_hangs_delays_nobody_else(engine: Engine) {
     tokio::pin!(held);
     let status = tokio::select! {
         biased;
-        () = &mut held => panic!("the one that hangs was done first"),
+        () = &mut held => panic!("the hanging receiver finished first"),
         status = other => status,
     };
     assert_eq!(status, "ACKNOWLEDGED");
@@ -281,7 +281,7 @@ async fn nothing_is_sent_to_addresses_that_are_not_public(engine: Engine) {
         let text = server.send(&server.admin, "POST", "/v1/service-accounts", Some(body)).await;
         assert!(text.refused(422, "validation_failed").starts_with("callback_url: "), "{url}");
     }
-    // A name may be registered before it resolves; it is looked at on every attempt.
+    // A host name may be registered before it resolves; every attempt checks it.
     let (account, _) = pushed(&server, "worker", &format!("http://localhost:{}/intent", addr.port())).await;
     let id = server.submit("worker", json!({})).await;
     round(&server, &account).await;
@@ -369,7 +369,7 @@ async fn hanging_hosts_hold_up_only_their_own_workspace(engine: Engine) {
         outcomes = calls => panic!("they hang: {outcomes:?}"),
         () = meanwhile => {}
     }
-    assert_eq!(post(greedy, good).await, Ok(200), "places are given back");
+    assert_eq!(post(greedy, good).await, Ok(200), "permits are released");
 }
 
 async fn a_push_without_a_free_place_is_postponed_and_uses_no_attempt(engine: Engine) {

@@ -31,18 +31,18 @@ async fn create(server: &Server, payload: Value) -> Answer {
     server.send(&server.admin, "POST", "/v1/intents", Some(body)).await
 }
 
-/// What one dimension of the caller's own workspace allows today, and what is used of it.
+/// Returns the limit and today's usage of one dimension in the caller's own workspace.
 pub async fn used_today(server: &Server, dimension: &str) -> Value {
     server.get(&server.admin, "/v1/usage/summary").await["summary"]["dimensions"][dimension].clone()
 }
 
-/// A refusal by a quota whose days are those of the harness.
+/// Checks a refusal by a daily quota, on the first day of the harness.
 pub fn refused_until_tomorrow(answer: Answer, dimension: &str, used: u64, limit: u64) {
     let expected = json!({
         "dimension": dimension, "used": used, "limit": limit, "reset_at": "2026-01-02T00:00:00.000Z",
     });
     assert_eq!(answer.body["error"]["details"], expected);
-    // A client that slept until tomorrow would seem to hang; one that tried again in a moment would do so in vain.
+    // A client that slept until tomorrow would seem to hang, and an early retry would fail.
     assert_eq!(answer.headers.get("retry-after"), None);
     answer.refused(429, "quota_exceeded");
 }
@@ -64,7 +64,7 @@ async fn intents_charged_to_another_workspace_are_refused_beyond_its_quota(engin
     let pair = format!("org_id={org}&workspace_id={ws}");
     assert_eq!(used(&server, &pair, "day").await, json!({ "used": 1, "limit": 1, "remaining": 0 }));
     assert_eq!(used(&server, &pair, "week").await, json!({ "used": 1, "limit": 7, "remaining": 6 }));
-    // Its own workspace has no limit, nor is it charged; a tenant that is not the caller's changes nothing.
+    // Its own workspace has no limit and is not charged; another tenant in the body changes nothing.
     for n in 1..4 {
         create(&server, json!({ "tenant": { "org_id": org, "workspace_id": org } })).await.ok();
         let own = used(&server, "", "day").await;
@@ -120,7 +120,7 @@ async fn a_quota_update_keeps_the_dimensions_it_does_not_name(engine: Engine) {
         (json!(100), json!(5), json!(0))
     );
     assert_eq!((&policy["soft_threshold_percent"], &policy["hard_enforcement"]), (&json!(50), &json!(false)));
-    // A limit that is misspelt would not limit.
+    // A misspelled limit would not limit anything.
     let body = json!({
         "org_id": org, "workspace_id": ws, "dimensions": { "intents_per_dya": 1 }, "overage_mode": "block",
     });
@@ -190,7 +190,7 @@ async fn usage_is_reported_by_hour_and_by_day(engine: Engine) {
     {
         server.send(&server.admin, "GET", path, None).await.refused(422, "validation_failed");
     }
-    // What no series tells any more is forgotten.
+    // Usage that no series shows any more is deleted.
     server.clock.advance(Duration::from_secs(431 * 86_400));
     workers::sweep::tick(&server.app, Some(&server.files)).await.unwrap();
     create(&server, json!({})).await.ok();
@@ -280,7 +280,7 @@ async fn a_number_without_a_fraction_is_whole_however_it_is_written(engine: Engi
         for number in ["3.5", "-3.0", "1e300", "true", "\"three\""] {
             send(number).await.refused(422, "validation_failed");
         }
-        // Of a quota, what is null is not said, and stays.
+        // A null field of a quota keeps its value.
         match send("null").await {
             answer if path == "/v1/quotas" => assert_eq!(answer.ok().pointer(pointer), Some(&json!(3))),
             answer => drop(answer.refused(422, "validation_failed")),

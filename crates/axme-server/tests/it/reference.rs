@@ -1,10 +1,10 @@
-//! The reference of the API as a page.
+//! The API reference as a page.
 
 use std::collections::BTreeSet;
 
 use crate::harness::{Engine, SITE, Server};
 
-/// What stands between two marks, wherever they stand.
+/// Returns every text between two marks.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     text.split(start).skip(1).filter_map(|rest| rest.split_once(end)).map(|(inner, _)| inner).collect()
 }
@@ -36,7 +36,7 @@ async fn the_reference_has_every_operation_and_needs_nothing_else() {
     }
     let marks = between(&html, " id=\"", "\"");
     let known: BTreeSet<&str> = marks.iter().copied().collect();
-    assert_eq!(known.len(), marks.len(), "no mark is there twice");
+    assert_eq!(known.len(), marks.len(), "no anchor occurs twice");
     for link in between(&html, "href=\"#", "\"") {
         assert!(known.contains(link), "{link} leads nowhere");
     }

@@ -1,4 +1,4 @@
-//! Time: reminders, escalation, times to live (contract `wire.md` §4.9).
+//! Reminders, escalation, and times to live (contract `wire.md` §4.9).
 
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ async fn an_absent_agent_is_reminded_and_then_another_one_is_asked(engine: Engin
     assert_eq!(done["intent"]["status"], "COMPLETED");
     server.advance(120 * MINUTE).await;
     for (key, name) in [(&worker, "worker"), (&other, "other")] {
-        assert!(read(key, name, 0).await.content().is_empty(), "nobody is offered what is over");
+        assert!(read(key, name, 0).await.content().is_empty(), "an ended intent is not offered");
     }
 }
 
@@ -190,5 +190,5 @@ async fn a_server_may_limit_how_long_intents_live(engine: Engine) {
     let own = ask(&server, json!({ "ttl_seconds": 86_400 })).await;
     server.advance(60 * MINUTE).await;
     assert_eq!(server.intent(&id).await["status"], "TIMED_OUT");
-    assert_eq!(server.intent(&own).await["status"], "WAITING", "its own time wins");
+    assert_eq!(server.intent(&own).await["status"], "WAITING", "its own time to live wins");
 }

@@ -1,4 +1,4 @@
-//! A requester neither approves their own task nor chooses who does.
+//! A requester can neither approve their own task nor choose the approver.
 
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ async fn a_requester_does_not_approve_under_another_name(engine: Engine) {
     let agent = server.agent("robot").await;
     let task = json!({ "title": "Pay?", "exclude_requester": true });
     let yes = json!({ "task_result": { "outcome": "approved" } });
-    // Under a name of one's own making, and by the agent of the same owner.
+    // Under an invented sender name, and from the agent of the same owner.
     for key in [&server.admin, &agent] {
         let body = json!({ "intent_type": "intent.pay.v1", "from_agent": "initiator://somebody", "human_task": task });
         let id = id_of(&server.post(key, "/v1/intents", body).await);
@@ -84,7 +84,7 @@ async fn a_requester_does_not_choose_the_approvers_of_a_guarded_task(engine: Eng
         server.post(&chief, &link, json!({ "person": "kim" })).await;
         server.post(&chief, &reassign, json!({ "to": "eve", "from": "ann" })).await;
     }
-    // Where it does not matter, nothing is in the way.
+    // Without `exclude_requester`, both are allowed.
     let id = ask(&server, json!({ "title": "Ship?", "assignees": ["kim"] })).await;
     server.post(&server.admin, &format!("/v1/tasks/{id}/links"), json!({ "person": "kim" })).await;
     server.post(&server.admin, &format!("/v1/tasks/{id}/reassign"), json!({ "to": "eve" })).await;
@@ -112,7 +112,7 @@ async fn a_task_for_its_requester_alone_is_refused(engine: Engine) {
             assert!(text.starts_with("human_task.exclude_requester: "), "{text}");
         }
     }
-    // So is a bundle, and its validation says so.
+    // A bundle is rejected as well, and its validation reports it.
     let step = json!({ "step_id": "ask", "assigned_to": "boss", "human_task": guarded(Value::Null) });
     let bundle = json!({
         "scenario_id": "own.v1", "humans": [{ "role": "boss", "contact": own }],
@@ -125,7 +125,7 @@ async fn a_task_for_its_requester_alone_is_refused(engine: Engine) {
     assert_eq!((&report["valid"], &report["errors"][0]), (&json!(false), &json!(text)));
     assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));
 
-    // With somebody else, or nobody in particular, it is taken.
+    // With another person, or without assignees, it is accepted.
     quorum["notify_email"] = json!(BOB);
     for task in [guarded(json!([own, ANN])), guarded(Value::Null), quorum] {
         send(&server.admin, task, "agent_core").await.ok();

@@ -54,7 +54,11 @@ async fn the_best_route_is_taken(engine: Engine) {
     };
     let changed = change(&near, json!({ "health_status": "unhealthy", "region": "eu" })).await;
     assert_eq!((&changed["region"], &changed["priority"]), (&json!("eu"), &json!(10)));
-    assert_eq!(order(target("principal_id", &ann)).await, [far.clone(), near.clone()], "what is down comes last");
+    assert_eq!(
+        order(target("principal_id", &ann)).await,
+        [far.clone(), near.clone()],
+        "an endpoint that is down comes last"
+    );
     change(&far, json!({ "status": "draining" })).await;
     assert_eq!(order(target("alias", "ann")).await, std::slice::from_ref(&near));
 
@@ -237,7 +241,7 @@ async fn metadata_of_the_directory_is_limited(engine: Engine) {
     ] {
         let mut body = place.clone();
         body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        // With the name, the quotes and the braces of an object of one field.
+        // The size includes the name, the quotes and the braces of an object with one field.
         body["metadata"] = json!({ "text": "x".repeat(16 * 1_024 - 11) });
         let made = server.post(&server.admin, path, body.clone()).await;
         body["metadata"] = json!({ "text": "x".repeat(16 * 1_024 - 10) });

@@ -1,4 +1,5 @@
-//! Scenarios: workflows that run through agents and people to their end. How bundles are checked is in `bundles`.
+//! Scenarios: workflows that run through agents and people to their end. The file `bundles`
+//! tests how bundles are checked.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ each_engine! {
 
 pub const APPLY: &str = "/v1/scenarios/apply";
 
-/// An agent checks, a person signs off.
+/// Returns a bundle in which an agent checks and a person signs off.
 pub fn check_and_sign_off() -> Value {
     json!({
         "scenario_id": "human.cli.v1",
@@ -41,7 +42,7 @@ pub fn check_and_sign_off() -> Value {
     })
 }
 
-/// Agents one after the other; `steps` are merged over the plain ones.
+/// Returns a bundle of agents in sequence; `steps` are merged over plain ones.
 fn agents_in_turn(steps: Vec<Value>) -> Value {
     let plain = json!({ "tool_id": "tool.agent.task.v1", "assigned_to": "worker" });
     let merged = |step: &Value| {
@@ -62,7 +63,7 @@ async fn apply(server: &Server, bundle: Value) -> String {
     id_of(&server.post(&server.admin, APPLY, bundle).await)
 }
 
-/// The child that carries out the current step of an intent.
+/// Returns the child that carries out the current step of an intent.
 pub async fn child(server: &Server, id: &str) -> String {
     let events = server.events(id).await;
     let waiting = events.iter().rfind(|e| e["event_type"] == "intent.waiting").expect("the intent waits");
@@ -151,7 +152,7 @@ async fn a_bundle_runs_through_an_agent_and_a_person_to_its_result(engine: Engin
     assert_eq!(events[3]["details"]["step_result"], json!({ "ready": true }));
     assert_eq!(events[7]["result"], result);
     server.advance(Duration::from_secs(120)).await;
-    assert_eq!(server.events(&id).await.len(), 8, "the step's deadline went with the step");
+    assert_eq!(server.events(&id).await.len(), 8, "the deadline of a step ends with the step");
 
     let list = server.get(&server.admin, "/v1/intents").await;
     assert_eq!(list["intents"].as_array().unwrap().iter().map(id_of).collect::<Vec<_>>(), [id], "no steps in lists");
@@ -166,7 +167,7 @@ async fn a_step_receives_the_results_of_earlier_steps(engine: Engine) {
     assert_ne!(first, second);
     assert_eq!(server.intent(&second).await["payload"]["previous_results"], json!({ "one": { "a": 1 } }));
     assert_eq!(server.intent(&second).await["payload"]["input"], Value::Null);
-    // An agent that hands over has done its part.
+    // An agent that hands over has finished its step.
     resume(&server, &second, json!({ "status": "pending_review", "b": 2 })).await;
     let two = json!({ "status": "pending_review", "b": 2 });
     assert_eq!(server.intent(&second).await["status"], "COMPLETED");
@@ -185,7 +186,7 @@ async fn a_failing_agent_fails_the_workflow(engine: Engine) {
     let parent = server.intent(&id).await;
     assert_eq!((&parent["status"], &parent["error"]["code"]), (&json!("FAILED"), &json!("agent_failed")));
     assert_eq!(parent["error"]["message"], "no disk");
-    assert_eq!(parent["result"]["free"], 0, "what the agent found is kept");
+    assert_eq!(parent["result"]["free"], 0, "the agent's result is kept");
     let step_error = json!({ "code": "agent_failed", "message": "no disk" });
     assert_eq!(parent["result"]["steps"]["one"]["error"], step_error);
     assert_eq!(server.event_types(&id).await, ["created", "submitted", "waiting", "in_progress", "failed"]);
@@ -228,7 +229,7 @@ async fn a_failure_goes_where_on_failure_says(engine: Engine) {
             "time" => server.advance(Duration::from_secs(30)).await,
             _ => {
                 resume(&server, &child(&server, &id).await, json!({ "ok": true })).await;
-                // `repair` is only there for failures, and nothing follows `try` by name.
+                // `repair` runs only after a failure, and no step follows `try` by name.
                 assert_eq!(server.intent(&id).await["status"], "COMPLETED");
                 continue;
             }
@@ -385,7 +386,7 @@ async fn an_answer_to_the_parent_of_a_waiting_step_is_refused(engine: Engine) {
     early.refused(409, "not_waiting_for_human");
     resume(&server, &step, json!({ "ready": true })).await;
 
-    // A person's answer that was sent to the finished step is taken for the person's step.
+    // A person's answer to the finished step goes to the person's step.
     let answer = json!({ "task_result": { "outcome": "approved", "comment": "via the child" } });
     let by_agent = server.send(&checker, "POST", &format!("/v1/intents/{step}/resume"), Some(answer.clone())).await;
     by_agent.refused(403, "forbidden");

@@ -44,7 +44,7 @@ async fn a_tick_does_the_due_work_of_its_workspace(engine: Engine) {
         assert_eq!(server.intent(id).await["status"], "TIMED_OUT");
     }
     let seen = server.get(&stranger, &format!("/v1/intents/{theirs}")).await;
-    assert_eq!(seen["intent"]["status"], "DELIVERED", "another workspace is left alone");
+    assert_eq!(seen["intent"]["status"], "DELIVERED", "another workspace stays untouched");
 
     let (receiver, addr) = Receiver::start().await;
     let hook = json!({ "callback_url": format!("http://{addr}/intent"), "event_types": ["a.b"] });
@@ -63,7 +63,7 @@ async fn a_tick_does_the_due_work_of_its_workspace(engine: Engine) {
     assert_eq!((counts(&both["workflow"]), counts(&both["webhook"])), ([0, 0, 0], [1, 1, 0]));
 
     let trail = server.get(&server.admin, "/v1/audit/events?action_prefix=scheduler.").await;
-    assert_eq!(trail["events"].as_array().unwrap().len(), 6, "a look leaves no line");
+    assert_eq!(trail["events"].as_array().unwrap().len(), 6, "a dry run leaves no audit event");
 }
 
 async fn ticks_need_an_operator_and_valid_limits(engine: Engine) {

@@ -1,4 +1,4 @@
-//! Semantic schemas, and the payloads that must meet them (contract `wire.md` §2.15).
+//! Semantic schemas, and the payloads that must match them (contract `wire.md` §2.15).
 
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ async fn a_schema_is_created_updated_and_read(engine: Engine) {
     let shown = server.get(&server.admin, &path).await["schema"].clone();
     assert_eq!((&shown["compatibility_mode"], &shown["schema_json"]["type"]), (&json!("warn"), &json!("object")));
     let owner = server.get(&server.admin, &format!("{path}?owner_agent=agent://somebody/else")).await;
-    assert_eq!(owner["schema"]["owner_agent"], Value::Null, "that of the workspace stands in");
+    assert_eq!(owner["schema"]["owner_agent"], Value::Null, "the workspace's schema applies");
     let stranger = server.workspace("acme", "prod").await;
     server.send(&stranger, "GET", &path, None).await.refused(404, "not_found");
 }
@@ -67,7 +67,7 @@ async fn the_mode_of_a_schema_decides_which_payloads_are_accepted(engine: Engine
                 assert_eq!(answer.ok().get("warnings").is_some(), mode == "warn");
             }
         }
-        // Another type, another workspace: not looked at.
+        // Another type, or another workspace: not checked.
         server.submit("worker", bad.clone()).await;
         server.send(&stranger, "POST", "/v1/intents", intent("worker", bad.clone())).await.ok();
     }

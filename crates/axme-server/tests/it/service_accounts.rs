@@ -112,7 +112,7 @@ async fn an_address_has_one_account(engine: Engine) {
     let first = server.post(&server.admin, ACCOUNTS, json!({ "name": "worker", "description": "first" })).await;
     for name in ["worker", "agent://local/default/worker", "Worker"] {
         let again = server.post(&server.admin, ACCOUNTS, json!({ "name": name, "description": "again" })).await;
-        assert_eq!(again, first, "returned as it is");
+        assert_eq!(again, first, "returned unchanged");
     }
     let calls = (0..8).map(|_| server.post(&server.admin, ACCOUNTS, json!({ "name": "together" })));
     let made = futures_util::future::join_all(calls).await;
@@ -162,7 +162,7 @@ async fn accounts_are_listed_oldest_first_in_pages(engine: Engine) {
     };
     let all = server.get(&server.admin, ACCOUNTS).await;
     assert_eq!(names(&all), ["admin", "c-first", "a-second", "b-third"]);
-    assert_eq!(all["service_accounts"][0]["address"], Value::Null, "the admin is no agent");
+    assert_eq!(all["service_accounts"][0]["address"], Value::Null, "the admin is not an agent");
     let page = server.get(&server.admin, &format!("{ACCOUNTS}?limit=2")).await;
     assert_eq!(names(&page), ["admin", "c-first"]);
     let last = page["service_accounts"][1]["service_account_id"].as_str().unwrap();
@@ -213,7 +213,7 @@ async fn a_key_is_shown_once_and_works_until_it_is_revoked(engine: Engine) {
     let path = "/v1/agents/worker/intents/stream?since=0&wait_seconds=1";
     server.send(token, "GET", path, None).await.refused(401, "invalid_platform_api_key");
     server.get(other, "/v1/me").await;
-    assert_eq!(server.send(&server.admin, "POST", &revoke, None).await.ok(), revoked, "since the first time");
+    assert_eq!(server.send(&server.admin, "POST", &revoke, None).await.ok(), revoked, "as after the first time");
 
     let unknown = format!("{}/sak_unknown/revoke", keys(&id));
     server.send(&server.admin, "POST", &unknown, None).await.refused(404, "not_found");
@@ -249,7 +249,7 @@ async fn a_repeated_call_gets_the_same_key_and_only_its_caller_does(engine: Engi
     assert_eq!(again, first);
     server.get(first["api_key"].as_str().unwrap(), "/v1/me").await;
 
-    // Another key of the same account made the call: the answer is sealed under the first.
+    // A second key of the same account repeats the call, but the answer is sealed under the first key.
     let admin = server.get(&server.admin, "/v1/me").await["service_account"]["service_account_id"].clone();
     let second_admin = server.post(&server.admin, &keys(admin.as_str().unwrap()), json!({})).await;
     let second_admin = second_admin["api_key"].as_str().unwrap();
@@ -280,7 +280,7 @@ async fn no_secret_is_stored_in_the_clear(engine: Engine) {
         Engine::Postgres => crate::harness::dump_postgres().await,
     };
     let has = |needle: &str| stored.windows(needle.len()).any(|window| window == needle.as_bytes());
-    assert!(has("findable-name"), "what is looked through is the database");
+    assert!(has("findable-name"), "the text is the content of the database");
     for secret in secrets {
         assert_eq!(secret.len(), 64);
         // PostgreSQL prints bytes as digits.
@@ -298,7 +298,7 @@ async fn the_last_use_of_a_key_is_reported(engine: Engine) {
         made.push((key["key"]["key_id"].as_str().unwrap().to_owned(), key["api_key"].as_str().unwrap().to_owned()));
         server.clock.advance(Duration::from_millis(1));
     }
-    // Newest first: what is known of each key but its secret.
+    // Newest first: all that is known of each key except its secret.
     let told = async || {
         let keys = server.get(&server.admin, &format!("{ACCOUNTS}/{id}")).await["keys"].as_array().unwrap().clone();
         assert_eq!(keys.len(), 3);
@@ -317,7 +317,7 @@ async fn the_last_use_of_a_key_is_reported(engine: Engine) {
     for (_, token) in &made[..2] {
         server.get(token, "/v1/me").await;
     }
-    // Not on the way of the call, but once a minute.
+    // Recorded once a minute, not during the call.
     assert_eq!(told().await, [never.clone(), never.clone(), never.clone()]);
     workers::key_uses::tick(&server.app).await.unwrap();
     let used = (json!("active"), json!(used_at));
@@ -331,7 +331,7 @@ async fn the_last_use_of_a_key_is_reported(engine: Engine) {
     workers::key_uses::tick(&server.app).await.unwrap();
     let expected = [(json!("active"), again), (json!("expired"), json!(used_at)), (json!("revoked"), Value::Null)];
     assert_eq!(told().await, expected);
-    // The admin's own call is all that there is to note now.
+    // Only the admin's own call is left to record.
     server.clock.advance(Duration::from_secs(60));
     server.get(&server.admin, "/v1/me").await;
     assert_eq!(workers::key_uses::tick(&server.app).await.unwrap(), 1);

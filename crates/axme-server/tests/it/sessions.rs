@@ -48,7 +48,7 @@ async fn a_session_is_opened_used_and_completed(engine: Engine) {
         (&messages[1]["content"], &messages[1]["actor"]),
         (&json!({ "a": [1] }), &json!("agent://local/default/bob"))
     );
-    // Exclusive, so that a client that sends the last number it has sees nothing twice.
+    // Exclusive: a client that sends its last number sees nothing twice.
     let rest = server.get(&bob, &format!("/v1/sessions/{id}/messages?since=1&limit=5")).await;
     assert_eq!(numbers(&rest["messages"]), [2]);
 

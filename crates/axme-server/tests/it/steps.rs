@@ -1,4 +1,4 @@
-//! Steps that the platform carries out itself (contract `semantics.md` §2.3, `wire.md` §4.9).
+//! Steps that the server carries out itself (contract `semantics.md` §2.3, `wire.md` §4.9).
 
 use std::time::Duration;
 
@@ -157,8 +157,8 @@ async fn a_chat_that_cannot_be_reached_is_a_dead_letter(engine: Engine) {
     let dead = server.get(&server.admin, "/v1/deliveries").await;
     assert_eq!(dead["deliveries"].as_array().unwrap().len(), 2, "{dead}");
     assert!(dead["deliveries"].as_array().unwrap().iter().all(|letter| letter["transport_type"] == "webhook"));
-    assert_eq!(server.intent(&id).await["status"], "COMPLETED", "the work does not hang on it");
-    // What is inside cannot be called by a bundle.
+    assert_eq!(server.intent(&id).await["status"], "COMPLETED", "the workflow does not depend on the notice");
+    // A bundle cannot call a private address.
     let bundle = json!({
         "scenario_id": "x.v1", "intent": { "type": "x.v1" },
         "workflow": { "steps": [{ "step_id": "a", "runtime_type": "notification", "config": { "url": "http://127.0.0.1/" } }] },

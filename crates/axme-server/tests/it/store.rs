@@ -19,7 +19,7 @@ each_engine! {
 
 const NOW: Time = Time::from_micros(0);
 
-/// Writes a row and then does what `end` says.
+/// Writes a row, then returns what `end` returns.
 fn job(number: u128, end: fn() -> Result<()>) -> impl FnMut(&mut Tx<'_>) -> Result<()> + Send + 'static {
     move |tx| {
         organizations::insert(tx, &Organization::new(Uuid::from_u128(number), &slug(number), "test", NOW))?;
@@ -42,7 +42,7 @@ fn refuses() -> Result<()> {
 async fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody(engine: Engine) {
     let server = Server::start(engine).await;
     let store = &server.app.store;
-    // All at once and on one shard, so that they are grouped where the engine groups.
+    // All at once and on one shard, so that an engine that groups jobs groups them.
     let jobs = (0..90u128).map(|n| match n % 3 {
         0 => store.write(Shard::CONTROL, job(n, || Ok(()))),
         1 => store.write(Shard::CONTROL, job(n, refuses)),
@@ -60,7 +60,7 @@ async fn a_job_that_fails_or_panics_leaves_nothing_and_hurts_nobody(engine: Engi
     }
 }
 
-/// Panics when it is thrown away by a writer.
+/// Panics when a writer drops it.
 struct Bomb;
 
 impl Drop for Bomb {
@@ -79,7 +79,7 @@ async fn a_writer_outlives_a_panic_outside_its_jobs(engine: Engine) {
     let mut began = Some(began);
     let call = store.write(Shard::CONTROL, move |_| {
         began.take().map(|began| began.send(()));
-        // The caller goes while the job runs; then nobody takes its answer.
+        // The caller leaves while the job runs, so that the writer drops its answer.
         let _ = wait.recv();
         Ok::<_, Error>(Bomb)
     });
@@ -114,7 +114,7 @@ async fn a_delayed_write_is_seen_by_the_next_read_of_the_same_job(engine: Engine
     assert_eq!(after, before + 1);
 }
 
-/// As refinery wrote it for the first migration of versions that were never released.
+/// The table that refinery wrote for the first migration of versions that were never released.
 const OLD_HISTORY: &str = "CREATE TABLE refinery_schema_history AS SELECT 1 AS version, 'core' AS name, \
                            '2025-11-01T00:00:00Z' AS applied_on, '1' AS checksum";
 

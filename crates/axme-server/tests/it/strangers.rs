@@ -1,4 +1,4 @@
-//! What those cost who are nobody: they write nothing, and what they begin is soon forgotten.
+//! The cost of anonymous callers: they write nothing, and what they start is soon deleted.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ each_engine! {
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Nothing is written on the control shard until this is dropped.
+/// Blocks writes on the control shard until it is dropped.
 struct Held(#[expect(dead_code, reason = "dropping it ends the job")] mpsc::Sender<()>);
 
 async fn hold(server: &Server) -> Held {

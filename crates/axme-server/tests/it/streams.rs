@@ -90,7 +90,7 @@ async fn a_window_ends_with_the_terminal_event(engine: Engine) {
     assert_eq!((&last.data["result"], &last.data["data"]), (&json!({ "answer": 42 }), &json!({ "answer": 42 })));
     let end = open.frame().await;
     assert_eq!((end.event.as_str(), &end.data["next_seq"]), ("stream.timeout", &json!(8)));
-    assert_eq!(open.next().await, None, "while the clock stands");
+    assert_eq!(open.next().await, None, "while the clock stands still");
 
     let backlog = window(&server, &id, "since=0").await;
     assert_eq!(types(&backlog), ["created", "submitted", "delivered", "completed"]);
@@ -124,7 +124,7 @@ async fn the_python_client_gets_a_window_that_stays_open_to_its_end(engine: Engi
     resume(&server, &id, json!({ "answer": 1 })).await;
     assert_eq!(open.frame().await.event, "intent.completed");
     assert_eq!(open.frame().await.event, "stream.timeout", "at once after the last one");
-    // Streams of deliveries end early for it too: it reads them in a loop of its own.
+    // For this client, too, streams of deliveries end early: it reads them in a loop.
     server.submit("worker", json!({})).await;
     let path = "/v1/agents/worker/intents/stream?since=0&wait_seconds=10";
     let deliveries = server.open(&worker, path, &PYTHON).await.read_to_end(&server).await;
@@ -224,6 +224,6 @@ async fn a_child_of_a_workflow_has_its_own_stream(engine: Engine) {
     server.until_held().await;
     server.post(&worker, &format!("/v1/intents/{child}/resume"), json!({ "x": 1 })).await;
     assert_eq!(own.frame().await.event, "intent.completed");
-    assert_eq!(watching.frame().await.event, "intent.in_progress", "its end moves the parent in the same moment");
+    assert_eq!(watching.frame().await.event, "intent.in_progress", "its end moves the parent at the same moment");
     assert_eq!(watching.frame().await.event, "intent.completed");
 }

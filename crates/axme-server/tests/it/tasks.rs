@@ -1,4 +1,4 @@
-//! Tasks: intents that wait for a person, and the answers that count.
+//! Tasks: intents that wait for a person, and the answers that are accepted.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ async fn a_direct_intent_for_a_person_waits_for_them(engine: Engine) {
         }
     }
     let window = server.stream(&worker, "/v1/agents/worker/intents/stream?since=0&wait_seconds=1").await;
-    assert!(window.content().is_empty(), "an agent is not offered what a person is asked");
+    assert!(window.content().is_empty(), "an agent is not offered a person's task");
 }
 
 async fn tasks_are_listed_for_those_who_may_answer_them(engine: Engine) {

@@ -1,4 +1,4 @@
-//! What is done to a thread of the inbox, and how its changes are numbered.
+//! Actions on inbox threads, and how changes are numbered.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ async fn a_decision_completes_an_intent_of_the_inbox(engine: Engine) {
         assert_eq!(list(&server, &server.admin, to).await[0]["thread_id"], id, "it stays listed");
 
         server.clock.advance(std::time::Duration::from_secs(5));
-        assert_eq!(act(&server, &server.admin, &id, word, json!({})).await, thread, "the same again changes nothing");
+        assert_eq!(act(&server, &server.admin, &id, word, json!({})).await, thread, "a repeated call changes nothing");
         let other = if word == "approve" { "reject" } else { "approve" };
         let path = format!("/v1/inbox/{id}/{other}");
         server.send(&server.admin, "POST", &path, Some(json!({}))).await.refused(409, "intent_already_terminal");
@@ -75,7 +75,7 @@ async fn only_the_agent_decides_an_intent_it_works_on(engine: Engine) {
     );
     let path = format!("/v1/inbox/{id}/approve");
     server.send(&server.admin, "POST", &path, Some(json!({}))).await.refused(409, "not_awaiting_decision");
-    // Written to, the sender has the thread too, and still does not decide it.
+    // The reply gives the sender the thread, but not the right to decide.
     act(&server, &worker, &id, "reply", json!({ "message": "which one?" })).await;
     server.send(&sender, "POST", &path, Some(json!({}))).await.refused(403, "forbidden");
     assert_eq!(server.intent(&id).await["status"], "DELIVERED");
@@ -119,7 +119,7 @@ async fn assignees_have_their_task_as_a_thread(engine: Engine) {
     assert_eq!((&intent["status"], &intent["result"]["comment"]), (&json!("COMPLETED"), &json!("ok")));
     assert_eq!(list(&server, &server.admin, "ann@example.com").await[0]["status"], "done");
 
-    // In a workflow the person is named by the scenario, and whoever it is escalated to is asked as well.
+    // In a workflow, the scenario names the person, and an escalation also asks its target.
     let bundle = json!({
         "scenario_id": "s.v1",
         "humans": [{ "role": "op", "contact": "op@example.com" }, { "role": "boss", "contact": "boss@example.com" }],
@@ -180,7 +180,7 @@ async fn messages_are_written_read_and_deleted(engine: Engine) {
     assert_eq!(said, [(&json!("agent"), &json!("which one?")), (&json!("user"), &json!("the blue one"))]);
     assert_eq!(thread["read_at"], Value::Null);
     assert_eq!(act(&server, &sender, &id, "read", json!({})).await["read_at"], server.now().to_string());
-    assert_eq!(list(&server, &desk, "desk").await[0]["read_at"], Value::Null, "each owner reads for itself");
+    assert_eq!(list(&server, &desk, "desk").await[0]["read_at"], Value::Null, "each owner has its own read mark");
 
     let path = format!("/v1/inbox/{id}/messages/delete");
     let deleted = server.post(&desk, &path, json!({ "mode": "self", "limit": 1 })).await;
@@ -192,9 +192,9 @@ async fn messages_are_written_read_and_deleted(engine: Engine) {
         let thread = server.get(key, &format!("/v1/inbox/{id}")).await["thread"].clone();
         thread["messages"].as_array().unwrap().len()
     };
-    assert_eq!((seen(&desk).await, seen(&sender).await), (1, 2), "for oneself only");
+    assert_eq!((seen(&desk).await, seen(&sender).await), (1, 2), "for the caller only");
     server.post(&desk, &format!("/v1/intents/{id}/resolve"), json!({ "status": "COMPLETED" })).await;
-    assert_eq!((seen(&desk).await, seen(&sender).await), (2, 3), "how it ended is a message");
+    assert_eq!((seen(&desk).await, seen(&sender).await), (2, 3), "its outcome is a message");
     let ids = json!({ "mode": "both", "message_ids": [thread["messages"][0]["message_id"], "garbage"] });
     assert_eq!(server.post(&desk, &path, ids.clone()).await["deleted_count"], 1);
     assert_eq!(server.post(&desk, &path, ids).await["deleted_count"], 0, "deleted once");
@@ -225,7 +225,7 @@ async fn a_long_thread_shows_its_end_and_can_be_deleted_whole(engine: Engine) {
     let listed = list(&server, &desk, "desk").await;
     assert_eq!(listed[0]["messages"].as_array().unwrap().len(), 1);
 
-    // What is not seen any more makes room for what lies behind it.
+    // Deleted messages make room for the ones behind them.
     let path = format!("/v1/inbox/{id}/messages/delete");
     assert_eq!(server.post(&desk, &path, json!({ "limit": 4 })).await["deleted_count"], 4);
     let (count, thread) = shown().await;
@@ -262,7 +262,7 @@ async fn only_a_reply_to_an_unknown_id_begins_a_thread(engine: Engine) {
     server.send(&elsewhere, "GET", &format!("/v1/inbox/{id}"), None).await.refused(404, "not_found");
 }
 
-/// Follows an inbox from a cursor to the end: what changed last, and the cursor to go on from.
+/// Follows an inbox from a cursor to the end: returns the last changes, and moves the cursor.
 async fn follow(server: &Server, key: &str, cursor: &mut String) -> Vec<(String, String)> {
     let mut seen = Vec::new();
     loop {
@@ -320,7 +320,7 @@ async fn changes_are_numbered_once_and_in_order(engine: Engine) {
     server.send(&server.admin, "GET", "/v1/inbox/changes", None).await.refused(422, "validation_failed");
 }
 
-/// While agents end intents on several connections, a consumer follows. It must see the end of each.
+/// A consumer follows while agents end intents on several connections. It must see every end.
 async fn a_consumer_misses_no_change_under_concurrency(engine: Engine) {
     let server = Server::start(engine).await;
     let desk = server.agent("desk").await;

@@ -28,7 +28,7 @@ async fn a_nick_is_checked_registered_renamed_and_found(engine: Engine) {
     assert_eq!((&ann["nick"], &ann["public_address"]), (&json!("@Ann.Lee"), &json!("ann.lee@ax")));
     let owner = ann["owner_agent"].as_str().unwrap();
     assert_eq!(owner, format!("agent://user/{}", ann["user_id"].as_str().unwrap()));
-    assert!(!is_free(&server, &server.admin, "@ann.lee").await, "case does not count");
+    assert!(!is_free(&server, &server.admin, "@ann.lee").await, "case does not matter");
     let again = json!({ "nick": "@ANN.LEE" });
     let answer = server.send(&server.admin, "POST", "/v1/users/register-nick", Some(again)).await;
     answer.refused(409, "nick_taken");
@@ -36,7 +36,7 @@ async fn a_nick_is_checked_registered_renamed_and_found(engine: Engine) {
     let body = json!({ "owner_agent": owner, "nick": "@Ann_2", "display_name": "Ann" });
     let renamed = server.post(&server.admin, "/v1/users/rename-nick", body).await;
     assert_eq!((&renamed["owner_agent"], &renamed["nick"]), (&json!(owner), &json!("@Ann_2")));
-    assert_eq!(renamed["email"], "ann@example.com", "what is not given stays");
+    assert_eq!(renamed["email"], "ann@example.com", "omitted fields stay");
     assert!(is_free(&server, &server.admin, "@Ann.Lee").await);
     let resolved = server.get(&server.admin, "/v1/users/resolve-nick?nick=@ANN_2").await;
     assert_eq!((&resolved["resolved"], &resolved["owner_agent"]), (&json!(true), &json!(owner)));
@@ -48,7 +48,7 @@ async fn a_nick_is_checked_registered_renamed_and_found(engine: Engine) {
     assert_eq!((&updated["normalized_nick"], &updated["phone"]), (&json!("ann_2"), &json!("+49 1")));
     let path = format!("/v1/users/profile?owner_agent={owner}");
     assert_eq!(server.get(&server.admin, &path).await, updated);
-    // Its own nick in other letters.
+    // Its own nick in another case.
     let body = json!({ "owner_agent": owner, "nick": "@ANN_2" });
     assert_eq!(server.post(&server.admin, "/v1/users/profile/update", body).await["nick"], "@ANN_2");
     register(&server, &server.admin, "@bob").await;

@@ -1,4 +1,4 @@
-//! Subscriptions to events, and events of one's own, with a real receiver (contract `wire.md` §2.17).
+//! Subscriptions to events, and published events, with a real receiver (contract `wire.md` §2.17).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ async fn subscribe(server: &Server, key: &str, url: &str, event_types: Value, ow
     answer["subscription"]["subscription_id"].as_str().unwrap().to_owned()
 }
 
-/// Fans out what happened, and one round of a subscriber's line.
+/// Fans out events, and runs one round of a subscriber's task.
 async fn round(server: &Server, subscription: &str) {
     workers::fanout::tick(&server.app).await.unwrap();
     let workspace: Uuid = server.bootstrap.workspace_id.parse().unwrap();
@@ -74,7 +74,7 @@ async fn a_subscription_is_created_updated_listed_and_deleted(engine: Engine) {
     let worker = server.agent("worker").await;
     let body = json!({ "callback_url": "https://example.com/hook", "event_types": ["intent.completed"] });
     let made = server.post(&server.admin, SUBSCRIPTIONS, body.clone()).await["subscription"].clone();
-    let secret = made["secret"].as_str().expect("a secret that was made is shown once");
+    let secret = made["secret"].as_str().expect("a generated secret is shown once");
     assert!(secret.starts_with("whsec_"));
     assert_eq!(made["secret_hint"], format!("…{}", &secret[secret.len() - 4..]));
     assert_eq!((&made["active"], &made["revoked_at"]), (&json!(true), &Value::Null));
@@ -181,7 +181,7 @@ async fn an_event_is_sent_signed_and_counted(engine: Engine) {
     assert!(receiver.got().is_empty(), "once");
     assert_eq!(counters(&replay(&server, &event).await), [1, 1, 1, 0]);
     round(&server, &id).await;
-    assert_eq!(types(&receiver), ["order.paid"], "again when asked");
+    assert_eq!(types(&receiver), ["order.paid"], "sent again by a replay");
     assert_eq!(counters(&replay(&server, &event).await), [1, 2, 1, 0]);
     let elsewhere = server.workspace("acme", "prod").await;
     let path = format!("/v1/webhooks/events/{}/replay", event["event_id"].as_str().unwrap());
@@ -309,7 +309,7 @@ async fn a_dead_letter_is_replayed_by_its_id_too(engine: Engine) {
     for (pause, pushes) in [(0, 1), (30, 1)] {
         server.advance(Duration::from_secs(pause)).await;
         round(&server, &id).await;
-        assert_eq!(receiver.got().len(), pushes, "it begins anew");
+        assert_eq!(receiver.got().len(), pushes, "its attempts start again");
     }
 }
 
@@ -346,7 +346,7 @@ async fn deliveries_are_counted_and_beyond_their_quota_refused_or_put_aside(engi
         refused_until_tomorrow(server.send(&server.admin, "POST", path, Some(json!({}))).await, dimension, 2, 2);
     }
     round(&server, &id).await;
-    assert!(receiver.got().is_empty(), "what was refused left nothing");
+    assert!(receiver.got().is_empty(), "a refused call leaves nothing");
 
     server.advance(Duration::from_secs(24 * 3_600)).await;
     server.post(&server.admin, &dead, json!({})).await;
@@ -394,7 +394,7 @@ async fn intent_events_reach_the_subscribers_they_concern(engine: Engine) {
     inboxed.sort();
     assert_eq!(inboxed, ["inbox.reply_received", "inbox.thread_created"]);
 
-    // Another workspace's events are another's.
+    // Events of another workspace are not sent.
     let stranger = server.workspace("acme", "prod").await;
     let body = json!({ "intent_type": "x.y.v1", "to_agent": "worker", "payload": {} });
     server.post(&stranger, "/v1/intents", body).await;
@@ -417,11 +417,11 @@ async fn a_subscription_that_is_paused_or_ended_gets_nothing(engine: Engine) {
     round(&server, &id).await;
     pause(true).await;
     round(&server, &id).await;
-    assert!(receiver.got().is_empty(), "what happened meanwhile is not sent later");
+    assert!(receiver.got().is_empty(), "events during the pause are not sent later");
     publish(&server, &server.admin, "a.b").await;
     server.send(&server.admin, "DELETE", &format!("{SUBSCRIPTIONS}/{id}"), None).await.ok();
     round(&server, &id).await;
-    assert!(receiver.got().is_empty(), "what was queued is dropped");
+    assert!(receiver.got().is_empty(), "queued events are dropped");
 }
 
 async fn nothing_is_lost_or_doubled_when_the_fanning_out_is_repeated(engine: Engine) {
@@ -470,7 +470,7 @@ async fn a_subscription_ends_with_the_role_it_rests_on(engine: Engine) {
     let own = subscribe(&server, &ann.key, url, all.clone(), Some("user://ann@example.com")).await;
     let bobs = subscribe(&server, &bob.key, url, all.clone(), None).await;
     let of_machine = subscribe(&server, &server.admin, url, all.clone(), None).await;
-    // Whom a key lets do it anyway is not asked for a role, and leaves it to the key.
+    // The key alone permits this call. It needs no role of Ann's, and the subscription belongs to the key.
     let again = json!({ "callback_url": "https://example.com/other", "event_types": ["*"] });
     let both = [("authorization", ann.bearer.as_str())];
     let changed = server.send_with(&server.admin, "POST", SUBSCRIPTIONS, Some(again), &both).await.ok();
@@ -495,12 +495,12 @@ async fn a_subscription_ends_with_the_role_it_rests_on(engine: Engine) {
     let why = json!({ "created_by": "ann@example.com", "why": "role_lost" });
     let ended: Vec<&Value> = trail["events"].as_array().unwrap().iter().map(|line| &line["details"]).collect();
     assert_eq!(ended, [&why, &why]);
-    // What had not been sent is not sent any more.
+    // Unsent events are not sent any more.
     let workspace: Uuid = server.bootstrap.workspace_id.parse().unwrap();
     let next = workers::webhooks::tick(&server.app, workspace, of_everybody.parse().unwrap()).await.unwrap();
     assert_eq!((next, event["pending"].as_u64()), (None, Some(3)));
 
-    // Whoever is remembered from the second before sets nothing up any more.
+    // A caller that the server still remembers cannot subscribe any more, either.
     change(&bob_id, json!({ "status": "suspended" })).await;
     assert_eq!(live().await, ids(&[&own, &of_machine, &with_both]));
     let body = json!({ "callback_url": url, "event_types": ["*"] });
@@ -508,7 +508,7 @@ async fn a_subscription_ends_with_the_role_it_rests_on(engine: Engine) {
     server.send(&server.admin, "DELETE", &format!("{members}/{ann_id}"), None).await.ok();
     assert_eq!(live().await, ids(&[&of_machine, &with_both]));
 
-    // Each organization by itself.
+    // Organizations are separate.
     let of_acme = format!("{SUBSCRIPTIONS}/{in_acme}");
     let me = server.get(&elsewhere.key, "/v1/me").await;
     assert_eq!(me["org_id"], json!(acme_id));

@@ -188,7 +188,7 @@ fn a_server_and_its_commands() {
     assert_eq!((mode(&data.join("bootstrap.json")), mode(&data.join("run.json"))), (0o600, 0o600));
 
     let refused = home.fails(&["serve", "--listen", "127.0.0.1:0"], 1);
-    assert!(refused.contains("another server runs on"), "{refused}");
+    assert!(refused.contains("another server uses the data folder"), "{refused}");
 
     assert!(home.ok(&["status"]).contains("Storage:  sqlite"));
     assert_eq!(home.ok_json(&["whoami", "--json"])["role"], "workspace_admin");

@@ -1,4 +1,4 @@
-//! Calls about everything but intents, for the differential suite.
+//! Calls to everything but intents, for the differential suite.
 
 /// Values for the placeholders that no answer has filled yet, by name.
 pub const WORDS: [(&str, &str); 15] = [

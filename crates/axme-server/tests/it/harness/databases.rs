@@ -1,8 +1,9 @@
-//! Databases for tests: the schema is migrated once and used many times, since migrating takes longer than most tests.
+//! Databases for tests. The schema is migrated once and used many times, since a migration
+//! takes longer than most tests.
 //!
-//! On SQLite each server gets a copy of a migrated file. On PostgreSQL each server gets a schema of its own; when its test
-//! has passed, the schema is emptied and kept for the next test. A test that failed drops its schemas. The last of the
-//! tests that run at a time drops the schemas that were kept, so that none is left behind.
+//! On SQLite each server gets a copy of a migrated file. On PostgreSQL each server gets its own schema. After a test
+//! that passed, the schema is emptied and kept for the next test; a failed test drops its schemas. The last running
+//! test drops the kept schemas, so that none is left behind.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -26,29 +27,29 @@ use super::Engine;
 /// The environment variable that names the PostgreSQL server of the tests.
 pub const POSTGRES: &str = "AXME_TEST_POSTGRES_URL";
 
-/// Write connections of each server on PostgreSQL. Two, so that tests meet writers that work side by side.
+/// Write connections of each server on PostgreSQL: two, so that tests have concurrent writers.
 const POSTGRES_WRITERS: u16 = 2;
 
-/// Tests on PostgreSQL at a time, whatever the number of processors. Each server has up to five connections and a test of
-/// several nodes has fifteen; the server that `tools/postgres.sh` starts takes 200.
+/// Concurrent tests on PostgreSQL, on any number of processors. A server has up to five connections, and a test of
+/// several nodes fifteen; the server that `tools/postgres.sh` starts accepts 200.
 const MOST_ON_POSTGRES: usize = 24;
 
-/// How long the writers of a server may take to come to rest after its test.
+/// How long the writers of a server may take to finish after its test.
 const REST: Duration = Duration::from_secs(10);
 
-/// The table that migrations keep for themselves.
+/// The table in which migrations record themselves.
 const HISTORY: &str = "refinery_schema_history";
 
 pub fn postgres_url() -> Option<String> {
     std::env::var(POSTGRES).ok()
 }
 
-/// The limits of a server under test: nothing waits for the disk.
+/// Returns the limits of a server under test: no answer waits for the disk.
 pub fn limits_of_tests(limits: Limits) -> Limits {
     Limits { durable: false, postgres_writers: POSTGRES_WRITERS.into(), ..limits }
 }
 
-/// Opens a store to migrate its database.
+/// Returns the options of a store that migrates its database.
 pub fn migration() -> StoreOptions {
     StoreOptions {
         limits: Arc::new(limits_of_tests(Limits::default())),
@@ -76,7 +77,7 @@ pub fn open_sqlite(folder: &Path, options: &StoreOptions) -> Store {
     Store::open_sqlite(&file, options).expect("the store opens")
 }
 
-/// Opens a store in a schema of its own.
+/// Opens a store in its own schema.
 pub async fn open_postgres(options: &StoreOptions) -> Store {
     let kept = pool().kept.pop();
     let schema = match kept {
@@ -87,24 +88,24 @@ pub async fn open_postgres(options: &StoreOptions) -> Store {
     Store::open_postgres(&url, options).await.expect("the store opens")
 }
 
-/// Notes a server on PostgreSQL: before its schema is emptied, its writers come to rest.
+/// Registers a server on PostgreSQL: its writers must finish before its schema is emptied.
 pub fn note_server(app: &Arc<AppState>) {
     IN_USE.with_borrow_mut(|in_use| in_use.servers.push(app.clone()));
 }
 
-/// An empty schema for servers that the test starts by a URL. It is dropped after the test.
+/// Returns the URL of an empty schema, for servers that the test starts by URL. The schema is dropped after the test.
 pub async fn fresh_schema() -> String {
     use_schema(Schema::create().await)
 }
 
-/// Notes that this test uses a schema; returns its URL.
+/// Registers a schema for this test; returns its URL.
 fn use_schema(schema: Schema) -> String {
     let url = schema.url();
     IN_USE.with_borrow_mut(|in_use| in_use.schemas.push(schema));
     url
 }
 
-/// The tables of the test's last schema that may hold secrets, as PostgreSQL copies them out.
+/// Returns the tables of the test's last schema that may hold secrets, in PostgreSQL's COPY format.
 pub async fn dump_postgres() -> Vec<u8> {
     let schema = IN_USE.with_borrow(|in_use| in_use.schemas.last().map(|last| last.name.clone())).expect("a schema");
     let mut text = Vec::new();
@@ -120,7 +121,7 @@ pub async fn dump_postgres() -> Vec<u8> {
 }
 
 thread_local! {
-    /// What the test that runs on this thread uses of PostgreSQL.
+    /// The PostgreSQL resources of the test on this thread.
     static IN_USE: RefCell<InUse> = const { RefCell::new(InUse { schemas: Vec::new(), servers: Vec::new() }) };
 }
 
@@ -131,7 +132,7 @@ struct InUse {
 }
 
 impl InUse {
-    /// Keeps the schemas for the next test when this one has passed, and drops them otherwise.
+    /// Keeps the schemas for the next test if this one has passed, and drops them otherwise.
     async fn end(self, has_passed: bool) {
         let is_reusable = has_passed && self.rests().await;
         for schema in self.schemas {
@@ -143,12 +144,12 @@ impl InUse {
         }
     }
 
-    /// Waits until the writers have ended what they had begun: it would be written into the schema of the next test.
-    /// False when they do not.
+    /// Waits until the writers have finished their jobs, which would otherwise write to the schema of the next test.
+    /// Returns false if they do not finish.
     async fn rests(&self) -> bool {
         let resting = async {
             for app in &self.servers {
-                // These ids fall on one writer each.
+                // Each writer gets one of these ids.
                 for n in 0..POSTGRES_WRITERS {
                     let shard = Shard::of_workspace(Uuid::from_u128(n.into()));
                     app.store.write(shard, |_| Ok(())).await?;
@@ -162,7 +163,7 @@ impl InUse {
 
 struct Schema {
     name: String,
-    /// Deletes the rows of all tables but [`HISTORY`]; `None` in a schema that is not used again.
+    /// Deletes the rows of all tables but [`HISTORY`]; `None` for a schema that is not reused.
     clear: Option<String>,
 }
 
@@ -185,20 +186,20 @@ impl Schema {
         for table in tables {
             let table = format!("{}.{}", schema.name, table.get::<_, &str>(0));
             let row = client.query_opt(&format!("SELECT 1 FROM {table} LIMIT 1"), &[]).await.expect("a query");
-            assert!(row.is_none(), "migrations fill {table}: a schema that was emptied is not like a new one");
+            assert!(row.is_none(), "migrations fill {table}: an emptied schema is not like a new one");
             clear.push_str(&format!("DELETE FROM {table}; "));
         }
         Schema { clear: Some(clear), ..schema }
     }
 
-    /// Where a server finds the schema.
+    /// Returns the URL of the schema.
     fn url(&self) -> String {
         let base = postgres_url().expect("checked before the test");
         let joint = if base.contains('?') { '&' } else { '?' };
         format!("{base}{joint}options=-csearch_path%3D{}", self.name)
     }
 
-    /// True when the schema is like a new one.
+    /// Empties the schema. Returns whether it is like a new one.
     async fn empty(&self) -> bool {
         match &self.clear {
             Some(clear) => ADMIN.client.batch_execute(clear).await.is_ok(),
@@ -206,7 +207,8 @@ impl Schema {
         }
     }
 
-    /// A server that is just ending may still be reading: PostgreSQL then ends one of the two, and the drop is tried again.
+    /// Drops the schema. A server that is stopping may still be reading: PostgreSQL then aborts one of the two, and the
+    /// drop is retried.
     async fn remove(self) {
         let statement = format!("DROP SCHEMA {} CASCADE", self.name);
         while let Err(error) = ADMIN.client.batch_execute(&statement).await {
@@ -218,16 +220,16 @@ impl Schema {
     }
 }
 
-/// What the tests share that run at a time.
+/// The state that concurrent tests share.
 struct Pool {
     tests: usize,
     on_postgres: usize,
-    /// Migrated and empty.
+    /// Migrated, empty schemas.
     kept: Vec<Schema>,
 }
 
 impl Pool {
-    /// The schemas that were kept, when no test runs that could use them.
+    /// Takes the kept schemas if no running test could use them.
     fn take_unused(&mut self) -> Vec<Schema> {
         if self.tests == 0 { std::mem::take(&mut self.kept) } else { Vec::new() }
     }
@@ -240,7 +242,7 @@ fn pool() -> MutexGuard<'static, Pool> {
     POOL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A test's place among those that run.
+/// The slot of a running test.
 pub struct Place {
     engine: Engine,
 }
@@ -256,13 +258,13 @@ impl Drop for Place {
     }
 }
 
-/// Takes a place before a test; on PostgreSQL it waits until there is one.
+/// Takes a slot before a test; on PostgreSQL it waits for a free one.
 pub fn enter(engine: Engine) -> Place {
     if engine == Engine::Postgres {
         LazyLock::force(&ADMIN);
     }
     let mut pool = pool();
-    // Counted while it waits: the test will need the schemas that are kept.
+    // Counted while it waits, since the test will need the kept schemas.
     pool.tests += 1;
     if engine == Engine::Postgres {
         let free = POSTGRES_LEFT.wait_while(pool, |pool| pool.on_postgres >= MOST_ON_POSTGRES);
@@ -271,7 +273,7 @@ pub fn enter(engine: Engine) -> Place {
     Place { engine }
 }
 
-/// Puts the databases of a test in order; called after it, when its tasks have ended.
+/// Cleans up the databases of a test, after its tasks have ended.
 pub fn leave(place: Place, has_passed: bool) {
     let in_use = IN_USE.take();
     if !in_use.schemas.is_empty() {
@@ -288,7 +290,7 @@ pub fn leave(place: Place, has_passed: bool) {
     }
 }
 
-/// The connection of the tests' own, and the runtime that drives it. [`enter`] opens it, outside of any other runtime.
+/// The tests' own connection, and the runtime that drives it. [`enter`] opens it outside any other runtime.
 struct Admin {
     runtime: Runtime,
     client: Client,

@@ -1,4 +1,4 @@
-//! The two engines: each test is a function of the engine, and runs on each of them as a test of its own.
+//! The two engines: each test is a function of the engine, and runs on each engine as a separate test.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -11,8 +11,9 @@ pub enum Engine {
     Postgres,
 }
 
-/// The tests of a file, each an `async fn name(engine: Engine)`. They run as `sqlite::name` and `postgres::name`, so that a
-/// failure on one engine does not hide the other. A function that is not listed is dead code, which the lint step refuses.
+/// Defines the tests of a file, each an `async fn name(engine: Engine)`. They run as `sqlite::name` and
+/// `postgres::name`, so that a failure on one engine does not hide the other. An unlisted function is dead code, which
+/// the lint step rejects.
 macro_rules! each_engine {
     ($($test:ident),+ $(,)?) => {
         mod sqlite {
@@ -36,7 +37,7 @@ macro_rules! each_engine {
 }
 pub(crate) use each_engine;
 
-/// The same for tests of several nodes, each an `async fn name()`: SQLite has one node.
+/// Defines tests of several nodes, each an `async fn name()`. They run on PostgreSQL only, since SQLite has one node.
 macro_rules! postgres_only {
     ($($test:ident),+ $(,)?) => {
         mod postgres {
@@ -69,7 +70,7 @@ pub fn run<F: Future<Output = ()>>(engine: Engine, test: impl FnOnce(Engine) -> 
     outcome.unwrap_or_else(|panic| resume_unwind(panic));
 }
 
-/// True in continuous integration, where nothing that is missing is passed over.
+/// Returns whether this is continuous integration, where no test may be skipped.
 pub fn is_ci() -> bool {
     std::env::var("CI").is_ok()
 }

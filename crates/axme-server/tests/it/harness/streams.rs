@@ -20,13 +20,13 @@ pub struct OpenStream {
 }
 
 impl OpenStream {
-    /// The stream in a response; `began` is the time of the request on the clock of the server.
+    /// Returns the stream of a response; `began` is the time of the request on the server's clock.
     pub fn new(response: Response<Body>, began: Time) -> OpenStream {
         let (parts, body) = response.into_parts();
         OpenStream { status: parts.status, headers: parts.headers, began, body, text: String::new() }
     }
 
-    /// The next frame or comment as it is sent, while the clock stands. `None` at the end.
+    /// Returns the next frame or comment, while the clock stands still; `None` at the end.
     pub async fn next(&mut self) -> Option<String> {
         let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("a frame, or the end of the stream");
         let bytes = frame?.expect("the stream is not broken").into_data().expect("data");
@@ -35,7 +35,7 @@ impl OpenStream {
         Some(text)
     }
 
-    /// The next frame, which must come.
+    /// Returns the next frame, which must come.
     pub async fn frame(&mut self) -> Frame {
         let text = self.next().await.expect("a frame");
         parse(&text).pop().unwrap_or_else(|| panic!("a frame, not {text}"))
@@ -46,7 +46,7 @@ impl OpenStream {
         loop {
             let held = async {
                 server.clock.advance(server.until_held().await);
-                // What the clock has set off comes before the next look at it.
+                // Give the tasks that the clock has woken time to run.
                 tokio::time::sleep(Duration::from_millis(1)).await;
             };
             tokio::select! {
@@ -70,7 +70,7 @@ pub struct Window {
     pub status: StatusCode,
     pub frames: Vec<Frame>,
     pub text: String,
-    /// By the server's clock.
+    /// Measured by the server's clock.
     pub lasted: Duration,
 }
 
@@ -82,7 +82,7 @@ pub struct Frame {
 }
 
 impl Window {
-    /// The frames without the closing one, which must be there.
+    /// Returns the frames without the closing frame, which must exist.
     pub fn content(&self) -> &[Frame] {
         let (last, rest) = self.frames.split_last().expect("a window has a closing frame");
         assert_eq!(last.event, "stream.timeout", "{}", self.text);
