@@ -7,7 +7,7 @@ pub(crate) fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// Reads a value that is there: `null` is a value like any other, unlike a field that is missing.
+/// Reads a present field: `null` is a value like any other, unlike a missing field.
 pub(crate) fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(from).map(Some)
 }
