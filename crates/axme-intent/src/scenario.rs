@@ -70,7 +70,8 @@ impl Human {
     }
 }
 
-/// Checks and lowers a bundle. `home` resolves short addresses. The scenario is `Some` exactly when there are no errors.
+/// Checks and lowers a bundle. `home` resolves short addresses. The scenario is `Some` exactly when there are no
+/// errors.
 pub fn check(bundle: &Object, home: Home<'_>) -> (Option<Scenario>, Report) {
     let mut reader = Reader { home, report: Report::default() };
     let scenario = reader.bundle(bundle);

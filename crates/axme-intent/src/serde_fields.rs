@@ -1,4 +1,5 @@
-//! Serde functions for optional fields: which values stored JSON leaves out, and how `null` differs from a missing field.
+//! Serde functions for optional fields: which values stored JSON leaves out, and how `null` differs from a missing
+//! field.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
