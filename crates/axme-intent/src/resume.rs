@@ -7,7 +7,7 @@ use crate::form::truth;
 use crate::lifecycle::{Answer, Fault};
 use crate::{Object, TaskResult};
 
-/// The meaning of a resume. The holder of the intent decides which of them the intent accepts.
+/// The kinds of resume calls. The intent's holder decides which of them it accepts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resume {
     /// A person's answer.

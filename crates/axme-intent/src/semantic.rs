@@ -72,7 +72,7 @@ pub fn complaints(schema: &Value, payload: &Value, mode: Mode) -> Vec<String> {
     found.take(MOST_COMPLAINTS).map(text).collect()
 }
 
-/// Removes the name that a schema usually has of its own. Nothing resolves it.
+/// Removes the `$id` that a schema usually has. Nothing resolves it.
 fn nameless(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Some(fields) = schema.as_object_mut() {

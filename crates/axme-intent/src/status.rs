@@ -113,7 +113,7 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Returns a holder of whom only a name or an address is known.
+    /// Returns a holder that is known only by a name or an address.
     pub fn named(kind: HolderKind, reference: &str) -> Holder {
         Holder { kind, reference: reference.to_owned(), name: reference.to_owned() }
     }

@@ -84,7 +84,7 @@ impl Outbound for SimulatedOutbound {
     }
 
     fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
-        Box::pin(async { Err("nobody is there".to_owned()) })
+        Box::pin(async { Err("connection refused".to_owned()) })
     }
 
     fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + '_>> {

@@ -83,7 +83,7 @@ pub fn change_policy(
     Ok(PolicyDecision { policy, effects, warnings: unread(patch) })
 }
 
-/// Returns the deadline that the settings set: the earlier of the timeout and the time to live.
+/// Returns the deadline from the settings: the earlier of the timeout and the time to live.
 fn deadline(intent: &Intent, policy: &Policy, patch: &Patch, now: Time) -> Option<Time> {
     let asked = match patch.controls.get("timeout_seconds") {
         Some(value) => value.as_u64().map(|seconds| now.plus_seconds(seconds)),

@@ -84,7 +84,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a whole number of at least 1. Clients send 0 and null for "not set".
+    /// Reads a whole number of at least 1. 0 and null mean "not set", because clients send them for it.
     pub(super) fn count(&mut self, source: &Object, key: &str, place: &str) -> Option<u64> {
         match source.get(key) {
             None | Some(Value::Null) => None,
