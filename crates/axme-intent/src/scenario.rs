@@ -229,7 +229,7 @@ impl Reader<'_> {
         let text = self.text(entry, "delivery_mode", &place, 20).filter(|text| !text.is_empty())?;
         let mode = DeliveryBinding::parse(&text);
         if mode.is_none() {
-            self.error(&place, format!("must be one of {}, not \"{text}\"", DeliveryBinding::WORDS.join(", ")));
+            self.error(&place, format!("\"{text}\" is not one of {}", DeliveryBinding::WORDS.join(", ")));
         }
         mode
     }

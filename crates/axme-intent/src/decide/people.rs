@@ -17,7 +17,7 @@ impl DecisionBuilder<'_> {
             let status = self.intent.status().as_str();
             Refusal::conflict(
                 "not_waiting_for_human",
-                format!("no person has to answer the intent now: its status is {status}"),
+                format!("the intent is not waiting for a person; its status is {status}"),
             )
             .with("status", status)
         })
@@ -94,7 +94,7 @@ impl DecisionBuilder<'_> {
         let asked = self.intent.asked();
         let refuse = |message: String| Err(Refusal::invalid("not_asked", message));
         if !asked.iter().any(|person| is_same_person(person, &from)) {
-            return refuse(format!("{from} is not asked to answer this task: use one of {}", asked.join(", ")));
+            return refuse(format!("this task does not ask {from}; choose one of {}", asked.join(", ")));
         }
         if asked.iter().any(|person| is_same_person(person, &holder.reference)) {
             return refuse(format!("{} is already asked to answer this task: name another person", holder.reference));

@@ -117,10 +117,7 @@ impl Reader<'_> {
         }
         let Some(runtime) = Runtime::parse(word) else {
             let names: Vec<&str> = Runtime::ALL.iter().map(|(name, _)| *name).collect();
-            self.error(
-                &format!("{place}.runtime_type"),
-                format!("must be one of {}, not \"{word}\"", names.join(", ")),
-            );
+            self.error(&format!("{place}.runtime_type"), format!("\"{word}\" is not one of {}", names.join(", ")));
             return Err(());
         };
         Ok(Some(runtime))
@@ -347,8 +344,7 @@ impl Reader<'_> {
                     }
                 }
                 other => {
-                    let message =
-                        format!("channel must be one of email, inbox, webhook, slack, teams, not \"{other}\"");
+                    let message = format!("channel \"{other}\" is not one of email, inbox, webhook, slack, teams");
                     self.error(place, message);
                 }
             }
