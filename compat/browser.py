@@ -1,4 +1,4 @@
-"""Headless Chromium, the system's own, driven by Playwright. Each page has a profile of its own."""
+"""The system's headless Chromium, driven by Playwright. Each page has its own profile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
 SECONDS_TO_SHOW = 15
-# Root has no sandbox; nothing but the pages under test is talked to.
+# Root has no sandbox. The other flags keep the browser from calling anything but the pages under test.
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -21,15 +21,15 @@ FLAGS = [
     "--disable-sync",
 ]
 
-# The rules of axe that depend on colours, and so on the scheme.
+# The axe rules that depend on colors, and therefore on the scheme.
 COLOURS = ["color-contrast", "link-in-text-block"]
-# They are slow, and a page that repeats itself has the same colours everywhere: the third article of a section and those
-# after it are left out. All other rules see the whole page.
+# The color rules are slow, and repeated parts of a page have the same colors. They skip the third and later articles of
+# a section. All other rules see the whole page.
 REPETITIONS = {"exclude": [["article:nth-of-type(n+3)"]]}
 
 
 def is_accessible(page: Page, name: str) -> None:
-    """Nothing that axe knows is wrong with the page, in light and in dark."""
+    """Checks the page with axe, in the light and the dark scheme."""
     all_else = {"rules": {rule: {"enabled": False} for rule in COLOURS}}
     _finds_nothing(page, name, None, all_else)
     for scheme in ("light", "dark"):
@@ -38,7 +38,7 @@ def is_accessible(page: Page, name: str) -> None:
 
 
 def _finds_nothing(page: Page, name: str, context: Any, options: dict[str, Any]) -> None:
-    # Reports of what is right are megabytes, and nobody reads them.
+    # Reports of passed rules have megabytes, and nobody reads them.
     found = Axe().run(page, context=context, options=options | {"resultTypes": ["violations"]})
     assert found.violations_count == 0, f"the {name} page: {found.generate_report()}"
 
@@ -52,7 +52,7 @@ class Browser:
 
     @contextmanager
     def page(self, **options: Any) -> Iterator[Page]:
-        """An empty page; `options` are those of a Playwright context."""
+        """Opens an empty page; `options` are those of a Playwright context."""
         context = self._browser.new_context(**options)
         context.set_default_timeout(SECONDS_TO_SHOW * 1000)
         try:

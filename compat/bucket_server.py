@@ -1,4 +1,4 @@
-"""A store that speaks S3 (moto) in a thread of its own. It checks signatures and knows one key."""
+"""An S3 store (moto) in its own thread. It checks signatures and knows one key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import logging
 import os
 from typing import Any
 
-# Read when the library is loaded: after so many calls, which make the key and the bucket, every call must be signed.
+# Read when the library is loaded. The first calls make the key and the bucket; after this many, every call must be
+# signed.
 os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "4"
 
 import boto3  # noqa: E402
@@ -45,7 +46,7 @@ class BucketServer:
         }
 
     def objects(self, begin: str) -> dict[str, int]:
-        """The length of every object whose name begins so."""
+        """Returns the length of every object whose name begins with `begin`."""
         listed = self._s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{PREFIX}/{begin}").get("Contents", [])
         return {entry["Key"]: entry["Size"] for entry in listed}
 

@@ -1,7 +1,7 @@
-"""Which public methods of the official SDK were called, and succeeded, while the checks ran.
+"""Records which public methods of the official SDK succeeded while the checks ran.
 
-The SDK stays as it is: each public method is put behind one that notes its name when it returns, and a generator behind
-one that notes it when it yields its first item. Names begin with what they belong to: `AxmeClient.get_intent`.
+The SDK itself is unchanged. Each public method is wrapped in one that records its name when it returns. A generator is
+recorded when it yields its first item. Names begin with their class or module: `AxmeClient.get_intent`.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ class Calls:
         return sorted(self.expected - self.succeeded)
 
     def watch(self) -> None:
-        """From here on; before the first client is made."""
+        """Starts recording. Call it before the first client is made."""
         for client in CLIENTS:
             for name, member in list(vars(client).items()):
                 if name.startswith("_"):
                     continue
                 label = f"{client.__name__}.{name}"
                 if isinstance(member, property):
-                    assert member.fset is None, f"{label} can be set, which is not watched"
+                    assert member.fset is None, f"{label} has a setter, which cannot be watched"
                     setattr(client, name, property(self._watched(label, member.fget), doc=member.__doc__))
                 elif inspect.isfunction(member):
                     setattr(client, name, self._watched(label, member))
                 else:
-                    raise AssertionError(f"{label} is of a kind that is not watched: {member!r}")
+                    raise AssertionError(f"{label} cannot be watched: {member!r}")
         for module in (axme, axme_sdk, *_modules_of(axme), *_modules_of(axme_sdk)):
             for name, function in inspect.getmembers_static(module, inspect.isfunction):
                 if not name.startswith("_") and function.__module__.split(".")[0] in ("axme", "axme_sdk"):

@@ -1,4 +1,4 @@
-"""A page with a form, filled in and sent by HTTP the way a browser without scripts does it."""
+"""A page with a form, filled in and sent over HTTP as a browser without scripts does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Page(HTMLParser):
-    """What a person sees of a page, and its one form."""
+    """The text of a page, and its only form."""
 
     def __init__(self, url: str, reply: wire.Reply) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Page(HTMLParser):
         return cls(url, visit(url))
 
     def press(self, label: str, **typed: str) -> Self:
-        """Types into fields and presses a button."""
+        """Fills in fields and presses a button."""
         unknown = typed.keys() - self._fields.keys()
         assert not unknown, f"{unknown} is not among the fields {list(self._fields)}"
         assert label in self._buttons, f"{label} is not among the buttons {list(self._buttons)}: {self.text}"
@@ -59,7 +59,7 @@ class Page(HTMLParser):
 def visit(
     url: str, method: str = "GET", headers: dict[str, str] | None = None, body: bytes | None = None
 ) -> wire.Reply:
-    """One call of a whole address, with no key."""
+    """Calls a full URL without a key."""
     parts = urlsplit(url)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     return wire.request(f"{parts.scheme}://{parts.netloc}", method, path, headers, body)

@@ -1,9 +1,9 @@
 """Schemathesis against a throwaway server and the server's own OpenAPI document. See README.md.
 
-The document is valid; no answer is a server error; each answer has a status, a content type and a body as the document
-says. Writes are made like everything else, with an admin's key. The server has one of everything beforehand, and most
-calls get one of those ids, as a random one would show little more than how "not found" looks. The cases are the same in
-each run; only the ids differ.
+It checks that the document is valid, and that no response is a server error. Each response must have a status, a
+content type and a body from the document. All calls, writes included, use an admin's key. The server first gets one
+object of each kind, and most calls use their ids, because a random id shows little more than "not found". The cases are
+the same in each run; only the ids differ.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from mail_server import MailServer
 from world import Server, World, free_port
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-CASES = 4  # of each operation, drawn at random
+CASES = 4  # random cases of each operation
 MOST_SECONDS = 180  # on a busy machine; the usual run takes a quarter of it
-# Streams are held open for their window; wire_checks.py reads them.
+# Streams stay open for their window, so wire_checks.py reads them.
 STREAMS = r"/stream$"
-# An id that is there, or a word that means something, this often.
+# How often a call uses an existing id or a known word.
 PROBABILITY = 0.9
-# Words of fields that are plain text in the document.
+# Known words for fields that are plain text in the document.
 WORDS = {
     "alias_type": ["service", "communication"],
     "auth_mode": ["none"],
@@ -66,7 +66,7 @@ WORDS = {
     "transport_type": ["http", "webhook"],
     "window": ["day", "week", "month"],
 }
-# Without these a call of that operation never gets far.
+# Fields without which a call of the operation is refused early.
 NEEDED: dict[str, dict[str, Any]] = {
     "intents.create": {"to_agent": "agent://desks/one", "payload": {"n": 1}},
     "media.create_upload": {"size_bytes": 3, "owner_agent": "agent://desks/one"},
@@ -92,12 +92,12 @@ def main() -> int:
         OpenAPIV31SpecValidator(document.json).validate()
         print("the document is valid", flush=True)
         known = furnish(world)
-        # The edges of every schema, at things that are there; then what chance brings.
+        # First the edges of every schema with existing ids, then random cases.
         edges = run(world, folder, "coverage", fixed(known))
         drawn = run(world, folder, "fuzzing", mixed(known | WORDS))
         code = edges or drawn
-        assert server.running, f"the server is gone:\n{server.log_tail()}"
-        assert wire.request(server.base_url, "GET", "/ready").status == 200, "the server does not answer any more"
+        assert server.running, f"the server stopped:\n{server.log_tail()}"
+        assert wire.request(server.base_url, "GET", "/ready").status == 200, "the server no longer responds"
         server.stop()
         if code or "ERROR" in server.log_text():
             print(f"the server's log ends with:\n{server.log_tail()}\n", flush=True)
@@ -108,12 +108,12 @@ def main() -> int:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Schemathesis against a real AXME server.")
     parser.add_argument("--axme", type=Path, required=True, help="the program under test, e.g. target/debug/axme")
-    parser.add_argument("--database-url", help="a fresh PostgreSQL database; without it, SQLite in a temporary folder")
+    parser.add_argument("--database-url", help="a new PostgreSQL database; default: SQLite in a temporary folder")
     return parser.parse_args()
 
 
 def run(world: World, folder: Path, phase: str, parameters: str) -> int:
-    """Says how Schemathesis ended."""
+    """Returns the exit code of Schemathesis."""
     config = folder / f"{phase}.toml"
     config.write_text(parameters)
     options = {
@@ -134,14 +134,14 @@ def run(world: World, folder: Path, phase: str, parameters: str) -> int:
 
 
 def fixed(known: dict[str, list[str]]) -> str:
-    """The same thing in every path. TOML's strings are those of JSON."""
+    """Returns settings with one id for each path parameter. TOML strings have the form of JSON strings."""
     lines = ["[phases.coverage]", "unexpected-methods = []", "[parameters]"]
     lines += [f'"path.{name}" = {json.dumps(values[0])}' for name, values in known.items()]
     return "\n".join(lines) + "\n"
 
 
 def mixed(known: dict[str, list[str]]) -> str:
-    """Mostly what is known, wherever a field of that name stands."""
+    """Returns settings that mostly use known values, for every field of the same name."""
     lines = []
     for name, values in known.items():
         lines += [f"[dictionaries.{name}]", f"values = {json.dumps(values)}"]
@@ -156,14 +156,14 @@ def mixed(known: dict[str, list[str]]) -> str:
 
 
 def inline(value: Any) -> str:
-    """As TOML has it on one line; only its objects differ from JSON's."""
+    """Writes a value as TOML on one line; only objects differ from JSON."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{name} = {inline(field)}" for name, field in value.items()) + " }"
     return json.dumps(value)
 
 
 def furnish(world: World) -> dict[str, list[str]]:
-    """Makes one of everything; says the values of each field that names something."""
+    """Creates one object of each kind. Returns the known values of each field."""
     home = {"org_id": world.bootstrap.org_id, "workspace_id": world.bootstrap.workspace_id}
     admin, agent, other = world.admin, world.new_agent(), world.new_agent()
     owner = "agent://desks/one"

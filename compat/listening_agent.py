@@ -1,9 +1,9 @@
-"""An agent in a process of its own: listens with the official SDK and its own key, and prints what it receives.
+"""An agent in its own process. It listens with the official SDK and its own key, and prints what it receives.
 
     AXME_API_KEY=… python listening_agent.py BASE_URL ADDRESS complete|fail|hold
 
-`complete` and `fail` answer each intent once; `hold` receives and never answers. Every delivery is one JSON line on
-standard output: the delivery as received and the intent as fetched (except for `hold`, which does not fetch).
+`complete` and `fail` answer each intent once; `hold` never answers. Each delivery is one JSON line on standard output:
+the delivery as received, and the intent as fetched (`hold` does not fetch it).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main() -> None:
         if behaviour == "hold":
             report(delivery, None)
             continue
-        # Delivery is at least once, so a second offer of the same intent is no error.
+        # Delivery is at least once, so the same intent may be offered again.
         if intent_id in answered:
             continue
         intent = client.get_intent(intent_id)["intent"]
@@ -38,7 +38,7 @@ def answer(behaviour: str, payload: dict) -> dict:
         return {"action": "complete", "seen": payload.get("parent_payload", payload)}
     if behaviour == "fail":
         return {"action": "fail", "reason": "told to fail"}
-    raise SystemExit(f"unknown behaviour {behaviour}")
+    raise SystemExit(f"unknown behavior {behaviour}: use complete, fail or hold")
 
 
 def report(delivery: dict, intent: dict | None) -> None:

@@ -1,4 +1,4 @@
-"""People who sign in: by a mail that a real server receives, and on another device through its page in Chromium."""
+"""Checks sign-in: by a mail that a real mail server receives, and on another device through its page in Chromium."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People who are asked by mail: a real mail server receives it, the standard library reads it, HTTP answers it."""
+"""Checks tasks by mail: a real mail server receives it, the standard library reads it, HTTP calls answer the task."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def who_is_asked_gets_a_mail_and_answers_by_its_link(world: World) -> None:
     before = world.events(intent_id)
     review = page.press("Approved", comment="go on")
     assert "Please confirm" in review.text and "go on" in review.text, review.text
-    assert world.events(intent_id) == before, "nothing counts before it is confirmed"
+    assert world.events(intent_id) == before, "nothing is recorded before the confirmation"
     done = review.press("Yes, send this answer")
     assert "“Approved” was recorded" in done.text, done.text
     event = world.outcome(intent_id)
@@ -51,7 +51,7 @@ def a_scanner_that_opens_every_link_of_a_mail_changes_nothing(world: World) -> N
     found = set(letter.links)
     for link in letter.links:
         found |= {urljoin(link, reference) for reference in references(visit(link).text)}
-    assert found > set(letter.links), "the scanner also follows what the pages refer to"
+    assert found > set(letter.links), "the scanner also follows the links of the pages"
     visits = [(url, method) for url in sorted(found) for method in ("GET", "HEAD", "GET", "OPTIONS")] * 3
     with ThreadPoolExecutor(4) as pool:
         statuses = list(pool.map(lambda one: visit(*one).status, visits))
@@ -69,7 +69,7 @@ def reminders_and_the_escalation_are_mailed_and_any_of_their_links_answers(world
     subjects = [letter.subject for letter in (asked, reminder, escalation)]
     title = "Shall it be done?"
     assert subjects == [title, f"Reminder: {title}", f"Escalated: {title}"], subjects
-    assert len({letter.link for letter in (asked, reminder, escalation)}) == 3, "each mail has a link of its own"
+    assert len({letter.link for letter in (asked, reminder, escalation)}) == 3, "each mail has its own link"
     Page.opened(reminder.link).press("Approved").press("Yes, send this answer")
     event = world.outcome(intent_id)
     assert event["status"] == "COMPLETED" and event["actor"] == person, event
@@ -82,7 +82,7 @@ def mail_waits_for_a_mail_server_that_is_down(world: World) -> None:
     try:
         intent_id = world.ask(person)
         failure = re.compile(rf"a notice failed and is tried again.*intent={intent_id}")
-        until("the log tells of the failure", lambda: failure.search(world.server.log_text()))
+        until("the log reports the failure", lambda: failure.search(world.server.log_text()))
     finally:
         world.mail.start()
     Page.opened(world.letter(person).link).press("Approved").press("Yes, send this answer")
@@ -96,7 +96,7 @@ def mail_that_nobody_takes_is_a_dead_letter(world: World) -> None:
     assert [letter["transport_type"] for letter in dead] == ["email"], dead
     assert "no such mailbox" in dead[0]["error_detail"], dead
     assert world.intent(intent_id)["status"] == "WAITING", "the task itself can still be answered"
-    # Others are mailed meanwhile, and the task is answered another way.
+    # Other people still get mail, and the task can be answered in another way.
     person = world.new_person()
     world.ask(person)
     world.letter(person)
@@ -119,7 +119,7 @@ def a_bundle_with_a_pushed_agent_a_mail_and_reminders_runs_to_its_end(world: Wor
     reminder = world.letter(person, 2)
     assert reminder.subject == "Reminder: Ship the order?", reminder.subject
     page = Page.opened(reminder.link)
-    assert "Stock: 3" in page.text, "who decides sees what the steps before found"
+    assert "Stock: 3" in page.text, "the approver sees the results of earlier steps"
     page.press("Approved", **{"field.parcels": "2"}).press("Yes, send this answer")
     result = world.outcome(intent_id)["result"]
     assert (result["outcome"], result["approved"], result["parcels"]) == ("approved", True, 2), result
@@ -171,11 +171,11 @@ def _dead_letters(world: World, intent_id: str) -> list[dict]:
 
 
 def _bundle(agent_name: str, callback_url: str, person: str) -> dict:
-    """As people write them: every part of the published ones that asks and pushes."""
+    """Returns a bundle as people write them, with every published field for tasks and pushes."""
     return {
         "scenario_id": "compat.order.v1",
         "title": "An order is checked and shipped",
-        "description": "A web server looks whether there is enough, then somebody decides.",
+        "description": "A web server checks the stock, then a person decides.",
         "agents": [
             {
                 "role": "stock",

@@ -1,4 +1,4 @@
-"""A real mail server (aiosmtpd) in a thread of its own, and its mail as a mail program reads it."""
+"""A real mail server (aiosmtpd) in its own thread, and its mail as a mail program reads it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 HOST = "127.0.0.1"
-UNKNOWN = "nobody"  # Addresses that begin with this are refused.
+UNKNOWN = "nobody"  # The server refuses addresses that begin with this.
 LINK = re.compile(r"https?://[^\s<>\"]+")
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A mail as it was received."""
+    """A received mail."""
 
     sender: str
     receivers: list[str]
@@ -43,19 +43,19 @@ class Letter:
 
     @property
     def links(self) -> list[str]:
-        """Every address in either part, and everything that the HTML would load."""
+        """Every URL in both parts, and every URL that the HTML would load."""
         return LINK.findall(self.text) + references(self.html)
 
     @property
     def link(self) -> str:
-        """The one address that the mail has, in both of its parts."""
+        """The only URL of the mail, which is in both of its parts."""
         assert len(self.links) == 2, self.links
         (link,) = set(self.links)
         return link
 
 
 class MailServer:
-    """It can be stopped and started again on the same port, and keeps what it received."""
+    """A mail server that can stop and start again on the same port. It keeps the mail that it received."""
 
     def __init__(self, port: int) -> None:
         self.url = f"smtp://{HOST}:{port}"
@@ -73,7 +73,7 @@ class MailServer:
             self._controller = None
 
     def letters(self, receiver: str | None = None) -> list[Letter]:
-        """All that was received, in order, or what one address did."""
+        """Returns all received mail in order, or the mail to one address."""
         return [letter for letter in self._letters if receiver in (None, *letter.receivers)]
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
@@ -90,7 +90,7 @@ class MailServer:
 
 
 def references(html: str) -> list[str]:
-    """What a document links to or loads."""
+    """Returns every URL that a document links to or loads."""
     reader = _References()
     reader.feed(html)
     return reader.found

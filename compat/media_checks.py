@@ -1,4 +1,4 @@
-"""Files in a bucket: uploaded through the server, in parts where they are long, and downloaded whole and in ranges."""
+"""Checks files in a bucket: uploads through the server, long ones in parts; downloads of files and of ranges."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def what_does_not_arrive_whole_leaves_nothing(world: World) -> None:
     with socket.create_connection((url.hostname, url.port)) as connection:
         head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {LONG}\r\n\r\n"
         connection.sendall(head.encode() + _content(LONG - 1))
-    until("its parts are given up", lambda: world.bucket.unfinished() == 0)
+    until("its parts are deleted", lambda: world.bucket.unfinished() == 0)
     assert world.bucket.objects(upload["upload_id"]) == {}
 
 

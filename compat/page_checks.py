@@ -1,4 +1,4 @@
-"""The pages in headless Chromium: answering a task, reading them by ear, on a phone, inside another page."""
+"""Checks the pages in headless Chromium: answers to a task, accessibility, phones, and frames of other pages."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def a_form_with_a_mistake_is_corrected_approved_and_confirmed(world: World) -> N
         assert world.events(intent_id) == before, "opening the page changes nothing"
         _answer(page)
     assert hosts == {urlsplit(link).netloc}, hosts
-    # Chromium notes the 422 itself; a policy that was broken would be noted too.
+    # Chromium itself logs the 422. It would also log a violated content policy.
     assert all("status of 422" in complaint for complaint in complaints), complaints
     _is_recorded(world, intent_id)
 
@@ -98,14 +98,14 @@ def a_page_is_framed_by_the_allowed_origin_alone(world: World) -> None:
 
 
 def _asked(world: World, task: dict[str, Any] = TASK, **fields: Any) -> tuple[str, str]:
-    """An intent that waits for a person, and the link that the person was mailed."""
+    """Creates an intent that waits for a person. Returns its id and the mailed link."""
     person = world.new_person()
     intent_id = world.ask(person, task, payload=PAYLOAD, **fields)
     return intent_id, world.letter(person).link
 
 
 def _answer(page: Page) -> None:
-    """A number that is too large first, then all the way to the end."""
+    """Enters a number that is too large, then corrects it and confirms the answer."""
     _fill(page, days="120")
     _press(page, "Approved")
     _shows_what_is_wrong(page)
@@ -127,7 +127,7 @@ def _fill(page: Page, days: str) -> None:
 
 def _shows_what_is_wrong(page: Page) -> None:
     alert = page.get_by_role("alert")
-    expect(alert).to_be_focused()  # so that it is read out first
+    expect(alert).to_be_focused()  # so that a screen reader reads it first
     alert.get_by_role("link", name="Grant duration days").click()
     field = page.get_by_label("Grant duration days")
     expect(field).to_be_focused()
@@ -196,7 +196,7 @@ def _frame_addresses(page: Page) -> list[str]:
 
 @contextmanager
 def _web_page(html: str, port: int | None = None) -> Iterator[str]:
-    """A web server of its own with one page. Gives its origin."""
+    """Starts a separate web server with one page. Yields its origin."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

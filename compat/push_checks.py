@@ -1,4 +1,4 @@
-"""What the server sends: intents to agents that are web servers, and events to subscribers. The receiver is a process."""
+"""Checks what the server sends: intents to agents that are web servers, and events to subscribers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def an_intent_is_pushed_signed_and_answered(world: World) -> None:
 
 
 def a_receiver_that_fails_hangs_and_redirects_gets_it_again(world: World) -> None:
-    # The other receiver stands for an address inside: nothing may reach it.
+    # The other receiver represents an internal address: nothing may reach it.
     with Receiver("ok") as forbidden, Receiver("fail", "hang", f"redirect={forbidden.url('/')}", "ok") as receiver:
         agent = world.new_pushed_agent(receiver.url("/intent"))
         intent_id = world.send(agent, max_delivery_attempts=4)
@@ -39,7 +39,7 @@ def a_receiver_that_never_answers_fails_the_intent_and_delays_nobody(world: Worl
         stuck = world.send(world.new_pushed_agent(hanging.url("/")), max_delivery_attempts=1)
         hanging.received()
         fine = world.send(world.new_pushed_agent(receiver.url("/")))
-        until("the other one gets its own meanwhile", lambda: world.intent(fine)["status"] == "ACKNOWLEDGED", 1.5)
+        until("the other agent gets its own intent meanwhile", lambda: world.intent(fine)["status"] == "ACKNOWLEDGED", 1.5)
         assert world.intent(stuck)["status"] == "DELIVERED"
         event = world.outcome(stuck)
         assert event["status"] == "FAILED", event

@@ -1,9 +1,9 @@
-"""A receiver of pushes in a process of its own, without the SDK: any web server that checks signatures.
+"""A receiver of pushes in its own process, without the SDK: a web server that checks signatures.
 
-    SECRET=… python push_receiver.py BEHAVIOUR…
+    SECRET=… python push_receiver.py BEHAVIOR…
 
-It prints its port, then one JSON line for each request: whether both signatures fit, the headers, the body. Each
-request takes the next behaviour, and the last one stays: `ok`, `fail` (500), `hang` (no answer for a minute), or
+It prints its port, then one JSON line for each request: whether both signatures are valid, the headers, the body. Each
+request uses the next behavior, and the last one repeats: `ok`, `fail` (500), `hang` (no response for a minute), or
 `redirect=URL`.
 """
 
@@ -22,7 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 SECRET = os.environ["SECRET"]
 BEHAVIOURS = sys.argv[1:]
 LOCK = threading.Lock()
-MOST_SECONDS_OLD = 300  # what Standard Webhooks recommends
+MOST_SECONDS_OLD = 300  # the recommendation of Standard Webhooks
 
 
 class Handler(BaseHTTPRequestHandler):

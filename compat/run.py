@@ -1,4 +1,4 @@
-"""Runs every check of this folder against a real server, and fails as well when a public method of the SDK was not used.
+"""Runs every check of this folder against a real server. Also fails if no check used a public method of the SDK.
 
 See README.md.
 """
@@ -53,9 +53,9 @@ MODULES = (
 
 def main() -> int:
     if not __debug__:
-        raise SystemExit("python -O removes the assertions; run without it")
+        raise SystemExit("python -O removes the assertions: run without it")
     arguments = parse_arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of the clean-up below, not past it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # runs the clean-up below
     checks = [
         check
         for module in MODULES
@@ -70,9 +70,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="axme-compat-") as folder:
         failed = run(checks, arguments, Path(folder, "data"))
     if arguments.only:
-        print("the SDK's methods are counted only when all checks run")
+        print("the use of the SDK's methods is checked only when all checks run")
     elif calls.missing:
-        print(f"FAIL no check called successfully: {', '.join(calls.missing)}")
+        print(f"FAIL no check called these methods successfully: {', '.join(calls.missing)}")
     else:
         print(f"ok   all {len(calls.expected)} public methods of the SDK were called")
     print(f"{len(checks) - failed} passed, {failed} failed in {time.monotonic() - began:.0f} s")
@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def run(checks: list[Check], arguments: argparse.Namespace, data: Path) -> int:
-    """Says how many failed. Everything that was started is gone when it returns."""
+    """Returns the number of failed checks. Stops everything that it started."""
     mail, embedder = MailServer(free_port()), f"http://127.0.0.1:{free_port()}"
     settings = {
         "AXME_MAIL__SMTP_URL": mail.url,
@@ -119,13 +119,13 @@ def parse_arguments() -> argparse.Namespace:
         description="The official Python SDK, raw HTTP, mail and a browser against a real AXME server."
     )
     parser.add_argument("--axme", type=Path, required=True, help="the program under test, e.g. target/debug/axme")
-    parser.add_argument("--database-url", help="a fresh PostgreSQL database; without it, SQLite in a temporary folder")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only checks whose title contains this")
+    parser.add_argument("--database-url", help="a new PostgreSQL database; default: SQLite in a temporary folder")
+    parser.add_argument("--only", default="", metavar="TEXT", help="run only checks whose title contains TEXT")
     return parser.parse_args()
 
 
 def checks_of(module: ModuleType) -> list[Check]:
-    """Every public function of the module, in the order they are written."""
+    """Returns every public function of the module, in the order of the file."""
     functions = inspect.getmembers_static(module, inspect.isfunction)
     own = [f for name, f in functions if f.__module__ == module.__name__ and not name.startswith("_")]
     return sorted(own, key=lambda f: f.__code__.co_firstlineno)
@@ -145,13 +145,13 @@ def passes(check: Check, world: World) -> bool:
     print(f"{'FAIL' if failure else 'ok  '} {time.monotonic() - began:5.1f} s  {title(check)}", flush=True)
     if failure:
         print(failure, flush=True)
-    # Without a server every later check would fail for this one's reason.
-    assert world.server.running, f"the server is gone after: {title(check)}"
+    # Without a server every later check would fail because of this one.
+    assert world.server.running, f"the server stopped during: {title(check)}"
     return failure is None
 
 
 def own_traceback(error: Exception) -> str:
-    """The traceback without the dozens of lines from inside the HTTP libraries."""
+    """Returns the traceback without the many lines from inside the HTTP libraries."""
     shown = traceback.TracebackException.from_exception(error)
     here = Path(__file__).parent
     around = (here / "run.py", here / "calls.py")

@@ -1,4 +1,4 @@
-"""The official Python SDK, unmodified. Every public function is a check; its name says what it proves."""
+"""Checks with the unmodified Python SDK. Every public function is a check; its name says what it proves."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def wait_for_returns_promptly_after_the_resume(world: World) -> None:
     intent_id = world.send(agent)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(world.outcome, intent_id)
-        time.sleep(1)  # so that the wait is under way, past the first events
+        time.sleep(1)  # so that the wait is past the first events
         resumed = time.monotonic()
         answer = agent.client.resume_intent(intent_id, {"approved": True, "score": 7})
         event = waiting.result()
@@ -268,7 +268,7 @@ def the_same_idempotency_key_gives_the_same_intent_or_a_conflict(world: World) -
     correlation_id = str(uuid4())
     first = send({"n": 1}, correlation_id)
     assert send({"n": 1}, correlation_id) == first
-    # A program that is run again makes a new correlation id; it must still find its intent.
+    # A program that runs again makes a new correlation id, but must still find its intent.
     assert send({"n": 1}, str(uuid4())) == first
     refused = refusal(AxmeHttpError, lambda: send({"n": 2}, correlation_id))
     assert isinstance(refused, AxmeValidationError) and refused.status_code == 409, refused
@@ -298,7 +298,7 @@ def a_human_task_is_listed_and_answered_by_the_admin_only(world: World) -> None:
     assert intent_id in world.open_tasks(world.key)
     assert world.open_tasks(agent.key) == []
     approval = {"task_result": {"outcome": "approved"}}
-    # An agent's key neither sees another party's intent nor may it play the person.
+    # An agent's key may neither see another party's intent nor answer for the person.
     assert refusal(AxmeHttpError, lambda: agent.client.resume_intent(intent_id, approval)).status_code in (403, 404)
     wrong = refusal(AxmeHttpError, lambda: world.admin.resume_intent(intent_id, {"task_result": {"outcome": "maybe"}}))
     assert isinstance(wrong, AxmeValidationError) and wrong.status_code == 422, wrong

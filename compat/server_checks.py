@@ -1,4 +1,4 @@
-"""The server as a process: stopping, starting again on the same data, and what it must not write down."""
+"""Checks the server as a process: stop, restart on the same data, and secrets that it must not log."""
 
 from __future__ import annotations
 

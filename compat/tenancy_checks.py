@@ -1,4 +1,4 @@
-"""Keys, organizations, members, requests, quotas and billing through the official SDK (docs/tenancy.md)."""
+"""Checks keys, organizations, members, requests, quotas and billing through the official SDK (docs/tenancy.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIMENSIONS = (
 
 @dataclass(frozen=True)
 class Tenant:
-    """An organization of the admin's, and a workspace in it."""
+    """An organization that the admin owns, and a workspace in it."""
 
     org_id: str
     workspace_id: str
@@ -46,9 +46,9 @@ def a_service_accounts_key_is_listed_revoked_and_dead(world: World) -> None:
     assert holder.get_agent(agent.address)["ok"] is True
     revoked = world.admin.revoke_service_account_key(agent.service_account_id, key["key_id"])["key"]
     assert (revoked["key_id"], revoked["status"]) == (key["key_id"], "revoked") and revoked["revoked_at"], revoked
-    # A key may be remembered for a second.
-    until("the key is dead", lambda: _is_refused(401, lambda: holder.get_agent(agent.address)), 3)
-    # The older key does not mind.
+    # The server may cache a key for a second.
+    until("the key is refused", lambda: _is_refused(401, lambda: holder.get_agent(agent.address)), 3)
+    # The older key still works.
     assert agent.client.get_agent(agent.address)["ok"] is True
     holder.close()
 
@@ -96,7 +96,7 @@ def a_member_comes_rises_and_goes(world: World) -> None:
     assert gone["removed"] is True and gone["member_id"] == member_id and gone["removed_at"], gone
     listed = world.admin.list_organization_members(tenant.org_id)["members"]
     assert person not in [entry["actor_id"] for entry in listed if entry["status"] != "removed"], listed
-    # Whoever made the organization is its only owner, and stays.
+    # The creator of the organization is its only owner, and cannot be removed.
     (owner,) = [entry for entry in listed if entry["role"] == "org_owner"]
     last = refusal(
         AxmeValidationError, lambda: world.admin.remove_organization_member(tenant.org_id, owner["member_id"])
@@ -150,7 +150,7 @@ def a_quota_of_one_refuses_the_second_intent_and_usage_shows_the_first(world: Wo
     world.send(agent, {"tenant": tenant.named})
     refused = refusal(AxmeRateLimitError, lambda: world.send(agent, {"tenant": tenant.named}))
     assert refused.status_code == 429, refused
-    # Others are not concerned.
+    # Other workspaces are not limited.
     world.send(agent)
 
     summary = world.admin.get_usage_summary(**tenant.named, window="day")["summary"]
@@ -178,7 +178,7 @@ def a_period_that_is_over_becomes_an_invoice(world: World) -> None:
     home = Tenant(world.bootstrap.org_id, world.bootstrap.workspace_id)
     plan = world.admin.update_billing_plan(_plan(world, home))["billing_plan"]
     assert world.admin.list_billing_invoices(**home.named)["invoices"] == []
-    # Nobody waits a month here: the month is made to have begun earlier.
+    # Instead of waiting for a month, the check moves its start into the past.
     world.server.stop()
     world.server.execute(
         f"UPDATE billing_plans SET period_start = period_start - {34 * DAY_MICROS}, "

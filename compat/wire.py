@@ -1,7 +1,7 @@
-"""HTTP as it is on the wire: nothing normalised, nothing added, streams read to their end before anybody looks.
+"""Raw HTTP: nothing is normalized or added, and a stream is read to its end before it is parsed.
 
-The standard library's client and not the SDK's: it sends paths with `//` and empty headers exactly as given, and it is
-how a client behaves that buffers a whole stream (the TypeScript and Go SDKs do).
+This uses the client of the standard library instead of the SDK's. It sends paths with `//` and empty headers exactly as
+given. It also buffers whole streams, as the TypeScript and Go SDKs do.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 from urllib.parse import urlsplit
 
-# Longer than the longest window (60 s) would hide a stream that never ends; no check asks for more than 30 s.
+# A limit above the longest window (60 s) would hide a stream that never ends. No check uses more than 30 s.
 SECONDS_TO_READ = 45
 
 
@@ -33,14 +33,14 @@ class Reply:
 def request(
     base_url: str, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
 ) -> Reply:
-    """One call on a connection of its own; `path` goes out byte for byte."""
+    """Sends one call on its own connection; `path` is sent unchanged."""
     connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=SECONDS_TO_READ)
     began = time.monotonic()
     try:
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
         except (BrokenPipeError, ConnectionResetError):
-            pass  # A server may refuse a large body before it has read it all; the answer is there to be read.
+            pass  # A server may refuse a large body before it has read it all. Its response can still be read.
         response = connection.getresponse()
         text = response.read().decode("utf-8")
         return Reply(response.status, response.headers, text, time.monotonic() - began)
@@ -70,7 +70,7 @@ LAST_FRAME = re.compile(r'event: stream\.timeout\ndata: \{"ok":true,"next_seq":(
 
 
 def read_window(reply: Reply, since: int) -> Window:
-    """Takes a stream's text apart, and fails on anything that is not exactly the contract's frames."""
+    """Parses the text of a stream, and fails if it is not exactly the frames of the contract."""
     assert reply.status == 200, reply
     assert reply.headers["Content-Type"].split(";")[0] == "text/event-stream", reply.headers["Content-Type"]
     events: list[dict[str, Any]] = []
@@ -85,6 +85,6 @@ def read_window(reply: Reply, since: int) -> Window:
     last = LAST_FRAME.fullmatch(reply.text, at)
     assert last, f"expected the closing frame and then the end, got {reply.text[at:]!r}"
     seqs = [since, *(event["seq"] for event in events)]
-    assert all(a < b for a, b in zip(seqs, seqs[1:])), f"numbers not strictly ascending after since: {seqs}"
-    assert int(last[1]) == seqs[-1], f"next_seq is not the last number sent: {last.group()}"
+    assert all(a < b for a, b in zip(seqs, seqs[1:])), f"the numbers after since are not strictly ascending: {seqs}"
+    assert int(last[1]) == seqs[-1], f"next_seq is not the last number: {last.group()}"
     return Window(events, int(last[1]), reply.seconds)

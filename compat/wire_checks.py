@@ -1,4 +1,4 @@
-"""What the Python SDK does not show: streams, headers, paths and errors as other clients send and read them."""
+"""Checks streams, headers, paths and errors as other clients than the Python SDK send and read them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def a_key_is_taken_from_either_header(world: World) -> None:
     path = f"/v1/intents/{world.send(world.new_agent())}"
     for headers in ({"Authorization": f"Bearer {world.key}"}, {"x-api-key": world.key}, {"X-Api-Key": world.key}):
         assert world.get(path, headers).status == 200, list(headers)
-    # A stale bearer beside a good key is what a command line sends after its session ended.
+    # After its session ended, a command line sends a stale bearer token together with a valid key.
     assert world.get(path, {"x-api-key": world.key, "Authorization": "Bearer stale"}).status == 200
 
 
@@ -48,7 +48,8 @@ def an_agent_stream_read_to_its_end_brings_every_intent(world: World) -> None:
     assert sorted(window.intent_ids) == sorted(sent), window
     for event in window.events:
         assert event["status"] == "DELIVERED" and event["to_agent"] == agent.address, event
-    # Now one after the other, the way a buffering client works: look only when the stream has ended, go on from there.
+    # Now one window after the other, as a buffering client reads: it parses a stream after its end, and continues from
+    # there.
     sent.append(world.send(agent))
     window = world.agent_window(agent, since=window.next_seq, wait_seconds=2)
     assert window.intent_ids == sent[3:], window
@@ -66,19 +67,19 @@ def a_stream_with_news_ends_early_for_clients_that_buffer(world: World) -> None:
 
 
 def an_idle_agent_stream_is_held_for_its_window(world: World) -> None:
-    # SDKs reconnect without a pause: an idle window that ended at once would be a busy loop.
+    # SDKs reconnect without a pause, so an idle window that ended at once would cause a busy loop.
     window = world.agent_window(world.new_agent(), since=0, wait_seconds=2)
     assert window.events == [] and window.next_seq == 0, window
     assert 1.5 < window.seconds < 6, window
 
 
 def an_intents_stream_with_since_last_plus_one_loses_nothing(world: World) -> None:
-    # The Go command line asks for last + 1 and still means "after last".
+    # The Go command line sends last + 1, but means "after last".
     agent = world.new_agent()
     intent_id = world.send(agent)
     path = f"/v1/intents/{intent_id}/events/stream"
     collected = world.window(path, since=0, wait_seconds=2).seqs
-    agent.client.get_intent(intent_id)  # acknowledges: one event by itself
+    agent.client.get_intent(intent_id)  # acknowledges the intent, which adds an event
     collected += world.window(path, since=collected[-1] + 1, wait_seconds=2).seqs
     agent.client.resume_intent(intent_id, {"action": "complete"})
     deadline = time.monotonic() + SECONDS_TO_HAPPEN
@@ -100,8 +101,8 @@ def an_agent_stream_with_since_last_plus_one_loses_nothing(world: World) -> None
 
 
 def the_first_window_of_a_built_in_agent_ends_before_the_scenario_is_submitted(world: World) -> None:
-    # Official built-in agents throw away their first window (since=0, one second), and the intent follows half a
-    # second later. It must come in the next window, not in that one.
+    # Official built-in agents discard their first window (since=0, one second). The intent follows half a second later,
+    # and must arrive in the next window.
     agent = world.new_agent()
     before = world.send(agent)
     began = time.monotonic()
@@ -166,7 +167,7 @@ def an_empty_body_with_a_json_content_type_is_an_empty_object(world: World) -> N
     resumed = world.post(f"/v1/intents/{intent_id}/resume", None)
     assert resumed.status == 200 and resumed.json["applied"] is True, resumed
     assert resumed.json["intent"]["status"] not in TERMINAL, resumed
-    # It only told the step to go on: the result still has to come, and may.
+    # This only let the step proceed: the result is still missing, and is accepted.
     resolved = world.post(f"/v1/intents/{intent_id}/resolve", b'{"status":"COMPLETED","result":{}}')
     assert resolved.status == 200 and resolved.json["intent"]["status"] == "COMPLETED", resolved
 
@@ -222,13 +223,13 @@ def a_large_payload_is_left_out_of_the_stream_and_found_by_get(world: World) -> 
     intent_id = world.send(agent, payload)
     reply = world.get(f"/v1/agents/{agent.name}/intents/stream?since=0&wait_seconds=2", {"x-api-key": agent.key})
     assert wire.read_window(reply, since=0).intent_ids == [intent_id]
-    # Go's scanner gives up on a line of 64 KiB.
+    # Go's scanner fails on a line of 64 KiB.
     assert max(map(len, reply.text.splitlines())) < 48 * 1024
     assert world.intent(intent_id)["payload"] == payload
 
 
 def _assert_error(reply: wire.Reply, *statuses: int) -> None:
-    """Every client finds the message where it looks for it: in `error.message`, in `detail`, or in `message`."""
+    """Checks that the message is where each client reads it: in `error.message`, in `detail` and in `message`."""
     assert reply.status in statuses, reply
     body = reply.json
     assert body["ok"] is False, body

@@ -1,6 +1,6 @@
-"""What the checks run against: one real server, its admin, and agents made on demand.
+"""The environment of the checks: one real server, its admin, and agents created on demand.
 
-Names are never reused, so no check sees another's intents and the order of the checks does not matter.
+Names are never reused. So no check sees the intents of another one, and their order does not matter.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from bucket_server import BucketServer
 from mail_server import Letter, MailServer
 
 SECONDS_TO_START = 30  # the first start also migrates the database
-SECONDS_TO_STOP = 10  # the promise after SIGTERM
+SECONDS_TO_STOP = 10  # the promised limit after SIGTERM
 SECRET = "a secret of the receivers"
-SECONDS_TO_HAPPEN = 15  # for everything else that takes a moment
+SECONDS_TO_HAPPEN = 15  # the limit for everything else
 
 
 def until(what: str, look: Callable[[], Any], seconds: float = SECONDS_TO_HAPPEN) -> Any:
-    """Looks again and again until there is something truthy, and returns it."""
+    """Polls `look` until it returns a truthy value, and returns that."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         if time.monotonic() > deadline:
@@ -48,7 +48,7 @@ def until(what: str, look: Callable[[], Any], seconds: float = SECONDS_TO_HAPPEN
 
 
 def refusal(kind: type[AxmeHttpError], call: Callable[[], Any]) -> AxmeHttpError:
-    """The error of a call that must be refused, and of the kind that programs catch."""
+    """Returns the error of a call that must be refused with an error of this kind."""
     try:
         answer = call()
     except kind as error:
@@ -75,10 +75,11 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        # No setting of the caller's shell or home may reach the server.
+        # Settings of the caller's shell or home must not reach the server.
         home = str(self.data.parent)
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AXME_", "XDG_"))} | {"HOME": home}
-        # Receivers of the checks are on this machine, and nobody waits ten minutes for the third attempt.
+        # The receivers of the checks are on this machine. Short retries avoid a wait of ten minutes for the third
+        # attempt.
         environment |= {
             "AXME_LIMITS__OUTBOUND_ALLOW": "127.0.0.1/32",
             "AXME_LIMITS__PUSH_SECONDS": "3",
@@ -90,7 +91,7 @@ class Server:
         until("GET /ready answers 200", self._ready, SECONDS_TO_START)
 
     def _ready(self) -> bool:
-        assert self.running, f"the server ended by itself:\n{self.log_tail()}"
+        assert self.running, f"the server stopped unexpectedly:\n{self.log_tail()}"
         try:
             return wire.request(self.base_url, "GET", "/ready").status == 200
         except ConnectionRefusedError:
@@ -101,7 +102,7 @@ class Server:
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """SIGTERM, and the promise that goes with it: exit code 0 within ten seconds."""
+        """Sends SIGTERM, and checks the promise: exit code 0 within ten seconds."""
         assert self._process is not None and self.running, "the server is not running"
         self._process.send_signal(signal.SIGTERM)
         code = self._process.wait(SECONDS_TO_STOP)
@@ -113,8 +114,8 @@ class Server:
             self._process.wait()
 
     def execute(self, statement: str) -> None:
-        """In its database, while it is stopped."""
-        assert not self.running, "a running server is not meddled with"
+        """Runs a statement in the database of the stopped server."""
+        assert not self.running, "stop the server before changing its database"
         if self._database_url is not None:
             subprocess.run(["psql", "--quiet", "-v", "ON_ERROR_STOP=1", "-c", statement, self._database_url], check=True)
             return
@@ -129,7 +130,7 @@ class Server:
 
 
 def free_port() -> int:
-    """Below the range that the kernel gives to outgoing connections: it stays free while nothing listens there."""
+    """Returns a port below the range for outgoing connections, so that it stays free until a server listens there."""
     for port in random.sample(range(10_000, 20_000), 100):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
@@ -156,8 +157,8 @@ class Agent:
 
 
 class World:
-    """`embedder` is the one web origin that may show the server's pages in a frame; nothing listens there yet. Without a
-    bucket, files are on the disk."""
+    """The environment. `embedder` is the only web origin that may frame the server's pages; nothing listens there yet.
+    Without a bucket, files are on the disk."""
 
     def __init__(
         self, server: Server, mail: MailServer, embedder: str = "", bucket: BucketServer | None = None
@@ -177,7 +178,7 @@ class World:
 
     @cached_property
     def browser(self) -> Browser:
-        """Started by the first check that wants it."""
+        """The browser, started by the first check that uses it."""
         return Browser()
 
     def close(self) -> None:
@@ -229,13 +230,13 @@ class World:
         return f"{self.new_name('person')}@example.com"
 
     def ask(self, person: str, task: dict[str, Any] | None = None, **fields: Any) -> str:
-        """An intent that a person is mailed about."""
+        """Creates an intent about which a person gets mail."""
         task = {"title": "Shall it be done?", "notify_email": person, **(task or {})}
         intent = {"intent_type": "intent.compat.v1", "to_agent": "human", "payload": {"n": 1}, "human_task": task}
         return self.admin.send_intent(intent | fields)
 
     def letter(self, person: str, number: int = 1) -> Letter:
-        """The first mail to a person, or the given one."""
+        """Waits for the first mail to a person, or for mail `number`."""
         until(f"mail {number} to {person} arrives", lambda: len(self.mail.letters(person)) >= number)
         return self.mail.letters(person)[number - 1]
 
@@ -246,12 +247,12 @@ class World:
         return self.admin.list_intent_events(intent_id, since=since)["events"]
 
     def outcome(self, intent_id: str) -> dict[str, Any]:
-        """The terminal event, waited for with the SDK."""
+        """Waits for the terminal event with the SDK."""
         return self.admin.wait_for(intent_id, timeout_seconds=SECONDS_TO_HAPPEN)
 
     def waiting_for_human(self, intent_id: str) -> None:
         until(
-            "the intent waits for a human",
+            "the intent waits for a person",
             lambda: self.intent(intent_id)["lifecycle_waiting_reason"] == "WAITING_FOR_HUMAN",
         )
 
@@ -261,21 +262,21 @@ class World:
         return [task["intent_id"] for task in reply.json["tasks"]]
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> wire.Reply:
-        """A raw GET; the admin's key is sent unless headers are given."""
+        """Sends a raw GET, with the admin's key unless headers are given."""
         return wire.request(self.server.base_url, "GET", path, {"x-api-key": self.key} if headers is None else headers)
 
     def post(self, path: str, body: bytes | None, headers: Mapping[str, str] | None = None) -> wire.Reply:
-        """A raw POST; the admin's key and a JSON content type are sent unless headers are given."""
+        """Sends a raw POST, with the admin's key and a JSON content type unless headers are given."""
         default = {"x-api-key": self.key, "Content-Type": "application/json"}
         return wire.request(self.server.base_url, "POST", path, default if headers is None else headers, body)
 
     def put(self, path: str, body: dict[str, Any]) -> wire.Reply:
-        """A raw PUT with the admin's key."""
+        """Sends a raw PUT with the admin's key."""
         headers = {"x-api-key": self.key, "Content-Type": "application/json"}
         return wire.request(self.server.base_url, "PUT", path, headers, json.dumps(body).encode())
 
     def window(self, path: str, *, since: int, wait_seconds: int, key: str | None = None) -> wire.Window:
-        """One stream window, read to its end before it is looked at."""
+        """Reads one stream window to its end, and parses it."""
         headers = {"x-api-key": key or self.key, "Accept": "text/event-stream"}
         reply = self.get(f"{path}?since={since}&wait_seconds={wait_seconds}", headers)
         return wire.read_window(reply, since)
@@ -286,7 +287,7 @@ class World:
 
 
 class Reporter:
-    """A process that reports in lines of JSON. As a context manager it is gone when the block ends."""
+    """A process that reports in lines of JSON. As a context manager it ends with the block."""
 
     def __init__(self, script: str, arguments: list[str], secrets: dict[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -304,7 +305,7 @@ class Reporter:
             self._lines.put(line)
 
     def received(self) -> Any:
-        """The next thing it reports."""
+        """Waits for the next report."""
         try:
             return json.loads(self._lines.get(timeout=SECONDS_TO_HAPPEN))
         except queue.Empty:
@@ -315,7 +316,7 @@ class Reporter:
         self._process.wait()
 
     def is_idle(self) -> bool:
-        """True when it has nothing to report now."""
+        """True if there is no unread report."""
         return self._lines.empty()
 
     def __enter__(self) -> Self:

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# A private, throwaway PostgreSQL: its own data folder under /tmp and its own port on 127.0.0.1. It never touches a
-# server that is already there. Durability settings are PostgreSQL's own, so that the suites meet the real thing.
+# A private, throwaway PostgreSQL with its own data folder under /tmp and its own port on 127.0.0.1. It never touches an
+# existing server. It keeps PostgreSQL's default durability settings, so that the suites test real behavior.
 #
-#   tools/postgres.sh start          start one; prints its URL (how to stop it goes to stderr)
-#   tools/postgres.sh database URL   create a fresh database on it; prints the new database's URL
+#   tools/postgres.sh start          start one; prints its URL (and, on stderr, how to stop it)
+#   tools/postgres.sh database URL   create a new database on it; prints its URL
 #   tools/postgres.sh stop DIR       stop it and remove its folder
 #
 # `./test` sources this file and uses the functions.
 
-postgres_prefix=/tmp/axme-postgres. # short: a unix socket's path has a limit of about 100 bytes
+postgres_prefix=/tmp/axme-postgres. # short, because the path of a unix socket has a limit of about 100 bytes
 
-# Prints the folder of the newest server programs, or nothing. Debian keeps them out of PATH.
+# Prints the folder of the newest server programs, or nothing. On Debian they are not in PATH.
 postgres_bin() {
   local newest
   newest=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
@@ -18,7 +18,7 @@ postgres_bin() {
   [[ -z $newest ]] || dirname "$newest"
 }
 
-# PostgreSQL refuses to run as root, so root becomes the user that Debian's package made.
+# PostgreSQL refuses to run as root, so root switches to the user from Debian's package.
 postgres_as_owner() {
   if [[ $EUID -eq 0 ]]; then runuser -u postgres -- "$@"; else "$@"; fi
 }
@@ -28,23 +28,23 @@ postgres_start() {
   local bin attempt port
   bin=$(postgres_bin)
   if [[ -z $bin ]]; then
-    echo "postgres.sh: no PostgreSQL server programs (initdb) found; on Debian: apt-get install postgresql" >&2
+    echo "postgres.sh: cannot find the PostgreSQL server programs (initdb): install them (on Debian: apt-get install postgresql)" >&2
     return 1
   fi
   if [[ $EUID -eq 0 ]] && ! id postgres >/dev/null 2>&1; then
-    echo "postgres.sh: PostgreSQL does not run as root and there is no user 'postgres' to run it as" >&2
+    echo "postgres.sh: PostgreSQL does not run as root: create the user 'postgres', or run this as another user" >&2
     return 1
   fi
   POSTGRES_DIR=$(mktemp -d "${postgres_prefix}XXXXXX")
   if [[ $EUID -eq 0 ]]; then chown postgres: "$POSTGRES_DIR"; fi
-  # From the folder itself: the postgres user may have no access to the caller's working directory.
+  # Runs in the folder itself, because the postgres user may have no access to the caller's working directory.
   (cd "$POSTGRES_DIR" && postgres_as_owner "$bin/initdb" -N --auth=trust --encoding=UTF8 --locale=C.UTF-8 \
     --username=postgres --pgdata="$POSTGRES_DIR/data" >"$POSTGRES_DIR/initdb.log" 2>&1) || {
     cat "$POSTGRES_DIR/initdb.log" >&2
     return 1
   }
-  # The port is taken by binding it, so two runs cannot end up with the same one. 20000-29999 is below the range the
-  # kernel gives to outgoing connections. 200 connections: the suites run side by side, each with lanes of its own.
+  # The server itself binds the port, so that two runs cannot get the same one. 20000-29999 is below the range for
+  # outgoing connections. 200 connections, because the suites run in parallel, each with its own writers.
   for attempt in 1 2 3 4 5; do
     port=$((20000 + RANDOM % 10000))
     if (cd "$POSTGRES_DIR" && postgres_as_owner "$bin/pg_ctl" start --wait --silent --pgdata="$POSTGRES_DIR/data" \
@@ -54,17 +54,17 @@ postgres_start() {
       return 0
     fi
   done
-  echo "postgres.sh: PostgreSQL did not start in $attempt attempts; its log says:" >&2
+  echo "postgres.sh: PostgreSQL did not start in $attempt attempts; its log ends with:" >&2
   tail -n 20 "$POSTGRES_DIR/server.log" >&2
   return 1
 }
 
-# Stops the server of a folder made by postgres_start and removes the folder. The data is going away: no shutdown
-# checkpoint is waited for.
+# Stops the server of a folder from postgres_start and removes the folder. It skips the shutdown checkpoint, because the
+# data is deleted.
 postgres_stop() {
   local dir=$1
   if [[ ! -d $dir || $dir != "$postgres_prefix"* || ${dir#"$postgres_prefix"} == */* ]]; then
-    echo "postgres.sh: $dir is not the folder of a private PostgreSQL (${postgres_prefix}XXXXXX)" >&2
+    echo "postgres.sh: $dir is not the folder of a private PostgreSQL: use ${postgres_prefix}XXXXXX, as start printed it" >&2
     return 1
   fi
   if [[ -f $dir/data/postmaster.pid ]]; then

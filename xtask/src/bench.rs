@@ -1,8 +1,8 @@
-//! `cargo xtask bench`: the server beside two floors, in the same run on the same machine.
+//! `cargo xtask bench`: measures the server next to two floors, in the same run on the same machine.
 //!
-//! The server and the floors run in this process, the load generator in another. Measures take turns, round after round,
-//! and what is printed is the median of the rounds: a machine's speed changes by the minute, ratios of neighbours do not.
-//! `bench/README.md` says how to read the table.
+//! The server and the floors run in this process, the load generator in another. Measures take turns in each round, and
+//! the table shows the median of the rounds. The speed of a machine changes by the minute, but ratios within a round do
+//! not. `bench/README.md` says how to read the table.
 
 mod connection;
 mod cpu_usage;
@@ -33,24 +33,24 @@ use protocol::{Accounts, IdempotencyKeys, Phase, PostLoad, Report, Workload};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many clients at a time, each with a connection of its own
+    /// How many clients run at a time, each with its own connection
     #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
     clients: Vec<usize>,
-    /// How long each measure is taken per round; a quarter of it before that is warm-up
+    /// Seconds per measure and round, after a warm-up of a quarter of that time
     #[arg(long, default_value_t = 3)]
     seconds: u64,
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Take a measure again, up to this many times in all, when others used more than a tenth of the cores meanwhile
+    /// Repeat a measure, up to this many tries, if other processes used more than a tenth of the cores
     #[arg(long, default_value_t = 20)]
     patience: usize,
     /// Take only these measures (for a profiler)
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Measure>,
-    /// Measure on this PostgreSQL, in a schema that is dropped at the end; SQLite without it
+    /// Measure on this PostgreSQL, in a schema that is dropped at the end. Default: SQLite
     #[arg(long)]
     database_url: Option<String>,
-    /// Instead of all that: a server in which so many intents wait, beside an empty one
+    /// Instead, compare a server with this many waiting intents with an empty one
     #[arg(long, value_name = "N")]
     waiting: Option<usize>,
     /// Print the result as JSON
@@ -58,19 +58,19 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// What is measured, in the order of each round.
+/// The measures, in the order of each round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Measure {
-    /// Floor A: the HTTP server answering a constant
+    /// Floor A: the HTTP server returns a constant
     Http,
-    /// Floor B: the same committing one row, in groups
+    /// Floor B: the same, but commits one row, in groups
     Row,
     Create,
-    /// Creates that each carry an Idempotency-Key
+    /// Creates, each with an Idempotency-Key
     CreateKeyed,
     Lifecycle,
-    /// Heartbeats with numbers, of a thousand agents in turn
+    /// Heartbeats with metrics, of a thousand agents in turn
     Heartbeat,
 }
 
@@ -91,13 +91,13 @@ pub(crate) struct Series {
 pub(crate) struct Round {
     #[serde(flatten)]
     pub(crate) report: Report,
-    /// The share of the cores that others used meanwhile. On PostgreSQL its server would count as one of them.
+    /// The share of the cores that other processes used. Not measured on PostgreSQL, whose server is another process.
     pub(crate) others: Option<f64>,
 }
 
-/// Above this share of the cores used by others, a measure is repeated.
+/// A measure is repeated if other processes used more than this share of the cores.
 const MOST_OTHERS: f64 = 0.1;
-/// Before each try the CPU usage is sampled, until the machine is quiet or this many samples were taken.
+/// Before each try the CPU usage is sampled, until the machine is quiet or up to this many times.
 const SAMPLE: Duration = Duration::from_millis(500);
 const MOST_SAMPLES: usize = 60;
 
@@ -113,9 +113,9 @@ pub(crate) struct Results {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    ensure!(options.rounds > 0 && options.seconds > 0, "at least one round of one second");
-    ensure!(!options.clients.contains(&0), "at least one client");
-    // Beside the executable: a disk, where a temporary folder may be memory, which makes every commit free.
+    ensure!(options.rounds > 0 && options.seconds > 0, "--rounds and --seconds must be at least 1");
+    ensure!(!options.clients.contains(&0), "--clients must be at least 1");
+    // Next to the executable, which is on a disk. A temporary folder may be in memory, where every commit is free.
     let program = std::env::current_exe()?;
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(program.parent().unwrap_or(Path::new(".")))?;
     if let Some(waiting) = options.waiting {
@@ -184,7 +184,7 @@ fn measure(options: &Options, runtime: &Runtime, folder: &Path, url: Option<&str
     })
 }
 
-/// Default settings, apart from the port, the folder and the database.
+/// Returns default settings, apart from the port, the folder and the database.
 pub(crate) fn settings(data: PathBuf, database_url: Option<&str>) -> Config {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
     Config { listen, data, database_url: database_url.map(str::to_owned), ..Config::default() }
@@ -225,7 +225,7 @@ impl Targets {
     }
 }
 
-/// The body of every POST. Its receiver is not registered, so that nothing but the create happens.
+/// Returns the body of every POST. Its receiver is not registered, so that only the create happens.
 fn body() -> String {
     json!({
         "intent_type": "intent.bench.v1",
@@ -236,13 +236,13 @@ fn body() -> String {
     .to_string()
 }
 
-/// The body of a heartbeat.
+/// Returns the body of a heartbeat.
 fn heartbeat() -> String {
     json!({ "metrics": { "intents_total": 3, "intents_succeeded": 2, "intents_failed": 1, "avg_latency_ms": 41.5, "cost_usd": 0.01 } })
         .to_string()
 }
 
-/// Agents that send heartbeats.
+/// The number of agents that send heartbeats.
 const HEARTBEAT_AGENTS: usize = 1_000;
 
 /// Registers agents.
@@ -257,9 +257,11 @@ impl Registry {
         Ok(Registry { connection: Connection::open(address).await?, admin_key: bootstrap.api_key })
     }
 
-    /// The address and a key of a new agent.
+    /// Registers an agent, and returns its address and a key.
     async fn register(&mut self, name: &str) -> anyhow::Result<(String, String)> {
-        let text = |answer: &Value, field: &str| answer[field].as_str().map(str::to_owned).context("an answer");
+        let text = |answer: &Value, field: &str| {
+            answer[field].as_str().map(str::to_owned).with_context(|| format!("{field} is missing in {answer}"))
+        };
         let account = self.call("/v1/service-accounts", json!({ "name": name })).await?;
         let id = text(&account, "service_account_id")?;
         let key = self.call(&format!("/v1/service-accounts/{id}/keys"), json!({})).await?;
@@ -280,7 +282,7 @@ async fn provision(address: SocketAddr, data: &Path) -> anyhow::Result<Accounts>
     Ok(Accounts { sender_key, agent_key, agent })
 }
 
-/// The keys of many agents.
+/// Registers many agents, and returns their keys.
 async fn register_heartbeat_agents(address: SocketAddr, data: &Path) -> anyhow::Result<Vec<String>> {
     let mut registry = Registry::open(address, data).await?;
     let mut keys = Vec::with_capacity(HEARTBEAT_AGENTS);
@@ -290,7 +292,7 @@ async fn register_heartbeat_agents(address: SocketAddr, data: &Path) -> anyhow::
     Ok(keys)
 }
 
-/// The load generator, a process of its own.
+/// The load generator, in its own process.
 struct LoadGenerator {
     child: Child,
     stdin: ChildStdin,
@@ -301,12 +303,12 @@ impl LoadGenerator {
     fn start() -> anyhow::Result<LoadGenerator> {
         let mut command = Command::new(std::env::current_exe()?);
         let mut child = command.arg("bench-load").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let stdin = child.stdin.take().context("a child without input")?;
-        let reports = BufReader::new(child.stdout.take().context("a child without output")?).lines();
+        let stdin = child.stdin.take().context("the load generator has no input")?;
+        let reports = BufReader::new(child.stdout.take().context("the load generator has no output")?).lines();
         Ok(LoadGenerator { child, stdin, reports })
     }
 
-    /// Runs a phase when the machine is quiet, and again if other processes were busy meanwhile.
+    /// Runs a phase once the machine is quiet, and repeats it if other processes were busy meanwhile.
     fn measure(&mut self, phase: &Phase, alone: bool, patience: usize) -> anyhow::Result<Round> {
         let ours = [std::process::id(), self.child.id()];
         let ticks = || if alone { CpuTicks::now(&ours) } else { None };
@@ -345,11 +347,11 @@ impl LoadGenerator {
     }
 }
 
-/// A schema of its own on a PostgreSQL, dropped when the run is over.
+/// A private schema on a PostgreSQL, dropped at the end of the run.
 struct Schema {
     base: String,
     name: String,
-    /// Leads into the schema.
+    /// The URL that selects the schema.
     url: String,
 }
 

@@ -1,4 +1,5 @@
-//! Chores of the repository: `cargo xtask openapi`, `cargo xtask covered`, `cargo xtask bench`, `cargo xtask sim`. Nothing here is shipped.
+//! Tasks of the repository: `cargo xtask openapi`, `cargo xtask covered`, `cargo xtask bench`, `cargo xtask sim`.
+//! Nothing here is shipped.
 
 mod bench;
 mod coverage;
@@ -7,12 +8,12 @@ mod sim;
 
 use clap::{Parser, Subcommand};
 
-/// The same allocator as the program's.
+/// The same allocator as in the shipped program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Chores of the repository")]
+#[command(name = "cargo xtask", about = "Tasks of the repository")]
 struct Xtask {
     #[command(subcommand)]
     chore: Chore,
@@ -22,20 +23,20 @@ struct Xtask {
 enum Chore {
     /// Write spec/openapi.json from the table of operations.
     Openapi,
-    /// Say which operations the tests have left out, after they ran on both engines.
+    /// List operations that the tests did not cover. Run the tests on both engines first.
     #[command(name = "covered")]
     Coverage,
-    /// Measure the server beside a floor, in the same run (bench/README.md says how to read it).
+    /// Measure the server next to a floor, in the same run (bench/README.md says how to read the table).
     Bench(bench::Options),
-    /// Play the server in a world that misbehaves, one history per seed (docs/decisions/0008-simulation.md).
+    /// Simulate the server under faults, one history per seed (docs/decisions/0008-simulation.md).
     Sim(sim::Options),
     /// The load generator, which the bench starts.
     #[command(hide = true)]
     BenchLoad,
-    /// A server on its own, which the bench starts to see how long that takes and how much memory it needs.
+    /// A server that the bench starts to measure its start and its memory.
     #[command(hide = true)]
     BenchIdle { data: std::path::PathBuf },
-    /// A server in which intents wait, or none.
+    /// A server that the bench starts with waiting intents, or empty.
     #[command(hide = true)]
     BenchServe { data: std::path::PathBuf },
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask openapi`: the table of operations as the document that is committed.
+//! `cargo xtask openapi`: writes the table of operations as the committed OpenAPI document.
 
 use std::path::Path;
 

@@ -1,17 +1,17 @@
-//! Plays many seeds of the simulation and stops at the first that fails, with its last steps and how to play it again.
+//! Runs many seeds of the simulation. Stops at the first failure, and prints its last steps and how to repeat it.
 
 use anyhow::bail;
 use axme_sim::Report;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How many seeds.
+    /// The number of seeds.
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
-    /// The first of them.
+    /// The first seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Steps of each.
+    /// The steps of each seed.
     #[arg(long, default_value_t = 60)]
     steps: usize,
 }
@@ -26,7 +26,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     let Report { intents, events, crashes, links_used, .. } = total;
     println!(
-        "{} seeds hold: {intents} intents, {events} events, {crashes} crashes, {links_used} answers by link",
+        "{} seeds passed: {intents} intents, {events} events, {crashes} crashes, {links_used} answers by link",
         options.seeds
     );
     Ok(())

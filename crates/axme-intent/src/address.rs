@@ -1,8 +1,8 @@
 //! Addresses of agents and people (contract `wire.md` §1.13).
 //!
-//! The canonical form of an agent's address is `agent://org/workspace/name`. Clients write many short forms; those that
-//! name an agent of the caller's own workspace are brought to the canonical form, everything else is kept as it is: an
-//! unknown address is a legal target.
+//! The canonical form of an agent's address is `agent://org/workspace/name`. Clients write many short forms. A form
+//! that names an agent of the caller's workspace resolves to the canonical form. Other text is kept unchanged, because
+//! an unknown address is a legal target.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// The longest address accepted, in characters.
 pub const MAX_ADDRESS_CHARS: usize = 383;
 
-/// Names that cannot be agents: they are path words of the API or addresses of the platform itself.
+/// Names that no agent can have: path segments of the API, or addresses of the platform itself.
 const RESERVED_NAMES: [&str; 5] = ["policy", "receive-override", "stream", "agent_core", "human"];
 
 /// The slugs of the workspace in which short addresses are resolved.
@@ -27,7 +27,7 @@ pub struct Home<'a> {
 pub struct Address(String);
 
 impl Address {
-    /// Brings what a client wrote to the canonical form. Total: what cannot be resolved is kept.
+    /// Resolves a client's text to the canonical form. Never fails: text that does not resolve is kept.
     pub fn resolve(text: &str, home: Home<'_>) -> Address {
         let text = text.trim();
         let path = match text.split_once("://") {
@@ -42,7 +42,7 @@ impl Address {
             ["agent_core"] => Address("agent://agent_core".to_owned()),
             [name] if is_plain_name(name) && !is_reserved(name) => Address::agent(home, &name.to_ascii_lowercase()),
             [name] => Address((*name).to_owned()),
-            // Names are lower case, as `agent_name` makes them.
+            // Names are lower case, as `agent_name` returns them.
             [org, workspace, name] if *org == home.org && *workspace == home.workspace && is_plain_name(name) => {
                 Address::agent(home, &name.to_ascii_lowercase())
             }
@@ -50,8 +50,8 @@ impl Address {
         }
     }
 
-    /// The address of a person who is known by an address for mail, a role or a name: mail addresses and addresses with a
-    /// scheme stay as they are, others are `user://role`.
+    /// Returns the address of a person given as an email address, a role or a name. Email addresses and addresses with
+    /// a scheme stay unchanged; other text becomes `user://text`.
     pub fn of_person(text: &str) -> Address {
         let text = text.trim();
         if text.contains('@') || text.contains("://") {
@@ -60,12 +60,12 @@ impl Address {
         Address(format!("user://{text}"))
     }
 
-    /// The address of the agent `name` in `home`.
+    /// Returns the address of the agent `name` in `home`.
     pub fn agent(home: Home<'_>, name: &str) -> Address {
         Address(format!("agent://{}/{}/{name}", home.org, home.workspace))
     }
 
-    /// The name, when this is the canonical address of an agent of `home`.
+    /// Returns the name if this is the canonical address of an agent in `home`.
     pub fn name_in(&self, home: Home<'_>) -> Option<&str> {
         let mut segments = self.0.strip_prefix("agent://")?.split('/');
         match (segments.next(), segments.next(), segments.next(), segments.next()) {
@@ -74,7 +74,8 @@ impl Address {
         }
     }
 
-    /// True for an agent address of three segments whose first two do not name `home`.
+    /// True for an agent in another workspace: an address of three segments, outside `home`, that is not the
+    /// platform's.
     pub fn is_elsewhere(&self, home: Home<'_>) -> bool {
         let Some(path) = self.0.strip_prefix("agent://") else { return false };
         path.split('/').count() == 3 && self.name_in(home).is_none() && !self.is_platform()
@@ -86,12 +87,12 @@ impl Address {
             || self.0.strip_prefix("agent://").is_some_and(|path| path.rsplit('/').next() == Some("agent_core"))
     }
 
-    /// True for text in which there is no name, such as `agent://`.
+    /// True if the address has no name, such as `agent://`.
     pub fn is_nameless(&self) -> bool {
         self.short().trim().is_empty()
     }
 
-    /// The last segment: what a person would call it.
+    /// Returns the last segment, as a short name for people.
     pub fn short(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
@@ -100,7 +101,7 @@ impl Address {
         &self.0
     }
 
-    /// Takes an address that is known to be canonical (it was stored).
+    /// Wraps text that is already canonical, such as a stored address.
     pub fn from_canonical(text: String) -> Address {
         Address(text)
     }
@@ -116,8 +117,8 @@ impl fmt::Display for Address {
     }
 }
 
-/// The name an agent gets from what its owner wrote: a slug, any text (`Demo Runner`), or an address of `home`.
-/// `None` when no legal name is in it: empty, reserved, or an address that belongs elsewhere.
+/// Derives an agent's name from its owner's text: a slug, any text (`Demo Runner`), or an address in `home`. Returns
+/// `None` if there is no legal name in it: it is empty, reserved, or an address in another workspace.
 pub fn agent_name(text: &str, home: Home<'_>) -> Option<String> {
     let text = text.trim();
     let is_free = |name: &str| is_plain_name(name) && !RESERVED_NAMES.contains(&name);
@@ -143,7 +144,7 @@ fn is_reserved(name: &str) -> bool {
     RESERVED_NAMES.iter().any(|reserved| name.eq_ignore_ascii_case(reserved))
 }
 
-/// A name as it may stand in an address: letters, digits, `.`, `_`, `-`; it does not begin with a mark.
+/// True for a legal name: 1 to 63 letters, digits, `.`, `_` or `-`, starting with a letter or digit.
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 63
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_platform_is_recognised() {
+    fn the_platform_is_recognized() {
         for form in ["human", "agent_core", "agent://agent_core", "agent://local/default/agent_core"] {
             assert!(Address::resolve(form, HOME).is_platform(), "{form}");
         }

@@ -1,4 +1,4 @@
-//! Folding events into an intent: the only way its state comes about.
+//! Folds events into an intent. Its state has no other source.
 
 use crate::human::is_same_person;
 use crate::lifecycle::{Event, EventBody, Intent, State};

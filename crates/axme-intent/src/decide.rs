@@ -1,7 +1,7 @@
-//! What a command does to an intent.
+//! Decides which events and effects a command causes.
 //!
-//! [`submit`] makes the first events of a new intent, [`decide`] those of a live one, and [`change_policy`] decides on its
-//! settings. All three are total: for every intent and every input they return a decision or a refusal, and never panic.
+//! [`submit`] decides the first events of a new intent, [`decide`] the events of a live one, and [`change_policy`]
+//! changes to its settings. All three are total: they return a decision or a refusal for every input, and never panic.
 
 mod people;
 mod policy;
@@ -22,14 +22,14 @@ use crate::status::{Holder, HolderKind, Status, WaitingReason};
 use crate::workflow::{Plan, StepKind, combined_result};
 use crate::{HumanTask, Object};
 
-/// A new intent: created, submitted, and then delivered to an agent, waiting for a person, or at its first step.
-/// `intent` is a draft. The plan is the one in `spec`.
+/// Decides the first events of a new intent: created, submitted, then delivered to an agent, waiting for a person, or
+/// running its first step. `intent` is a draft; the plan is in `spec`.
 pub fn submit(intent: &Intent, spec: IntentSpec, input: &DecideInput) -> Decision {
     let mut builder = DecisionBuilder::new(intent, input);
     let (to, task, plan, deadline) = (spec.to.clone(), spec.task.clone(), spec.plan.clone(), spec.deadline_at);
     builder.push(EventBody::Created(Box::new(spec)));
     builder.push(EventBody::Submitted);
-    // A child's deadline is that of its step, and the parent's timer minds it.
+    // A child's deadline is its step's, and the parent's timer enforces it.
     if let Some(at) = deadline.filter(|_| intent.parent.is_none()) {
         builder.effect(Effect::SetTimer { kind: TimerKind::Deadline, at });
     }
@@ -55,7 +55,7 @@ pub fn submit(intent: &Intent, spec: IntentSpec, input: &DecideInput) -> Decisio
     builder.done()
 }
 
-/// What `command` does to `intent`. `plan` is the intent's plan, when it has one.
+/// Decides what `command` does to `intent`. `plan` is the intent's plan, if it has one.
 pub fn decide(
     intent: &Intent,
     plan: Option<&Plan>,
@@ -66,7 +66,7 @@ pub fn decide(
     let status = intent.status();
     if status.is_terminal() {
         return match command {
-            // These come from inside and may simply be late.
+            // The server itself sends these commands, and they may arrive late.
             Command::Acknowledge
             | Command::DeadlinePassed
             | Command::StepDeadlinePassed { .. }
@@ -97,7 +97,8 @@ pub fn decide(
     Ok(builder.done())
 }
 
-/// A decision in the making: a copy of the intent that the new events are applied to as they are decided.
+/// Builds a decision. It applies each new event to its own copy of the intent, so that the next rule sees the new
+/// state.
 struct DecisionBuilder<'a> {
     intent: Intent,
     input: &'a DecideInput,
@@ -113,12 +114,12 @@ impl<'a> DecisionBuilder<'a> {
         self.decision
     }
 
-    /// The time of what is decided now: never before that of the previous event.
+    /// Returns the time of the next event, which is never earlier than the previous event's.
     fn at(&self) -> crate::Time {
         self.input.now.max(self.intent.updated_at)
     }
 
-    /// Appends an event.
+    /// Appends an event and applies it to the intent.
     fn push(&mut self, mut body: EventBody) {
         let position = self.intent.position + 1;
         if let EventBody::Waiting(waiting) = &mut body {
@@ -182,7 +183,7 @@ impl<'a> DecisionBuilder<'a> {
         Ok(())
     }
 
-    /// From now on the agent's time runs, if it is limited.
+    /// Starts the timer for the agent's work, if the policy limits it.
     fn start_execution(&mut self) {
         if let Some(seconds) = self.intent.policy.execution_seconds() {
             let at = self.at().plus_seconds(seconds);
@@ -199,24 +200,24 @@ impl<'a> DecisionBuilder<'a> {
         let retry_at = retry_at.filter(|_| !is_last);
         self.push(EventBody::DeliveryFailed { attempt, most, error: error.clone(), retry_at });
         if is_last {
-            let message = format!("not delivered in {attempt} attempts; the last: {error}");
+            let message = format!("delivery failed after attempt {attempt}: {error}");
             let fault = Fault { code: "delivery_failed".to_owned(), message, details: None, result: None };
             self.end_with(Ending::Failed(fault), Effect::BuryDelivery);
         }
     }
 
-    /// Answers of agents and of the control plane belong to plain intents: a person's task wants a task result, and a step
-    /// is answered through the child that carries it out.
+    /// Refuses answers from agents and the control plane unless the intent is plain. A person's task needs a task
+    /// result, and a step is answered through its child.
     fn refuse_unless_plain(&self, plan: Option<&Plan>) -> Result<(), Refusal> {
         let Some(waiting) = self.intent.waiting() else { return Ok(()) };
         match (waiting.reason, waiting.child) {
             (WaitingReason::WaitingForHuman, _) => Err(Refusal::invalid(
                 "task_result_required",
-                "the intent waits for a person: send {\"task_result\": {\"outcome\": …}}".to_owned(),
+                "the intent is waiting for a person: send {\"task_result\": {\"outcome\": …}}".to_owned(),
             )),
             (_, Some(child)) => Err(Refusal::conflict(
                 "waiting_for_agent",
-                format!("the intent waits for {}: answer intent {child}", waiting.holder.reference),
+                format!("the intent is waiting for {}: send the answer to intent {child}", waiting.holder.reference),
             )
             .with("child_intent_id", child.to_string())),
             (WaitingReason::WaitingForTime, None) => {
@@ -225,24 +226,27 @@ impl<'a> DecisionBuilder<'a> {
                     return Ok(());
                 }
                 let until = waiting.due_at.map(|at| format!(" until {at}")).unwrap_or_default();
-                Err(Refusal::conflict("waiting_for_time", format!("the intent waits{until}, and for nobody")))
+                Err(Refusal::conflict(
+                    "waiting_for_time",
+                    format!("the intent is waiting for time to pass{until}; no answer is accepted"),
+                ))
             }
             _ => Ok(()),
         }
     }
 
-    /// The way to a terminal status: the event, and everything that has to stop.
+    /// Ends the intent: appends the terminal event and stops the delivery, the timers and the child.
     fn end(&mut self, ending: Ending) {
         self.end_with(ending, Effect::EndDelivery);
     }
 
     fn end_with(&mut self, ending: Ending, delivery: Effect) {
         if let Some(child) = self.intent.waiting().and_then(|w| w.child) {
-            let reason = "the intent it belonged to has ended".to_owned();
+            let reason = "the parent intent ended".to_owned();
             self.effect(Effect::EndChild { child, ending: Ending::Canceled(reason) });
         }
         let details = match (&self.intent.state, self.decision.events.last().map(|e| &e.body)) {
-            // A task's answer is shown again on the event that ends the intent.
+            // The terminal event repeats the task's answer.
             (State::InProgress, Some(EventBody::InProgress { details, .. })) => details.clone(),
             _ => Object::new(),
         };

@@ -1,23 +1,24 @@
-//! How intents reach an agent.
+//! The ways in which intents reach an agent.
 
 crate::text_enum! {
     /// The delivery binding of an agent; `delivery_mode` on the wire.
     pub enum DeliveryBinding {
         /// The agent reads its stream.
         Stream = "stream",
-        /// The agent asks for what is new.
+        /// The agent polls for new intents.
         Poll = "poll",
         /// Each intent is posted to the agent's callback.
         Http = "http",
-        /// Nobody fetches it: the intent is answered in the inbox.
+        /// No program reads the intents: people answer them in the inbox.
         Inbox = "inbox",
-        /// Nobody fetches it: the platform or a person acts for the agent.
+        /// No program reads the intents: the platform or a person acts for the agent.
         Internal = "internal",
     }
 }
 
 impl DeliveryBinding {
-    /// True when intents are sent to a callback, which the agent needs then; otherwise they wait until somebody reads them.
+    /// True if intents are pushed to the agent's callback URL, which is then required. Otherwise they wait until they
+    /// are read.
     pub fn is_pushed(self) -> bool {
         match self {
             DeliveryBinding::Http => true,
@@ -27,7 +28,7 @@ impl DeliveryBinding {
         }
     }
 
-    /// True when no program works on the intents of the agent, so that a person may answer them in its inbox.
+    /// True if no program handles the agent's intents, so that a person may answer them in its inbox.
     pub fn is_answered_in_inbox(self) -> bool {
         match self {
             DeliveryBinding::Inbox | DeliveryBinding::Internal => true,

@@ -1,12 +1,12 @@
-//! Fields that nothing reads. Bundles and requests are read leniently, so a misspelt guard would vanish in silence: it is
-//! warned of, with the name that was probably meant.
+//! Texts about fields: warnings about unknown ones, and how an error shows a wrong value. Bundles and requests are read
+//! leniently, so a misspelled guard would be ignored silently. The warning suggests the name that was probably meant.
 
 use serde_json::Value;
 
 use crate::Object;
 use crate::task_types::TASK_TYPES;
 
-/// The fields of a `human_task`. Its `metadata` is the sender's own.
+/// The fields of a `human_task`. Its `metadata` is free-form.
 pub const HUMAN_TASK: [&str; 12] = [
     "title",
     "description",
@@ -22,38 +22,50 @@ pub const HUMAN_TASK: [&str; 12] = [
     "metadata",
 ];
 
-/// Shorter names are a slip away from too many words.
+/// A shorter name is within two slips of too many words.
 const LEAST_LETTERS: usize = 5;
 const MOST_SLIPS: usize = 2;
 
-/// The known name that a name is a slip or two away from.
+/// The longest value that an error shows, in characters.
+const MAX_SHOWN_CHARS: usize = 60;
+
+/// Returns the known name that is at most two slips away from `name`.
 pub fn meant<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let slips = |known: &&str| strsim::levenshtein(name, known);
     let near = known.iter().copied().filter(|known| known.len() >= LEAST_LETTERS && slips(known) <= MOST_SLIPS);
     near.min_by_key(slips)
 }
 
-/// Every field that is not known, each with what is to be said of it; `fate` is what becomes of it.
+/// Returns each unknown field with its warning. `fate` says what happens to the field.
 pub fn unknown(source: &Object, known: &[&str], fate: &str) -> Vec<(String, String)> {
     let names = source.keys().filter(|name| !known.contains(&name.as_str()));
     names.map(|name| (name.clone(), format!("unknown field, {fate}{}", hint(name, known)))).collect()
 }
 
-/// What in a `human_task` is probably not what its sender means: fields that nothing reads, and a type that nobody knows.
-/// Both are accepted, as the protocol wants it.
+/// Returns warnings about a `human_task`: unknown fields and an unknown type. Both are accepted, as the protocol
+/// requires.
 pub fn doubts(task: &Object) -> Vec<(String, String)> {
     let mut doubts = unknown(task, &HUMAN_TASK, "kept and shown, but without effect");
     let word = task.get("task_type").and_then(Value::as_str).unwrap_or_default();
     let types = TASK_TYPES.map(|row| row.name);
     if !word.is_empty() && !types.contains(&word) {
         let outcomes = if task.get("allowed_outcomes").is_some_and(Value::is_array) {
-            "allowed_outcomes say what counts"
+            "only its allowed_outcomes are accepted"
         } else {
-            "any word is taken as its outcome"
+            "any word is accepted as its outcome"
         };
         doubts.push(("task_type".to_owned(), format!("unknown type \"{word}\": {outcomes}{}", hint(word, &types))));
     }
     doubts
+}
+
+/// Shows a wrong value in an error, as JSON that is cut off where it gets too long.
+pub(crate) fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(MAX_SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 fn hint(name: &str, known: &[&str]) -> String {
@@ -81,13 +93,20 @@ mod tests {
     }
 
     #[test]
+    fn a_long_value_is_cut_off() {
+        assert_eq!(shown(&json!({ "a": [1, "b"] })), r#"{"a":[1,"b"]}"#);
+        let long = shown(&json!("ä".repeat(1_000)));
+        assert_eq!(long, format!("\"{}…", "ä".repeat(MAX_SHOWN_CHARS - 1)));
+    }
+
+    #[test]
     fn every_field_of_a_task_is_known() {
         let every = serde_json::to_value(crate::HumanTask::untitled()).unwrap();
         assert_eq!(doubts(every.as_object().unwrap()), []);
         let wrong = json!({ "task_type": "approvall", "quroum": 2 });
         let expected = [
             ("quroum", "unknown field, kept and shown, but without effect; did you mean quorum?"),
-            ("task_type", "unknown type \"approvall\": any word is taken as its outcome; did you mean approval?"),
+            ("task_type", "unknown type \"approvall\": any word is accepted as its outcome; did you mean approval?"),
         ];
         assert_eq!(doubts(wrong.as_object().unwrap()), expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }

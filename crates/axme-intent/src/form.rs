@@ -1,7 +1,7 @@
 //! Forms: the JSON Schema (2020-12) that a person's answer must meet (contract `wire.md` §5.4).
 //!
-//! Answers come as text from command lines and web forms, so text is turned into what the schema asks for before it is
-//! checked. Patterns run in linear time, and a schema that refers to anything outside itself is refused.
+//! Command lines and web forms send text, so text is converted to the types of the schema before it is checked.
+//! Patterns run in linear time, and a schema that refers to anything outside itself is refused.
 
 use std::collections::BTreeMap;
 
@@ -10,49 +10,50 @@ use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::Value;
 
 use crate::Object;
+use crate::fields::shown;
 
 /// The longest schema, in bytes of JSON.
 pub const MAX_SCHEMA_BYTES: usize = 32_768;
 
-/// How large a schema may be once all its references are followed: each part is looked at for each value.
+/// The largest schema, in parts with all references followed. A check looks at each part for each value.
 const MAX_PARTS: u64 = 10_000;
 
-/// Parts times values that checking one answer may look at.
+/// The most parts times values that one check may look at.
 pub(crate) const MAX_LOOKS: u64 = 1_000_000;
 
-/// The deepest nesting of what is read out of text: answers are stored, and read again, a few levels deeper.
+/// The deepest nesting of JSON that is parsed from text. Stored answers are nested a few levels deeper.
 const MAX_DEPTH: usize = 32;
 
-/// How large a pattern may become, in bytes.
+/// The largest compiled pattern, in bytes.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
-/// Names of what an answer has besides its fields.
+/// The names of an answer's other parts, which a form cannot use for its fields.
 const TAKEN: [&str; 2] = ["outcome", "votes"];
 
-/// Fields that one refusal names.
+/// The most fields that one refusal names.
 pub(crate) const MOST_COMPLAINTS: usize = 20;
 
-/// What is wrong, by field; the empty name stands for the answer as a whole.
+/// Errors by field. The empty name stands for the answer as a whole.
 pub type Complaints = BTreeMap<String, String>;
 
-/// Says what is wrong with a schema, if anything is.
+/// Checks the schema of a form. The error says what is wrong with it.
 pub fn check_schema(schema: &Value) -> Result<(), String> {
     if !schema.is_object() {
-        return Err("must be an object: a JSON Schema".to_owned());
+        return Err(format!("must be a JSON Schema object, not {}", shown(schema)));
     }
     let bytes = schema.to_string().len();
     if bytes > MAX_SCHEMA_BYTES {
-        return Err(format!("has {bytes} bytes of JSON, at most {MAX_SCHEMA_BYTES} are accepted"));
+        return Err(format!("has {bytes} bytes of JSON, at most {MAX_SCHEMA_BYTES} are allowed"));
     }
     let mut names = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     if let Some((name, _)) = names.find(|(name, _)| TAKEN.contains(&name.as_str())) {
-        return Err(format!("a field cannot be called {name}: every answer has one"));
+        return Err(format!("cannot have a field called {name}, which is a part of every answer: rename it"));
     }
     parts(schema)?;
     compile(schema).map(|_| ())
 }
 
-/// How many parts a schema has with its references followed. A schema that leads back into itself has no end.
+/// Counts the parts of a schema with its references followed. Refuses a schema that refers back to itself.
 pub(crate) fn parts(schema: &Value) -> Result<u64, String> {
     fn count<'a>(
         part: &'a Value,
@@ -71,17 +72,17 @@ pub(crate) fn parts(schema: &Value) -> Result<u64, String> {
                 for (name, value) in fields {
                     match (name.as_str(), value.as_str()) {
                         ("$dynamicRef" | "$recursiveRef" | "$id", Some(_)) => {
-                            return Err(format!("{name} cannot be used"));
+                            return Err(format!("has {name}, which is not supported: remove it"));
                         }
                         ("$ref", Some(target)) => {
                             let size = match known.get(target) {
                                 Some(size) => *size,
                                 None if open.contains(&target) => {
-                                    return Err(format!("{target} leads back into itself"));
+                                    return Err(format!("has a reference that leads back to itself: {target}"));
                                 }
                                 None => {
-                                    let found =
-                                        resolve(root, target).ok_or_else(|| format!("there is no {target} in it"))?;
+                                    let found = resolve(root, target)
+                                        .ok_or_else(|| format!("refers to {target}, which it does not contain"))?;
                                     open.push(target);
                                     let size = count(found, root, open, known)?;
                                     open.pop();
@@ -100,17 +101,19 @@ pub(crate) fn parts(schema: &Value) -> Result<u64, String> {
         Ok(sum)
     }
     match count(schema, schema, &mut Vec::new(), &mut BTreeMap::new())? {
-        parts if parts > MAX_PARTS => Err(format!("has more than {MAX_PARTS} parts with its references followed")),
+        parts if parts > MAX_PARTS => {
+            Err(format!("has more than {MAX_PARTS} parts with its references followed: simplify it"))
+        }
         parts => Ok(parts),
     }
 }
 
-/// What a reference inside the schema leads to.
+/// Returns the part of the schema that a reference points to.
 fn resolve<'a>(root: &'a Value, target: &str) -> Option<&'a Value> {
     root.pointer(target.strip_prefix('#')?)
 }
 
-/// The types that a property may have, wherever its schema says so.
+/// Collects the types that a property may have, from every keyword that implies one.
 pub fn types(property: &Value, root: &Value) -> Vec<String> {
     fn collect(property: &Value, root: &Value, found: &mut Vec<String>, depth: usize) {
         if depth > 8 {
@@ -153,12 +156,12 @@ pub(crate) fn compile(schema: &Value) -> Result<Validator, String> {
         .with_pattern_options(PatternOptions::regex().size_limit(MAX_PATTERN_BYTES))
         .should_validate_formats(true)
         .build(schema)
-        .map_err(|error| format!("is no JSON Schema that can be used: {error}"))
+        .map_err(|error| format!("is not a usable JSON Schema: {error}"))
 }
 
-/// The fields of an answer as the schema wants them, or what is wrong with them. `approved`, where the schema has it, follows
-/// from the outcome; `comment`, where it has that, is the comment; and what can only be one thing is that. A no needs no field:
-/// only what was given is checked.
+/// Checks an answer and returns its fields with the types of the schema. Fills in missing fields that can have only one
+/// value: `approved` from the outcome, `comment` from the comment, and constants. A no may leave out any field: only
+/// the given ones are checked.
 pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: bool) -> Result<Object, Complaints> {
     let mut fields = data.clone();
     let properties = schema.get("properties").and_then(Value::as_object);
@@ -179,7 +182,7 @@ pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: 
     let whole = |why: String| Complaints::from([(String::new(), why)]);
     let parts = parts(schema).map_err(|why| whole(format!("the form {why}")))?;
     if parts.saturating_mul(fields.values().map(values).sum::<u64>() + 1) > MAX_LOOKS {
-        return Err(whole("the answer has too many values for its form".to_owned()));
+        return Err(whole("the answer has too many values for its form: send fewer".to_owned()));
     }
     let validator = compile(schema).map_err(|why| Complaints::from([(String::new(), format!("the form {why}"))]))?;
     let answer = Value::Object(fields);
@@ -195,10 +198,10 @@ pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: 
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 for name in unexpected {
-                    complaints.insert(inside(name), "is no field of the form".to_owned());
+                    complaints.insert(inside(name), "is not a field of the form".to_owned());
                 }
             }
-            // A no may lack anything.
+            // A no may leave out any field.
             _ if !is_positive && place.is_empty() => {}
             _ => {
                 complaints.entry(place).or_insert_with(|| error.to_string());
@@ -211,7 +214,7 @@ pub fn check(schema: &Value, data: &Object, comment: Option<&str>, is_positive: 
     }
 }
 
-/// How many values there are in a value.
+/// Counts a value and all values nested in it.
 pub(crate) fn values(value: &Value) -> u64 {
     match value {
         Value::Array(list) => 1 + list.iter().map(values).sum::<u64>(),
@@ -220,7 +223,8 @@ pub(crate) fn values(value: &Value) -> u64 {
     }
 }
 
-/// Turns text into what the property wants, where text it does not want. What cannot be turned stays, and is complained of.
+/// Converts text to a type of the property, unless it accepts text. Text that does not convert stays, and then fails
+/// the check.
 fn coerce(value: &mut Value, types: &[String]) {
     let wants = |wanted: &str| types.iter().any(|name| name == wanted);
     let Value::String(text) = &*value else { return };
@@ -244,7 +248,7 @@ fn coerce(value: &mut Value, types: &[String]) {
     }
 }
 
-/// A boolean, also as the string the command line sends.
+/// Reads a boolean, also from the strings that the command line sends.
 pub(crate) fn truth(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(flag) => Some(*flag),
@@ -306,7 +310,7 @@ mod tests {
         assert_eq!(names, ["confirmed", "days", "other", "rate", "tags.0"]);
         assert_eq!(
             (&complaints["confirmed"], &complaints["other"]),
-            (&json!("is required"), &json!("is no field of the form"))
+            (&json!("is required"), &json!("is not a field of the form"))
         );
         assert!(complaints["days"].as_str().unwrap().contains("90"), "{complaints}");
     }
@@ -325,7 +329,7 @@ mod tests {
         assert_eq!(check(&schema, &given, Some("c"), true).map(Value::Object), Ok(read));
         assert_eq!(check(&schema, &Object::new(), None, false).map(Value::Object), Ok(json!({})));
         let deep = json!({ "tags": format!("{}1{}", "[".repeat(100), "]".repeat(100)) });
-        assert!(answer(deep, false).is_err(), "it stays the text it was");
+        assert!(answer(deep, false).is_err(), "the text does not convert");
         let many = json!({ "tags": vec!["a"; 200_000] });
         assert!(answer(many, false).unwrap_err()[""].as_str().unwrap().contains("too many values"));
     }

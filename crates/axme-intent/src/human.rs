@@ -1,5 +1,5 @@
-//! Human tasks: what a person is asked, and who may answer (contract `semantics.md` §2.5, `wire.md` §5). Answers are in
-//! `answer`.
+//! Human tasks: the question to a person, and who may answer it (contract `semantics.md` §2.5, `wire.md` §5). Answers
+//! are in `answer`.
 
 mod answer;
 
@@ -9,16 +9,17 @@ pub use answer::{Response, TaskResult, Verdict, Via, Vote};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::fields::shown;
 use crate::task_types::TaskType;
 use crate::{Object, form};
 
-/// The most people a task may want a yes of: as many as it can have assignees.
+/// The largest quorum: as many people as a task can have assignees.
 const MOST_QUORUM: u32 = 20;
 
 /// The title of a task that was declared without one.
 pub const DEFAULT_TITLE: &str = "Human approval required";
 
-/// What a person is asked. Unknown fields are kept and shown as they came.
+/// A task for a person. Unknown fields are kept and shown unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HumanTask {
     pub title: String,
@@ -35,13 +36,13 @@ pub struct HumanTask {
     pub evidence_required: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignees: Option<Vec<String>>,
-    /// Where the task is mailed to, beside the people who are asked.
+    /// An email address that is asked in addition to the assignees.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify_email: Option<String>,
-    /// How many different people have to say yes; one unless given. A single no decides. Ours, not the protocol's.
+    /// How many different people have to say yes; 1 by default. A single no decides. An extension of the protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quorum: Option<u32>,
-    /// Whoever started the intent may not answer. Ours, not the protocol's.
+    /// The person who started the intent may not answer. An extension of the protocol.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exclude_requester: bool,
     /// The JSON Schema that the fields of an answer must meet.
@@ -52,7 +53,7 @@ pub struct HumanTask {
 }
 
 impl HumanTask {
-    /// The task of an intent that waits for a person without saying for what.
+    /// Returns the task of an intent that waits for a person but declares no task.
     pub fn untitled() -> HumanTask {
         HumanTask {
             title: DEFAULT_TITLE.to_owned(),
@@ -70,15 +71,15 @@ impl HumanTask {
         }
     }
 
-    /// The task of a person who is asked to do what an agent has not done.
+    /// Returns the task of a person who replaces an agent that did not finish a step.
     pub fn instead_of(agent: &str, step: &str) -> HumanTask {
         let title: String = format!("{agent} has not finished step {step}").chars().take(255).collect();
-        let description = "Say how the step ended, so that the work can go on.".to_owned();
+        let description = "Say how the step ended, so that the workflow can continue.".to_owned();
         HumanTask { title, description: Some(description), ..HumanTask::untitled() }
     }
 
-    /// Reads a `human_task` leniently: fields of a wrong type are reported, a missing title gets the default.
-    /// The strings returned are complaints, each naming the field.
+    /// Reads a `human_task` leniently: reports fields of a wrong type, and gives a missing title the default. Returns
+    /// the errors as texts that each name the field.
     pub fn read(source: &Object) -> (HumanTask, Vec<String>) {
         let mut task = HumanTask::untitled();
         let mut complaints = Vec::new();
@@ -104,16 +105,17 @@ impl HumanTask {
                     Some(flag) if key == "required_comment" => task.required_comment = flag,
                     Some(flag) if key == "evidence_required" => task.evidence_required = flag,
                     Some(flag) => task.exclude_requester = flag,
-                    None => complaints.push(format!("{key}: must be true or false")),
+                    None => complaints.push(format!("{key}: must be true or false, not {}", shown(value))),
                 },
                 "notify_email" => match value.as_str().map(str::trim) {
                     Some("") => {}
                     Some(email) if is_email(email) => task.notify_email = Some(email.to_owned()),
-                    _ => complaints.push("notify_email: must be one e-mail address".to_owned()),
+                    _ => complaints.push(format!("notify_email: must be one email address, not {}", shown(value))),
                 },
                 "quorum" => match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
                     Some(quorum) if (1..=MOST_QUORUM).contains(&quorum) => task.quorum = Some(quorum),
-                    _ => complaints.push(format!("quorum: must be a whole number from 1 to {MOST_QUORUM}")),
+                    _ => complaints
+                        .push(format!("quorum: must be a whole number from 1 to {MOST_QUORUM}, not {}", shown(value))),
                 },
                 "allowed_outcomes" => match text_list(value, 20, 64) {
                     Ok(list) => task.allowed_outcomes = Some(list),
@@ -134,19 +136,21 @@ impl HumanTask {
         }
         let people: BTreeSet<String> = task.assignees.iter().flatten().map(|person| person_key(person)).collect();
         if task.needed() > people.len().max(1) {
-            let people = people.len();
-            complaints.push(format!("quorum: {} of {people} different assignees can never be reached", task.needed()));
+            let (needed, people) = (task.needed(), people.len());
+            complaints.push(format!(
+                "quorum: {needed} is more than the {people} different assignees: add assignees or lower it"
+            ));
         }
         (task, complaints)
     }
 
-    /// True when it matters who answers: nobody may answer in another's place then.
+    /// True if it matters who answers. Then no one may answer in another person's place.
     pub fn is_guarded(&self) -> bool {
         self.needed() > 1 || self.exclude_requester
     }
 
-    /// Why a task can never get the answers it needs when whoever started the intent may not give one. `holders` are asked beside
-    /// those that the task names.
+    /// Returns an error if the task can never get enough answers because the requester may not give one. `holders` are
+    /// asked in addition to the people that the task names.
     pub fn out_of_reach(&self, holders: &[&str], is_requester: impl Fn(&str) -> bool) -> Option<String> {
         let asked = holders.iter().copied().chain(self.assignees.iter().flatten().map(String::as_str));
         let asked = asked.chain(self.notify_email.as_deref()).filter(|person| !is_requester(person));
@@ -154,17 +158,17 @@ impl HumanTask {
         (self.exclude_requester && left < self.needed()).then(|| {
             let needed = self.needed();
             format!(
-                "exclude_requester: without whoever starts the intent {left} are asked, and {needed} have to answer"
+                "exclude_requester: {needed} have to answer, but without the requester only {left} are asked: add assignees"
             )
         })
     }
 
-    /// How many people have to say yes.
+    /// Returns the number of people who have to say yes.
     pub fn needed(&self) -> usize {
         self.quorum.unwrap_or(1) as usize
     }
 
-    /// The outcomes that count, positive first; `None` when any word does (types without documented outcomes).
+    /// Returns the accepted outcomes, positive first. `None` means any word (types without documented outcomes).
     fn outcomes(&self) -> Option<Vec<&str>> {
         if let Some(list) = &self.allowed_outcomes {
             return Some(list.iter().map(String::as_str).collect());
@@ -172,13 +176,13 @@ impl HumanTask {
         TaskType::find(self.task_type.as_deref())?.only_outcomes()
     }
 
-    /// The outcomes to show a person.
+    /// Returns the outcomes to show to a person.
     pub fn shown_outcomes(&self) -> Vec<&str> {
         self.outcomes().unwrap_or_else(|| vec!["completed", "declined"])
     }
 }
 
-/// Somebody in one spelling: `user://Ann@Example.com` and `ann@example.com` are one person.
+/// Returns the one spelling for a person: `user://Ann@Example.com` and `ann@example.com` are the same person.
 pub fn person_key(text: &str) -> String {
     let text = text.trim();
     text.strip_prefix("user://").unwrap_or(text).to_lowercase()
@@ -189,7 +193,7 @@ pub fn is_same_person(one: &str, other: &str) -> bool {
     person_key(one) == person_key(other)
 }
 
-/// True for text that can be the address of a mail. Whether anybody reads it only sending shows.
+/// True for text in the form of an email address. It may still be undeliverable.
 pub fn is_email(text: &str) -> bool {
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>()[],;:\\\"/".contains(c);
     let is_name = |part: &str| !part.is_empty() && part.chars().all(plain);
@@ -200,20 +204,20 @@ pub fn is_email(text: &str) -> bool {
 fn limited_text(value: &Value, most: usize) -> Result<String, String> {
     match value.as_str() {
         Some(text) if text.chars().count() <= most => Ok(text.to_owned()),
-        Some(_) => Err(format!("at most {most} characters")),
-        None => Err("must be a string".to_owned()),
+        Some(text) => Err(format!("has {} characters, at most {most} are allowed", text.chars().count())),
+        None => Err(format!("must be a string, not {}", shown(value))),
     }
 }
 
 fn text_list(value: &Value, most: usize, each: usize) -> Result<Vec<String>, String> {
-    let list = value.as_array().ok_or("must be a list of strings")?;
+    let list = value.as_array().ok_or_else(|| format!("must be a list of strings, not {}", shown(value)))?;
     if list.is_empty() || list.len() > most {
-        return Err(format!("must have 1 to {most} entries"));
+        return Err(format!("must have 1 to {most} entries, not {}", list.len()));
     }
     list.iter()
         .map(|item| match limited_text(item, each) {
-            Ok(text) if text.trim().is_empty() => Err("entries must not be empty".to_owned()),
-            // Answers are trimmed too.
+            Ok(text) if text.trim().is_empty() => Err("must not have empty entries".to_owned()),
+            // Answers are trimmed as well.
             Ok(text) => Ok(text.trim().to_owned()),
             Err(why) => Err(why),
         })
@@ -229,6 +233,9 @@ mod tests {
     #[test]
     fn wrong_types_are_named() {
         let (_, complaints) = HumanTask::read(json!({"title": 3, "allowed_outcomes": []}).as_object().unwrap());
-        assert_eq!(complaints, ["title: must be a string", "allowed_outcomes: must have 1 to 20 entries"]);
+        assert_eq!(
+            complaints,
+            ["title: must be a string, not 3", "allowed_outcomes: must have 1 to 20 entries, not 0"]
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Ids of intents.
 //!
-//! An id is a UUIDv7, so that indexes stay dense in time. Its last 16 bits are the *shard* of its family: a root draws them
-//! at random, its children repeat them. Whoever holds the id of any member knows which shard its family lives on.
+//! An id is a UUIDv7, so that indexes stay dense in time. Its last 16 bits are the *shard* of its family: random for a
+//! root, copied by its children. The id of any member therefore gives the shard of the family.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,26 +16,26 @@ use crate::Time;
 pub struct IntentId(pub Uuid);
 
 impl IntentId {
-    /// The id of a new root intent.
+    /// Returns the id of a new root intent.
     pub fn root(at: Time, random: [u8; 10]) -> IntentId {
         IntentId(uuid::Builder::from_unix_timestamp_millis(at.millis(), &random).into_uuid())
     }
 
-    /// No id drawn at or after this moment is smaller.
+    /// Returns the lower bound of all ids that are created at or after this moment.
     pub fn first_at(at: Time) -> IntentId {
         let mut bytes = [0; 16];
         bytes[..6].copy_from_slice(&at.millis().to_be_bytes()[2..]);
         IntentId(Uuid::from_bytes(bytes))
     }
 
-    /// The id of a new member of the family of `self`: same shard.
+    /// Returns the id of a new member of the same family, on the same shard.
     pub fn relative(self, at: Time, random: [u8; 10]) -> IntentId {
         let mut bytes = *IntentId::root(at, random).0.as_bytes();
         bytes[14..].copy_from_slice(&self.0.as_bytes()[14..]);
         IntentId(Uuid::from_bytes(bytes))
     }
 
-    /// The shard of this id: the last 16 bits, which its whole family shares.
+    /// Returns the shard: the last 16 bits, which the whole family shares.
     pub fn shard(self) -> u16 {
         let bytes = self.0.as_bytes();
         u16::from_be_bytes([bytes[14], bytes[15]])

@@ -1,11 +1,11 @@
 //! The rules of an intent.
 //!
 //! Everything here is a pure function of its arguments: no clock, no database, no async, no randomness. Times and fresh
-//! ids come in as values ([`DecideInput`]). The server loads an [`Intent`], asks [`decide`] what a [`Command`] does to it, and
-//! carries out the answer; it never changes an intent in any other way.
+//! ids are arguments ([`DecideInput`]). The server loads an [`Intent`], calls [`decide`] with a [`Command`] and carries
+//! out the [`Decision`]. Only [`submit`] and [`change_policy`] change an intent otherwise.
 //!
-//! Read `lifecycle` first (what an intent is and what may happen to it), then `workflow` (an intent that is driven through
-//! steps), `human` (what a person may answer) and `scenario` (the JSON file that declares all of it).
+//! Read `lifecycle` first: intents, commands and events. Then read `workflow` (intents with steps), `human` (tasks and
+//! answers) and `scenario` (the JSON file that declares all of it).
 
 pub mod address;
 mod apply;
@@ -45,5 +45,5 @@ pub use reminder_plan::ReminderPlan;
 pub use time::Time;
 pub use workflow::{Plan, Retry, Step, StepKind};
 
-/// A JSON object, key order kept.
+/// A JSON object that keeps the order of its keys.
 pub type Object = serde_json::Map<String, serde_json::Value>;

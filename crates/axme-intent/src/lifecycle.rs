@@ -1,7 +1,7 @@
-//! What an intent is: what it was created with, and the state it is in. `command` has what can be asked of it, and `event` what
-//! happened to it. `decide` says what a command does to an intent, and `apply` folds an event into its state.
+//! An intent: its specification and its state. `command` has the commands that it accepts, and `event` its history.
+//! `decide` turns a command into events, and `apply` folds an event into the state.
 //!
-//! The state of an intent is nothing but its events folded in order; `tests/rules/properties.rs` holds that for random
+//! The state of an intent is exactly its events folded in order. `tests/rules/properties.rs` checks this for random
 //! histories.
 
 mod command;
@@ -44,7 +44,7 @@ pub struct IntentSpec {
     pub task: Option<HumanTask>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
-    /// The owner of the key that made it, where the sender does not say so.
+    /// The owner of the key that created the intent, unless `from` already names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_by: Option<String>,
     /// For a child: the step of its parent that it carries out.
@@ -52,7 +52,7 @@ pub struct IntentSpec {
     pub step: Option<String>,
 }
 
-/// The mutable head of an intent: all that deciding needs.
+/// The mutable head of an intent: everything that `decide` needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intent {
     pub id: IntentId,
@@ -61,7 +61,7 @@ pub struct Intent {
     /// Its receiver.
     pub to: Address,
     pub state: State,
-    /// Set while and after a plan runs.
+    /// The progress of the plan, if the intent has one.
     pub cursor: Option<Cursor>,
     /// The position of the last event: 1, 2, 3, … without gaps.
     pub position: u32,
@@ -74,22 +74,22 @@ pub struct Intent {
     pub policy: Policy,
 }
 
-/// What was counted while somebody had to act: reminders, and pushes that failed. Folded from events like the state.
+/// Counts of reminders and failed pushes, and the latest escalation. Folded from events, like the state.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// The reminder plan the intent was created with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminder_plan: Option<ReminderPlan>,
-    /// Reminders since the present waiting began.
+    /// Reminders since the current wait began.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reminded: u32,
-    /// Who holds it since the present waiting was escalated.
+    /// The holder that the current wait was escalated to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated_to: Option<Holder>,
-    /// Who held it before, and may still answer.
+    /// The holder before the escalation, who may still answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated_from: Option<Holder>,
-    /// Pushes to the receiver that failed.
+    /// Failed pushes to the receiver.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub failed_pushes: u32,
 }
@@ -110,7 +110,7 @@ pub enum State {
     TimedOut,
 }
 
-/// An intent that waits says why, for whom and since when.
+/// The state of a waiting intent: the reason, the holder and the start of the wait.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wait {
     pub reason: WaitingReason,
@@ -119,7 +119,7 @@ pub struct Wait {
     /// The step of the plan that waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// What the person is asked.
+    /// The task of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Box<HumanTask>>,
     /// The child that carries out the step.
@@ -127,11 +127,11 @@ pub struct Wait {
     pub child: Option<IntentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Time>,
-    /// Those who said yes already, where more than one has to.
+    /// The yes answers so far, if the task needs several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub votes: Vec<Vote>,
-    /// Numbers the askings of an intent: the position of the event that began the waiting, or gave the task to somebody
-    /// else. What was handed out for one asking is of no use for another.
+    /// The position of the event that began the wait or reassigned the task. It numbers the askings of an intent: a
+    /// link for one asking is invalid for another.
     #[serde(default)]
     pub asking: u32,
 }
@@ -143,13 +143,13 @@ pub struct Fault {
     pub message: String,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
-    /// What was answered beside the failure: a person's no with its comment, an agent's findings.
+    /// The answer that came with the failure: a person's no with its comment, or an agent's findings.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
 }
 
 impl Intent {
-    /// An intent before its first event.
+    /// Returns an intent before its first event.
     pub fn draft(id: IntentId, root: IntentId, parent: Option<IntentId>, now: Time) -> Intent {
         Intent {
             id,
@@ -171,20 +171,20 @@ impl Intent {
         self.state.status()
     }
 
-    /// The deadline that holds, given the one it was created with.
+    /// Returns the effective deadline. `own` is the one that the intent was created with.
     pub fn deadline(&self, own: Option<Time>) -> Option<Time> {
         self.policy.deadline_at.or(own)
     }
 
-    /// When whoever has to act has to have acted, given the deadline it was created with: that of the step, and that of the
-    /// intent as it is now.
+    /// Returns when the holder has to have acted: at the earlier of the step's deadline and the intent's. `own` is the
+    /// deadline that the intent was created with.
     pub fn due_at(&self, own: Option<Time>) -> Option<Time> {
         let of_step = self.waiting().filter(|waiting| waiting.step.is_some()).and_then(|waiting| waiting.due_at);
         of_step.into_iter().chain(self.deadline(own)).min()
     }
 
-    /// The reminder plan that runs now, under some settings: the current step's, or the intent's own outside a plan. It is empty
-    /// while the intent waits for time to pass.
+    /// Returns the reminder plan that is in effect under `policy`: the current step's, or the intent's own outside a
+    /// plan. It is empty while the intent waits for time to pass.
     pub fn reminder_plan(&self, policy: &Policy, plan: Option<&Plan>) -> ReminderPlan {
         let own = match self.waiting() {
             Some(waiting) if waiting.reason == WaitingReason::WaitingForTime => return ReminderPlan::default(),
@@ -203,7 +203,7 @@ impl Intent {
         }
     }
 
-    /// Those who are asked to answer the task that waits, each once: by address for mail, role or name.
+    /// Returns the people who are asked to answer the open task, each once, by email address, role or name.
     pub fn asked(&self) -> Vec<&str> {
         let Some((waiting, task)) = self.waiting().zip(self.open_task()) else { return Vec::new() };
         let holders = [Some(&waiting.holder), self.tally.escalated_from.as_ref()].into_iter().flatten();
@@ -217,7 +217,7 @@ impl Intent {
         asked
     }
 
-    /// The task a person is asked to answer now.
+    /// Returns the task that a person is asked to answer now.
     pub fn open_task(&self) -> Option<&HumanTask> {
         self.waiting().filter(|w| w.reason == WaitingReason::WaitingForHuman).and_then(|w| w.task.as_deref())
     }

@@ -1,6 +1,7 @@
-//! Settings of a live intent that may be changed while it runs: controls, grants and the envelope (contract `wire.md` §4.8).
+//! Settings of a live intent that may be changed while it runs: controls, grants and the envelope (contract `wire.md`
+//! §4.8).
 //!
-//! They are not history. Every change makes a new generation; who changed what stands in the audit trail.
+//! They are not part of the history. Every change makes a new generation, and the audit trail records its author.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,34 +10,35 @@ use crate::reminder_plan::ReminderPlan;
 use crate::status::{Holder, HolderKind};
 use crate::{Object, Time};
 
-/// How long the settings of one intent may be together, in bytes of JSON.
+/// The largest settings of one intent, in bytes of JSON.
 pub const MAX_POLICY_BYTES: usize = 16_384;
-/// The longest span a setting may name: ten years.
+/// The longest time span in a setting: ten years.
 pub const MAX_SPAN_SECONDS: u64 = 315_576_000;
 pub const USUAL_PUSHES: u32 = 3;
 
-/// What was set, as it was set, and the deadline that follows from it.
+/// The settings as they were sent, and the deadline that follows from them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Policy {
-    /// `timeout_seconds` (from the change on), `remind_after_seconds`, `remind_interval_seconds`, `max_reminders`,
+    /// `timeout_seconds` (counted from the change), `remind_after_seconds`, `remind_interval_seconds`, `max_reminders`,
     /// `escalate_to`, `max_delivery_attempts`.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub controls: Object,
     /// `delegate:<address>` → `{"allow": [action, …]}`.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub grants: Object,
-    /// Bounds: `max_retry_count`, `retry_backoff_seconds`, `execution_timeout_seconds`, `ttl_seconds` (from creation on).
+    /// Bounds: `max_retry_count`, `retry_backoff_seconds`, `execution_timeout_seconds`, `ttl_seconds` (counted from
+    /// creation).
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub envelope: Object,
-    /// When set, the deadline instead of the one the intent was created with.
+    /// Replaces the deadline that the intent was created with, if set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<Time>,
 }
 
-/// What a delegate may be allowed to do.
+/// An action that a grant can allow a delegate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Look at the intent and its events. Comes with every grant.
+    /// Read the intent and its events. Every grant includes it.
     Read,
     Resume,
     Resolve,
@@ -59,7 +61,7 @@ impl Action {
     }
 }
 
-/// Changes to merge in: `null` takes a key away.
+/// Changes to merge in. `null` removes a key.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Patch {
     pub controls: Object,
@@ -72,7 +74,7 @@ impl Policy {
         *self == Policy::default()
     }
 
-    /// The reminder plan under these settings, given the one the intent or its step came with.
+    /// Returns the reminder plan under these settings. `own` is the one of the intent or of its step.
     pub fn reminder_plan(&self, own: Option<&ReminderPlan>) -> ReminderPlan {
         let mut reminder_plan = own.cloned().unwrap_or_default();
         let seconds = |key: &str| self.controls.get(key).and_then(Value::as_u64);
@@ -86,7 +88,7 @@ impl Policy {
         reminder_plan
     }
 
-    /// How many pushes there may be in all, given what the intent was created with.
+    /// Returns the most pushes in total. `own` is the number that the intent was created with.
     pub fn most_pushes(&self, own: Option<u32>) -> u32 {
         let bound = count(&self.envelope, "max_retry_count").map(|retries| retries.saturating_add(1));
         let asked = count(&self.controls, "max_delivery_attempts").or(own);
@@ -96,17 +98,17 @@ impl Policy {
         }
     }
 
-    /// The pause after a failed push, when the envelope names one.
+    /// Returns the pause after a failed push, if the envelope sets one.
     pub fn retry_seconds(&self) -> Option<u64> {
         self.envelope.get("retry_backoff_seconds").and_then(Value::as_u64)
     }
 
-    /// How long an agent may work on it once it has it.
+    /// Returns how long an agent may work on the intent, if the envelope limits it.
     pub fn execution_seconds(&self) -> Option<u64> {
         self.envelope.get("execution_timeout_seconds").and_then(Value::as_u64)
     }
 
-    /// True when the holder of `address` (canonical) was granted this.
+    /// True if a grant allows the action to `address` (canonical).
     pub fn grants(&self, address: &str, action: Action) -> bool {
         let Some(grant) = self.grants.get(&format!("delegate:{address}")) else { return false };
         let allowed = grant.get("allow").and_then(Value::as_array);

@@ -1,4 +1,4 @@
-//! Refusals: why an intent does not take a command, or a task does not take an answer.
+//! Refusals: why an intent refuses a command, or a task refuses an answer.
 
 use serde_json::Value;
 
@@ -6,15 +6,15 @@ use crate::Object;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// The intent is not in a state for this.
+    /// The state of the intent does not allow the command.
     Conflict,
-    /// The input does not fit.
+    /// The input is invalid.
     Invalid,
-    /// Somebody else may, this one may not.
+    /// The actor may not send the command; another one may.
     Forbidden,
 }
 
-/// A command that an intent does not take. Nothing has changed.
+/// The refusal of a command. Nothing has changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     pub kind: RefusalKind,

@@ -1,27 +1,28 @@
-//! The reminder plan of an intent that waits: reminders first, then escalation (contract `wire.md` §4.9, `semantics.md` §2.4).
+//! The reminder plan of an intent that waits: reminders first, then escalation (contract `wire.md` §4.9, `semantics.md`
+//! §2.4).
 //!
-//! Each stage follows the one before it by a span of time. A stage that comes late, after a restart say, delays those after
-//! it, so that nobody gets all reminders at once.
+//! Each stage is due a fixed time after the one before it. A late stage, such as after a restart, delays the next ones,
+//! so that nobody gets all reminders at once.
 
 use serde::{Deserialize, Serialize};
 
 use crate::status::Holder;
 
-/// How many reminders there are when nobody says how many.
+/// The default number of reminders.
 pub const USUAL_REMINDERS: u32 = 3;
 
-/// How somebody who keeps an intent waiting is reminded, and who is asked after that.
+/// How the holder of a waiting intent is reminded, and who is asked after that.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ReminderPlan {
-    /// Counted from when the waiting began. Without it there are no reminders.
+    /// Counted from the start of the wait. Without it there are no reminders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_after_seconds: Option<u64>,
-    /// Between reminders; as long as the first took unless given.
+    /// The time between reminders; by default `remind_after_seconds`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_interval_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_reminders: Option<u32>,
-    /// Who holds the intent once the reminders are used up, or at the step's deadline when that comes first.
+    /// The holder after the last reminder, or at the step's deadline if that comes first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_to: Option<Holder>,
 }
@@ -38,7 +39,8 @@ impl ReminderPlan {
         *self == ReminderPlan::default()
     }
 
-    /// The stage after `reminded` reminders, and how many seconds after the one before it. `None` after the last.
+    /// Returns the stage after `reminded` reminders, and its seconds after the stage before. `None` after the last
+    /// stage.
     pub fn next(&self, reminded: u32, is_escalated: bool) -> Option<(Stage, u64)> {
         let after = self.remind_after_seconds?;
         let interval = self.remind_interval_seconds.unwrap_or(after);

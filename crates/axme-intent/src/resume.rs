@@ -1,25 +1,26 @@
-//! The many meanings of one call: what a body sent to `POST /v1/intents/{id}/resume` asks for (contract `wire.md` §4.6).
+//! Reads the body of `POST /v1/intents/{id}/resume`, a call with many meanings (contract `wire.md` §4.6).
 
 use serde_json::Value;
 
+use crate::fields::shown;
 use crate::form::truth;
 use crate::lifecycle::{Answer, Fault};
 use crate::{Object, TaskResult};
 
-/// What a resume asks for. Which of these an intent accepts depends on whom it waits for.
+/// The kinds of resume calls. The intent's holder decides which of them it accepts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Resume {
     /// A person's answer.
     Human(TaskResult),
     /// An agent's answer.
     Agent(Answer),
-    /// The control-plane call: go on with the current step. `comment` is its `reason`.
+    /// The control-plane call: proceed with the current step. `comment` is its `reason` or `comment`.
     Proceed { approve: bool, comment: Option<String>, explicit: bool },
-    /// The body contradicts itself or says something that has no meaning: this is what is wrong with it.
+    /// The body has no meaning. The text says what is wrong with it.
     Unclear(String),
 }
 
-/// Fields that steer the call and are not part of any result.
+/// The fields of a control-plane call. A body with other fields is an answer.
 const CONTROL_FIELDS: [&str; 5] =
     ["approve_current_step", "reason", "actor", "expected_policy_generation", "internal_scheduler"];
 
@@ -34,12 +35,12 @@ impl Resume {
             Some("fail") => return Resume::Agent(Answer::Fail(fault_of(body))),
             _ => {}
         }
-        // A go-on that is declined must never pass for a result, nor for a yes.
+        // A declined request to proceed must never be read as a result or as a yes.
         if let Some(given) = body.get("approve_current_step") {
             let comment = text("reason").or_else(|| text("comment")).map(str::to_owned);
             return match truth(given) {
                 Some(approve) => Resume::Proceed { approve, comment, explicit: true },
-                None => Resume::Unclear("approve_current_step: must be true or false".to_owned()),
+                None => Resume::Unclear(format!("approve_current_step: must be true or false, not {}", shown(given))),
             };
         }
         if body.keys().all(|key| CONTROL_FIELDS.contains(&key.as_str())) {
@@ -54,13 +55,13 @@ impl Resume {
     }
 }
 
-/// The body as a result: control fields and `also` left out.
+/// Returns the body as a result, without the server's own fields and `also`.
 fn without(body: &Object, also: &[&str]) -> Value {
     let keep = |key: &str| !also.contains(&key) && !matches!(key, "expected_policy_generation" | "internal_scheduler");
     Value::Object(body.iter().filter(|(key, _)| keep(key)).map(|(k, v)| (k.clone(), v.clone())).collect())
 }
 
-/// What a failing agent says, as an error and as the result that is kept beside it.
+/// Returns an agent's failure as a fault, with the whole body as its result.
 fn fault_of(body: &Object) -> Fault {
     let result = without(body, &["action"]);
     let given = body.get("error");

@@ -1,7 +1,7 @@
 //! Scenario bundles: one JSON file that declares agents, people, steps and an intent (contract `wire.md` §6).
 //!
-//! [`check`] reads a bundle leniently and reports everything that is wrong with it, each complaint naming its place;
-//! a bundle without errors comes back lowered: roles resolved, order explicit, sugar gone.
+//! [`check`] reads a bundle leniently and reports every error with its place. It lowers a bundle without errors: roles
+//! are resolved, the order is explicit, and shorthand is expanded.
 
 mod internal;
 mod known;
@@ -15,6 +15,7 @@ use reader::Reader;
 use serde_json::Value;
 
 use crate::address::{MAX_ADDRESS_CHARS, agent_name};
+use crate::fields::shown;
 use crate::status::{Holder, HolderKind};
 use crate::workflow::Plan;
 use crate::{Address, DeliveryBinding, Home, HumanTask, Object, ReminderPlan, Time, fields};
@@ -30,7 +31,7 @@ pub struct Scenario {
     pub max_delivery_attempts: Option<u32>,
     /// Reminders and escalation of an intent without steps.
     pub reminder_plan: Option<ReminderPlan>,
-    /// To whom the intent goes: an agent, or the platform when a plan or a person handles it.
+    /// The receiver: an agent, or the platform if a plan or a person handles the intent.
     pub to: Address,
     pub task: Option<HumanTask>,
     pub plan: Option<Plan>,
@@ -40,16 +41,16 @@ pub struct Scenario {
 pub struct Agent {
     pub role: String,
     pub address: Address,
-    /// The address as the bundle wrote it: the name of the account if one is created.
+    /// The address as the bundle wrote it. It is the name of the account if one is created.
     pub written: String,
     pub create_if_missing: bool,
     pub display_name: Option<String>,
     pub delivery_mode: Option<DeliveryBinding>,
-    /// Where intents are pushed to; set when the delivery mode is `http`.
+    /// The URL that intents are pushed to; set if the delivery mode is `http`.
     pub callback_url: Option<String>,
 }
 
-/// Everything that is to be said about a bundle, as plain sentences.
+/// The errors and warnings about a bundle, each with its place.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Report {
     pub errors: Vec<String>,
@@ -69,7 +70,8 @@ impl Human {
     }
 }
 
-/// Checks and lowers a bundle. `home` resolves short addresses. The scenario is `Some` exactly when there are no errors.
+/// Checks and lowers a bundle. `home` resolves short addresses. The scenario is `Some` exactly when there are no
+/// errors.
 pub fn check(bundle: &Object, home: Home<'_>) -> (Option<Scenario>, Report) {
     let mut reader = Reader { home, report: Report::default() };
     let scenario = reader.bundle(bundle);
@@ -89,16 +91,16 @@ impl Reader<'_> {
                 self.error("intent", "required: an object with at least \"type\"");
                 None
             }
-            Some(_) => {
-                self.error("intent", "must be an object");
+            Some(other) => {
+                self.error("intent", format!("must be an object, not {}", shown(other)));
                 None
             }
         };
         let workflow = match bundle.get("workflow") {
             None | Some(Value::Null) => None,
             Some(Value::Object(workflow)) => Some(workflow),
-            Some(_) => {
-                self.error("workflow", "must be an object");
+            Some(other) => {
+                self.error("workflow", format!("must be an object, not {}", shown(other)));
                 None
             }
         };
@@ -117,13 +119,14 @@ impl Reader<'_> {
         self.known(intent, "intent", &known::INTENT);
         let intent_type = self.required(intent, "type", "intent.type", 255).unwrap_or_default();
         if !intent_type.is_empty() && !is_intent_type(&intent_type) {
-            self.error("intent.type", "may have letters, digits, '.', '_' and '-' only");
+            let message = format!("may have only letters, digits, '.', '_' and '-', not \"{intent_type}\"");
+            self.error("intent.type", message);
         }
         let payload = match intent.get("payload") {
             None | Some(Value::Null) => Value::Object(Object::new()),
             Some(payload @ Value::Object(_)) => payload.clone(),
-            Some(_) => {
-                self.error("intent.payload", "must be an object");
+            Some(other) => {
+                self.error("intent.payload", format!("must be an object, not {}", shown(other)));
                 Value::Null
             }
         };
@@ -132,7 +135,8 @@ impl Reader<'_> {
             Some(text) => {
                 let time = Time::parse(&text);
                 if time.is_none() {
-                    self.error("intent.deadline_at", "must be an RFC 3339 time such as 2026-01-31T12:00:00Z");
+                    let message = format!("must be an RFC 3339 time such as 2026-01-31T12:00:00Z, not \"{text}\"");
+                    self.error("intent.deadline_at", message);
                 }
                 time
             }
@@ -142,8 +146,8 @@ impl Reader<'_> {
         let task = match intent.get("human_task") {
             None | Some(Value::Null) => None,
             Some(Value::Object(source)) => Some(self.task(source, "intent.human_task")),
-            Some(_) => {
-                self.error("intent.human_task", "must be an object");
+            Some(other) => {
+                self.error("intent.human_task", format!("must be an object, not {}", shown(other)));
                 None
             }
         };
@@ -153,7 +157,10 @@ impl Reader<'_> {
             _ => platform,
         };
         if plan.is_some() && task.is_some() {
-            self.warn("intent.human_task", "ignored: the workflow's steps decide who is asked");
+            self.warn(
+                "intent.human_task",
+                "ignored, because the steps of the workflow have their own tasks: move it to a step",
+            );
         }
         let task = task.filter(|_| plan.is_none());
         let reminder_plan = self.place_reminder_plan(reminder_plan, plan.as_mut(), task.is_some());
@@ -180,16 +187,19 @@ impl Reader<'_> {
             let written = self.required(&entry, "address", &format!("{place}.address"), MAX_ADDRESS_CHARS);
             let (Some(role), Some(written)) = (role, written) else { continue };
             if agents.iter().any(|a| a.role == role) {
-                self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice"));
+                self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice: rename one"));
             }
             if Address::resolve(&written, self.home).is_nameless() {
-                self.error(&format!("{place}.address"), format!("there is no name in \"{written}\""));
+                self.error(
+                    &format!("{place}.address"),
+                    format!("\"{written}\" has no name: use a name or an address that ends with one"),
+                );
             }
             let delivery_mode = self.delivery_mode(&entry, &place);
             let callback_url =
                 self.text(&entry, "callback_url", &format!("{place}.callback_url"), 2_048).filter(|u| !u.is_empty());
             if delivery_mode.is_some_and(DeliveryBinding::is_pushed) && callback_url.is_none() {
-                self.error(&format!("{place}.callback_url"), "delivery_mode \"http\" needs one");
+                self.error(&format!("{place}.callback_url"), "required, because delivery_mode is \"http\"");
             }
             let create_if_missing = self.flag(&entry, "create_if_missing", &place);
             if create_if_missing && agent_name(&written, self.home).is_none() {
@@ -207,7 +217,7 @@ impl Reader<'_> {
             };
             let display_name =
                 self.text(&entry, "display_name", &format!("{place}.display_name"), 255).filter(|n| !n.is_empty());
-            // Only http has a use for it.
+            // Only http uses it.
             let callback_url = callback_url.filter(|_| delivery_mode.is_some_and(DeliveryBinding::is_pushed));
             agents.push(Agent { role, address, written, create_if_missing, display_name, delivery_mode, callback_url });
         }
@@ -219,7 +229,7 @@ impl Reader<'_> {
         let text = self.text(entry, "delivery_mode", &place, 20).filter(|text| !text.is_empty())?;
         let mode = DeliveryBinding::parse(&text);
         if mode.is_none() {
-            self.error(&place, format!("\"{text}\" is none of {}", DeliveryBinding::WORDS.join(", ")));
+            self.error(&place, format!("\"{text}\" is not one of {}", DeliveryBinding::WORDS.join(", ")));
         }
         mode
     }
@@ -230,7 +240,7 @@ impl Reader<'_> {
             self.known(&entry, &place, &known::HUMAN);
             let Some(role) = self.required(&entry, "role", &format!("{place}.role"), 100) else { continue };
             if humans.iter().any(|h| h.role == role) || agents.iter().any(|a| a.role == role) {
-                self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice"));
+                self.error(&format!("{place}.role"), format!("\"{role}\" is declared twice: rename one"));
             }
             let contact =
                 self.text(&entry, "contact", &format!("{place}.contact"), MAX_ADDRESS_CHARS).filter(|c| !c.is_empty());
@@ -263,12 +273,12 @@ fn is_person(text: &str) -> bool {
         || (text.contains('@') && !text.contains("://") && !text.contains('/'))
 }
 
-/// True for text that names an address rather than a role.
+/// True for text that is an address rather than a role.
 fn is_address(text: &str) -> bool {
     text.contains("://") || text.contains('/') || text.contains('@') || text == "human"
 }
 
-/// The types of intents accepted: published ones have dots and a version, real clients also send plain words.
+/// True for an accepted type of intents. Published types have dots and a version; clients also send plain words.
 pub fn is_intent_type(text: &str) -> bool {
     !text.is_empty() && text.len() <= 255 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }

@@ -1,12 +1,12 @@
-//! Semantic schemas: what the payload of an intent of some type must be (contract `wire.md` §2.15). The bounds are those of
-//! forms: nothing from outside, no circles, patterns in linear time.
+//! Semantic schemas: what the payload of an intent type must look like (contract `wire.md` §2.15). They have the limits
+//! of forms: no outside references, no recursion, patterns in linear time.
 
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use crate::form::{self, MAX_LOOKS, MAX_SCHEMA_BYTES, MOST_COMPLAINTS};
 
-/// The longest complaint.
+/// The longest error, in characters.
 const MAX_COMPLAINT_CHARS: usize = 300;
 
 /// How far a payload may differ from its schema.
@@ -14,9 +14,9 @@ const MAX_COMPLAINT_CHARS: usize = 300;
 pub enum Mode {
     /// Not at all.
     Strict,
-    /// It may have fields that the schema does not know: a newer sender, an older receiver.
+    /// Unknown fields are allowed: the sender is newer than the receiver.
     Backward,
-    /// As far as it likes; what differs is said.
+    /// Any difference is allowed, and reported.
     Warn,
 }
 
@@ -34,18 +34,18 @@ impl Mode {
     }
 }
 
-/// Says what is wrong with a schema, if anything is.
+/// Checks a semantic schema. The error says what is wrong with it.
 pub fn check_schema(schema: &Value) -> Result<(), String> {
     let bytes = schema.to_string().len();
     if bytes > MAX_SCHEMA_BYTES {
-        return Err(format!("has {bytes} bytes of JSON, at most {MAX_SCHEMA_BYTES} are accepted"));
+        return Err(format!("has {bytes} bytes of JSON, at most {MAX_SCHEMA_BYTES} are allowed"));
     }
     let schema = nameless(schema);
     form::parts(&schema)?;
     form::compile(&schema).map(|_| ())
 }
 
-/// What is wrong with a payload, in the order of the payload; nothing where it may be so.
+/// Returns what is wrong with a payload under `mode`.
 pub fn complaints(schema: &Value, payload: &Value, mode: Mode) -> Vec<String> {
     let schema = nameless(schema);
     match form::parts(&schema) {
@@ -66,13 +66,13 @@ pub fn complaints(schema: &Value, payload: &Value, mode: Mode) -> Vec<String> {
     let counts = |kind: &ValidationErrorKind| mode != Mode::Backward || !is_unknown_field(kind);
     let found = validator.iter_errors(payload).filter(|error| counts(error.kind()));
     let text = |error: jsonschema::ValidationError<'_>| {
-        // It may show the whole value.
+        // The error may show the whole value.
         format!("payload{}: {error}", error.instance_path()).chars().take(MAX_COMPLAINT_CHARS).collect()
     };
     found.take(MOST_COMPLAINTS).map(text).collect()
 }
 
-/// A schema usually has a name of its own; it leads nowhere.
+/// Removes the `$id` that a schema usually has. Nothing resolves it.
 fn nameless(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Some(fields) = schema.as_object_mut() {

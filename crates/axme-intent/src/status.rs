@@ -1,8 +1,8 @@
-//! The words of the lifecycle: statuses, reasons to wait, and whom an intent waits for (contract `wire.md` §4.1).
+//! The words of the lifecycle: statuses, waiting reasons and holders (contract `wire.md` §4.1).
 
 use serde::{Deserialize, Serialize};
 
-/// Where an intent stands. The last four are terminal.
+/// The status of an intent. The last four are terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
@@ -47,7 +47,7 @@ impl Status {
         }
     }
 
-    /// Reads a status in any case; the British `CANCELLED` counts too.
+    /// Reads a status in any case, and also the British `CANCELLED`.
     pub fn parse(text: &str) -> Option<Status> {
         let word = text.trim().to_ascii_uppercase();
         if word == "CANCELLED" {
@@ -72,7 +72,7 @@ impl Status {
     }
 }
 
-/// Why an intent waits. Always present while it does.
+/// Why an intent waits. Always present while it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum WaitingReason {
@@ -101,7 +101,7 @@ pub enum HolderKind {
     Internal,
 }
 
-/// Who has to act next: `pending_with` on the wire.
+/// The actor who has to act next; `pending_with` on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     #[serde(rename = "type")]
@@ -113,7 +113,7 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Somebody of whom only a name or an address is known.
+    /// Returns a holder that is known only by a name or an address.
     pub fn named(kind: HolderKind, reference: &str) -> Holder {
         Holder { kind, reference: reference.to_owned(), name: reference.to_owned() }
     }

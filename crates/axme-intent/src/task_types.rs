@@ -1,8 +1,8 @@
 //! The types of human tasks, one row each (contract `semantics.md` §2.5, `wire.md` §5.3).
 //!
-//! A row says which outcomes a task of the type takes, what each of them means, and what an answer carries beside it. `human`
-//! checks answers with it, `fields` warns of types that are not in it, and the command line reads its hints from it. Adding a
-//! type is adding a row. A task with a type of its own is accepted, and takes any word.
+//! A row lists the outcomes of a type, their meanings, and the other fields of an answer. `human` checks answers
+//! against it, `fields` warns about types that are not in it, and the command line reads its hints from it. To add a
+//! type, add a row. A task of an unknown type is accepted, and accepts any word as its outcome.
 
 /// A type of human task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +13,10 @@ pub struct TaskType {
     pub accepts: Accepts,
 }
 
-/// The outcomes that a task accepts when it names none itself.
+/// The outcomes that a task accepts if it lists none itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepts {
-    /// Those of its type.
+    /// The outcomes of its type.
     Listed,
     AnyWord,
 }
@@ -26,14 +26,14 @@ pub enum Accepts {
 pub struct Outcome {
     pub word: &'static str,
     pub meaning: Meaning,
-    /// How the command line offers it. It offers none without.
+    /// How the command line offers the outcome. Without it, the command line does not offer it.
     pub prompt: Option<&'static str>,
-    /// What an answer carries beside it, as the command line shows it. The server enforces `required_comment`,
-    /// `evidence_required` and `form_schema` only.
+    /// The other fields of an answer, as the command line shows them. The server enforces only `required_comment`,
+    /// `evidence_required` and `form_schema`.
     pub fields: &'static [AnswerField],
 }
 
-/// What an outcome means.
+/// The meaning of an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     /// A yes to every task that has this word.
@@ -60,7 +60,7 @@ pub enum FieldShown {
     WithoutForm,
 }
 
-/// The type of a task that names none.
+/// The type of a task that names no type.
 pub const DEFAULT_TYPE: TaskType = TaskType {
     name: "approval",
     outcomes: &[yes("approved").prompt("To approve"), no("rejected").prompt("To reject")],
@@ -134,8 +134,8 @@ pub const TASK_TYPES: [TaskType; 15] = [
     TaskType { name: "escalate", outcomes: &[yes_of_type("escalated")], accepts: Accepts::AnyWord },
 ];
 
-/// Words for yes that no type has: those of tasks with outcomes of their own. A word that is known neither here nor in the
-/// table is not a yes: an approval fails closed.
+/// Words for yes that no type has, for tasks with their own outcomes. A word that is neither here nor in the table is
+/// not a yes: an approval fails closed.
 const OTHER_YES: [&str; 9] =
     ["acknowledged", "accepted", "approve", "confirm", "complete", "accept", "done", "proceed", "yes"];
 
@@ -156,18 +156,18 @@ const OTHER_NO: [&str; 12] = [
 ];
 
 impl TaskType {
-    /// The type of this name, or the default one for a task that names none.
+    /// Returns the type with this name, or the default type for a task that names none.
     pub fn find(name: Option<&str>) -> Option<&'static TaskType> {
         let name = name.unwrap_or(DEFAULT_TYPE.name);
         TASK_TYPES.iter().find(|row| row.name == name)
     }
 
-    /// The outcomes of the type, when it takes no others.
+    /// Returns the outcomes of the type, if it accepts no others.
     pub fn only_outcomes(&self) -> Option<Vec<&'static str>> {
         (self.accepts == Accepts::Listed).then(|| self.outcomes.iter().map(|outcome| outcome.word).collect())
     }
 
-    /// True when the word is a yes to tasks of this type.
+    /// True if the word is a yes to tasks of this type.
     pub(crate) fn has_yes(&self, word: &str) -> bool {
         self.outcomes.iter().any(|outcome| outcome.word == word && outcome.meaning != Meaning::No)
     }
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn the_table_is_sound() {
         let names: BTreeSet<&str> = TASK_TYPES.iter().map(|row| row.name).collect();
-        assert_eq!(names.len(), TASK_TYPES.len(), "a name stands for one type");
+        assert_eq!(names.len(), TASK_TYPES.len(), "each type has its own name");
         for row in &TASK_TYPES {
             assert_eq!(TaskType::find(Some(row.name)), Some(row));
             assert!(row.outcomes.first().is_some_and(|first| first.meaning != Meaning::No), "{}", row.name);

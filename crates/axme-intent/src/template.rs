@@ -1,6 +1,7 @@
-//! Templates that users write: the subject and the body of notices, over what an intent carries and what its steps answered.
+//! Templates that users write: the subject and the body of notices, filled in from an intent's payload and its steps'
+//! results.
 //!
-//! They see values and nothing else: no files, no includes, no functions that reach outside. Work and output are bounded.
+//! They see only these values: no files, no includes, no functions that reach outside. Work and output are bounded.
 
 use std::{fmt, io};
 
@@ -12,20 +13,20 @@ use serde_json::Value;
 /// The longest template, in characters.
 pub const MAX_TEMPLATE_CHARS: usize = 16_384;
 
-/// The longest text one template makes, in bytes; what is longer is cut off.
+/// The longest output of a template, in bytes; the rest is cut off.
 pub const MAX_TEXT_BYTES: usize = 16_384;
 
-/// Steps of the template engine that one template may take.
+/// The most steps of the template engine that one template may take.
 const FUEL: u64 = 10_000;
 
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
-    // A payload may lack a field; the message is sent all the same.
+    // A payload may lack a field, and the message is sent nevertheless.
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_formatter(|out, state, value| match value.kind() {
-        // Values look as they do everywhere else here: as JSON.
+        // Values are shown as JSON, as everywhere else.
         ValueKind::Bool | ValueKind::None | ValueKind::Map | ValueKind::Seq => {
             let text = serde_json::to_string(value).map_err(|_| fmt::Error)?;
             Ok(out.write_str(&text)?)
@@ -35,14 +36,16 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// Says what is wrong with a template, if anything is.
+/// Checks a template. The error says what is wrong with it.
 pub fn check(text: &str) -> Result<(), String> {
-    if text.chars().count() > MAX_TEMPLATE_CHARS {
-        return Err(format!("a template has at most {MAX_TEMPLATE_CHARS} characters"));
+    let chars = text.chars().count();
+    if chars > MAX_TEMPLATE_CHARS {
+        return Err(format!("has {chars} characters, at most {MAX_TEMPLATE_CHARS} are allowed"));
     }
     let environment = environment();
     let template = environment.template_from_str(text).map_err(|error| explain(&error))?;
-    // Names of filters and the like are looked up when they are reached; what depends on values can only be seen then.
+    // The engine looks up filters and functions only when it reaches them, so render once. Errors that depend on values
+    // show up only with real ones.
     match template.render_captured_to((), &mut BoundedBuffer(Vec::new())) {
         Err(error) if matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest | UnknownMethod) => {
             Err(explain(&error))
@@ -51,8 +54,8 @@ pub fn check(text: &str) -> Result<(), String> {
     }
 }
 
-/// Fills a template in. One that cannot be filled in is returned as it was written, with why in brackets behind it: the
-/// message must reach somebody.
+/// Fills in a template. On an error it returns the template itself, followed by the error in brackets, because the
+/// message must still be sent.
 pub fn render(text: &str, context: &Value) -> String {
     let mut written = BoundedBuffer(Vec::new());
     let environment = environment();
@@ -61,7 +64,7 @@ pub fn render(text: &str, context: &Value) -> String {
         .and_then(|template| template.render_captured_to(Serde(context), &mut written));
     match outcome {
         Ok(_) => {}
-        // It wrote more than there is room for: what came first is kept.
+        // The output was too long: its beginning is kept.
         Err(_) if written.is_full() => {}
         Err(error) => return format!("{text} [{}]", explain(&error)),
     }

@@ -1,7 +1,7 @@
-//! Enums that are written as words: on the wire, in a row and in errors.
+//! Enums that are written as words: on the wire, in the store and in errors.
 
-/// Declares an enum whose values have fixed words, with one writer and one parser. `WORDS` lists the words in the order in
-/// which errors name them.
+/// Declares an enum whose values have fixed words, with one writer and one parser. `WORDS` lists the words in the order
+/// in which errors name them.
 #[macro_export]
 macro_rules! text_enum {
     (

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
-/// A moment. Stored as microseconds; the unit never leaves this type without being named.
+/// A moment, stored in microseconds. Each conversion names its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Time(i64);
@@ -29,7 +29,7 @@ impl Time {
         u64::try_from(self.0 / 1_000).unwrap_or(0)
     }
 
-    /// Later by whole seconds; stops at the end of representable time.
+    /// Adds whole seconds, up to the end of representable time.
     pub fn plus_seconds(self, seconds: u64) -> Time {
         self.plus_millis(seconds.saturating_mul(1_000))
     }
@@ -43,23 +43,24 @@ impl Time {
         Time(self.0.saturating_add(i64::try_from(millis.saturating_mul(1_000)).unwrap_or(i64::MAX)))
     }
 
-    /// How long from `earlier` until this moment; zero when `earlier` is not earlier.
+    /// Returns the time since `earlier`, or zero if that is not earlier.
     pub fn since(self, earlier: Time) -> std::time::Duration {
         std::time::Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The beginning of its day, UTC.
+    /// Returns the beginning of the day, UTC.
     pub fn midnight(self) -> Time {
         const DAY_MICROS: i64 = 86_400_000_000;
         Time(self.0 - self.0.rem_euclid(DAY_MICROS))
     }
 
-    /// The day of its month, UTC: 1 to 31.
+    /// Returns the day of the month, UTC: 1 to 31.
     pub fn day_of_month(self) -> i8 {
         self.date().day()
     }
 
-    /// The beginning of that day of the month that is so many months later; of its last day, where it has no such day.
+    /// Returns the beginning of day `day` in the month that is `months` later, or of that month's last day if it is
+    /// shorter.
     pub fn day_in_months(self, months: u32, day: i8) -> Time {
         let month = self.date().first_of_month().saturating_add(i64::from(months).months());
         let date = month.saturating_add((day.clamp(1, month.days_in_month()) - 1).days());
@@ -72,21 +73,21 @@ impl Time {
         Timestamp::from_microsecond(clamped).unwrap_or_default().to_zoned(TimeZone::UTC).date()
     }
 
-    /// Reads RFC 3339 with any offset. `None` for anything else, and for moments outside the years 0 to 9999. The last day
-    /// of 9999, which people write for "never", is read as the last moment there is.
+    /// Reads RFC 3339 with any offset. Returns `None` for other text and for moments outside the years 0 to 9999. The
+    /// last day of 9999, which people write for "never", is read as the last moment.
     pub fn parse(text: &str) -> Option<Time> {
-        /// The first moment of the year 0; the library reads years before it, RFC 3339 cannot write them.
+        /// The first moment of the year 0. The library also reads earlier years, which RFC 3339 cannot write.
         const FIRST: Time = Time(-62_167_219_200_000_000);
         let read = |text: &str| text.parse::<Timestamp>().ok().map(|t| Time(t.as_microsecond()));
         let text = text.trim();
         match text.strip_prefix("9999-12-31") {
-            // The library's range ends a few hours before it.
+            // The library's range ends a few hours earlier.
             Some(rest) => read(&format!("9999-12-29{rest}")).map(|_| LAST),
             None => read(text).filter(|time| *time >= FIRST),
         }
     }
 
-    /// For people: `2026-01-31 12:00 UTC`.
+    /// Formats the time for people: `2026-01-31 12:00 UTC`.
     pub fn in_minutes(self) -> String {
         let text = self.to_string();
         let (day, time) = text.split_once('T').unwrap_or((&text, ""));

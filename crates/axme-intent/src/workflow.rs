@@ -1,5 +1,5 @@
-//! Steps of a scenario: the plan, and which step follows which outcome. Pure data and one lookup; what a step *does* is
-//! decided in `lifecycle`.
+//! The steps of a scenario: the plan, and which step follows which outcome. Pure data and one lookup; `decide` carries
+//! out the steps.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,13 +8,13 @@ use crate::serde_fields::{is_zero, present};
 use crate::status::Holder;
 use crate::{Address, HumanTask, Object, ReminderPlan};
 
-/// How many steps one intent may run, loops included: a plan whose failures lead back to themselves ends here.
+/// The most steps that one intent may run, loops included. It stops a plan that loops without end.
 pub const MAX_STEP_RUNS: u32 = 1_000;
 
-/// How many steps may be over at once, one after the other: more than a plan has are a circle.
+/// The most consecutive instant steps. A plan has no more steps than that, so more of them are a loop.
 pub const MAX_PASSED_STEPS: u32 = 100;
 
-/// How long the results of a workflow's steps may be together, in bytes of JSON: they travel to every later step.
+/// The largest results of a workflow's steps in total, in bytes of JSON. Every later step receives them.
 pub const MAX_RESULTS_BYTES: usize = 1_048_576;
 
 /// A scenario lowered to plain steps: roles resolved, order explicit.
@@ -35,10 +35,10 @@ pub struct Step {
     pub deadline_seconds: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminder_plan: Option<ReminderPlan>,
-    /// An agent's step that failed is tried again.
+    /// How often and when a failed step of an agent is retried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
-    /// What is told when a person's step starts, beside the mail about its task.
+    /// The notice that is sent when a person's step starts, in addition to the mail about its task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<Box<Notice>>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ pub struct Step {
     /// The step after success; `None` ends the workflow with COMPLETED.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_success: Option<String>,
-    /// The step after failure, time-out or a person's no; `None` ends the workflow with FAILED.
+    /// The step after failure, timeout or a person's no; `None` ends the workflow with FAILED.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<String>,
 }
@@ -60,30 +60,30 @@ pub enum StepKind {
     Human {
         holder: Holder,
         task: Box<HumanTask>,
-        /// The task was this person's before: an escalation. Either may answer.
+        /// Set for an escalation: the person who had the task before. Either may answer.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         escalated_from: Option<Holder>,
     },
     /// Waits, and succeeds.
     Delay { seconds: u64 },
-    /// Waits until somebody who may act on the intent lets it go on. Its end is the deadline of the step, and a failure.
+    /// Waits until a caller with access lets the intent proceed. Fails at the deadline of the step.
     Timeout,
-    /// Tells somebody something, and succeeds at once.
+    /// Sends a notice, and succeeds at once.
     Notification { notice: Box<Notice> },
-    /// Reminds somebody, and succeeds at once.
+    /// Reminds a person, and succeeds at once.
     Reminder { holder: Holder, notice: Box<Notice> },
     /// Does nothing.
     Pass,
 }
 
 impl StepKind {
-    /// True when somebody in particular has to act.
+    /// True if an agent or a person has to act.
     pub const fn has_holder(&self) -> bool {
         matches!(self, StepKind::Agent { .. } | StepKind::Human { .. })
     }
 }
 
-/// What a step tells, and whom.
+/// A message that a step sends, and its recipients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
     pub targets: Vec<Target>,
@@ -93,16 +93,16 @@ pub struct Notice {
     pub body: String,
 }
 
-/// A way to somebody.
+/// A recipient of a notice.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "channel", content = "to", rename_all = "snake_case")]
 pub enum Target {
     Email(String),
     /// A thread in the inbox of an address, role or name.
     Inbox(String),
-    /// A URL that takes JSON of ours.
+    /// A URL that accepts our own JSON.
     Webhook(String),
-    /// A URL that takes messages in the form of this chat.
+    /// A URL that accepts messages in the chat's own format.
     Slack(String),
     Teams(String),
 }
@@ -119,7 +119,7 @@ impl Target {
         }
     }
 
-    /// Where it leads, without what may be secret in a URL.
+    /// Returns the recipient without the parts of a URL that may be secret.
     pub fn shown(&self) -> &str {
         match self {
             Target::Email(to) | Target::Inbox(to) => to,
@@ -131,7 +131,7 @@ impl Target {
         }
     }
 
-    /// Where it leads: an address, or a URL.
+    /// Returns the recipient: an address, a role or a URL.
     pub fn to(&self) -> &str {
         match self {
             Target::Email(to) | Target::Inbox(to) | Target::Webhook(to) | Target::Slack(to) | Target::Teams(to) => to,
@@ -139,28 +139,28 @@ impl Target {
     }
 }
 
-/// Tries after the first, and how long the step rests before each.
+/// The tries after the first one, and the pause before each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
     pub max_retries: u32,
     pub delay_seconds: u64,
 }
 
-/// Where a running plan stands.
+/// The progress of a running plan.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Cursor {
     /// The current step; empty before the first.
     pub step: String,
     /// Steps ended so far, loops and failed tries included.
     pub runs: u32,
-    /// What the finished steps answered, by step id, in the order they first finished.
+    /// The results of the finished steps, by step id, in the order in which they first finished.
     pub results: Object,
-    /// How often the current step has failed and was to be tried again.
+    /// How often the current step failed and was scheduled for a retry.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,
 }
 
-/// How a step came out, as far as the order of steps cares.
+/// How a step ended, as far as it decides the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepOutcome {
     Success,
@@ -168,7 +168,7 @@ pub enum StepOutcome {
 }
 
 impl Step {
-    /// What the step tells, if it tells anything.
+    /// Returns the notice that the step sends, if any.
     pub fn notice(&self) -> Option<&Notice> {
         match &self.kind {
             StepKind::Notification { notice } | StepKind::Reminder { notice, .. } => Some(notice),
@@ -182,7 +182,7 @@ impl Plan {
         self.steps.iter().find(|step| step.id == id)
     }
 
-    /// The step that follows `current`; `None` when the workflow ends there.
+    /// Returns the step that follows `current`, or `None` if the workflow ends there.
     pub fn next(&self, current: &str, outcome: StepOutcome) -> Option<&Step> {
         let step = self.step(current)?;
         let target = match outcome {
@@ -193,7 +193,7 @@ impl Plan {
     }
 }
 
-/// What a child intent carries: the parent's payload and what the step needs to know.
+/// Returns the payload of a child intent: the parent's payload and the context of the step.
 pub fn child_payload(parent_id: &str, parent_payload: &Value, plan: &Plan, step: &Step, results: &Object) -> Value {
     serde_json::json!({
         "parent_payload": parent_payload,
@@ -206,7 +206,7 @@ pub fn child_payload(parent_id: &str, parent_payload: &Value, plan: &Plan, step:
     })
 }
 
-/// The result of a finished workflow: the last step's result, and every step's under `steps`.
+/// Returns the result of a finished workflow: the last step's result, and every step's under `steps`.
 pub fn combined_result(last: &Value, results: &Object) -> Value {
     let mut combined = match last {
         Value::Object(fields) => fields.clone(),

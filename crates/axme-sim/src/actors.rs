@@ -1,4 +1,5 @@
-//! The actors. Each action of each actor is a function, drawn by weight. A new actor is a file here and a line in [`ACTIONS`].
+//! The actors. Each action of an actor is a function, drawn by weight. To add an actor, add a file here and a line to
+//! [`ACTIONS`].
 
 mod agents;
 mod bundles;
@@ -35,7 +36,7 @@ pub(crate) use recipients::answer_all_links;
 /// Agents that read from their queues.
 pub(crate) const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
 
-/// All agents. The last one is reached by a push.
+/// All agents. The last one receives pushes.
 pub(crate) const WORKERS: [&str; 4] = ["ada", "bob", "cyd", receivers::PUSH_AGENT];
 
 type Action = fn(&mut Simulation) -> CheckResult;
@@ -130,7 +131,7 @@ fn make_other_workspace(sim: &mut Simulation) -> String {
     make_admin(sim, "elsewhere", org, workspace)
 }
 
-/// Creates an admin of a workspace with an owner of its own; returns the key.
+/// Creates an admin of a workspace, with its own owner. Returns the key.
 fn make_admin(sim: &mut Simulation, name: &'static str, org: uuid::Uuid, workspace: uuid::Uuid) -> String {
     use sha2::{Digest, Sha256};
     let token = format!("axme_sa_{name}_secret");
@@ -160,7 +161,7 @@ fn make_admin(sim: &mut Simulation, name: &'static str, org: uuid::Uuid, workspa
 }
 
 fn text(body: &Value, field: &str) -> Result<String, String> {
-    body[field].as_str().map(str::to_owned).ok_or_else(|| format!("no {field} in {body}"))
+    body[field].as_str().map(str::to_owned).ok_or_else(|| format!("{field} is missing in {body}"))
 }
 
 pub(crate) fn call_as_admin(
@@ -173,7 +174,7 @@ pub(crate) fn call_as_admin(
     sim.call(&key, method, path, body)
 }
 
-/// Calls as an admin who submits nothing, and so may reassign any task.
+/// Calls as an admin who submits nothing, and who may therefore reassign any task.
 pub(crate) fn call_as_second_admin(
     sim: &mut Simulation,
     method: &'static str,
@@ -184,8 +185,8 @@ pub(crate) fn call_as_second_admin(
     sim.call(&key, method, path, body)
 }
 
-/// Answers an intent under a mark, perhaps more than once: at the same time, or again when the response was lost. A request
-/// that was refused changes nothing.
+/// Answers an intent under a mark, sometimes more than once: at the same time, or again if the response was lost. A
+/// refused request must change nothing.
 fn answer(sim: &mut Simulation, key: &str, id: IntentId, verb: &str, mark: &str, body: Value) -> CheckResult {
     let idempotency_key = sim.cluster.chance(30).then(|| format!("answer-{mark}"));
     let has_key = idempotency_key.is_some();
@@ -202,8 +203,8 @@ fn answer(sim: &mut Simulation, key: &str, id: IntentId, verb: &str, mark: &str,
     Ok(())
 }
 
-/// Sends copies of one request together. A single one that was refused, or whose response says so by `is_without_effect`,
-/// has changed nothing.
+/// Sends copies of one request together. A single request must change nothing if it was refused or if its response is
+/// `is_without_effect`.
 fn send_copies(
     sim: &mut Simulation,
     request: &Request,
@@ -217,7 +218,7 @@ fn send_copies(
         let first = &responses[0];
         let is_lost = first.status >= 400 && !sim.cluster.fates().contains(&Fate::DiesAfter);
         let is_changed = (is_lost || is_without_effect(first)) && !is_unchanged(&before, &sim.cluster.snapshot());
-        ensure!(!is_changed, "{} got {} and changed something", request.path, first.status);
+        ensure!(!is_changed, "{} returned {} but changed the store", request.path, first.status);
     }
     Ok(responses)
 }

@@ -1,7 +1,7 @@
 //! The cluster: nodes on one database, a clock, and the faults between a request and its response.
 //!
-//! Nothing here waits for real time or runs on another thread. A request is polled by hand; whenever it waits for a commit,
-//! the seed decides how that commit ends.
+//! Nothing here waits for real time or runs on another thread. A request is polled by hand. When it waits for a commit,
+//! the seed decides how the commit ends.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -32,9 +32,9 @@ use tower::ServiceExt;
 use crate::Mutation;
 use crate::outbound::SimulatedOutbound;
 
-/// Polls of one future. One that is not ready by then waits for an event that never comes.
+/// The most polls of one future. If it is still not ready, it waits for an event that never comes.
 const MOST_POLLS: usize = 10_000;
-/// Commits out of a thousand that fail.
+/// The number of commits out of a thousand that fail.
 const FAULTS_PER_THOUSAND: u32 = 60;
 const LARGEST_GROUP: usize = 4;
 
@@ -49,7 +49,7 @@ pub(crate) struct Cluster {
     /// How the commits since the last call of `fates` ended.
     fates: Vec<Fate>,
     mutation: Option<Mutation>,
-    /// Where the nodes draw ids and secrets from.
+    /// The source of the nodes' ids and secrets.
     rng: Rng,
     nodes: Vec<Node>,
     runtime: tokio::runtime::Runtime,
@@ -74,7 +74,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// A request without an idempotency key.
+    /// Returns a request without an idempotency key.
     pub(crate) fn new(key: &str, method: &'static str, path: &str, body: Value) -> Request {
         Request { key: key.to_owned(), method, path: path.to_owned(), body, idempotency_key: None }
     }
@@ -87,7 +87,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// The client does not know whether the request had an effect.
+    /// True if the client does not know whether the request had an effect.
     pub(crate) fn is_unknown(&self) -> bool {
         self.status >= 500
     }
@@ -118,7 +118,7 @@ impl Cluster {
             let data = Folder::open(&path).expect("the data folder opens");
             first_start::run(&app, &data, "owner@local", "http://127.0.0.1:0").await.expect("the first start succeeds");
         });
-        let text = std::fs::read_to_string(bootstrap).expect("bootstrap.json is there");
+        let text = std::fs::read_to_string(bootstrap).expect("bootstrap.json exists");
         let bootstrap: Bootstrap = serde_json::from_str(&text).expect("bootstrap.json is JSON");
         cluster.admin = bootstrap.api_key;
         cluster
@@ -163,13 +163,14 @@ impl Cluster {
         if from.is_empty() { None } else { Some(from[self.below(from.len())].clone()) }
     }
 
-    /// A random node.
+    /// Returns a random node.
     pub(crate) fn app(&mut self) -> Arc<AppState> {
         let node = self.below(self.nodes.len());
         self.nodes[node].app.clone()
     }
 
-    /// Sends requests at the same time, each to a random node, and waits for all responses. A request whose node died gets 503.
+    /// Sends requests at the same time, each to a random node, and waits for all responses. A request gets 503 if its
+    /// node dies.
     pub(crate) fn send(&mut self, requests: &[Request]) -> Vec<Response> {
         let mut responses = Vec::new();
         for request in requests {
@@ -185,7 +186,7 @@ impl Cluster {
         std::mem::take(&mut self.fates)
     }
 
-    /// Runs a future to its end, together with the tasks that it spawns. Nodes that died meanwhile are restarted.
+    /// Runs a future to its end, together with the tasks that it spawns. Then restarts nodes that died.
     pub(crate) fn drive<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = Box::pin(future);
         let mut output = None;
@@ -269,7 +270,7 @@ impl Cluster {
         self.drive(async move { app.store.read(job).await }).expect("the store can be read")
     }
 
-    /// Writes to the store past the API and without faults, for data that no operation creates.
+    /// Writes to the store without the API and without faults, for data that no operation creates.
     pub(crate) fn write_directly<T: Send + 'static>(
         &mut self,
         job: impl FnMut(&mut Tx<'_>) -> axme_core::error::Result<T> + Send + 'static,

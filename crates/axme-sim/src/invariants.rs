@@ -1,4 +1,4 @@
-//! What must hold in the store after every step (architecture, "Properties").
+//! The invariants of the store, checked after every step of a simulation.
 
 mod tasks;
 
@@ -14,11 +14,11 @@ use uuid::Uuid;
 use crate::cluster::Cluster;
 use crate::{CheckResult, marks};
 
-/// Compares the store with what it held after earlier steps.
+/// Compares the store with its content after earlier steps.
 #[derive(Default)]
 pub(crate) struct Checker {
     pub(crate) intents: BTreeMap<IntentId, ObservedIntent>,
-    /// The workspace of the first intent, in which all others are.
+    /// The workspace of the first intent, which all others share.
     pub(crate) workspace: Option<Uuid>,
     /// Notices that arrived at external systems.
     pub(crate) delivered_notices: BTreeSet<Uuid>,
@@ -33,7 +33,7 @@ pub(crate) struct ObservedIntent {
 }
 
 impl ObservedIntent {
-    /// The intent after its first `count` events.
+    /// Returns the intent after its first `count` events.
     pub(crate) fn after(&self, count: usize) -> Intent {
         let head = &self.head.intent;
         let mut folded = Intent::draft(head.id, head.root, head.parent, self.events[0].at);
@@ -41,7 +41,7 @@ impl ObservedIntent {
         folded
     }
 
-    /// The number of reassignments among the first `count` events.
+    /// Returns the number of reassignments among the first `count` events.
     pub(crate) fn transfers(&self, count: usize) -> usize {
         let is_transfer = |event: &&Event| matches!(event.body, EventBody::Transferred { .. });
         self.events[..count].iter().filter(is_transfer).count()
@@ -67,7 +67,7 @@ macro_rules! ensure {
 pub(crate) use ensure;
 
 impl Checker {
-    /// The numbers of intents and of events.
+    /// Returns the numbers of intents and of events.
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.intents.len(), self.intents.values().map(|observed| observed.events.len()).sum())
     }
@@ -85,13 +85,13 @@ impl Checker {
         let snapshot = cluster.snapshot();
         let present: BTreeSet<IntentId> = snapshot.heads.iter().map(|columns| columns.head.intent.id).collect();
         if let Some(lost) = self.intents.keys().find(|id| !present.contains(id)) {
-            return Err(format!("intent {lost} is gone"));
+            return Err(format!("intent {lost} is missing"));
         }
         for columns in &snapshot.heads {
             let intent = &columns.head.intent;
             check_columns(columns)?;
             let workspace = *self.workspace.get_or_insert(columns.workspace);
-            ensure!(workspace == columns.workspace, "{}: made in another workspace", intent.id);
+            ensure!(workspace == columns.workspace, "{}: created in another workspace", intent.id);
             match self.intents.get_mut(&intent.id) {
                 Some(observed) if observed.head.intent == *intent => continue,
                 Some(observed) if observed.head.intent.position == intent.position => {
@@ -102,7 +102,7 @@ impl Checker {
                     let events = cluster.read(move |tx| Ok(history(tx, workspace, id)?));
                     if let Some(known) = known {
                         ensure!(events.starts_with(&known.events), "{id}: history was rewritten");
-                        ensure!(!known.status().is_terminal(), "{id}: something came after the end");
+                        ensure!(!known.status().is_terminal(), "{id}: events follow the end");
                     }
                     let marks = marks::of_events(&events);
                     self.intents.insert(id, ObservedIntent { head: columns.head.clone(), events, marks });
@@ -127,8 +127,8 @@ impl Checker {
                 continue;
             };
             let Some(elder) = self.intents.get(&parent) else { return Err(format!("{id}: its parent is missing")) };
-            ensure!(intent.root == elder.head.intent.root, "{id}: another root than its parent's");
-            ensure!(id.shard() == intent.root.shard(), "{id}: another shard than its root's");
+            ensure!(intent.root == elder.head.intent.root, "{id}: its root differs from its parent's");
+            ensure!(id.shard() == intent.root.shard(), "{id}: its shard differs from its root's");
             if !observed.status().is_terminal() {
                 live.entry(parent).or_default().push(*id);
             }
@@ -162,7 +162,7 @@ impl Checker {
             let queues = queued.remove(id).unwrap_or_default();
             ensure!(
                 queues == expected,
-                "{id} is {}: in the queues {queues:?}, not {expected:?}",
+                "{id} is {}: it is in the queues {queues:?}, not {expected:?}",
                 intent.status().as_str()
             );
         }
@@ -174,14 +174,14 @@ impl Checker {
         let mut set: BTreeMap<(IntentId, &str), Time> = BTreeMap::new();
         for timer in &snapshot.timers {
             let live = self.intents.get(&timer.intent_id).is_some_and(|observed| !observed.status().is_terminal());
-            ensure!(live, "a timer ({}) of {}, which is over or unknown", timer.kind, timer.intent_id);
+            ensure!(live, "a timer ({}) of {}, which has ended or is unknown", timer.kind, timer.intent_id);
             set.insert((timer.intent_id, &timer.kind), timer.due_at);
         }
         for (id, observed) in self.intents.iter().filter(|(_, observed)| !observed.status().is_terminal()) {
             let intent = &observed.head.intent;
             let own = observed.spec().deadline_at.filter(|_| intent.parent.is_none());
             let (expected, found) = (intent.deadline(own), set.get(&(*id, "deadline")).copied());
-            ensure!(expected == found, "{id}: its deadline is {expected:?}, the timer {found:?}");
+            ensure!(expected == found, "{id}: its deadline is {expected:?}, but the timer is {found:?}");
             let Some(waiting) = intent.waiting() else { continue };
             let Some(step) = &waiting.step else { continue };
             let found = set.get(&(*id, format!("step:{step}").as_str())).copied();
@@ -195,7 +195,7 @@ impl Checker {
     }
 }
 
-/// Whether two snapshots are equal.
+/// True if two snapshots are equal.
 pub(crate) fn is_unchanged(before: &Snapshot, after: &Snapshot) -> bool {
     let heads =
         |snapshot: &Snapshot| snapshot.heads.iter().map(|columns| columns.head.intent.clone()).collect::<Vec<_>>();
@@ -206,13 +206,13 @@ pub(crate) fn is_unchanged(before: &Snapshot, after: &Snapshot) -> bool {
         && before.links == after.links
 }
 
-/// The columns that lists filter by agree with the state.
+/// Checks that the columns that lists filter by agree with the state.
 fn check_columns(columns: &HeadColumns) -> CheckResult {
     let intent = &columns.head.intent;
     let (id, status) = (intent.id, intent.status());
     ensure!(
         columns.status == status.as_str(),
-        "{id}: status {} in the column, {} in the state",
+        "{id}: the status is {} in the column, but {} in the state",
         columns.status,
         status.as_str()
     );
@@ -220,53 +220,57 @@ fn check_columns(columns: &HeadColumns) -> CheckResult {
     let since = intent.open_task().and(intent.waiting()).map(|waiting| waiting.since);
     ensure!(columns.task_since == since, "{id}: task_since is {:?}, not {since:?}", columns.task_since);
     if let Some(waiting) = intent.waiting() {
-        ensure!(!waiting.holder.reference.is_empty(), "{id}: waits for nobody");
+        ensure!(!waiting.holder.reference.is_empty(), "{id}: waits without a holder");
         let fits = match waiting.reason {
             WaitingReason::WaitingForAgent => waiting.child.is_some(),
             WaitingReason::WaitingForHuman => waiting.task.is_some(),
             WaitingReason::WaitingForTime => waiting.due_at.is_some() && waiting.step.is_some(),
             _ => true,
         };
-        ensure!(fits, "{id}: waits for nothing that could come: {waiting:?}");
+        ensure!(fits, "{id}: nothing can end its wait: {waiting:?}");
     }
     Ok(())
 }
 
-/// The history alone: in order, ending once, and nothing but the state.
+/// Checks a history by itself: it is in order, ends once, and folds to the state.
 fn check_history(observed: &ObservedIntent) -> CheckResult {
     let head = &observed.head.intent;
     let id = head.id;
     ensure!(
         matches!(observed.events.first().map(|e| &e.body), Some(EventBody::Created(_))),
-        "{id}: begins without a creation"
+        "{id}: does not begin with a creation"
     );
     let mut folded = Intent::draft(id, head.root, head.parent, observed.events[0].at);
     for (position, event) in (1..).zip(&observed.events) {
-        ensure!(event.position == position, "{id}: position {} after {}", event.position, position - 1);
-        ensure!(event.at >= folded.updated_at, "{id}: event {position} lies before the one ahead of it");
-        ensure!(!folded.status().is_terminal(), "{id}: event {position} comes after the end");
+        ensure!(event.position == position, "{id}: position {} follows {}", event.position, position - 1);
+        ensure!(event.at >= folded.updated_at, "{id}: event {position} is earlier than the event before it");
+        ensure!(!folded.status().is_terminal(), "{id}: event {position} follows the end");
         check_time(observed, &folded, event)?;
         tasks::check_event(observed, &folded, event)?;
         apply(&mut folded, event);
-        ensure!(event.status == folded.status(), "{id}: event {position} says {}", event.status.as_str());
+        ensure!(
+            event.status == folded.status(),
+            "{id}: event {position} shows the wrong status {}",
+            event.status.as_str()
+        );
     }
     tasks::check_waiting(observed)?;
-    // Settings are not history.
+    // Settings are not part of the history.
     ensure!(folded.updated_at <= head.updated_at, "{id}: the head is older than its last event");
     folded.updated_at = head.updated_at;
     folded.policy = head.policy.clone();
     folded.policy_generation = head.policy_generation;
-    ensure!(folded == *head, "{id}: the events make {folded:?}, the head is {head:?}");
+    ensure!(folded == *head, "{id}: the events fold to {folded:?}, but the head is {head:?}");
     Ok(())
 }
 
-/// Timers fire in their order and never early. `before` is the intent just before the event. What settings moved is not
-/// looked at.
+/// Checks that timers fire in their order and never early. `before` is the intent just before the event. Skips times
+/// that settings have moved.
 fn check_time(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
     let (id, position) = (before.id, event.position);
     match &event.body {
         EventBody::Reminder { count, .. } => {
-            ensure!(*count == before.tally.reminded + 1, "{id}: reminder {count} after {}", before.tally.reminded);
+            ensure!(*count == before.tally.reminded + 1, "{id}: reminder {count} follows {}", before.tally.reminded);
             let plan = observed.spec().plan.as_ref();
             let reminders = before.reminder_plan(&before.policy, plan);
             if !reminders.is_empty() && observed.head.intent.policy_generation == 0 {
@@ -289,10 +293,10 @@ fn check_time(observed: &ObservedIntent, before: &Intent, event: &Event) -> Chec
             let waiting = before.waiting().filter(|waiting| waiting.reason == WaitingReason::WaitingForTime);
             let Some(waiting) = waiting else { return Ok(()) };
             let step = observed.spec().plan.as_ref().and_then(|plan| plan.step(waiting.step.as_deref()?));
-            // A timeout waits for a go-on, which may come at any time.
+            // A timeout step may be let to proceed at any time.
             let is_timeout = step.is_some_and(|step| step.kind == StepKind::Timeout);
             let is_due = waiting.due_at.is_some_and(|due_at| due_at <= event.at);
-            ensure!(is_timeout || is_due, "{id}: event {position}: a pause was over early");
+            ensure!(is_timeout || is_due, "{id}: event {position}: a pause ended early");
         }
         _ => {}
     }

@@ -1,8 +1,8 @@
-//! A deterministic simulation of the server under faults: replies are lost, requests come twice, agents die with claimed
-//! work, nodes die before and after a commit, disks are full, clocks jump.
+//! A deterministic simulation of the server under faults. Responses are lost, requests arrive twice, and agents die
+//! with claimed work. Nodes die before and after a commit, disks are full, and clocks jump.
 //!
-//! After each step the invariants are checked on the store itself ([`invariants`]) and against what clients were promised
-//! ([`promises`]). At the end all faults stop, and every intent must end ([`liveness`]). The same seed makes the same history.
+//! After each step it checks the invariants of the store ([`invariants`]) and the promises to clients ([`promises`]).
+//! At the end all faults stop, and every intent must end ([`liveness`]). The same seed makes the same history.
 
 mod actors;
 mod cluster;
@@ -24,7 +24,7 @@ use invariants::Checker;
 use promises::Promises;
 use serde_json::Value;
 
-/// Steps that a failure shows.
+/// The steps that a failure shows.
 const SHOWN_STEPS: usize = 30;
 
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ pub struct Options {
 pub enum Mutation {
     /// No timer fires.
     StoppedTimers,
-    /// Some commits are reported as done and are lost.
+    /// Some commits are reported as done but lost.
     LyingCommits,
     /// The mail server accepts mail and drops it.
     LostMail,
@@ -89,14 +89,14 @@ impl fmt::Display for Failure {
         for line in &self.last_steps {
             writeln!(f, "  {line}")?;
         }
-        write!(f, "again: cargo xtask sim --seed {} --seeds 1 --steps {}", self.seed, self.steps)
+        write!(f, "to repeat it: cargo xtask sim --seed {} --seeds 1 --steps {}", self.seed, self.steps)
     }
 }
 
 /// The error names the violated rule.
 pub(crate) type CheckResult = Result<(), String>;
 
-/// One run: the nodes, the actors, and what both must keep.
+/// One run: the nodes, the actors, and the rules that both must keep.
 pub(crate) struct Simulation {
     pub(crate) cluster: Cluster,
     pub(crate) promises: Promises,
@@ -138,7 +138,7 @@ impl Simulation {
         Ok(responses)
     }
 
-    /// Picks one of all intents.
+    /// Picks any intent.
     pub(crate) fn pick_intent(&mut self) -> Option<IntentId> {
         let ids: Vec<IntentId> = self.checker.intents.keys().copied().collect();
         self.cluster.pick(&ids)

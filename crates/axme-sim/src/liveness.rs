@@ -1,5 +1,5 @@
-//! The liveness phase. Faults stop, time passes, and every actor does its work correctly. Every intent must end, and every promise
-//! must be kept.
+//! The liveness phase. Faults stop, time passes, and every actor does its work correctly. Every intent must end, and
+//! every promise must be kept.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::actors::{
 use crate::invariants::ensure;
 use crate::{CheckResult, Simulation};
 
-/// Rounds of two hours. A workflow takes a round for each of its delays. Acknowledged work that an agent forgot is offered
-/// again after an hour.
+/// The most rounds of two hours. A workflow takes a round for each of its delays. Acknowledged work that an agent
+/// forgot is offered again after an hour.
 const MOST_ROUNDS: usize = 16;
 /// A round ends after this many passes, or after one in which no actor had work.
 const MOST_PASSES: usize = 6;
@@ -43,14 +43,14 @@ pub(crate) fn run(sim: &mut Simulation) -> CheckResult {
         let status = observed.status();
         ensure!(
             status.is_terminal(),
-            "{id} never ends: it is {}, {:?}",
+            "{id} never ends: its status is {}, {:?}",
             status.as_str(),
             observed.head.intent.waiting()
         );
     }
     let left = sim.cluster.snapshot();
-    ensure!(left.timers.is_empty(), "timers are left: {:?}", left.timers);
-    // Failed webhook deliveries are repeated.
+    ensure!(left.timers.is_empty(), "timers remain: {:?}", left.timers);
+    // Failed webhook deliveries are retried.
     for _ in 0..MOST_ATTEMPTS {
         sim.cluster.clock.advance(ROUND);
         run_workers(sim)?;
@@ -101,7 +101,7 @@ fn check_list(sim: &mut Simulation) -> CheckResult {
     }
     for create in &sim.promises.creates {
         let Some(id) = create.id else { continue };
-        ensure!(listed.contains(&id.to_string()), "{id} was promised and is not listed");
+        ensure!(listed.contains(&id.to_string()), "{id} was promised but is not listed");
     }
     Ok(())
 }

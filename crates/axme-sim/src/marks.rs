@@ -1,16 +1,16 @@
-//! Marks: unique words in what clients send, by which it is found in histories.
+//! Marks: unique words in requests, by which a request is found in histories.
 
 use std::collections::BTreeSet;
 
 use axme_intent::lifecycle::Event;
 use serde_json::Value;
 
-/// The `nth` mark.
+/// Returns the `nth` mark.
 pub(crate) fn make(nth: usize) -> String {
     format!("mark-{nth}-")
 }
 
-/// The marks in the events of an intent after the first one.
+/// Returns the marks in the events of an intent after the first one.
 pub(crate) fn of_events(events: &[Event]) -> BTreeSet<String> {
     let mut marks = BTreeSet::new();
     for event in events.iter().skip(1) {

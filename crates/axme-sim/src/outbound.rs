@@ -1,4 +1,4 @@
-//! The systems outside: web servers that receive posts, and a mail server. They fail by the seed.
+//! External systems: web servers that receive posts, and a mail server. The seed decides when they fail.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,11 +15,11 @@ pub(crate) const SUBSCRIBER_URL: &str = "https://hook.example/";
 /// The chat webhook of notification steps.
 pub(crate) const CHAT_URL: &str = "https://chat.example/";
 
-/// A post that arrived, whatever the response was.
+/// A post that arrived, regardless of the response.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceivedPost {
     pub(crate) url: String,
-    /// The id of the delivery; the same for every attempt.
+    /// The id of the delivery, which all attempts share.
     pub(crate) id: String,
     pub(crate) body: Value,
 }
@@ -32,7 +32,7 @@ struct State {
     is_faulty: bool,
     received_posts: Vec<ReceivedPost>,
     mails: Vec<Mail>,
-    /// Accepted mail is dropped.
+    /// True to drop accepted mail.
     loses_mail: bool,
 }
 
@@ -84,7 +84,7 @@ impl Outbound for SimulatedOutbound {
     }
 
     fn fetch(&self, _: Fetch) -> Pin<Box<dyn Future<Output = FetchResult> + Send + '_>> {
-        Box::pin(async { Err("nobody is there".to_owned()) })
+        Box::pin(async { Err("connection refused".to_owned()) })
     }
 
     fn mail(&self, mail: Mail) -> Pin<Box<dyn Future<Output = Result<(), MailError>> + Send + '_>> {

@@ -1,7 +1,7 @@
-//! What clients were told, checked against the store.
+//! The promises to clients, checked against the store.
 //!
-//! Whatever a client sends and a history may contain carries a *mark*, a word that occurs nowhere else. A history must contain
-//! the mark of a request that got 200, and must not contain the mark of one that was always refused.
+//! Every request that a history may contain carries a *mark*, a word that occurs nowhere else. A history must contain
+//! the mark of a request that returned 200. It must not contain the mark of a request that was always refused.
 
 mod link_answers;
 
@@ -20,7 +20,7 @@ use crate::{CheckResult, marks};
 #[derive(Default)]
 pub(crate) struct Promises {
     pub(crate) creates: Vec<CreateCall>,
-    /// By mark.
+    /// The answers by mark.
     answers: BTreeMap<String, AnswerRecord>,
     links: LinkAnswers,
     marks: usize,
@@ -36,11 +36,11 @@ pub(crate) struct CreateCall {
     pub(crate) id: Option<IntentId>,
 }
 
-/// Responses to the answers under one mark.
+/// The responses to the answers under one mark.
 struct AnswerRecord {
     intent: IntentId,
-    /// Responses that said that the answer was applied. A mark may be applied twice: as progress, or to two steps of one person
-    /// that follow each other, since a person's answer names no step.
+    /// Responses that said that the answer was applied. A mark may be applied twice: as progress, or to two consecutive
+    /// steps of one person. The answer of a person names no step.
     applied: usize,
     /// Responses that said that the answer ended the intent.
     terminal: usize,
@@ -53,7 +53,7 @@ impl Promises {
         marks::make(self.marks)
     }
 
-    /// Intents that clients know of.
+    /// Returns the intents that clients know of.
     pub(crate) fn known(&self) -> Vec<IntentId> {
         self.creates.iter().filter_map(|create| create.id).collect()
     }
@@ -66,10 +66,10 @@ impl Promises {
         }
         ensure!(response.status == 200, "a create was refused: {} {}", response.status, response.body);
         let id = response.body["intent_id"].as_str().and_then(|id| id.parse().ok());
-        let Some(id) = id else { return Err(format!("a create was answered without an id: {}", response.body)) };
+        let Some(id) = id else { return Err(format!("a create returned no id: {}", response.body)) };
         ensure!(
             create.id.is_none_or(|known| known == id),
-            "{:?} was {:?} and is {id}",
+            "{:?} returned first {:?}, then {id}",
             create.request.idempotency_key,
             create.id
         );
@@ -85,13 +85,13 @@ impl Promises {
             record.unknown += 1;
         } else if response.status == 200 && response.body["applied"] == true {
             record.applied += 1;
-            // Under an idempotency key the same response may come again.
+            // Under an idempotency key the same response may be returned again.
             let status = response.body["event"]["status"].as_str().and_then(Status::parse);
             record.terminal += usize::from(!has_key && status.is_some_and(Status::is_terminal));
         }
     }
 
-    /// Records the response to an answer by a link. All answers by one link share a mark.
+    /// Records the response to an answer through a link. All answers through one link share a mark.
     pub(crate) fn record_link_answer(&mut self, mark: &str, link: &TaskLink, response: &Response) {
         let intent = link.intent;
         let record =
@@ -101,7 +101,7 @@ impl Promises {
         self.links.record(mark, link, response);
     }
 
-    /// The number of links by which an answer was recorded.
+    /// Returns the number of links through which an answer was recorded.
     pub(crate) fn links_used(&self) -> usize {
         self.links.count_recorded()
     }
@@ -116,18 +116,15 @@ impl Promises {
         let mut created: BTreeMap<&str, IntentId> = BTreeMap::new();
         for (id, observed) in checker.intents.iter().filter(|(_, observed)| observed.head.intent.parent.is_none()) {
             let Some(mark) = observed.spec().payload["born"].as_str() else {
-                return Err(format!("{id}: nobody asked for it"));
+                return Err(format!("{id}: no client created it"));
             };
             if let Some(other) = created.insert(mark, *id) {
-                return Err(format!("one create made {other} and {id}"));
+                return Err(format!("one create made both {other} and {id}"));
             }
         }
         for create in &self.creates {
             let Some(id) = create.id else { continue };
-            ensure!(
-                created.get(create.mark.as_str()) == Some(&id),
-                "{id} was promised and is not there as it was sent"
-            );
+            ensure!(created.get(create.mark.as_str()) == Some(&id), "{id} was promised but is missing or differs");
         }
         Ok(())
     }
@@ -143,15 +140,15 @@ impl Promises {
             let is_there = found[&observed.head.intent.root].contains(mark.as_str());
             ensure!(
                 is_there || record.applied == 0,
-                "{}: {mark} was promised and is not in the history",
+                "{}: {mark} was promised but is not in the history",
                 record.intent
             );
             ensure!(
                 !is_there || record.applied + record.unknown > 0,
-                "{}: {mark} was refused and is in the history",
+                "{}: {mark} was refused but is in the history",
                 record.intent
             );
-            ensure!(record.terminal <= 1, "{}: {mark} ended it {} times", record.intent, record.terminal);
+            ensure!(record.terminal <= 1, "{}: {mark} ended the intent {} times", record.intent, record.terminal);
         }
         for observed in checker.intents.values() {
             self.check_result(observed, checker)?;
@@ -159,7 +156,7 @@ impl Promises {
         Ok(())
     }
 
-    /// An intent is COMPLETED only by a result that an actor sent to its family.
+    /// Checks that an intent is COMPLETED only by a result that an actor sent to its family.
     fn check_result(&self, observed: &ObservedIntent, checker: &Checker) -> CheckResult {
         let State::Completed { result } = &observed.head.intent.state else { return Ok(()) };
         let (id, root) = (observed.head.intent.id, observed.head.intent.root);
@@ -171,7 +168,7 @@ impl Promises {
         for mark in &marks {
             let answered = self.answers.get(mark).and_then(|record| checker.intents.get(&record.intent));
             let is_own = answered.is_some_and(|other| other.head.intent.root == root);
-            ensure!(is_own, "{id} is COMPLETED with {mark}, which was sent to another");
+            ensure!(is_own, "{id} is COMPLETED with {mark}, which was sent to another intent");
         }
         Ok(())
     }
@@ -183,7 +180,7 @@ fn check_steps(id: IntentId, plan: &Plan, result: &Value) -> CheckResult {
         let has_holder = plan.step(step).is_some_and(|step| step.kind.has_holder());
         let is_failed = output["error"]["code"].is_string();
         let is_sent = !has_holder || is_failed || !marks::of_value(output).is_empty();
-        ensure!(is_sent, "{id} is COMPLETED, and nobody sent {output} for step {step}");
+        ensure!(is_sent, "{id} is COMPLETED, but nobody sent {output} for step {step}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A task link in a person's hands. It arrived by mail or was made for a form, and answers one task without a key.
+//! A task link that a person has. It arrived by mail or was created for a form, and answers one task without a key.
 
 use axme_intent::IntentId;
 
@@ -7,14 +7,14 @@ pub(crate) struct TaskLink {
     pub(crate) intent: IntentId,
     pub(crate) person: String,
     pub(crate) via: &'static str,
-    /// The asking that the link is about.
+    /// The asking that the link is for.
     pub(crate) asking: u32,
-    /// How often the task had been reassigned when the link was made.
+    /// How often the task had been reassigned when the link was created.
     pub(crate) transfers: usize,
     pub(crate) token: String,
     pub(crate) page: String,
-    /// Every answer by one link carries the same mark, because only one of them may be recorded.
+    /// All answers through one link carry the same mark, because only one of them may be recorded.
     pub(crate) mark: Option<String>,
-    /// The link was tried in the liveness phase, after its asking was over.
+    /// True if the liveness phase has tried the link after its asking ended.
     pub(crate) is_tried_late: bool,
 }

@@ -1,9 +1,10 @@
-//! A few hundred seeds, that the same seed makes the same history, and that what is broken on purpose is noticed.
+//! Runs a few hundred seeds. Checks that the same seed makes the same history, and that the simulation detects
+//! mutations.
 
 use axme_sim::{Mutation, Options, Report, run};
 
 const SEEDS: u64 = 200;
-/// A seed runs on one thread; seeds run beside each other.
+/// A seed runs on one thread; several seeds run at the same time.
 const THREADS: usize = 2;
 const STEPS: usize = 45;
 /// Seeds that must detect a mutation.
@@ -22,10 +23,10 @@ fn seeds_hold() {
     let play = |first: u64| (first..SEEDS).step_by(THREADS).map(pass).fold(Report::default(), Report::plus);
     let total = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS as u64).map(|first| scope.spawn(move || play(first))).collect();
-        let reports = threads.into_iter().map(|thread| thread.join().expect("all seeds hold"));
+        let reports = threads.into_iter().map(|thread| thread.join().expect("all seeds pass"));
         reports.fold(Report::default(), Report::plus)
     });
-    // A simulation in which little happens holds easily.
+    // A simulation in which little happens passes easily.
     assert!(total.intents > 5 * SEEDS as usize, "{total:?}");
     assert!(total.crashes > SEEDS as usize, "{total:?}");
     assert!(total.received_posts > 10 * SEEDS as usize, "{total:?}");
@@ -41,16 +42,16 @@ fn a_seed_makes_one_history() {
 }
 
 #[test]
-fn what_is_broken_is_noticed() {
+fn mutations_are_detected() {
     let mutations = [
         (Mutation::StoppedTimers, 10),
         (Mutation::LyingCommits, 10),
         (Mutation::LostMail, 10),
-        // Few intents ask twice while somebody still has a link to the first asking.
+        // Few intents ask twice while a person still has a link to the first asking.
         (Mutation::LinksForAnything, 40),
     ];
     for (mutation, seeds) in mutations {
         let caught = (0..seeds).filter(|seed| run(*seed, options(Some(mutation))).is_err()).take(REQUIRED).count();
-        assert!(caught == REQUIRED, "{mutation:?} was noticed by {caught} seeds of {seeds}");
+        assert!(caught == REQUIRED, "{mutation:?} was detected by {caught} seeds of {seeds}");
     }
 }

@@ -1,7 +1,7 @@
-//! A keep-alive HTTP/1.1 connection that does as little as can be done: the load must not cost more than what it measures.
+//! A keep-alive HTTP/1.1 connection that does as little as possible: the load must cost less than the measured server.
 //!
-//! Requests are bytes that the caller has prepared. Answers are read by their length or in chunks; nothing else is
-//! understood, and a surprise is an error.
+//! Requests are bytes that the caller has prepared. Responses are read by their length or in chunks. Anything else is
+//! an error.
 
 use std::net::SocketAddr;
 
@@ -9,18 +9,18 @@ use anyhow::{Context, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// More than the server ever sends in a head.
+/// More headers than the server ever sends.
 const MAX_HEADERS: usize = 32;
 const READ_AHEAD: usize = 16 * 1024;
 
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// What has arrived; up to `read` it has been handed on.
+    /// The bytes that have arrived; those before `read` are consumed.
     arrived: Vec<u8>,
     read: usize,
 }
 
-/// How the body of the answer that is being read ends.
+/// How the body of the current response ends.
 #[derive(Clone, Copy)]
 enum Framing {
     Length(usize),
@@ -34,7 +34,7 @@ impl Connection {
         Ok(Connection { stream, arrived: Vec::with_capacity(READ_AHEAD), read: 0 })
     }
 
-    /// Sends a request and reads its answer, which must be a 200.
+    /// Sends a request and reads its response, which must be a 200.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
         self.stream.write_all(request).await?;
         let framing = self.head().await?;
@@ -50,16 +50,16 @@ impl Connection {
         }
     }
 
-    /// Sends a request whose answer is a stream, and reads the head of it. The rest is read with [`Connection::chunk`].
+    /// Sends a request whose response is a stream, and reads its head. [`Connection::chunk`] reads the rest.
     pub(crate) async fn open_stream(&mut self, request: &[u8]) -> anyhow::Result<()> {
         self.stream.write_all(request).await?;
         match self.head().await? {
             Framing::Chunks => Ok(()),
-            Framing::Length(_) => bail!("a stream has a length"),
+            Framing::Length(_) => bail!("the response has a length, but a stream was expected"),
         }
     }
 
-    /// The next piece of a stream; `None` at its end.
+    /// Reads the next chunk of a stream, or `None` at its end.
     pub(crate) async fn chunk(&mut self) -> anyhow::Result<Option<&[u8]>> {
         let length = loop {
             match httparse::parse_chunk_size(&self.arrived[self.read..]) {
@@ -68,7 +68,7 @@ impl Connection {
                     break usize::try_from(length)?;
                 }
                 Ok(httparse::Status::Partial) => self.more().await?,
-                Err(_) => bail!("a chunk without a size"),
+                Err(_) => bail!("the response has a chunk without a size"),
             }
         };
         let with_end = self.take(length + 2).await?;
@@ -80,9 +80,9 @@ impl Connection {
             let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
             let mut response = httparse::Response::new(&mut headers);
             let unread = &self.arrived[self.read..];
-            if let httparse::Status::Complete(head) = response.parse(unread).context("an answer that is not HTTP")? {
+            if let httparse::Status::Complete(head) = response.parse(unread).context("the response is not HTTP")? {
                 if response.code != Some(200) {
-                    bail!("the server answered {}", String::from_utf8_lossy(unread));
+                    bail!("the server returned {}", String::from_utf8_lossy(unread));
                 }
                 let framing = framing(response.headers)?;
                 self.read += head;
@@ -117,11 +117,11 @@ fn framing(headers: &[httparse::Header<'_>]) -> anyhow::Result<Framing> {
     match header("content-length") {
         Some(length) => Ok(Framing::Length(std::str::from_utf8(length)?.parse()?)),
         None if header("transfer-encoding").is_some() => Ok(Framing::Chunks),
-        None => bail!("an answer without an end"),
+        None => bail!("the response has neither a length nor chunks"),
     }
 }
 
-/// The bytes of a POST. `headers` are whole lines.
+/// Returns the bytes of a POST. `headers` are whole lines.
 pub(crate) fn post(path: &str, key: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
@@ -131,7 +131,7 @@ pub(crate) fn post(path: &str, key: &str, headers: &str, body: &str) -> Vec<u8> 
     .into_bytes()
 }
 
-/// The bytes of a GET.
+/// Returns the bytes of a GET.
 pub(crate) fn get(path: &str, key: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: bench\r\nx-api-key: {key}\r\n\r\n").into_bytes()
 }

@@ -1,18 +1,18 @@
-//! The share of the cores that other processes used during a measure, from `/proc` (Linux only). A measure beside a compiler is
-//! worth little.
+//! The share of the cores that other processes used during a measure, from `/proc` (Linux only). A measure next to a
+//! compiler says little.
 
 /// CPU time since the system started, in ticks.
 pub(crate) struct CpuTicks {
     /// All cores, idle or not.
     all: u64,
-    /// All processes, and what a hypervisor kept for other machines. Interrupts count: they are charged to whoever was
-    /// running, so they are in `ours` too.
+    /// All processes, and the time that a hypervisor gave to other machines. Includes interrupts, because they are
+    /// charged to the running process, and so to `ours` as well.
     busy: u64,
     ours: u64,
 }
 
 impl CpuTicks {
-    /// `ours` are the processes of the bench.
+    /// Reads the ticks up to now. `ours` are the processes of the bench.
     pub(crate) fn now(ours: &[u32]) -> Option<CpuTicks> {
         let text = std::fs::read_to_string("/proc/stat").ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
@@ -26,7 +26,7 @@ impl CpuTicks {
         })
     }
 
-    /// The share of all cores that other processes have used since.
+    /// Returns the share of all cores that other processes have used since `earlier`.
     pub(crate) fn by_others_since(&self, earlier: &CpuTicks) -> f64 {
         let busy = self.busy.saturating_sub(earlier.busy);
         let ours = self.ours.saturating_sub(earlier.ours);
@@ -36,7 +36,7 @@ impl CpuTicks {
 
 fn of_process(pid: u32) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets and may hold anything.
+    // The second field is the program's name in brackets, which may contain anything.
     let fields: Vec<&str> = text.rsplit(')').next()?.split_whitespace().collect();
     let (user, system) = (fields.get(11)?, fields.get(12)?);
     Some(user.parse::<u64>().ok()? + system.parse::<u64>().ok()?)

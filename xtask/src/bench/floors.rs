@@ -1,8 +1,8 @@
-//! The floors: what the same machine can do with less.
+//! The floors: the speed of the same machine with less work.
 //!
-//! `http` is the same HTTP server answering a constant. `row` commits the request's body as one row before it answers, in
-//! groups, the way the server's own store does but without anything else: what is between it and a create is what the
-//! server costs. Both read the body whole and answer as many bytes as a create does.
+//! `http` is the same HTTP server with a constant response. `row` commits the request's body as one row before it
+//! responds, in groups like the server's own store. The difference between `row` and a create is the cost of the
+//! server. Both read the whole body and return as many bytes as a create.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,25 +18,25 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// As in the server's store.
+/// The same limits as in the server's store.
 const GROUP: usize = 256;
 const QUEUE: usize = 4_096;
 
-/// As long as the answer to a create.
+/// As long as the response to a create.
 const ANSWER: &str = r#"{"ok":true,"intent_id":"00000000-0000-7000-8000-000000000000","status":"DELIVERED","created_at":"2026-01-01T00:00:00.000Z","correlation_id":"00000000-0000-4000-8000-000000000000","intent":{"intent_id":"00000000-0000-7000-8000-000000000000","status":"DELIVERED","lifecycle_status":"DELIVERED"}}"#;
 
-/// A row to commit, and where to say that it is durable.
+/// A row to commit, and the channel that reports it as durable.
 struct Row {
     body: Bytes,
     done: oneshot::Sender<()>,
 }
 
-/// Floor A.
+/// Starts floor A.
 pub(crate) async fn http() -> anyhow::Result<SocketAddr> {
     serve(post(async |_: Bytes| answer())).await
 }
 
-/// Floor B on SQLite.
+/// Starts floor B on SQLite.
 pub(crate) async fn row_on_sqlite(file: &Path) -> anyhow::Result<SocketAddr> {
     let connection = rusqlite::Connection::open(file)?;
     connection.execute_batch(
@@ -48,7 +48,7 @@ pub(crate) async fn row_on_sqlite(file: &Path) -> anyhow::Result<SocketAddr> {
     serve_rows(queue).await
 }
 
-/// Floor B on PostgreSQL: as many connections as the server has writers, each committing one row at a time.
+/// Starts floor B on PostgreSQL: as many connections as the server has writers. Each commits one row at a time.
 pub(crate) async fn row_on_postgres(url: &str, connections: usize) -> anyhow::Result<SocketAddr> {
     let (queue, rows) = mpsc::channel(QUEUE);
     let rows = Arc::new(Mutex::new(rows));
@@ -64,7 +64,7 @@ pub(crate) async fn row_on_postgres(url: &str, connections: usize) -> anyhow::Re
             loop {
                 let Some(Row { body, done }) = rows.lock().await.recv().await else { return anyhow::Ok(()) };
                 client.execute(&insert, &[&body.as_ref()]).await?;
-                // The client may be gone.
+                // The client may have disconnected.
                 let _ = done.send(());
             }
         });
@@ -101,18 +101,18 @@ fn commit_in_groups(connection: rusqlite::Connection, mut rows: mpsc::Receiver<R
         }
         commit.execute([])?;
         for done in committed.drain(..) {
-            // The client may be gone.
+            // The client may have disconnected.
             let _ = done.send(());
         }
     }
     Ok(())
 }
 
-/// Listens like the server does, on a port of its own, until the process ends.
+/// Listens like the server, on its own port, until the process ends.
 async fn serve(create: MethodRouter) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    // Without it the connection is slower, and the figures say so.
+    // As in the server: without it the connection is measurably slower.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let router = Router::new().route("/v1/intents", create);
     tokio::spawn(async move { axum::serve(listener, router).await });

@@ -1,6 +1,6 @@
-//! A server with nothing to do: how long it takes to start and how much memory it holds.
+//! An idle server: how long it takes to start, and how much memory it uses.
 //!
-//! Measured from outside, in a process of its own: from the start of the process to the moment it takes calls.
+//! Measured from outside, in a separate process: from its start to the moment it accepts calls.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use serde::Serialize;
 use super::{median, now};
 
 const STARTS: usize = 3;
-/// How long the server is left alone before its memory is read.
+/// How long the server is idle before its memory is read.
 const SETTLE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Idle {
-    /// With a database to be made.
+    /// On a new folder, where the database must be created.
     pub(crate) first_start_ms: f64,
-    /// On a folder that has one.
+    /// On a folder with a database.
     pub(crate) start_ms: f64,
     /// Resident memory.
     pub(crate) rss_mib: f64,
@@ -38,15 +38,15 @@ pub(crate) fn measure(folder: &Path) -> anyhow::Result<Idle> {
     Ok(Idle { first_start_ms: median(&mut firsts), start_ms: median(&mut seconds), rss_mib: median(&mut sizes) })
 }
 
-/// Milliseconds until the server takes calls, and its memory in MiB.
+/// Returns the milliseconds until the server accepts calls, and its memory in MiB.
 fn start(data: &Path) -> anyhow::Result<(f64, f64)> {
     let began = now();
     let mut child =
         Command::new(std::env::current_exe()?).arg("bench-idle").arg(data).stdout(Stdio::piped()).spawn()?;
-    let mut lines = BufReader::new(child.stdout.take().context("a child without output")?).lines();
+    let mut lines = BufReader::new(child.stdout.take().context("the server has no output")?).lines();
     lines.next().context("the server did not start")??;
     let took = (now() - began).as_secs_f64() * 1_000.0;
-    let kib: f64 = lines.next().context("the server did not say its size")??.parse()?;
+    let kib: f64 = lines.next().context("the server did not print its memory")??.parse()?;
     child.wait()?;
     Ok((took, kib / 1_024.0))
 }
@@ -65,7 +65,8 @@ pub(crate) fn serve(data: PathBuf) -> anyhow::Result<()> {
 }
 
 pub(crate) fn rss_kib() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("memory is read from /proc, on Linux only")?;
+    let status = std::fs::read_to_string("/proc/self/status")
+        .context("cannot read the memory from /proc, which exists only on Linux")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc/self/status")?;
     Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
 }

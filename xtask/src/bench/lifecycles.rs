@@ -1,9 +1,9 @@
-//! Whole lifecycles: a sender submits, the agent reads the intent from its stream, gets it (which acknowledges it) and answers,
-//! and the sender reads the result from the stream of the intent.
+//! Whole lifecycles. A sender submits an intent. The agent reads it from its stream, gets it (which acknowledges it)
+//! and answers. The sender reads the result from the stream of the intent.
 //!
-//! Sender and agent each have a connection per lifecycle that runs at the same time; the agent listens on a few more. The
-//! payload says which sender waits, so that an intent can be matched although it may reach the agent before the sender
-//! has the answer to its submit.
+//! Sender and agent each have one connection per concurrent lifecycle; the agent listens on a few more. The payload
+//! names the waiting sender, because an intent may reach the agent before the response to its submit reaches the
+//! sender.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,9 +18,9 @@ use super::now;
 use super::protocol::{Accounts, Percentiles, Phase, Report};
 use super::schedule::Schedule;
 
-/// Connections on which the agent listens, at most one per lifecycle at a time.
+/// The connections on which the agent listens, at most one per concurrent lifecycle.
 const LISTENERS: usize = 4;
-/// The events that a create writes, on the wire's numbering; a sender waits for what comes after them.
+/// The number on the wire of the last event that a create writes. A sender waits for later events.
 const SEEN_BY_CREATE: u64 = 6;
 
 /// An intent that arrived at the agent.
@@ -61,7 +61,7 @@ pub(crate) async fn run(phase: &Phase, accounts: &Accounts) -> anyhow::Result<Re
                 },
                 None => break,
             },
-            Some(ended) = agent.join_next() => ended?.context("the agent")?,
+            Some(ended) = agent.join_next() => ended?.context("the agent failed")?,
         }
     }
     Ok(Report {
@@ -71,7 +71,7 @@ pub(crate) async fn run(phase: &Phase, accounts: &Accounts) -> anyhow::Result<Re
     })
 }
 
-/// Submits one intent after another and waits for each result.
+/// Submits one intent after another, and waits for each result.
 struct Sender {
     connection: Connection,
     arrivals: mpsc::UnboundedReceiver<Delivery>,
@@ -80,7 +80,7 @@ struct Sender {
 }
 
 impl Sender {
-    /// The times from submit to the agent and from submit to the result, of each measured lifecycle.
+    /// Returns two times of each measured lifecycle: from submit to the agent, and from submit to the result.
     async fn run(mut self, schedule: Schedule) -> anyhow::Result<Vec<(Duration, Duration)>> {
         let mut times = Vec::new();
         for turn in 0.. {
@@ -92,7 +92,7 @@ impl Sender {
             });
             let request = connection::post("/v1/intents", &self.accounts.sender_key, "", &body.to_string());
             let answer: Value = serde_json::from_slice(&self.connection.exchange(&request).await?)?;
-            let id = answer["intent_id"].as_str().context("an answer without intent_id")?;
+            let id = answer["intent_id"].as_str().context("the response has no intent_id")?;
             let path = format!("/v1/intents/{id}/events/stream?since={SEEN_BY_CREATE}&follow=1");
             let mut events = EventStream { connection: &mut self.connection, text: Vec::new() };
             events.connection.open_stream(&connection::get(&path, &self.accounts.sender_key)).await?;
@@ -100,15 +100,17 @@ impl Sender {
                 let event = events.next().await?.context("the stream of an intent ended without a result")?;
                 match event.name.as_str() {
                     "intent.completed" => break now(),
-                    "intent.failed" | "intent.canceled" | "intent.timed_out" => bail!("unexpected: {}", event.data),
+                    "intent.failed" | "intent.canceled" | "intent.timed_out" => {
+                        bail!("unexpected event: {}", event.data)
+                    }
                     _ => {}
                 }
             };
-            // The connection is used again only once the stream has been read to its end.
+            // The connection can be used again only after the stream has ended.
             while events.next().await?.is_some() {}
-            let mut arrived = self.arrivals.recv().await.context("the agent is gone")?;
+            let mut arrived = self.arrivals.recv().await.context("the agent has stopped")?;
             while arrived.turn < turn {
-                arrived = self.arrivals.recv().await.context("the agent is gone")?;
+                arrived = self.arrivals.recv().await.context("the agent has stopped")?;
             }
             ensure!(arrived.turn == turn, "an intent arrived before it was sent");
             if schedule.is_measured(done) {
@@ -140,11 +142,11 @@ async fn listen(mut stream: Connection, handlers: Vec<mpsc::UnboundedSender<Deli
             continue;
         }
         let data: Value = serde_json::from_str(&event.data)?;
-        let slot = data["payload"]["slot"].as_u64().context("a delivery without a slot")?;
-        let turn = data["payload"]["turn"].as_u64().context("a delivery without a turn")?;
-        let intent_id = data["intent_id"].as_str().context("a delivery without intent_id")?.to_owned();
-        let handler = handlers.get(usize::try_from(slot)?).context("a delivery of another phase")?;
-        handler.send(Delivery { intent_id, turn, at }).ok().context("a handler is gone")?;
+        let slot = data["payload"]["slot"].as_u64().context("the delivery has no slot")?;
+        let turn = data["payload"]["turn"].as_u64().context("the delivery has no turn")?;
+        let intent_id = data["intent_id"].as_str().context("the delivery has no intent_id")?.to_owned();
+        let handler = handlers.get(usize::try_from(slot)?).context("the delivery belongs to another phase")?;
+        handler.send(Delivery { intent_id, turn, at }).ok().context("a handler has stopped")?;
     }
     bail!("the stream of the agent ended")
 }
@@ -171,7 +173,7 @@ async fn handle(
             break;
         }
     }
-    // The phase is over; whoever sees a handler end before that takes it for a failure.
+    // The phase has ended. The handler itself must not end, because that is treated as a failure.
     std::future::pending().await
 }
 
@@ -187,7 +189,7 @@ struct Event {
 }
 
 impl EventStream<'_> {
-    /// The next event, `None` at the end of the stream. Comments are passed over.
+    /// Returns the next event, or `None` at the end of the stream. Skips comments.
     async fn next(&mut self) -> anyhow::Result<Option<Event>> {
         loop {
             if let Some(end) = self.text.windows(2).position(|pair| pair == b"\n\n") {

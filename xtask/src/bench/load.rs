@@ -1,7 +1,7 @@
-//! The load generator: a process of its own, so that it shares the cores with the server as clients do in real life.
+//! The load generator: a separate process, so that it shares the cores with the server as real clients do.
 //!
-//! It runs the phases that come on its standard input, one after another, on one thread. Each client has a
-//! connection of its own and sends its next request when it has the answer to the last.
+//! It runs the phases from its standard input one after another, on one thread. Each client has its own connection, and
+//! sends its next request when it has the response to the last.
 
 use std::io::{BufRead, Write};
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
         let most = phase.warm_up + phase.measured + STUCK;
         let report = runtime.block_on(async { tokio::time::timeout(most, run_phase(phase)).await });
         let mut out = std::io::stdout().lock();
-        serde_json::to_writer(&mut out, &report.context("the phase is stuck")??)?;
+        serde_json::to_writer(&mut out, &report.context("the phase did not end in time")??)?;
         writeln!(out)?;
         out.flush()?;
     }
@@ -55,7 +55,7 @@ async fn post(phase: &Phase, posts: &PostLoad) -> anyhow::Result<Report> {
         times.extend(done??);
     }
     let per_second = schedule.per_second(times.len());
-    Ok(Report { per_second, whole: Percentiles::of(&mut times).context("nothing was answered")?, to_agent: None })
+    Ok(Report { per_second, whole: Percentiles::of(&mut times).context("no request got a response")?, to_agent: None })
 }
 
 async fn post_repeatedly(
@@ -77,9 +77,9 @@ async fn post_repeatedly(
     }
 }
 
-/// The requests of one client: the same bytes, but for the keys.
+/// The requests of one client: the same bytes, apart from the keys.
 struct Requests {
-    /// One for each key of the caller.
+    /// One request for each API key.
     bytes: Vec<Vec<u8>>,
     /// The range of the counter that makes idempotency keys unique.
     counter: Option<std::ops::Range<usize>>,
@@ -88,7 +88,7 @@ struct Requests {
 
 impl Requests {
     fn new(PostLoad { path, keys, body, idempotency_keys }: &PostLoad, client: usize, clients: usize) -> Requests {
-        // Each client begins with another key.
+        // Each client starts with a different key.
         let keys = keys.iter().cycle().skip(client * keys.len() / clients).take(keys.len());
         match idempotency_keys {
             IdempotencyKeys::None => {

@@ -32,11 +32,11 @@ pub(crate) struct PostLoad {
     pub(crate) idempotency_keys: IdempotencyKeys,
 }
 
-/// Whether each request carries an Idempotency-Key of its own.
+/// Whether each request has its own Idempotency-Key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum IdempotencyKeys {
     None,
-    /// With this prefix, which no other phase on the database has.
+    /// With this prefix, which no other phase on the database uses.
     Unique(String),
 }
 
@@ -49,13 +49,13 @@ pub(crate) struct Accounts {
     pub(crate) agent: String,
 }
 
-/// The result of a phase. Times are measured by the clients.
+/// The result of a phase. The clients measure the times.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) per_second: f64,
-    /// Request to answer; for lifecycles, submit to result.
+    /// From request to response; for lifecycles, from submit to result.
     pub(crate) whole: Percentiles,
-    /// Of lifecycles: submit to the frame at the agent.
+    /// For lifecycles: from submit to the frame at the agent.
     pub(crate) to_agent: Option<Percentiles>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct Percentiles {
 }
 
 impl Percentiles {
-    /// By rank; `None` without any time.
+    /// Computes percentiles by rank. Returns `None` without any time.
     pub(crate) fn of(times: &mut [Duration]) -> Option<Percentiles> {
         times.sort_unstable();
         let last = times.len().checked_sub(1)?;

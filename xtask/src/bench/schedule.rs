@@ -17,7 +17,7 @@ impl Schedule {
         Schedule { begin, end: begin + phase.measured }
     }
 
-    /// Whether an answer at this time is measured.
+    /// True if a response at this time is measured.
     pub(crate) fn is_measured(&self, at: Instant) -> bool {
         self.begin <= at && at < self.end
     }

@@ -8,7 +8,7 @@ use super::{Measure, Results, Series, median};
 
 pub(crate) fn render(results: &Results) -> String {
     let mut text = String::new();
-    // Writing to a string does not fail.
+    // Writing to a string never fails.
     let _ = write(&mut text, results);
     text
 }

@@ -1,7 +1,7 @@
-//! `--waiting N`: a server that holds N intents which wait, beside an empty one, in the same run.
+//! `--waiting N`: compares a server with N waiting intents with an empty one, in the same run.
 //!
-//! Both run in processes of their own, so that their memory can be read. The comparison shows what waiting intents cost the
-//! others: creates per second, timers fired per second when many are due at once, resident memory.
+//! Both run in their own processes, so that their memory can be read. The comparison shows the cost of waiting intents:
+//! creates per second, timers fired per second when many are due at once, and resident memory.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::SocketAddr;
@@ -19,12 +19,12 @@ use super::protocol::{Accounts, IdempotencyKeys, Phase, PostLoad, Workload};
 use super::{LoadGenerator, median, now, provision};
 
 const CLIENTS: usize = 64;
-/// A phase of filling.
+/// The length of a phase that fills the server.
 const FILL: Duration = Duration::from_secs(5);
-/// Timers that come due at one moment, and how long before it they are set.
+/// The number of timers that are due at one moment, and how long before it they are set.
 const TIMERS: usize = 2_000;
 const AHEAD: Duration = Duration::from_secs(8);
-/// How long the timers may take, and how often the last intent is polled.
+/// The time limit for the timers, and how often the last intent is polled.
 const TIMER_TIMEOUT: Duration = Duration::from_secs(60);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 const DAY_SECONDS: u64 = 86_400;
@@ -38,12 +38,12 @@ struct Results {
 }
 
 pub(crate) fn run(folder: &Path, url: Option<&str>, waiting: usize, rounds: usize, seconds: u64) -> anyhow::Result<()> {
-    ensure!(url.is_none(), "--waiting measures SQLite");
+    ensure!(url.is_none(), "--waiting works only on SQLite: leave out --database-url");
     let runtime = Runtime::new()?;
     let mut generator = LoadGenerator::start()?;
     let mut full = Server::start(&folder.join("full"), &runtime)?;
     let filled = fill(&mut generator, &full, waiting)?;
-    // Restart: memory left over from filling is not the cost of waiting.
+    // Restart, because memory left over from filling is not a cost of waiting.
     full.stop()?;
     let mut servers = [Server::start(&folder.join("empty"), &runtime)?, Server::start(&folder.join("full"), &runtime)?];
     let mut results = [Results::default(), Results::default()];
@@ -71,7 +71,7 @@ fn fill(generator: &mut LoadGenerator, server: &Server, waiting: usize) -> anyho
         let phase = Phase { warm_up: Duration::ZERO, measured: FILL, ..server.phase(DAY_SECONDS) };
         let report = generator.run_phase(&phase)?;
         filled += (report.per_second * FILL.as_secs_f64()) as usize;
-        eprintln!("{filled} wait");
+        eprintln!("{filled} intents wait");
     }
     Ok(filled)
 }
@@ -87,7 +87,7 @@ fn print(filled: usize, [empty, full]: &[Results; 2]) {
     row("resident memory, MiB", &empty.rss_mib, &full.rss_mib);
 }
 
-/// A server in a process of its own.
+/// A server in its own process.
 struct Server {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -101,13 +101,13 @@ impl Server {
         let mut command = Command::new(std::env::current_exe()?);
         let mut child = command.arg("bench-serve").arg(data).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let stdin = child.stdin.take();
-        let mut lines = BufReader::new(child.stdout.take().context("a child without output")?).lines();
+        let mut lines = BufReader::new(child.stdout.take().context("the server has no output")?).lines();
         let address = lines.next().context("the server did not start")??.parse()?;
         let accounts = runtime.block_on(provision(address, data))?;
         Ok(Server { child, stdin, lines, address, accounts })
     }
 
-    /// Creates that wait `seconds` for an agent that does not come.
+    /// Returns creates whose intents wait `seconds` for an agent that never comes.
     fn phase(&self, seconds: u64) -> Phase {
         let body = body(Time::from_micros(micros()).plus_seconds(seconds)).to_string();
         let posts = PostLoad {
@@ -120,7 +120,7 @@ impl Server {
         Phase { address: self.address, clients: CLIENTS, warm_up, measured, workload: Workload::Post(posts) }
     }
 
-    /// Timers fired per second when many come due at one moment.
+    /// Measures how many timers fire per second when many are due at one moment.
     async fn fire(&self) -> anyhow::Result<f64> {
         let mut connection = Connection::open(self.address).await?;
         let (began, due_at) = (now(), Time::from_micros(micros()).plus_millis(AHEAD.as_millis() as u64));
@@ -129,11 +129,11 @@ impl Server {
         let mut ids = Vec::with_capacity(TIMERS);
         for _ in 0..TIMERS {
             let answer: Value = serde_json::from_slice(&connection.exchange(&request).await?)?;
-            ids.push(answer["intent_id"].as_str().context("an intent id")?.to_owned());
+            ids.push(answer["intent_id"].as_str().context("the response has no intent_id")?.to_owned());
         }
         ensure!(now() - began < AHEAD, "the machine is too slow to set {TIMERS} timers in {AHEAD:?}");
         tokio::time::sleep(AHEAD.saturating_sub(now() - began)).await;
-        // Those of one moment fire in the order of their ids.
+        // Timers of one moment fire in the order of their ids.
         ids.sort_unstable();
         let last = connection::get(&format!("/v1/intents/{}", ids[TIMERS - 1]), key);
         loop {
@@ -148,14 +148,14 @@ impl Server {
     }
 
     fn rss_mib(&mut self) -> anyhow::Result<f64> {
-        writeln!(self.stdin.as_mut().context("a server that was stopped")?, "size")?;
-        let kib: f64 = self.lines.next().context("the server did not say its size")??.parse()?;
+        writeln!(self.stdin.as_mut().context("the server has been stopped")?, "size")?;
+        let kib: f64 = self.lines.next().context("the server did not print its memory")??.parse()?;
         Ok(kib / 1_024.0)
     }
 
     fn stop(&mut self) -> anyhow::Result<()> {
         drop(self.stdin.take());
-        ensure!(self.child.wait()?.success(), "the server did not stop well");
+        ensure!(self.child.wait()?.success(), "the server stopped with an error");
         Ok(())
     }
 }
@@ -172,7 +172,8 @@ fn micros() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// The child process: starts a server, prints its address, prints its memory for each line of input, stops at the end of input.
+/// The child process: starts a server, prints its address, and then its memory for each line of input. Stops at the end
+/// of the input.
 pub(crate) fn serve(data: PathBuf) -> anyhow::Result<()> {
     let runtime = Runtime::new()?;
     let server = runtime.block_on(axme_server::start(super::settings(data, None)))?;

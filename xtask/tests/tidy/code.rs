@@ -7,7 +7,7 @@ use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 pub type Tokens = Peekable<IntoIter<TokenTree>>;
 
-/// How an item may begin, behind `pub`.
+/// The words that begin an item, after `pub`.
 const ITEMS: [&str; 16] = [
     "fn",
     "struct",
@@ -35,7 +35,7 @@ pub fn peekable(tokens: TokenStream) -> Tokens {
     tokens.into_iter().collect::<Vec<_>>().into_iter().peekable()
 }
 
-/// Leaves out everything behind `#[test]` and `#[cfg(test)]`. A file that begins with `#![cfg(test)]` is empty.
+/// Removes every item with `#[test]` or `#[cfg(test)]`. A file that begins with `#![cfg(test)]` becomes empty.
 pub fn without_tests(tokens: TokenStream) -> TokenStream {
     let mut tokens = peekable(tokens);
     let mut kept = Vec::new();
@@ -61,7 +61,7 @@ pub fn without_tests(tokens: TokenStream) -> TokenStream {
     kept.into_iter().collect()
 }
 
-/// Every word in the tokens.
+/// Collects every word in the tokens.
 pub fn words(tokens: TokenStream, found: &mut std::collections::BTreeSet<String>) {
     for token in tokens {
         match token {
@@ -78,7 +78,7 @@ pub fn next_is(tokens: &mut Tokens, sign: char) -> bool {
     tokens.next_if(|token| matches!(token, TokenTree::Punct(found) if found.as_char() == sign)).is_some()
 }
 
-/// The brackets of an attribute whose `#` was read.
+/// Reads the brackets of an attribute whose `#` was read.
 pub fn attribute(tokens: &mut Tokens) -> Option<Group> {
     match tokens.next_if(|token| matches!(token, TokenTree::Group(_)))? {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => Some(group),
@@ -86,14 +86,14 @@ pub fn attribute(tokens: &mut Tokens) -> Option<Group> {
     }
 }
 
-/// Recognises `test`, `cfg(test)`, `cfg(all(test, ..))` and attributes that end in `::test`.
+/// Recognizes `test`, `cfg(test)`, `cfg(all(test, ..))` and attributes that end in `::test`.
 fn is_test(attribute: &Group) -> bool {
     let text: String = attribute.stream().to_string().split_whitespace().collect();
     let path = text.split('(').next().unwrap_or_default();
     path == "test" || path.ends_with("::test") || text == "cfg(test)" || text.starts_with("cfg(all(test,")
 }
 
-/// Skips the item behind an attribute up to its semicolon or body, or the field or arm up to its comma.
+/// Skips the item after an attribute up to its semicolon or body, or the field or arm up to its comma.
 fn skip_item(tokens: &mut Tokens) {
     while next_is(tokens, '#') {
         attribute(tokens);
@@ -111,7 +111,7 @@ fn skip_item(tokens: &mut Tokens) {
     }
 }
 
-/// Skips `(crate)` or `(in a::b)` behind `pub`. The type of a field may begin with a parenthesis too.
+/// Skips `(crate)` or `(in a::b)` after `pub`. The type of a field may also begin with a parenthesis.
 pub fn skip_visibility(tokens: &mut Tokens) {
     tokens.next_if(|token| {
         let TokenTree::Group(group) = token else { return false };

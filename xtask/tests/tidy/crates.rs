@@ -1,4 +1,4 @@
-//! Our crates: each uses only floors below its own, and every dependency that it names.
+//! Our crates: each uses only floors below its own, and uses every dependency that it declares.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use crate::{Complaints, SourceFile, code, crate_folders, files, texts};
 
-/// Each crate, with those of ours that it may depend on. Chores (xtask) and tests may use any.
+/// Each crate, with those of our crates that it may depend on. The tasks (xtask) and tests may use any.
 const FLOORS: [(&str, &[&str]); 8] = [
     ("axme-intent", &[]),
     ("axme-api", &["axme-intent"]),
@@ -30,20 +30,24 @@ fn crates_depend_on_floors_below() {
             continue;
         }
         let Some((_, allowed)) = FLOORS.iter().find(|(floor, _)| *floor == name) else {
-            complaints.add(&manifest.file, 1, format!("{name} has no floor; add it to FLOORS in {}", file!()));
+            complaints.add(&manifest.file, 1, format!("{name} has no floor: add it to FLOORS in {}", file!()));
             continue;
         };
         for dependency in manifest.dependencies("dependencies") {
             if dependency.starts_with("axme") && !allowed.contains(&dependency.as_str()) {
-                complaints.add(&manifest.file, manifest.line(&dependency), format!("{name} must not use {dependency}"));
+                complaints.add(
+                    &manifest.file,
+                    manifest.line(&dependency),
+                    format!("{name} must not use {dependency}: its floor is not below"),
+                );
             }
         }
     }
     complaints.none();
 }
 
-/// Cargo gives a crate the features that anybody in one build asks for. So nothing that is shipped may ask, and of the program
-/// itself not even its tests: they start it.
+/// Cargo unites the features that any crate of a build enables. So no shipped crate may enable these features. Nor may
+/// the tests of the program itself, because they start it.
 #[test]
 fn what_is_shipped_has_no_features_of_tests() {
     let mut complaints = Complaints::default();
@@ -59,7 +63,7 @@ fn what_is_shipped_has_no_features_of_tests() {
             for (dependency, wanted) in table.into_iter().flatten() {
                 let features = wanted.get("features").and_then(Value::as_array).into_iter().flatten();
                 for feature in features.filter_map(Value::as_str).filter(|feature| FOR_TESTS.contains(feature)) {
-                    let why = format!("{name} must not ask for {feature} of {dependency} in [{kind}]");
+                    let why = format!("{name} must not enable {feature} of {dependency} in [{kind}]: it is for tests");
                     complaints.add(&manifest.file, manifest.line(dependency), why);
                 }
             }
@@ -82,7 +86,7 @@ fn dependencies_are_used() {
             for dependency in manifest.dependencies(kind) {
                 if !words.contains(&dependency.replace('-', "_")) {
                     let line = manifest.line(&dependency);
-                    complaints.add(&manifest.file, line, format!("{dependency} of [{kind}] is not used"));
+                    complaints.add(&manifest.file, line, format!("{dependency} of [{kind}] is not used: remove it"));
                 }
                 named.insert(dependency);
             }
@@ -91,7 +95,11 @@ fn dependencies_are_used() {
     let workspace = Manifest::of(texts().into_iter().find(|file| file.path == "Cargo.toml").expect("the workspace"));
     for dependency in workspace.dependencies("workspace.dependencies") {
         if !named.contains(&dependency) {
-            complaints.add(&workspace.file, workspace.line(&dependency), format!("no crate uses {dependency}"));
+            complaints.add(
+                &workspace.file,
+                workspace.line(&dependency),
+                format!("no crate uses {dependency}: remove it"),
+            );
         }
     }
     complaints.none();
@@ -120,7 +128,7 @@ impl Manifest {
         self.table["package"]["name"].as_str().expect("a package has a name").to_owned()
     }
 
-    /// The packages in a table of dependencies, those for one platform included.
+    /// Returns the packages in a table of dependencies, including those for one platform.
     fn dependencies(&self, kind: &str) -> Vec<String> {
         let (table, kind) = match kind.split_once('.') {
             Some((outer, kind)) => (self.table[outer].as_table(), kind),
@@ -135,7 +143,7 @@ impl Manifest {
         self.file.lines().find(|(_, text)| text.starts_with(dependency)).map_or(1, |(line, _)| line)
     }
 
-    /// The words of the product, and those of the product and its tests.
+    /// Returns the words of the product, and the words of the product and its tests.
     fn words(&self, sources: &[SourceFile]) -> (BTreeSet<String>, BTreeSet<String>) {
         let (mut product, mut everything) = (BTreeSet::new(), BTreeSet::new());
         for file in sources.iter().filter(|file| file.path.starts_with(&format!("{}/", self.folder))) {

@@ -1,4 +1,4 @@
-//! Decision records have one form, and the index lists them all. Gaps have their page.
+//! Decision records have one form, and the index lists them all. The page of known gaps exists.
 
 use crate::{Complaints, SourceFile, pattern, root, texts};
 
@@ -15,14 +15,14 @@ fn decisions_have_one_form() {
     for file in records {
         let file_name = &file.path[FOLDER.len()..];
         let Some(number) = name.captures(file_name).map(|found| found[1].to_owned()) else {
-            complaints.add(&file, 1, "decisions are named NNNN-title.md");
+            complaints.add(&file, 1, "the file name must be NNNN-title.md");
             continue;
         };
         for what in missing(&file, &number) {
             complaints.add(&file, 1, what);
         }
         if !index.contains(&format!("]({file_name})")) {
-            complaints.add(&file, 1, format!("is not listed in {FOLDER}README.md"));
+            complaints.add(&file, 1, format!("list it in {FOLDER}README.md"));
         }
     }
     complaints.none();
@@ -36,22 +36,22 @@ fn is_index(file: &SourceFile) -> bool {
 fn missing(file: &SourceFile, number: &str) -> Vec<String> {
     let lines: Vec<&str> = file.text.lines().collect();
     let beginning = [
-        (0, format!(r"^# {number}\. \S"), format!("begins with \"# {number}. Title\"")),
-        (2, r"^Date: \d{4}-\d{2}-\d{2}$".to_owned(), "has its third line \"Date: YYYY-MM-DD\"".to_owned()),
+        (0, format!(r"^# {number}\. \S"), format!("begin with \"# {number}. Title\"")),
+        (2, r"^Date: \d{4}-\d{2}-\d{2}$".to_owned(), "have the third line \"Date: YYYY-MM-DD\"".to_owned()),
         (
             3,
             r"^Status: (accepted|superseded by \d{4})$".to_owned(),
-            "has its fourth line \"Status: accepted\" or \"Status: superseded by NNNN\"".to_owned(),
+            "have the fourth line \"Status: accepted\" or \"Status: superseded by NNNN\"".to_owned(),
         ),
     ];
     let mut missing: Vec<String> = beginning
         .into_iter()
         .filter(|(line, form, _)| !lines.get(*line).is_some_and(|text| pattern(form).is_match(text)))
-        .map(|(_, _, what)| format!("a decision {what}"))
+        .map(|(_, _, what)| format!("a decision must {what}"))
         .collect();
     let headings: Vec<&str> = lines.iter().copied().filter(|line| line.starts_with("## ")).collect();
     if headings.get(..HEADINGS.len()) != Some(&HEADINGS[..]) {
-        missing.push(format!("its headings are {}", HEADINGS.join(", ")));
+        missing.push(format!("its first headings must be {}", HEADINGS.join(", ")));
     }
     missing
 }

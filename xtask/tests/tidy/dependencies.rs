@@ -1,5 +1,5 @@
-//! Crates of others: their licences, sources and versions, read from `Cargo.lock` and from cargo. A machine that has built
-//! the workspace needs no network for this.
+//! External crates: their licenses, sources and versions, read from `Cargo.lock` and from cargo. After a build of the
+//! workspace this needs no network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -9,7 +9,7 @@ use spdx::{Expression, ParseMode};
 
 use crate::{Complaints, root};
 
-/// Licences of dependencies that the binary may be distributed under.
+/// The licenses of dependencies that allow us to distribute the binary.
 const LICENCES: [&str; 11] = [
     "MIT",
     "MIT-0",
@@ -27,7 +27,8 @@ const LICENCES: [&str; 11] = [
 
 const SOURCE: &str = "registry+https://github.com/rust-lang/";
 
-/// Crates that the lock file has in several versions, with the reason. An entry that is no longer needed is an error.
+/// Crates that may have several versions in the lock file, with the reason. An entry that is no longer needed is an
+/// error.
 const DUPLICATES: [(&str, &str); 12] = [
     ("base64", "0.22 for us, tokens and PostgreSQL; 0.23 for mail, HTTP and S3"),
     ("const-oid", "0.9 for the certificates of PostgreSQL, 0.10 for hashes"),
@@ -45,12 +46,12 @@ const DUPLICATES: [(&str, &str); 12] = [
 
 /// Crates that the lock file must not list, with the reason.
 const BANNED: [(&str, &str); 7] = [
-    ("directories", "needs a crate under MPL-2.0; etcetera finds the same folders"),
+    ("directories", "needs a crate under MPL-2.0: etcetera finds the same folders"),
     ("libsql-ffi", "a second SQLite in the binary"),
     ("native-tls", "TLS is rustls"),
     ("openssl-sys", "TLS is rustls; a build needs no library of the system"),
     ("rsa", "RUSTSEC-2023-0071 has no fix; aws-lc-rs replaces it"),
-    ("sqlx-core", "statements run through our own transaction, see decision 0001"),
+    ("sqlx-core", "statements run through our own transaction: see decision 0001"),
     ("sqlx-sqlite", "a second SQLite in the binary"),
 ];
 
@@ -63,9 +64,11 @@ fn licences_are_on_the_list() {
     for package in metadata()["packages"].as_array().expect("packages") {
         let (name, version) = (&package["name"], &package["version"]);
         match package["license"].as_str() {
-            None => complaints.push(format!("Cargo.lock:1: {name} {version} names no licence")),
+            None => complaints.push(format!("Cargo.lock:1: {name} {version} has no license")),
             Some(text) if is_allowed(text) => {}
-            Some(text) => complaints.push(format!("Cargo.lock:1: {name} {version}: {text} is not on the list")),
+            Some(text) => {
+                complaints.push(format!("Cargo.lock:1: {name} {version}: the license {text} is not on the list"))
+            }
         }
     }
     Complaints(complaints).none();
@@ -98,7 +101,7 @@ fn sources_are_the_registry_and_this_repository() {
         }
     }
     if without.len() != ours {
-        complaints.push(format!("Cargo.lock:1: {} crates come from a path, but {ours} are ours", without.len()));
+        complaints.push(format!("Cargo.lock:1: {} crates come from a path, but only {ours} are ours", without.len()));
     }
     Complaints(complaints).none();
 }
@@ -146,7 +149,7 @@ struct Locked {
 }
 
 fn locked() -> Vec<Locked> {
-    let text = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock is there");
+    let text = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock exists");
     let table: toml::Table = text.parse().expect("cargo writes TOML");
     let packages = table["package"].as_array().expect("packages");
     let word = |package: &toml::Value, key| package.get(key).and_then(toml::Value::as_str).map(str::to_owned);
@@ -160,7 +163,8 @@ fn locked() -> Vec<Locked> {
     packages.iter().filter_map(read).collect()
 }
 
-/// Returns the packages for this platform. Without `--offline`, so that cargo can fetch those that were never built here.
+/// Returns the packages for this platform. Without `--offline`, so that cargo can fetch packages that were never built
+/// here.
 fn metadata() -> Value {
     let version = run(Command::new(std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned())).arg("-vV"));
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host");
@@ -182,7 +186,7 @@ fn cargo() -> Command {
 }
 
 fn run(command: &mut Command) -> String {
-    let output = command.output().expect("the program is there");
+    let output = command.output().expect("the program exists");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("its output is UTF-8")
 }

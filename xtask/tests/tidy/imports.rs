@@ -1,10 +1,10 @@
-//! Files of a crate do not import each other in a circle.
+//! Checks that files of a crate do not import each other in a circle.
 //!
-//! `use` declarations and paths in code draw arrows. An arrow leads to the deepest module file that its path reaches; a path
-//! to an item that a parent exports leads to the file that defines the item. Test-only code draws none.
+//! `use` declarations and paths in code draw arrows. An arrow leads to the deepest module file on its path. A path to
+//! an item that a parent exports leads to the file that defines the item. Test-only code draws no arrows.
 //!
-//! A parent and its children in one folder (`a.rs` or `a/mod.rs`, and `a/*.rs`) may import each other. Siblings may not, and
-//! no circle may leave the folder and return, by whatever arrows.
+//! A parent and its children in one folder (`a.rs` or `a/mod.rs`, and `a/*.rs`) may import each other. Siblings may
+//! not, and no circle may leave the folder and return.
 
 mod graph;
 mod modules;
@@ -34,7 +34,7 @@ fn circles(sources: &BTreeMap<String, String>, folder: &str) -> Vec<String> {
     graph.circles().iter().map(|circle| circle.describe(folder)).collect()
 }
 
-/// The rule on sources that are made up.
+/// The rule, tested on example sources.
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

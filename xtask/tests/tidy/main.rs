@@ -1,7 +1,7 @@
-//! The rules of STYLE.md that a machine can check, over every file that git knows or would add.
+//! Checks the rules of STYLE.md that a machine can check, in every file that git knows or would add.
 //!
-//! Each rule is a test; each complaint is a line `file:line: what is wrong`. A rule that is in the way is discussed and
-//! changed here, not avoided in the file. Words that the rules forbid are spelled in two halves, so that this file passes.
+//! Each rule is a test. Each complaint is a line `file:line: what is wrong`. If a rule is in the way, change it here
+//! instead of avoiding it. Forbidden words are spelled in two halves, so that this file passes.
 
 mod code;
 mod crates;
@@ -18,9 +18,9 @@ use std::process::Command;
 
 use regex::Regex;
 
-/// A file of the repository that is text.
+/// A text file of the repository.
 struct SourceFile {
-    /// From the root of the repository, with `/`.
+    /// The path from the root of the repository, with `/`.
     path: String,
     text: String,
 }
@@ -60,7 +60,7 @@ fn pattern(text: &str) -> Regex {
 }
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask stands in the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the repository")
 }
 
 fn rust() -> Vec<SourceFile> {
@@ -71,13 +71,14 @@ fn files(types: &[&str]) -> Vec<SourceFile> {
     texts().into_iter().filter(|file| types.iter().any(|extension| file.has_type(extension))).collect()
 }
 
-/// The folders of our crates: those with a manifest that names a package.
+/// Returns the folders of our crates: those with a manifest of a package.
 fn crate_folders() -> Vec<String> {
     let manifests = files(&["toml"]).into_iter().filter(|file| file.text.starts_with("[package]"));
     manifests.filter_map(|file| Some(file.path.strip_suffix("/Cargo.toml")?.to_owned())).collect()
 }
 
-/// Every text file that is committed or would be with `git add --all`, but for the lock file, which cargo writes.
+/// Returns every text file that is committed or that `git add --all` would add. Leaves out the lock file, which cargo
+/// writes.
 fn texts() -> Vec<SourceFile> {
     let list = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let output = Command::new("git").args(list).current_dir(root()).output().expect("git runs");
@@ -85,7 +86,7 @@ fn texts() -> Vec<SourceFile> {
     let names = String::from_utf8(output.stdout).expect("file names are UTF-8");
     let mut found = Vec::new();
     for path in names.split_terminator('\0').filter(|path| *path != "Cargo.lock") {
-        // A file that was deleted and not yet committed so, or one that is not text.
+        // Skips a deleted file whose deletion is not yet committed, and a file that is not text.
         let Ok(text) = std::fs::read_to_string(root().join(path)) else { continue };
         found.push(SourceFile { path: path.to_owned(), text });
     }

@@ -1,4 +1,4 @@
-//! How a file begins, how long it is, and how it departs from a lint.
+//! Checks how a file begins, how long it is, and how it suppresses a lint.
 
 use crate::{Complaints, files, pattern, rust};
 
@@ -9,7 +9,7 @@ fn modules_say_what_they_are() {
     let mut complaints = Complaints::default();
     for file in rust() {
         if !file.text.starts_with("//!") {
-            complaints.add(&file, 1, "begins without //!");
+            complaints.add(&file, 1, "begin the file with //! and say what it is");
         }
     }
     complaints.none();
@@ -18,11 +18,11 @@ fn modules_say_what_they_are() {
 #[test]
 fn files_stay_short() {
     let mut complaints = Complaints::default();
-    // Not SQL: a schema is read whole.
+    // SQL is exempt: a schema is read as a whole.
     for file in files(&["rs", "py", "sh"]) {
         let lines = file.text.lines().count();
         if lines > MAX_LINES {
-            complaints.add(&file, lines, format!("more than {MAX_LINES} lines; split it by idea"));
+            complaints.add(&file, lines, format!("more than {MAX_LINES} lines: split it by idea"));
         }
     }
     complaints.none();

@@ -1,15 +1,15 @@
-//! SQL is text of the store, the same for both engines.
+//! Checks that SQL is only in the store, and the same for both engines.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use crate::{Complaints, SourceFile, files, pattern, rust};
 
-/// Where SQL may be written.
+/// The only folder that may contain SQL.
 const STORE: &str = "crates/axme-store/src/";
-/// Programs that use a database without our store: the floor of the benchmark, and what makes databases for tests.
+/// Code that uses a database without our store: the floor of the benchmark, and the databases of tests.
 const OUTSIDE: [&str; 2] = ["xtask/src/bench/floors.rs", "crates/axme-server/tests/it/harness/databases.rs"];
 
-/// How a string begins that is SQL.
+/// The beginnings of SQL strings.
 const ANY_SQL: &str =
     r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP|PRAGMA|BEGIN|COMMIT|SET|LISTEN|NOTIFY|WHERE)\s";
 
@@ -21,13 +21,13 @@ fn sql_stands_in_the_store() {
             continue;
         }
         for (line, _) in file.sql(r"^\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM)\s") {
-            complaints.add(&file, line, format!("SQL outside {}", STORE));
+            complaints.add(&file, line, format!("move SQL to {}", STORE));
         }
     }
     complaints.none();
 }
 
-/// Both engines number parameters, but SQLite by first appearance when it prepares a statement.
+/// Both engines number parameters, but SQLite numbers them by first appearance when it prepares a statement.
 #[test]
 fn sql_parameters_first_appear_in_ascending_order() {
     let mut complaints = Complaints::default();
@@ -38,7 +38,11 @@ fn sql_parameters_first_appear_in_ascending_order() {
             for found in parameter.captures_iter(&text) {
                 let number: u32 = found[1].parse().expect("digits");
                 if number > highest + 1 {
-                    complaints.add(&file, line, format!("${number} appears before ${}", highest + 1));
+                    complaints.add(
+                        &file,
+                        line,
+                        format!("${number} appears before ${}: number parameters by first appearance", highest + 1),
+                    );
                 }
                 highest = highest.max(number);
             }
@@ -50,10 +54,10 @@ fn sql_parameters_first_appear_in_ascending_order() {
 #[test]
 fn sql_is_portable() {
     let forbidden = [
-        (r"(?i)\b(now\s*\(|current_timestamp|current_time|strftime)", "the time comes as a parameter"),
-        (r"(?i)\boffset\b", "pages go on from a key"),
-        (r"(?i)\b(i?like|glob)\b", "what is filtered by is a column"),
-        (r"(?i)\bautoincrement\b", "ids and numbers are given by us"),
+        (r"(?i)\b(now\s*\(|current_timestamp|current_time|strftime)", "pass the time as a parameter"),
+        (r"(?i)\boffset\b", "continue pages from a key"),
+        (r"(?i)\b(i?like|glob)\b", "filter by a column"),
+        (r"(?i)\bautoincrement\b", "the server itself assigns ids and numbers"),
         (r"(?i)->|#>|@>|::|\bjsonb?_?", "JSON is text to the database"),
     ]
     .map(|(text, why)| (pattern(text), why));
@@ -74,7 +78,7 @@ fn sql_is_portable() {
     complaints.none();
 }
 
-/// The rules see what they are meant to see.
+/// Checks that the rules see SQL in strings, and only there.
 #[test]
 fn sql_is_found_in_strings_and_nowhere_else() {
     let select = "SELECT";
@@ -86,7 +90,7 @@ fn sql_is_found_in_strings_and_nowhere_else() {
 }
 
 impl SourceFile {
-    /// The strings of a Rust file that begin like SQL, each with its line.
+    /// Returns the strings of a Rust file that begin like SQL, each with its line.
     fn sql(&self, beginning: &str) -> Vec<(usize, String)> {
         let beginning = pattern(beginning);
         let tokens: TokenStream = self.text.parse().unwrap_or_else(|why| panic!("{}: {why}", self.path));
@@ -97,7 +101,7 @@ impl SourceFile {
     }
 }
 
-/// All string literals, also those in the arguments of macros, but not comments, which arrive as `#[doc = ".."]`.
+/// Collects all string literals, also in the arguments of macros. Skips comments, which appear as `#[doc = ".."]`.
 fn collect_strings(tokens: TokenStream, found: &mut Vec<(usize, String)>) {
     for token in tokens {
         match token {

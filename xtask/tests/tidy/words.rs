@@ -1,14 +1,15 @@
-//! Words and names that no file has.
+//! Checks for words and names that no file may have.
 
 use std::path::PathBuf;
 
 use crate::{Complaints, SourceFile, pattern, texts};
 
-/// Names that fit anything say nothing.
+/// Names that fit anything, and so say nothing.
 const EMPTY_NAMES: [&str; 9] =
     ["util", "utils", "common", "helper", "helpers", "manager", "managers", "service", "services"];
 
-/// What is not finished is left out, and listed in docs/known-gaps.md. STYLE.md names the words it forbids.
+/// Unfinished work is left out and listed in docs/known-gaps.md. STYLE.md is exempt, because it names the forbidden
+/// words.
 #[test]
 fn nothing_is_left_for_later() {
     let marks = [concat!("to", "do"), concat!("fix", "me"), concat!("unim", "plemented!")];
@@ -31,21 +32,21 @@ fn names_say_something() {
         let path = PathBuf::from(&file.path).with_extension("");
         for part in path.iter().filter_map(|part| part.to_str()) {
             if EMPTY_NAMES.contains(&part) {
-                complaints.add(&file, 1, format!("\"{part}\" fits anything"));
+                complaints.add(&file, 1, format!("\"{part}\" fits anything: use a specific name"));
             }
         }
         for (line, text) in file.lines().filter(|_| file.has_type("rs")) {
             if let Some(name) = module.captures(text).and_then(|found| found.get(3))
                 && EMPTY_NAMES.contains(&name.as_str())
             {
-                complaints.add(&file, line, format!("\"{}\" fits anything", name.as_str()));
+                complaints.add(&file, line, format!("\"{}\" fits anything: use a specific name", name.as_str()));
             }
         }
     }
     complaints.none();
 }
 
-/// What is committed works in any clone, on any machine.
+/// Committed files work in any clone, on any machine.
 #[test]
 fn no_machine_is_named() {
     let folders = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];
@@ -63,17 +64,17 @@ fn no_machine_is_named() {
     let mut complaints = Complaints::default();
     for file in texts() {
         if has_any(&file, &folders) {
-            complaints.add_matches(&file, &path, "a path of one machine");
+            complaints.add_matches(&file, &path, "remove the path of one machine");
         }
         if has_any(&file, &hosts) {
-            complaints.add_matches(&file, &registry, "a package registry; tools know where theirs is");
+            complaints.add_matches(&file, &registry, "remove the package registry, because tools know theirs");
         }
     }
     complaints.none();
 }
 
-/// Returns whether the file has one of these, which are in lower case. Patterns are then looked for in few files: in a debug
-/// build each search of the repository takes seconds.
+/// Returns whether the file has one of these words, which are in lower case. It keeps slow pattern searches to a few
+/// files: in a debug build, each search of the repository takes seconds.
 fn has_any(file: &SourceFile, words: &[&str]) -> bool {
     let text = file.text.to_ascii_lowercase();
     words.iter().any(|word| text.contains(word))

@@ -1,4 +1,4 @@
-//! Tasks of people: asking, answering, and giving them to somebody else.
+//! Decisions on people's tasks: assign, answer, reassign.
 
 use serde_json::{Value, json};
 
@@ -11,12 +11,15 @@ use crate::workflow::Plan;
 use crate::{HumanTask, Intent, Object};
 
 impl DecisionBuilder<'_> {
-    /// The task that waits, and who has it.
+    /// Returns the open task and its wait, or refuses.
     pub(super) fn open_task(&self) -> Result<(&Wait, &HumanTask), Refusal> {
         self.intent.waiting().zip(self.intent.open_task()).ok_or_else(|| {
             let status = self.intent.status().as_str();
-            Refusal::conflict("not_waiting_for_human", format!("the intent waits for no person: it is {status}"))
-                .with("status", status)
+            Refusal::conflict(
+                "not_waiting_for_human",
+                format!("the intent is not waiting for a person; its status is {status}"),
+            )
+            .with("status", status)
         })
     }
 
@@ -41,7 +44,7 @@ impl DecisionBuilder<'_> {
         let (step, child) = (waiting.step.clone(), waiting.child);
         let details = task_details(&result, by, response);
         if let Some(child) = child {
-            let reason = format!("{by} did it instead");
+            let reason = format!("{by} answered instead");
             self.effect(Effect::EndChild { child, ending: Ending::Canceled(reason) });
         }
         match (step, verdict) {
@@ -64,7 +67,7 @@ impl DecisionBuilder<'_> {
         Ok(())
     }
 
-    /// Gives the task to somebody else: all of it, or the part of one of those who are asked.
+    /// Reassigns the task, or only the part of the assignee `from`.
     pub(super) fn reassign(
         &mut self,
         plan: Option<&Plan>,
@@ -75,14 +78,15 @@ impl DecisionBuilder<'_> {
         let (waiting, task) = self.open_task()?;
         let Some(from) = from else {
             if task.needed() > 1 {
+                let needed = task.needed();
                 let message =
-                    format!("{} people have to answer this task; say in whose place, with from", task.needed());
+                    format!("{needed} people have to answer this task: name the person to replace in \"from\"");
                 return Err(Refusal::invalid("from_required", message));
             }
             let from = waiting.holder.clone();
             self.push(EventBody::Transferred { holder, from, is_part: false, note });
             self.mail(Occasion::Asked, &self.emails());
-            // Whoever has it now is reminded as if it were new.
+            // The reminder plan starts again for the new holder.
             self.effect(Effect::ClearTimer(TimerKind::ReminderStage));
             self.schedule_stage(plan);
             return Ok(());
@@ -90,10 +94,10 @@ impl DecisionBuilder<'_> {
         let asked = self.intent.asked();
         let refuse = |message: String| Err(Refusal::invalid("not_asked", message));
         if !asked.iter().any(|person| is_same_person(person, &from)) {
-            return refuse(format!("{from} is not asked; {} are", asked.join(", ")));
+            return refuse(format!("this task does not ask {from}; choose one of {}", asked.join(", ")));
         }
         if asked.iter().any(|person| is_same_person(person, &holder.reference)) {
-            return refuse(format!("{} is asked already", holder.reference));
+            return refuse(format!("{} is already asked to answer this task: name another person", holder.reference));
         }
         let known = self.emails();
         let from = Holder::named(HolderKind::Human, &from);
@@ -125,7 +129,7 @@ impl DecisionBuilder<'_> {
         self.mail(Occasion::Asked, &self.emails());
     }
 
-    /// The addresses for mail of those who are asked now, and have not said yes yet.
+    /// Returns the email addresses of the people who are asked and have not yet said yes.
     pub(super) fn emails(&self) -> Vec<String> {
         let votes = self.intent.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
         let is_done = |person: &&str| votes.iter().any(|vote| is_same_person(&vote.by, person));
@@ -141,26 +145,26 @@ impl DecisionBuilder<'_> {
 }
 
 impl Intent {
-    /// Why somebody may not answer the task that waits, whatever they would say.
+    /// Returns a refusal if `by` may not answer the open task at all.
     pub fn bars(&self, by: &str, is_requester: bool) -> Option<Refusal> {
         let (waiting, task) = self.waiting().zip(self.open_task())?;
         if task.exclude_requester && is_requester {
-            let message = "whoever started the intent may not answer this task".to_owned();
+            let message = "the person who started the intent may not answer this task: ask another person".to_owned();
             return Some(Refusal::forbidden("requester_may_not_answer", message));
         }
         if task.needed() > 1 && task.assignees.is_some() && !self.asked().iter().any(|a| is_same_person(a, by)) {
-            let message = format!("{by} is not one of those who are asked: {}", self.asked().join(", "));
+            let message = format!("{by} is not asked to answer this task: only {} may answer", self.asked().join(", "));
             return Some(Refusal::forbidden("not_asked", message));
         }
         if waiting.votes.iter().any(|vote| is_same_person(&vote.by, by)) {
-            let message = format!("{by} said yes already; {} have to, each for themselves", task.needed());
+            let message = format!("{by} already said yes: {} different people have to", task.needed());
             return Some(Refusal::conflict("already_answered", message));
         }
         None
     }
 }
 
-/// What was answered, by whom and in which way.
+/// Returns the answer, its author and its channel as event details.
 fn task_details(result: &Value, by: &str, response: &Response) -> Object {
     let fields =
         [("task_result", result.clone()), ("answered_by", by.into()), ("answered_via", response.via.as_str().into())];

@@ -1,7 +1,8 @@
-//! Changes to the settings of a live intent: which are accepted, and what follows from them.
+//! Decisions on changes to the settings of a live intent: validation, merging and the timers that follow.
 
 use serde_json::Value;
 
+use crate::fields::shown;
 use crate::lifecycle::{Effect, Intent, TimerKind};
 use crate::policy::{Action, MAX_POLICY_BYTES, MAX_SPAN_SECONDS, Patch, Policy};
 use crate::refusal::Refusal;
@@ -19,16 +20,16 @@ const CONTROLS: [&str; 6] = [
 ];
 const ENVELOPE: [&str; 4] = ["max_retry_count", "retry_backoff_seconds", "execution_timeout_seconds", "ttl_seconds"];
 
-/// What a change comes to.
+/// The new settings, with the effects and warnings of the change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicyDecision {
     pub policy: Policy,
     pub effects: Vec<Effect>,
-    /// Keys that were kept and that nothing here acts on.
+    /// Name the keys that are stored but have no effect.
     pub warnings: Vec<String>,
 }
 
-/// Merges a patch in. `deadline_at` is the deadline the intent was created with, `plan` its plan.
+/// Merges a patch into the settings. `deadline_at` is the deadline the intent was created with, `plan` its plan.
 pub fn change_policy(
     intent: &Intent,
     plan: Option<&Plan>,
@@ -48,13 +49,15 @@ pub fn change_policy(
     merge(&mut policy.envelope, &patch.envelope);
     let bytes = serde_json::to_string(&policy).map_or(usize::MAX, |text| text.len());
     if bytes > MAX_POLICY_BYTES {
-        let message = format!("the settings of an intent take {bytes} bytes, at most {MAX_POLICY_BYTES} are kept");
+        let message = format!(
+            "the settings would have {bytes} bytes of JSON, at most {MAX_POLICY_BYTES} are allowed: remove some"
+        );
         return Err(Refusal::invalid("policy_too_large", message));
     }
     let mut effects = Vec::new();
     if patch.controls.contains_key("timeout_seconds") || patch.envelope.contains_key("ttl_seconds") {
         policy.deadline_at = deadline(intent, &policy, patch, now);
-        // A child's own deadline is that of its step, and its parent minds it.
+        // A child's own deadline is its step's, and the parent's timer enforces it.
         effects.push(match policy.deadline_at.or(deadline_at.filter(|_| intent.parent.is_none())) {
             Some(at) => Effect::SetTimer { kind: TimerKind::Deadline, at },
             None => Effect::ClearTimer(TimerKind::Deadline),
@@ -80,7 +83,7 @@ pub fn change_policy(
     Ok(PolicyDecision { policy, effects, warnings: unread(patch) })
 }
 
-/// The deadline that the settings ask for: the earlier of the time-out and the time to live.
+/// Returns the deadline from the settings: the earlier of the timeout and the time to live.
 fn deadline(intent: &Intent, policy: &Policy, patch: &Patch, now: Time) -> Option<Time> {
     let asked = match patch.controls.get("timeout_seconds") {
         Some(value) => value.as_u64().map(|seconds| now.plus_seconds(seconds)),
@@ -105,12 +108,16 @@ fn check(patch: &Patch) -> Result<(), Refusal> {
     for (fields, key, least) in spans {
         let Some(value) = fields.get(key).filter(|value| !value.is_null()) else { continue };
         if !value.as_u64().is_some_and(|n| (least..=MAX_SPAN_SECONDS).contains(&n)) {
-            let message = format!("{key}: must be a whole number from {least} to {MAX_SPAN_SECONDS}, or null");
+            let given = shown(value);
+            let message =
+                format!("{key}: must be a whole number from {least} to {MAX_SPAN_SECONDS}, or null, not {given}");
             return Err(Refusal::invalid("invalid_control", message));
         }
     }
-    if patch.controls.get("escalate_to").is_some_and(|to| !to.is_null() && to.as_str().is_none_or(str::is_empty)) {
-        return Err(Refusal::invalid("invalid_control", "escalate_to: must be a name or an address".to_owned()));
+    let to = patch.controls.get("escalate_to").filter(|to| !to.is_null());
+    if let Some(wrong) = to.filter(|to| to.as_str().is_none_or(str::is_empty)) {
+        let message = format!("escalate_to: must be a name or an address, not {}", shown(wrong));
+        return Err(Refusal::invalid("invalid_control", message));
     }
     patch.grants.iter().try_for_each(|(key, grant)| check_grant(key, grant))
 }
@@ -119,7 +126,7 @@ fn check_grant(key: &str, grant: &Value) -> Result<(), Refusal> {
     let known: Vec<&str> = Action::ALL.iter().map(|action| action.as_str()).collect();
     let wrong = |why: String| Err(Refusal::invalid("invalid_grant", format!("{key}: {why}")));
     if !key.starts_with("delegate:") {
-        return wrong("grants are named \"delegate:<address>\"".to_owned());
+        return wrong("the name of a grant must be \"delegate:<address>\"".to_owned());
     }
     if grant.is_null() {
         return Ok(());
@@ -128,7 +135,7 @@ fn check_grant(key: &str, grant: &Value) -> Result<(), Refusal> {
     let is_known = |entry: &Value| entry.as_str().is_some_and(|word| known.contains(&word));
     match allowed {
         Some(list) if list.iter().all(is_known) => Ok(()),
-        _ => wrong(format!("must be {{\"allow\": [...]}} with any of {}", known.join(", "))),
+        _ => wrong(format!("must be {{\"allow\": [...]}} with any of {}, not {}", known.join(", "), shown(grant))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reminders and escalation: who is told, and who has to act then.
+//! Decisions on reminders and escalation: who is reminded, and who has to act next.
 
 use super::DecisionBuilder;
 use crate::lifecycle::{Effect, Ending, EventBody, Occasion, TimerKind};
@@ -22,7 +22,7 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// Takes the stage that is due, and schedules the next.
+    /// Carries out the stage that is due, and schedules the next one.
     pub(super) fn advance_reminder_plan(&mut self, plan: Option<&Plan>) {
         let tally = &self.intent.tally;
         let reminder_plan = self.reminder_plan(plan);
@@ -44,12 +44,12 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// Somebody else has to act as well. `due_at` is set when the step's time begins anew.
+    /// Asks the escalation holder to act as well. `due_at` is set if the step gets a new deadline.
     pub(super) fn escalate(&mut self, reminder_plan: &ReminderPlan, due_at: Option<crate::Time>) {
         let Some(holder) = reminder_plan.escalate_to.clone() else { return };
         let from = self.holder();
         let known = self.emails();
-        // A person who is asked instead of an agent gets a task of its own.
+        // A person who replaces an agent gets a task of their own.
         let task = self.intent.waiting().filter(|waiting| waiting.child.is_some()).and_then(|waiting| {
             let step = waiting.step.as_deref().unwrap_or_default();
             Some(Box::new(HumanTask::instead_of(&from.name, step))).filter(|_| holder.kind == HolderKind::Human)
@@ -69,7 +69,7 @@ impl DecisionBuilder<'_> {
         self.effect(if to == self.intent.to { Effect::OfferAgain } else { Effect::Deliver { to } });
     }
 
-    /// Who has to act now.
+    /// Returns the holder who has to act now.
     pub(super) fn holder(&self) -> Holder {
         let receiver = || {
             let to = &self.intent.to;

@@ -1,4 +1,4 @@
-//! The steps of a plan: how one starts, ends, rests and is tried again, and which comes then.
+//! Decisions on the steps of a plan: how a step starts, ends and is retried, and which one follows.
 
 use serde_json::{Value, json};
 
@@ -12,14 +12,14 @@ use crate::workflow::{
 };
 use crate::{IntentId, Object};
 
-/// The fault of a step that somebody canceled.
+/// The fault code of a canceled step.
 const STEP_CANCELED: &str = "step_canceled";
 
-/// How a step came out.
+/// How a step ended.
 pub(super) enum StepEnd {
     Success(Value),
     Failure(Fault),
-    /// A person's no: a failure that is meant, and not tried again.
+    /// A person's no: a deliberate failure, which is not retried.
     Refusal(Fault),
 }
 
@@ -35,7 +35,7 @@ impl DecisionBuilder<'_> {
         let reminder_plan = self.reminder_plan(plan);
         let again = plan.and_then(|plan| plan.step(step)).and_then(|step| step.deadline_seconds);
         if let (Some(seconds), Some(_), None) = (again, &reminder_plan.escalate_to, &self.intent.tally.escalated_to) {
-            // The one who is asked instead gets as much time as the first had.
+            // The escalation holder gets as much time as the first holder had.
             let at = self.at().plus_seconds(seconds);
             self.effect(Effect::ClearTimer(TimerKind::ReminderStage));
             self.effect(Effect::SetTimer { kind: TimerKind::Step(step.to_owned()), at });
@@ -48,7 +48,7 @@ impl DecisionBuilder<'_> {
         self.step_timed_out(plan, step);
     }
 
-    /// A delay is a step of its own; a step that failed is tried again.
+    /// Ends a pause: a delay step succeeds, a timeout step times out, and a failed step runs again.
     pub(super) fn pause_over(&mut self, plan: Option<&Plan>, step: &str) {
         let Some(found) = plan.and_then(|plan| plan.step(step)) else { return };
         match found.kind {
@@ -75,11 +75,11 @@ impl DecisionBuilder<'_> {
         self.end_step(plan, step, StepEnd::Failure(fault), Object::new());
     }
 
-    /// Lets an agent's step that failed rest and begin anew, if it may. False when it may not.
+    /// Schedules a retry of a failed agent step. Returns false if the step may not be retried.
     pub(super) fn try_again(&mut self, plan: Option<&Plan>, step: &str, fault: &Fault, details: &Object) -> bool {
         let (tries, runs) = self.intent.cursor.as_ref().map_or((0, 0), |cursor| (cursor.tries, cursor.runs));
         let retry = plan.and_then(|plan| plan.step(step)).and_then(|step| step.retry);
-        // Who canceled a step meant it; and a try counts as a run.
+        // A canceled step is not retried. Each try also uses up a run of the workflow.
         let may = |retry: &workflow::Retry| {
             tries < retry.max_retries && fault.code != STEP_CANCELED && runs + 1 < MAX_STEP_RUNS
         };
@@ -100,7 +100,7 @@ impl DecisionBuilder<'_> {
         true
     }
 
-    /// Waits for nobody in particular.
+    /// Makes the intent wait for time to pass, with the platform as its holder.
     pub(super) fn wait_for_time(&mut self, step: &str, due_at: Option<crate::Time>) {
         let holder = Holder::named(HolderKind::Internal, "agent_core");
         self.push(EventBody::Waiting(Wait {
@@ -133,14 +133,14 @@ impl DecisionBuilder<'_> {
         self.end_step(plan, &step, end, details);
     }
 
-    /// A step is over: record it, then start the next one or end the intent.
+    /// Records the end of a step, then starts the next one or ends the intent.
     pub(super) fn end_step(&mut self, plan: Option<&Plan>, step: &str, end: StepEnd, details: Object) {
         if let Some(next) = self.finish_step(plan, step, end, details) {
             self.run_from(plan, next);
         }
     }
 
-    /// Starts a step, and those after it as long as they are over at once.
+    /// Starts a step, and each following one as long as the steps are instant.
     pub(super) fn run_from(&mut self, plan: Option<&Plan>, first: &Step) {
         let mut next = Some(first);
         let mut passed = 0;
@@ -154,7 +154,8 @@ impl DecisionBuilder<'_> {
         }
     }
 
-    /// Records that a step is over. Returns the one to start now; without one the intent has ended, or the step rests.
+    /// Records the end of a step. Returns the next step to start, or `None` if the intent ended or the step waits for
+    /// its retry.
     pub(super) fn finish_step<'p>(
         &mut self,
         plan: Option<&'p Plan>,
@@ -162,7 +163,7 @@ impl DecisionBuilder<'_> {
         end: StepEnd,
         mut details: Object,
     ) -> Option<&'p Step> {
-        // A step that is over at once has no timers.
+        // An instant step has no timers.
         if self.intent.waiting().is_some() {
             self.effect(Effect::ClearTimer(TimerKind::Step(step.to_owned())));
             if !self.reminder_plan(plan).is_empty() {
@@ -193,7 +194,9 @@ impl DecisionBuilder<'_> {
             details: details.clone(),
         });
         if self.results_bytes() > MAX_RESULTS_BYTES {
-            let message = format!("the steps' results together are longer than {MAX_RESULTS_BYTES} bytes");
+            let message = format!(
+                "the results of the steps have more than {MAX_RESULTS_BYTES} bytes in total: return less from each step"
+            );
             let fault = Fault { code: "results_too_large".to_owned(), message, details: None, result: None };
             self.end(Ending::Failed(fault));
             return None;
@@ -218,7 +221,9 @@ impl DecisionBuilder<'_> {
     }
 
     pub(super) fn too_many_steps(&mut self, most: u32) {
-        let message = format!("the workflow ran {most} steps without coming to an end");
+        let message = format!(
+            "the workflow ran {most} steps without ending: check the links between its steps for an endless loop"
+        );
         self.end(Ending::Failed(Fault { code: "too_many_steps".to_owned(), message, details: None, result: None }));
     }
 
@@ -227,7 +232,7 @@ impl DecisionBuilder<'_> {
         results.and_then(|results| serde_json::to_string(results).ok()).map_or(0, |text| text.len())
     }
 
-    /// Starts a step. Returns the result of one that is over at once.
+    /// Starts a step. Returns the result of an instant one.
     pub(super) fn start_step(&mut self, step: &Step) -> Option<Value> {
         let seconds = match step.kind {
             StepKind::Delay { seconds } => Some(seconds),
@@ -281,13 +286,13 @@ impl DecisionBuilder<'_> {
     }
 }
 
-/// Who is told, for everybody to see. The path of a URL may be its secret.
+/// Lists the recipients for the public history: only the host of a URL, because its path may be secret.
 fn shown(targets: &[Target]) -> Value {
     let target = |target: &Target| json!({ "channel": target.channel(), "to": target.shown() });
     targets.iter().map(target).collect()
 }
 
-/// What the templates of a step's notice see.
+/// Returns the values that the templates of a step's notice can read.
 pub fn notice_context(intent_id: &str, spec: &IntentSpec, plan: &Plan, step: &str, results: &Object) -> Value {
     serde_json::json!({
         "intent_id": intent_id,

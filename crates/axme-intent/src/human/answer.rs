@@ -8,26 +8,26 @@ use crate::refusal::Refusal;
 use crate::task_types::{TaskType, is_no, is_yes};
 use crate::{Object, form};
 
-/// Whether an answer lets the work go on.
+/// Whether an answer is a yes or a no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Positive,
     Negative,
 }
 
-/// Which way a person's answer came.
+/// The channel of a person's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
-    /// A call of the API.
+    /// An API call.
     #[default]
     Api,
     CommandLine,
-    /// A link that was mailed.
+    /// A mailed link.
     Email,
-    /// A form behind a link that was made for it.
+    /// A form behind a link that was created for it.
     Form,
-    /// A thread of an inbox, or an approval's id.
+    /// An inbox thread, or the approvals API.
     Inbox,
 }
 
@@ -47,16 +47,16 @@ impl Via {
     }
 }
 
-/// A person's answer, and how it came. Who gave it is the actor.
+/// A person's answer and its channel. The actor of the command is its author.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Response {
     pub answer: TaskResult,
     pub via: Via,
-    /// It is whoever started the intent that answers.
+    /// True if the person who answers also started the intent.
     pub is_requester: bool,
 }
 
-/// A yes that is not enough by itself.
+/// One yes of a quorum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Vote {
     pub by: String,
@@ -64,17 +64,17 @@ pub struct Vote {
     pub result: Value,
 }
 
-/// A person's answer as it was sent: nothing checked yet.
+/// A person's answer as sent, not yet checked.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TaskResult {
     pub outcome: Option<String>,
     pub comment: Option<String>,
-    /// All other fields: those beside `outcome` and those under `data`, the latter winning.
+    /// All other fields: those next to `outcome` and those under `data`, which take precedence.
     pub data: Object,
 }
 
 impl HumanTask {
-    /// Checks an answer. Returns it as it is recorded, with the outcome's canonical word, and what it means.
+    /// Checks an answer. Returns the answer to record, with the canonical outcome, and its verdict.
     pub fn check(&self, answer: &TaskResult) -> Result<(Object, Verdict), Refusal> {
         let word = answer.outcome.as_deref().map(str::trim).unwrap_or_default();
         if word.is_empty() {
@@ -99,7 +99,7 @@ impl HumanTask {
         let verdict = self.verdict(&outcome);
         let flag = answer.data.get("approved").and_then(form::truth);
         if flag.is_some_and(|approved| approved != (verdict == Verdict::Positive)) {
-            let message = format!("outcome \"{outcome}\" and approved contradict each other");
+            let message = format!("outcome \"{outcome}\" and approved contradict each other: send only the outcome");
             return Err(Refusal::invalid("contradiction", message));
         }
         let data = match &self.form_schema {
@@ -126,13 +126,14 @@ impl HumanTask {
         Ok((record, verdict))
     }
 
-    /// What an answer would mean, whatever else is missing in it.
+    /// Returns the verdict of an answer without checking its other fields.
     pub fn means(&self, answer: &TaskResult) -> Verdict {
         let word = answer.outcome.as_deref().unwrap_or_default();
         self.verdict(&self.canonical(word).unwrap_or_default())
     }
 
-    /// What an outcome means: a yes if it is a word for yes, or the first of the task's own outcomes and no word for no.
+    /// Returns the verdict of an outcome. It is a yes if the word means yes, or if it is the task's first outcome and
+    /// does not mean no.
     fn verdict(&self, outcome: &str) -> Verdict {
         let is_first = self.outcomes().is_some_and(|list| list.first() == Some(&outcome));
         let is_yes_of_type = TaskType::find(self.task_type.as_deref()).is_some_and(|row| row.has_yes(outcome));
@@ -143,8 +144,8 @@ impl HumanTask {
         }
     }
 
-    /// Maps what a client sends (`approve`, `rejected` for a confirmation) to the one outcome of the task that it can mean.
-    /// An outcome that the task names means itself.
+    /// Maps a client's word (`approve`, or `rejected` for a confirmation) to the only outcome of the task that it can
+    /// mean. An outcome that the task lists maps to itself.
     fn canonical(&self, word: &str) -> Option<String> {
         let usual = match word {
             "approve" => "approved",
@@ -176,7 +177,7 @@ impl HumanTask {
     }
 }
 
-/// Names every field that is wrong, in the message and in `details.fields`.
+/// Refuses an answer, and names every wrong field in the message and in `details.fields`.
 fn refuse_fields(code: &'static str, complaints: form::Complaints) -> Refusal {
     let lines =
         complaints.iter().map(|(field, why)| if field.is_empty() { why.clone() } else { format!("{field}: {why}") });
@@ -185,7 +186,8 @@ fn refuse_fields(code: &'static str, complaints: form::Complaints) -> Refusal {
 }
 
 impl TaskResult {
-    /// Reads an answer from the body of a resume: `task_result` and, where clients put them, `outcome` and `comment` beside it.
+    /// Reads an answer from the body of a resume: `task_result`, and `outcome` and `comment` if a client puts them next
+    /// to it.
     pub fn read(body: &Object) -> TaskResult {
         let empty = Object::new();
         let inner = body.get("task_result").and_then(Value::as_object).unwrap_or(&empty);
@@ -267,7 +269,7 @@ mod tests {
             assert_eq!(verdict(first, no), Ok(Verdict::Negative), "{no}");
         }
         assert_eq!(verdict(json!({"task_type": "payment_check"}), "disapproved"), Ok(Verdict::Negative));
-        assert!(verdict(json!({"allowed_outcomes": ["no", "hold"]}), "approved").is_err(), "nothing it could mean");
+        assert!(verdict(json!({"allowed_outcomes": ["no", "hold"]}), "approved").is_err(), "no outcome matches it");
         let contradiction = json!({"outcome": "approved", "task_result": {"approved": false}});
         assert_eq!(task(json!({})).check(&answer(contradiction)).unwrap_err().code, "contradiction");
         assert_eq!(verdict(json!({"task_type": "reroute"}), "Rejected"), Ok(Verdict::Negative));

@@ -1,4 +1,4 @@
-//! What can be asked of an intent, and what a decision on it consists of.
+//! The commands that an intent accepts, and the parts of a decision.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,32 +9,32 @@ use crate::human::Response;
 use crate::status::Holder;
 use crate::{Address, IntentId, Time};
 
-/// What can be asked of a live intent.
+/// A command to a live intent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// The receiving agent has seen it.
+    /// The receiving agent has seen the intent.
     Acknowledge,
     /// The receiving agent answers.
     Answer(Answer),
     /// A person answers the task.
     Decide(Response),
-    /// A person's task is given to somebody else.
+    /// A person's task is reassigned: as a whole, or only the part of `from`.
     Reassign { holder: Holder, from: Option<String>, note: Option<String> },
-    /// The control plane says: go on. Never answers a person's task.
+    /// The control plane lets the intent proceed. Never answers a person's task.
     Proceed { reason: Option<String> },
-    /// A caller ends it, from any live state.
+    /// A caller ends the intent, from any live state.
     Resolve(Ending),
     /// `deadline_at` has passed.
     DeadlinePassed,
-    /// The deadline of a step has passed. Nothing when the step is over.
+    /// The deadline of a step has passed. Has no effect if the step has ended.
     StepDeadlinePassed { step: String },
     /// A stage of the reminder plan is due: a reminder, or the escalation.
     ReminderStageDue,
-    /// The agent has had it for longer than the envelope allows.
+    /// The agent has worked on the intent for longer than the envelope allows.
     ExecutionTimedOut,
-    /// A push to the receiver failed: the `attempt`th of at most `most`.
+    /// Push number `attempt`, of at most `most`, to the receiver failed.
     PushFailed { attempt: u32, most: u32, error: String, retry_at: Option<Time> },
-    /// The child that carried out a step has ended. Nothing when the step is over.
+    /// The child that carried out a step has ended. Has no effect if the step has ended.
     ChildEnded { child: IntentId, ending: Ending },
 }
 
@@ -43,7 +43,7 @@ pub enum Command {
 pub enum Answer {
     Complete(Value),
     Fail(Fault),
-    /// The agent's part is done, somebody else goes on. Ends a step; on a plain intent it is only progress.
+    /// The agent has done its part, and another actor continues. Ends a step; on a plain intent it is only progress.
     HandOver(Value),
 }
 
@@ -56,7 +56,7 @@ pub enum Ending {
     TimedOut,
 }
 
-/// The values that a decision takes from outside, beside the intent and the command.
+/// The inputs of a decision other than the intent and the command.
 #[derive(Debug, Clone)]
 pub struct DecideInput {
     pub now: Time,
@@ -65,7 +65,7 @@ pub struct DecideInput {
     pub child: IntentId,
 }
 
-/// What a command does: events to append, then effects to carry out in the same transaction.
+/// The result of a command: events to append, then effects to carry out in the same transaction.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Decision {
     pub events: Vec<Event>,
@@ -78,22 +78,22 @@ pub enum Effect {
     Deliver {
         to: Address,
     },
-    /// The receiver has it; offer it again only after a long time.
+    /// The receiver has the intent: offer it again only after a long time.
     MarkAcknowledged,
-    /// Nobody needs to receive it any more.
+    /// Stop delivering the intent.
     EndDelivery,
-    /// It could not be delivered: kept as a dead letter.
+    /// Stop delivering the intent, and keep the delivery as a dead letter.
     BuryDelivery,
-    /// Offer it to its receiver again now.
+    /// Offer the intent to its receiver again now.
     OfferAgain,
-    /// The same for the child that carries out a step.
+    /// Offer the child that carries out a step to its receiver again now.
     OfferChildAgain(IntentId),
-    /// Mail people about the task that waits.
+    /// Mail people about the open task.
     Mail {
         about: Occasion,
         to: Vec<String>,
     },
-    /// Send what a step has to tell.
+    /// Send the notice of a step.
     Notify {
         step: String,
     },
@@ -105,14 +105,14 @@ pub enum Effect {
         child: IntentId,
         ending: Ending,
     },
-    /// Replaces a timer of the same kind.
+    /// Set a timer, which replaces one of the same kind.
     SetTimer {
         kind: TimerKind,
         at: Time,
     },
     ClearTimer(TimerKind),
     ClearTimers,
-    /// The intent is over: its parent, if any, hears how.
+    /// Notify the parent of how the intent ended.
     TellParent(Ending),
 }
 
@@ -123,17 +123,17 @@ pub enum Occasion {
     /// The task is new to them.
     Asked,
     Reminded,
-    /// Somebody else did not answer.
+    /// The previous holder did not answer.
     Escalated,
 }
 
-/// What a timer is for. One of each kind per intent.
+/// The purpose of a timer. An intent has at most one timer of each kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TimerKind {
     Deadline,
     Step(String),
     /// The next reminder, or the escalation after the last one.
     ReminderStage,
-    /// How long an agent may work on it.
+    /// The limit on how long an agent may work on the intent.
     Execution,
 }

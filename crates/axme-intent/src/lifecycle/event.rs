@@ -1,4 +1,4 @@
-//! What happened to an intent: its events, which are its only history.
+//! The events of an intent, which are its only history.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,12 +9,12 @@ use crate::serde_fields::present;
 use crate::status::{Holder, Status};
 use crate::{Address, HumanTask, Object, Time};
 
-/// Something that happened to an intent.
+/// A fact in the history of an intent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     pub position: u32,
     pub at: Time,
-    /// Who caused it: an address, an account, or `gateway`.
+    /// The author of the event: an address, an account, or `gateway`.
     pub actor: String,
     /// The status after the event.
     pub status: Status,
@@ -30,8 +30,8 @@ pub enum EventBody {
         to: Address,
     },
     Acknowledged,
-    /// Work goes on. `step` and `result` are those of a step that just ended, `step` alone of one that failed and is tried
-    /// again; `details` says what else is known.
+    /// Work continues. `step` and `result` belong to a step that just ended; `step` alone belongs to a failed step that
+    /// is retried. `details` has everything else.
     InProgress {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<String>,
@@ -44,17 +44,17 @@ pub enum EventBody {
         holder: Holder,
         task: HumanTask,
     },
-    /// A step's own deadline passed; the intent itself is not over.
+    /// A step's own deadline passed. The intent itself has not timed out.
     Timeout {
         step: String,
     },
-    /// Whoever has to act was reminded, for the `count`th time.
+    /// The holder was reminded, for the `count`th time.
     Reminder {
         holder: Holder,
         count: u32,
     },
-    /// Somebody else has to act now, `from` still may. `due_at` is the new deadline of the step, when it has one. `task` is
-    /// set when a person is asked to do what an agent should have done; `from` may not any more when its time is over.
+    /// `holder` has to act now, and `from` still may. `due_at` is the new deadline of the step, if it has one. `task`
+    /// is set if a person replaces an agent, which may then still answer unless `due_at` is set.
     Escalated {
         holder: Holder,
         from: Holder,
@@ -63,13 +63,13 @@ pub enum EventBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<Box<HumanTask>>,
     },
-    /// Somebody said yes, and others have to as well.
+    /// One person said yes, and others have to as well.
     Voted {
         vote: Vote,
         needed: u32,
     },
-    /// A person's task was given to somebody else, who alone has it now; or who has the part of `from` in it, when there are
-    /// others who were asked as well.
+    /// A person's task was reassigned. `holder` alone has it now, or, with `is_part`, replaces `from` among several
+    /// assignees.
     Transferred {
         holder: Holder,
         from: Holder,
@@ -78,7 +78,7 @@ pub enum EventBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
-    /// A push to the receiver failed; it is tried again at `retry_at`.
+    /// A push to the receiver failed. The next attempt is at `retry_at`, unless it was the last.
     DeliveryFailed {
         attempt: u32,
         most: u32,
@@ -100,7 +100,7 @@ pub enum EventBody {
 }
 
 impl EventBody {
-    /// The name on the wire.
+    /// Returns the type of the event on the wire.
     pub const fn event_type(&self) -> &'static str {
         match self {
             EventBody::Created(_) => "intent.created",

@@ -1,21 +1,22 @@
-//! Steps that the platform carries out itself: delay, timeout, reminder, escalation, notification (contract `wire.md` §4.9,
-//! `semantics.md` §2.3). Each is asked for by `runtime_type` or by the id of a built-in tool.
+//! Steps that the platform carries out itself: delay, timeout, reminder, escalation, notification (contract `wire.md`
+//! §4.9, `semantics.md` §2.3). A bundle selects each by `runtime_type` or by the id of a built-in tool.
 
 use serde_json::Value;
 
-use super::reader::Reader;
+use super::reader::{MAX_COUNT, Reader};
 use super::{Agent, Human, is_address};
 use crate::address::MAX_ADDRESS_CHARS;
+use crate::fields::shown;
 use crate::human::is_email;
 use crate::status::{Holder, HolderKind};
 use crate::workflow::{Notice, Step, StepKind, Target};
 use crate::{HumanTask, Object, template};
 
-/// Where the settings of an internal step may stand, the first that has one winning. The official command line keeps
-/// `input` only.
+/// The fields that may hold the settings of an internal step; the first one with a setting takes precedence. The
+/// official command line keeps only `input`.
 const SETTINGS: [&str; 3] = ["runtime_config", "config", "input"];
 
-/// People and URLs that one step tells.
+/// The most addresses that one step notifies.
 const MOST_TARGETS: usize = 20;
 const MAX_URL_CHARS: usize = 2_048;
 
@@ -40,7 +41,7 @@ const NOTICE_SETTINGS: [&str; 13] = [
     "teams_url",
 ];
 
-/// What the platform does at a step.
+/// The kinds of steps that the platform carries out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Runtime {
     HumanApproval,
@@ -65,7 +66,7 @@ impl Runtime {
         Runtime::ALL.into_iter().find(|(name, _)| *name == word).map(|(_, runtime)| runtime)
     }
 
-    /// What the id of a built-in tool stands for.
+    /// Returns the kind of step that the id of a built-in tool selects.
     fn of_tool(tool: &str) -> Option<Runtime> {
         match tool {
             "tool.approval.human_signoff" | "tool.human.approval.v1" | "axme.approval.v1" => {
@@ -80,7 +81,7 @@ impl Runtime {
     }
 }
 
-/// The settings of an internal step, from wherever they stand.
+/// The settings of an internal step, from every field that may hold them.
 pub(super) struct Settings<'a>(Vec<(&'static str, &'a Object)>);
 
 impl<'a> Settings<'a> {
@@ -89,7 +90,7 @@ impl<'a> Settings<'a> {
         Settings(places.collect())
     }
 
-    /// A setting under any of these names, with its place below the step.
+    /// Finds a setting by any of these names, with its place below the step.
     fn find(&self, names: &[&str]) -> Option<(String, &'a Value)> {
         self.0.iter().find_map(|(place, object)| {
             let found = names.iter().find_map(|name| Some((name, object.get(*name)?)));
@@ -99,7 +100,8 @@ impl<'a> Settings<'a> {
 }
 
 impl Reader<'_> {
-    /// What the platform does at a step, if it does. `Err` after a complaint.
+    /// Returns the kind of a step that the platform carries out, or `None` for another step. Returns `Err` after
+    /// reporting an error.
     pub(super) fn runtime(&mut self, step: &Object, place: &str) -> Result<Option<Runtime>, ()> {
         let text = |key: &str| step.get(key).and_then(Value::as_str).unwrap_or_default().trim();
         let (word, tool) = (text("runtime_type"), text("tool_id"));
@@ -107,7 +109,7 @@ impl Reader<'_> {
             if tool.starts_with("tool.internal.") && Runtime::of_tool(tool).is_none() {
                 self.error(
                     &format!("{place}.tool_id"),
-                    format!("\"{tool}\" is no built-in tool; those are {}", tools()),
+                    format!("\"{tool}\" is not a built-in tool: use one of {}", tools()),
                 );
                 return Err(());
             }
@@ -115,45 +117,50 @@ impl Reader<'_> {
         }
         let Some(runtime) = Runtime::parse(word) else {
             let names: Vec<&str> = Runtime::ALL.iter().map(|(name, _)| *name).collect();
-            self.error(&format!("{place}.runtime_type"), format!("\"{word}\" is none of {}", names.join(", ")));
+            self.error(&format!("{place}.runtime_type"), format!("\"{word}\" is not one of {}", names.join(", ")));
             return Err(());
         };
         Ok(Some(runtime))
     }
 
-    /// Seconds that an internal step names in its settings.
+    /// Reads the seconds in the settings of an internal step.
     pub(super) fn seconds(&mut self, step: &Object, place: &str) -> Option<u64> {
         let settings = Settings::of(step);
         let (name, value) = settings.find(&["seconds", "delay_seconds", "timeout_seconds"])?;
         match value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()) {
-            Some(number) if (1..=10 * 365 * 86_400).contains(&number) => Some(number),
+            Some(number) if (1..=MAX_COUNT).contains(&number) => Some(number),
             _ => {
-                self.error(&format!("{place}.{name}"), "must be a whole number from 1 to 315360000");
+                let message = format!("must be a whole number from 1 to {MAX_COUNT}, not {}", shown(value));
+                self.error(&format!("{place}.{name}"), message);
                 None
             }
         }
     }
 
-    /// A step that waits for some seconds and then succeeds.
+    /// Reads a step that waits for some seconds and then succeeds.
     pub(super) fn delay(&mut self, step: &Object, place: &str) -> Option<StepKind> {
         let before = self.report.errors.len();
         let seconds = self.seconds(step, place);
         if seconds.is_none() && self.report.errors.len() == before {
-            self.error(place, "a delay needs seconds, at least 1, in input, config or runtime_config");
+            self.error(place, "a delay needs a length: set seconds in input, config or runtime_config");
         }
         seconds.map(|seconds| StepKind::Delay { seconds })
     }
 
-    /// A step that waits for a go-on, for as long as its deadline says.
+    /// Reads a step that waits, until its deadline, for a caller to let it proceed.
     pub(super) fn timeout(&mut self, deadline_seconds: Option<u64>, place: &str) -> Option<StepKind> {
         if deadline_seconds.is_none() {
-            self.error(place, "a timeout needs seconds in input, config or runtime_config, or step_deadline_seconds");
+            self.error(
+                place,
+                "a timeout needs a length: set step_deadline_seconds, or seconds in input, config or runtime_config",
+            );
             return None;
         }
         Some(StepKind::Timeout)
     }
 
-    /// A step that asks somebody else as well: about the task of the step that leads here, or of the one before.
+    /// Reads a step that asks another person as well. The task is that of the step whose failure leads here, or of the
+    /// last one before it.
     pub(super) fn escalation(
         &mut self,
         step: &Object,
@@ -194,7 +201,7 @@ impl Reader<'_> {
         Some(StepKind::Human { holder, task: Box::new(task), escalated_from })
     }
 
-    /// A step that tells somebody something.
+    /// Reads a step that sends a notice or a reminder.
     pub(super) fn notification(
         &mut self,
         step: &Object,
@@ -220,7 +227,7 @@ impl Reader<'_> {
         Some(if is_reminder { StepKind::Reminder { holder, notice } } else { StepKind::Notification { notice } })
     }
 
-    /// What a person's step tells beside asking, where it says so.
+    /// Reads the notice that a person's step sends in addition to its task, if it has settings for one.
     pub(super) fn notice_beside(
         &mut self,
         step: &Object,
@@ -251,13 +258,13 @@ impl Reader<'_> {
             return None;
         }
         if targets.is_empty() {
-            self.error(place, "nobody is told: give to, a URL for a channel, or assigned_to");
+            self.error(place, "the notice has no recipient: set \"to\", a URL for a channel, or assigned_to");
             return None;
         }
         Some(Notice { targets, subject, body })
     }
 
-    /// Who is told: those named in `to`, or whom the step is assigned to.
+    /// Returns the people to notify: those in `to`, or else the step's assignee.
     fn people(
         &mut self,
         settings: &Settings<'_>,
@@ -276,14 +283,16 @@ impl Reader<'_> {
         for entry in list.iter().take(MOST_TARGETS + 1) {
             let text = entry.as_str().map(str::trim).unwrap_or_default();
             if text.is_empty() || text.chars().count() > MAX_ADDRESS_CHARS {
-                self.error(&format!("{place}.{name}"), "must be an address or a list of addresses");
+                let message = format!("must be an address or a list of addresses, not {}", shown(value));
+                self.error(&format!("{place}.{name}"), message);
                 return Vec::new();
             }
             let known = humans.iter().find(|human| human.role == text).map(|human| human.holder().reference);
             people.push(known.unwrap_or_else(|| text.to_owned()));
         }
         if people.len() > MOST_TARGETS {
-            self.error(&format!("{place}.{name}"), format!("at most {MOST_TARGETS} addresses"));
+            let message = format!("has {} addresses, at most {MOST_TARGETS} are allowed", list.len());
+            self.error(&format!("{place}.{name}"), message);
         }
         people
     }
@@ -301,7 +310,7 @@ impl Reader<'_> {
                 list.iter().map(|entry| entry.as_str().unwrap_or_default().trim().to_owned()).collect()
             }
             Some((_, one)) => vec![one.as_str().unwrap_or_default().trim().to_owned()],
-            // Whatever an address is given for; the inbox where there is none.
+            // By default every channel that has an address, or else the inbox.
             None => {
                 let named = hooks.iter().filter(|(_, url)| url.is_some()).map(|(name, _)| *name);
                 let mut all: Vec<&str> = named.chain(emails().next().map(|_| "email")).collect();
@@ -315,10 +324,12 @@ impl Reader<'_> {
         for channel in &channels {
             match channel.as_str() {
                 "email" if emails().next().is_none() => {
-                    self.error(place, "nobody's address for mail is known; set to, or the contact of the person");
+                    self.error(place, "channel email needs an email address: set \"to\", or the contact of the person");
                 }
                 "email" => targets.extend(emails().map(Target::Email)),
-                "inbox" if people.is_empty() => self.error(place, "the inbox of whom? Set to or assigned_to"),
+                "inbox" if people.is_empty() => {
+                    self.error(place, "channel inbox needs a recipient: set \"to\" or assigned_to")
+                }
                 "inbox" => targets.extend(people.iter().cloned().map(Target::Inbox)),
                 "webhook" | "slack" | "teams" => {
                     let given = hooks.iter().find(|(name, _)| name == channel).and_then(|(_, url)| url.clone());
@@ -333,7 +344,8 @@ impl Reader<'_> {
                     }
                 }
                 other => {
-                    self.error(place, format!("channel \"{other}\" is none of email, inbox, webhook, slack, teams"));
+                    let message = format!("channel \"{other}\" is not one of email, inbox, webhook, slack, teams");
+                    self.error(place, message);
                 }
             }
         }
@@ -345,7 +357,7 @@ impl Reader<'_> {
     fn template(&mut self, settings: &Settings<'_>, place: &str, names: &[&str], usual: &str) -> String {
         let Some((name, value)) = settings.find(names) else { return usual.to_owned() };
         let Some(text) = value.as_str() else {
-            self.error(&format!("{place}.{name}"), "must be a string");
+            self.error(&format!("{place}.{name}"), format!("must be a string, not {}", shown(value)));
             return String::new();
         };
         if let Err(why) = template::check(text) {
@@ -356,12 +368,21 @@ impl Reader<'_> {
 
     fn no_person(&mut self, place: &str, role: &str, agents: &[Agent], humans: &[Human]) {
         if agents.iter().any(|agent| agent.role == role) {
-            return self.error(place, format!("\"{role}\" is an agent; name a person"));
+            return self.error(place, format!("\"{role}\" is an agent: use a role of humans[] or a person's address"));
         }
         let roles: Vec<&str> = humans.iter().map(|human| human.role.as_str()).collect();
-        let known = if roles.is_empty() { "none is declared".to_owned() } else { roles.join(", ") };
-        self.error(place, format!("no role \"{role}\" of a person; roles: {known}"));
+        self.error(place, unknown_person(role, &roles));
     }
+}
+
+/// Says that a role is not one of the bundle's people.
+pub(super) fn unknown_person(role: &str, roles: &[&str]) -> String {
+    let choice = if roles.is_empty() {
+        "declare it there, or use".to_owned()
+    } else {
+        format!("use one of {}, or", roles.join(", "))
+    };
+    format!("\"{role}\" is not a role of humans[]: {choice} a person's address")
 }
 
 fn tools() -> String {

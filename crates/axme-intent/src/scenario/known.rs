@@ -1,5 +1,5 @@
-//! The fields that a bundle may have, place by place. What a sender fills in freely is not listed: payloads, `input`, the
-//! settings of internal steps, schemas of forms.
+//! The fields that a bundle may have, place by place. Free-form content is not listed: payloads, `input`, the settings
+//! of internal steps, and schemas of forms.
 
 use super::reader::Reader;
 use crate::{Object, fields};
@@ -49,7 +49,7 @@ pub(super) const INTENT: [&str; 9] = [
 ];
 
 impl Reader<'_> {
-    /// Warns of the fields of `source` that nothing reads.
+    /// Warns about the unknown fields of `source`.
     pub(super) fn known(&mut self, source: &Object, place: &str, known: &[&str]) {
         for (name, text) in fields::unknown(source, known, "ignored") {
             let place = if place.is_empty() { name } else { format!("{place}.{name}") };

@@ -1,8 +1,7 @@
-//! Macros: usual workflows by name (contract `wire.md` §6.4). A bundle names one in `workflow.macro_id` and fills in
+//! Macros: common workflows by name (contract `wire.md` §6.4). A bundle names one in `workflow.macro_id` and fills in
 //! `workflow.parameters`.
 //!
-//! A macro becomes the steps that somebody would have written by hand, as JSON, and these are read like any others: whatever
-//! holds for written steps holds for it.
+//! A macro expands to the JSON of steps. They are read like written ones, so that the same rules apply.
 
 use serde_json::{Value, json};
 
@@ -10,19 +9,20 @@ use super::reader::{MAX_COUNT, Reader};
 use super::{Agent, Human, is_address, is_person, known};
 use crate::Object;
 use crate::address::MAX_ADDRESS_CHARS;
+use crate::fields::shown;
 use crate::workflow::Plan;
 
-/// A title with its number is still one that a task may have.
+/// Leaves room for the number that is added to a title.
 const MAX_TEXT_CHARS: usize = 200;
 
-/// A workflow that is known by name.
+/// A predefined workflow.
 pub struct Macro {
     pub id: &'static str,
-    /// Other names that clients know it by.
+    /// Other names that clients use for it.
     pub aliases: &'static [&'static str],
     pub about: &'static str,
     pub parameters: &'static [Parameter],
-    /// The steps, from values that were checked.
+    /// Builds the steps from checked values.
     expand: fn(&Object) -> Vec<Value>,
 }
 
@@ -33,37 +33,37 @@ pub struct Parameter {
     pub about: &'static str,
 }
 
-/// What a parameter holds. On the wire each may be text.
+/// The type of a parameter. On the wire each may be text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Text,
-    /// A whole number of at least 1; 0 is none.
+    /// A whole number of at least 1; 0 means not set.
     Whole,
     /// A role of `agents[]`, or an agent's address.
     Agent,
     /// A role of `humans[]`, or a person's address; not that of a signer.
     Person,
-    /// A person who signs. Nobody signs twice.
+    /// A person who signs. The same person cannot sign twice.
     Signer,
-    /// Signers in turn: a list, or text with commas.
+    /// Signers in order: a list, or text with commas.
     Signers,
 }
 
-/// The value of a parameter that the bundle does not name.
+/// The value of a parameter that the bundle does not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultValue {
-    /// The bundle has to name one.
+    /// The bundle has to set it.
     None,
-    /// This text; nothing when it is empty.
+    /// This text; not set if it is empty.
     Text(&'static str),
-    /// This one of the roles that the bundle declares, counted from 0; refused without it.
+    /// The role that the bundle declares at this index, from 0. Without it the bundle is refused.
     Role(usize),
-    /// As above; without it, nobody in particular.
+    /// As above, but not set if the role does not exist.
     RoleOrNobody(usize),
 }
 
 impl Kind {
-    /// The type as clients are told it.
+    /// Returns the type as the API names it.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Text => "string",
@@ -74,7 +74,7 @@ impl Kind {
         }
     }
 
-    /// Whether `value` is what clients send for "not set".
+    /// True for the values that clients send for "not set".
     fn is_none(self, value: &Value) -> bool {
         match value {
             Value::Null => true,
@@ -94,29 +94,29 @@ const APPROVER: Parameter = parameter(
     "approver",
     Kind::Signer,
     DefaultValue::RoleOrNobody(0),
-    "Who signs off: a role of humans[], or an address. The first role of humans[] unless given.",
+    "The approver: a role of humans[] or an address. By default the first role of humans[].",
 );
 const TITLE: Parameter =
-    parameter("title", Kind::Text, DefaultValue::Text("Human approval required"), "What the person reads first.");
+    parameter("title", Kind::Text, DefaultValue::Text("Human approval required"), "The title of the task.");
 const STEP_DEADLINE: Parameter = parameter(
     "step_deadline_seconds",
     Kind::Whole,
     DefaultValue::Text(""),
-    "How long each person has. Unless given, the step never times out.",
+    "The seconds that each person has to answer. By default there is no limit.",
 );
 const REMIND_AFTER: Parameter = parameter(
     "remind_after_seconds",
     Kind::Whole,
     DefaultValue::Text(""),
-    "When a person is reminded first, and how long between reminders. Unless given, there are none.",
+    "The seconds until the first reminder, and between reminders. By default there are none.",
 );
 const MAX_REMINDERS: Parameter =
-    parameter("max_reminders", Kind::Whole, DefaultValue::Text(""), "How many reminders there are; 3 unless given.");
+    parameter("max_reminders", Kind::Whole, DefaultValue::Text(""), "The number of reminders; 3 by default.");
 const ESCALATE_TO: Parameter = parameter(
     "escalate_to",
     Kind::Person,
     DefaultValue::Text(""),
-    "Who is asked instead after the last reminder, or at the deadline: a role of humans[], or an address.",
+    "The person who is asked after the last reminder or at the deadline: a role of humans[] or an address.",
 );
 
 pub static MACROS: [Macro; 5] = [
@@ -136,13 +136,13 @@ pub static MACROS: [Macro; 5] = [
                 "first_approver",
                 Kind::Signer,
                 DefaultValue::Role(0),
-                "Who signs first. The first role of humans[] unless given.",
+                "The first approver. By default the first role of humans[].",
             ),
             parameter(
                 "second_approver",
                 Kind::Signer,
                 DefaultValue::Role(1),
-                "Who signs second: somebody else. The second role of humans[] unless given.",
+                "The second approver, a different person. By default the second role of humans[].",
             ),
             TITLE,
             STEP_DEADLINE,
@@ -161,7 +161,7 @@ pub static MACROS: [Macro; 5] = [
                 "approvers",
                 Kind::Signers,
                 DefaultValue::None,
-                "Who signs, in this order: roles of humans[] or addresses, each once.",
+                "The approvers in order: roles of humans[] or addresses, each once.",
             ),
             TITLE,
             STEP_DEADLINE,
@@ -180,13 +180,13 @@ pub static MACROS: [Macro; 5] = [
                 "agent",
                 Kind::Agent,
                 DefaultValue::Role(0),
-                "Who does the work: a role of agents[], or an address. The first role of agents[] unless given.",
+                "The agent that does the work: a role of agents[] or an address. By default the first role of agents[].",
             ),
             parameter(
                 "agent_deadline_seconds",
                 Kind::Whole,
                 DefaultValue::Text(""),
-                "How long the agent has. Unless given, its step never times out.",
+                "The seconds that the agent has to finish. By default there is no limit.",
             ),
             APPROVER,
             TITLE,
@@ -206,17 +206,21 @@ pub static MACROS: [Macro; 5] = [
     Macro {
         id: "macro.reminder_and_escalation.v1",
         aliases: &[],
-        about: "A person is asked and reminded, and after the last reminder somebody else is asked.",
+        about: "A person is asked and reminded. After the last reminder another person is asked.",
         parameters: &[
             parameter(
                 "person",
                 Kind::Signer,
                 DefaultValue::RoleOrNobody(0),
-                "Who is asked first: a role of humans[], or an address. The first role of humans[] unless given.",
+                "The person who is asked first: a role of humans[] or an address. By default the first role of humans[].",
             ),
             TITLE,
             STEP_DEADLINE,
-            Parameter { default: DefaultValue::Text("3600"), ..REMIND_AFTER },
+            Parameter {
+                default: DefaultValue::Text("3600"),
+                about: "The seconds until the first reminder, and between reminders; 3600 by default.",
+                ..REMIND_AFTER
+            },
             Parameter { default: DefaultValue::Text("3"), ..MAX_REMINDERS },
             Parameter { default: DefaultValue::None, ..ESCALATE_TO },
         ],
@@ -224,12 +228,12 @@ pub static MACROS: [Macro; 5] = [
     },
 ];
 
-/// The macro of this name.
+/// Finds a macro by its name or alias.
 pub fn find(id: &str) -> Option<&'static Macro> {
     MACROS.iter().find(|known| known.id == id || known.aliases.contains(&id))
 }
 
-/// A step that asks `who`, or nobody in particular.
+/// Builds a step that asks `who`, or any person without it.
 fn sign_off(step_id: &str, who: Option<&Value>, title: Value, given: &Object) -> Value {
     let mut step = json!({
         "step_id": step_id, "tool_id": "tool.approval.human_signoff", "requires_approval": true, "assigned_to": who,
@@ -243,7 +247,7 @@ fn sign_off(step_id: &str, who: Option<&Value>, title: Value, given: &Object) ->
     step
 }
 
-/// A step for each signer, numbered so that they can tell them apart.
+/// Builds a step for each signer, with a number in its title to tell them apart.
 fn in_turn(signers: &[&Value], given: &Object) -> Vec<Value> {
     let title = given["title"].as_str().unwrap_or_default();
     let step = |(index, who): (usize, &&Value)| {
@@ -254,7 +258,7 @@ fn in_turn(signers: &[&Value], given: &Object) -> Vec<Value> {
 }
 
 impl Reader<'_> {
-    /// The plan of a workflow, whose steps are written out or come from a macro.
+    /// Reads the plan of a workflow, whose steps are written out or come from a macro.
     pub(super) fn plan(
         &mut self,
         workflow: &Object,
@@ -266,33 +270,33 @@ impl Reader<'_> {
         let given = match workflow.get("parameters") {
             None | Some(Value::Null) => Object::new(),
             Some(Value::Object(given)) => given.clone(),
-            Some(_) => {
-                self.error("workflow.parameters", "must be an object");
+            Some(other) => {
+                self.error("workflow.parameters", format!("must be an object, not {}", shown(other)));
                 Object::new()
             }
         };
         let id = self.text(workflow, "macro_id", "workflow.macro_id", 255).filter(|id| !id.is_empty());
         let Some(id) = id else {
             if !given.is_empty() {
-                self.warn("workflow.parameters", "ignored: they are for a macro, and there is no macro_id");
+                self.warn("workflow.parameters", "ignored, because they belong to a macro: set macro_id");
             }
             return self.steps(workflow, "workflow.steps", scenario_id, agents, humans);
         };
         if !matches!(workflow.get("steps"), None | Some(Value::Null)) && workflow["steps"] != json!([]) {
-            self.error("workflow.steps", "a macro brings its own steps: give steps or macro_id, not both");
+            self.error("workflow.steps", "a macro has its own steps: set steps or macro_id, not both");
         }
         let entry = self.text(workflow, "entry_step", "workflow.entry_step", 100);
         if entry.is_some_and(|entry| !entry.is_empty()) {
-            self.warn("workflow.entry_step", "ignored: a macro begins with its first step");
+            self.warn("workflow.entry_step", "ignored: a macro starts with its first step");
         }
         let Some(known) = find(&id) else {
             let ids: Vec<&str> = MACROS.iter().map(|known| known.id).collect();
-            self.error("workflow.macro_id", format!("no macro \"{id}\"; macros are {}", ids.join(", ")));
+            self.error("workflow.macro_id", format!("there is no macro \"{id}\": use one of {}", ids.join(", ")));
             return None;
         };
         let names: Vec<&str> = known.parameters.iter().map(|parameter| parameter.name).collect();
         for name in given.keys().filter(|name| !names.contains(&name.as_str())) {
-            let text = format!("{id} has no such parameter, ignored; parameters are {}", names.join(", "));
+            let text = format!("ignored: {id} has no such parameter; it has {}", names.join(", "));
             self.warn(&format!("workflow.parameters.{name}"), text);
         }
         let before = self.report.errors.len();
@@ -308,7 +312,7 @@ impl Reader<'_> {
         self.steps(&workflow, &format!("workflow.macro_id ({id}) steps"), scenario_id, agents, humans)
     }
 
-    /// The value of a parameter: the given one, or its default.
+    /// Returns the value of a parameter: the given one, or its default.
     fn parameter(&mut self, parameter: &Parameter, given: Option<&Value>, roles: &mut Roles<'_>) -> Option<Value> {
         let place = format!("workflow.parameters.{}", parameter.name);
         let default = match parameter.default {
@@ -337,25 +341,26 @@ impl Reader<'_> {
 
 fn text(value: &Value) -> Result<Value, String> {
     let text = value.as_str().map(str::trim).filter(|text| text.chars().count() <= MAX_TEXT_CHARS);
-    text.map(Value::from).ok_or_else(|| format!("must be text of at most {MAX_TEXT_CHARS} characters"))
+    text.map(Value::from)
+        .ok_or_else(|| format!("must be text of at most {MAX_TEXT_CHARS} characters, not {}", shown(value)))
 }
 
 fn whole(value: &Value) -> Result<Value, String> {
     let number = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
     let number = number.filter(|number| (1..=MAX_COUNT).contains(number));
-    number.map(Value::from).ok_or_else(|| format!("must be a whole number from 1 to {MAX_COUNT}, not {value}"))
+    number.map(Value::from).ok_or_else(|| format!("must be a whole number from 1 to {MAX_COUNT}, not {}", shown(value)))
 }
 
-/// The names of a list, or of text with commas.
+/// Reads the names in a list, or in text with commas.
 fn names(value: &Value) -> Result<Vec<Value>, String> {
     match value {
         Value::Array(list) => Ok(list.clone()),
         Value::String(text) => Ok(text.split(',').map(Value::from).collect()),
-        _ => Err("must be a list of names".to_owned()),
+        _ => Err(format!("must be a list of names, not {}", shown(value))),
     }
 }
 
-/// Whom parameters may name, and who signs already.
+/// The roles that parameters may name, and the people who already sign.
 struct Roles<'a> {
     agents: &'a [Agent],
     humans: &'a [Human],
@@ -371,12 +376,13 @@ impl Roles<'_> {
         role.map(|role| role.as_str().into())
     }
 
-    /// Whether `value` names what `kind` says.
+    /// Checks that `value` names an agent or a person, as `kind` requires.
     fn check(&mut self, kind: Kind, value: &Value) -> Result<Value, String> {
         let name = value.as_str().map(str::trim).filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| format!("must be a role or an address, not {value}"))?;
-        if name.chars().count() > MAX_ADDRESS_CHARS {
-            return Err(format!("at most {MAX_ADDRESS_CHARS} characters"));
+        let name = name.ok_or_else(|| format!("must be a role or an address, not {}", shown(value)))?;
+        let chars = name.chars().count();
+        if chars > MAX_ADDRESS_CHARS {
+            return Err(format!("has {chars} characters, at most {MAX_ADDRESS_CHARS} are allowed"));
         }
         let agents = || self.agents.iter().map(|agent| agent.role.as_str());
         let humans = || self.humans.iter().map(|human| human.role.as_str());
@@ -384,18 +390,18 @@ impl Roles<'_> {
         let is_known_person = humans().any(|role| role == name) || is_person(name);
         match kind {
             Kind::Agent if !is_agent || humans().any(|role| role == name) => {
-                return Err(nobody(name, "an agent", agents().collect()));
+                return Err(nobody(name, "agents[]", "an agent", agents().collect()));
             }
             Kind::Person | Kind::Signer if !is_known_person => {
-                return Err(nobody(name, "a person", humans().collect()));
+                return Err(nobody(name, "humans[]", "a person", humans().collect()));
             }
             _ => {}
         }
         let human = self.humans.iter().find(|human| human.role == name);
         let reference = human.map_or_else(|| name.to_owned(), |human| human.holder().reference);
-        // To whom a signer's step is escalated is a second pair of eyes too.
+        // The person that a step escalates to is a second pair of eyes too, so may not be a signer.
         if kind != Kind::Agent && self.signed.contains(&reference) {
-            return Err(format!("\"{name}\" signs already: name somebody else"));
+            return Err(format!("\"{name}\" already signs: name another person"));
         }
         if kind == Kind::Signer {
             self.signed.push(reference);
@@ -404,8 +410,11 @@ impl Roles<'_> {
     }
 }
 
-fn nobody(name: &str, what: &str, roles: Vec<&str>) -> String {
-    let known =
-        if roles.is_empty() { "none is declared".to_owned() } else { format!("roles are {}", roles.join(", ")) };
-    format!("\"{name}\" is neither a role of {what} nor an address of one; {known}")
+fn nobody(name: &str, list: &str, what: &str, roles: Vec<&str>) -> String {
+    let choice = if roles.is_empty() {
+        "declare it there, or use".to_owned()
+    } else {
+        format!("use one of {}, or", roles.join(", "))
+    };
+    format!("\"{name}\" is neither a role of {list} nor the address of {what}: {choice} an address")
 }

@@ -1,8 +1,9 @@
-//! Reads the fields of a bundle one by one, and collects what is wrong with them.
+//! Reads the fields of a bundle one by one, and collects the errors and warnings about them.
 
 use serde_json::Value;
 
 use super::Report;
+use crate::fields::shown;
 use crate::{Home, Object};
 
 /// The largest number in a bundle: ten years, in seconds.
@@ -26,20 +27,20 @@ impl Reader<'_> {
         let list = match source.get(key) {
             None | Some(Value::Null) => return Vec::new(),
             Some(Value::Array(list)) => list,
-            Some(_) => {
-                self.error(place, "must be a list");
+            Some(other) => {
+                self.error(place, format!("must be a list, not {}", shown(other)));
                 return Vec::new();
             }
         };
         if list.len() > most {
-            self.error(place, format!("at most {most} entries, got {}", list.len()));
+            self.error(place, format!("has {} entries, at most {most} are allowed", list.len()));
         }
         let mut entries = Vec::new();
         for (index, entry) in list.iter().take(most).enumerate() {
             let place = format!("{place}[{index}]");
             match entry {
                 Value::Object(fields) => entries.push((place, fields.clone())),
-                _ => self.error(&place, "must be an object"),
+                other => self.error(&place, format!("must be an object, not {}", shown(other))),
             }
         }
         entries
@@ -61,12 +62,12 @@ impl Reader<'_> {
         match source.get(key) {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) if text.chars().count() <= most => Some(text.trim().to_owned()),
-            Some(Value::String(_)) => {
-                self.error(place, format!("at most {most} characters"));
+            Some(Value::String(text)) => {
+                self.error(place, format!("has {} characters, at most {most} are allowed", text.chars().count()));
                 None
             }
-            Some(_) => {
-                self.error(place, "must be a string");
+            Some(other) => {
+                self.error(place, format!("must be a string, not {}", shown(other)));
                 None
             }
         }
@@ -76,14 +77,14 @@ impl Reader<'_> {
         match source.get(key) {
             None | Some(Value::Null) => false,
             Some(Value::Bool(flag)) => *flag,
-            Some(_) => {
-                self.error(&format!("{place}.{key}"), "must be true or false");
+            Some(other) => {
+                self.error(&format!("{place}.{key}"), format!("must be true or false, not {}", shown(other)));
                 false
             }
         }
     }
 
-    /// A whole number of at least 1; 0 and null count as absent, as clients send them for "not set".
+    /// Reads a whole number of at least 1. 0 and null mean "not set", because clients send them for it.
     pub(super) fn count(&mut self, source: &Object, key: &str, place: &str) -> Option<u64> {
         match source.get(key) {
             None | Some(Value::Null) => None,
@@ -91,7 +92,8 @@ impl Reader<'_> {
                 Some(0) => None,
                 Some(number) if number <= MAX_COUNT => Some(number),
                 _ => {
-                    self.error(place, format!("must be a whole number from 1 to {MAX_COUNT}"));
+                    let message = format!("must be a whole number from 1 to {MAX_COUNT}, not {}", shown(value));
+                    self.error(place, message);
                     None
                 }
             },

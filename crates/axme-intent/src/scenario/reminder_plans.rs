@@ -1,5 +1,6 @@
-//! Reminders and escalation in a bundle: of a step, or of the intent for all steps that have none of their own.
+//! Reminders and escalation in a bundle: of a step, or of the intent for all steps without their own.
 
+use super::internal::unknown_person;
 use super::reader::Reader;
 use super::{Agent, Human, is_address};
 use crate::address::MAX_ADDRESS_CHARS;
@@ -8,7 +9,7 @@ use crate::workflow::Plan;
 use crate::{Address, Object, ReminderPlan};
 
 impl Reader<'_> {
-    /// Reminders and escalation of a step.
+    /// Reads the reminders and the escalation of a step or of the intent.
     pub(super) fn reminder_plan(
         &mut self,
         source: &Object,
@@ -21,7 +22,7 @@ impl Reader<'_> {
         let remind_interval_seconds = seconds("remind_interval_seconds");
         let max_reminders = seconds("max_reminders").map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         if remind_after_seconds.is_none() && (remind_interval_seconds.is_some() || max_reminders.is_some()) {
-            self.warn(place, "reminders need remind_after_seconds; there will be none");
+            self.warn(place, "no reminders will be sent: set remind_after_seconds");
         }
         let to = self.text(source, "escalate_to", &format!("{place}.escalate_to"), MAX_ADDRESS_CHARS);
         let escalate_to = to.filter(|to| !to.is_empty()).and_then(|to| {
@@ -29,7 +30,7 @@ impl Reader<'_> {
                 return Some(human.holder());
             }
             if agents.iter().any(|agent| agent.role == to) {
-                let text = format!("\"{to}\" is an agent; escalate to a person");
+                let text = format!("\"{to}\" is an agent: escalate to a role of humans[] or a person's address");
                 self.error(&format!("{place}.escalate_to"), text);
                 return None;
             }
@@ -37,14 +38,14 @@ impl Reader<'_> {
                 return Some(Holder::named(HolderKind::Human, &to));
             }
             let roles: Vec<&str> = humans.iter().map(|human| human.role.as_str()).collect();
-            let known = if roles.is_empty() { "none is declared".to_owned() } else { roles.join(", ") };
-            self.error(&format!("{place}.escalate_to"), format!("no role \"{to}\" of a person; roles: {known}"));
+            self.error(&format!("{place}.escalate_to"), unknown_person(&to, &roles));
             None
         });
         ReminderPlan { remind_after_seconds, remind_interval_seconds, max_reminders, escalate_to }
     }
 
-    /// The reminder plan of the intent holds for every step that has none of its own; without steps it is the intent's.
+    /// Copies the intent's reminder plan to every step without its own. Without steps it returns the plan for the
+    /// intent.
     pub(super) fn place_reminder_plan(
         &mut self,
         mut reminder_plan: ReminderPlan,
@@ -61,11 +62,11 @@ impl Reader<'_> {
             return None;
         }
         if reminder_plan.escalate_to.is_some() && reminder_plan.remind_after_seconds.is_none() {
-            self.warn("intent.escalate_to", "needs remind_after_seconds, which says when; ignored");
+            self.warn("intent.escalate_to", "ignored: set remind_after_seconds, which says when to escalate");
             reminder_plan.escalate_to = None;
         }
         if let Some(to) = reminder_plan.escalate_to.take() {
-            // Another agent is known by its full address; a person may be named in any way.
+            // Another agent needs its full address; a person may be named in any way.
             let address = Address::resolve(&to.reference, self.home);
             reminder_plan.escalate_to = match (asks_person, is_address(&to.reference)) {
                 (true, _) => Some(to),
@@ -75,7 +76,8 @@ impl Reader<'_> {
                     name: address.short().to_owned(),
                 }),
                 (false, false) => {
-                    self.warn("intent.escalate_to", "an agent's intent is escalated to an address; ignored");
+                    let message = format!("ignored: an agent's intent needs an address here, not \"{}\"", to.reference);
+                    self.warn("intent.escalate_to", message);
                     None
                 }
             };

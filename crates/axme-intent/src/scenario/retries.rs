@@ -1,34 +1,36 @@
-//! Agents' steps in a bundle that are tried again.
+//! The retries of agents' steps in a bundle.
 
 use serde_json::Value;
 
 use super::known;
 use super::reader::Reader;
 use crate::Object;
+use crate::fields::shown;
 use crate::workflow::Retry;
 
-/// How long a failed step rests before it is tried again, when the bundle does not say.
+/// The default pause before a failed step is retried.
 const USUAL_RETRY_DELAY_SECONDS: u64 = 30;
 
-/// More tries than anybody needs; a workflow's steps are limited as well.
+/// More retries than anybody needs. The steps of a workflow are limited as well.
 const MOST_RETRIES: u64 = 100;
 
 impl Reader<'_> {
-    /// How often an agent's step that failed is tried again.
+    /// Reads how often and when a failed step of an agent is retried.
     pub(super) fn retry(&mut self, step: &Object, place: &str) -> Option<Retry> {
         let place = format!("{place}.retry");
         let source = match step.get("retry") {
             None | Some(Value::Null) => return None,
             Some(Value::Object(source)) => source,
-            Some(_) => {
-                self.error(&place, "must be an object");
+            Some(other) => {
+                self.error(&place, format!("must be an object, not {}", shown(other)));
                 return None;
             }
         };
         self.known(source, &place, &known::RETRY);
         let max_retries = self.count(source, "max_retries", &format!("{place}.max_retries"))?;
         if max_retries > MOST_RETRIES {
-            self.error(&format!("{place}.max_retries"), format!("at most {MOST_RETRIES}"));
+            let message = format!("at most {MOST_RETRIES} retries are allowed, not {max_retries}");
+            self.error(&format!("{place}.max_retries"), message);
             return None;
         }
         let delay = self.count(source, "retry_delay_seconds", &format!("{place}.retry_delay_seconds"));

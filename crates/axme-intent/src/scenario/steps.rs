@@ -8,12 +8,13 @@ use super::internal::Runtime;
 use super::reader::Reader;
 use super::{Agent, Human, is_address, is_person, known};
 use crate::address::MAX_ADDRESS_CHARS;
+use crate::fields::shown;
 use crate::status::{Holder, HolderKind};
 use crate::workflow::{Plan, Step, StepKind};
 use crate::{Address, HumanTask, Object};
 
 impl Reader<'_> {
-    /// The plan of steps that stand at `place`.
+    /// Reads the steps at `place` as a plan.
     pub(super) fn steps(
         &mut self,
         workflow: &Object,
@@ -43,7 +44,7 @@ impl Reader<'_> {
             self.known(entry, place, &known::STEP);
             let Some(id) = self.required(entry, "step_id", &format!("{place}.step_id"), 100) else { continue };
             if !seen.insert(id.clone()) {
-                self.error(&format!("{place}.step_id"), format!("\"{id}\" is used twice"));
+                self.error(&format!("{place}.step_id"), format!("\"{id}\" is used twice: rename one step"));
             }
             // Without any links, array order. With links, a missing `on_success` means the next step unless that one
             // exists only to handle a failure.
@@ -54,7 +55,7 @@ impl Reader<'_> {
                 if let Some(target) = target.as_ref().filter(|t| !ids.contains(t)) {
                     self.error(
                         &format!("{place}.{key}"),
-                        format!("no step \"{target}\"; steps are {}", ids.join(", ")),
+                        format!("there is no step \"{target}\": use one of {}", ids.join(", ")),
                     );
                 }
             }
@@ -84,10 +85,10 @@ impl Reader<'_> {
                 reminder_plan.escalate_to = None;
             }
             if !matches!(kind, StepKind::Agent { .. }) && retry.is_some() {
-                self.warn(&format!("{place}.retry"), "only agents' steps are tried again, ignored");
+                self.warn(&format!("{place}.retry"), "ignored: only agents' steps are retried");
             }
             let retry = retry.filter(|_| matches!(kind, StepKind::Agent { .. }));
-            // Only agents and people can be reminded and late.
+            // Only agents and people can be reminded or late.
             let has_holder = kind.has_holder();
             let deadline_seconds = deadline_seconds.filter(|_| has_holder || kind == StepKind::Timeout);
             let reminder_plan = Some(reminder_plan).filter(|reminder_plan| !reminder_plan.is_empty() && has_holder);
@@ -106,7 +107,8 @@ impl Reader<'_> {
         }
         let entry = match self.text(workflow, "entry_step", "workflow.entry_step", 100).filter(|e| !e.is_empty()) {
             Some(entry) if !ids.contains(&entry) => {
-                self.error("workflow.entry_step", format!("no step \"{entry}\"; steps are {}", ids.join(", ")));
+                let message = format!("there is no step \"{entry}\": use one of {}", ids.join(", "));
+                self.error("workflow.entry_step", message);
                 entry
             }
             Some(entry) => entry,
@@ -115,7 +117,8 @@ impl Reader<'_> {
         Some(Plan { scenario_id: scenario_id.to_owned(), entry, steps })
     }
 
-    /// True, with complaints, when the fields that say what a step is are no strings: they would read like missing ones.
+    /// Reports the fields that define a step's kind if they are not strings, and returns true. They would otherwise
+    /// read as missing.
     fn has_wrong_types(&mut self, step: &Object, place: &str) -> bool {
         let before = self.report.errors.len();
         for key in ["tool_id", "runtime_type", "assigned_to", "on_success", "on_failure"] {
@@ -124,8 +127,8 @@ impl Reader<'_> {
         self.report.errors.len() > before
     }
 
-    /// What a step is: asked of a person, or handed to an agent. The official command line strips `runtime_type` and may
-    /// send an empty `tool_id`, so the kind is inferred from what is left.
+    /// Infers the kind of a step. The official command line strips `runtime_type` and may send an empty `tool_id`, so
+    /// the kind follows from the other fields.
     fn step_kind(
         &mut self,
         step: &Object,
@@ -144,7 +147,7 @@ impl Reader<'_> {
             Some(Runtime::Delay) => return self.delay(step, place),
             Some(Runtime::Timeout) if assigned.is_empty() && !has_task => return self.timeout(deadline_seconds, place),
             Some(Runtime::Reminder) => return self.notification(step, place, agents, humans, true),
-            // With something to answer it is a task, of which people are told as of any other.
+            // With something to answer it is a task, and people are notified of it as of any other.
             Some(Runtime::Notification) if !has_task && !requires_approval => {
                 return self.notification(step, place, agents, humans, false);
             }
@@ -159,8 +162,8 @@ impl Reader<'_> {
             let task = match step.get("human_task") {
                 Some(Value::Object(source)) => self.task(source, &format!("{place}.human_task")),
                 None | Some(Value::Null) => HumanTask::untitled(),
-                Some(_) => {
-                    self.error(&format!("{place}.human_task"), "must be an object");
+                Some(other) => {
+                    self.error(&format!("{place}.human_task"), format!("must be an object, not {}", shown(other)));
                     return None;
                 }
             };
@@ -196,24 +199,28 @@ impl Reader<'_> {
             return self.agent_step(place, to, name);
         }
         if assigned.is_empty() {
-            self.warn(place, "nobody is assigned and no runtime_type is given: the step does nothing");
+            self.warn(place, "the step does nothing: set assigned_to or runtime_type");
             return Some(StepKind::Pass);
         }
         self.unknown_role(place, &assigned, agents, humans);
         None
     }
 
-    /// A step for the platform would become a child that waits for a person, whose no would count as the step's success.
+    /// Returns an agent's step. Refuses the platform as the agent: its child would wait for a person, and even a no
+    /// would complete the step.
     fn agent_step(&mut self, place: &str, to: Address, name: String) -> Option<StepKind> {
         if to.is_platform() {
             self.error(
                 &format!("{place}.assigned_to"),
-                format!("{to} does nothing by itself: say what with runtime_type"),
+                format!("{to} is the platform and does nothing by itself: set runtime_type"),
             );
             return None;
         }
         if to.is_nameless() {
-            self.error(&format!("{place}.assigned_to"), format!("there is no name in \"{to}\""));
+            self.error(
+                &format!("{place}.assigned_to"),
+                format!("\"{to}\" has no name: use a name or an address that ends with one"),
+            );
             return None;
         }
         Some(StepKind::Agent { to, name })
@@ -222,8 +229,12 @@ impl Reader<'_> {
     fn unknown_role(&mut self, place: &str, role: &str, agents: &[Agent], humans: &[Human]) {
         let roles: Vec<&str> =
             agents.iter().map(|a| a.role.as_str()).chain(humans.iter().map(|h| h.role.as_str())).collect();
-        let known =
-            if roles.is_empty() { "none is declared".to_owned() } else { format!("roles are {}", roles.join(", ")) };
-        self.error(&format!("{place}.assigned_to"), format!("no role \"{role}\"; {known}"));
+        let choice = if roles.is_empty() {
+            "declare it there, or use".to_owned()
+        } else {
+            format!("use one of {}, or", roles.join(", "))
+        };
+        let message = format!("\"{role}\" is not a role of agents[] or humans[]: {choice} an address");
+        self.error(&format!("{place}.assigned_to"), message);
     }
 }

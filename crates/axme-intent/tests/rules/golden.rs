@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A folder beside this one.
+/// Returns the folder `name` next to this one.
 pub fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
 }
 
-/// The files of `folder` that end with `.extension`, by name.
+/// Returns the files of `folder` that end with `.extension`, by name.
 pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
@@ -20,7 +20,7 @@ pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Says where `actual` differs from the file; rewrites it instead when `UPDATE` is set.
+/// Reports where `actual` differs from the file, or rewrites the file if `UPDATE` is set.
 pub fn compare(path: &Path, actual: &str) -> Result<(), String> {
     let expected = fs::read_to_string(path).unwrap_or_default();
     if expected == actual {
@@ -42,7 +42,7 @@ pub fn compare(path: &Path, actual: &str) -> Result<(), String> {
     }
 }
 
-/// Fails with all that differs.
+/// Fails with all differences.
 pub fn report(differences: Vec<String>) {
     assert!(
         differences.is_empty(),

@@ -1,5 +1,5 @@
-//! An intent with all that happened to it. Every decision is recorded here, and each record checks what must hold of any
-//! history: stories and random ones pass the same gate.
+//! An intent with its whole history. Every decision is recorded here, and each record checks the invariants of a
+//! history, for stories and for random ones.
 
 use axme_intent::lifecycle::{
     Command, DecideInput, Decision, Effect, Event, EventBody, Intent, IntentSpec, Refusal, TimerKind,
@@ -18,7 +18,7 @@ pub struct History {
     pub timers: Vec<(TimerKind, Time)>,
     /// Every child that was started, in order.
     pub children: Vec<IntentId>,
-    /// Children that have neither ended nor been told to.
+    /// Children that have not ended, and that no effect has ended.
     pub open_children: Vec<IntentId>,
     deadline_at: Option<Time>,
 }
@@ -44,14 +44,14 @@ impl History {
         (history, decision)
     }
 
-    /// Sends a command and records what it does. A refusal leaves everything as it was.
+    /// Sends a command and records its decision. A refusal changes nothing.
     pub fn send(&mut self, command: Command, input: &DecideInput) -> Result<Decision, Refusal> {
         let before = self.intent.clone();
         if let Command::ChildEnded { child, .. } = &command {
             self.open_children.retain(|open| open != child);
         }
         if command == Command::ReminderStageDue {
-            // A timer that fires is gone.
+            // A timer that fires is removed.
             self.timers.retain(|(kind, _)| *kind != TimerKind::ReminderStage);
         }
         let decision = decide(&self.intent, self.plan.as_ref(), command.clone(), input);
@@ -59,14 +59,14 @@ impl History {
         assert_eq!(decide(&self.intent, self.plan.as_ref(), command, input), decision, "deciding twice differs");
         if let Ok(decision) = &decision {
             if before.status().is_terminal() {
-                assert_eq!(*decision, Decision::default(), "something happened to an intent that was over");
+                assert_eq!(*decision, Decision::default(), "a command had an effect on an ended intent");
             }
             self.record(decision, input);
         }
         decision
     }
 
-    /// Changes its settings.
+    /// Changes the settings of the intent.
     pub fn change(&mut self, patch: &Patch, deadline_at: Option<Time>, now: Time) -> Result<PolicyDecision, Refusal> {
         let change = change_policy(&self.intent, self.plan.as_ref(), deadline_at, patch, now)?;
         self.intent.policy = change.policy.clone();
@@ -95,9 +95,9 @@ impl History {
         assert_eq!(event.at, input.now.max(self.intent.updated_at), "now, but never before the previous event");
         assert_eq!(event.actor, input.actor);
         apply(&mut self.intent, event);
-        assert_eq!(event.status, self.intent.status(), "the status an event shows is the one it leads to");
+        assert_eq!(event.status, self.intent.status(), "an event shows the status that it leads to");
         if let EventBody::Waiting(waiting) = &event.body {
-            assert_eq!(waiting.since, event.at, "an intent waits since the event that says so");
+            assert_eq!(waiting.since, event.at, "a wait starts at its event");
         }
         self.events.push(event.clone());
     }
@@ -116,7 +116,7 @@ impl History {
                 self.open_children.push(*child);
             }
             Effect::EndChild { child, .. } => {
-                assert!(self.open_children.contains(child), "only a child that lives is ended");
+                assert!(self.open_children.contains(child), "only a live child is ended");
                 self.open_children.retain(|open| open != child);
             }
             Effect::Deliver { .. } => assert!(self.intent.waiting().is_none() && !self.intent.status().is_terminal()),
@@ -133,7 +133,7 @@ impl History {
         }
     }
 
-    /// What has to stop stops in the very decision that ends the intent, and in no other.
+    /// Checks that the decision that ends the intent, and only this one, stops everything.
     fn check_ending(&self, decision: &Decision) {
         let ended = decision.events.iter().filter(|event| event.status.is_terminal()).count();
         let count = |wanted: fn(&Effect) -> bool| decision.effects.iter().filter(|e| wanted(e)).count();
@@ -144,12 +144,15 @@ impl History {
         assert_eq!(count(|e| matches!(e, Effect::TellParent(_))), told);
     }
 
-    /// What must hold of an intent at rest.
+    /// Checks the invariants of an intent between two commands.
     fn check_head(&self) {
-        assert!(!matches!(self.intent.status(), Status::Created | Status::Submitted), "never at rest there");
+        assert!(
+            !matches!(self.intent.status(), Status::Created | Status::Submitted),
+            "a decision never stops at these statuses"
+        );
         let mut timers = Vec::new();
         let mut children = Vec::new();
-        // A child's deadline is minded by the timer of its parent's step.
+        // The timer of the parent's step enforces a child's deadline.
         if !self.intent.status().is_terminal() {
             let own = self.deadline_at.filter(|_| self.draft.parent.is_none());
             timers.extend(self.intent.deadline(own).map(|at| (TimerKind::Deadline, at)));
@@ -159,7 +162,7 @@ impl History {
             timers.extend(step_timer);
             children.extend(waiting.child);
             assert_eq!(waiting.task.is_some(), waiting.reason == WaitingReason::WaitingForHuman);
-            // Where a person was asked instead, the agent may still answer.
+            // If a person was asked instead, the agent may still answer.
             assert!(waiting.child.is_none() || waiting.reason != WaitingReason::WaitingForTime);
             assert!(waiting.child.is_some() || waiting.reason != WaitingReason::WaitingForAgent);
             assert_eq!(waiting.step.is_some(), self.plan.is_some());
@@ -167,7 +170,7 @@ impl History {
         let is_deadline = |kind: &TimerKind| matches!(kind, TimerKind::Deadline | TimerKind::Step(_));
         let mut set: Vec<_> = self.timers.iter().filter(|(kind, _)| is_deadline(kind)).cloned().collect();
         set.sort_by_key(|(kind, _)| *kind != TimerKind::Deadline);
-        assert_eq!(set, timers, "set are the intent's deadline and that of the step that waits");
+        assert_eq!(set, timers, "the timers are those of the intent's deadline and of the waiting step");
         let (tally, plan) = (&self.intent.tally, self.plan.as_ref());
         let reminder_plan = self.intent.reminder_plan(&self.intent.policy, plan);
         let has_next = reminder_plan.next(tally.reminded, tally.escalated_to.is_some()).is_some();
@@ -176,9 +179,9 @@ impl History {
         assert_eq!(
             is_set(&TimerKind::ReminderStage),
             has_next && is_live,
-            "a reminder plan that goes on has its timer"
+            "a reminder plan with a next stage has its timer"
         );
         assert!(!is_set(&TimerKind::Execution) || is_live);
-        assert_eq!(self.open_children, children, "alive is the child that is waited for, and no other");
+        assert_eq!(self.open_children, children, "the only live child is the one that the intent waits for");
     }
 }

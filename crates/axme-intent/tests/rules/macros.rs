@@ -1,4 +1,4 @@
-//! Macros are shorthand: what each becomes is in `tests/scenarios/macro-*`; here is what holds of all of them.
+//! Macros: the properties that all of them share. The steps of each are in `tests/scenarios/macro-*`.
 
 use axme_intent::scenario::check;
 use axme_intent::scenario::macros::{DefaultValue, Kind, MACROS, find};

@@ -1,10 +1,10 @@
-//! What the rules of an intent promise, shown five ways:
+//! The promises of the rules, tested in five ways:
 //!
-//! - `traces`: stories, one per file in `tests/traces`, each a list of commands with what came of them;
-//! - `properties`: random commands on random intents, and what must hold after each;
-//! - `scenarios`: bundles in `tests/scenarios` with what is said about them and the plan they become;
-//! - `macros`: workflows by name, and the steps they stand for;
-//! - `table`: every command in every situation, printed into `docs/lifecycle.md`.
+//! - `traces`: stories, one per file in `tests/traces`, each a list of commands with their results;
+//! - `properties`: random commands on random intents, with invariants after each;
+//! - `scenarios`: bundles in `tests/scenarios`, with their errors, warnings and plans;
+//! - `macros`: workflows by name, and the steps they expand to;
+//! - `table`: every command in every situation, written to `docs/lifecycle.md`.
 //!
 //! `UPDATE=1 cargo test -p axme-intent` rewrites the expected files; read the difference before committing it.
 

@@ -1,5 +1,5 @@
-//! What holds of every history, whatever is tried: random commands on random intents. Most of it is checked by
-//! [`History`](crate::history::History) after each command; here are the rest and the promises of the smaller parts.
+//! Invariants of every history: random commands on random intents. [`History`](crate::history::History) checks most of
+//! them after each command. This file has the rest, and the properties of smaller parts.
 
 use axme_intent::lifecycle::{Command, DecideInput, Event, Intent, Tally};
 use axme_intent::policy::Policy;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::random::{self, Beginning, Turn};
 
 fn config(cases: u32) -> ProptestConfig {
-    // A failure that was found becomes a trace, not a file of seeds.
+    // A failure becomes a trace instead of a file of seeds.
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
 }
 
@@ -33,10 +33,10 @@ fn replayed(draft: &Intent, events: &[Event]) -> Intent {
     intent
 }
 
-/// Everything kept of an intent can be written down and read again, and its events alone rebuild it.
+/// Every stored part of an intent survives storage, and its events alone rebuild it.
 fn check_storage(beginning: &Beginning, turns: &[Turn]) -> Result<(), TestCaseError> {
     let history = random::play(beginning, turns);
-    // Settings are no history.
+    // Settings are not part of the history.
     let settled = |mut intent: Intent| {
         intent.policy = history.intent.policy.clone();
         intent.policy_generation = history.intent.policy_generation;
@@ -71,7 +71,7 @@ proptest! {
 proptest! {
     #![proptest_config(config(200))]
 
-    /// Not only where an intent can get: in any state at all, with or without the plan it had.
+    /// Covers every state, even unreachable ones, with and without the plan.
     #[test]
     fn deciding_is_total(
         beginning in random::beginning(),
@@ -98,7 +98,7 @@ proptest! {
         }
     }
 
-    /// An end can be had from anywhere: nothing hangs for good.
+    /// Every intent can be ended from any state, so that none hangs forever.
     #[test]
     fn every_intent_can_be_ended(
         beginning in random::beginning(),
@@ -113,7 +113,7 @@ proptest! {
         prop_assert!(history.intent.status().is_terminal());
     }
 
-    /// What a person's answer is recorded as can be sent again and means the same.
+    /// The record of a person's answer can be sent again and means the same.
     #[test]
     fn a_recorded_answer_is_an_answer(task in random::task(), answer in json_object()) {
         let Ok((record, verdict)) = task.check(&TaskResult::read(&answer)) else { return Ok(()) };
@@ -121,7 +121,7 @@ proptest! {
         prop_assert_eq!(task.check(&TaskResult::read(&body)), Ok((record, verdict)));
     }
 
-    /// Whatever outcomes a task has, each that it shows can be given, and means itself.
+    /// A task accepts each outcome that it shows, and records it unchanged.
     #[test]
     fn what_is_shown_can_be_answered(mut source in json_object(), outcomes in vec(random::word(), 1..4)) {
         source.insert("allowed_outcomes".to_owned(), outcomes.into());

@@ -1,8 +1,7 @@
 //! Random intents and random commands.
 //!
-//! A command is drawn as a [`Move`]: what somebody tries, in words that make sense for any intent ("the child that works
-//! now", "the second outcome of the task"). It becomes a [`Command`] when it is known where the intent stands, so that
-//! most of them hit something.
+//! A command is drawn as a [`Move`], in terms that fit any intent ("the current child", "the second outcome of the
+//! task"). It becomes a [`Command`] once the state of the intent is known, so that most commands have an effect.
 
 use axme_intent::human::Response;
 use axme_intent::lifecycle::{Answer, Command, DecideInput, Ending, Fault, Holder, HolderKind, Intent, IntentSpec};
@@ -19,7 +18,7 @@ use crate::history::History;
 
 pub const START: Time = Time::from_micros(1_767_225_600_000_000);
 
-/// A new intent as it may be submitted, and whether it carries out a step of another.
+/// A new intent to submit, and whether it carries out a step of another one.
 #[derive(Debug, Clone)]
 pub struct Beginning {
     pub spec: IntentSpec,
@@ -28,7 +27,7 @@ pub struct Beginning {
 
 #[derive(Debug, Clone)]
 pub struct Turn {
-    /// How far the clock moves, in microseconds; backwards too.
+    /// How far the clock moves, in microseconds; may be negative.
     pub passes: i64,
     pub what: Move,
 }
@@ -37,7 +36,7 @@ pub struct Turn {
 pub enum Move {
     Acknowledge,
     Answer(Answer),
-    /// The task's outcome of that number, or the word when it has none; with whatever else is sent.
+    /// The task's outcome with this number, or the word if there is none, with the other parts of an answer.
     Decide {
         outcome: usize,
         word: Option<String>,
@@ -52,13 +51,13 @@ pub enum Move {
     Change(Patch),
     Resolve(Ending),
     DeadlinePassed,
-    /// `None`: the step that waits now.
+    /// `None`: the current step.
     StepDeadlinePassed(Option<String>),
-    /// `None`: the child that works now. Otherwise one that was started before, or a stranger.
+    /// `None`: the current child. Otherwise an earlier child, or a stranger.
     ChildEnded(Option<usize>, Ending),
 }
 
-/// Tells a whole random story.
+/// Plays a whole random story.
 pub fn play(beginning: &Beginning, turns: &[Turn]) -> History {
     let mut history = begin(beginning);
     let mut now = START.micros();
@@ -69,7 +68,7 @@ pub fn play(beginning: &Beginning, turns: &[Turn]) -> History {
             continue;
         }
         let command = turn.what.command(&history);
-        // Refusals are checked by the history itself.
+        // The history itself checks refusals.
         history.send(command, &input(now, number + 1)).ok();
     }
     history
@@ -115,7 +114,7 @@ impl Move {
                 error: "refused".to_owned(),
                 retry_at: Some(START),
             },
-            Move::Change(_) => unreachable!("a change is no command"),
+            Move::Change(_) => unreachable!("a change is not a command"),
             Move::StepDeadlinePassed(step) => {
                 let current = waiting.and_then(|waiting| waiting.step.clone());
                 Command::StepDeadlinePassed { step: step.or(current).unwrap_or_default() }
@@ -133,7 +132,7 @@ pub fn turns() -> impl Strategy<Value = Vec<Turn>> {
     vec((-5_000_000..60_000_000i64, any_move()).prop_map(|(passes, what)| Turn { passes, what }), 0..24)
 }
 
-/// Moves that go on with the work are more likely than those that end it, so that stories get long.
+/// Moves that continue the work are more likely than moves that end it, so that stories get long.
 fn any_move() -> impl Strategy<Value = Move> {
     let decide = (0..6usize, option::of(word()), option::weighted(0.7, word()), data())
         .prop_map(|(outcome, word, comment, data)| Move::Decide { outcome, word, comment, data });
@@ -232,7 +231,7 @@ pub fn beginning() -> impl Strategy<Value = Beginning> {
         })
 }
 
-/// One to four steps. Links go anywhere: back, to the step itself, and now and then to a step that is not there.
+/// One to four steps. Links lead anywhere: back, to the step itself, and sometimes to a missing step.
 fn plan() -> impl Strategy<Value = Plan> {
     (vec((step(), link(), link()), 1..5), prop::bool::weighted(0.95)).prop_map(|(steps, is_sound)| {
         let name = |link: usize| if link < 20 { format!("s{}", link % steps.len()) } else { "nowhere".to_owned() };
@@ -296,7 +295,7 @@ fn step_id() -> impl Strategy<Value = String> {
         .prop_map(str::to_owned)
 }
 
-/// Somebody by name, or by an address for mail.
+/// A person, by name or by email address.
 fn person() -> impl Strategy<Value = String> {
     (word(), any::<bool>()).prop_map(|(name, has_mail)| if has_mail { format!("{name}@example.com") } else { name })
 }
@@ -345,7 +344,7 @@ pub fn task() -> impl Strategy<Value = HumanTask> {
     )
 }
 
-/// An outcome as tasks are read with: trimmed, not empty.
+/// An outcome as a task stores it: trimmed, not empty.
 fn outcome() -> impl Strategy<Value = String> {
     word().prop_map(|word| match word.trim() {
         "" => "maybe".to_owned(),
@@ -357,7 +356,7 @@ fn data() -> impl Strategy<Value = Object> {
     vec((word(), json()), 0..4).prop_map(Object::from_iter)
 }
 
-/// Words, some of which mean something to the rules.
+/// Words, some of which have a meaning in the rules.
 pub fn word() -> impl Strategy<Value = String> {
     let known = prop_oneof![
         Just("approved"),

@@ -1,4 +1,5 @@
-//! Bundles: what is said about each of `tests/scenarios`, and the plan it becomes; and what holds of any bundle at all.
+//! Bundles: the errors, the warnings and the plan of each file in `tests/scenarios`, and the properties of every
+//! bundle.
 
 use std::fmt::Write;
 use std::fs;
@@ -28,7 +29,7 @@ fn bundles_become_plans() {
     golden::report(differences);
 }
 
-/// Whoever copies one begins without warnings.
+/// A user who copies an example starts without warnings.
 #[test]
 fn nothing_is_to_be_said_about_the_examples() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
@@ -122,7 +123,7 @@ fn show_plan(text: &mut String, plan: &Plan) {
                 reminder_plan.as_ref().map(|reminder_plan| serde_json::to_string(reminder_plan).unwrap()),
             ),
             ("retry", retry.map(|retry| format!("{} times after {} s", retry.max_retries, retry.delay_seconds))),
-            ("tells", notice.as_ref().map(|notice| serde_json::to_string(notice).unwrap())),
+            ("notice", notice.as_ref().map(|notice| serde_json::to_string(notice).unwrap())),
             ("input", input.as_ref().map(Value::to_string)),
             ("on success", on_success.clone()),
             ("on failure", on_failure.clone()),
@@ -147,7 +148,7 @@ proptest! {
     }
 }
 
-/// A bundle without errors can be applied: it says what it needs to, and its links lead somewhere.
+/// Checks that a bundle without errors can be applied: it is complete, and its links lead to steps.
 fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
     prop_assert!(!scenario.scenario_id.is_empty());
     prop_assert!(!scenario.intent_type.is_empty());
@@ -157,7 +158,7 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
             if let StepKind::Agent { to, .. } = &step.kind {
                 prop_assert!(!to.is_platform(), "a child waits for its agent");
             }
-            prop_assert!(!plan.steps[..index].iter().any(|earlier| earlier.id == step.id), "a step's id is its own");
+            prop_assert!(!plan.steps[..index].iter().any(|earlier| earlier.id == step.id), "a step has its own id");
             for target in [&step.on_success, &step.on_failure].into_iter().flatten() {
                 prop_assert!(plan.step(target).is_some(), "no step {}", target);
             }
@@ -184,11 +185,11 @@ fn check_scenario(scenario: &Scenario) -> Result<(), TestCaseError> {
     let history = random::begin(&beginning);
     let passes = |plan: &Plan| plan.steps.iter().any(|step| matches!(step.kind, StepKind::Pass));
     let may_be_over = scenario.plan.as_ref().is_some_and(passes);
-    prop_assert!(may_be_over || !history.intent.status().is_terminal(), "it begins");
+    prop_assert!(may_be_over || !history.intent.status().is_terminal(), "the intent starts");
     Ok(())
 }
 
-/// Objects with the fields of a bundle: most of a value that fits, so that many bundles can be applied, a few of another.
+/// Objects with the fields of a bundle. Most values fit, so that many bundles can be applied; a few do not.
 fn anything_like_a_bundle() -> impl Strategy<Value = Object> {
     let flag = || words(&[json!(true), json!(false)], &[json!("yes")]);
     let number = || words(&[json!(0), json!(60)], &[json!(-1), json!(1.5), json!("60"), json!(u64::MAX)]);
@@ -266,7 +267,7 @@ fn anything_like_a_bundle() -> impl Strategy<Value = Object> {
 
 type JsonStrategy = BoxedStrategy<Value>;
 
-/// Fields, some of which are missing, and a few of any type at all.
+/// Builds an object. Some fields are missing, and a few have any type at all.
 fn object(fields: Vec<(&'static str, JsonStrategy)>) -> JsonStrategy {
     let fields: Vec<_> = fields
         .into_iter()
@@ -282,7 +283,7 @@ fn object(fields: Vec<(&'static str, JsonStrategy)>) -> JsonStrategy {
     fields.prop_map(|fields| Value::Object(fields.into_iter().flatten().collect())).boxed()
 }
 
-/// Some of the entries, each with a name of its own under `key`, which a few of them lose or share.
+/// Builds a list of entries with different names under `key`. A few entries lose or share theirs.
 fn list(entry: JsonStrategy, key: &'static str, names: &'static [&'static str]) -> JsonStrategy {
     let fewest = (names.len() - 1).max(1);
     let named = vec((entry, 0..100usize), fewest..=names.len()).prop_map(move |entries| {

@@ -1,12 +1,12 @@
-//! The text of a trace: read, run and written again.
+//! The text of a trace: reads it, runs it and writes it again.
 //!
 //! ```text
 //! # What the story shows.
-//! intent to worker            one intent to an agent; `to human` for one that waits for a person
+//! intent to worker            an intent to an agent; `to human` for one that waits for a person
 //! deadline 1h                 its deadline, counted from its creation
 //! task {"title": "Ship it?"}  a person's task on it
-//! reminder_plan after 10m every 5m times 2 to boss   reminders and escalation
-//! child                       it carries out a step of another intent
+//! reminder_plan after 10m every 5m times 2 to boss   its reminders and escalation
+//! child                       the intent carries out a step of another one
 //! step check agent checker within 60s then ask else mend
 //! step ask person ops within 1h task {"title": "Deploy?"}
 //!
@@ -15,10 +15,10 @@
 //! 3 times +60s gateway: step_deadline ask
 //! ```
 //!
-//! Steps make it a workflow that begins with the first. A command line is `[+TIME] ACTOR: COMMAND`; the commands are those
-//! of [`command`]. Indented lines are what came of the command above: each event with its position, its time since the
-//! creation, the status after it and its type, then each effect (`*`), or the refusal (`!`). Children are named c1, c2, …
-//! in the order they are started; `stranger` is an intent that is none of them.
+//! Steps make the intent a workflow that starts with the first one. A command line is `[+TIME] ACTOR: COMMAND`;
+//! [`command`] reads the commands. Indented lines are the result of the command above. Each event shows its position,
+//! its time since the creation, the status after it and its type. Then come the effects (`*`), or the refusal (`!`).
+//! Children are named c1, c2, … in the order of their start; `stranger` is any other intent.
 
 use std::fmt::Write;
 
@@ -41,7 +41,7 @@ const HOME: Home<'_> = Home { org: "local", workspace: "default" };
 /// 2026-01-01, midnight.
 const START: Time = Time::from_micros(1_767_225_600_000_000);
 
-/// Runs a story and returns its text with what came of each command.
+/// Runs a story and returns its text with the result of each command.
 pub fn retell(text: &str) -> String {
     let mut story = Story::default();
     let mut told = String::new();
@@ -55,7 +55,7 @@ pub fn retell(text: &str) -> String {
     told
 }
 
-/// A story as far as it is told.
+/// A story up to the current line.
 #[derive(Default)]
 pub struct Story {
     to: Option<Address>,
@@ -79,11 +79,11 @@ impl Story {
         story
     }
 
-    /// Takes one line; returns what came of it.
+    /// Runs one line and returns its result.
     fn line(&mut self, line: &str) -> String {
         match split(line) {
             ("intent", rest) => {
-                let name = rest.strip_prefix("to ").unwrap_or_else(|| panic!("`intent to NAME`: {line}"));
+                let name = rest.strip_prefix("to ").unwrap_or_else(|| panic!("expected `intent to NAME`: {line}"));
                 self.to = Some(Address::resolve(name, HOME));
             }
             ("deadline", rest) => self.deadline = Some(read_span(rest)),
@@ -107,13 +107,13 @@ impl Story {
             ("step", rest) => self.steps.push(step(rest)),
             ("create", "") => return self.create(),
             (count, rest) if rest.starts_with("times ") => {
-                let count: usize = count.parse().unwrap_or_else(|_| panic!("a number before `times`: {line}"));
+                let count: usize = count.parse().unwrap_or_else(|_| panic!("expected a number before `times`: {line}"));
                 let command = rest.strip_prefix("times ").unwrap();
                 let before = self.history().events.len();
                 let last = (0..count).map(|_| self.send(command)).last();
                 let last = last.map(|outcome| self.show(&outcome)).unwrap_or_default();
                 let events = self.history().events.len() - before;
-                return format!("  … {events} events in all; the last time:\n{last}");
+                return format!("  … {events} events in total; the last time:\n{last}");
             }
             _ => {
                 let outcome = self.send(line);
@@ -173,14 +173,14 @@ impl Story {
                 self.now += i64::try_from(read_span(span)).unwrap();
                 rest
             }
-            // A clock that was set back.
+            // The clock is set back.
             (_, Some(span)) => {
                 self.now -= i64::try_from(read_span(span)).unwrap();
                 rest
             }
             _ => line,
         };
-        let (actor, text) = text.split_once(": ").unwrap_or_else(|| panic!("`ACTOR: COMMAND`: {line}"));
+        let (actor, text) = text.split_once(": ").unwrap_or_else(|| panic!("expected `ACTOR: COMMAND`: {line}"));
         let input = self.input(actor);
         let children = self.history().children.clone();
         let command = command(text, &children);
@@ -210,16 +210,16 @@ impl Story {
     }
 }
 
-/// `step ID KIND NAME …` where the kind is agent, person, delay (its name a span), timeout, tell, remind or pass (their
-/// names ignored but by tell and remind), then any of `within SPAN`, `then ID`, `else ID`, `retry N`, `rest SPAN`, `from NAME`,
-/// `task {…}`.
+/// Reads `step ID KIND NAME …`. The kind is agent, person, delay, timeout, tell, remind or pass. The name of a delay is
+/// a span; timeout and pass ignore the name. Then follow any of `within SPAN`, `then ID`, `else ID`, `retry N`, `rest
+/// SPAN`, `from NAME`, `task {…}`.
 fn step(text: &str) -> Step {
     let (text, asked) = match text.split_once(" task ") {
         Some((text, json)) => (text, task(json)),
         None => (text, HumanTask::untitled()),
     };
     let words: Vec<&str> = text.split_whitespace().collect();
-    let [id, kind, name, options @ ..] = words.as_slice() else { panic!("`step ID agent|person NAME`: {text}") };
+    let [id, kind, name, options @ ..] = words.as_slice() else { panic!("expected `step ID KIND NAME`: {text}") };
     let kind = match *kind {
         "agent" => StepKind::Agent { to: Address::resolve(name, HOME), name: (*name).to_owned() },
         "person" => {
@@ -238,7 +238,7 @@ fn step(text: &str) -> Step {
             if *kind == "tell" { StepKind::Notification { notice } } else { StepKind::Reminder { holder, notice } }
         }
         "pass" => StepKind::Pass,
-        other => panic!("no such kind of step: {other}"),
+        other => panic!("unknown kind of step: {other}"),
     };
     let option = |wanted: &str| options.chunks(2).find(|pair| pair[0] == wanted).map(|pair| pair[1].to_owned());
     Step {
@@ -262,7 +262,7 @@ fn reminder_plan(text: &str) -> ReminderPlan {
     read_reminder_plan(&text.split_whitespace().collect::<Vec<_>>())
 }
 
-/// Any of `after SPAN`, `every SPAN`, `times N`, `to NAME`.
+/// Reads any of `after SPAN`, `every SPAN`, `times N`, `to NAME`.
 fn read_reminder_plan(words: &[&str]) -> ReminderPlan {
     let option = |wanted: &str| words.chunks(2).find(|pair| pair[0] == wanted).map(|pair| pair[1].to_owned());
     ReminderPlan {
@@ -306,7 +306,9 @@ fn command(text: &str, children: &[IntentId]) -> Command {
         ("execution_timed_out", "") => Command::ExecutionTimedOut,
         ("push_failed", rest) => {
             let words: Vec<&str> = rest.splitn(4, ' ').collect();
-            let [attempt, "of", most, error] = words.as_slice() else { panic!("`push_failed N of N ERROR`: {rest}") };
+            let [attempt, "of", most, error] = words.as_slice() else {
+                panic!("expected `push_failed N of N ERROR`: {rest}")
+            };
             let (attempt, most) = (attempt.parse().unwrap(), most.parse().unwrap());
             let retry_at = (attempt < most).then(|| START.plus_seconds(30));
             Command::PushFailed { attempt, most, error: (*error).to_owned(), retry_at }
@@ -316,11 +318,11 @@ fn command(text: &str, children: &[IntentId]) -> Command {
             let known = children.iter().find(|child| show_child(**child, children) == name).copied();
             let child = known.or_else(|| (name == "stranger").then_some(IntentId(Uuid::max())));
             Command::ChildEnded {
-                child: child.unwrap_or_else(|| panic!("no child {name} was started")),
+                child: child.unwrap_or_else(|| panic!("unknown child: {name}")),
                 ending: ending(rest),
             }
         }
-        _ => panic!("no such command: {text}"),
+        _ => panic!("unknown command: {text}"),
     }
 }
 
@@ -330,17 +332,17 @@ fn ending(text: &str) -> Ending {
         ("failed", rest) => Ending::Failed(fault(rest)),
         ("canceled", rest) => Ending::Canceled(rest.to_owned()),
         ("timed_out", "") => Ending::TimedOut,
-        _ => panic!("no such ending: {text}"),
+        _ => panic!("unknown ending: {text}"),
     }
 }
 
-/// `CODE: MESSAGE`, with what was found beside it as JSON behind ` with `.
+/// Reads `CODE: MESSAGE`, with an optional JSON result after ` with `.
 fn fault(text: &str) -> Fault {
     let (text, result) = match text.split_once(" with ") {
         Some((text, result)) => (text, Some(json(result))),
         None => (text, None),
     };
-    let (code, message) = text.split_once(": ").unwrap_or_else(|| panic!("`CODE: MESSAGE`: {text}"));
+    let (code, message) = text.split_once(": ").unwrap_or_else(|| panic!("expected `CODE: MESSAGE`: {text}"));
     Fault { code: code.to_owned(), message: message.to_owned(), details: None, result }
 }
 
@@ -377,7 +379,7 @@ fn show_event(text: &mut String, event: &Event, children: &[IntentId]) {
             let task = task.as_ref().map(|_| ", with a task").unwrap_or_default();
             format!("from {} to {}{due}{task}", from.reference, holder.reference)
         }
-        EventBody::Voted { vote, needed } => format!("{} of those {needed} that are needed: {}", vote.by, vote.result),
+        EventBody::Voted { vote, needed } => format!("{}, {needed} needed: {}", vote.by, vote.result),
         EventBody::Transferred { holder, from, is_part, note } => {
             let is_part = if *is_part { "part " } else { "" };
             let note = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
@@ -452,7 +454,7 @@ fn show_child(child: IntentId, children: &[IntentId]) -> String {
     index.map_or_else(|| "?".to_owned(), |index| format!("c{}", index + 1))
 }
 
-/// Puts the short names of children where the rules wrote their ids.
+/// Replaces the ids of children by their short names.
 fn with_names(text: &str, children: &[IntentId]) -> String {
     children.iter().fold(text.to_owned(), |text, child| text.replace(&child.to_string(), &show_child(*child, children)))
 }
@@ -467,15 +469,15 @@ fn show_time(at: Time) -> String {
     }
 }
 
-/// Seconds from `90s`, `5m`, `1h`.
+/// Reads a span such as `90s`, `5m` or `1h` in seconds.
 fn read_span(text: &str) -> u64 {
     let (number, unit) = text.split_at(text.len() - 1);
-    let number: u64 = number.parse().unwrap_or_else(|_| panic!("a time such as 90s, 5m or 1h, not {text}"));
+    let number: u64 = number.parse().unwrap_or_else(|_| panic!("expected a span such as 90s, 5m or 1h, not {text}"));
     match unit {
         "s" => number,
         "m" => number * 60,
         "h" => number * 3600,
-        _ => panic!("a time such as 90s, 5m or 1h, not {text}"),
+        _ => panic!("expected a span such as 90s, 5m or 1h, not {text}"),
     }
 }
 
@@ -488,5 +490,5 @@ fn json(text: &str) -> Value {
 }
 
 fn object(text: &str) -> Object {
-    json(text).as_object().unwrap_or_else(|| panic!("a JSON object: {text}")).clone()
+    json(text).as_object().unwrap_or_else(|| panic!("expected a JSON object: {text}")).clone()
 }

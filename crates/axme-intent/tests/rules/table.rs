@@ -1,4 +1,4 @@
-//! Every command in every situation, printed as tables and a diagram into `docs/lifecycle.md`, below the marker.
+//! Every command in every situation, written as tables and a diagram to `docs/lifecycle.md`, below the marker.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -13,13 +13,13 @@ use crate::story::Story;
 
 const MARKER: &str = "<!-- Written by crates/axme-intent/tests/rules/table.rs from here on. -->\n";
 
-/// Where an intent can stand when a command comes, and a story that leads there.
+/// A state of an intent when a command arrives, and a story that leads there.
 struct Situation {
     name: &'static str,
     story: &'static str,
 }
 
-/// A command, as it is called in the tables and in the diagram, and as stories write it.
+/// A command: its name in the tables, its label in the diagram, and its line in a story.
 struct Row {
     name: &'static str,
     label: &'static str,
@@ -128,7 +128,7 @@ fn a_step_fails_alike_however_its_child_failed() {
     }
 }
 
-/// Sends a row's command. A situation without children has no c1: there the ended one is a stranger.
+/// Sends a row's command. In a situation without children, the ended intent is a stranger instead of c1.
 fn outcome(situation: &Situation, row: &Row) -> (Status, Result<Decision, Refusal>) {
     let mut story = Story::told(situation.story);
     let before = story.history().intent.status();
@@ -172,7 +172,7 @@ fn table(text: &mut String, title: &str, situations: &[Situation]) {
     text.push('\n');
 }
 
-/// The same as a picture. What is possible everywhere is drawn once, from the box around all live statuses.
+/// Returns the same as a diagram. A transition from every live status is drawn once, from the box around them.
 fn diagram() -> String {
     let live: Vec<&Situation> = PLAIN.iter().chain(&PERSON).chain(&WORKFLOW).collect();
     let mut everywhere: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -210,14 +210,14 @@ fn diagram() -> String {
     text
 }
 
-/// From which status to which the row's command leads.
+/// Returns the statuses before and after the row's command.
 fn edge(situation: &Situation, row: &Row) -> Option<(&'static str, &'static str)> {
     let (before, outcome) = outcome(situation, row);
     let decision = outcome.ok()?;
     decision.events.last().map(|last| (before.as_str(), last.status.as_str()))
 }
 
-/// The status a new intent comes to rest in.
+/// Returns the status of a new intent after its creation.
 fn first_rest(situation: &Situation) -> &'static str {
     let mut story = Story::told(situation.story);
     let mut statuses = story.history().events.iter().map(|event| event.status);

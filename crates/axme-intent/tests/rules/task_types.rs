@@ -1,4 +1,4 @@
-//! The types of human tasks: every row of the table holds wherever the rules ask for a task's type.
+//! The types of human tasks: the rules follow every row of the table.
 
 use axme_intent::human::Verdict;
 use axme_intent::task_types::{Accepts, Meaning, TASK_TYPES};
@@ -14,14 +14,14 @@ fn verdict(task: &HumanTask, word: &str) -> Option<Verdict> {
 }
 
 #[test]
-fn each_row_is_honoured_wherever_types_matter() {
+fn each_row_is_honored_wherever_types_matter() {
     for row in &TASK_TYPES {
         let name = row.name;
         let task = HumanTask { task_type: Some(name.to_owned()), ..HumanTask::untitled() };
         for outcome in row.outcomes {
             let expected = if outcome.meaning == Meaning::No { Verdict::Negative } else { Verdict::Positive };
             assert_eq!(verdict(&task, outcome.word), Some(expected), "{name}: {}", outcome.word);
-            // A task with outcomes of its own, this one not first.
+            // A task with its own outcomes, where this one is not the first.
             let own = Some(["hold", outcome.word].map(str::to_owned).to_vec());
             let own = HumanTask { task_type: None, allowed_outcomes: own, ..task.clone() };
             let expected = if outcome.meaning == Meaning::Yes { Verdict::Positive } else { Verdict::Negative };
@@ -36,7 +36,7 @@ fn each_row_is_honoured_wherever_types_matter() {
             Accepts::AnyWord => assert_eq!(verdict(&task, "unheard_of"), Some(Verdict::Negative), "{name}"),
         }
         assert_eq!(fields::doubts(json!({ "task_type": name }).as_object().unwrap()), [], "{name}");
-        let misspelt = fields::doubts(json!({ "task_type": format!("{name}x") }).as_object().unwrap());
-        assert!(name.len() < 5 || misspelt[0].1.ends_with(&format!("did you mean {name}?")), "{misspelt:?}");
+        let misspelled = fields::doubts(json!({ "task_type": format!("{name}x") }).as_object().unwrap());
+        assert!(name.len() < 5 || misspelled[0].1.ends_with(&format!("did you mean {name}?")), "{misspelled:?}");
     }
 }

@@ -10,7 +10,7 @@ fn stories_go_as_they_are_told() {
     for path in golden::files(&golden::folder("traces"), "trace") {
         let text = fs::read_to_string(&path).unwrap();
         let told = std::panic::catch_unwind(|| story::retell(&text))
-            .unwrap_or_else(|_| panic!("{} went wrong, see above", path.display()));
+            .unwrap_or_else(|_| panic!("{} panicked, see above", path.display()));
         differences.extend(golden::compare(&path, &told).err());
     }
     golden::report(differences);

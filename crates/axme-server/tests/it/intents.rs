@@ -184,7 +184,7 @@ async fn a_probable_misspelling_is_accepted_and_reported(engine: Engine) {
     let expected = json!([
         "human_task.quroum: unknown field, kept and shown, but without effect; did you mean quorum?",
         "human_task.mood: unknown field, kept and shown, but without effect",
-        "human_task.task_type: unknown type \"approvall\": any word is taken as its outcome; did you mean approval?",
+        "human_task.task_type: unknown type \"approvall\": any word is accepted as its outcome; did you mean approval?",
         "reply_too: unknown field, ignored; did you mean reply_to?",
     ]);
     assert_eq!(created["warnings"], expected);

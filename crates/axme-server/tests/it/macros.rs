@@ -60,7 +60,7 @@ async fn macros_are_listed_with_their_parameters(engine: Engine) {
         remind["parameters"][4],
         json!({
             "name": "max_reminders", "type": "integer", "required": false, "default": "3",
-            "description": "How many reminders there are; 3 unless given.",
+            "description": "The number of reminders; 3 by default.",
         })
     );
     assert_eq!(remind["parameters"][5]["required"], true);
@@ -100,7 +100,7 @@ async fn an_invalid_macro_is_refused_as_a_whole(engine: Engine) {
     let mut bundle = two_people();
     bundle["workflow"]["parameters"]["second_approver"] = json!("lead");
     let report = server.post(&server.admin, "/v1/scenarios/validate", bundle.clone()).await;
-    let expected = json!(["workflow.parameters.second_approver: \"lead\" signs already: name somebody else"]);
+    let expected = json!(["workflow.parameters.second_approver: \"lead\" already signs: name another person"]);
     assert_eq!((&report["valid"], &report["errors"]), (&json!(false), &expected));
     server.send(&server.admin, "POST", APPLY, Some(bundle)).await.refused(422, "scenario_invalid");
     assert_eq!(server.get(&server.admin, "/v1/intents").await["intents"], json!([]));

@@ -1,5 +1,5 @@
-//! Agents claim work from their queues as the stream does. They read intents, answer, forget, answer twice, and answer the
-//! work of others.
+//! Agents. They claim work from their queues as the stream does. They read intents, answer them, forget them, answer
+//! twice, and answer other agents' work.
 
 use std::sync::Arc;
 
@@ -45,8 +45,8 @@ pub(crate) fn claim(sim: &mut Simulation, agent: usize, most: usize) -> Result<V
     for offer in offers {
         sim.note(&format!("{address} gets {} as {}", offer.intent.id, offer.number));
         let last = sim.promises.delivery_numbers.insert(address.clone(), offer.number).unwrap_or(0);
-        ensure!(offer.number > last, "{address}: delivery {} after {last}", offer.number);
-        ensure!(sim.checker.is_live(offer.intent.id), "{address} was offered {}, which is over", offer.intent.id);
+        ensure!(offer.number > last, "{address}: delivery {} follows {last}", offer.number);
+        ensure!(sim.checker.is_live(offer.intent.id), "{address} was offered {}, which has ended", offer.intent.id);
         claimed.push(offer.intent.id);
     }
     Ok(claimed)

@@ -1,6 +1,6 @@
-//! What scenarios the senders draw: steps of all kinds with their branches and loops, and macros.
+//! The scenarios that senders draw: steps of all kinds with branches and loops, and macros.
 //!
-//! Loops lead back from failures only, so that they end when everybody does what they should.
+//! Loops lead back only from failures, so that they end when every actor works correctly.
 
 use serde_json::{Value, json};
 
@@ -8,13 +8,13 @@ use super::WORKERS;
 use crate::Simulation;
 use crate::outbound::CHAT_URL;
 
-/// People that bundles name by role. The clerk has no address for mail.
+/// People that bundles name by role. The clerk has no email address.
 const ROLES: [&str; 3] = ["boss", "chief", "clerk"];
 
-/// Where tasks are mailed to, beside those roles.
+/// Further people who get mail about tasks.
 pub(crate) const PEOPLE: [&str; 3] = ["ann@example.com", "bob@example.com", "cat@example.com"];
 
-/// A bundle that is accepted.
+/// Draws a valid bundle.
 pub(crate) fn bundle(sim: &mut Simulation, mark: &str) -> Value {
     let workflow = if sim.cluster.chance(15) { by_macro(sim) } else { by_steps(sim) };
     let agents = WORKERS.map(|name| json!({ "role": name, "address": name, "create_if_missing": true }));
@@ -90,7 +90,7 @@ fn of_person(sim: &mut Simulation) -> Value {
     step
 }
 
-/// Deadlines, reminders and escalation.
+/// Adds a deadline, reminders and an escalation to some steps.
 fn hurry(sim: &mut Simulation, step: &mut Value) {
     if sim.cluster.chance(40) {
         step["step_deadline_seconds"] = json!(1 + sim.cluster.below(3_000));
@@ -104,7 +104,7 @@ fn hurry(sim: &mut Simulation, step: &mut Value) {
     }
 }
 
-/// What a person is asked.
+/// Draws a person's task.
 pub(crate) fn task(sim: &mut Simulation) -> Value {
     let mut task = json!({ "title": "Is it right?" });
     if sim.cluster.chance(30) {

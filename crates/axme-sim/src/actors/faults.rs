@@ -1,4 +1,4 @@
-//! Time and faults of nodes: time passes, workers run, clocks are set back, nodes crash.
+//! Time and faults of nodes: time passes, workers run, the clock is set back, nodes crash.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Operators resolve and change intents, one or many, known or unknown. Admins of another workspace try the same.
+//! Operators. They resolve and change intents, one or many, known or unknown. Admins of another workspace try the same.
 
 use axme_intent::{IntentId, StepKind, WaitingReason};
 use serde_json::{Value, json};
@@ -27,7 +27,11 @@ pub(crate) fn resolve_unknown(sim: &mut Simulation) -> CheckResult {
     for id in ["01900000-0000-7000-8000-000000000000", "nonsense"] {
         let body = json!({ "status": "CANCELED" });
         let response = call_as_admin(sim, "POST", &format!("/v1/intents/{id}/resolve"), body)?;
-        ensure!(response.status == 404 || response.is_unknown(), "an unknown intent was answered {}", response.status);
+        ensure!(
+            response.status == 404 || response.is_unknown(),
+            "a call on an unknown intent returned {}",
+            response.status
+        );
     }
     Ok(())
 }
@@ -57,11 +61,14 @@ pub(crate) fn change_settings(sim: &mut Simulation) -> CheckResult {
     let is_applied = response.status == 200 && response.body["applied"] == true;
     ensure!(
         is_applied || is_unchanged(&before, &after),
-        "{id}: {verb} was answered {} and changed something",
+        "{id}: {verb} returned {} but changed the store",
         response.status
     );
     let is_stale = expected.is_some_and(|expected| expected != generation);
-    ensure!(!(is_applied && is_stale), "{id}: {verb} of generation {expected:?} was applied to {generation}");
+    ensure!(
+        !(is_applied && is_stale),
+        "{id}: {verb} for generation {expected:?} was applied to generation {generation}"
+    );
     let returned = &response.body["policy_generation"];
     ensure!(!is_applied || *returned == json!(generation + 1), "{id}: generation {returned} follows {generation}");
     Ok(())
@@ -76,18 +83,18 @@ pub(crate) fn cancel_bulk(sim: &mut Simulation) -> CheckResult {
         return Ok(());
     }
     let after = sim.cluster.snapshot();
-    ensure!(!is_dry || is_unchanged(&before, &after), "a dry run canceled something");
+    ensure!(!is_dry || is_unchanged(&before, &after), "a dry run changed the store");
     let ids = response.body["intent_ids"].as_array().cloned().unwrap_or_default();
     for id in ids.iter().filter_map(Value::as_str).filter(|_| !is_dry) {
         let is_canceled = |columns: &axme_store::simulated::HeadColumns| {
             columns.head.intent.id.to_string() == id && columns.status == "CANCELED"
         };
-        ensure!(after.heads.iter().any(is_canceled), "{id} was said to be canceled");
+        ensure!(after.heads.iter().any(is_canceled), "{id} was reported as canceled but is not");
     }
     Ok(())
 }
 
-/// Calls with a key of another workspace, for which no intent here may exist.
+/// Calls with a key of another workspace, which must not see any intent here.
 pub(crate) fn call_from_other_workspace(sim: &mut Simulation) -> CheckResult {
     let Some(id) = sim.pick_intent() else { return Ok(()) };
     let (method, verb, body) = match sim.cluster.below(5) {
@@ -102,13 +109,13 @@ pub(crate) fn call_from_other_workspace(sim: &mut Simulation) -> CheckResult {
     let response = sim.call(&key, method, &path, body)?;
     ensure!(
         response.status == 404 || response.is_unknown(),
-        "another workspace's {method} {path} got {}",
+        "{method} {path} from another workspace returned {}",
         response.status
     );
     Ok(())
 }
 
-/// Picks an intent with an open task, and sometimes any other.
+/// Picks an intent with an open task, or sometimes any intent.
 fn pick_task(sim: &mut Simulation) -> Option<IntentId> {
     let open = sim.checker.open_tasks();
     if sim.cluster.chance(90) { sim.cluster.pick(&open) } else { sim.pick_intent() }
@@ -127,12 +134,15 @@ pub(crate) fn reassign(sim: &mut Simulation) -> CheckResult {
     let after = sim.cluster.snapshot();
     ensure!(
         response.status == 200 || is_unchanged(&before, &after),
-        "{id}: reassigning was answered {} and is done",
+        "{id}: a reassignment returned {} but changed the store",
         response.status
     );
     let holder = after.heads.iter().find(|columns| columns.head.intent.id == id);
     let holder = holder.and_then(|columns| columns.head.intent.waiting()).map(|waiting| &waiting.holder.reference);
-    ensure!(response.status != 200 || holder.is_some_and(|holder| holder == to), "{id}: {holder:?} has it, not {to}");
+    ensure!(
+        response.status != 200 || holder.is_some_and(|holder| holder == to),
+        "{id}: the holder is {holder:?}, not {to}"
+    );
     Ok(())
 }
 
@@ -143,7 +153,7 @@ pub(crate) fn create_link(sim: &mut Simulation) -> CheckResult {
     request_link(sim, id, person).map(|_| ())
 }
 
-/// Intents that wait for time: those at a timeout step, which `approve_current_step` ends, and all others.
+/// Returns the intents that wait for time: those at a timeout step, which `approve_current_step` ends, and all others.
 fn waiting_for_time(sim: &Simulation) -> (Vec<IntentId>, Vec<IntentId>) {
     let waiting = sim.checker.intents.iter().filter_map(|(id, observed)| {
         let waiting =

@@ -35,10 +35,10 @@ fn answer_as_admin(sim: &mut Simulation, id: IntentId, outcome: &str) -> CheckRe
     answer(sim, &key, id, "resume", &mark, body)
 }
 
-/// Answers every open task. Where the admin's approval is not valid or not enough, people approve by task links. Returns the
-/// number of tasks.
+/// Answers every open task. If the admin's approval is invalid or not enough, people approve through task links.
+/// Returns the number of tasks.
 pub(crate) fn answer_all_tasks(sim: &mut Simulation) -> Result<usize, String> {
-    // The list of the admin leaves out tasks that the admin may not answer.
+    // The admin's list leaves out tasks that the admin may not answer.
     let open = sim.checker.open_tasks();
     for id in &open {
         answer_as_admin(sim, *id, "approved")?;
@@ -51,7 +51,7 @@ pub(crate) fn answer_all_tasks(sim: &mut Simulation) -> Result<usize, String> {
                 crate::check(sim)?;
             }
         }
-        // Nobody who may answer can be reached: reassign the task to somebody who can.
+        // No one who may answer can be reached: reassign the task to a person who can.
         let task = sim.checker.intents.get(id).and_then(|observed| observed.head.intent.open_task());
         if task.is_some_and(|task| task.exclude_requester && task.quorum.is_none()) {
             call_as_second_admin(sim, "POST", &format!("/v1/tasks/{id}/reassign"), json!({ "to": PEOPLE[0] }))?;

@@ -1,4 +1,4 @@
-//! A reader of one inbox. It follows the inbox by its changes and replies to threads.
+//! A reader of one inbox. It follows the changes of the inbox and replies to threads.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub(crate) fn read_changes(sim: &mut Simulation) -> CheckResult {
     read_page(sim).map(|_| ())
 }
 
-/// Reads a page of changes; returns whether there are more. A lost response leaves the cursor as it is.
+/// Reads a page of changes, and returns whether there are more. A lost response does not move the cursor.
 fn read_page(sim: &mut Simulation) -> Result<bool, String> {
     let path = format!("/v1/inbox/changes?limit=3&cursor={}", sim.actors.reader.cursor);
     let key = sim.actors.agents[READER].clone();
@@ -36,7 +36,7 @@ fn read_page(sim: &mut Simulation) -> Result<bool, String> {
     if response.is_unknown() || sim.cluster.chance(5) {
         return Ok(true);
     }
-    ensure!(response.status == 200, "changes were answered {}", response.status);
+    ensure!(response.status == 200, "changes returned {}", response.status);
     for change in response.body["changes"].as_array().into_iter().flatten() {
         let thread = &change["thread"];
         let id = thread["thread_id"].as_str().unwrap_or_default().to_owned();
@@ -59,12 +59,7 @@ pub(crate) fn reply(sim: &mut Simulation) -> CheckResult {
     let key = sim.actors.agents[READER].clone();
     let (path, body) = (format!("/v1/inbox/{id}/reply"), json!({ "message": message }));
     let response = sim.call(&key, "POST", &path, body)?;
-    ensure!(
-        response.is_unknown() || response.status == 200,
-        "a reply was answered {} {}",
-        response.status,
-        response.body
-    );
+    ensure!(response.is_unknown() || response.status == 200, "a reply returned {} {}", response.status, response.body);
     if response.status == 200 {
         sim.actors.reader.replies.push((id, message));
     }
@@ -86,11 +81,11 @@ pub(crate) fn check_inbox(sim: &mut Simulation) -> CheckResult {
         }
         let known = sim.actors.reader.threads.get(&id.to_string()).map(|(status, _)| status.as_str());
         let actual = thread_status(observed.status());
-        ensure!(known == Some(actual), "{id}: the inbox says {known:?}, it is {actual}");
+        ensure!(known == Some(actual), "{id}: the inbox shows {known:?}, but the status is {actual}");
     }
     for (id, message) in &sim.actors.reader.replies {
         let is_there = sim.actors.reader.threads.get(id).is_some_and(|(_, messages)| messages.contains(message));
-        ensure!(is_there, "{id}: \"{message}\" was accepted and is not in the thread");
+        ensure!(is_there, "{id}: \"{message}\" was accepted but is not in the thread");
     }
     Ok(())
 }

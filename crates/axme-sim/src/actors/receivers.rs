@@ -24,7 +24,7 @@ pub(crate) fn register(sim: &mut Simulation) -> CheckResult {
     let body = json!({ "callback_url": SUBSCRIBER_URL, "event_types": ["intent.*"] });
     let created = call_as_admin(sim, "POST", "/v1/webhooks/subscriptions", body)?;
     let id = text(&created.body["subscription"], "subscription_id")?;
-    sim.actors.subscription = id.parse().map_err(|_| format!("{id} is no id"))?;
+    sim.actors.subscription = id.parse().map_err(|_| format!("invalid id {id}"))?;
     Ok(())
 }
 
@@ -58,18 +58,18 @@ pub(crate) fn collect_posts(sim: &mut Simulation) -> CheckResult {
         sim.actors.received_posts += 1;
         let (url, body) = (post.url, post.body);
         if url == CHAT_URL {
-            let id = post.id.parse().map_err(|_| format!("a chat got {body} as {}", post.id))?;
+            let id = post.id.parse().map_err(|_| format!("a chat received {body} as {}", post.id))?;
             sim.checker.delivered_notices.insert(id);
         } else if url == AGENT_URL {
             let id: Option<IntentId> = body["intent_id"].as_str().and_then(|id| id.parse().ok());
-            let Some(id) = id else { return Err(format!("{PUSH_AGENT} got {body}")) };
+            let Some(id) = id else { return Err(format!("{PUSH_AGENT} received {body}")) };
             sim.note(&format!("{PUSH_AGENT} gets {id}"));
             sim.actors.push_agent.claims.push(id);
         } else {
             let (payload, event_type) = (&body["payload"], body["event_type"].as_str().unwrap_or_default());
             let id = payload["intent_id"].as_str().and_then(|id| id.parse().ok());
             let (Some(id), Some(seq)) = (id, payload["event"]["seq"].as_u64()) else {
-                return Err(format!("the subscriber got {body}"));
+                return Err(format!("the subscriber received {body}"));
             };
             sim.note(&format!("the subscriber gets {event_type} {seq} of {id}"));
             sim.actors.webhook_events.insert((id, seq), event_type.to_owned());
@@ -129,6 +129,6 @@ pub(crate) fn check_webhooks(sim: &mut Simulation) -> CheckResult {
             }
         }
     }
-    ensure!(missing <= dead.len(), "{missing} events were not received, {} are dead letters", dead.len());
+    ensure!(missing <= dead.len(), "{missing} events were not received, but only {} are dead letters", dead.len());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Recipients of mail. They answer by task links: at once, late, twice, with another answer, or after the task was
+//! Recipients of mail. They answer through task links: at once, late, twice, with another answer, or after the task was
 //! reassigned. Scanners open every link and must change nothing.
 
 use axme_intent::IntentId;
@@ -29,10 +29,15 @@ pub(crate) fn run_notice_worker(sim: &mut Simulation) -> CheckResult {
     for mail in mails {
         sim.note(&format!("{} gets \"{}\"", mail.to, mail.subject));
         let notice = notices.iter().find(|notice| notice.id.to_string() == mail.id);
-        let Some(notice) = notice else { return Err(format!("mail {} is no notice", mail.id)) };
-        ensure!(notice.recipient == mail.to, "{} got the mail of {}", mail.to, notice.recipient);
+        let Some(notice) = notice else { return Err(format!("mail {} belongs to no notice", mail.id)) };
+        ensure!(notice.recipient == mail.to, "{} received the mail of {}", mail.to, notice.recipient);
         sim.checker.delivered_notices.insert(notice.id);
-        ensure!(mail.link.is_some() == notice.asking.is_some(), "mail {} has the link {:?}", mail.id, mail.link);
+        ensure!(
+            mail.link.is_some() == notice.asking.is_some(),
+            "mail {}: the link {:?} does not fit its notice",
+            mail.id,
+            mail.link
+        );
         if let (Some(page), Some(asking), Some(intent)) = (mail.link, notice.asking, notice.intent_id) {
             let token = page.split_once("?token=").map(|(_, token)| token.to_owned()).unwrap_or_default();
             add_link(sim, intent, mail.to, "email", asking, (page, token));
@@ -64,7 +69,7 @@ fn add_link(
     });
 }
 
-/// Answers by a link: most often a recent one, and often one to an asking that is over.
+/// Answers through a link: most often a recent one, and often one to an earlier asking.
 pub(crate) fn answer(sim: &mut Simulation) -> CheckResult {
     let count = sim.actors.task_links.len();
     if count == 0 {
@@ -118,9 +123,9 @@ pub(crate) fn open_links(sim: &mut Simulation) -> CheckResult {
     let before = sim.cluster.snapshot();
     for path in pages {
         let response = sim.call("", "GET", &path, Value::Null)?;
-        ensure!(matches!(response.status, 200 | 404 | 410), "{path} was answered {}", response.status);
+        ensure!(matches!(response.status, 200 | 404 | 410), "{path} returned {}", response.status);
     }
-    ensure!(is_unchanged(&before, &sim.cluster.snapshot()), "a link was opened, and something changed");
+    ensure!(is_unchanged(&before, &sim.cluster.snapshot()), "opening a link changed the store");
     Ok(())
 }
 
@@ -134,14 +139,14 @@ pub(crate) fn request_link(sim: &mut Simulation, id: IntentId, person: &str) -> 
         .and_then(|observed| observed.head.intent.open_task().and(observed.head.intent.waiting()));
     let asking = waiting.map(|waiting| waiting.asking);
     if response.status == 200 {
-        let Some(asking) = asking else { return Err(format!("{id}: a link to no task")) };
+        let Some(asking) = asking else { return Err(format!("{id}: got a link without an open task")) };
         let text = |field: &str| response.body[field].as_str().unwrap_or_default().to_owned();
         add_link(sim, id, person.to_owned(), "form", asking, (text("url"), text("token")));
     }
     Ok(response)
 }
 
-/// Links of live intents with an open task: those to the current asking, or those to earlier ones.
+/// Returns the links of live intents with an open task: those to the current asking, or those to earlier ones.
 fn links_to(sim: &Simulation, is_current: bool) -> Vec<usize> {
     let is_match = |link: &TaskLink| {
         let head = sim.checker.intents.get(&link.intent).map(|observed| &observed.head.intent);
@@ -151,8 +156,8 @@ fn links_to(sim: &Simulation, is_current: bool) -> Vec<usize> {
     (0..sim.actors.task_links.len()).filter(|nth| is_match(&sim.actors.task_links[*nth])).collect()
 }
 
-/// Answers by every link to an open task, and once by every link to an earlier asking, which must have no effect. Returns the
-/// number of answers.
+/// Answers through every link to an open task, and once through every link to an earlier asking, which must have no
+/// effect. Returns the number of answers.
 pub(crate) fn answer_all_links(sim: &mut Simulation) -> Result<usize, String> {
     let links = &sim.actors.task_links;
     let late: Vec<usize> = links_to(sim, false).into_iter().filter(|nth| !links[*nth].is_tried_late).collect();
@@ -167,7 +172,7 @@ pub(crate) fn answer_all_links(sim: &mut Simulation) -> Result<usize, String> {
     Ok(late.len() + open.len())
 }
 
-/// Approves a task by a new link for a form.
+/// Approves a task through a new link for a form.
 pub(crate) fn answer_by_form(sim: &mut Simulation, id: IntentId, person: &str) -> CheckResult {
     if request_link(sim, id, person)?.status == 200 {
         answer_by_link(sim, sim.actors.task_links.len() - 1, "approved")?;

@@ -1,5 +1,5 @@
-//! Senders create direct intents and scenarios under idempotency keys. They repeat a create until a response arrives, and again
-//! later.
+//! Senders. They create direct intents and scenarios under idempotency keys. They repeat a create until a response
+//! arrives, and again later.
 
 use serde_json::{Value, json};
 

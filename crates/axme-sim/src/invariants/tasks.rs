@@ -13,23 +13,35 @@ use uuid::Uuid;
 use super::{Checker, ObservedIntent, ensure};
 use crate::CheckResult;
 
-/// Each asking is answered once, apart from votes. `before` is the intent before the event.
+/// Checks that each asking is answered once, apart from votes. `before` is the intent before the event.
 pub(crate) fn check_event(observed: &ObservedIntent, before: &Intent, event: &Event) -> CheckResult {
     let (id, position) = (before.id, event.position);
     let votes = before.waiting().map(|waiting| waiting.votes.as_slice()).unwrap_or_default();
     match &event.body {
         EventBody::Voted { vote, needed } => {
-            let Some(task) = before.open_task() else { return Err(format!("{id}: a vote {position} on nothing")) };
+            let Some(task) = before.open_task() else {
+                return Err(format!("{id}: vote {position} without an open task"));
+            };
             let is_new = votes.iter().all(|other| other.by != vote.by);
             ensure!(is_new, "{id}: {} voted twice", vote.by);
-            ensure!(*needed as usize == task.needed(), "{id}: a vote of {needed}, {} are needed", task.needed());
-            ensure!(votes.len() + 1 < task.needed(), "{id}: vote {position} was enough and decided nothing");
+            ensure!(
+                *needed as usize == task.needed(),
+                "{id}: the vote says that {needed} are needed, the task {}",
+                task.needed()
+            );
+            ensure!(votes.len() + 1 < task.needed(), "{id}: vote {position} was enough but did not decide the task");
             check_requester(observed, before, event)?;
         }
         EventBody::InProgress { details, .. } if details.contains_key("task_result") => {
-            let Some(task) = before.open_task() else { return Err(format!("{id}: an answer {position} to nothing")) };
+            let Some(task) = before.open_task() else {
+                return Err(format!("{id}: answer {position} without an open task"));
+            };
             let by = details["answered_by"].as_str();
-            ensure!(by == Some(event.actor.as_str()), "{id}: {by:?} answered, done by {}", event.actor);
+            ensure!(
+                by == Some(event.actor.as_str()),
+                "{id}: the answer names {by:?}, but the actor is {}",
+                event.actor
+            );
             let is_new = votes.iter().all(|other| other.by != event.actor);
             ensure!(is_new, "{id}: {} voted and answered", event.actor);
             let is_yes = details["task_result"]["outcome"] == "approved";
@@ -46,7 +58,7 @@ fn check_requester(observed: &ObservedIntent, before: &Intent, event: &Event) ->
     let from = observed.spec().from.as_str();
     let is_requester = event.actor == from || from.strip_prefix("user://") == Some(&event.actor);
     let is_excluded = before.open_task().is_some_and(|task| task.exclude_requester);
-    ensure!(!(is_requester && is_excluded), "{}: {} answered what they asked", before.id, event.actor);
+    ensure!(!(is_requester && is_excluded), "{}: {} answered their own task", before.id, event.actor);
     Ok(())
 }
 
@@ -58,19 +70,24 @@ pub(crate) fn check_waiting(observed: &ObservedIntent) -> CheckResult {
         let most = intent.open_task().map_or(0, |task| task.needed() - 1);
         let voters: BTreeSet<&str> = waiting.votes.iter().map(|vote| vote.by.as_str()).collect();
         ensure!(voters.len() == waiting.votes.len(), "{id}: {voters:?} voted {} times", waiting.votes.len());
-        ensure!(voters.len() <= most, "{id}: {} votes are enough, and it waits", voters.len());
+        ensure!(voters.len() <= most, "{id}: {} votes are enough, but it still waits", voters.len());
     }
     let Some(cursor) = &intent.cursor else { return Ok(()) };
-    ensure!(cursor.runs <= MAX_STEP_RUNS, "{id}: {} steps were run", cursor.runs);
+    ensure!(cursor.runs <= MAX_STEP_RUNS, "{id}: {} steps have run", cursor.runs);
     let step = observed.spec().plan.as_ref().and_then(|plan| plan.step(&cursor.step));
     let most = step.and_then(|step| step.retry).map_or(0, |retry| retry.max_retries);
-    ensure!(cursor.tries <= most, "{id}: step {} was tried again {} times of {most}", cursor.step, cursor.tries);
+    ensure!(
+        cursor.tries <= most,
+        "{id}: step {} was retried {} times, at most {most} are allowed",
+        cursor.step,
+        cursor.tries
+    );
     Ok(())
 }
 
 impl Checker {
-    /// A notice is open exactly while it has a live delivery. A closed notice has arrived, is a dead letter, or was about a task
-    /// that is over. Every person with an open task has been notified, or will be.
+    /// Checks that a notice is open exactly while it has a live delivery. A closed notice was delivered, is a dead
+    /// letter, or belongs to a task that has ended. Every person with an open task has been notified, or will be.
     pub(super) fn check_notices(&self, snapshot: &Snapshot) -> CheckResult {
         let mut queued: BTreeMap<(&str, Uuid), bool> = BTreeMap::new();
         for row in &snapshot.queue {
@@ -84,7 +101,7 @@ impl Checker {
             let id = notice.id;
             ensure!(
                 is_live.unwrap_or(false) == notice.is_open,
-                "notice {id}: open {}, queued {is_live:?}",
+                "notice {id}: open is {}, queued is {is_live:?}",
                 notice.is_open
             );
             let found = notice.intent_id.and_then(|intent| Some((intent, self.intents.get(&intent)?)));
@@ -96,7 +113,7 @@ impl Checker {
             let head = &observed.head.intent;
             let is_asked = head.open_task().and(head.waiting()).map(|waiting| waiting.asking) == notice.asking;
             let is_moot = notice.asking.is_some() && !is_asked;
-            ensure!(!is_gone || is_moot, "{intent}: the notice to {} is gone", notice.recipient);
+            ensure!(!is_gone || is_moot, "{intent}: the notice to {} was lost", notice.recipient);
         }
         ensure!(queued.is_empty(), "deliveries of unknown notices: {queued:?}");
         for (id, observed) in &self.intents {
@@ -104,30 +121,32 @@ impl Checker {
             let Some(waiting) = head.waiting() else { continue };
             for person in head.asked().into_iter().filter(|person| is_email(person)) {
                 let is_notified = notified.contains(&(*id, waiting.asking, person.to_ascii_lowercase()));
-                ensure!(is_notified, "{id}: {person} is asked and was not notified");
+                ensure!(is_notified, "{id}: {person} is asked but was not notified");
             }
         }
         Ok(())
     }
 
-    /// A used link is an answer of its person to its asking. An answer uses at most one link.
+    /// Checks that a used link is an answer of its person to its asking. An answer uses at most one link.
     pub(super) fn check_links(&self, snapshot: &Snapshot) -> CheckResult {
         let mut answers: BTreeMap<IntentId, Vec<(u32, String, String, String)>> = BTreeMap::new();
         for link in snapshot.links.iter().filter(|link| link.used_at.is_some()) {
             let id = link.intent_id;
-            let Some(observed) = self.intents.get(&id) else { return Err(format!("a link to {id}, which is unknown")) };
+            let Some(observed) = self.intents.get(&id) else {
+                return Err(format!("a link to the unknown intent {id}"));
+            };
             let left = answers.entry(id).or_insert_with(|| answers_of(observed));
             let outcome = link.outcome.clone().unwrap_or_default();
             let expected = (link.asking, link.person.clone(), link.via.clone(), outcome);
             let found = left.iter().position(|answer| *answer == expected);
-            let Some(found) = found else { return Err(format!("{id}: the used link {expected:?} is no answer")) };
+            let Some(found) = found else { return Err(format!("{id}: the used link {expected:?} has no answer")) };
             left.swap_remove(found);
         }
         Ok(())
     }
 }
 
-/// All answers of people: asking, person, channel and outcome.
+/// Returns all answers of people: asking, person, channel and outcome.
 fn answers_of(observed: &ObservedIntent) -> Vec<(u32, String, String, String)> {
     let mut asking = 0;
     let mut answers = Vec::new();

@@ -1,5 +1,5 @@
-//! Answers by task links. A link whose answer the server confirmed answers once, as its person, the asking that it was made
-//! for, and not after the task was reassigned.
+//! Answers through task links. A link whose answer the server confirmed was used once, as its person, for its own
+//! asking. It was not used after the task was reassigned.
 
 use std::collections::BTreeMap;
 
@@ -49,20 +49,20 @@ fn check_use(mark: &str, LinkUse { link, outcome }: &LinkUse, observed: &Observe
         .filter_map(|event| Some((event, person_answer(&event.body)?)))
         .filter(|(_, answer)| answer.record["comment"] == mark)
         .collect();
-    ensure!(answers.len() <= 1, "{id}: a link of {person} answered {} times", answers.len());
+    ensure!(answers.len() <= 1, "{id}: a link of {person} was used {} times", answers.len());
     let Some((event, answer)) = answers.first() else {
-        ensure!(outcome.is_none(), "{id}: {person} was told {outcome:?}, which is not there");
+        ensure!(outcome.is_none(), "{id}: {person} got {outcome:?} as the outcome, which was not recorded");
         return Ok(());
     };
     let by = (answer.by, answer.via, event.actor.as_str());
     ensure!(by == (person, link.via, person), "{id}: a link of {person} answered as {by:?}");
     let recorded = answer.record["outcome"].as_str();
     let is_equal = outcome.is_none() || outcome.as_deref() == recorded;
-    ensure!(is_equal, "{id}: {person} was told {outcome:?}, {recorded:?} was recorded");
+    ensure!(is_equal, "{id}: {person} got {outcome:?} as the outcome, but {recorded:?} was recorded");
     let count = event.position as usize - 1;
     let before = observed.after(count);
     let asking = before.waiting().map(|waiting| waiting.asking);
-    ensure!(asking == Some(link.asking), "{id}: a link to asking {} answered {asking:?}", link.asking);
+    ensure!(asking == Some(link.asking), "{id}: a link for asking {} answered asking {asking:?}", link.asking);
     let is_asked = before.asked().iter().any(|asked| asked.eq_ignore_ascii_case(person));
     let is_reassigned = observed.transfers(count) > link.transfers;
     ensure!(is_asked || !is_reassigned, "{id}: {person} answered a task that was reassigned");

@@ -1,4 +1,4 @@
-//! Files and the arrows between them, and the shortest circle of each group of files that reach each other.
+//! The files, the arrows between them, and the shortest circle of each group of files that reach each other.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,7 +12,7 @@ pub struct Arrow {
     pub relation: Relation,
 }
 
-/// How the two files of an arrow stand in the tree of modules.
+/// The relation of an arrow's two files in the tree of modules.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Relation {
     /// A parent and its child, either way. They may import each other.
@@ -21,13 +21,13 @@ pub enum Relation {
     Strangers,
 }
 
-/// The first arrow found between each two files.
+/// The first arrow between each pair of files.
 #[derive(Default)]
 pub struct Graph {
     arrows: BTreeMap<String, BTreeMap<String, Arrow>>,
 }
 
-/// A group of files of which each reaches each other, and the shortest forbidden way round in it.
+/// A group of files that all reach each other, and its shortest forbidden circle.
 pub struct Circle {
     files: usize,
     way: Vec<Arrow>,
@@ -42,8 +42,9 @@ impl Graph {
         graph
     }
 
-    /// Finds one circle for every strongly connected component, in the order of the files. A circle inside one family counts
-    /// only if it needs no arrow between parent and child; one that leaves the family may go through a parent as well.
+    /// Finds one circle for every strongly connected component, in the order of the files. Inside one family a circle
+    /// is forbidden only without arrows between parent and child. A circle that leaves the family may also include such
+    /// arrows.
     pub fn circles(&self) -> Vec<Circle> {
         let reach: BTreeMap<&str, BTreeSet<&str>> =
             self.arrows.keys().map(|file| (file.as_str(), self.reachable(file))).collect();
@@ -68,7 +69,7 @@ impl Graph {
         self.arrows.get(file).into_iter().flat_map(BTreeMap::values)
     }
 
-    /// The files behind at least one arrow; the file itself is among them if it is part of a circle.
+    /// Returns the files that can be reached by one or more arrows; the file itself only if it is part of a circle.
     fn reachable(&self, file: &str) -> BTreeSet<&str> {
         let mut found = BTreeSet::new();
         let mut open: Vec<&Arrow> = self.targets(file).collect();
@@ -80,7 +81,7 @@ impl Graph {
         found
     }
 
-    /// The shortest forbidden circle that begins with an arrow.
+    /// Finds the shortest forbidden circle that begins with the arrow `first`.
     fn way_round(&self, first: &Arrow) -> Option<Vec<Arrow>> {
         let may_use = |arrow: &Arrow| first.relation == Relation::Strangers || arrow.relation != Relation::Family;
         if first.relation == Relation::Family {
@@ -111,7 +112,7 @@ impl Graph {
 }
 
 impl Circle {
-    /// `file:line: …`, with the other files named from `folder`.
+    /// Returns `file:line: …`, with the other files relative to `folder`.
     pub fn describe(&self, folder: &str) -> String {
         let short = |file: &str| file.strip_prefix(folder).unwrap_or(file).to_owned();
         let first = &self.way[0];

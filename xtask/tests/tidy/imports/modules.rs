@@ -1,4 +1,4 @@
-//! The modules of a crate, and which file a path in one of them leads to.
+//! The modules of a crate, and the file that a path in one of them leads to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +6,10 @@ use super::graph::{Arrow, Relation};
 use super::syntax::{self, Mention, Scope};
 use crate::code;
 
-/// From the root: `a::b` is `["a", "b"]`.
+/// A path from the root: `a::b` is `["a", "b"]`.
 type Name = Vec<String>;
 
-/// A `use` may name another; more than this in a row would lead in a circle.
+/// The most `use` declarations in a row that are followed. More would be a circle.
 const MOST_DETOURS: u32 = 16;
 
 pub struct Modules(BTreeMap<Name, Module>);
@@ -57,8 +57,8 @@ impl Modules {
         self.0.insert(name, Module { file: file.to_owned(), items, names, globs, mentions });
     }
 
-    /// Every import from one file to another. The root and the files beside it are a family that draws no arrows: the root
-    /// puts the crate together.
+    /// Returns every import from one file to another. The root and its direct children are a family without arrows,
+    /// because the root assembles the crate.
     pub fn arrows(&self) -> Vec<Arrow> {
         let parents = self.parents();
         let mut arrows = Vec::new();
@@ -80,7 +80,7 @@ impl Modules {
         arrows
     }
 
-    /// Each file with the file that declares it; the root has none.
+    /// Returns each file with the file that declares it. The root has none.
     fn parents(&self) -> BTreeMap<&str, Option<&str>> {
         let mut parents = BTreeMap::new();
         for (name, module) in &self.0 {
@@ -91,7 +91,7 @@ impl Modules {
         parents
     }
 
-    /// The module that a path in `scope` leads to, or the one that holds the item it leads to.
+    /// Finds the module that a path in `scope` leads to, or the module that holds its item.
     fn resolve(&self, scope: &[String], path: &[String], detours: u32) -> Option<Name> {
         if detours > MOST_DETOURS {
             return None;
@@ -121,8 +121,8 @@ impl Modules {
         Some(at)
     }
 
-    /// What the first word of a path means: a module in the scope, or what `use` brought there. Else it is another crate, a
-    /// type of the scope or a local.
+    /// Resolves the first word of a path: a module in the scope, or a name from a `use` there. Otherwise it is another
+    /// crate, a type of the scope or a local, and the result is `None`.
     fn in_scope(&self, scope: &[String], word: &str, detours: u32) -> Option<Name> {
         let child = joined(scope, word);
         if self.0.contains_key(&child) {
@@ -130,15 +130,15 @@ impl Modules {
         }
         let module = self.0.get(scope)?;
         if let Some(path) = module.names.get(word) {
-            // A `use` of the crate that it names: `use uuid;`, `use uuid::Uuid as uuid;`.
+            // A `use` of an external crate under its own name: `use uuid;`, `use uuid::Uuid as uuid;`.
             let is_itself = path.first().is_some_and(|first| first == word);
             return if is_itself { None } else { self.resolve(scope, path, detours + 1) };
         }
         module.globs.iter().find_map(|glob| self.behind_glob(scope, glob, word, detours))
     }
 
-    /// Where a name is defined that a parent or the root makes known: only what lies below `at` is followed, since importing
-    /// what a stranger exports depends on the stranger.
+    /// Finds where a name is defined that a parent or the root exports. Follows only names below `at`: an export of a
+    /// stranger leads to the stranger.
     fn exported(&self, at: &[String], word: &str, detours: u32) -> Option<Name> {
         let module = self.0.get(at)?;
         if module.items.contains(word) {

@@ -1,5 +1,5 @@
-//! What a Rust file declares and mentions, read from its tokens: modules, items, `use` declarations and paths. Tokens rather
-//! than a syntax tree, because the arguments of macros have paths too.
+//! Reads the modules, items, `use` declarations and paths of a Rust file from its tokens. It uses tokens rather than a
+//! syntax tree, because the arguments of macros have paths too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,16 +7,16 @@ use proc_macro2::{Ident, Spacing, TokenStream, TokenTree};
 
 use crate::code::{Tokens, attribute, next_is, peekable, skip_visibility};
 
-/// A module as written: a file, or what stands between the braces of `mod x { }`.
+/// A module as written: a file, or the text between the braces of `mod x { }`.
 #[derive(Default)]
 pub struct Scope {
     pub inline: BTreeMap<String, Scope>,
     /// Names of `mod x;`.
     pub files: BTreeSet<String>,
     pub items: BTreeSet<String>,
-    /// What `use` brings into the scope, by the name that it gets there.
+    /// The names that `use` brings into the scope, with their paths.
     pub names: BTreeMap<String, Vec<String>>,
-    /// Modules of which `use` brings everything.
+    /// The modules from which `use` brings everything.
     pub globs: Vec<Vec<String>>,
     pub mentions: Vec<Mention>,
 }
@@ -25,11 +25,11 @@ pub struct Scope {
 pub struct Mention {
     pub path: Vec<String>,
     pub line: usize,
-    /// Whether it is made public here.
+    /// True if it is made public here.
     pub is_export: bool,
 }
 
-/// Reads a file whose test-only code is left out.
+/// Reads a file without its test-only code.
 pub fn read(tokens: TokenStream) -> Scope {
     let mut scope = Scope::default();
     scope.read(tokens, true);
@@ -39,7 +39,8 @@ pub fn read(tokens: TokenStream) -> Scope {
 const ITEMS: [&str; 8] = ["fn", "struct", "enum", "union", "trait", "type", "const", "static"];
 
 impl Scope {
-    /// `is_module`: whether items that begin here belong to the scope, rather than to a block in it.
+    /// Reads the tokens of a scope. `is_module` is true if items here belong to the scope, rather than to a block in
+    /// it.
     fn read(&mut self, tokens: TokenStream, is_module: bool) {
         let mut tokens = peekable(tokens);
         let mut is_public = false;
@@ -52,7 +53,7 @@ impl Scope {
                         self.read_attribute(group.stream());
                     }
                 }
-                // A path from the root of all crates.
+                // A path that begins with `::`.
                 TokenTree::Punct(sign) if sign.as_char() == ':' && sign.spacing() == Spacing::Joint => {
                     tokens.next();
                     if tokens.next_if(|token| matches!(token, TokenTree::Ident(_))).is_some() {
@@ -66,7 +67,7 @@ impl Scope {
                         skip_visibility(&mut tokens);
                     }
                     "mod" => self.read_module(&mut tokens, is_module),
-                    // Not the `use<..>` of a bound.
+                    // Skips the `use<..>` of a bound.
                     "use" if !matches!(tokens.peek(), Some(TokenTree::Punct(sign)) if sign.as_char() == '<') => {
                         self.read_use(&mut tokens, &[], was_public);
                     }
@@ -97,7 +98,7 @@ impl Scope {
         }
     }
 
-    /// A tree of `use` behind `prefix`, up to the comma or semicolon that ends it.
+    /// Reads a tree of `use` after `prefix`, up to the comma or semicolon that ends it.
     fn read_use(&mut self, tokens: &mut Tokens, prefix: &[String], is_export: bool) {
         let mut path = prefix.to_vec();
         let mut line = 0;
@@ -127,7 +128,7 @@ impl Scope {
                         self.mentions.push(Mention { path: path.clone(), line, is_export });
                         self.globs.push(std::mem::take(&mut path));
                     }
-                    // From the root of all crates.
+                    // The path begins with `::`.
                     ':' if path.is_empty() => path.push(String::new()),
                     ',' | ';' => break,
                     _ => {}
@@ -150,7 +151,7 @@ impl Scope {
         }
     }
 
-    /// Attributes name functions as text: `with = "a::b"`.
+    /// Reads an attribute, which may name functions as text: `with = "a::b"`.
     fn read_attribute(&mut self, tokens: TokenStream) {
         if matches!(tokens.clone().into_iter().next(), Some(TokenTree::Ident(name)) if name == "doc") {
             return;
@@ -175,7 +176,7 @@ impl Scope {
     }
 }
 
-/// The segments that follow a first one.
+/// Reads the segments that follow a first one.
 fn path(tokens: &mut Tokens) -> Vec<String> {
     let mut segments = Vec::new();
     while let Some(TokenTree::Punct(sign)) = tokens.peek()
