@@ -46,7 +46,7 @@ fn named_tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tier, D::Err
     let name = String::deserialize(deserializer)?;
     Tier::parse(&name).ok_or_else(|| {
         let choices = [Tier::SelfHosted, Tier::EmailVerified, Tier::Corporate].map(Tier::as_str).join(", ");
-        D::Error::custom(format!("tier (AXME_TIER): \"{name}\" is not one of {choices}"))
+        D::Error::custom(format!("tier (AXME_TIER): unknown value \"{name}\"; use one of {choices}"))
     })
 }
 
@@ -57,7 +57,7 @@ pub struct MailSettings {
     /// `smtp://`, `smtp://…?tls=required` or `smtps://user:password@host:port`. If unset, mail is written to the folder
     /// `outbox` in the data folder.
     pub smtp_url: Option<String>,
-    /// The sender of all mail.
+    /// The sender address of outgoing mail.
     pub from: String,
 }
 
@@ -104,7 +104,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks the settings. The error is a sentence that names the invalid setting.
+    /// Checks the settings. The error names the first invalid one.
     pub fn validate(&self) -> Result<(), String> {
         let limits = &self.limits;
         if let Some(url) = &self.database_url

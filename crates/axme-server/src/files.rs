@@ -210,7 +210,7 @@ impl Drop for Draft {
         match self {
             Draft::OnDisk { part, .. } => {
                 if let Some(Err(error)) = part.take().map(fs::remove_file) {
-                    tracing::debug!(%error, "an unfinished file could not be removed");
+                    tracing::debug!(%error, "could not remove an unfinished file");
                 }
             }
             Draft::InBucket { writer } => {

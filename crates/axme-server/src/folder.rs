@@ -81,7 +81,7 @@ impl Folder {
     pub(crate) fn remove_run(&self) {
         let path = self.path.join("run.json");
         if let Err(error) = fs::remove_file(&path) {
-            tracing::debug!(%error, "run.json could not be removed");
+            tracing::debug!(%error, "could not remove run.json");
         }
     }
 

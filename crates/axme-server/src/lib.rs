@@ -116,7 +116,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let router = http::router(Gateway { app: app.clone(), files });
     let listener = listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set on a connection");
+            tracing::debug!(%error, "could not set TCP_NODELAY on a connection");
         }
     });
     let stopped = app.clone();

@@ -200,7 +200,8 @@ mod tests {
         assert_eq!(read("corporate").unwrap(), "corporate");
         let wrong = read("gold").unwrap_err().to_string();
         assert!(
-            wrong.contains("AXME_TIER") && wrong.contains("\"gold\" is not one of self_hosted, email_verified"),
+            wrong.contains("AXME_TIER")
+                && wrong.contains("unknown value \"gold\"; use one of self_hosted, email_verified"),
             "{wrong}"
         );
     }

@@ -116,7 +116,7 @@ fn finished() -> axme_core::error::Error {
 /// Removes a file that no upload names. If this fails, the sweep removes it later.
 async fn remove(files: &Files, name: &str) {
     if let Err(error) = files.remove(name).await {
-        tracing::warn!(name, %error, "a file could not be removed");
+        tracing::warn!(name, %error, "could not remove a file");
     }
 }
 

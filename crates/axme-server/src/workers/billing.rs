@@ -19,7 +19,7 @@ const INTERVAL_SECONDS: u64 = 600;
 pub async fn run(app: Arc<AppState>) {
     loop {
         if let Err(error) = tick(&app).await {
-            tracing::warn!(%error, "invoices could not be written");
+            tracing::warn!(%error, "could not write invoices");
         }
         let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
         tokio::select! {

@@ -27,7 +27,7 @@ pub async fn run(app: Arc<AppState>) {
     loop {
         let listening = waiter.listen();
         if let Err(error) = tick(&app).await {
-            tracing::warn!(%error, "events could not be fanned out");
+            tracing::warn!(%error, "could not fan out events");
         }
         listening.or(app.stopped()).await;
         if *app.stopping.borrow() {

@@ -19,7 +19,7 @@ pub async fn run(app: Arc<AppState>) {
             () = app.stopped() => {}
         }
         if let Err(error) = tick(&app).await {
-            tracing::warn!(%error, "the last uses of keys could not be recorded");
+            tracing::warn!(%error, "could not record the last uses of keys");
         }
         if *app.stopping.borrow() {
             return;

@@ -17,7 +17,7 @@ const HEALTH_SECONDS: u64 = 15;
 pub async fn run(app: Arc<AppState>) {
     loop {
         if let Err(error) = tick(&app).await {
-            tracing::warn!(%error, "changes of agent health could not be recorded");
+            tracing::warn!(%error, "could not record changes of agent health");
         }
         tokio::select! {
             () = app.system.clock.sleep_until(app.system.clock.now().plus_seconds(HEALTH_SECONDS)) => {}

@@ -3,7 +3,7 @@
 //!
 //! Each queue (all mail, or one host) is processed independently, so that a hanging receiver delays no other queue. An
 //! attempt claims the notice for longer than it can last. After a crash the notice is sent again: at least once. A mail
-//! about a task gets a new link when it is sent; a task that is over sends no mail.
+//! about a task gets a new link when it is sent; a task that has ended sends no mail.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ pub async fn run(app: Arc<AppState>) {
         let mut start: Vec<Queue> = next.iter().filter(|(_, at)| **at <= now).map(|(queue, _)| queue.clone()).collect();
         if has_signal {
             start.extend(queues(&app).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the notice queues could not be read");
+                tracing::warn!(%error, "could not read the notice queues");
                 Vec::new()
             }));
         }
@@ -128,7 +128,7 @@ type Queue = (Uuid, String);
 
 async fn work_off(app: Arc<AppState>, queue: Queue) -> (Queue, Option<Time>) {
     let due = tick_queue(&app, queue.0, &queue.1).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, queue = queue.1, "notices could not be sent");
+        tracing::warn!(%error, queue = queue.1, "could not send notices");
         // Pause, since the failing part may be overloaded.
         Some(app.system.clock.now().plus_seconds(RETRY_SECONDS))
     });
@@ -270,8 +270,8 @@ async fn try_to_send(app: &Arc<AppState>, notice: &Notice) -> Result<std::result
     })
 }
 
-/// Returns the content of a mail about a task, with a new link. Returns `None` if the task is over, was asked again or
-/// reassigned, or if the recipient has left.
+/// Returns the content of a mail about a task, with a new link. Returns `None` if the task has ended, was asked again
+/// or reassigned, or if the recipient has left.
 async fn task_mail(app: &Arc<AppState>, notice: &Notice, about: Occasion, asking: u32) -> Result<Option<TaskMail>> {
     let notice = notice.clone();
     let base_url = app.site.base_url.clone();

@@ -37,7 +37,7 @@ pub async fn run(app: Arc<AppState>) {
         let listening = waiter.listen();
         match list(&app).await {
             Ok(receivers) => keep(&app, &mut tasks, receivers),
-            Err(error) => tracing::warn!(%error, "the receivers of pushes could not be read"),
+            Err(error) => tracing::warn!(%error, "could not read the receivers of pushes"),
         }
         listening.or(rest(&app, app.system.clock.now().plus_seconds(LONGEST_WAIT_SECONDS))).await;
         if *app.stopping.borrow() {
@@ -114,7 +114,7 @@ async fn serve(app: Arc<AppState>, receiver: Receiver, address: Address) {
             Receiver::Subscriber(_, subscription) => webhooks::tick(&app, workspace, *subscription).await,
         };
         let next = outcome.unwrap_or_else(|error| {
-            tracing::warn!(%error, %address, "pushes could not be sent");
+            tracing::warn!(%error, %address, "could not send pushes");
             None
         });
         let most = now.plus_seconds(LONGEST_WAIT_SECONDS);

@@ -37,12 +37,12 @@ pub async fn run(app: Arc<AppState>, files: Option<Files>) {
     let mut orphans_at = app.system.clock.now();
     loop {
         if let Err(error) = tick(&app, files.as_ref()).await {
-            tracing::warn!(%error, "old data could not be swept");
+            tracing::warn!(%error, "could not delete old data");
         }
         if orphans_at <= app.system.clock.now() {
             orphans_at = app.system.clock.now().plus_seconds(ORPHANS_HOURS * 3_600);
             if let Err(error) = sweep_orphans(&app, files.as_ref()).await {
-                tracing::warn!(%error, "orphaned files could not be swept");
+                tracing::warn!(%error, "could not delete orphaned files");
             }
         }
         let next = app.system.clock.now().plus_seconds(INTERVAL_SECONDS);
@@ -126,7 +126,7 @@ async fn sweep_files(app: &Arc<AppState>, files: Option<&Files>) -> Result<usize
             if let (Some(stored), Some(files)) = (upload.stored.filter(|_| is_over), files)
                 && let Err(error) = files.remove(&stored.file).await
             {
-                tracing::warn!(name = stored.file, %error, "a file could not be removed yet");
+                tracing::warn!(name = stored.file, %error, "could not remove a file yet");
             }
         }
     }
@@ -151,7 +151,7 @@ pub async fn sweep_orphans(app: &Arc<AppState>, files: Option<&Files>) -> Result
         for name in app.store.read(unknown).await? {
             match files.remove(&name).await {
                 Ok(()) => gone += 1,
-                Err(error) => tracing::warn!(name, %error, "a file could not be removed yet"),
+                Err(error) => tracing::warn!(name, %error, "could not remove a file yet"),
             }
         }
     }

@@ -32,7 +32,7 @@ pub async fn run(app: Arc<AppState>) {
         let next = match tick(&app).await {
             Ok(next) => next,
             Err(error) => {
-                tracing::error!(%error, "timers could not be fired");
+                tracing::error!(%error, "could not fire timers");
                 None
             }
         };
