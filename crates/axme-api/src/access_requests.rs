@@ -1,4 +1,4 @@
-//! Requests for what somebody else has to grant (contract `wire.md` §2.10).
+//! Requests for what somebody else has to grant (`spec/protocol.md` §2.23).
 
 use serde::{Deserialize, Serialize};
 

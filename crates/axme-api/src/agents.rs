@@ -1,4 +1,5 @@
-//! Agents: the addresses of a workspace's service accounts, and the stream of intents to each (contract `wire.md` §2.7, §4.4).
+//! Agents: the addresses of a workspace's service accounts, and the stream of intents to each
+//! (`spec/protocol.md` §2.14, §11.3).
 
 use serde::{Deserialize, Serialize};
 

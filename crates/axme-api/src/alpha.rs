@@ -1,4 +1,4 @@
-//! The first steps of trials, without a sign-in (contract `wire.md` §2.5). Off unless the settings open it.
+//! The first steps of trials, without a sign-in (`spec/protocol.md` §2.30). Off unless the settings open it.
 
 use serde::{Deserialize, Serialize};
 

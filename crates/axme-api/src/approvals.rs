@@ -1,4 +1,4 @@
-//! Approvals: a person's decision by id (contract `wire.md` §2.12).
+//! Approvals: a person's decision by id (`spec/protocol.md` §2.5).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The audit trail: who changed what (contract `wire.md` §2.22).
+//! The audit trail: who changed what (`spec/protocol.md` §2.27).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! How people sign in and stay signed in (contract `wire.md` §1.3, §2.5; `semantics.md` §3.3).
+//! How people sign in and stay signed in (`spec/protocol.md` §1.3, §2.29).
 
 use serde::{Deserialize, Serialize};
 

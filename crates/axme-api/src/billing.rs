@@ -1,4 +1,4 @@
-//! Billing plans and invoices, as records (contract `wire.md` §2.18).
+//! Billing plans and invoices, as records (`spec/protocol.md` §2.26).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What this server can do (contract `wire.md` §2.12).
+//! What this server can do (`spec/protocol.md` §2.13).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! Deliveries: what was sent along a route, and everything else that was given up, in one listing (contract `wire.md` §2.19).
+//! Deliveries: what was sent along a route, and everything else that was given up, in one listing
+//! (`spec/protocol.md` §2.17).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
 //! The one error of the API. Its kind gives the HTTP status. On the wire it is always
-//! `{"ok":false,"error":{"code","message","details"},"detail","message"}` with the same text three times (contract `wire.md` §1.5).
+//! `{"ok":false,"error":{"code","message","details"},"detail","message"}` with the same text three times
+//! (`spec/protocol.md` §1.5).
 
 use serde_json::{Value, json};
 

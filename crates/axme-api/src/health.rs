@@ -1,4 +1,4 @@
-//! Health, readiness and the API's own description: plain routes without a credential (contract `wire.md` §2.1).
+//! Health, readiness and the API's own description: plain routes without a credential (`spec/protocol.md` §2.32).
 
 use serde::{Deserialize, Serialize};
 

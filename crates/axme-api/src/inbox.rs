@@ -1,4 +1,4 @@
-//! The inbox: intents as threads of those they concern (contract `wire.md` §2.11).
+//! The inbox: intents as threads of those they concern (`spec/protocol.md` §2.6).
 
 use serde::{Deserialize, Serialize};
 

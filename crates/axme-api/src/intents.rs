@@ -1,4 +1,4 @@
-//! Intents: create, look, answer, end (contract `wire.md` §2.2, §4).
+//! Intents: create, look, answer, end (`spec/protocol.md` §2.1, §4).
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Invites: a token with which somebody becomes a user (contract `wire.md` §2.13).
+//! Invites: a token with which somebody becomes a user (`spec/protocol.md` §2.9).
 
 use serde::{Deserialize, Serialize};
 

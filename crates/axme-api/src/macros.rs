@@ -1,4 +1,4 @@
-//! Macros: workflows that a scenario bundle names instead of writing its steps (contract `wire.md` §2.3, §6.4).
+//! Macros: workflows that a scenario bundle names instead of writing its steps (`spec/protocol.md` §2.3, §6.4).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The table as tools of the Model Context Protocol, plain JSON (contract `wire.md` §7).
+//! The table as tools of the Model Context Protocol, plain JSON (`spec/protocol.md` §7).
 
 use std::sync::LazyLock;
 

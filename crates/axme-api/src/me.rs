@@ -1,4 +1,4 @@
-//! Who the caller is (contract `wire.md` §2.5, `GET /v1/me`).
+//! Who the caller is (`spec/protocol.md` §2.12, `GET /v1/me`).
 
 use serde::{Deserialize, Serialize};
 

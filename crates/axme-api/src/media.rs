@@ -1,4 +1,4 @@
-//! Files: announced, uploaded to a URL of their own, and finished (contract `wire.md` §2.14).
+//! Files: announced, uploaded to a URL of their own, and finished (`spec/protocol.md` §2.11).
 
 use serde::{Deserialize, Serialize};
 

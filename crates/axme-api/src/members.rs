@@ -1,4 +1,4 @@
-//! Members of organizations and workspaces, and their roles (contract `wire.md` §2.9).
+//! Members of organizations and workspaces, and their roles (`spec/protocol.md` §2.22).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! The mesh: heartbeats of agents, their health, the kill switch, and what they may cost and do (contract `wire.md` §8).
+//! The mesh: heartbeats of agents, their health, the kill switch, and what they may cost and do
+//! (`spec/protocol.md` §2.19, §8).
 //!
 //! An agent is named by its `address_id` or by its address in any form, slashes included.
 

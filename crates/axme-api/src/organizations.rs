@@ -1,4 +1,4 @@
-//! Organizations and their workspaces (contract `wire.md` §2.9).
+//! Organizations and their workspaces (`spec/protocol.md` §2.21).
 
 use serde::{Deserialize, Serialize};
 

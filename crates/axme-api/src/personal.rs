@@ -1,4 +1,4 @@
-//! The portal of a person: where they belong, and where they work (contract `wire.md` §2.6, §11).
+//! The portal of a person: where they belong, and where they work (`spec/protocol.md` §2.31).
 
 use serde::{Deserialize, Serialize};
 

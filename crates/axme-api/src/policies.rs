@@ -1,4 +1,4 @@
-//! Who may send to an organization and to an agent (contract `wire.md` §2.7, §2.9).
+//! Who may send to an organization and to an agent (`spec/protocol.md` §2.24, §14.5).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What a portal of an organization shows (contract `wire.md` §2.6).
+//! What a portal of an organization shows (`spec/protocol.md` §2.28).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Principals: whoever can be reached, and the other names they have (contract `wire.md` §2.19).
+//! Principals: whoever can be reached, and the other names they have (`spec/protocol.md` §2.15).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Quotas of workspaces, and what they have used (contract `wire.md` §2.18).
+//! Quotas of workspaces, and what they have used (`spec/protocol.md` §2.25).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Where principals are reached: routes to endpoints, and handles on transports (contract `wire.md` §2.19).
+//! Where principals are reached: routes to endpoints, and handles on transports (`spec/protocol.md` §2.16).
 
 use serde::{Deserialize, Serialize};
 

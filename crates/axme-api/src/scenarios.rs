@@ -1,4 +1,4 @@
-//! Scenario bundles: validate and apply (contract `wire.md` §2.3, §6).
+//! Scenario bundles: validate and apply (`spec/protocol.md` §2.2, §6).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! Work that is due, worked off at once instead of a moment later (contract `wire.md` §2.22). Not operations: what they do
-//! takes more than one transaction, and leaves the server.
+//! Work that is due, worked off at once instead of a moment later (`spec/protocol.md` §2.32). Not operations: what they
+//! do takes more than one transaction, and leaves the server.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Schemas of payloads, by the type of the intents that they are for (contract `wire.md` §2.15).
+//! Schemas of payloads, by the type of the intents that they are for (`spec/protocol.md` §2.10).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Service accounts, the identities of agents, and their keys (contract `wire.md` §2.8).
+//! Service accounts, the identities of agents, and their keys (`spec/protocol.md` §2.20).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! Collaboration sessions: messages of several agents under one number series, and their feed (contract `wire.md` §2.20).
+//! Collaboration sessions: messages of several agents under one number series, and their feed
+//! (`spec/protocol.md` §2.18).
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Tasks: intents that wait for a person, from that person's side (contract `wire.md` §2.4, §5).
+//! Tasks: intents that wait for a person, from that person's side (`spec/protocol.md` §2.4, §5).
 //! They are answered through `intents.resume` with a `task_result`, or, without a key, through a link to the task.
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Webhooks: subscriptions to events, and events of one's own (contract `wire.md` §2.17).
+//! Webhooks: subscriptions to events, and events of one's own (`spec/protocol.md` §2.7).
 
 use serde::{Deserialize, Serialize};
 

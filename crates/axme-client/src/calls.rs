@@ -50,7 +50,7 @@ impl Client {
     }
 
     /// Answers an intent (`intents.resume`) under a new idempotency key. `body` is an agent's result
-    /// (`{"action": "complete", …}` or `"fail"`) or a person's `{"task_result": {…}}` (contract `wire.md` §4.6).
+    /// (`{"action": "complete", …}` or `"fail"`) or a person's `{"task_result": {…}}` (`spec/protocol.md` §13).
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Client {
         self.call_with_key(&intents::RESUME, &input, &fresh_key()).await
     }
 
-    /// Ends an intent as COMPLETED, FAILED or CANCELED (`intents.resolve`, contract `wire.md` §4.7), under a new
+    /// Ends an intent as COMPLETED, FAILED or CANCELED (`intents.resolve`, `spec/protocol.md` §4.7), under a new
     /// idempotency key.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Client {
     }
 
     /// Provisions the agents of a bundle, compiles its workflow and submits its intent, all or nothing
-    /// (`scenarios.apply`, contract `wire.md` §6.2). The `idempotency_key` of the bundle is used if it has one,
+    /// (`scenarios.apply`, `spec/protocol.md` §6.2). The `idempotency_key` of the bundle is used if it has one,
     /// otherwise a new key.
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl Client {
     }
 }
 
-/// Returns a new random idempotency key, a UUID of version 4 (contract `wire.md` §1.7).
+/// Returns a new random idempotency key, a UUID of version 4 (`spec/protocol.md` §1.7).
 #[expect(clippy::disallowed_methods, reason = "a key must differ between runs; nothing here is replayed")]
 pub fn fresh_key() -> String {
     uuid::Uuid::new_v4().to_string()

@@ -29,7 +29,7 @@ pub enum ClientError {
     },
 }
 
-/// An error answer of the server (contract `wire.md` §1.5).
+/// An error answer of the server (`spec/protocol.md` §1.5).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     /// The HTTP status.

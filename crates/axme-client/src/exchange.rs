@@ -1,4 +1,4 @@
-//! One call over HTTP: send, read the answer, and retry where that is safe (contract `wire.md` §1.6).
+//! One call over HTTP: send, read the answer, and retry where that is safe (`spec/protocol.md` §1.6).
 //!
 //! Only reads, and writes that carry an idempotency key, are retried. There are at most two retries, after 0.2 and 0.4
 //! seconds or after the server's `Retry-After`.
@@ -33,7 +33,7 @@ impl Client {
         answer(&op.info, self.call_json(&op.info, input, None).await?)
     }
 
-    /// Calls an operation under an idempotency key (contract `wire.md` §1.7), with retries. A repeated call with the
+    /// Calls an operation under an idempotency key (`spec/protocol.md` §1.7), with retries. A repeated call with the
     /// same key and input has no second effect; it returns the first answer.
     ///
     /// # Errors

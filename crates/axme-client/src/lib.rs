@@ -48,7 +48,7 @@ pub use tokens::{TokenStore, Tokens};
 /// A JSON object whose keys keep their order.
 pub type Object = axme_api::Object;
 
-/// Returns whether an intent with this `status` has ended (contract `wire.md` §4.1). An unknown status returns `false`.
+/// Returns whether an intent with this `status` has ended (`spec/protocol.md` §4.1). An unknown status returns `false`.
 // A test compares this list with `axme-intent`, which the SDK does not link.
 pub fn is_terminal(status: &str) -> bool {
     matches!(status, "COMPLETED" | "FAILED" | "CANCELED" | "TIMED_OUT")
@@ -102,7 +102,7 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// Builds a [`Client`]. Every credential is optional (contract `wire.md` §1.3).
+/// Builds a [`Client`]. Every credential is optional (`spec/protocol.md` §1.3).
 #[must_use]
 pub struct Builder {
     base_url: String,
@@ -129,7 +129,7 @@ impl Builder {
         self
     }
 
-    /// Sets the agent address that calls act for (`x-owner-agent`, contract `wire.md` §1.8).
+    /// Sets the agent address that calls act for (`x-owner-agent`, `spec/protocol.md` §1.8).
     pub fn owner_agent(self, address: &str) -> Builder {
         self.header("x-owner-agent", address.to_owned())
     }

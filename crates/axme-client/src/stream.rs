@@ -1,4 +1,4 @@
-//! The two streams: the events of an intent, and the deliveries to an agent (contract `wire.md` §1.10, §4.4).
+//! The two streams: the events of an intent, and the deliveries to an agent (`spec/protocol.md` §11.3).
 //!
 //! Both ask the server to keep the stream open (`follow=1`). After an interruption (the window ends, the connection
 //! breaks, the server restarts) they continue after the last number. They end early if the server refuses the call, or
@@ -36,7 +36,7 @@ const OBSERVER_FAILURES: u32 = 16;
 /// The pause after an empty window. A server may end such windows at once.
 const IDLE_PAUSE: Duration = Duration::from_millis(250);
 
-/// A delivery of an intent to an agent (contract `wire.md` §4.4). Deliveries are at least once: the same intent comes
+/// A delivery of an intent to an agent (`spec/protocol.md` §11.3). Deliveries are at least once: the same intent comes
 /// again under a new `seq` until it is answered. A text that the server leaves out is empty.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Delivery {
@@ -67,7 +67,7 @@ pub struct Delivery {
 
 impl Client {
     /// Streams the events of an intent with `seq > since`, as they happen, up to the terminal event
-    /// (contract `wire.md` §1.10). 0 starts at the first event.
+    /// (`spec/protocol.md` §11.3). 0 starts at the first event.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl Client {
 
     /// Streams the deliveries to the agent at `address`, starting with all intents that it has not answered. It does
     /// not end, and reconnects when the server is away. Every form of an address is accepted
-    /// (contract `wire.md` §1.13).
+    /// (`spec/protocol.md` §1.13).
     ///
     /// # Errors
     ///

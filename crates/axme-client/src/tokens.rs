@@ -1,4 +1,4 @@
-//! Refreshes the tokens of a signed-in person before they expire (contract `wire.md` §1.3).
+//! Refreshes the tokens of a signed-in person before they expire (`spec/protocol.md` §1.3).
 //!
 //! An access token is valid for minutes; a refresh token is valid once. The client refreshes before the access token
 //! expires, and once more when the server rejects it. It stores the new tokens before it continues. Another process may

@@ -1,5 +1,5 @@
 //! Views of intents and events: the only place that converts the stored forms to the wire forms
-//! (contract `wire.md` §2.2, §11).
+//! (`spec/protocol.md` §2.1).
 
 use axme_api::intents::{EventView, Holder, IntentView};
 use axme_intent::lifecycle::{Event, EventBody, Fault, IntentSpec, State, Wait};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use axme_store::intents::Head;
 
 /// Returns the number of an event or a delivery on the wire: 2, 4, 6 and so on. A client may continue after the last
-/// number that it saw, or after that number plus one: both work (contract `wire.md` §1.10).
+/// number that it saw, or after that number plus one: both work (`spec/protocol.md` §1.10).
 pub(crate) const fn wire_number(position: i64) -> u64 {
     (position as u64) * 2
 }
@@ -203,7 +203,7 @@ fn show_waiting(view: &mut EventView, waiting: &Wait) {
     }
 }
 
-/// Returns a fault as the protocol's error object (contract `wire.md` §1.5).
+/// Returns a fault as the protocol's error object (`spec/protocol.md` §1.5).
 fn error(fault: &Fault) -> Value {
     let mut shown = json!({ "code": fault.code, "message": fault.message });
     if let Some(details) = &fault.details {

@@ -1,4 +1,4 @@
-//! Addresses of agents and people (contract `wire.md` §1.13).
+//! Addresses of agents and people (`spec/protocol.md` §1.13).
 //!
 //! The canonical form of an agent's address is `agent://org/workspace/name`. Clients write many short forms. A form
 //! that names an agent of the caller's workspace resolves to the canonical form. Other text is kept unchanged, because

@@ -1,4 +1,4 @@
-//! Forms: the JSON Schema (2020-12) that a person's answer must meet (contract `wire.md` §5.4).
+//! Forms: the JSON Schema (2020-12) that a person's answer must meet (`spec/protocol.md` §5.5).
 //!
 //! Command lines and web forms send text, so text is converted to the types of the schema before it is checked.
 //! Patterns run in linear time, and a schema that refers to anything outside itself is refused.

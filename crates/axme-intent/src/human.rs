@@ -1,4 +1,4 @@
-//! Human tasks: the question to a person, and who may answer it (contract `semantics.md` §2.5, `wire.md` §5). Answers
+//! Human tasks: the question to a person, and who may answer it (`spec/protocol.md` §5). Answers
 //! are in `answer`.
 
 mod answer;

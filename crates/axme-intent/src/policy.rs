@@ -1,5 +1,5 @@
-//! Settings of a live intent that may be changed while it runs: controls, grants and the envelope (contract `wire.md`
-//! §4.8).
+//! Settings of a live intent that may be changed while it runs: controls, grants and the envelope
+//! (`spec/protocol.md` §4.8).
 //!
 //! They are not part of the history. Every change makes a new generation, and the audit trail records its author.
 

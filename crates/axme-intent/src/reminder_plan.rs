@@ -1,5 +1,4 @@
-//! The reminder plan of an intent that waits: reminders first, then escalation (contract `wire.md` §4.9, `semantics.md`
-//! §2.4).
+//! The reminder plan of an intent that waits: reminders first, then escalation (`spec/protocol.md` §4.9).
 //!
 //! Each stage is due a fixed time after the one before it. A late stage, such as after a restart, delays the next ones,
 //! so that nobody gets all reminders at once.

@@ -1,4 +1,4 @@
-//! Reads the body of `POST /v1/intents/{id}/resume`, a call with many meanings (contract `wire.md` §4.6).
+//! Reads the body of `POST /v1/intents/{id}/resume`, a call with many meanings (`spec/protocol.md` §13).
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Scenario bundles: one JSON file that declares agents, people, steps and an intent (contract `wire.md` §6).
+//! Scenario bundles: one JSON file that declares agents, people, steps and an intent (`spec/protocol.md` §6).
 //!
 //! [`check`] reads a bundle leniently and reports every error with its place. It lowers a bundle without errors: roles
 //! are resolved, the order is explicit, and shorthand is expanded.

@@ -1,4 +1,4 @@
-//! Semantic schemas: what the payload of an intent type must look like (contract `wire.md` §2.15). They have the limits
+//! Semantic schemas: what the payload of an intent type must look like (`spec/protocol.md` §2.10). They have the limits
 //! of forms: no outside references, no recursion, patterns in linear time.
 
 use jsonschema::error::ValidationErrorKind;

@@ -1,4 +1,4 @@
-//! The words of the lifecycle: statuses, waiting reasons and holders (contract `wire.md` §4.1).
+//! The words of the lifecycle: statuses, waiting reasons and holders (`spec/protocol.md` §4.1).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The types of human tasks, one row each (contract `semantics.md` §2.5, `wire.md` §5.3).
+//! The types of human tasks, one row each (`spec/protocol.md` §5.3).
 //!
 //! A row lists the outcomes of a type, their meanings, and the other fields of an answer. `human` checks answers
 //! against it, `fields` warns about types that are not in it, and the command line reads its hints from it. To add a

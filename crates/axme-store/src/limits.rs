@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// The tier of a server: self-hosted without limits, or hosted for others (contract `semantics.md` §3.6).
+/// The tier of a server: self-hosted without limits, or hosted for others (`spec/protocol.md` §15).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {

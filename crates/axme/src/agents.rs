@@ -1,4 +1,4 @@
-//! `axme agents`: the registered agents of the workspace and their keys (contract `wire.md` §3.7, §2.7, §2.8).
+//! `axme agents`: the registered agents of the workspace and their keys (`spec/protocol.md` §3.7, §2.14, §2.20).
 
 use axme_client::api::agents::{self, GetAgent, ListAgents};
 use axme_client::api::service_accounts::{self, CreateKey, CreateServiceAccount, RevokeKey};

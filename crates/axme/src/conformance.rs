@@ -1,4 +1,4 @@
-//! `axme conformance`: checks whether a server conforms to the protocol (contract `wire.md` §10). It works with any
+//! `axme conformance`: checks whether a server conforms to the protocol (`spec/protocol.md` §10). It works with any
 //! server, so it sends plain HTTP and uses none of our types.
 
 mod checks;

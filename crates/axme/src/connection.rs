@@ -1,5 +1,5 @@
 //! The server that a command calls, and the credentials that it sends. Each setting comes from the first source that
-//! has it: flag, context, environment, running server of the data folder, default (contract `wire.md` §3.2, §3.4).
+//! has it: flag, context, environment, running server of the data folder, default (`spec/protocol.md` §3.2, §3.4).
 
 mod resolver;
 

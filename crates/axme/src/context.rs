@@ -1,4 +1,4 @@
-//! `axme context`: named sets of connection settings (contract `wire.md` §3.3, §3.7).
+//! `axme context`: named sets of connection settings (`spec/protocol.md` §3.3, §3.7).
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Named sets of connection settings in `config.json`, with their credentials in `secrets.json` beside it (contract
-//! `wire.md` §3.3). Only the owner can read the files. Unknown fields are preserved.
+//! Named sets of connection settings in `config.json`, with their credentials in `secrets.json` beside it
+//! (`spec/protocol.md` §3.3). Only the owner can read the files. Unknown fields are preserved.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The failure of a command: an exit code and at most one line on stderr (contract `wire.md` §3.1). Code 1 is a
+//! The failure of a command: an exit code and at most one line on stderr (`spec/protocol.md` §3.1). Code 1 is a
 //! failure, code 2 a usage error.
 
 use std::fmt::Display;

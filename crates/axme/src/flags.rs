@@ -1,4 +1,4 @@
-//! The connection flags of every command (contract `wire.md` §3.2).
+//! The connection flags of every command (`spec/protocol.md` §3.2).
 
 use std::path::PathBuf;
 

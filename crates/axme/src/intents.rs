@@ -1,4 +1,4 @@
-//! `axme intents`: submits, shows, follows and cancels intents (contract `wire.md` §3.7, §3.8).
+//! `axme intents`: submits, shows, follows and cancels intents (`spec/protocol.md` §3.7, §3.8).
 
 use axme_client::api::Limit;
 use axme_client::api::intents::{self, CreateIntent, EventView, GetIntent, ListEvents, ListIntents, ResolveIntent};

@@ -1,4 +1,4 @@
-//! The lifecycle of an intent as text: one line per change of the status or of the holder (contract `wire.md` §3.8). It
+//! The lifecycle of an intent as text: one line per change of the status or of the holder (`spec/protocol.md` §3.8). It
 //! has no side effects: events in, lines out.
 
 use axme_client::api::intents::{EventView, Holder, IntentView};

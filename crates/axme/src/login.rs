@@ -1,5 +1,5 @@
-//! `axme login`: signs a person in, by mail or in a browser, and stores the credentials in a context (contract
-//! `wire.md` §3.7).
+//! `axme login`: signs a person in, by mail or in a browser, and stores the credentials in a context
+//! (`spec/protocol.md` §3.7).
 
 use std::io::{IsTerminal, stdin};
 use std::process::{Command, Stdio};

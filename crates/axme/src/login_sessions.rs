@@ -1,4 +1,4 @@
-//! `axme logout` and `axme session`: the sign-in sessions of a person (contract `wire.md` §3.7).
+//! `axme logout` and `axme session`: the sign-in sessions of a person (`spec/protocol.md` §3.7).
 
 use axme_client::ClientError;
 use axme_client::api::auth::{self, ListLogins, Login, LoginList, RevokeSession};

@@ -1,4 +1,4 @@
-//! Output on stdout (contract `wire.md` §3.5, §3.8): lines, tagged lines, tables, JSON. Writing fails if stdout is
+//! Output on stdout (`spec/protocol.md` §3.5, §3.8): lines, tagged lines, tables, JSON. Writing fails if stdout is
 //! closed, so everything here returns a `Result`.
 
 use std::io::{Write, stdout};

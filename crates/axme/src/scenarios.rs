@@ -1,4 +1,4 @@
-//! `axme scenarios`: checks, submits and follows a bundle; `templates` writes one (contract `wire.md` §3.9, §6).
+//! `axme scenarios`: checks, submits and follows a bundle; `templates` writes one (`spec/protocol.md` §3.9, §6).
 
 use std::fs;
 use std::path::{Path, PathBuf};

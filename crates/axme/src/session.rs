@@ -56,7 +56,7 @@ impl Session {
     }
 
     /// Calls an operation and prints its answer unchanged. In JSON format, a refusal is printed too and the command
-    /// succeeds (contract `wire.md` §3.1).
+    /// succeeds (`spec/protocol.md` §3.1).
     pub(crate) async fn show(&self, info: &OpInfo, input: &impl Serialize, key: Option<&str>) -> Result<(), Failure> {
         self.print(self.client.call_json(info, input, key).await)
     }
@@ -114,5 +114,5 @@ impl Session {
     }
 }
 
-/// Error codes of a call that needs a signed-in person (contract `wire.md` §1.4).
+/// Error codes of a call that needs a signed-in person (`spec/protocol.md` §1.4).
 const PERSON_REQUIRED: [&str; 3] = ["missing_actor_token", "token_expired", "invalid_actor_token"];

@@ -1,4 +1,4 @@
-//! `axme tasks`: lists, shows, answers and reassigns tasks (contract `wire.md` §3.7, §5).
+//! `axme tasks`: lists, shows, answers and reassigns tasks (`spec/protocol.md` §3.7, §5).
 
 use axme_client::Object;
 use axme_client::api::intents::{self, EventView, GetIntent, IntentView, ResumeIntent};

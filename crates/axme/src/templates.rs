@@ -1,5 +1,5 @@
-//! `axme scenarios list-templates` and `create`: build a bundle from a macro and a few answers (contract `wire.md`
-//! §3.7, §6.4).
+//! `axme scenarios list-templates` and `create`: build a bundle from a macro and a few answers
+//! (`spec/protocol.md` §3.7, §6.4).
 //!
 //! Prompts for missing values at the terminal. Without a terminal, flags must give the required values; others take
 //! their defaults. The server checks the bundle before it is written.

@@ -13,7 +13,7 @@ use axme_intent::scenario::check as check_bundle;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The examples that the contract names (`semantics.md` §1).
+/// The examples that the contract names.
 const IDS: [&str; 27] = [
     "delivery/http",
     "delivery/inbox",

@@ -247,7 +247,7 @@ fn name_member(caller: &mut Caller) {
 }
 
 /// Refuses a caller without a valid person's token. The command line refreshes its token at these codes
-/// (contract `wire.md` §1.3).
+/// (`spec/protocol.md` §1.3).
 pub(crate) fn check_person(caller: &Caller) -> Result<&Person> {
     match &caller.bearer {
         Bearer::Person(person) => Ok(person),

@@ -27,7 +27,7 @@ const SCOPE: &str = "axme.api";
 /// The prefix of an Ed25519 seed in PKCS #8.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
-/// The claims of a token (contract `wire.md` §1.3).
+/// The claims of a token (`spec/protocol.md` §1.3).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
     /// The account.

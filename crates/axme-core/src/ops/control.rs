@@ -1,4 +1,4 @@
-//! Controls live intents: changes their settings and cancels many at once (contract `wire.md` §4.8).
+//! Controls live intents: changes their settings and cancels many at once (`spec/protocol.md` §4.8).
 
 use axme_api::intents::{BulkCancel, BulkCanceled, ChangeReason, PolicyChanged, UpdateControls, UpdatePolicy};
 use axme_api::{ApiError, Object};

@@ -133,8 +133,8 @@ pub(crate) fn prepare_accept(context: &PrepareContext<'_>, input: AcceptInvite) 
     Ok(Acceptance { token: input.token, name, user })
 }
 
-/// Accepts an invite. The nick of a user who accepted an earlier invite returns that user (contract `wire.md` §9.1 row
-/// 35). The nick of a user who was registered in another way is taken.
+/// Accepts an invite. The nick of a user who accepted an earlier invite returns that user (`spec/protocol.md` §2.9).
+/// The nick of a user who was registered in another way is taken.
 pub fn accept(cx: &mut CallContext<'_, '_>, asked: &Acceptance) -> Result<InviteAccepted> {
     let invite = find(cx, &asked.token)?;
     if let Some(known) = invite.accepted_by {

@@ -19,7 +19,7 @@ use axme_store::intents::Head;
 use axme_store::links::{Link, LinkHome};
 use axme_store::{Tx, intents, links as store};
 
-/// Maximum validity of a link (contract `semantics.md` §2.5).
+/// Maximum validity of a link (`spec/protocol.md` §5.7).
 pub(crate) const DAYS: u64 = 7;
 
 const PREFIX: &str = "axt_";
@@ -73,7 +73,7 @@ pub fn ends_at(link: &Link, head: &Head, spec: &IntentSpec) -> Time {
     head.intent.due_at(spec.deadline_at).map_or(link.expires_at, |due_at| due_at.min(link.expires_at))
 }
 
-/// Returns the URL of the page with the form (contract `semantics.md` §2.5).
+/// Returns the URL of the page with the form (`spec/protocol.md` §5.7).
 pub fn url(base_url: &str, new: &NewLink) -> String {
     format!("{base_url}/app/tasks/{}?token={}", new.link.intent, new.token)
 }

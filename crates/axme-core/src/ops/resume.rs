@@ -1,4 +1,4 @@
-//! Resumes intents, by one endpoint with many meanings (contract `wire.md` §4.6), and records people's answers from
+//! Resumes intents, by one endpoint with many meanings (`spec/protocol.md` §13), and records people's answers from
 //! every channel.
 
 use axme_api::intents::{ResumeIntent, Resumed};

@@ -35,7 +35,7 @@ pub static BINDINGS: &[crate::call::Binding] = &[
 /// Maximum routes per workspace, and maximum handles.
 const MOST_PLACES: i64 = 1_000;
 const USUAL_PRIORITY: i64 = 100;
-/// The steps from a name to an endpoint (contract `wire.md` §2.19).
+/// The steps from a name to an endpoint (`spec/protocol.md` §2.16).
 const CHAIN: [&str; 4] = ["alias", "principal_id", "endpoint_route", "transport_dispatch"];
 
 fn check_transport(text: &str) -> Result<()> {

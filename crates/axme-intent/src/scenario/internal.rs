@@ -1,5 +1,5 @@
-//! Steps that the platform carries out itself: delay, timeout, reminder, escalation, notification (contract `wire.md`
-//! §4.9, `semantics.md` §2.3). A bundle selects each by `runtime_type` or by the id of a built-in tool.
+//! Steps that the platform carries out itself: delay, timeout, reminder, escalation, notification
+//! (`spec/protocol.md` §6.6). A bundle selects each by `runtime_type` or by the id of a built-in tool.
 
 use serde_json::Value;
 

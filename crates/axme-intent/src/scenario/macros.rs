@@ -1,4 +1,4 @@
-//! Macros: common workflows by name (contract `wire.md` §6.4). A bundle names one in `workflow.macro_id` and fills in
+//! Macros: common workflows by name (`spec/protocol.md` §6.4). A bundle names one in `workflow.macro_id` and fills in
 //! `workflow.parameters`.
 //!
 //! A macro expands to the JSON of steps. They are read like written ones, so that the same rules apply.

@@ -1,4 +1,4 @@
-//! Frames of server-sent events, byte for byte as clients parse them (contract `wire.md` §1.10). A frame has one `data`
+//! Frames of server-sent events, byte for byte as clients parse them (`spec/protocol.md` §11.1). A frame has one `data`
 //! line, one space after each colon, LF endings, and a blank line at its end.
 
 use axme_api::intents::EventView;

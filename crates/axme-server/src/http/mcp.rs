@@ -1,4 +1,4 @@
-//! The Model Context Protocol as plain JSON (contract `wire.md` §7): every operation is a tool, called through the same
+//! The Model Context Protocol as plain JSON (`spec/protocol.md` §7): every operation is a tool, called through the same
 //! pipeline as its route.
 //!
 //! A request without a valid key gets the usual HTTP error. Any other request gets status 200 and a JSON-RPC answer,

@@ -1,4 +1,4 @@
-//! Streams: windows of server-sent events over the store (contract `wire.md` §1.10 with its amendments).
+//! Streams: windows of server-sent events over the store (`spec/protocol.md` §11).
 //!
 //! A window sends everything after `since`, lingers briefly, sends the number to continue from, and closes. An idle
 //! window is held until something happens or its time is up. The server keeps no state between windows: the client's

@@ -1,4 +1,4 @@
-//! Decisions by approval id (contract `wire.md` §2.12, §9.1 rows 32, 33).
+//! Decisions by approval id (`spec/protocol.md` §2.5, §9.7).
 
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! The audit trail (contract `wire.md` §2.22).
+//! The audit trail (`spec/protocol.md` §2.27).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

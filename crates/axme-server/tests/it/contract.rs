@@ -18,7 +18,7 @@ each_engine! {
 
 /// The differences: the operation, the place, and the kind.
 const DIFFERENCES: [&str; 44] = [
-    // Mirrors at the top level, for programs that read them there (`wire.md` §0.4, §9.1 rows 7, 19).
+    // Mirrors at the top level, for programs that read them there (`spec/protocol.md` §9.1).
     "intents.get /intent_id: not in the schema",
     "intents.get /intent_type: not in the schema",
     "intents.get /lifecycle_status: not in the schema",
@@ -32,7 +32,7 @@ const DIFFERENCES: [&str; 44] = [
     "service_accounts.get /agent_address: not in the schema",
     "service_accounts.get /service_account_id: not in the schema",
     "service_accounts.keys.create /api_key: not in the schema",
-    // Twins: one fact under two names (§9.1 rows 6, 18, 20, 21).
+    // Twins: one fact under two names (`spec/protocol.md` §9.1).
     "routing.endpoints.remove /result: not in the schema",
     "transports.bindings.remove /result: not in the schema",
     "scenarios.bundle /agents_provisioned: not in the schema",
@@ -43,7 +43,7 @@ const DIFFERENCES: [&str; 44] = [
     "service_accounts.list /service_accounts/*/address: not in the schema",
     "service_accounts.list /service_accounts/*/agent_address: not in the schema",
     "organizations.members.remove /result: not in the schema",
-    // Fields that clients read and the skeletons of §11 show.
+    // Fields that clients read and `spec/protocol.md` §2.1 shows.
     "intents.create /correlation_id: not in the schema",
     "intents.create /intent: not in the schema",
     "intents.resolve /event/data: not in the schema",
@@ -51,7 +51,7 @@ const DIFFERENCES: [&str; 44] = [
     "scenarios.bundle /ok: not in the schema",
     "service_accounts.get /service_account/display_name: not in the schema",
     "service_accounts.list /service_accounts/*/display_name: not in the schema",
-    // A terminal status that the schema of the list does not know (§9.1 row 4).
+    // A terminal status that the schema of the list does not know (`spec/protocol.md` §9.5).
     "intents.events.list /events/*/status: enum \"TIMED_OUT\"",
     // Our own fields.
     "agents.get /agent/delivery_mode: not in the schema",

@@ -1,4 +1,4 @@
-//! Control of live intents: settings, grants, generations, bulk cancel (contract `wire.md` §4.8).
+//! Control of live intents: settings, grants, generations, bulk cancel (`spec/protocol.md` §4.8).
 
 use std::time::Duration;
 

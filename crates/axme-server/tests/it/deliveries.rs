@@ -1,4 +1,4 @@
-//! Deliveries along routes, with a real receiver (contract `wire.md` §2.19).
+//! Deliveries along routes, with a real receiver (`spec/protocol.md` §2.17, §12.7).
 
 use std::time::Duration;
 

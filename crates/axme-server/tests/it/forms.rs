@@ -1,4 +1,4 @@
-//! Forms: the required content of a person's answer (contract `wire.md` §5.4).
+//! Forms: the required content of a person's answer (`spec/protocol.md` §5.5).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Invites (contract `wire.md` §2.13).
+//! Invites (`spec/protocol.md` §2.9).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Invoices (contract `wire.md` §2.18).
+//! Invoices (`spec/protocol.md` §2.26).
 
 use std::time::Duration;
 

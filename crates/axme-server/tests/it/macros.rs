@@ -1,4 +1,4 @@
-//! Macros: their list, and bundles that use one (contract `wire.md` §2.3, §6.4).
+//! Macros: their list, and bundles that use one (`spec/protocol.md` §2.3, §6.4).
 
 use serde_json::{Value, json};
 

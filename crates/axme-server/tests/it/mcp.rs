@@ -1,4 +1,4 @@
-//! The Model Context Protocol over plain JSON (contract `wire.md` §7).
+//! The Model Context Protocol over plain JSON (`spec/protocol.md` §7).
 
 use axme_api::Access;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Files, from announcement to download (contract `wire.md` §2.14).
+//! Files, from announcement to download (`spec/protocol.md` §2.11).
 
 use std::time::Duration;
 

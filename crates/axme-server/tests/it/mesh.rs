@@ -1,4 +1,4 @@
-//! The mesh: heartbeats, health, the kill switch and policies (contract `wire.md` §8).
+//! The mesh: heartbeats, health, the kill switch and policies (`spec/protocol.md` §8).
 
 use std::time::Duration;
 

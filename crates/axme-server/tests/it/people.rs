@@ -1,4 +1,4 @@
-//! People who are asked by mail: links, pages, and answers as JSON (contract `semantics.md` §2.5, `wire.md` §5).
+//! People who are asked by mail: links, pages, and answers as JSON (`spec/protocol.md` §5).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The portal of an organization (contract `wire.md` §2.6).
+//! The portal of an organization (`spec/protocol.md` §2.28).
 
 use axme_store::Limits;
 use axme_store::Tier;

@@ -1,4 +1,4 @@
-//! Principals and their aliases (contract `wire.md` §2.19).
+//! Principals and their aliases (`spec/protocol.md` §2.15).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The `http` binding, with a real receiver (contract `wire.md` §4.4, architecture §6, §9).
+//! The `http` binding, with a real receiver (`spec/protocol.md` §12.4).
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

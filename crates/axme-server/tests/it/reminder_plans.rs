@@ -1,4 +1,4 @@
-//! Reminders, escalation, and times to live (contract `wire.md` §4.9).
+//! Reminders, escalation, and times to live (`spec/protocol.md` §4.9).
 
 use std::time::Duration;
 

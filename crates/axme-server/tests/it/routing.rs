@@ -1,4 +1,4 @@
-//! Routes and transport bindings (contract `wire.md` §2.19).
+//! Routes and transport bindings (`spec/protocol.md` §2.16).
 
 use axme_intent::Object;
 use axme_store::Tx;

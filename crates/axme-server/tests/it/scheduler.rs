@@ -1,4 +1,4 @@
-//! Rounds of workers on demand (contract `wire.md` §2.22).
+//! Rounds of workers on demand (`spec/protocol.md` §2.32).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Semantic schemas, and the payloads that must match them (contract `wire.md` §2.15).
+//! Semantic schemas, and the payloads that must match them (`spec/protocol.md` §2.10).
 
 use serde_json::{Value, json};
 

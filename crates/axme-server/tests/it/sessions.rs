@@ -1,4 +1,4 @@
-//! Collaboration sessions (contract `wire.md` §2.20).
+//! Collaboration sessions (`spec/protocol.md` §2.18).
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

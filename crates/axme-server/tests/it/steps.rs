@@ -1,4 +1,4 @@
-//! Steps that the server carries out itself (contract `semantics.md` §2.3, `wire.md` §4.9).
+//! Steps that the server carries out itself (`spec/protocol.md` §6.6).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Users and their nicks (contract `wire.md` §2.16).
+//! Users and their nicks (`spec/protocol.md` §2.8).
 
 use serde_json::{Value, json};
 

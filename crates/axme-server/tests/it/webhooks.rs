@@ -1,4 +1,4 @@
-//! Subscriptions to events, and published events, with a real receiver (contract `wire.md` §2.17).
+//! Subscriptions to events, and published events, with a real receiver (`spec/protocol.md` §2.7).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

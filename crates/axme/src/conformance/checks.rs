@@ -1,4 +1,4 @@
-//! The table of checks, in the order in which they run (contract `wire.md` §10).
+//! The table of checks, in the order in which they run (`spec/protocol.md` §10).
 
 use std::pin::Pin;
 

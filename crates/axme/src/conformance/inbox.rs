@@ -1,4 +1,4 @@
-//! Checks of the inbox (contract `wire.md` §2.11, §9.2). A new server has no thread for the owner of these checks, so
+//! Checks of the inbox (`spec/protocol.md` §2.6, §9.2). A new server has no thread for the owner of these checks, so
 //! the first check sends the owner an intent.
 
 use serde_json::{Value, json};

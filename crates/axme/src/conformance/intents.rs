@@ -1,4 +1,4 @@
-//! Checks of health and intents (contract `wire.md` §2.1, §2.2, §1.7, §1.10, §0.2).
+//! Checks of health and intents (`spec/protocol.md` §1.7, §1.10, §2.1, §2.32, §4.3).
 
 use axme_client::Object;
 use reqwest::Method;

@@ -1,4 +1,5 @@
-//! Checks of approvals, capabilities, invites, files, schemas and webhooks (contract `wire.md` §2.12 to §2.15, §2.17).
+//! Checks of approvals, capabilities, invites, files, schemas and webhooks
+//! (`spec/protocol.md` §2.5, §2.7, §2.9, §2.10, §2.11, §2.13).
 
 use reqwest::Method;
 use serde_json::{Value, json};

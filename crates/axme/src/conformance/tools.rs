@@ -1,4 +1,4 @@
-//! Checks of `POST /mcp` (contract `wire.md` §7). Every answer has the status 200, even if it reports an error.
+//! Checks of `POST /mcp` (`spec/protocol.md` §7). Every answer has the status 200, even if it reports an error.
 
 use serde_json::{Value, json};
 

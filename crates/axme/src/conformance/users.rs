@@ -1,4 +1,4 @@
-//! Checks of users and their nicks (contract `wire.md` §2.16). The server echoes nicks exactly as they were sent.
+//! Checks of users and their nicks (`spec/protocol.md` §2.8). The server echoes nicks exactly as they were sent.
 
 use serde_json::{Value, json};
 

@@ -213,7 +213,7 @@ fn a_server_and_its_commands() {
     assert!(home.ok(&["intents", "log", id]).contains("Final status:  COMPLETED"));
     let again = home.fails(&["intents", "cancel", id], 1);
     assert!(again.contains("409"), "{again}");
-    // With --json, a refusal is an answer (contract `wire.md` §3.1).
+    // With --json, a refusal is an answer (`spec/protocol.md` §3.1).
     assert_eq!(home.ok_json(&["intents", "cancel", id, "--json"])["status_code"], 409);
 
     // The error names the source of an organization that is not the key's.
