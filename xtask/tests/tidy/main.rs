@@ -8,6 +8,7 @@ mod crates;
 mod decisions;
 mod dependencies;
 mod imports;
+mod protocol;
 mod shape;
 mod sql;
 mod words;
