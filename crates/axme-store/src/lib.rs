@@ -173,11 +173,12 @@ impl Store {
         &self.environment.wakeups
     }
 
-    /// Returns the cached value of an owner's rules and the time of its last version check. It may be stale; only
-    /// [`Tx::rules`] checks that, in a transaction.
-    pub fn remembered_rules<T: Send + Sync + 'static>(&self, owner: Uuid) -> Option<(Arc<T>, Time)> {
+    /// Returns the cached value of an owner's rules if its version was current at `oldest` or later. Only [`Tx::rules`]
+    /// checks it in a transaction.
+    pub fn remembered_rules<T: Send + Sync + 'static>(&self, owner: Uuid, oldest: Time) -> Option<Arc<T>> {
         let entry = self.environment.rules.get(owner)?;
-        Some((entry.value.downcast().ok()?, entry.checked_at))
+        let is_recent = entry.is_exact || entry.checked_at >= oldest;
+        if is_recent { entry.value.downcast().ok() } else { None }
     }
 
     async fn submit(

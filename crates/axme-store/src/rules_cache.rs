@@ -2,7 +2,9 @@
 //! rules.
 //!
 //! A transaction compares the version before it uses a value, so no rule is applied after the commit that changed it.
-//! The cache itself changes only after commits, because jobs roll back and run again.
+//! Only the single writer of SQLite need not: it is the only one that changes rules, and it updates the cache after each
+//! commit, so its own comparison holds until then. The cache itself changes only after commits, because jobs roll back
+//! and run again.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +25,9 @@ pub(crate) struct Entry {
     pub value: Derived,
     /// When a transaction last found the version to be current.
     pub checked_at: Time,
+    /// True if the only writer of the database found the version to be current. Then it stays so until that writer
+    /// removes the entry.
+    pub is_exact: bool,
 }
 
 pub(crate) struct RulesCache(Mutex<LruCache<Uuid, Entry>>);
@@ -38,16 +43,21 @@ impl RulesCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&owner).cloned()
     }
 
+    /// Adds an entry. A reader may have loaded it before the latest commit, so it does not replace an exact one.
     pub fn put(&self, owner: Uuid, entry: Entry) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(owner, entry);
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entry.is_exact || !entries.get(&owner).is_some_and(|known| known.is_exact) {
+            entries.insert(owner, entry);
+        }
     }
 
     /// Records that the version was still current at a time.
-    pub fn confirm(&self, owner: Uuid, version: i64, at: Time) {
+    pub fn confirm(&self, owner: Uuid, version: i64, at: Time, is_exact: bool) {
         if let Some(entry) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&owner)
             && entry.version == version
         {
             entry.checked_at = entry.checked_at.max(at);
+            entry.is_exact |= is_exact;
         }
     }
 

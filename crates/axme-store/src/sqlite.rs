@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ToSql};
+use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::migrations;
@@ -97,11 +98,12 @@ impl Sqlite {
         self.exec(if self.role == Role::Writer { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         let mut used = Tallies::default();
+        let mut changed_rules = Vec::new();
         for job in jobs.iter_mut() {
             if guard == Guard::Each {
                 self.exec("SAVEPOINT job")?;
             }
-            let mut live = Live { connection: &self.connection, has_written: false, tallies: Vec::new() };
+            let mut live = self.live(&changed_rules);
             let now = job.now();
             let outcome = job.run(&mut Tx::new(&mut live, &self.environment, now));
             let Live { has_written, tallies, .. } = live;
@@ -119,15 +121,21 @@ impl Sqlite {
             }
             if outcome.is_ok() {
                 used.add(tallies);
+                changed_rules.extend_from_slice(job.changed_rules());
             }
             outcomes.push(outcome);
         }
-        let mut live = Live { connection: &self.connection, has_written: false, tallies: Vec::new() };
+        let mut live = self.live(&changed_rules);
         if let Some(last) = jobs.last() {
             used.write(&mut Tx::new(&mut live, &self.environment, last.now()))?;
         }
         self.commit()?;
         Ok(outcomes)
+    }
+
+    fn live<'a>(&'a self, changed_rules: &'a [Uuid]) -> Live<'a> {
+        let is_writer = self.role == Role::Writer;
+        Live { connection: &self.connection, is_writer, changed_rules, has_written: false, tallies: Vec::new() }
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
@@ -229,6 +237,9 @@ fn private(file: &Path, durable: bool) -> std::io::Result<()> {
 /// The connection while a transaction is open.
 struct Live<'a> {
     connection: &'a rusqlite::Connection,
+    is_writer: bool,
+    /// The owners whose rules earlier jobs of the group have changed.
+    changed_rules: &'a [Uuid],
     has_written: bool,
     tallies: Vec<(Tally, i64)>,
 }
@@ -281,6 +292,10 @@ impl Connection for Live<'_> {
     fn guard(&mut self, _: &'static str, _: &[Value<'_>]) -> Result<bool, StoreError> {
         // A read costs no round trip here.
         Ok(false)
+    }
+
+    fn has_exact_rules(&self, owner: Uuid) -> bool {
+        self.is_writer && !self.changed_rules.contains(&owner)
     }
 
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError> {
@@ -357,7 +372,8 @@ mod tests {
 
     fn rows(sql: &'static str) -> Result<Vec<Row>, StoreError> {
         let connection = rusqlite::Connection::open_in_memory().expect("SQLite opens");
-        Live { connection: &connection, has_written: false, tallies: Vec::new() }.rows(sql, &[])
+        Live { connection: &connection, is_writer: true, changed_rules: &[], has_written: false, tallies: Vec::new() }
+            .rows(sql, &[])
     }
 
     #[test]

@@ -55,13 +55,17 @@ pub(crate) struct RulesInUse {
 }
 
 impl RulesInUse {
+    pub fn changed(&self) -> &[Uuid] {
+        &self.changed
+    }
+
     /// Updates the cache after a commit.
     pub fn settle(self, cache: &RulesCache) {
         for (owner, entry) in self.loaded {
             cache.put(owner, entry);
         }
         for (owner, version, at) in self.guarded {
-            cache.confirm(owner, version, at);
+            cache.confirm(owner, version, at, false);
         }
         for owner in self.changed {
             cache.remove(owner);
@@ -87,6 +91,9 @@ pub(crate) trait Connection {
     fn rows(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<Vec<Row>, StoreError>;
     /// Makes the commit fail with a conflict if the query fails. Returns false on an engine where a read is as cheap.
     fn guard(&mut self, sql: &'static str, params: &[Value<'_>]) -> Result<bool, StoreError>;
+    /// Returns true if this connection alone writes the database and the open transaction has not changed the owner's
+    /// rules: then an exact entry of the cache is current.
+    fn has_exact_rules(&self, owner: Uuid) -> bool;
     /// Adds `count` uses in a row that no other connection writes. The engine may delay this until the commit.
     fn tally(&mut self, tally: Tally, count: i64) -> Result<(), StoreError>;
 }
@@ -136,7 +143,9 @@ impl<'a> Tx<'a> {
             return typed(value.clone());
         }
         let remembered = self.cache.get(owner);
+        let is_exact = self.connection.has_exact_rules(owner) && !self.rules.changed.contains(&owner);
         let value = match remembered {
+            Some(entry) if is_exact && entry.is_exact => entry.value,
             Some(entry) if self.may_guard(owner) && self.guard_version(owner, entry.version)? => {
                 self.rules.guarded.push((owner, entry.version, self.now));
                 entry.value
@@ -145,10 +154,10 @@ impl<'a> Tx<'a> {
                 let version = self.rules_version(owner)?;
                 match remembered.filter(|entry| entry.version == version) {
                     Some(entry) => {
-                        self.cache.confirm(owner, version, self.now);
+                        self.cache.confirm(owner, version, self.now, is_exact);
                         entry.value
                     }
-                    None => self.load(owner, version, load)?,
+                    None => self.load(owner, version, is_exact, load)?,
                 }
             }
         };
@@ -176,11 +185,12 @@ impl<'a> Tx<'a> {
         &mut self,
         owner: Uuid,
         version: i64,
+        is_exact: bool,
         load: fn(&mut Tx<'_>, Uuid) -> Result<T, StoreError>,
     ) -> Result<Derived, StoreError> {
         let value: Derived = Arc::new(load(self, owner)?);
         if !self.rules.changed.contains(&owner) {
-            let entry = Entry { version, value: value.clone(), checked_at: self.now };
+            let entry = Entry { version, value: value.clone(), checked_at: self.now, is_exact };
             self.rules.loaded.push((owner, entry));
         }
         Ok(value)

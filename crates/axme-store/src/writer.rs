@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axme_intent::Time;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
+use uuid::Uuid;
 
 use crate::error::{JobError, StoreError};
 use crate::shard::Shard;
@@ -126,6 +127,11 @@ impl QueuedJob {
         done
     }
 
+    /// The owners whose rules the last run has changed, if it succeeded.
+    pub fn changed_rules(&self) -> &[Uuid] {
+        self.effects.1.changed()
+    }
+
     /// Reports the outcome to the caller. Called once, after the commit or when there will be none.
     pub fn finish(self, outcome: Result<(), Failure>, environment: &Environment) {
         if matches!(outcome, Ok(()) | Err(Failure::Refused)) {
@@ -133,6 +139,11 @@ impl QueuedJob {
             rules.settle(&environment.rules);
             for signal in signals {
                 environment.wakeups.signal(signal);
+            }
+        } else {
+            // A commit that failed may have reached the disk.
+            for owner in self.effects.1.changed() {
+                environment.rules.remove(*owner);
             }
         }
         // The caller may have given up; the job is done all the same.

@@ -98,10 +98,8 @@ impl RateLimiter {
             let is_limited = limits.tier.is_hosted() || limits.rate_limit_per_minute.is_some();
             return Ok(is_limited.then(|| quota::allowance(limits, None)).transpose()?);
         }
-        let remembered = store.remembered_rules::<Snapshot>(workspace);
-        let remembered = remembered.filter(|(_, checked_at)| now < checked_at.plus_millis(TRUST_MILLIS));
-        let rules = match remembered {
-            Some((rules, _)) => rules,
+        let rules = match store.remembered_rules::<Snapshot>(workspace, now.minus_millis(TRUST_MILLIS)) {
+            Some(rules) => rules,
             None => store.read(move |tx| Snapshot::of(tx, workspace)).await?,
         };
         if rules.quota.is_none() && !limits.tier.is_hosted() {

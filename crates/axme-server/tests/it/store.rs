@@ -3,7 +3,7 @@
 use axme_core::error::{Error, Result};
 use axme_intent::Time;
 use axme_store::organizations::{self, Organization};
-use axme_store::{Shard, Store, StoreError, Tx, person_accounts};
+use axme_store::{Shard, Store, StoreError, Tx, person_accounts, policy_versions};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
@@ -14,6 +14,8 @@ each_engine! {
     a_writer_outlives_a_panic_outside_its_jobs,
     a_kept_refusal_commits_what_it_wrote,
     a_delayed_write_is_seen_by_the_next_read_of_the_same_job,
+    a_change_of_rules_holds_for_every_later_job,
+    a_reader_with_an_old_snapshot_does_not_bring_back_old_rules,
     a_database_from_before_the_first_release_is_refused_with_what_to_do,
 }
 
@@ -142,4 +144,74 @@ async fn a_database_from_before_the_first_release_is_refused_with_what_to_do(eng
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("it was opened"),
     }
+}
+
+const OWNER: Uuid = Uuid::from_u128(7);
+
+/// The rules of a test: the number of organizations.
+fn count(tx: &mut Tx<'_>, _: Uuid) -> Result<i64, StoreError> {
+    Ok(tx.rows("SELECT org_id FROM organizations", &[])?.len() as i64)
+}
+
+fn rules_of(tx: &mut Tx<'_>) -> Result<i64> {
+    Ok(*tx.rules(OWNER, count)?)
+}
+
+/// Adds an organization, as a change of rules.
+fn change(number: u128) -> impl FnMut(&mut Tx<'_>) -> Result<i64> + Send + 'static {
+    move |tx| {
+        organizations::insert(tx, &Organization::new(Uuid::from_u128(number), &slug(number), "test", NOW))?;
+        policy_versions::raise(tx, OWNER)?;
+        rules_of(tx)
+    }
+}
+
+async fn a_change_of_rules_holds_for_every_later_job(engine: Engine) {
+    let server = Server::start(engine).await;
+    let store = &server.app.store;
+    let mut known = store.write(Shard::CONTROL, rules_of).await.unwrap();
+    for round in 0..20u128 {
+        assert_eq!(store.write(Shard::CONTROL, rules_of).await.unwrap(), known, "from the cache");
+        // In one group on SQLite. A failing job in between makes the group run a second time.
+        let (failing, changing) = (job(1_000 + round, refuses), change(2_000 + round));
+        let (_, changed, next) = tokio::join!(
+            store.write(Shard::CONTROL, failing),
+            store.write(Shard::CONTROL, changing),
+            store.write(Shard::CONTROL, rules_of),
+        );
+        assert_eq!(changed.unwrap(), known + 1, "the job that changes them sees the new rules");
+        let next = next.unwrap();
+        // On PostgreSQL the two jobs may run on different connections, in either order.
+        assert!(next == known + 1 || engine == Engine::Postgres && next == known, "round {round}: {next}");
+        known += 1;
+        assert_eq!(store.write(Shard::CONTROL, rules_of).await.unwrap(), known, "round {round}");
+    }
+}
+
+async fn a_reader_with_an_old_snapshot_does_not_bring_back_old_rules(engine: Engine) {
+    let server = Server::start(engine).await;
+    let store = &server.app.store;
+    let (began, begun) = tokio::sync::oneshot::channel();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let mut began = Some(began);
+    let reading = store.read(move |tx| {
+        // The first read takes the snapshot.
+        let seen = count(tx, OWNER)?;
+        if let Some(began) = began.take() {
+            let _ = began.send(());
+            let _ = wait.recv();
+        }
+        rules_of(tx)?;
+        Ok::<i64, Error>(seen)
+    });
+    let writing = async {
+        begun.await.unwrap();
+        let changed = store.write(Shard::CONTROL, change(3_000)).await.unwrap();
+        go.send(()).unwrap();
+        changed
+    };
+    let (seen, changed) = tokio::join!(reading, writing);
+    assert_eq!(seen.unwrap() + 1, changed);
+    assert_eq!(store.write(Shard::CONTROL, rules_of).await.unwrap(), changed);
+    assert_eq!(store.write(Shard::CONTROL, rules_of).await.unwrap(), changed, "from the cache");
 }
